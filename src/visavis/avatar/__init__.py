@@ -1,0 +1,1 @@
+"""Face states in, avatar poses, pictures and motion files out."""

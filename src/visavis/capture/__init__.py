@@ -1,0 +1,1 @@
+"""Cameras, files and bytes in, frames out."""

@@ -1,0 +1,40 @@
+"""Nothing in, seconds out: the one source of time, injected wherever time matters."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A monotonic clock."""
+
+    def now_s(self) -> float:
+        """Seconds since an arbitrary start."""
+
+    def sleep_s(self, duration_s: float) -> None:
+        """Wait; a duration of zero or less returns at once."""
+
+
+class SystemClock:
+    """The computer's monotonic clock."""
+
+    def now_s(self) -> float:
+        return time.perf_counter()
+
+    def sleep_s(self, duration_s: float) -> None:
+        if duration_s > 0:
+            time.sleep(duration_s)
+
+
+class ManualClock:
+    """A clock that moves only when told: for tests, and for runs that must not depend on the machine."""
+
+    def __init__(self, start_s: float = 0.0) -> None:
+        self._now_s = start_s
+
+    def now_s(self) -> float:
+        return self._now_s
+
+    def sleep_s(self, duration_s: float) -> None:
+        self._now_s += max(duration_s, 0.0)

@@ -1,0 +1,1 @@
+"""Face crops and face states in, emotions out."""

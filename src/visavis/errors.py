@@ -1,0 +1,28 @@
+"""Every error that visavis raises on purpose: what was found, what was expected, what to do."""
+
+from __future__ import annotations
+
+
+class VisavisError(Exception):
+    """Base of all; the command line prints its text as one line and exits with status 2."""
+
+
+class InputError(VisavisError):
+    """A file, stream, array or message from outside is not what it should be."""
+
+
+class DeviceError(VisavisError):
+    """A camera, microphone, display or network port is missing, busy or lost."""
+
+
+class WeightsError(VisavisError):
+    """A weight file is missing, or differs from what the manifest says of it."""
+
+
+class MissingExtraError(VisavisError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}: install it with  pip install 'visavis[{extra}]'"
+        )

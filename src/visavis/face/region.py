@@ -1,0 +1,89 @@
+"""Landmarks or a box in, an upright square face crop (and the way back to the image) out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import cv2
+import numpy as np
+
+from visavis.types import FloatArray, ImageArray
+
+# The tracked region is 1.5 times the landmarks' box, as in MediaPipe's face graph:
+# room for one frame of head motion and for the forehead above the brows.
+LANDMARK_MARGIN = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRegion:
+    """A square around a face, turned with the head.
+
+    Attributes:
+        center_xy: centre in image pixels.
+        size_px: side of the square in image pixels.
+        roll_rad: rotation of the square; positive turns its x axis clockwise on the screen.
+    """
+
+    center_xy: tuple[float, float]
+    size_px: float
+    roll_rad: float = 0.0
+
+    @classmethod
+    def from_landmarks(
+        cls, landmarks_xy: FloatArray, eyes: tuple[int, int], margin: float = LANDMARK_MARGIN
+    ) -> Self:
+        """Fit the region to landmarks.
+
+        Args:
+            landmarks_xy: (N, 2) in image pixels.
+            eyes: indices of the outer corners of the eye on the image's left and right.
+            margin: side of the square over the longer side of the landmarks' turned box.
+        """
+        across = landmarks_xy[eyes[1]] - landmarks_xy[eyes[0]]
+        roll_rad = float(np.arctan2(across[1], across[0]))
+        turn = rotation(-roll_rad)
+        upright = landmarks_xy @ turn.T
+        low, high = upright.min(axis=0), upright.max(axis=0)
+        center = rotation(roll_rad) @ ((low + high) / 2)
+        return cls((float(center[0]), float(center[1])), float((high - low).max() * margin), roll_rad)
+
+    @classmethod
+    def from_box(cls, box_xyxy: FloatArray, margin: float = 1.0) -> Self:
+        """Square region around an upright box (4,) in image pixels."""
+        x0, y0, x1, y1 = (float(v) for v in box_xyxy)
+        return cls(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0) * margin)
+
+    def to_crop(self, crop_px: int) -> FloatArray:
+        """Affine matrix (2, 3) from image pixels to pixels of a crop of side ``crop_px``."""
+        scale = crop_px / self.size_px
+        matrix = np.empty((2, 3), np.float32)
+        matrix[:, :2] = rotation(-self.roll_rad) * scale
+        matrix[:, 2] = crop_px / 2 - 0.5 - matrix[:, :2] @ np.asarray(self.center_xy, np.float32)
+        return matrix
+
+    def crop(self, image: ImageArray, crop_px: int) -> ImageArray:
+        """Cut the region out of an image (H, W[, C]) uint8 as a square of side ``crop_px``."""
+        scale = crop_px / self.size_px
+        matrix = self.to_crop(crop_px)
+        if scale < 0.5:  # Bilinear sampling aliases beyond 2x: shrink the image first.
+            image = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+            matrix = matrix.copy()
+            matrix[:, :2] /= 2 * scale
+        return cv2.warpAffine(image, matrix, (crop_px, crop_px), flags=cv2.INTER_LINEAR)
+
+    def to_unit(self, points_xy: FloatArray) -> FloatArray:
+        """Image pixels (N, 2) to the region's own coordinates: 0 at the centre, +-0.5 at the edges."""
+        offset = points_xy - np.asarray(self.center_xy, np.float32)
+        return np.asarray(offset @ rotation(-self.roll_rad).T / self.size_px, np.float32)
+
+    def to_image(self, points_unit: FloatArray) -> FloatArray:
+        """Inverse of :meth:`to_unit`."""
+        turned = points_unit @ rotation(self.roll_rad).T * self.size_px
+        return np.asarray(turned + np.asarray(self.center_xy, np.float32), np.float32)
+
+
+def rotation(angle_rad: float) -> FloatArray:
+    """Rotation matrix (2, 2); positive is clockwise on a screen whose y axis points down."""
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    return np.asarray([[c, -s], [s, c]], np.float32)

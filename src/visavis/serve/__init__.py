@@ -1,0 +1,1 @@
+"""A browser's camera frames in, face, emotion and avatar pose out, live."""

@@ -1,0 +1,377 @@
+"""The nouns of visavis: what one stage gives and the next takes. All are immutable and checked when made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InputError
+
+FloatArray = NDArray[np.float32]
+ImageArray = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
+
+# The 52 coefficients of Apple's ARFaceAnchor.BlendShapeLocation, in alphabetical order: the order of
+# FaceVerse in REACT2024 and, but for tongueOut, of MediaPipe's Face Landmarker.
+# https://developer.apple.com/documentation/arkit/arfaceanchor/blendshapelocation
+BLENDSHAPES: tuple[str, ...] = tuple(
+    """browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight
+    cheekPuff cheekSquintLeft cheekSquintRight
+    eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight
+    eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight
+    eyeWideLeft eyeWideRight
+    jawForward jawLeft jawOpen jawRight
+    mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight mouthFunnel mouthLeft
+    mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight
+    mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight
+    mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight
+    noseSneerLeft noseSneerRight tongueOut""".split()
+)
+HEAD_ANGLES: tuple[str, ...] = ("yaw", "pitch", "roll")
+TRANSLATIONS: tuple[str, ...] = ("x", "y", "z")
+FACE_CHANNELS: tuple[str, ...] = BLENDSHAPES + HEAD_ANGLES + TRANSLATIONS
+FACE_INDEX = MappingProxyType({name: index for index, name in enumerate(FACE_CHANNELS)})
+
+# The 25 emotion channels of REACT2024 (Song et al. 2024, arXiv:2401.05166), in its order: 15 action units
+# of the Facial Action Coding System, valence, arousal, and 8 expressions.
+ACTION_UNITS: tuple[str, ...] = tuple(
+    "AU1 AU2 AU4 AU6 AU7 AU9 AU10 AU12 AU14 AU15 AU17 AU23 AU24 AU25 AU26".split()
+)
+EXPRESSIONS: tuple[str, ...] = (
+    "neutral",
+    "happy",
+    "sad",
+    "surprise",
+    "fear",
+    "disgust",
+    "anger",
+    "contempt",
+)
+EMOTION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
+
+# Live2D's standard parameters: id -> (lowest, highest, at rest).
+# https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/
+AVATAR_PARAMETERS = MappingProxyType(
+    {
+        "ParamAngleX": (-30.0, 30.0, 0.0),
+        "ParamAngleY": (-30.0, 30.0, 0.0),
+        "ParamAngleZ": (-30.0, 30.0, 0.0),
+        "ParamEyeLOpen": (0.0, 1.0, 1.0),
+        "ParamEyeLSmile": (0.0, 1.0, 0.0),
+        "ParamEyeROpen": (0.0, 1.0, 1.0),
+        "ParamEyeRSmile": (0.0, 1.0, 0.0),
+        "ParamEyeBallX": (-1.0, 1.0, 0.0),
+        "ParamEyeBallY": (-1.0, 1.0, 0.0),
+        "ParamBrowLY": (-1.0, 1.0, 0.0),
+        "ParamBrowRY": (-1.0, 1.0, 0.0),
+        "ParamBrowLX": (-1.0, 1.0, 0.0),
+        "ParamBrowRX": (-1.0, 1.0, 0.0),
+        "ParamBrowLAngle": (-1.0, 1.0, 0.0),
+        "ParamBrowRAngle": (-1.0, 1.0, 0.0),
+        "ParamBrowLForm": (-1.0, 1.0, 0.0),
+        "ParamBrowRForm": (-1.0, 1.0, 0.0),
+        "ParamMouthForm": (-1.0, 1.0, 0.0),
+        "ParamMouthOpenY": (0.0, 1.0, 0.0),
+        "ParamCheek": (0.0, 1.0, 0.0),
+        "ParamBodyAngleX": (-10.0, 10.0, 0.0),
+        "ParamBodyAngleY": (-10.0, 10.0, 0.0),
+        "ParamBodyAngleZ": (-10.0, 10.0, 0.0),
+        "ParamBreath": (0.0, 1.0, 0.0),
+    }
+)
+
+
+def checked(
+    name: str, value: Any, shape: tuple[int | None, ...], *, allow_nan: bool = False
+) -> FloatArray:
+    """A read-only float32 copy of ``value``.
+
+    Args:
+        name: what the array is, for the message.
+        value: anything that numpy turns into numbers.
+        shape: the size of each axis; None where any size is allowed.
+        allow_nan: let NaN pass (infinities never do).
+
+    Raises:
+        InputError: another shape, not numeric, or not finite.
+    """
+    try:
+        array = np.array(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is not an array of numbers: {error}") from error
+    fits = array.ndim == len(shape) and all(
+        want is None or want == size for want, size in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+        raise InputError(f"{name} has shape {array.shape}; expected {wanted}")
+    bad = np.isinf(array) if allow_nan else ~np.isfinite(array)
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(f"{name} holds {array[where]} at index {where}; every value must be finite")
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture.
+
+    Attributes:
+        image_rgb: (H, W, 3) uint8.
+        time_s: when it was taken, in seconds since the source's start.
+        index: its number in the source, from 0.
+    """
+
+    image_rgb: ImageArray
+    time_s: float
+    index: int = 0
+
+    def __post_init__(self) -> None:
+        image = self.image_rgb
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
+            found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
+            raise InputError(f"a frame must be an RGB array (H, W, 3) of uint8; found {found}")
+        if image.shape[2] != 3 or 0 in image.shape:
+            raise InputError(f"a frame must have shape (H, W, 3) and hold pixels; found {image.shape}")
+        if not np.isfinite(self.time_s):
+            raise InputError(f"a frame's time must be finite; found {self.time_s}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioChunk:
+    """A stretch of mono sound.
+
+    Attributes:
+        samples: (N,) float32 in -1..1.
+        sample_rate_hz: samples per second.
+        time_s: time of the first sample, in seconds since the source's start.
+    """
+
+    samples: FloatArray
+    sample_rate_hz: int
+    time_s: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", checked("audio", self.samples, (None,)))
+        if self.sample_rate_hz <= 0:
+            raise InputError(f"sample rate must be positive; found {self.sample_rate_hz} Hz")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceState:
+    """What a face does at one moment: the noun that joins every stage.
+
+    Attributes:
+        values: (58,) float32 in the order of :data:`FACE_CHANNELS`: 52 blendshape weights (0..1), head
+            yaw, pitch and roll in radians, head translation x, y, z in centimetres.
+
+    Camera frame: x to the image's right, y up, z towards the viewer (a face in front of the camera has
+    z < 0). Yaw is positive when the nose points to the image's right, pitch when it points up, roll when
+    the head leans clockwise as seen. Left and right in blendshape names are the person's own.
+    """
+
+    values: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", checked("face state", self.values, (len(FACE_CHANNELS),)))
+
+    @property
+    def weights(self) -> FloatArray:
+        """(52,) blendshape weights."""
+        return self.values[:52]
+
+    @property
+    def head_rad(self) -> FloatArray:
+        """(3,) yaw, pitch, roll in radians."""
+        return self.values[52:55]
+
+    @property
+    def translation_cm(self) -> FloatArray:
+        """(3,) x, y, z in centimetres."""
+        return self.values[55:58]
+
+    def __getitem__(self, channel: str) -> float:
+        return float(self.values[FACE_INDEX[channel]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One tracked person in one frame.
+
+    Attributes:
+        track_id: stays with the person from frame to frame.
+        score: 0..1, how sure the tracker is that this is a face.
+        box_xyxy: (4,) x0, y0, x1, y1 in image pixels.
+        landmarks_xy: (N, 2) in image pixels.
+        region_xyxy: (4, 2) corners of the upright face square (its own top left, top right, bottom right,
+            bottom left) in image pixels: the crop that the emotion stage reads.
+        state: the face's state.
+    """
+
+    track_id: int
+    score: float
+    box_xyxy: FloatArray
+    landmarks_xy: FloatArray
+    region_xyxy: FloatArray
+    state: FaceState
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "box_xyxy", checked("face box", self.box_xyxy, (4,)))
+        object.__setattr__(self, "landmarks_xy", checked("landmarks", self.landmarks_xy, (None, 2)))
+        object.__setattr__(self, "region_xyxy", checked("face region", self.region_xyxy, (4, 2)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Emotion:
+    """What a face shows, which is not what a person feels.
+
+    Attributes:
+        values: (25,) float32 in the order of :data:`EMOTION_CHANNELS`: 15 action units (0..1), valence and
+            arousal (-1..1), and the probabilities of 8 expressions.
+    """
+
+    values: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", checked("emotion", self.values, (len(EMOTION_CHANNELS),)))
+
+    @property
+    def action_units(self) -> FloatArray:
+        """(15,) intensities, 0..1."""
+        return self.values[:15]
+
+    @property
+    def valence(self) -> float:
+        return float(self.values[15])
+
+    @property
+    def arousal(self) -> float:
+        return float(self.values[16])
+
+    @property
+    def expressions(self) -> FloatArray:
+        """(8,) probabilities that sum to 1."""
+        return self.values[17:]
+
+    @property
+    def label(self) -> str:
+        """The most probable expression."""
+        return EXPRESSIONS[int(self.expressions.argmax())]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AvatarPose:
+    """Where every parameter of an avatar stands.
+
+    Attributes:
+        values: (P,) float32 in the order of :data:`AVATAR_PARAMETERS`, within each parameter's range.
+        time_s: the moment it belongs to.
+    """
+
+    values: FloatArray
+    time_s: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "values", checked("avatar pose", self.values, (len(AVATAR_PARAMETERS),))
+        )
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, float], time_s: float) -> Self:
+        """Clip to the parameters' ranges; parameters that are not named stay at rest.
+
+        Raises:
+            InputError: a name that is no standard parameter, or a value that is not finite.
+        """
+        if unknown := values.keys() - AVATAR_PARAMETERS.keys():
+            raise InputError(f"not a standard Live2D parameter: {', '.join(sorted(unknown))}")
+        clipped = [
+            np.clip(values.get(name, rest), low, high)
+            for name, (low, high, rest) in AVATAR_PARAMETERS.items()
+        ]
+        return cls(np.asarray(clipped, np.float32), time_s)
+
+    def as_dict(self) -> dict[str, float]:
+        return {name: float(v) for name, v in zip(AVATAR_PARAMETERS, self.values, strict=True)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """A person's face and emotion over time: the file ``T.npz``.
+
+    Attributes:
+        time_s: (T,) float64, increasing.
+        face: (T, 58) float32, NaN where no face was found.
+        emotion: (T, 25) float32, NaN where none was read.
+        found: (T,) bool.
+        fps: nominal frames per second.
+    """
+
+    time_s: NDArray[np.float64]
+    face: FloatArray
+    emotion: FloatArray
+    found: BoolArray
+    fps: float
+
+    def __post_init__(self) -> None:
+        time_s = np.array(self.time_s, np.float64)
+        found = np.array(self.found, np.bool_)
+        if time_s.ndim != 1 or found.shape != time_s.shape:
+            raise InputError(
+                f"time_s and found must be (T,); found shapes {time_s.shape} and {found.shape}"
+            )
+        if not np.isfinite(time_s).all() or (np.diff(time_s) <= 0).any():
+            raise InputError("a track's times must be finite and increasing")
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"a track's fps must be positive; found {self.fps}")
+        length = len(time_s)
+        face = checked("face", self.face, (length, len(FACE_CHANNELS)), allow_nan=True)
+        emotion = checked("emotion", self.emotion, (length, len(EMOTION_CHANNELS)), allow_nan=True)
+        if np.isnan(face[found]).any():
+            raise InputError("face holds NaN in a frame whose face is marked as found")
+        for name, array in (("time_s", time_s), ("found", found), ("face", face), ("emotion", emotion)):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    def save(self, path: Path) -> None:
+        """Write ``T.npz``; the file appears whole or not at all."""
+        partial = path.with_name(path.name + ".partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(
+                file,
+                time_s=self.time_s,
+                face=self.face,
+                emotion=self.emotion,
+                found=self.found,
+                fps=np.float64(self.fps),
+            )
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read ``T.npz``.
+
+        Raises:
+            InputError: missing, not an npz file, or without one of the five arrays.
+        """
+        keys = ("time_s", "face", "emotion", "found", "fps")
+        try:
+            with np.load(path, allow_pickle=False) as pack:
+                values = {key: pack[key] for key in keys}
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file") from error
+        except KeyError as error:
+            raise InputError(f"{path}: a track holds the arrays {', '.join(keys)}; {error}") from error
+        except (OSError, ValueError, EOFError, BadZipFile, TypeError) as error:
+            raise InputError(f"{path}: not a readable track (.npz): {error}") from error
+        return cls(**{**values, "fps": float(values["fps"])})

@@ -1,0 +1,1 @@
+"""Research side of visavis: data, training and export. Torch lives only here."""

@@ -1,0 +1,1 @@
+"""Raw data sets in, training arrays out."""
