@@ -20,9 +20,11 @@ class SystemClock:
     """The computer's monotonic clock."""
 
     def now_s(self) -> float:
+        """Seconds since an arbitrary start."""
         return time.perf_counter()
 
     def sleep_s(self, duration_s: float) -> None:
+        """Wait."""
         if duration_s > 0:
             time.sleep(duration_s)
 
@@ -34,7 +36,9 @@ class ManualClock:
         self._now_s = start_s
 
     def now_s(self) -> float:
+        """The time it was last moved to."""
         return self._now_s
 
     def sleep_s(self, duration_s: float) -> None:
+        """Move on at once."""
         self._now_s += max(duration_s, 0.0)

@@ -1,17 +1,20 @@
-"""The whole flow on one screen: a frame in; faces, the first face's emotion and the avatar's pose out."""
+"""The whole flow on one screen: a frame in; faces, an emotion and the avatar's pose out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 from visavis.avatar.parameters import Animator
 from visavis.clock import Clock, SystemClock
 from visavis.emotion.reader import EmotionReader
 from visavis.face.region import FaceRegion
-from visavis.face.tracker import Tracker
+from visavis.face.tracker import Tracker, open_tracker
 from visavis.types import AvatarPose, Emotion, Face, Frame
+
+# The emotion stage's crop; its network shrinks it further.
+EMOTION_CROP_PX = 96
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,29 @@ class Pipeline:
         self.animator = animator
         self.read_emotions = reader is not None
         self._clock = clock or SystemClock()
+        self._person: int | None = None
+
+    @classmethod
+    def default(cls, *, tracker: str = "visavis", emotions: bool = True, max_faces: int = 1) -> Self:
+        """The pipeline on the embedded networks.
+
+        Args:
+            tracker: ``visavis``, or ``mediapipe`` where that extra is installed.
+            emotions: read emotions.
+            max_faces: people to follow; the largest face drives the avatar.
+
+        Raises:
+            WeightsError: an embedded network is missing or was changed.
+            MissingExtraError: the tracker's package is not installed.
+        """
+        reader = EmotionReader.default() if emotions else None
+        return cls(open_tracker(tracker, max_faces), reader, Animator())
+
+    def reset(self) -> None:
+        """Forget the stream, as before its first frame."""
+        self.tracker.reset()
+        self.animator.reset()
+        self._forget_emotion()
 
     def step(self, frame: Frame) -> Moment:
         """Process the next frame of the stream (times must increase)."""
@@ -58,7 +84,7 @@ class Pipeline:
         start_s = clock.now_s()
         faces = self.tracker.update(frame)
         tracked_s = clock.now_s()
-        emotion = self._read(frame, faces[0]) if faces else None
+        emotion = self._read(frame, faces)
         read_s = clock.now_s()
         pose = self.animator.update(faces[0].state if faces else None, emotion, frame.time_s)
         end_s = clock.now_s()
@@ -68,3 +94,24 @@ class Pipeline:
             "avatar": 1e3 * (end_s - read_s),
         }
         return Moment(frame, faces, emotion, pose, timings_ms)
+
+    def _read(self, frame: Frame, faces: tuple[Face, ...]) -> Emotion | None:
+        if self.reader is None or not self.read_emotions or not faces:
+            self._forget_emotion()
+            return None
+        face = faces[0]
+        if face.track_id != self._person:  # Another person's past must not colour this one's face.
+            self._forget_emotion()
+            self._person = face.track_id
+        crop = emotion_region(face, self.reader).crop(frame.image_rgb, EMOTION_CROP_PX)
+        return self.reader.read(crop, face.state, frame.time_s)
+
+    def _forget_emotion(self) -> None:
+        self._person = None
+        if self.reader is not None:
+            self.reader.reset()
+
+
+def emotion_region(face: Face, reader: EmotionReader) -> FaceRegion:
+    """The square of the image that the emotion stage reads."""
+    return FaceRegion.from_corners(face.region_xyxy).scaled(reader.crop_scale, reader.crop_shift[1])

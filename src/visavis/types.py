@@ -87,9 +87,7 @@ AVATAR_PARAMETERS = MappingProxyType(
 )
 
 
-def checked(
-    name: str, value: Any, shape: tuple[int | None, ...], *, allow_nan: bool = False
-) -> FloatArray:
+def checked(name: str, value: Any, shape: tuple[int | None, ...], *, allow_nan: bool = False) -> FloatArray:
     """A read-only float32 copy of ``value``.
 
     Args:
@@ -249,10 +247,12 @@ class Emotion:
 
     @property
     def valence(self) -> float:
+        """Unpleasant (-1) to pleasant (1)."""
         return float(self.values[15])
 
     @property
     def arousal(self) -> float:
+        """Calm (-1) to excited (1)."""
         return float(self.values[16])
 
     @property
@@ -279,9 +279,7 @@ class AvatarPose:
     time_s: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "values", checked("avatar pose", self.values, (len(AVATAR_PARAMETERS),))
-        )
+        object.__setattr__(self, "values", checked("avatar pose", self.values, (len(AVATAR_PARAMETERS),)))
 
     @classmethod
     def from_mapping(cls, values: dict[str, float], time_s: float) -> Self:
@@ -299,6 +297,7 @@ class AvatarPose:
         return cls(np.asarray(clipped, np.float32), time_s)
 
     def as_dict(self) -> dict[str, float]:
+        """Value by parameter id."""
         return {name: float(v) for name, v in zip(AVATAR_PARAMETERS, self.values, strict=True)}
 
 
@@ -324,9 +323,7 @@ class Track:
         time_s = np.array(self.time_s, np.float64)
         found = np.array(self.found, np.bool_)
         if time_s.ndim != 1 or found.shape != time_s.shape:
-            raise InputError(
-                f"time_s and found must be (T,); found shapes {time_s.shape} and {found.shape}"
-            )
+            raise InputError(f"time_s and found must be (T,); found shapes {time_s.shape} and {found.shape}")
         if not np.isfinite(time_s).all() or (np.diff(time_s) <= 0).any():
             raise InputError("a track's times must be finite and increasing")
         if not (np.isfinite(self.fps) and self.fps > 0):

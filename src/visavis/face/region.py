@@ -54,6 +54,27 @@ class FaceRegion:
         x0, y0, x1, y1 = (float(v) for v in box_xyxy)
         return cls(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0) * margin)
 
+    @classmethod
+    def from_corners(cls, corners_xy: FloatArray) -> Self:
+        """Inverse of :meth:`corners`."""
+        across = corners_xy[1] - corners_xy[0]
+        center = corners_xy.mean(axis=0)
+        return cls(
+            (float(center[0]), float(center[1])),
+            float(np.linalg.norm(across)),
+            float(np.arctan2(across[1], across[0])),
+        )
+
+    def corners(self) -> FloatArray:
+        """(4, 2) own top left, top right, bottom right and bottom left, in image pixels."""
+        unit = np.asarray([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]], np.float32)
+        return self.to_image(unit)
+
+    def scaled(self, factor: float, down: float = 0.0) -> Self:
+        """The same region larger or smaller, moved along its own y axis by ``down`` of its old side."""
+        x, y = self.to_image(np.asarray([[0.0, down]], np.float32))[0]
+        return type(self)((float(x), float(y)), self.size_px * factor, self.roll_rad)
+
     def to_crop(self, crop_px: int) -> FloatArray:
         """Affine matrix (2, 3) from image pixels to pixels of a crop of side ``crop_px``."""
         scale = crop_px / self.size_px
@@ -67,10 +88,12 @@ class FaceRegion:
         scale = crop_px / self.size_px
         matrix = self.to_crop(crop_px)
         if scale < 0.5:  # Bilinear sampling aliases beyond 2x: shrink the image first.
-            image = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+            shrunk = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+            image = np.asarray(shrunk, np.uint8)
             matrix = matrix.copy()
             matrix[:, :2] /= 2 * scale
-        return cv2.warpAffine(image, matrix, (crop_px, crop_px), flags=cv2.INTER_LINEAR)
+        crop = cv2.warpAffine(image, matrix, (crop_px, crop_px), flags=cv2.INTER_LINEAR)
+        return np.asarray(crop, np.uint8)
 
     def to_unit(self, points_xy: FloatArray) -> FloatArray:
         """Image pixels (N, 2) to the region's own coordinates: 0 at the centre, +-0.5 at the edges."""

@@ -1,10 +1,13 @@
-"""Frames in, tracked faces out: what every face tracker promises."""
+"""Frames in, tracked faces out: what every face tracker promises, and the trackers by name."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from visavis.errors import InputError
 from visavis.types import Face, Frame
+
+TRACKERS = ("visavis", "mediapipe")
 
 
 class Tracker(Protocol):
@@ -15,3 +18,21 @@ class Tracker(Protocol):
 
     def reset(self) -> None:
         """Forget every face, as before the first frame."""
+
+
+def open_tracker(name: str, max_faces: int = 1) -> Tracker:
+    """A tracker by its name.
+
+    Raises:
+        InputError: the name is none of :data:`TRACKERS`.
+        MissingExtraError: its package is not installed.
+    """
+    if name == "visavis":
+        from visavis.face.embedded import EmbeddedTracker
+
+        return EmbeddedTracker(max_faces)
+    if name == "mediapipe":
+        from visavis.face.mediapipe import MediaPipeTracker
+
+        return MediaPipeTracker(max_faces)
+    raise InputError(f"no tracker is called {name!r}; there are: {', '.join(TRACKERS)}")

@@ -4,7 +4,8 @@ The teacher of the project's own face network is MediaPipe Face Landmarker in im
 (extra ``mediapipe``). The pack is one folder: ``crops.npy`` (N, 224, 224, 3) uint8, memory-mapped, and
 ``labels.npz`` with ``landmarks`` (N, 478, 3) float32 in units of the face region (0 at its centre, x and
 y +-0.5 at its edges, z on the same scale), ``blendshapes`` (N, 52) float32 in MediaPipe's order,
-``matrix`` (N, 4, 4) float32, ``source`` (N,) str and ``frame_size`` (N, 2) int32.
+``matrix`` (N, 4, 4) float32, ``source`` (N,) str, ``frame_size`` (N, 2) int32 (width, height) and ``region``
+(N, 4) float32 (centre x, y and side in image pixels, roll in radians).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from visavis.capture.image import read_image
+from visavis.capture.video import VideoFile
+from visavis.errors import InputError
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 
@@ -44,6 +48,7 @@ class Labelled:
     matrix: FloatArray
     source: str
     frame_size: tuple[int, int]
+    region: FaceRegion
 
 
 def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
@@ -52,8 +57,10 @@ def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
         with np.load(shard) as pack:
             jpeg, offsets, ids = pack["jpeg"], pack["offsets"], pack["ids"]
         for row, name in enumerate(ids):
-            image = cv2.imdecode(jpeg[offsets[row] : offsets[row + 1]], cv2.IMREAD_COLOR)
-            yield str(name), enlarge(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            image = cv2.imdecode(jpeg[offsets[row] : offsets[row + 1]], cv2.IMREAD_COLOR_RGB)
+            if image is None:
+                raise InputError(f"{shard}: row {row} ({name}) is not a readable JPEG")
+            yield str(name), enlarge(np.asarray(image, np.uint8))
     sheets: dict[str, ImageArray] = {}
     with (fer / "training.csv").open() as file:
         for number, row_ in enumerate(csv.DictReader(file)):
@@ -61,30 +68,26 @@ def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
                 continue
             name = row_["sheet"]
             if name not in sheets:
-                sheets = {name: cv2.imread(str(fer / name), cv2.IMREAD_GRAYSCALE)}
+                sheets = {name: read_image(fer / name)}
             y, x = (48 * v for v in divmod(int(row_["cell"]), 64))
             cell = sheets[name][y : y + 48, x : x + 48]
-            yield f"fer_{number:05d}", enlarge(cv2.cvtColor(cell, cv2.COLOR_GRAY2RGB))
+            yield f"fer_{number:05d}", enlarge(cell)
 
 
 def enlarge(image: ImageArray) -> ImageArray:
     """Pad by a quarter of the side with black and scale to 336 px (see the data's own notes)."""
     pad = image.shape[0] // 4
     padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    return cv2.resize(padded, (336, 336), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(padded, (336, 336), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def video_images(paths: list[Path], step: int = 1) -> Iterator[tuple[str, ImageArray]]:
     """Yield every ``step``-th frame of each video as (``video:frame``, RGB image)."""
     for path in paths:
-        capture = cv2.VideoCapture(str(path))
-        number = 0
-        while capture.grab():
-            if number % step == 0:
-                _, bgr = capture.retrieve()
-                yield f"{path.stem}:{number:05d}", cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-            number += 1
-        capture.release()
+        with VideoFile(path) as video:
+            for frame in video:
+                if frame.index % step == 0:
+                    yield f"{path.stem}:{frame.index:05d}", frame.image_rgb
 
 
 def label(images: Iterator[tuple[str, ImageArray]], model: Path, faces: int) -> Iterator[Labelled]:
@@ -120,20 +123,22 @@ def label(images: Iterator[tuple[str, ImageArray]], model: Path, faces: int) -> 
                     np.asarray(matrix, np.float32),
                     name,
                     (width, height),
+                    unit,
                 )
 
 
-def write_part(job: tuple[int, int, Path, Path, Path]) -> Path:
+def write_part(job: tuple[int, int, Path, Path, Path, bool]) -> Path:
     """Label every ``parts``-th image (worker of :func:`main`) and store the part."""
-    part, parts, shared, videos, out = job
+    part, parts, shared, videos, out, stills = job
     data = shared / "data"
     files = sorted((data / "video").glob("*.mp4"))
     # Talking heads filmed for one sentence hardly differ from frame to frame: thin them out.
     sources = [
-        (still_images(data / "faces", data / "fer2013"), 1),
         (video_images(files), 2),
         (video_images(sorted(videos.glob("*.mp4")), GRID_STEP), 1),
     ]
+    if stills:
+        sources.append((still_images(data / "faces", data / "fer2013"), 1))
     found: list[Labelled] = []
     for images, faces in sources:
         mine = (pair for number, pair in enumerate(images) if number % parts == part)
@@ -147,6 +152,9 @@ def write_part(job: tuple[int, int, Path, Path, Path]) -> Path:
         matrix=np.stack([f.matrix for f in found]),
         source=np.asarray([f.source for f in found]),
         frame_size=np.asarray([f.frame_size for f in found], np.int32),
+        region=np.asarray(
+            [(*f.region.center_xy, f.region.size_px, f.region.roll_rad) for f in found], np.float32
+        ),
     )
     return path
 
@@ -157,22 +165,22 @@ def main() -> None:
     parser.add_argument("shared", type=Path, help="folder with data/ and models/")
     parser.add_argument("out", type=Path)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--videos-only", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(args.shared / "data" / "video" / "grid_s1_av.tar") as tar:
             tar.extractall(folder, filter="data")
         jobs = [
-            (part, args.workers, args.shared, Path(folder), args.out) for part in range(args.workers)
+            (part, args.workers, args.shared, Path(folder), args.out, not args.videos_only)
+            for part in range(args.workers)
         ]
         with Pool(args.workers) as pool:
             parts = pool.map(write_part, jobs)
     packs = [np.load(p) for p in parts]
     order = np.argsort(np.concatenate([p["source"] for p in packs]), kind="stable")
-    joined = {
-        key: np.concatenate([p[key] for p in packs])[order] for key in packs[0].files if key != "crops"
-    }
-    np.savez_compressed(args.out / "labels.npz", **joined)
+    joined = {key: np.concatenate([p[key] for p in packs])[order] for key in packs[0].files if key != "crops"}
+    np.savez_compressed(args.out / "labels.npz", allow_pickle=False, **joined)
     crops = np.concatenate([p["crops"] for p in packs])[order]
     np.save(args.out / "crops.npy", crops)
     for p in parts:

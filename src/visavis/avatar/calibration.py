@@ -1,0 +1,159 @@
+"""Face states in, what is neutral for this person out: resting brows, open and closed eyelids, head pose.
+
+Trackers disagree with people at rest: on real clips the median of browInnerUp lies between 0 and 0.8 and
+that of an open eye's eyeBlink between 0.02 and 0.35, from person to person. Everything here is therefore
+measured while running, from a prior that suits most, and can be set by hand.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from visavis.avatar.easing import follow
+from visavis.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How to find one channel's resting level.
+
+    Attributes:
+        quantile: the level is this quantile of the last seconds.
+        prior: the level assumed before anything is seen.
+        highest: no level further from 0 than this is believed.
+    """
+
+    quantile: float
+    prior: float
+    highest: float
+
+
+class RestingLevels:
+    """Running quantiles of some channels over the last 20 s.
+
+    Args:
+        channels: what to measure, by name.
+    """
+
+    SAMPLE_S = 0.1
+    WINDOW = 200
+    # The prior counts as much as this many samples: it is outvoted within a second or two.
+    PRIOR_SAMPLES = 4
+    SETTLE_S = 0.25
+
+    def __init__(self, channels: Mapping[str, Rest]) -> None:
+        self._names = tuple(channels)
+        rests = channels.values()
+        self._quantile = np.asarray([r.quantile for r in rests])
+        self._prior = np.asarray([r.prior for r in rests], np.float32)
+        self._highest = np.asarray([r.highest for r in rests], np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the priors."""
+        self._samples: deque[FloatArray] = deque([self._prior] * self.PRIOR_SAMPLES, self.WINDOW)
+        self._goal = self._levels = self._prior.tolist()
+        self._sampled_s: float | None = None
+        self._last_s: float | None = None
+
+    def set(self, values: Mapping[str, float]) -> None:
+        """Take these values as the resting levels; they fade as newer ones are seen."""
+        row = np.asarray([values[name] for name in self._names], np.float32)
+        self._samples.extend([row] * self.WINDOW)
+        self._goal = self._levels = self._believed(row)
+
+    def update(self, values: Mapping[str, float], time_s: float) -> dict[str, float]:
+        """Learn from one moment and give the levels by name."""
+        if self._sampled_s is None or not 0.0 <= time_s - self._sampled_s < self.SAMPLE_S:
+            self._sampled_s = time_s
+            self._samples.append(np.asarray([values[name] for name in self._names], np.float32))
+            self._goal = self._quantiles()
+        elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
+        self._last_s = time_s
+        self._levels = [
+            follow(level, goal, elapsed_s, self.SETTLE_S)
+            for level, goal in zip(self._levels, self._goal, strict=True)
+        ]
+        return dict(zip(self._names, self._levels, strict=True))
+
+    def _quantiles(self) -> list[float]:
+        ordered = np.sort(np.stack(self._samples), axis=0)
+        rank = np.round(self._quantile * (len(ordered) - 1)).astype(np.intp)
+        return self._believed(ordered[rank, np.arange(len(self._names))])
+
+    def _believed(self, levels: FloatArray) -> list[float]:
+        believed: list[float] = np.clip(levels, -self._highest, self._highest).tolist()
+        return believed
+
+
+class ClosedLevel:
+    """The value that eyeBlink reaches when this person's eyes shut: a maximum that slowly forgets.
+
+    On real clips blinks peak between 0.5 and 0.85.
+    """
+
+    PRIOR = 0.52
+    FORGET_S = 30.0
+    # Between open and shut there is always at least this much.
+    SPAN = 0.3
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the prior."""
+        self._peak = self.PRIOR
+        self._last_s: float | None = None
+
+    def update(self, blink: float, open_level: float, time_s: float) -> float:
+        """Learn from one moment and give the level."""
+        elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
+        self._last_s = time_s
+        self._peak = max(follow(self._peak, self.PRIOR, elapsed_s, self.FORGET_S), blink)
+        return max(self._peak, open_level + self.SPAN)
+
+
+class NeutralHead:
+    """The pose in which this person faces the screen: yaw, pitch, roll in degrees, sideways place in cm.
+
+    A slow mean that trusts what is near it (Cauchy weights), quick at first and within limits, so a camera
+    beside or below the screen is allowed for while a turned head stays turned.
+    """
+
+    QUICK_S = 2.0
+    SLOW_S = 60.0
+    NEAR = np.asarray([10.0, 10.0, 8.0, 20.0])
+    LIMIT = np.asarray([12.0, 22.0, 8.0, 60.0])
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to facing the camera."""
+        self._neutral = np.zeros(4)
+        self._seen_s = 0.0
+        self._last_s: float | None = None
+
+    def set(self, pose: FloatArray) -> None:
+        """Take this pose (4,) as neutral."""
+        self._neutral = np.clip(pose, -self.LIMIT, self.LIMIT)
+        self._seen_s = self.SLOW_S
+
+    def update(self, pose: FloatArray, time_s: float) -> FloatArray:
+        """Learn from one pose (4,) and give it relative to neutral (4,)."""
+        elapsed_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), 0.5)
+        if self._last_s is None:
+            # Nobody sits at the optical axis: the first place is as good a neutral as any.
+            self._neutral[3] = pose[3]
+        self._last_s = time_s
+        self._seen_s += elapsed_s
+        trust = 1.0 / (1.0 + ((pose - self._neutral) / self.NEAR) ** 2)
+        rate = elapsed_s / min(self.QUICK_S + self._seen_s, self.SLOW_S)
+        self._neutral = np.clip(
+            self._neutral + rate * trust * (pose - self._neutral), -self.LIMIT, self.LIMIT
+        )
+        return np.asarray(pose - self._neutral, np.float32)

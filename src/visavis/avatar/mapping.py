@@ -1,0 +1,198 @@
+"""A face state in, the avatar parameters that tracking owns out, calibrated to the person.
+
+Brow, mouth and eyelid formulas follow the community's ARKit-to-VTube-Studio conversion (BrowY = .5 + outerUp
+- down; MouthSmile = (2 - frowns - pucker + smiles + dimples / 2) / 4; MouthOpen = jawOpen - mouthClose - .2
+rolls + .2 funnel; EyeOpen = .5 - .8 blink + .8 wide), rescaled from VTube Studio's 0..1 with rest at .5 to
+Live2D's ranges. Gains and what goes beyond them are this project's, set on real clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from visavis.avatar.calibration import ClosedLevel, NeutralHead, Rest, RestingLevels
+from visavis.avatar.easing import ease
+from visavis.avatar.idle import RELAXED_OPEN
+from visavis.types import AVATAR_PARAMETERS, FACE_CHANNELS, FaceState, FloatArray
+
+# Where the eyes rest sideways, as seen: a camera beside the screen shifts it.
+GAZE_X = "gazeX"
+SIDES = ("Left", "Right")
+RESTS = {
+    GAZE_X: Rest(0.5, 0.0, 0.6),
+    "eyeBlinkLeft": Rest(0.25, 0.1, 0.45),
+    "eyeBlinkRight": Rest(0.25, 0.1, 0.45),
+    "eyeLookDownLeft": Rest(0.5, 0.12, 0.35),
+    "eyeLookDownRight": Rest(0.5, 0.12, 0.35),
+    "browDownLeft": Rest(0.5, 0.05, 0.5),
+    "browDownRight": Rest(0.5, 0.05, 0.5),
+    "browInnerUp": Rest(0.5, 0.15, 0.8),
+    "browOuterUpLeft": Rest(0.5, 0.1, 0.7),
+    "browOuterUpRight": Rest(0.5, 0.1, 0.7),
+}
+# Webcam users turn less than they think: their 25 degrees are the avatar's 30.
+HEAD_GAIN = (1.2, 1.3, 1.0)
+LEAN_DEG_PER_CM = 0.4
+LEAN_LIMIT_DEG = 4.0
+MOUTH_OPEN_GAIN = 1.5
+GAZE_GAIN = 1.3
+# Between these two differences of the calibrated lids (0 open, 1 shut) a blink of both eyes turns into a
+# wink of one. Clips of people who do not wink stay below the first.
+WINK_FROM, WINK_TO = 0.45, 0.65
+# Beyond this turn the far eye is seen too slantwise to be believed (degrees).
+TURN_FROM, TURN_TO = 15.0, 28.0
+# A full smile raises raw eyeBlink by about this much.
+SMILE_BLINK = 0.2
+
+
+class FaceMapper:
+    """Turns one person's face states into parameters, as a camera image shows them (not mirrored)."""
+
+    def __init__(self) -> None:
+        self._levels = RestingLevels(RESTS)
+        self._closed = {side: ClosedLevel() for side in SIDES}
+        self._head = NeutralHead()
+        self._last: FaceState | None = None
+
+    def reset(self) -> None:
+        """Forget the person."""
+        self._levels.reset()
+        self._head.reset()
+        for closed in self._closed.values():
+            closed.reset()
+        self._last = None
+
+    def calibrate(self) -> bool:
+        """Take the face as last seen for neutral: relaxed, eyes open, facing the screen.
+
+        Returns:
+            False when no face has been seen yet; nothing is changed then.
+        """
+        if self._last is None:
+            return False
+        self._levels.set(_channels(self._last))
+        self._head.set(_head_pose(self._last))
+        return True
+
+    def update(self, state: FaceState, time_s: float) -> dict[str, float]:
+        """Parameters at one moment.
+
+        Also holds ``lean``, which is no parameter: degrees by which the body follows a shifted head.
+        """
+        self._last = state
+        face = _channels(state)
+        rest = self._levels.update(face, time_s)
+        yaw, pitch, roll, shift_cm = self._head.update(_head_pose(state), time_s).tolist()
+        lean = min(max(shift_cm * LEAN_DEG_PER_CM, -LEAN_LIMIT_DEG), LEAN_LIMIT_DEG)
+        parameters = {
+            "ParamAngleX": HEAD_GAIN[0] * yaw,
+            "ParamAngleY": HEAD_GAIN[1] * pitch,
+            "ParamAngleZ": HEAD_GAIN[2] * roll,
+            **self._eyelids(face, rest, yaw, time_s),
+            **_gaze(face, rest),
+            **_brow(face, rest, "Left"),
+            **_brow(face, rest, "Right"),
+            **_mouth(face),
+        }
+        # Within range before any blending: what fades from beyond the range would stand still at first.
+        return {"lean": lean} | {name: _within_range(name, value) for name, value in parameters.items()}
+
+    def _eyelids(
+        self, face: Mapping[str, float], rest: Mapping[str, float], yaw_deg: float, time_s: float
+    ) -> dict[str, float]:
+        left, right = self._shut(face, rest, time_s)
+        # Turned to the image's right (yaw > 0), the person's own left eye is the far one.
+        turned = ease((abs(yaw_deg) - TURN_FROM) / (TURN_TO - TURN_FROM))
+        near = right if yaw_deg > 0 else left
+        both = (left + right) / 2
+        both += turned * (near - both)
+        wink = (1.0 - turned) * ease((abs(left - right) - WINK_FROM) / (WINK_TO - WINK_FROM))
+        return {
+            **_eye("L", both + wink * (left - both), face["eyeWideLeft"]),
+            **_eye("R", both + wink * (right - both), face["eyeWideRight"]),
+            "ParamEyeLSmile": 0.9 * ease((face["mouthSmileLeft"] - 0.3) / 0.6),
+            "ParamEyeRSmile": 0.9 * ease((face["mouthSmileRight"] - 0.3) / 0.6),
+        }
+
+    def _shut(
+        self, face: Mapping[str, float], rest: Mapping[str, float], time_s: float
+    ) -> tuple[float, float]:
+        """How far the left and right eye are closed, 0..1, by the person's own range."""
+        above = {side: face[f"eyeBlink{side}"] - rest[f"eyeBlink{side}"] for side in SIDES}
+        # What a smile narrows, it narrows in both eyes: no more than the more open one shows.
+        smile = (face["mouthSmileLeft"] + face["mouthSmileRight"]) / 2
+        narrowed = min(SMILE_BLINK * smile, max(min(above.values()), 0.0))
+        shut = []
+        for side in SIDES:
+            open_level = rest[f"eyeBlink{side}"]
+            closed_level = self._closed[side].update(face[f"eyeBlink{side}"] - narrowed, open_level, time_s)
+            share = (above[side] - narrowed) / (closed_level - open_level)
+            shut.append(min(max((share - 0.15) / 0.65, 0.0), 1.0))
+        return shut[0], shut[1]
+
+
+def _within_range(name: str, value: float) -> float:
+    low, high, _ = AVATAR_PARAMETERS[name]
+    return min(max(value, low), high)
+
+
+def _channels(state: FaceState) -> dict[str, float]:
+    face = dict(zip(FACE_CHANNELS, state.values.tolist(), strict=True))
+    right = face["eyeLookOutLeft"] + face["eyeLookInRight"]
+    return face | {GAZE_X: right - face["eyeLookInLeft"] - face["eyeLookOutRight"]}
+
+
+def _head_pose(state: FaceState) -> FloatArray:
+    degrees = np.rad2deg(state.head_rad)
+    return np.asarray([*degrees, state.translation_cm[0]], np.float32)
+
+
+def _eye(side: str, shut: float, wide: float) -> dict[str, float]:
+    # EyeOpen = .5 - .8 blink + .8 wide, over its rest of .5; a calibrated blink of 1 shuts the eye.
+    opened = RELAXED_OPEN + (1.0 - RELAXED_OPEN) * min(1.6 * max(wide, 0.0), 1.0)
+    return {f"ParamEye{side}Open": opened * (1.0 - shut)}
+
+
+def _gaze(face: Mapping[str, float], rest: Mapping[str, float]) -> dict[str, float]:
+    x = face[GAZE_X] - rest[GAZE_X]
+    down = sum(face[f"eyeLookDown{s}"] - rest[f"eyeLookDown{s}"] for s in SIDES)
+    y = face["eyeLookUpLeft"] + face["eyeLookUpRight"] - down
+    return {"ParamEyeBallX": GAZE_GAIN * x / 2, "ParamEyeBallY": GAZE_GAIN * y / 2}
+
+
+def _brow(face: Mapping[str, float], rest: Mapping[str, float], side: str) -> dict[str, float]:
+    """One brow relative to its rest; ``+`` raises it, lifts its inner end, arches it, draws it inward."""
+    outer = _relative(face, rest, f"browOuterUp{side}")
+    down = _relative(face, rest, f"browDown{side}")
+    inner = _relative(face, rest, "browInnerUp")
+    name = f"ParamBrow{side[0]}"
+    return {
+        f"{name}Y": 1.2 * (0.7 * outer + 0.5 * inner - down),
+        f"{name}Angle": 0.8 * (inner - outer) - 0.8 * down,
+        f"{name}Form": 0.8 * outer - 0.9 * down,
+        f"{name}X": 0.7 * max(down, 0.0),
+    }
+
+
+def _relative(face: Mapping[str, float], rest: Mapping[str, float], channel: str) -> float:
+    """-1..1: above rest over the room that is left, below rest as it is."""
+    above = face[channel] - rest[channel]
+    return above / (1.0 - rest[channel]) if above > 0 else above
+
+
+def _mouth(face: Mapping[str, float]) -> dict[str, float]:
+    frown = face["mouthFrownLeft"] + face["mouthFrownRight"]
+    smile = face["mouthSmileLeft"] + face["mouthSmileRight"]
+    dimple = face["mouthDimpleLeft"] + face["mouthDimpleRight"]
+    form = (smile - frown - face["mouthPucker"] + dimple / 2) / 2
+    rolled = face["mouthRollUpper"] + face["mouthRollLower"]
+    opened = face["jawOpen"] - face["mouthClose"] - 0.2 * rolled + 0.2 * face["mouthFunnel"]
+    grin = ease((smile / 2 - 0.4) / 0.6)
+    return {
+        "ParamMouthForm": form,
+        # A hundredth of jawOpen is noise, not speech.
+        "ParamMouthOpenY": MOUTH_OPEN_GAIN * max(opened - 0.02, 0.0),
+        "ParamCheek": max(0.35 * grin, 0.5 * face["cheekPuff"]),
+    }

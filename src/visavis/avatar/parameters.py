@@ -1,0 +1,146 @@
+"""Face states and emotions in, avatar poses in Live2D's standard parameters out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from visavis.avatar.easing import ease, follow
+from visavis.avatar.expressions import ExpressionOverlay
+from visavis.avatar.idle import IdleMotion, breath
+from visavis.avatar.mapping import FaceMapper
+from visavis.types import AVATAR_PARAMETERS, AvatarPose, Emotion, FaceState
+
+LOWEST, HIGHEST = np.asarray([(low, high) for low, high, _ in AVATAR_PARAMETERS.values()], np.float32).T
+# How long the avatar takes from what it did to what it does now when a face is lost or found.
+HANDOVER_S = 0.5
+BODY_LAG_S = 0.3
+BODY_SHARE = {"ParamAngleX": 0.3, "ParamAngleY": 0.2, "ParamAngleZ": 0.22}
+
+
+# What a mirror turns round; everything else is the same on both sides or changes sides (L and R).
+REVERSED = frozenset({"ParamAngleX", "ParamAngleZ", "ParamEyeBallX", "lean"})
+SIDED = ("ParamEyeL", "ParamEyeR", "ParamBrowL", "ParamBrowR")
+
+
+def mirrored(parameters: Mapping[str, float]) -> dict[str, float]:
+    """Tracked parameters as a mirror shows them; applying it twice gives them back."""
+    result = {}
+    for name, value in parameters.items():
+        if name.startswith(SIDED):
+            stem = len("ParamBrow") if name.startswith("ParamBrow") else len("ParamEye")
+            name = name[:stem] + ("R" if name[stem] == "L" else "L") + name[stem + 1 :]
+        result[name] = -value if name in REVERSED else value
+    return result
+
+
+class Animator:
+    """Lets an avatar follow one person, and live by itself while nobody is there.
+
+    Sides. Left and right in :class:`~visavis.types.FaceState` are the person's own, and in Live2D's ids
+    (ParamEyeLOpen) the character's own. Person and character both look at the viewer, so the left of each
+    is on the *right* of a plain picture, and a picture not mirrored maps left to left:
+
+    ==========================  ==============================  ==============================
+    the person                  ``mirror=False``                ``mirror=True`` (default)
+    ==========================  ==============================  ==============================
+    shown as                    the camera sees it              in a mirror: flipped, as the page does
+    own left eye, on the        picture's right                 picture's left
+    ... moves the avatar's      left eye (ParamEyeL, on the     right eye (ParamEyeR, on the
+                                screen's right)                 screen's left)
+    nose to the image's right   turns to the screen's right     turns to the screen's left
+    (yaw > 0)                   (ParamAngleX > 0)               (ParamAngleX < 0)
+    head leans clockwise        leans clockwise                 leans anticlockwise
+    (roll > 0)                  (ParamAngleZ > 0)               (ParamAngleZ < 0)
+    ==========================  ==============================  ==============================
+
+    With ``mirror=True`` the avatar beside a flipped webcam picture does what that picture does. For a
+    video file shown unflipped beside its avatar use ``mirror=False``.
+
+    The face state is taken as it comes, smoothed already by the face stage; nothing here delays eyes or
+    mouth. Same seed, states and times give the same poses.
+
+    Args:
+        seed: of the idle blinks and glances.
+        mirror: whether left and right are exchanged (see above); may be changed between updates.
+    """
+
+    def __init__(self, seed: int = 0, mirror: bool = True) -> None:
+        self.mirror = mirror
+        self._idle = IdleMotion(seed)
+        self._mapper = FaceMapper()
+        self._overlay = ExpressionOverlay()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the person and the past, as before the first update."""
+        self._mapper.reset()
+        self._overlay.reset()
+        self._found = False
+        self._last_s: float | None = None
+        self._shown: dict[str, float] = {}
+        self._offset: dict[str, float] = {}
+        self._switched_s = 0.0
+        self._body: dict[str, float] = {}
+
+    def calibrate(self) -> bool:
+        """Take the face as last seen for neutral (relaxed, eyes open, facing the screen).
+
+        Returns:
+            False when no face has been seen yet; nothing is changed then.
+        """
+        return self._mapper.calibrate()
+
+    @property
+    def expression(self) -> str:
+        """The expression that the avatar wears now, one of :data:`~visavis.types.EXPRESSIONS`."""
+        return self._overlay.current
+
+    def update(self, state: FaceState | None, emotion: Emotion | None, time_s: float) -> AvatarPose:
+        """The pose at ``time_s``.
+
+        Args:
+            state: the person's face; None while no face is found.
+            emotion: what the face shows; None while it is not read.
+            time_s: moment of the frame in seconds; must not decrease.
+        """
+        target = self._idle.at(time_s) if state is None else self._follow(state, time_s)
+        base = self._hand_over(target, state is not None, time_s)
+        self._overlay.update(emotion, time_s)
+        self._move_body(base, time_s)
+        self._last_s = time_s
+        pose = self._overlay.apply(base | self._body)
+        pose["ParamBreath"] = breath(time_s)
+        values = [pose.get(name, rest) for name, (_, _, rest) in AVATAR_PARAMETERS.items()]
+        return AvatarPose(np.clip(np.asarray(values, np.float32), LOWEST, HIGHEST), time_s)
+
+    def _follow(self, state: FaceState, time_s: float) -> dict[str, float]:
+        parameters = self._mapper.update(state, time_s)
+        return mirrored(parameters) if self.mirror else parameters
+
+    def _hand_over(self, target: dict[str, float], found: bool, time_s: float) -> dict[str, float]:
+        """Blend from the last pose when a face is lost or found.
+
+        The difference at that moment is kept and dies away on top of the live motion, so nothing snaps and
+        nothing freezes (inertialization: Bollo, "Inertialization: High-Performance Animation Transitions
+        in Gears of War", GDC 2018).
+        """
+        if self._last_s is not None and found != self._found:
+            names = target.keys() | self._shown.keys()
+            self._offset = {n: self._shown.get(n, 0.0) - target.get(n, 0.0) for n in sorted(names)}
+            self._switched_s = time_s
+        self._found = found
+        left = 1.0 - ease((time_s - self._switched_s) / HANDOVER_S) if self._offset else 0.0
+        self._shown = target | {n: target.get(n, 0.0) + left * d for n, d in self._offset.items()}
+        return self._shown
+
+    def _move_body(self, base: dict[str, float], time_s: float) -> None:
+        """Let the body follow the head softly and lean where the head shifts."""
+        for angle, share in BODY_SHARE.items():
+            name = angle.replace("Param", "ParamBody")
+            target = share * base[angle]
+            if angle == "ParamAngleZ":
+                target += base.get("lean", 0.0)
+            elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
+            self._body[name] = follow(self._body.get(name, target), target, elapsed_s, BODY_LAG_S)

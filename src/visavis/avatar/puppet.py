@@ -1,0 +1,96 @@
+"""Avatar poses in, pictures of Mira out; ``visavis.avatar.puppet_sheet`` shows her at a glance.
+
+What each parameter does to the drawing (ids and ranges: ``visavis.types.AVATAR_PARAMETERS``; the
+character's left is on the right of the screen):
+
+- ParamAngleX/Y/Z: the head turns to the screen's right, looks up, tilts to the screen's right.
+- ParamEyeLOpen/ROpen: 1 open, 0 closed, lashes down.
+- ParamEyeLSmile/RSmile: the lower lid rises; a closing lid becomes a happy arc. One eye alone also tugs its
+  corner of the mouth upward: a smirk, or a wink's smile.
+- ParamEyeBallX/Y: the gaze goes to the screen's right, up.
+- ParamBrowLY/RY: the brow rises; the eye beneath widens with it (a low brow weighs on the lid).
+- ParamBrowLX/RX: the brow goes outward (-) or towards the nose (+).
+- ParamBrowLAngle/RAngle: the inner end lifts (+, sad) or sinks (-, angry); the upper lid leans the same way.
+- ParamBrowLForm/RForm: arched (+) or flat and knit (-).
+- ParamMouthForm, ParamMouthOpenY: smile (+1) to frown (-1), and how far the mouth opens; every mix of the
+  two has a shape of its own.
+- ParamCheek: the blush. A frown (ParamMouthForm -) under low brows (ParamBrowLY -) wrinkles the nose.
+- ParamBodyAngleX/Y/Z: the body turns, bows or straightens, leans. ParamBreath: shoulders and chest rise.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Self
+
+import numpy as np
+
+from visavis.avatar.puppet_raster import Raster
+from visavis.avatar.rig import Rig, Springs, evaluate
+from visavis.avatar.rig_load import load_rig
+from visavis.errors import InputError
+from visavis.types import AvatarPose, ImageArray
+
+Background = ImageArray | tuple[int, int, int] | None
+
+
+class Puppet:
+    """Mira, drawn by OpenCV; one object for one stream of poses.
+
+    Args:
+        rig: the drawing and how it moves.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self._springs = Springs(rig.springs)
+        self._raster: Raster | None = None
+        self._backdrop: ImageArray | None = None
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the drawing that the package brings."""
+        file = resources.files("visavis").joinpath("assets", "puppet.json")
+        return cls(load_rig(file.read_text(encoding="utf-8"), file.name))
+
+    def reset(self) -> None:
+        """Let hair and accessories hang still, as before the first pose."""
+        self._springs.reset()
+
+    def draw(self, pose: AvatarPose, size_px: int = 512, background: Background = None) -> ImageArray:
+        """Draw the next pose of the stream; hair swings by the time since the pose before.
+
+        Args:
+            pose: where the parameters stand, and when.
+            size_px: side of the picture.
+            background: None for the drawing's own backdrop, one RGB colour, or a picture
+                (size_px, size_px, 3) RGB to stand before.
+
+        Returns:
+            (size_px, size_px, 3) uint8 RGB.
+
+        Raises:
+            InputError: a background of another shape, or a size below 16.
+        """
+        if size_px < 16:
+            raise InputError(f"a picture of {size_px} px is too small for the puppet; draw at least 16 px")
+        values = pose.values.astype(np.float64)
+        posed = evaluate(self.rig, values, self._springs.advance(values, pose.time_s))
+        if self._raster is None or self._raster.size_px != size_px:
+            self._raster = Raster(self.rig, size_px)
+            self._backdrop = np.zeros((size_px, size_px, 3), np.uint8)
+            self._raster.paint(posed, self._backdrop, backdrop=True)
+        image = self._before(background, size_px)
+        self._raster.paint(posed, image, backdrop=False)
+        return image
+
+    def _before(self, background: Background, size_px: int) -> ImageArray:
+        """A fresh picture of what stands behind the character."""
+        if background is None and self._backdrop is not None:
+            return self._backdrop.copy()
+        image = np.asarray(background)
+        if image.shape not in ((3,), (size_px, size_px, 3)):
+            raise InputError(
+                f"background has shape {image.shape}; expected an RGB colour or ({size_px}, {size_px}, 3)"
+            )
+        return np.ascontiguousarray(np.broadcast_to(image, (size_px, size_px, 3)).astype(np.uint8))

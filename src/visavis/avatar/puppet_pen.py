@@ -1,0 +1,99 @@
+"""A posed drawing's control points in, polygons of its areas and of its tapered ink lines out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.avatar.rig import Floats, Layer, Line, Rig
+
+SAMPLES = 8  # Straight pieces for each cubic segment, here and in the browser's ink lines.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traced:
+    """All curves of a drawing as points.
+
+    Attributes:
+        curve: (segments, SAMPLES + 1, 2) in drawing units.
+        normal: (segments, SAMPLES + 1, 2) of length 1, to the right of the way along the curve on a screen.
+    """
+
+    curve: Floats
+    normal: Floats
+
+
+class Pen:
+    """Turns the control points of one rig into polygons.
+
+    Attributes:
+        spans: for each layer, its first segment and the one after its last.
+        half: (segments, SAMPLES + 1) half width of the ink in drawing units; 0 where a layer has no line.
+        strokes: for each layer, index arrays into ``(left, right)`` joined as in :meth:`ribbons`.
+        outward: (segments, 1, 1), +1 or -1 by the way the outline runs: times the normal, it leads outward.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        t = np.linspace(0.0, 1.0, SAMPLES + 1)[:, None]
+        s = 1 - t
+        self._basis = np.concatenate([s**3, 3 * s * s * t, 3 * s * t * t, t**3], axis=1)
+        slope = [-3 * s * s, 3 * s * (s - 2 * t), 3 * t * (2 * s - t), 3 * t * t]
+        self._slope = np.concatenate(slope, axis=1)
+        counts = np.cumsum([0, *(layer.segments for layer in rig.layers)]).tolist()
+        self.spans = list(pairwise(counts))
+        self._segments = np.concatenate(
+            [layer.start + 3 * np.arange(layer.segments)[:, None] + np.arange(4) for layer in rig.layers]
+        )
+        self.half = np.zeros((counts[-1], SAMPLES + 1))
+        self.outward = np.ones((counts[-1], 1, 1))
+        self.strokes: list[list[NDArray[np.intp]]] = []
+        at_rest = self.trace(rig.points)
+        for layer, (first, last) in zip(rig.layers, self.spans, strict=True):
+            x, y = at_rest.curve[first:last, :-1].reshape(-1, 2).T
+            area = float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+            self.outward[first:last] = -1.0 if area > 0 else 1.0
+            self.strokes.append(self._runs(layer, layer.line, first) if layer.line else [])
+
+    def _runs(self, layer: Layer, line: Line, first: int) -> list[NDArray[np.intp]]:
+        """Write a layer's widths and list the corners of its strokes' polygons."""
+        out = []
+        total = self.half.size
+        for start, count in line.runs:
+            segments = first + (start + np.arange(count)) % layer.segments
+            places = (segments[:, None] * (SAMPLES + 1) + np.arange(SAMPLES + 1)).ravel()
+            keep = np.ones(len(places), np.bool_)
+            keep[SAMPLES + 1 :: SAMPLES + 1] = False  # A segment begins where the one before it ended.
+            width = taper(int(keep.sum()), *line.taper) * (line.width / 2)
+            self.half.flat[places] = width[np.cumsum(keep) - 1]
+            along = places[keep]
+            out.append(np.concatenate([along, total + along[::-1]]))
+        return out
+
+    def trace(self, points: Floats) -> Traced:
+        """Sample every curve; ``points`` (P, 2) are the posed rig's."""
+        controls = points[self._segments]
+        slope = np.matmul(self._slope, controls)
+        length = np.maximum(np.sqrt(slope[..., :1] ** 2 + slope[..., 1:] ** 2), 1e-9)
+        normal = np.stack([-slope[..., 1], slope[..., 0]], axis=-1) / length
+        return Traced(np.matmul(self._basis, controls), normal)
+
+    def ribbons(self, traced: Traced, thinner: float = 0.0) -> Floats:
+        """Both sides (2 * segments * (SAMPLES + 1), 2) of all ink; :attr:`strokes` index them.
+
+        Args:
+            traced: the curves.
+            thinner: drawing units to take from every half width.
+        """
+        reach = traced.normal * np.maximum(self.half - thinner, 0.0)[..., None]
+        return np.concatenate([traced.curve + reach, traced.curve - reach]).reshape(-1, 2)
+
+
+def taper(count: int, start: float, end: float) -> Floats:
+    """Relative width (count,) along a stroke: 1 in the middle, ``start`` and ``end`` at its ends."""
+    t = np.linspace(0.0, 1.0, count)
+    swell = 1 - (2 * t - 1) ** 2
+    tip = np.where(t < 0.5, start, end)
+    return np.asarray(tip + (1 - tip) * swell, np.float64)

@@ -1,0 +1,289 @@
+"""Parameter values and spring positions in, every point and opacity of the drawing out.
+
+The same few formulas stand in ``serve/static/puppet.js``; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types import AVATAR_PARAMETERS
+
+Floats = NDArray[np.float64]
+PARAMETER_INDEX = {name: index for index, name in enumerate(AVATAR_PARAMETERS)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paint:
+    """How an area is filled.
+
+    Attributes:
+        kind: ``solid``, ``linear`` (2 anchor points) or ``radial`` (centre and the ends of two half axes).
+        stops: (N, 5) rows of position 0..1, red, green, blue 0..255 and alpha 0..1; one row when solid.
+    """
+
+    kind: str
+    stops: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """An inked line along an outline.
+
+    Attributes:
+        color: (4,) red, green, blue 0..255 and alpha 0..1.
+        width: in drawing units, at the middle of each stroke.
+        taper: relative width at the start and at the end of each stroke.
+        runs: (first segment, number of segments) of each stroke.
+    """
+
+    color: Floats
+    width: float
+    taper: tuple[float, float]
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Key:
+    """How a layer's points move when parameters leave their rest.
+
+    Attributes:
+        hats: (parameter index, left, peak, right): the key's weight is the product of these hat functions.
+        delta: (n, 2) offsets in drawing units of the layer's points at full weight.
+    """
+
+    hats: tuple[tuple[int, float, float, float], ...]
+    delta: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One shape of the drawing; its points are ``points[start:stop]`` of the rig.
+
+    Attributes:
+        segments: cubic segments of the outline; 3 * segments + 1 control points come first, then the
+            anchor points of the paint.
+        clip: index of the layer whose area bounds this one, or None.
+        opacity: at rest, 0..1.
+        fades: (parameter index, values, opacities), piecewise linear; they multiply.
+        backdrop: whether the layer belongs to the scene behind the character.
+    """
+
+    name: str
+    start: int
+    stop: int
+    segments: int
+    fill: Paint | None
+    line: Line | None
+    clip: int | None
+    opacity: float
+    fades: tuple[tuple[int, tuple[float, ...], tuple[float, ...]], ...]
+    keys: tuple[Key, ...]
+    backdrop: bool
+
+    @property
+    def outline_stop(self) -> int:
+        """One past the outline's last control point in the rig's points; the paint's anchors follow."""
+        return self.start + 3 * self.segments + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Spring:
+    """Hair or an accessory that lags behind the head: a damped oscillator in drawing units.
+
+    Attributes:
+        axis: 0 moves points across, 1 along the screen's height.
+        follow: parameter index to units: where the head carries the root.
+        hang: parameter index to units: where gravity pulls at rest.
+    """
+
+    name: str
+    axis: int
+    frequency_hz: float
+    damping: float
+    follow: tuple[tuple[int, float], ...]
+    hang: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rig:
+    """A drawing and how it moves.
+
+    Attributes:
+        name: the character's.
+        size: side of the square drawing in its own units; y points down.
+        head, body: the constants of :func:`turn_head` and :func:`lean_body`.
+        points: (P, 2) at rest.
+        depth, bulge: (P,) distance before the head's axis, and how much of the head's roundness is added.
+        follow: (P,) 0..1, how much of the head's motion a point takes.
+        carried: (P,) 0..1, how much of the body's motion a point takes.
+        sway: (P, number of springs), how much of each spring's motion a point takes.
+    """
+
+    name: str
+    size: float
+    head: Mapping[str, tuple[float, ...]]
+    body: Mapping[str, tuple[float, ...]]
+    layers: tuple[Layer, ...]
+    springs: tuple[Spring, ...]
+    points: Floats
+    depth: Floats
+    bulge: Floats
+    follow: Floats
+    carried: Floats
+    sway: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posed:
+    """A drawing in one pose: points (P, 2) in drawing units and opacities (number of layers,)."""
+
+    points: Floats
+    opacities: tuple[float, ...]
+
+
+def evaluate(rig: Rig, values: Floats, springs: Floats) -> Posed:
+    """Pose the drawing.
+
+    Args:
+        rig: the drawing.
+        values: (24,) in the order of ``AVATAR_PARAMETERS``.
+        springs: (number of springs,) in drawing units, from :class:`Springs`.
+    """
+    numbers = [float(value) for value in values]
+    points = rig.points.copy()
+    for layer in rig.layers:
+        for key in layer.keys:
+            if weight := hat_product(key.hats, numbers):
+                points[layer.start : layer.stop] += weight * key.delta
+    for index, spring in enumerate(rig.springs):
+        points[:, spring.axis] += rig.sway[:, index] * springs[index]
+    points += rig.follow[:, None] * (turn_head(rig, points, numbers) - points)
+    points = lean_body(rig, points, numbers)
+    return Posed(points, tuple(layer_opacity(layer, numbers) for layer in rig.layers))
+
+
+def hat_product(hats: tuple[tuple[int, float, float, float], ...], values: list[float]) -> float:
+    """Weight of a key: 1 where every parameter stands at its peak, 0 beyond its neighbours."""
+    weight = 1.0
+    for index, left, peak, right in hats:
+        value = values[index]
+        if value < peak:
+            weight *= max(0.0, (value - left) / (peak - left)) if left < peak else 1.0
+        elif value > peak:
+            weight *= max(0.0, (right - value) / (right - peak)) if right > peak else 1.0
+        if weight == 0.0:
+            break
+    return weight
+
+
+def layer_opacity(layer: Layer, values: list[float]) -> float:
+    """Opacity 0..1 of a layer in this pose."""
+    opacity = layer.opacity
+    for index, at, to in layer.fades:
+        opacity *= float(np.interp(values[index], at, to))
+    return opacity
+
+
+def turn_head(rig: Rig, points: Floats, values: list[float]) -> Floats:
+    """Points (P, 2) of the head turned as on a rounded body, seen with slight perspective, then tilted.
+
+    Each point stands ``depth + bulge / (1 + r^2)`` before the head's axis, r being its distance from the
+    head's centre in head radii: what is nearer moves further, and the far side shortens.
+    """
+    head = rig.head
+    yaw = np.radians(head["turn_deg"][0] * values[PARAMETER_INDEX["ParamAngleX"]] / 30)
+    pitch = np.radians(head["turn_deg"][1] * values[PARAMETER_INDEX["ParamAngleY"]] / 30)
+    tilt = np.radians(head["turn_deg"][2] * values[PARAMETER_INDEX["ParamAngleZ"]] / 30)
+    center, radii, distance = np.array(head["center"]), np.array(head["radii"]), head["distance"][0]
+    x, y = (points - center).T
+    u, v = x / radii[0], y / radii[1]
+    z = rig.depth + rig.bulge / (1 + u * u + v * v)
+    x1 = x * np.cos(yaw) + z * np.sin(yaw)
+    z1 = z * np.cos(yaw) - x * np.sin(yaw)
+    y1 = y * np.cos(pitch) - z1 * np.sin(pitch)
+    z2 = z1 * np.cos(pitch) + y * np.sin(pitch)
+    nearer = (distance - z) / (distance - z2)
+    turned = np.stack([x1 * nearer, y1 * nearer], axis=1) + center
+    return rotate(turned, np.array(head["pivot"]), float(tilt))
+
+
+def lean_body(rig: Rig, points: Floats, values: list[float]) -> Floats:
+    """Points (P, 2) carried by the body: shifted, turned about its height, raised by breath, leaning."""
+    body = rig.body
+    turn = values[PARAMETER_INDEX["ParamBodyAngleX"]] / 10
+    bow = values[PARAMETER_INDEX["ParamBodyAngleY"]] / 10
+    lean = values[PARAMETER_INDEX["ParamBodyAngleZ"]] / 10
+    breath = values[PARAMETER_INDEX["ParamBreath"]]
+    moves = np.sign(rig.carried)
+    nearness = moves * (1 - rig.follow) * rig.depth
+    moved = points.copy()
+    moved[:, 0] += turn * (rig.carried * body["shift"][0] + nearness * body["turn"][0])
+    moved[:, 1] -= rig.carried * (bow * body["shift"][1] + breath * body["breath"][0])
+    leaning = rotate(moved, np.array(body["pivot"]), float(np.radians(lean * body["lean_deg"][0])))
+    return moved + moves[:, None] * (leaning - moved)
+
+
+def rotate(points: Floats, pivot: Floats, angle_rad: float) -> Floats:
+    """Points (P, 2) turned about a pivot; positive is clockwise on a screen whose y axis points down."""
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    return np.asarray((points - pivot) @ np.array([[c, s], [-s, c]]) + pivot, np.float64)
+
+
+class Springs:
+    """The springs of a rig in motion; their state starts at rest and :meth:`reset` brings it back.
+
+    Args:
+        springs: of the rig.
+    """
+
+    LONGEST_GAP_S = 1.0
+
+    def __init__(self, springs: tuple[Spring, ...]) -> None:
+        self._springs = springs
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all motion."""
+        self._time_s: float | None = None
+        self._root = [0.0] * len(self._springs)
+        self._lag = [0.0] * len(self._springs)
+        self._speed = [0.0] * len(self._springs)
+
+    def advance(self, values: Floats, time_s: float) -> Floats:
+        """Positions (number of springs,) in drawing units at a later moment.
+
+        The root moves at once; what hangs from it then swings for the time that passed (the closed form of
+        a damped oscillator: stable at any frame rate). After a step back in time, or a gap of more than a
+        second, everything hangs still.
+        """
+        passed_s = None if self._time_s is None else time_s - self._time_s
+        still = passed_s is None or not 0 <= passed_s <= self.LONGEST_GAP_S
+        self._time_s = time_s
+        out = np.empty(len(self._springs))
+        for i, spring in enumerate(self._springs):
+            root = sum(float(values[index]) * gain for index, gain in spring.follow)
+            hang = sum(float(values[index]) * gain for index, gain in spring.hang)
+            if still or passed_s is None:
+                self._lag[i] = self._speed[i] = 0.0
+            else:
+                lag = self._lag[i] + self._root[i] - root
+                self._lag[i], self._speed[i] = swing(spring, lag, self._speed[i], passed_s)
+            self._root[i] = root
+            out[i] = self._lag[i] + hang
+        return out
+
+
+def swing(spring: Spring, lag: float, speed: float, time_s: float) -> tuple[float, float]:
+    """Position and speed of a free damped oscillator after some time (damping < 1)."""
+    omega = 2 * np.pi * spring.frequency_hz
+    decay = spring.damping * omega
+    ringing = omega * np.sqrt(1 - spring.damping**2)
+    c, s, e = np.cos(ringing * time_s), np.sin(ringing * time_s), np.exp(-decay * time_s)
+    drive = (speed + decay * lag) / ringing
+    position = e * (lag * c + drive * s)
+    return float(position), float(e * (drive * ringing * c - lag * ringing * s) - decay * position)

@@ -1,0 +1,105 @@
+"""A camera's number in, live frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from visavis.capture.quiet import quiet_opencv
+from visavis.clock import Clock, SystemClock
+from visavis.errors import DeviceError, InputError
+from visavis.types import Frame, ImageArray
+
+DEFAULT_FPS = 30.0
+MAX_FAILED_READS = 20
+RETRY_S = 0.05
+# Two frames never share a time, however coarse the clock.
+MIN_STEP_S = 1e-4
+
+OpenCapture = Callable[[int], cv2.VideoCapture]
+
+
+class Camera:
+    """A webcam through OpenCV.
+
+    Args:
+        index: the camera's number, from 0.
+        clock: dates the frames.
+        open_capture: how OpenCV's capture is opened.
+
+    Raises:
+        InputError: a negative index.
+        DeviceError: no such camera, or it gives no picture.
+    """
+
+    live = True
+    frame_count_hint: int | None = None
+
+    def __init__(
+        self, index: int, clock: Clock | None = None, open_capture: OpenCapture = cv2.VideoCapture
+    ) -> None:
+        if index < 0:
+            raise InputError(f"a camera's number counts from 0; found {index}")
+        self.name = f"camera {index}"
+        self._clock = clock or SystemClock()
+        with quiet_opencv():
+            self._capture = open_capture(index)
+            opened = self._capture.isOpened()
+        if not opened:
+            raise DeviceError(
+                f"{self.name} was not found: plug one in, close other programs that use it, "
+                "try another number, or give a video file"
+            )
+        # The newest picture matters, not the ones that wait in the driver.
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = float(fps) if np.isfinite(fps) and 1 <= fps <= 1000 else DEFAULT_FPS
+        self._start_s = self._clock.now_s()
+        try:
+            self._first: ImageArray | None = self._read()
+        except DeviceError:
+            self.close()
+            raise
+        self.size = (self._first.shape[1], self._first.shape[0])
+
+    def __iter__(self) -> Generator[Frame, None, None]:
+        """Frames as they come, dated in seconds since opening.
+
+        Raises:
+            DeviceError: the camera stopped giving pictures.
+        """
+        index = 0
+        time_s = -MIN_STEP_S
+        while True:
+            image = self._first if self._first is not None else self._read()
+            self._first = None
+            time_s = max(self._clock.now_s() - self._start_s, time_s + MIN_STEP_S)
+            yield Frame(image, time_s, index)
+            index += 1
+
+    def close(self) -> None:
+        """Give the camera back."""
+        self._capture.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self) -> ImageArray:
+        for _ in range(MAX_FAILED_READS):
+            good, image = self._capture.read()
+            if good:
+                return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+            self._clock.sleep_s(RETRY_S)
+        raise DeviceError(
+            f"{self.name} gives no picture any more ({MAX_FAILED_READS} reads failed): "
+            "check its cable, and that no other program took it"
+        )

@@ -1,0 +1,79 @@
+"""An image file or its bytes in, one upright RGB array out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from visavis.capture.image_header import FORMATS, image_size
+from visavis.capture.quiet import quiet_opencv
+from visavis.errors import InputError
+from visavis.types import ImageArray
+
+# A small file can unfold into gigabytes: nothing larger than this is decoded. 8k video has 33 megapixels,
+# the largest phone cameras give 100 by default settings.
+MAX_PIXELS = 100_000_000
+# Uncompressed, 16 bits, four channels.
+MAX_BYTES = 8 * MAX_PIXELS
+
+
+def read_image(path: Path) -> ImageArray:
+    """Read an image file as RGB (H, W, 3) uint8, turned as its EXIF orientation says.
+
+    Raises:
+        InputError: missing, not a file, unreadable, damaged, of an unknown format, or too large.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: found a folder; expected an image file")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: the file is larger than {MAX_BYTES / 1e6:.0f} MB; make it smaller")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, what: str) -> ImageArray:
+    """Decode an image file held in memory.
+
+    Grey, palette, RGBA (alpha is dropped) and 16-bit images all come out as RGB.
+
+    Args:
+        data: the whole file.
+        what: its name in messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB, upright.
+
+    Raises:
+        InputError: damaged, of an unknown format, or of more than ``MAX_PIXELS`` pixels.
+    """
+    if not data:
+        raise InputError(f"{what}: the file is empty; expected an image")
+    try:
+        size = image_size(data)
+    except ValueError as error:
+        raise InputError(f"{what}: a damaged image: {error}") from error
+    if size is None:
+        raise InputError(f"{what}: not an image; expected {FORMATS}")
+    width, height = size
+    if width <= 0 or height <= 0:
+        raise InputError(f"{what}: a damaged image: its header states {width}x{height} pixels")
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"{what}: {width}x{height} is {width * height / 1e6:.0f} megapixels; "
+            f"at most {MAX_PIXELS / 1e6:.0f} are read: make it smaller"
+        )
+    try:
+        with quiet_opencv():
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise InputError(f"{what}: a damaged image: {error.err}") from error
+    if image is None:
+        raise InputError(f"{what}: a damaged or truncated image; it could not be decoded")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), np.uint8)

@@ -1,0 +1,112 @@
+"""The bytes of an image file in, its width and height out, before anything is decoded."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+# A JPEG's size stands in its start-of-frame segment: C0..CF without C4 (Huffman tables), C8 (reserved)
+# and CC (arithmetic coding tables). ITU-T T.81, table B.1.
+JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF or PNM"
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels as the header states them; None where no supported format is recognised.
+
+    Raises:
+        ValueError: a known format whose header or, for PNG, whose chunks are cut off or damaged.
+    """
+    try:
+        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+            return _png(data)
+        if data.startswith(b"\xff\xd8"):
+            return _jpeg(data)
+        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            return _webp(data)
+        if data.startswith((b"GIF87a", b"GIF89a")):
+            return struct.unpack_from("<HH", data, 6)
+        if data.startswith(b"BM"):
+            return _bmp(data)
+        if data.startswith((b"II*\0", b"MM\0*")):
+            return _tiff(data)
+        if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
+            return _pnm(data)
+    except (struct.error, IndexError) as error:
+        raise ValueError("the header is cut off") from error
+    return None
+
+
+def _png(data: bytes) -> tuple[int, int]:
+    """Also walks all chunks: libpng would complain of a bad one on standard error, where nobody can act."""
+    at = 8
+    kind = b""
+    while kind != b"IEND":
+        (length,) = struct.unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8]
+        (stated,) = struct.unpack_from(">I", data, at + 8 + length)
+        if zlib.crc32(memoryview(data)[at + 4 : at + 8 + length]) != stated:
+            raise ValueError(f"its {kind.decode('ascii', 'replace')} chunk is damaged")
+        at += 12 + length
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _jpeg(data: bytes) -> tuple[int, int]:
+    at = 2
+    while True:
+        if data[at] != 0xFF:
+            raise ValueError("a JPEG marker is missing")
+        marker = data[at + 1]
+        if marker in JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        if marker == 0xFF:  # Fill byte.
+            at += 1
+        elif marker in JPEG_BARE:
+            at += 2
+        else:
+            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+
+
+def _webp(data: bytes) -> tuple[int, int]:
+    """VP8X, VP8L and VP8 chunks; RFC 9649, sections 2.5 to 2.7."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return (
+            1 + int.from_bytes(data[24:27], "little"),
+            1 + int.from_bytes(data[27:30], "little"),
+        )
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width, height = struct.unpack_from("<HH", data, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _bmp(data: bytes) -> tuple[int, int]:
+    (header,) = struct.unpack_from("<I", data, 14)
+    width, height = struct.unpack_from("<HH" if header == 12 else "<ii", data, 18)
+    return width, abs(height)  # A negative height means rows from the top.
+
+
+def _tiff(data: bytes) -> tuple[int, int]:
+    """Tags 256 and 257 of the first directory; TIFF 6.0, section 2."""
+    order = "<" if data.startswith(b"II") else ">"
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    size: dict[int, int] = {}
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", data, entry)
+        if tag in (256, 257):
+            (size[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
+    if size.keys() != {256, 257}:
+        raise ValueError("its directory states no size")
+    return size[256], size[257]
+
+
+def _pnm(data: bytes) -> tuple[int, int]:
+    lines = (line.split(b"#")[0] for line in data[2:4096].splitlines())
+    words = b" ".join(lines).split()
+    return int(words[0]), int(words[1])

@@ -1,0 +1,66 @@
+"""A file name or camera number in, a stream of frames out: what every source of frames promises."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from visavis.capture.camera import Camera
+from visavis.capture.video import VideoFile
+from visavis.clock import Clock
+from visavis.types import Frame
+
+
+class FrameSource(Protocol):
+    """A stream of frames with strictly increasing times; iterate over it once, inside ``with``."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def fps(self) -> float:
+        """Nominal frames per second."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the first frame in pixels."""
+
+    @property
+    def frame_count_hint(self) -> int | None:
+        """About how many frames will come; None where nobody knows."""
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come at the pace of the clock."""
+
+    def __iter__(self) -> Generator[Frame, None, None]:
+        """The frames.
+
+        Raises:
+            InputError: after the last good frame of a damaged file.
+            DeviceError: the camera was lost.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_source(source: str | int | Path, clock: Clock | None = None) -> FrameSource:
+    """Open a video file, or a camera where ``source`` is a whole number and no file has that name.
+
+    Raises:
+        InputError: no such file, or no video in it.
+        DeviceError: no such camera.
+    """
+    if isinstance(source, int):
+        return Camera(source, clock)
+    path = Path(source)
+    if str(source).isdecimal() and not path.exists():
+        return Camera(int(str(source)), clock)
+    return VideoFile(path)

@@ -1,0 +1,68 @@
+"""The name of a stage in, how long it takes on this computer out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from visavis.cli import output
+
+
+class Benchmark(StrEnum):
+    """What to time."""
+
+    TRACK = "track"
+    EMOTION = "emotion"
+    PUPPET = "puppet"
+    PIPELINE = "pipeline"
+
+
+def bench(
+    name: Annotated[Benchmark | None, typer.Argument(help="What to time; all of them by default.")] = None,
+    duration_s: Annotated[
+        float, typer.Option("--duration-s", min=1.2, help="How much of the embedded clip to use.")
+    ] = 12.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure speed on the embedded portrait: median and 95th percentile, after a second of warm-up.
+
+    Examples:
+
+    visavis bench
+
+    visavis bench track --json
+    """
+    from visavis import benchmark
+    from visavis.machine import machine, versions
+
+    names = [name.value] if name else list(benchmark.TIMED)
+    with output.progress("bench", benchmark.steps(names, duration_s)) as advance:
+        results = benchmark.measure(names, duration_s=duration_s, on_step=advance)
+    if as_json:
+        output.print_json(
+            {
+                "input": f"the embedded portrait, {duration_s:g} s of 480x480 at 25 frames/s",
+                "machine": machine(),
+                "versions": versions(),
+                "results": {
+                    key: {
+                        "what": benchmark.TIMED[key],
+                        "calls": timing.calls,
+                        "p50_ms": round(timing.p50_ms, 3),
+                        "p95_ms": round(timing.p95_ms, 3),
+                        "max_ms": round(timing.max_ms, 3),
+                    }
+                    for key, timing in results.items()
+                },
+            }
+        )
+        return
+    output.print_line(f"{'':10}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}")
+    for key, timing in results.items():
+        figures = "".join(f"{v:9.2f}" for v in (timing.p50_ms, timing.p95_ms, timing.max_ms))
+        output.print_line(f"{key:10}{figures}   {benchmark.TIMED[key]}")
+    about = machine()
+    made = ", ".join(f"{package} {version}" for package, version in versions().items())
+    output.print_line(f"on {about['processor']}, {about['threads']} threads, {about['system']}; {made}")

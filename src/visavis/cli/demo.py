@@ -1,0 +1,107 @@
+"""Nothing in; the page with the webcam, or a video and a report on the embedded portrait, out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visavis.cli import output
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    from visavis.record import Recording
+
+VIDEO, TRACK, MOTION, REPORT = "demo.mp4", "demo.npz", "demo.motion3.json", "report.html"
+
+
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Write files instead of opening the page.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("out"),
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the page.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object; implies --headless.")
+    ] = False,
+) -> None:
+    """See it work: an avatar that follows your face, or an embedded one.
+
+    Opens the page with your webcam. With --headless, or where there is no camera or display, it runs on a
+    portrait that visavis brings (and moves), and writes demo.mp4, report.html, the track and the motion.
+    Examples:
+
+    visavis demo
+
+    visavis demo --headless --out /tmp/demo
+    """
+    from visavis.checkup import camera_likely, display_likely
+
+    missing = [
+        what
+        for what, there in (("camera", camera_likely()), ("display", display_likely(os.environ)))
+        if not there
+    ]
+    if headless or as_json or missing:
+        if missing and not (headless or as_json):
+            output.print_note(f"no {' and no '.join(missing)} here: running on the embedded portrait instead")
+        _write(out, as_json)
+    else:
+        _open_page(port)
+
+
+def _open_page(port: int | None) -> None:
+    from visavis.pipeline import Pipeline
+    from visavis.serve.app import DEFAULT_PORT, serve
+
+    def announce(url: str) -> None:
+        output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
+
+    serve(Pipeline.default, port=DEFAULT_PORT if port is None else port, open_browser=True, announce=announce)
+
+
+def _write(folder: Path, as_json: bool) -> None:
+    from visavis.cli.run import INTERRUPTED, summarise
+    from visavis.report import write_report
+    from visavis.types import Track as TrackFile
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be made a folder: {error.strerror}; name another --out"
+        ) from error
+    name, recording = _record(folder)
+    if recording.error is not None:
+        raise recording.error
+    if not recording.frames:  # Ctrl-C before anything was done.
+        raise typer.Exit(INTERRUPTED)
+    report = folder / REPORT
+    write_report(report, recording, TrackFile.load(folder / TRACK), source=name, video=folder / VIDEO)
+    summary = summarise(name, recording)
+    summary["written"] = [*summary["written"], str(report)]
+    if as_json:
+        output.print_json(summary)
+    else:
+        share = recording.frames_with_face / recording.frames
+        found = f"a face in {share:.0%} of them"
+        output.print_line(f"{recording.frames} frames in {recording.elapsed_s:.1f} s, {found}")
+        for path in summary["written"]:
+            output.print_line(f"wrote {path}")
+    if recording.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _record(folder: Path) -> tuple[str, Recording]:
+    from visavis.capture.portrait import PortraitClip
+    from visavis.pipeline import Pipeline
+    from visavis.record import Outputs, record
+
+    pipeline = Pipeline.default()
+    # The face is shown as a camera sees it, not as in a mirror: so must be the avatar.
+    pipeline.animator.mirror = False
+    outputs = Outputs(folder / VIDEO, folder / TRACK, folder / MOTION)
+    with PortraitClip() as clip, output.progress("demo", clip.frame_count_hint) as advance:
+        return clip.name, record(clip, pipeline, outputs, on_frame=lambda _: advance())

@@ -1,0 +1,37 @@
+"""Nothing in, what works here and what does not out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from visavis.cli import output
+
+ESSENTIALS_FAIL = 2
+
+
+def doctor(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port that the page would use.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check this installation: Python, packages, networks, cameras, encoders, port and extras.
+
+    Ends with status 0 where the essentials work, else with 2. Example:
+
+    visavis doctor
+    """
+    from visavis.checkup import checks
+
+    found = []
+    for check in checks(port):
+        found.append(check)
+        if not as_json:
+            mark = "ok" if check.ok else "FAIL" if check.essential else "-"
+            output.print_line(f"{mark:5}{check.name:18}{check.detail}")
+    good = all(check.ok for check in found if check.essential)
+    if as_json:
+        output.print_json({"ok": good, "checks": [asdict(check) for check in found]})
+    if not good:
+        raise typer.Exit(ESSENTIALS_FAIL)

@@ -1,0 +1,121 @@
+"""Images, folders and videos in; faces and the emotions that they show out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+from visavis.errors import InputError, VisavisError
+
+if TYPE_CHECKING:
+    from visavis.recognition import ReadFile, Reading
+
+
+def recognize(
+    paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Read the emotions shown in images and videos.
+
+    In a video the emotion of the largest face is read. An image without a detected face that is itself a
+    tight face crop is read whole, and marked so. Examples:
+
+    visavis recognize photo.jpg holiday/ --json
+
+    visavis recognize clip.mp4
+    """
+    from visavis.recognition import Recognizer, list_media
+
+    media, problems = list_media(paths)
+    results: list[dict[str, Any]] = []
+    recognizer = Recognizer.default()
+    with output.progress("recognize", len(media), "files") as advance:
+        for path in media:
+            try:
+                read = recognizer.read_file(path)
+            except VisavisError as error:
+                problems.append((path, error))
+                continue
+            finally:
+                advance()
+            if read.error is not None:
+                problems.append((path, read.error))
+            result = file_json(read)
+            results.append(result)
+            if not as_json:
+                _print_result(result)
+    if as_json:
+        errors = [{"path": str(path), "error": str(problem)} for path, problem in problems]
+        output.print_json({"files": results, "errors": errors})
+    if len(problems) == 1:
+        raise problems[0][1]
+    if problems:
+        raise InputError(f"{len(problems)} inputs could not be read whole; the first: {problems[0][1]}")
+
+
+def file_json(read: ReadFile) -> dict[str, Any]:
+    """What ``--json`` prints of one file."""
+    head = {"path": str(read.path), "width": read.size[0], "height": read.size[1]}
+    if read.fps is None:
+        return {"kind": "image", **head, "faces": [face_json(face) for face in read.moments[0].faces]}
+    labels = [m.faces[0].emotion.label for m in read.moments if m.faces and m.faces[0].emotion]
+    return {
+        "kind": "video",
+        **head,
+        "fps": read.fps,
+        "frames": len(read.moments),
+        "frames_with_face": sum(bool(moment.faces) for moment in read.moments),
+        "expressions": {label: n / len(labels) for label, n in Counter(labels).most_common()},
+        "moments": [
+            {"time_s": round(moment.time_s, 4), "faces": [face_json(face) for face in moment.faces]}
+            for moment in read.moments
+        ],
+    }
+
+
+def face_json(face: Reading) -> dict[str, Any]:
+    """What ``--json`` prints of one face; null where a value was not read."""
+    from visavis.types import ACTION_UNITS, EXPRESSIONS, HEAD_ANGLES
+
+    values: dict[str, Any] = {
+        "box_xyxy": [round(float(v), 1) for v in face.box_xyxy],
+        "score": None if face.score is None else round(face.score, 4),
+        "cropped": face.cropped,
+        "head_rad": None if face.state is None else _named(HEAD_ANGLES, face.state.head_rad),
+    }
+    emotion = face.emotion
+    if emotion is None:
+        return values | dict.fromkeys(("label", "expressions", "valence", "arousal", "action_units"))
+    return values | {
+        "label": emotion.label,
+        "expressions": _named(EXPRESSIONS, emotion.expressions),
+        "valence": round(emotion.valence, 4),
+        "arousal": round(emotion.arousal, 4),
+        "action_units": None if face.state is None else _named(ACTION_UNITS, emotion.action_units),
+    }
+
+
+def _named(names: Sequence[str], values: Iterable[float]) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in zip(names, values, strict=True)}
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    path = result["path"]
+    if result["kind"] == "video":
+        shares = ", ".join(f"{label} {share:.0%}" for label, share in result["expressions"].items())
+        found = f"a face in {result['frames_with_face']} of {result['frames']} frames"
+        output.print_line(f"{path}: {found}" + (f"; {shares}" if shares else ""))
+        return
+    if not result["faces"]:
+        output.print_line(f"{path}: no face")
+    for face in result["faces"]:
+        place = "the whole image" if face["cropped"] else f"at {[round(v) for v in face['box_xyxy']]}"
+        output.print_line(
+            f"{path}: {face['label']} {face['expressions'][face['label']]:.0%} "
+            f"(valence {face['valence']:+.2f}, arousal {face['arousal']:+.2f}), {place}"
+        )

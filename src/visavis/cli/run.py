@@ -1,0 +1,124 @@
+"""A video file or camera in; a video of face and avatar, a track and a motion file out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    from visavis.record import Recording
+
+INTERRUPTED = 130
+
+
+class Mode(StrEnum):
+    """What the avatar does."""
+
+    MIRROR = "mirror"
+    LISTEN = "listen"
+
+
+class TrackerName(StrEnum):
+    """Which face tracker."""
+
+    VISAVIS = "visavis"
+    MEDIAPIPE = "mediapipe"
+
+
+def run(
+    source: Annotated[str, typer.Argument(help="A video file, or a camera's number (0, 1, ...).")],
+    mode: Annotated[Mode, typer.Option(help="mirror: the avatar does what you do.")] = Mode.MIRROR,
+    out: Annotated[
+        Path | None, typer.Option(help="Video of the real face beside the avatar, e.g. out.mp4.")
+    ] = None,
+    track: Annotated[Path | None, typer.Option(help="Face and emotion over time, as .npz.")] = None,
+    motion: Annotated[Path | None, typer.Option(help="The avatar's motion, as .motion3.json.")] = None,
+    no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
+    tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
+    limit_s: Annotated[
+        float | None, typer.Option("--limit-s", min=0.0, help="Stop after this many seconds.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Let the avatar follow the face in a video or before a camera.
+
+    Ctrl-C ends a camera's run; whatever was read so far is kept. Examples:
+
+    visavis run clip.mp4 --out out.mp4
+
+    visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
+    """
+    if mode is Mode.LISTEN:
+        raise InputError("the listener is not in this version of visavis: use --mode mirror")
+    from visavis.capture.source import open_source
+    from visavis.pipeline import Pipeline
+    from visavis.record import Outputs, record
+
+    outputs = Outputs(out, track, motion)
+    outputs.check(source)
+    with open_source(source) as opened:
+        # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
+        pipeline = Pipeline.default(tracker=tracker.value, emotions=not no_emotions)
+        pipeline.animator.mirror = False
+        expected = opened.frame_count_hint
+        if limit_s is not None:
+            limited = round(limit_s * opened.fps)
+            expected = limited if expected is None else min(expected, limited)
+        with output.progress(opened.name, expected) as advance:
+            recording = record(opened, pipeline, outputs, limit_s=limit_s, on_frame=lambda _: advance())
+        live = opened.live
+    summary = summarise(source, recording)
+    if as_json:
+        output.print_json(summary)
+    else:
+        _print_summary(summary)
+    if recording.error is not None:
+        raise recording.error
+    if recording.interrupted and not live:
+        raise typer.Exit(INTERRUPTED)
+
+
+def summarise(source: str, recording: Recording) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    import numpy as np
+
+    elapsed_s = recording.elapsed_s
+    return {
+        "source": source,
+        "frames": recording.frames,
+        "frames_with_face": recording.frames_with_face,
+        "duration_s": round(recording.duration_s, 3),
+        "elapsed_s": round(elapsed_s, 3),
+        "frames_per_s": round(recording.frames / elapsed_s, 2) if elapsed_s > 0 else None,
+        "times_real_time": round(recording.duration_s / elapsed_s, 3) if elapsed_s > 0 else None,
+        "timings_ms": {
+            stage: {"p50": round(float(np.median(ms)), 3), "p95": round(float(np.percentile(ms, 95)), 3)}
+            for stage, ms in recording.timings_ms.items()
+        },
+        "expressions": dict(recording.expressions),
+        "written": [str(path) for path in recording.written],
+        "interrupted": recording.interrupted,
+        "error": None if recording.error is None else str(recording.error),
+    }
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    frames = summary["frames"]
+    share = summary["frames_with_face"] / frames if frames else 0.0
+    output.print_line(
+        f"{frames} frames ({summary['duration_s']:.1f} s) in {summary['elapsed_s']:.1f} s, "
+        f"a face in {share:.0%} of them"
+    )
+    if shown := summary["expressions"]:
+        total = sum(shown.values())
+        output.print_line(
+            "shown: " + ", ".join(f"{label} {count / total:.0%}" for label, count in shown.items())
+        )
+    for path in summary["written"]:
+        output.print_line(f"wrote {path}")

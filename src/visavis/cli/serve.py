@@ -1,0 +1,46 @@
+"""A host and a port in; the page, its avatar and its sessions served until interrupted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from visavis.cli import output
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 8765,
+    sessions: Annotated[int, typer.Option(min=1, help="How many people may use it at a time.")] = 4,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A further name under which it is reached, say behind a proxy.")
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+) -> None:
+    """Serve the page: the webcam on one side, the avatar on the other.
+
+    Nothing is stored, and by default only this computer is served. Browsers give a page their camera on
+    http://localhost and on https alone: for other computers, put a proxy with https before it. Examples:
+
+    visavis serve
+
+    visavis serve --port 9000 --sessions 2 --open
+    """
+    from visavis.pipeline import Pipeline
+    from visavis.serve.app import serve as run_server
+
+    def announce(url: str) -> None:
+        output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
+
+    run_server(
+        Pipeline.default,
+        host=host,
+        port=port,
+        open_browser=open_browser,
+        sessions=sessions,
+        allowed_hosts=allow_host or (),
+        announce=announce,
+    )

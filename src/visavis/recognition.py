@@ -1,0 +1,196 @@
+"""Image and video files in, the faces in them with the emotions they show out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from visavis.capture.image import read_image
+from visavis.capture.prefetch import Prefetch
+from visavis.capture.video import VideoFile
+from visavis.errors import InputError, VisavisError
+from visavis.face.region import FaceRegion
+from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
+from visavis.types import Emotion, Face, FaceState, FloatArray, Frame, ImageArray
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"}
+)
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg", ".mpeg"})
+MAX_FACES = 16
+# A picture without a detected face is taken for a face crop itself when it is of such a size (FER-2013 has
+# 48 px, RAF-DB 100, AffectNet 224) and about square.
+CROPPED_MIN_PX, CROPPED_MAX_PX, CROPPED_MAX_ASPECT = 24, 256, 1.34
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One face and what it shows.
+
+    Attributes:
+        box_xyxy: (4,) in image pixels.
+        score: 0..1, how sure the detector is; None for a crop, where it found nothing.
+        cropped: the whole image was taken for a face crop.
+        state: the face's state; None for a crop.
+        emotion: what the face shows; None where unread. Its action units come from the state, so those of
+            a crop mean nothing.
+    """
+
+    box_xyxy: FloatArray
+    score: float | None
+    cropped: bool
+    state: FaceState | None
+    emotion: Emotion | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadMoment:
+    """The faces in one frame: one at time 0 for an image.
+
+    Attributes:
+        time_s: since the file's start.
+        faces: largest first.
+    """
+
+    time_s: float
+    faces: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadFile:
+    """What a file holds.
+
+    Attributes:
+        path: the file.
+        size: width and height in pixels.
+        fps: frames per second of a video; None for an image.
+        moments: one for each frame that was read.
+        error: why reading ended early; None when it did not.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    fps: float | None
+    moments: tuple[ReadMoment, ...]
+    error: VisavisError | None = None
+
+
+def list_media(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, VisavisError]]]:
+    """Every file to read, folders unfolded, and what is wrong with the rest.
+
+    Args:
+        paths: files (taken as they are) and folders (searched for images and videos, by their endings).
+    """
+    media: list[Path] = []
+    problems: list[tuple[Path, VisavisError]] = []
+    for path in paths:
+        if not path.exists():
+            problems.append((path, InputError(f"{path}: no such file or folder")))
+        elif not path.is_dir():
+            media.append(path)
+        elif inside := sorted(p for p in path.rglob("*") if _suffix(p) in IMAGE_SUFFIXES | VIDEO_SUFFIXES):
+            media += [p for p in inside if p.is_file()]
+        else:
+            problems.append((path, InputError(f"{path}: a folder without images or videos")))
+    return media, problems
+
+
+class Recognizer:
+    """Reads faces and emotions, file after file.
+
+    Args:
+        pipeline: with emotion reading on.
+
+    Raises:
+        InputError: a pipeline without an emotion reader.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        if pipeline.reader is None:
+            raise InputError("recognition needs a pipeline that reads emotions; found one without a reader")
+        self._pipeline = pipeline
+        self._reader = pipeline.reader
+
+    @classmethod
+    def default(cls) -> Self:
+        """On the weights that the package brings."""
+        return cls(Pipeline.default(emotions=True, max_faces=MAX_FACES))
+
+    def read_file(self, path: Path) -> ReadFile:
+        """Read one image or video.
+
+        Raises:
+            InputError: nothing of it can be read. A video damaged further on does not raise: the result
+                holds the error beside what came before it.
+        """
+        return self.read_video(path) if _suffix(path) in VIDEO_SUFFIXES else self.read_image(path)
+
+    def read_image(self, path: Path) -> ReadFile:
+        """Read every face in an image.
+
+        Raises:
+            InputError: the image cannot be read.
+        """
+        image = read_image(path)
+        self._pipeline.reset()
+        faces = self._pipeline.tracker.update(Frame(image, 0.0))
+        readings = tuple(self._read_face(image, face) for face in faces)
+        height, width = image.shape[:2]
+        if not readings and is_face_crop(width, height):
+            readings = (self._read_crop(image),)
+        return ReadFile(path, (width, height), None, (ReadMoment(0.0, readings),))
+
+    def read_video(self, path: Path) -> ReadFile:
+        """Follow the faces in a video; the largest one's emotion is read.
+
+        Raises:
+            InputError: the video cannot be opened.
+        """
+        self._pipeline.reset()
+        moments: list[ReadMoment] = []
+        error: VisavisError | None = None
+        with VideoFile(path) as video:
+            try:
+                with Prefetch(iter(video)) as frames:
+                    for frame in frames:
+                        moment = _read_moment(self._pipeline.step(frame))
+                        moments.append(moment)
+            except VisavisError as caught:
+                error = caught
+            return ReadFile(path, video.size, video.fps, tuple(moments), error)
+
+    def _read_face(self, image: ImageArray, face: Face) -> Reading:
+        crop = emotion_region(face, self._reader).crop(image, EMOTION_CROP_PX)
+        return Reading(
+            face.box_xyxy, face.score, False, face.state, self._reader.read_still(crop, face.state)
+        )
+
+    def _read_crop(self, image: ImageArray) -> Reading:
+        height, width = image.shape[:2]
+        side = max(width, height)
+        square = FaceRegion((width / 2 - 0.5, height / 2 - 0.5), side).crop(image, side)
+        box = np.asarray([0, 0, width, height], np.float32)
+        return Reading(box, None, True, None, self._reader.read_still(square))
+
+
+def is_face_crop(width: int, height: int) -> bool:
+    """Whether an image of this size, without a detected face, is taken for a face crop itself."""
+    low, high = sorted((width, height))
+    return low >= CROPPED_MIN_PX and high <= CROPPED_MAX_PX and high / low <= CROPPED_MAX_ASPECT
+
+
+def _read_moment(moment: Moment) -> ReadMoment:
+    emotions = (moment.emotion, *[None] * len(moment.faces))
+    faces = tuple(
+        Reading(face.box_xyxy, face.score, False, face.state, emotion)
+        for face, emotion in zip(moment.faces, emotions, strict=False)
+    )
+    return ReadMoment(moment.frame.time_s, faces)
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()

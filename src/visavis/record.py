@@ -1,0 +1,234 @@
+"""A source of frames in; a video, a track and a motion file out, with what was read kept whatever happens."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from visavis.avatar.motion3 import write_motion3
+from visavis.avatar.puppet import Puppet
+from visavis.avatar.video import VideoWriter
+from visavis.capture.prefetch import Prefetch
+from visavis.capture.source import FrameSource
+from visavis.capture.video import VideoFile
+from visavis.clock import Clock, SystemClock
+from visavis.compose import Composer
+from visavis.errors import InputError, VisavisError
+from visavis.pipeline import Moment, Pipeline
+from visavis.types import EMOTION_CHANNELS, FACE_CHANNELS, AvatarPose, FloatArray, Frame, Track
+
+# Decoding, tracking and drawing overlap; more frames in waiting would cost memory and win nothing.
+DEPTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where to write what; None leaves it out.
+
+    Attributes:
+        video: the real face beside the avatar.
+        track: face and emotion over time, ``T.npz``.
+        motion: the avatar's parameters, ``M.motion3.json``.
+    """
+
+    video: Path | None = None
+    track: Path | None = None
+    motion: Path | None = None
+
+    def check(self, source: str) -> None:
+        """Look for what would fail only after the work is done.
+
+        Raises:
+            InputError: a folder that is missing or closed, two outputs of one name, or the source's name.
+        """
+        paths = [path for path in (self.video, self.track, self.motion) if path is not None]
+        taken = {Path(source).resolve()}
+        for path in paths:
+            if path.resolve() in taken:
+                raise InputError(f"{path}: would overwrite the source or another output; name another file")
+            taken.add(path.resolve())
+            if path.is_dir():
+                raise InputError(f"{path}: is a folder; name a file in it")
+            if not path.parent.is_dir():
+                raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
+            if not os.access(path.parent, os.W_OK):
+                raise InputError(f"{path}: the folder {path.parent} cannot be written; choose another")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What came of a run.
+
+    Attributes:
+        frames: how many were processed.
+        frames_with_face: in how many of them a face was found.
+        duration_s: from the first frame to the last.
+        elapsed_s: how long the work took.
+        timings_ms: stage -> milliseconds for each frame.
+        expressions: expression -> number of frames that showed it.
+        written: the files that now exist.
+        interrupted: the user ended it.
+        error: why it ended early; None when the source was read to its end.
+    """
+
+    frames: int
+    frames_with_face: int
+    duration_s: float
+    elapsed_s: float
+    timings_ms: Mapping[str, FloatArray]
+    expressions: Mapping[str, int]
+    written: tuple[Path, ...]
+    interrupted: bool
+    error: VisavisError | None
+
+
+def record(
+    source: FrameSource,
+    pipeline: Pipeline,
+    outputs: Outputs,
+    *,
+    limit_s: float | None = None,
+    on_frame: Callable[[Moment], None] | None = None,
+    clock: Clock | None = None,
+) -> Recording:
+    """Process a source to its end, or to an error or Ctrl-C, and write what was asked for.
+
+    Decoding, tracking, and drawing with encoding run in three threads; frames are streamed, so that memory
+    does not grow with the length but for the rows of the track.
+
+    Args:
+        source: open; closed by the caller.
+        pipeline: its stream starts anew here.
+        outputs: what to write.
+        limit_s: stop before this time of the source.
+        on_frame: called after each frame.
+        clock: measures the timings.
+
+    Raises:
+        InputError: an output that cannot be written, found before the work. Errors after the first frame
+            are not raised but returned in the recording, since the results so far are kept.
+    """
+    outputs.check(source.name)
+    clock = clock or SystemClock()
+    pipeline.reset()
+    start_s = clock.now_s()
+    log = _Log()
+    error: VisavisError | None = None
+    interrupted = False
+    film = None if outputs.video is None else _Film(outputs.video, source, pipeline.read_emotions)
+    try:
+        with ExitStack() as stack:
+            if film is not None:
+                stack.enter_context(film.writer)
+            frames = iter(source)
+            ahead = frames if source.live else stack.enter_context(Prefetch(frames, DEPTH))
+            moments = stack.enter_context(Prefetch(_moments(ahead, pipeline, limit_s), DEPTH))
+            for moment in moments:
+                began_s = clock.now_s()
+                if film is not None:
+                    film.add(moment)
+                log.add(moment, 1e3 * (clock.now_s() - began_s))
+                if on_frame is not None:
+                    on_frame(moment)
+    except KeyboardInterrupt:
+        interrupted = True
+    except VisavisError as caught:
+        error = caught
+    written = [film.writer.path] if film is not None and film.writer.finished else []
+    try:
+        written += log.save(outputs, source.fps)
+    except OSError as caught:
+        error = InputError(f"{caught.filename or 'output'}: cannot be written: {caught.strerror}")
+    return log.recording(tuple(written), clock.now_s() - start_s, interrupted, error)
+
+
+def _moments(
+    frames: Iterable[Frame], pipeline: Pipeline, limit_s: float | None
+) -> Generator[Moment, None, None]:
+    for frame in frames:
+        if limit_s is not None and frame.time_s >= limit_s:
+            return
+        yield pipeline.step(frame)
+
+
+class _Film:
+    """The video being written: each moment drawn and encoded."""
+
+    def __init__(self, path: Path, source: FrameSource, emotions: bool) -> None:
+        self._composer = Composer(source.size, emotions)
+        self._puppet = Puppet.load()
+        sound: Path | None = None
+        sound_start_s = 0.0
+        if isinstance(source, VideoFile):
+            sound, sound_start_s = source.path, source.start_s
+        self.writer = VideoWriter(path, self._composer.size, source.fps, sound, sound_start_s)
+
+    def add(self, moment: Moment) -> None:
+        avatar = self._puppet.draw(moment.pose, self._composer.avatar_px)
+        self.writer.write(self._composer.compose(moment, avatar), moment.frame.time_s)
+
+
+@dataclass(slots=True)
+class _Log:
+    """Grows by one row a frame."""
+
+    times_s: list[float] = field(default_factory=list)
+    face: list[FloatArray] = field(default_factory=list)
+    emotion: list[FloatArray] = field(default_factory=list)
+    found: list[bool] = field(default_factory=list)
+    poses: list[AvatarPose] = field(default_factory=list)
+    labels: Counter[str] = field(default_factory=Counter)
+    timings_ms: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, moment: Moment, drawing_ms: float) -> None:
+        self.times_s.append(moment.frame.time_s)
+        self.found.append(bool(moment.faces))
+        self.face.append(moment.faces[0].state.values if moment.faces else NO_FACE)
+        self.emotion.append(NO_EMOTION if moment.emotion is None else moment.emotion.values)
+        self.poses.append(moment.pose)
+        if moment.emotion is not None:
+            self.labels[moment.emotion.label] += 1
+        for stage, time_ms in (*moment.timings_ms.items(), ("video", drawing_ms)):
+            self.timings_ms.setdefault(stage, []).append(time_ms)
+
+    def save(self, outputs: Outputs, fps: float) -> list[Path]:
+        """Write the track and the motion; returns what was written."""
+        written: list[Path] = []
+        if not self.times_s:
+            return written
+        if outputs.track is not None:
+            face, emotion = np.stack(self.face), np.stack(self.emotion)
+            Track(np.asarray(self.times_s), face, emotion, np.asarray(self.found), fps).save(outputs.track)
+            written.append(outputs.track)
+        if outputs.motion is not None:
+            write_motion3(outputs.motion, self.poses, fps)
+            written.append(outputs.motion)
+        return written
+
+    def recording(
+        self, written: tuple[Path, ...], elapsed_s: float, interrupted: bool, error: VisavisError | None
+    ) -> Recording:
+        return Recording(
+            frames=len(self.times_s),
+            frames_with_face=sum(self.found),
+            duration_s=self.times_s[-1] - self.times_s[0] if self.times_s else 0.0,
+            elapsed_s=elapsed_s,
+            timings_ms=MappingProxyType(
+                {stage: np.asarray(times, np.float32) for stage, times in self.timings_ms.items()}
+            ),
+            expressions=MappingProxyType(dict(self.labels.most_common())),
+            written=written,
+            interrupted=interrupted,
+            error=error,
+        )
+
+
+NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
+NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)

@@ -1,0 +1,211 @@
+"""A pipeline factory in, the web application and the running server out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware import Middleware
+from starlette.websockets import WebSocket
+
+from visavis import __version__
+from visavis.errors import DeviceError
+from visavis.serve.connection import converse
+from visavis.serve.guard import Guard
+from visavis.serve.protocol import MAX_MESSAGE_BYTES, MODES
+from visavis.serve.sessions import MakePipeline, SessionPool
+from visavis.types import EXPRESSIONS
+
+DEFAULT_PORT = 8765
+DEFAULT_SESSIONS = 4
+DEFAULT_IDLE_S = 60.0
+
+
+def create_app(
+    make_pipeline: MakePipeline,
+    *,
+    sessions: int = DEFAULT_SESSIONS,
+    idle_s: float = DEFAULT_IDLE_S,
+    allowed_hosts: Iterable[str] = (),
+) -> FastAPI:
+    """The page, its avatar, and the WebSocket at ``/ws``.
+
+    Args:
+        make_pipeline: makes the pipeline of one session.
+        sessions: how many may run at a time.
+        idle_s: silence after which a session is closed.
+        allowed_hosts: names under which the server is reached besides addresses and this computer's own.
+
+    Raises:
+        InputError: fewer than one session.
+    """
+    pool = SessionPool(make_pipeline, sessions)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await pool.drain()
+
+    app = FastAPI(
+        title="visavis",
+        version=__version__,
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, allowed_hosts=tuple(allowed_hosts))],
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere.
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.pool = pool
+    _add_routes(app, pool, idle_s)
+    return app
+
+
+def _add_routes(app: FastAPI, pool: SessionPool, idle_s: float) -> None:
+    package = Path(str(files("visavis")))
+    static = package / "serve" / "static"
+
+    @app.get("/", response_class=FileResponse)
+    def page() -> Path:
+        return static / "index.html"
+
+    @app.get("/assets/puppet.json", response_class=FileResponse)
+    def puppet() -> Path:
+        return package / "assets" / "puppet.json"
+
+    @app.get("/health")
+    def health() -> dict[str, object]:
+        return {
+            "status": "stopping" if pool.draining.is_set() else "ok",
+            "version": __version__,
+            "modes": MODES,
+            "expressions": EXPRESSIONS,
+            "sessions": pool.active,
+            "sessions_limit": pool.limit,
+        }
+
+    @app.websocket("/ws")
+    async def talk(websocket: WebSocket) -> None:
+        await converse(websocket, pool, idle_s)
+
+    app.mount("/static", StaticFiles(directory=static), name="static")
+
+
+class Server(uvicorn.Server):
+    """An application on a TCP port; its sessions hear why they end before their sockets close.
+
+    ``run()`` serves until it is interrupted, or until another thread sets ``should_exit``.
+
+    Args:
+        app: made by :func:`create_app`.
+        host: address to listen on.
+        port: TCP port; 0 takes a free one.
+        ready: called with the page's address once the server answers.
+
+    Raises:
+        DeviceError: the port is in use or may not be taken, or the address is not this computer's.
+    """
+
+    def __init__(
+        self, app: FastAPI, host: str, port: int, ready: Callable[[str], None] = lambda url: None
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                ws="websockets-sansio",
+                ws_max_size=MAX_MESSAGE_BYTES,  # refused by its length, before it is read
+                ws_per_message_deflate=False,  # JPEG does not shrink, and JSON on loopback need not
+                ws_ping_interval=10.0,
+                ws_ping_timeout=10.0,
+                timeout_graceful_shutdown=3,
+                log_level=logging.WARNING,
+            )
+        )
+        self._pool: SessionPool = app.state.pool
+        self._listener = _listen(host, port)
+        self._ready = ready
+        self.url = _url(host, self._listener.getsockname()[1])
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until asked to stop."""
+        with self._listener:
+            super().run([self._listener, *(sockets or [])])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            await asyncio.to_thread(self._ready, self.url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send the sessions away with a code that means "reconnect", then stop."""
+        await self._pool.drain()
+        await super().shutdown(sockets)
+
+
+def serve(
+    make_pipeline: MakePipeline,
+    *,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    open_browser: bool = False,
+    sessions: int = DEFAULT_SESSIONS,
+    idle_s: float = DEFAULT_IDLE_S,
+    allowed_hosts: Iterable[str] = (),
+    announce: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Run the server until it is interrupted.
+
+    Args:
+        make_pipeline: makes the pipeline of one session.
+        host: address to listen on; this computer alone by default.
+        port: TCP port; 0 takes a free one.
+        open_browser: show the page in the person's browser.
+        sessions: how many may run at a time.
+        idle_s: silence after which a session is closed.
+        allowed_hosts: further names under which the server is reached.
+        announce: called with the page's address once the server listens.
+
+    Raises:
+        DeviceError: the port is in use or may not be taken, or the address is not this computer's.
+        InputError: fewer than one session.
+    """
+
+    def ready(url: str) -> None:
+        announce(url)
+        if open_browser:
+            webbrowser.open(url)
+
+    app = create_app(make_pipeline, sessions=sessions, idle_s=idle_s, allowed_hosts=(*allowed_hosts, host))
+    with suppress(KeyboardInterrupt):
+        Server(app, host, port, ready).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        if sys.platform != "win32":  # There it would let two servers share a port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise DeviceError(
+            f"cannot listen on {host}, port {port}: {error}; choose another with --port, or stop what uses it"
+        ) from error
+    return listener
+
+
+def _url(host: str, port: int) -> str:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}/"

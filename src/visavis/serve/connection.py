@@ -1,0 +1,102 @@
+"""One WebSocket in, one conversation held on it from hello to close code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+import anyio.to_thread
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from visavis.errors import VisavisError
+from visavis.serve.protocol import (
+    Close,
+    FrameMessage,
+    HangupError,
+    SettingsMessage,
+    decode_message,
+    encode_error,
+    encode_hello,
+    encode_settings,
+)
+from visavis.serve.sessions import Session, SessionPool
+
+STALL_S = 10.0  # for one frame to be processed and its answer to leave
+_GOODBYE_S = 2.0
+_log = logging.getLogger(__name__)
+
+
+async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
+    """Serve one client until it leaves, breaks the protocol, falls silent or the server stops.
+
+    Args:
+        socket: not yet accepted.
+        pool: gives the session.
+        idle_s: silence after which the session is closed.
+    """
+    await socket.accept()
+    try:
+        async with pool.session() as session:
+            await socket.send_text(encode_hello(session.reads_emotions))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_listen(socket, session, idle_s))
+                tasks.create_task(_answer(socket, session))
+                tasks.create_task(_leave_when_drained(pool))
+    except* WebSocketDisconnect:
+        _log.debug("the client left")
+    except* VisavisError as group:
+        await _say_goodbye(socket, _cause(group))
+
+
+async def _listen(socket: WebSocket, session: Session, idle_s: float) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                received = await socket.receive()
+        except TimeoutError:
+            raise HangupError(
+                Close.IDLE, f"nothing arrived for {idle_s:g} s; connect again when needed"
+            ) from None
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code", 1005))
+        data = received.get("bytes")
+        message = decode_message(received["text"] if data is None else data)
+        if isinstance(message, FrameMessage):
+            session.offer(message)
+        elif isinstance(message, SettingsMessage):
+            await socket.send_text(encode_settings(session.configure(message)))
+        else:
+            session.calibrate()
+
+
+async def _answer(socket: WebSocket, session: Session) -> None:
+    while True:
+        waiting = await session.take()
+        try:
+            async with asyncio.timeout(STALL_S):
+                text = await anyio.to_thread.run_sync(session.process, waiting, abandon_on_cancel=True)
+                await socket.send_text(text)
+        except TimeoutError:
+            raise HangupError(Close.FAILED, f"a frame was not answered within {STALL_S:g} s") from None
+
+
+async def _leave_when_drained(pool: SessionPool) -> None:
+    await pool.draining.wait()
+    raise HangupError(Close.RESTARTING, "the server is stopping; connect again in a moment")
+
+
+async def _say_goodbye(socket: WebSocket, hangup: HangupError) -> None:
+    _log.info("closing with %d: %s", hangup.close, hangup)
+    # The client may be gone, or may not be reading: then there is nobody to say it to.
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            await socket.send_text(encode_error(hangup.close.name.lower(), str(hangup)))
+            await socket.close(hangup.close, hangup.reason)
+
+
+def _cause(group: BaseExceptionGroup[VisavisError]) -> HangupError:
+    found = group.exceptions[0]
+    if isinstance(found, BaseExceptionGroup):
+        return _cause(found)
+    return found if isinstance(found, HangupError) else HangupError(Close.FAILED, str(found))

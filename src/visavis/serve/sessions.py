@@ -1,0 +1,171 @@
+"""One client's messages in, its answers out: own pipeline, newest frame first, bounded in number."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio.to_thread
+
+from visavis.capture.image import decode_image
+from visavis.clock import Clock, SystemClock
+from visavis.errors import InputError
+from visavis.pipeline import Pipeline
+from visavis.serve.protocol import (
+    Close,
+    FrameMessage,
+    HangupError,
+    SettingsMessage,
+    check_jpeg,
+    encode_error,
+    encode_moment,
+)
+from visavis.types import Frame
+
+MakePipeline = Callable[[], Pipeline]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    message: FrameMessage
+    since_s: float
+
+
+class Session:
+    """One client's stream: an inbox for one frame, and the pipeline that it goes through.
+
+    ``process`` belongs to one worker thread at a time, everything else to the event loop.
+
+    Args:
+        pipeline: of this session alone.
+        clock: measures waiting and work.
+
+    Attributes:
+        dropped: frames replaced by newer ones before they were processed.
+        refused: frames that could not be used (damaged, or out of order).
+    """
+
+    def __init__(self, pipeline: Pipeline, clock: Clock | None = None) -> None:
+        self.pipeline = pipeline
+        self.reads_emotions = pipeline.read_emotions
+        self.dropped = 0
+        self.refused = 0
+        self._clock = clock or SystemClock()
+        self._inbox: _Waiting | None = None
+        self._arrived = asyncio.Event()
+        self._settings = SettingsMessage(self.reads_emotions, pipeline.animator.mirror)
+        self._calibrate = False
+        self._last_time_s = -1.0
+        self._frames = 0
+
+    def offer(self, message: FrameMessage) -> None:
+        """Put a frame into the inbox; one that waits there gives way and is counted."""
+        if self._inbox is not None:
+            self.dropped += 1
+        self._inbox = _Waiting(message, self._clock.now_s())
+        self._arrived.set()
+
+    def configure(self, wanted: SettingsMessage) -> SettingsMessage:
+        """Note settings for the next frame, and say which of them can be had."""
+        self._settings = SettingsMessage(wanted.read_emotions and self.reads_emotions, wanted.mirror)
+        return self._settings
+
+    def calibrate(self) -> None:
+        """Take the next frame's face as the face at rest."""
+        self._calibrate = True
+
+    async def take(self) -> _Waiting:
+        """The newest frame, as soon as there is one."""
+        await self._arrived.wait()
+        self._arrived.clear()
+        waiting, self._inbox = self._inbox, None
+        if waiting is None:
+            raise RuntimeError("the inbox was opened by two readers")
+        return waiting
+
+    def process(self, waiting: _Waiting) -> str:
+        """The answer to one frame, as JSON text."""
+        message, start_s = waiting.message, self._clock.now_s()
+        settings = self._settings
+        self.pipeline.read_emotions = settings.read_emotions
+        self.pipeline.animator.mirror = settings.mirror
+        try:
+            frame = self._decode(message)
+            decoded_s = self._clock.now_s()
+            moment = self.pipeline.step(frame)
+        except InputError as error:
+            self.refused += 1
+            return encode_error("bad_frame", f"{error} ({self.refused} refused so far)", message.id)
+        timings_ms = {
+            "wait": 1e3 * (start_s - waiting.since_s),
+            "decode": 1e3 * (decoded_s - start_s),
+            **moment.timings_ms,
+        }
+        return encode_moment(moment, message.id, timings_ms, self.dropped, self._calibrated())
+
+    def _decode(self, message: FrameMessage) -> Frame:
+        if message.time_s <= self._last_time_s:
+            raise InputError(
+                f"a frame's time is {message.time_s:.3f} s after one of {self._last_time_s:.3f} s;"
+                " times must increase"
+            )
+        check_jpeg(message.jpeg)
+        image = decode_image(message.jpeg, f"frame {message.id}")
+        self._last_time_s = message.time_s
+        self._frames += 1
+        return Frame(image, message.time_s, self._frames - 1)
+
+    def _calibrated(self) -> bool | None:
+        """Whether the calibration that was asked for succeeded; None when none was."""
+        if not self._calibrate:
+            return None
+        self._calibrate = False
+        return self.pipeline.animator.calibrate()
+
+
+class SessionPool:
+    """Lets in no more sessions than the machine can serve, and asks all to leave when the server stops.
+
+    Args:
+        make_pipeline: makes one session's pipeline; called in a worker thread.
+        limit: sessions at a time.
+        clock: given to every session.
+    """
+
+    def __init__(self, make_pipeline: MakePipeline, limit: int, clock: Clock | None = None) -> None:
+        if limit < 1:
+            raise InputError(f"the number of sessions must be at least 1; found {limit}")
+        self.limit = limit
+        self.active = 0
+        self.draining = asyncio.Event()
+        self._make_pipeline = make_pipeline
+        self._clock = clock
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A session for as long as the context lasts.
+
+        Raises:
+            HangupError: all places are taken, or the server is stopping.
+        """
+        if self.draining.is_set():
+            raise HangupError(Close.RESTARTING, "the server is stopping; connect again in a moment")
+        if self.active >= self.limit:
+            raise HangupError(
+                Close.FULL, f"all {self.limit} sessions of this server are in use; try again in a while"
+            )
+        self.active += 1
+        try:
+            pipeline = await anyio.to_thread.run_sync(self._make_pipeline, abandon_on_cancel=True)
+            yield Session(pipeline, self._clock)
+        finally:
+            self.active -= 1
+
+    async def drain(self, grace_s: float = 2.0) -> None:
+        """Ask every session to leave; returns when all have, or after ``grace_s``."""
+        self.draining.set()
+        deadline_s = asyncio.get_running_loop().time() + grace_s
+        while self.active and asyncio.get_running_loop().time() < deadline_s:
+            await asyncio.sleep(0.02)

@@ -1,0 +1,293 @@
+// Joins the page: camera -> server -> avatar and figures; every state the person can see is entered here.
+
+import { Avatar } from "./avatar.js";
+import { Bars } from "./bars.js";
+import { Capture, SourceError } from "./capture.js";
+import { FOLLOW_LAG_MS } from "./follow.js";
+import { Link } from "./link.js";
+import { Overlay } from "./overlay.js";
+import { Settings } from "./settings.js";
+import { Percentiles, Rate, epochMs } from "./stats.js";
+import { Timeline } from "./timeline.js";
+import { CAMERA_PROBLEMS, serverWords, whereFramesGo } from "./words.js";
+
+const NO_FACE_S = 0.7;
+const BARS_EVERY_S = 0.08; // oftener than the eye reads figures, seldom enough to leave the avatar its time
+const STATE_NAMES = { open: "connected", connecting: "connecting…", waiting: "gone", idle: "–", refused: "refused" };
+
+const $ = (id) => document.getElementById(id);
+const nowS = () => performance.now() / 1000;
+
+const query = new URLSearchParams(location.search);
+const settings = new Settings();
+const avatar = new Avatar($("avatar"), $("backdrop"));
+const overlay = new Overlay($("overlay"));
+const bars = new Bars($("bars"), $("scales"));
+const timeline = new Timeline($("timeline"), $("timeline-caption"));
+const link = new Link(new URL("ws", location.href.replace(/^http/, "ws")).href);
+const capture = new Capture($("video"), link);
+
+const rates = { roundTrips: new Rate(), screen: new Rate() };
+const latency = new Percentiles();
+const counts = { moments: 0, problems: 0, dropped: 0 };
+let source = null; // () => Promise that opens the camera or file again
+let serverState = { state: "idle" };
+let lastMoment = null;
+let faceSeenS = 0;
+let barsShownS = 0;
+let undrawn = []; // when the frames were sent whose poses wait to be drawn
+
+// ---------------------------------------------------------------- phases: notice, starting, live, problem
+
+function enterPhase(phase) {
+  document.body.dataset.phase = phase;
+  $("notice").hidden = phase !== "notice" && phase !== "starting";
+  $("problem").hidden = phase !== "problem";
+  $("start").disabled = phase === "starting";
+  $("stop").hidden = phase !== "live";
+  if (phase !== "live") {
+    overlay.clear();
+    bars.show(null);
+    lastMoment = null;
+  }
+  showSign();
+  showHint();
+}
+
+async function start(open) {
+  source = open;
+  enterPhase("starting");
+  try {
+    await open();
+  } catch (error) {
+    showProblem(error instanceof SourceError ? error.reason : "other", error.message);
+    return;
+  }
+  faceSeenS = nowS();
+  latency.clear();
+  enterPhase("live");
+  sendSettings();
+  link.connect();
+  listCameras();
+}
+
+const startCamera = () => start(() => capture.openCamera(settings.get("camera"), settings.get("frameWidth")));
+
+function stop() {
+  capture.stop();
+  link.disconnect();
+  enterPhase("notice");
+  $("start").focus();
+}
+
+function showProblem(reason, detail = "") {
+  capture.stop();
+  link.disconnect();
+  $("problem-title").textContent = CAMERA_PROBLEMS[reason].title;
+  $("problem-text").textContent = CAMERA_PROBLEMS[reason].text;
+  $("problem-detail").textContent = detail && `The browser says: ${detail}`;
+  enterPhase("problem");
+}
+
+async function listCameras() {
+  const select = $("cameras");
+  const cameras = await capture.cameras();
+  select.replaceChildren(select.options[0]);
+  cameras.forEach(({ deviceId, label }, i) => select.append(new Option(label || `Camera ${i + 1}`, deviceId)));
+  settings.show();
+  if (select.selectedIndex < 0) select.selectedIndex = 0; // a camera chosen earlier is not here today
+}
+
+// ---------------------------------------------------------------- moments in
+
+capture.addEventListener("lost", () => showProblem("lost"));
+
+link.addEventListener("hello", ({ detail }) => {
+  bars.name(detail.expressions);
+  timeline.name(detail.expressions);
+  showModes(detail.modes);
+});
+
+link.addEventListener("moment", ({ detail: moment }) => {
+  if (document.body.dataset.phase !== "live") return;
+  const at = nowS();
+  counts.moments += 1;
+  counts.dropped = moment.dropped;
+  rates.roundTrips.add(1000 * at);
+  avatar.lead(moment.pose, at);
+  if (moment.sent) undrawn.push(moment.sent.atMs);
+  if (moment.faces.length) faceSeenS = at;
+  lastMoment = moment;
+  if (settings.get("showLandmarks") && moment.sent) {
+    overlay.draw(moment.faces, moment.sent.width, moment.sent.height);
+  }
+  const emotion = settings.get("readEmotions") ? moment.emotion : null;
+  if (at - barsShownS > BARS_EVERY_S) {
+    barsShownS = at;
+    bars.show(emotion);
+  }
+  timeline.add(at, emotion);
+  showHint();
+  if (moment.calibrated !== null) {
+    $("calibrated").textContent = moment.calibrated ? "Done." : "No face in view; try again.";
+  }
+});
+
+link.addEventListener("problem", ({ detail }) => {
+  counts.problems += 1;
+  console.warn("the server could not use a frame:", detail.message);
+});
+
+link.addEventListener("state", ({ detail }) => {
+  serverState = detail;
+  if (detail.state !== "open") {
+    overlay.clear();
+    bars.show(null);
+  }
+  showServer();
+  showSign();
+  showHint();
+});
+
+function sendSettings() {
+  link.sendSettings(settings.get("readEmotions"), settings.get("mirror"));
+}
+
+// ---------------------------------------------------------------- what the person sees
+
+function showModes(modes) {
+  const listens = modes.includes("listen");
+  $("mode-listen").setAttribute("aria-disabled", String(!listens));
+}
+
+function showSign() {
+  const live = document.body.dataset.phase === "live" && link.state === "open";
+  $("sign").hidden = !(live && settings.get("readEmotions"));
+}
+
+function showHint() {
+  const live = document.body.dataset.phase === "live" && link.state === "open" && lastMoment;
+  const alone = live && nowS() - faceSeenS > NO_FACE_S;
+  $("hint").hidden = !alone;
+  $("hint").textContent = alone ? "No face in view. Come into the picture, with light on your face." : "";
+  if (alone) bars.show(null);
+}
+
+function showServer() {
+  const words = document.body.dataset.phase === "live" ? serverWords(serverState, epochMs()) : null;
+  document.body.dataset.server = serverState.state;
+  $("banner").hidden = !words;
+  $("read-server").textContent = STATE_NAMES[serverState.state];
+  if (!words) return;
+  // The countdown stays out of the live region's title, so that it is not read aloud every second.
+  if ($("banner-title").textContent !== words.title) $("banner-title").textContent = words.title;
+  $("banner-text").textContent = words.text;
+  $("retry").textContent = words.retry === "reload" ? "Reload" : "Try now";
+  $("retry").onclick = words.retry === "reload" ? () => location.reload() : () => link.connect();
+}
+
+function showFigures() {
+  const at = performance.now();
+  const [p50, p95] = latency.at(0.5, 0.95).map((ms) => ms + FOLLOW_LAG_MS);
+  const trips = rates.roundTrips.perSecond(at);
+  $("read-fps").textContent = trips ? `${trips.toFixed(0)} / s` : "–";
+  $("read-latency").textContent = p50 ? `${p50.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms` : "–";
+  $("read-screen").textContent = `${rates.screen.perSecond(at).toFixed(0)} fps`;
+  $("read-dropped").textContent = String(counts.dropped);
+  if (serverState.state === "waiting") showServer();
+}
+
+function applySettings() {
+  const view = (name) => settings.get(name);
+  document.body.classList.toggle("mirrored", view("mirror"));
+  document.body.classList.toggle("emotions-off", !view("readEmotions"));
+  $("avatar-card").dataset.background = query.get("background") ?? view("background");
+  link.setPicture(view("frameWidth"), view("quality"));
+  if (!view("showLandmarks")) overlay.clear();
+  if (!view("readEmotions")) {
+    bars.show(null);
+    timeline.clear();
+  }
+  showSign();
+}
+
+function drawScreen() {
+  requestAnimationFrame(drawScreen);
+  const at = nowS();
+  if (avatar.draw(at)) {
+    rates.screen.add(performance.now());
+    undrawn.forEach((sentMs) => latency.add(epochMs() - sentMs));
+    undrawn = [];
+  }
+  timeline.draw(at);
+}
+
+// ---------------------------------------------------------------- controls
+
+function connectControls() {
+  $("start").onclick = startCamera;
+  $("stop").onclick = stop;
+  $("again").onclick = () => start(source);
+  $("calibrate").onclick = () => link.calibrate();
+  $("reset").onclick = () => settings.reset();
+  $("open-settings").onclick = () => {
+    $("calibrated").textContent = "";
+    $("settings").showModal();
+  };
+  document.querySelectorAll("[data-choose-file]").forEach((button) => {
+    button.onclick = () => $("file").click();
+  });
+  $("file").onchange = () => {
+    const [file] = $("file").files;
+    $("file").value = "";
+    $("settings").close();
+    if (file) start(() => capture.openFile(file));
+  };
+  settings.bind(document);
+  settings.addEventListener("change", ({ detail: { name } }) => {
+    applySettings();
+    if (name === "readEmotions" || name === "mirror") sendSettings();
+    if (name === "camera" && capture.stream) startCamera();
+  });
+}
+
+async function loadAbout() {
+  const about = await (await fetch("health")).json();
+  bars.name(about.expressions);
+  timeline.name(about.expressions);
+  showModes(about.modes);
+}
+
+function publishStats() {
+  window.visavisStats = {
+    get phase() { return document.body.dataset.phase; },
+    get server() { return link.state; },
+    get moments() { return counts.moments; },
+    get problems() { return counts.problems; },
+    get dropped() { return counts.dropped; },
+    get roundTripsPerS() { return rates.roundTrips.perSecond(performance.now()); },
+    get screenPerS() { return rates.screen.perSecond(performance.now()); },
+    get drawnMs() { return latency.at(0.5, 0.95); },
+    get followLagMs() { return FOLLOW_LAG_MS; },
+    get lastMoment() { return lastMoment; },
+  };
+}
+
+function main() {
+  if (query.get("avatar") === "only") document.body.classList.add("avatar-only");
+  $("where").textContent = whereFramesGo(location);
+  $("where-short").textContent = whereFramesGo(location).includes("this computer") ? "this computer" : location.host;
+  publishStats();
+  connectControls();
+  applySettings();
+  enterPhase("notice");
+  loadAbout().catch((error) => console.warn("the server did not say what it offers:", error.message));
+  avatar.load("assets/puppet.json").catch((error) => {
+    $("avatar-problem").textContent = `The avatar could not be loaded: ${error.message}. Reload the page.`;
+    $("avatar-problem").hidden = false;
+  });
+  window.setInterval(showFigures, 250);
+  requestAnimationFrame(drawScreen);
+}
+
+main();

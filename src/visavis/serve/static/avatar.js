@@ -1,0 +1,80 @@
+// Poses in, the living avatar out: on one canvas the character, on one below it the still backdrop.
+
+import { Follower } from "./follow.js";
+import { Puppet, loadPuppet } from "./puppet.js";
+
+const MAX_SCALE = 2; // canvas pixels per CSS pixel
+// Where the screen cannot be kept fluent (no graphics card: the drawing itself is slow), less is drawn, step by
+// step: at every second refresh, then with fewer pixels.
+const EFFORTS = [{ every: 1, sharpness: 1 }, { every: 2, sharpness: 1 }, { every: 2, sharpness: 0.75 }, { every: 2, sharpness: 0.5 }];
+const SLOW_MS = 24; // between two refreshes
+const PATIENCE = 12; // slow refreshes, more than fluent ones, before the next step
+
+export class Avatar {
+  constructor(canvas, backdropCanvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.backdropCanvas = backdropCanvas;
+    this.follower = new Follower();
+    this.puppet = null;
+    this.effort = 0;
+    this.refreshes = 0;
+    this.slow = 0;
+    this.lastS = 0;
+  }
+
+  async load(url) {
+    const puppet = await loadPuppet(url);
+    puppet.backdrop = false;
+    // The backdrop never moves, and painting it takes as long as the character: it is drawn once.
+    this.backdrop = new Puppet(puppet.rig);
+    this.backdrop.layers = this.backdrop.layers.filter((layer) => layer.backdrop);
+    this.backdrop.update({}, 0);
+    this.puppet = puppet;
+  }
+
+  /** Take the server's newest pose. */
+  lead(pose, nowS) {
+    this.follower.lead(pose, nowS);
+  }
+
+  /** At every screen refresh; says whether the newest pose was drawn. */
+  draw(nowS) {
+    if (!this.puppet) return false;
+    this.adapt(1000 * (nowS - this.lastS));
+    this.lastS = nowS;
+    const { every, sharpness } = EFFORTS[this.effort];
+    this.refreshes += 1;
+    if (this.refreshes % every) return false;
+    this.fit(this.canvas, sharpness);
+    if (this.fit(this.backdropCanvas, 1)) this.drawBackdrop();
+    const { width, height } = this.canvas;
+    this.puppet.update(this.follower.at(nowS), nowS);
+    this.context.clearRect(0, 0, width, height);
+    this.puppet.draw(this.context, width, height);
+    return true;
+  }
+
+  drawBackdrop() {
+    const { width, height } = this.backdropCanvas;
+    this.backdrop.draw(this.backdropCanvas.getContext("2d"), width, height);
+  }
+
+  adapt(passedMs) {
+    this.slow = passedMs > SLOW_MS && passedMs < 500 ? this.slow + 1 : Math.max(0, this.slow - 1);
+    if (this.slow < PATIENCE) return;
+    this.effort = Math.min(this.effort + 1, EFFORTS.length - 1);
+    this.slow = 0;
+  }
+
+  /** Give a canvas the pixels of its place on the screen; says whether it changed, and is blank now. */
+  fit(canvas, sharpness) {
+    const scale = sharpness * Math.min(window.devicePixelRatio || 1, MAX_SCALE);
+    const width = Math.max(1, Math.round(canvas.clientWidth * scale));
+    const height = Math.max(1, Math.round(canvas.clientHeight * scale));
+    if (canvas.width === width && canvas.height === height) return false;
+    canvas.width = width;
+    canvas.height = height;
+    return true;
+  }
+}

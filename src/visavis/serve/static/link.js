@@ -1,0 +1,49 @@
+// The page's side of the courier: wishes in, the server's messages out as events; see courier.js and socket.js.
+
+export class Link extends EventTarget {
+  constructor(url) {
+    super();
+    this.url = url;
+    this.state = "idle";
+    this.settings = null;
+    this.worker = new Worker(new URL("courier.js", import.meta.url), { type: "module" });
+    this.worker.onmessage = ({ data: { type, detail } }) => this.tell(type, detail);
+  }
+
+  connect() {
+    this.worker.postMessage({ order: "connect", url: this.url, settings: this.settings });
+  }
+
+  disconnect() {
+    this.worker.postMessage({ order: "disconnect" });
+    this.tell("state", { state: "idle" });
+  }
+
+  sendSettings(readEmotions, mirror) {
+    this.settings = { type: "settings", read_emotions: readEmotions, mirror };
+    this.worker.postMessage({ order: "settings", settings: this.settings });
+  }
+
+  calibrate() {
+    this.worker.postMessage({ order: "calibrate" });
+  }
+
+  /** How wide the pictures are that are sent, in pixels, and of what JPEG quality. */
+  setPicture(width, quality) {
+    this.worker.postMessage({ order: "picture", width, quality });
+  }
+
+  /** Let the courier take every picture of a stream of VideoFrames. */
+  giveStream(stream) {
+    this.worker.postMessage({ order: "stream", stream }, [stream]);
+  }
+
+  giveImage(image) {
+    this.worker.postMessage({ order: "image", image }, [image]);
+  }
+
+  tell(type, detail) {
+    if (type === "state") this.state = detail.state;
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,59 @@
+// Faces in, their landmarks and outlines on a canvas over the picture out.
+
+export class Overlay {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+  }
+
+  clear() {
+    this.context.setTransform(1, 0, 0, 1, 0, 0);
+    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+  }
+
+  /** Draw faces given in pixels of a picture of `width` x `height`. */
+  draw(faces, width, height) {
+    const { canvas, context } = this;
+    // As sharp as the screen, in the picture's shape: object-fit then lays it exactly over the video.
+    const fit = Math.max(canvas.clientWidth / width, canvas.clientHeight / height);
+    const scale = fit * Math.min(window.devicePixelRatio || 1, 2);
+    const wanted = [Math.round(width * scale), Math.round(height * scale)];
+    if (canvas.width !== wanted[0] || canvas.height !== wanted[1]) [canvas.width, canvas.height] = wanted;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    faces.forEach((face, index) => {
+      context.globalAlpha = index === 0 ? 1 : 0.35;
+      this.drawCorners(face.box);
+      this.drawDots(face);
+    });
+  }
+
+  drawCorners([x0, y0, x1, y1]) {
+    const { context } = this;
+    const arm = 0.14 * Math.min(x1 - x0, y1 - y0);
+    context.strokeStyle = "rgba(255, 255, 255, 0.85)";
+    context.lineWidth = 2;
+    context.lineCap = context.lineJoin = "round";
+    context.beginPath();
+    for (const [x, y, dx, dy] of [[x0, y0, 1, 1], [x1, y0, -1, 1], [x1, y1, -1, -1], [x0, y1, 1, -1]]) {
+      context.moveTo(x + dx * arm, y);
+      context.lineTo(x, y);
+      context.lineTo(x, y + dy * arm);
+    }
+    context.stroke();
+  }
+
+  drawDots({ box, landmarks }) {
+    const { context } = this;
+    const count = landmarks.length / 2;
+    const radius = Math.max(0.7, Math.min(2.2, ((box[2] - box[0]) / Math.sqrt(count)) * 0.075));
+    context.beginPath();
+    for (let i = 0; i < landmarks.length; i += 2) {
+      context.moveTo(landmarks[i] + radius, landmarks[i + 1]);
+      context.arc(landmarks[i], landmarks[i + 1], radius, 0, 2 * Math.PI);
+    }
+    context.fillStyle = "rgba(120, 255, 226, 0.9)";
+    context.fill();
+  }
+}

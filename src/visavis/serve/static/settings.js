@@ -1,0 +1,82 @@
+// Choices of the person: read from and kept in localStorage, tied to every form control that bears their name.
+
+const KEY = "visavis.settings.v1";
+
+export const DEFAULTS = Object.freeze({
+  camera: "",
+  mirror: true,
+  readEmotions: true,
+  showLandmarks: true,
+  frameWidth: 640,
+  quality: 0.7,
+  background: "soft",
+});
+
+const ALLOWED = { frameWidth: [320, 480, 640, 960], background: ["soft", "plain", "green", "blue", "transparent"] };
+
+function clean(stored) {
+  const values = { ...DEFAULTS };
+  for (const [name, rest] of Object.entries(DEFAULTS)) {
+    const value = stored?.[name];
+    if (typeof value !== typeof rest) continue;
+    if (ALLOWED[name] && !ALLOWED[name].includes(value)) continue;
+    if (name === "quality" && !(value >= 0.3 && value <= 0.95)) continue;
+    values[name] = value;
+  }
+  return values;
+}
+
+export class Settings extends EventTarget {
+  constructor(storage = window.localStorage) {
+    super();
+    this.storage = storage;
+    this.values = { ...DEFAULTS };
+    try {
+      this.values = clean(JSON.parse(storage.getItem(KEY)));
+    } catch (error) {
+      console.warn("stored settings could not be read; defaults are used:", error.message);
+    }
+  }
+
+  get(name) {
+    return this.values[name];
+  }
+
+  set(name, value) {
+    if (this.values[name] === value) return;
+    this.values = clean({ ...this.values, [name]: value });
+    try {
+      this.storage.setItem(KEY, JSON.stringify(this.values));
+    } catch (error) {
+      console.warn("settings could not be kept:", error.message);
+    }
+    this.show();
+    this.dispatchEvent(new CustomEvent("change", { detail: { name, value: this.values[name] } }));
+  }
+
+  reset() {
+    for (const [name, value] of Object.entries(DEFAULTS)) this.set(name, value);
+  }
+
+  /** Let every control below `root` with a data-setting attribute show and change its setting. */
+  bind(root) {
+    this.controls = [...root.querySelectorAll("[data-setting]")];
+    for (const control of this.controls) {
+      control.addEventListener("input", () => this.set(control.dataset.setting, this.read(control)));
+    }
+    this.show();
+  }
+
+  read(control) {
+    if (control.type === "checkbox") return control.checked;
+    return typeof DEFAULTS[control.dataset.setting] === "number" ? Number(control.value) : control.value;
+  }
+
+  show() {
+    for (const control of this.controls ?? []) {
+      const value = this.values[control.dataset.setting];
+      if (control.type === "checkbox") control.checked = value;
+      else control.value = String(value);
+    }
+  }
+}

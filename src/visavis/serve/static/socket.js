@@ -1,0 +1,144 @@
+// Frames and settings in, the server's messages out, over one WebSocket that reconnects by itself.
+
+import { epochMs } from "./stats.js";
+
+const PROTOCOL = 1;
+const HEADER_BYTES = 16;
+const FRAME_KIND = 1;
+const YOUNG_MS = 5000; // a connection that dies younger does not count as a recovery
+const SILENT_MS = 5000; // frames unanswered for so long: the server is hung
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 10000;
+
+/** Close codes of the server; see serve/protocol.py. */
+export const Close = Object.freeze({
+  TOO_BIG: 1009, RESTARTING: 1012, BAD_MESSAGE: 4400, BAD_VERSION: 4406, IDLE: 4408, FULL: 4429,
+});
+const FINAL = [Close.BAD_MESSAGE, Close.BAD_VERSION, Close.TOO_BIG];
+
+/** Milliseconds to wait before try number `failures` (from 1): exponential with jitter. */
+export function backoffMs(failures, random = Math.random) {
+  const ceiling = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
+  return ceiling * (0.5 + 0.5 * random());
+}
+
+/**
+ * Events: "hello", "moment", "settings", "problem" (an error about one frame) with the message as detail, and
+ * "state" with {state: connecting | open | waiting | idle | refused, code, reason, retryAtMs}.
+ */
+export class Connection extends EventTarget {
+  constructor(url) {
+    super();
+    this.url = url;
+    this.state = "idle";
+    this.failures = 0;
+    this.nextId = 1;
+    this.sent = new Map(); // frame id -> {atMs, ...}, until it is answered
+    this.settings = null;
+    this.error = null;
+    this.watch = self.setInterval(() => this.checkSilence(), 1000);
+  }
+
+  connect() {
+    self.clearTimeout(this.timer);
+    if (this.socket) return;
+    this.enter("connecting");
+    this.error = null;
+    this.socket = new WebSocket(this.url);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onmessage = (event) => this.receive(event.data);
+    this.socket.onclose = (event) => this.closed(event);
+  }
+
+  /** For good: make another to connect again. */
+  disconnect() {
+    self.clearInterval(this.watch);
+    self.clearTimeout(this.timer);
+    const socket = this.socket;
+    this.forget();
+    socket?.close(1000);
+    this.enter("idle");
+  }
+
+  /** The number of frames sent and not yet answered. */
+  get inFlight() {
+    return this.sent.size;
+  }
+
+  /** Send a JPEG (ArrayBuffer) taken at `timeS`; its moment comes back with `note` and the time of sending. */
+  sendFrame(jpeg, timeS, note) {
+    const id = this.nextId;
+    this.nextId = (this.nextId + 1) >>> 0;
+    const message = new Uint8Array(HEADER_BYTES + jpeg.byteLength);
+    const view = new DataView(message.buffer);
+    message.set([0x56, 0x56, PROTOCOL, FRAME_KIND]); // "VV"
+    view.setUint32(4, id, true);
+    view.setFloat64(8, timeS, true);
+    message.set(new Uint8Array(jpeg), HEADER_BYTES);
+    this.sent.set(id, { ...note, atMs: epochMs() });
+    this.socket.send(message);
+  }
+
+  /** Send settings now, and again after every reconnection. */
+  sendSettings(settings) {
+    this.settings = settings;
+    if (this.state === "open") this.socket.send(JSON.stringify(settings));
+  }
+
+  calibrate() {
+    if (this.state === "open") this.socket.send(JSON.stringify({ type: "calibrate" }));
+  }
+
+  receive(data) {
+    const message = JSON.parse(data);
+    message.sent = this.sent.get(message.id);
+    for (const id of this.sent.keys()) if (id <= message.id) this.sent.delete(id);
+    if (message.type === "hello") {
+      this.openedAtMs = epochMs();
+      this.enter("open");
+      if (this.settings) this.sendSettings(this.settings);
+    }
+    if (message.type === "error") {
+      if (message.id === null) this.error = message;
+      else this.emit("problem", message);
+      return;
+    }
+    this.emit(message.type, message);
+  }
+
+  closed(event) {
+    const young = !this.openedAtMs || epochMs() - this.openedAtMs < YOUNG_MS;
+    const reason = this.error?.message || event.reason;
+    this.forget();
+    if (FINAL.includes(event.code)) return this.enter("refused", { code: event.code, reason });
+    if (event.code === Close.IDLE) return this.enter("idle", { code: event.code, reason });
+    this.failures = young ? this.failures + 1 : 1;
+    const waitMs = backoffMs(this.failures);
+    this.timer = self.setTimeout(() => this.connect(), waitMs);
+    return this.enter("waiting", { code: event.code, reason, retryAtMs: epochMs() + waitMs });
+  }
+
+  forget() {
+    if (this.socket) this.socket.onclose = this.socket.onmessage = null;
+    this.socket = null;
+    this.openedAtMs = 0;
+    this.sent.clear();
+  }
+
+  checkSilence() {
+    const [oldest] = this.sent.values();
+    if (!oldest || epochMs() - oldest.atMs < SILENT_MS) return;
+    const socket = this.socket;
+    this.closed({ code: 1006, reason: "the server does not answer" });
+    socket.close();
+  }
+
+  enter(state, detail = {}) {
+    this.state = state;
+    this.emit("state", { state, ...detail });
+  }
+
+  emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,89 @@
+"""A batch of grey faces in; the same faces moved, relit and partly covered, standardised, out."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from visavis_train.experiment import Settings
+from visavis_train.models.hybrid import standardise
+
+
+class Augmentation(Settings):
+    """How far a face may be changed.
+
+    Attributes:
+        rotation_deg: largest turn either way.
+        scale: largest relative change of size either way.
+        shift: largest shift either way, as a share of the side.
+        gamma: largest change of log2 gamma either way.
+        blur: share of faces sampled at half the detail, as small faces in a video are.
+        erase: share of faces of which a rectangle is covered.
+        erase_area: largest covered share of the picture.
+    """
+
+    rotation_deg: float = Field(default=12.0, ge=0)
+    scale: float = Field(default=0.12, ge=0, lt=1)
+    shift: float = Field(default=0.08, ge=0)
+    gamma: float = Field(default=0.5, ge=0)
+    blur: float = Field(default=0.1, ge=0, le=1)
+    erase: float = Field(default=0.25, ge=0, le=1)
+    erase_area: float = Field(default=0.2, gt=0, le=1)
+
+
+def augment(images: Tensor, size_px: int, how: Augmentation, rng: torch.Generator) -> Tensor:
+    """Change each face at random.
+
+    Args:
+        images: (N, 1, H, W) uint8.
+        size_px: side of the result.
+        how: the ranges.
+        rng: source of randomness.
+
+    Returns:
+        (N, 1, size_px, size_px) float32, standardised per face.
+    """
+    grey = images.float().div_(255)
+    soft = torch.rand(len(grey), generator=rng) < how.blur
+    if soft.any():
+        side = grey.shape[-1]
+        small = functional.interpolate(grey[soft], scale_factor=0.5, mode="area")
+        grey[soft] = functional.interpolate(small, size=(side, side), mode="bilinear")
+    grid = functional.affine_grid(_placements(len(grey), how, rng), [len(grey), 1, size_px, size_px], False)
+    moved = functional.grid_sample(grey, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    gamma = torch.exp2(how.gamma * _either_way(len(moved), rng)).reshape(-1, 1, 1, 1)
+    return _erase(standardise(moved.clamp_(1e-3, 1).pow_(gamma)), how, rng)
+
+
+def _either_way(n: int, rng: torch.Generator) -> Tensor:
+    return torch.rand(n, generator=rng) * 2 - 1
+
+
+def _placements(n: int, how: Augmentation, rng: torch.Generator) -> Tensor:
+    """Affine maps (N, 2, 3) from the result's coordinates (-1..1) to the picture's."""
+    angle = _either_way(n, rng) * math.radians(how.rotation_deg)
+    zoom = 1 + how.scale * _either_way(n, rng)
+    mirror = torch.where(torch.rand(n, generator=rng) < 0.5, -1.0, 1.0)
+    cos, sin = zoom * angle.cos(), zoom * angle.sin()
+    across, down = (2 * how.shift * _either_way(n, rng) for _ in range(2))
+    rows = [torch.stack([mirror * cos, -sin, across], 1), torch.stack([mirror * sin, cos, down], 1)]
+    return torch.stack(rows, 1)
+
+
+def _erase(images: Tensor, how: Augmentation, rng: torch.Generator) -> Tensor:
+    """Cover a rectangle of some faces with noise (Zhong et al. 2017, arXiv:1708.04896)."""
+    n, _, height, width = images.shape
+    draws = torch.rand(n, 5, generator=rng)
+    area = draws[:, 0] * how.erase_area
+    aspect = torch.exp2(2 * draws[:, 1] - 1)
+    half_h, half_w = (area * aspect).sqrt() / 2, (area / aspect).sqrt() / 2
+    y = torch.linspace(0, 1, height)[None, :] - draws[:, 2:3]
+    x = torch.linspace(0, 1, width)[None, :] - draws[:, 3:4]
+    covered = (y.abs() < half_h[:, None])[:, :, None] & (x.abs() < half_w[:, None])[:, None, :]
+    covered &= (draws[:, 4] < how.erase)[:, None, None]
+    noise = torch.randn(images.shape, generator=rng)
+    return torch.where(covered[:, None], noise, images)

@@ -1,0 +1,104 @@
+"""Trained face network and detector in, the embedded ONNX files and their manifest entries out."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from visavis_train.data.faces import load_pack
+from visavis_train.export import current_commit, export, register
+from visavis_train.models.detector import INPUT_PX as DETECTOR_PX
+from visavis_train.models.detector import STRIDE_PX, DetectorExport, DetectorNet
+from visavis_train.models.face import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
+from visavis_train.tasks.detector import DetectorConfig
+from visavis_train.tasks.face import FaceConfig, evaluate
+
+ASSETS = Path("src/visavis/assets")
+LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/face.md"
+DATA = (
+    "UTKFace (non-commercial research), YawDD (research), LFW-type press photographs (research), FER-2013 "
+    "(research), GRID talker s1 and seven short clips of video; labels by MediaPipe Face Landmarker 0.10.32"
+)
+
+
+def export_face(path: Path) -> None:
+    """Export ``face.onnx`` of one experiment file."""
+    with path.open("rb") as file:
+        config = FaceConfig(**tomllib.load(file))
+    state = load_file(config.out / "face.safetensors")
+    points = len(state["mean_shape"])
+    net = FaceNet(state["mean_shape"], torch.arange(points), config.width)
+    net.load_state_dict(state)
+    net.eval()
+    pack = load_pack(config.pack)
+    score = evaluate(net, pack, config.test_clips)
+    rows = np.flatnonzero(np.isin(pack.clip, config.test_clips))[:2]
+    margin = (pack.crops.shape[1] - INPUT_PX) // 2
+    crops = pack.crops[rows][:, margin:-margin, margin:-margin]
+    export(
+        FaceExport(net),
+        (torch.from_numpy(np.ascontiguousarray(crops)),),
+        ASSETS / "face.onnx",
+        input_names=["crops"],
+        output_names=["landmarks", "weights", "rotations", "scores"],
+        metadata={"input_px": INPUT_PX, "eye_corners": EYE_CORNERS},
+        tolerance=1e-3,
+    )
+    mean = {
+        f"mean_{key}": round(float(np.mean([clip[key] for clip in score.values()])), 4)
+        for key in ("r", "landmark", "yaw_deg", "pitch_deg")
+    }
+    enter("face", path, mean | {f"r_{clip}": round(v["r"], 4) for clip, v in score.items()})
+
+
+def export_detector(path: Path) -> None:
+    """Export ``detector.onnx`` of one experiment file."""
+    with path.open("rb") as file:
+        config = DetectorConfig(**tomllib.load(file))
+    net = DetectorNet(config.width)
+    net.load_state_dict(load_file(config.out / "detector.safetensors"))
+    export(
+        DetectorExport(net),
+        (torch.randint(0, 256, (2, DETECTOR_PX, DETECTOR_PX, 3), dtype=torch.uint8),),
+        ASSETS / "detector.onnx",
+        input_names=["pictures"],
+        output_names=["heat", "size", "offset"],
+        metadata={"input_px": DETECTOR_PX, "stride_px": STRIDE_PX},
+        tolerance=1e-3,
+    )
+    enter("detector", path, {})
+
+
+def enter(name: str, config: Path, score: dict[str, float]) -> None:
+    """Write the manifest's entry."""
+    register(
+        ASSETS / "manifest.json",
+        name,
+        ASSETS / f"{name}.onnx",
+        {
+            "licence": LICENCE,
+            "training_data": DATA,
+            "config": config.as_posix(),
+            "commit": current_commit(),
+            "score": score,
+        },
+    )
+
+
+def main() -> None:
+    """``python -m visavis_train.tasks.export_face FACE.toml DETECTOR.toml``, from the repository's root."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("face", type=Path)
+    parser.add_argument("detector", type=Path)
+    args = parser.parse_args()
+    export_face(args.face)
+    export_detector(args.detector)
+
+
+if __name__ == "__main__":
+    main()

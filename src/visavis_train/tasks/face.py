@@ -1,0 +1,285 @@
+"""A teacher's pack in, the trained face network out: ``python -m visavis_train.tasks.face CONFIG.toml``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, WeightedRandomSampler
+
+from visavis.types import BLENDSHAPES, FloatArray
+from visavis_train.data.faces import (
+    Augmentation,
+    FaceDataset,
+    FacePack,
+    load_pack,
+    mirror_points,
+    recolour,
+)
+from visavis_train.models.face import FaceNet, FaceOutput, WeightsHead, rotation_matrix
+
+
+class FaceConfig(BaseModel):
+    """One training run.
+
+    Attributes:
+        pack: folder of :mod:`visavis_train.data.teacher` with ``pairs.npz`` and ``negatives.npy``.
+        out: folder for ``face.safetensors`` and ``log.jsonl``.
+        test_clips: videos that training never sees.
+        clip_weight: how often a video's frame is drawn, relative to a still.
+        pair_steps: steps of the weights head alone, on landmark pairs, before the joint training.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pack: Path
+    out: Path
+    test_clips: tuple[str, ...]
+    seed: int = 0
+    width: int = 48
+    batch: int = 96
+    steps: int = 5000
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    clip_weight: float = 3.0
+    fer_weight: float = 0.6
+    negatives: int = 8
+    pair_steps: int = 3000
+    pair_batch: int = 256
+    threads: int = 2
+    log_every: int = 100
+    test_every: int = 1000
+
+
+def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
+    """How often each face is drawn: rare expressions and turned heads more, near-copies less."""
+    weights = pack.weights[rows]
+    spread = weights.std(axis=0) + 0.03
+    unusual = np.abs(weights - np.median(weights, axis=0)) / spread
+    chance = 0.4 + np.clip(unusual.mean(axis=1), 0, 3)
+    clip = pack.clip[rows]
+    chance[clip == "fer"] *= config.fer_weight
+    stills = np.isin(clip, ["fer", "utk", "lfwx", "yawdd"])
+    chance[~stills] *= config.clip_weight
+    # One talker filmed for a hundred sentences counts as a few clips, not as a hundred.
+    names, counts = np.unique(clip, return_counts=True)
+    short = dict(zip(names, counts, strict=True))
+    sentence = np.asarray([short[c] < 30 for c in clip])
+    chance[sentence] /= config.clip_weight
+    return np.asarray(chance / chance.mean(), np.float32)
+
+
+class Losses:
+    """Weighted sum of everything the network is asked for.
+
+    Args:
+        net: for the indices of its eye and mouth points.
+        spread: (51,) standard deviation of each weight over the training faces.
+    """
+
+    def __init__(self, net: FaceNet, spread: Tensor) -> None:
+        focus = torch.ones(len(net.mean_shape), 1)
+        focus[torch.cat([net.eye, net.other_eye, net.mouth])] = 3.0
+        self.focus = focus * torch.tensor([1.0, 1.0, 0.4])
+        # Weights that move count alike, however little; those that never move do not count.
+        balance = (1 / (spread + 0.05)) * (spread > 0.004)
+        self.balance = balance / balance.mean()
+
+    def __call__(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Every part by name, for a batch whose first rows are faces and whose last ones are not."""
+        faces = len(batch["landmarks"])
+        return {
+            "coarse": 12 * self.points(out.coarse[:faces], batch["landmarks"]),
+            "landmarks": 25 * self.points(out.landmarks[:faces], batch["landmarks"]),
+            "weights": self.shapes(out.weights[:faces], batch["weights"]),
+            "rotation": 4 * (rotation_matrix(out.rotation[:faces]) - batch["rotation"]).abs().mean(),
+            "score": 0.3
+            * functional.binary_cross_entropy_with_logits(
+                out.score, (torch.arange(len(out.score)) < faces).float()
+            ),
+        }
+
+    def points(self, found: Tensor, wanted: Tensor) -> Tensor:
+        """Mean absolute error of landmarks, eyes and mouth counting most."""
+        return ((found - wanted).abs() * self.focus).mean()
+
+    def shapes(self, logits: Tensor, wanted: Tensor) -> Tensor:
+        """Cross-entropy of blendshape weights, each balanced by its spread."""
+        # An absolute error through a sigmoid gets stuck at the median, near zero: this does not.
+        loss = functional.binary_cross_entropy_with_logits(logits, wanted, weight=self.balance)
+        return 3 * loss
+
+
+class Pairs:
+    """Endless batches of landmark-weight pairs, some of them mirrored or disturbed."""
+
+    def __init__(self, pack: Path, batch: int) -> None:
+        with np.load(pack / "pairs.npz") as file:
+            self.landmarks = torch.from_numpy(file["landmarks"])
+            self.weights = torch.from_numpy(file["weights"])
+        self.batch = batch
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """Landmarks (P, 146, 2) and weights (P, 51)."""
+        rows = torch.randint(0, len(self.landmarks), (self.batch,))
+        return self.landmarks[rows], self.weights[rows]
+
+
+def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> float:
+    """Teach the weights head alone; returns its last mean loss."""
+    optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=max(steps, 1), pct_start=0.05)
+    recent = 0.0
+    for _ in range(steps):
+        landmarks, weights = pairs.next()
+        loss = losses.shapes(head(landmarks), weights)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        recent += 0.01 * (float(loss.detach()) - recent)
+    return recent
+
+
+def batches(loader: DataLoader[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """Endless passes through the data."""
+    while True:
+        yield from loader
+
+
+@torch.no_grad()
+def evaluate(net: FaceNet, pack: FacePack, clips: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Agreement with the teacher on each clip.
+
+    ``r`` is the mean Pearson correlation over the weights that move (teacher's standard deviation > 0.03),
+    ``landmark`` the mean error in units of the region, ``yaw_deg`` and ``pitch_deg`` mean errors.
+    """
+    net.eval()
+    result = {}
+    for clip in clips:
+        rows = np.flatnonzero(pack.clip == clip)
+        data = FaceDataset(pack, rows, None, None)
+        outs = []
+        for start in range(0, len(rows), 64):
+            images = torch.stack([data[i]["image"] for i in range(start, min(start + 64, len(rows)))])
+            outs.append(net(images.permute(0, 3, 1, 2).float() / 255))
+        found = torch.sigmoid(torch.cat([o.weights for o in outs])).numpy()
+        wanted = pack.weights[rows]
+        moving = wanted.std(axis=0) > 0.03
+        r = [np.corrcoef(found[:, c], wanted[:, c])[0, 1] for c in np.flatnonzero(moving)]
+        turned = angles(rotation_matrix(torch.cat([o.rotation for o in outs])).numpy())
+        true = angles(pack.rotation[rows])
+        error = np.abs(turned - true).mean(axis=0)
+        points = torch.cat([o.landmarks for o in outs]).numpy() - pack.landmarks[rows]
+        blink = BLENDSHAPES.index("eyeBlinkLeft")
+        result[clip] = {
+            "r": float(np.mean(r)),
+            "blink_r": float(np.corrcoef(found[:, blink], wanted[:, blink])[0, 1]),
+            "landmark": float(np.linalg.norm(points[..., :2], axis=2).mean()),
+            "yaw_deg": float(error[0]),
+            "pitch_deg": float(error[1]),
+            "score": float(torch.sigmoid(torch.cat([o.score for o in outs])).mean()),
+        }
+    net.train()
+    return result
+
+
+def angles(rotation: FloatArray) -> FloatArray:
+    """Yaw and pitch (N, 2) in degrees of rotations (N, 3, 3)."""
+    forward = rotation[:, :, 2]
+    yaw = np.arctan2(forward[:, 0], forward[:, 2])
+    pitch = np.arcsin(np.clip(forward[:, 1], -1, 1))
+    return np.asarray(np.degrees(np.stack([yaw, pitch], axis=1)), np.float32)
+
+
+def train(config: FaceConfig) -> FaceNet:
+    """Run one training; returns the averaged network."""
+    torch.manual_seed(config.seed)
+    torch.set_num_threads(config.threads)
+    config.out.mkdir(parents=True, exist_ok=True)
+    pack = load_pack(config.pack)
+    rows = np.flatnonzero(~np.isin(pack.clip, config.test_clips))
+    mean_shape = pack.landmarks[rows].mean(axis=0)
+    mirror = mirror_points(mean_shape)
+    net = FaceNet(torch.from_numpy(mean_shape), torch.from_numpy(mirror), config.width)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    losses = Losses(net, torch.from_numpy(pack.weights[rows].std(axis=0)))
+    pairs = Pairs(config.pack, config.pair_batch)
+    start_s = time.time()
+    print("weights head alone:", train_pairs(net.weights, pairs, losses, config.pair_steps), flush=True)
+    negatives = np.load(config.pack / "negatives.npy", mmap_mode="r")
+    sampler = WeightedRandomSampler(
+        sample_weights(pack, rows, config).tolist(), config.batch * config.steps, replacement=True
+    )
+    loader = DataLoader(
+        FaceDataset(pack, rows, mirror, Augmentation()), config.batch, sampler=sampler, num_workers=1
+    )
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+    trained = average.module
+    if not isinstance(trained, FaceNet):
+        raise TypeError(f"the average of a FaceNet is a {type(trained).__name__}")
+    optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, config.steps))
+    log = (config.out / "log.jsonl").open("a")
+    for step, batch in enumerate(loader, start=1):
+        chosen = torch.randint(0, len(negatives), (config.negatives,)).tolist()
+        extra = torch.from_numpy(np.stack([recolour(negatives[i]) for i in chosen]))
+        image = torch.cat([batch["image"], extra]).permute(0, 3, 1, 2).float() / 255
+        out = net(image)
+        parts = losses(out, batch)
+        landmarks, weights = pairs.next()
+        known = torch.cat([landmarks, batch["landmarks"][..., :2]])
+        target = torch.cat([weights, batch["weights"]])
+        parts["pairs"] = losses.shapes(net.weights(known), target)
+        loss = torch.stack(list(parts.values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        average.update_parameters(net)
+        if step % config.log_every == 0:
+            record: dict[str, object] = {"step": step, "minutes": (time.time() - start_s) / 60}
+            record |= {name: round(float(part.detach()), 4) for name, part in parts.items()}
+            if step % config.test_every == 0 or step == config.steps:
+                record["test"] = evaluate(trained, pack, config.test_clips)
+                save_file(average.module.state_dict(), config.out / "face.safetensors")
+            log.write(json.dumps(record) + "\n")
+            log.flush()
+    log.close()
+    save_file(trained.state_dict(), config.out / "face.safetensors")
+    return trained
+
+
+def warm_cosine(step: int, steps: int) -> float:
+    """Share of the learning rate: 300 steps up, then a cosine down to 1%."""
+    if step < 300:
+        return (step + 1) / 300
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+
+
+def main() -> None:
+    """Read the experiment and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    args = parser.parse_args()
+    with args.config.open("rb") as file:
+        train(FaceConfig(**tomllib.load(file)))
+
+
+if __name__ == "__main__":
+    main()

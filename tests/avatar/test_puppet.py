@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from visavis.avatar import puppet_sheet
+from visavis.avatar.puppet import Puppet
+from visavis.avatar.puppet_raster import Raster, Stencil, blend, clipped, ink_batches, place_gradient, texture
+from visavis.avatar.puppet_sheet import EXTREMES, FACES, both, contact_sheet, write_sheet
+from visavis.avatar.rig import Paint, evaluate
+from visavis.errors import InputError
+from visavis.types import AVATAR_PARAMETERS, EXPRESSIONS, AvatarPose, ImageArray
+
+REST = AvatarPose.from_mapping({}, 0.0)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Puppet:
+    return Puppet.load()
+
+
+@pytest.fixture
+def puppet(loaded: Puppet) -> Puppet:
+    loaded.reset()
+    return loaded
+
+
+def draw(puppet: Puppet, size_px: int = 128, **values: float) -> ImageArray:
+    puppet.reset()
+    named = {f"Param{name}": value for name, value in values.items()}
+    return puppet.draw(AvatarPose.from_mapping(named, 0.0), size_px)
+
+
+def difference(a: ImageArray, b: ImageArray) -> float:
+    return float(np.abs(a.astype(int) - b).mean())
+
+
+@pytest.mark.parametrize("size_px", [16, 100, 257])
+def test_pictures_have_the_size_asked_for(puppet: Puppet, size_px: int) -> None:
+    image = puppet.draw(REST, size_px)
+    assert image.shape == (size_px, size_px, 3)
+    assert image.dtype == np.uint8
+    assert image.std() > 20
+
+
+def test_the_same_stream_gives_the_same_pictures(puppet: Puppet) -> None:
+    poses = [AvatarPose.from_mapping({"ParamAngleX": 25 * np.sin(i)}, i / 30) for i in range(8)]
+    first = [puppet.draw(pose, 96) for pose in poses]
+    puppet.reset()
+    assert np.array_equal(first, [puppet.draw(pose, 96) for pose in poses])
+
+
+def test_hair_follows_late(puppet: Puppet) -> None:
+    puppet.draw(REST, 128)
+    turned = {"ParamAngleX": 30.0}
+    moving = puppet.draw(AvatarPose.from_mapping(turned, 0.02), 128)
+    for i in range(1, 16):  # gaps of half a second: a swing is exact over any gap up to one
+        settled = puppet.draw(AvatarPose.from_mapping(turned, 0.02 + i / 2), 128)
+    assert difference(moving, settled) > 0.5
+    assert difference(settled, draw(puppet, AngleX=30)) < 0.05
+
+
+@pytest.mark.parametrize("name", list(AVATAR_PARAMETERS))
+def test_every_parameter_shows(puppet: Puppet, name: str) -> None:
+    low, high, rest = AVATAR_PARAMETERS[name]
+    at_rest = draw(puppet)
+    for value in {low, high} - {rest}:
+        assert difference(draw(puppet, **{name.removeprefix("Param"): value}), at_rest) > 0.01
+
+
+def test_expressions_differ_from_each_other() -> None:
+    sheet = contact_sheet(96)
+    cells = [
+        sheet[y : y + 96, x : x + 96][24:] for y in range(0, 384, 96) for x in range(0, 384, 96)
+    ]  # below the labels
+    assert len(cells) == len(FACES) + len(EXTREMES)
+    assert tuple(FACES) == EXPRESSIONS
+    for i, a in enumerate(cells):
+        for b in cells[:i]:
+            assert difference(a, b) > 0.25
+
+
+def test_backgrounds(puppet: Puppet) -> None:
+    scene = np.zeros((64, 64, 3), np.uint8)
+    scene[:, :, 2] = 200
+    before = puppet.draw(REST, 64, scene)
+    assert (before[0, 0] == (0, 0, 200)).all()
+    assert (scene[:, :, 0] == 0).all()  # the caller's picture is left alone
+    assert (puppet.draw(REST, 64, (9, 8, 7))[0, 0] == (9, 8, 7)).all()
+    assert np.array_equal(before[40, 32], puppet.draw(REST, 64)[40, 32])  # the character hides it
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (63, 64, 3), (64, 64, 4), (2,)])
+def test_a_background_of_another_shape_is_refused(puppet: Puppet, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="background has shape"):
+        puppet.draw(REST, 64, np.zeros(shape, np.uint8))
+
+
+def test_a_tiny_picture_is_refused(puppet: Puppet) -> None:
+    with pytest.raises(InputError, match="at least 16"):
+        puppet.draw(REST, 15)
+
+
+def test_extremes_in_every_mix_are_drawn(puppet: Puppet) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        ends = {name: float(rng.choice(bounds)) for name, bounds in AVATAR_PARAMETERS.items()}
+        image = puppet.draw(AvatarPose.from_mapping(ends, i * 0.04), 64)
+        skin = (image[20:50, 16:48].reshape(-1, 3) > (235, 190, 170)).all(axis=1)
+        assert skin.mean() > 0.1
+
+
+@pytest.mark.parametrize("name", ["face", "iris_R", "pupil_L", "lash_L", "brow_R"])
+@pytest.mark.parametrize("size_px", [256, 512])
+def test_areas_do_not_swell(loaded: Puppet, name: str, size_px: int) -> None:
+    """OpenCV's smooth polygons are too large; what is drawn lies within a tenth of a pixel of its outline."""
+    raster = Raster(loaded.rig, size_px)
+    index = [layer.name for layer in loaded.rig.layers].index(name)
+    at_rest = evaluate(loaded.rig, REST.values.astype(np.float64), np.zeros(len(loaded.rig.springs)))
+    stencil = raster._area(raster._sheet(at_rest), index)
+    assert stencil is not None
+    first, last = raster._pen.spans[index]
+    outline = raster._pen.trace(at_rest.points).curve[first:last, :-1].reshape(-1, 2) * raster.scale
+    (x, y), (dx, dy) = outline.T, (np.roll(outline, -1, axis=0) - outline).T
+    area_px, around_px = abs(float(x @ dy - y @ dx)) / 2, float(np.hypot(dx, dy).sum())
+    assert abs(stencil.mask.sum() / 255 - area_px) / around_px < 0.1
+
+
+def test_blending_and_clipping() -> None:
+    image = np.full((4, 4, 3), 100, np.uint8)
+    mask = np.array([[0, 255], [128, 255]], np.uint8)
+    blend(image, Stencil(1, 1, mask), (200, 0, 100), 1)
+    assert image[1, 1].tolist() == [100, 100, 100]
+    assert image[1, 2].tolist() == [200, 0, 100]
+    assert np.allclose(image[2, 1], [150, 50, 100], atol=1)
+    both_masks = clipped(Stencil(1, 1, mask), Stencil(2, 0, np.full((2, 2), 255, np.uint8)))
+    assert both_masks is not None
+    assert (both_masks.x, both_masks.y, both_masks.mask.tolist()) == (2, 1, [[255]])
+    assert clipped(Stencil(0, 0, mask), Stencil(2, 2, mask)) is None
+
+
+@pytest.mark.parametrize("kind", ["linear", "radial"])
+def test_gradients_run_along_their_anchors(kind: str) -> None:
+    paint = Paint(kind, np.array([[0, 0, 0, 0, 1], [1, 250, 250, 250, 1]], np.float64))
+    anchors = np.array([[10, 5], [110, 5], [10, 55]][: 2 if kind == "linear" else 3], np.float64)
+    stencil = Stencil(0, 0, np.full((100, 200), 255, np.uint8))
+    spread = place_gradient(stencil, anchors, texture(paint))[:, :, 0].astype(float)
+    assert np.allclose(spread[5, 10:110:20], 2.5 * np.arange(0.5, 100, 20), atol=3)
+    assert spread[5, 150] == 250
+    if kind == "radial":
+        assert spread[30, 10] == pytest.approx(125, abs=4)  # halfway along the shorter half axis
+
+
+def test_neighbouring_ink_is_drawn_at_once(puppet: Puppet) -> None:
+    batches = ink_batches(puppet.rig.layers)
+    assert [i for batch in batches for i in batch] == list(range(len(puppet.rig.layers)))
+    names = [[puppet.rig.layers[i].name for i in batch] for batch in batches if len(batch) > 1]
+    assert any("strand_a" in batch and "strand_h" in batch for batch in names)
+
+
+def test_the_sheet_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = np.full((8, 8, 3), (10, 20, 30), np.uint8)
+    monkeypatch.setattr(puppet_sheet, "contact_sheet", lambda: small)
+    write_sheet(tmp_path / "sheet.png")
+    assert cv2.imread(str(tmp_path / "sheet.png"))[0, 0].tolist() == [30, 20, 10]
+    for bad in ("missing/sheet.png", "sheet.unknown"):
+        with pytest.raises(InputError):
+            write_sheet(tmp_path / bad)
+
+
+def test_both_names_pairs() -> None:
+    assert both(BrowY=1, MouthForm=0.5, EyeBallX=1) == {
+        "ParamBrowLY": 1,
+        "ParamBrowRY": 1,
+        "ParamMouthForm": 0.5,
+        "ParamEyeBallX": 1,
+    }

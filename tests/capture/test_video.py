@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from visavis.capture.video import VideoFile
+from visavis.errors import InputError
+from visavis.types import Frame
+
+
+def read_all(path: Path) -> tuple[list[Frame], str]:
+    """The frames and the error after them, if any."""
+    frames: list[Frame] = []
+    try:
+        with VideoFile(path) as video:
+            frames += video
+    except InputError as error:
+        return frames, str(error)
+    return frames, ""
+
+
+def rotate_in_header(path: Path, degrees: int) -> None:
+    """Write the track header's display matrix, as phones do (ISO/IEC 14496-12, 8.3.2)."""
+    cos, sin = (round(f(np.radians(degrees))) * 65536 for f in (np.cos, np.sin))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    data[at : at + 36] = struct.pack(">9i", cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.mov", "a.ts", "a.flv"])
+def test_reads_every_frame_of_every_container(make_video, name: str) -> None:
+    path = make_video(name, count=25)
+    with VideoFile(path) as video:
+        assert video.size == (64, 48)
+        assert video.fps == pytest.approx(30, abs=0.5)
+        assert not video.live
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(25))
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(25) / 30, abs=0.002)
+    assert [int(frame.image_rgb[40, 60, 0]) for frame in frames] == pytest.approx(
+        [20 + 4 * i for i in range(25)], abs=6
+    )
+
+
+def test_says_what_to_expect(make_video) -> None:
+    with VideoFile(make_video(count=45)) as video:
+        assert video.frame_count_hint == 45
+        assert video.duration_s == pytest.approx(1.5, abs=0.05)
+        assert video.start_s == 0
+
+
+def test_variable_frame_rate_keeps_true_times(make_video) -> None:
+    times_s = [0.0, 0.033, 0.2, 0.233, 1.0, 1.01, 1.5]
+    frames, error = read_all(make_video(times_s=times_s))
+    assert not error
+    assert [frame.time_s for frame in frames] == pytest.approx(times_s, abs=0.002)
+
+
+def test_times_increase_where_the_file_repeats_them(make_video) -> None:
+    with VideoFile(make_video(count=6)) as video:
+        video._own_time_s = lambda frame: 0.1  # type: ignore[method-assign]
+        times_s = [frame.time_s for frame in video]
+    assert len(times_s) == 6
+    assert (np.diff(times_s) > 0).all()
+
+
+def test_frames_without_times_come_at_the_nominal_rate(make_video) -> None:
+    with VideoFile(make_video(count=6)) as video:
+        video._own_time_s = lambda frame: None  # type: ignore[method-assign]
+        assert [frame.time_s for frame in video] == pytest.approx(np.arange(6) / 30)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "turn", "size"),
+    [
+        (90, cv2.ROTATE_90_CLOCKWISE, (48, 64)),
+        (180, cv2.ROTATE_180, (64, 48)),
+        (270, cv2.ROTATE_90_COUNTERCLOCKWISE, (48, 64)),
+    ],
+)
+def test_rotated_phone_video_comes_upright(make_video, degrees: int, turn: int, size) -> None:
+    path = make_video(count=3)
+    plain, _ = read_all(path)
+    rotate_in_header(path, degrees)
+    with VideoFile(path) as video:
+        assert video.size == size
+        frame = next(iter(video))
+    assert np.array_equal(frame.image_rgb, cv2.rotate(plain[0].image_rgb, turn))
+
+
+def test_oblong_pixels_come_square(tmp_path: Path) -> None:
+    path = tmp_path / "anamorphic.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = 2
+        output.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        output.mux(stream.encode(None))
+    with VideoFile(path) as video:
+        assert video.size == (128, 48)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.flv"])
+def test_truncated_file_gives_its_frames_and_then_says_so(make_video, name: str) -> None:
+    path = make_video(name, count=100, size=(96, 64))
+    whole, _ = read_all(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * 0.6)])
+    frames, error = read_all(path)
+    assert 30 < len(frames) < 95
+    assert f"truncated video: {len(frames)} frames were read" in error
+    for got, want in zip(frames[:30], whole[:30], strict=True):
+        assert np.array_equal(got.image_rgb, want.image_rgb)
+
+
+def test_damaged_middle_gives_the_good_frames_and_then_says_so(make_video) -> None:
+    path = make_video(count=60, size=(160, 120))
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    key = next(p for p in packets[15:] if p.is_keyframe)
+    data[key.pos : key.pos + key.size] = b"\xff" * key.size
+    path.write_bytes(data)
+    frames, error = read_all(path)
+    assert 20 <= len(frames) < 60
+    assert f"damaged video: {len(frames)} good frames were read" in error
+
+
+def test_nothing_else_is_printed(make_video, capfd: pytest.CaptureFixture[str]) -> None:
+    path = make_video(count=60)
+    path.write_bytes(path.read_bytes()[:-1500])
+    read_all(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_bad_files_are_refused_when_opened(tmp_path: Path, make_video) -> None:
+    whole = make_video().read_bytes()
+    audio = tmp_path / "audio.m4a"
+    with av.open(str(audio), "w") as output:
+        stream = output.add_stream("aac", rate=16000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+        sound.sample_rate = 16000
+        output.mux(stream.encode(sound))
+        output.mux(stream.encode(None))
+    headless = whole[: whole.index(b"moov") + 40]
+    cases = {
+        tmp_path / "missing.mp4": "no such file",
+        tmp_path: "not a file",
+        write_bytes(tmp_path / "empty.mp4", b""): "not a readable video",
+        write_bytes(tmp_path / "text.mp4", b"hello\n" * 50): "not a readable video",
+        write_bytes(tmp_path / "text.txt", b"hello\n" * 50): "no video in this file|not a readable",
+        write_bytes(tmp_path / "headless.mp4", headless): "no video in this file|not a readable",
+        audio: "no video in this file",
+    }
+    for path, message in cases.items():
+        with pytest.raises(InputError, match=message) as caught:
+            VideoFile(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_video_without_frames(make_video) -> None:
+    path = make_video("a.mp4", count=8)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start:] = bytes(len(data) - start)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="without frames"):
+        VideoFile(path)
+
+
+def test_playlist_opens_no_address(tmp_path: Path) -> None:
+    path = write_bytes(
+        tmp_path / "list.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n"
+    )
+    with pytest.raises(InputError):
+        VideoFile(path)

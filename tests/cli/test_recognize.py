@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from visavis import cli
+from visavis.pipeline import Pipeline
+from visavis.types import ACTION_UNITS, EXPRESSIONS
+
+
+@pytest.fixture
+def visavis(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline):
+    """Runs a command line on the scripted pipeline; returns its exit status."""
+    monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline, raising=False)
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    return call
+
+
+def image(path: Path, size: tuple[int, int] = (320, 240)) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(path), np.full((size[1], size[0], 3), 128, np.uint8))
+    return path
+
+
+def test_image(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("recognize", image(tmp_path / "a.png"), "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["errors"] == []
+    (file,) = answer["files"]
+    assert (file["kind"], file["width"], file["height"]) == ("image", 320, 240)
+    (face,) = file["faces"]
+    assert face["box_xyxy"] == [80, 40, 240, 200]
+    assert face["score"] == 0.9
+    assert face["cropped"] is False
+    assert face["label"] == "happy"
+    assert list(face["expressions"]) == list(EXPRESSIONS)
+    assert sum(face["expressions"].values()) == pytest.approx(1, abs=1e-3)
+    assert list(face["action_units"]) == list(ACTION_UNITS)
+    assert -1 <= face["arousal"] <= 1
+    assert face["valence"] > 0
+
+
+@pytest.mark.parametrize("size", [(48, 48), (224, 224), (90, 100)])
+def test_face_crop_is_read_whole_and_marked(
+    visavis,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    scripted_pipeline: Pipeline,
+    size: tuple[int, int],
+) -> None:
+    scripted_pipeline.tracker.blind = True
+    assert visavis("recognize", image(tmp_path / "a.png", size), "--json") == 0
+    (face,) = json.loads(capsys.readouterr().out)["files"][0]["faces"]
+    assert face["cropped"] is True
+    assert face["score"] is None
+    assert face["action_units"] is None
+    assert face["box_xyxy"] == [0, 0, *size]
+    assert face["label"] == "happy"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (640, 480), (200, 60), (600, 600)])
+def test_other_images_without_a_face_have_none(
+    visavis,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    scripted_pipeline: Pipeline,
+    size: tuple[int, int],
+) -> None:
+    scripted_pipeline.tracker.blind = True
+    path = image(tmp_path / "a.png", size)
+    assert visavis("recognize", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["faces"] == []
+    assert visavis("recognize", path) == 0
+    assert capsys.readouterr().out == f"{path}: no face\n"
+
+
+def test_video(visavis, make_video, capsys: pytest.CaptureFixture[str], scripted_pipeline: Pipeline) -> None:
+    scripted_pipeline.tracker.misses = {2}
+    path = make_video(count=8)
+    assert visavis("recognize", path, "--json") == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert (file["kind"], file["frames"], file["frames_with_face"]) == ("video", 8, 7)
+    assert file["expressions"] == {"happy": 1.0}
+    assert file["moments"][2]["faces"] == []
+    assert file["moments"][3]["time_s"] == pytest.approx(0.1)
+    assert file["moments"][3]["faces"][0]["label"] == "happy"
+    assert visavis("recognize", path) == 0
+    assert "a face in 7 of 8 frames; happy 100%" in capsys.readouterr().out
+
+
+def test_each_file_starts_anew(visavis, tmp_path: Path, scripted_pipeline: Pipeline) -> None:
+    visavis("recognize", image(tmp_path / "a.png"), image(tmp_path / "b.png"))
+    assert scripted_pipeline.tracker.resets == 2
+
+
+def test_folder(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "in"
+    image(folder / "b.JPG")
+    image(folder / "sub.jpg" / "a.png")
+    (folder / "notes.txt").write_text("x")
+    make_video("c.mp4", count=3).rename(folder / "c.mp4")
+    assert visavis("recognize", folder, "--json") == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert [Path(file["path"]).name for file in files] == ["b.JPG", "c.mp4", "a.png"]
+
+
+def test_bad_files_do_not_stop_the_good_ones(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = image(tmp_path / "good.png")
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(good.read_bytes()[:60])
+    missing = tmp_path / "missing.jpg"
+    assert visavis("recognize", missing, bad, good, "--json") == 2
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    assert [file["path"] for file in answer["files"]] == [str(good)]
+    assert [error["path"] for error in answer["errors"]] == [str(missing), str(bad)]
+    assert err.count("\n") == 1
+    assert "2 inputs could not be read whole" in err
+
+
+def test_truncated_video_keeps_its_moments(visavis, make_video, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_video(count=90, size=(96, 64))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
+    assert visavis("recognize", path, "--json") == 2
+    out, err = capsys.readouterr()
+    assert 20 < json.loads(out)["files"][0]["frames"] < 90
+    assert "truncated video" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.png", b"", "the file is empty"),
+        ("a.jpg", b"hello", "not an image"),
+        ("a.mp4", b"hello", "not a readable video"),
+        ("a.xyz", b"hello", "not an image"),
+    ],
+)
+def test_one_bad_file_is_one_line_and_status_2(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert visavis("recognize", tmp_path / name) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_empty_folder(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("recognize", tmp_path) == 2
+    assert "a folder without images or videos" in capsys.readouterr().err

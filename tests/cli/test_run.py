@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from visavis import __version__, cli
+from visavis.pipeline import Pipeline
+from visavis.types import Track
+
+pytestmark = pytest.mark.usefixtures("painted_puppet")
+
+
+@pytest.fixture
+def visavis(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline):
+    """Runs a command line on the scripted pipeline; returns its exit status."""
+    monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline, raising=False)
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    return call
+
+
+def one_error(capsys: pytest.CaptureFixture[str]) -> str:
+    """The single line on standard error; nothing on standard output."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_json_is_all_that_standard_output_holds(
+    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / name for name in ("o.mp4", "o.npz", "o.motion3.json")]
+    flags = ("--out", files[0], "--track", files[1], "--motion", files[2])
+    assert visavis("run", make_video(count=12), *flags, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["frames"] == summary["frames_with_face"] == 12
+    assert summary["written"] == [str(path) for path in files]
+    assert summary["error"] is None
+    assert summary["expressions"] == {"happy": 12}
+    assert summary["timings_ms"]["face"]["p50"] >= 0
+    assert len(Track.load(files[1])) == 12
+
+
+def test_text(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("run", make_video(count=6), "--track", tmp_path / "t.npz", "--limit-s", 0.1) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "3 frames" in out
+    assert "happy 100%" in out
+    assert f"wrote {tmp_path / 't.npz'}" in out
+
+
+def test_the_avatar_is_not_mirrored_beside_a_plain_picture(
+    visavis, make_video, scripted_pipeline: Pipeline
+) -> None:
+    visavis("run", make_video(count=2))
+    assert not scripted_pipeline.animator.mirror
+
+
+def test_truncated_file_keeps_results_and_exits_2(
+    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_video(count=90, size=(96, 64))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
+    assert visavis("run", path, "--track", tmp_path / "t.npz", "--json") == 2
+    out, err = capsys.readouterr()
+    summary = json.loads(out)
+    assert len(Track.load(tmp_path / "t.npz")) == summary["frames"] > 0
+    assert err.count("\n") == 1
+    assert summary["error"] in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.mp4"], "missing.mp4: no such file"),
+        (["93"], "camera 93 was not found"),
+        (["text.mp4"], "not a readable video"),
+        (["clip.mp4", "--out", "clip.gif"], "a video is written as .mp4"),
+        (["clip.mp4", "--out", "clip.mp4"], "would overwrite the source"),
+        (["clip.mp4", "--track", "none/t.npz"], "does not exist"),
+        (["clip.mp4", "--mode", "listen"], "the listener is not in this version"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    visavis,
+    make_video,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    make_video("clip.mp4", count=3)
+    (tmp_path / "text.mp4").write_text("hello")
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    assert visavis("run", *arguments) == 2
+    assert message in one_error(capsys)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_version_and_help(visavis, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("--version") == 0
+    assert capsys.readouterr().out == f"visavis {__version__}\n"
+    assert visavis("run", "--help") == 0
+    assert "--limit-s" in capsys.readouterr().out
+
+
+def test_unknown_option_exits_2(visavis) -> None:
+    assert visavis("run", "x.mp4", "--nonsense") == 2
+
+
+def test_the_command_line_loads_lazily() -> None:
+    heavy = ("numpy", "cv2", "av", "onnxruntime")
+    code = f"import sys, visavis.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

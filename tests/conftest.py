@@ -1,0 +1,139 @@
+"""Small inputs and stand-ins that several tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from visavis.avatar.parameters import Animator
+from visavis.avatar.puppet import Puppet
+from visavis.emotion.reader import EmotionReader
+from visavis.pipeline import Pipeline
+from visavis.types import (
+    EXPRESSIONS,
+    FACE_CHANNELS,
+    AvatarPose,
+    Face,
+    FaceState,
+    FloatArray,
+    Frame,
+    ImageArray,
+)
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The project's shared real data."""
+    path = Path(os.environ.get("VISAVIS_SHARED", Path(__file__).resolve().parents[1].parent / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"no shared data at {path}; set VISAVIS_SHARED")
+    return path
+
+
+def counting_image(index: int, size: tuple[int, int]) -> ImageArray:
+    """Grey that grows with the index, its top left quarter white: tells order and orientation."""
+    image = np.full((size[1], size[0], 3), 20 + 4 * (index % 40), np.uint8)
+    image[: size[1] // 2, : size[0] // 2] = 255
+    return image
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    """Writes a small video and returns its path."""
+
+    def make(
+        name: str = "clip.mp4",
+        count: int = 30,
+        size: tuple[int, int] = (64, 48),
+        fps: int = 30,
+        times_s: Sequence[float] | None = None,
+        sound_hz: float | None = None,
+    ) -> Path:
+        path = tmp_path / name
+        codec = "libvpx" if path.suffix == ".webm" else "mpeg4" if path.suffix == ".avi" else "libx264"
+        with av.open(str(path), "w", options={"movflags": "+faststart"}) as output:
+            video = output.add_stream(codec, rate=fps)
+            video.width, video.height, video.pix_fmt = *size, "yuv420p"
+            video.codec_context.time_base = Fraction(1, fps if times_s is None else 1000)
+            video.codec_context.max_b_frames = 0
+            video.codec_context.gop_size = 10
+            sound = output.add_stream("aac", rate=16000, layout="mono") if sound_hz else None
+            for index in range(count if times_s is None else len(times_s)):
+                frame = av.VideoFrame.from_ndarray(counting_image(index, size), format="rgb24")
+                frame.pts = index if times_s is None else round(1000 * times_s[index])
+                frame.time_base = video.codec_context.time_base
+                output.mux(video.encode(frame))
+            if sound is not None:
+                time_s = np.arange(16000 * count // fps) / 16000
+                samples = (0.5 * np.sin(2 * np.pi * sound_hz * time_s)).astype(np.float32)[None]
+                chunk = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+                chunk.sample_rate, chunk.pts = 16000, 0
+                output.mux(sound.encode(chunk))
+                output.mux(sound.encode(None))
+            output.mux(video.encode(None))
+        return path
+
+    return make
+
+
+class ScriptedTracker:
+    """Finds a face in the middle of each frame, but for those whose numbers it is told to miss."""
+
+    def __init__(self, misses: Sequence[int] = ()) -> None:
+        self.misses = set(misses)
+        self.blind = False
+        self.resets = 0
+
+    def update(self, frame: Frame) -> tuple[Face, ...]:
+        if self.blind or frame.index in self.misses:
+            return ()
+        height, width = frame.image_rgb.shape[:2]
+        center, half = np.asarray([width / 2, height / 2]), min(width, height) / 3
+        corners = center + half * np.asarray([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        values = np.zeros(len(FACE_CHANNELS), np.float32)
+        values[:52] = 0.5 + 0.4 * np.sin(frame.time_s * 3)
+        box = np.concatenate([corners[0], corners[2]])
+        landmarks = center + half * np.random.default_rng(0).uniform(-0.6, 0.6, (40, 2))
+        return (Face(0, 0.9, box, landmarks, corners, FaceState(values)),)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+class ScriptedClassifier:
+    """Always sure of the same expression."""
+
+    def __init__(self, label: str = "happy") -> None:
+        self.probabilities = np.where(np.asarray(EXPRESSIONS) == label, 0.86, 0.02).astype(np.float32)
+        self.seen: list[tuple[int, ...]] = []
+
+    def predict(self, crops: ImageArray) -> FloatArray:
+        self.seen.append(crops.shape)
+        return np.tile(self.probabilities, (len(crops), 1))
+
+
+class PaintedPuppet:
+    """An avatar that costs nothing to draw."""
+
+    def draw(self, pose: AvatarPose, size_px: int) -> ImageArray:
+        return np.full((size_px, size_px, 3), (190, 180, 220), np.uint8)
+
+
+@pytest.fixture
+def painted_puppet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the real puppet's place wherever one is loaded."""
+    monkeypatch.setattr(Puppet, "load", PaintedPuppet)
+
+
+@pytest.fixture
+def scripted_pipeline() -> Pipeline:
+    """A pipeline whose tracker and classifier are stand-ins and whose avatar is real."""
+    return Pipeline(ScriptedTracker(), EmotionReader(ScriptedClassifier()), Animator())

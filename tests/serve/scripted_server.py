@@ -1,0 +1,82 @@
+"""A pipeline that plays a script instead of watching a face, and a server of it that a test can kill."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from visavis.avatar.parameters import Animator
+from visavis.errors import InputError
+from visavis.pipeline import Moment, Pipeline
+from visavis.types import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX, Emotion, Face, FaceState, Frame
+
+DARK = 16  # mean brightness below which a picture shows nobody
+
+
+def state(time_s: float) -> FaceState:
+    """A head that turns, a mouth that opens, a face that smiles now and then."""
+    values = np.zeros(len(FACE_CHANNELS), np.float32)
+    values[FACE_INDEX["yaw"]] = 0.4 * np.sin(1.3 * time_s)
+    values[FACE_INDEX["pitch"]] = 0.15 * np.sin(0.9 * time_s)
+    values[FACE_INDEX["jawOpen"]] = 0.35 - 0.35 * np.cos(4 * time_s)
+    values[FACE_INDEX["mouthSmileLeft"]] = values[FACE_INDEX["mouthSmileRight"]] = 0.5 - 0.5 * np.cos(time_s)
+    values[FACE_INDEX["z"]] = -50
+    return FaceState(values)
+
+
+def face(frame: Frame) -> Face:
+    height, width = frame.image_rgb.shape[:2]
+    radius = np.linspace(0.15, 1, 8)[:, None]
+    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)[None]
+    x = 0.5 * width + 0.17 * width * radius * np.cos(turn)
+    y = 0.48 * height + 0.3 * height * radius * np.sin(turn)
+    landmarks = np.stack([x, y], axis=-1).reshape(-1, 2)
+    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+    corners = [low, (high[0], low[1]), high, (low[0], high[1])]
+    return Face(1, 0.98, np.concatenate([low, high]), landmarks, np.array(corners), state(frame.time_s))
+
+
+def emotion(time_s: float) -> Emotion:
+    values = np.zeros(25, np.float32)
+    phase = (time_s / 3) % len(EXPRESSIONS)
+    distance = np.abs(np.arange(len(EXPRESSIONS)) - phase)
+    shares = np.exp(-2 * np.minimum(distance, len(EXPRESSIONS) - distance))
+    values[17:] = shares / shares.sum()
+    values[15], values[16] = np.sin(time_s), 0.6 * np.cos(time_s)
+    return Emotion(values)
+
+
+class ScriptedPipeline(Pipeline):
+    """The real avatar on a scripted face and scripted emotions; counts what it was asked for."""
+
+    def __init__(self, step_s: float = 0.0) -> None:
+        super().__init__(tracker=None, reader=None, animator=Animator())  # type: ignore[arg-type]
+        self.read_emotions = True
+        self.step_s = step_s
+        self.steps = 0
+        self.readings = 0
+
+    def step(self, frame: Frame) -> Moment:
+        time.sleep(self.step_s)
+        self.steps += 1
+        if frame.image_rgb.shape[0] < 8:
+            raise InputError("the picture is too small for a face")
+        faces = (face(frame),) if frame.image_rgb.mean() >= DARK else ()
+        shown = emotion(frame.time_s) if faces and self.read_emotions else None
+        self.readings += shown is not None
+        pose = self.animator.update(faces[0].state if faces else None, shown, frame.time_s)
+        timings_ms: Mapping[str, float] = {"face": 1.0, "emotion": 1.0, "avatar": 0.1}
+        return Moment(frame, faces, shown, pose, timings_ms)
+
+
+def main() -> None:
+    from visavis.serve.app import serve
+
+    serve(ScriptedPipeline, port=int(sys.argv[1]), announce=lambda url: print(url, flush=True))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""The running server: what it gives, whom it refuses, how each conversation ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+import visavis.serve
+from visavis.errors import DeviceError, WeightsError
+from visavis.serve import connection
+from visavis.serve.app import Server, serve
+from visavis.serve.protocol import Close, encode_frame
+from visavis.types import EXPRESSIONS
+
+STATIC = Path(visavis.serve.__file__).with_name("static")
+Jpeg = Callable[..., bytes]
+Serving = Callable[..., Any]
+
+
+def fetch(server: Server, path: str) -> str:
+    with urlopen(server.url + path, timeout=10) as answer:  # noqa: S310
+        text: str = answer.read().decode()
+        return text
+
+
+def talk(server: Server, **options: Any) -> ClientConnection:
+    return connect(server.url.replace("http", "ws") + "ws", compression=None, max_size=None, **options)
+
+
+def receive(socket_: ClientConnection) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(socket_.recv(timeout=10))
+    return message
+
+
+def closing(socket_: ClientConnection) -> tuple[str | None, int | None, str | None]:
+    """Code of the error message before the close, close code, close reason."""
+    error = None
+    with suppress(ConnectionClosed):
+        while True:
+            message = receive(socket_)
+            error = message["code"] if message["type"] == "error" else error
+    return error, socket_.close_code, socket_.close_reason
+
+
+def test_the_page_and_its_parts(server: Server) -> None:
+    page = fetch(server, "")
+    parts = re.findall(r'(?:src|href)="(static/[^"]+)"', page)
+    assert {"static/app.js", "static/style.css"} <= set(parts)
+    for part in {*parts, *(f"static/{path.name}" for path in STATIC.iterdir())}:
+        assert fetch(server, part)
+    assert json.loads(fetch(server, "assets/puppet.json"))
+    for absent in (
+        "docs",
+        "openapi.json",
+        "assets/manifest.json",
+        "static/../app.py",
+        "static/%2e%2e/app.py",
+    ):
+        with pytest.raises(HTTPError, match="404"):
+            fetch(server, absent)
+
+
+def test_nothing_in_the_page_comes_from_elsewhere() -> None:
+    for path in STATIC.iterdir():
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"""(src|href|import|from|url|fetch)\s*[=(]?\s*["'(](https?:)?//""", text), (
+            path.name
+        )
+
+
+def test_health_counts_sessions(server: Server) -> None:
+    before = json.loads(fetch(server, "health"))
+    assert (before["status"], before["sessions_limit"], before["modes"]) == ("ok", 4, ["mirror"])
+    assert before["expressions"] == list(EXPRESSIONS)
+    with talk(server) as client:
+        receive(client)
+        assert json.loads(fetch(server, "health"))["sessions"] == before["sessions"] + 1
+
+
+def test_frames_come_back_as_moments(server: Server, jpeg: Jpeg) -> None:
+    with talk(server) as client:
+        assert receive(client)["type"] == "hello"
+        for number in range(1, 4):
+            client.send(encode_frame(number, number / 25, jpeg()))
+            moment = receive(client)
+            assert (moment["type"], moment["id"]) == ("moment", number)
+            assert len(moment["faces"]) == 1
+
+
+def test_settings_and_calibration(server: Server, jpeg: Jpeg) -> None:
+    with talk(server) as client:
+        receive(client)
+        wanted = {"type": "settings", "read_emotions": False, "mirror": True}
+        client.send(json.dumps(wanted))
+        assert receive(client) == wanted
+        client.send('{"type": "calibrate"}')
+        client.send(encode_frame(1, 1.0, jpeg()))
+        moment = receive(client)
+        assert (moment["emotion"], moment["calibrated"]) == (None, True)
+
+
+def test_a_bad_frame_does_not_end_the_session(server: Server, jpeg: Jpeg) -> None:
+    with talk(server) as client:
+        receive(client)
+        client.send(encode_frame(1, 1.0, b"GIF89a"))
+        error = receive(client)
+        assert (error["type"], error["code"], error["id"]) == ("error", "bad_frame", 1)
+        client.send(encode_frame(2, 2.0, jpeg()))
+        assert receive(client)["type"] == "moment"
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"rubbish of some length", Close.BAD_MESSAGE),
+        (b"VV\x07\x01" + bytes(20), Close.BAD_VERSION),
+        (struct.pack("<2sBBId", b"VV", 1, 1, 1, float("nan")), Close.BAD_MESSAGE),
+        ("{not json", Close.BAD_MESSAGE),
+        ('{"type": "unknown"}', Close.BAD_MESSAGE),
+    ],
+)
+def test_breaches_end_with_one_error_and_a_code(server: Server, message: bytes | str, code: Close) -> None:
+    with talk(server) as client:
+        receive(client)
+        client.send(message)
+        error, close_code, reason = closing(client)
+        assert (error, close_code) == (code.name.lower(), code)
+        assert reason
+
+
+def test_a_huge_message_is_refused_by_its_length(server: Server) -> None:
+    with talk(server) as client:
+        receive(client)
+        client.socket.sendall(b"\x82\xff" + struct.pack(">Q", 1 << 40) + bytes(4))  # a terabyte, announced
+        assert closing(client)[1] == Close.TOO_BIG
+
+
+def test_a_full_server_says_so_and_recovers(serving: Serving, scripted: SimpleNamespace) -> None:
+    with serving(scripted.ScriptedPipeline, sessions=1) as server:
+        with talk(server) as first:
+            receive(first)
+            with talk(server) as second:
+                error, code, reason = closing(second)
+                assert (error, code) == ("full", Close.FULL)
+                assert "in use" in reason
+        while json.loads(fetch(server, "health"))["sessions"]:
+            time.sleep(0.01)
+        with talk(server) as third:
+            assert receive(third)["type"] == "hello"
+
+
+def test_silence_ends_a_session(serving: Serving, scripted: SimpleNamespace) -> None:
+    with serving(scripted.ScriptedPipeline, idle_s=0.1) as server, talk(server) as client:
+        assert receive(client)["type"] == "hello"
+        assert closing(client)[1] == Close.IDLE
+
+
+def test_a_stalled_frame_ends_a_session(
+    serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "STALL_S", 0.1)
+    with serving(lambda: scripted.ScriptedPipeline(step_s=0.5)) as server, talk(server) as client:
+        receive(client)
+        client.send(encode_frame(1, 1.0, jpeg()))
+        assert closing(client)[1] == Close.FAILED
+
+
+def test_a_slow_pipeline_does_not_block_the_server(
+    serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg
+) -> None:
+    with serving(lambda: scripted.ScriptedPipeline(step_s=0.6)) as server, talk(server) as client:
+        receive(client)
+        for number in range(1, 6):
+            client.send(encode_frame(number, float(number), jpeg()))
+            time.sleep(0.02)
+        started_s = time.perf_counter()
+        fetch(server, "health")
+        assert time.perf_counter() - started_s < 0.4
+        assert receive(client)["id"] == 1
+        last = receive(client)
+        assert (last["id"], last["dropped"]) == (5, 3)
+
+
+def test_damaged_weights_are_reported(serving: Serving) -> None:
+    def broken() -> Any:
+        raise WeightsError("face.onnx: its sha256 differs from the manifest's")
+
+    with serving(broken) as server, talk(server) as client:
+        error, code, reason = closing(client)
+        assert (error, code) == ("failed", Close.FAILED)
+        assert "sha256" in reason
+
+
+def test_a_stopping_server_asks_to_reconnect(serving: Serving, scripted: SimpleNamespace) -> None:
+    with serving(scripted.ScriptedPipeline) as server, talk(server) as client:
+        receive(client)
+        server.should_exit = True
+        error, code, _ = closing(client)
+        assert (error, code) == ("restarting", Close.RESTARTING)
+
+
+def test_clients_that_vanish_leave_no_session(server: Server, jpeg: Jpeg) -> None:
+    for number in range(3):
+        with talk(server) as client:
+            receive(client)
+            client.send(encode_frame(number, 1.0, jpeg()))
+            client.socket.shutdown(socket.SHUT_RDWR)  # no goodbye
+    deadline_s = time.monotonic() + 5
+    while json.loads(fetch(server, "health"))["sessions"] and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert json.loads(fetch(server, "health"))["sessions"] == 0
+
+
+def test_a_foreign_page_is_refused_at_the_handshake(server: Server) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        talk(server, origin="https://evil.example")
+    with talk(server, origin=server.url.rstrip("/")) as client:
+        assert receive(client)["type"] == "hello"
+
+
+def test_a_port_in_use_is_one_clear_line(scripted: SimpleNamespace) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(DeviceError, match=f"port {port}.*--port") as caught:
+            serve(scripted.ScriptedPipeline, port=port)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("203.0.113.9", 0), ("no such host", 0)])
+def test_addresses_that_cannot_be_listened_on(scripted: SimpleNamespace, host: str, port: int) -> None:
+    with pytest.raises(DeviceError, match="--port"):
+        serve(scripted.ScriptedPipeline, host=host, port=port)

@@ -1,0 +1,91 @@
+"""The page's follower, run by Node: it reaches what it follows, never overshoots, and lives when alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import visavis.serve
+
+NODE = shutil.which("node")
+STATIC = Path(visavis.serve.__file__).with_name("static")
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
+
+
+def run(module: str, names: str, body: str) -> Any:
+    script = f'import {{ {names} }} from "{(STATIC / module).as_uri()}"; {body}'
+    done = subprocess.run(
+        [str(NODE), "--input-type=module", "-e", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_step_is_reached_smoothly_and_soon() -> None:
+    shown = run(
+        "follow.js",
+        "Follower",
+        """const f = new Follower(() => 0.5), shown = [];
+        for (let i = 0; i < 120; i += 1) {
+          const t = i / 60;
+          f.lead({ ParamAngleX: i < 60 ? 0 : 10 }, t);
+          shown.push(f.at(t).ParamAngleX);
+        }
+        console.log(JSON.stringify(shown));""",
+    )
+    assert max(abs(value) for value in shown[:60]) < 1e-6
+    after = shown[60:]
+    assert all(late >= early - 1e-9 for early, late in pairwise(after))
+    assert max(after) <= 10 + 1e-9
+    assert after[6] > 9.5  # 100 ms
+
+
+def test_alone_it_breathes_blinks_and_never_jumps() -> None:
+    shown = run(
+        "follow.js",
+        "Follower",
+        """const f = new Follower(() => 0.5), shown = [];
+        f.lead({ ParamAngleX: 25, ParamEyeLOpen: 1, ParamEyeROpen: 1, ParamBreath: 1 }, 0);
+        for (let i = 0; i < 1200; i += 1) shown.push({ ...f.at(i / 60) });
+        console.log(JSON.stringify(shown));""",
+    )
+    angle = [pose["ParamAngleX"] for pose in shown]
+    assert max(abs(late - early) for early, late in pairwise(angle)) < 2
+    assert max(angle[120:]) < 8
+    eyes = [pose["ParamEyeLOpen"] for pose in shown[120:]]
+    assert min(eyes) < 0.1
+    assert sum(eye > 0.9 for eye in eyes) > 0.8 * len(eyes)
+    breath = [pose["ParamBreath"] for pose in shown[120:]]
+    assert max(breath) - min(breath) > 0.5
+
+
+def test_reconnections_back_off_with_jitter() -> None:
+    low, high, far = run(
+        "socket.js",
+        "backoffMs",
+        """const at = (r) => [1, 2, 3, 4].map((n) => backoffMs(n, () => r));
+        console.log(JSON.stringify([at(0), at(1), backoffMs(50, () => 1)]));""",
+    )
+    assert low == [200, 400, 800, 1600]
+    assert high == [400, 800, 1600, 3200]
+    assert far == 10_000
+
+
+def test_percentiles() -> None:
+    assert run(
+        "stats.js",
+        "Percentiles",
+        """const p = new Percentiles(100);
+        for (let i = 1; i <= 250; i += 1) p.add(i);
+        console.log(JSON.stringify(p.at(0, 0.5, 0.95)));""",
+    ) == [151, 201, 246]

@@ -1,0 +1,121 @@
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from visavis.emotion.labels import FERPLUS_COLUMNS
+from visavis.errors import InputError
+from visavis_train.data import fer2013
+
+FACES = np.random.default_rng(0).integers(0, 256, (66, 48, 48), np.uint8)
+USAGES = ["Training"] * 65 + ["PublicTest"]
+VOTES = [[] if row == 3 else [row % 11, *[0] * 9] for row in range(66)]
+
+
+def write_kaggle(folder: Path, *, votes: bool = True) -> Path:
+    path = folder / "fer2013.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["emotion", "pixels", "Usage"])
+        for row, face in enumerate(FACES):
+            writer.writerow([row % 7, " ".join(map(str, face.ravel())), USAGES[row]])
+    if votes:
+        with (folder / "fer2013new.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["Usage", "Image name", *FERPLUS_COLUMNS])
+            for row in range(66):
+                writer.writerow([USAGES[row], "x", *(VOTES[row] or [""] * 10)])
+    return path
+
+
+def write_sheets(folder: Path) -> Path:
+    sheet = np.zeros((96, 64 * 48), np.uint8)
+    for cell, face in enumerate(FACES[:65]):
+        y, x = (48 * v for v in divmod(cell, 64))
+        sheet[y : y + 48, x : x + 48] = face
+    cv2.imwrite(str(folder / "training_00.png"), sheet)
+    cv2.imwrite(str(folder / "publictest_00.png"), np.hstack([FACES[65]] * 64))
+    for table, rows in (("training", range(65)), ("publictest", range(65, 66))):
+        with (folder / f"{table}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["sheet", "cell", "usage", "emotion", *FERPLUS_COLUMNS, "source"])
+            for row in rows:
+                cell = row if table == "training" else 0
+                counts = VOTES[row] or [""] * 10
+                writer.writerow([f"{table}_00.png", cell, USAGES[row], row % 7, *counts, "png"])
+    return folder
+
+
+def test_both_forms_hold_the_same(tmp_path: Path) -> None:
+    (tmp_path / "k").mkdir()
+    (tmp_path / "s").mkdir()
+    kaggle = fer2013.load(write_kaggle(tmp_path / "k"))
+    sheets = fer2013.load(write_sheets(tmp_path / "s"))
+    for one in (kaggle, sheets, fer2013.load(tmp_path / "k")):
+        np.testing.assert_array_equal(one.images, FACES)
+        np.testing.assert_array_equal(one.labels, np.arange(66) % 7)
+        assert one.usage.tolist() == USAGES
+        assert one.votes[5, 0] == 5
+        assert not one.votes[3].any()
+
+
+def test_votes_are_optional(tmp_path: Path) -> None:
+    assert not fer2013.load(write_kaggle(tmp_path, votes=False)).votes.any()
+
+
+def test_splits_and_repeated_images(tmp_path: Path) -> None:
+    data = fer2013.load(write_kaggle(tmp_path))
+    training, test = data.split("Training"), data.split("PublicTest")
+    assert (len(training), len(test)) == (65, 1)
+    assert not test.seen_in(training).any()
+    assert data.seen_in(test).tolist() == [False] * 65 + [True]
+    with pytest.raises(InputError, match=r"no PrivateTest rows here; it has PublicTest, Training"):
+        data.split("PrivateTest")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\n1,", "\n7,", r"fer2013.csv:3: emotion is 7; expected 0 to 6"),
+        ("\n1,", "\nx,", r"fer2013.csv:3: emotion is 'x'"),
+        ("PublicTest", "Test", r"fer2013.csv:67: Usage is 'Test'"),
+        ("\n0,", "\n0,999 ", r"fer2013.csv:2: 2305 pixels"),
+        ("\n0,", "\n0,a ", r"fer2013.csv:2: pixels must be whole numbers"),
+        ("pixels", "pictures", r"the header lacks pixels"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = write_kaggle(tmp_path)
+    path.write_text(path.read_text().replace("\r\n", "\n").replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
+        fer2013.load(path)
+
+
+def test_votes_must_match_the_faces(tmp_path: Path) -> None:
+    path = write_kaggle(tmp_path)
+    votes = path.with_name("fer2013new.csv")
+    votes.write_text("\n".join(votes.read_text().splitlines()[:-1]))
+    with pytest.raises(InputError, match="65 rows of votes for the 66 faces"):
+        fer2013.load(path)
+
+
+def test_missing_sheet_is_named(tmp_path: Path) -> None:
+    write_sheets(tmp_path)
+    (tmp_path / "publictest_00.png").unlink()
+    with pytest.raises(InputError, match=r"publictest.csv:2: the sheet publictest_00.png is missing"):
+        fer2013.load(tmp_path)
+
+
+def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no FER-2013 here"):
+        fer2013.load(tmp_path)
+
+
+@pytest.mark.shared
+def test_the_real_set_has_its_official_counts(shared: Path) -> None:
+    data = fer2013.load(shared / "data" / "fer2013")
+    training, test = data.split("Training"), data.split("PublicTest")
+    assert np.bincount(training.labels).tolist() == [3995, 436, 4097, 7215, 4830, 3171, 4965]
+    assert np.bincount(test.labels).tolist() == [467, 56, 496, 895, 653, 415, 607]
