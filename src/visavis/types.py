@@ -363,7 +363,7 @@ class Track:
         """
         keys = ("time_s", "face", "emotion", "found", "fps")
         try:
-            with np.load(path, allow_pickle=False) as pack:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
                 values = {key: pack[key] for key in keys}
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such file") from error

@@ -80,33 +80,36 @@ def test_other_class_orders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         ExpressionClassifier(FakeSession())  # type: ignore[arg-type]
 
 
-class TestEmbedded:
-    """The network that the package carries."""
+# The network that the package carries.
 
-    @pytest.fixture(scope="class")
-    def classifier(self) -> ExpressionClassifier:
-        return ExpressionClassifier.default()
 
-    @pytest.fixture(scope="class")
-    def faces(self) -> np.ndarray:
-        return np.random.default_rng(0).integers(0, 256, (4, 48, 48), np.uint8)
+@pytest.fixture(scope="module")
+def classifier() -> ExpressionClassifier:
+    return ExpressionClassifier.default()
 
-    def test_answers_are_distributions(self, classifier: ExpressionClassifier, faces: np.ndarray) -> None:
-        for answer in (classifier.predict(faces), classifier.predict_labels(faces)):
-            np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
-            assert (answer >= 0).all()
 
-    def test_a_batch_equals_its_faces(self, classifier: ExpressionClassifier, faces: np.ndarray) -> None:
-        alone = np.concatenate([classifier.predict(face[None]) for face in faces])
-        np.testing.assert_allclose(classifier.predict(faces), alone, atol=1e-5)
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (4, 48, 48), np.uint8)
 
-    def test_colour_of_a_grey_face_does_not_matter(
-        self, classifier: ExpressionClassifier, faces: np.ndarray
-    ) -> None:
-        colour = np.stack([cv2.cvtColor(face, cv2.COLOR_GRAY2RGB) for face in faces])
-        np.testing.assert_allclose(classifier.predict(colour), classifier.predict(faces), atol=1e-5)
 
-    def test_light_hardly_matters(self, classifier: ExpressionClassifier, faces: np.ndarray) -> None:
-        darker = (faces // 4 * 2).astype(np.uint8)
-        brighter = (faces // 4 * 2 + 100).astype(np.uint8)
-        np.testing.assert_allclose(classifier.predict(darker), classifier.predict(brighter), atol=1e-3)
+def test_embedded_answers_are_distributions(classifier: ExpressionClassifier, faces: np.ndarray) -> None:
+    for answer in (classifier.predict(faces), classifier.predict_labels(faces)):
+        np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
+        assert (answer >= 0).all()
+
+
+def test_embedded_a_batch_equals_its_faces(classifier: ExpressionClassifier, faces: np.ndarray) -> None:
+    alone = np.concatenate([classifier.predict(face[None]) for face in faces])
+    np.testing.assert_allclose(classifier.predict(faces), alone, atol=1e-5)
+
+
+def test_colour_of_a_grey_face_does_not_matter(classifier: ExpressionClassifier, faces: np.ndarray) -> None:
+    colour = np.stack([cv2.cvtColor(face, cv2.COLOR_GRAY2RGB) for face in faces])
+    np.testing.assert_allclose(classifier.predict(colour), classifier.predict(faces), atol=1e-5)
+
+
+def test_light_hardly_matters(classifier: ExpressionClassifier, faces: np.ndarray) -> None:
+    darker = (faces // 4 * 2).astype(np.uint8)
+    brighter = (faces // 4 * 2 + 100).astype(np.uint8)
+    np.testing.assert_allclose(classifier.predict(darker), classifier.predict(brighter), atol=1e-3)

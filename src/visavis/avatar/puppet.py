@@ -14,7 +14,9 @@ character's left is on the right of the screen):
 - ParamBrowLForm/RForm: arched (+) or flat and knit (-).
 - ParamMouthForm, ParamMouthOpenY: smile (+1) to frown (-1), and how far the mouth opens; every mix of the
   two has a shape of its own.
-- ParamCheek: the blush. A frown (ParamMouthForm -) under low brows (ParamBrowLY -) wrinkles the nose.
+- ParamCheek: the blush.
+- A frown (ParamMouthForm -) wrinkles the nose under low brows, turns her pale under high sad brows, and
+  brings tears under sad brows over half-closed eyes.
 - ParamBodyAngleX/Y/Z: the body turns, bows or straightens, leans. ParamBreath: shoulders and chest rise.
 """
 

@@ -14,6 +14,7 @@ from visavis.cli.doctor import doctor
 from visavis.cli.output import print_error
 from visavis.cli.recognize import recognize
 from visavis.cli.run import run
+from visavis.cli.serve import serve
 from visavis.errors import VisavisError
 
 # The commands' modules import typer alone; what does the work is imported when a command runs.
@@ -21,6 +22,7 @@ app = typer.Typer(name="visavis", no_args_is_help=True, add_completion=False, pr
 app.command()(demo)
 app.command()(run)
 app.command()(recognize)
+app.command()(serve)
 app.command()(bench)
 app.command()(doctor)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from visavis_train.data.faces import load_pack
 from visavis_train.data.scenes import SceneDataset, load_frames
 from visavis_train.models.detector import DetectorNet, DetectorOutput
+from visavis_train.tasks.face import save
 
 
 class DetectorConfig(BaseModel):
@@ -84,7 +84,7 @@ def train(config: DetectorConfig) -> DetectorNet:
                     json.dumps({"step": step, "loss": recent, "minutes": (time.time() - start_s) / 60}) + "\n"
                 )
                 log.flush()
-    save_file(net.state_dict(), config.out / "detector.safetensors")
+    save(net, config.out / "detector.safetensors")
     return net
 
 

@@ -62,7 +62,7 @@ class FaceConfig(BaseModel):
     pair_batch: int = 256
     threads: int = 2
     log_every: int = 100
-    test_every: int = 1000
+    test_every: int = 1500
 
 
 def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
@@ -257,12 +257,17 @@ def train(config: FaceConfig) -> FaceNet:
             record |= {name: round(float(part.detach()), 4) for name, part in parts.items()}
             if step % config.test_every == 0 or step == config.steps:
                 record["test"] = evaluate(trained, pack, config.test_clips)
-                save_file(average.module.state_dict(), config.out / "face.safetensors")
+                save(trained, config.out / "face.safetensors")
             log.write(json.dumps(record) + "\n")
             log.flush()
     log.close()
-    save_file(trained.state_dict(), config.out / "face.safetensors")
+    save(trained, config.out / "face.safetensors")
     return trained
+
+
+def save(net: torch.nn.Module, path: Path) -> None:
+    """Write a network's tensors as safetensors (which wants them in plain memory order)."""
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
 def warm_cosine(step: int, steps: int) -> float:

@@ -1,0 +1,42 @@
+"""``visavis serve``: announces its address, ends quietly when interrupted, says in one line what is wrong."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from urllib.request import urlopen
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from visavis.cli import main; main()", "serve"]
+
+
+def test_it_serves_until_it_is_interrupted() -> None:
+    with subprocess.Popen([*COMMAND, "--port", "0"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+        assert found, line
+        with urlopen(found[0], timeout=10) as answer:  # noqa: S310
+            assert b"<title>visavis</title>" in answer.read()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    assert rest == ""
+
+
+@pytest.mark.parametrize("options", [[], ["--host", "203.0.113.9"]])
+def test_a_port_that_cannot_be_had_ends_with_status_2(options: list[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [*COMMAND, "--port", port, *options], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert re.fullmatch(r"Error: cannot listen on [^\n]*--port[^\n]*\n", done.stderr)

@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visavis.errors import InputError
+from visavis.types import (
+    AVATAR_PARAMETERS,
+    BLENDSHAPES,
+    EMOTION_CHANNELS,
+    FACE_CHANNELS,
+    AudioChunk,
+    AvatarPose,
+    Emotion,
+    FaceState,
+    Frame,
+    Track,
+)
+
+
+def test_the_orders_are_those_of_arkit_and_react() -> None:
+    assert len(BLENDSHAPES) == 52
+    assert sorted(BLENDSHAPES) == list(BLENDSHAPES)
+    assert (BLENDSHAPES[0], BLENDSHAPES[-1]) == ("browDownLeft", "tongueOut")
+    assert len(FACE_CHANNELS) == 58
+    assert len(EMOTION_CHANNELS) == 25
+    assert EMOTION_CHANNELS[15:18] == ("valence", "arousal", "neutral")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+        "picture",
+    ],
+)
+def test_a_frame_must_be_an_rgb_picture(image: object) -> None:
+    with pytest.raises(InputError, match=r"\(H, W, 3\)"):
+        Frame(image, 0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros(57), r"shape \(57,\); expected \(58\)"),
+        (np.full(58, np.nan), "nan at index"),
+        (np.full(58, np.inf), "inf at index"),
+        ("face", "not an array of numbers"),
+        ([[1, 2], [3]], "not an array of numbers"),
+    ],
+)
+def test_a_face_state_names_what_is_wrong(values: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        FaceState(values)  # type: ignore[arg-type]
+
+
+def test_nouns_cannot_be_changed() -> None:
+    values = np.zeros(58, np.float32)
+    state = FaceState(values)
+    values[0] = 1
+    assert state["browDownLeft"] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        state.values[0] = 1
+
+
+def test_sound_must_be_finite_and_mono() -> None:
+    with pytest.raises(InputError, match="nan"):
+        AudioChunk(np.array([0, np.nan], np.float32), 16000, 0.0)
+    with pytest.raises(InputError, match="shape"):
+        AudioChunk(np.zeros((2, 10), np.float32), 16000, 0.0)
+    with pytest.raises(InputError, match="sample rate"):
+        AudioChunk(np.zeros(10, np.float32), 0, 0.0)
+
+
+@given(st.dictionaries(st.sampled_from(list(AVATAR_PARAMETERS)), st.floats(-100, 100)))
+def test_a_pose_stays_within_each_range(values: dict[str, float]) -> None:
+    pose = AvatarPose.from_mapping(values, 0.0).as_dict()
+    for name, (low, high, rest) in AVATAR_PARAMETERS.items():
+        assert low <= pose[name] <= high
+        if name not in values:
+            assert pose[name] == rest
+
+
+def test_a_pose_refuses_unknown_parameters_and_nan() -> None:
+    with pytest.raises(InputError, match="ParamWings"):
+        AvatarPose.from_mapping({"ParamWings": 1.0}, 0.0)
+    with pytest.raises(InputError, match="nan"):
+        AvatarPose.from_mapping({"ParamAngleX": float("nan")}, 0.0)
+
+
+def test_an_emotion_names_its_strongest_expression() -> None:
+    values = np.zeros(25, np.float32)
+    values[EMOTION_CHANNELS.index("surprise")] = 1
+    assert Emotion(values).label == "surprise"
+
+
+def track(length: int = 5) -> Track:
+    rng = np.random.default_rng(0)
+    face = rng.random((length, 58)).astype(np.float32)
+    face[2] = np.nan
+    found = np.ones(length, bool)
+    found[2] = False
+    emotion = np.full((length, 25), np.nan, np.float32)
+    return Track(np.arange(length) / 25, face, emotion, found, 25.0)
+
+
+def test_a_track_survives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.npz"
+    before = track()
+    before.save(path)
+    after = Track.load(path)
+    for name in ("time_s", "face", "emotion", "found"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    assert after.fps == 25.0
+    assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]
+
+
+def test_a_track_refuses_what_contradicts_itself() -> None:
+    good = track()
+    with pytest.raises(InputError, match="increasing"):
+        Track(good.time_s[::-1], good.face, good.emotion, good.found, 25)
+    with pytest.raises(InputError, match="marked as found"):
+        Track(good.time_s, good.face, good.emotion, np.ones(5, bool), 25)
+    with pytest.raises(InputError, match="fps"):
+        Track(good.time_s, good.face, good.emotion, good.found, 0)
+    with pytest.raises(InputError, match=r"face has shape \(4, 58\)"):
+        Track(good.time_s, good.face[:4], good.emotion, good.found, 25)
+
+
+@pytest.mark.parametrize("damage", ["missing", "text", "truncated", "incomplete", "pickled"])
+def test_an_unreadable_track_is_one_clear_error(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "t.npz"
+    if damage == "text":
+        path.write_text("not a track")
+    elif damage == "truncated":
+        track().save(path)
+        path.write_bytes(path.read_bytes()[:300])
+    elif damage == "incomplete":
+        np.savez(path, time_s=np.arange(3))
+    elif damage == "pickled":
+        np.savez(path, **dict.fromkeys(("time_s", "face", "emotion", "found", "fps"), np.array([{}])))
+    with pytest.raises(InputError, match=r"t\.npz"):
+        Track.load(path)
