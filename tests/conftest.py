@@ -13,18 +13,10 @@ import pytest
 
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet import Puppet
+from visavis.channels import EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.reader import EmotionReader
 from visavis.pipeline import Pipeline
-from visavis.types import (
-    EXPRESSIONS,
-    FACE_CHANNELS,
-    AvatarPose,
-    Face,
-    FaceState,
-    FloatArray,
-    Frame,
-    ImageArray,
-)
+from visavis.types import AvatarPose, Face, FaceState, FloatArray, Frame, ImageArray
 
 MakeVideo = Callable[..., Path]
 

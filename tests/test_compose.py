@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visavis.channels import EXPRESSIONS
 from visavis.compose import BACKGROUND, COLORS, MAX_HEIGHT_PX, MIN_HEIGHT_PX, Bars, Composer
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import EXPRESSIONS, AvatarPose, Emotion, Frame
+from visavis.types import AvatarPose, Emotion, Frame
 
 REST = AvatarPose.from_mapping({}, 0.0)
 

@@ -10,11 +10,12 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.charts import CHANNELS, COLUMNS, channel_chart, runs, thin, tick_step
 from visavis.errors import InputError
 from visavis.record import Recording
 from visavis.report import total_ms, write_report
-from visavis.types import EMOTION_CHANNELS, FACE_CHANNELS, Track
+from visavis.types import Track
 
 
 def make_track(frames: int = 100, missed: slice = slice(40, 50), fps: float = 25.0) -> Track:

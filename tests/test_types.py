@@ -5,19 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
-from visavis.types import (
-    AVATAR_PARAMETERS,
-    BLENDSHAPES,
-    EMOTION_CHANNELS,
-    FACE_CHANNELS,
-    AudioChunk,
-    AvatarPose,
-    Emotion,
-    FaceState,
-    Frame,
-    Track,
-)
+from visavis.types import AudioChunk, AvatarPose, Emotion, FaceState, Frame, Track
 
 
 def test_the_orders_are_those_of_arkit_and_react() -> None:

@@ -9,7 +9,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import EXPRESSIONS, FACE_INDEX, FloatArray, Track
+from visavis.channels import EXPRESSIONS, FACE_INDEX
+from visavis.types import FloatArray, Track
 
 WIDTH, LEFT, RIGHT = 960, 92, 12
 # More columns than this would not be seen: longer runs are averaged.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from visavis.channels import EXPRESSIONS
 from visavis.pipeline import Moment
-from visavis.types import EXPRESSIONS, Emotion, Face, FloatArray, ImageArray
+from visavis.types import Emotion, Face, FloatArray, ImageArray
 
 Color = tuple[int, int, int]
 

@@ -18,11 +18,12 @@ from visavis.avatar.video import VideoWriter
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.source import FrameSource
 from visavis.capture.video import VideoFile
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.clock import Clock, SystemClock
 from visavis.compose import Composer
 from visavis.errors import InputError, VisavisError
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import EMOTION_CHANNELS, FACE_CHANNELS, AvatarPose, FloatArray, Frame, Track
+from visavis.types import AvatarPose, FloatArray, Frame, Track
 
 # Decoding, tracking and drawing overlap; more frames in waiting would cost memory and win nothing.
 DEPTH = 2

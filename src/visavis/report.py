@@ -11,12 +11,14 @@ from urllib.parse import quote
 
 import numpy as np
 
+from visavis.atomic import whole_file
+from visavis.channels import EXPRESSIONS
 from visavis.charts import channel_chart, emotion_chart, legend
 from visavis.compose import COLORS
 from visavis.errors import InputError
 from visavis.machine import machine, versions
 from visavis.record import Recording
-from visavis.types import EXPRESSIONS, FloatArray, Track
+from visavis.types import FloatArray, Track
 
 # What each stage of a frame does, in the order of the flow.
 STAGES: Mapping[str, str] = {
@@ -124,12 +126,8 @@ def write_report(
         latency=_latency(recording.timings_ms),
         machine=_table(versions() | machine()),
     )
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole_file(path) as partial:
         partial.write_text(page, "utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}; choose another place") from error
 
 
 def total_ms(timings_ms: Mapping[str, FloatArray]) -> FloatArray:

@@ -2,119 +2,32 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.arrays import checked
+from visavis.atomic import whole_file
+from visavis.channels import (
+    ACTION_UNITS,
+    AVATAR_PARAMETERS,
+    BLENDSHAPES,
+    EMOTION_CHANNELS,
+    EXPRESSIONS,
+    FACE_CHANNELS,
+    FACE_INDEX,
+    TRANSLATIONS,
+)
 from visavis.errors import InputError
 
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
-
-# The 52 coefficients of Apple's ARFaceAnchor.BlendShapeLocation, in alphabetical order: the order of
-# FaceVerse in REACT2024 and, but for tongueOut, of MediaPipe's Face Landmarker.
-# https://developer.apple.com/documentation/arkit/arfaceanchor/blendshapelocation
-BLENDSHAPES: tuple[str, ...] = tuple(
-    """browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight
-    cheekPuff cheekSquintLeft cheekSquintRight
-    eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight
-    eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight
-    eyeWideLeft eyeWideRight
-    jawForward jawLeft jawOpen jawRight
-    mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight mouthFunnel mouthLeft
-    mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight
-    mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight
-    mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight
-    noseSneerLeft noseSneerRight tongueOut""".split()
-)
-HEAD_ANGLES: tuple[str, ...] = ("yaw", "pitch", "roll")
-TRANSLATIONS: tuple[str, ...] = ("x", "y", "z")
-FACE_CHANNELS: tuple[str, ...] = BLENDSHAPES + HEAD_ANGLES + TRANSLATIONS
-FACE_INDEX = MappingProxyType({name: index for index, name in enumerate(FACE_CHANNELS)})
-
-# The 25 emotion channels of REACT2024 (Song et al. 2024, arXiv:2401.05166), in its order: 15 action units
-# of the Facial Action Coding System, valence, arousal, and 8 expressions.
-ACTION_UNITS: tuple[str, ...] = tuple(
-    "AU1 AU2 AU4 AU6 AU7 AU9 AU10 AU12 AU14 AU15 AU17 AU23 AU24 AU25 AU26".split()
-)
-EXPRESSIONS: tuple[str, ...] = (
-    "neutral",
-    "happy",
-    "sad",
-    "surprise",
-    "fear",
-    "disgust",
-    "anger",
-    "contempt",
-)
-EMOTION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
-
-# Live2D's standard parameters: id -> (lowest, highest, at rest).
-# https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/
-AVATAR_PARAMETERS = MappingProxyType(
-    {
-        "ParamAngleX": (-30.0, 30.0, 0.0),
-        "ParamAngleY": (-30.0, 30.0, 0.0),
-        "ParamAngleZ": (-30.0, 30.0, 0.0),
-        "ParamEyeLOpen": (0.0, 1.0, 1.0),
-        "ParamEyeLSmile": (0.0, 1.0, 0.0),
-        "ParamEyeROpen": (0.0, 1.0, 1.0),
-        "ParamEyeRSmile": (0.0, 1.0, 0.0),
-        "ParamEyeBallX": (-1.0, 1.0, 0.0),
-        "ParamEyeBallY": (-1.0, 1.0, 0.0),
-        "ParamBrowLY": (-1.0, 1.0, 0.0),
-        "ParamBrowRY": (-1.0, 1.0, 0.0),
-        "ParamBrowLX": (-1.0, 1.0, 0.0),
-        "ParamBrowRX": (-1.0, 1.0, 0.0),
-        "ParamBrowLAngle": (-1.0, 1.0, 0.0),
-        "ParamBrowRAngle": (-1.0, 1.0, 0.0),
-        "ParamBrowLForm": (-1.0, 1.0, 0.0),
-        "ParamBrowRForm": (-1.0, 1.0, 0.0),
-        "ParamMouthForm": (-1.0, 1.0, 0.0),
-        "ParamMouthOpenY": (0.0, 1.0, 0.0),
-        "ParamCheek": (0.0, 1.0, 0.0),
-        "ParamBodyAngleX": (-10.0, 10.0, 0.0),
-        "ParamBodyAngleY": (-10.0, 10.0, 0.0),
-        "ParamBodyAngleZ": (-10.0, 10.0, 0.0),
-        "ParamBreath": (0.0, 1.0, 0.0),
-    }
-)
-
-
-def checked(name: str, value: Any, shape: tuple[int | None, ...], *, allow_nan: bool = False) -> FloatArray:
-    """A read-only float32 copy of ``value``.
-
-    Args:
-        name: what the array is, for the message.
-        value: anything that numpy turns into numbers.
-        shape: the size of each axis; None where any size is allowed.
-        allow_nan: let NaN pass (infinities never do).
-
-    Raises:
-        InputError: another shape, not numeric, or not finite.
-    """
-    try:
-        array = np.array(value, np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is not an array of numbers: {error}") from error
-    fits = array.ndim == len(shape) and all(
-        want is None or want == size for want, size in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
-        wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
-        raise InputError(f"{name} has shape {array.shape}; expected {wanted}")
-    bad = np.isinf(array) if allow_nan else ~np.isfinite(array)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise InputError(f"{name} holds {array[where]} at index {where}; every value must be finite")
-    array.setflags(write=False)
-    return array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +80,7 @@ class FaceState:
     """What a face does at one moment: the noun that joins every stage.
 
     Attributes:
-        values: (58,) float32 in the order of :data:`FACE_CHANNELS`: 52 blendshape weights (0..1), head
+        values: (58,) float32 in the order of :data:`~visavis.channels.FACE_CHANNELS`: 52 blendshape weights (0..1), head
             yaw, pitch and roll in radians, head translation x, y, z in centimetres.
 
     Camera frame: x to the image's right, y up, z towards the viewer (a face in front of the camera has
@@ -183,17 +96,17 @@ class FaceState:
     @property
     def weights(self) -> FloatArray:
         """(52,) blendshape weights."""
-        return self.values[:52]
+        return self.values[: len(BLENDSHAPES)]
 
     @property
     def head_rad(self) -> FloatArray:
         """(3,) yaw, pitch, roll in radians."""
-        return self.values[52:55]
+        return self.values[len(BLENDSHAPES) : -len(TRANSLATIONS)]
 
     @property
     def translation_cm(self) -> FloatArray:
         """(3,) x, y, z in centimetres."""
-        return self.values[55:58]
+        return self.values[-len(TRANSLATIONS) :]
 
     def __getitem__(self, channel: str) -> float:
         return float(self.values[FACE_INDEX[channel]])
@@ -231,7 +144,7 @@ class Emotion:
     """What a face shows, which is not what a person feels.
 
     Attributes:
-        values: (25,) float32 in the order of :data:`EMOTION_CHANNELS`: 15 action units (0..1), valence and
+        values: (25,) float32 in the order of :data:`~visavis.channels.EMOTION_CHANNELS`: 15 action units (0..1), valence and
             arousal (-1..1), and the probabilities of 8 expressions.
     """
 
@@ -243,22 +156,22 @@ class Emotion:
     @property
     def action_units(self) -> FloatArray:
         """(15,) intensities, 0..1."""
-        return self.values[:15]
+        return self.values[: len(ACTION_UNITS)]
 
     @property
     def valence(self) -> float:
         """Unpleasant (-1) to pleasant (1)."""
-        return float(self.values[15])
+        return float(self.values[EMOTION_CHANNELS.index("valence")])
 
     @property
     def arousal(self) -> float:
         """Calm (-1) to excited (1)."""
-        return float(self.values[16])
+        return float(self.values[EMOTION_CHANNELS.index("arousal")])
 
     @property
     def expressions(self) -> FloatArray:
         """(8,) probabilities that sum to 1."""
-        return self.values[17:]
+        return self.values[-len(EXPRESSIONS) :]
 
     @property
     def label(self) -> str:
@@ -271,7 +184,8 @@ class AvatarPose:
     """Where every parameter of an avatar stands.
 
     Attributes:
-        values: (P,) float32 in the order of :data:`AVATAR_PARAMETERS`, within each parameter's range.
+        values: (P,) float32 in the order of :data:`~visavis.channels.AVATAR_PARAMETERS`, each
+            within its range.
         time_s: the moment it belongs to.
     """
 
@@ -320,8 +234,11 @@ class Track:
     fps: float
 
     def __post_init__(self) -> None:
-        time_s = np.array(self.time_s, np.float64)
-        found = np.array(self.found, np.bool_)
+        try:
+            time_s = np.array(self.time_s, np.float64)
+            found = np.array(self.found, np.bool_)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"time_s must hold numbers and found booleans: {error}") from error
         if time_s.ndim != 1 or found.shape != time_s.shape:
             raise InputError(f"time_s and found must be (T,); found shapes {time_s.shape} and {found.shape}")
         if not np.isfinite(time_s).all() or (np.diff(time_s) <= 0).any():
@@ -341,9 +258,12 @@ class Track:
         return len(self.time_s)
 
     def save(self, path: Path) -> None:
-        """Write ``T.npz``; the file appears whole or not at all."""
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("wb") as file:
+        """Write ``T.npz``; the file appears whole or not at all.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file,
                 time_s=self.time_s,
@@ -352,23 +272,26 @@ class Track:
                 found=self.found,
                 fps=np.float64(self.fps),
             )
-        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read ``T.npz``.
 
         Raises:
-            InputError: missing, not an npz file, or without one of the five arrays.
+            InputError: missing, damaged, not an npz file, without one of the five arrays, or with arrays that
+                contradict each other.
         """
         keys = ("time_s", "face", "emotion", "found", "fps")
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
                 values = {key: pack[key] for key in keys}
+            values["fps"] = float(values["fps"])
+            return cls(**values)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such file") from error
         except KeyError as error:
             raise InputError(f"{path}: a track holds the arrays {', '.join(keys)}; {error}") from error
-        except (OSError, ValueError, EOFError, BadZipFile, TypeError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile, TypeError, RuntimeError, zlib.error) as error:
             raise InputError(f"{path}: not a readable track (.npz): {error}") from error
-        return cls(**{**values, "fps": float(values["fps"])})

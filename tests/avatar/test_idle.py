@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visavis.avatar.idle import BLINK_CLOSE_S, BLINK_HOLD_S, BREATH_S, IdleMotion, breath
-from visavis.types import AVATAR_PARAMETERS
+from visavis.channels import AVATAR_PARAMETERS
 
 TIMES_S = np.arange(0.0, 120.0, 0.01)
 

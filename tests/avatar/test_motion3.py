@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from visavis.avatar.motion import Kind
 from visavis.avatar.motion3 import TOLERANCE, read_motion3, write_motion3
+from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
-from visavis.types import AVATAR_PARAMETERS, AvatarPose
+from visavis.types import AvatarPose
 
 RANGES = np.asarray([high - low for low, high, _ in AVATAR_PARAMETERS.values()])
 LOWEST = np.asarray([low for low, _, _ in AVATAR_PARAMETERS.values()])

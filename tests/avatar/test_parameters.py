@@ -10,16 +10,8 @@ from hypothesis import strategies as st
 from visavis.avatar.expressions import LOOKS
 from visavis.avatar.idle import breath
 from visavis.avatar.parameters import Animator
-from visavis.types import (
-    AVATAR_PARAMETERS,
-    EMOTION_CHANNELS,
-    EXPRESSIONS,
-    FACE_CHANNELS,
-    FACE_INDEX,
-    AvatarPose,
-    Emotion,
-    FaceState,
-)
+from visavis.channels import AVATAR_PARAMETERS, EMOTION_CHANNELS, EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
+from visavis.types import AvatarPose, Emotion, FaceState
 
 FPS = 25
 RELAXED = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "z": -50.0}

@@ -11,8 +11,9 @@ from visavis.avatar.puppet import Puppet
 from visavis.avatar.puppet_raster import Raster, Stencil, blend, clipped, ink_batches, place_gradient, texture
 from visavis.avatar.puppet_sheet import EXTREMES, FACES, both, contact_sheet, write_sheet
 from visavis.avatar.rig import Paint, evaluate
+from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.errors import InputError
-from visavis.types import AVATAR_PARAMETERS, EXPRESSIONS, AvatarPose, ImageArray
+from visavis.types import AvatarPose, ImageArray
 
 REST = AvatarPose.from_mapping({}, 0.0)
 

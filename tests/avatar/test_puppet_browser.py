@@ -17,7 +17,8 @@ from visavis.avatar.puppet import Puppet
 from visavis.avatar.puppet_pen import Pen
 from visavis.avatar.puppet_sheet import FACES
 from visavis.avatar.rig import Springs, evaluate
-from visavis.types import AVATAR_PARAMETERS, AvatarPose
+from visavis.channels import AVATAR_PARAMETERS
+from visavis.types import AvatarPose
 
 PACKAGE = Path(str(resources.files("visavis")))
 RIG_FILE = PACKAGE / "assets" / "puppet.json"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from visavis.avatar.puppet_path import controls, parse_knots, smooth_runs
 from visavis.avatar.rig import PARAMETER_INDEX, Floats, Posed, Rig, Spring, Springs, evaluate, swing
 from visavis.avatar.rig_load import load_rig, swap
+from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
-from visavis.types import AVATAR_PARAMETERS
 
 TEXT = (resources.files("visavis") / "assets" / "puppet.json").read_text("utf-8")
 RIG = load_rig(TEXT)

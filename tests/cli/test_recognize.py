@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from visavis import cli
+from visavis.channels import ACTION_UNITS, EXPRESSIONS
 from visavis.pipeline import Pipeline
-from visavis.types import ACTION_UNITS, EXPRESSIONS
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from visavis.channels import ACTION_UNITS, BLENDSHAPES
 from visavis.emotion.action_units import TABLE, action_units, matrix
 from visavis.errors import InputError
-from visavis.types import ACTION_UNITS, BLENDSHAPES
 
 WEIGHTS = arrays(np.float32, 52, elements=st.floats(0, 1, width=32))
 

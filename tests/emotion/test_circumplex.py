@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.circumplex import POINTS, valence_arousal
 from visavis.errors import InputError
-from visavis.types import EXPRESSIONS
 
 
 def test_every_expression_has_a_point_inside_the_plane() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from visavis import weights
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError, WeightsError
-from visavis.types import EXPRESSIONS
 
 
 class FakeSession:

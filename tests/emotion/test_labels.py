@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import (
     FER2013_LABELS,
     FER2013_TO_EXPRESSION,
@@ -14,7 +15,6 @@ from visavis.emotion.labels import (
     to_seven,
 )
 from visavis.errors import InputError
-from visavis.types import EXPRESSIONS
 
 VOTES = arrays(np.int64, (3, len(FERPLUS_COLUMNS)), elements=st.integers(0, 10))
 

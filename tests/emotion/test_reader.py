@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from visavis.channels import BLENDSHAPES, EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.circumplex import POINTS
 from visavis.emotion.reader import CROP_SCALE, CROP_SHIFT, EmotionReader
-from visavis.types import BLENDSHAPES, EXPRESSIONS, FACE_CHANNELS, FaceState
+from visavis.types import FaceState
 
 CROP = np.zeros((64, 64, 3), np.uint8)
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.smoothing import LabelHold, ProbabilitySmoother
 from visavis.errors import InputError
-from visavis.types import EXPRESSIONS
 
 HAPPY, SAD = EXPRESSIONS.index("happy"), EXPRESSIONS.index("sad")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from visavis.channels import FACE_INDEX
 from visavis.face.smoothing import OneEuroFilter
-from visavis.types import FACE_INDEX
 
 FPS = 25
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from visavis.avatar.parameters import Animator
+from visavis.channels import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX, Emotion, Face, FaceState, Frame
+from visavis.types import Emotion, Face, FaceState, Frame
 
 DARK = 16  # mean brightness below which a picture shows nobody
 

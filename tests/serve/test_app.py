@@ -20,11 +20,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import visavis.serve
+from visavis.channels import EXPRESSIONS
 from visavis.errors import DeviceError, WeightsError
 from visavis.serve import connection
 from visavis.serve.app import Server, serve
 from visavis.serve.protocol import Close, encode_frame
-from visavis.types import EXPRESSIONS
 
 STATIC = Path(visavis.serve.__file__).with_name("static")
 Jpeg = Callable[..., bytes]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.errors import InputError
 from visavis.serve import protocol
 from visavis.serve.protocol import (
@@ -33,7 +34,7 @@ from visavis.serve.protocol import (
     encode_hello,
     encode_moment,
 )
-from visavis.types import AVATAR_PARAMETERS, EXPRESSIONS, Frame
+from visavis.types import Frame
 
 ids = st.integers(0, 2**32 - 1)
 times = st.floats(0, protocol.MAX_TIME_S)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FERPLUS_COLUMNS
 from visavis.errors import InputError
-from visavis.types import EXPRESSIONS
 
 torch = pytest.importorskip("torch")
 

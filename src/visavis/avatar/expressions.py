@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from visavis.avatar.easing import ease
-from visavis.types import EXPRESSIONS, Emotion
+from visavis.channels import EXPRESSIONS
+from visavis.types import Emotion
 
 # An expression starts at this probability, ends below that one, and lasts at least so long.
 ENTER, LEAVE = 0.4, 0.25

@@ -15,7 +15,8 @@ import numpy as np
 from visavis.avatar.calibration import ClosedLevel, NeutralHead, Rest, RestingLevels
 from visavis.avatar.easing import ease
 from visavis.avatar.idle import RELAXED_OPEN
-from visavis.types import AVATAR_PARAMETERS, FACE_CHANNELS, FaceState, FloatArray
+from visavis.channels import AVATAR_PARAMETERS, FACE_CHANNELS
+from visavis.types import FaceState, FloatArray
 
 # Where the eyes rest sideways, as seen: a camera beside the screen shifts it.
 GAZE_X = "gazeX"

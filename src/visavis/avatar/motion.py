@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from visavis.types import AVATAR_PARAMETERS, AvatarPose
+from visavis.channels import AVATAR_PARAMETERS
+from visavis.types import AvatarPose
 
 TARGETS = ("Model", "Parameter", "PartOpacity")
 

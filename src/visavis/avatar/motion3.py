@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.atomic import whole_file
 from visavis.avatar.motion import TARGETS, Curve, Kind, Motion, Segment
+from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
-from visavis.types import AVATAR_PARAMETERS, AvatarPose
+from visavis.types import AvatarPose
 
 VERSION = 3
 # A key may be left out where the straight line misses it by less than this share of the parameter's range.
@@ -37,7 +39,8 @@ def write_motion3(path: Path, poses: Sequence[AvatarPose], fps: float) -> None:
         fps: nominal frames per second, written into the file.
 
     Raises:
-        InputError: no poses, times that do not increase, or fps that is not positive.
+        InputError: no poses, times that do not increase, fps that is not positive, or a place that cannot be
+            written.
     """
     if not poses:
         raise InputError(f"{path}: a motion needs at least one pose; found none")
@@ -52,9 +55,8 @@ def write_motion3(path: Path, poses: Sequence[AvatarPose], fps: float) -> None:
         for column, (name, (low, high, _)) in enumerate(AVATAR_PARAMETERS.items())
     )
     motion = Motion(float(time_s[-1]) + 1 / fps, fps, False, True, curves)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(_to_json(motion), indent=1) + "\n", "utf-8")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(_to_json(motion), indent=1) + "\n", "utf-8")
 
 
 def read_motion3(path: Path) -> Motion:

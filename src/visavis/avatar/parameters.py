@@ -10,7 +10,8 @@ from visavis.avatar.easing import ease, follow
 from visavis.avatar.expressions import ExpressionOverlay
 from visavis.avatar.idle import IdleMotion, breath
 from visavis.avatar.mapping import FaceMapper
-from visavis.types import AVATAR_PARAMETERS, AvatarPose, Emotion, FaceState
+from visavis.channels import AVATAR_PARAMETERS
+from visavis.types import AvatarPose, Emotion, FaceState
 
 LOWEST, HIGHEST = np.asarray([(low, high) for low, high, _ in AVATAR_PARAMETERS.values()], np.float32).T
 # How long the avatar takes from what it did to what it does now when a face is lost or found.
@@ -94,7 +95,7 @@ class Animator:
 
     @property
     def expression(self) -> str:
-        """The expression that the avatar wears now, one of :data:`~visavis.types.EXPRESSIONS`."""
+        """The expression that the avatar wears now, one of :data:`~visavis.channels.EXPRESSIONS`."""
         return self._overlay.current
 
     def update(self, state: FaceState | None, emotion: Emotion | None, time_s: float) -> AvatarPose:

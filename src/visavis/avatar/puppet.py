@@ -1,6 +1,6 @@
 """Avatar poses in, pictures of Mira out; ``visavis.avatar.puppet_sheet`` shows her at a glance.
 
-What each parameter does to the drawing (ids and ranges: ``visavis.types.AVATAR_PARAMETERS``; the
+What each parameter does to the drawing (ids and ranges: ``visavis.channels.AVATAR_PARAMETERS``; the
 character's left is on the right of the screen):
 
 - ParamAngleX/Y/Z: the head turns to the screen's right, looks up, tilts to the screen's right.

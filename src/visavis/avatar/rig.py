@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import AVATAR_PARAMETERS
+from visavis.channels import AVATAR_PARAMETERS
 
 Floats = NDArray[np.float64]
 PARAMETER_INDEX = {name: index for index, name in enumerate(AVATAR_PARAMETERS)}

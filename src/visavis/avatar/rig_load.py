@@ -11,8 +11,8 @@ import numpy as np
 
 from visavis.avatar.puppet_path import controls, parse_knots, smooth_runs
 from visavis.avatar.rig import PARAMETER_INDEX, Floats, Key, Layer, Line, Paint, Rig, Spring
+from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
-from visavis.types import AVATAR_PARAMETERS
 
 Table = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ class _Loader:
         self.data = data
         expected = {name: list(bounds) for name, bounds in AVATAR_PARAMETERS.items()}
         if data["parameters"] != expected:
-            raise InputError("its parameters differ from visavis.types.AVATAR_PARAMETERS")
+            raise InputError("its parameters differ from visavis.channels.AVATAR_PARAMETERS")
         self.springs = tuple(_spring(name, spec) for name, spec in data["springs"].items())
         self.layers: list[Layer] = []
         self.columns: dict[str, list[Floats]] = {

@@ -80,7 +80,7 @@ def file_json(read: ReadFile) -> dict[str, Any]:
 
 def face_json(face: Reading) -> dict[str, Any]:
     """What ``--json`` prints of one face; null where a value was not read."""
-    from visavis.types import ACTION_UNITS, EXPRESSIONS, HEAD_ANGLES
+    from visavis.channels import ACTION_UNITS, EXPRESSIONS, HEAD_ANGLES
 
     values: dict[str, Any] = {
         "box_xyxy": [round(float(v), 1) for v in face.box_xyxy],

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visavis.types import ACTION_UNITS, BLENDSHAPES, FloatArray, checked
+from visavis.arrays import checked
+from visavis.channels import ACTION_UNITS, BLENDSHAPES
+from visavis.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

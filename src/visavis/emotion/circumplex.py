@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from visavis.types import EXPRESSIONS, FloatArray, checked
+from visavis.arrays import checked
+from visavis.channels import EXPRESSIONS
+from visavis.types import FloatArray
 
 # Expression: (valence, arousal).
 POINTS: dict[str, tuple[float, float]] = {

@@ -9,9 +9,10 @@ import numpy as np
 import onnxruntime as ort
 
 from visavis import weights
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError, WeightsError
-from visavis.types import EXPRESSIONS, FloatArray, ImageArray
+from visavis.types import FloatArray, ImageArray
 
 NAME = "emotion"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError
-from visavis.types import EXPRESSIONS, BoolArray, FloatArray
+from visavis.types import BoolArray, FloatArray
 
 # FER-2013's label numbers 0..6 (Goodfellow et al. 2013, arXiv:1307.0414).
 FER2013_LABELS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

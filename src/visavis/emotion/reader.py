@@ -6,11 +6,12 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from visavis.channels import ACTION_UNITS
 from visavis.emotion.action_units import action_units
 from visavis.emotion.circumplex import valence_arousal
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.smoothing import LabelHold, ProbabilitySmoother
-from visavis.types import ACTION_UNITS, Emotion, FaceState, FloatArray, ImageArray
+from visavis.types import Emotion, FaceState, FloatArray, ImageArray
 
 # How FER-2013 frames a face, against the tracker's region (1.5 times the box of the landmarks, turned with
 # the head): median over the 676 of 700 random Training faces in which MediaPipe (0.10.32) finds landmarks.

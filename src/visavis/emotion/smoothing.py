@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
+from visavis.arrays import checked
+from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError
-from visavis.types import EXPRESSIONS, FloatArray, checked
+from visavis.types import FloatArray
 
 
 class ProbabilitySmoother:

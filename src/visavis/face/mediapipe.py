@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError, MissingExtraError
 from visavis.face.geometry import euler_angles
 from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
-from visavis.types import BLENDSHAPES, Face, FaceState, FloatArray, Frame
+from visavis.types import Face, FaceState, FloatArray, Frame
 
 MODEL_VARIABLE = "VISAVIS_FACE_LANDMARKER"
 EYE_CORNERS_478 = (33, 263)

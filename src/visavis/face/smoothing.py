@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from visavis.types import BLENDSHAPES, FloatArray
+from visavis.channels import BLENDSHAPES
+from visavis.types import FloatArray
 
 # Each channel of a face state: (lowest cutoff in Hz, gain of the cutoff with speed, unit of the speed).
 # Eyes need a fast filter: a blink of 120 ms keeps 95% of its depth with 1.7 Hz / 1 and all of it with 3 / 4,

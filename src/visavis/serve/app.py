@@ -20,12 +20,12 @@ from starlette.middleware import Middleware
 from starlette.websockets import WebSocket
 
 from visavis import __version__
+from visavis.channels import EXPRESSIONS
 from visavis.errors import DeviceError
 from visavis.serve.connection import converse
 from visavis.serve.guard import Guard
 from visavis.serve.protocol import MAX_MESSAGE_BYTES, MODES
 from visavis.serve.sessions import MakePipeline, SessionPool
-from visavis.types import EXPRESSIONS
 
 DEFAULT_PORT = 8765
 DEFAULT_SESSIONS = 4

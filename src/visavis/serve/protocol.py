@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from visavis import __version__
 from visavis.capture.image_header import image_size
+from visavis.channels import ACTION_UNITS, EXPRESSIONS
 from visavis.errors import InputError, VisavisError
 from visavis.pipeline import Moment
-from visavis.types import ACTION_UNITS, EXPRESSIONS, Emotion, Face
+from visavis.types import Emotion, Face
 
 PROTOCOL_VERSION = 1
 MAGIC = b"VV"

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from visavis.channels import BLENDSHAPES
 from visavis.face.geometry import roll_matrix
-from visavis.types import BLENDSHAPES, FloatArray
+from visavis.types import FloatArray
 from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
 from visavis_train.models.face import INPUT_PX, LANDMARKS_146, WEIGHTS
 

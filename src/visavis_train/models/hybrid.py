@@ -14,8 +14,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS
-from visavis.types import EXPRESSIONS
 from visavis_train.experiment import Settings
 
 # From the input to the transformer's grid: stem, first and second stage halve the side each.

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS, FER2013_TO_EXPRESSION, ferplus_distribution, to_seven
 from visavis.errors import InputError, VisavisError
-from visavis.types import EXPRESSIONS
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.data import fer2013
 from visavis_train.data.augment import Augmentation, augment

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import visavis
+from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS, ferplus_majority
-from visavis.types import EXPRESSIONS
 from visavis_train.data.fer2013 import SIDE_PX, Fer2013
 from visavis_train.export import current_commit, export, register
 from visavis_train.models.hybrid import standardise

@@ -20,7 +20,8 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
-from visavis.types import BLENDSHAPES, FloatArray
+from visavis.channels import BLENDSHAPES
+from visavis.types import FloatArray
 from visavis_train.data.faces import (
     Augmentation,
     FaceDataset,

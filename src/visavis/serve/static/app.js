@@ -168,6 +168,7 @@ function showSign() {
 function showHint() {
   const live = document.body.dataset.phase === "live" && link.state === "open" && lastMoment;
   const alone = live && nowS() - faceSeenS > NO_FACE_S;
+  if ($("hint").hidden === !alone) return;
   $("hint").hidden = !alone;
   $("hint").textContent = alone ? "No face in view. Come into the picture, with light on your face." : "";
   if (alone) bars.show(null);

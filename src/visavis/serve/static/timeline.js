@@ -33,9 +33,9 @@ export class Timeline {
   /** Redraw, at most ten times a second. */
   draw(nowS) {
     if (nowS - this.drawnS < 0.1) return;
+    this.drawnS = nowS;
     const refit = this.fit();
     if (!refit && !this.readings.length && this.blank) return;
-    this.drawnS = nowS;
     this.blank = !this.readings.length;
     const { width, height } = this.canvas;
     this.context.clearRect(0, 0, width, height);

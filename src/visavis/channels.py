@@ -1,0 +1,74 @@
+"""The names and orders of every channel: of a face, of an emotion and of an avatar's pose."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+# The 52 coefficients of Apple's ARFaceAnchor.BlendShapeLocation, in alphabetical order: the order of
+# FaceVerse in REACT2024 and, but for tongueOut, of MediaPipe's Face Landmarker.
+# https://developer.apple.com/documentation/arkit/arfaceanchor/blendshapelocation
+BLENDSHAPES: tuple[str, ...] = tuple(
+    """browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight
+    cheekPuff cheekSquintLeft cheekSquintRight
+    eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight
+    eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight
+    eyeWideLeft eyeWideRight
+    jawForward jawLeft jawOpen jawRight
+    mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight mouthFunnel mouthLeft
+    mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight
+    mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight
+    mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight
+    noseSneerLeft noseSneerRight tongueOut""".split()
+)
+HEAD_ANGLES: tuple[str, ...] = ("yaw", "pitch", "roll")
+TRANSLATIONS: tuple[str, ...] = ("x", "y", "z")
+FACE_CHANNELS: tuple[str, ...] = BLENDSHAPES + HEAD_ANGLES + TRANSLATIONS
+FACE_INDEX = MappingProxyType({name: index for index, name in enumerate(FACE_CHANNELS)})
+
+# The 25 emotion channels of REACT2024 (Song et al. 2024, arXiv:2401.05166), in its order: 15 action units
+# of the Facial Action Coding System, valence, arousal, and 8 expressions.
+ACTION_UNITS: tuple[str, ...] = tuple(
+    "AU1 AU2 AU4 AU6 AU7 AU9 AU10 AU12 AU14 AU15 AU17 AU23 AU24 AU25 AU26".split()
+)
+EXPRESSIONS: tuple[str, ...] = (
+    "neutral",
+    "happy",
+    "sad",
+    "surprise",
+    "fear",
+    "disgust",
+    "anger",
+    "contempt",
+)
+EMOTION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
+
+# Live2D's standard parameters: id -> (lowest, highest, at rest).
+# https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/
+AVATAR_PARAMETERS = MappingProxyType(
+    {
+        "ParamAngleX": (-30.0, 30.0, 0.0),
+        "ParamAngleY": (-30.0, 30.0, 0.0),
+        "ParamAngleZ": (-30.0, 30.0, 0.0),
+        "ParamEyeLOpen": (0.0, 1.0, 1.0),
+        "ParamEyeLSmile": (0.0, 1.0, 0.0),
+        "ParamEyeROpen": (0.0, 1.0, 1.0),
+        "ParamEyeRSmile": (0.0, 1.0, 0.0),
+        "ParamEyeBallX": (-1.0, 1.0, 0.0),
+        "ParamEyeBallY": (-1.0, 1.0, 0.0),
+        "ParamBrowLY": (-1.0, 1.0, 0.0),
+        "ParamBrowRY": (-1.0, 1.0, 0.0),
+        "ParamBrowLX": (-1.0, 1.0, 0.0),
+        "ParamBrowRX": (-1.0, 1.0, 0.0),
+        "ParamBrowLAngle": (-1.0, 1.0, 0.0),
+        "ParamBrowRAngle": (-1.0, 1.0, 0.0),
+        "ParamBrowLForm": (-1.0, 1.0, 0.0),
+        "ParamBrowRForm": (-1.0, 1.0, 0.0),
+        "ParamMouthForm": (-1.0, 1.0, 0.0),
+        "ParamMouthOpenY": (0.0, 1.0, 0.0),
+        "ParamCheek": (0.0, 1.0, 0.0),
+        "ParamBodyAngleX": (-10.0, 10.0, 0.0),
+        "ParamBodyAngleY": (-10.0, 10.0, 0.0),
+        "ParamBodyAngleZ": (-10.0, 10.0, 0.0),
+        "ParamBreath": (0.0, 1.0, 0.0),
+    }
+)
