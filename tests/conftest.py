@@ -83,6 +83,7 @@ class ScriptedTracker:
         self.misses = set(misses)
         self.blind = False
         self.resets = 0
+        self.closed = False
 
     def update(self, frame: Frame) -> tuple[Face, ...]:
         if self.blind or frame.index in self.misses:
@@ -98,6 +99,9 @@ class ScriptedTracker:
 
     def reset(self) -> None:
         self.resets += 1
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class ScriptedClassifier:

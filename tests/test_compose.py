@@ -14,7 +14,7 @@ REST = AvatarPose.from_mapping({}, 0.0)
 def moment(size: tuple[int, int], pipeline: Pipeline | None = None, level: int = 77) -> Moment:
     frame = Frame(np.full((size[1], size[0], 3), level, np.uint8), 0.0)
     faces = pipeline.tracker.update(frame) if pipeline else ()
-    return Moment(frame, faces, None, REST, {})
+    return Moment(frame, faces, None, None, REST, {})
 
 
 def emotion(**named: float) -> Emotion:
@@ -44,7 +44,7 @@ def test_480p_is_shown_pixel_by_pixel() -> None:
     composer = Composer((640, 480), emotions=False)
     assert composer.size == (640 + 480, 480)
     avatar = np.random.default_rng(1).integers(0, 256, (480, 480, 3), np.uint8)
-    picture = composer.compose(Moment(frame, (), None, REST, {}), avatar)
+    picture = composer.compose(Moment(frame, (), None, None, REST, {}), avatar)
     assert np.array_equal(picture[:, :640], frame.image_rgb)
     assert np.array_equal(picture[:, 640:], avatar)
 
@@ -82,7 +82,7 @@ def test_bars_grow_with_their_expression(name: str) -> None:
     panel = np.zeros((480, bars.width_px, 3), np.uint8)
     areas = []
     for value in (0.2, 0.6, 1.0):
-        bars.draw(panel, emotion(**{name: value}))
+        bars.draw(panel, emotion(**{name: value}), name)
         areas.append(int((panel == COLORS[name]).all(axis=2).sum()))
     assert 0 < areas[0] < areas[1] < areas[2]
 
@@ -91,7 +91,7 @@ def test_valence_grows_from_the_middle() -> None:
     bars = Bars(480)
     panel = np.zeros((480, bars.width_px, 3), np.uint8)
     for value, side in ((-0.8, -1), (0.8, 1)):
-        bars.draw(panel, emotion(neutral=1.0, valence=value))
+        bars.draw(panel, emotion(neutral=1.0, valence=value), "neutral")
         columns = np.argwhere((panel == COLORS["valence"]).all(axis=2))[:, 1] - bars.width_px / 2
         assert (np.sign(columns[np.abs(columns) > 2]) == side).all()
 
@@ -99,9 +99,19 @@ def test_valence_grows_from_the_middle() -> None:
 def test_without_emotion_the_bars_are_empty_again() -> None:
     bars = Bars(480)
     empty = np.zeros((480, bars.width_px, 3), np.uint8)
-    bars.draw(empty, None)
+    bars.draw(empty, None, None)
     panel = empty.copy()
-    bars.draw(panel, emotion(happy=1.0))
+    bars.draw(panel, emotion(happy=1.0), "happy")
     assert not np.array_equal(panel, empty)
-    bars.draw(panel, None)
+    bars.draw(panel, None, None)
     assert np.array_equal(panel, empty)
+
+
+def test_the_label_shown_is_the_steady_one_not_the_tallest_bar() -> None:
+    bars = Bars(480)
+    tall, held = (np.zeros((480, bars.width_px, 3), np.uint8) for _ in range(2))
+    bars.draw(tall, emotion(happy=0.6, sad=0.4), "happy")
+    bars.draw(held, emotion(happy=0.6, sad=0.4), "sad")
+    changed = np.unique(np.argwhere((tall != held).any(axis=2))[:, 0])
+    rows = [np.abs(changed - bars._rows[name]).min() for name in ("happy", "sad")]
+    assert max(rows) < 12

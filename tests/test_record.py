@@ -3,7 +3,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -40,9 +39,7 @@ class Live:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
 
 
 def outputs(folder: Path) -> Outputs:

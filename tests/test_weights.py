@@ -46,7 +46,7 @@ def test_a_tampered_file_is_refused_before_it_is_opened(
 def test_a_missing_file_is_named(tampered: Path) -> None:
     (tampered / "face.onnx").unlink()
     with pytest.raises(WeightsError, match=r"face\.onnx cannot be read"):
-        weights.verify("face")
+        weights.read("face")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

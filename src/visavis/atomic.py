@@ -22,7 +22,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}; choose another place") from error
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}; choose another place"
+        ) from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -13,7 +13,6 @@ from visavis.capture.portrait import DURATION_S, FPS, PortraitClip
 from visavis.clock import Clock, SystemClock
 from visavis.errors import InputError
 from visavis.pipeline import Pipeline
-from visavis.types import Frame
 
 # What is timed, by name; the networks run in one thread, as everywhere in visavis by default.
 TIMED = {
@@ -68,9 +67,9 @@ def measure(
         InputError: an unknown name, no name, or a clip no longer than the warm-up.
         WeightsError: an embedded network is missing or was changed.
     """
-    if unknown := set(names) - TIMED.keys() or not names:
-        found = ", ".join(sorted(unknown)) if isinstance(unknown, set) else "none"
-        raise InputError(f"benchmarks are {', '.join(TIMED)}; found {found}")
+    unknown = sorted(set(names) - TIMED.keys())
+    if unknown or not names:
+        raise InputError(f"benchmarks are {', '.join(TIMED)}; found {', '.join(unknown) or 'none'}")
     if duration_s * FPS < WARM_UP_S * FPS + 1:
         raise InputError(
             f"a benchmark needs more than its warm-up of {WARM_UP_S:g} s; found {duration_s:g} s"
@@ -96,7 +95,6 @@ def _time_pipeline(
 ) -> dict[str, list[float]]:
     times_ms: dict[str, list[float]] = {"track": [], "emotion": [], "pipeline": []}
     with PortraitClip(duration_s) as clip:
-        frame: Frame
         for frame in clip:
             timings = pipeline.step(frame).timings_ms
             times_ms["track"].append(timings["face"])

@@ -75,7 +75,7 @@ class Composer:
         self._draw_face(self._canvas[:, :split], moment)
         self._canvas[:, split : split + self.height_px] = avatar_rgb
         if self._panel is not None:
-            self._panel.draw(self._canvas[:, split + self.height_px :], moment.emotion)
+            self._panel.draw(self._canvas[:, split + self.height_px :], moment.emotion, moment.label)
         return self._canvas
 
     def _draw_face(self, panel: ImageArray, moment: Moment) -> None:
@@ -123,14 +123,14 @@ class Bars:
         self._rows = {name: round(start) for name, start in zip(names, starts, strict=True)}
         self._empty = self._draw_empty(height_px)
 
-    def draw(self, panel: ImageArray, emotion: Emotion | None) -> None:
-        """Fill the panel (H, ``width_px``, 3); without an emotion it stays empty and pale."""
+    def draw(self, panel: ImageArray, emotion: Emotion | None, label: str | None) -> None:
+        """Fill the panel (H, ``width_px``, 3), ``label`` bright; without an emotion it stays pale."""
         panel[:] = self._empty
         if emotion is None:
             return
         for name, value in zip(EXPRESSIONS, emotion.expressions, strict=True):
             self._bar(panel, name, 0.0, float(value))
-            if name == emotion.label:
+            if name == label:
                 self._label(panel, name, TEXT)
         for name, value in (("valence", emotion.valence), ("arousal", emotion.arousal)):
             self._bar(panel, name, 0.5, 0.5 + 0.5 * value)
@@ -178,7 +178,7 @@ def draw_landmarks(image: ImageArray, face: Face, stretch: FloatArray) -> None:
         stretch: (2,) from those pixels to the picture's.
     """
     points = (face.landmarks_xy + 0.5) * stretch - 0.5
-    size_px = float(np.linalg.norm((face.region_xyxy[1] - face.region_xyxy[0]) * stretch))
+    size_px = float(np.linalg.norm((face.corners_xy[1] - face.corners_xy[0]) * stretch))
     # About 0.3% of the face's square, and never so thick that many points cover the face.
     radius = round(max(size_px * 0.003, 0.7) * 2**SUBPIXEL_BITS)
     limit = 4 * max(image.shape)

@@ -8,7 +8,7 @@ from typing import Self
 
 from visavis.avatar.parameters import Animator
 from visavis.clock import Clock, SystemClock
-from visavis.emotion.reader import EmotionReader
+from visavis.emotion.reader import CROP_DOWN, CROP_SCALE, EmotionReader
 from visavis.face.region import FaceRegion
 from visavis.face.tracker import Tracker, open_tracker
 from visavis.types import AvatarPose, Emotion, Face, Frame
@@ -25,6 +25,7 @@ class Moment:
         frame: the picture.
         faces: largest first; the first one drives the avatar.
         emotion: of the first face; None without a face or with emotion reading off.
+        label: the expression to show, held so that it does not flicker; None where ``emotion`` is.
         pose: the avatar's.
         timings_ms: milliseconds spent in ``face``, ``emotion`` and ``avatar``.
     """
@@ -32,6 +33,7 @@ class Moment:
     frame: Frame
     faces: tuple[Face, ...]
     emotion: Emotion | None
+    label: str | None
     pose: AvatarPose
     timings_ms: Mapping[str, float]
 
@@ -78,6 +80,10 @@ class Pipeline:
         self.animator.reset()
         self._forget_emotion()
 
+    def close(self) -> None:
+        """Free what the tracker holds; after that, :meth:`reset` begins anew."""
+        self.tracker.close()
+
     def step(self, frame: Frame) -> Moment:
         """Process the next frame of the stream (times must increase)."""
         clock = self._clock
@@ -93,17 +99,20 @@ class Pipeline:
             "emotion": 1e3 * (read_s - tracked_s),
             "avatar": 1e3 * (end_s - read_s),
         }
-        return Moment(frame, faces, emotion, pose, timings_ms)
+        label = None if emotion is None or self.reader is None else self.reader.label
+        return Moment(frame, faces, emotion, label, pose, timings_ms)
 
     def _read(self, frame: Frame, faces: tuple[Face, ...]) -> Emotion | None:
-        if self.reader is None or not self.read_emotions or not faces:
+        if self.reader is None or not self.read_emotions:
             self._forget_emotion()
+            return None
+        if not faces:  # A face missed for a moment comes back under its own track_id.
             return None
         face = faces[0]
         if face.track_id != self._person:  # Another person's past must not colour this one's face.
             self._forget_emotion()
             self._person = face.track_id
-        crop = emotion_region(face, self.reader).crop(frame.image_rgb, EMOTION_CROP_PX)
+        crop = emotion_region(face).crop(frame.image_rgb, EMOTION_CROP_PX)
         return self.reader.read(crop, face.state, frame.time_s)
 
     def _forget_emotion(self) -> None:
@@ -112,6 +121,6 @@ class Pipeline:
             self.reader.reset()
 
 
-def emotion_region(face: Face, reader: EmotionReader) -> FaceRegion:
+def emotion_region(face: Face) -> FaceRegion:
     """The square of the image that the emotion stage reads."""
-    return FaceRegion.from_corners(face.region_xyxy).scaled(reader.crop_scale, reader.crop_shift[1])
+    return FaceRegion.from_corners(face.corners_xy).scaled(CROP_SCALE, CROP_DOWN)

@@ -38,6 +38,7 @@ class Reading:
         state: the face's state; None for a crop.
         emotion: what the face shows; None where unread. Its action units come from the state, so those of
             a crop mean nothing.
+        label: the expression to show, in a video steadied over time; None where ``emotion`` is.
     """
 
     box_xyxy: FloatArray
@@ -45,6 +46,7 @@ class Reading:
     cropped: bool
     state: FaceState | None
     emotion: Emotion | None
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,23 +160,23 @@ class Recognizer:
                 with Prefetch(iter(video)) as frames:
                     for frame in frames:
                         moment = _read_moment(self._pipeline.step(frame))
-                        moments.append(moment)
+                        moments.append(moment)  # One by one, so that what comes before an error is kept.
             except VisavisError as caught:
                 error = caught
             return ReadFile(path, video.size, video.fps, tuple(moments), error)
 
     def _read_face(self, image: ImageArray, face: Face) -> Reading:
-        crop = emotion_region(face, self._reader).crop(image, EMOTION_CROP_PX)
-        return Reading(
-            face.box_xyxy, face.score, False, face.state, self._reader.read_still(crop, face.state)
-        )
+        crop = emotion_region(face).crop(image, EMOTION_CROP_PX)
+        emotion = self._reader.read_still(crop, face.state)
+        return Reading(face.box_xyxy, face.score, False, face.state, emotion, emotion.label)
 
     def _read_crop(self, image: ImageArray) -> Reading:
         height, width = image.shape[:2]
         side = max(width, height)
         square = FaceRegion((width / 2 - 0.5, height / 2 - 0.5), side).crop(image, side)
         box = np.asarray([0, 0, width, height], np.float32)
-        return Reading(box, None, True, None, self._reader.read_still(square))
+        emotion = self._reader.read_still(square)
+        return Reading(box, None, True, None, emotion, emotion.label)
 
 
 def is_face_crop(width: int, height: int) -> bool:
@@ -184,10 +186,10 @@ def is_face_crop(width: int, height: int) -> bool:
 
 
 def _read_moment(moment: Moment) -> ReadMoment:
-    emotions = (moment.emotion, *[None] * len(moment.faces))
+    read = ((moment.emotion, moment.label), *[(None, None)] * len(moment.faces))
     faces = tuple(
-        Reading(face.box_xyxy, face.score, False, face.state, emotion)
-        for face, emotion in zip(moment.faces, emotions, strict=False)
+        Reading(face.box_xyxy, face.score, False, face.state, emotion, label)
+        for face, (emotion, label) in zip(moment.faces, read, strict=False)
     )
     return ReadMoment(moment.frame.time_s, faces)
 

@@ -27,6 +27,8 @@ from visavis.types import AvatarPose, FloatArray, Frame, Track
 
 # Decoding, tracking and drawing overlap; more frames in waiting would cost memory and win nothing.
 DEPTH = 2
+NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
+NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Recording:
         duration_s: from the first frame to the last.
         elapsed_s: how long the work took.
         timings_ms: stage -> milliseconds for each frame.
-        expressions: expression -> number of frames that showed it.
+        expressions: expression -> number of frames whose steady label it was.
         written: the files that now exist.
         interrupted: the user ended it.
         error: why it ended early; None when the source was read to its end.
@@ -106,7 +108,7 @@ def record(
 
     Args:
         source: open; closed by the caller.
-        pipeline: its stream starts anew here.
+        pipeline: its stream starts anew here; closed by the caller.
         outputs: what to write.
         limit_s: stop before this time of the source.
         on_frame: called after each frame.
@@ -120,7 +122,7 @@ def record(
     clock = clock or SystemClock()
     pipeline.reset()
     start_s = clock.now_s()
-    log = _Log()
+    log = _Log(outputs)
     error: VisavisError | None = None
     interrupted = False
     film = None if outputs.video is None else _Film(outputs.video, source, pipeline.read_emotions)
@@ -143,10 +145,11 @@ def record(
     except VisavisError as caught:
         error = caught
     written = [film.writer.path] if film is not None and film.writer.finished else []
-    try:
-        written += log.save(outputs, source.fps)
-    except OSError as caught:
-        error = InputError(f"{caught.filename or 'output'}: cannot be written: {caught.strerror}")
+    for save in (log.save_track, log.save_motion):
+        try:
+            written += save(source.fps)
+        except VisavisError as caught:  # The others are still worth having, and the first error worth telling.
+            error = error or caught
     return log.recording(tuple(written), clock.now_s() - start_s, interrupted, error)
 
 
@@ -178,8 +181,9 @@ class _Film:
 
 @dataclass(slots=True)
 class _Log:
-    """Grows by one row a frame."""
+    """Grows by one row a frame; keeps faces, emotions and poses only where a file is to hold them."""
 
+    outputs: Outputs
     times_s: list[float] = field(default_factory=list)
     face: list[FloatArray] = field(default_factory=list)
     emotion: list[FloatArray] = field(default_factory=list)
@@ -191,27 +195,32 @@ class _Log:
     def add(self, moment: Moment, drawing_ms: float) -> None:
         self.times_s.append(moment.frame.time_s)
         self.found.append(bool(moment.faces))
-        self.face.append(moment.faces[0].state.values if moment.faces else NO_FACE)
-        self.emotion.append(NO_EMOTION if moment.emotion is None else moment.emotion.values)
-        self.poses.append(moment.pose)
-        if moment.emotion is not None:
-            self.labels[moment.emotion.label] += 1
+        if self.outputs.track is not None:
+            self.face.append(moment.faces[0].state.values if moment.faces else NO_FACE)
+            self.emotion.append(NO_EMOTION if moment.emotion is None else moment.emotion.values)
+        if self.outputs.motion is not None:
+            self.poses.append(moment.pose)
+        if moment.label is not None:
+            self.labels[moment.label] += 1
         for stage, time_ms in (*moment.timings_ms.items(), ("video", drawing_ms)):
             self.timings_ms.setdefault(stage, []).append(time_ms)
 
-    def save(self, outputs: Outputs, fps: float) -> list[Path]:
-        """Write the track and the motion; returns what was written."""
-        written: list[Path] = []
-        if not self.times_s:
-            return written
-        if outputs.track is not None:
-            face, emotion = np.stack(self.face), np.stack(self.emotion)
-            Track(np.asarray(self.times_s), face, emotion, np.asarray(self.found), fps).save(outputs.track)
-            written.append(outputs.track)
-        if outputs.motion is not None:
-            write_motion3(outputs.motion, self.poses, fps)
-            written.append(outputs.motion)
-        return written
+    def save_track(self, fps: float) -> list[Path]:
+        """Write the track where one was asked for; returns what was written."""
+        path = self.outputs.track
+        if path is None or not self.face:
+            return []
+        face, emotion = np.stack(self.face), np.stack(self.emotion)
+        Track(np.asarray(self.times_s), face, emotion, np.asarray(self.found), fps).save(path)
+        return [path]
+
+    def save_motion(self, fps: float) -> list[Path]:
+        """Write the motion where one was asked for; returns what was written."""
+        path = self.outputs.motion
+        if path is None or not self.poses:
+            return []
+        write_motion3(path, self.poses, fps)
+        return [path]
 
     def recording(
         self, written: tuple[Path, ...], elapsed_s: float, interrupted: bool, error: VisavisError | None
@@ -230,6 +239,3 @@ class _Log:
             error=error,
         )
 
-
-NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
-NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)

@@ -80,8 +80,8 @@ class FaceState:
     """What a face does at one moment: the noun that joins every stage.
 
     Attributes:
-        values: (58,) float32 in the order of :data:`~visavis.channels.FACE_CHANNELS`: 52 blendshape weights (0..1), head
-            yaw, pitch and roll in radians, head translation x, y, z in centimetres.
+        values: (58,) float32 in the order of :data:`~visavis.channels.FACE_CHANNELS`: 52 blendshape weights
+            (0..1), head yaw, pitch and roll in radians, head translation x, y, z in centimetres.
 
     Camera frame: x to the image's right, y up, z towards the viewer (a face in front of the camera has
     z < 0). Yaw is positive when the nose points to the image's right, pitch when it points up, roll when
@@ -121,7 +121,7 @@ class Face:
         score: 0..1, how sure the tracker is that this is a face.
         box_xyxy: (4,) x0, y0, x1, y1 in image pixels.
         landmarks_xy: (N, 2) in image pixels.
-        region_xyxy: (4, 2) corners of the upright face square (its own top left, top right, bottom right,
+        corners_xy: (4, 2) corners of the upright face square (its own top left, top right, bottom right,
             bottom left) in image pixels: the crop that the emotion stage reads.
         state: the face's state.
     """
@@ -130,13 +130,13 @@ class Face:
     score: float
     box_xyxy: FloatArray
     landmarks_xy: FloatArray
-    region_xyxy: FloatArray
+    corners_xy: FloatArray
     state: FaceState
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box_xyxy", checked("face box", self.box_xyxy, (4,)))
         object.__setattr__(self, "landmarks_xy", checked("landmarks", self.landmarks_xy, (None, 2)))
-        object.__setattr__(self, "region_xyxy", checked("face region", self.region_xyxy, (4, 2)))
+        object.__setattr__(self, "corners_xy", checked("face region", self.corners_xy, (4, 2)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,8 +144,8 @@ class Emotion:
     """What a face shows, which is not what a person feels.
 
     Attributes:
-        values: (25,) float32 in the order of :data:`~visavis.channels.EMOTION_CHANNELS`: 15 action units (0..1), valence and
-            arousal (-1..1), and the probabilities of 8 expressions.
+        values: (25,) float32 in the order of :data:`~visavis.channels.EMOTION_CHANNELS`: 15 action
+            units (0..1), valence and arousal (-1..1), and the probabilities of 8 expressions.
     """
 
     values: FloatArray

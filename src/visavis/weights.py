@@ -59,7 +59,7 @@ def read(name: str) -> bytes:
     """The bytes of an embedded network, after their check.
 
     Raises:
-        WeightsError: unknown name, missing file, or another size or sha256 than the manifest's.
+        WeightsError: unknown name, missing file, or another sha256 than the manifest's.
     """
     known = manifest()
     if name not in known:
@@ -76,11 +76,6 @@ def read(name: str) -> bytes:
             f"expected {entry.sha256[:12]}...); it was changed or damaged: reinstall visavis"
         )
     return data
-
-
-def verify(name: str) -> None:
-    """Check one embedded network without opening it (see :func:`read` for what it raises)."""
-    read(name)
 
 
 def open_session(name: str, threads: int = 1) -> ort.InferenceSession:

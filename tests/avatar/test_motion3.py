@@ -110,7 +110,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.
         raise OSError("no space left on device")
 
     monkeypatch.setattr(Path, "write_text", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(InputError, match="cannot be written: no space"):
         write_motion3(path, poses_from(np.full((2, len(RANGES)), 0.5)), 25.0)
     assert path.read_text() == "earlier"
 

@@ -100,6 +100,19 @@ def test_no_camera_is_one_error_and_no_noise(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "")
 
 
-def test_negative_number() -> None:
-    with pytest.raises(InputError, match="counts from 0"):
-        Camera(-1)
+@pytest.mark.parametrize("index", [-1, 100, 10**12])
+def test_a_number_that_no_camera_has(index: int) -> None:
+    with pytest.raises(InputError, match="is 0 to 99"):
+        Camera(index)
+
+
+def test_a_driver_that_waits_long_before_it_fails_is_given_up_in_time() -> None:
+    clock = ManualClock()
+    capture = FakeCapture([True])
+    opened = Camera(0, clock, lambda index: capture)  # type: ignore[arg-type, return-value]
+    frames = iter(opened)
+    next(frames)
+    capture.read = lambda: (clock.sleep_s(3.0), (False, None))[1]  # type: ignore[method-assign, return-value]
+    with pytest.raises(DeviceError, match="no picture any more"):
+        next(frames)
+    assert clock.now_s() <= 10.0

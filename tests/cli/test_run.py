@@ -89,6 +89,7 @@ def test_truncated_file_keeps_results_and_exits_2(
         (["clip.mp4", "--out", "clip.gif"], "a video is written as .mp4"),
         (["clip.mp4", "--out", "clip.mp4"], "would overwrite the source"),
         (["clip.mp4", "--track", "none/t.npz"], "does not exist"),
+        (["100"], "a camera's number is 0 to 99"),
         (["clip.mp4", "--mode", "listen"], "the listener is not in this version"),
     ],
 )
@@ -117,8 +118,14 @@ def test_version_and_help(visavis, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--limit-s" in capsys.readouterr().out
 
 
-def test_unknown_option_exits_2(visavis) -> None:
-    assert visavis("run", "x.mp4", "--nonsense") == 2
+@pytest.mark.parametrize("option", [["--nonsense"], ["--limit-s", "inf"], ["--limit-s", "nan"], ["--limit-s", "-1"]])
+def test_impossible_options_exit_2(visavis, make_video, option: list[str]) -> None:
+    assert visavis("run", make_video(count=2), *option) == 2
+
+
+def test_the_pipeline_is_closed(visavis, make_video, scripted_pipeline: Pipeline) -> None:
+    visavis("run", make_video(count=2))
+    assert scripted_pipeline.tracker.closed
 
 
 def test_the_command_line_loads_lazily() -> None:

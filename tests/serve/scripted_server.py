@@ -70,7 +70,7 @@ class ScriptedPipeline(Pipeline):
         self.readings += shown is not None
         pose = self.animator.update(faces[0].state if faces else None, shown, frame.time_s)
         timings_ms: Mapping[str, float] = {"face": 1.0, "emotion": 1.0, "avatar": 0.1}
-        return Moment(frame, faces, shown, pose, timings_ms)
+        return Moment(frame, faces, shown, shown and shown.label, pose, timings_ms)
 
 
 def main() -> None:

@@ -173,7 +173,7 @@ def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
     assert len(face["landmarks"]) == 2 * len(moment.faces[0].landmarks_xy)
     np.testing.assert_allclose(face["landmarks"], moment.faces[0].landmarks_xy.ravel(), atol=0.0501)
     assert all(round(value, 1) == value for value in face["landmarks"])
-    assert message["emotion"]["label"] == moment.emotion.label
+    assert message["emotion"]["label"] == moment.label
     assert sum(message["emotion"]["expressions"]) == pytest.approx(1, abs=1e-3)
     assert len(message["emotion"]["action_units"]) == 15
 

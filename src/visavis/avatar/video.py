@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -118,24 +117,20 @@ class VideoWriter:
                 if self._sound is not None:
                     self._sound.finish()
             self._output.close()
-        except av.FFmpegError as error:
-            self._partial.unlink(missing_ok=True)
+            if self.frame_count:
+                self._partial.replace(self.path)
+                self.finished = True
+        except (av.FFmpegError, OSError) as error:
             raise InputError(f"{self.path}: cannot be written: {error.strerror}") from error
         finally:
             if self._sound is not None:
                 self._sound.close()
-        if self.frame_count:
-            self._partial.replace(self.path)
-            self.finished = True
-        else:
             self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _add_video(self, fps: float) -> VideoStream:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from types import TracebackType
 from typing import Self
 
 import cv2
@@ -15,8 +14,12 @@ from visavis.errors import DeviceError, InputError
 from visavis.types import Frame, ImageArray
 
 DEFAULT_FPS = 30.0
+# OpenCV takes the hundreds of a number for the choice of a driver.
+HIGHEST_INDEX = 99
 MAX_FAILED_READS = 20
 RETRY_S = 0.05
+# A driver may wait seconds before it admits that no picture comes.
+PATIENCE_S = 5.0
 # Two frames never share a time, however coarse the clock.
 MIN_STEP_S = 1e-4
 
@@ -32,7 +35,7 @@ class Camera:
         open_capture: how OpenCV's capture is opened.
 
     Raises:
-        InputError: a negative index.
+        InputError: a number that no camera has.
         DeviceError: no such camera, or it gives no picture.
     """
 
@@ -42,8 +45,8 @@ class Camera:
     def __init__(
         self, index: int, clock: Clock | None = None, open_capture: OpenCapture = cv2.VideoCapture
     ) -> None:
-        if index < 0:
-            raise InputError(f"a camera's number counts from 0; found {index}")
+        if not 0 <= index <= HIGHEST_INDEX:
+            raise InputError(f"a camera's number is 0 to {HIGHEST_INDEX}; found {index}")
         self.name = f"camera {index}"
         self._clock = clock or SystemClock()
         with quiet_opencv():
@@ -88,18 +91,18 @@ class Camera:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _read(self) -> ImageArray:
+        end_s = self._clock.now_s() + PATIENCE_S
         for _ in range(MAX_FAILED_READS):
             good, image = self._capture.read()
             if good:
                 return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+            if self._clock.now_s() >= end_s:
+                break
             self._clock.sleep_s(RETRY_S)
         raise DeviceError(
-            f"{self.name} gives no picture any more ({MAX_FAILED_READS} reads failed): "
-            "check its cable, and that no other program took it"
+            f"{self.name} gives no picture any more: check its cable, and that no other program took it"
         )

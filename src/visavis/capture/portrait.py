@@ -11,12 +11,9 @@ from collections.abc import Generator, Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
-from types import TracebackType
 from typing import Self
 
-import cv2
-import numpy as np
-
+from visavis.capture.image import decode_image
 from visavis.capture.portrait_warp import OUTPUT_PX, Gesture, PortraitWarp
 from visavis.errors import InputError
 from visavis.types import Frame
@@ -116,13 +113,10 @@ class PortraitClip:
         self.frame_count_hint: int | None = max(round(duration_s * FPS), 1)
         path = files("visavis") / "assets" / PORTRAIT_FILE
         try:
-            data = np.frombuffer(path.read_bytes(), np.uint8)
+            portrait_rgb = decode_image(path.read_bytes(), f"assets/{PORTRAIT_FILE}")
         except OSError as error:
             raise InputError(f"assets/{PORTRAIT_FILE} cannot be read ({error}); reinstall visavis") from error
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        if bgr is None:
-            raise InputError(f"assets/{PORTRAIT_FILE} is not a picture; reinstall visavis")
-        self._warp = PortraitWarp(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8))
+        self._warp = PortraitWarp(portrait_rgb)
 
     def __iter__(self) -> Generator[Frame, None, None]:
         """The frames, 40 ms apart."""
@@ -133,7 +127,5 @@ class PortraitClip:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Nothing to close."""

@@ -22,7 +22,7 @@ class Benchmark(StrEnum):
 def bench(
     name: Annotated[Benchmark | None, typer.Argument(help="What to time; all of them by default.")] = None,
     duration_s: Annotated[
-        float, typer.Option("--duration-s", min=1.2, help="How much of the embedded clip to use.")
+        float, typer.Option("--duration-s", min=1.2, max=3600.0, help="How much of the embedded clip to use.")
     ] = 12.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

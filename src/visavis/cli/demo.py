@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,9 +100,9 @@ def _record(folder: Path) -> tuple[str, Recording]:
     from visavis.pipeline import Pipeline
     from visavis.record import Outputs, record
 
-    pipeline = Pipeline.default()
-    # The face is shown as a camera sees it, not as in a mirror: so must be the avatar.
-    pipeline.animator.mirror = False
     outputs = Outputs(folder / VIDEO, folder / TRACK, folder / MOTION)
-    with PortraitClip() as clip, output.progress("demo", clip.frame_count_hint) as advance:
-        return clip.name, record(clip, pipeline, outputs, on_frame=lambda _: advance())
+    with closing(Pipeline.default()) as pipeline, PortraitClip() as clip:
+        # The face is shown as a camera sees it, not as in a mirror: so must be the avatar.
+        pipeline.animator.mirror = False
+        with output.progress("demo", clip.frame_count_hint) as advance:
+            return clip.name, record(clip, pipeline, outputs, on_frame=lambda _: advance())

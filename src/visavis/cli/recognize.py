@@ -63,7 +63,7 @@ def file_json(read: ReadFile) -> dict[str, Any]:
     head = {"path": str(read.path), "width": read.size[0], "height": read.size[1]}
     if read.fps is None:
         return {"kind": "image", **head, "faces": [face_json(face) for face in read.moments[0].faces]}
-    labels = [m.faces[0].emotion.label for m in read.moments if m.faces and m.faces[0].emotion]
+    labels = [moment.faces[0].label for moment in read.moments if moment.faces and moment.faces[0].label]
     return {
         "kind": "video",
         **head,
@@ -92,7 +92,7 @@ def face_json(face: Reading) -> dict[str, Any]:
     if emotion is None:
         return values | dict.fromkeys(("label", "expressions", "valence", "arousal", "action_units"))
     return values | {
-        "label": emotion.label,
+        "label": face.label,
         "expressions": _named(EXPRESSIONS, emotion.expressions),
         "valence": round(emotion.valence, 4),
         "arousal": round(emotion.arousal, 4),

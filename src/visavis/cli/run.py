@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +43,7 @@ def run(
     no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
     tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
     limit_s: Annotated[
-        float | None, typer.Option("--limit-s", min=0.0, help="Stop after this many seconds.")
+        float | None, typer.Option("--limit-s", min=0.0, max=1e7, help="Stop after this many seconds.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
@@ -62,9 +63,11 @@ def run(
 
     outputs = Outputs(out, track, motion)
     outputs.check(source)
-    with open_source(source) as opened:
+    with (
+        open_source(source) as opened,
+        closing(Pipeline.default(tracker=tracker.value, emotions=not no_emotions)) as pipeline,
+    ):
         # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
-        pipeline = Pipeline.default(tracker=tracker.value, emotions=not no_emotions)
         pipeline.animator.mirror = False
         expected = opened.frame_count_hint
         if limit_s is not None:

@@ -19,7 +19,7 @@ from visavis.types import Emotion, FaceState, FloatArray, ImageArray
 # region, in sides of the region: across -0.03, 0.00, 0.02; down -0.05, -0.04, -0.01 (the cell sits higher).
 # FER-2013's cells are not turned with the head, ours are: its faces' roll has quartiles -0.10 and 0.06 rad.
 CROP_SCALE = 0.74
-CROP_SHIFT = (0.0, -0.037)
+CROP_DOWN = -0.037
 
 
 class Classifier(Protocol):
@@ -36,14 +36,7 @@ class EmotionReader:
         classifier: gives the 8 expressions of a crop.
         smoother: steadies the probabilities; its default has a time constant of 0.3 s.
         hold: keeps the label from flickering.
-
-    Attributes:
-        crop_scale: side of the crop to hand in, over the side of ``Face.region_xyxy``.
-        crop_shift: centre of that crop from the region's, across and down its own axes, in its sides.
     """
-
-    crop_scale = CROP_SCALE
-    crop_shift = CROP_SHIFT
 
     def __init__(
         self,
@@ -69,7 +62,7 @@ class EmotionReader:
         """Read the stream's next frame.
 
         Args:
-            crop_rgb: (H, H, 3) or (H, H) uint8, framed by ``crop_scale`` and ``crop_shift``.
+            crop_rgb: (H, H, 3) or (H, H) uint8, framed by :data:`CROP_SCALE` and :data:`CROP_DOWN`.
             state: the face's state; None leaves the action units at 0.
             time_s: the frame's time.
 

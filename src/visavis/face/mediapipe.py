@@ -33,7 +33,7 @@ class MediaPipeTracker:
 
     Raises:
         MissingExtraError: mediapipe is not installed.
-        InputError: the bundle is not named, or is not there.
+        InputError: the bundle is not named, not there, or not one.
     """
 
     def __init__(self, max_faces: int = 1, model: Path | None = None, *, smooth: bool = True) -> None:
@@ -52,15 +52,20 @@ class MediaPipeTracker:
             from mediapipe.tasks.python import BaseOptions, vision
         except ImportError as error:
             raise MissingExtraError("mediapipe", "mediapipe", "the MediaPipe tracker") from error
-        self._landmarker = vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(self._model)),
-                running_mode=vision.RunningMode.VIDEO,
-                output_face_blendshapes=True,
-                output_facial_transformation_matrixes=True,
-                num_faces=self.max_faces,
-            )
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(self._model)),
+            running_mode=vision.RunningMode.VIDEO,
+            output_face_blendshapes=True,
+            output_facial_transformation_matrixes=True,
+            num_faces=self.max_faces,
         )
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{self._model}: MediaPipe cannot use it as face_landmarker.task: {reason}"
+            ) from error
         self._last_ms = -1
         self._smoothing = [OneEuroFilter.for_face_state() for _ in range(self.max_faces)]
 

@@ -88,10 +88,13 @@ class FaceRegion:
         scale = crop_px / self.size_px
         matrix = self.to_crop(crop_px)
         if scale < 0.5:  # Bilinear sampling aliases beyond 2x: shrink the image first.
-            shrunk = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
-            image = np.asarray(shrunk, np.uint8)
-            matrix = matrix.copy()
-            matrix[:, :2] /= 2 * scale
+            before = np.asarray(image.shape[1::-1])
+            size = np.maximum(np.rint(2 * scale * before), 1).astype(int)
+            image = np.asarray(cv2.resize(image, size.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
+            step = before / size
+            # Pixel x of the small image has its centre at (x + 1/2) step - 1/2 of the large one.
+            matrix[:, 2] += matrix[:, :2] @ (step / 2 - 0.5)
+            matrix[:, :2] *= step
         crop = cv2.warpAffine(image, matrix, (crop_px, crop_px), flags=cv2.INTER_LINEAR)
         return np.asarray(crop, np.uint8)
 

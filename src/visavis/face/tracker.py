@@ -19,6 +19,9 @@ class Tracker(Protocol):
     def reset(self) -> None:
         """Forget every face, as before the first frame."""
 
+    def close(self) -> None:
+        """Free what garbage collection does not; after that only :meth:`reset` may be called."""
+
 
 def open_tracker(name: str, max_faces: int = 1) -> Tracker:
     """A tracker by its name.

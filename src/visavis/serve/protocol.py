@@ -213,7 +213,7 @@ def encode_moment(
         id=frame_id,
         time_s=moment.frame.time_s,
         faces=[_face(face) for face in moment.faces],
-        emotion=None if moment.emotion is None else _emotion(moment.emotion),
+        emotion=None if moment.emotion is None else _emotion(moment.emotion, moment.label),
         pose={name: round(value, 4) for name, value in moment.pose.as_dict().items()},
         timings_ms={name: round(value, 2) for name, value in timings_ms.items()},
         dropped=dropped,
@@ -230,9 +230,9 @@ def _face(face: Face) -> dict[str, Any]:
     }
 
 
-def _emotion(emotion: Emotion) -> dict[str, Any]:
+def _emotion(emotion: Emotion, label: str | None) -> dict[str, Any]:
     return {
-        "label": emotion.label,
+        "label": label,
         "expressions": _rounded(emotion.expressions, 4),
         "valence": round(float(emotion.valence), 4),
         "arousal": round(float(emotion.arousal), 4),
