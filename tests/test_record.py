@@ -168,3 +168,27 @@ def test_outputs_are_checked_first(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
         Outputs(motion=tmp_path).check(source)
     Outputs().check(source)
+
+
+def test_one_output_that_cannot_be_written_does_not_cost_the_others(
+    make_video, tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    result = record_file(make_video(count=4), scripted_pipeline, tmp_path / "o")
+    assert [path.name for path in result.written] == ["out.mp4", "out.npz"]
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {"out.mp4", "out.npz"}
+    assert "out.motion3.json: cannot be written: No space left" in str(result.error)
+
+
+def test_the_first_error_is_the_one_that_is_told(
+    tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    lost = DeviceError("camera 0 gives no picture any more")
+    assert record(Live(3, lost), scripted_pipeline, outputs(tmp_path)).error is lost

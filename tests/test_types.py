@@ -136,3 +136,39 @@ def test_an_unreadable_track_is_one_clear_error(tmp_path: Path, damage: str) -> 
         np.savez(path, **dict.fromkeys(("time_s", "face", "emotion", "found", "fps"), np.array([{}])))
     with pytest.raises(InputError, match=r"t\.npz"):
         Track.load(path)
+
+
+def test_any_damage_to_a_track_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "t.npz"
+    track(40).save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(1)
+    complaints = []
+    for place in rng.integers(0, len(whole), 150).tolist():
+        data = bytearray(whole)
+        data[place] ^= 0x55
+        path.write_bytes(data)
+        try:
+            Track.load(path)
+        except InputError as error:
+            complaints.append(str(error))
+    assert len(complaints) > 100
+    assert all(complaint.startswith(f"{path}: ") for complaint in complaints)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fps", np.ones(3)),
+        ("fps", "fast"),
+        ("time_s", np.array(["a"] * 5)),
+        ("face", np.full((5, 58), 1e300)),
+    ],
+)
+def test_a_track_of_strange_arrays_is_one_clear_error(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "t.npz"
+    good = track()
+    arrays = {key: getattr(good, key) for key in ("time_s", "face", "emotion", "found", "fps")}
+    np.savez(path, **(arrays | {name: value}))
+    with pytest.raises(InputError, match=r"t\.npz"):
+        Track.load(path)

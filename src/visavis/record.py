@@ -148,7 +148,9 @@ def record(
     for save in (log.save_track, log.save_motion):
         try:
             written += save(source.fps)
-        except VisavisError as caught:  # The others are still worth having, and the first error worth telling.
+        except (
+            VisavisError
+        ) as caught:  # The others are still worth having, and the first error worth telling.
             error = error or caught
     return log.recording(tuple(written), clock.now_s() - start_s, interrupted, error)
 
@@ -238,4 +240,3 @@ class _Log:
             interrupted=interrupted,
             error=error,
         )
-

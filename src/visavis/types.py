@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from tokenize import TokenError
 from typing import Self
 from zipfile import BadZipFile
 
@@ -28,6 +29,12 @@ from visavis.errors import InputError
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
+# What zipfile, and numpy's parser of headers, raise over a damaged file.
+NPZ_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, ArithmeticError) + (
+    BadZipFile,
+    TokenError,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -264,14 +271,7 @@ class Track:
             InputError: it cannot be written.
         """
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(
-                file,
-                time_s=self.time_s,
-                face=self.face,
-                emotion=self.emotion,
-                found=self.found,
-                fps=np.float64(self.fps),
-            )
+            np.savez_compressed(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -281,7 +281,7 @@ class Track:
             InputError: missing, damaged, not an npz file, without one of the five arrays, or with arrays that
                 contradict each other.
         """
-        keys = ("time_s", "face", "emotion", "found", "fps")
+        keys = [field.name for field in fields(cls)]
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
                 values = {key: pack[key] for key in keys}
@@ -293,5 +293,5 @@ class Track:
             raise InputError(f"{path}: no such file") from error
         except KeyError as error:
             raise InputError(f"{path}: a track holds the arrays {', '.join(keys)}; {error}") from error
-        except (OSError, ValueError, EOFError, BadZipFile, TypeError, RuntimeError, zlib.error) as error:
+        except NPZ_ERRORS as error:
             raise InputError(f"{path}: not a readable track (.npz): {error}") from error

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Generator
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from visavis.avatar.video import VideoWriter
+from visavis.avatar.video import Soundtrack, VideoWriter
 from visavis.errors import InputError
 
 
@@ -187,3 +189,24 @@ def test_colors_survive(tmp_path: Path, color: tuple[int, int, int]) -> None:
     with av.open(str(tmp_path / "a.mp4")) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
     assert frame.mean(axis=(0, 1)) == pytest.approx(color, abs=5)
+
+
+def test_sound_that_turns_from_mono_to_stereo_goes_on(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decoded(_: Soundtrack) -> Generator[av.AudioFrame, None, None]:
+        for index in range(40):
+            channels = 1 if index < 20 else 2
+            samples = np.full((channels, 800), 0.1, np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono" if channels == 1 else "stereo")
+            frame.sample_rate, frame.pts, frame.time_base = 16000, 800 * index, Fraction(1, 16000)
+            yield frame
+
+    monkeypatch.setattr(Soundtrack, "_decoded", decoded)
+    path = tmp_path / "o.mp4"
+    with VideoWriter(path, (64, 48), 25.0, make_video(count=30, sound_hz=300)) as writer:
+        for index in range(50):
+            writer.write(np.zeros((48, 64, 3), np.uint8), index / 25)
+    with av.open(str(path)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert samples / 16000 == pytest.approx(2.0, abs=0.15)

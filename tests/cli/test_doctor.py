@@ -22,7 +22,6 @@ def sound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that are as the manifest says."""
     entry = SimpleNamespace(file="x.onnx", size=1_500_000)
     monkeypatch.setattr(weights, "manifest", lambda: {"tracker": entry})
-    monkeypatch.setattr(weights, "verify", lambda name: None)
     monkeypatch.setattr(weights, "open_session", lambda name: None)
 
 
@@ -47,7 +46,7 @@ def test_a_changed_network_ends_with_status_2(monkeypatch: pytest.MonkeyPatch) -
     def refuse(name: str) -> None:
         raise WeightsError("assets/x.onnx is not the file that the manifest describes")
 
-    monkeypatch.setattr(weights, "verify", refuse)
+    monkeypatch.setattr(weights, "open_session", refuse)
     status, data = run()
     assert status == 2
     assert data["ok"] is False

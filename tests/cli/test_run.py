@@ -118,7 +118,9 @@ def test_version_and_help(visavis, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--limit-s" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("option", [["--nonsense"], ["--limit-s", "inf"], ["--limit-s", "nan"], ["--limit-s", "-1"]])
+@pytest.mark.parametrize(
+    "option", [["--nonsense"], ["--limit-s", "inf"], ["--limit-s", "nan"], ["--limit-s", "-1"]]
+)
 def test_impossible_options_exit_2(visavis, make_video, option: list[str]) -> None:
     assert visavis("run", make_video(count=2), *option) == 2
 

@@ -55,3 +55,22 @@ def test_shrinking_a_large_image_does_not_alias() -> None:
     stripes[:, ::2] = 255
     crop = FaceRegion((800, 800), 1500).crop(stripes, 100)
     assert np.abs(crop.astype(int) - 127).max() < 20
+
+
+@pytest.mark.parametrize("crop_px", [60, 130, 290])
+def test_a_shrunk_crop_lies_where_the_region_says(crop_px: int) -> None:
+    # Brightness grows with x, so a pixel's value tells where it came from; 641 does not divide well.
+    ramp = np.broadcast_to(np.linspace(0, 255, 641)[None, :, None], (601, 641, 3))
+    image = np.rint(ramp).astype(np.uint8)
+    region = FaceRegion((320.0, 300.0), 580.0)
+    crop = region.crop(image, crop_px).astype(np.float64)[:, 2:-2]
+    unit = (np.arange(crop_px) + 0.5) / crop_px - 0.5
+    came_from = 320.0 + unit[2:-2] * 580.0
+    shift_px = (crop.mean(axis=(0, 2)) / 255 * 640 - came_from).mean() * crop_px / 580.0
+    assert shift_px == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1)])
+def test_a_crop_of_a_thin_image_is_no_error(size: tuple[int, int]) -> None:
+    image = np.full((size[1], size[0], 3), 200, np.uint8)
+    assert FaceRegion((0.0, 0.0), 3000.0).crop(image, 96).shape == (96, 96, 3)

@@ -163,10 +163,9 @@ class Soundtrack:
         self._output = output
         self._start_s = start_s
         stream = source.streams.audio[0]
-        rate_hz = stream.rate if stream.rate in AAC_RATES_HZ else DEFAULT_RATE_HZ
-        layout = "mono" if stream.channels == 1 else "stereo"
-        self._stream: AudioStream = output.add_stream("aac", rate=rate_hz, layout=layout)
-        self._resampler = av.AudioResampler("fltp", layout, rate_hz)
+        self._rate_hz = stream.rate if stream.rate in AAC_RATES_HZ else DEFAULT_RATE_HZ
+        self._layout = "mono" if stream.channels == 1 else "stereo"
+        self._stream: AudioStream = output.add_stream("aac", rate=self._rate_hz, layout=self._layout)
         self._frames = self._resampled()
         self._next: av.AudioFrame | None = next(self._frames, None)
 
@@ -199,13 +198,17 @@ class Soundtrack:
 
     def _resampled(self) -> Generator[av.AudioFrame, None, None]:
         """Frames in the encoder's format from time 0 on."""
+        resampler, taken = None, None
         for frame in self._decoded():
             if frame.pts is not None and frame.time_base is not None:
                 start = round(self._start_s / frame.time_base)
                 if frame.pts < start:
                     continue
                 frame.pts -= start
-            yield from self._resampler.resample(frame)
+            given = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if resampler is None or given != taken:  # A stream may change from mono to stereo midway.
+                resampler, taken = av.AudioResampler("fltp", self._layout, self._rate_hz), given
+            yield from resampler.resample(frame)
 
     def _decoded(self) -> Generator[av.AudioFrame, None, None]:
         """Frames of the sound; damaged ones are skipped, and the sound ends where the file breaks off."""

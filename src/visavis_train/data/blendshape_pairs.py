@@ -34,14 +34,14 @@ def mixed_face(faces: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 def main() -> None:
     """``python -m visavis_train.data.blendshape_pairs face_landmarker.task PACK``."""
-    from ai_edge_litert.interpreter import Interpreter
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", type=Path)
     parser.add_argument("pack", type=Path, help="folder with labels.npz")
     parser.add_argument("--pairs", type=int, default=240_000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    from ai_edge_litert.interpreter import Interpreter
+
     with zipfile.ZipFile(args.task) as bundle:
         model = Interpreter(model_content=bundle.read("face_blendshapes.tflite"), num_threads=1)
     model.allocate_tensors()

@@ -58,7 +58,7 @@ def train(config: DetectorConfig) -> DetectorNet:
     torch.set_num_threads(config.threads)
     config.out.mkdir(parents=True, exist_ok=True)
     videos = [p for p in sorted(config.videos.glob("*.mp4")) if p.stem not in config.test_clips]
-    frames = load_frames(config.pack / "labels_video.npz", videos, 3)
+    frames = load_frames(config.pack / "labels.npz", videos, 3)
     pack = load_pack(config.pack)
     stills = pack.crops[np.flatnonzero(np.isin(pack.clip, ["utk", "lfwx", "yawdd"]))[::4]]
     backgrounds = np.load(config.pack / "negatives.npy")

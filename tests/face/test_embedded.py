@@ -1,0 +1,152 @@
+"""Who is followed, under which number: the tracker on stand-ins for its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from visavis.channels import BLENDSHAPES
+from visavis.face import embedded
+from visavis.face.detector import Detection
+from visavis.face.embedded import EmbeddedTracker
+from visavis.face.network import FaceReading
+from visavis.face.region import FaceRegion
+from visavis.types import Face, FloatArray, Frame, ImageArray
+
+# A face in the scene: centre x, centre y, half its size, all in pixels.
+Head = tuple[float, float, float]
+
+
+class Scene:
+    """Stands in for the detector and the network: sees the heads that it is told, each where it is."""
+
+    def __init__(self) -> None:
+        self.heads: dict[Head, float] = {}
+        self.blurred = False
+        self.searches = 0
+
+    def detect(self, image_rgb: ImageArray, max_faces: int = 16) -> list[Detection]:
+        self.searches += 1
+        found = [Detection(box(head), score) for head, score in self.heads.items()]
+        return sorted(found, key=lambda detection: -detection.score)
+
+    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
+        return [self._read(region) for region in regions]
+
+    def _read(self, region: FaceRegion) -> FaceReading:
+        near = [head for head in self.heads if np.hypot(*(region.center_xy - np.array(head[:2]))) < head[2]]
+        blurred, self.blurred = self.blurred, False
+        score = 0.9 if near and not blurred else 0.1
+        x, y, half = near[0] if near else (*region.center_xy, region.size_px / 3)
+        corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + (x, y)
+        flat = region.to_unit(corners.astype(np.float32))
+        landmarks = np.concatenate([flat, np.zeros((4, 1), np.float32)], axis=1)
+        return FaceReading(region, landmarks, np.zeros(len(BLENDSHAPES), np.float32), np.eye(3), score)
+
+    def next_region(self, reading: FaceReading) -> FaceRegion:
+        return FaceRegion.from_landmarks(reading.landmarks_xy, (0, 1))
+
+
+def box(head: Head) -> FloatArray:
+    x, y, half = head
+    return np.array([x - half, y - half, x + half, y + half], np.float32)
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    made = Scene()
+    monkeypatch.setattr(embedded, "FaceDetector", lambda threads: made)
+    monkeypatch.setattr(embedded, "FaceNetwork", lambda threads: made)
+    return made
+
+
+def look(tracker: EmbeddedTracker, time_s: float) -> tuple[Face, ...]:
+    return tracker.update(Frame(np.zeros((480, 640, 3), np.uint8), time_s))
+
+
+SMALL, LARGE = (100.0, 100.0, 30.0), (400.0, 240.0, 120.0)
+
+
+def test_one_person_is_the_largest_not_the_best_detected(scene: Scene) -> None:
+    scene.heads = {SMALL: 0.95, LARGE: 0.7}
+    (face,) = look(EmbeddedTracker(), 0.0)
+    np.testing.assert_allclose(face.box_xyxy, box(LARGE), atol=1)
+
+
+def test_several_come_largest_first_and_keep_their_numbers(scene: Scene) -> None:
+    scene.heads = {SMALL: 0.95, LARGE: 0.7}
+    tracker = EmbeddedTracker(max_faces=4)
+    numbers = [[face.track_id for face in look(tracker, index / 25)] for index in range(5)]
+    assert numbers == [numbers[0]] * 5
+    sizes = [float(face.box_xyxy[2] - face.box_xyxy[0]) for face in look(tracker, 0.2)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_while_a_face_is_followed_nobody_is_searched(scene: Scene) -> None:
+    scene.heads = {LARGE: 0.9}
+    tracker = EmbeddedTracker()
+    for index in range(5):
+        look(tracker, index / 25)
+    assert scene.searches == 1
+
+
+def test_a_blurred_frame_does_not_make_another_person(scene: Scene) -> None:
+    scene.heads = {LARGE: 0.9}
+    tracker = EmbeddedTracker()
+    (before,) = look(tracker, 0.0)
+    scene.blurred = True
+    (after,) = look(tracker, 0.04)
+    assert scene.searches == 2
+    assert after.track_id == before.track_id
+
+
+@pytest.mark.parametrize(("gone_s", "same"), [(0.5, True), (2.0, False)])
+def test_a_lost_face_keeps_its_number_for_a_second(scene: Scene, gone_s: float, same: bool) -> None:
+    scene.heads = {LARGE: 0.9}
+    tracker = EmbeddedTracker()
+    (before,) = look(tracker, 0.0)
+    scene.heads = {}
+    for index in range(1, round(gone_s * 25)):
+        assert look(tracker, index / 25) == ()
+    scene.heads = {LARGE: 0.9}
+    (after,) = look(tracker, gone_s)
+    assert (after.track_id == before.track_id) is same
+
+
+def test_a_face_elsewhere_is_another_person(scene: Scene) -> None:
+    scene.heads = {LARGE: 0.9}
+    tracker = EmbeddedTracker()
+    (before,) = look(tracker, 0.0)
+    scene.heads = {SMALL: 0.9}
+    (after,) = look(tracker, 0.04)
+    assert after.track_id != before.track_id
+
+
+@pytest.mark.parametrize("jump_s", [-1.0, 5.0])
+def test_after_a_jump_in_time_everyone_is_new(scene: Scene, jump_s: float) -> None:
+    scene.heads = {LARGE: 0.9}
+    tracker = EmbeddedTracker()
+    (before,) = look(tracker, 10.0)
+    (after,) = look(tracker, 10.0 + jump_s)
+    assert after.track_id != before.track_id
+
+
+def test_two_tracks_on_one_face_become_one(scene: Scene) -> None:
+    right = (520.0, 240.0, 60.0)
+    scene.heads = {LARGE: 0.9, right: 0.8}
+    tracker = EmbeddedTracker(max_faces=2)
+    assert len(look(tracker, 0.0)) == 2
+    scene.heads = {(460.0, 240.0, 100.0): 0.9}
+    (face,) = look(tracker, 0.04)
+    assert face.track_id == 0
+
+
+def test_reset_counts_anew(scene: Scene) -> None:
+    scene.heads = {LARGE: 0.9}
+    tracker = EmbeddedTracker()
+    look(tracker, 0.0)
+    tracker.reset()
+    (face,) = look(tracker, 0.0)
+    assert face.track_id == 0

@@ -1,0 +1,94 @@
+"""The flow of one stream: whose emotion is read, which label is shown, and what is freed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from visavis.avatar.parameters import Animator
+from visavis.channels import EXPRESSIONS, FACE_CHANNELS
+from visavis.emotion.reader import EmotionReader
+from visavis.pipeline import Moment, Pipeline
+from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
+
+IMAGE = np.zeros((48, 64, 3), np.uint8)
+
+
+class Cast:
+    """Shows one face a frame, of the person whose number the script names; None: nobody."""
+
+    def __init__(self, script: Sequence[int | None]) -> None:
+        self.script = script
+        self.closed = 0
+
+    def update(self, frame: Frame) -> tuple[Face, ...]:
+        number = self.script[frame.index]
+        if number is None:
+            return ()
+        corners = np.array([[20, 10], [40, 10], [40, 30], [20, 30]])
+        state = FaceState(np.zeros(len(FACE_CHANNELS)))
+        return (Face(number, 0.9, np.array([20, 10, 40, 30]), corners, corners, state),)
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Script:
+    """Gives one expression after the other, as probable as a network's."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels: Iterator[str] = iter(labels)
+
+    def predict(self, crops: ImageArray) -> FloatArray:
+        label = next(self.labels)
+        return np.where(np.asarray(EXPRESSIONS) == label, 0.86, 0.02).astype(np.float32)[None]
+
+
+def play(cast: Sequence[int | None], labels: Sequence[str]) -> list[Moment]:
+    pipeline = Pipeline(Cast(cast), EmotionReader(Script(labels)), Animator())
+    return [pipeline.step(Frame(IMAGE, index / 25, index)) for index in range(len(cast))]
+
+
+def test_the_label_is_held_while_the_probabilities_waver() -> None:
+    moments = play([0] * 40, ["sad"] * 10 + ["sad", "happy"] * 15)
+    assert {moment.label for moment in moments} == {"sad"}
+
+
+def test_the_label_follows_a_lasting_change() -> None:
+    labels = [moment.label for moment in play([0] * 40, ["sad"] * 10 + ["happy"] * 30)]
+    assert (labels[0], labels[-1]) == ("sad", "happy")
+    assert sum(a != b for a, b in pairwise(labels)) == 1
+
+
+def test_another_persons_past_does_not_colour_a_face() -> None:
+    moments = play([0] * 10 + [1], ["sad"] * 10 + ["happy"])
+    assert moments[-1].label == "happy"
+    assert moments[-1].emotion is not None
+    assert moments[-1].emotion.label == "happy"
+
+
+def test_a_face_missed_for_a_frame_keeps_its_label() -> None:
+    moments = play([0] * 10 + [None, 0], ["sad"] * 10 + ["happy"])
+    assert (moments[10].emotion, moments[10].label) == (None, None)
+    assert moments[11].label == "sad"
+
+
+def test_nothing_is_read_while_reading_is_off_and_it_starts_anew_after() -> None:
+    pipeline = Pipeline(Cast([0] * 3), EmotionReader(Script(["sad", "happy"])), Animator())
+    labels = []
+    for index, reads in enumerate([True, False, True]):
+        pipeline.read_emotions = reads
+        labels.append(pipeline.step(Frame(IMAGE, index / 25, index)).label)
+    assert labels == ["sad", None, "happy"]
+
+
+@pytest.mark.parametrize("reader", [None, EmotionReader(Script([]))])
+def test_closing_frees_the_tracker(reader: EmotionReader | None) -> None:
+    cast = Cast([])
+    Pipeline(cast, reader, Animator()).close()
+    assert cast.closed == 1
