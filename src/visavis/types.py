@@ -29,12 +29,8 @@ from visavis.errors import InputError
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
-# What zipfile, and numpy's parser of headers, raise over a damaged file.
-NPZ_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, ArithmeticError) + (
-    BadZipFile,
-    TokenError,
-    zlib.error,
-)
+# What numpy's parser of headers raises over a damaged file.
+PARSER_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, TokenError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,5 +289,5 @@ class Track:
             raise InputError(f"{path}: no such file") from error
         except KeyError as error:
             raise InputError(f"{path}: a track holds the arrays {', '.join(keys)}; {error}") from error
-        except NPZ_ERRORS as error:
+        except (*PARSER_ERRORS, BadZipFile, zlib.error) as error:
             raise InputError(f"{path}: not a readable track (.npz): {error}") from error

@@ -1,30 +1,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from visavis import cli
 from visavis.channels import ACTION_UNITS, EXPRESSIONS
 from visavis.pipeline import Pipeline
-
-
-@pytest.fixture
-def visavis(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline):
-    """Runs a command line on the scripted pipeline; returns its exit status."""
-    monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline, raising=False)
-
-    def call(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
-    return call
 
 
 def image(path: Path, size: tuple[int, int] = (320, 240)) -> Path:

@@ -7,25 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from visavis import __version__, cli
+from visavis import __version__
 from visavis.pipeline import Pipeline
 from visavis.types import Track
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
-
-
-@pytest.fixture
-def visavis(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline):
-    """Runs a command line on the scripted pipeline; returns its exit status."""
-    monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline, raising=False)
-
-    def call(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
-    return call
 
 
 def one_error(capsys: pytest.CaptureFixture[str]) -> str:

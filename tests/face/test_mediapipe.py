@@ -1,0 +1,47 @@
+"""MediaPipe behind the same protocol: what is missing is told, and what it sees has our signs."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visavis.capture.portrait import PortraitClip, gesture_at
+from visavis.errors import InputError
+from visavis.face.mediapipe import MODEL_VARIABLE, MediaPipeTracker
+from visavis.face.tracker import open_tracker
+
+pytest.importorskip("mediapipe")
+
+
+def test_without_a_model_it_says_where_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(MODEL_VARIABLE, raising=False)
+    with pytest.raises(InputError, match=f"get face_landmarker.task .* {MODEL_VARIABLE}"):
+        open_tracker("mediapipe")
+    monkeypatch.setenv(MODEL_VARIABLE, str(tmp_path / "none.task"))
+    with pytest.raises(InputError, match=r"none\.task: no such file"):
+        open_tracker("mediapipe")
+
+
+def test_a_file_that_is_no_model_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "bad.task"
+    path.write_bytes(b"hello" * 100)
+    with pytest.raises(InputError, match=r"bad\.task: MediaPipe cannot use it") as caught:
+        MediaPipeTracker(model=path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.shared
+def test_the_portrait_turns_as_its_score_says(shared: Path) -> None:
+    tracker = MediaPipeTracker(model=shared / "models" / "face_landmarker.task", smooth=False)
+    seen, meant = [], []
+    for frame in islice(PortraitClip(), 40, 125, 4):
+        (face,) = tracker.update(frame)
+        gesture = gesture_at(frame.time_s)
+        seen.append(face.state.head_rad)
+        meant.append((gesture.yaw, gesture.pitch, gesture.roll))
+    tracker.close()
+    yaw_seen, yaw_meant = np.array(seen)[:, 0], np.array(meant)[:, 0]
+    assert np.corrcoef(yaw_seen, yaw_meant)[0, 1] > 0.9
