@@ -2,8 +2,8 @@
 
     python benchmarks/tracker.py CLIP.mp4 ... --out benchmarks/results/tracker.json
 
-Needs the extra ``mediapipe`` and VISAVIS_FACE_LANDMARKER (docs/how-to/mediapipe.md). Both trackers run unsmoothed
-over the same decoded frames, one after the other frame by frame, the embedded one on one thread.
+Needs the extra ``mediapipe`` and VISAVIS_FACE_LANDMARKER (docs/how-to/mediapipe.md). Both trackers run
+unsmoothed over the same decoded frames, in turn for each frame; the embedded one runs on one thread.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def placed(
 
 
 def target_maps(faces: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Heat (G, G), log size (G, G), offset (2, G, G) and mask of the cells that hold them, for faces (F, 3)."""
+    """Heat (G, G), log size (G, G), offset (2, G, G) and the cells that hold them, for faces (F, 3)."""
     heat = np.zeros((GRID, GRID), np.float32)
     size = np.zeros((GRID, GRID), np.float32)
     offset = np.zeros((2, GRID, GRID), np.float32)

@@ -152,7 +152,7 @@ class Trainer:
     def _average(self, averaged: Any, current: Any, count: Any) -> None:
         """Move the running average; it is short at first, so that it forgets the random start."""
         decay = min(self.how.average, (1 + int(count)) / (10 + int(count)))
-        get_ema_multi_avg_fn(decay)(averaged, current, count)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(decay)(averaged, current, count)
 
     def run_epoch(self) -> dict[str, float]:
         """Train for one epoch; returns its mean loss, learning rate and seconds."""
