@@ -26,12 +26,12 @@ ASSETS = Path("src/visavis/assets")
 LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/face.md"
 DATA = (
     "UTKFace (non-commercial research), YawDD (research), LFW-type press photographs (research), FER-2013 "
-    "(research), GRID talker s1 and seven short clips of video; labels by MediaPipe Face Landmarker 0.10.32"
+    "(research), GRID talker s1 and six short clips of video; labels by MediaPipe Face Landmarker 0.10.32"
 )
 
 
-def export_face(path: Path) -> None:
-    """Export ``face.onnx`` of one experiment file."""
+def export_face(path: Path, commit: str) -> None:
+    """Export ``face.onnx`` of one experiment file, made at a commit."""
     with path.open("rb") as file:
         config = FaceConfig(**tomllib.load(file))
     state = load_file(config.out / "face.safetensors")
@@ -58,11 +58,11 @@ def export_face(path: Path) -> None:
         f"mean_{key}": round(float(np.mean([clip[key] for clip in score.values()])), 4)
         for key in ("r", "landmark", "yaw_deg", "pitch_deg")
     }
-    enter("face", path, mean | {f"r_{clip}": round(v["r"], 4) for clip, v in score.items()})
+    enter("face", path, commit, mean | {f"r_{clip}": round(v["r"], 4) for clip, v in score.items()})
 
 
-def export_detector(path: Path) -> None:
-    """Export ``detector.onnx`` of one experiment file."""
+def export_detector(path: Path, commit: str) -> None:
+    """Export ``detector.onnx`` of one experiment file, made at a commit."""
     with path.open("rb") as file:
         config = DetectorConfig(**tomllib.load(file))
     net = DetectorNet(config.width)
@@ -77,11 +77,11 @@ def export_detector(path: Path) -> None:
         tolerance=5e-3,
         half_weights=True,
     )
-    enter("detector", path, {})
+    enter("detector", path, commit, {})
     manifest.cache_clear()
     clips = [video for video in sorted(config.videos.glob("*.mp4")) if video.stem in config.test_clips]
     frames = load_frames(config.pack / "labels.npz", clips, 5)
-    enter("detector", path, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)})
+    enter("detector", path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)})
 
 
 def recall(detector: FaceDetector, frames: list[tuple[ImageArray, FloatArray]]) -> float:
@@ -96,7 +96,7 @@ def recall(detector: FaceDetector, frames: list[tuple[ImageArray, FloatArray]]) 
     return hits / total
 
 
-def enter(name: str, config: Path, score: dict[str, float]) -> None:
+def enter(name: str, config: Path, commit: str, score: dict[str, float]) -> None:
     """Write the manifest's entry."""
     register(
         ASSETS / "manifest.json",
@@ -106,7 +106,7 @@ def enter(name: str, config: Path, score: dict[str, float]) -> None:
             "licence": LICENCE,
             "training_data": DATA,
             "config": config.as_posix(),
-            "commit": current_commit(),
+            "commit": commit,
             "score": score,
         },
     )
@@ -118,8 +118,9 @@ def main() -> None:
     parser.add_argument("face", type=Path)
     parser.add_argument("detector", type=Path)
     args = parser.parse_args()
-    export_face(args.face)
-    export_detector(args.detector)
+    commit = current_commit()  # Before the files that it describes change.
+    export_face(args.face, commit)
+    export_detector(args.detector, commit)
 
 
 if __name__ == "__main__":
