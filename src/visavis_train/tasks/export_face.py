@@ -81,7 +81,9 @@ def export_detector(path: Path, commit: str) -> None:
     manifest.cache_clear()
     clips = [video for video in sorted(config.videos.glob("*.mp4")) if video.stem in config.test_clips]
     frames = load_frames(config.pack / "labels.npz", clips, 5)
-    enter("detector", path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)})
+    enter(
+        "detector", path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)}
+    )
 
 
 def recall(detector: FaceDetector, frames: list[tuple[ImageArray, FloatArray]]) -> float:
