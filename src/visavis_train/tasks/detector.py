@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from visavis_train.data.faces import load_pack
 from visavis_train.data.scenes import SceneDataset, load_frames
 from visavis_train.models.detector import DetectorNet, DetectorOutput
+from visavis_train.models.layout import channels_last
 from visavis_train.tasks.face import save
 
 
@@ -64,7 +65,7 @@ def train(config: DetectorConfig) -> DetectorNet:
     backgrounds = np.load(config.pack / "negatives.npy")
     data = SceneDataset(frames, stills, backgrounds, config.batch * config.steps)
     net = DetectorNet(config.width)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(net)
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1

@@ -33,6 +33,7 @@ from visavis_train.data.augment import Augmentation, augment
 from visavis_train.data.fer2013 import Fer2013
 from visavis_train.experiment import Settings, load_experiment
 from visavis_train.models.hybrid import HybridConfig, HybridNet
+from visavis_train.models.layout import channels_last
 from visavis_train.tasks.emotion_release import Scores, export_network, install, measure
 
 
@@ -135,7 +136,7 @@ class Trainer:
         self.images = torch.from_numpy(data.images)[:, None]
         self.targets = targets(data, self.how)
         self.model = HybridNet(experiment.model)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(self.model)
         self.average = AveragedModel(self.model, multi_avg_fn=self._average, use_buffers=True)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]

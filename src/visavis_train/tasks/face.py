@@ -31,6 +31,7 @@ from visavis_train.data.faces import (
     recolour,
 )
 from visavis_train.models.face import FaceNet, FaceOutput, WeightsHead, rotation_matrix
+from visavis_train.models.layout import channels_last
 
 
 class FaceConfig(BaseModel):
@@ -217,7 +218,7 @@ def train(config: FaceConfig) -> FaceNet:
     mean_shape = pack.landmarks[rows].mean(axis=0)
     mirror = mirror_points(mean_shape)
     net = FaceNet(torch.from_numpy(mean_shape), torch.from_numpy(mirror), config.width)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(net)
     losses = Losses(net, torch.from_numpy(pack.weights[rows].std(axis=0)))
     pairs = Pairs(config.pack, config.pair_batch)
     start_s = time.time()

@@ -1,0 +1,14 @@
+"""A network in; the same one, its tensors in the memory order that convolutions on a CPU like, out."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+
+def channels_last(network: nn.Module) -> None:
+    """Move the network's four-dimensional tensors to channels-last order, in place."""
+    # Torch's stubs leave this form of ``to`` out in some releases and have it in others.
+    cast(Any, network).to(memory_format=torch.channels_last)
