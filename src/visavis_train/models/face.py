@@ -102,6 +102,10 @@ class LocalNet(nn.Module):
     def __init__(self, points: int) -> None:
         super().__init__()
         self.points = points
+        last = nn.Linear(160, 3 * points)
+        # At first nothing is corrected.
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
         self.layers = nn.Sequential(
             conv(3, 24, 5, 2),
             conv(24, 48, 3, 2),
@@ -110,10 +114,8 @@ class LocalNet(nn.Module):
             nn.Flatten(),
             nn.Linear(64 * 25, 160),
             nn.ReLU(),
-            nn.Linear(160, 3 * points),
+            last,
         )
-        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.layers[-1].bias)  # type: ignore[arg-type]
 
     def forward(self, patch: Tensor) -> Tensor:
         """Corrections (B, points, 3) in region units."""
