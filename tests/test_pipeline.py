@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from visavis.avatar.parameters import Animator
-from visavis.channels import EXPRESSIONS, FACE_CHANNELS
+from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.reader import EmotionReader
 from visavis.pipeline import Moment, Pipeline
 from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
@@ -18,24 +18,29 @@ IMAGE = np.zeros((48, 64, 3), np.uint8)
 
 
 class Cast:
-    """Shows one face a frame, of the person whose number the script names; None: nobody."""
+    """Shows the people whom the script names, the largest first; person N turns by N tenths of a radian."""
 
-    def __init__(self, script: Sequence[int | None]) -> None:
+    def __init__(self, script: Sequence[Sequence[int]]) -> None:
         self.script = script
         self.closed = 0
 
     def update(self, frame: Frame) -> tuple[Face, ...]:
-        number = self.script[frame.index]
-        if number is None:
-            return ()
         corners = np.array([[20, 10], [40, 10], [40, 30], [20, 30]])
-        state = FaceState(np.zeros(len(FACE_CHANNELS)))
-        return (Face(number, 0.9, np.array([20, 10, 40, 30]), corners, corners, state),)
+        return tuple(
+            Face(number, 0.9, np.array([20, 10, 40, 30]), corners, corners, state_of(number))
+            for number in self.script[frame.index]
+        )
 
     def reset(self) -> None: ...
 
     def close(self) -> None:
         self.closed += 1
+
+
+def state_of(person: int) -> FaceState:
+    values = np.zeros(len(FACE_CHANNELS))
+    values[FACE_CHANNELS.index("yaw")] = person / 10
+    return FaceState(values)
 
 
 class Script:
@@ -49,37 +54,57 @@ class Script:
         return np.where(np.asarray(EXPRESSIONS) == label, 0.86, 0.02).astype(np.float32)[None]
 
 
-def play(cast: Sequence[int | None], labels: Sequence[str]) -> list[Moment]:
+def play(cast: Sequence[Sequence[int]], labels: Sequence[str]) -> list[Moment]:
     pipeline = Pipeline(Cast(cast), EmotionReader(Script(labels)), Animator())
     return [pipeline.step(Frame(IMAGE, index / 25, index)) for index in range(len(cast))]
 
 
 def test_the_label_is_held_while_the_probabilities_waver() -> None:
-    moments = play([0] * 40, ["sad"] * 10 + ["sad", "happy"] * 15)
+    moments = play([[0]] * 40, ["sad"] * 10 + ["sad", "happy"] * 15)
     assert {moment.label for moment in moments} == {"sad"}
 
 
 def test_the_label_follows_a_lasting_change() -> None:
-    labels = [moment.label for moment in play([0] * 40, ["sad"] * 10 + ["happy"] * 30)]
+    labels = [moment.label for moment in play([[0]] * 40, ["sad"] * 10 + ["happy"] * 30)]
     assert (labels[0], labels[-1]) == ("sad", "happy")
     assert sum(a != b for a, b in pairwise(labels)) == 1
 
 
 def test_another_persons_past_does_not_colour_a_face() -> None:
-    moments = play([0] * 10 + [1], ["sad"] * 10 + ["happy"])
+    moments = play([[0]] * 10 + [[1]], ["sad"] * 10 + ["happy"])
     assert moments[-1].label == "happy"
     assert moments[-1].emotion is not None
     assert moments[-1].emotion.label == "happy"
 
 
 def test_a_face_missed_for_a_frame_keeps_its_label() -> None:
-    moments = play([0] * 10 + [None, 0], ["sad"] * 10 + ["happy"])
+    moments = play([[0]] * 10 + [[], [0]], ["sad"] * 10 + ["happy"])
     assert (moments[10].emotion, moments[10].label) == (None, None)
     assert moments[11].label == "sad"
 
 
+def turn_at_the_end(cast: Sequence[Sequence[int]]) -> float:
+    """ParamAngleX at the end of a stream that calibrates on person 1 at its beginning."""
+    pipeline = Pipeline(Cast(cast), None, Animator(mirror=False))
+    pose = pipeline.step(Frame(IMAGE, 0.0, 0)).pose
+    assert pipeline.animator.calibrate()
+    for index in range(1, len(cast)):
+        pose = pipeline.step(Frame(IMAGE, index / 25, index)).pose
+    return float(pose.values[list(AVATAR_PARAMETERS).index("ParamAngleX")])
+
+
+def test_calibration_is_the_persons_own() -> None:
+    kept = turn_at_the_end([[1]] * 30)
+    absent = turn_at_the_end([[1]] * 5 + [[]] * 40 + [[2]] * 30)
+    taken_over = turn_at_the_end([[1, 2]] * 5 + [[2, 1]] * 30)
+    unknown = turn_at_the_end([[1]] + [[2]] * 30)
+    assert kept == pytest.approx(0, abs=0.5)  # Person 1 faces the screen at 0.1 rad.
+    assert unknown < taken_over - 2  # Person 2 is not measured by person 1's neutral,
+    assert absent < taken_over - 2  # but who comes back from absence is taken for the same person.
+
+
 def test_nothing_is_read_while_reading_is_off_and_it_starts_anew_after() -> None:
-    pipeline = Pipeline(Cast([0] * 3), EmotionReader(Script(["sad", "happy"])), Animator())
+    pipeline = Pipeline(Cast([[0]] * 3), EmotionReader(Script(["sad", "happy"])), Animator())
     labels = []
     for index, reads in enumerate([True, False, True]):
         pipeline.read_emotions = reads

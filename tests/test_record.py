@@ -65,7 +65,7 @@ def test_writes_all_three(make_video, tmp_path: Path, scripted_pipeline: Pipelin
     assert (result.frames, result.frames_with_face) == (20, 18)
     assert result.expressions == {"happy": 18}
     assert [path.name for path in result.written] == ["out.mp4", "out.npz", "out.motion3.json"]
-    assert {"face", "emotion", "avatar", "video"} == set(result.timings_ms)
+    assert {"face", "emotion", "avatar", "puppet", "video"} == set(result.timings_ms)
     track = Track.load(tmp_path / "o" / "out.npz")
     assert track.time_s == pytest.approx(np.arange(20) / 30, abs=1e-3)
     assert track.found.tolist() == [index not in (3, 4) for index in range(20)]

@@ -56,7 +56,7 @@ class Pipeline:
         self.animator = animator
         self.read_emotions = reader is not None
         self._clock = clock or SystemClock()
-        self._person: int | None = None
+        self._leader: int | None = None
 
     @classmethod
     def default(cls, *, tracker: str = "visavis", emotions: bool = True, max_faces: int = 1) -> Self:
@@ -78,6 +78,7 @@ class Pipeline:
         """Forget the stream, as before its first frame."""
         self.tracker.reset()
         self.animator.reset()
+        self._leader = None
         self._forget_emotion()
 
     def close(self) -> None:
@@ -89,6 +90,7 @@ class Pipeline:
         clock = self._clock
         start_s = clock.now_s()
         faces = self.tracker.update(frame)
+        self._look_who_leads(faces)
         tracked_s = clock.now_s()
         emotion = self._read(frame, faces)
         read_s = clock.now_s()
@@ -102,21 +104,29 @@ class Pipeline:
         label = None if emotion is None or self.reader is None else self.reader.label
         return Moment(frame, faces, emotion, label, pose, timings_ms)
 
+    def _look_who_leads(self, faces: tuple[Face, ...]) -> None:
+        """Forget the last person's past where it must not colour another's face."""
+        if not faces:  # A face missed for a moment comes back under its own track_id.
+            return
+        leader, last = faces[0].track_id, self._leader
+        if leader == last:
+            return
+        self._leader = leader
+        self._forget_emotion()
+        # Who comes back after a while has a new number, is most likely the same, and keeps the calibration.
+        if any(face.track_id == last for face in faces):
+            self.animator.meet()
+
     def _read(self, frame: Frame, faces: tuple[Face, ...]) -> Emotion | None:
         if self.reader is None or not self.read_emotions:
             self._forget_emotion()
             return None
-        if not faces:  # A face missed for a moment comes back under its own track_id.
+        if not faces:
             return None
-        face = faces[0]
-        if face.track_id != self._person:  # Another person's past must not colour this one's face.
-            self._forget_emotion()
-            self._person = face.track_id
-        crop = emotion_region(face).crop(frame.image_rgb, EMOTION_CROP_PX)
-        return self.reader.read(crop, face.state, frame.time_s)
+        crop = emotion_region(faces[0]).crop(frame.image_rgb, EMOTION_CROP_PX)
+        return self.reader.read(crop, faces[0].state, frame.time_s)
 
     def _forget_emotion(self) -> None:
-        self._person = None
         if self.reader is not None:
             self.reader.reset()
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,9 +24,9 @@ from visavis.clock import Clock, SystemClock
 from visavis.compose import Composer
 from visavis.errors import InputError, VisavisError
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import AvatarPose, FloatArray, Frame, Track
+from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, Track
 
-# Decoding, tracking and drawing overlap; more frames in waiting would cost memory and win nothing.
+# Decoding, tracking, drawing and encoding overlap; more frames in waiting would cost memory and win nothing.
 DEPTH = 2
 NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
@@ -103,8 +104,8 @@ def record(
 ) -> Recording:
     """Process a source to its end, or to an error or Ctrl-C, and write what was asked for.
 
-    Decoding, tracking, and drawing with encoding run in three threads; frames are streamed, so that memory
-    does not grow with the length but for the rows of the track.
+    Decoding, tracking, drawing the avatar, and encoding run in four threads; frames are streamed, so that
+    memory does not grow with the length but for the rows of the track.
 
     Args:
         source: open; closed by the caller.
@@ -133,11 +134,12 @@ def record(
             frames = iter(source)
             ahead = frames if source.live else stack.enter_context(Prefetch(frames, DEPTH))
             moments = stack.enter_context(Prefetch(_moments(ahead, pipeline, limit_s), DEPTH))
-            for moment in moments:
-                began_s = clock.now_s()
-                if film is not None:
-                    film.add(moment)
-                log.add(moment, 1e3 * (clock.now_s() - began_s))
+            steps: Iterable[tuple[Moment, Mapping[str, float]]] = ((moment, {}) for moment in moments)
+            if film is not None:
+                drawn = stack.enter_context(Prefetch(film.drawn(moments, clock), DEPTH))
+                steps = film.written(drawn, clock)
+            for moment, timings_ms in steps:
+                log.add(moment, timings_ms)
                 if on_frame is not None:
                     on_frame(moment)
     except KeyboardInterrupt:
@@ -164,8 +166,14 @@ def _moments(
         yield pipeline.step(frame)
 
 
+class _Drawn(NamedTuple):
+    moment: Moment
+    avatar_rgb: ImageArray
+    drawing_ms: float
+
+
 class _Film:
-    """The video being written: each moment drawn and encoded."""
+    """The video being written: each moment drawn, then encoded."""
 
     def __init__(self, path: Path, source: FrameSource, emotions: bool) -> None:
         self._composer = Composer(source.size, emotions)
@@ -176,9 +184,21 @@ class _Film:
             sound, sound_start_s = source.path, source.start_s
         self.writer = VideoWriter(path, self._composer.size, source.fps, sound, sound_start_s)
 
-    def add(self, moment: Moment) -> None:
-        avatar = self._puppet.draw(moment.pose, self._composer.avatar_px)
-        self.writer.write(self._composer.compose(moment, avatar), moment.frame.time_s)
+    def drawn(self, moments: Iterable[Moment], clock: Clock) -> Generator[_Drawn, None, None]:
+        """Each moment with the avatar's picture."""
+        for moment in moments:
+            began_s = clock.now_s()
+            avatar = self._puppet.draw(moment.pose, self._composer.avatar_px)
+            yield _Drawn(moment, avatar, 1e3 * (clock.now_s() - began_s))
+
+    def written(
+        self, drawn: Iterable[_Drawn], clock: Clock
+    ) -> Generator[tuple[Moment, Mapping[str, float]], None, None]:
+        """Each moment once it is in the video, with the milliseconds that drawing and encoding took."""
+        for moment, avatar, drawing_ms in drawn:
+            began_s = clock.now_s()
+            self.writer.write(self._composer.compose(moment, avatar), moment.frame.time_s)
+            yield moment, {"puppet": drawing_ms, "video": 1e3 * (clock.now_s() - began_s)}
 
 
 @dataclass(slots=True)
@@ -194,7 +214,7 @@ class _Log:
     labels: Counter[str] = field(default_factory=Counter)
     timings_ms: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, moment: Moment, drawing_ms: float) -> None:
+    def add(self, moment: Moment, timings_ms: Mapping[str, float]) -> None:
         self.times_s.append(moment.frame.time_s)
         self.found.append(bool(moment.faces))
         if self.outputs.track is not None:
@@ -204,7 +224,7 @@ class _Log:
             self.poses.append(moment.pose)
         if moment.label is not None:
             self.labels[moment.label] += 1
-        for stage, time_ms in (*moment.timings_ms.items(), ("video", drawing_ms)):
+        for stage, time_ms in (*moment.timings_ms.items(), *timings_ms.items()):
             self.timings_ms.setdefault(stage, []).append(time_ms)
 
     def save_track(self, fps: float) -> list[Path]:

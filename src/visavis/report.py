@@ -25,7 +25,8 @@ STAGES: Mapping[str, str] = {
     "face": "find and follow the face",
     "emotion": "read the expression",
     "avatar": "move the avatar",
-    "video": "draw and encode the video",
+    "puppet": "draw the avatar",
+    "video": "compose and encode the video",
 }
 TOTAL = "face to avatar"
 

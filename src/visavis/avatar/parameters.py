@@ -85,6 +85,11 @@ class Animator:
         self._switched_s = 0.0
         self._body: dict[str, float] = {}
 
+    def meet(self) -> None:
+        """Follow another person from now on: forget the last one's face at rest, and ease over."""
+        self._mapper.reset()
+        self._found = False
+
     def calibrate(self) -> bool:
         """Take the face as last seen for neutral (relaxed, eyes open, facing the screen).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Session:
         self.dropped = 0
         self.refused = 0
         self._clock = clock or SystemClock()
+        self._at_work = threading.Lock()
         self._inbox: _Waiting | None = None
         self._arrived = asyncio.Event()
         self._settings = SettingsMessage(self.reads_emotions, pipeline.animator.mirror)
@@ -85,8 +87,17 @@ class Session:
             raise RuntimeError("the inbox was opened by two readers")
         return waiting
 
+    def close(self) -> None:
+        """Free the pipeline, once no frame is in work."""
+        with self._at_work:
+            self.pipeline.close()
+
     def process(self, waiting: _Waiting) -> str:
         """The answer to one frame, as JSON text."""
+        with self._at_work:
+            return self._answer(waiting)
+
+    def _answer(self, waiting: _Waiting) -> str:
         message, start_s = waiting.message, self._clock.now_s()
         settings = self._settings
         self.pipeline.read_emotions = settings.read_emotions
@@ -159,7 +170,11 @@ class SessionPool:
         self.active += 1
         try:
             pipeline = await anyio.to_thread.run_sync(self._make_pipeline, abandon_on_cancel=True)
-            yield Session(pipeline, self._clock)
+            session = Session(pipeline, self._clock)
+            try:
+                yield session
+            finally:  # A frame may still be in work; nobody waits for its end.
+                asyncio.get_running_loop().run_in_executor(None, session.close)
         finally:
             self.active -= 1
 

@@ -1,30 +1,31 @@
-"""Frames and crops in, the trained detector out: ``python -m visavis_train.tasks.detector CONFIG.toml``."""
+"""Frames and crops in, the trained detector out.
+
+``python -m visavis_train.tasks.detector experiments/detector_first.toml [--resume] [--set key=value]``
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
-import tomllib
+import math
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from visavis_train.data.faces import load_pack
 from visavis_train.data.scenes import SceneDataset, load_frames
+from visavis_train.experiment import Settings
 from visavis_train.models.detector import DetectorNet, DetectorOutput
 from visavis_train.models.layout import channels_last
+from visavis_train.rounds import command_line, run_rounds, set_learning_rate, warm_cosine
 from visavis_train.tasks.face import save
 
 
-class DetectorConfig(BaseModel):
+class DetectorConfig(Settings):
     """One training run; ``pack`` is the folder of :class:`visavis_train.tasks.face.FaceConfig`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     pack: Path
     videos: Path
@@ -35,6 +36,9 @@ class DetectorConfig(BaseModel):
     batch: int = 48
     steps: int = 3000
     learning_rate: float = 2e-3
+    round_steps: int = 250
+    warm_steps: int = 200
+    workers: int = 1
     threads: int = 2
 
 
@@ -53,50 +57,56 @@ def detector_loss(out: DetectorOutput, batch: dict[str, Tensor]) -> Tensor:
     return -focal.sum() / count + 2 * size + offset
 
 
-def train(config: DetectorConfig) -> DetectorNet:
-    """Run one training; returns the network and writes ``detector.safetensors``."""
-    torch.manual_seed(config.seed)
-    torch.set_num_threads(config.threads)
-    config.out.mkdir(parents=True, exist_ok=True)
-    videos = [p for p in sorted(config.videos.glob("*.mp4")) if p.stem not in config.test_clips]
-    frames = load_frames(config.pack / "labels.npz", videos, 3)
-    pack = load_pack(config.pack)
-    stills = pack.crops[np.flatnonzero(np.isin(pack.clip, ["utk", "lfwx", "yawdd"]))[::4]]
-    backgrounds = np.load(config.pack / "negatives.npy")
-    data = SceneDataset(frames, stills, backgrounds, config.batch * config.steps)
-    net = DetectorNet(config.width)
-    channels_last(net)
-    optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1
-    )
-    start_s, recent = time.time(), 0.0
-    with (config.out / "log.jsonl").open("a") as log:
-        for step, batch in enumerate(DataLoader(data, config.batch, num_workers=1), start=1):
-            loss = detector_loss(net(batch["image"].permute(0, 3, 1, 2).float() / 255), batch)
-            optimizer.zero_grad()
+class Trainer:
+    """The state of one run: network, optimiser and data."""
+
+    def __init__(self, config: DetectorConfig) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        videos = [p for p in sorted(config.videos.glob("*.mp4")) if p.stem not in config.test_clips]
+        self.frames = load_frames(config.pack / "labels.npz", videos, 3)
+        pack = load_pack(config.pack)
+        self.stills = pack.crops[np.flatnonzero(np.isin(pack.clip, ["utk", "lfwx", "yawdd"]))[::4]]
+        self.backgrounds = np.load(config.pack / "negatives.npy")
+        self.net = DetectorNet(config.width)
+        channels_last(self.net)
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), config.learning_rate, weight_decay=0.01)
+
+    def run_round(self, number: int) -> dict[str, Any]:
+        """Train for ``round_steps`` steps (fewer in the last round); returns the mean loss."""
+        config = self.config
+        first = number * config.round_steps
+        steps = min(config.round_steps, config.steps - first)
+        data = SceneDataset(self.frames, self.stills, self.backgrounds, config.batch * steps)
+        total = 0.0
+        for step, batch in enumerate(DataLoader(data, config.batch, num_workers=config.workers), start=first):
+            rate = config.learning_rate * warm_cosine(step, config.steps, config.warm_steps)
+            set_learning_rate(self.optimizer, rate)
+            loss = detector_loss(self.net(batch["image"].permute(0, 3, 1, 2).float() / 255), batch)
+            self.optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
-            optimizer.step()
-            schedule.step()
-            recent += (float(loss.detach()) - recent) / min(step, 100)
-            if step % 100 == 0:
-                log.write(
-                    json.dumps({"step": step, "loss": recent, "minutes": (time.time() - start_s) / 60}) + "\n"
-                )
-                log.flush()
-    save(net, config.out / "detector.safetensors")
-    return net
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+            self.optimizer.step()
+            total += float(loss.detach())
+        return {"step": first + steps, "loss": round(total / steps, 4)}
 
 
-def main() -> None:
-    """Read the experiment and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    args = parser.parse_args()
-    with args.config.open("rb") as file:
-        train(DetectorConfig(**tomllib.load(file)))
+def train(config: DetectorConfig, *, resume: bool = False) -> DetectorNet:
+    """Run (or finish) one training; returns the network and writes ``detector.safetensors``.
+
+    Raises:
+        InputError: the run folder holds a run and ``resume`` is off, or its checkpoint does not fit.
+    """
+    torch.set_num_threads(config.threads)
+    trainer = Trainer(config)
+    rounds = math.ceil(config.steps / config.round_steps)
+    modules = {"model": trainer.net}
+    run_rounds(
+        config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
+    )
+    save(trainer.net, config.out / "detector.safetensors")
+    return trainer.net
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line("Train the face detector.", DetectorConfig, train))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from visavis.types import FloatArray, ImageArray
 from visavis.weights import manifest
 from visavis_train.data.faces import load_pack
 from visavis_train.data.scenes import load_frames
+from visavis_train.experiment import load_experiment
 from visavis_train.export import current_commit, export, register
 from visavis_train.models.detector import INPUT_PX as DETECTOR_PX
 from visavis_train.models.detector import STRIDE_PX, DetectorExport, DetectorNet
@@ -32,8 +32,7 @@ DATA = (
 
 def export_face(path: Path, commit: str) -> None:
     """Export ``face.onnx`` of one experiment file, made at a commit."""
-    with path.open("rb") as file:
-        config = FaceConfig(**tomllib.load(file))
+    config = load_experiment(path, FaceConfig)
     state = load_file(config.out / "face.safetensors")
     points = len(state["mean_shape"])
     net = FaceNet(state["mean_shape"], torch.arange(points), config.width)
@@ -63,8 +62,7 @@ def export_face(path: Path, commit: str) -> None:
 
 def export_detector(path: Path, commit: str) -> None:
     """Export ``detector.onnx`` of one experiment file, made at a commit."""
-    with path.open("rb") as file:
-        config = DetectorConfig(**tomllib.load(file))
+    config = load_experiment(path, DetectorConfig)
     net = DetectorNet(config.width)
     net.load_state_dict(load_file(config.out / "detector.safetensors"))
     export(

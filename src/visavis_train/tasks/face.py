@@ -1,24 +1,23 @@
-"""A teacher's pack in, the trained face network out: ``python -m visavis_train.tasks.face CONFIG.toml``."""
+"""A teacher's pack in, the trained face network out.
+
+``python -m visavis_train.tasks.face experiments/face_first.toml [--resume] [--set key=value]``
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import time
-import tomllib
-from collections.abc import Iterator
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, WeightedRandomSampler
+from torch.utils.data import DataLoader
 
 from visavis.channels import BLENDSHAPES
 from visavis.types import FloatArray
@@ -30,22 +29,24 @@ from visavis_train.data.faces import (
     mirror_points,
     recolour,
 )
+from visavis_train.experiment import Settings
 from visavis_train.models.face import FaceNet, FaceOutput, WeightsHead, rotation_matrix
 from visavis_train.models.layout import channels_last
+from visavis_train.rounds import command_line, run_rounds, set_learning_rate, warm_cosine
 
 
-class FaceConfig(BaseModel):
+class FaceConfig(Settings):
     """One training run.
 
     Attributes:
         pack: folder of :mod:`visavis_train.data.teacher` with ``pairs.npz`` and ``negatives.npy``.
-        out: folder for ``face.safetensors`` and ``log.jsonl``.
+        out: the run folder (see :mod:`visavis_train.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
         clip_weight: how often a video's frame is drawn, relative to a still.
         pair_steps: steps of the weights head alone, on landmark pairs, before the joint training.
+        round_steps: steps between two checkpoints.
+        workers: processes that prepare pictures.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     pack: Path
     out: Path
@@ -62,9 +63,10 @@ class FaceConfig(BaseModel):
     negatives: int = 8
     pair_steps: int = 3000
     pair_batch: int = 256
+    round_steps: int = 250
+    warm_steps: int = 300
+    workers: int = 1
     threads: int = 2
-    log_every: int = 100
-    test_every: int = 1500
 
 
 def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
@@ -144,23 +146,16 @@ class Pairs:
 def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> float:
     """Teach the weights head alone; returns its last mean loss."""
     optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=max(steps, 1), pct_start=0.05)
     recent = 0.0
-    for _ in range(steps):
+    for step in range(steps):
+        set_learning_rate(optimizer, 2e-3 * warm_cosine(step, steps, steps // 20))
         landmarks, weights = pairs.next()
         loss = losses.shapes(head(landmarks), weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        schedule.step()
         recent += 0.01 * (float(loss.detach()) - recent)
     return recent
-
-
-def batches(loader: DataLoader[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
-    """Endless passes through the data."""
-    while True:
-        yield from loader
 
 
 @torch.no_grad()
@@ -208,63 +203,92 @@ def angles(rotation: FloatArray) -> FloatArray:
     return np.asarray(np.degrees(np.stack([yaw, pitch], axis=1)), np.float32)
 
 
-def train(config: FaceConfig) -> FaceNet:
-    """Run one training; returns the averaged network."""
-    torch.manual_seed(config.seed)
-    torch.set_num_threads(config.threads)
-    config.out.mkdir(parents=True, exist_ok=True)
-    pack = load_pack(config.pack)
-    rows = np.flatnonzero(~np.isin(pack.clip, config.test_clips))
-    mean_shape = pack.landmarks[rows].mean(axis=0)
-    mirror = mirror_points(mean_shape)
-    net = FaceNet(torch.from_numpy(mean_shape), torch.from_numpy(mirror), config.width)
-    channels_last(net)
-    losses = Losses(net, torch.from_numpy(pack.weights[rows].std(axis=0)))
-    pairs = Pairs(config.pack, config.pair_batch)
-    start_s = time.time()
-    print("weights head alone:", train_pairs(net.weights, pairs, losses, config.pair_steps), flush=True)
-    negatives = np.load(config.pack / "negatives.npy", mmap_mode="r")
-    sampler = WeightedRandomSampler(
-        sample_weights(pack, rows, config).tolist(), config.batch * config.steps, replacement=True
-    )
-    loader = DataLoader(
-        FaceDataset(pack, rows, mirror, Augmentation()), config.batch, sampler=sampler, num_workers=1
-    )
-    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
-    trained = average.module
-    if not isinstance(trained, FaceNet):
-        raise TypeError(f"the average of a FaceNet is a {type(trained).__name__}")
-    optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, config.steps))
-    log = (config.out / "log.jsonl").open("a")
-    for step, batch in enumerate(loader, start=1):
-        chosen = torch.randint(0, len(negatives), (config.negatives,)).tolist()
-        extra = torch.from_numpy(np.stack([recolour(negatives[i]) for i in chosen]))
-        image = torch.cat([batch["image"], extra]).permute(0, 3, 1, 2).float() / 255
-        out = net(image)
-        parts = losses(out, batch)
-        landmarks, weights = pairs.next()
+class Trainer:
+    """The state of one run: network, running average, optimiser and data."""
+
+    def __init__(self, config: FaceConfig) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.pack = load_pack(config.pack)
+        self.rows = np.flatnonzero(~np.isin(self.pack.clip, config.test_clips))
+        mean_shape = self.pack.landmarks[self.rows].mean(axis=0)
+        mirror = mirror_points(mean_shape)
+        self.net = FaceNet(torch.from_numpy(mean_shape), torch.from_numpy(mirror), config.width)
+        channels_last(self.net)
+        self.average = AveragedModel(
+            self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
+        )
+        self.losses = Losses(self.net, torch.from_numpy(self.pack.weights[self.rows].std(axis=0)))
+        self.pairs = Pairs(config.pack, config.pair_batch)
+        self.negatives = np.load(config.pack / "negatives.npy", mmap_mode="r")
+        self.chances = torch.from_numpy(sample_weights(self.pack, self.rows, config)).double()
+        self.faces = FaceDataset(self.pack, self.rows, mirror, Augmentation())
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+
+    @property
+    def trained(self) -> FaceNet:
+        """The averaged network: the result."""
+        net = self.average.module
+        if not isinstance(net, FaceNet):
+            raise TypeError(f"the average of a FaceNet is a {type(net).__name__}")
+        return net
+
+    def run_round(self, number: int) -> dict[str, Any]:
+        """Train for ``round_steps`` steps (fewer in the last round); returns the mean of every loss."""
+        config = self.config
+        row: dict[str, Any] = {}
+        if number == 0:
+            row["weights_head_alone"] = train_pairs(
+                self.net.weights, self.pairs, self.losses, config.pair_steps
+            )
+        first = number * config.round_steps
+        steps = min(config.round_steps, config.steps - first)
+        drawn = torch.multinomial(self.chances, steps * config.batch, replacement=True)
+        loader = DataLoader(self.faces, config.batch, sampler=drawn.tolist(), num_workers=config.workers)
+        totals: dict[str, float] = {}
+        for step, batch in enumerate(loader, start=first):
+            rate = config.learning_rate * warm_cosine(step, config.steps, config.warm_steps)
+            set_learning_rate(self.optimizer, rate)
+            for name, value in self._step(batch).items():
+                totals[name] = totals.get(name, 0.0) + value / steps
+        row |= {"step": first + steps} | {name: round(value, 4) for name, value in totals.items()}
+        if row["step"] == config.steps:
+            row["test"] = evaluate(self.trained, self.pack, config.test_clips)
+        return row
+
+    def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        chosen = torch.randint(0, len(self.negatives), (self.config.negatives,)).tolist()
+        extra = torch.from_numpy(np.stack([recolour(self.negatives[i]) for i in chosen]))
+        out = self.net(torch.cat([batch["image"], extra]).permute(0, 3, 1, 2).float() / 255)
+        parts = self.losses(out, batch)
+        landmarks, weights = self.pairs.next()
         known = torch.cat([landmarks, batch["landmarks"][..., :2]])
-        target = torch.cat([weights, batch["weights"]])
-        parts["pairs"] = losses.shapes(net.weights(known), target)
-        loss = torch.stack(list(parts.values())).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(net)
-        if step % config.log_every == 0:
-            record: dict[str, object] = {"step": step, "minutes": (time.time() - start_s) / 60}
-            record |= {name: round(float(part.detach()), 4) for name, part in parts.items()}
-            if step % config.test_every == 0 or step == config.steps:
-                record["test"] = evaluate(trained, pack, config.test_clips)
-                save(trained, config.out / "face.safetensors")
-            log.write(json.dumps(record) + "\n")
-            log.flush()
-    log.close()
-    save(trained, config.out / "face.safetensors")
-    return trained
+        parts["pairs"] = self.losses.shapes(self.net.weights(known), torch.cat([weights, batch["weights"]]))
+        self.optimizer.zero_grad()
+        torch.stack(list(parts.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.net)
+        return {name: float(part.detach()) for name, part in parts.items()}
+
+
+def train(config: FaceConfig, *, resume: bool = False) -> FaceNet:
+    """Run (or finish) one training; returns the averaged network and writes ``face.safetensors``.
+
+    Raises:
+        InputError: the run folder holds a run and ``resume`` is off, or its checkpoint does not fit.
+    """
+    torch.set_num_threads(config.threads)
+    trainer = Trainer(config)
+    modules = {"model": trainer.net, "average": trainer.average}
+    rounds = math.ceil(config.steps / config.round_steps)
+    run_rounds(
+        config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
+    )
+    save(trainer.trained, config.out / "face.safetensors")
+    return trainer.trained
 
 
 def save(net: torch.nn.Module, path: Path) -> None:
@@ -272,21 +296,5 @@ def save(net: torch.nn.Module, path: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
-def warm_cosine(step: int, steps: int) -> float:
-    """Share of the learning rate: 300 steps up, then a cosine down to 1%."""
-    if step < 300:
-        return (step + 1) / 300
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
-
-
-def main() -> None:
-    """Read the experiment and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    args = parser.parse_args()
-    with args.config.open("rb") as file:
-        train(FaceConfig(**tomllib.load(file)))
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(command_line("Train the face network.", FaceConfig, train))

@@ -5,8 +5,8 @@ import { Puppet, loadPuppet } from "./puppet.js";
 
 const MAX_SCALE = 2; // canvas pixels per CSS pixel
 // Where the screen cannot be kept fluent (no graphics card: the drawing itself is slow), less is drawn, step by
-// step: at every second refresh, then with fewer pixels.
-const EFFORTS = [{ every: 1, sharpness: 1 }, { every: 2, sharpness: 1 }, { every: 2, sharpness: 0.75 }, { every: 2, sharpness: 0.5 }];
+// step: at a new pose, or when none came for two refreshes; then with fewer pixels.
+const EFFORTS = [{ skip: 0, sharpness: 1 }, { skip: 2, sharpness: 1 }, { skip: 2, sharpness: 0.75 }, { skip: 2, sharpness: 0.5 }];
 const SLOW_MS = 24; // between two refreshes
 const PATIENCE = 12; // slow refreshes, more than fluent ones, before the next step
 
@@ -18,7 +18,8 @@ export class Avatar {
     this.follower = new Follower();
     this.puppet = null;
     this.effort = 0;
-    this.refreshes = 0;
+    this.skipped = 0;
+    this.fresh = false;
     this.slow = 0;
     this.lastS = 0;
   }
@@ -36,6 +37,7 @@ export class Avatar {
   /** Take the server's newest pose. */
   lead(pose, nowS) {
     this.follower.lead(pose, nowS);
+    this.fresh = true;
   }
 
   /** At every screen refresh; says whether the newest pose was drawn. */
@@ -43,9 +45,13 @@ export class Avatar {
     if (!this.puppet) return false;
     this.adapt(1000 * (nowS - this.lastS));
     this.lastS = nowS;
-    const { every, sharpness } = EFFORTS[this.effort];
-    this.refreshes += 1;
-    if (this.refreshes % every) return false;
+    const { skip, sharpness } = EFFORTS[this.effort];
+    if (!this.fresh && this.skipped < skip) {
+      this.skipped += 1;
+      return false;
+    }
+    this.fresh = false;
+    this.skipped = 0;
     this.fit(this.canvas, sharpness);
     if (this.fit(this.backdropCanvas, 1)) this.drawBackdrop();
     const { width, height } = this.canvas;

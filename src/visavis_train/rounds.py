@@ -1,0 +1,105 @@
+"""A training cut into rounds in; its log and a checkpoint after every round out.
+
+Each round draws its randomness from (seed, round), so a run that was killed and resumed equals an unbroken
+one. The run folder receives ``config.json``, ``log.jsonl`` and ``last.safetensors``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from visavis.errors import InputError, VisavisError
+from visavis_train.checkpoint import load_checkpoint, save_checkpoint
+from visavis_train.experiment import Settings, load_experiment
+
+_Kind = TypeVar("_Kind", bound=Settings)
+
+
+def run_rounds(
+    out: Path,
+    config: Settings,
+    seed: int,
+    rounds: int,
+    one_round: Callable[[int], Mapping[str, Any]],
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    *,
+    resume: bool = False,
+) -> None:
+    """Run every round that the folder does not hold yet.
+
+    Args:
+        out: the run folder.
+        config: written beside the log.
+        seed: of the run.
+        rounds: how many there are.
+        one_round: trains for the round of that number, from 0; returns what the log shall say.
+        modules: whose weights a checkpoint holds, by name.
+        optimizer: whose tensors it holds.
+        resume: go on from the folder's checkpoint.
+
+    Raises:
+        InputError: the folder holds a run and ``resume`` is off, or its checkpoint is of another network.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    last, first = out / "last.safetensors", 0
+    if last.exists():
+        if not resume:
+            raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
+        first = int(load_checkpoint(last, modules, optimizer)["round"])
+    (out / "config.json").write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        for number in range(first, rounds):
+            torch.manual_seed(int(np.random.default_rng((seed, number)).integers(2**63)))
+            start_s = time.perf_counter()
+            row = {"round": number + 1, **one_round(number)}
+            row["seconds"] = round(time.perf_counter() - start_s, 1)
+            save_checkpoint(last, modules, optimizer, {"round": number + 1})
+            line = json.dumps(row)
+            print(line, file=log, flush=True)
+            print(f"round {number + 1}/{rounds}: {line}", file=sys.stderr, flush=True)
+
+
+def warm_cosine(step: int, steps: int, warm: int) -> float:
+    """Share of the learning rate: linear over the first ``warm`` steps, then a cosine down to 1%."""
+    if step < warm:
+        return (step + 1) / warm
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let every group of parameters learn at this rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def command_line(description: str, kind: type[_Kind], train: Callable[..., object]) -> int:
+    """Read an experiment file and train; returns the exit status.
+
+    Args:
+        description: of the task, for its help.
+        kind: what the file holds.
+        train: takes the configuration and ``resume``.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("experiment", type=Path, help="TOML file")
+    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last checkpoint")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
+    args = parser.parse_args()
+    try:
+        train(load_experiment(args.experiment, kind, args.set), resume=args.resume)
+    except VisavisError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,40 @@
+"""Faces and feelings made by hand, for tests of what an avatar does with them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visavis.avatar.parameters import Animator
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.types import Emotion, FaceState
+
+FPS = 25
+RELAXED = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "z": -50.0}
+
+
+def face(**channels: float) -> FaceState:
+    values = np.zeros(len(FACE_CHANNELS), np.float32)
+    for name, value in (RELAXED | channels).items():
+        values[FACE_INDEX[name]] = value
+    return FaceState(values)
+
+
+def feeling(label: str, probability: float = 0.9) -> Emotion:
+    values = np.zeros(len(EMOTION_CHANNELS), np.float32)
+    values[-8:] = (1 - probability) / 7
+    values[EMOTION_CHANNELS.index(label)] = probability
+    return Emotion(values)
+
+
+def warmed(mirror: bool = False, seconds: float = 2.0) -> tuple[Animator, float]:
+    """An animator that has seen a relaxed face, and the time of the next frame."""
+    animator = Animator(mirror=mirror)
+    steps = int(seconds * FPS)
+    for i in range(steps):
+        animator.update(face(), None, i / FPS)
+    return animator, steps / FPS
+
+
+def after(mirror: bool = False, **channels: float) -> dict[str, float]:
+    animator, time_s = warmed(mirror)
+    return animator.update(face(**channels), None, time_s).as_dict()
