@@ -9,6 +9,7 @@ from acting import FPS, face, feeling, warmed
 from visavis.avatar.expressions import LOOKS
 from visavis.avatar.parameters import Animator
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
+from visavis.types import AvatarPose
 
 TRACKED_ONLY = [n for n in AVATAR_PARAMETERS if "Eye" in n or "Mouth" in n]
 
