@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from visavis.capture.portrait import PortraitClip, gesture_at
 from visavis.errors import InputError
 from visavis.face.mediapipe import MODEL_VARIABLE, MediaPipeTracker
 from visavis.face.tracker import open_tracker
+from visavis.types import Frame
 
 pytest.importorskip("mediapipe")
 
@@ -45,3 +47,23 @@ def test_the_portrait_turns_as_its_score_says(shared: Path) -> None:
     tracker.close()
     yaw_seen, yaw_meant = np.array(seen)[:, 0], np.array(meant)[:, 0]
     assert np.corrcoef(yaw_seen, yaw_meant)[0, 1] > 0.9
+
+
+@pytest.mark.shared
+def test_two_people_keep_their_numbers_when_the_larger_one_changes(shared: Path) -> None:
+    tracker = MediaPipeTracker(2, shared / "models" / "face_landmarker.task")
+    (portrait,) = (frame.image_rgb for frame in islice(PortraitClip(), 1))
+    close = portrait[40:320, 80:360]
+    large, small = cv2.resize(close, (480, 480)), cv2.resize(close, (400, 400))
+    places: list[dict[int, bool]] = []
+    for index in range(12):
+        left, right = (large, small) if index < 6 else (small, large)
+        picture = np.full((480, 960, 3), 128, np.uint8)
+        picture[: len(left), : len(left)] = left
+        picture[: len(right), -len(right) :] = right
+        faces = tracker.update(Frame(picture, index / 25, index))
+        assert len(faces) == 2
+        assert float(np.ptp(faces[0].box_xyxy[::2])) >= float(np.ptp(faces[1].box_xyxy[::2]))
+        places.append({face.track_id: bool(face.box_xyxy[0] < 480) for face in faces})
+    tracker.close()
+    assert all(place == places[0] for place in places)

@@ -7,6 +7,7 @@ environment variable ``VISAVIS_FACE_LANDMARKER``.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError, MissingExtraError
+from visavis.face.detector import overlap
 from visavis.face.geometry import euler_angles
 from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
@@ -21,6 +23,17 @@ from visavis.types import Face, FaceState, FloatArray, Frame
 
 MODEL_VARIABLE = "VISAVIS_FACE_LANDMARKER"
 EYE_CORNERS_478 = (33, 263)
+# A face is one seen before where their boxes overlap by this much, and so long after it was lost.
+SAME_FACE = 0.3
+LONGEST_GAP_S = 1.0
+
+
+@dataclass(slots=True)
+class _Person:
+    track_id: int
+    box_xyxy: FloatArray
+    seen_s: float
+    smoothing: OneEuroFilter = field(default_factory=OneEuroFilter.for_face_state)
 
 
 class MediaPipeTracker:
@@ -67,7 +80,8 @@ class MediaPipeTracker:
                 f"{self._model}: MediaPipe cannot use it as face_landmarker.task: {reason}"
             ) from error
         self._last_ms = -1
-        self._smoothing = [OneEuroFilter.for_face_state() for _ in range(self.max_faces)]
+        self._people: list[_Person] = []
+        self._next_id = 0
 
     def close(self) -> None:
         """Free the landmarker."""
@@ -76,7 +90,7 @@ class MediaPipeTracker:
             self._landmarker = None
 
     def update(self, frame: Frame) -> tuple[Face, ...]:
-        """Faces in the frame, largest first (MediaPipe gives them no lasting identity: ids are by order)."""
+        """Faces in the frame, largest first."""
         import mediapipe as mp
 
         # MediaPipe hangs on a timestamp that does not advance.
@@ -84,27 +98,33 @@ class MediaPipeTracker:
         image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(frame.image_rgb))
         answer = self._landmarker.detect_for_video(image, self._last_ms)
         height, width = frame.image_rgb.shape[:2]
+        known, self._people = self._people, []
         faces = [
             self._face(
-                number,
                 np.asarray([(p.x * width, p.y * height) for p in points], np.float32),
                 {w.category_name: w.score for w in weights},
                 np.asarray(matrix, np.float32),
                 frame.time_s,
+                known,
             )
-            for number, (points, weights, matrix) in enumerate(
-                zip(
-                    answer.face_landmarks,
-                    answer.face_blendshapes,
-                    answer.facial_transformation_matrixes,
-                    strict=True,
-                )
+            for points, weights, matrix in zip(
+                answer.face_landmarks,
+                answer.face_blendshapes,
+                answer.facial_transformation_matrixes,
+                strict=True,
             )
         ]
+        # MediaPipe gives no lasting identity: a face is the one whose box it overlaps, or a new one.
+        self._people += [p for p in known if frame.time_s - p.seen_s <= LONGEST_GAP_S]
         return tuple(sorted(faces, key=lambda face: float(face.box_xyxy[0] - face.box_xyxy[2])))
 
     def _face(
-        self, number: int, points: FloatArray, weights: dict[str, float], matrix: FloatArray, time_s: float
+        self,
+        points: FloatArray,
+        weights: dict[str, float],
+        matrix: FloatArray,
+        time_s: float,
+        known: list[_Person],
     ) -> Face:
         values = np.asarray(
             [
@@ -114,11 +134,24 @@ class MediaPipeTracker:
             ],
             np.float32,
         )
-        if self.smooth:
-            values = self._smoothing[number].update(values, time_s)
-        region = FaceRegion.from_landmarks(points, EYE_CORNERS_478)
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
-        return Face(number, 1.0, box, points, region.corners(), FaceState(values))
+        person = self._person(box, time_s, known)
+        if self.smooth:
+            values = person.smoothing.update(values, time_s)
+        region = FaceRegion.from_landmarks(points, EYE_CORNERS_478)
+        return Face(person.track_id, 1.0, box, points, region.corners(), FaceState(values))
+
+    def _person(self, box_xyxy: FloatArray, time_s: float, known: list[_Person]) -> _Person:
+        """The known person whose face was there, taken out of the list, or a new one."""
+        likeness = [overlap(person.box_xyxy, box_xyxy) for person in known]
+        if likeness and max(likeness) > SAME_FACE:
+            person = known.pop(int(np.argmax(likeness)))
+        else:
+            person = _Person(self._next_id, box_xyxy, time_s)
+            self._next_id += 1
+        person.box_xyxy, person.seen_s = box_xyxy, time_s
+        self._people.append(person)
+        return person
 
 
 def _model_from_environment() -> Path:
