@@ -14,10 +14,10 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
+from visavis.datasets import fer2013  # noqa: E402
+from visavis.datasets.fer2013 import Fer2013  # noqa: E402
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from visavis_train.data import fer2013  # noqa: E402
 from visavis_train.data.augment import Augmentation, augment  # noqa: E402
-from visavis_train.data.fer2013 import Fer2013  # noqa: E402
 from visavis_train.experiment import load_experiment  # noqa: E402
 from visavis_train.models.hybrid import standardise  # noqa: E402
 from visavis_train.tasks import emotion  # noqa: E402

@@ -25,12 +25,12 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from visavis.channels import EXPRESSIONS
+from visavis.datasets import fer2013
+from visavis.datasets.fer2013 import Fer2013
 from visavis.emotion.labels import FER2013_LABELS, FER2013_TO_EXPRESSION, ferplus_distribution, to_seven
 from visavis.errors import InputError, VisavisError
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
-from visavis_train.data import fer2013
 from visavis_train.data.augment import Augmentation, augment
-from visavis_train.data.fer2013 import Fer2013
 from visavis_train.experiment import Settings, load_experiment
 from visavis_train.models.hybrid import HybridConfig, HybridNet
 from visavis_train.models.layout import channels_last

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 import visavis
 from visavis.channels import EXPRESSIONS
+from visavis.datasets.fer2013 import SIDE_PX, Fer2013
 from visavis.emotion.labels import FER2013_LABELS, ferplus_majority
-from visavis_train.data.fer2013 import SIDE_PX, Fer2013
 from visavis_train.export import current_commit, export, register
 from visavis_train.models.hybrid import standardise
 

@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
+from visavis.datasets import fer2013
 from visavis.emotion.labels import FERPLUS_COLUMNS
 from visavis.errors import InputError
-from visavis_train.data import fer2013
 
 FACES = np.random.default_rng(0).integers(0, 256, (66, 48, 48), np.uint8)
 USAGES = ["Training"] * 65 + ["PublicTest"]

@@ -1,0 +1,1 @@
+"""Folders and tables of labelled faces in, checked arrays out."""
