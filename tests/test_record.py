@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from visavis.capture.source import open_source
 from visavis.capture.video import VideoFile
 from visavis.errors import DeviceError, InputError
 from visavis.pipeline import Moment, Pipeline
@@ -157,16 +158,35 @@ def test_without_emotions(make_video, tmp_path: Path, scripted_pipeline: Pipelin
     assert np.isnan(Track.load(tmp_path / "o" / "out.npz").emotion).all()
 
 
+def link_to(target: Path, link: Path) -> Path:
+    link.symlink_to(target)
+    return link
+
+
+def test_a_link_stays_a_link_and_its_target_is_written(
+    make_video, tmp_path: Path, scripted_pipeline: Pipeline
+) -> None:
+    link = link_to(tmp_path / "real.npz", tmp_path / "t.npz")
+    film = link_to(tmp_path / "real.mp4", tmp_path / "v.mp4")
+    with open_source(make_video(count=3)) as source:
+        record(source, scripted_pipeline, Outputs(film, link))
+    assert link.is_symlink()
+    assert film.is_symlink()
+    assert len(Track.load(tmp_path / "real.npz")) == 3
+    assert (tmp_path / "real.mp4").stat().st_size > 1000
+
+
 def test_outputs_are_checked_first(tmp_path: Path) -> None:
     source = str(tmp_path / "clip.mp4")
     with pytest.raises(InputError, match="would overwrite the source"):
         Outputs(video=tmp_path / "clip.mp4").check(source)
     with pytest.raises(InputError, match="another output"):
-        Outputs(tmp_path / "a", tmp_path / "a").check(source)
+        Outputs(tmp_path / "a.mp4", track=link_to(tmp_path / "a.mp4", tmp_path / "t.npz")).check(source)
     with pytest.raises(InputError, match=r"folder .*none does not exist"):
         Outputs(track=tmp_path / "none" / "t.npz").check(source)
+    (tmp_path / "m.motion3.json").mkdir()
     with pytest.raises(InputError, match="is a folder"):
-        Outputs(motion=tmp_path).check(source)
+        Outputs(motion=tmp_path / "m.motion3.json").check(source)
     Outputs().check(source)
 
 

@@ -61,5 +61,14 @@ def test_a_malformed_manifest_is_one_clear_error(tampered: Path, text: str) -> N
         weights.manifest()
 
 
+@pytest.mark.parametrize(("key", "value"), [("sha256", None), ("size", "big"), ("file", "../face.onnx")])
+def test_an_entry_of_wrong_kinds_is_one_clear_error(tampered: Path, key: str, value: object) -> None:
+    entries = json.loads((tampered / weights.MANIFEST).read_text())
+    entries["face"][key] = value
+    (tampered / weights.MANIFEST).write_text(json.dumps(entries))
+    with pytest.raises(WeightsError, match="manifest.json cannot be read .*'face'"):
+        weights.manifest()
+
+
 def test_the_manifest_is_plain_json(tampered: Path) -> None:
     assert json.loads((tampered / weights.MANIFEST).read_text())

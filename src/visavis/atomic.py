@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +18,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         InputError: the system refused to write. Then, as after any other error, no partial file stays behind,
             and an older file of that name is as it was.
     """
-    partial = path.with_name(path.name + ".partial")
+    target = Path(os.path.realpath(path))  # A link stays a link.
+    partial = target.with_name(target.name + ".partial")
     try:
         yield partial
-        partial.replace(path)
+        partial.replace(target)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written: {error.strerror or error}; choose another place"

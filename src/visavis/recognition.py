@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from visavis.capture.image import read_image
+from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError, VisavisError
@@ -17,9 +18,6 @@ from visavis.face.region import FaceRegion
 from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
 from visavis.types import Emotion, Face, FaceState, FloatArray, Frame, ImageArray
 
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"}
-)
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg", ".mpeg"})
 MAX_FACES = 16
 # A picture without a detected face is taken for a face crop itself when it is of such a size (FER-2013 has
@@ -89,14 +87,22 @@ def list_media(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, Visa
     """
     media: list[Path] = []
     problems: list[tuple[Path, VisavisError]] = []
+
+    def closed(error: OSError) -> None:
+        place = Path(str(error.filename))
+        problems.append((place, InputError(f"{place}: cannot be looked into: {error.strerror}")))
+
     for path in paths:
-        if not path.exists():
-            problems.append((path, InputError(f"{path}: no such file or folder")))
-        elif not path.is_dir():
-            media.append(path)
-        elif inside := sorted(p for p in path.rglob("*") if _suffix(p) in IMAGE_SUFFIXES | VIDEO_SUFFIXES):
-            media += [p for p in inside if p.is_file()]
-        else:
+        if not os.path.isdir(path):
+            media.append(path)  # What is wrong with it, if anything, its reader says best.
+            continue
+        known = len(media) + len(problems)
+        for folder, _, names in os.walk(path, onerror=closed):
+            inside = (Path(folder, name) for name in names)
+            media += sorted(
+                p for p in inside if _suffix(p) in IMAGE_SUFFIXES | VIDEO_SUFFIXES and p.is_file()
+            )
+        if known == len(media) + len(problems):
             problems.append((path, InputError(f"{path}: a folder without images or videos")))
     return media, problems
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from visavis.avatar.motion3 import write_motion3
 from visavis.avatar.puppet import Puppet
-from visavis.avatar.video import VideoWriter
+from visavis.avatar.video import CONTAINERS, VideoWriter
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.source import FrameSource
 from visavis.capture.video import VideoFile
@@ -50,20 +50,38 @@ class Outputs:
         """Look for what would fail only after the work is done.
 
         Raises:
-            InputError: a folder that is missing or closed, two outputs of one name, or the source's name.
+            InputError: a wrong ending, a folder that is missing or closed, two outputs of one name, the
+                source's name, or the name of something that is no file.
         """
-        paths = [path for path in (self.video, self.track, self.motion) if path is not None]
-        taken = {Path(source).resolve()}
-        for path in paths:
-            if path.resolve() in taken:
+        taken = {os.path.realpath(source)}
+        wanted = (
+            (self.video, tuple(CONTAINERS)),
+            (self.track, (".npz",)),
+            (self.motion, (".motion3.json",)),
+        )
+        for path, endings in wanted:
+            if path is None:
+                continue
+            if not path.name.lower().endswith(endings):
+                raise InputError(f"{str(path)!r}: expected a name that ends in {', '.join(endings)}")
+            if os.path.realpath(path) in taken:
                 raise InputError(f"{path}: would overwrite the source or another output; name another file")
-            taken.add(path.resolve())
-            if path.is_dir():
-                raise InputError(f"{path}: is a folder; name a file in it")
-            if not path.parent.is_dir():
-                raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
-            if not os.access(path.parent, os.W_OK):
-                raise InputError(f"{path}: the folder {path.parent} cannot be written; choose another")
+            taken.add(os.path.realpath(path))
+            try:
+                _check_place(path)
+            except OSError as error:
+                raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is no regular file, and would be replaced; name another")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: the folder {path.parent} cannot be written; choose another")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,26 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from visavis.errors import WeightsError
 
 MANIFEST = "manifest.json"
+# What ONNX Runtime raises over a file that it cannot load; they share no base but Exception.
+LOAD_ERRORS = (
+    RuntimeError,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,12 @@ def manifest() -> dict[str, WeightFile]:
     """
     try:
         entries = json.loads((files("visavis") / "assets" / MANIFEST).read_text("utf-8"))
-        return {name: WeightFile(**entry) for name, entry in entries.items()}
+        found = {name: WeightFile(**entry) for name, entry in entries.items()}
+        for name, entry in found.items():
+            plain = Path(entry.file).name == entry.file and isinstance(entry.sha256, str)
+            if not plain or not isinstance(entry.size, int):
+                raise ValueError(f"the entry {name!r} needs a file name, a sha256 and a size")
+        return found
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(f"assets/{MANIFEST} cannot be read ({error}); reinstall visavis") from error
 
@@ -88,19 +106,42 @@ def open_session(name: str, threads: int = 1) -> ort.InferenceSession:
     Raises:
         WeightsError: see :func:`read`; or ONNX Runtime cannot load it.
     """
+    return session_of(read(name), repr(name), threads)
+
+
+def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession:
+    """Open an ONNX file held in memory on the CPU.
+
+    Args:
+        data: the whole file.
+        what: its name in messages.
+        threads: how many threads one call may use.
+
+    Raises:
+        WeightsError: ONNX Runtime cannot load it.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Idle threads must sleep: a spinning pool would take a core from the video encoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    data = read(name)
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except RuntimeError as error:
-        raise WeightsError(f"ONNX Runtime {ort.__version__} cannot load {name!r}: {error}") from error
+    except LOAD_ERRORS as error:
+        raise WeightsError(f"ONNX Runtime {ort.__version__} cannot load {what}: {error}") from error
 
 
 def metadata(session: ort.InferenceSession) -> dict[str, Any]:
-    """The JSON values that export wrote into the network's own metadata."""
-    return {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
+    """The JSON values that export wrote into the network's own metadata.
+
+    Raises:
+        WeightsError: a value is no JSON: the network was not exported by visavis.
+    """
+    notes = session.get_modelmeta().custom_metadata_map
+    try:
+        return {key: json.loads(value) for key, value in notes.items()}
+    except ValueError as error:
+        raise WeightsError(
+            f"the network's metadata ({', '.join(notes)}) are not what visavis' export writes: {error}"
+        ) from error

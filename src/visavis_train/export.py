@@ -43,7 +43,8 @@ def export(
         input_names: one for each example input.
         output_names: one for each output.
         dynamic_batch: let axis 0 of every input have any size.
-        metadata: JSON values stored in the file (read back by ``visavis.weights.metadata``).
+        metadata: JSON values stored in the file (read back by ``visavis.weights.metadata``), beside
+            ``parameters``, how many numbers the network learns.
         tolerance: largest difference between torch and ONNX Runtime, absolute.
         half_weights: store large tensors in 16 bits, which halves the file; they are widened when it is
             loaded, and computing stays in 32 bits.
@@ -70,7 +71,8 @@ def export(
         raise WeightsError("torch.onnx.export returned no program; expected torch >= 2.6 with dynamo=True")
     model = program.model_proto
     del model.metadata_props[:]
-    for key, value in (metadata or {}).items():
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    for key, value in {"parameters": parameters, **(metadata or {})}.items():
         model.metadata_props.add(key=key, value=json.dumps(value))
     _forget_origins(model)
     if half_weights:

@@ -70,6 +70,17 @@ def test_times_increase_where_the_file_repeats_them(make_video) -> None:
     assert (np.diff(times_s) > 0).all()
 
 
+def test_recordings_joined_end_to_end_follow_each_other(make_video, tmp_path: Path) -> None:
+    whole = make_video("a.ts", count=30)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * whole.read_bytes())
+    with VideoFile(joined) as video:
+        times_s = [frame.time_s for frame in video]
+    assert len(times_s) >= 58
+    assert np.diff(times_s).max() < 0.2
+    assert times_s[-1] == pytest.approx(2.0, abs=0.2)
+
+
 def test_frames_without_times_come_at_the_nominal_rate(make_video) -> None:
     with VideoFile(make_video(count=6)) as video:
         video._own_time_s = lambda frame: None  # type: ignore[method-assign]
@@ -157,10 +168,10 @@ def test_bad_files_are_refused_when_opened(tmp_path: Path, make_video) -> None:
     cases = {
         tmp_path / "missing.mp4": "no such file",
         tmp_path: "not a file",
-        write_bytes(tmp_path / "empty.mp4", b""): "not a readable video",
-        write_bytes(tmp_path / "text.mp4", b"hello\n" * 50): "not a readable video",
-        write_bytes(tmp_path / "text.txt", b"hello\n" * 50): "no video in this file|not a readable",
-        write_bytes(tmp_path / "headless.mp4", headless): "no video in this file|not a readable",
+        write_bytes(tmp_path / "empty.mp4", b""): "the file is empty",
+        write_bytes(tmp_path / "text.mp4", b"hello\n" * 50): "not a video, or damaged",
+        write_bytes(tmp_path / "text.txt", b"hello\n" * 50): "no video in this file|not a video",
+        write_bytes(tmp_path / "headless.mp4", headless): "no video in this file|not a video",
         audio: "no video in this file",
     }
     for path, message in cases.items():
@@ -186,3 +197,11 @@ def test_playlist_opens_no_address(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError):
         VideoFile(path)
+
+
+def test_a_few_frames_missing_at_the_end_are_told(make_video) -> None:
+    path = make_video(count=150, size=(96, 64))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.98)])
+    with VideoFile(path) as video, pytest.raises(InputError, match=r"truncated video: 1\d\d frames"):
+        for _ in video:
+            pass

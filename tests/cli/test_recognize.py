@@ -113,6 +113,9 @@ def test_bad_files_do_not_stop_the_good_ones(
     assert [error["path"] for error in answer["errors"]] == [str(missing), str(bad)]
     assert err.count("\n") == 1
     assert "2 inputs could not be read whole" in err
+    assert visavis("recognize", missing, bad, good) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [str(missing) in lines[0], str(bad) in lines[1], len(lines)] == [True, True, 3]
 
 
 def test_truncated_video_keeps_its_moments(visavis, make_video, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +132,7 @@ def test_truncated_video_keeps_its_moments(visavis, make_video, capsys: pytest.C
     [
         ("a.png", b"", "the file is empty"),
         ("a.jpg", b"hello", "not an image"),
-        ("a.mp4", b"hello", "not a readable video"),
+        ("a.mp4", b"hello", "not a video, or damaged"),
         ("a.xyz", b"hello", "not an image"),
     ],
 )

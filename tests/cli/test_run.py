@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,10 +72,17 @@ def test_truncated_file_keeps_results_and_exits_2(
     [
         (["missing.mp4"], "missing.mp4: no such file"),
         (["93"], "camera 93 was not found"),
-        (["text.mp4"], "not a readable video"),
-        (["clip.mp4", "--out", "clip.gif"], "a video is written as .mp4"),
+        (["text.mp4"], "not a video, or damaged"),
+        (["clip.mp4", "--out", "clip.gif"], "expected a name that ends in .mp4"),
         (["clip.mp4", "--out", "clip.mp4"], "would overwrite the source"),
         (["clip.mp4", "--track", "none/t.npz"], "does not exist"),
+        (["clip.mp4", "--track", "t.csv"], "'t.csv': expected a name that ends in .npz"),
+        (["clip.mp4", "--out", ""], "expected a name that ends in"),
+        (["clip.mp4", "--out", "n" * 300 + ".mp4"], "File name too long"),
+        (["n" * 300 + ".mp4"], "File name too long"),
+        (["clip.mp4", "--track", "pipe.npz"], "is no regular file"),
+        (["clip.mp4", "--limit-s", "0"], "--limit-s is 0; expected seconds"),
+        (["https://example.org/a.mp4"], "https://example.org/a.mp4: addresses are not read"),
         (["100"], "a camera's number is 0 to 99"),
         (["clip.mp4", "--mode", "listen"], "the listener is not in this version"),
     ],
@@ -90,6 +98,7 @@ def test_bad_input_is_one_line_and_status_2(
 ) -> None:
     make_video("clip.mp4", count=3)
     (tmp_path / "text.mp4").write_text("hello")
+    os.mkfifo(tmp_path / "pipe.npz")
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
     assert visavis("run", *arguments) == 2

@@ -11,6 +11,7 @@ from visavis.errors import InputError
 
 FACES = np.random.default_rng(0).integers(0, 256, (66, 48, 48), np.uint8)
 USAGES = ["Training"] * 65 + ["PublicTest"]
+PIXELS = " ".join(map(str, FACES[0].ravel()))
 VOTES = [[] if row == 3 else [row % 11, *[0] * 9] for row in range(66)]
 
 
@@ -59,6 +60,10 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
         assert one.usage.tolist() == USAGES
         assert one.votes[5, 0] == 5
         assert not one.votes[3].any()
+    assert kaggle.places is not None
+    assert sheets.places is not None
+    assert (kaggle.places[4], kaggle.places[65]) == ("fer2013.csv:6", "fer2013.csv:67")
+    assert (sheets.places[4], sheets.places[65]) == ("training.csv:6", "publictest.csv:2")
 
 
 def test_votes_are_optional(tmp_path: Path) -> None:
@@ -83,7 +88,12 @@ def test_splits_and_repeated_images(tmp_path: Path) -> None:
         ("PublicTest", "Test", r"fer2013.csv:67: Usage is 'Test'"),
         ("\n0,", "\n0,999 ", r"fer2013.csv:2: 2305 pixels"),
         ("\n0,", "\n0,a ", r"fer2013.csv:2: pixels must be whole numbers"),
+        ("\n0,", "\n0,256 ", r"fer2013.csv:2: 2305 pixels"),
         ("pixels", "pictures", r"the header lacks pixels"),
+        (PIXELS, "", r"fer2013.csv:2: 0 pixels; expected 2304"),
+        (PIXELS, PIXELS[4:], r"fer2013.csv:2: 2303 pixels"),
+        (PIXELS, PIXELS + " x", r"fer2013.csv:2: pixels must be whole numbers"),
+        (f",{PIXELS}", "", r"fer2013.csv:2: 2 cells; the header has 3 columns"),
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -111,6 +121,24 @@ def test_missing_sheet_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no FER-2013 here"):
         fer2013.load(tmp_path)
+
+
+def test_evaluation_gets_a_split_with_its_votes_and_places(tmp_path: Path) -> None:
+    found = fer2013.find(write_kaggle(tmp_path))
+    assert found is not None
+    assert (found.splits, found.training_split) == (("Training", "PublicTest"), "Training")
+    faces = found.read()
+    assert (faces.name, faces.split, len(faces)) == ("FER-2013", "PublicTest", 1)
+    np.testing.assert_array_equal(faces.images.read(0), FACES[65])
+    assert faces.images.place(0) == "fer2013.csv:67"
+    assert faces.votes is not None
+    assert faces.votes[0, 0] == 10
+    with pytest.raises(InputError, match="no split 'test' here; it has Training, PublicTest"):
+        found.read("test")
+
+
+def test_without_votes_a_split_has_none(tmp_path: Path) -> None:
+    assert fer2013.load(write_kaggle(tmp_path, votes=False)).faces("PublicTest").votes is None
 
 
 @pytest.mark.shared

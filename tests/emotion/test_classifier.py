@@ -18,16 +18,19 @@ class FakeSession:
     def __init__(self, outputs: tuple[str, ...] = ("expressions", "labels")) -> None:
         self.outputs = outputs
         self.fed = np.empty(0)
+        self.type = "tensor(uint8)"
+        self.shape: list[str | int] = ["batch", 1, 48, 48]
+        self.classes = {"expressions": 8, "labels": 7}
 
     def get_inputs(self) -> list[SimpleNamespace]:
-        return [SimpleNamespace(name="images", shape=["batch", 1, 48, 48])]
+        return [SimpleNamespace(name="images", type=self.type, shape=self.shape)]
 
     def get_outputs(self) -> list[SimpleNamespace]:
         return [SimpleNamespace(name=name) for name in self.outputs]
 
     def run(self, names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         self.fed = feed["images"]
-        width = {"expressions": 8, "labels": 7}[names[0]]
+        width = self.classes[names[0]]
         return [np.full((len(self.fed), width), 1 / width, np.float32)]
 
 
@@ -72,6 +75,33 @@ def test_other_crops_are_refused(fake: Callable[..., FakeSession], crops: np.nda
 def test_another_network_is_refused(fake: Callable[..., FakeSession]) -> None:
     with pytest.raises(WeightsError, match="expected images, expressions, labels"):
         ExpressionClassifier(fake(("landmarks", "weights")))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        ("tensor(float)", ["batch", 1, 48, 48]),
+        ("tensor(uint8)", [1, 1, 48, 48]),
+        ("tensor(uint8)", ["batch", 3, 48, 48]),
+        ("tensor(uint8)", ["batch", 1, 48, 40]),
+        ("tensor(uint8)", ["batch", 1, "height", "width"]),
+        ("tensor(uint8)", ["batch", 48, 48]),
+    ],
+)
+def test_other_pictures_are_refused(
+    fake: Callable[..., FakeSession], kind: str, shape: list[str | int]
+) -> None:
+    session = fake()
+    session.type, session.shape = kind, shape
+    with pytest.raises(WeightsError, match=r"expected tensor\(uint8\) \[any, 1, S, S\]"):
+        ExpressionClassifier(session)  # type: ignore[arg-type]
+
+
+def test_answers_of_another_width_are_refused(fake: Callable[..., FakeSession]) -> None:
+    session = fake()
+    session.classes["labels"] = 8
+    with pytest.raises(WeightsError, match=r"labels are \(2, 8\); expected \(2, 7\)"):
+        ExpressionClassifier(session).predict_labels(np.zeros((2, 48, 48), np.uint8))  # type: ignore[arg-type]
 
 
 def test_other_class_orders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

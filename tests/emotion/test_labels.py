@@ -14,6 +14,7 @@ from visavis.emotion.labels import (
     ferplus_majority,
     to_seven,
 )
+from visavis.emotion.labels import given as given_classes
 from visavis.errors import InputError
 
 VOTES = arrays(np.int64, (3, len(FERPLUS_COLUMNS)), elements=st.integers(0, 10))
@@ -31,7 +32,10 @@ def test_fer2013_labels_are_all_expressions_but_contempt() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("angry", "anger"), ("happiness", "happy"), ("sadness", "sad"), ("fear", "fear"), ("NF", None)],
+    [
+        *(("angry", "anger"), ("happiness", "happy"), ("Sadness", "sad"), ("FEAR", "fear"), ("NF", None)),
+        *(("surprised", "surprise"), ("fearful", "fear"), ("disgusted", "disgust"), ("bored", None)),
+    ],
 )
 def test_data_sets_words_become_ours(name: str, expected: str | None) -> None:
     assert expression_of(name) == expected
@@ -47,6 +51,25 @@ def test_seven_keep_their_ratios_and_sum_to_one(label: int, contempt: float) -> 
     assert seven.argmax() == label
     others = np.delete(seven, label)
     np.testing.assert_allclose(seven[label] / others, 12, rtol=1e-5)
+
+
+@given(
+    arrays(np.float32, 8, elements=st.floats(0, 1, width=32)), st.permutations(EXPRESSIONS), st.integers(1, 8)
+)
+def test_shares_of_chosen_classes_keep_their_ratios(
+    eight: np.ndarray, order: list[str], classes: int
+) -> None:
+    names = order[:classes]
+    found = given_classes(eight, names)
+    assert found.sum() == pytest.approx(1, abs=1e-5)
+    chosen = eight[[EXPRESSIONS.index(name) for name in names]]
+    np.testing.assert_allclose(found * chosen.sum(), chosen if chosen.any() else 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("names", [("happy", "bored"), ("happy", "happiness")])
+def test_classes_that_are_not_different_expressions_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="different expressions"):
+        given_classes(np.full(8, 1 / 8, np.float32), names)
 
 
 def test_pure_contempt_tells_nothing_of_the_seven() -> None:

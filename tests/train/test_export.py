@@ -13,8 +13,10 @@ torch = pytest.importorskip("torch")
 
 from visavis_train import export as exporting  # noqa: E402
 from visavis_train.export import export, register  # noqa: E402
-from visavis_train.models.hybrid import HybridConfig, HybridNet, standardise  # noqa: E402
-from visavis_train.tasks.emotion_release import ExpressionGraph, export_network  # noqa: E402
+from visavis_train.models.graph import ExpressionGraph  # noqa: E402
+from visavis_train.models.heads import standardise  # noqa: E402
+from visavis_train.models.hybrid import HybridConfig, HybridNet  # noqa: E402
+from visavis_train.tasks.emotion_release import export_network  # noqa: E402
 
 SMALL = HybridConfig(widths=(4, 8, 16), blocks=(1, 1), layers=1, heads=2)
 ENTRY = {"licence": "l", "training_data": "d", "config": "c", "commit": "k", "score": {"accuracy": 0.5}}
@@ -76,7 +78,7 @@ def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:
     export(bilinear, inputs, tmp_path / "b.onnx", **names, metadata={"mean": [1, 2]})
     session = ort.InferenceSession(tmp_path / "b.onnx")
     assert [spec.name for spec in session.get_inputs()] == ["a", "b"]
-    assert metadata(session) == {"mean": [1, 2]}
+    assert metadata(session) == {"parameters": 2 * 3 * 4 + 2, "mean": [1, 2]}
 
 
 @pytest.mark.parametrize("side", [32, 40, 48])

@@ -30,7 +30,7 @@ import numpy as np
 from visavis.avatar.puppet_raster import Raster
 from visavis.avatar.rig import Rig, Springs, evaluate
 from visavis.avatar.rig_load import load_rig
-from visavis.errors import InputError
+from visavis.errors import InputError, WeightsError
 from visavis.types import AvatarPose, ImageArray
 
 Background = ImageArray | tuple[int, int, int] | None
@@ -51,9 +51,18 @@ class Puppet:
 
     @classmethod
     def load(cls) -> Self:
-        """Read the drawing that the package brings."""
+        """Read the drawing that the package brings.
+
+        Raises:
+            WeightsError: it is missing.
+            InputError: it is damaged.
+        """
         file = resources.files("visavis").joinpath("assets", "puppet.json")
-        return cls(load_rig(file.read_text(encoding="utf-8"), file.name))
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise WeightsError(f"assets/{file.name} cannot be read ({error}); reinstall visavis") from error
+        return cls(load_rig(text, file.name))
 
     def reset(self) -> None:
         """Let hair and accessories hang still, as before the first pose."""

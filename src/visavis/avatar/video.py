@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -65,13 +66,13 @@ class VideoWriter:
         self.size = size
         self.frame_count = 0
         self.finished = False
-        self._partial = path.with_name(path.name + ".partial")
+        self._target = Path(os.path.realpath(path))  # A link stays a link.
+        self._partial = self._target.with_name(self._target.name + ".partial")
         self._last_pts = -1
         try:
             self._partial.touch()  # PyAV opens it at the first picture: too late to complain.
-            self._output = av.open(
-                str(self._partial), "w", format=container, options={"movflags": "+faststart"}
-            )
+            options = {} if container == "matroska" else {"movflags": "+faststart"}
+            self._output = av.open(str(self._partial), "w", format=container, options=options)
         except (av.FFmpegError, OSError) as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}; choose another place") from error
         self._video = self._add_video(fps)
@@ -102,7 +103,10 @@ class VideoWriter:
             if self._sound is not None:
                 self._sound.write_until(time_s)
         except av.FFmpegError as error:
-            raise InputError(f"{self.path}: cannot be written any more: {error.strerror}") from error
+            raise InputError(
+                f"{self.path}: cannot be written any more: {error.strerror}; make room or choose another "
+                "place"
+            ) from error
         self.frame_count += 1
 
     def close(self) -> None:
@@ -118,14 +122,19 @@ class VideoWriter:
                     self._sound.finish()
             self._output.close()
             if self.frame_count:
-                self._partial.replace(self.path)
+                self._partial.replace(self._target)
                 self.finished = True
         except (av.FFmpegError, OSError) as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise InputError(
+                f"{self.path}: cannot be written: {error.strerror}; make room or choose another place"
+            ) from error
         finally:
             if self._sound is not None:
                 self._sound.close()
-            self._partial.unlink(missing_ok=True)
+            if self._partial.exists():
+                # FFmpeg may still hold it open: emptied first, it leaves a full disk room for what follows.
+                os.truncate(self._partial, 0)
+                self._partial.unlink()
 
     def __enter__(self) -> Self:
         return self

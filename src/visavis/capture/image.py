@@ -12,6 +12,10 @@ from visavis.capture.quiet import quiet_opencv
 from visavis.errors import InputError
 from visavis.types import ImageArray
 
+# What image files are called: the formats that are read.
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"}
+)
 # A small file can unfold into gigabytes: nothing larger than this is decoded. 8k video has 33 megapixels,
 # the largest phone cameras give 100 by default settings.
 MAX_PIXELS = 100_000_000
@@ -28,6 +32,8 @@ def read_image(path: Path) -> ImageArray:
     try:
         if path.is_dir():
             raise InputError(f"{path}: found a folder; expected an image file")
+        if path.exists() and not path.is_file():  # A pipe or a device may have no end.
+            raise InputError(f"{path}: is no regular file; expected an image")
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: the file is larger than {MAX_BYTES / 1e6:.0f} MB; make it smaller")
         data = path.read_bytes()
@@ -60,7 +66,7 @@ def decode_image(data: bytes, what: str) -> ImageArray:
     except ValueError as error:
         raise InputError(f"{what}: a damaged image: {error}") from error
     if size is None:
-        raise InputError(f"{what}: not an image; expected {FORMATS}")
+        raise InputError(f"{what}: not an image, or of a format that is not read; expected {FORMATS}")
     width, height = size
     if width <= 0 or height <= 0:
         raise InputError(f"{what}: a damaged image: its header states {width}x{height} pixels")
@@ -75,5 +81,7 @@ def decode_image(data: bytes, what: str) -> ImageArray:
     except cv2.error as error:
         raise InputError(f"{what}: a damaged image: {error.err}") from error
     if image is None:
-        raise InputError(f"{what}: a damaged or truncated image; it could not be decoded")
+        raise InputError(
+            f"{what}: a damaged or truncated image, or of a kind that is not read; save it as PNG or JPEG"
+        )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), np.uint8)

@@ -34,7 +34,7 @@ def image_size(data: bytes) -> tuple[int, int] | None:
         if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
             return _pnm(data)
     except (struct.error, IndexError) as error:
-        raise ValueError("the header is cut off") from error
+        raise ValueError("the file is cut off") from error
     return None
 
 

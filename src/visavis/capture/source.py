@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from visavis.capture.camera import Camera
 from visavis.capture.video import VideoFile
 from visavis.clock import Clock
+from visavis.errors import InputError
 from visavis.types import Frame
 
 
@@ -57,6 +58,8 @@ def open_source(source: str | int | Path, clock: Clock | None = None) -> FrameSo
     """
     if isinstance(source, int):
         return Camera(source, clock)
+    if "://" in str(source):
+        raise InputError(f"{source}: addresses are not read; download the video first")
     path = Path(source)
     if str(source).isdecimal() and not path.exists():
         return Camera(int(str(source)), clock)

@@ -19,6 +19,8 @@ from visavis.types import Frame, ImageArray
 DEFAULT_FPS = 25.0
 # Times must increase; broken files repeat them.
 MIN_STEP_S = 1e-3
+# Further back than this no repetition goes: files joined end to end start their clocks anew.
+LONGEST_STEP_BACK_S = 0.5
 # A file is truncated when its packets end this much before the end that its header states: the
 # larger of both, since some muxers round the duration up.
 SHORTFALL_S = 0.5
@@ -86,10 +88,14 @@ class VideoFile:
         """
         index = 0
         time_s = -1.0
+        start_s = self.start_s
         frame, self._first = self._first, None
         while frame is not None:
             own_s = self._own_time_s(frame)
-            own_s = time_s + 1 / self.fps if own_s is None else own_s - self.start_s
+            own_s = time_s + 1 / self.fps if own_s is None else own_s - start_s
+            if own_s < time_s - LONGEST_STEP_BACK_S:  # Another recording begins: its clock goes on from here.
+                start_s += own_s - (time_s + 1 / self.fps)
+                own_s = time_s + 1 / self.fps
             time_s = max(own_s, time_s + MIN_STEP_S) if index else 0.0
             yield Frame(self._upright(frame), time_s, index)
             index += 1
@@ -147,16 +153,20 @@ class VideoFile:
             raise InputError(f"{self.path}: a truncated video: {count} frames were read, {missing}")
         if self._damaged:
             raise InputError(
-                f"{self.path}: a damaged video: {count} good frames were read, "
-                f"{self._damaged} damaged ones left out"
+                f"{self.path}: a damaged video: {count} good frames were read; places where damaged ones "
+                f"were left out: {self._damaged}"
             )
 
     def _missing(self) -> str:
         """What the header states and the file does not hold; empty where it is whole."""
-        if self._container.format.name == "avi":  # FFmpeg guesses a cut AVI's duration from its size.
-            missing = self._stream.frames - self._packet_count
-            return f"{missing} are missing" if missing > max(2, SHORTFALL_SHARE * self._stream.frames) else ""
-        if self.duration_s is None:
+        stated, counts_frames = (
+            self._stream.frames,
+            {"avi", "mp4"} & set(self._container.format.name.split(",")),
+        )
+        if counts_frames and stated - self._packet_count > max(2, SHORTFALL_SHARE * stated):
+            return f"{stated - self._packet_count} of {stated} are missing"
+        # FFmpeg guesses a cut AVI's duration from its size.
+        if self.duration_s is None or self._container.format.name == "avi":
             return ""
         end_s = self.duration_s + (self._container.start_time or 0) / av.time_base
         missing_s = end_s - self._reached_s
@@ -178,13 +188,15 @@ class VideoFile:
 
 
 def _open(path: Path) -> InputContainer:
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if not path.is_file():
-        raise InputError(f"{path}: not a file; expected a video")
     try:
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        if not path.is_file():
+            raise InputError(f"{path}: not a file; expected a video")
+        if not path.stat().st_size:
+            raise InputError(f"{path}: the file is empty; expected a video")
         # A file from anywhere must not make FFmpeg open addresses that it names.
         return av.open(f"file:{path}", container_options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: not a readable video: {reason}") from error
+        raise InputError(f"{path}: not a video, or damaged, or not copied to its end ({reason})") from error

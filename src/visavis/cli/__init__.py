@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import signal
 import sys
 from typing import Annotated
 
@@ -11,29 +13,72 @@ from visavis import __version__
 from visavis.cli.bench import bench
 from visavis.cli.demo import demo
 from visavis.cli.doctor import doctor
+from visavis.cli.evaluate import evaluate
 from visavis.cli.output import print_error
 from visavis.cli.recognize import recognize
 from visavis.cli.run import run
 from visavis.cli.serve import serve
+from visavis.cli.train import train
 from visavis.errors import VisavisError
 
 # The commands' modules import typer alone; what does the work is imported when a command runs.
-app = typer.Typer(name="visavis", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="visavis",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
 app.command()(demo)
 app.command()(run)
 app.command()(recognize)
 app.command()(serve)
+app.command()(train)
+app.add_typer(evaluate)
 app.command()(bench)
 app.command()(doctor)
 
 
+BAD_INPUT = 2
+
+
 def main() -> None:
     """Run the command line and exit."""
+    _prepare_streams()
+    _end_as_by_ctrl_c()
     try:
-        app()
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
     except VisavisError as error:
         print_error(str(error))
-        sys.exit(2)
+        status = BAD_INPUT
+    except typer.TyperException as error:  # Wrong options; without arguments the help was printed.
+        if message := error.format_message():
+            print_error(f"{message} (--help explains)")
+        status = BAD_INPUT
+    except OSError as error:
+        print_error(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        status = BAD_INPUT
+        # What could not be written must not be tried again when Python ends.
+        sys.stdout = io.StringIO()
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _prepare_streams() -> None:
+    """Let every name be printed, and nothing where standard output is closed."""
+    if sys.stdout is None:
+        sys.stdout = io.StringIO()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Keep the results so far also where the system, a timeout or a closed terminal ends the program."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _show_version(wanted: bool) -> None:

@@ -30,9 +30,8 @@ def bench(
 
     Examples:
 
-    visavis bench
-
-    visavis bench track --json
+        visavis bench
+        visavis bench track --json
     """
     from visavis import benchmark
     from visavis.machine import machine, versions

@@ -23,7 +23,9 @@ def demo(
         bool, typer.Option("--headless", help="Write files instead of opening the page.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("out"),
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the page.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the page.", show_default="8765")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object; implies --headless.")
     ] = False,
@@ -32,11 +34,11 @@ def demo(
 
     Opens the page with your webcam. With --headless, or where there is no camera or display, it runs on a
     portrait that visavis brings (and moves), and writes demo.mp4, report.html, the track and the motion.
+
     Examples:
 
-    visavis demo
-
-    visavis demo --headless --out /tmp/demo
+        visavis demo
+        visavis demo --headless --out /tmp/demo
     """
     from visavis.checkup import camera_likely, display_likely
 

@@ -13,14 +13,19 @@ ESSENTIALS_FAIL = 2
 
 
 def doctor(
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port that the page would use.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port that the page would use.", show_default="8765"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check this installation: Python, packages, networks, cameras, encoders, port and extras.
 
-    Ends with status 0 where the essentials work, else with 2. Example:
+    Ends with status 0 where the essentials work, else with 2.
 
-    visavis doctor
+    Example:
+
+        visavis doctor
     """
     from visavis.checkup import checks
 

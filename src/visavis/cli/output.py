@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 
 def print_error(text: str) -> None:
@@ -26,6 +28,16 @@ def print_note(text: str) -> None:
 def print_line(text: str) -> None:
     """One line on standard output."""
     sys.stdout.write(text + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output: the first column to the left, the others, numbers, to the right."""
+    table = Table(box=SIMPLE)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -53,6 +65,13 @@ def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Cal
         TextColumn(unit),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        # What is printed while the bar runs belongs on standard output, also where that is a file or a pipe.
+        redirect_stdout=sys.stdout.isatty(),
+    ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)

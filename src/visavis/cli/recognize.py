@@ -3,59 +3,75 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from visavis.cli import output
+from visavis.cli.run import INTERRUPTED
 from visavis.errors import InputError, VisavisError
 
 if TYPE_CHECKING:
-    from visavis.recognition import ReadFile, Reading
+    from visavis.recognition import ReadFile, Reading, Recognizer
 
 
 def recognize(
-    paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.", readable=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Read the emotions shown in images and videos.
 
     In a video the emotion of the largest face is read. An image without a detected face that is itself a
-    tight face crop is read whole, and marked so. Examples:
+    tight face crop is read whole, and marked so.
 
-    visavis recognize photo.jpg holiday/ --json
+    Examples:
 
-    visavis recognize clip.mp4
+        visavis recognize photo.jpg holiday/ --json
+        visavis recognize clip.mp4
     """
     from visavis.recognition import Recognizer, list_media
 
     media, problems = list_media(paths)
     results: list[dict[str, Any]] = []
-    recognizer = Recognizer.default()
+    interrupted = False
+    try:
+        for read in _read_all(Recognizer.default(), media, problems):
+            results.append(file_json(read))
+            if not as_json:
+                _print_result(results[-1])
+    except KeyboardInterrupt:
+        interrupted = True
+    if as_json:
+        errors = [{"path": str(path), "error": str(problem)} for path, problem in problems]
+        output.print_json({"files": results, "errors": errors})
+    if interrupted:
+        output.print_note(f"interrupted: {len(results)} of {len(media)} files were read")
+        raise typer.Exit(INTERRUPTED)
+    if len(problems) == 1:
+        raise problems[0][1]
+    if problems:
+        for _, problem in problems if not as_json else ():
+            output.print_note(str(problem))
+        raise InputError(f"{len(problems)} inputs could not be read whole")
+
+
+def _read_all(
+    recognizer: Recognizer, media: Sequence[Path], problems: list[tuple[Path, VisavisError]]
+) -> Iterator[ReadFile]:
+    """Every file that can be read; what is wrong with the others is added to the problems."""
     with output.progress("recognize", len(media), "files") as advance:
         for path in media:
             try:
                 read = recognizer.read_file(path)
             except VisavisError as error:
                 problems.append((path, error))
-                continue
-            finally:
-                advance()
-            if read.error is not None:
-                problems.append((path, read.error))
-            result = file_json(read)
-            results.append(result)
-            if not as_json:
-                _print_result(result)
-    if as_json:
-        errors = [{"path": str(path), "error": str(problem)} for path, problem in problems]
-        output.print_json({"files": results, "errors": errors})
-    if len(problems) == 1:
-        raise problems[0][1]
-    if problems:
-        raise InputError(f"{len(problems)} inputs could not be read whole; the first: {problems[0][1]}")
+            else:
+                if read.error is not None:
+                    problems.append((path, read.error))
+                yield read
+            advance()
 
 
 def file_json(read: ReadFile) -> dict[str, Any]:

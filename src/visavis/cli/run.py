@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from visavis.record import Recording
 
 INTERRUPTED = 130
+MAX_LIMIT_S = 1e7
 
 
 class Mode(StrEnum):
@@ -42,18 +43,17 @@ def run(
     motion: Annotated[Path | None, typer.Option(help="The avatar's motion, as .motion3.json.")] = None,
     no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
     tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
-    limit_s: Annotated[
-        float | None, typer.Option("--limit-s", min=0.0, max=1e7, help="Stop after this many seconds.")
-    ] = None,
+    limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Let the avatar follow the face in a video or before a camera.
 
-    Ctrl-C ends a camera's run; whatever was read so far is kept. Examples:
+    Ctrl-C ends a camera's run; whatever was read so far is kept.
 
-    visavis run clip.mp4 --out out.mp4
+    Examples:
 
-    visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
+        visavis run clip.mp4 --out out.mp4
+        visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
     """
     if mode is Mode.LISTEN:
         raise InputError("the listener is not in this version of visavis: use --mode mirror")
@@ -61,6 +61,8 @@ def run(
     from visavis.pipeline import Pipeline
     from visavis.record import Outputs, record
 
+    if limit_s is not None and not 0 < limit_s < MAX_LIMIT_S:
+        raise InputError(f"--limit-s is {limit_s:g}; expected seconds between 0 and {MAX_LIMIT_S:g}")
     outputs = Outputs(out, track, motion)
     outputs.check(source)
     with (

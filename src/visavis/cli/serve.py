@@ -23,18 +23,22 @@ def serve(
     """Serve the page: the webcam on one side, the avatar on the other.
 
     Nothing is stored, and by default only this computer is served. Browsers give a page their camera on
-    http://localhost and on https alone: for other computers, put a proxy with https before it. Examples:
+    http://localhost and on https alone: for other computers, put a proxy with https before it.
 
-    visavis serve
+    Examples:
 
-    visavis serve --port 9000 --sessions 2 --open
+        visavis serve
+        visavis serve --port 9000 --sessions 2 --open
     """
+    from visavis.avatar.puppet import Puppet
     from visavis.pipeline import Pipeline
     from visavis.serve.app import serve as run_server
 
     def announce(url: str) -> None:
         output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
+    Puppet.load()
+    Pipeline.default().close()  # What is missing or damaged is told now, not to the first visitor.
     run_server(
         Pipeline.default,
         host=host,

@@ -7,9 +7,8 @@ Two forms are read: a folder of contact sheets (``training.csv`` and ``publictes
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -17,10 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.datasets.data_set import DataSet
+from visavis.datasets.faces import LabelledFaces, LoadedImages
+from visavis.datasets.tables import header, rows, whole_number
 from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
 from visavis.errors import InputError
 from visavis.types import BoolArray, ImageArray
 
+NAME = "FER-2013"
 SIDE_PX = 48
 SHEET_COLUMNS = 64
 TRAINING, PUBLIC_TEST, PRIVATE_TEST = USAGES = ("Training", "PublicTest", "PrivateTest")
@@ -37,12 +40,14 @@ class Fer2013:
         labels: (N,) int64, index into FER2013_LABELS.
         votes: (N, 10) int64 in the order of FERPLUS_COLUMNS; zeros where FER+ has none.
         usage: (N,) str: Training, PublicTest or PrivateTest.
+        places: (N,) str: ``file:line`` of each; None where the faces are from no file.
     """
 
     images: ImageArray
     labels: NDArray[np.int64]
     votes: NDArray[np.int64]
     usage: NDArray[np.str_]
+    places: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -51,15 +56,19 @@ class Fer2013:
             raise InputError(
                 f"FER-2013 needs images (N, 48, 48), votes (N, 10) and usage (N,); found {shapes}"
             )
+        if self.places is not None and self.places.shape != (n,):
+            raise InputError(f"FER-2013 needs places (N,); found {self.places.shape}")
         if n and not (self.labels.min() >= 0 and self.labels.max() < len(FER2013_LABELS)):
             raise InputError(f"FER-2013 labels must be 0..{len(FER2013_LABELS) - 1}")
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows: BoolArray | slice) -> Self:
+    def __getitem__(self, chosen: BoolArray | slice) -> Self:
         """The chosen rows, by mask or slice."""
-        return type(self)(self.images[rows], self.labels[rows], self.votes[rows], self.usage[rows])
+        places = None if self.places is None else self.places[chosen]
+        images, labels, votes = self.images[chosen], self.labels[chosen], self.votes[chosen]
+        return type(self)(images, labels, votes, self.usage[chosen], places)
 
     def split(self, usage: str) -> Self:
         """The rows of one split.
@@ -67,16 +76,44 @@ class Fer2013:
         Raises:
             InputError: the data hold no such row.
         """
-        rows = self.usage == usage
-        if not rows.any():
+        chosen = self.usage == usage
+        if not chosen.any():
             found = ", ".join(sorted(set(self.usage.tolist()))) or "nothing"
             raise InputError(f"FER-2013 has no {usage} rows here; it has {found}")
-        return self[rows]
+        return self[chosen]
+
+    def faces(self, usage: str) -> LabelledFaces:
+        """One split as the noun that evaluation takes.
+
+        Raises:
+            InputError: the data hold no such row.
+        """
+        part = self.split(usage)
+        places = np.full(len(part), NAME) if part.places is None else part.places
+        votes = part.votes if self.votes.any() else None
+        return LabelledFaces(
+            NAME, usage, FER2013_LABELS, part.labels, LoadedImages(part.images, places), votes
+        )
 
     def seen_in(self, other: Fer2013) -> BoolArray:
         """(N,) whether the very same pixels occur in ``other``: the data set repeats images."""
         known = {image.tobytes() for image in other.images}
         return np.asarray([image.tobytes() in known for image in self.images], np.bool_)
+
+
+def find(path: Path) -> DataSet | None:
+    """FER-2013 at a path: any file, or a folder with its tables; None for other folders.
+
+    Raises:
+        InputError: a bad row (named by file and line).
+    """
+    sheets = path / SHEET_TABLES[0]
+    has_sheets = sheets.is_file() and "sheet" in header(sheets)
+    if not (path.is_file() or (path / PIXEL_TABLE).is_file() or has_sheets):
+        return None
+    data = load(path)
+    splits = tuple(usage for usage in USAGES if (data.usage == usage).any())
+    return DataSet(NAME, path, splits, PUBLIC_TEST, TRAINING if TRAINING in splits else None, data.faces)
 
 
 def load(path: Path) -> Fer2013:
@@ -96,98 +133,85 @@ def load(path: Path) -> Fer2013:
     )
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield (``file:line``, row) of a CSV file that must have the given columns."""
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if missing := set(columns) - set(reader.fieldnames or ()):
-            raise InputError(f"{path}: the header lacks {', '.join(sorted(missing))}")
-        for row in reader:
-            yield f"{path}:{reader.line_num}", row
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """One face as a table lists it."""
 
+    image: ImageArray
+    label: int
+    usage: str
+    votes: list[int]
+    place: str
 
-def _number(where: str, row: dict[str, str], column: str, low: int, high: int) -> int:
-    text = row[column]
-    try:
-        value = int(text)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: {column} is {text!r}; expected a whole number") from error
-    if not low <= value <= high:
-        raise InputError(f"{where}: {column} is {value}; expected {low} to {high}")
-    return value
-
-
-def _label_and_usage(where: str, row: dict[str, str], usage_column: str) -> tuple[int, str]:
-    usage = row[usage_column]
-    if usage not in USAGES:
-        raise InputError(f"{where}: {usage_column} is {usage!r}; expected one of {', '.join(USAGES)}")
-    return _number(where, row, "emotion", 0, len(FER2013_LABELS) - 1), usage
+    @classmethod
+    def read(cls, where: str, row: dict[str, str], image: ImageArray, usage_column: str) -> Self:
+        """Check what stands beside the picture; the votes are those of the row, zeros where it has none."""
+        usage = row[usage_column]
+        if usage not in USAGES:
+            raise InputError(f"{where}: {usage_column} is {usage!r}; expected one of {', '.join(USAGES)}")
+        label = whole_number(where, row, "emotion", 0, len(FER2013_LABELS) - 1)
+        return cls(image, label, usage, _votes(where, row), Path(where).name)
 
 
 def _votes(where: str, row: dict[str, str]) -> list[int]:
     """Ten counts; zeros where FER+ left the row empty."""
-    return [_number(where, row, c, 0, 10) if row[c] else 0 for c in FERPLUS_COLUMNS]
+    return [whole_number(where, row, c, 0, 10) if row.get(c) else 0 for c in FERPLUS_COLUMNS]
 
 
-def _join(
-    images: list[ImageArray], labels: list[int], votes: list[list[int]], usages: list[str], path: Path
-) -> Fer2013:
-    if not images:
+def _join(path: Path, faces: list[_Row]) -> Fer2013:
+    if not faces:
         raise InputError(f"{path}: no rows")
-    counts = np.asarray(votes, np.int64).reshape(-1, len(FERPLUS_COLUMNS))
-    return Fer2013(np.stack(images), np.asarray(labels, np.int64), counts, np.asarray(usages))
+    return Fer2013(
+        np.stack([face.image for face in faces]),
+        np.asarray([face.label for face in faces], np.int64),
+        np.asarray([face.votes for face in faces], np.int64),
+        np.asarray([face.usage for face in faces]),
+        np.asarray([face.place for face in faces]),
+    )
 
 
 def _load_sheets(folder: Path) -> Fer2013:
-    images: list[ImageArray] = []
-    labels: list[int] = []
-    votes: list[list[int]] = []
-    usages: list[str] = []
+    faces: list[_Row] = []
     sheets: dict[str, ImageArray] = {}
     columns = ("sheet", "cell", "usage", "emotion", *FERPLUS_COLUMNS)
     for table in (folder / name for name in SHEET_TABLES if (folder / name).is_file()):
-        for where, row in _rows(table, columns):
+        for where, row in rows(table, columns):
             name = row["sheet"]
             if name not in sheets:
                 sheet = cv2.imread(str(folder / Path(name).name), cv2.IMREAD_GRAYSCALE)
                 if sheet is None:
                     raise InputError(f"{where}: the sheet {name} is missing or no image")
                 sheets = {name: sheet.astype(np.uint8, copy=False)}  # Rows come sheet by sheet: keep one.
-            y, x = (SIDE_PX * v for v in divmod(_number(where, row, "cell", 0, 10**6), SHEET_COLUMNS))
+            y, x = (SIDE_PX * v for v in divmod(whole_number(where, row, "cell", 0, 10**6), SHEET_COLUMNS))
             image = sheets[name][y : y + SIDE_PX, x : x + SIDE_PX]
             if image.shape != (SIDE_PX, SIDE_PX):
                 raise InputError(f"{where}: cell {row['cell']} lies outside the sheet {name}")
-            label, usage = _label_and_usage(where, row, "usage")
-            images.append(image)
-            labels.append(label)
-            votes.append(_votes(where, row))
-            usages.append(usage)
-    return _join(images, labels, votes, usages, folder)
+            faces.append(_Row.read(where, row, image, "usage"))
+    return _join(folder, faces)
 
 
 def _load_kaggle(pixels: Path, votes_path: Path) -> Fer2013:
-    images: list[ImageArray] = []
-    labels: list[int] = []
-    usages: list[str] = []
-    for where, row in _rows(pixels, ("emotion", "pixels", "Usage")):
-        try:
-            values = np.asarray(row["pixels"].split(), np.int64)
-        except (AttributeError, ValueError) as error:
-            raise InputError(f"{where}: pixels must be whole numbers apart by blanks") from error
-        if values.size != SIDE_PX**2 or values.min() < 0 or values.max() > 255:
-            raise InputError(
-                f"{where}: {values.size} pixels; expected {SIDE_PX**2} numbers between 0 and 255"
-            )
-        label, usage = _label_and_usage(where, row, "Usage")
-        images.append(values.astype(np.uint8).reshape(SIDE_PX, SIDE_PX))
-        labels.append(label)
-        usages.append(usage)
-    votes = [[0] * len(FERPLUS_COLUMNS) for _ in labels]
+    table = rows(pixels, ("emotion", "pixels", "Usage"))
+    faces = [_Row.read(where, row, _pixels(where, row["pixels"]), "Usage") for where, row in table]
     if votes_path.is_file():
-        votes = [_votes(where, row) for where, row in _rows(votes_path, FERPLUS_COLUMNS)]
-        if len(votes) != len(labels):
+        votes = [_votes(where, row) for where, row in rows(votes_path, FERPLUS_COLUMNS)]
+        if len(votes) != len(faces):
             raise InputError(
-                f"{votes_path}: {len(votes)} rows of votes for the {len(labels)} faces of {pixels.name}; "
+                f"{votes_path}: {len(votes)} rows of votes for the {len(faces)} faces of {pixels.name}; "
                 "both files list the same faces in the same order"
             )
-    return _join(images, labels, votes, usages, pixels)
+        faces = [replace(face, votes=counts) for face, counts in zip(faces, votes, strict=True)]
+    return _join(pixels, faces)
+
+
+def _pixels(where: str, text: str) -> ImageArray:
+    """One face from its numbers, as Kaggle's file writes it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy before 2.3 only warns of what is no number.
+            values = np.fromstring(text, np.int64, sep=" ")  # Three times as fast as splitting.
+    except (DeprecationWarning, ValueError) as error:
+        raise InputError(f"{where}: pixels must be whole numbers apart by blanks") from error
+    if values.size != SIDE_PX**2 or values.min() < 0 or values.max() > 255:
+        raise InputError(f"{where}: {values.size} pixels; expected {SIDE_PX**2} numbers between 0 and 255")
+    return values.astype(np.uint8).reshape(SIDE_PX, SIDE_PX)

@@ -26,7 +26,7 @@ class ExpressionClassifier:
         mirror: also read each face mirrored and average: a little more accurate, twice the time.
 
     Raises:
-        WeightsError: the network has other inputs, outputs or orders.
+        WeightsError: the network has other inputs, outputs or orders, or gives other shapes.
     """
 
     def __init__(self, session: ort.InferenceSession, *, mirror: bool = False) -> None:
@@ -39,9 +39,17 @@ class ExpressionClassifier:
         orders = (notes.get("expressions"), notes.get("labels"))
         if orders != (list(EXPRESSIONS), list(FER2013_LABELS)):
             raise WeightsError(f"the emotion network's classes are {orders}; expected visavis' own orders")
+        pictures = session.get_inputs()[0]
+        match pictures.type, pictures.shape:
+            case "tensor(uint8)", [str() | None, 1, int(height), int(width)] if height == width:
+                self.side_px = height
+            case found_type, found_shape:
+                raise WeightsError(
+                    f"the emotion network reads {found_type} {found_shape}; expected tensor(uint8) "
+                    "[any, 1, S, S] with a fixed S"
+                )
         self._session = session
-        self._mirror = mirror
-        self.side_px = int(session.get_inputs()[0].shape[2])
+        self.mirror = mirror
 
     @classmethod
     def default(cls, threads: int = 1, *, mirror: bool = False) -> Self:
@@ -57,16 +65,20 @@ class ExpressionClassifier:
         Raises:
             InputError: another shape or dtype.
         """
-        return self._run(crops, "expressions")
+        return self._run(crops, "expressions", len(EXPRESSIONS))
 
     def predict_labels(self, crops: ImageArray) -> FloatArray:
         """Probabilities (N, 7) of FER2013_LABELS, as FER-2013 itself labels faces; see :meth:`predict`."""
-        return self._run(crops, "labels")
+        return self._run(crops, "labels", len(FER2013_LABELS))
 
-    def _run(self, crops: ImageArray, output: str) -> FloatArray:
+    def _run(self, crops: ImageArray, output: str, classes: int) -> FloatArray:
         faces = self._prepare(crops)
         answer: FloatArray = self._session.run([output], {"images": faces})[0]
-        if self._mirror:
+        if answer.shape != (len(faces), classes):
+            raise WeightsError(
+                f"the emotion network's {output} are {answer.shape}; expected {(len(faces), classes)}"
+            )
+        if self.mirror:
             answer = (answer + self._session.run([output], {"images": faces[..., ::-1]})[0]) / 2
         return answer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,12 +27,20 @@ FERPLUS_COLUMNS: tuple[str, ...] = (
     "NF",
 )
 # The data sets' own words, where they differ from ours.
-_SYNONYMS = {"angry": "anger", "happiness": "happy", "sadness": "sad"}
+_SYNONYMS = {
+    "angry": "anger",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "fearful": "fear",
+    "disgusted": "disgust",
+}
 
 
 def expression_of(name: str) -> str | None:
-    """Our word for a data set's expression; None where it names none (``unknown``, ``NF``)."""
-    word = _SYNONYMS.get(name, name)
+    """Our word for a data set's, in any case of letters; None where it names no expression (``NF``)."""
+    word = name.casefold()
+    word = _SYNONYMS.get(word, word)
     return word if word in EXPRESSIONS else None
 
 
@@ -45,16 +55,30 @@ _FERPLUS_FOR_EXPRESSION: tuple[int, ...] = tuple(
 )
 
 
-def to_seven(probabilities: FloatArray) -> FloatArray:
-    """Probabilities (..., 8) of EXPRESSIONS -> (..., 7) of FER2013_LABELS, given that none is contempt.
+def given(probabilities: FloatArray, names: Sequence[str]) -> FloatArray:
+    """Probabilities (..., 8) of EXPRESSIONS -> (..., C) of a data set's own classes.
 
-    Where a data set has no contempt, its faces were labelled on the condition that it is none: contempt
-    is dropped and the others keep their ratios. A row that is all contempt becomes uniform.
+    Where a data set lacks an expression, its faces were labelled on the condition that they show none of
+    that kind: the others keep their ratios. A row without any of them becomes uniform.
+
+    Args:
+        probabilities: of all eight.
+        names: the data set's classes in its own words and order.
+
+    Raises:
+        InputError: a name is no expression, or two are the same.
     """
-    seven = probabilities[..., list(FER2013_TO_EXPRESSION)].astype(np.float64)
-    total = seven.sum(axis=-1, keepdims=True)
-    uniform = 1.0 / len(FER2013_LABELS)
-    return np.where(total > 0, seven / np.where(total > 0, total, 1.0), uniform).astype(np.float32)
+    columns = [EXPRESSIONS.index(word) for word in map(expression_of, names) if word]
+    if len(set(columns)) < len(names):
+        raise InputError(f"classes must be different expressions; found {', '.join(names)}")
+    chosen = probabilities[..., columns].astype(np.float64)
+    total = chosen.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, chosen / np.where(total > 0, total, 1.0), 1 / len(names)).astype(np.float32)
+
+
+def to_seven(probabilities: FloatArray) -> FloatArray:
+    """Probabilities (..., 8) of EXPRESSIONS -> (..., 7) of FER2013_LABELS, given that none is contempt."""
+    return given(probabilities, FER2013_LABELS)
 
 
 def trusted_votes(votes: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket
 
 from visavis import __version__
 from visavis.channels import EXPRESSIONS
-from visavis.errors import DeviceError
+from visavis.errors import DeviceError, InputError
 from visavis.serve.connection import converse
 from visavis.serve.guard import Guard
 from visavis.serve.protocol import MAX_MESSAGE_BYTES, MODES
@@ -192,6 +192,8 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not host:  # An empty name would mean every address of this computer.
+        raise InputError("the host is empty; name an address, such as 127.0.0.1")
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         if sys.platform != "win32":  # There it would let two servers share a port.
@@ -201,7 +203,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise DeviceError(
-            f"cannot listen on {host}, port {port}: {error}; choose another with --port, or stop what uses it"
+            f"cannot listen on {host}, port {port}: {error}; choose another with --host or --port, "
+            "or stop what uses it"
         ) from error
     return listener
 

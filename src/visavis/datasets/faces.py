@@ -1,0 +1,211 @@
+"""Labels and pictures of one split in, a checked set of labelled faces that is read batch by batch out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.capture.image import read_image
+from visavis.emotion.labels import FERPLUS_COLUMNS
+from visavis.errors import InputError
+from visavis.face.region import FaceRegion
+from visavis.types import BoolArray, ImageArray
+
+
+class FaceImages(Protocol):
+    """Pictures of faces, in memory or on disk."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, row: int) -> ImageArray:
+        """One picture: uint8, grey (H, W) or RGB (H, W, 3).
+
+        Raises:
+            InputError: it cannot be read; its file and row are named.
+        """
+
+    def place(self, row: int) -> str:
+        """Where it comes from: its file, or a table's ``file:line``."""
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """The pictures at these rows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedImages:
+    """Pictures in memory.
+
+    Attributes:
+        pixels: (N, H, W) grey or (N, H, W, 3) RGB, uint8.
+        places: (N,) str, where each comes from.
+    """
+
+    pixels: ImageArray
+    places: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if self.pixels.dtype != np.uint8 or len(shape) not in (3, 4) or shape[3:] not in ((), (3,)):
+            raise InputError(
+                f"faces must be uint8 (N, H, W) or (N, H, W, 3); found {self.pixels.dtype} {shape}"
+            )
+        if self.places.shape != shape[:1]:
+            raise InputError(f"{shape[0]} faces need as many places; found {self.places.shape}")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def read(self, row: int) -> ImageArray:
+        """One picture; see :class:`FaceImages`."""
+        return np.asarray(self.pixels[row], np.uint8)
+
+    def place(self, row: int) -> str:
+        """Where it comes from."""
+        return str(self.places[row])
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """The pictures at these rows."""
+        return type(self)(self.pixels[rows], self.places[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFile:
+    """A picture on disk.
+
+    Attributes:
+        path: the image file.
+        place: where a table lists it, as ``file:line``; empty where none does.
+        box_xywh: the face's x, y, width and height in pixels; None where the picture is the face.
+    """
+
+    path: Path
+    place: str = ""
+    box_xywh: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """Pictures that are read from disk one by one, when they are wanted: RGB.
+
+    Attributes:
+        files: one for each face.
+    """
+
+    files: tuple[FaceFile, ...]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, row: int) -> ImageArray:
+        """One picture, cut to its box; see :class:`FaceImages`."""
+        file = self.files[row]
+        try:
+            image = read_image(file.path)
+        except InputError as error:
+            raise InputError(f"{file.place}: {error}" if file.place else str(error)) from error
+        if file.box_xywh is None:
+            return image
+        x, y, width, height = file.box_xywh
+        if x >= image.shape[1] or y >= image.shape[0] or x + width <= 0 or y + height <= 0:
+            size = f"{image.shape[1]}x{image.shape[0]}"
+            raise InputError(f"{self.place(row)}: the face's box lies outside {file.path} of {size} pixels")
+        side = max(width, height)
+        return FaceRegion((x + width / 2 - 0.5, y + height / 2 - 0.5), side).crop(image, round(side))
+
+    def place(self, row: int) -> str:
+        """Where it comes from."""
+        return self.files[row].place or str(self.files[row].path)
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """The pictures at these rows."""
+        return type(self)(tuple(self.files[row] for row in rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFaces:
+    """One split of a data set of facial expressions.
+
+    Attributes:
+        name: the data set.
+        split: which part of it.
+        names: the labels in the data set's own words and order.
+        labels: (N,) int64, index into ``names``.
+        images: the N pictures.
+        votes: (N, 10) int64, FER+'s votes in the order of FERPLUS_COLUMNS; None where there are none.
+        left_out: why rows of the split are not here -> how many.
+    """
+
+    name: str
+    split: str
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    images: FaceImages
+    votes: NDArray[np.int64] | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        what = f"{self.name}, {self.split}"
+        if self.labels.ndim != 1 or self.labels.dtype != np.int64 or len(self.images) != len(self.labels):
+            found = f"{self.labels.dtype} {self.labels.shape} for {len(self.images)} faces"
+            raise InputError(f"{what}: every face needs one label of int64; found {found}")
+        if not len(self.labels):
+            raise InputError(f"{what}: no faces")
+        if not 0 <= self.labels.min() <= self.labels.max() < len(self.names):
+            raise InputError(f"{what}: labels must be 0 to {len(self.names) - 1}, one for each name")
+        if self.votes is not None and self.votes.shape != (len(self), len(FERPLUS_COLUMNS)):
+            raise InputError(f"{what}: votes must be (N, {len(FERPLUS_COLUMNS)}); found {self.votes.shape}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, chosen: BoolArray) -> LabelledFaces:
+        """The faces where the mask (N,) is true.
+
+        Raises:
+            InputError: none is chosen.
+        """
+        rows = np.flatnonzero(chosen).astype(np.int64)
+        votes = None if self.votes is None else self.votes[rows]
+        images = self.images.take(rows)
+        return LabelledFaces(
+            self.name, self.split, self.names, self.labels[rows], images, votes, self.left_out
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many faces each label has."""
+        counts = np.bincount(self.labels, minlength=len(self.names))
+        return {name: int(count) for name, count in zip(self.names, counts, strict=True)}
+
+    def batches(self, size: int, side_px: int) -> Iterator[ImageArray]:
+        """Yield all faces in their order as (B, S, S) or (B, S, S, 3) uint8, B at most ``size``.
+
+        Args:
+            size: faces a batch.
+            side_px: S. Pictures that are not square get black edges, others are scaled; those of this size
+                pass untouched.
+
+        Raises:
+            InputError: a picture cannot be read.
+        """
+        for start in range(0, len(self), size):
+            stop = min(start + size, len(self))
+            yield np.stack([as_square(self.images.read(row), side_px) for row in range(start, stop)])
+
+
+def as_square(image: ImageArray, side_px: int) -> ImageArray:
+    """A picture (H, W[, 3]) as a square (S, S[, 3]) of side ``side_px``, with black edges if it is oblong."""
+    height, width = image.shape[:2]
+    side = max(height, width)
+    if height != width:
+        image = FaceRegion((width / 2 - 0.5, height / 2 - 0.5), side).crop(image, side)
+    if side == side_px:
+        return image
+    how = cv2.INTER_AREA if side > side_px else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (side_px, side_px), interpolation=how), np.uint8)

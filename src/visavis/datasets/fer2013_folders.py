@@ -1,0 +1,57 @@
+"""FER-2013 as Kaggle's folders of 48 px pictures in, its splits as labelled faces out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from visavis.capture.image import read_image
+from visavis.datasets.data_set import DataSet
+from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces
+from visavis.datasets.fer2013 import NAME, PUBLIC_TEST, SIDE_PX, USAGES
+from visavis.datasets.image_folder import TRAINING_NAMES, find_classes, list_pictures
+from visavis.emotion.labels import FER2013_LABELS
+
+
+def find(path: Path) -> DataSet | None:
+    """FER-2013 at a folder; None where the class folders bear other words or the pictures another size.
+
+    Splits are the top folders, ``train`` and ``test`` or ``Training``, ``PublicTest`` and ``PrivateTest``.
+    Kaggle's ``test`` holds two of the official splits; its files begin with the official split's name, so
+    that name is a split too.
+
+    Raises:
+        InputError: a class folder holds something else than pictures, or its first picture is bad.
+    """
+    folders = find_classes(path)
+    if not folders or any(set(classes) - set(FER2013_LABELS) for classes in folders.values()):
+        return None
+    listed = {split: _list(classes) for split, classes in folders.items()}
+    first = next((files[0][0] for files in listed.values() if files), None)
+    if first is None or read_image(first).shape[:2] != (SIDE_PX, SIDE_PX):
+        return None
+    for usage in USAGES:
+        files = [file for files in listed.values() for file in files if file[0].name.startswith(f"{usage}_")]
+        if files and usage not in listed:
+            listed[usage] = files
+    default = PUBLIC_TEST if PUBLIC_TEST in listed else "test"
+    training = next((name for name in TRAINING_NAMES if name in listed), None)
+    return DataSet(NAME, path, tuple(listed), default, training, partial(_read, listed))
+
+
+def _list(classes: Mapping[str, Path]) -> list[tuple[Path, int]]:
+    """Each picture with its label."""
+    return [
+        (file, FER2013_LABELS.index(name))
+        for name, folder in classes.items()
+        for file in list_pictures(folder)
+    ]
+
+
+def _read(listed: Mapping[str, list[tuple[Path, int]]], split: str) -> LabelledFaces:
+    labels = np.asarray([label for _, label in listed[split]], np.int64)
+    files = ImageFiles(tuple(FaceFile(path) for path, _ in listed[split]))
+    return LabelledFaces(NAME, split, FER2013_LABELS, labels, files)

@@ -1,0 +1,35 @@
+"""Faces with FER+'s votes in, the same faces with FER+'s majority label out.
+
+The soft labels, FER+'s distributions, are :func:`visavis.emotion.labels.ferplus_distribution` of the votes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from visavis.channels import EXPRESSIONS
+from visavis.datasets.faces import LabelledFaces
+from visavis.emotion.labels import ferplus_majority
+from visavis.errors import InputError
+
+NAME = "FER+"
+NO_MAJORITY = "no majority"
+
+
+def majority(faces: LabelledFaces) -> LabelledFaces:
+    """The faces on which most of FER+'s annotators agree, labelled with one of the 8 expressions.
+
+    Raises:
+        InputError: the faces have no votes, or none has a majority.
+    """
+    if faces.votes is None:
+        raise InputError(
+            f"{faces.name} has no FER+ votes here; put FER+'s fer2013new.csv beside Kaggle's fer2013.csv"
+        )
+    labels = ferplus_majority(faces.votes)
+    voted = labels >= 0
+    if not voted.any():
+        raise InputError(f"{faces.name}, {faces.split}: no face has a FER+ majority")
+    kept = faces[voted]
+    left_out = {NO_MAJORITY: int((~voted).sum())}
+    return replace(kept, name=NAME, names=EXPRESSIONS, labels=labels[voted], left_out=left_out)

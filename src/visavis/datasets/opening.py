@@ -1,0 +1,41 @@
+"""A path in, the data set that lies there, or one split of it, out: the layout is recognised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from visavis.datasets import affectnet, fer2013, fer2013_folders, image_folder, raf_db
+from visavis.datasets.data_set import DataSet
+from visavis.datasets.faces import LabelledFaces
+from visavis.errors import InputError
+
+# Asked in turn: AffectNet before FER-2013, which takes any other file; ImageFolder last, which takes any
+# folder of class folders.
+_READERS = (affectnet.find, fer2013.find, raf_db.find, fer2013_folders.find, image_folder.find)
+EXPECTED = (
+    "a fer2013.csv or its folder, Kaggle's folders (train/angry/...), RAF-DB (list_patition_label.txt "
+    "and aligned/), AffectNet's training.csv and validation.csv, or folders named by expressions"
+)
+
+
+def find_dataset(path: Path) -> DataSet:
+    """Recognise the data set at a path.
+
+    Raises:
+        InputError: there is nothing, none of the known layouts fits, or its tables are bad.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; expected a data set")
+    for find in _READERS:
+        if found := find(path):
+            return found
+    raise InputError(f"{path}: no data set is recognised here; expected {EXPECTED}")
+
+
+def open_dataset(path: Path, split: str | None = None) -> LabelledFaces:
+    """Read one split of the data set at a path; None for its default one.
+
+    Raises:
+        InputError: see :func:`find_dataset`; or there is no such split.
+    """
+    return find_dataset(path).read(split)

@@ -1,0 +1,74 @@
+"""A CSV file in, its rows with the place of each out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from visavis.errors import InputError
+
+# With or without a byte order mark.
+_ENCODING = "utf-8-sig"
+
+
+def header(path: Path) -> tuple[str, ...]:
+    """The column names of a CSV file, stripped of blanks; none for an empty file.
+
+    Raises:
+        InputError: the file cannot be read, or is no text.
+    """
+    try:
+        with path.open(newline="", encoding=_ENCODING) as file:
+            return tuple(name.strip() for name in next(csv.reader(file), []))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a CSV table: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield (``file:line``, row) of a CSV file.
+
+    Args:
+        path: the file.
+        columns: what its header must name, among others.
+
+    Raises:
+        InputError: the file cannot be read or is no table, lacks a column, or has a row with more or fewer
+            cells than the header.
+    """
+    names = header(path)
+    if missing := set(columns) - set(names):
+        raise InputError(f"{path}: the header lacks {', '.join(sorted(missing))}")
+    try:
+        with path.open(newline="", encoding=_ENCODING) as file:
+            reader = csv.reader(file, skipinitialspace=True)
+            next(reader)
+            for cells in reader:
+                where = f"{path}:{reader.line_num}"
+                if not cells:  # A blank line.
+                    continue
+                if len(cells) != len(names):
+                    raise InputError(f"{where}: {len(cells)} cells; the header has {len(names)} columns")
+                yield where, dict(zip(names, cells, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a CSV table: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def whole_number(where: str, row: dict[str, str], column: str, low: int, high: int) -> int:
+    """A cell as a whole number from ``low`` to ``high``.
+
+    Raises:
+        InputError: it is none, or lies outside.
+    """
+    text = row[column]
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise InputError(f"{where}: {column} is {text!r}; expected a whole number") from error
+    if not low <= value <= high:
+        raise InputError(f"{where}: {column} is {value}; expected {low} to {high}")
+    return value

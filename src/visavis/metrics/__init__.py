@@ -1,0 +1,1 @@
+"""Answers and truth as arrays in, figures out: numpy alone."""

@@ -1,0 +1,170 @@
+"""visavis evaluate emotion: the figures that it promises, and bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pictures import picture, write
+from visavis import weights
+from visavis.channels import EXPRESSIONS
+from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
+
+FIELDS = """dataset split n left_out accuracy interval_95 mean_accuracy macro_f1 ece labels per_class
+confusion duplicates model ms_per_face""".split()
+
+
+@pytest.fixture
+def fer2013(tmp_path: Path) -> Path:
+    """14 faces to train on, 6 to test on, of which the first also stands in Training; no neutral one."""
+    rows = [(seed % 7, picture(seed), "Training") for seed in range(14)]
+    rows += [(seed % 6, picture(seed), "PublicTest") for seed in (12, 20, 21, 22, 23, 25)]
+    with (tmp_path / "fer2013.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [
+                ["emotion", "pixels", "Usage"],
+                *([label, " ".join(map(str, pixels.ravel())), usage] for label, pixels, usage in rows),
+            ]
+        )
+    with (tmp_path / "fer2013new.csv").open("w", newline="") as file:
+        split = [[0] * 10] * 14 + [[10, *[0] * 9]] * 5 + [[5, 5, *[0] * 8]]
+        csv.writer(file).writerows(
+            [["Usage", "Image name", *FERPLUS_COLUMNS], *(["", "", *votes] for votes in split)]
+        )
+    return tmp_path / "fer2013.csv"
+
+
+def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("evaluate", "emotion", fer2013, "--json") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    answer = json.loads(out)
+    assert list(answer) == FIELDS
+    assert (answer["dataset"], answer["split"], answer["n"]) == ("FER-2013", "PublicTest", 6)
+    assert answer["labels"] == list(answer["per_class"]) == list(FER2013_LABELS)
+    confusion = np.asarray(answer["confusion"])
+    assert confusion.sum() == 6
+    assert answer["accuracy"] == round(np.trace(confusion) / 6, 4)
+    assert answer["interval_95"][0] <= answer["accuracy"] <= answer["interval_95"][1]
+    assert [row["support"] for row in answer["per_class"].values()] == confusion.sum(axis=1).tolist()
+    empty = answer["per_class"]["neutral"]
+    assert empty == {"precision": None, "recall": None, "f1": None, "support": 0}
+    assert answer["duplicates"]["in_training"] == 1
+    assert answer["duplicates"]["n_without"] == 5
+    entry = weights.manifest()["emotion"]
+    assert answer["model"].keys() == {"name", "bytes", "parameters", "sha256", "mirror"}
+    assert (answer["model"]["bytes"], answer["model"]["sha256"]) == (entry.size, entry.sha256)
+    assert answer["ms_per_face"] > 0
+
+
+def test_ferplus_and_splits(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("evaluate", "emotion", fer2013.parent, "--labels", "ferplus", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["dataset"], answer["n"], answer["left_out"]) == ("FER+", 5, {"no majority": 1})
+    assert answer["labels"] == list(EXPRESSIONS)
+    assert answer["duplicates"]["in_training"] == 1
+    assert visavis("evaluate", "emotion", fer2013, "--split", "Training", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["split"], answer["n"], answer["duplicates"]) == ("Training", 14, None)
+
+
+def test_folders_with_a_model_of_ones_own(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, word in enumerate(("Anger", "Happiness")):
+        write(tmp_path / "faces" / word / "a.png", picture(number, 90))
+    (tmp_path / "mine.onnx").write_bytes(weights.read("emotion"))
+    model = tmp_path / "mine.onnx"
+    assert visavis("evaluate", "emotion", tmp_path / "faces", "--model", model, "--mirror", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["dataset"], answer["split"], answer["n"]) == ("ImageFolder", "all", 2)
+    assert answer["labels"] == ["Happiness", "Anger"]
+    assert (answer["model"]["name"], answer["model"]["mirror"]) == ("mine.onnx", True)
+
+
+def test_text_is_figures_and_two_tables(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("evaluate", "emotion", fer2013) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "FER-2013, PublicTest: 6 faces"
+    assert lines[1].startswith("accuracy ")
+    assert lines[2].startswith("without 1 faces that training shows too: ")
+    assert lines[3].startswith("emotion: ")
+    assert lines[3].endswith(" ms a face on one thread")
+    rows = [line.split() for line in lines]
+    assert ["%", "precision", "recall", "F1", "faces"] in rows
+    assert ["neutral", "-", "-", "-", "0"] in rows
+    assert ["%", "answered", "angr", "disg", "fear", "happ", "sad", "surp", "neut"] in rows
+    assert ["neutral", *["-"] * 7] in rows
+
+
+def bad_split(folder: Path) -> list[object]:
+    return [folder / "fer2013.csv", "--split", "test"]
+
+
+def bad_row(folder: Path) -> list[object]:
+    table = folder / "fer2013.csv"
+    table.write_text(table.read_text().replace("\n1,", "\n9,", 1))
+    return [table]
+
+
+def bad_model(folder: Path) -> list[object]:
+    (folder / "m.onnx").write_bytes(b"x")
+    return [folder / "fer2013.csv", "--model", folder / "m.onnx"]
+
+
+def bad_image(folder: Path) -> list[object]:
+    write(folder / "f" / "sad" / "a.png", picture(1))
+    (folder / "f" / "happy").mkdir()
+    (folder / "f" / "happy" / "b.png").write_bytes(b"")
+    return [folder / "f"]
+
+
+def no_votes(folder: Path) -> list[object]:
+    (folder / "fer2013new.csv").unlink()
+    return [folder / "fer2013.csv", "--labels", "ferplus"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (bad_split, "no split 'test' here; it has Training, PublicTest"),
+        (bad_row, "fer2013.csv:3: emotion is 9; expected 0 to 6"),
+        (bad_model, "m.onnx"),
+        (bad_image, "b.png: the file is empty"),
+        (no_votes, "no FER+ votes here"),
+        (lambda folder: [folder / "none"], "no such file or folder"),
+        (lambda folder: [folder / "fer2013.csv", "--labels", "mine"], "'mine' is not one of"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    visavis,
+    fer2013: Path,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], list[object]],
+    message: str,
+) -> None:
+    assert visavis("evaluate", "emotion", *spoil(fer2013.parent), "--json") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("options", "score"),
+    [
+        (["--split", "PublicTest"], "public_test_fer2013_accuracy"),
+        (["--labels", "ferplus"], "public_test_ferplus_accuracy"),
+    ],
+)
+def test_the_embedded_network_reaches_what_its_manifest_states(
+    visavis, shared: Path, capsys: pytest.CaptureFixture[str], options: list[str], score: str
+) -> None:
+    assert visavis("evaluate", "emotion", shared / "data" / "fer2013", *options, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == weights.manifest()["emotion"].score[score]

@@ -1,0 +1,106 @@
+"""The program as a process: its streams, its ends, and what it must not leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+
+from visavis.capture.portrait import PortraitClip
+from visavis.types import Track
+
+PROGRAM = (sys.executable, "-m", "visavis")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal and signals")
+
+
+@pytest.fixture(scope="module")
+def face_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("face") / "face.png"
+    frame = next(iter(PortraitClip()))
+    cv2.imwrite(str(path), cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2BGR))
+    return path
+
+
+def test_nothing_is_written_to_the_home_folder(face_file: Path, tmp_path: Path) -> None:
+    """ONNX Runtime would keep a device id and a queue of reports there."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    command = [*PROGRAM, "recognize", str(face_file)]
+    subprocess.run(command, env={**environment, "HOME": str(tmp_path)}, check=True, capture_output=True)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_results_go_to_standard_output_while_a_bar_runs_on_a_terminal(
+    face_file: Path, tmp_path: Path
+) -> None:
+    ours, terminal = os.openpty()
+    results = tmp_path / "results.txt"
+    with results.open("wb") as file:
+        done = subprocess.run([*PROGRAM, "recognize", str(face_file)], stdout=file, stderr=terminal)
+    os.close(terminal)
+    os.close(ours)
+    assert done.returncode == 0
+    assert str(face_file) in results.read_text()
+
+
+def test_a_full_standard_output_is_one_line_and_status_2(face_file: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        command = [*PROGRAM, "recognize", str(face_file), "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "Error: No space left on device\n"
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_error(face_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "\u65e5\u672c.png"
+    path.write_bytes(face_file.read_bytes())
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(
+        [*PROGRAM, "recognize", str(path)], env=environment, capture_output=True, check=True
+    )
+    assert rb"\u65e5\u672c.png: " in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_ended_from_outside_keeps_its_results(
+    make_video, tmp_path: Path, number: signal.Signals
+) -> None:
+    source = make_video(count=1500, size=(320, 240))
+    track, film = tmp_path / "t.npz", tmp_path / "v.mp4"
+    command = [*PROGRAM, "run", str(source), "--track", str(track), "--out", str(film)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        partial = tmp_path / "v.mp4.partial"
+        while program.poll() is None and not (partial.exists() and partial.stat().st_size):
+            time.sleep(0.05)
+        program.send_signal(number)
+        assert program.wait(60) == 130
+    assert 0 < len(Track.load(track)) < 1500
+    assert film.stat().st_size > 1000
+    assert not partial.exists()
+
+
+def test_wrong_options_are_one_line() -> None:
+    cases = {
+        ("serve", "--port", "99999"): "'--port'",
+        ("bench", "nonsense"): "'track', 'emotion'",
+        ("run",): "Missing argument",
+        ("nonsense",): "No such command 'nonsense'",
+    }
+    for arguments, message in cases.items():
+        done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.count("\n") == 1
+        assert message in done.stderr
+    done = subprocess.run(PROGRAM, capture_output=True, text=True)
+    assert "Usage: " in done.stdout
+
+
+def test_help_shows_examples_line_by_line() -> None:
+    done = subprocess.run([*PROGRAM, "run", "--help"], capture_output=True, text=True, check=True)
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert "visavis run clip.mp4 --out out.mp4" in lines
