@@ -66,7 +66,7 @@ def test_an_entry_of_wrong_kinds_is_one_clear_error(tampered: Path, key: str, va
     entries = json.loads((tampered / weights.MANIFEST).read_text())
     entries["face"][key] = value
     (tampered / weights.MANIFEST).write_text(json.dumps(entries))
-    with pytest.raises(WeightsError, match="manifest.json cannot be read .*'face'"):
+    with pytest.raises(WeightsError, match=r"manifest\.json cannot be read .*'face'"):
         weights.manifest()
 
 

@@ -21,6 +21,20 @@ class Settings(BaseModel):
 _Kind = TypeVar("_Kind", bound=Settings)
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values of a TOML file.
+
+    Raises:
+        InputError: unreadable, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from error
+
+
 def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()) -> _Kind:
     """Read and check an experiment.
 
@@ -32,12 +46,7 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
     Raises:
         InputError: unreadable, not TOML, or not what ``kind`` expects.
     """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from error
+    values = read_toml(path)
     for override in overrides:
         _override(values, override)
     try:
@@ -45,7 +54,8 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {where}: {first['msg']}") from error
+        said = first["msg"].removeprefix("Value error, ")
+        raise InputError(": ".join(part for part in (str(path), where, said) if part)) from error
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -19,10 +19,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from visavis.cli.output import print_error, print_note
 from visavis.errors import InputError, VisavisError
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.experiment import Settings, load_experiment
 
+INTERRUPTED = 130
 _Kind = TypeVar("_Kind", bound=Settings)
 
 
@@ -100,6 +102,9 @@ def command_line(description: str, kind: type[_Kind], train: Callable[..., objec
     try:
         train(load_experiment(args.experiment, kind, args.set), resume=args.resume)
     except VisavisError as error:
-        print(error, file=sys.stderr)
+        print_error(str(error))
         return 2
+    except KeyboardInterrupt:
+        print_note("interrupted: --resume goes on after the last whole round")
+        return INTERRUPTED
     return 0

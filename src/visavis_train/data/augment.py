@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from visavis_train.experiment import Settings
-from visavis_train.models.hybrid import standardise
+from visavis_train.models.heads import standardise
 
 
 class Augmentation(Settings):
@@ -42,13 +42,13 @@ def augment(images: Tensor, size_px: int, how: Augmentation, rng: torch.Generato
         images: (N, 1, H, W) uint8.
         size_px: side of the result.
         how: the ranges.
-        rng: source of randomness.
+        rng: source of randomness, on the device of the images.
 
     Returns:
         (N, 1, size_px, size_px) float32, standardised per face.
     """
     grey = images.float().div_(255)
-    soft = torch.rand(len(grey), generator=rng) < how.blur
+    soft = torch.rand(len(grey), generator=rng, device=rng.device) < how.blur
     if soft.any():
         side = grey.shape[-1]
         small = functional.interpolate(grey[soft], scale_factor=0.5, mode="area")
@@ -60,14 +60,14 @@ def augment(images: Tensor, size_px: int, how: Augmentation, rng: torch.Generato
 
 
 def _either_way(n: int, rng: torch.Generator) -> Tensor:
-    return torch.rand(n, generator=rng) * 2 - 1
+    return torch.rand(n, generator=rng, device=rng.device) * 2 - 1
 
 
 def _placements(n: int, how: Augmentation, rng: torch.Generator) -> Tensor:
     """Affine maps (N, 2, 3) from the result's coordinates (-1..1) to the picture's."""
     angle = _either_way(n, rng) * math.radians(how.rotation_deg)
     zoom = 1 + how.scale * _either_way(n, rng)
-    mirror = torch.where(torch.rand(n, generator=rng) < 0.5, -1.0, 1.0)
+    mirror = torch.where(torch.rand(n, generator=rng, device=rng.device) < 0.5, -1.0, 1.0)
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
     across, down = (2 * how.shift * _either_way(n, rng) for _ in range(2))
     rows = [torch.stack([mirror * cos, -sin, across], 1), torch.stack([mirror * sin, cos, down], 1)]
@@ -77,13 +77,13 @@ def _placements(n: int, how: Augmentation, rng: torch.Generator) -> Tensor:
 def _erase(images: Tensor, how: Augmentation, rng: torch.Generator) -> Tensor:
     """Cover a rectangle of some faces with noise (Zhong et al. 2017, arXiv:1708.04896)."""
     n, _, height, width = images.shape
-    draws = torch.rand(n, 5, generator=rng)
+    draws = torch.rand(n, 5, generator=rng, device=rng.device)
     area = draws[:, 0] * how.erase_area
     aspect = torch.exp2(2 * draws[:, 1] - 1)
     half_h, half_w = (area * aspect).sqrt() / 2, (area / aspect).sqrt() / 2
-    y = torch.linspace(0, 1, height)[None, :] - draws[:, 2:3]
-    x = torch.linspace(0, 1, width)[None, :] - draws[:, 3:4]
+    y = torch.linspace(0, 1, height, device=rng.device)[None, :] - draws[:, 2:3]
+    x = torch.linspace(0, 1, width, device=rng.device)[None, :] - draws[:, 3:4]
     covered = (y.abs() < half_h[:, None])[:, :, None] & (x.abs() < half_w[:, None])[:, None, :]
     covered &= (draws[:, 4] < how.erase)[:, None, None]
-    noise = torch.randn(images.shape, generator=rng)
+    noise = torch.randn(images.shape, generator=rng, device=rng.device)
     return torch.where(covered[:, None], noise, images)

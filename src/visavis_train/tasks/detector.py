@@ -1,6 +1,6 @@
 """Frames and crops in, the trained detector out.
 
-``python -m visavis_train.tasks.detector experiments/detector_first.toml [--resume] [--set key=value]``
+``visavis train experiments/detector_first.toml [--resume] [--set key=value]``
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from visavis_train.tasks.face import save
 class DetectorConfig(Settings):
     """One training run; ``pack`` is the folder of :class:`visavis_train.tasks.face.FaceConfig`."""
 
+    task: Literal["detector"] = "detector"
     pack: Path
     videos: Path
     out: Path
@@ -108,5 +109,10 @@ def train(config: DetectorConfig, *, resume: bool = False) -> DetectorNet:
     return trainer.net
 
 
+def main() -> int:
+    """Command line; returns the exit status."""
+    return command_line("Train the face detector.", DetectorConfig, train)
+
+
 if __name__ == "__main__":
-    sys.exit(command_line("Train the face detector.", DetectorConfig, train))
+    sys.exit(main())

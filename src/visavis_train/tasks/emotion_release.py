@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 import visavis
 from visavis.channels import EXPRESSIONS
 from visavis.datasets.fer2013 import SIDE_PX, Fer2013
 from visavis.emotion.labels import FER2013_LABELS, ferplus_majority
 from visavis_train.export import current_commit, export, register
-from visavis_train.models.hybrid import standardise
+from visavis_train.models.graph import ExpressionGraph
 
 NAME = "emotion"
 LICENCE = "for research and personal use, as FER-2013"
@@ -43,27 +42,14 @@ class Scores:
     faces: int
     voted_faces: int
 
-    @property
-    def selection(self) -> float:
-        """What checkpoints are chosen by: the mean of both accuracies."""
-        return (self.fer2013_accuracy + self.ferplus_accuracy) / 2
+    def selection(self, by: str) -> float:
+        """What an epoch is chosen by: the accuracy ``fer2013`` or ``ferplus``, or the ``mean`` of both."""
+        mean = (self.fer2013_accuracy + self.ferplus_accuracy) / 2
+        return {"fer2013": self.fer2013_accuracy, "ferplus": self.ferplus_accuracy, "mean": mean}[by]
 
     def as_dict(self) -> dict[str, float]:
         """By name, for logs and reports."""
         return asdict(self)
-
-
-class ExpressionGraph(nn.Module):
-    """The network as it runs: standardisation and softmax are inside."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, 48, 48) uint8 -> probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS."""
-        expressions, labels = self.network(standardise(images.float() / 255))
-        return expressions.softmax(dim=1), labels.softmax(dim=1)
 
 
 @torch.no_grad()
@@ -71,22 +57,21 @@ def measure(network: nn.Module, data: Fer2013, *, mirror: bool = False, side_px:
     """Score a network (put into evaluation mode) on a split.
 
     Args:
-        network: a ``HybridNet``.
+        network: an expression network.
         data: the split.
         mirror: read each face twice, once mirrored, and average the probabilities.
-        side_px: shrink the faces to this side first.
+        side_px: side of the pictures that the network gets.
     """
-    graph = ExpressionGraph(network).eval()
+    graph = ExpressionGraph(network, side_px).eval()
+    device = next(network.parameters()).device
     found: list[list[Tensor]] = [[], []]
-    for images in torch.split(torch.from_numpy(data.images)[:, None], _BATCH):
-        if side_px != SIDE_PX:
-            images = functional.interpolate(images, (side_px, side_px), mode="bilinear", antialias=True)
+    for images in torch.split(torch.from_numpy(data.images)[:, None].to(device), _BATCH):
         answers = graph(images)
         if mirror:
             answers = [sum(pair) for pair in zip(answers, graph(images.flip(3)), strict=True)]
         for column, answer in zip(found, answers, strict=True):
             column.append(answer.argmax(dim=1))
-    expressions, labels = (torch.cat(column).numpy() for column in found)
+    expressions, labels = (torch.cat(column).cpu().numpy() for column in found)
     majority = ferplus_majority(data.votes)
     voted = majority >= 0
     agreed = expressions[voted] == majority[voted]
@@ -98,11 +83,11 @@ def measure(network: nn.Module, data: Fer2013, *, mirror: bool = False, side_px:
     )
 
 
-def export_network(network: nn.Module, path: Path) -> None:
+def export_network(network: nn.Module, path: Path, side_px: int = SIDE_PX) -> None:
     """Write the network as ONNX and check that ONNX Runtime and torch agree."""
     example = torch.randint(0, 256, (3, 1, SIDE_PX, SIDE_PX), dtype=torch.uint8)
     export(
-        ExpressionGraph(network),
+        ExpressionGraph(network, side_px),
         (example,),
         path,
         input_names=("images",),

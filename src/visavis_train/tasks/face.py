@@ -1,6 +1,6 @@
 """A teacher's pack in, the trained face network out.
 
-``python -m visavis_train.tasks.face experiments/face_first.toml [--resume] [--set key=value]``
+``visavis train experiments/face_first.toml [--resume] [--set key=value]``
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,14 +21,7 @@ from torch.utils.data import DataLoader
 
 from visavis.channels import BLENDSHAPES
 from visavis.types import FloatArray
-from visavis_train.data.faces import (
-    Augmentation,
-    FaceDataset,
-    FacePack,
-    load_pack,
-    mirror_points,
-    recolour,
-)
+from visavis_train.data.faces import Augmentation, FaceDataset, FacePack, load_pack, mirror_points, recolour
 from visavis_train.experiment import Settings
 from visavis_train.models.face import FaceNet, FaceOutput, WeightsHead, rotation_matrix
 from visavis_train.models.layout import channels_last
@@ -48,6 +41,7 @@ class FaceConfig(Settings):
         workers: processes that prepare pictures.
     """
 
+    task: Literal["face"] = "face"
     pack: Path
     out: Path
     test_clips: tuple[str, ...]
@@ -296,5 +290,10 @@ def save(net: torch.nn.Module, path: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
+def main() -> int:
+    """Command line; returns the exit status."""
+    return command_line("Train the face network.", FaceConfig, train)
+
+
 if __name__ == "__main__":
-    sys.exit(command_line("Train the face network.", FaceConfig, train))
+    sys.exit(main())

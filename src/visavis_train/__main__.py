@@ -1,0 +1,53 @@
+"""An experiment file in; the training of the task that it names out: ``visavis train`` runs this.
+
+``python -m visavis_train experiments/fer_first.toml [--resume] [--set key=value] [--install]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from visavis.cli.output import print_error
+from visavis.errors import InputError, VisavisError
+from visavis_train.experiment import read_toml
+
+TASKS = ("emotion", "face", "detector")
+
+
+def task_of(path: Path) -> str:
+    """The task that an experiment file names; emotion where it names none.
+
+    Raises:
+        InputError: the file cannot be read, or names another task.
+    """
+    task = read_toml(path).get("task", TASKS[0])
+    if task not in TASKS:
+        raise InputError(f"{path}: task is {task!r}; expected one of {', '.join(TASKS)}")
+    return str(task)
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="visavis_train", add_help=False)
+    parser.add_argument("experiment", type=Path)
+    args, _ = parser.parse_known_args()
+    try:
+        task = task_of(args.experiment)
+        if task != "emotion" and "--install" in sys.argv:
+            raise InputError(
+                f"--install is for the emotion task; {args.experiment} is of the {task} task: install its "
+                "result by  python -m visavis_train.tasks.export_face"
+            )
+    except VisavisError as error:
+        print_error(str(error))
+        return 2
+    # Only the wanted task is imported; its own parser reads the whole command line.
+    status: int = import_module(f"visavis_train.tasks.{task}").main()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Features of a face in, expression and label logits out: the end that all expression networks share.
+
+The two heads answer two questions that data sets really ask: which of 8 expressions do ten people see
+(FER+, Barsoum et al. 2016, arXiv:1608.01041), and which of 7 labels does FER-2013 carry (Goodfellow et al.
+2013, arXiv:1307.0414). The two agree on 65% of the faces, so one head cannot serve both.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from visavis.channels import EXPRESSIONS
+from visavis.emotion.labels import FER2013_LABELS
+
+
+class ExpressionNet(nn.Module, ABC):
+    """Standardised grey crops (N, 1, S, S) -> logits of 8 expressions (N, 8) and 7 labels (N, 7).
+
+    A network gives :meth:`features` and ends its constructor with :meth:`add_heads`.
+    """
+
+    def add_heads(self, width: int, dropout: float) -> None:
+        """Read both answers from features of ``width`` channels, of which a share is dropped in training."""
+        self.dropout = nn.Dropout(dropout)
+        self.expressions = nn.Linear(width, len(EXPRESSIONS))
+        self.labels = nn.Linear(width, len(FER2013_LABELS))
+
+    @abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 1, S, S) -> (N, width)."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, 8) in the order of EXPRESSIONS and (N, 7) in the order of FER2013_LABELS."""
+        pooled = self.dropout(self.features(x))
+        return self.expressions(pooled), self.labels(pooled)
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Each picture (N, 1, H, W) to mean 0 and standard deviation 1: lamps and cameras differ."""
+    centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
+    spread = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return centred / (spread + 1e-3)
+
+
+def grid_positions(width: int, grid: int) -> nn.Parameter:
+    """Learned positions (1, width, grid, grid), small at the start."""
+    return nn.Parameter(torch.randn(1, width, grid, grid) * 0.02)

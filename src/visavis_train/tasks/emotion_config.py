@@ -1,0 +1,151 @@
+"""The tables of an emotion experiment in; checked settings, and what they say of an epoch or a step, out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from visavis_train.data.augment import Augmentation
+from visavis_train.experiment import Settings
+from visavis_train.models.factory import ModelConfig
+from visavis_train.models.hybrid import HybridConfig
+
+
+class Training(Settings):
+    """How the network is trained.
+
+    Attributes:
+        epochs: passes over Training, at most.
+        batch_size: faces a step, over all processes.
+        optimizer: ``adamw``, ``adam``, or ``sgd`` with Nesterov's momentum of 0.9.
+        learning_rate: its peak.
+        schedule: after the rise, ``cosine``: half a cosine to 1% of the peak; or ``constant``.
+        warmup: share of the steps over which the learning rate rises linearly.
+        weight_decay: on matrices and kernels only.
+        sam: radius rho of sharpness-aware minimisation (Foret et al. 2021, arXiv:2010.01412), which takes
+            twice the time a step; 0 turns it off.
+        max_gradient: norm that gradients are cut to.
+        average: decay of the running average of the weights, a step; the average is the result.
+        patience: stop after this many epochs without a better score on PublicTest; 0 never stops early.
+        select: the score that chooses the epoch: ``fer2013``, ``ferplus``, or the ``mean`` of both.
+        labels_share: weight of the 7-label loss; the rest is the 8-expression loss.
+        votes: the 8-expression targets: FER+'s distribution (``soft``), its ``majority``, or ``none``:
+            FER-2013's label, which also stands where FER+ has no answer.
+        votes_in_labels: share of FER+'s answer in the 7-label targets, which softens wrong labels.
+        label_smoothing: share of every target spread evenly over the classes.
+        mixup: alpha of mixup's Beta distribution (Zhang et al. 2018, arXiv:1710.09412); 0 turns it off.
+        cutmix: alpha of CutMix's Beta distribution (Yun et al. 2019, arXiv:1905.04899); 0 turns it off.
+            Where both are on, each step tosses a coin.
+        sizes: (from this share of the epochs, side in pixels): small pictures first are cheaper. Empty:
+            the network's ``image_px`` throughout.
+    """
+
+    epochs: int = Field(default=40, ge=1)
+    batch_size: int = Field(default=96, ge=2)
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = Field(default=2e-3, gt=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.05, ge=0)
+    sam: float = Field(default=0.0, ge=0)
+    max_gradient: float = Field(default=1.0, gt=0)
+    average: float = Field(default=0.998, ge=0, lt=1)
+    patience: int = Field(default=0, ge=0)
+    select: Literal["fer2013", "ferplus", "mean"] = "mean"
+    labels_share: float = Field(default=0.5, ge=0, le=1)
+    votes: Literal["soft", "majority", "none"] = "soft"
+    votes_in_labels: float = Field(default=0.2, ge=0, le=1)
+    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+    mixup: float = Field(default=0.2, ge=0)
+    cutmix: float = Field(default=0.0, ge=0)
+    sizes: tuple[tuple[float, int], ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        starts = [start for start, _ in self.sizes]
+        if starts and (starts[0] != 0 or starts != sorted(starts) or starts[-1] >= 1):
+            raise ValueError("sizes must start at 0.0, rise, and stay below 1.0")
+        return self
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of one of ``steps`` steps, from 0."""
+        rise = max(round(self.warmup * steps), 1)
+        if step < rise:
+            return self.learning_rate * (step + 1) / rise
+        if self.schedule == "constant":
+            return self.learning_rate
+        done = (step - rise) / max(steps - rise, 1)
+        return self.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+
+
+class Distillation(Settings):
+    """Teachers whose answers the network learns too (Hinton et al. 2015, arXiv:1503.02531).
+
+    Attributes:
+        teachers: ONNX files as ``emotion.onnx``, or checkpoints as ``best.safetensors`` in their run folders;
+            several are averaged. None turns distillation off.
+        weight: share of the teachers' loss; the rest is the labels' loss.
+        temperature: divides logits of teachers and network, so that small probabilities tell more.
+    """
+
+    teachers: tuple[Path, ...] = ()
+    weight: float = Field(default=0.5, ge=0, le=1)
+    temperature: float = Field(default=2.0, gt=0)
+
+
+class Experiment(Settings):
+    """One run of the emotion task.
+
+    Attributes:
+        task: which task the file is for.
+        name: of the run, for its report.
+        data: FER-2013: a folder or file, from the working folder.
+        out: the run folder, from the working folder.
+        seed: of all randomness.
+        threads: processor threads, for each process.
+        mixed_precision: ``no``, ``bf16``, or ``fp16``, which needs a GPU. A ``fp16`` run that was resumed
+            begins with another loss scale, so it only resembles an unbroken one.
+        init: a checkpoint of the same network to start from, such as another run's ``best.safetensors``.
+    """
+
+    task: Literal["emotion"] = "emotion"
+    name: str
+    data: Path
+    out: Path
+    seed: int = Field(default=0, ge=0)
+    threads: int = Field(default=2, ge=1)
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    init: Path | None = None
+    model: ModelConfig = HybridConfig()
+    training: Training = Training()
+    augmentation: Augmentation = Augmentation()
+    distillation: Distillation = Distillation()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        sides = [side for _, side in self.training.sizes] or [self.model.image_px]
+        if sides[-1] != self.model.image_px:
+            raise ValueError(
+                f"training.sizes ends with {sides[-1]} px; model.image_px is {self.model.image_px}"
+            )
+        step = self.model.side_step_px
+        if wrong := [side for side in sides if side < step or side % step]:
+            raise ValueError(
+                f"training.sizes holds {wrong[0]} px; {self.model.kind} needs multiples of {step} px"
+            )
+        if self.side_px(self.training.epochs - 1) != sides[-1]:
+            raise ValueError(
+                f"{self.training.epochs} epochs never come to the last of training.sizes: give more, "
+                "or set training.sizes=[]"
+            )
+        if self.training.sam > 0 and self.mixed_precision == "fp16":
+            raise ValueError("training.sam does not go with fp16: take bf16, or sam = 0")
+        return self
+
+    def side_px(self, epoch: int) -> int:
+        """Side of the pictures of an epoch, counted from 0."""
+        sizes = self.training.sizes or ((0.0, self.model.image_px),)
+        return [side for start, side in sizes if epoch >= start * self.training.epochs][-1]

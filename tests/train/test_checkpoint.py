@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from visavis.errors import InputError
+from visavis_train.checkpoint import load_checkpoint, save_checkpoint
+
+
+def test_checkpoints_of_other_networks_and_formats_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, {"model": torch.nn.Linear(2, 2)}, None, {"epoch": 4})
+    assert load_checkpoint(path, {"model": torch.nn.Linear(2, 2)}) == {"epoch": 4}
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": torch.nn.Linear(2, 3)})
+    path.write_bytes(b"not safetensors")
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        load_checkpoint(path, {})
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        load_checkpoint(tmp_path / "none", {})

@@ -1,0 +1,30 @@
+"""Several processes train one network together, as ``accelerate launch`` starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from visavis_train.run_log import read_log
+
+LAUNCH = "accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --main_process_port 0"
+QUIET = "--mixed_precision no --dynamo_backend no"  # Else it remarks that these are its defaults.
+
+
+def test_two_processes_train_one_network_in_mixed_precision(toml: Path) -> None:
+    words = ["-m", *LAUNCH.split(), *QUIET.split(), "-m", "visavis_train", str(toml)]
+    for change in ("training.epochs=2", "training.sizes=[]", "mixed_precision=bf16", "model.dropout=0.1"):
+        words += ["--set", change]
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)  # Printed once.
+    assert report["public_test"]["faces"] == 35
+    assert done.stderr.count("epoch 2/2") == 1
+    rows = read_log(toml.parent / "run")
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert rows[1]["loss"] < rows[0]["loss"]
