@@ -100,12 +100,13 @@ def install(network: Path, scores: Scores, config: str) -> Path:
     """Copy a network into the package's assets and enter it in the manifest; returns its new path."""
     assets = Path(visavis.__file__).parent / "assets"
     target = assets / f"{NAME}.onnx"
+    commit = current_commit()  # Before the file that it describes changes.
     shutil.copyfile(network, target)
     entry = {
         "licence": LICENCE,
         "training_data": TRAINING_DATA,
         "config": config,
-        "commit": current_commit(),
+        "commit": commit,
         "score": {
             "public_test_fer2013_accuracy": round(scores.fer2013_accuracy, 4),
             "public_test_ferplus_accuracy": round(scores.ferplus_accuracy, 4),
