@@ -1,4 +1,4 @@
-"""Several processes train one network together, as ``accelerate launch`` starts them."""
+"""Several processes train one network together, as ``torchrun`` starts them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 
 from visavis_train.run_log import read_log
 
-LAUNCH = "accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --main_process_port 0"
-QUIET = "--mixed_precision no --dynamo_backend no"  # Else it remarks that these are its defaults.
+LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2 -m visavis_train"
 
 
 def test_two_processes_train_one_network_in_mixed_precision(toml: Path) -> None:
-    words = ["-m", *LAUNCH.split(), *QUIET.split(), "-m", "visavis_train", str(toml)]
+    words = ["-m", *LAUNCH.split(), str(toml)]
     for change in ("training.epochs=2", "training.sizes=[]", "mixed_precision=bf16", "model.dropout=0.1"):
         words += ["--set", change]
     done = subprocess.run(
@@ -23,6 +22,7 @@ def test_two_processes_train_one_network_in_mixed_precision(toml: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)  # Printed once.
+    assert report["processes"] == 2
     assert report["public_test"]["faces"] == 35
     assert done.stderr.count("epoch 2/2") == 1
     rows = read_log(toml.parent / "run")

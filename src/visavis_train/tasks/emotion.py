@@ -119,6 +119,7 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
         "best_epoch": progress["epoch"] + 1,
         "training_s": round(sum(row["seconds"] for row in rows), 1),
         "machine": machine(),
+        "processes": PartialState().num_processes,
         "parameters": costs.parameters,
         "macs": costs.macs,
         "bytes": network.stat().st_size,
