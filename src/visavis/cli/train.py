@@ -31,7 +31,9 @@ def train(
 ) -> None:
     """Train a network as an experiment file says. Needs the extra `train`.
 
-    Ctrl-C stops it; with `--resume` it goes on as if it had never stopped. Examples:
+    Ctrl-C stops it; with `--resume` it goes on as if it had never stopped.
+
+    Examples:
 
         visavis train experiments/fer_hybrid.toml
         visavis train experiments/fer_hybrid.toml --set training.epochs=3 --set out=runs/short
