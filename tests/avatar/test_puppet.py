@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -8,9 +9,7 @@ import pytest
 
 from visavis.avatar import puppet_sheet
 from visavis.avatar.puppet import Puppet
-from visavis.avatar.puppet_raster import Raster, Stencil, blend, clipped, ink_batches, place_gradient, texture
 from visavis.avatar.puppet_sheet import EXTREMES, FACES, both, contact_sheet, write_sheet
-from visavis.avatar.rig import Paint, evaluate
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.errors import InputError
 from visavis.types import AvatarPose, ImageArray
@@ -100,6 +99,16 @@ def test_a_background_of_another_shape_is_refused(puppet: Puppet, shape: tuple[i
         puppet.draw(REST, 64, np.zeros(shape, np.uint8))
 
 
+def test_threads_do_not_disturb_each_other(puppet: Puppet) -> None:
+    poses = [AvatarPose.from_mapping({"ParamAngleX": float(x)}, 0.05 * x) for x in range(-20, 20, 4)]
+    expected = [puppet.draw(pose, 96) for pose in poses]
+    with ThreadPoolExecutor(3) as threads:
+        others = [Puppet(puppet.rig) for _ in range(6)]
+        streams = list(threads.map(lambda other: [other.draw(pose, 96) for pose in poses], others))
+    for stream in streams:
+        assert all(np.array_equal(image, other) for image, other in zip(stream, expected, strict=True))
+
+
 def test_a_tiny_picture_is_refused(puppet: Puppet) -> None:
     with pytest.raises(InputError, match="at least 16"):
         puppet.draw(REST, 15)
@@ -112,54 +121,6 @@ def test_extremes_in_every_mix_are_drawn(puppet: Puppet) -> None:
         image = puppet.draw(AvatarPose.from_mapping(ends, i * 0.04), 64)
         skin = (image[20:50, 16:48].reshape(-1, 3) > (235, 190, 170)).all(axis=1)
         assert skin.mean() > 0.1
-
-
-@pytest.mark.parametrize("name", ["face", "iris_R", "pupil_L", "lash_L", "brow_R"])
-@pytest.mark.parametrize("size_px", [256, 512])
-def test_areas_do_not_swell(loaded: Puppet, name: str, size_px: int) -> None:
-    """OpenCV's smooth polygons are too large; what is drawn lies within a tenth of a pixel of its outline."""
-    raster = Raster(loaded.rig, size_px)
-    index = [layer.name for layer in loaded.rig.layers].index(name)
-    at_rest = evaluate(loaded.rig, REST.values.astype(np.float64), np.zeros(len(loaded.rig.springs)))
-    stencil = raster._area(raster._sheet(at_rest), index)
-    assert stencil is not None
-    first, last = raster._pen.spans[index]
-    outline = raster._pen.trace(at_rest.points).curve[first:last, :-1].reshape(-1, 2) * raster.scale
-    (x, y), (dx, dy) = outline.T, (np.roll(outline, -1, axis=0) - outline).T
-    area_px, around_px = abs(float(x @ dy - y @ dx)) / 2, float(np.hypot(dx, dy).sum())
-    assert abs(stencil.mask.sum() / 255 - area_px) / around_px < 0.1
-
-
-def test_blending_and_clipping() -> None:
-    image = np.full((4, 4, 3), 100, np.uint8)
-    mask = np.array([[0, 255], [128, 255]], np.uint8)
-    blend(image, Stencil(1, 1, mask), (200, 0, 100), 1)
-    assert image[1, 1].tolist() == [100, 100, 100]
-    assert image[1, 2].tolist() == [200, 0, 100]
-    assert np.allclose(image[2, 1], [150, 50, 100], atol=1)
-    both_masks = clipped(Stencil(1, 1, mask), Stencil(2, 0, np.full((2, 2), 255, np.uint8)))
-    assert both_masks is not None
-    assert (both_masks.x, both_masks.y, both_masks.mask.tolist()) == (2, 1, [[255]])
-    assert clipped(Stencil(0, 0, mask), Stencil(2, 2, mask)) is None
-
-
-@pytest.mark.parametrize("kind", ["linear", "radial"])
-def test_gradients_run_along_their_anchors(kind: str) -> None:
-    paint = Paint(kind, np.array([[0, 0, 0, 0, 1], [1, 250, 250, 250, 1]], np.float64))
-    anchors = np.array([[10, 5], [110, 5], [10, 55]][: 2 if kind == "linear" else 3], np.float64)
-    stencil = Stencil(0, 0, np.full((100, 200), 255, np.uint8))
-    spread = place_gradient(stencil, anchors, texture(paint))[:, :, 0].astype(float)
-    assert np.allclose(spread[5, 10:110:20], 2.5 * np.arange(0.5, 100, 20), atol=3)
-    assert spread[5, 150] == 250
-    if kind == "radial":
-        assert spread[30, 10] == pytest.approx(125, abs=4)  # halfway along the shorter half axis
-
-
-def test_neighbouring_ink_is_drawn_at_once(puppet: Puppet) -> None:
-    batches = ink_batches(puppet.rig.layers)
-    assert [i for batch in batches for i in batch] == list(range(len(puppet.rig.layers)))
-    names = [[puppet.rig.layers[i].name for i in batch] for batch in batches if len(batch) > 1]
-    assert any("strand_a" in batch and "strand_h" in batch for batch in names)
 
 
 def test_the_sheet_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ Background = ImageArray | tuple[int, int, int] | None
 
 
 class Puppet:
-    """Mira, drawn by OpenCV; one object for one stream of poses.
+    """Mira, drawn by ThorVG; one object for one stream of poses.
 
     Args:
         rig: the drawing and how it moves.
@@ -88,11 +88,11 @@ class Puppet:
         values = pose.values.astype(np.float64)
         posed = evaluate(self.rig, values, self._springs.advance(values, pose.time_s))
         if self._raster is None or self._raster.size_px != size_px:
-            self._raster = Raster(self.rig, size_px)
+            self._raster = Raster(self.rig, size_px, backdrop=False)
             self._backdrop = np.zeros((size_px, size_px, 3), np.uint8)
-            self._raster.paint(posed, self._backdrop, backdrop=True)
+            Raster(self.rig, size_px, backdrop=True).paint(posed, self._backdrop)
         image = self._before(background, size_px)
-        self._raster.paint(posed, image, backdrop=False)
+        self._raster.paint(posed, image)
         return image
 
     def _before(self, background: Background, size_px: int) -> ImageArray:

@@ -1,14 +1,14 @@
-"""A posed drawing's control points in, polygons of its areas and of its tapered ink lines out."""
+"""A posed drawing's control points in, polygons of its tapered ink lines out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.avatar.rig import Floats, Layer, Line, Rig
+from visavis.avatar.rig import Layer, Line, Rig
+from visavis.avatar.rig_keys import Floats
 
 SAMPLES = 8  # Straight pieces for each cubic segment, here and in the browser's ink lines.
 
@@ -30,10 +30,8 @@ class Pen:
     """Turns the control points of one rig into polygons.
 
     Attributes:
-        spans: for each layer, its first segment and the one after its last.
         half: (segments, SAMPLES + 1) half width of the ink in drawing units; 0 where a layer has no line.
         strokes: for each layer, index arrays into ``(left, right)`` joined as in :meth:`ribbons`.
-        outward: (segments, 1, 1), +1 or -1 by the way the outline runs: times the normal, it leads outward.
     """
 
     def __init__(self, rig: Rig) -> None:
@@ -43,19 +41,14 @@ class Pen:
         slope = [-3 * s * s, 3 * s * (s - 2 * t), 3 * t * (2 * s - t), 3 * t * t]
         self._slope = np.concatenate(slope, axis=1)
         counts = np.cumsum([0, *(layer.segments for layer in rig.layers)]).tolist()
-        self.spans = list(pairwise(counts))
         self._segments = np.concatenate(
             [layer.start + 3 * np.arange(layer.segments)[:, None] + np.arange(4) for layer in rig.layers]
         )
         self.half = np.zeros((counts[-1], SAMPLES + 1))
-        self.outward = np.ones((counts[-1], 1, 1))
-        self.strokes: list[list[NDArray[np.intp]]] = []
-        at_rest = self.trace(rig.points)
-        for layer, (first, last) in zip(rig.layers, self.spans, strict=True):
-            x, y = at_rest.curve[first:last, :-1].reshape(-1, 2).T
-            area = float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-            self.outward[first:last] = -1.0 if area > 0 else 1.0
-            self.strokes.append(self._runs(layer, layer.line, first) if layer.line else [])
+        self.strokes = [
+            self._runs(layer, layer.line, first) if layer.line else []
+            for layer, first in zip(rig.layers, counts[:-1], strict=True)
+        ]
 
     def _runs(self, layer: Layer, line: Line, first: int) -> list[NDArray[np.intp]]:
         """Write a layer's widths and list the corners of its strokes' polygons."""
@@ -80,14 +73,9 @@ class Pen:
         normal = np.stack([-slope[..., 1], slope[..., 0]], axis=-1) / length
         return Traced(np.matmul(self._basis, controls), normal)
 
-    def ribbons(self, traced: Traced, thinner: float = 0.0) -> Floats:
-        """Both sides (2 * segments * (SAMPLES + 1), 2) of all ink; :attr:`strokes` index them.
-
-        Args:
-            traced: the curves.
-            thinner: drawing units to take from every half width.
-        """
-        reach = traced.normal * np.maximum(self.half - thinner, 0.0)[..., None]
+    def ribbons(self, traced: Traced) -> Floats:
+        """Both sides (2 * segments * (SAMPLES + 1), 2) of all ink; :attr:`strokes` index them."""
+        reach = traced.normal * self.half[..., None]
         return np.concatenate([traced.curve + reach, traced.curve - reach]).reshape(-1, 2)
 
 

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from visavis.avatar.rig_keys import Floats, KeyTable
 from visavis.channels import AVATAR_PARAMETERS
 
-Floats = NDArray[np.float64]
 PARAMETER_INDEX = {name: index for index, name in enumerate(AVATAR_PARAMETERS)}
 
 
@@ -48,19 +47,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Key:
-    """How a layer's points move when parameters leave their rest.
-
-    Attributes:
-        hats: (parameter index, left, peak, right): the key's weight is the product of these hat functions.
-        delta: (n, 2) offsets in drawing units of the layer's points at full weight.
-    """
-
-    hats: tuple[tuple[int, float, float, float], ...]
-    delta: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One shape of the drawing; its points are ``points[start:stop]`` of the rig.
 
@@ -82,7 +68,6 @@ class Layer:
     clip: int | None
     opacity: float
     fades: tuple[tuple[int, tuple[float, ...], tuple[float, ...]], ...]
-    keys: tuple[Key, ...]
     backdrop: bool
 
     @property
@@ -117,6 +102,7 @@ class Rig:
         name: the character's.
         size: side of the square drawing in its own units; y points down.
         head, body: the constants of :func:`turn_head` and :func:`lean_body`.
+        keys: of all layers.
         points: (P, 2) at rest.
         depth, bulge: (P,) distance before the head's axis, and how much of the head's roundness is added.
         follow: (P,) 0..1, how much of the head's motion a point takes.
@@ -129,6 +115,7 @@ class Rig:
     head: Mapping[str, tuple[float, ...]]
     body: Mapping[str, tuple[float, ...]]
     layers: tuple[Layer, ...]
+    keys: KeyTable
     springs: tuple[Spring, ...]
     points: Floats
     depth: Floats
@@ -155,30 +142,12 @@ def evaluate(rig: Rig, values: Floats, springs: Floats) -> Posed:
         springs: (number of springs,) in drawing units, from :class:`Springs`.
     """
     numbers = [float(value) for value in values]
-    points = rig.points.copy()
-    for layer in rig.layers:
-        for key in layer.keys:
-            if weight := hat_product(key.hats, numbers):
-                points[layer.start : layer.stop] += weight * key.delta
+    points = rig.points + rig.keys.offsets(values)
     for index, spring in enumerate(rig.springs):
         points[:, spring.axis] += rig.sway[:, index] * springs[index]
     points += rig.follow[:, None] * (turn_head(rig, points, numbers) - points)
     points = lean_body(rig, points, numbers)
     return Posed(points, tuple(layer_opacity(layer, numbers) for layer in rig.layers))
-
-
-def hat_product(hats: tuple[tuple[int, float, float, float], ...], values: list[float]) -> float:
-    """Weight of a key: 1 where every parameter stands at its peak, 0 beyond its neighbours."""
-    weight = 1.0
-    for index, left, peak, right in hats:
-        value = values[index]
-        if value < peak:
-            weight *= max(0.0, (value - left) / (peak - left)) if left < peak else 1.0
-        elif value > peak:
-            weight *= max(0.0, (right - value) / (right - peak)) if right > peak else 1.0
-        if weight == 0.0:
-            break
-    return weight
 
 
 def layer_opacity(layer: Layer, values: list[float]) -> float:

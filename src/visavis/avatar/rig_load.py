@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from visavis.avatar.puppet_path import controls, parse_knots, smooth_runs
-from visavis.avatar.rig import PARAMETER_INDEX, Floats, Key, Layer, Line, Paint, Rig, Spring
+from visavis.avatar.rig import PARAMETER_INDEX, Layer, Line, Paint, Rig, Spring
+from visavis.avatar.rig_keys import Floats, Key, KeyTable
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
 
@@ -50,6 +51,7 @@ class _Loader:
             raise InputError("its parameters differ from visavis.channels.AVATAR_PARAMETERS")
         self.springs = tuple(_spring(name, spec) for name, spec in data["springs"].items())
         self.layers: list[Layer] = []
+        self.keys: list[tuple[int, Key]] = []
         self.columns: dict[str, list[Floats]] = {
             name: [] for name in ("points", "depth", "bulge", "follow", "carried", "sway")
         }
@@ -69,6 +71,7 @@ class _Loader:
             head,
             body,
             tuple(self.layers),
+            KeyTable(self.keys, self.count),
             self.springs,
             **joined,
         )
@@ -93,10 +96,11 @@ class _Loader:
                 clip,
                 float(spec.get("opacity", 1)),
                 tuple(_fade(fade) for fade in spec.get("fade", ())),
-                _keys(spec.get("keys", ()), knots, corners, closed, points),
                 spec["part"] == "backdrop",
             )
         )
+        keys = _keys(spec.get("keys", ()), knots, corners, closed, points)
+        self.keys += [(start, key) for key in keys]
         self._place(spec, points)
 
     def _place(self, spec: Table, points: Floats) -> None:
