@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from grey_faces import GreyReader, faces
 from visavis import weights
 from visavis.channels import EXPRESSIONS
 from visavis.clock import ManualClock
-from visavis.datasets.faces import LabelledFaces, LoadedImages
+from visavis.datasets.duplicates import Repeats
+from visavis.datasets.faces import LabelledFaces
 from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError, WeightsError
 from visavis.evaluation import Duplicates, Evaluation, Model, evaluate, steps
+from visavis.metrics.emotion import Reliability
 from visavis.types import FloatArray, ImageArray
 
 SEVEN = ("Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral")
-
-
-class GreyReader:
-    """Level 10 k is expression k to the one output, label k to the other."""
-
-    side_px = 48
-
-    def __init__(self) -> None:
-        self.calls: list[int] = []
-
-    def predict(self, crops: ImageArray) -> FloatArray:
-        return self._shares(crops, len(EXPRESSIONS))
-
-    def predict_labels(self, crops: ImageArray) -> FloatArray:
-        return self._shares(crops, len(FER2013_LABELS))
-
-    def _shares(self, crops: ImageArray, classes: int) -> FloatArray:
-        self.calls.append(len(crops))
-        level = crops.reshape(len(crops), -1)[:, 0] // 10
-        return np.where(np.arange(classes) == level[:, None], 0.9, 0.1 / (classes - 1)).astype(np.float32)
-
-
-def faces(name: str, names: Sequence[str], labels: Sequence[int], levels: Sequence[int]) -> LabelledFaces:
-    pixels = np.stack([np.full((48, 48), level, np.uint8) for level in levels])
-    images = LoadedImages(pixels, np.full(len(pixels), "here"))
-    return LabelledFaces(name, "test", tuple(names), np.asarray(labels, np.int64), images)
 
 
 def run(data: LabelledFaces, training: LabelledFaces | None = None) -> Evaluation:
@@ -94,6 +70,19 @@ def test_faces_of_training_are_counted_and_left_out() -> None:
     assert run(data).duplicates is None
     assert run(data, training).duplicates == Duplicates(1, 3, pytest.approx(1 / 3))
     assert run(data, data).duplicates == Duplicates(4, 0, None)
+
+
+def test_pictures_that_stand_in_the_split_twice_are_counted_with_their_labels() -> None:
+    data = faces("FER-2013", FER2013_LABELS, [0, 0, 1, 2, 3, 3], [0, 0, 10, 10, 30, 40])
+    assert run(data).repeats == Repeats(2, 4, 1, 2)
+    assert run(faces("FER-2013", FER2013_LABELS, [0, 1], [0, 10])).repeats == Repeats(0, 0, 0, 0)
+
+
+def test_reliability_is_that_of_the_answers() -> None:
+    data = faces("FER-2013", FER2013_LABELS, [0, 1, 2, 3], [0, 10, 0, 0])
+    found, expected = run(data), Reliability.of(run(data).probabilities, data.labels)
+    np.testing.assert_array_equal(found.reliability.faces, expected.faces)
+    assert found.calibration_error == expected.error == pytest.approx(0.4, abs=1e-6)
 
 
 def test_progress_is_told_as_announced() -> None:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from visavis import weights
 from visavis.clock import Clock, SystemClock
 from visavis.datasets import fer2013
-from visavis.datasets.duplicates import seen_in
+from visavis.datasets.duplicates import Repeats, fingerprints
 from visavis.datasets.faces import LabelledFaces
 from visavis.emotion.classifier import NAME, ExpressionClassifier
 from visavis.emotion.labels import given
 from visavis.errors import InputError, WeightsError
-from visavis.metrics.emotion import ClassScores, accuracy_interval, calibration_error, confusion_matrix
+from visavis.metrics.emotion import ClassScores, Reliability, accuracy_interval, confusion_matrix
 from visavis.types import BoolArray, FloatArray, ImageArray
 
 BATCH = 64
@@ -123,6 +123,9 @@ class Evaluation:
         calibration_error: expected calibration error, 0..1.
         duplicates: without what training shows too; None where training was not at hand.
         ms_per_face: median milliseconds for one face at a time, on one thread.
+        probabilities: (N, C) the answer to every face, in the split's order.
+        reliability: confidence against accuracy.
+        repeats: pictures that stand in the split more than once.
     """
 
     dataset: str
@@ -136,6 +139,9 @@ class Evaluation:
     calibration_error: float
     duplicates: Duplicates | None
     ms_per_face: float
+    probabilities: FloatArray
+    reliability: Reliability
+    repeats: Repeats
 
 
 def evaluate(
@@ -163,17 +169,16 @@ def evaluate(
         InputError: a picture cannot be read, or the labels name no expressions.
         WeightsError: the network's answers have another shape.
     """
-    read = reader(faces, classifier)
-    parts: list[FloatArray] = []
-    for batch in faces.batches(BATCH, classifier.side_px):
-        parts.append(read(batch))
-        for _ in batch:
-            on_step()
-    probabilities = np.concatenate(parts)
+    probabilities = predict(faces, classifier, on_step)
     answers = probabilities.argmax(axis=1)
     right = answers == faces.labels
     confusion = confusion_matrix(faces.labels, answers, len(faces.names))
-    duplicates = None if training is None else Duplicates.of(seen_in(faces, training, on_step), right)
+    reliability = Reliability.of(probabilities, faces.labels)
+    prints, duplicates = fingerprints(faces, on_step), None
+    if training is not None:
+        known = set(fingerprints(training, on_step))
+        duplicates = Duplicates.of(np.asarray([picture in known for picture in prints], np.bool_), right)
+    first = next(faces.batches(BATCH, classifier.side_px))
     return Evaluation(
         faces.name,
         faces.split,
@@ -183,15 +188,41 @@ def evaluate(
         confusion,
         ClassScores.of(confusion),
         accuracy_interval(right),
-        calibration_error(probabilities, faces.labels),
+        reliability.error,
         duplicates,
-        ms_per_face(read, next(faces.batches(BATCH, classifier.side_px)), clock or SystemClock()),
+        ms_per_face(reader(faces, classifier), first, clock or SystemClock()),
+        probabilities,
+        reliability,
+        Repeats.of(prints, faces.labels),
     )
 
 
 def steps(faces: LabelledFaces, training: LabelledFaces | None = None) -> int:
     """How many times :func:`evaluate` will call ``on_step``."""
-    return len(faces) + (0 if training is None else len(faces) + len(training))
+    return 2 * len(faces) + (0 if training is None else len(training))
+
+
+def predict(
+    faces: LabelledFaces, classifier: ExpressionClassifier, on_face: Callable[[], None] = lambda: None
+) -> FloatArray:
+    """Probabilities (N, C) of the faces' own labels; see :func:`evaluate`.
+
+    Args:
+        faces: N of them.
+        classifier: the network.
+        on_face: called after each.
+
+    Raises:
+        InputError: a picture cannot be read, or the labels name no expressions.
+        WeightsError: the network's answers have another shape.
+    """
+    read = reader(faces, classifier)
+    parts: list[FloatArray] = []
+    for batch in faces.batches(BATCH, classifier.side_px):
+        parts.append(read(batch))
+        for _ in batch:
+            on_face()
+    return np.concatenate(parts)
 
 
 def reader(faces: LabelledFaces, classifier: ExpressionClassifier) -> Callable[[ImageArray], FloatArray]:

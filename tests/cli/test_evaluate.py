@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from pictures import picture, write
+from svg import read_svg
 from visavis import weights
 from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
 
 FIELDS = """dataset split n left_out accuracy interval_95 mean_accuracy macro_f1 ece labels per_class
-confusion duplicates model ms_per_face""".split()
+confusion duplicates model ms_per_face repeats temperature figures""".split()
 
 
 @pytest.fixture
@@ -60,6 +61,57 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
     assert answer["model"].keys() == {"name", "bytes", "parameters", "sha256", "mirror"}
     assert (answer["model"]["bytes"], answer["model"]["sha256"]) == (entry.size, entry.sha256)
     assert answer["ms_per_face"] > 0
+    assert set(answer["repeats"].values()) == {0}
+    assert (answer["temperature"], answer["figures"]) == (None, [])
+
+
+def test_a_temperature_is_fitted_on_another_split(
+    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--temperature-from", "Training")
+    assert visavis("evaluate", "emotion", fer2013, *options, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    found = answer["temperature"]
+    assert list(found) == "split n left_out value ece_before ece_after nll_before nll_after".split()
+    assert (found["split"], found["n"], found["left_out"]) == ("Training", 13, 1)
+    assert found["ece_before"] == answer["ece"]
+    assert found["value"] > 0
+    assert visavis("evaluate", "emotion", fer2013, *options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"temperature {found['value']:.3f}, fitted on 13 faces of Training: ECE " in " ".join(lines)
+
+
+def test_figures_are_whole_svg_files_in_a_folder_that_is_made(
+    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = fer2013.parent / "new" / "figures"
+    options = ("--figures", folder, "--temperature-from", "Training", "--json")
+    assert visavis("evaluate", "emotion", fer2013, *options) == 0
+    names = ["confusion.svg", "classes.svg", "calibration.svg"]
+    assert json.loads(capsys.readouterr().out)["figures"] == [str(folder / name) for name in names]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    for name in names:
+        read_svg((folder / name).read_text("utf-8"))
+    assert "Training" in (folder / "classes.svg").read_text()
+
+
+def test_repeats_inside_the_split_are_told(
+    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = " ".join(map(str, picture(20).ravel()))
+    with fer2013.open("a", newline="") as file:
+        csv.writer(file).writerow([0, again, "PublicTest"])
+    (fer2013.parent / "fer2013new.csv").unlink()
+    assert visavis("evaluate", "emotion", fer2013, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["repeats"] == {
+        "pictures": 1,
+        "faces": 2,
+        "pictures_with_other_labels": 1,
+        "faces_with_other_labels": 2,
+    }
+    assert visavis("evaluate", "emotion", fer2013) == 0
+    told = "1 pictures stand in PublicTest more than once, as 2 faces; 1 of them with different labels"
+    assert told in capsys.readouterr().out
 
 
 def test_ferplus_and_splits(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,6 +176,18 @@ def bad_image(folder: Path) -> list[object]:
     return [folder / "f"]
 
 
+def same_split(folder: Path) -> list[object]:
+    return [folder / "fer2013.csv", "--temperature-from", "PublicTest"]
+
+
+def no_such_split(folder: Path) -> list[object]:
+    return [folder / "fer2013.csv", "--temperature-from", "validation"]
+
+
+def figures_over_a_file(folder: Path) -> list[object]:
+    return [folder / "fer2013.csv", "--figures", folder / "fer2013.csv"]
+
+
 def no_votes(folder: Path) -> list[object]:
     (folder / "fer2013new.csv").unlink()
     return [folder / "fer2013.csv", "--labels", "ferplus"]
@@ -137,6 +201,9 @@ def no_votes(folder: Path) -> list[object]:
         (bad_model, "m.onnx"),
         (bad_image, "b.png: the file is empty"),
         (no_votes, "no FER+ votes here"),
+        (same_split, "must not be fitted on the split that is scored; found 'PublicTest' for both"),
+        (no_such_split, "no split 'validation' here; it has Training, PublicTest"),
+        (figures_over_a_file, "fer2013.csv: cannot be made: File exists; choose another folder"),
         (lambda folder: [folder / "none"], "no such file or folder"),
         (lambda folder: [folder / "fer2013.csv", "--labels", "mine"], "'mine' is not one of"),
     ],

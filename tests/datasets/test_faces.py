@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pictures import picture, write
-from visavis.datasets.duplicates import seen_in
+from visavis.datasets.duplicates import Repeats, fingerprints, seen_in
 from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces, LoadedImages, as_square
 from visavis.errors import InputError
 
@@ -132,3 +132,13 @@ def test_every_picture_read_for_a_comparison_is_told() -> None:
     seen: list[None] = []
     seen_in(loaded([1, 2]), loaded([1, 2, 3]), lambda: seen.append(None))
     assert len(seen) == 5
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=1, max_size=12))
+def test_repeats_inside_a_set_follow_their_definition(rows: list[tuple[int, int]]) -> None:
+    data = loaded([seed for seed, _ in rows], [label for _, label in rows])
+    labels = {seed: [label for other, label in rows if other == seed] for seed, _ in rows}
+    repeated = [given for given in labels.values() if len(given) > 1]
+    torn = [given for given in repeated if len(set(given)) > 1]
+    found = Repeats.of(fingerprints(data), data.labels)
+    assert found == Repeats(len(repeated), sum(map(len, repeated)), len(torn), sum(map(len, torn)))

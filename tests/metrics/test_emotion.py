@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from visavis.errors import InputError
 from visavis.metrics.emotion import (
     ClassScores,
+    Reliability,
     accuracy_interval,
     calibration_error,
     confusion_matrix,
@@ -128,6 +129,23 @@ def test_calibration_error_follows_its_definition(logits: np.ndarray, truth: np.
     found = calibration_error(shares, truth)
     assert found == pytest.approx(expected, abs=1e-9)
     assert 0 <= found <= 1
+
+
+@given(LOGITS, arrays(np.int64, 12, elements=st.integers(0, 3)))
+def test_a_reliability_diagram_holds_every_face_once(logits: np.ndarray, truth: np.ndarray) -> None:
+    shares = softmax(logits)
+    found = Reliability.of(shares, truth)
+    there = found.faces > 0
+    assert found.faces.sum() == 12
+    np.testing.assert_array_equal(np.isnan(found.confidence), ~there)
+    np.testing.assert_array_equal(np.isnan(found.accuracy), ~there)
+    weights = found.faces[there] / 12
+    assert weights @ found.accuracy[there] == pytest.approx((shares.argmax(axis=1) == truth).mean())
+    assert weights @ found.confidence[there] == pytest.approx(shares.max(axis=1).mean())
+    edges = np.arange(16) / 15
+    assert (found.confidence[there] <= edges[1:][there] + 1e-9).all()
+    assert (found.confidence[there] >= edges[:-1][there] - 1e-9).all()
+    assert found.error == calibration_error(shares, truth)
 
 
 def test_calibration_error_of_known_cases() -> None:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from visavis.cli import output
+from visavis.cli.labelled import (
+    DatasetArgument,
+    JsonOption,
+    Labels,
+    LabelsOption,
+    MirrorOption,
+    ModelOption,
+    SplitOption,
+    model_json,
+    open_model,
+    read_faces,
+)
+from visavis.cli.robustness import robustness
 
 if TYPE_CHECKING:
+    from visavis.datasets.faces import LabelledFaces
     from visavis.evaluation import Evaluation, Model
+    from visavis.temperature import Calibration
 
 evaluate = typer.Typer(
     name="evaluate",
@@ -21,13 +37,6 @@ evaluate = typer.Typer(
 )
 
 
-class Labels(StrEnum):
-    """Which labels count as the truth."""
-
-    OWN = "own"
-    FERPLUS = "ferplus"
-
-
 @evaluate.callback()
 def _evaluate() -> None:
     """Measure a network on data with known answers."""
@@ -35,28 +44,26 @@ def _evaluate() -> None:
 
 @evaluate.command()
 def emotion(
-    dataset: Annotated[
-        Path, typer.Argument(help="A table or folder of labelled faces, as above.", readable=False)
-    ],
-    split: Annotated[
+    dataset: DatasetArgument,
+    split: SplitOption = None,
+    labels: LabelsOption = Labels.OWN,
+    temperature_from: Annotated[
         str | None,
         typer.Option(
-            help="Part of the data set.",
-            show_default="PublicTest for FER-2013, validation for AffectNet, else test, or all there is",
+            help="Fit a temperature on this other split, and report the calibration with it.",
+            show_default="none",
         ),
     ] = None,
-    labels: Annotated[
-        Labels,
-        typer.Option(help="own: the data set's; ferplus: FER+'s majority of 8, for FER-2013 with votes."),
-    ] = Labels.OWN,
-    model: Annotated[
+    figures: Annotated[
         Path | None,
         typer.Option(
-            help="An ONNX file made by visavis' export.", show_default="the embedded network", readable=False
+            help="Also draw confusion.svg, classes.svg and calibration.svg into this folder.",
+            show_default="none",
         ),
     ] = None,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Also read each face mirrored; average.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    model: ModelOption = None,
+    mirror: MirrorOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure how well expressions are recognised.
 
@@ -70,28 +77,52 @@ def emotion(
         visavis evaluate emotion fer2013.csv --split PublicTest --json
         visavis evaluate emotion fer2013.csv --labels ferplus
         visavis evaluate emotion faces/ --split test --model mine.onnx
+        visavis evaluate emotion faces/ --split test --temperature-from validation --figures figures/
     """
-    from visavis.datasets import ferplus
+    from visavis import temperature
     from visavis.datasets.opening import find_dataset
-    from visavis.evaluation import Model, evaluate, steps
+    from visavis.evaluation import evaluate, steps
+    from visavis.figures import save_evaluation
 
-    network = Model.embedded(mirror=mirror) if model is None else Model.load(model, mirror=mirror)
+    network = open_model(model, mirror)
     found = find_dataset(dataset)
-    faces = found.read(split)
-    training = None
+    faces, training, fitting = read_faces(found, split, labels), None, None
     if found.training_split not in (None, faces.split):
         training = found.read(found.training_split)
-    if labels is Labels.FERPLUS:
-        faces = ferplus.majority(faces)
-    with output.progress("evaluate", steps(faces, training), "faces") as advance:
+    total = steps(faces, training)
+    if temperature_from is not None:
+        temperature.require_other_split(temperature_from, faces)
+        fitting = read_faces(found, temperature_from, labels)
+        total += temperature.steps(fitting, faces)
+    with output.progress("evaluate", total, "faces") as advance:
+        fitted = None if fitting is None else temperature.fit(fitting, faces, network.classifier, advance)
         result = evaluate(faces, network.classifier, training=training, on_step=advance)
+    calibration = None
+    if fitted is not None:
+        calibration = temperature.Calibration.of(fitted, result.probabilities, faces.labels)
+    written: list[Path] = []
+    if figures is not None:
+        after = None if calibration is None else calibration.after
+        written = save_evaluation(figures, result, _counted(faces, training), after)
     if as_json:
-        output.print_json(evaluation_json(result, network))
+        output.print_json(evaluation_json(result, network, calibration, written))
     else:
-        _print_result(result, network)
+        _print_result(result, network, calibration)
+        for path in written:
+            output.print_line(f"written: {path}")
 
 
-def evaluation_json(result: Evaluation, model: Model) -> dict[str, Any]:
+evaluate.command()(robustness)
+
+
+def _counted(faces: LabelledFaces, training: LabelledFaces | None) -> list[LabelledFaces]:
+    """Splits whose classes can be drawn side by side: those with the same labels."""
+    return [faces] if training is None or training.names != faces.names else [faces, training]
+
+
+def evaluation_json(
+    result: Evaluation, model: Model, calibration: Calibration | None, written: Sequence[Path]
+) -> dict[str, Any]:
     """What ``--json`` prints; null for the figures of a class without faces."""
     scores, duplicates = result.scores, result.duplicates
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
@@ -122,14 +153,25 @@ def evaluation_json(result: Evaluation, model: Model) -> dict[str, Any]:
             "n_without": duplicates.n,
             "accuracy_without": _rounded(duplicates.accuracy),
         },
-        "model": {
-            "name": model.name,
-            "bytes": model.size_bytes,
-            "parameters": model.parameters,
-            "sha256": model.sha256,
-            "mirror": model.classifier.mirror,
-        },
+        "model": model_json(model),
         "ms_per_face": round(result.ms_per_face, 3),
+        "repeats": asdict(result.repeats),
+        "temperature": calibration and _calibration_json(calibration),
+        "figures": [str(path) for path in written],
+    }
+
+
+def _calibration_json(calibration: Calibration) -> dict[str, Any]:
+    fitted = calibration.temperature
+    return {
+        "split": fitted.split,
+        "n": fitted.n,
+        "left_out": fitted.left_out,
+        "value": round(fitted.value, 4),
+        "ece_before": round(calibration.before.error, 4),
+        "ece_after": round(calibration.after.error, 4),
+        "nll_before": round(calibration.nll_before, 4),
+        "nll_after": round(calibration.nll_after, 4),
     }
 
 
@@ -138,7 +180,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or value != value else round(float(value), 4)
 
 
-def _print_result(result: Evaluation, model: Model) -> None:
+def _print_result(result: Evaluation, model: Model, calibration: Calibration | None) -> None:
     scores, (low, high) = result.scores, result.interval_95
     output.print_line(f"{result.dataset}, {result.split}: {result.n} faces" + _left_out(result))
     output.print_line(
@@ -148,6 +190,17 @@ def _print_result(result: Evaluation, model: Model) -> None:
     if (twice := result.duplicates) and twice.accuracy is not None:
         output.print_line(
             f"without {twice.in_training} faces that training shows too: {twice.accuracy:.2%} of {twice.n}"
+        )
+    if (repeats := result.repeats).pictures:
+        output.print_line(
+            f"{repeats.pictures} pictures stand in {result.split} more than once, as {repeats.faces} faces; "
+            f"{repeats.pictures_with_other_labels} of them with different labels"
+        )
+    if calibration is not None:
+        fitted = calibration.temperature
+        output.print_line(
+            f"temperature {fitted.value:.3f}, fitted on {fitted.n} faces of {fitted.split}: ECE "
+            f"{calibration.before.error:.2%} before, {calibration.after.error:.2%} after"
         )
     size = "" if model.parameters is None else f", {model.parameters / 1e6:.2f} M parameters"
     output.print_line(

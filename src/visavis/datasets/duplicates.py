@@ -1,14 +1,44 @@
-"""Two sets of faces in, which of the first hold the very same pixels as one of the second out."""
+"""Faces in; which of them hold the very same pixels as another one, of the same set or of a second, out."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.datasets.faces import LabelledFaces
 from visavis.types import BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Pictures that stand in a set more than once.
+
+    Attributes:
+        pictures: different ones that do.
+        faces: rows that show one of them.
+        pictures_with_other_labels: of those pictures, how many do not have the same label everywhere.
+        faces_with_other_labels: rows that show one of these.
+    """
+
+    pictures: int
+    faces: int
+    pictures_with_other_labels: int
+    faces_with_other_labels: int
+
+    @classmethod
+    def of(cls, prints: Sequence[bytes], labels: NDArray[np.integer]) -> Repeats:
+        """From the fingerprint and the label (N,) of each face."""
+        counts = Counter(prints)
+        kinds = Counter(picture for picture, _ in set(zip(prints, labels.tolist(), strict=True)))
+        repeated = [picture for picture, count in counts.items() if count > 1]
+        torn = [picture for picture in repeated if kinds[picture] > 1]
+        faces, torn_faces = (sum(counts[picture] for picture in part) for part in (repeated, torn))
+        return cls(len(repeated), faces, len(torn), torn_faces)
 
 
 def seen_in(
@@ -24,13 +54,23 @@ def seen_in(
     Raises:
         InputError: a picture cannot be read.
     """
-    known = set(_digests(other, on_face))
-    return np.asarray([digest in known for digest in _digests(faces, on_face)], np.bool_)
+    known = set(fingerprints(other, on_face))
+    return np.asarray([picture in known for picture in fingerprints(faces, on_face)], np.bool_)
 
 
-def _digests(faces: LabelledFaces, on_face: Callable[[], None]) -> Iterator[bytes]:
-    """A short fingerprint of each picture's size and pixels."""
+def fingerprints(faces: LabelledFaces, on_face: Callable[[], None] = lambda: None) -> list[bytes]:
+    """A short digest of each picture's size and pixels: equal for equal pictures alone.
+
+    Args:
+        faces: N of them.
+        on_face: called after each picture.
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
+    prints = []
     for row in range(len(faces)):
         image = faces.images.read(row)
-        yield hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
+        prints.append(hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest())
         on_face()
+    return prints

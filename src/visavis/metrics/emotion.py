@@ -87,11 +87,50 @@ def confusion_matrix(truth: IntArray, answers: IntArray, classes: int) -> NDArra
     return np.bincount(both[0] * classes + both[1], minlength=classes**2).reshape(classes, classes)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """Confidence against accuracy, over 15 bins of equal width of the largest probability.
+
+    Guo et al. 2017, arXiv:1706.04599, section 2; each bin is closed on the right.
+
+    Attributes:
+        faces: (15,) int64, how many fall into each bin.
+        confidence: (15,) their mean largest probability; NaN in an empty bin.
+        accuracy: (15,) the share of them that is right; NaN in an empty bin.
+    """
+
+    faces: NDArray[np.int64]
+    confidence: Float64Array
+    accuracy: Float64Array
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.floating], truth: IntArray) -> Reliability:
+        """Sort answers (N, C) with labels (N,) 0..C-1 into the bins.
+
+        Raises:
+            InputError: other shapes, or no distributions.
+        """
+        values = _distributions(probabilities, truth)
+        confidence = values.max(axis=1)
+        right = (values.argmax(axis=1) == truth).astype(np.float64)
+        bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+        faces = np.bincount(bins, minlength=CALIBRATION_BINS)
+        counts = np.where(faces > 0, faces, np.nan)
+        confidences, rights = (
+            np.bincount(bins, weights=part, minlength=CALIBRATION_BINS) / counts
+            for part in (confidence, right)
+        )
+        return cls(faces, confidences, rights)
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error (Eq. 3): mean gap over the faces, 0 (none) to 1."""
+        gaps = np.abs(self.accuracy - self.confidence) * self.faces
+        return float(np.nansum(gaps) / self.faces.sum())
+
+
 def calibration_error(probabilities: NDArray[np.floating], truth: IntArray) -> float:
     """Expected calibration error: how far confidence and accuracy lie apart, 0 (not at all) to 1.
-
-    Guo et al. 2017, arXiv:1706.04599, Eq. 3: 15 bins of equal width over the largest probability, each
-    closed on the right and weighted by its faces.
 
     Args:
         probabilities: (N, C).
@@ -100,12 +139,7 @@ def calibration_error(probabilities: NDArray[np.floating], truth: IntArray) -> f
     Raises:
         InputError: other shapes, or no distributions.
     """
-    values = _distributions(probabilities, truth)
-    confidence = values.max(axis=1)
-    right = values.argmax(axis=1) == truth
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(values))
+    return Reliability.of(probabilities, truth).error
 
 
 def negative_log_likelihood(probabilities: NDArray[np.floating], truth: IntArray) -> float:

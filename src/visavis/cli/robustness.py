@@ -1,0 +1,118 @@
+"""Labelled faces in, how well a network reads them when they are seen badly out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+from visavis.cli.labelled import (
+    DatasetArgument,
+    JsonOption,
+    Labels,
+    LabelsOption,
+    MirrorOption,
+    ModelOption,
+    SplitOption,
+    model_json,
+    open_model,
+    read_faces,
+)
+
+if TYPE_CHECKING:
+    from visavis.evaluation import Model
+    from visavis.robustness import Robustness, Score
+
+
+def robustness(
+    dataset: DatasetArgument,
+    split: SplitOption = None,
+    labels: LabelsOption = Labels.OWN,
+    limit: Annotated[
+        int | None,
+        typer.Option(help="Read this many faces, drawn at random.", show_default="all", min=1),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of that draw and of the corruptions.", min=0)] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw it into this SVG file.", show_default="none")
+    ] = None,
+    model: ModelOption = None,
+    mirror: MirrorOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how well expressions are recognised on faces that are seen badly.
+
+    The faces are darkened, lit by a spot, blurred, moved, covered at the eyes or the mouth, turned,
+    compressed, shrunk and made noisy, each at three severities. DATASET is as for `visavis evaluate emotion`.
+
+    Examples:
+
+        visavis evaluate robustness fer2013.csv --plot robustness.svg
+        visavis evaluate robustness fer2013.csv --limit 1000 --json
+    """
+    from visavis.datasets.opening import find_dataset
+    from visavis.figures import robustness_figure, save, svg_path
+    from visavis.robustness import measure, sample, steps
+
+    target = plot and svg_path(plot)
+    network = open_model(model, mirror)
+    faces = read_faces(find_dataset(dataset), split, labels)
+    if limit is not None:
+        faces = sample(faces, limit, seed)
+    with output.progress("evaluate", steps(faces), "batches") as advance:
+        result = measure(faces, network.classifier, seed=seed, on_step=advance)
+    if target is not None:
+        save(target, robustness_figure(result))
+    if as_json:
+        output.print_json(robustness_json(result, network, limit))
+    else:
+        _print_result(result, network)
+
+
+def robustness_json(result: Robustness, model: Model, limit: int | None) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    from visavis.corruptions import CORRUPTIONS
+
+    return {
+        "dataset": result.dataset,
+        "split": result.split,
+        "n": result.n,
+        "limit": limit,
+        "seed": result.seed,
+        "clean": _score_json(result.clean),
+        "mean_corrupted_accuracy": round(result.mean_accuracy, 4),
+        "corruptions": {
+            name: {"unit": CORRUPTIONS[name].unit, "severities": [_score_json(score) for score in scores]}
+            for name, scores in result.corrupted.items()
+        },
+        "model": model_json(model),
+    }
+
+
+def _score_json(score: Score) -> dict[str, Any]:
+    return {
+        "severity": score.severity,
+        "level": score.level,
+        "accuracy": round(score.accuracy, 4),
+        "interval_95": [round(value, 4) for value in score.interval_95],
+        "mean_accuracy": round(score.mean_accuracy, 4),
+        "kept": round(score.kept, 4),
+    }
+
+
+def _print_result(result: Robustness, model: Model) -> None:
+    from visavis.corruptions import CORRUPTIONS, SEVERITIES
+
+    low, high = result.clean.interval_95
+    output.print_line(f"{result.dataset}, {result.split}: {result.n} faces, {model.name}, seed {result.seed}")
+    output.print_line(
+        f"accuracy {result.clean.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}) as they are, "
+        f"{result.mean_accuracy:.2%} in the mean of all that follows"
+    )
+    rows = [
+        [f"{name}, {CORRUPTIONS[name].unit}", *(f"{s.level:g}: {100 * s.accuracy:.1f}" for s in scores)]
+        for name, scores in result.corrupted.items()
+    ]
+    output.print_table(["level: % right", *(f"severity {severity}" for severity in SEVERITIES)], rows)

@@ -1,0 +1,115 @@
+"""visavis evaluate robustness: the figures that it promises, and bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from pictures import picture
+from svg import read_svg
+from visavis import weights
+from visavis.corruptions import CORRUPTIONS, SEVERITIES
+
+FIELDS = "dataset split n limit seed clean mean_corrupted_accuracy corruptions model".split()
+SCORE = "severity level accuracy interval_95 mean_accuracy kept".split()
+
+
+@pytest.fixture
+def fer2013(tmp_path: Path) -> Path:
+    """Six faces to train on, six to test on."""
+    with (tmp_path / "fer2013.csv").open("w", newline="") as file:
+        rows = [(seed % 6, seed, "Training" if seed < 6 else "PublicTest") for seed in range(12)]
+        pixels = [(label, " ".join(map(str, picture(seed).ravel())), usage) for label, seed, usage in rows]
+        csv.writer(file).writerows([["emotion", "pixels", "Usage"], *pixels])
+    return tmp_path / "fer2013.csv"
+
+
+def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plot = fer2013.parent / "r.svg"
+    assert visavis("evaluate", "robustness", fer2013, "--json", "--plot", plot) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    answer = json.loads(out)
+    assert list(answer) == FIELDS
+    assert (answer["dataset"], answer["split"], answer["n"], answer["seed"]) == (
+        "FER-2013",
+        "PublicTest",
+        6,
+        0,
+    )
+    assert list(answer["clean"]) == SCORE
+    assert list(answer["corruptions"]) == list(CORRUPTIONS)
+    for name, group in answer["corruptions"].items():
+        assert group["unit"] == CORRUPTIONS[name].unit
+        assert [score["severity"] for score in group["severities"]] == list(SEVERITIES)
+        assert [score["level"] for score in group["severities"]] == list(CORRUPTIONS[name].levels)
+    assert answer["model"]["sha256"] == weights.manifest()["emotion"].sha256
+    read_svg(plot.read_text("utf-8"))
+    # The faces as they are score as in an evaluation.
+    assert visavis("evaluate", "emotion", fer2013, "--json") == 0
+    plain = json.loads(capsys.readouterr().out)
+    for key in ("accuracy", "interval_95", "mean_accuracy"):
+        assert answer["clean"][key] == plain[key]
+
+
+def test_a_limit_and_a_seed_choose_the_faces(
+    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = []
+    for seed in (0, 0, 5):
+        options = ("--limit", 2, "--seed", seed, "--split", "Training", "--json")
+        assert visavis("evaluate", "robustness", fer2013, *options) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    assert answers[0] == answers[1]
+    assert (answers[0]["n"], answers[0]["limit"], answers[0]["split"]) == (2, 2, "Training")
+    assert answers[2]["seed"] == 5
+
+
+def test_text_is_a_table_with_a_row_for_each(
+    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert visavis("evaluate", "robustness", fer2013, "--limit", 2) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "FER-2013, PublicTest: 2 faces, emotion, seed 0"
+    assert lines[1].startswith("accuracy ")
+    for name, kind in CORRUPTIONS.items():
+        row = next(line for line in lines if line.split(",")[0].strip() == name)
+        assert kind.unit in row
+        assert all(f"{level:g}: " in row for level in kind.levels)
+    assert "…" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--split", "test"], "no split 'test' here"),
+        (["--plot", "r.png"], "r.png: figures are SVG files; choose a name that ends in .svg"),
+        (["--limit", "0"], "Invalid value for '--limit'"),
+        (["--seed", "-1"], "Invalid value for '--seed'"),
+        (["--model", "none.onnx"], "none.onnx: cannot be read"),
+        (["--labels", "ferplus"], "no FER+ votes here"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert visavis("evaluate", "robustness", fer2013, *options, "--json") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+    assert [path.name for path in fer2013.parent.iterdir()] == ["fer2013.csv"]
+
+
+def test_a_plot_that_cannot_be_written_is_one_line(
+    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = fer2013.parent / "none" / "r.svg"
+    assert visavis("evaluate", "robustness", fer2013, "--limit", 1, "--plot", plot, "--json") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "r.svg: cannot be written" in err
