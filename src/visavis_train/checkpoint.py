@@ -65,7 +65,9 @@ def load_checkpoint(
         for name, module in modules.items():
             module.load_state_dict(_part(tensors, name))
     except RuntimeError as error:
-        raise InputError(f"{path}: made for another network: {str(error).splitlines()[0]}") from error
+        # The first line names the network, the second what does not fit.
+        said = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise InputError(f"{path}: made for another network: {said}") from error
     if optimizer is not None:
         _load_optimizer(optimizer, _part(tensors, "optimizer"))
     progress: dict[str, Any] = json.loads(header["progress"])

@@ -1,0 +1,1 @@
+"""Runs in; their figures, tables, charts and page beside the first paper's out."""

@@ -1,0 +1,109 @@
+"""visavis export: a run's network as ONNX, and folders that are no runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    from tiny_networks import write_run
+
+    return write_run(tmp_path / "run")
+
+
+def test_writes_what_evaluate_accepts(
+    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tiny_networks import write_data
+
+    out = tmp_path / "mine.onnx"
+    data = write_data(tmp_path, (run / "emotion.onnx").read_bytes())
+    assert visavis("export", run, "--out", out, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["out"], answer["bytes"]) == (str(out), out.stat().st_size)
+    assert visavis("evaluate", "emotion", data, "--model", out, "--json") == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert (measured["accuracy"], measured["model"]["sha256"]) == (1.0, answer["sha256"])
+
+
+def no_config(run: Path) -> None:
+    (run / "config.json").unlink()
+
+
+def no_weights(run: Path) -> None:
+    (run / "best.safetensors").unlink()
+
+
+def spoilt_weights(run: Path) -> None:
+    (run / "best.safetensors").write_bytes(b"x")
+
+
+def other_task(run: Path) -> None:
+    (run / "config.json").write_text('{"task": "face"}')
+
+
+def no_json(run: Path) -> None:
+    (run / "config.json").write_text("{")
+
+
+def other_network(run: Path) -> None:
+    settings = json.loads((run / "config.json").read_text())
+    settings["model"]["layers"] = 2
+    (run / "config.json").write_text(json.dumps(settings))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (no_config, "run: no run: config.json cannot be read; expected a folder that visavis train made"),
+        (no_weights, "run: no best.safetensors; expected a run that has finished an epoch"),
+        (spoilt_weights, "best.safetensors: not a readable checkpoint"),
+        (other_task, "config.json: not the settings of an emotion run: task"),
+        (no_json, "config.json: not the settings of an emotion run"),
+        (
+            other_network,
+            "best.safetensors: made for another network: Error(s) in loading state_dict for HybridNet: "
+            'Missing key(s) in state_dict: "layers.1.',
+        ),
+    ],
+)
+def test_folders_that_are_no_runs(
+    visavis: Callable[..., int],
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], None],
+    message: str,
+) -> None:
+    spoil(run)
+    assert visavis("export", run, "--out", tmp_path / "mine.onnx") == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert message in told.err
+    assert list(tmp_path.iterdir()) == [run]
+
+
+def test_without_the_extra_it_says_what_to_install(
+    visavis: Callable[..., int],
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.modules["visavis.cli.export"], "find_spec", lambda _: None)
+    assert visavis("export", run, "--out", "x.onnx") == 2
+    assert "visavis export needs the package" in capsys.readouterr().err
+
+
+def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("export", "--help") == 0
+    assert "visavis export runs/" in capsys.readouterr().out

@@ -1,0 +1,167 @@
+"""visavis quantize: the gate, the table, and bad input."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run, its network under another name, and data that it reads perfectly."""
+    from tiny_networks import write_data, write_run
+
+    folder = tmp_path_factory.mktemp("made")
+    network = write_run(folder / "run") / "emotion.onnx"
+    (folder / "net.onnx").write_bytes(network.read_bytes())
+    write_data(folder, network.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def stranger(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The quantiser gives another network's answers."""
+    from tiny_networks import write_run
+
+    other = (write_run(tmp_path / "other", seed=3) / "emotion.onnx").read_bytes()
+    monkeypatch.setattr("visavis_train.quantize.int8.dynamic", lambda _: other)
+
+
+def test_writes_what_passes_the_gate(
+    visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, data = tmp_path / "q.onnx", made / "fer2013.csv"
+    words = ("quantize", made / "net.onnx", "--method", "int8-dynamic", "--data", data, "--out", out)
+    assert visavis(*words, "--max-loss", "20", "--json") == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    answer = json.loads(told.out)
+    assert (answer["split"], answer["n"], answer["accuracy_fp32"]) == ("PublicTest", 35, 1.0)
+    assert answer["bytes"] == out.stat().st_size < (made / "net.onnx").stat().st_size
+    assert answer["change_points"] == pytest.approx(100 * (answer["accuracy"] - 1), abs=0.01)
+    assert list(tmp_path.iterdir()) == [out]
+    assert visavis("evaluate", "emotion", data, "--model", out, "--json") == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert (measured["accuracy"], measured["model"]["bytes"]) == (answer["accuracy"], answer["bytes"])
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_loss_is_refused_on_the_split_that_is_named(
+    visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "q.onnx"
+    words = ("quantize", made / "net.onnx", "--method", "int8-dynamic", "--data", made, "--out", out)
+    assert visavis(*words, "--split", "PublicTest") == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert "points on FER-2013, PublicTest (100.00% to " in told.err
+    assert not list(tmp_path.glob("q*"))
+    # There the 32-bit network is always wrong, so nothing can be lost.
+    assert visavis(*words, "--split", "PrivateTest") == 0
+    assert out.exists()
+
+
+def test_one_table_of_all_methods(
+    visavis: Callable[..., int],
+    made: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("visavis_train.quantize.comparison.TIMED_CALLS", 5)
+    before = set(made.rglob("*"))
+    assert visavis("quantize", made / "run", "--compare", "--data", made, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    nf4 = [] if importlib.util.find_spec("bitsandbytes") is None else ["nf4"]
+    names = ["fp32", "int8", "int8-dynamic", "int4", "int4-matmul", *nf4]
+    assert [row["name"] for row in answer["variants"]] == names
+    first = answer["variants"][0]
+    assert (first["ratio"], first["change_points"], first["speed_up"]) == (1.0, 0.0, {"1": 1.0, "2": 1.0})
+    for row in answer["variants"][1:]:
+        low, high = row["interval_95_points"]
+        assert low <= row["change_points"] <= high
+        assert row["ratio"] == pytest.approx(first["bytes"] / row["bytes"], abs=1e-3)
+        assert row["latency_ms"]["2"]["p50"] <= row["latency_ms"]["2"]["p95"]
+    assert set(made.rglob("*")) == before
+
+
+def test_text_is_a_table_and_says_what_is_left_out(
+    visavis: Callable[..., int], made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert visavis("quantize", made / "net.onnx", "--compare", "--data", made) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("net.onnx on FER-2013, PublicTest: 35 faces")
+    assert [line.split()[0] for line in told.out.splitlines() if line.strip()][3:] == [
+        "fp32",
+        "int8",
+        "int8-dynamic",
+        "int4",
+        "int4-matmul",
+    ]
+    assert "nf4 is left out: " in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.onnx", "--method", "int8", "--out", "q.onnx"], "none.onnx: cannot be read"),
+        (["broken.onnx", "--method", "int8", "--out", "q.onnx"], "broken.onnx"),
+        (["net.onnx", "--method", "int8"], "give --method and --out"),
+        (["net.onnx", "--compare", "--out", "q.onnx"], "give --method and --out"),
+        (["net.onnx", "--method", "int8", "--out", "net.onnx"], "is the network itself"),
+        (["net.onnx", "--method", "int8", "--out", "q.bin"], "int8 makes a .onnx file"),
+        (["net.onnx", "--method", "int8", "--out", "q.onnx", "--split", "Test"], "no split 'Test' here"),
+        (["net.onnx", "--method", "int3", "--out", "q.onnx"], "'int3' is not one of"),
+        (["run", "--method", "int8", "--out", "none/q.onnx", "--max-loss", "100"], "cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    visavis: Callable[..., int],
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").write_bytes((made / "net.onnx").read_bytes())
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    (tmp_path / "run").symlink_to(made / "run")
+    before = set(tmp_path.iterdir())
+    assert visavis("quantize", *words, "--data", made) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert message in told.err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_without_the_extra_it_says_what_to_install(
+    visavis: Callable[..., int],
+    made: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.modules["visavis.cli.quantize"], "find_spec", lambda _: None)
+    assert visavis("quantize", made / "net.onnx", "--compare", "--data", made) == 2
+    assert "needs the package 'onnx': install it with pip install 'visavis[train]'" in capsys.readouterr().err
+
+
+def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("quantize", "--help") == 0
+    assert "visavis quantize net.onnx" in capsys.readouterr().out
+
+
+def test_the_command_offers_every_method() -> None:
+    from visavis.cli.quantize import Method
+    from visavis_train.quantize.methods import METHODS
+
+    assert [method.value for method in Method] == list(METHODS)

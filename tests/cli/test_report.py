@@ -1,0 +1,83 @@
+"""visavis report: hands its arguments on, and says what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+
+import tiny_fer
+from visavis import weights
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A finished run of one epoch."""
+    tiny_fer.write(tmp_path)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config = {"name": "tiny", "data": str(tmp_path), "seed": 1}
+    config |= {"model": {"kind": "hybrid"}, "training": {"epochs": 1}}
+    epoch = {"epoch": 0, "loss": 1.0, "seconds": 2.0, "fer2013_accuracy": 0.5}
+    release = {"config": "tiny.toml", "epochs": 1, "best_epoch": 1, "machine": {}, "parameters": 1, "macs": 1}
+    for name, value in {"config.json": config, "log.jsonl": epoch, "report.json": release}.items():
+        (folder / name).write_text(json.dumps(value) + "\n")
+    (folder / "emotion.onnx").write_bytes(weights.read("emotion"))
+    return folder
+
+
+def test_json_is_the_file(
+    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert visavis("report", run, "--out", tmp_path / "out", "--json") == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out) == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "report.json", "report.md"}
+
+
+def test_bad_input_ends_with_status_2(
+    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert visavis("report", run, run, "--out", tmp_path / "out") == 2
+    assert "give each run once" in " ".join(capsys.readouterr().err.split())
+    assert visavis("report") == 2
+
+
+def test_arguments_reach_the_research_code(
+    visavis: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def main() -> int:
+        seen.append(list(sys.argv))
+        return 2
+
+    monkeypatch.setattr("visavis_train.report.main", main)
+    assert visavis("report", "a", "b", "--data", "d", "--split", "s", "--json") == 2
+    words = ["a", "b", "--out", str(Path("out/runs")), "--data", "d", "--split", "s", "--json"]
+    assert seen == [["visavis report", *words]]
+
+
+def test_without_the_extra_it_says_what_to_install(
+    visavis: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def find(name: str) -> ModuleSpec | None:
+        return None if name == "matplotlib" else importlib.util.find_spec(name)
+
+    monkeypatch.setattr(sys.modules["visavis.cli.report"], "find_spec", find)
+    assert visavis("report", "a") == 2
+    assert capsys.readouterr().err == (
+        "Error: visavis report needs the package 'matplotlib': install it with pip install 'visavis[train]'\n"
+    )
+
+
+def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("report", "--help") == 0
+    assert "visavis report runs/" in capsys.readouterr().out

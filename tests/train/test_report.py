@@ -1,0 +1,371 @@
+"""visavis report: what it measures is what evaluate measures; runs in any state; bad input."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tiny_fer
+from visavis import weights
+from visavis.cli.evaluate import evaluation_json
+from visavis.datasets.opening import find_dataset
+from visavis.errors import InputError
+from visavis.evaluation import Model, evaluate
+from visavis.metrics.emotion import negative_log_likelihood
+from visavis_train import report as report_module
+from visavis_train.experiment import load_experiment
+from visavis_train.report import report
+from visavis_train.reporting import paper
+from visavis_train.reporting.paired import Paired, difference_interval, mcnemar_p
+from visavis_train.reporting.runs import read_runs
+from visavis_train.reporting.tables import Table, duration
+from visavis_train.run_log import RunLog
+from visavis_train.tasks.emotion import release, train
+from visavis_train.tasks.emotion_config import Experiment
+
+RELEASE = {
+    "name": "tiny",
+    "config": "tiny.toml",
+    "epochs": 2,
+    "best_epoch": 1,
+    "machine": {"processor": "Abacus", "threads": "3"},
+    "parameters": 1_140_000,
+    "macs": 59_200_000,
+}
+
+
+def row(epoch: int, accuracy: float) -> dict[str, Any]:
+    scores = {"fer2013_accuracy": accuracy, "ferplus_accuracy": 0.75, "seconds": 45.0}
+    return {"epoch": epoch, "side_px": 48, "loss": 1.5 - epoch / 4, **scores}
+
+
+@pytest.fixture(scope="session")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that the trainer made."""
+    folder = tmp_path_factory.mktemp("trained")
+    toml = folder / "tiny.toml"
+    toml.write_text(tiny_fer.CONFIG.format(data=data, out=folder / "run"))
+    experiment = load_experiment(toml, Experiment, ["training.epochs=1", "training.sizes=[]", "name=trained"])
+    train(experiment)
+    release(experiment, toml)
+    return experiment.out
+
+
+@pytest.fixture
+def make_run(data: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Writes a run folder of two epochs: finished, with the embedded network, or not."""
+
+    def make(folder: str = "a", name: str = "tiny", faces: Path = data, *, finished: bool = True) -> Path:
+        out = tmp_path / folder
+        out.mkdir()
+        experiment = Experiment(name=name, data=faces, out=out, seed=7)
+        (out / "config.json").write_text(experiment.model_dump_json())
+        with RunLog(out, 40, 0) as log:
+            for number, accuracy in enumerate((0.25, 0.5)):
+                log.write(row(number, accuracy))
+        if finished:
+            (out / "report.json").write_text(json.dumps(RELEASE))
+            (out / "emotion.onnx").write_bytes(weights.read("emotion"))
+        return out
+
+    return make
+
+
+class Reader(HTMLParser):
+    """Collects what a page would load, and whether its elements are closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [value or "" for key, value in attrs if key in ("src", "href", "xlink:href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_figures_are_those_of_evaluate(
+    trained: Path, make_run: Callable[..., Path], data: Path, tmp_path: Path
+) -> None:
+    facts = report(
+        [trained, make_run("b", "other"), make_run("c", "young", finished=False)], tmp_path / "out"
+    )
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == json.loads(json.dumps(facts))
+    found = find_dataset(data)
+    faces = found.read()
+    rights = []
+    for run, folder in zip(facts["runs"], (trained, tmp_path / "b"), strict=False):
+        model = Model.load(folder / "emotion.onnx")
+        result = evaluate(faces, model.classifier, training=found.read("Training"))
+        expected = evaluation_json(result, model, None, [])
+        assert {**run["evaluation"], "ms_per_face": 0} == {**expected, "ms_per_face": 0}
+        assert run["evaluation"]["ms_per_face"] > 0
+        assert run["loss"] == round(negative_log_likelihood(result.probabilities, faces.labels), 4)
+        rights.append(result.probabilities.argmax(axis=1) == faces.labels)
+    page, text = ((tmp_path / "out" / name).read_text("utf-8") for name in ("report.html", "report.md"))
+    for run in facts["runs"][:2]:
+        low, high = run["evaluation"]["interval_95"]
+        cell = f"{run['evaluation']['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+        assert cell in page
+        assert cell in text
+    (pair,) = facts["pairs"]
+    assert (pair["first"], pair["second"], pair["n"]) == ("trained", "other", len(faces))
+    assert pair["difference"] == pytest.approx(rights[0].mean() - rights[1].mean())
+    assert facts["unpaired"] is None
+    counts = facts["counts"]["FER-2013"]
+    assert {name: sum(split.values()) for name, split in counts.items()} == {
+        "Training": 140,
+        "PublicTest": 35,
+    }
+    young = facts["runs"][2]
+    assert (young["status"], young["evaluation"]) == ("not finished: 2 of 40 epochs", None)
+    assert [line["loss"] for line in young["log"]] == [1.5, 1.25]
+    assert "50.0% so far (epoch 2)" in page
+    assert "| other | hybrid | 1.14 M | 59.2 M |" in text
+    assert "2 (1) | 2 min | 7 | Abacus, 3 threads |" in text
+
+
+def test_the_page_loads_nothing_and_its_charts_are_whole(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    report([make_run("a", "<b>&"), make_run("b", "x", finished=False)], tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == []
+    assert "script" not in reader.tags
+    assert "b" not in reader.tags  # Names are text, never markup.
+    assert all(place.startswith("#") for place in reader.loads)
+    assert "url(http" not in page
+    charts = re.findall(r"<svg .*?</svg>", page, re.DOTALL)
+    assert len(charts) == 6
+    identifiers: list[str] = []
+    for chart in charts:
+        root = ElementTree.fromstring(chart)  # noqa: S314 (our own)
+        assert root.get("role") == "img"
+        assert root.get("aria-label")
+        identifiers += [element.get("id", "") for element in root.iter() if element.get("id")]
+        assert "font-family: system-ui" in chart
+        # Every colour is one of the page's: it follows light and dark.
+        assert set(re.findall(r"(?:fill|stroke): ([^;\"]+)", chart)) <= {
+            "none", *(f"var(--{name})" for name in ("ink", "soft", "edge", "heat")),
+            *(f"var(--series-{number})" for number in range(8)),
+        }  # fmt: skip
+    assert len(set(identifiers)) == len(identifiers)
+    for number in paper.TABLE_1:
+        assert f"{number.accuracy:.1%}" in page
+    assert "84.43 MB is the size of an int8 model" in page
+    assert "choose their epoch on PublicTest" in page
+
+
+def test_different_faces_are_not_paired(make_run: Callable[..., Path], data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "faces"
+    other.mkdir()
+    lines = (data / "fer2013.csv").read_text().splitlines()
+    (other / "fer2013.csv").write_text("\n".join(lines[:-1]) + "\n")  # One face fewer.
+    runs = [make_run("a", "one"), make_run("b", "two", other)]
+    facts = report(runs, tmp_path / "out")
+    assert facts["pairs"] == []
+    assert facts["unpaired"].startswith(
+        "Runs that were measured on different faces are not compared face by face "
+        "(one: 35 faces of FER-2013 PublicTest; two: 34 faces of FER-2013 PublicTest)"
+    )
+    assert len(facts["counts"]) == 2
+    together = report(runs, tmp_path / "out", data=other)
+    assert together["unpaired"] is None
+    assert [(pair["n"], pair["difference"]) for pair in together["pairs"]] == [(34, 0.0)]
+
+
+def test_a_killed_run_is_read_up_to_its_last_whole_line(make_run: Callable[..., Path]) -> None:
+    folder = make_run(finished=False)
+    with (folder / "log.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "lo')
+    (run,) = read_runs([folder])
+    assert [epoch.epoch for epoch in run.epochs] == [0, 1]
+
+
+def test_a_run_that_went_on_has_not_ended(make_run: Callable[..., Path]) -> None:
+    folder = make_run()
+    assert read_runs([folder])[0].status == "finished"
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(json.dumps(row(2, 0.5)) + "\n")
+    assert read_runs([folder])[0].status == "not finished: 3 of 40 epochs"
+
+
+def test_runs_of_one_name_are_told_apart(make_run: Callable[..., Path]) -> None:
+    one, two, three = make_run("a"), make_run("b"), make_run("c", "else")
+    assert [run.name for run in read_runs([one, two, three])] == [f"tiny ({one})", f"tiny ({two})", "else"]
+
+
+def no_run(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def other_task(folder: Path) -> None:
+    (folder / "config.json").write_text('{"task": "face"}')
+
+
+def no_log(folder: Path) -> None:
+    (folder / "log.jsonl").unlink()
+
+
+def foreign_log(folder: Path) -> None:
+    (folder / "log.jsonl").write_text("hello\nyou\n")
+
+
+def poor_row(folder: Path) -> None:
+    (folder / "log.jsonl").write_text('{"epoch": 0}\n')
+
+
+def skipped_epoch(folder: Path) -> None:
+    (folder / "log.jsonl").write_text("".join(json.dumps(row(n, 0.5)) + "\n" for n in (0, 2)))
+
+
+def cut_report(folder: Path) -> None:
+    (folder / "report.json").write_text('{"epochs"')
+
+
+def no_network(folder: Path) -> None:
+    (folder / "emotion.onnx").unlink()
+
+
+def no_data(folder: Path) -> None:
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "data": "/nowhere"}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (no_run, "it has no config.json; expected the run folder of an emotion experiment"),
+        (other_task, "config.json: task: Input should be 'emotion'"),
+        (no_log, "no epoch stands in its log.jsonl; leave the run out"),
+        (foreign_log, "log.jsonl:1: no row of a run's log"),
+        (poor_row, "log.jsonl:1: loss: Field required"),
+        (skipped_epoch, "log.jsonl:2: epoch 2; expected 1"),
+        (cut_report, "report.json: not JSON"),
+        (no_network, "emotion.onnx: cannot be read"),
+        (no_data, "its data set /nowhere is not here; say where by --data"),
+    ],
+)
+def test_a_bad_run_is_one_clear_line(
+    spoil: Callable[[Path], None],
+    message: str,
+    make_run: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = make_run()
+    spoil(folder)
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["visavis report", str(folder), "--out", str(tmp_path / "out")])
+    assert report_module.main() == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"Error: {folder}")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_bad_input(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_run()
+    with pytest.raises(InputError, match=r"the same run as .*: give each run once"):
+        report([folder, folder / ".." / "a"], tmp_path / "out")
+    with pytest.raises(InputError, match="no such folder; expected the run folder"):
+        report([tmp_path / "none"], tmp_path / "out")
+    with pytest.raises(InputError, match="has no split 'test' here; it has Training, PublicTest"):
+        report([folder], tmp_path / "out", split="test")
+    with pytest.raises(InputError, match=r"expected experiment files \(\*\.toml\)"):
+        report([folder], tmp_path / "out", experiments=tmp_path / "none")
+    (tmp_path / "q.json").write_text("{}")
+    with pytest.raises(InputError, match=r"q\.json: expected JSON with variants"):
+        report([folder], tmp_path / "out", quantised=tmp_path / "q.json")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="cannot be made"):
+        report([folder], folder / "config.json" / "out")
+
+
+def test_what_was_not_run_is_listed(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    files = tmp_path / "experiments"
+    files.mkdir()
+    (files / "tiny.toml").write_text("name = 'tiny'")
+    (files / "big.toml").write_text("# Needs a GPU.\n# More.\nname = 'big'\nout = '/nowhere'")
+    (files / "done.toml").write_text(f"name = 'done'\nout = '{make_run('b')}'")
+    (files / "face.toml").write_text("task = 'face'")
+    quantised = tmp_path / "q.json"
+    quantised.write_text('{"variants": [{"name": "tiny, int8", "bytes": 1200000}]}')
+    facts = report([make_run()], tmp_path / "out", experiments=files, quantised=quantised)
+    assert [(each["name"], each["status"], each["what"]) for each in facts["not_run"]] == [
+        ("big", "not run", "Needs a GPU."),
+        ("done", "run, but not given here", ""),
+    ]
+    assert facts["quantised"] == [{"name": "tiny, int8", "size_bytes": 1200000}]
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert (files / "big.toml").as_posix() in page
+    assert ">tiny, int8</text>" in page
+    assert ">1.20 MB</text>" in page
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p_value"),
+    [(0, 0, 1.0), (5, 5, 1.0), (1, 9, 22 / 1024), (0, 3, 0.25), (6, 5, 1.0)],
+)
+def test_mcnemar_by_hand(only_first: int, only_second: int, p_value: float) -> None:
+    assert mcnemar_p(only_first, only_second) == p_value
+    assert mcnemar_p(only_second, only_first) == p_value
+
+
+def test_mcnemar_on_thousands_of_faces() -> None:
+    # The normal approximation, 2 * (1 - Phi(100 / sqrt(2100))), says .0291.
+    assert mcnemar_p(1000, 1100) == pytest.approx(0.0308, abs=5e-4)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_pairs_turn_round(answers: list[tuple[bool, bool]]) -> None:
+    one, two = np.asarray(answers, np.bool_).T
+    pair, turned = Paired.of("a", "b", one, two), Paired.of("b", "a", two, one)
+    assert pair.difference == pytest.approx(one.mean() - two.mean())
+    assert pair.difference == -turned.difference
+    assert pair.p_value == turned.p_value
+    low, high = pair.interval_95
+    assert low <= pair.difference <= high
+    assert Paired.of("a", "a", one, one).interval_95 == (0.0, 0.0)
+
+
+def test_more_faces_say_more() -> None:
+    few, many = (difference_interval(3 * k, k, 20 * k) for k in (5, 500))
+    assert few[0] < 0.1 < few[1]
+    assert 0.09 < many[0] < 0.1 < many[1] < 0.11
+    # Normal approximation: .1 +- 1.96 * sqrt((.2 - .01) / 10000).
+    assert many == pytest.approx((0.1 - 0.00854, 0.1 + 0.00854), abs=4e-4)
+
+
+def test_answers_to_other_faces_are_refused() -> None:
+    with pytest.raises(InputError, match="a and b need answers to the same faces"):
+        Paired.of("a", "b", np.ones(3, np.bool_), np.ones(4, np.bool_))
+
+
+def test_tables() -> None:
+    assert Table(("a", "b"), (("x|y", "1"),)).markdown() == "| a | b |\n| --- | --- |\n| x\\|y | 1 |\n"
+    with pytest.raises(InputError, match="a row of 1 cells in a table of 2 columns"):
+        Table(("a", "b"), (("x",),))
+    assert [duration(seconds) for seconds in (59, 61, 7859.5)] == ["59 s", "1 min", "2 h 11 min"]
