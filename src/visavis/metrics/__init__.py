@@ -1,1 +1,1 @@
-"""Answers and truth as arrays in, figures out: numpy alone."""
+"""Answers and truth as arrays in, figures out: numpy, and numba for reactions, alone."""

@@ -1,0 +1,101 @@
+"""Predicted reactions with the real ones in, the metrics of REACT2024 out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+
+if TYPE_CHECKING:
+    from visavis.metrics.reaction_suite import ReactionScores
+
+# Name in the table, and the field.
+_ROWS = {
+    "FRCorr": "fr_corr",
+    "FRDist": "fr_dist",
+    "FRDiv": "fr_div",
+    "FRVar": "fr_var",
+    "FRDvs": "fr_dvs",
+    "FRSyn": "fr_syn",
+    "FRRea": "fr_rea",
+}
+
+
+def reaction(
+    file: Annotated[
+        Path,
+        typer.Argument(help="An .npz with predictions, listeners, speakers, neighbours.", readable=False),
+    ],
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Items at a time.", show_default="one a processor"),
+    ] = None,
+    out_of_range: Annotated[
+        str,
+        typer.Option(
+            help="Neighbours without a listener: error; zero: as the FSQ paper's parallel code, an item "
+            "left without any counts 0; leave-out: as its serial code, it does not count."
+        ),
+    ] = "error",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure predicted reactions with the metrics of REACT2024.
+
+    R.npz holds `predictions` (N, K, T, 25), `listeners` (L, T, 25), `speakers` (N, T, 25) and `neighbours`
+    (N, L) of 0 and 1; for FRRea also `real_features` and `fake_features` of frames. Needs the extra
+    `metrics`.
+
+    Examples:
+
+        visavis evaluate reaction R.npz
+        visavis evaluate reaction R.npz --threads 2 --json
+    """
+    from visavis.errors import InputError
+    from visavis.metrics.reaction_file import read_reactions
+    from visavis.metrics.reaction_items import OutOfRange, Work
+    from visavis.metrics.reaction_suite import score_reactions
+
+    if out_of_range not in list(OutOfRange):
+        raise InputError(f"--out-of-range must be one of {', '.join(OutOfRange)}; found {out_of_range}")
+    arrays = read_reactions(file)
+    with output.progress("evaluate", arrays["predictions"].shape[0], "items") as advance:
+        options: dict[str, Any] = {} if threads is None else {"threads": threads}
+        work = Work(on_item=advance, out_of_range=OutOfRange(out_of_range), **options)
+        try:
+            scores = score_reactions(**arrays, work=work)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
+    if as_json:
+        output.print_json(reaction_json(scores))
+    else:
+        _print_scores(scores)
+
+
+def reaction_json(scores: ReactionScores) -> dict[str, Any]:
+    """What ``--json`` prints; null where a metric has no value."""
+    from dataclasses import asdict
+
+    return {
+        name: None if value is None or math.isnan(value) else value for name, value in asdict(scores).items()
+    }
+
+
+def _print_scores(scores: ReactionScores) -> None:
+    output.print_line(
+        f"{scores.items} items of {scores.predictions} predictions and {scores.frames} frames; "
+        f"{scores.listeners} listeners, {scores.neighbours / scores.items:.1f} appropriate for an item"
+    )
+    values = reaction_json(scores)
+    rows = [
+        [title, _figure(values[name]), _figure(values.get(f"{name}_repaired"))]
+        for title, name in _ROWS.items()
+    ]
+    output.print_table(["metric", "official", "repaired"], rows)
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

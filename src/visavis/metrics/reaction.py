@@ -1,0 +1,298 @@
+"""Predicted reactions, real ones, and which of them are appropriate in; the metrics of REACT2024 out.
+
+``fr_corr`` to ``fr_rea`` are the official definitions (Song et al. 2024, arXiv:2401.05166, in the code of the
+challenge), quirks included. Names that end in ``_repaired`` are ours. docs/reference/metrics.md has the
+equations. N items, K predictions of each, T frames, L listeners, 25 channels of emotion. Items are read one
+after the other, so memory does not grow with them. All sums are float64, but for warping, which is float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.arrays import checked
+from visavis.errors import InputError
+from visavis.metrics.reaction_item import (
+    LAGS,
+    concordance,
+    correlations,
+    lag,
+    lag_repaired,
+    nearest_distances,
+    within,
+)
+from visavis.metrics.reaction_items import (
+    Items,
+    Work,
+    appropriate,
+    emotions,
+    in_parallel,
+    mean_of_items,
+    sized,
+    sound,
+)
+from visavis.types import FloatArray
+
+_ANY_WORK = Work()
+
+
+def fr_corr(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
+    """FRCorr: how well the predictions go with an appropriate reaction; higher is better, K at most.
+
+    Mean over items of the *sum* over predictions of the largest concordance with an appropriate listener. A
+    channel that is constant in either scores 0, so real reactions need not reach K.
+
+    Args:
+        predictions: (N, K, T, 25).
+        listeners: (L, T, 25), the real reactions.
+        neighbours: (N, L) of 0 and 1: whose reactions are appropriate.
+        work: threads, progress, and what to do with neighbours out of range.
+
+    Raises:
+        InputError: arrays of other shapes or lengths, not finite or empty, or neighbours out of range.
+    """
+
+    def best(item: FloatArray, near: FloatArray) -> float:
+        return float(concordance(item, near).max(axis=1).sum())
+
+    return _over_listeners(best, predictions, listeners, neighbours, work)
+
+
+def fr_corr_repaired(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
+    """FRCorr on a scale of -1 to 1, which is 1 for every real reaction.
+
+    Repaired: it is averaged over predictions, and channels that are constant and equal in both score 1.
+    Arguments and errors as :func:`fr_corr`.
+    """
+
+    def best(item: FloatArray, near: FloatArray) -> float:
+        return float(concordance(item, near, repaired=True).max(axis=1).mean())
+
+    return _over_listeners(best, predictions, listeners, neighbours, work)
+
+
+def fr_dist(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
+    """FRDist: how far the predictions are from an appropriate reaction; lower is better.
+
+    Mean over items of the *sum* over predictions of the smallest distance from an appropriate listener, by
+    unconstrained dynamic time warping, which grows with the root of the length.
+
+    Arguments as :func:`fr_corr`.
+
+    Raises:
+        InputError: as :func:`fr_corr`, or values whose squares float32 cannot hold.
+        MissingExtraError: numba is not installed.
+    """
+
+    def nearest(item: FloatArray, near: FloatArray) -> float:
+        return float(nearest_distances(item, near).sum())
+
+    return _over_listeners(nearest, predictions, listeners, neighbours, work)
+
+
+def fr_dist_repaired(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
+    """FRDist of one prediction and one frame.
+
+    Repaired: it is averaged over predictions and divided by the root of the frames, so that neither the
+    number of predictions nor the length of the clips scales it. Arguments and errors as :func:`fr_dist`.
+    """
+
+    def nearest(item: FloatArray, near: FloatArray) -> float:
+        return float(nearest_distances(item, near).mean()) / math.sqrt(item.shape[1])
+
+    return _over_listeners(nearest, predictions, listeners, neighbours, work)
+
+
+def fr_div(predictions: Any, work: Work = _ANY_WORK) -> float:
+    """FRDiv: mean squared distance among the predictions of an item, each channel and frame; 0 where K is 1.
+
+    Args:
+        predictions: (N, K, T, 25) with 2 frames at least.
+        work: threads and progress.
+
+    Raises:
+        InputError: another shape, not finite or empty.
+    """
+    return float(np.mean([diversity for diversity, _ in _within_items(predictions, work)]))
+
+
+def fr_var(predictions: Any, work: Work = _ANY_WORK) -> float:
+    """FRVar: mean unbiased variance over time. Arguments and errors as :func:`fr_div`."""
+    return float(np.mean([variance for _, variance in _within_items(predictions, work)]))
+
+
+def fr_dvs(predictions: Any, work: Work = _ANY_WORK) -> float:
+    """FRDvs: mean squared distance across items of the predictions with the same number.
+
+    NaN for a single item, as officially. Arguments and errors as :func:`fr_div`.
+    """
+    spread = Spread()
+    for item in sound("predictions", emotions("predictions", predictions, samples=True)):
+        spread.add(item)
+        work.on_item()
+    return spread.mean()
+
+
+def fr_syn(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> float:
+    """FRSyn: mean distance from 0, in frames, of the lag at which prediction and speaker correlate most.
+
+    Of the *first* prediction of each item only. The correlation of a constant channel is NaN, which counts as
+    the largest, so that one constant channel makes the lag 49.
+
+    Args:
+        predictions: (N, K, T, 25) with more than 50 frames.
+        speakers: (N, T, 25).
+        work: threads and progress.
+
+    Raises:
+        InputError: arrays of other shapes or lengths, not finite or empty.
+        MissingExtraError: numba is not installed.
+    """
+
+    def first(pair: tuple[FloatArray, FloatArray]) -> float:
+        return float(lag(correlations(pair[0][0], pair[1])))
+
+    return float(np.mean(list(_over_speakers(first, predictions, speakers, work))))
+
+
+def fr_syn_repaired(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> float:
+    """FRSyn of all predictions, over the channels that have a correlation at every lag.
+
+    Repaired: no constant channel decides, and no prediction is passed over, but for those in which every
+    channel is constant somewhere; NaN where that is so for all. Arguments and errors as :func:`fr_syn`.
+    """
+
+    def every(pair: tuple[FloatArray, FloatArray]) -> list[float]:
+        return [lag_repaired(correlations(prediction, pair[1])) for prediction in pair[0]]
+
+    lags = np.asarray(list(_over_speakers(every, predictions, speakers, work)))
+    return float(np.nanmean(lags)) if np.isfinite(lags).any() else float("nan")
+
+
+def fr_rea(real_features: Any, fake_features: Any) -> float:
+    """FRRea: Frechet distance between features of real and generated frames (Heusel et al. 2017, Eq. 6).
+
+    |m - m'|^2 + tr(S + S' - 2 (S S')^1/2) with unbiased covariances, as ``pytorch_fid``. The features are
+    the caller's: officially those of Inception v3, of every 30th rendered frame.
+
+    Args:
+        real_features: (A, F), 2 at least.
+        fake_features: (B, F), 2 at least.
+
+    Raises:
+        InputError: other shapes, or not finite.
+    """
+    real = checked("real_features", real_features, (None, None)).astype(np.float64)
+    fake = checked("fake_features", fake_features, (None, real.shape[1])).astype(np.float64)
+    for name, features in (("real_features", real), ("fake_features", fake)):
+        if len(features) < 2 or not features.shape[1]:
+            raise InputError(f"{name} has shape {features.shape}; a covariance needs 2 rows at least")
+    gap = real.mean(axis=0) - fake.mean(axis=0)
+    a, b = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (real, fake))
+    values, vectors = np.linalg.eigh(a)
+    # The eigenvalues of A B are those of A^1/2 B A^1/2, which is symmetric.
+    root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+    shared = np.sqrt(np.linalg.eigvalsh(root @ b @ root).clip(min=0)).sum()
+    return float(gap @ gap + np.trace(a) + np.trace(b) - 2 * shared)
+
+
+def neighbour_matrix(appropriateness: Any, rows: Any) -> NDArray[np.uint8]:
+    """Neighbours of a split, from the annotation of the whole corpus.
+
+    The annotation counts the A clips of the corpus twice, first with one person as the speaker and then with
+    the other, and so does the split: its clips first in the one direction, then in the other.
+
+    Args:
+        appropriateness: (2A, 2A) of 0 and 1 (``Approprirate_facial_reaction.npy``).
+        rows: (S,) where the split's clips stand among the corpus's A.
+
+    Returns:
+        (2S, 2S).
+
+    Raises:
+        InputError: another shape, other values, or a row out of range.
+    """
+    matrix = checked("appropriateness", appropriateness, (None, None))
+    half, odd = divmod(len(matrix), 2)
+    if odd or matrix.shape[0] != matrix.shape[1] or not np.isin(matrix, (0, 1)).all():
+        raise InputError(f"appropriateness must be (2A, 2A) of 0 and 1; found {matrix.shape}")
+    index = np.asarray(rows)
+    if index.ndim != 1 or not len(index) or index.dtype.kind not in "iu":
+        raise InputError(f"rows must be (S,) indices of clips; found {index.dtype} {index.shape}")
+    if (bad := (index < 0) | (index >= half)).any():
+        place = int(np.flatnonzero(bad)[0])
+        raise InputError(f"rows[{place}] is {index[place]}; the annotation has clips 0 to {half - 1}")
+    both = np.concatenate([index, index + half])
+    return np.asarray(matrix[np.ix_(both, both)], np.uint8)
+
+
+class Spread:
+    """Adds items up for FRDvs, one after the other, in the memory of two.
+
+    Squared distances are summed about the first item, so equal items are exactly 0 apart.
+    """
+
+    def __init__(self) -> None:
+        self._items = 0
+        self._squares = 0.0
+
+    def add(self, item: FloatArray) -> None:
+        """Count the predictions (K, T, 25) of one more item, of the same shape as those before."""
+        if not self._items:
+            self._first = item.astype(np.float64)
+            self._sum = np.zeros(item.shape)
+        apart = item - self._first
+        self._sum += apart
+        self._squares += float(np.vdot(apart, apart))
+        self._items += 1
+
+    def mean(self) -> float:
+        """FRDvs of the items so far; NaN for one."""
+        if self._items < 2:
+            return float("nan")
+        # Sum over ordered pairs of |p - q|^2 = 2 N sum |p|^2 - 2 |sum p|^2, about any origin.
+        apart = 2 * self._items * self._squares - 2 * float(np.vdot(self._sum, self._sum))
+        return apart / (self._items * (self._items - 1) * self._sum.size)
+
+
+def _over_listeners(
+    score: Callable[[FloatArray, FloatArray], float],
+    predictions: Any,
+    listeners: Any,
+    neighbours: Any,
+    work: Work,
+) -> float:
+    items = emotions("predictions", predictions, samples=True)
+    real = list(sound("listeners", emotions("listeners", listeners, samples=False, length=items.shape[2])))
+    near = appropriate(neighbours, items.shape[0], len(real), work.out_of_range)
+
+    def one(job: tuple[FloatArray, NDArray[np.intp]]) -> float | None:
+        item, indices = job
+        return score(item, np.stack([real[i] for i in indices])) if len(indices) else None
+
+    jobs = zip(sound("predictions", items), near, strict=True)
+    return mean_of_items(in_parallel(one, jobs, work), work.out_of_range)
+
+
+def _over_speakers(
+    score: Callable[[tuple[FloatArray, FloatArray]], Any], predictions: Any, speakers: Any, work: Work
+) -> Iterator[Any]:
+    items = emotions("predictions", predictions, samples=True)
+    count, _, length, _ = items.shape
+    if length <= LAGS:
+        raise InputError(f"predictions has {length} frames; lags up to {LAGS - 1} need more than {LAGS}")
+    others = sized("speakers", speakers, (count, length, items.shape[3]))
+    pairs = zip(sound("predictions", items), sound("speakers", others), strict=True)
+    return in_parallel(score, pairs, work)
+
+
+def _within_items(predictions: Any, work: Work) -> Iterator[tuple[float, float]]:
+    items: Items = emotions("predictions", predictions, samples=True)
+    if items.shape[2] < 2:
+        raise InputError("predictions has 1 frame; a variance over time needs 2 at least")
+    return in_parallel(within, sound("predictions", items), work)

@@ -1,0 +1,103 @@
+"""A file of predicted reactions in; its arrays, the large ones read item by item, out."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+from numpy.lib import format as npy
+
+from visavis.errors import InputError
+from visavis.types import PARSER_ERRORS
+
+NEEDED = ("predictions", "listeners", "speakers", "neighbours")
+OPTIONAL = ("real_features", "fake_features")
+# What the arguments of the challenge's own functions are called.
+_ALIASES = {"predictions": "pred", "listeners": "listener", "speakers": "speaker", "neighbours": "neighbour"}
+_DAMAGED = (*PARSER_ERRORS, BadZipFile, zlib.error)
+
+
+class StoredArray:
+    """An array in an ``.npz`` that is read item by item, so that memory does not grow with it.
+
+    Attributes:
+        shape: of the whole array.
+    """
+
+    def __init__(self, path: Path, member: str) -> None:
+        """Read the header.
+
+        Raises:
+            InputError: damaged, in columns (Fortran's order), or not of numbers.
+        """
+        self._path, self._member = path, member
+        with ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
+            self.shape, self._dtype = self._header(file)
+
+    def __iter__(self) -> Iterator[np.ndarray[Any, Any]]:
+        """Item by item.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        shape = self.shape[1:]
+        size = math.prod(shape) * self._dtype.itemsize
+        try:
+            with ZipFile(self._path) as archive, archive.open(f"{self._member}.npy") as file:
+                self._header(file)
+                for index in range(self.shape[0]):
+                    data = file.read(size)
+                    if len(data) != size:
+                        raise InputError(f"{self._member} ends within item {index}")
+                    yield np.frombuffer(data, self._dtype).reshape(shape)
+        except _DAMAGED as error:
+            raise InputError(f"{self._member} is damaged: {error}") from error
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """All of it, for what is small."""
+        return np.asarray(list(self), dtype or self._dtype).reshape(self.shape)
+
+    def _header(self, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        place = f"{self._path}: {self._member}"
+        version = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, columns_first, dtype = read(file)
+        if dtype.kind not in "fiub":
+            raise InputError(f"{place} holds {dtype}; expected numbers")
+        if columns_first and len(shape) > 1:
+            raise InputError(f"{place} is stored in Fortran's order; save np.ascontiguousarray of it")
+        if not shape:
+            raise InputError(f"{place} is a single number; expected an array")
+        return shape, dtype
+
+
+def read_reactions(path: Path) -> dict[str, StoredArray]:
+    """The arrays that :func:`~visavis.metrics.reaction_suite.score_reactions` takes, by name.
+
+    Raises:
+        InputError: missing, damaged, no ``.npz``, or without one of the arrays.
+    """
+    try:
+        with ZipFile(path) as archive:
+            members = [name.removesuffix(".npy") for name in archive.namelist()]
+        found = {
+            name: StoredArray(path, own)
+            for name in (*NEEDED, *OPTIONAL)
+            for own in (name, _ALIASES.get(name, name))[: 2 if name not in members else 1]
+            if own in members
+        }
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except _DAMAGED as error:
+        raise InputError(f"{path}: not a readable file of reactions (.npz): {error}") from error
+    if missing := [name for name in NEEDED if name not in found]:
+        raise InputError(
+            f"{path}: no array named {', '.join(missing)}; found {', '.join(members) or 'nothing'}. It needs "
+            f"{', '.join(NEEDED)} (docs/reference/files.md)"
+        )
+    return found
