@@ -46,10 +46,10 @@ def test_trains_resumes_and_prints_the_report(
     [
         (None, (), "cannot be read"),
         ("task = ", (), "not a TOML file"),
-        ("task = 'dance'", (), "task is 'dance'; expected one of emotion, face, detector"),
+        ("task = 'dance'", (), "task is 'dance'; expected one of emotion, face, detector, tokenizer"),
         ("task = 'face'", (), "pack: Field required"),
         ("task = 'detector'", ("--set", "pack=a"), "videos: Field required"),
-        ("task = 'detector'", ("--install",), "--install is for the emotion task"),
+        ("task = 'detector'", ("--install",), "--install is for the emotion and tokenizer tasks"),
         ("name = 'x'", (), "data: Field required"),
         ("name = 'x'", ("--set", "epochs"), "expected key=value"),
     ],

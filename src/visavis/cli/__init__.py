@@ -11,11 +11,16 @@ import typer
 
 from visavis import __version__
 from visavis.cli.bench import bench
+from visavis.cli.corpus import corpus
 from visavis.cli.demo import demo
+from visavis.cli.dictionary import dictionary
 from visavis.cli.doctor import doctor
 from visavis.cli.evaluate import evaluate
+from visavis.cli.export import export
 from visavis.cli.output import print_error
+from visavis.cli.quantize import quantize
 from visavis.cli.recognize import recognize
+from visavis.cli.report import report
 from visavis.cli.run import run
 from visavis.cli.serve import serve
 from visavis.cli.train import train
@@ -32,9 +37,14 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(run)
 app.command()(recognize)
+app.command()(dictionary)
 app.command()(serve)
 app.command()(train)
+app.command()(export)
+app.command()(quantize)
+app.command()(report)
 app.add_typer(evaluate)
+app.add_typer(corpus)
 app.command()(bench)
 app.command()(doctor)
 

@@ -1,0 +1,131 @@
+"""Videos of conversations in, a corpus that reaction models are trained and measured on out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+from visavis.cli.run import INTERRUPTED
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    from visavis.corpus.build import Build
+
+corpus = typer.Typer(
+    name="corpus",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Make corpora of conversations.",
+)
+
+
+class EngineName(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@corpus.callback()
+def _corpus() -> None:
+    """Make corpora of conversations."""
+
+
+@corpus.command()
+def build(
+    videos: Annotated[
+        list[Path],
+        typer.Argument(help="Recordings of two people side by side; with --pairs A's and B's in turn."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the corpus; made if missing.")],
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Take the videos two by two: A and B of one conversation.")
+    ] = False,
+    split: Annotated[str, typer.Option(help="The part of the corpus that they go to.")] = "train",
+    fps: Annotated[float, typer.Option(help="Frames per second of the corpus.")] = 25.0,
+    jobs: Annotated[int, typer.Option(help="Processes of the local engine.")] = 1,
+    engine: Annotated[EngineName, typer.Option(help="ray needs the extra scale.")] = EngineName.LOCAL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Turn videos of two people into a corpus in REACT's layout.
+
+    Faces, emotions and sound of both people are written at a steady rate and of one length. After a run that
+    was ended or killed, the same command goes on with what is missing.
+
+    Examples:
+
+        visavis corpus build calls/*.mp4 --out corpus/
+        visavis corpus build anna.mp4 ben.mp4 --pairs --out corpus/ --split val
+    """
+    from visavis.corpus.build import build, plan
+    from visavis.corpus.engines import open_engine
+    from visavis.corpus.recording import Settings, list_recordings
+
+    workers = open_engine(engine.value, jobs)
+    todo = plan(out, list_recordings(videos, split, pairs=pairs), Settings(fps=fps))
+    with output.progress("corpus", todo.frames) as step:
+
+        def advance(frames: int) -> None:
+            for _ in range(frames):
+                step()
+
+        result = build(todo, workers, advance)
+    summary = summarise(out, result)
+    if as_json:
+        output.print_json(summary)
+    else:
+        _print_summary(summary)
+    if result.interrupted:
+        finished = f"{len(result.outcomes)} of {len(todo.recordings)} recordings"
+        output.print_note(f"interrupted: {finished} are finished; the same command goes on")
+        raise typer.Exit(INTERRUPTED)
+    if len(result.refused) == 1:
+        raise InputError(str(result.refused[0].reason))
+    if result.refused:
+        for outcome in result.refused if not as_json else ():
+            output.print_note(f"{outcome.name}: {outcome.reason}")
+        raise InputError(f"{len(result.refused)} of {len(todo.recordings)} recordings were refused")
+
+
+def summarise(out: Path, result: Build) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    return {
+        "out": str(out),
+        "recordings": [
+            {
+                "name": outcome.name,
+                "split": outcome.split,
+                "status": outcome.status,
+                "reason": outcome.reason,
+                "sources": [source.path for source in outcome.sources],
+                "files": list(outcome.files),
+                "quality": outcome.quality,
+            }
+            for outcome in result.outcomes
+        ],
+        "kept": result.kept,
+        "refused": len(result.refused),
+        "interrupted": result.interrupted,
+    }
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    for recording in summary["recordings"]:
+        quality = recording["quality"]
+        if quality is None:
+            continue
+        faces = ", ".join(f"{name} {person['found']:.0%}" for name, person in quality["people"].items())
+        output.print_line(
+            f"{recording['name']}: {quality['frames']} frames ({quality['duration_s']:.1f} s), faces: {faces}"
+        )
+        for name, person in quality["people"].items():
+            for warning in person["warnings"]:
+                output.print_line(f"  {name}: {warning}")
+        for warning in quality["warnings"]:
+            output.print_line(f"  {warning}")
+    done = len(summary["recordings"]) - summary["refused"]
+    output.print_line(f"{done} recordings in {summary['out']}, of which {summary['kept']} were there before")

@@ -1,0 +1,55 @@
+"""Tracks of faces in, a picture of the face tokens that they consist of out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visavis.cli import output
+from visavis.errors import InputError
+
+
+def dictionary(
+    tracks: Annotated[list[Path], typer.Argument(help="Tracks as  visavis run --track  writes them.")],
+    out: Annotated[Path, typer.Option(help="The sheet, a .png.")],
+    most: Annotated[int, typer.Option(min=1, max=400, help="How many words to draw.")] = 40,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Another tokenizer's encoder, an ONNX file; with --decoder.")
+    ] = None,
+    decoder: Annotated[Path | None, typer.Option(help="Its decoder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Draw a dictionary of faces: what a tokenizer's most used tokens mean.
+
+    Examples:
+
+        visavis run talk.mp4 --track talk.npz
+        visavis dictionary talk.npz --out words.png
+    """
+    from visavis.dictionary import draw_sheet, most_used, write_sheet
+    from visavis.reaction.tokenizer import FaceTokenizer
+    from visavis.types import Track
+
+    if (encoder is None) != (decoder is None):
+        raise InputError("--encoder and --decoder go together: name both files of one run, or neither")
+    if encoder is None or decoder is None:
+        tokenizer = FaceTokenizer.default()
+    else:
+        tokenizer = FaceTokenizer.load(encoder, decoder)
+    words = most_used(tokenizer, [Track.load(path) for path in tracks], most)
+    write_sheet(out, draw_sheet(tokenizer, words))
+    if as_json:
+        output.print_json(
+            {
+                "out": str(out),
+                "quantizer": tokenizer.quantizer,
+                "vocabulary": list(tokenizer.vocabulary),
+                "words": [asdict(word) for word in words],
+            }
+        )
+    else:
+        covered = sum(word.share for word in words)
+        output.print_line(f"{out}: {len(words)} words, which {covered:.0%} of the frames consist of")

@@ -1,0 +1,1 @@
+"""Videos of conversations in, a corpus of two people's faces, emotions and sound out."""

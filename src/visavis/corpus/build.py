@@ -1,0 +1,218 @@
+"""Recordings in, a corpus with index, manifest and table of quality out; what is finished is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from visavis import __version__
+from visavis.atomic import whole_file
+from visavis.capture.video import VideoFile
+from visavis.corpus.engines import Engine
+from visavis.corpus.item import Job
+from visavis.corpus.layout import (
+    DONE,
+    RECORDS,
+    REFUSED,
+    UNFINISHED,
+    Outcome,
+    record_path,
+    write_index,
+    write_json,
+)
+from visavis.corpus.recording import Recording, Settings, Source
+from visavis.datasets.dyads import FaceSpace
+from visavis.datasets.react import MANIFEST
+from visavis.errors import InputError
+from visavis.machine import versions
+from visavis.weights import manifest as embedded
+
+FORMAT = "visavis corpus 1"
+QUALITY = "quality.csv"
+# What must be the same in all recordings of a corpus.
+_BINDING = ("format", "visavis", "face_space", "weights", "settings")
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What came of a run.
+
+    Attributes:
+        outcomes: of the recordings asked for, in their order; fewer when it was interrupted.
+        kept: how many of them were finished before.
+        interrupted: the user ended it.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    kept: int
+    interrupted: bool
+
+    @property
+    def refused(self) -> tuple[Outcome, ...]:
+        """The recordings that are not in the corpus."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run has to do.
+
+    Attributes:
+        root: the corpus's folder.
+        recordings: all that were asked for.
+        settings: how they are made.
+        kept: those that were finished before, by name.
+        jobs: the others.
+    """
+
+    root: Path
+    recordings: tuple[Recording, ...]
+    settings: Settings
+    kept: Mapping[str, Outcome]
+    jobs: tuple[Job, ...]
+
+    @property
+    def frames(self) -> int | None:
+        """About how many are to be watched; None where nobody knows."""
+        frames = [job.frames for job in self.jobs]
+        return None if None in frames else sum(filter(None, frames))
+
+
+def plan(root: Path, recordings: Sequence[Recording], settings: Settings) -> Plan:
+    """Look what is finished and what is to be done; nothing is written.
+
+    Raises:
+        InputError: a video that cannot be read, or a folder with a corpus that was made otherwise.
+    """
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root}: is no folder; name one for the corpus")
+    _require_same(root, settings)
+    kept: dict[str, Outcome] = {}
+    jobs = []
+    for recording in recordings:
+        before = Outcome.load(record_path(root, recording.split, recording.name))
+        known = {source.path: source for source in before.sources} if before else {}
+        sources = tuple(Source.of(video, known.get(str(video))) for video in recording.videos)
+        if before and before.stands(root, sources):
+            kept[recording.name] = before
+        else:
+            jobs.append(Job(root, recording, settings, sources, _count_frames(recording)))
+    return Plan(root, tuple(recordings), settings, kept, tuple(jobs))
+
+
+def build(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> Build:
+    """Do what is to be done, and bring index, manifest and table up to date.
+
+    Ctrl-C ends it early; all that is finished is kept, and the next run goes on from there.
+
+    Args:
+        todo: from :func:`plan`.
+        engine: works on the recordings.
+        advance: told of frames that were watched.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    root = todo.root
+    shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+    _write_manifest(todo)
+    outcomes = dict(todo.kept)
+    interrupted = False
+    try:
+        if todo.jobs:
+            for outcome in engine.run(todo.jobs, advance):
+                outcomes[outcome.name] = outcome
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+        _write_manifest(todo)
+    done = tuple(outcomes[one.name] for one in todo.recordings if one.name in outcomes)
+    return Build(done, len(todo.kept), interrupted)
+
+
+def _count_frames(recording: Recording) -> int | None:
+    """About how many frames the videos have; None where one of them does not say, or is none."""
+    total = 0
+    for path in recording.videos:
+        try:
+            with VideoFile(path) as video:
+                count = video.frame_count_hint
+        except InputError:  # Its job refuses it, and says why.
+            return None
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+def _header(settings: Settings) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "visavis": __version__,
+        "face_space": FaceSpace.VISAVIS.value,
+        "weights": {name: entry.sha256 for name, entry in sorted(embedded().items())},
+        "settings": asdict(settings),
+    }
+
+
+def _require_same(root: Path, settings: Settings) -> None:
+    """Refuse to mix recordings that were made differently."""
+    path = root / MANIFEST
+    if not path.exists():
+        if root.is_dir() and any(root.iterdir()):
+            raise InputError(f"{root}: holds other files and no {MANIFEST}; name a new or empty folder")
+        return
+    try:
+        there = json.loads(path.read_text("utf-8"))
+        differing = [name for name in _BINDING if there[name] != _header(settings)[name]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: not a manifest of visavis corpus build: {error!r}; name a new folder"
+        ) from error
+    if differing:
+        found = "; ".join(f"{name} {there[name]}, now {_header(settings)[name]}" for name in differing)
+        raise InputError(f"{root}: holds a corpus that was made otherwise ({found}); name a new folder")
+
+
+def _write_manifest(todo: Plan) -> None:
+    """Index, table of quality and manifest of everything that the folder holds by now."""
+    by_split: dict[str, list[Outcome]] = defaultdict(list)
+    for path in sorted((todo.root / RECORDS).glob("*/*.json")):
+        if (outcome := Outcome.load(path)) is not None:
+            by_split[outcome.split].append(outcome)
+    outcomes = [outcome for split in sorted(by_split) for outcome in by_split[split]]
+    header = {**_header(todo.settings), "versions": versions()}
+    write_json(todo.root / MANIFEST, {**header, "items": [asdict(outcome) for outcome in outcomes]})
+    for split, found in by_split.items():
+        done = [outcome.name for outcome in found if outcome.status == DONE]
+        if done:
+            write_index(todo.root, split, done)
+        else:
+            (todo.root / f"{split}.csv").unlink(missing_ok=True)
+    with whole_file(todo.root / QUALITY) as partial:
+        partial.write_text(_table(outcomes), "utf-8", newline="")
+
+
+def _table(outcomes: Sequence[Outcome]) -> str:
+    """A row for each person of each recording; one for a recording that was refused."""
+    whole = ("split", "name", "status", "frames", "duration_s", "mismatch_s", "swapped", "mixed_sound")
+    own = ("found", "gaps", "longest_gap_s", "source_fps", "source_s", "audio")
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow((*whole, "person", *own, "notes"))
+    for outcome in outcomes:
+        refused: dict[str, Any] = {"people": {"": {"warnings": []}}, "warnings": [outcome.reason]}
+        quality = outcome.quality or refused
+        facts = {**asdict(outcome), **quality}
+        for name, person in quality["people"].items():
+            cells = (*(facts.get(key) for key in whole), name, *(person.get(key) for key in own))
+            table.writerow((*cells, "; ".join([*person["warnings"], *quality["warnings"]])))
+    return text.getvalue()

@@ -1,0 +1,189 @@
+"""What was watched in, files in REACT's layout out; a record of each recording says that it is finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from visavis.atomic import whole_file
+from visavis.channels import EMOTION_CHANNELS
+from visavis.corpus.recording import PEOPLE, Recording, Source
+from visavis.datasets.react import COLUMNS, EMOTIONS, FACES, SOUNDS
+from visavis.errors import InputError
+from visavis.types import Track
+
+# The first part of each path in the index, where REACT names the data set.
+SITE = "visavis"
+# A recording stays whole: it is the only clip of its conversation.
+CLIP = "1"
+RECORDS = "items"
+# Unfinished files lie here; what is left from a run that was killed is thrown away by the next.
+UNFINISHED = ".partial"
+DONE, REFUSED = "done", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a recording.
+
+    Attributes:
+        name: of its folder in the corpus.
+        split: the part of the corpus.
+        status: :data:`DONE` or :data:`REFUSED`.
+        reason: why it was refused; None where it was not.
+        sources: its videos.
+        files: size in bytes of each file, by its path within the corpus.
+        quality: how good it is, by name; None where it was refused.
+    """
+
+    name: str
+    split: str
+    status: str
+    reason: str | None
+    sources: tuple[Source, ...]
+    files: Mapping[str, int]
+    quality: Mapping[str, Any] | None
+
+    @classmethod
+    def load(cls, path: Path) -> Self | None:
+        """Read a record; None where it is missing or is none."""
+        try:
+            notes = json.loads(path.read_text("utf-8"))
+            notes["sources"] = tuple(Source(**source) for source in notes["sources"])
+            return cls(**notes)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def stands(self, root: Path, sources: Sequence[Source]) -> bool:
+        """Whether nothing needs to be done again: the same videos, and every file still there."""
+        if [source.sha256 for source in sources] != [source.sha256 for source in self.sources]:
+            return False
+        return all(_size(root / name) == size for name, size in self.files.items())
+
+    def save(self, root: Path) -> None:
+        """Write the record: from now on the recording counts.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        write_json(record_path(root, self.split, self.name), asdict(self))
+
+
+def record_path(root: Path, split: str, name: str) -> Path:
+    """Where the record of a recording is kept."""
+    return root / RECORDS / split / f"{name}.json"
+
+
+def clip_path(recording: Recording, person: str) -> str:
+    """A person's path in the index: ``site/chat/person/clip``."""
+    return f"{SITE}/{recording.name}/{person}/{CLIP}"
+
+
+def discard(root: Path, recording: Recording) -> None:
+    """Throw away what an older version of a recording's videos left.
+
+    Raises:
+        InputError: a file cannot be removed.
+    """
+    record = record_path(root, recording.split, recording.name)
+    before = Outcome.load(record)
+    with _writable(record):
+        record.unlink(missing_ok=True)
+        for name in before.files if before else ():
+            (root / name).unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all, its folder too.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def write_index(root: Path, split: str, names: Sequence[str]) -> None:
+    """Write a split's ``.csv``: a row for each recording, A speaking.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    rows = [",".join(("", *COLUMNS))]
+    for number, name in enumerate(names):
+        paths = (clip_path(Recording(name, split, ()), person) for person in PEOPLE)
+        rows.append(",".join((str(number), *paths)))
+    with whole_file(root / f"{split}.csv") as partial:
+        partial.write_text("\n".join(rows) + "\n", "utf-8")
+
+
+@contextmanager
+def unfinished(root: Path, recording: Recording) -> Iterator[Path]:
+    """A folder to work in; what it holds at the end of the block is moved into the split's.
+
+    Raises:
+        InputError: something cannot be written.
+    """
+    # The process's number keeps apart what a killed run's last worker may still be writing.
+    work = root / UNFINISHED / f"{recording.split}-{recording.name}-{os.getpid()}"
+    target = root / recording.split
+    with _writable(work):
+        work.mkdir(parents=True)
+        try:
+            yield work
+            for file in sorted(path for path in work.rglob("*") if path.is_file()):
+                place = target / file.relative_to(work)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def write_track(folder: Path, clip: str, track: Track) -> None:
+    """Write a person's face (T, 1, 58) and emotion (T, 25) under a split's folder.
+
+    Both hold NaN where no face was found.
+    """
+    face, emotion = folder / FACES / f"{clip}.npy", folder / EMOTIONS / f"{clip}.csv"
+    for path in (face, emotion):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(face, track.face[:, None, :])
+    # Nine digits give back every float32.
+    header = ",".join(EMOTION_CHANNELS)
+    np.savetxt(emotion, track.emotion, "%.9g", delimiter=",", header=header, comments="")
+
+
+def sound_path(folder: Path, clip: str) -> Path:
+    """Where a person's sound goes; its folder is made."""
+    path = folder / SOUNDS / f"{clip}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def list_files(folder: Path, split: str) -> dict[str, int]:
+    """Size of each file in a work folder, by the path it will have within the corpus."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {(Path(split) / path.relative_to(folder)).as_posix(): path.stat().st_size for path in files}
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be written: {reason}; choose another place") from error

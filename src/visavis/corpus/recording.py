@@ -1,0 +1,124 @@
+"""Videos as the user names them in, the recordings to be worked on, with what identifies their files, out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from visavis.errors import InputError
+
+# The order of the people: in one picture the left one comes first.
+PEOPLE = ("A", "B")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every recording of a corpus is made with.
+
+    Attributes:
+        fps: frames per second of the corpus; REACT has 25.
+        tolerance_s: by how much the lengths of two videos of one conversation may differ.
+        least_found: share of the frames in which each person's face must be found.
+    """
+
+    fps: float = 25.0
+    tolerance_s: float = 0.5
+    least_found: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fps <= 240:
+            raise InputError(f"a corpus has 1 to 240 frames per second; found {self.fps:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One conversation.
+
+    Attributes:
+        name: of its folder in the corpus.
+        split: the part of the corpus that it goes to.
+        videos: one video with both people side by side, or those of A and of B.
+    """
+
+    name: str
+    split: str
+    videos: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What identifies a video file.
+
+    Attributes:
+        path: as it was named.
+        size: bytes.
+        mtime_ns: when it was last changed.
+        sha256: hexadecimal digest of its bytes.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, known: Source | None = None) -> Source:
+        """Look at a file; it is read through unless a known one has its size and time.
+
+        Raises:
+            InputError: there is no such file, or it cannot be read.
+        """
+        try:
+            facts = path.stat()
+            if not path.is_file():
+                raise InputError(f"{path}: not a file; name the videos themselves")
+            if known and (known.size, known.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
+                return cls(str(path), known.size, known.mtime_ns, known.sha256)
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        return cls(str(path), facts.st_size, facts.st_mtime_ns, digest)
+
+
+def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[Recording]:
+    """The recordings that these videos make.
+
+    Args:
+        videos: in the user's order.
+        split: the part of the corpus that they go to.
+        pairs: two videos that follow one another show A and B of one conversation; else each video shows both
+            people side by side.
+
+    Raises:
+        InputError: an odd number of videos for pairs, a video named twice, two recordings of one name, or a
+            split that is no plain name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", split):
+        raise InputError(f"{split!r} is no name of a split; use letters, digits, - and _, as in train")
+    if pairs and len(videos) % 2:
+        raise InputError(f"--pairs takes videos two by two, A before B; found {len(videos)}")
+    step = len(PEOPLE) if pairs else 1
+    recordings: dict[str, Recording] = {}
+    seen: set[Path] = set()
+    for start in range(0, len(videos), step):
+        group = tuple(videos[start : start + step])
+        for video in group:
+            if video.resolve() in seen:
+                raise InputError(f"{video}: named twice; each video belongs to one recording")
+            seen.add(video.resolve())
+        name = "+".join(_plain(video.stem) for video in group)
+        if (other := recordings.get(name)) is not None:
+            raise InputError(
+                f"{group[0]} and {other.videos[0]} would both be called {name!r} in the corpus; rename one"
+            )
+        recordings[name] = Recording(name, split, group)
+    return list(recordings.values())
+
+
+def _plain(stem: str) -> str:
+    """A name that is safe in paths and tables."""
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._") or "video"

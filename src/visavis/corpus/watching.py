@@ -1,0 +1,135 @@
+"""A video in, what each person in it does, frame by frame and then at a steady rate, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.capture.prefetch import Prefetch
+from visavis.capture.video import VideoFile
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
+from visavis.types import BoolArray, FloatArray, Frame, ImageArray, Track
+
+NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
+NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
+# A face crop shrunk to this many pixels a side tells two people apart, and keeps memory small.
+LOOK_PX = 4
+NO_LOOK = np.zeros((LOOK_PX, LOOK_PX, 3), np.uint8)
+# A moment this near to a frame, in frames, is that frame: no neighbour without a face can take it away.
+SAME_MOMENT = 0.02
+# Nothing is made up between frames further apart than this.
+LONGEST_BRIDGE_S = 0.25
+
+
+@dataclass(slots=True)
+class Observed:
+    """One person in one video; grows by a row a frame.
+
+    Attributes:
+        time_s: of each frame.
+        face: (58,) each, NaN without a face.
+        emotion: (25,) each, NaN where unread.
+        look: (LOOK_PX, LOOK_PX, 3) each, black without a face.
+    """
+
+    time_s: list[float] = field(default_factory=list)
+    face: list[FloatArray] = field(default_factory=list)
+    emotion: list[FloatArray] = field(default_factory=list)
+    look: list[ImageArray] = field(default_factory=list)
+
+    def add(self, moment: Moment) -> None:
+        """Append a frame."""
+        self.time_s.append(moment.frame.time_s)
+        self.face.append(moment.faces[0].state.values if moment.faces else NO_FACE)
+        self.emotion.append(NO_EMOTION if moment.emotion is None else moment.emotion.values)
+        self.look.append(_look(moment) if moment.faces else NO_LOOK)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """One person of a conversation at the corpus's rate.
+
+    Attributes:
+        track: face and emotion.
+        looks: (T, LOOK_PX, LOOK_PX, 3) uint8, roughly what the face looks like; black without one.
+    """
+
+    track: Track
+    looks: ImageArray
+
+    @classmethod
+    def at_rate(cls, observed: Observed, fps: float, count: int) -> Self:
+        """Resample to the times ``k / fps``: linear between two frames that both have a face.
+
+        Where either neighbour has none, or they lie further apart than :data:`LONGEST_BRIDGE_S`, there is
+        none; a moment that falls onto a frame is that frame.
+        """
+        time_s = np.asarray(observed.time_s)
+        face, emotion = np.stack(observed.face), np.stack(observed.emotion)
+        at_s = np.arange(count) / fps
+        left, right, weight = _neighbours(time_s, at_s)
+        both = np.stack([1 - weight, weight]).astype(np.float32)[..., None]
+        mixed = both[0] * face[left] + both[1] * face[right]
+        found: BoolArray = np.isfinite(mixed).all(axis=1) & (time_s[right] - time_s[left] <= LONGEST_BRIDGE_S)
+        mixed[~found] = np.nan
+        felt = both[0] * emotion[left] + both[1] * emotion[right]
+        felt[~found] = np.nan
+        nearest = np.where(weight < 0.5, left, right)
+        return cls(Track(at_s, mixed, felt, found, fps), np.stack(observed.look)[nearest])
+
+
+def watch(
+    video: VideoFile, people: Sequence[Pipeline], cut_px: int | None, on_frame: Callable[[], None]
+) -> list[Observed]:
+    """Follow one person, or two side by side, through a video.
+
+    Args:
+        video: open; read to its end.
+        people: one pipeline for each person, left to right; their streams start anew.
+        cut_px: the column that parts two people; None for one.
+        on_frame: called after each frame.
+
+    Raises:
+        InputError: the video is damaged or cut off.
+    """
+    observed = [Observed() for _ in people]
+    for pipeline in people:
+        pipeline.reset()
+    with Prefetch(iter(video)) as frames:
+        for frame in frames:
+            for pipeline, person, view in zip(people, observed, _views(frame, cut_px), strict=True):
+                person.add(pipeline.step(view))
+            on_frame()
+    return observed
+
+
+def _views(frame: Frame, cut_px: int | None) -> list[Frame]:
+    if cut_px is None:
+        return [frame]
+    halves = (frame.image_rgb[:, :cut_px], frame.image_rgb[:, cut_px:])
+    return [Frame(np.ascontiguousarray(half), frame.time_s, frame.index) for half in halves]
+
+
+def _look(moment: Moment) -> ImageArray:
+    crop = emotion_region(moment.faces[0]).crop(moment.frame.image_rgb, EMOTION_CROP_PX)
+    return np.asarray(cv2.resize(crop, (LOOK_PX, LOOK_PX), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _neighbours(
+    time_s: NDArray[np.float64], at_s: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """The frames before and after each moment, and how far it is on the way: 0 to 1."""
+    right = np.clip(np.searchsorted(time_s, at_s), 0, len(time_s) - 1)
+    left = np.clip(right - 1, 0, None)
+    span = np.where(right > left, time_s[right] - time_s[left], 1.0)
+    weight = np.clip((at_s - time_s[left]) / span, 0.0, 1.0)
+    on_left, on_right = weight < SAME_MOMENT, weight > 1 - SAME_MOMENT
+    right = np.where(on_left, left, right)
+    left = np.where(on_right & ~on_left, right, left)
+    return left, right, np.where(right == left, 0.0, weight)

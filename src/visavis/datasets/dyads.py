@@ -1,0 +1,231 @@
+"""Two people's faces, emotions and sound in, one checked conversation out; corpora are read item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from visavis.arrays import checked
+from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.errors import InputError
+from visavis.types import FloatArray, Track
+
+
+class FaceSpace(StrEnum):
+    """What the numbers of a face are; different spaces cannot be compared.
+
+    Attributes:
+        VISAVIS: 58, our face state: see :data:`~visavis.channels.FACE_CHANNELS`.
+        FACEVERSE: 58 of REACT: 52 expressions in the same order, rotation about x, y, z in radians
+            (pitch, yaw, roll; applied as Rz Ry Rx, ``compute_rotation_matrix`` of REACT's
+            ``external/FaceVerse/FaceVerseModel.py``), translation x, y, z in FaceVerse's own units.
+        BFM: 73 of ViCo: rotation 3, expression 64, translation 3, crop 3, the baseline's
+            ``angle.exp.trans`` (``preprocess/rearrange_recon_coeffs.py`` of dc3ea9f/vico_challenge_baseline).
+        DECA: 56 of Learning to Listen: expression 50, pose 6 (its README; the 128 details are left out, as
+            in its ``utils/load_utils.py``).
+    """
+
+    VISAVIS = "visavis"
+    FACEVERSE = "faceverse"
+    BFM = "bfm"
+    DECA = "deca"
+
+
+WIDTHS: Mapping[FaceSpace, int] = MappingProxyType(
+    {
+        FaceSpace.VISAVIS: len(FACE_CHANNELS),
+        FaceSpace.FACEVERSE: len(FACE_CHANNELS),
+        FaceSpace.BFM: 73,
+        FaceSpace.DECA: 56,
+    }
+)
+# FaceVerse's rotation is pitch, yaw, roll; ours is yaw, pitch, roll.
+_FROM_FACEVERSE = np.arange(len(FACE_CHANNELS))
+_FROM_FACEVERSE[[len(BLENDSHAPES), len(BLENDSHAPES) + 1]] = len(BLENDSHAPES) + 1, len(BLENDSHAPES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One of the two.
+
+    Attributes:
+        name: within the conversation.
+        face: (T, C) float32; NaN where no face was found.
+        emotion: (T, 25) float32, NaN where none was read; None where the corpus has none.
+        audio: the person's sound; None where there is none.
+    """
+
+    name: str
+    face: FloatArray
+    emotion: FloatArray | None = None
+    audio: Path | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "face", checked(f"face of {self.name}", self.face, (None, None), allow_nan=True)
+        )
+        if self.emotion is not None:
+            shape = (len(self.face), len(EMOTION_CHANNELS))
+            emotion = checked(f"emotion of {self.name}", self.emotion, shape, allow_nan=True)
+            object.__setattr__(self, "emotion", emotion)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dyad:
+    """One clip of a conversation, in one direction: who speaks, and who reacts.
+
+    Attributes:
+        key: names the clip within its corpus.
+        split: which part of the corpus.
+        space: what the numbers of the faces are.
+        fps: frames per second of both.
+        speaker: whose behaviour is reacted to.
+        listener: who reacts.
+        labels: what else the corpus says of the clip, by name.
+    """
+
+    key: str
+    split: str
+    space: FaceSpace
+    fps: float
+    speaker: Person
+    listener: Person
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"{self.key}: a conversation's fps must be positive; found {self.fps}")
+        want = WIDTHS[self.space]
+        lengths = []
+        for person in (self.speaker, self.listener):
+            length, width = person.face.shape
+            if width != want:
+                raise InputError(
+                    f"{self.key}: the face of {person.name} has {width} numbers a frame; "
+                    f"{self.space} has {want}"
+                )
+            lengths.append(length)
+        if 0 in lengths or lengths[0] != lengths[1]:
+            raise InputError(
+                f"{self.key}: {self.speaker.name} has {lengths[0]} frames and {self.listener.name} "
+                f"{lengths[1]}; expected as many, and at least one"
+            )
+
+    def __len__(self) -> int:
+        return len(self.speaker.face)
+
+    def swapped(self) -> Dyad:
+        """The other direction: the listener speaks."""
+        return replace(self, speaker=self.listener, listener=self.speaker)
+
+    def tracks(self) -> tuple[Track, Track]:
+        """Speaker and listener as tracks: rotation in the order yaw, pitch, roll.
+
+        Of FaceVerse's numbers the order alone is changed: signs of the rotation and the units of the
+        translation stay its own.
+
+        Raises:
+            InputError: the coefficients are no blendshape weights (ViCo, Learning to Listen).
+        """
+        return self._track(self.speaker), self._track(self.listener)
+
+    def _track(self, person: Person) -> Track:
+        if self.space not in (FaceSpace.VISAVIS, FaceSpace.FACEVERSE):
+            raise InputError(
+                f"{self.key}: {self.space} coefficients are no face states; read them as they are"
+            )
+        face = person.face if self.space is FaceSpace.VISAVIS else person.face[:, _FROM_FACEVERSE]
+        found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
+        nothing = np.full((len(self), len(EMOTION_CHANNELS)), np.nan, np.float32)
+        emotion = nothing if person.emotion is None else person.emotion
+        return Track(np.arange(len(self)) / self.fps, face, emotion, found, self.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class Dyads:
+    """One split of a corpus: only names are held; a conversation is read when it is asked for.
+
+    The order is that of the corpus's own matrix of appropriate reactions.
+
+    Attributes:
+        name: the corpus.
+        split: which part of it.
+        readers: reads each conversation.
+    """
+
+    name: str
+    split: str
+    readers: tuple[Callable[[], Dyad], ...]
+
+    def __post_init__(self) -> None:
+        if not self.readers:
+            raise InputError(f"{self.name}, {self.split}: no conversations")
+
+    def __len__(self) -> int:
+        return len(self.readers)
+
+    def __getitem__(self, row: int) -> Dyad:
+        """Read one conversation.
+
+        Raises:
+            InputError: its files are missing, damaged or contradict each other.
+        """
+        return self.readers[row]()
+
+    def __iter__(self) -> Iterator[Dyad]:
+        """Yield every conversation, one in memory at a time."""
+        return (read() for read in self.readers)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Conversations on disk whose layout was recognised.
+
+    Attributes:
+        name: in words.
+        path: where they lie.
+        splits: what the parts are called.
+        open_split: gives a part by name.
+    """
+
+    name: str
+    path: Path
+    splits: tuple[str, ...]
+    open_split: Callable[[str], Dyads]
+
+    def read(self, split: str) -> Dyads:
+        """Open one split; nothing but its index is read.
+
+        Raises:
+            InputError: there is no such split (those that there are are listed), or its index is bad.
+        """
+        if split not in self.splits:
+            raise InputError(
+                f"{self.path}: {self.name} has no split {split!r} here; it has {', '.join(self.splits)}"
+            )
+        return self.open_split(split)
+
+
+def cut_to_shortest(where: str, arrays: Mapping[str, FloatArray], tolerance: int) -> list[FloatArray]:
+    """Arrays over the same frames, cut at the end to the shortest.
+
+    Args:
+        where: the conversation, for the message.
+        arrays: by what they are.
+        tolerance: by how many frames they may differ.
+
+    Raises:
+        InputError: they differ by more.
+    """
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if max(lengths.values()) - min(lengths.values()) > tolerance:
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise InputError(
+            f"{where}: different numbers of frames: {found}; expected as many, give or take {tolerance}"
+        )
+    return [array[: min(lengths.values())] for array in arrays.values()]

@@ -1,0 +1,34 @@
+"""An .npy file in, its numbers out, checked, and mapped from disk where that saves memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InputError
+from visavis.types import PARSER_ERRORS
+
+
+def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    """An array of numbers; pickles are refused.
+
+    Args:
+        path: the file.
+        mapped: leave the numbers on disk until they are looked at.
+
+    Raises:
+        InputError: missing, no .npy file, cut off, or without numbers.
+    """
+    try:
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except PARSER_ERRORS as error:
+        raise InputError(f"{path}: not a readable array (.npy): {error}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        found = array.dtype if isinstance(array, np.ndarray) else "several arrays"
+        raise InputError(f"{path}: expected one array of numbers; found {found}")
+    return array

@@ -1,0 +1,224 @@
+"""REACT2023 and REACT2024, and what ``visavis corpus build`` makes, in; conversations out.
+
+Song et al. 2024, "REACT 2024: the Second Multiple Appropriate Facial Reaction Generation Challenge"
+(arXiv:2401.05166). The layout is that of the README and ``dataset.py`` of
+reactmultimodalchallenge/baseline_react2023 and baseline_react2024:
+
+- ``val.csv`` with the columns ``speaker_path`` and ``listener_path``, each ``site/chat/person/clip`` (UDIVA
+  has a task more between); all rows are read, then all rows the other way round, which is the order of
+  ``neighbour_emotion_val.npy`` (2L, 2L).
+- ``val/3D_FV_files/<path>.npy`` (T, 1, 58), ``val/Emotion/<path>.csv`` with a header and 25 columns,
+  ``val/Audio_files/<path>.wav``. 25 frames a second; faces have 751 rows and emotions 750.
+- Some copies file emotions under P1 and P2 whatever the person is called; the names are those of
+  ``regnn/datasets/datasets.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from visavis.arrays import checked
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.datasets import tables
+from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
+from visavis.datasets.npy import read_npy
+from visavis.errors import InputError
+from visavis.types import FloatArray
+
+NAME = "REACT"
+FACES, EMOTIONS, SOUNDS = "3D_FV_files", "Emotion", "Audio_files"
+SPEAKER, LISTENER = COLUMNS = ("speaker_path", "listener_path")
+# What ``visavis corpus build`` leaves beside the index; it says whose numbers the faces are.
+MANIFEST = "manifest.json"
+FPS = 25.0
+# Emotions have a row less than faces in the official files.
+TOLERANCE_FRAMES = 1
+KNOWN_SPLITS = ("train", "val", "test")
+_EMOTION_FOLDERS = {
+    "Expert_video": "P1",
+    "Novice_video": "P2",
+    **dict.fromkeys(("P25", "P41", "P45"), "P1"),
+    **dict.fromkeys(("P26", "P42", "P46"), "P2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFiles:
+    """One person's files of one clip.
+
+    Attributes:
+        name: ``site/chat/person/clip``.
+        face: .npy.
+        emotion: .csv; None where the split has no emotions at all.
+        audio: .wav; None where there is none.
+    """
+
+    name: str
+    face: Path
+    emotion: Path | None
+    audio: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the index, in one direction.
+
+    Attributes:
+        place: the row, as ``file:line``.
+        speaker: whose behaviour is reacted to.
+        listener: who reacts.
+    """
+
+    place: str
+    speaker: PersonFiles
+    listener: PersonFiles
+
+
+def find(path: Path) -> Corpus | None:
+    """The corpus at a folder; None where no index is found.
+
+    Raises:
+        InputError: an index without its folder, or a table that cannot be read.
+    """
+    if not path.is_dir():
+        return None
+    indices = [table for table in path.glob("*.csv") if set(COLUMNS) <= set(tables.header(table))]
+    order = {name: number for number, name in enumerate(KNOWN_SPLITS)}
+    splits = sorted((table.stem for table in indices), key=lambda name: (order.get(name, len(order)), name))
+    for split in splits:
+        if not (path / split / FACES).is_dir():
+            raise InputError(
+                f"{path / split}.csv: its faces are missing; expected the folder {path / split / FACES}"
+            )
+    return Corpus(NAME, path, tuple(splits), partial(_open, path)) if splits else None
+
+
+def _open(path: Path, split: str) -> Dyads:
+    root = path / split
+    forward = []
+    for place, row in tables.rows(path / f"{split}.csv", COLUMNS):
+        speaker, listener = (_files(root, row[column], place) for column in COLUMNS)
+        forward.append(Entry(place, speaker, listener))
+    fps, space = _convention(path)
+    back = [Entry(entry.place, entry.listener, entry.speaker) for entry in forward]
+    return Dyads(NAME, split, tuple(partial(_read, split, fps, space, entry) for entry in (*forward, *back)))
+
+
+def _files(root: Path, name: str, place: str) -> PersonFiles:
+    """A person's files, which must be there.
+
+    Raises:
+        InputError: the row points nowhere.
+    """
+    parts = name.split("/")
+    if len(parts) < 4 or any(part in ("", ".", "..") for part in parts):
+        raise InputError(f"{place}: {name!r} is no path of a clip; expected site/chat/person/clip")
+    face = root / FACES / f"{name}.npy"
+    if not face.is_file():
+        raise InputError(f"{place}: the face {face} is missing")
+    audio = root / SOUNDS / f"{name}.wav"
+    emotion = _emotion_file(root / EMOTIONS, parts, place) if (root / EMOTIONS).is_dir() else None
+    return PersonFiles(name, face, emotion, audio if audio.is_file() else None)
+
+
+def _emotion_file(folder: Path, parts: list[str], place: str) -> Path:
+    *chat, person, clip = parts
+    named = folder.joinpath(*chat, person, f"{clip}.csv")
+    numbered = folder.joinpath(*chat, _EMOTION_FOLDERS.get(person, person), f"{clip}.csv")
+    for path in (named, numbered):
+        if path.is_file():
+            return path
+    raise InputError(f"{place}: the emotion {named} is missing")
+
+
+def _convention(path: Path) -> tuple[float, FaceSpace]:
+    """Frames per second and space of the faces: the official ones, or what our manifest says."""
+    manifest = path / MANIFEST
+    if not manifest.is_file():
+        return FPS, FaceSpace.FACEVERSE
+    try:
+        notes = json.loads(manifest.read_text("utf-8"))
+        return float(notes["settings"]["fps"]), FaceSpace(notes["face_space"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{manifest}: not what visavis corpus build writes: {error!r}; build it again"
+        ) from error
+
+
+def _read(split: str, fps: float, space: FaceSpace, entry: Entry) -> Dyad:
+    people = read_people(entry, read_emotion, TOLERANCE_FRAMES)
+    return Dyad(entry.speaker.name, split, space, fps, *people)
+
+
+def read_people(
+    entry: Entry, read_emotion: Callable[[Path], FloatArray], tolerance: int
+) -> tuple[Person, Person]:
+    """Speaker and listener, cut to the same frames.
+
+    Args:
+        entry: their files.
+        read_emotion: reads a file of emotions.
+        tolerance: by how many frames the arrays may differ in length.
+
+    Raises:
+        InputError: a file is missing, damaged, or of another length.
+    """
+    both = (entry.speaker, entry.listener)
+    arrays: dict[str, FloatArray] = {}
+    for files in both:
+        arrays[f"face of {files.name}"] = read_face(files.face)
+        if files.emotion is not None:
+            arrays[f"emotion of {files.name}"] = read_emotion(files.emotion)
+    cut = iter(cut_to_shortest(entry.place, arrays, tolerance))
+    speaker, listener = (
+        Person(files.name, next(cut), None if files.emotion is None else next(cut), files.audio)
+        for files in both
+    )
+    return speaker, listener
+
+
+def read_face(path: Path) -> FloatArray:
+    """(T, 58) of a ``3D_FV_files`` file, which holds (T, 1, 58) or (T, 58).
+
+    Raises:
+        InputError: missing, damaged, of another shape, or with an infinity.
+    """
+    array = read_npy(path)
+    if array.ndim == 3 and array.shape[1] == 1:
+        array = array[:, 0]
+    return checked(f"{path}: the face", array, (None, len(FACE_CHANNELS)), allow_nan=True)
+
+
+def read_emotion(path: Path) -> FloatArray:
+    """(T, 25) of an ``Emotion`` file.
+
+    Raises:
+        InputError: missing, another header than REACT's 25 channels in their order, or a bad row.
+    """
+    names = [name.lower() for name in tables.header(path)]
+    wanted = [name.lower() for name in EMOTION_CHANNELS]
+    if names != wanted:
+        raise InputError(f"{path}: the header is {','.join(names)}; expected {','.join(wanted)}")
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()[1:]
+        if not any(lines):
+            raise InputError(f"{path}: a header without rows; expected one a frame")
+        values = np.loadtxt(lines, np.float32, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a table of numbers: {error}") from error
+    return checked(f"{path}: the emotion", values, (None, len(wanted)), allow_nan=True)
+
+
+def read_statistic(path: Path) -> FloatArray:
+    """(58,) of ``mean_face.npy`` or ``std_face.npy``; the official code subtracts the mean from each face.
+
+    Raises:
+        InputError: missing, damaged, not 58 numbers, or not finite.
+    """
+    return checked(f"{path}: the statistic", read_npy(path).reshape(-1), (len(FACE_CHANNELS),))

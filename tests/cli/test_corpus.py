@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from conversations import BLUE, RED, draw, film, square_pipeline
+from visavis.pipeline import Pipeline
+
+
+@pytest.fixture
+def visavis(visavis, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Pipeline, "default", square_pipeline)
+    return visavis
+
+
+def call(path: Path) -> Path:
+    return film(path, [draw([(32, RED), (96, BLUE)])] * 12)
+
+
+def test_json_is_all_that_standard_output_holds(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "c"
+    assert visavis("corpus", "build", call(tmp_path / "a.mp4"), "--out", out, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert {key: summary[key] for key in ("out", "kept", "refused", "interrupted")} == {
+        "out": str(out),
+        "kept": 0,
+        "refused": 0,
+        "interrupted": False,
+    }
+    (recording,) = summary["recordings"]
+    assert (recording["name"], recording["status"], recording["reason"]) == ("a", "done", None)
+    assert recording["sources"] == [str(tmp_path / "a.mp4")]
+    assert all((out / name).is_file() for name in recording["files"])
+    assert recording["quality"]["people"]["B"]["found"] == 1.0
+
+
+def test_text_and_going_on(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("corpus", "build", call(tmp_path / "a.mp4"), "--out", tmp_path / "c")
+    assert visavis(*command) == 0
+    out = capsys.readouterr().out
+    assert "a: 12 frames (0.5 s), faces: A 100%, B 100%" in out
+    assert "  A: no sound" in out
+    assert visavis(*command) == 0
+    assert f"1 recordings in {tmp_path / 'c'}, of which 1 were there before" in capsys.readouterr().out
+
+
+def test_one_face_is_one_line_and_status_2(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = film(tmp_path / "one.mp4", [draw([(64, RED)])] * 12)
+    assert visavis("corpus", "build", path, "--out", tmp_path / "c", "--json") == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["refused"] == 1
+    assert err.count("\n") == 1
+    assert "one.mp4: one face in 1 of 1 looks at the picture; expected two people side by side" in err
+
+
+def test_several_refusals_are_listed(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [film(tmp_path / f"{name}.mp4", [draw([(64, RED)])] * 3) for name in "ab"]
+    assert visavis("corpus", "build", *paths, call(tmp_path / "c.mp4"), "--out", tmp_path / "c") == 2
+    err = capsys.readouterr().err
+    assert [line.split(":")[0] for line in err.splitlines()] == ["a", "b", "Error"]
+    assert "2 of 3 recordings were refused" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.mp4", "--pairs"], "--pairs takes videos two by two, A before B; found 1"),
+        (["none.mp4"], "none.mp4: cannot be read: No such file or directory"),
+        (["a.mp4", "--fps", "0"], "a corpus has 1 to 240 frames per second; found 0"),
+        (["a.mp4", "--jobs", "0"], "--jobs is 0; expected at least 1"),
+        (["a.mp4", "--split", "a/b"], "'a/b' is no name of a split"),
+        (["a.mp4", "--engine", "ray"], "--engine ray needs the package 'ray'"),
+        (["a.mp4", "--engine", "slurm"], "'local', 'ray'"),
+        ([], "Missing argument"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    visavis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    call(tmp_path / "a.mp4")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.chdir(tmp_path)
+    assert visavis("corpus", "build", *arguments, "--out", "c") == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert message in err
+    assert not (tmp_path / "c").exists()
+
+
+def test_ctrl_c_ends_with_130(
+    visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("visavis.corpus.engines.build_recording", interrupt)
+    assert visavis("corpus", "build", call(tmp_path / "a.mp4"), "--out", tmp_path / "c") == 130
+    assert "interrupted: 0 of 1 recordings are finished; the same command goes on" in capsys.readouterr().err

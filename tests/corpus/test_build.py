@@ -1,0 +1,357 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conversations import BLUE, GREY, RED, draw, film, square_pipeline
+from visavis.capture.video import VideoFile
+from visavis.channels import FACE_INDEX
+from visavis.corpus import engines
+from visavis.corpus.build import Build, build, plan
+from visavis.corpus.engines import InProcess, Processes, open_engine
+from visavis.corpus.recording import Settings, list_recordings
+from visavis.datasets.conversations import find_corpus
+from visavis.datasets.dyads import Dyad, FaceSpace
+from visavis.errors import InputError, MissingExtraError
+from visavis.pipeline import Pipeline
+
+JAW = FACE_INDEX["jawOpen"]
+
+
+@pytest.fixture(autouse=True)
+def squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pipeline, "default", square_pipeline)
+
+
+def call(path: Path, count: int = 50, fps: int = 25, sound_hz: float | None = None) -> Path:
+    """A side-by-side recording: the left face's jaw opens slowly."""
+    pictures = [draw([(32, (100 + 2 * (n % 50), 20, 20)), (96, BLUE)]) for n in range(count)]
+    return film(path, pictures, fps, sound_hz)
+
+
+def alone(path: Path, colour=RED, count: int = 50, fps: int = 25, sound_hz: float | None = None) -> Path:
+    return film(path, [draw([(32, colour)], (64, 64))] * count, fps, sound_hz)
+
+
+def make(root: Path, *videos: Path, pairs: bool = False, split: str = "train", fps: float = 25.0) -> Build:
+    todo = plan(root, list_recordings(videos, split, pairs=pairs), Settings(fps=fps))
+    return build(todo, InProcess(), lambda _: None)
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Digest of every file by its path."""
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def first(root: Path, split: str = "train") -> Dyad:
+    return find_corpus(root).read(split)[0]
+
+
+def test_two_aligned_people_come_back_through_the_reader(tmp_path: Path) -> None:
+    result = make(tmp_path / "c", call(tmp_path / "call.mp4", sound_hz=440))
+    assert [outcome.status for outcome in result.outcomes] == ["done"]
+    corpus = find_corpus(tmp_path / "c").read("train")
+    assert len(corpus) == 2
+    one = corpus[0]
+    assert (one.fps, one.space, len(one)) == (25.0, FaceSpace.VISAVIS, 50)
+    assert one.speaker.name == "visavis/call/A/1"
+    assert one.speaker.face[:, JAW] == pytest.approx([(100 + 2 * n) / 255 for n in range(50)], abs=0.03)
+    assert one.listener.face[:, JAW] == pytest.approx([BLUE[0] / 255] * 50, abs=0.03)
+    assert one.listener.emotion.shape == (50, 25)
+    assert all(person.audio.stat().st_size == 44 + 2 * 2 * 16000 for person in (one.speaker, one.listener))
+    assert np.array_equal(corpus[1].speaker.face, one.listener.face)
+    speaker, _ = one.tracks()
+    assert speaker.found.all()
+
+
+def test_the_layout_is_reacts(tmp_path: Path) -> None:
+    make(tmp_path / "c", call(tmp_path / "call.mp4"))
+    face = np.load(tmp_path / "c" / "train" / "3D_FV_files" / "visavis" / "call" / "A" / "1.npy")
+    assert face.shape == (50, 1, 58)
+    assert face.dtype == np.float32
+    index = (tmp_path / "c" / "train.csv").read_text()
+    assert index == ",speaker_path,listener_path\n0,visavis/call/A/1,visavis/call/B/1\n"
+    assert not (tmp_path / "c" / "train" / "Audio_files").exists()
+
+
+def test_manifest_and_table_say_what_is_there(tmp_path: Path) -> None:
+    source = call(tmp_path / "call.mp4")
+    make(tmp_path / "c", source)
+    manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
+    assert manifest["settings"] == {"fps": 25.0, "tolerance_s": 0.5, "least_found": 0.5}
+    assert manifest["face_space"] == "visavis"
+    assert all(len(digest) == 64 for digest in manifest["weights"].values())
+    (recorded,) = manifest["items"]
+    assert recorded["sources"][0]["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert recorded["sources"][0]["size"] == source.stat().st_size
+    for name, size in recorded["files"].items():
+        assert (tmp_path / "c" / name).stat().st_size == size
+    table = (tmp_path / "c" / "quality.csv").read_text()
+    rows = list(csv.DictReader(table.splitlines()))
+    assert [(row["person"], row["found"], row["notes"]) for row in rows] == [
+        ("A", "1.0", "no sound"),
+        ("B", "1.0", "no sound"),
+    ]
+    assert rows[0]["frames"] == "50"
+    assert not (tmp_path / "c" / ".partial").exists()
+
+
+def test_two_files_of_different_rates_share_one_clock(tmp_path: Path) -> None:
+    a, b = alone(tmp_path / "a.mp4", RED, 60, 30, 300), alone(tmp_path / "b.mp4", BLUE, 24, 12)
+    (outcome,) = make(tmp_path / "c", a, b, pairs=True).outcomes
+    one = first(tmp_path / "c")
+    assert len(one) == 50
+    assert one.speaker.face[:, JAW] == pytest.approx([RED[0] / 255] * 50, abs=0.03)
+    assert one.speaker.audio is not None
+    assert one.listener.audio is None
+    people = outcome.quality["people"]
+    assert people["B"]["source_fps"] == 12
+    assert "12 frames/s, fewer than the corpus's 25" in people["B"]["warnings"]
+    assert outcome.quality["mismatch_s"] == 0
+    assert not outcome.quality["mixed_sound"]
+
+
+def test_a_small_difference_in_length_is_cut_and_told(tmp_path: Path) -> None:
+    a, b = alone(tmp_path / "a.mp4", count=50), alone(tmp_path / "b.mp4", BLUE, count=60)
+    (outcome,) = make(tmp_path / "c", a, b, pairs=True).outcomes
+    assert outcome.quality["mismatch_s"] == 0.4
+    assert len(first(tmp_path / "c")) == 50
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda p: [alone(p / "a.mp4", count=25), alone(p / "b.mp4", count=50)], "a.mp4 lasts 1.00 s and"),
+        (lambda p: [alone(p / "a.mp4"), alone(p / "b.mp4", GREY)], "a face in 0% of"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, write, reason: str) -> None:
+    (outcome,) = make(tmp_path / "c", *write(tmp_path), pairs=True).outcomes
+    assert outcome.status == "refused"
+    assert reason in outcome.reason
+    assert not (tmp_path / "c" / "train.csv").exists()
+    assert not (tmp_path / "c" / "train").exists()
+
+
+def test_one_face_is_refused_and_the_others_go_on(tmp_path: Path) -> None:
+    videos = [film(tmp_path / "one.mp4", [draw([(64, RED)])] * 30), call(tmp_path / "two.mp4")]
+    (tmp_path / "text.mp4").write_text("hello")
+    cut = call(tmp_path / "cut.mp4", 200)
+    cut.write_bytes(cut.read_bytes()[:-2000])
+    result = make(tmp_path / "c", *videos, tmp_path / "text.mp4", cut)
+    one, two, text, broken = result.outcomes
+    assert "one.mp4: one face in 3 of 3 looks at the picture" in one.reason
+    assert two.status == "done"
+    assert "text.mp4: not a video" in text.reason
+    assert "cut.mp4: " in broken.reason
+    assert [outcome.name for outcome in result.refused] == ["one", "text", "cut"]
+    assert len(find_corpus(tmp_path / "c").read("train")) == 2
+
+
+def test_the_same_again_does_nothing_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = [call(tmp_path / "a.mp4"), film(tmp_path / "one.mp4", [draw([(64, RED)])] * 30)]
+    make(tmp_path / "c", *videos)
+    before = tree(tmp_path / "c")
+    monkeypatch.setattr(engines, "build_recording", None)
+    result = make(tmp_path / "c", *videos)
+    assert result.kept == 2
+    assert [outcome.status for outcome in result.outcomes] == ["done", "refused"]
+    assert tree(tmp_path / "c") == before
+
+
+def test_what_is_missing_or_changed_is_made_again(tmp_path: Path) -> None:
+    a, b = call(tmp_path / "a.mp4"), call(tmp_path / "b.mp4")
+    make(tmp_path / "c", a, b)
+    before = tree(tmp_path / "c")
+    (tmp_path / "c" / "train" / "Emotion" / "visavis" / "a" / "B" / "1.csv").unlink()
+    assert make(tmp_path / "c", a, b).kept == 1
+    assert tree(tmp_path / "c") == before
+    call(b, 40)
+    assert make(tmp_path / "c", a, b).kept == 1
+    assert len(find_corpus(tmp_path / "c").read("train")[1]) == 40
+
+
+def test_nothing_of_an_older_video_stays(tmp_path: Path) -> None:
+    source = call(tmp_path / "a.mp4", sound_hz=440)
+    make(tmp_path / "c", source)
+    assert first(tmp_path / "c").speaker.audio is not None
+    make(tmp_path / "c", call(source, 40))
+    assert first(tmp_path / "c").speaker.audio is None
+    film(source, [draw([(64, RED)])] * 30)
+    assert make(tmp_path / "c", source).outcomes[0].status == "refused"
+    assert set(tree(tmp_path / "c")) == {"items/train/a.json", "manifest.json", "quality.csv"}
+
+
+def test_later_recordings_join_earlier_ones(tmp_path: Path) -> None:
+    make(tmp_path / "c", call(tmp_path / "b.mp4"))
+    make(tmp_path / "c", call(tmp_path / "a.mp4"))
+    make(tmp_path / "c", call(tmp_path / "d.mp4"), split="val")
+    corpus = find_corpus(tmp_path / "c")
+    assert corpus.splits == ("train", "val")
+    assert [dyad.key for dyad in corpus.read("train")][:2] == ["visavis/a/A/1", "visavis/b/A/1"]
+
+
+def test_recordings_that_were_made_otherwise_are_not_mixed(tmp_path: Path) -> None:
+    source = call(tmp_path / "a.mp4")
+    make(tmp_path / "c", source)
+    with pytest.raises(InputError, match=r"made otherwise \(settings .*25\.0.*now .*30\.0"):
+        make(tmp_path / "c", source, fps=30.0)
+    (tmp_path / "c" / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="not a manifest of visavis corpus build"):
+        make(tmp_path / "c", source)
+    (tmp_path / "c" / "manifest.json").unlink()
+    with pytest.raises(InputError, match=r"holds other files and no manifest\.json"):
+        make(tmp_path / "c", source)
+    with pytest.raises(InputError, match=r"a\.mp4: is no folder"):
+        make(source, source)
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    videos = [call(tmp_path / "a.mp4"), call(tmp_path / "b.mp4")]
+    frames = 0
+
+    def interrupt(count: int) -> None:
+        nonlocal frames
+        frames += count
+        if frames == 70:
+            raise KeyboardInterrupt
+
+    todo = plan(tmp_path / "c", list_recordings(videos, "train", pairs=False), Settings())
+    assert todo.frames == 100
+    result = build(todo, InProcess(), interrupt)
+    assert result.interrupted
+    assert [outcome.name for outcome in result.outcomes] == ["a"]
+    assert len(find_corpus(tmp_path / "c").read("train")) == 2
+    assert not (tmp_path / "c" / ".partial").exists()
+
+
+def test_a_full_disk_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    source = call(tmp_path / "a.mp4")
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(InputError, match="cannot be written: No space left on device"):
+        make(tmp_path / "c", source)
+    monkeypatch.undo()
+    monkeypatch.setattr(Pipeline, "default", square_pipeline)
+    assert not list((tmp_path / "c").rglob("*.npy"))
+    assert make(tmp_path / "c", source).outcomes[0].status == "done"
+
+
+SLOW_BUILD = """
+import sys, time
+from pathlib import Path
+import conversations
+from visavis.corpus import build, engines
+from visavis.corpus.recording import Settings, list_recordings
+from visavis.pipeline import Pipeline
+
+Pipeline.default = conversations.square_pipeline
+videos = [Path(name) for name in sys.argv[2:]]
+todo = build.plan(Path(sys.argv[1]), list_recordings(videos, "train", pairs=False), Settings())
+build.build(todo, engines.InProcess(), lambda frames: time.sleep(0.02))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    videos = [call(tmp_path / f"{name}.mp4") for name in "abc"]
+    make(tmp_path / "unbroken", *videos)
+    broken = tmp_path / "broken"
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-c", SLOW_BUILD, str(broken), *map(str, videos)]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}) as program:
+        while not (broken / "items" / "train" / "a.json").exists():
+            assert program.poll() is None
+            time.sleep(0.01)
+        program.send_signal(signal.SIGKILL)
+    assert not (broken / "items" / "train" / "c.json").exists()
+    # What a kill in the middle of writing would leave.
+    (broken / ".partial" / "train-b-1").mkdir(parents=True, exist_ok=True)
+    (broken / ".partial" / "train-b-1" / "1.npy").write_bytes(b"half")
+    (broken / "items" / "train" / "c.json.partial").write_text("{")
+    (broken / "train" / "3D_FV_files" / "visavis" / "c" / "A").mkdir(parents=True)
+    (broken / "train" / "3D_FV_files" / "visavis" / "c" / "A" / "1.npy").write_bytes(b"half")
+    resumed = make(broken, *videos)
+    assert resumed.kept >= 1
+    assert tree(broken) == tree(tmp_path / "unbroken")
+
+
+def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals need no network: the workers do not know this test's stand-ins."""
+    for name in "abc":
+        (tmp_path / f"{name}.mp4").write_text("hello")
+    videos = [tmp_path / f"{name}.mp4" for name in "abc"]
+    monkeypatch.undo()
+    make(tmp_path / "one", *videos)
+    todo = plan(tmp_path / "many", list_recordings(videos, "train", pairs=False), Settings())
+    result = build(todo, Processes(2), lambda _: None)
+    assert [outcome.name for outcome in result.outcomes] == ["a", "b", "c"]
+    assert tree(tmp_path / "many") == tree(tmp_path / "one")
+
+
+def test_engines_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(open_engine("local", 1), InProcess)
+    assert isinstance(open_engine("local", 3), Processes)
+    with pytest.raises(InputError, match="--jobs is 0; expected at least 1"):
+        open_engine("local", 0)
+    with pytest.raises(InputError, match="no engine is called 'slurm'; there are: local, ray"):
+        open_engine("slurm", 1)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"--engine ray needs the package 'ray'.*visavis\[scale\]"):
+        open_engine("ray", 1)
+
+
+def beginning(source: Path, target: Path, frames: int) -> Path:
+    with VideoFile(source) as video:
+        pictures = [frame.image_rgb for frame, _ in zip(video, range(frames), strict=False)]
+    return film(target, pictures, 30)
+
+
+@pytest.mark.shared
+def test_a_real_call_gives_two_people_and_goes_on_after_a_kill(
+    tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    source = shared / "data" / "video" / "dyad_l2l_speaker_listener.mp4"
+    short = beginning(source, tmp_path / "short.mp4", 30)
+    make(tmp_path / "unbroken", short, source)
+    track, other = find_corpus(tmp_path / "unbroken").read("train")[0].tracks()
+    assert len(track) == len(other) == 139
+    assert track.found.all()
+    assert other.found.all()
+    assert np.abs(track.face - other.face).max() > 0.1
+    broken = tmp_path / "broken"
+    command = [sys.executable, "-m", "visavis", "corpus", "build", short, source, "--out", broken]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL) as program:
+        while not (broken / "items" / "train" / "short.json").exists():
+            assert program.poll() is None
+            time.sleep(0.05)
+        program.send_signal(signal.SIGKILL)
+    assert not (broken / "items" / "train" / f"{source.stem}.json").exists()
+    assert make(broken, short, source).kept == 1
+    assert tree(broken) == tree(tmp_path / "unbroken")
+
+
+@pytest.mark.shared
+def test_a_real_video_of_one_face_is_refused(
+    tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    (outcome,) = make(tmp_path / "c", shared / "data" / "video" / "lp_d0.mp4").outcomes
+    assert outcome.status == "refused"
+    assert "lp_d0.mp4: one face in" in outcome.reason
