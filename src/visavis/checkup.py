@@ -25,6 +25,8 @@ OLDEST_PYTHON = (3, 11)
 EXTRAS = {
     "mediapipe": ("mediapipe", "MediaPipe's face tracker as a second one"),
     "train": ("torch", "training networks of your own"),
+    "corpora": ("scipy", "reading ViCo's coefficients"),
+    "scale": ("ray", "building corpora on a Ray cluster"),
 }
 VIDEO_CODEC, SOUND_CODEC = "libx264", "aac"
 DEVICES = Path("/dev")

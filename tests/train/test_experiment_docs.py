@@ -1,4 +1,4 @@
-"""docs/reference/experiments.md says of every key what the configurations' docstrings say."""
+"""docs/reference says of every key of an experiment what the configurations' docstrings say."""
 
 from __future__ import annotations
 
@@ -14,14 +14,42 @@ import pytest
 import visavis_train
 from visavis_train.data.augment import Augmentation
 from visavis_train.experiment import Settings
+from visavis_train.models.face_coders import MlpConfig, TransformerConfig
 from visavis_train.models.hybrid import HybridConfig
+from visavis_train.models.quantizers import FsqConfig, LfqConfig, ResidualFsqConfig, VqConfig
 from visavis_train.models.timm_net import TimmConfig
+from visavis_train.models.tokenizer import TokenizerConfig
 from visavis_train.models.vgg import VggConfig
 from visavis_train.models.vit import VitConfig
 from visavis_train.tasks.emotion_config import Distillation, Experiment, Training
+from visavis_train.tasks.tokenizer_config import Split, TokenizerExperiment, TokenizerTraining
 
-PAGE = Path(visavis_train.__file__).parents[2] / "docs" / "reference" / "experiments.md"
-TABLES = (Experiment, HybridConfig, VitConfig, VggConfig, TimmConfig, Training, Augmentation, Distillation)
+REFERENCE = Path(visavis_train.__file__).parents[2] / "docs" / "reference"
+PAGES: dict[str, tuple[type[Settings], ...]] = {
+    "experiments.md": (
+        Experiment,
+        HybridConfig,
+        VitConfig,
+        VggConfig,
+        TimmConfig,
+        Training,
+        Augmentation,
+        Distillation,
+    ),
+    "tokens.md": (
+        TokenizerExperiment,
+        Split,
+        TokenizerConfig,
+        FsqConfig,
+        ResidualFsqConfig,
+        VqConfig,
+        LfqConfig,
+        MlpConfig,
+        TransformerConfig,
+        TokenizerTraining,
+    ),
+}
+TABLES = [(page, config) for page, configs in PAGES.items() for config in configs]
 
 
 def described(config: type[Settings]) -> dict[str, str]:
@@ -52,13 +80,14 @@ def rows(config: type[Settings]) -> Iterator[str]:
     assert not texts, "described, but no key"
 
 
-@pytest.mark.parametrize("config", TABLES, ids=lambda config: config.__name__)
-def test_every_key_stands_in_the_reference(config: type[Settings]) -> None:
-    page = PAGE.read_text("utf-8")
-    missing = [row for row in rows(config) if row not in page]
+@pytest.mark.parametrize(("page", "config"), TABLES, ids=[config.__name__ for _, config in TABLES])
+def test_every_key_stands_in_the_reference(page: str, config: type[Settings]) -> None:
+    text = (REFERENCE / page).read_text("utf-8")
+    missing = [row for row in rows(config) if row not in text]
     assert not missing, "\n".join(missing)
 
 
-def test_the_reference_has_no_other_keys() -> None:
-    listed = re.findall(r"^\| `\w+` \|.*$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
-    assert len(listed) == sum(len(list(rows(config))) for config in TABLES)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_reference_has_no_other_keys(page: str) -> None:
+    listed = re.findall(r"^\| `\w+` \|.*$", (REFERENCE / page).read_text("utf-8"), flags=re.MULTILINE)
+    assert len(listed) == sum(len(list(rows(config))) for config in PAGES[page])

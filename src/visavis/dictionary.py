@@ -1,0 +1,103 @@
+"""A face tokenizer and tracks in; its most used words, and a sheet of what they mean, out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from visavis.atomic import whole_file
+from visavis.avatar.parameters import Animator
+from visavis.avatar.puppet import Puppet
+from visavis.avatar.puppet_sheet import PAPER_RGB
+from visavis.errors import InputError
+from visavis.reaction.tokenizer import NO_FACE, FaceTokenizer
+from visavis.types import AvatarPose, FaceState, FloatArray, ImageArray, Track
+
+CELL_PX = 160
+COLUMNS = 8
+INK_RGB = (70, 66, 120)
+# Long after the mean face was shown, the avatar's body has followed.
+SETTLED_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A face of the vocabulary.
+
+    Attributes:
+        tokens: (R,) its tokens.
+        count: frames that it stands for.
+        share: of all frames with a face.
+    """
+
+    tokens: tuple[int, ...]
+    count: int
+    share: float
+
+
+def most_used(tokenizer: FaceTokenizer, tracks: Sequence[Track], most: int) -> list[Word]:
+    """The words that tracks consist of, most frequent first, ``most`` of them at most.
+
+    Raises:
+        InputError: no track shows a face.
+    """
+    counts: Counter[tuple[int, ...]] = Counter()
+    for track in tracks:
+        tokens = tokenizer.encode(track.face).reshape(len(track), tokenizer.depth)
+        counts.update(map(tuple, tokens[tokens[:, 0] != NO_FACE].tolist()))
+    if not counts:
+        raise InputError("the tracks show no face; expected at least one frame with a face")
+    frames = counts.total()
+    return [Word(tokens, count, count / frames) for tokens, count in counts.most_common(most)]
+
+
+def draw_sheet(tokenizer: FaceTokenizer, words: Sequence[Word], cell_px: int = CELL_PX) -> ImageArray:
+    """Every word's face, drawn with the avatar, in rows of eight: (H, W, 3) RGB.
+
+    The mean face of the tokenizer's training is the avatar's neutral one.
+    """
+    puppet = Puppet.load()
+    faces = tokenizer.decode(
+        np.asarray([word.tokens for word in words]).reshape(_shape(tokenizer, len(words)))
+    )
+    columns = min(COLUMNS, len(words))
+    rows = -(-len(words) // columns)
+    sheet = np.empty((rows * cell_px, columns * cell_px, 3), np.uint8)
+    sheet[:] = PAPER_RGB
+    for place, (word, face) in enumerate(zip(words, faces, strict=True)):
+        puppet.reset()
+        cell = puppet.draw(_pose(tokenizer.mean, face), cell_px, PAPER_RGB)
+        text = f"{'.'.join(map(str, word.tokens))}  {100 * word.share:.1f}%"
+        cv2.putText(cell, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.4, INK_RGB, 1, cv2.LINE_AA)
+        row, column = divmod(place, columns)
+        sheet[row * cell_px : (row + 1) * cell_px, column * cell_px : (column + 1) * cell_px] = cell
+    return sheet
+
+
+def _shape(tokenizer: FaceTokenizer, count: int) -> tuple[int, ...]:
+    return (count,) if tokenizer.depth == 1 else (count, tokenizer.depth)
+
+
+def _pose(neutral: FloatArray, face: FloatArray) -> AvatarPose:
+    animator = Animator(mirror=False)
+    animator.update(FaceState(neutral), None, 0.0)
+    animator.calibrate()
+    return animator.update(FaceState(face), None, SETTLED_S)
+
+
+def write_sheet(path: Path, sheet: ImageArray) -> None:
+    """Write a sheet as a PNG file, whole or not at all.
+
+    Raises:
+        InputError: another ending, or it cannot be written.
+    """
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: expected a name that ends in .png")
+    _, data = cv2.imencode(".png", sheet[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    with whole_file(path) as partial:
+        partial.write_bytes(data.tobytes())

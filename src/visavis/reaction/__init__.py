@@ -1,0 +1,1 @@
+"""Faces in, tokens out, and back: what a listener speaks in."""

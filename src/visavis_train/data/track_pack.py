@@ -1,0 +1,155 @@
+"""Videos of faces and signals of calls in, one pack of face tracks out.
+
+``python -m visavis_train.data.track_pack PACK.npz --from SOURCE VIDEO... [--two VIDEO...] [--dyads FILE]``
+
+A video may be a tar of videos. ``--two`` are calls with two people side by side. Every clip is tracked once:
+its track is kept beside the pack, in a folder of the pack's name, and a run that was ended goes on there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from visavis.arrays import checked
+from visavis.capture.video import VideoFile
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.cli.output import print_error, print_note, progress
+from visavis.corpus.sides import MOST_FACES, find_cut
+from visavis.corpus.watching import watch
+from visavis.errors import InputError, VisavisError
+from visavis.face.tracker import open_tracker
+from visavis.pipeline import Pipeline
+from visavis.types import PARSER_ERRORS, Track
+from visavis_train.data.tracks import Clip, save_pack
+
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+# Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
+DYAD_FPS = 30.0
+AU_RANGE = 5.0
+DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
+
+
+def track_video(path: Path, *, two: bool = False) -> list[Track]:
+    """Follow the face, or the two people side by side, through a video.
+
+    Raises:
+        InputError: not a video, damaged, or not two people.
+    """
+    cut = None
+    if two:
+        with closing(open_tracker("visavis", MOST_FACES)) as tracker:
+            cut = find_cut(path, tracker)
+    people = [Pipeline.default() for _ in range(2 if two else 1)]
+    with VideoFile(path) as video:
+        fps = video.fps
+        observed = watch(video, people, cut, lambda: None)
+    for pipeline in people:
+        pipeline.close()
+    tracks = []
+    for person in observed:
+        face = np.stack(person.face)
+        found = np.isfinite(face).all(axis=1)
+        tracks.append(Track(np.asarray(person.time_s), face, np.stack(person.emotion), found, fps))
+    return tracks
+
+
+def dyad_clips(path: Path) -> list[Clip]:
+    """Both people of every call as tracks of which only smile and cheeks are known.
+
+    AU12 becomes mouthSmile and AU06 cheekSquint on both sides, 5 being 1: the blendshapes that
+    ``visavis.emotion.action_units`` reads these two units from.
+
+    Raises:
+        InputError: not such a file.
+    """
+    clips = []
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
+            calls = {name: pack[name] for name in pack.files}
+    except PARSER_ERRORS as error:
+        raise InputError(f"{path}: not a readable file of calls: {error}") from error
+    for name, call in calls.items():
+        signals = checked(f"{path}: {name}", call, (None, 2, 4))
+        for person, who in enumerate("ab"):
+            face = np.full((len(signals), len(FACE_CHANNELS)), np.nan, np.float32)
+            emotion = np.full((len(signals), len(EMOTION_CHANNELS)), np.nan, np.float32)
+            for column, channel, unit in DYAD_CHANNELS:
+                strength = np.clip(signals[:, person, column] / AU_RANGE, 0, 1)
+                emotion[:, EMOTION_CHANNELS.index(unit)] = strength
+                for side in ("Left", "Right"):
+                    face[:, FACE_INDEX[channel + side]] = strength
+            clips.append(Clip(f"{name}_{who}", "dyads", DYAD_FPS, face, emotion))
+    return clips
+
+
+@contextmanager
+def _videos(path: Path) -> Iterator[dict[str, Path]]:
+    """Name -> file, of a video or of all those in a tar."""
+    if path.suffix != ".tar":
+        yield {path.stem: path}
+        return
+    with TemporaryDirectory() as scratch:
+        try:
+            with tarfile.open(path) as archive:
+                members = [m for m in archive.getmembers() if m.isfile() and m.name.endswith(VIDEOS)]
+                archive.extractall(scratch, members, filter="data")
+        except (OSError, tarfile.TarError) as error:
+            raise InputError(f"{path}: not a readable tar: {error}") from error
+        prefix = path.stem.partition("_")[0]
+        yield {f"{prefix}_{Path(m.name).stem}": Path(scratch) / m.name for m in members}
+
+
+def tracked_clips(path: Path, source: str, kept: Path, *, two: bool = False) -> list[Clip]:
+    """The clips of one video or tar, tracked now or in an earlier run."""
+    kept.mkdir(parents=True, exist_ok=True)
+    clips = []
+    with _videos(path) as videos, progress(path.name, len(videos), "videos") as advance:
+        for name, video in sorted(videos.items()):
+            names = [f"{name}_left", f"{name}_right"] if two else [name]
+            files = [kept / f"{each}.npz" for each in names]
+            if not all(file.exists() for file in files):
+                for file, track in zip(files, track_video(video, two=two), strict=True):
+                    track.save(file)
+            for each, file in zip(names, files, strict=True):
+                track = Track.load(file)
+                clips.append(Clip(each, source, track.fps, track.face, track.emotion))
+            advance()
+    return clips
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Track faces in videos and pack the tracks.")
+    parser.add_argument("pack", type=Path, help="the .npz to write")
+    parser.add_argument("--from", dest="sources", action="append", nargs="+", default=[], metavar="WORD")
+    parser.add_argument("--two", type=Path, nargs="+", default=[], help="two people side by side")
+    parser.add_argument("--dyads", type=Path, help="vc_dyads.npz")
+    args = parser.parse_args()
+    kept = args.pack.with_suffix("")
+    try:
+        clips: list[Clip] = []
+        for source, *paths in args.sources:
+            for path in paths:
+                clips += tracked_clips(Path(path), source, kept)
+        for path in args.two:
+            clips += tracked_clips(path, "video", kept, two=True)
+        if args.dyads is not None:
+            clips += dyad_clips(args.dyads)
+        save_pack(args.pack, clips)
+    except VisavisError as error:
+        print_error(str(error))
+        return 2
+    print_note(f"{args.pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

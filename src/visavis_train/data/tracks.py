@@ -1,0 +1,221 @@
+"""A pack of face tracks in; its clips, and rows to learn from or to measure on, out.
+
+The pack is one ``.npz``: ``clips`` and ``sources`` (C,) names, ``lengths`` (C,) frames, ``fps`` (C,), and end
+to end ``face`` (N, 58) and ``emotion`` (N, 25), NaN where a number is not known.
+``visavis_train.data.track_pack`` makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.arrays import checked
+from visavis.atomic import whole_file
+from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS, HEAD_ANGLES
+from visavis.errors import InputError
+from visavis.types import PARSER_ERRORS, FloatArray
+
+Rows = NDArray[np.int64]
+# Channels that stand nearly still are not blown up: weights, radians, centimetres.
+LEAST_SPREAD = np.concatenate(
+    [np.full(len(BLENDSHAPES), 0.03), np.full(len(HEAD_ANGLES), 0.02), np.full(3, 0.5)]
+).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """One person's track.
+
+    Attributes:
+        name: of the clip.
+        source: where it comes from: ``video``, ``grid``, ``dyads``.
+        fps: frames per second.
+        face: (T, 58) float32, NaN where not known.
+        emotion: (T, 25) float32, NaN where not known.
+    """
+
+    name: str
+    source: str
+    fps: float
+    face: FloatArray
+    emotion: FloatArray
+
+    def __post_init__(self) -> None:
+        face = checked(f"{self.name}: face", self.face, (None, len(FACE_CHANNELS)), allow_nan=True)
+        shape = (len(face), len(EMOTION_CHANNELS))
+        emotion = checked(f"{self.name}: emotion", self.emotion, shape, allow_nan=True)
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"{self.name}: fps must be positive; found {self.fps}")
+        object.__setattr__(self, "face", face)
+        object.__setattr__(self, "emotion", emotion)
+
+    def __len__(self) -> int:
+        return len(self.face)
+
+
+def save_pack(path: Path, clips: Sequence[Clip]) -> None:
+    """Write clips as one file, whole or not at all.
+
+    Raises:
+        InputError: no clip, two of one name, or the file cannot be written.
+    """
+    names = [clip.name for clip in clips]
+    if not names or len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(f"{path}: expected clips of different names; found {', '.join(twice) or 'none'}")
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            clips=np.asarray(names),
+            sources=np.asarray([clip.source for clip in clips]),
+            lengths=np.asarray([len(clip) for clip in clips]),
+            fps=np.asarray([clip.fps for clip in clips]),
+            face=np.concatenate([clip.face for clip in clips]),
+            emotion=np.concatenate([clip.emotion for clip in clips]),
+        )
+
+
+def load_pack(path: Path) -> tuple[Clip, ...]:
+    """Read a pack.
+
+    Raises:
+        InputError: missing, damaged, not such a file, or its arrays contradict each other.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
+            ends = np.cumsum(pack["lengths"])[:-1]
+            parts = [np.split(pack[name], ends) for name in ("face", "emotion")]
+            heads = zip(pack["clips"].tolist(), pack["sources"].tolist(), pack["fps"].tolist(), strict=True)
+            return tuple(
+                Clip(name, source, fps, face, emotion)
+                for (name, source, fps), face, emotion in zip(heads, *parts, strict=True)
+            )
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: no such file; make it by  python -m visavis_train.data.track_pack"
+        ) from error
+    except KeyError as error:
+        raise InputError(f"{path}: not a pack of face tracks: {error}") from error
+    except (*PARSER_ERRORS, BadZipFile) as error:
+        raise InputError(f"{path}: not a readable pack of face tracks: {error}") from error
+
+
+def split_clips(clips: Sequence[Clip], held_out: Mapping[str, Sequence[str]]) -> dict[str, tuple[Clip, ...]]:
+    """Part clips by their names: whole clips, never frames.
+
+    Args:
+        clips: all there are.
+        held_out: for each part but ``training``, patterns of names such as ``lp_d9`` or ``grid_p*``.
+
+    Returns:
+        The parts by name; ``training`` has what no other part claims.
+
+    Raises:
+        InputError: a pattern fits no clip, two parts claim one clip, or a part would be empty.
+    """
+    claimed: dict[str, str] = {}
+    for part, patterns in held_out.items():
+        for pattern in patterns:
+            names = [clip.name for clip in clips if fnmatchcase(clip.name, pattern)]
+            if not names:
+                raise InputError(f"{part}: no clip is called {pattern!r}")
+            for name in names:
+                if claimed.setdefault(name, part) != part:
+                    raise InputError(f"the clip {name} is in {claimed[name]} and in {part}: choose one")
+    parts = {
+        part: tuple(clip for clip in clips if claimed.get(clip.name, "training") == part)
+        for part in ("training", *held_out)
+    }
+    if empty := [part for part, members in parts.items() if not members]:
+        raise InputError(f"the split leaves no clip for {', '.join(empty)}")
+    return parts
+
+
+def face_scale(clips: Sequence[Clip]) -> tuple[FloatArray, FloatArray]:
+    """Mean (58,) and standard deviation (58,) of every channel where it is known.
+
+    Raises:
+        InputError: a channel is known in no frame.
+    """
+    face = np.concatenate([clip.face for clip in clips])
+    known = np.isfinite(face)
+    count = known.sum(axis=0)
+    if not count.all():
+        missing = FACE_CHANNELS[int(count.argmin())]
+        raise InputError(f"no training clip knows the channel {missing}; add a tracked video")
+    values = np.where(known, face, 0).astype(np.float64)
+    mean = values.sum(axis=0) / count
+    spread = np.sqrt(np.maximum(np.square(values).sum(axis=0) / count - mean**2, 0))
+    return mean.astype(np.float32), np.maximum(spread.astype(np.float32), LEAST_SPREAD)
+
+
+def windows(clip: Clip, width: int) -> FloatArray:
+    """The last ``width`` frames at every frame in which something is known: (M, width, 58), oldest first.
+
+    Frames in which nothing is known are passed over; before the first frame, it stands still.
+    """
+    face = clip.face[known_rows(clip)]
+    rows = np.arange(len(face))[:, None] + np.arange(1 - width, 1)
+    return np.asarray(face[np.maximum(rows, 0)], np.float32)
+
+
+def known_rows(clip: Clip) -> Rows:
+    """Numbers of the frames in which at least one channel is known."""
+    return np.flatnonzero(np.isfinite(clip.face).any(axis=1))
+
+
+class Sampler:
+    """Random rows of training clips, so many from every source as wanted.
+
+    Args:
+        clips: to draw from.
+        shares: of each source in a batch, in any unit; sources that are not named are left out.
+        window: frames up to and with the drawn one.
+
+    Raises:
+        InputError: a source has no clip with a face, or none is wanted.
+    """
+
+    def __init__(self, clips: Sequence[Clip], shares: Mapping[str, float], window: int) -> None:
+        self.window = window
+        rows: list[FloatArray] = []
+        emotions: list[FloatArray] = []
+        firsts: list[Rows] = []
+        ends: dict[str, tuple[int, int]] = {}
+        total = 0
+        for source in shares:
+            start = total
+            for clip in (clip for clip in clips if clip.source == source):
+                known = known_rows(clip)
+                rows.append(clip.face[known])
+                emotions.append(clip.emotion[known])
+                firsts.append(np.full(len(known), total))
+                total += len(known)
+            if total == start:
+                found = ", ".join(sorted({clip.source for clip in clips}))
+                raise InputError(
+                    f"no training clip of the source {source!r} holds a face; there are: {found}"
+                )
+            ends[source] = (start, total)
+        if not ends or sum(shares.values()) <= 0:
+            raise InputError("data.shares must name a source with a share above 0")
+        self.face, self.emotion = np.concatenate(rows), np.concatenate(emotions)
+        self._first = np.concatenate(firsts)
+        self._ends = ends
+        self._chance = np.asarray(list(shares.values())) / sum(shares.values())
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Windows (count, window, 58), oldest frame first, and the last frames' emotions (count, 25)."""
+        numbers = rng.multinomial(count, self._chance)
+        rows = np.concatenate(
+            [rng.integers(*ends, size=n) for ends, n in zip(self._ends.values(), numbers, strict=True)]
+        )
+        back = rows[:, None] + np.arange(1 - self.window, 1)
+        return self.face[np.maximum(back, self._first[rows][:, None])], self.emotion[rows]

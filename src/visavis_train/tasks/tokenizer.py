@@ -1,0 +1,126 @@
+"""A pack of face tracks and an experiment in; a trained face tokenizer, its ONNX files and report out.
+
+``visavis train experiments/tokenizer_fsq.toml [--resume] [--set key=value] [--install]``
+
+The run folder receives ``config.json``, ``log.jsonl`` (one line a round), ``last.safetensors``,
+``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visavis.atomic import whole_file
+from visavis.cli.output import print_error, print_note
+from visavis.errors import VisavisError
+from visavis.machine import machine
+from visavis_train.data.tracks import Clip, load_pack, split_clips
+from visavis_train.experiment import load_experiment
+from visavis_train.models.tokenizer import TokenizerNet
+from visavis_train.rounds import INTERRUPTED, run_rounds
+from visavis_train.tasks.tokenizer_config import TokenizerExperiment
+from visavis_train.tasks.tokenizer_release import (
+    DECODER_FILE,
+    ENCODER_FILE,
+    export_tokenizer,
+    install,
+    measured,
+)
+from visavis_train.tasks.tokenizer_trainer import TokenizerTrainer
+
+REPORT = "report.json"
+
+
+def parts_of(experiment: TokenizerExperiment) -> dict[str, tuple[Clip, ...]]:
+    """The clips ``training``, ``validation`` and ``test``.
+
+    Raises:
+        InputError: the pack cannot be read, or the split does not fit it.
+    """
+    split = experiment.split
+    return split_clips(load_pack(experiment.data), {"validation": split.validation, "test": split.test})
+
+
+def train(experiment: TokenizerExperiment, *, resume: bool = False) -> TokenizerNet:
+    """Run (or finish) an experiment; returns the network.
+
+    Raises:
+        InputError: the data or the checkpoint cannot be used, or the run folder holds a run and ``resume`` is
+            off.
+    """
+    torch.set_num_threads(experiment.threads)
+    trainer = TokenizerTrainer(experiment, parts_of(experiment))
+    run_rounds(
+        experiment.out,
+        experiment,
+        experiment.seed,
+        trainer.rounds,
+        trainer.run_round,
+        {"model": trainer.net},
+        trainer.optimizer,
+        resume=resume,
+    )
+    return trainer.net.eval()
+
+
+def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> dict[str, Any]:
+    """Export a trained network, measure it, and write ``report.json``; returns the report.
+
+    Raises:
+        WeightsError: ONNX Runtime answers differently.
+    """
+    tokenizer = export_tokenizer(net, experiment.out)
+    files = [experiment.out / name for name in (ENCODER_FILE, DECODER_FILE)]
+    rows = [json.loads(line) for line in (experiment.out / "log.jsonl").read_text("utf-8").splitlines()]
+    report = {
+        "name": experiment.name,
+        "config": config,
+        "quantizer": tokenizer.quantizer,
+        "coder": experiment.model.coder.kind,
+        "vocabulary": list(tokenizer.vocabulary),
+        "window": tokenizer.window,
+        "seed": experiment.seed,
+        "rounds": len(rows),
+        "training_s": round(sum(row["seconds"] for row in rows), 1),
+        "machine": machine(),
+        "parameters": sum(weights.numel() for weights in net.parameters()),
+        "bytes": sum(file.stat().st_size for file in files),
+        **measured(net, tokenizer, parts_of(experiment)),
+    }
+    with whole_file(experiment.out / REPORT) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    return report
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Train a face tokenizer.")
+    parser.add_argument("experiment", type=Path, help="TOML file")
+    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last round")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
+    parser.add_argument("--install", action="store_true", help="put the networks into the package's assets")
+    args = parser.parse_args()
+    try:
+        experiment = load_experiment(args.experiment, TokenizerExperiment, args.set)
+        report = release(experiment, train(experiment, resume=args.resume), args.experiment.name)
+        if args.install:
+            paths = install(experiment.out, report, config=f"experiments/{args.experiment.name}")
+            print_note("installed as " + " and ".join(str(path) for path in paths))
+    except VisavisError as error:
+        print_error(str(error))
+        return 2
+    except KeyboardInterrupt:
+        print_note("interrupted: --resume goes on after the last whole round")
+        return INTERRUPTED
+    print((experiment.out / REPORT).read_text("utf-8"), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
