@@ -160,6 +160,15 @@ def test_a_jpeg_of_the_best_quality_is_almost_the_picture_in_its_colours() -> No
     assert change(corruptions.compress(face(), 100, rng()), face()) < 1
 
 
+def test_jpeg_keeps_fine_stripes_of_green_best_and_of_blue_worst() -> None:
+    def kept(channel: int) -> float:
+        image = np.zeros((48, 48, 3), np.uint8)
+        image[:, ::2, channel] = 200
+        return float(corruptions.compress(image, 50, rng())[..., channel].std())
+
+    assert kept(1) > 1.5 * kept(0) > 3 * kept(2)
+
+
 def test_few_pixels_keep_the_mean_of_what_they_cover() -> None:
     image = np.kron(picture(0, 12), np.ones((4, 4), np.uint8))
     small = corruptions.shrink(image, 12, rng())

@@ -10,6 +10,41 @@ from pathlib import Path
 from visavis.errors import InputError
 
 
+def require_place(path: Path) -> None:
+    """Look for what would make :func:`whole_file` fail only after the work is done.
+
+    Raises:
+        InputError: the path is a folder or a device, or its folder is missing or closed.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a file in it")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no regular file, and would be replaced; name another")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"{path}: the folder {path.parent} cannot be written; choose another")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def require_folder(path: Path) -> None:
+    """Look for what would keep a folder from being made, or files in it, only after the work is done.
+
+    Raises:
+        InputError: the path, or what it lies in, is no folder or closed.
+    """
+    try:
+        there = next(place for place in (path, *path.parents) if place.exists())
+        if not there.is_dir():
+            raise InputError(f"{path}: {there} is no folder; choose another place")
+        if not os.access(there, os.W_OK):
+            raise InputError(f"{path}: the folder {there} cannot be written; choose another")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror}") from error
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Write to the path that this gives; when the block ends well, it takes the name ``path``.

@@ -25,6 +25,7 @@ OLDEST_PYTHON = (3, 11)
 EXTRAS = {
     "mediapipe": ("mediapipe", "MediaPipe's face tracker as a second one"),
     "train": ("torch", "training networks of your own"),
+    "metrics": ("numba", "measuring reactions"),
     "corpora": ("scipy", "reading ViCo's coefficients"),
     "scale": ("ray", "building corpora on a Ray cluster"),
 }

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from visavis.atomic import require_place
 from visavis.avatar.motion3 import write_motion3
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.video import CONTAINERS, VideoWriter
@@ -67,21 +68,7 @@ class Outputs:
             if os.path.realpath(path) in taken:
                 raise InputError(f"{path}: would overwrite the source or another output; name another file")
             taken.add(os.path.realpath(path))
-            try:
-                _check_place(path)
-            except OSError as error:
-                raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _check_place(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file in it")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is no regular file, and would be replaced; name another")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path}: the folder {path.parent} cannot be written; choose another")
+            require_place(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from visavis.cli.output import print_error
 from visavis.errors import InputError, VisavisError
 from visavis_train.experiment import read_toml
 
-TASKS = ("emotion", "face", "detector")
+TASKS = ("emotion", "face", "detector", "tokenizer")
+# Those whose own command line knows --install.
+INSTALLING = ("emotion", "tokenizer")
 
 
 def task_of(path: Path) -> str:
@@ -36,10 +38,10 @@ def main() -> int:
     args, _ = parser.parse_known_args()
     try:
         task = task_of(args.experiment)
-        if task != "emotion" and "--install" in sys.argv:
+        if task not in INSTALLING and "--install" in sys.argv:
             raise InputError(
-                f"--install is for the emotion task; {args.experiment} is of the {task} task: install its "
-                "result by  python -m visavis_train.tasks.export_face"
+                f"--install is for the {' and '.join(INSTALLING)} tasks; {args.experiment} is of the {task} "
+                "task: install its result by  python -m visavis_train.tasks.export_face"
             )
     except VisavisError as error:
         print_error(str(error))

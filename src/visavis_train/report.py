@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from visavis.atomic import whole_file
+from visavis.atomic import require_folder, whole_file
 from visavis.cli.output import print_error, print_json, print_line
 from visavis.errors import InputError, VisavisError
 from visavis_train.reporting import page
@@ -45,6 +45,7 @@ def report(
         InputError: something cannot be read, or the files cannot be written.
         WeightsError: a run's ONNX file is no emotion network.
     """
+    require_folder(out)
     runs = read_runs(folders)
     not_run = () if experiments is None else find_not_run(experiments, runs)
     smaller = () if quantised is None else read_quantised(quantised)

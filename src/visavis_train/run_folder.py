@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from visavis.atomic import whole_file
+from visavis.atomic import require_place, whole_file
 from visavis.cli.output import print_error, print_json, print_line
 from visavis.errors import InputError, VisavisError
 from visavis_train.checkpoint import load_checkpoint
@@ -68,6 +68,7 @@ def export_run(folder: Path, out: Path) -> bytes:
         InputError: see :func:`load_run`; or the file cannot be written.
         WeightsError: ONNX Runtime answers differently.
     """
+    require_place(out)
     network, side_px = load_run(folder)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.onnx"

@@ -76,6 +76,29 @@ def test_sound_is_cut_with_the_pictures(tmp_path: Path) -> None:
     assert loud(samples, 0.18, 0.2)
 
 
+def tone(path: Path, rate_hz: int, layout: str) -> bytes:
+    """A second of 440 Hz as MPEG sound, which may simply be joined."""
+    wave_440 = (9000 * np.sin(2 * np.pi * 440 * np.arange(rate_hz) / rate_hz)).astype(np.int16)
+    channels = 2 if layout == "stereo" else 1
+    with av.open(str(path), "w", format="mp2") as output:
+        stream = output.add_stream("mp2", rate=rate_hz, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.repeat(wave_440, channels)[None], "s16", layout)
+        frame.sample_rate, frame.pts = rate_hz, 0
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+def test_rate_and_channels_may_change_on_the_way(tmp_path: Path) -> None:
+    source = tmp_path / "joined.mp2"
+    parts = [tone(tmp_path / "a.mp2", 44100, "stereo"), tone(tmp_path / "b.mp2", 48000, "mono")]
+    source.write_bytes(b"".join(parts))
+    write_wav(source, tmp_path / "a.wav", 0.0, 2.0)
+    samples = read(tmp_path / "a.wav")
+    for start in (4000, 20000):
+        assert np.abs(np.fft.rfft(samples[start : start + 8000])).argmax() * 2 == 440
+
+
 def test_a_silent_video_gives_no_file(make_video, tmp_path: Path) -> None:
     assert not write_wav(make_video(), tmp_path / "a.wav", 0.0, 1.0)
     assert not (tmp_path / "a.wav").exists()

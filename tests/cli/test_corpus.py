@@ -46,7 +46,10 @@ def test_text_and_going_on(visavis, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "a: 12 frames (0.5 s), faces: A 100%, B 100%" in out
     assert "  A: no sound" in out
     assert visavis(*command) == 0
-    assert f"1 recordings in {tmp_path / 'c'}, of which 1 were there before" in capsys.readouterr().out
+    assert (
+        f"1 recordings in {tmp_path / 'c'}, 0 refused; 1 of all were finished before"
+        in capsys.readouterr().out
+    )
 
 
 def test_one_face_is_one_line_and_status_2(

@@ -203,7 +203,7 @@ def no_votes(folder: Path) -> list[object]:
         (no_votes, "no FER+ votes here"),
         (same_split, "must not be fitted on the split that is scored; found 'PublicTest' for both"),
         (no_such_split, "no split 'validation' here; it has Training, PublicTest"),
-        (figures_over_a_file, "fer2013.csv: cannot be made: File exists; choose another folder"),
+        (figures_over_a_file, "fer2013.csv is no folder; choose another place"),
         (lambda folder: [folder / "none"], "no such file or folder"),
         (lambda folder: [folder / "fer2013.csv", "--labels", "mine"], "'mine' is not one of"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -80,6 +81,9 @@ def written(path: Path, kind: str) -> None:
         np.savez(path, **{**data, "listeners": np.asfortranarray(data["listeners"])})
     elif kind == "number":
         np.savez(path, **{**data, "neighbours": np.float64(1)})
+    elif kind == "bytes":
+        with ZipFile(path, "w") as archive:
+            archive.writestr("predictions", b"raw")
     elif kind == "text":
         path.write_text("predictions")
     elif kind != "missing":
@@ -96,6 +100,7 @@ def written(path: Path, kind: str) -> None:
         ("missing", "r.npz: no such file"),
         ("text", "r.npz: not a readable file of reactions (.npz)"),
         ("track", "no array named predictions, listeners, speakers, neighbours; found face, emotion"),
+        ("bytes", "no array named predictions, listeners, speakers, neighbours; found nothing"),
         ("nan", "r.npz: speakers[1] holds nan at index (2, 3)"),
         ("objects", "r.npz: listeners holds object; expected numbers"),
         ("columns", "r.npz: listeners is stored in Fortran's order"),

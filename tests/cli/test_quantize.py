@@ -119,7 +119,8 @@ def test_text_is_a_table_and_says_what_is_left_out(
         (["net.onnx", "--method", "int8", "--out", "q.bin"], "int8 makes a .onnx file"),
         (["net.onnx", "--method", "int8", "--out", "q.onnx", "--split", "Test"], "no split 'Test' here"),
         (["net.onnx", "--method", "int3", "--out", "q.onnx"], "'int3' is not one of"),
-        (["run", "--method", "int8", "--out", "none/q.onnx", "--max-loss", "100"], "cannot be written"),
+        (["run", "--method", "int8", "--out", "none/q.onnx", "--max-loss", "100"], "none does not exist"),
+        (["run", "--method", "int8", "--out", "q.onnx", "--max-loss", "inf"], "--max-loss is inf; expected"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -112,4 +112,4 @@ def test_a_plot_that_cannot_be_written_is_one_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
-    assert "r.svg: cannot be written" in err
+    assert "r.svg: the folder" in err

@@ -184,6 +184,18 @@ def test_what_is_missing_or_changed_is_made_again(tmp_path: Path) -> None:
     assert len(find_corpus(tmp_path / "c").read("train")[1]) == 40
 
 
+def test_another_video_of_the_same_name_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").mkdir()
+    one, other = call(tmp_path / "x" / "a.mp4"), call(tmp_path / "y" / "a.mp4", 40)
+    make(tmp_path / "c", one)
+    before = tree(tmp_path / "c")
+    with pytest.raises(InputError, match=r"y/a\.mp4: 'a' in train was made from .*x/a\.mp4; rename one"):
+        make(tmp_path / "c", other)
+    assert tree(tmp_path / "c") == before
+    assert make(tmp_path / "c", one.rename(tmp_path / "a.mp4")).kept == 1
+
+
 def test_nothing_of_an_older_video_stays(tmp_path: Path) -> None:
     source = call(tmp_path / "a.mp4", sound_hz=440)
     make(tmp_path / "c", source)

@@ -34,7 +34,10 @@ def test_names_are_safe_in_paths_and_tables() -> None:
         (["a.mp4", "./a.mp4"], "train", True, "a.mp4: named twice"),
         (["x/a.mp4", "y/a.mkv"], "train", False, "y/a.mkv and x/a.mp4 would both be called 'a'"),
         (["a.mp4"], "../up", False, "'../up' is no name of a split"),
+        (["x/a.mp4", "y/A.mp4"], "train", False, "y/A.mp4 and x/a.mp4 would both be called 'A'"),
         (["a.mp4"], "", False, "'' is no name of a split"),
+        (["a.mp4"], "Quality", False, "'Quality' is the name of something else in a corpus"),
+        (["a.mp4"], "items", False, "'items' is the name of something else in a corpus"),
     ],
 )
 def test_what_is_ambiguous_is_refused(videos: list[str], split: str, pairs: bool, message: str) -> None:

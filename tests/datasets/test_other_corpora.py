@@ -48,14 +48,16 @@ def test_react2025_a_speaker_without_a_listener_is_named(tmp_path: Path) -> None
         find_corpus(tmp_path).read("train")
 
 
-def write_mat(path: Path, seed: int, frames: int = 6, **changes: np.ndarray) -> None:
+def write_mat(
+    path: Path, seed: int, frames: int = 6, *, compressed: bool = False, **changes: np.ndarray
+) -> None:
     savemat = pytest.importorskip("scipy.io").savemat
     path.parent.mkdir(parents=True, exist_ok=True)
     values = {
         "coeff": face_numbers(seed, frames, 257),
         "transform_params": face_numbers(seed + 50, frames, 5),
     }
-    savemat(path, values | changes)
+    savemat(path, values | changes, do_compression=compressed)
 
 
 def write_vico(root: Path) -> Path:
@@ -103,8 +105,20 @@ def test_vico_missing_and_bad_coefficients_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"no MATLAB file, only text that is long enough to be taken for a header" * 9)
     with pytest.raises(InputError, match=r"listener\.mat: not a readable MATLAB file"):
         find_corpus(tmp_path).read("train")[0]
+    write_mat(path, 1, compressed=True)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:600] + bytes(400) + whole[1000:])
+    with pytest.raises(InputError, match=r"listener\.mat: not a readable MATLAB file"):
+        find_corpus(tmp_path).read("train")[0]
     path.unlink()
     with pytest.raises(InputError, match=r"train\.csv:2: the coefficients .*a1b2\.listener\.mat are missing"):
+        find_corpus(tmp_path)
+
+
+def test_vico_one_person_as_both_is_refused(tmp_path: Path) -> None:
+    write_mat(tmp_path / "recons" / "a.mat", 0)
+    (tmp_path / "RLD.csv").write_text("audio,speaker,listener,data_split\nv1,a,a,train\n")
+    with pytest.raises(InputError, match=r"RLD\.csv:2: a is speaker and listener; expected two people"):
         find_corpus(tmp_path)
 
 

@@ -80,6 +80,7 @@ def test_without_emotions_or_sound_the_faces_remain(tmp_path: Path) -> None:
         ),
         ("NoXI/1,NoXI/2", "'NoXI/1' is no path of a clip; expected site/chat/person/clip"),
         ("../../../x/1,NoXI/a/b/1", "is no path of a clip"),
+        (f"{ROWS[0][0]},{ROWS[0][0]}", r"val\.csv:2: NoXI/.* is speaker and listener; expected two people"),
         ("a/b/c/1", r"val\.csv:2: 2 cells; the header has 3 columns"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny_tokenizer
@@ -44,6 +44,7 @@ def with_gaps(count: int, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@settings(deadline=None)
 @given(seed=st.integers(0, 50), cuts=st.lists(st.integers(0, 40), max_size=6))
 def test_any_cutting_of_a_stream_gives_the_tokens_of_the_whole(
     tokenizers: dict[tuple[int, int], FaceTokenizer], shape: tuple[int, int], seed: int, cuts: list[int]
@@ -168,7 +169,7 @@ def test_other_tokens_are_refused(
 def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
     encoder, decoder = tiny_tokenizer.write(tmp_path)
     with pytest.raises(
-        WeightsError, match="expected a face tokenizer encoder .*found face tokenizer decoder"
+        WeightsError, match=r"expected a face tokenizer encoder .*found face tokenizer decoder"
     ):
         FaceTokenizer.load(decoder, encoder)
     with pytest.raises(WeightsError, match="found another network with images, expressions, labels"):

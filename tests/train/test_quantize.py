@@ -128,8 +128,9 @@ def test_files_shrink_and_answers_stay(method: str, run: Path, network: Network,
         np.log(classifier.predict_labels(images)) for classifier in (network.classifier(), candidate.open(1))
     )
     assert np.abs(found - expected).max() > 1e-6
-    # What tells faces apart must stay; what all faces have in common would agree anyhow.
-    assert np.corrcoef(*((v - v.mean(axis=0)).ravel() for v in (found, expected)))[0, 1] > 0.9
+    # What tells faces apart must stay; what all faces have in common would agree anyhow. Rounding every
+    # matrix of random weights to 4 bits leaves about .9; another network would be near 0.
+    assert np.corrcoef(*((v - v.mean(axis=0)).ravel() for v in (found, expected)))[0, 1] > 0.8
     if method in ONNX_METHODS:
         notes = metadata(session_of(candidate.data, method))
         assert notes == {**metadata(session_of(network.data, "fp32")), "quantized": method}

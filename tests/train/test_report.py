@@ -300,7 +300,7 @@ def test_other_bad_input(make_run: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"q\.json: expected JSON with variants"):
         report([folder], tmp_path / "out", quantised=tmp_path / "q.json")
     assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="is no folder; choose another place"):
         report([folder], folder / "config.json" / "out")
 
 

@@ -10,7 +10,8 @@ import pytest
 import tiny_tracks
 from visavis.channels import EMOTION_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
-from visavis_train.data.track_pack import dyad_clips, main, track_video
+from visavis.face.geometry import rotation_from_euler
+from visavis_train.data.track_pack import dyad_clips, main, still_clips, track_video
 from visavis_train.data.tracks import (
     LEAST_SPREAD,
     Clip,
@@ -19,6 +20,7 @@ from visavis_train.data.tracks import (
     load_pack,
     save_pack,
     split_clips,
+    tracked,
     windows,
 )
 
@@ -78,13 +80,23 @@ def test_the_scale_leaves_unknown_numbers_out() -> None:
     whole, part = named("a", frames=50), named("b", "dyads", 50)
     hidden = part.face.copy()
     hidden[:, 1:] = np.nan
-    mean, spread = face_scale([whole, Clip("b", "dyads", 25.0, hidden, part.emotion)])
+    mean, spread = face_scale(
+        [whole, Clip("b", "dyads", 25.0, hidden, part.emotion)], {"video": 0.5, "dyads": 0.5}
+    )
     both = np.concatenate([whole.face[:, 0], part.face[:, 0]])
     assert mean[0] == pytest.approx(both.mean(), abs=1e-6)
     assert spread[0] == pytest.approx(max(both.std(), LEAST_SPREAD[0]), abs=1e-5)
     np.testing.assert_allclose(mean[1:], whole.face.mean(axis=0)[1:], rtol=1e-4)
     with pytest.raises(InputError, match="no training clip knows the channel browDownRight"):
-        face_scale([Clip("b", "dyads", 25.0, hidden, part.emotion)])
+        face_scale([Clip("b", "dyads", 25.0, hidden, part.emotion)], {"dyads": 1.0})
+
+
+def test_a_source_counts_by_its_share_and_not_by_its_frames() -> None:
+    one, other = named("a", "video", 10), named("bb", "grid", 500)
+    mean, _ = face_scale([one, other], {"video": 3.0, "grid": 1.0})
+    np.testing.assert_allclose(
+        mean, 0.75 * one.face.mean(axis=0) + 0.25 * other.face.mean(axis=0), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_windows_stand_still_before_the_first_frame_and_pass_over_gaps() -> None:
@@ -130,6 +142,25 @@ def test_of_calls_the_smile_and_the_cheeks_are_known(tmp_path: Path) -> None:
     assert second.face[0, FACE_INDEX["mouthSmileLeft"]] == 0.5
     assert second.emotion[0, EMOTION_CHANNELS.index("AU12")] == 0.5
     assert first.face[0, FACE_INDEX["cheekSquintRight"]] == 0
+
+
+def test_single_faces_are_clips_that_stand_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"index\.csv"):
+        still_clips(tmp_path)
+    matrix = np.tile(np.eye(4, dtype=np.float32), (2, 1, 1))
+    matrix[1, :3, :3] = rotation_from_euler(0.3, 0.1, -0.2)
+    weights = np.full((2, 52), 0.25, np.float16)
+    np.savez(tmp_path / "teacher.npz", ids=["a", "b"], blendshapes=weights, matrix=matrix)
+    (tmp_path / "index.csv").write_text("id,split\na,train\n")
+    with pytest.raises(InputError, match="the face b of teacher"):
+        still_clips(tmp_path)
+    (tmp_path / "index.csv").write_text("id,split\na,train\nb,val\n")
+    first, second = still_clips(tmp_path)
+    assert [first.name, second.name] == ["still_train_a", "still_val_b"]
+    np.testing.assert_allclose(second.face[0, 52:55], [0.3, 0.1, -0.2], atol=1e-5)
+    assert np.isnan(second.face[0, 55:]).all()
+    assert tracked([first, named("c")])
+    assert not tracked([first])
 
 
 def test_a_missing_file_ends_with_status_2(

@@ -34,11 +34,13 @@ class ThorVG:
     What is made belongs to the shape or canvas that it is handed to, and goes with it.
 
     Raises:
-        OSError: the library cannot be loaded.
+        OSError: the library cannot be loaded or started.
     """
 
     def __init__(self) -> None:
         self._engine = Engine(threads=0)  # Ends the library when it is collected.
+        if self._engine.init_result:
+            raise OSError(f"it did not start: {self._engine.init_result}")
         self.new_canvas = self._maker("swcanvas_create", ctypes.c_int)
         self.new_shape = self._maker("shape_new")
         self.new_linear_gradient = self._maker("linear_gradient_new")

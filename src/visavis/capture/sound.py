@@ -79,10 +79,17 @@ def _placed(
     container: InputContainer, start_s: float, rate_hz: int
 ) -> Iterator[tuple[int, NDArray[np.int16]]]:
     """Chunks of mono sound with the place of their first sample, which may lie before 0."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
+    resampler = _resampler(rate_hz)
+    kind: tuple[str, str, int] | None = None
     position = 0
     fed: float | None = None  # Where the next sample to be decoded belongs.
     for frame in _decoded(container):
+        before, kind = kind, (frame.format.name, frame.layout.name, frame.sample_rate)
+        if before not in (None, kind):  # Recorded broadcasts change it; a resampler takes one kind.
+            for part in resampler.resample(None):
+                yield position, part.to_ndarray()[0]
+                position += part.samples
+            resampler = _resampler(rate_hz)
         if frame.time is not None:
             there = (frame.time - start_s) * rate_hz
             if fed is None or abs(there - fed) > LARGEST_ROUNDING_S * rate_hz:
@@ -96,6 +103,10 @@ def _placed(
         for part in resampler.resample(None):
             yield position, part.to_ndarray()[0]
             position += part.samples
+
+
+def _resampler(rate_hz: int) -> av.AudioResampler:
+    return av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
 
 
 def _decoded(container: InputContainer) -> Iterator[av.AudioFrame]:

@@ -128,4 +128,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
         for warning in quality["warnings"]:
             output.print_line(f"  {warning}")
     done = len(summary["recordings"]) - summary["refused"]
-    output.print_line(f"{done} recordings in {summary['out']}, of which {summary['kept']} were there before")
+    output.print_line(
+        f"{done} recordings in {summary['out']}, {summary['refused']} refused; "
+        f"{summary['kept']} of all were finished before"
+    )

@@ -81,10 +81,13 @@ def emotion(
         visavis evaluate emotion faces/ --split test --temperature-from validation --figures figures/
     """
     from visavis import temperature
+    from visavis.atomic import require_folder
     from visavis.datasets.opening import find_dataset
     from visavis.evaluation import evaluate, steps
     from visavis.figures import save_evaluation
 
+    if figures is not None:
+        require_folder(figures)
     network = open_model(model, mirror)
     found = find_dataset(dataset)
     faces, training, fitting = read_faces(found, split, labels), None, None

@@ -52,11 +52,14 @@ def robustness(
         visavis evaluate robustness fer2013.csv --plot robustness.svg
         visavis evaluate robustness fer2013.csv --limit 1000 --json
     """
+    from visavis.atomic import require_place
     from visavis.datasets.opening import find_dataset
     from visavis.figures import robustness_figure, save, svg_path
     from visavis.robustness import measure, sample, steps
 
     target = plot and svg_path(plot)
+    if target is not None:
+        require_place(target)
     network = open_model(model, mirror)
     faces = read_faces(find_dataset(dataset), split, labels)
     if limit is not None:

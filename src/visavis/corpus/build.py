@@ -89,7 +89,8 @@ def plan(root: Path, recordings: Sequence[Recording], settings: Settings) -> Pla
     """Look what is finished and what is to be done; nothing is written.
 
     Raises:
-        InputError: a video that cannot be read, or a folder with a corpus that was made otherwise.
+        InputError: a video that cannot be read, a folder with a corpus that was made otherwise, or other
+            videos than those that have a recording's name there.
     """
     if root.exists() and not root.is_dir():
         raise InputError(f"{root}: is no folder; name one for the corpus")
@@ -103,6 +104,8 @@ def plan(root: Path, recordings: Sequence[Recording], settings: Settings) -> Pla
         if before and before.stands(root, sources):
             kept[recording.name] = before
         else:
+            if before is not None:
+                _require_same_videos(recording, before, sources)
             jobs.append(Job(root, recording, settings, sources, _count_frames(recording)))
     return Plan(root, tuple(recordings), settings, kept, tuple(jobs))
 
@@ -180,6 +183,19 @@ def _require_same(root: Path, settings: Settings) -> None:
     if differing:
         found = "; ".join(f"{name} {there[name]}, now {_header(settings)[name]}" for name in differing)
         raise InputError(f"{root}: holds a corpus that was made otherwise ({found}); name a new folder")
+
+
+def _require_same_videos(recording: Recording, before: Outcome, sources: Sequence[Source]) -> None:
+    """Refuse to put another video in the place of a recording that is there.
+
+    A video that was changed keeps its path, one that was moved its content.
+    """
+    for old, new in zip(before.sources, sources, strict=False):
+        if before.status == DONE and old.path != new.path and old.sha256 != new.sha256:
+            raise InputError(
+                f"{new.path}: {recording.name!r} in {recording.split} was made from {old.path}; rename one "
+                "of the videos"
+            )
 
 
 def _write_manifest(todo: Plan) -> None:

@@ -18,6 +18,8 @@ from visavis.corpus.layout import Outcome
 from visavis.errors import InputError, MissingExtraError
 
 ENGINES = ("local", "ray")
+# Windows cannot wait for more.
+MOST_PROCESSES = 61
 
 
 class Engine(Protocol):
@@ -55,7 +57,8 @@ class Processes:
         """See :class:`Engine`."""
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
-        with ProcessPoolExecutor(self._count, context, _begin_worker, (stop,)) as pool:
+        count = min(self._count, MOST_PROCESSES)
+        with ProcessPoolExecutor(count, context, _begin_worker, (stop,)) as pool:
             futures = {pool.submit(_work, job): job for job in jobs}
             try:
                 for future in as_completed(futures):

@@ -12,6 +12,8 @@ from visavis.errors import InputError
 
 # The order of the people: in one picture the left one comes first.
 PEOPLE = ("A", "B")
+# Names in a corpus that are no splits': see ``build.QUALITY`` and ``layout.RECORDS``.
+TAKEN = ("quality", "items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,12 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
 
     Raises:
         InputError: an odd number of videos for pairs, a video named twice, two recordings of one name, or a
-            split that is no plain name.
+            split that is no plain name or is called as another part of a corpus.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", split):
         raise InputError(f"{split!r} is no name of a split; use letters, digits, - and _, as in train")
+    if split.lower() in TAKEN:
+        raise InputError(f"{split!r} is the name of something else in a corpus; call the split otherwise")
     if pairs and len(videos) % 2:
         raise InputError(f"--pairs takes videos two by two, A before B; found {len(videos)}")
     step = len(PEOPLE) if pairs else 1
@@ -111,11 +115,12 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
                 raise InputError(f"{video}: named twice; each video belongs to one recording")
             seen.add(video.resolve())
         name = "+".join(_plain(video.stem) for video in group)
-        if (other := recordings.get(name)) is not None:
+        # Some systems take names for the same that differ in case alone.
+        if (other := recordings.get(name.casefold())) is not None:
             raise InputError(
                 f"{group[0]} and {other.videos[0]} would both be called {name!r} in the corpus; rename one"
             )
-        recordings[name] = Recording(name, split, group)
+        recordings[name.casefold()] = Recording(name, split, group)
     return list(recordings.values())
 
 

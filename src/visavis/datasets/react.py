@@ -104,6 +104,8 @@ def _open(path: Path, split: str) -> Dyads:
     forward = []
     for place, row in tables.rows(path / f"{split}.csv", COLUMNS):
         speaker, listener = (_files(root, row[column], place) for column in COLUMNS)
+        if speaker.name == listener.name:
+            raise InputError(f"{place}: {speaker.name} is speaker and listener; expected two people")
         forward.append(Entry(place, speaker, listener))
     fps, space = _convention(path)
     back = [Entry(entry.place, entry.listener, entry.speaker) for entry in forward]

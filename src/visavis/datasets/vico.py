@@ -16,6 +16,7 @@ Neither files nor README state the frame rate: 30 is assumed, and the label ``fp
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from visavis.arrays import checked
 from visavis.datasets import tables
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
 from visavis.errors import InputError, MissingExtraError
-from visavis.types import FloatArray
+from visavis.types import PARSER_ERRORS, FloatArray
 
 NAME = "ViCo"
 CHALLENGE_COLUMNS = ("uuid", "speaker_id", "listener_id")
@@ -99,6 +100,8 @@ def _entry(path: Path, files: Mapping[str, Path], place: str, row: dict[str, str
                 f"{place}: the coefficients {path / COEFFICIENTS / name}.mat are missing; extract them as "
                 "step 5 of the README of vico_challenge_baseline says"
             )
+    if speaker == listener:
+        raise InputError(f"{place}: {speaker} is speaker and listener; expected two people")
     audio = path / SOUNDS / f"{sound}.wav"
     kept = ("speaker_id", "listener_id", "attitude", "video_id")
     labels = {name: row[name] for name in kept if name in row}
@@ -142,7 +145,7 @@ def read_coefficients(path: Path) -> FloatArray:
         coeff, params = content["coeff"], content["transform_params"]
     except KeyError as error:
         raise InputError(f"{path}: holds no {error}; expected coeff and transform_params") from error
-    except (MatReadError, OSError, ValueError, TypeError, NotImplementedError) as error:
+    except (*PARSER_ERRORS, MatReadError, IndexError, zlib.error) as error:
         raise InputError(f"{path}: not a readable MATLAB file: {error}") from error
     values = checked(f"{path}: coeff", coeff, (None, COEFF_WIDTH))
     crop = checked(f"{path}: transform_params", params, (len(values), 5))[:, -CROP_WIDTH:]

@@ -84,7 +84,7 @@ def read_reactions(path: Path) -> dict[str, StoredArray]:
     """
     try:
         with ZipFile(path) as archive:
-            members = [name.removesuffix(".npy") for name in archive.namelist()]
+            members = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         found = {
             name: StoredArray(path, own)
             for name in (*NEEDED, *OPTIONAL)

@@ -1,14 +1,16 @@
 """Videos of faces and signals of calls in, one pack of face tracks out.
 
-``python -m visavis_train.data.track_pack PACK.npz --from SOURCE VIDEO... [--two VIDEO...] [--dyads FILE]``
+``track_pack PACK.npz --from SOURCE VIDEO... [--two VIDEO...] [--dyads FILE] [--stills DIR]``
 
-A video may be a tar of videos. ``--two`` are calls with two people side by side. Every clip is tracked once:
-its track is kept beside the pack, in a folder of the pack's name, and a run that was ended goes on there.
+Run it as ``python -m visavis_train.data.track_pack``. A video may be a tar of videos. ``--two`` are calls
+with two people side by side. Every clip is tracked once: its track is kept beside the pack, in a folder of
+the pack's name, and a run that was ended goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -20,11 +22,12 @@ import numpy as np
 
 from visavis.arrays import checked
 from visavis.capture.video import VideoFile
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
 from visavis.cli.output import print_error, print_note, progress
 from visavis.corpus.sides import MOST_FACES, find_cut
 from visavis.corpus.watching import watch
 from visavis.errors import InputError, VisavisError
+from visavis.face.geometry import euler_angles
 from visavis.face.tracker import open_tracker
 from visavis.pipeline import Pipeline
 from visavis.types import PARSER_ERRORS, Track
@@ -33,6 +36,8 @@ from visavis_train.data.tracks import Clip, save_pack
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 # Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
 DYAD_FPS = 30.0
+# Single faces have no rate; a clip must have one.
+STILL_FPS = 1.0
 AU_RANGE = 5.0
 DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
 
@@ -56,7 +61,7 @@ def track_video(path: Path, *, two: bool = False) -> list[Track]:
     tracks = []
     for person in observed:
         face = np.stack(person.face)
-        found = np.isfinite(face).all(axis=1)
+        found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
         tracks.append(Track(np.asarray(person.time_s), face, np.stack(person.emotion), found, fps))
     return tracks
 
@@ -87,6 +92,34 @@ def dyad_clips(path: Path) -> list[Clip]:
                 for side in ("Left", "Right"):
                     face[:, FACE_INDEX[channel + side]] = strength
             clips.append(Clip(f"{name}_{who}", "dyads", DYAD_FPS, face, emotion))
+    return clips
+
+
+def still_clips(folder: Path) -> list[Clip]:
+    """Single faces as clips of one frame, called ``still_<split>_<id>``: many people, for breadth.
+
+    Weights and rotation are those of ``teacher.npz``; where a face stands is not known, since it was cut out
+    of its picture.
+
+    Raises:
+        InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
+    """
+    try:
+        with (folder / "index.csv").open(encoding="utf-8", newline="") as table:
+            splits = {row["id"]: row["split"] for row in csv.DictReader(table)}
+        with (folder / "teacher.npz").open("rb") as file, np.load(file, allow_pickle=False) as pack:
+            names, weights, matrices = (pack[key] for key in ("ids", "blendshapes", "matrix"))
+    except (*PARSER_ERRORS, KeyError) as error:
+        raise InputError(f"{folder}: no faces with index.csv and teacher.npz: {error}") from error
+    nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
+    clips = []
+    for name, shapes, matrix in zip(names.tolist(), weights, matrices.astype(np.float32), strict=True):
+        if name not in splits:
+            raise InputError(f"{folder}: the face {name} of teacher.npz is not in index.csv")
+        face = np.asarray(
+            [[*shapes, *euler_angles(matrix[:3, :3]), *[np.nan] * len(TRANSLATIONS)]], np.float32
+        )
+        clips.append(Clip(f"still_{splits[name]}_{name}", "stills", STILL_FPS, face, nothing))
     return clips
 
 
@@ -132,6 +165,7 @@ def main() -> int:
     parser.add_argument("--from", dest="sources", action="append", nargs="+", default=[], metavar="WORD")
     parser.add_argument("--two", type=Path, nargs="+", default=[], help="two people side by side")
     parser.add_argument("--dyads", type=Path, help="vc_dyads.npz")
+    parser.add_argument("--stills", type=Path, help="folder of single faces with teacher.npz")
     args = parser.parse_args()
     kept = args.pack.with_suffix("")
     try:
@@ -143,6 +177,8 @@ def main() -> int:
             clips += tracked_clips(path, "video", kept, two=True)
         if args.dyads is not None:
             clips += dyad_clips(args.dyads)
+        if args.stills is not None:
+            clips += still_clips(args.stills)
         save_pack(args.pack, clips)
     except VisavisError as error:
         print_error(str(error))

@@ -35,7 +35,7 @@ class Clip:
 
     Attributes:
         name: of the clip.
-        source: where it comes from: ``video``, ``grid``, ``dyads``.
+        source: where it comes from: ``video``, ``grid``, ``dyads``, ``stills``.
         fps: frames per second.
         face: (T, 58) float32, NaN where not known.
         emotion: (T, 25) float32, NaN where not known.
@@ -138,21 +138,29 @@ def split_clips(clips: Sequence[Clip], held_out: Mapping[str, Sequence[str]]) ->
     return parts
 
 
-def face_scale(clips: Sequence[Clip]) -> tuple[FloatArray, FloatArray]:
+def face_scale(clips: Sequence[Clip], shares: Mapping[str, float]) -> tuple[FloatArray, FloatArray]:
     """Mean (58,) and standard deviation (58,) of every channel where it is known.
+
+    Args:
+        clips: of the training.
+        shares: of each source, as batches have them: a source with many frames counts no more than that.
 
     Raises:
         InputError: a channel is known in no frame.
     """
-    face = np.concatenate([clip.face for clip in clips])
-    known = np.isfinite(face)
-    count = known.sum(axis=0)
-    if not count.all():
-        missing = FACE_CHANNELS[int(count.argmin())]
+    sums = np.zeros((3, len(FACE_CHANNELS)))
+    for source, share in shares.items():
+        members = [clip.face for clip in clips if clip.source == source]
+        frames = max(sum(map(len, members)), 1)
+        for face in members:
+            values = np.nan_to_num(face.astype(np.float64), nan=0.0)
+            powers = np.stack([np.isfinite(face), values, np.square(values)])
+            sums += share / frames * powers.sum(axis=1)
+    if not sums[0].all():
+        missing = FACE_CHANNELS[int(sums[0].argmin())]
         raise InputError(f"no training clip knows the channel {missing}; add a tracked video")
-    values = np.where(known, face, 0).astype(np.float64)
-    mean = values.sum(axis=0) / count
-    spread = np.sqrt(np.maximum(np.square(values).sum(axis=0) / count - mean**2, 0))
+    mean, square = sums[1:] / sums[0]
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
     return mean.astype(np.float32), np.maximum(spread.astype(np.float32), LEAST_SPREAD)
 
 
@@ -169,6 +177,11 @@ def windows(clip: Clip, width: int) -> FloatArray:
 def known_rows(clip: Clip) -> Rows:
     """Numbers of the frames in which at least one channel is known."""
     return np.flatnonzero(np.isfinite(clip.face).any(axis=1))
+
+
+def tracked(clips: Sequence[Clip]) -> tuple[Clip, ...]:
+    """Those in which whole faces are known."""
+    return tuple(clip for clip in clips if np.isfinite(clip.face).all(axis=1).any())
 
 
 class Sampler:

@@ -76,7 +76,8 @@ class ResidualLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) -> (N, D)."""
-        return x + self.inner(x)
+        added: Tensor = self.inner(x)
+        return x + added
 
 
 def _mlp(inputs: int, config: MlpConfig, outputs: int) -> nn.Sequential:

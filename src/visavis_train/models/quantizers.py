@@ -270,7 +270,8 @@ class Lfq(Quantizer):
 
     def tokens(self, latents: Tensor) -> Tensor:
         """(N, D) -> (N, 1)."""
-        return ((latents > 0).long() * self.inner.mask).sum(dim=1, keepdim=True)
+        found: Tensor = ((latents > 0).long() * self.inner.mask).sum(dim=1, keepdim=True)
+        return found
 
     def tables(self) -> list[Tensor]:
         """All signs."""

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from visavis.atomic import whole_file
+from visavis.atomic import require_place, whole_file
 from visavis.benchmark import Timing
 from visavis.cli import output
 from visavis.datasets.opening import find_dataset
@@ -40,12 +40,15 @@ def quantize(
         WeightsError: the network is no expression network.
         MissingExtraError: a package is not installed.
     """
+    if not 0 <= max_loss <= 100:
+        raise InputError(f"--max-loss is {max_loss:g}; expected points of accuracy, 0 to 100")
     suffix = ".safetensors" if method == "nf4" else ".onnx"
     if out.suffix != suffix:
         raise InputError(f"{out}: {method} makes a {suffix} file; name it so")
     original = Network.load(network)
     if out.resolve() == original.path.resolve():
         raise InputError(f"{out} is the network itself; choose another name for the quantised one")
+    require_place(out)
     found = find_dataset(data)
     faces = found.read(split)
     base = Candidate.of_onnx("fp32", original.data)

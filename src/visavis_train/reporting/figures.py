@@ -57,6 +57,7 @@ def _chart(label: str, width: float, height: float) -> Iterator[Chart]:
             "svg.fonttype": "none",
             "font.family": "DejaVu Sans",
             "font.size": 9,
+            "text.parse_math": False,  # A run's name may hold dollar signs.
             "text.color": INK,
             "axes.labelcolor": SOFT,
             "axes.edgecolor": SOFT,
