@@ -99,7 +99,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys.modules["visavis.cli.export"], "find_spec", lambda _: None)
+    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", lambda _: None)
     assert visavis("export", run, "--out", "x.onnx") == 2
     assert "visavis export needs the package" in capsys.readouterr().err
 

@@ -151,7 +151,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys.modules["visavis.cli.quantize"], "find_spec", lambda _: None)
+    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", lambda _: None)
     assert visavis("quantize", made / "net.onnx", "--compare", "--data", made) == 2
     assert "needs the package 'onnx': install it with pip install 'visavis[train]'" in capsys.readouterr().err
 

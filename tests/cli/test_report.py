@@ -71,7 +71,7 @@ def test_without_the_extra_it_says_what_to_install(
     def find(name: str) -> ModuleSpec | None:
         return None if name == "matplotlib" else importlib.util.find_spec(name)
 
-    monkeypatch.setattr(sys.modules["visavis.cli.report"], "find_spec", find)
+    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", find)
     assert visavis("report", "a") == 2
     assert capsys.readouterr().err == (
         "Error: visavis report needs the package 'matplotlib': install it with pip install 'visavis[train]'\n"

@@ -83,7 +83,7 @@ def test_without_the_extra_it_says_what_to_install(
     def find(name: str) -> ModuleSpec | None:
         return None if name == "accelerate" else importlib.util.find_spec(name)
 
-    monkeypatch.setattr(sys.modules["visavis.cli.train"], "find_spec", find)
+    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", find)
     assert visavis("train", toml) == 2
     assert capsys.readouterr().err == (
         "Error: visavis train needs the package 'accelerate': install it with pip install 'visavis[train]'\n"
@@ -94,7 +94,12 @@ def test_arguments_reach_the_task_as_they_are(
     visavis: Callable[..., int], toml: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr("runpy.run_module", lambda *_, **__: seen.append(list(sys.argv)))
+
+    def main() -> int:
+        seen.append(list(sys.argv))
+        return 0
+
+    monkeypatch.setattr("visavis_train.__main__.main", main)
     assert visavis("train", toml, "--install", "--set", "a=1", "--resume", "--set", "b=[2, 3]") == 0
     words = ["--resume", "--install", "--set", "a=1", "--set", "b=[2, 3]"]
     assert seen == [["visavis train", str(toml), *words]]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from visavis.cli.train import NEEDED
-from visavis.errors import MissingExtraError
+from visavis.cli.research import start
 
 
 def export(
@@ -27,9 +23,5 @@ def export(
 
         visavis export runs/fer_hybrid --out mine.onnx
     """
-    for package in NEEDED:
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "train", "visavis export")
-    sys.argv = ["visavis export", str(run), "--out", str(out), *(["--json"] if as_json else [])]
-    # The runtime never imports the research code: it starts it.
-    runpy.run_module("visavis_train.run_folder", run_name="__main__", alter_sys=True)
+    words = [str(run), "--out", str(out), *(["--json"] if as_json else [])]
+    start("visavis_train.run_folder", "visavis export", words)

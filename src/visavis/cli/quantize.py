@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from visavis.errors import MissingExtraError
+from visavis.cli.research import start
 
 # What the methods need, but for nf4: onnxruntime's 4-bit quantiser imports onnx_ir, which onnxscript brings.
 NEEDED = ("onnx", "onnx_ir")
@@ -63,14 +60,9 @@ def quantize(
         visavis quantize net.onnx --method int4 --data fer2013.csv --out small.onnx
         visavis quantize runs/fer_hybrid --compare --data fer2013.csv --split PublicTest --json
     """
-    for package in NEEDED:
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "train", "visavis quantize")
     words = [str(network), "--data", str(data), "--max-loss", str(max_loss)]
     words += [] if split is None else ["--split", split]
     words += [] if method is None else ["--method", method.value]
     words += [] if out is None else ["--out", str(out)]
-    words += ["--compare"] if compare else []
-    sys.argv = ["visavis quantize", *words, *(["--json"] if as_json else [])]
-    # The runtime never imports the research code: it starts it.
-    runpy.run_module("visavis_train.quantize", run_name="__main__", alter_sys=True)
+    words += [*(["--compare"] if compare else []), *(["--json"] if as_json else [])]
+    start("visavis_train.quantize.__main__", "visavis quantize", words, NEEDED)

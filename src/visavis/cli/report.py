@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from visavis.cli.train import NEEDED
-from visavis.errors import MissingExtraError
+from visavis.cli.research import NEEDED, start
 
 
 def report(
@@ -39,12 +35,7 @@ def report(
         visavis report runs/fer_first runs/fer_hybrid
         visavis report runs/fer_*_small --data fer2013.csv --split PrivateTest --out out/fair
     """
-    for package in (*NEEDED, "matplotlib"):
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "train", "visavis report")
-    words = [*map(str, runs), "--out", str(out)]
+    words = [*map(str, runs), "--out", str(out), *(["--json"] if as_json else [])]
     words += [] if data is None else ["--data", str(data)]
     words += [] if split is None else ["--split", split]
-    sys.argv = ["visavis report", *words, *(["--json"] if as_json else [])]
-    # The runtime is complete without the research code: that is looked for when this command runs.
-    raise typer.Exit(import_module("visavis_train.report").main())
+    start("visavis_train.report", "visavis report", words, (*NEEDED, "matplotlib"))

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from visavis.errors import MissingExtraError
-
-# What the extra ``train`` brings and every task needs.
-NEEDED = ("torch", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript")
+from visavis.cli.research import start
 
 
 def train(
@@ -39,11 +33,6 @@ def train(
         visavis train experiments/fer_hybrid.toml --set training.epochs=3 --set out=runs/short
         visavis train experiments/fer_hybrid.toml --resume
     """
-    for package in NEEDED:
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "train", "visavis train")
     words = [str(experiment), *(["--resume"] if resume else []), *(["--install"] if install else [])]
     words += [word for override in overrides or () for word in ("--set", override)]
-    # The runtime never imports the research code: it starts it, as ``python -m visavis_train`` would.
-    sys.argv = ["visavis train", *words]
-    runpy.run_module("visavis_train", run_name="__main__", alter_sys=True)
+    start("visavis_train.__main__", "visavis train", words)

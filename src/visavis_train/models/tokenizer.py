@@ -99,7 +99,7 @@ class TokenizerNet(nn.Module):
         """(N, D) codes -> (N, 25) within their ranges; the 8 expressions sum to 1."""
         raw = self.emotion(codes)
         units, rest = raw[:, : len(ACTION_UNITS)], raw[:, len(ACTION_UNITS) :]
-        feeling, expressions = rest[:, : -len(EXPRESSIONS)], rest[:, -len(EXPRESSIONS) :].clamp(1e-6, 1)
+        feeling, expressions = rest[:, : -len(EXPRESSIONS)], rest[:, -len(EXPRESSIONS) :].clamp(min=1e-6)
         shares = expressions / expressions.sum(dim=1, keepdim=True)
         return torch.cat([units.clamp(0, 1), feeling.clamp(-1, 1), shares], dim=1)
 

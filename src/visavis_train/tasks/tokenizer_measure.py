@@ -83,13 +83,19 @@ class Decoded:
 
 
 @torch.no_grad()
+def tokens_of(net: TokenizerNet, rows: FloatArray) -> torch.Tensor:
+    """Tokens (M, R) of windows (M, W, 58), batch by batch."""
+    return torch.cat([net.tokens(part) for part in torch.from_numpy(rows).split(_BATCH)])
+
+
+@torch.no_grad()
 def decode_clips(net: TokenizerNet, clips: Sequence[Clip]) -> Iterator[Decoded]:
     """Pass every clip through the network, which is put into evaluation mode meanwhile."""
     was_training = net.training
     net.eval()
     for clip in clips:
         rows = windows(clip, net.window)
-        tokens = torch.cat([net.tokens(part) for part in torch.from_numpy(rows).split(_BATCH)])
+        tokens = tokens_of(net, rows)
         codes = net.quantizer.codes(tokens)
         faces, emotions = net.faces(codes).numpy(), net.emotions(codes).numpy()
         yield Decoded(clip, rows[:, -1], faces, emotions, tokens.numpy())
@@ -141,16 +147,18 @@ def fidelity(net: TokenizerNet, clips: Sequence[Clip]) -> Fidelity:
 
 
 def code_use(net: TokenizerNet, clips: Sequence[Clip]) -> dict[str, Any]:
-    """How a vocabulary is used over clips.
+    """How a vocabulary is used over clips; the network is put into evaluation mode.
 
     Returns:
         ``frames``; and for each of the R tokens of a frame ``used``, the share of the vocabulary that occurs,
         and ``perplexity``, the exponential of the entropy of how often each occurs.
     """
     counts = [np.zeros(size, np.int64) for size in net.quantizer.vocabulary]
-    for decoded in decode_clips(net, clips):
+    net.eval()
+    for clip in clips:
+        tokens = tokens_of(net, windows(clip, net.window)).numpy()
         for place, count in enumerate(counts):
-            np.add.at(count, decoded.tokens[:, place], 1)
+            count += np.bincount(tokens[:, place], minlength=len(count))
     return {
         "frames": int(counts[0].sum()),
         "used": [float(np.mean(count > 0)) for count in counts],

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +16,7 @@ from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import DECODER, DECODER_KIND, ENCODER, ENCODER_KIND, FaceTokenizer
 from visavis.types import FloatArray
-from visavis_train.data.tracks import Clip, known_rows
+from visavis_train.data.tracks import Clip, known_rows, tracked
 from visavis_train.export import current_commit, export, register
 from visavis_train.models.tokenizer import DecoderGraph, EncoderGraph, TokenizerNet
 from visavis_train.tasks.tokenizer_measure import code_use, fidelity, tokens_per_s
@@ -26,7 +25,8 @@ ENCODER_FILE, DECODER_FILE = f"{ENCODER}.onnx", f"{DECODER}.onnx"
 LICENCE = "for research and personal use: trained on footage whose rights are not cleared"
 TRAINING_DATA = (
     "tracks of visavis' own tracker on short clips of talking faces and yawning drivers and on the GRID "
-    "talker s1, and AU06 and AU12 of video calls (Diao et al., ICMI 2024, doi 10.1145/3678957.3685733; MIT)"
+    "talker s1; MediaPipe's weights of UTKFace, YawDD and LFW-type faces (research); AU06 and AU12 of video "
+    "calls (Diao et al., ICMI 2024, doi 10.1145/3678957.3685733; MIT)"
 )
 # So many frames of the test's longest clip are what speed is measured on.
 SPEED_FRAMES = 250
@@ -108,12 +108,11 @@ def measured(
         parts: the clips ``training``, ``validation`` and ``test``.
     """
     every = [clip for clips in parts.values() for clip in clips]
-    tracked = [clip for clip in every if np.isfinite(clip.face).all(axis=1).any()]
     errors = {
         part: {name: fidelity(net, clips).as_dict() for name, clips in by_source(parts[part]).items()}
         for part in ("validation", "test")
     }
-    use = {"all": code_use(net, every), "tracked": code_use(net, tracked)}
+    use = {"all": code_use(net, every), "tracked": code_use(net, tracked(every))}
     return errors | {"code_use": use, "tokens_per_s": tokens_per_s(tokenizer, _for_speed(parts["test"]))}
 
 

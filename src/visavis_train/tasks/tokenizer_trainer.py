@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from visavis.errors import InputError
-from visavis_train.data.tracks import Clip, Sampler, face_scale
+from visavis_train.data.tracks import Clip, Sampler, face_scale, tracked
 from visavis_train.models.face_groups import group_means
-from visavis_train.models.tokenizer import TokenizerNet
+from visavis_train.models.tokenizer import Coded, TokenizerNet
 from visavis_train.rounds import set_learning_rate, warm_cosine
 from visavis_train.tasks.tokenizer_config import TokenizerExperiment
 from visavis_train.tasks.tokenizer_measure import fidelity
@@ -31,15 +31,19 @@ class TokenizerTrainer:
         parts: the clips ``training`` and ``validation``.
 
     Raises:
-        InputError: a source of ``training.shares`` has no clip, or a channel is known nowhere.
+        InputError: a source of ``training.shares`` has no clip, a channel is known nowhere, or no clip of the
+            validation holds a whole face.
     """
 
     def __init__(self, experiment: TokenizerExperiment, parts: Mapping[str, Sequence[Clip]]) -> None:
         torch.manual_seed(experiment.seed)
         self.experiment, self.how = experiment, experiment.training
-        self.net = TokenizerNet(experiment.model, *face_scale(parts["training"]))
-        self.sampler = Sampler(parts["training"], self.how.shares, self.net.window)
-        self.validation = parts["validation"]
+        clips, shares = parts["training"], self.how.shares
+        self.sampler = Sampler(clips, shares, experiment.model.coder.window)
+        self.net = TokenizerNet(experiment.model, *face_scale(clips, shares))
+        self.validation = tracked(parts["validation"])
+        if not self.validation:
+            raise InputError("split.validation names no clip with a whole face; add a tracked video")
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), self.how.learning_rate, weight_decay=self.how.weight_decay
         )
@@ -89,7 +93,7 @@ class TokenizerTrainer:
     def _face_loss(self, windows: Tensor) -> Tensor:
         """Sum of the 13 groups' mean absolute errors (Eq. 4), standardised, and the quantiser's own loss."""
         now = windows[:, -1]
-        coded = self.net(windows)
+        coded: Coded = self.net(windows)
         errors = (coded.face - self.net.standardise(now)).abs()
         return group_means(errors, now.isfinite()).sum() + coded.loss
 
