@@ -147,7 +147,7 @@ class VideoWriter:
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = TIME_BASE
-        stream.codec_context.thread_count = 2
+        stream.codec_context.thread_count = 1
         stream.codec_context.colorspace = Colorspace.ITU601
         stream.codec_context.color_range = ColorRange.MPEG
         # Without B-frames decoding times equal presentation times, so that irregular ones stay as they are.
