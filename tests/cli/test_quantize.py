@@ -98,7 +98,7 @@ def test_text_is_a_table_and_says_what_is_left_out(
     assert visavis("quantize", made / "net.onnx", "--compare", "--data", made) == 0
     told = capsys.readouterr()
     assert told.out.startswith("net.onnx on FER-2013, PublicTest: 35 faces")
-    assert [line.split()[0] for line in told.out.splitlines() if line.strip()][3:] == [
+    assert [line.split()[0] for line in told.out.splitlines() if line.strip()][4:] == [
         "fp32",
         "int8",
         "int8-dynamic",

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+# Columns of text that a table may take.
+WIDEST = 1000
+
 
 def print_error(text: str) -> None:
     """One red line on standard error."""
@@ -37,7 +40,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    # Numbers are never cut short: a narrow terminal wraps the lines instead.
+    wanted = console.measure(table, options=console.options.update(width=WIDEST)).maximum
+    console.width = max(console.width, wanted)
+    console.print(table)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

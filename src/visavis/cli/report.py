@@ -35,7 +35,8 @@ def report(
         visavis report runs/fer_first runs/fer_hybrid
         visavis report runs/fer_*_small --data fer2013.csv --split PrivateTest --out out/fair
     """
-    words = [*map(str, runs), "--out", str(out), *(["--json"] if as_json else [])]
+    words = [*map(str, runs), "--out", str(out)]
     words += [] if data is None else ["--data", str(data)]
     words += [] if split is None else ["--split", split]
+    words += ["--json"] if as_json else []
     start("visavis_train.report", "visavis report", words, (*NEEDED, "matplotlib"))

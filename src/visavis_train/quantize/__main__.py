@@ -165,12 +165,14 @@ def _print_table(facts: dict[str, Any]) -> None:
     rows = []
     for row in facts["variants"]:
         low, high = row["interval_95_points"]
-        times = [f"{row['latency_ms'][str(t)][p]:.2f}" for t in THREADS for p in ("p50", "p95")]
+        measured = (row["latency_ms"][str(threads)] for threads in THREADS)
+        times = [f"{ms['p50']:.2f}, {ms['p95']:.2f}" for ms in measured]
         change = f"{row['change_points']:+.2f} ({low:+.2f} to {high:+.2f})"
         shown = [f"{row['bytes'] / 1e6:.2f}", f"{row['ratio']:.2f}", f"{100 * row['accuracy']:.2f}", change]
         rows.append([row["name"], *shown, *times])
-    columns = [f"ms {name}, {t} thr." for t in THREADS for name in ("p50", "p95")]
-    output.print_table(["", "MB", "smaller", "accuracy %", "points (95%)", *columns], rows)
+    output.print_line("times smaller than 32 bits; ms a face: p50, p95")
+    columns = [f"ms, {threads} thr." for threads in THREADS]
+    output.print_table(["", "MB", "times", "% right", "points (95%)", *columns], rows)
     for method, reason in facts["left_out"].items():
         output.print_note(f"{method} is left out: {reason}")
 
