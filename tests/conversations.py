@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 
 from visavis.avatar.parameters import Animator
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.corpus.build import Build, build, plan
+from visavis.corpus.engines import InProcess
+from visavis.corpus.recording import Settings, list_recordings
 from visavis.emotion.reader import EmotionReader
 from visavis.pipeline import Pipeline
 from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
@@ -132,3 +136,24 @@ class SureClassifier:
 def square_pipeline(**_: object) -> Pipeline:
     """Takes the place of the pipeline's default."""
     return Pipeline(SquareTracker(), EmotionReader(SureClassifier()), Animator())
+
+
+def call(path: Path, count: int = 50, fps: int = 25, sound_hz: float | None = None) -> Path:
+    """A side-by-side recording: the left face's jaw opens slowly."""
+    pictures = [draw([(32, (100 + 2 * (n % 50), 20, 20)), (96, BLUE)]) for n in range(count)]
+    return film(path, pictures, fps, sound_hz)
+
+
+def alone(path: Path, colour=RED, count: int = 50, fps: int = 25, sound_hz: float | None = None) -> Path:
+    return film(path, [draw([(32, colour)], (64, 64))] * count, fps, sound_hz)
+
+
+def make(root: Path, *videos: Path, pairs: bool = False, split: str = "train", fps: float = 25.0) -> Build:
+    todo = plan(root, list_recordings(videos, split, pairs=pairs), Settings(fps=fps))
+    return build(todo, InProcess(), lambda _: None)
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Digest of every file by its path."""
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

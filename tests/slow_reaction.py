@@ -57,3 +57,21 @@ def slow_pairs(values: np.ndarray) -> float:
     flat = values.reshape(len(values), -1).astype(float)
     pairs = [((a - b) ** 2).sum() for i, a in enumerate(flat) for j, b in enumerate(flat) if i != j]
     return float(np.mean(pairs) / flat.shape[1])
+
+
+def walk(seed: int, *shape: int) -> np.ndarray:
+    """Series that wander, time being the last axis but one."""
+    steps = np.random.default_rng(seed).normal(0, 0.2, shape)
+    return np.asarray(steps.cumsum(axis=-2), np.float32)
+
+
+def corpus(frames: int = 60) -> dict[str, np.ndarray]:
+    """Three items of two predictions; channel 3 of one speaker never moves."""
+    speakers = walk(2, 3, frames, 25)
+    speakers[1, :, 3] = 0.25
+    return {
+        "predictions": walk(0, 3, 2, frames, 25),
+        "listeners": walk(1, 3, frames, 25),
+        "speakers": speakers,
+        "neighbours": np.asarray([[1, 1, 0], [0, 1, 0], [1, 1, 1]], np.uint8),
+    }

@@ -8,8 +8,8 @@ after the other, so memory does not grow with them. All sums are float64, but fo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from visavis.arrays import checked
 from visavis.errors import InputError
 from visavis.metrics.reaction_item import (
-    LAGS,
-    concordance,
+    concordance_share,
     correlations,
+    distance_shares,
     lag,
     lag_repaired,
-    nearest_distances,
+    mean_lag,
+    require_lags,
     within,
 )
 from visavis.metrics.reaction_items import (
@@ -56,11 +57,7 @@ def fr_corr(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY
     Raises:
         InputError: arrays of other shapes or lengths, not finite or empty, or neighbours out of range.
     """
-
-    def best(item: FloatArray, near: FloatArray) -> float:
-        return float(concordance(item, near).max(axis=1).sum())
-
-    return _over_listeners(best, predictions, listeners, neighbours, work)
+    return _over_listeners(concordance_share, predictions, listeners, neighbours, work)
 
 
 def fr_corr_repaired(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
@@ -69,11 +66,8 @@ def fr_corr_repaired(predictions: Any, listeners: Any, neighbours: Any, work: Wo
     Repaired: it is averaged over predictions, and channels that are constant and equal in both score 1.
     Arguments and errors as :func:`fr_corr`.
     """
-
-    def best(item: FloatArray, near: FloatArray) -> float:
-        return float(concordance(item, near, repaired=True).max(axis=1).mean())
-
-    return _over_listeners(best, predictions, listeners, neighbours, work)
+    repaired = partial(concordance_share, repaired=True)
+    return _over_listeners(repaired, predictions, listeners, neighbours, work)
 
 
 def fr_dist(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
@@ -90,7 +84,7 @@ def fr_dist(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY
     """
 
     def nearest(item: FloatArray, near: FloatArray) -> float:
-        return float(nearest_distances(item, near).sum())
+        return distance_shares(item, near)[0]
 
     return _over_listeners(nearest, predictions, listeners, neighbours, work)
 
@@ -103,7 +97,7 @@ def fr_dist_repaired(predictions: Any, listeners: Any, neighbours: Any, work: Wo
     """
 
     def nearest(item: FloatArray, near: FloatArray) -> float:
-        return float(nearest_distances(item, near).mean()) / math.sqrt(item.shape[1])
+        return distance_shares(item, near)[1]
 
     return _over_listeners(nearest, predictions, listeners, neighbours, work)
 
@@ -170,8 +164,7 @@ def fr_syn_repaired(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> 
     def every(pair: tuple[FloatArray, FloatArray]) -> list[float]:
         return [lag_repaired(correlations(prediction, pair[1])) for prediction in pair[0]]
 
-    lags = np.asarray(list(_over_speakers(every, predictions, speakers, work)))
-    return float(np.nanmean(lags)) if np.isfinite(lags).any() else float("nan")
+    return mean_lag(np.asarray(list(_over_speakers(every, predictions, speakers, work))))
 
 
 def fr_rea(real_features: Any, fake_features: Any) -> float:
@@ -284,8 +277,7 @@ def _over_speakers(
 ) -> Iterator[Any]:
     items = emotions("predictions", predictions, samples=True)
     count, _, length, _ = items.shape
-    if length <= LAGS:
-        raise InputError(f"predictions has {length} frames; lags up to {LAGS - 1} need more than {LAGS}")
+    require_lags(length)
     others = sized("speakers", speakers, (count, length, items.shape[3]))
     pairs = zip(sound("predictions", items), sound("speakers", others), strict=True)
     return in_parallel(score, pairs, work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 
 import numpy as np
@@ -77,6 +78,22 @@ def nearest_distances(predictions: FloatArray, listeners: FloatArray) -> Float64
     return np.asarray(np.min([distances(predictions, one) for one in listeners], axis=0), np.float64)
 
 
+def concordance_share(item: FloatArray, near: FloatArray, *, repaired: bool = False) -> float:
+    """What an item (K, T, C) with its appropriate listeners (L, T, C) adds to FRCorr."""
+    best = concordance(item, near, repaired=repaired).max(axis=1)
+    return float(best.mean() if repaired else best.sum())
+
+
+def distance_shares(item: FloatArray, near: FloatArray) -> tuple[float, float]:
+    """What an item (K, T, 25) with its appropriate listeners (L, U, 25) adds to FRDist, and to it repaired.
+
+    Raises:
+        InputError, MissingExtraError: as :func:`distances`.
+    """
+    nearest = nearest_distances(item, near)
+    return float(nearest.sum()), float(nearest.mean()) / math.sqrt(item.shape[1])
+
+
 def dtw(series: FloatArray, other: FloatArray) -> float:
     """Dynamic time warping of two series (T, C) and (U, C): the root of the summed squared costs.
 
@@ -101,6 +118,16 @@ def correlations(prediction: FloatArray, speaker: FloatArray) -> Float64Array:
     return found
 
 
+def require_lags(frames: int) -> None:
+    """Refuse series that are too short for every lag.
+
+    Raises:
+        InputError: they have 50 frames or fewer.
+    """
+    if frames <= LAGS:
+        raise InputError(f"predictions has {frames} frames; lags up to {LAGS - 1} need more than {LAGS}")
+
+
 def lag(found: Float64Array) -> int:
     """How far from 0 the largest mean correlation lies, in frames, as the challenge finds it.
 
@@ -122,6 +149,11 @@ def lag_repaired(found: Float64Array) -> float:
     """
     moving = found[:, np.isfinite(found).all(axis=0)]
     return float(lag(moving)) if moving.size else float("nan")
+
+
+def mean_lag(lags: Float64Array) -> float:
+    """FRSyn repaired, of the lags (N, K) of :func:`lag_repaired`; NaN where all are."""
+    return float(np.nanmean(lags)) if np.isfinite(lags).any() else float("nan")
 
 
 def within(predictions: FloatArray) -> tuple[float, float]:

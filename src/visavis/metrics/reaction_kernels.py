@@ -7,7 +7,7 @@ release Python's lock, so items run in parallel threads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numba import njit
@@ -109,8 +109,7 @@ def _warping(channels: int) -> Callable[..., None]:
                     before, last, now = last, now, before
                 squares[k] = last[height]
 
-    compiled: Callable[..., None] = njit(fastmath=_WARPING, error_model="numpy", nogil=True, cache=True)(warp)
-    return compiled
+    return _compiled(warp, _WARPING)
 
 
 @cache
@@ -131,7 +130,14 @@ def _correlation() -> Callable[..., None]:
                     ab += p * q
                 correlations[index, c] = ab / np.sqrt(aa) / np.sqrt(bb)
 
-    compiled: Callable[..., None] = njit(fastmath=_CORRELATION, error_model="numpy", nogil=True, cache=True)(
-        correlate
-    )
+    return _compiled(correlate, _CORRELATION)
+
+
+def _compiled(kernel: Callable[..., None], fastmath: set[str]) -> Callable[..., None]:
+    """The kernel in machine code, kept for later processes where a folder for that can be written."""
+    compiler = partial(njit, fastmath=fastmath, error_model="numpy", nogil=True)
+    try:
+        compiled: Callable[..., None] = compiler(cache=True)(kernel)
+    except RuntimeError:  # numba finds no place for its cache.
+        compiled = compiler()(kernel)
     return compiled

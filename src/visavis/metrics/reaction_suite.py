@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +11,13 @@ from numpy.typing import NDArray
 from visavis.errors import InputError
 from visavis.metrics.reaction import Spread, fr_rea
 from visavis.metrics.reaction_item import (
-    LAGS,
-    concordance,
+    concordance_share,
     correlations,
+    distance_shares,
     lag,
     lag_repaired,
-    nearest_distances,
+    mean_lag,
+    require_lags,
     within,
 )
 from visavis.metrics.reaction_items import Work, appropriate, emotions, in_parallel, mean_of_items, sound
@@ -103,8 +103,7 @@ def score_reactions(
     """
     items = emotions("predictions", predictions, samples=True)
     count, samples, frames, _ = items.shape
-    if frames <= LAGS:
-        raise InputError(f"predictions has {frames} frames; lags up to {LAGS - 1} need more than {LAGS}")
+    require_lags(frames)
     others = emotions("speakers", speakers, samples=False, count=count, length=frames)
     real = list(sound("listeners", emotions("listeners", listeners, samples=False, length=frames)))
     near = appropriate(neighbours, count, len(real), work.out_of_range)
@@ -123,7 +122,6 @@ def score_reactions(
             yield _Job(item, speaker, indices)
 
     shares = list(in_parallel(share, jobs(), work))
-    lags = np.asarray([one.lags_repaired for one in shares])
     return ReactionScores(
         items=count,
         predictions=samples,
@@ -139,7 +137,7 @@ def score_reactions(
         fr_rea=rea,
         fr_corr_repaired=mean_of_items([one.corr_repaired for one in shares], work.out_of_range),
         fr_dist_repaired=mean_of_items([one.dist_repaired for one in shares], work.out_of_range),
-        fr_syn_repaired=float(np.nanmean(lags)) if np.isfinite(lags).any() else float("nan"),
+        fr_syn_repaired=mean_lag(np.asarray([one.lags_repaired for one in shares])),
     )
 
 
@@ -148,10 +146,9 @@ def _share(job: _Job, near: FloatArray | None) -> _Shares:
     diversity, variance = within(job.item)
     corr = corr_repaired = dist = dist_repaired = None
     if near is not None:
-        corr = float(concordance(job.item, near).max(axis=1).sum())
-        corr_repaired = float(concordance(job.item, near, repaired=True).max(axis=1).mean())
-        nearest = nearest_distances(job.item, near)
-        dist, dist_repaired = float(nearest.sum()), float(nearest.mean()) / math.sqrt(job.item.shape[1])
+        corr = concordance_share(job.item, near)
+        corr_repaired = concordance_share(job.item, near, repaired=True)
+        dist, dist_repaired = distance_shares(job.item, near)
     return _Shares(
         corr,
         corr_repaired,
