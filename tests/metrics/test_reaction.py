@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from slow_reaction import (
     walk,
 )
 from visavis.errors import InputError
+from visavis.metrics import reaction_kernels
 from visavis.metrics.reaction import (
     fr_corr,
     fr_corr_repaired,

@@ -68,8 +68,13 @@ class FaceTokenizer:
         """The embedded networks.
 
         Raises:
-            WeightsError: they are missing or were changed.
+            WeightsError: this version has none, or they are missing or were changed.
         """
+        if ENCODER not in weights.manifest():
+            raise WeightsError(
+                "this version of visavis brings no tokenizer: train one (visavis train "
+                "experiments/tokenizer_fsq.toml) and name its tokens_encoder.onnx and tokens_decoder.onnx"
+            )
         return cls(weights.open_session(ENCODER, threads), weights.open_session(DECODER, threads))
 
     @classmethod
