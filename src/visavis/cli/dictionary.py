@@ -29,7 +29,7 @@ def dictionary(
     Examples:
 
         visavis run talk.mp4 --track talk.npz
-        visavis dictionary talk.npz --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx --out words.png
+        visavis dictionary talk.npz --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx --out w.png
     """
     from visavis.dictionary import draw_sheet, most_used, write_sheet
     from visavis.reaction.tokenizer import FaceTokenizer
