@@ -14,9 +14,9 @@ from visavis.cli.output import print_error
 from visavis.errors import InputError, VisavisError
 from visavis_train.experiment import read_toml
 
-TASKS = ("emotion", "face", "detector", "tokenizer")
+TASKS = ("emotion", "face", "detector", "tokenizer", "calls")
 # Those whose own command line knows --install.
-INSTALLING = ("emotion", "tokenizer")
+INSTALLING = ("emotion", "tokenizer", "calls")
 
 
 def task_of(path: Path) -> str:
@@ -40,7 +40,7 @@ def main() -> int:
         task = task_of(args.experiment)
         if task not in INSTALLING and "--install" in sys.argv:
             raise InputError(
-                f"--install is for the {' and '.join(INSTALLING)} tasks; {args.experiment} is of the {task} "
+                f"--install is for the {', '.join(INSTALLING)} tasks; {args.experiment} is of the {task} "
                 "task: install its result by  python -m visavis_train.tasks.export_face"
             )
     except VisavisError as error:

@@ -30,6 +30,7 @@ def export(
     input_names: Sequence[str],
     output_names: Sequence[str],
     dynamic_batch: bool = True,
+    dynamic_axes: Mapping[str, Sequence[int]] | None = None,
     metadata: Mapping[str, Any] | None = None,
     tolerance: float = 1e-4,
     half_weights: bool = False,
@@ -43,6 +44,7 @@ def export(
         input_names: one for each example input.
         output_names: one for each output.
         dynamic_batch: let axis 0 of every input have any size.
+        dynamic_axes: further axes of any size, by the input's name; examples have at least 2 there.
         metadata: JSON values stored in the file (read back by ``visavis.weights.metadata``), beside
             ``parameters``, how many numbers the network learns.
         tolerance: largest difference between torch and ONNX Runtime, absolute.
@@ -53,7 +55,9 @@ def export(
         WeightsError: the exported network answers differently.
     """
     module.eval()
-    shapes = tuple({0: torch.export.Dim.DYNAMIC} if dynamic_batch else None for _ in example_inputs)
+    first = (0,) if dynamic_batch else ()
+    axes = [(*first, *(dynamic_axes or {}).get(name, ())) for name in input_names]
+    shapes = tuple(dict.fromkeys(some, torch.export.Dim.DYNAMIC) or None for some in axes)
     with warnings.catch_warnings():
         # torch's exporter warns of its own internals, which no caller can mend.
         warnings.simplefilter("ignore")

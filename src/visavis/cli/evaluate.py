@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli import output
+from visavis.cli.evaluate_dyads import dyads
 from visavis.cli.evaluate_reaction import reaction
 from visavis.cli.labelled import (
     DatasetArgument,
@@ -118,6 +119,7 @@ def emotion(
 
 evaluate.command()(robustness)
 evaluate.command()(reaction)
+evaluate.command()(dyads)
 
 
 def _counted(faces: LabelledFaces, training: LabelledFaces | None) -> list[LabelledFaces]:

@@ -1,0 +1,85 @@
+"""Real calls in, how much of each person a listener explains by the true partner out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+
+if TYPE_CHECKING:
+    from visavis.coupling import Coupling
+
+
+def dyads(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="An .npz with one array (T, 2, 4) for each call: AU06, AU12, motion and gaze of both people "
+            "at 30 Hz, named s<pair>_<anything>.",
+            readable=False,
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A listener.onnx of the calls task.", show_default="the embedded one"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the wrong partners and the samples.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a listener on real calls.
+
+    Each person is predicted frame by frame with the true partner, with people of other calls, and alone. The
+    embedded listener has learnt from the 45 calls of Diao et al. (ICMI 2024): on those it proves nothing.
+    What it proves on pairs that it never saw is in docs/models/calls_listener.md.
+
+    Examples:
+
+        visavis evaluate dyads calls.npz
+        visavis evaluate dyads calls.npz --model runs/calls_listener/fold1/listener.onnx --json
+    """
+    from visavis import weights
+    from visavis.coupling import ASSET, Coupling, measure_coupling
+    from visavis.datasets.calls import read_calls
+    from visavis.reaction.predictor import Predictor
+
+    calls = read_calls(file)
+    predictor = Predictor(weights.open_session(ASSET)) if model is None else Predictor.load(model)
+    with output.progress("evaluate", len(calls), "calls") as advance:
+        coupling = Coupling.of(measure_coupling(predictor, calls, seed=seed, on_call=advance))
+    result = dyads_json(coupling)
+    if as_json:
+        output.print_json(result)
+    else:
+        _print(result)
+
+
+def dyads_json(coupling: Coupling) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    fields = ("bits_per_frame", "au12_peak_r", "variance")
+    return {
+        "calls": len(coupling.calls),
+        **{name: coupling.mean(name) for name in fields},
+        "p_value": coupling.p_value,
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    output.print_line(
+        f"{result['calls']} calls; true partner against others: p {result['p_value']:.2g}, paired by call"
+    )
+    bits = result["bits_per_frame"]
+    output.print_table(
+        ["predicted with", "bits a frame"],
+        [[name.replace("_", " "), f"{value:.4f}"] for name, value in bits.items()],
+    )
+    variance = result["variance"]
+    output.print_table(
+        ["listener", "AU12: peak r within 2 s", "variance"],
+        [
+            [name, f"{value:.3f}", f"{variance[name]:.3f}" if name in variance else "-"]
+            for name, value in result["au12_peak_r"].items()
+        ],
+    )

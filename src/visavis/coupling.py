@@ -1,0 +1,226 @@
+"""A listener and real calls in; how much of a person it explains by the true partner, and by others, out.
+
+Each person of each call is predicted frame by frame: with the partner of that call, with people of other
+calls, and alone. A listener that listens predicts best with the true one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.datasets.calls import CALL_RATE_HZ, Call
+from visavis.errors import InputError, WeightsError
+from visavis.metrics.pairing import peak_r, sign_flip_p
+from visavis.reaction.predictor import UNKNOWN, Heard, Predictor
+from visavis.reaction.sampling import Sampling
+from visavis.reaction.signals import AU12, SignalCodec
+from visavis.types import FloatArray
+
+SPEAKS = "signals"
+# The embedded listener of calls.
+ASSET = "calls_listener"
+PEAK_WITHIN_S = 2.0
+# People of other calls that each person is predicted with, and positions that are predicted in one call.
+OTHERS = 3
+_POSITIONS = 64
+_CONDITIONS = ("true_partner", "other_partner", "alone")
+
+
+@dataclass(frozen=True, slots=True)
+class CallScores:
+    """One call, both people.
+
+    Attributes:
+        name: of the call.
+        bits_per_frame: by ``true_partner``, ``other_partner`` and ``alone``.
+        au12_peak_r: by ``truth``, ``model``, ``mime``, ``mean`` and ``random``.
+        variance: of AU12 over time, by ``truth`` and ``model``.
+    """
+
+    name: str
+    bits_per_frame: dict[str, float]
+    au12_peak_r: dict[str, float]
+    variance: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """All calls.
+
+    Attributes:
+        calls: scores of each.
+        p_value: that the true partner and others explain as much; two-sided, by flipping the signs of the
+            calls' differences.
+    """
+
+    calls: tuple[CallScores, ...]
+    p_value: float
+
+    @classmethod
+    def of(cls, calls: Sequence[CallScores]) -> Coupling:
+        """Join calls, which may have been scored by several networks."""
+        differences = [
+            call.bits_per_frame["true_partner"] - call.bits_per_frame["other_partner"] for call in calls
+        ]
+        return cls(tuple(calls), sign_flip_p(np.asarray(differences)))
+
+    def mean(self, field: str) -> dict[str, float]:
+        """Means over the calls of ``bits_per_frame``, ``au12_peak_r`` or ``variance``."""
+        rows = [getattr(call, field) for call in self.calls]
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def codec_of(predictor: Predictor) -> SignalCodec:
+    """How the signals become the tokens that a listener was trained on.
+
+    Raises:
+        WeightsError: it speaks in faces, or does not say how.
+    """
+    notes = predictor.notes
+    if predictor.speaks != SPEAKS or predictor.patch != 1 or not {"edges", "centres"} <= notes.keys():
+        raise WeightsError(
+            f"expected a listener of the signals of calls, frame by frame; found one of {predictor.speaks} "
+            f"with {predictor.patch} frames at a time"
+        )
+    return SignalCodec(tuple(notes["edges"]), tuple(notes["centres"]))
+
+
+def measure_coupling(
+    predictor: Predictor,
+    calls: Sequence[Call],
+    *,
+    others: Sequence[Call] | None = None,
+    seed: int = 0,
+    on_call: Callable[[], None] | None = None,
+) -> tuple[CallScores, ...]:
+    """Score a listener on calls.
+
+    Args:
+        predictor: a listener of signals.
+        calls: to be scored.
+        others: calls that wrong partners and the baselines ``mean`` and ``random`` come from; ``calls``
+            if left out. Those of the scored call's own pair are not taken.
+        seed: of the wrong partners and the samples.
+        on_call: called after each call.
+
+    Raises:
+        InputError: no call of another pair, or calls too short for a correlation.
+        WeightsError: a listener of something else.
+    """
+    codec = codec_of(predictor)
+    slower = round(CALL_RATE_HZ / predictor.frame_rate_hz)
+    slow = {call.name: call.slowed(slower) for call in (*calls, *(others or ()))}
+    scores = []
+    for place, call in enumerate(calls):
+        rng = np.random.default_rng((seed, place))
+        strangers = [slow[other.name] for other in (others or calls) if other.pair != call.pair]
+        if not strangers:
+            raise InputError(f"call {call.name}: no call of another pair to compare with")
+        score = _Scoring(predictor, codec, slow[call.name], strangers, rng)
+        scores.append(CallScores(call.name, score.bits(), *score.au12()))
+        if on_call:
+            on_call()
+    return tuple(scores)
+
+
+class _Scoring:
+    """One call's numbers."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        codec: SignalCodec,
+        signals: FloatArray,
+        strangers: Sequence[FloatArray],
+        rng: np.random.Generator,
+    ) -> None:
+        self.predictor, self.codec, self.signals, self.rng = predictor, codec, signals, rng
+        self.own = codec.encode(signals).T
+        self.partner = self.own[::-1]
+        self.strangers = strangers
+        self.reach = round(PEAK_WITHIN_S * predictor.frame_rate_hz)
+        if len(signals) <= 2 * self.reach + 1:
+            raise InputError(
+                f"a call has {len(signals)} frames at {predictor.frame_rate_hz:g} Hz; expected more than "
+                f"{2 * self.reach + 1}"
+            )
+
+    def bits(self) -> dict[str, float]:
+        """Bits a frame, both people's mean."""
+        wrong = [self._stranger() for _ in range(OTHERS)]
+        alone = np.full_like(self.partner, UNKNOWN)
+        partners = np.concatenate([self.partner, alone, *(self.codec.encode(each).T for each in wrong)])
+        own = np.tile(self.own, (len(partners) // 2, 1))
+        nats = self._nats(partners, own).reshape(-1, 2).mean(axis=1)
+        bits = nats / np.log(2)
+        return {
+            "true_partner": float(bits[0]),
+            "other_partner": float(bits[2:].mean()),
+            "alone": float(bits[1]),
+        }
+
+    def au12(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Peak correlations with the speaker's AU12, and variances, both people's mean."""
+        truth = self.signals[..., AU12].T
+        speaker = truth[::-1]
+        model = self.codec.decode(self._sampled())[..., AU12]
+        stranger = self._stranger()[..., AU12].T
+        length = len(self.signals)
+        mean = np.mean([np.resize(each[..., AU12].mean(axis=1), length) for each in self.strangers], axis=0)
+        listeners = {
+            "truth": truth,
+            "model": model,
+            "mime": speaker,
+            "mean": np.stack([mean, mean]),
+            "random": stranger,
+        }
+        peaks = {
+            name: float(np.mean([peak_r(a, b, self.reach) for a, b in zip(listener, speaker, strict=True)]))
+            for name, listener in listeners.items()
+        }
+        return peaks, {name: float(listeners[name].var(axis=1).mean()) for name in ("truth", "model")}
+
+    def _stranger(self) -> FloatArray:
+        """Another call, repeated or cut to this one's length."""
+        other = self.strangers[int(self.rng.integers(len(self.strangers)))]
+        return np.resize(other, self.signals.shape)
+
+    def _nats(self, partner: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(N, T) tokens of partners and of who is predicted -> (N,) mean nats a frame."""
+        before = np.concatenate([np.full((len(own), 1), UNKNOWN), own[:, :-1]], axis=1)
+        memory = self.predictor.memory(len(own))
+        total = np.zeros(len(own))
+        for start in range(0, own.shape[1], _POSITIONS):
+            cut = slice(start, start + _POSITIONS)
+            heard = self._heard(partner[:, cut], before[:, cut])
+            log_probs = self.predictor.predict(heard, memory)[:, :, 0]
+            total -= np.take_along_axis(log_probs, own[:, cut, None], axis=2).sum(axis=(1, 2))
+        return total / own.shape[1]
+
+    def _sampled(self) -> NDArray[np.int64]:
+        """(2, T) tokens of one sampled listener for each person."""
+        memory = self.predictor.memory(2)
+        sampling, length = Sampling(), self.partner.shape[1]
+        result = np.full((2, length), UNKNOWN)
+        before = np.full((2, 1), UNKNOWN)
+        chances = self.rng.random((length, 2))
+        for frame in range(length):
+            heard = self._heard(self.partner[:, frame : frame + 1], before)
+            log_probs = self.predictor.predict(heard, memory)[:, 0, 0]
+            result[:, frame] = sampling.draw(log_probs, chances[frame])
+            before = result[:, frame : frame + 1]
+        return result
+
+    def _heard(self, partner: NDArray[np.int64], own: NDArray[np.int64]) -> Heard:
+        """(N, T) tokens as the network takes them."""
+        shape = (*partner.shape, 1)
+        return Heard(
+            np.ascontiguousarray(partner[..., None]),
+            np.ascontiguousarray(own[..., None]),
+            np.zeros((*shape, 0), np.float32),
+            np.zeros((*partner.shape, 0), np.float32),
+        )

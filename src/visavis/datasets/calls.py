@@ -1,0 +1,75 @@
+"""A file of calls in, the four signals of both people of each call out.
+
+The file is one ``.npz`` with an array (T, 2, 4) for each call, named by its pair of people as
+``s<pair>_<anything>``: 30 frames a second, two participants, and the signals
+:data:`~visavis.reaction.signals.SIGNALS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from visavis.arrays import checked
+from visavis.errors import InputError
+from visavis.reaction.signals import SIGNALS
+from visavis.types import PARSER_ERRORS, FloatArray
+
+CALL_RATE_HZ = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One call of two people.
+
+    Attributes:
+        name: such as ``s11_240p``.
+        signals: (T, 2, 4) float32: frames, participants, AU06 and AU12 (0..5), motion, gaze region (0..3).
+    """
+
+    name: str
+    signals: FloatArray
+
+    def __post_init__(self) -> None:
+        shape = (None, 2, len(SIGNALS))
+        signals = checked(f"call {self.name}", self.signals, shape)
+        if not len(signals):
+            raise InputError(f"call {self.name} holds no frame")
+        object.__setattr__(self, "signals", signals)
+
+    @property
+    def pair(self) -> str:
+        """Who talks: calls of one pair have it in common."""
+        return self.name.split("_")[0]
+
+    def slowed(self, frames: int) -> FloatArray:
+        """(T / frames, 2, 4): means of so many frames, the gaze region of the last; the rest is cut off."""
+        length = len(self.signals) // frames
+        blocks = self.signals[: length * frames].reshape(length, frames, 2, len(SIGNALS))
+        result = blocks.mean(axis=1)
+        result[..., -1] = blocks[:, -1, :, -1]
+        return result
+
+
+def read_calls(path: Path) -> tuple[Call, ...]:
+    """Read a file of calls.
+
+    Raises:
+        InputError: missing, damaged, empty, or an array that is no call; the call is named.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
+            arrays = {name: pack[name] for name in pack.files}
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (*PARSER_ERRORS, BadZipFile, AttributeError) as error:
+        raise InputError(f"{path}: not a readable file of calls (.npz): {error}") from error
+    if not arrays:
+        raise InputError(f"{path}: holds no call; expected arrays (T, 2, {len(SIGNALS)})")
+    try:
+        return tuple(Call(name, array) for name, array in arrays.items())
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

@@ -1,0 +1,50 @@
+"""Two people's signals, or two conditions of the same items, in; how far they go together, or apart, out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FLIPS = 100_000
+
+
+def peak_r(first: ArrayLike, second: ArrayLike, reach: int) -> float:
+    """The largest Pearson correlation of two signals while one is shifted against the other.
+
+    Args:
+        first: (T,).
+        second: (T,).
+        reach: frames that it is shifted by at most, either way; fewer than T - 1.
+
+    Returns:
+        -1..1; 0 at shifts where a signal stands still.
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    return max(
+        _pearson(a[max(shift, 0) : len(a) + min(shift, 0)], b[max(-shift, 0) : len(b) - max(shift, 0)])
+        for shift in range(-reach, reach + 1)
+    )
+
+
+def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    norm = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / norm) if norm > 0 else 0.0
+
+
+def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:
+    """Two-sided p-value that paired differences are centred on 0, by flipping their signs at random.
+
+    Args:
+        differences: (N,), one for each item.
+        seed: of the 100,000 flips; the smallest value that they can give is 1e-5.
+    """
+    values = np.asarray(differences, np.float64)
+    observed = abs(values.mean())
+    rng = np.random.default_rng(seed)
+    reached = 0
+    for _ in range(10):
+        signs = rng.integers(0, 2, (FLIPS // 10, len(values)), np.int8) * 2 - 1
+        # Rounding must not make the observed signs themselves fall short.
+        reached += int((np.abs(signs @ values) / len(values) >= observed * (1 - 1e-12)).sum())
+    return (reached + 1) / (FLIPS + 1)

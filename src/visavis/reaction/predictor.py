@@ -1,0 +1,175 @@
+"""A partner's tokens and sound and one's own past in; probabilities of one's own next tokens out.
+
+What it remembers of a stream are keys and values in a ring: memory is flat however long a stream lasts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from visavis import weights
+from visavis.errors import InputError, WeightsError
+from visavis.types import FloatArray
+
+Tokens = NDArray[np.int64]
+KIND = "listener"
+# The token of a frame of which nothing is known.
+UNKNOWN = -1
+_NEEDED = {"levels", "sound_channels", "controls", "patch", "context", "cache", "frame_rate_hz", "speaks"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What N listeners have of the next T positions of P frames each.
+
+    Attributes:
+        partner: (N, T, P) int64 tokens of the partner; -1 where none is known.
+        own: (N, T, P) int64: the listener's own tokens of the position before; -1 where none is known.
+        sound: (N, T, P, S) float32, NaN where there is none; S is 0 for networks that hear nothing.
+        controls: (N, T, C) float32 of the temperament, NaN where it is left free.
+    """
+
+    partner: Tokens
+    own: Tokens
+    sound: FloatArray
+    controls: FloatArray
+
+
+class Predictor:
+    """A network that predicts a listener; it keeps no state, :meth:`memory` gives what does.
+
+    Args:
+        session: the network, as ``visavis_train`` exports it.
+
+    Attributes:
+        levels: of a token's digits; their product is the vocabulary.
+        sound_channels: S, numbers of a frame of sound.
+        controls: C, numbers of the temperament.
+        patch: P, frames of a position.
+        context: W, positions that are remembered.
+        frame_rate_hz: of the frames that it was trained on.
+        speaks: what its tokens are: ``faces`` or ``signals``.
+        notes: everything that the file says of itself.
+
+    Raises:
+        WeightsError: a network of another kind.
+    """
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        notes = weights.metadata(session)
+        if notes.get("kind") != KIND:
+            raise WeightsError(f"expected a {KIND}; found {notes.get('kind', 'another network')}")
+        if missing := _NEEDED - notes.keys():
+            raise WeightsError(f"the {KIND} does not say its {', '.join(sorted(missing))}; export it again")
+        self.notes: dict[str, Any] = notes
+        self.levels = tuple(int(size) for size in notes["levels"])
+        self.vocabulary = int(np.prod(self.levels))
+        self.sound_channels, self.controls = int(notes["sound_channels"]), int(notes["controls"])
+        self.patch, self.context = int(notes["patch"]), int(notes["context"])
+        self.frame_rate_hz = float(notes["frame_rate_hz"])
+        self.speaks = str(notes["speaks"])
+        self._cache = tuple(int(size) for size in notes["cache"])
+        self._session = session
+        self._inputs = {spec.name for spec in session.get_inputs()}
+
+    @classmethod
+    def load(cls, path: Path, threads: int = 1) -> Self:
+        """A network from a file, as a training leaves it in its run folder.
+
+        Raises:
+            InputError: the file cannot be read.
+            WeightsError: it is no listener.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}; expected an ONNX file") from error
+        return cls(weights.session_of(data, str(path), threads))
+
+    def memory(self, streams: int) -> Memory:
+        """The state of N streams that run side by side, before their first frame."""
+        attentions, heads, width = self._cache
+        keys = np.zeros((streams, attentions, heads, width, self.context), np.float32)
+        return Memory(keys, np.zeros_like(keys.swapaxes(-1, -2), order="C"))
+
+    def predict(self, heard: Heard, memory: Memory) -> FloatArray:
+        """Probabilities of T positions; ``memory`` goes on by as many.
+
+        Returns:
+            (N, T, P, V) float32 natural logarithms. Position t is predicted from what was heard up to t.
+
+        Raises:
+            InputError: arrays that do not fit each other or the network.
+        """
+        self._check(heard, len(memory.ages))
+        feed = {
+            "partner": heard.partner,
+            "own": heard.own,
+            "sound": heard.sound,
+            "controls": heard.controls,
+            "ages": memory.ages,
+            "past_keys": memory.keys,
+            "past_values": memory.values,
+        }
+        used = {name: array for name, array in feed.items() if name in self._inputs}
+        log_probs, keys, values = self._session.run(["log_probs", "keys", "values"], used)
+        memory.add(keys, values)
+        result: FloatArray = log_probs
+        return result
+
+    def _check(self, heard: Heard, streams: int) -> None:
+        t = heard.partner.shape[1]
+        expected = {
+            "partner": (streams, t, self.patch),
+            "own": (streams, t, self.patch),
+            "sound": (streams, t, self.patch, self.sound_channels),
+            "controls": (streams, t, self.controls),
+        }
+        for name, shape in expected.items():
+            array = getattr(heard, name)
+            if array.shape != shape:
+                raise InputError(f"{name} has shape {array.shape}; expected {shape}")
+        for name in ("partner", "own"):
+            tokens = getattr(heard, name)
+            if tokens.size and not (tokens.min() >= UNKNOWN and tokens.max() < self.vocabulary):
+                raise InputError(
+                    f"{name} holds tokens {tokens.min()} to {tokens.max()}; expected 0 to "
+                    f"{self.vocabulary - 1}, or {UNKNOWN} where none is known"
+                )
+
+
+class Memory:
+    """Keys and values of the last W positions of N streams, in a ring, for A attentions of H heads.
+
+    Attributes:
+        keys: (N, A, H, D, W) float32.
+        values: (N, A, H, W, D) float32.
+        ages: (N, W) int64: how many positions ago each slot was written; 0 for an empty one.
+    """
+
+    def __init__(self, keys: FloatArray, values: FloatArray) -> None:
+        self.keys, self.values = keys, values
+        self.ages = np.zeros((len(keys), keys.shape[-1]), np.int64)
+        self._next = 0
+
+    def reset(self) -> None:
+        """Forget the streams, as before their first frame."""
+        self.ages[:] = 0
+        self._next = 0
+
+    def add(self, keys: FloatArray, values: FloatArray) -> None:
+        """Take in T positions, (N, A, H, D, T) and (N, A, H, T, D), over the oldest ones."""
+        length, size = keys.shape[-1], self.ages.shape[1]
+        kept = min(length, size)
+        slots = (self._next + np.arange(length - kept, length)) % size
+        self.keys[..., slots] = keys[..., length - kept :]
+        self.values[..., slots, :] = values[..., length - kept :, :]
+        self.ages[self.ages > 0] += length
+        self.ages[:, slots] = np.arange(kept, 0, -1)
+        self._next = (self._next + length) % size

@@ -1,0 +1,60 @@
+"""Log-probabilities of tokens in, one drawn token for each row out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InputError
+from visavis.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a token is drawn from a distribution.
+
+    Attributes:
+        temperature: 1 draws as predicted, lower ones more of what is likely; 0 takes the likeliest.
+        top_k: only the k likeliest tokens; None for all (Fan et al. 2018, arXiv:1805.04833).
+        top_p: only the likeliest tokens that together reach this probability (Holtzman et al. 2020,
+            arXiv:1904.09751).
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.temperature) and self.temperature >= 0):
+            raise InputError(f"temperature must be 0 or more; found {self.temperature}")
+        if self.top_k is not None and self.top_k < 1:
+            raise InputError(f"top_k must be 1 or more; found {self.top_k}")
+        if not 0 < self.top_p <= 1:
+            raise InputError(f"top_p must lie above 0 and not above 1; found {self.top_p}")
+
+    def draw(self, log_probs: FloatArray, chances: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Draw a token for each row; a row's token depends on that row and its own chance alone.
+
+        Args:
+            log_probs: (N, V) natural logarithms, of sum 1.
+            chances: (N,) uniform numbers in 0..1, one for each row.
+
+        Returns:
+            (N,) tokens, 0 to V - 1.
+        """
+        if self.temperature == 0:
+            return np.argmax(log_probs, axis=1).astype(np.int64)
+        order = np.argsort(-log_probs, axis=1, kind="stable")[:, : self.top_k]
+        sorted_log = np.take_along_axis(log_probs, order, axis=1).astype(np.float64) / self.temperature
+        weights = np.exp(sorted_log - sorted_log[:, :1])
+        weights /= weights.sum(axis=1, keepdims=True)
+        reached = np.cumsum(weights, axis=1)
+        # The first token is always kept: what comes before it has reached nothing.
+        weights[reached - weights >= self.top_p] = 0.0
+        reached = np.cumsum(weights, axis=1)
+        places = (reached <= chances[:, None] * reached[:, -1:]).sum(axis=1)
+        # Rounding at a chance next to 1 must not lead behind the last token that is kept.
+        last = (weights > 0).sum(axis=1) - 1
+        return np.take_along_axis(order, np.minimum(places, last)[:, None], axis=1)[:, 0].astype(np.int64)

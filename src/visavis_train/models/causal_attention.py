@@ -1,0 +1,227 @@
+"""Streams of vectors in; the same, each position having looked at itself and before, out: never after.
+
+Whole clips are one call; a stream is many calls that hand over the keys and values of the past. Both give
+the same numbers, since a position knows others by their distance alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# Distances up to half of them have a bucket each, larger ones share (Raffel et al. 2020, arXiv:1910.10683).
+BUCKETS = 32
+
+
+class Sight(NamedTuple):
+    """What positions look at, as distances in buckets, and which of it is hidden from them.
+
+    Attributes:
+        buckets: (1 or N, Q, K) int64, of Q positions that look at K.
+        hidden: (1 or N, Q, K) bool.
+    """
+
+    buckets: Tensor
+    hidden: Tensor
+
+
+class View(nn.Module):
+    """What each position may look at: itself and W before it.
+
+    Args:
+        context: W.
+    """
+
+    def __init__(self, context: int) -> None:
+        super().__init__()
+        self.context = context
+        self.register_buffer("bucket_of", torch.tensor(_buckets(context)), persistent=False)
+
+    def whole(self) -> Sight:
+        """Of a block of W positions in a clip, that sees the block before it and itself: (1, W, 2 W)."""
+        place = torch.arange(self.context, device=self.get_buffer("bucket_of").device)
+        distance = place[:, None] - torch.cat([place - self.context, place])[None, :]
+        return self._sight(distance[None])
+
+    def stepwise(self, length: int, ages: Tensor) -> Sight:
+        """Of T new positions that see a ring of W older ones and themselves: (N, T, W + T).
+
+        Args:
+            length: T.
+            ages: (N, W) int64: how many positions before the first new one each slot of the ring lies; 0 is
+                an empty slot.
+        """
+        new = torch.arange(length, device=ages.device)
+        older = ages[:, None, :] + new[None, :, None]
+        older = older.masked_fill(ages[:, None, :] <= 0, -1)
+        among = (new[:, None] - new[None, :]).expand(ages.shape[0], -1, -1)
+        return self._sight(torch.cat([older, among], dim=-1))
+
+    def _sight(self, distance: Tensor) -> Sight:
+        buckets = self.get_buffer("bucket_of")[distance.clamp(0, self.context)]
+        return Sight(buckets, (distance < 0) | (distance > self.context))
+
+
+def _buckets(context: int) -> list[int]:
+    """The bucket of each distance from 0 to ``context``."""
+    exact = BUCKETS // 2
+    rest = BUCKETS - exact - 1
+    span = math.log(max(context, exact + 1) / exact)
+    return [
+        distance if distance < exact else exact + round(rest * math.log(distance / exact) / span)
+        for distance in range(context + 1)
+    ]
+
+
+class Past(NamedTuple):
+    """Keys and values of positions, of the A attentions of a network in the order in which they are computed.
+
+    Attributes:
+        keys: (N, A, H, D / H, W).
+        values: (N, A, H, W, D / H).
+    """
+
+    keys: Tensor
+    values: Tensor
+
+
+class Memory:
+    """The past of one call, and what the call adds to it.
+
+    Args:
+        past: None for a whole clip.
+    """
+
+    def __init__(self, past: Past | None) -> None:
+        self._past = past
+        self._now: list[tuple[Tensor, Tensor]] = []
+
+    def exchange(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Keep what the next attention has now, (N, H, D / H, T) and (N, H, T, D / H), for its past."""
+        place = len(self._now)
+        self._now.append((keys, values))
+        if self._past is None:
+            return None
+        return self._past.keys.select(1, place), self._past.values.select(1, place)
+
+    def now(self) -> Past:
+        """What this call adds to the past: T positions."""
+        keys, values = zip(*self._now, strict=True)
+        return Past(torch.stack(keys, dim=1), torch.stack(values, dim=1))
+
+
+class CausalAttention(nn.Module):
+    """Multi-head attention from one stream to another, or to itself, with a bias by distance.
+
+    Args:
+        width: D of the stream that looks.
+        heads: H.
+        source: channels of the stream that is looked at.
+    """
+
+    def __init__(self, width: int, heads: int, source: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(source, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.bias = nn.Embedding(BUCKETS, heads)
+        # Heads start with different reaches, as in ALiBi (Press et al. 2022, arXiv:2108.12409).
+        slopes = 0.5 ** torch.arange(heads)
+        self.bias.weight.data = -torch.arange(BUCKETS)[:, None] * slopes
+
+    def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: Memory) -> Tensor:
+        """(N, T, D) and (N, T, source) -> (N, T, D)."""
+        each = x.shape[-1] // self.heads
+        query, keys, values = (
+            part.unflatten(-1, (self.heads, each)).transpose(1, 2)
+            for part in (self.query(x), *self.key_value(source).chunk(2, dim=-1))
+        )
+        keys = keys.transpose(2, 3)
+        bias = self.bias(sight.buckets).masked_fill(sight.hidden[..., None], -torch.inf).permute(0, 3, 1, 2)
+        past = memory.exchange(keys, values)
+        query = query * each**-0.5
+        mixed = (
+            _over_clip(query, keys, values, bias)
+            if past is None
+            else _over_past(query, (keys, values), past, bias)
+        )
+        result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return result
+
+
+def _over_clip(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+    """Attention of each block of W positions over itself and the block before: time grows as T does.
+
+    Args:
+        query: (N, H, T, E). keys: (N, H, E, T). values: (N, H, T, E).
+        bias: (1, H, W, 2 W).
+
+    Returns:
+        (N, H, T, E).
+    """
+    length, size = query.shape[2], bias.shape[2]
+    rest = -length % size
+    query = functional.pad(query, (0, 0, 0, rest)).unflatten(2, (-1, size))
+    # A block of nothing comes before the first; it is hidden below.
+    keys = functional.pad(keys, (size, rest)).unflatten(3, (-1, size)).transpose(2, 3)
+    values = functional.pad(values, (0, 0, size, rest)).unflatten(2, (-1, size))
+    keys = torch.cat([keys[:, :, :-1], keys[:, :, 1:]], dim=-1)
+    values = torch.cat([values[:, :, :-1], values[:, :, 1:]], dim=-2)
+    scores = query @ keys + bias[:, :, None]
+    nothing = torch.zeros(scores.shape[2], 1, 2 * size, dtype=torch.bool, device=scores.device)
+    nothing[0, :, :size] = True
+    chances = scores.masked_fill(nothing, -torch.inf).softmax(dim=-1)
+    return (chances @ values).flatten(2, 3)[:, :, :length]
+
+
+def _over_past(
+    query: Tensor, now: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor], bias: Tensor
+) -> Tensor:
+    """Attention over past and present keys and values that are not joined: copying them costs the most."""
+    size = past[0].shape[-1]
+    scores = torch.cat([query @ past[0], query @ now[0]], dim=-1) + bias
+    chances = scores.softmax(dim=-1)
+    return chances[..., :size] @ past[1] + chances[..., size:] @ now[1]
+
+
+class GatedCrossLayer(nn.Module):
+    """x + SA(x) + a CA(SA(x), y) + MLP: a scalar gate from 0 opens to the other stream.
+
+    Dou et al. 2022 (FIBER, arXiv:2206.07643), as in Dam et al. 2024, Eq. 6; both streams go on to the next
+    layer, which the authors' code forgets. Each branch is normalised first.
+
+    Args:
+        width: D.
+        heads: attention heads.
+        source: channels of the other stream; 0 for none.
+        mlp_ratio: hidden width of the MLP over ``width``.
+        dropout: share of a branch's output dropped in training.
+    """
+
+    def __init__(self, width: int, heads: int, source: int, mlp_ratio: float, dropout: float) -> None:
+        super().__init__()
+        hidden = round(width * mlp_ratio)
+        self.norm_self = nn.LayerNorm(width)
+        self.look = CausalAttention(width, heads, width)
+        self.cross = CausalAttention(width, heads, source) if source else None
+        self.norm_query = nn.LayerNorm(width) if source else None
+        self.norm_source = nn.LayerNorm(source) if source else None
+        self.gate = nn.Parameter(torch.zeros(())) if source else None
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, source: Tensor | None, sight: Sight, memory: Memory) -> Tensor:
+        """(N, T, D) and (N, T, source) -> (N, T, D)."""
+        normal = self.norm_self(x)
+        looked = self.look(normal, normal, sight, memory)
+        x = x + self.dropout(looked)
+        if self.cross and self.norm_query and self.norm_source and self.gate is not None:
+            crossed = self.cross(self.norm_query(looked), self.norm_source(source), sight, memory)
+            x = x + self.gate * self.dropout(crossed)
+        return x + self.dropout(self.mlp(self.norm_mlp(x)))

@@ -1,0 +1,102 @@
+"""Tokens in, embeddings out; a hidden state in, the log-probability of every token out.
+
+A token is read as its digits: the levels of FSQ's dimensions, or of quantised signals. Digits are embedded
+and predicted one by one, so tokens that share digits share what is learned of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# The token of a frame of which nothing is known: no face, no partner, a masked or not yet existing past.
+UNKNOWN = -1
+
+
+class Digits(nn.Module):
+    """Which digits a token has, the least significant first, as FSQ counts them.
+
+    Args:
+        levels: how many values each digit has; a vocabulary that is no product is one digit.
+    """
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        self.vocabulary = prod(levels)
+        self.register_buffer("levels_of", torch.tensor(self.levels), persistent=False)
+        places = [prod(self.levels[:place]) for place in range(len(self.levels))]
+        self.register_buffer("place_values", torch.tensor(places), persistent=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(...) int64 tokens, 0 or more -> (..., K) digits."""
+        return (tokens[..., None] // self.get_buffer("place_values")) % self.get_buffer("levels_of")
+
+
+class TokenEmbedding(nn.Module):
+    """(...) tokens -> (..., D): the sum over the digits, or a vector of its own for :data:`UNKNOWN`.
+
+    Args:
+        levels: of the digits.
+        width: D.
+    """
+
+    def __init__(self, levels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.digits = Digits(levels)
+        self.tables = nn.ModuleList(nn.Embedding(size, width) for size in levels)
+        self.unknown = nn.Parameter(torch.randn(width) * 0.02)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(...) int64 -> (..., D)."""
+        parts = self.digits(tokens.clamp(min=0)).unbind(-1)
+        known = sum(table(part) for table, part in zip(self.tables, parts, strict=True))
+        return torch.where((tokens < 0)[..., None], self.unknown, known)
+
+
+class TokenHead(nn.Module):
+    """A hidden state -> a distribution over tokens, as a chain over the digits.
+
+    Each digit is predicted from the state and the digits before it (Larochelle and Murray 2011, NADE).
+
+    Args:
+        levels: of the digits.
+        width: D of the state.
+    """
+
+    def __init__(self, levels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.digits = Digits(levels)
+        self.given = nn.ModuleList(nn.Embedding(size, width) for size in levels[:-1])
+        self.out = nn.ModuleList(nn.Linear(width, size) for size in levels)
+
+    def loss(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Negative log-likelihood in nats: hidden (..., D) and tokens (...), none unknown -> (...)."""
+        parts = self.digits(tokens).unbind(-1)
+        total = hidden.new_zeros(tokens.shape)
+        for place, (out, digit) in enumerate(zip(self.out, parts, strict=True)):
+            chances = functional.log_softmax(out(functional.gelu(hidden)), dim=-1)
+            total = total - chances.gather(-1, digit[..., None])[..., 0]
+            if place < len(self.given):
+                hidden = hidden + self.given[place](digit)
+        return total
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., V) log-probabilities of all tokens, in their order."""
+        shape = hidden.shape[:-1]
+        joint = hidden.new_zeros(*shape, 1)
+        state = hidden[..., None, :]  # (..., prefixes, D), the latest digit running fastest.
+        for place, out in enumerate(self.out):
+            chances = functional.log_softmax(out(functional.gelu(state)), dim=-1)
+            joint = (joint[..., None] + chances).flatten(-2)
+            if place < len(self.given):
+                state = (state[..., None, :] + self.given[place].weight).flatten(-3, -2)
+        # A token's first digit runs fastest.
+        spread = joint.unflatten(-1, self.digits.levels)
+        first = len(shape)
+        order = [*range(first), *range(spread.dim() - 1, first - 1, -1)]
+        return spread.permute(order).flatten(first)

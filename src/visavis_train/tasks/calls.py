@@ -1,0 +1,221 @@
+"""Real calls and an experiment in; a listener of four signals, and what it proves on unseen pairs, out.
+
+``visavis train experiments/calls_listener.toml [--resume] [--set key=value] [--install]``
+
+The pairs of people are dealt into folds; for each, a network learns from the others and is measured on it.
+Then the network to be shipped learns from all. The run folder receives ``fold1`` ... and ``all``, each with
+its log, checkpoint and ``listener.onnx``, and ``report.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from visavis.atomic import whole_file
+from visavis.cli.output import print_error, print_note
+from visavis.coupling import ASSET, SPEAKS, CallScores, Coupling, measure_coupling
+from visavis.datasets.calls import CALL_RATE_HZ, Call, read_calls
+from visavis.errors import InputError, VisavisError
+from visavis.machine import machine
+from visavis.reaction.predictor import Predictor
+from visavis.reaction.signals import SIGNALS, SignalCodec
+from visavis_train.data.listening import Conversation
+from visavis_train.experiment import Settings, load_experiment
+from visavis_train.models.listener import ListenerConfig, ListenerNet, ListenerSize
+from visavis_train.rounds import INTERRUPTED, run_rounds
+from visavis_train.tasks.listener_release import export_listener, install_listener
+from visavis_train.tasks.listener_trainer import ListenerTrainer, ListenerTraining
+
+REPORT = "report.json"
+ALL = "all"
+LICENCE = "Apache-2.0"
+TRAINING_DATA = (
+    "AU06, AU12, body motion and gaze regions of both people in 45 video calls (Diao, Arevalo Arboleda and "
+    "Raake, ICMI 2024, doi 10.1145/3678957.3685733; MIT)"
+)
+
+
+class Signals(Settings):
+    """How signals become tokens.
+
+    Attributes:
+        levels: at most so many for AU06, AU12 and motion; gaze has its four regions.
+        mean_of: frames of the calls, at 30 Hz, that are averaged into one.
+    """
+
+    levels: tuple[int, int, int] = (8, 8, 5)
+    mean_of: int = Field(default=3, ge=1)
+
+
+class CallsExperiment(Settings):
+    """One run of the calls task.
+
+    Attributes:
+        task: which task the file is for.
+        name: of the run, for its report.
+        data: the file of calls, from the working folder.
+        out: the run folder, from the working folder.
+        seed: of all randomness.
+        threads: processor threads.
+        folds: into how many parts the pairs are dealt.
+        signals: the table `[signals]`.
+        model: the table `[model]`.
+        training: the table `[training]`.
+    """
+
+    task: Literal["calls"] = "calls"
+    name: str
+    data: Path
+    out: Path
+    seed: int = Field(default=0, ge=0)
+    threads: int = Field(default=1, ge=1)
+    folds: int = Field(default=5, ge=2)
+    signals: Signals = Signals()
+    model: ListenerSize = ListenerSize()
+    training: ListenerTraining = ListenerTraining()
+
+
+def deal(calls: Sequence[Call], folds: int, seed: int) -> tuple[tuple[Call, ...], ...]:
+    """Deal the calls into folds; all calls of a pair fall into one.
+
+    Raises:
+        InputError: fewer pairs than folds.
+    """
+    pairs = sorted({call.pair for call in calls})
+    if len(pairs) < folds:
+        raise InputError(f"{len(pairs)} pairs of people cannot be dealt into {folds} folds")
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    fold_of = {pairs[int(pair)]: place % folds for place, pair in enumerate(order)}
+    return tuple(tuple(call for call in calls if fold_of[call.pair] == fold) for fold in range(folds))
+
+
+def codec_for(experiment: CallsExperiment, calls: Sequence[Call]) -> SignalCodec:
+    """Levels that fit the calls that are learnt from."""
+    slow = [call.slowed(experiment.signals.mean_of).reshape(-1, len(SIGNALS)) for call in calls]
+    return SignalCodec.fitted(np.concatenate(slow), experiment.signals.levels)
+
+
+def conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tuple[Conversation, ...]:
+    """Each person of each call as who reacts to the other."""
+    result = []
+    for call in calls:
+        tokens = codec.encode(call.slowed(mean_of)).T
+        nothing = np.zeros((tokens.shape[1], 0), np.float32)
+        for own, partner, who in zip(tokens, tokens[::-1], "AB", strict=True):
+            item = Conversation(f"{call.name}_{who}", partner, own, nothing, np.zeros(0, np.float32))
+            result.append(item)
+    return tuple(result)
+
+
+def train_on(
+    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
+) -> Predictor:
+    """Train one network (or finish it) and export it; ``unseen`` calls are only looked at for the log."""
+    torch.set_num_threads(experiment.threads)
+    torch.manual_seed(experiment.seed)
+    mean_of = experiment.signals.mean_of
+    codec = codec_for(experiment, calls)
+    net = ListenerNet(ListenerConfig(levels=codec.levels, **experiment.model.model_dump()))
+    trainer = ListenerTrainer(
+        net,
+        experiment.training,
+        conversations(calls, codec, mean_of),
+        conversations(unseen, codec, mean_of),
+        experiment.seed,
+    )
+    rounds = experiment.training.rounds
+    run_rounds(
+        out, experiment, experiment.seed, rounds, trainer.run_round, {"model": net}, trainer.optimizer,
+        resume=resume,
+    )  # fmt: skip
+    notes = {
+        "frame_rate_hz": CALL_RATE_HZ / mean_of,
+        "speaks": SPEAKS,
+        "signals": list(SIGNALS),
+        "edges": [values.tolist() for values in codec.edges],
+        "centres": [values.tolist() for values in codec.centres],
+    }
+    return export_listener(net, out, notes)
+
+
+def train(experiment: CallsExperiment, *, resume: bool = False) -> Coupling:
+    """Run (or finish) an experiment; returns what the folds' networks prove on the pairs that they never saw.
+
+    Raises:
+        InputError: the calls or a checkpoint cannot be used, or the run folder holds a run and ``resume`` is
+            off.
+    """
+    calls = read_calls(experiment.data)
+    scores: list[CallScores] = []
+    for number, unseen in enumerate(deal(calls, experiment.folds, experiment.seed), start=1):
+        seen = [call for call in calls if call not in unseen]
+        predictor = train_on(experiment, seen, unseen, experiment.out / f"fold{number}", resume=resume)
+        scores += measure_coupling(predictor, unseen, others=calls, seed=experiment.seed)
+    train_on(experiment, calls, (), experiment.out / ALL, resume=resume)
+    return Coupling.of(scores)
+
+
+def report_of(experiment: CallsExperiment, coupling: Coupling, config: str) -> dict[str, Any]:
+    """What ``report.json`` says."""
+    logs = [
+        line for log in experiment.out.glob("*/log.jsonl") for line in log.read_text("utf-8").splitlines()
+    ]
+    return {
+        "name": experiment.name,
+        "config": config,
+        "seed": experiment.seed,
+        "folds": experiment.folds,
+        "training_s": round(sum(json.loads(line)["seconds"] for line in logs), 1),
+        "machine": machine(),
+        **{name: coupling.mean(name) for name in ("bits_per_frame", "au12_peak_r", "variance")},
+        "p_value": coupling.p_value,
+        "calls": [asdict(call) for call in coupling.calls],
+    }
+
+
+def install(experiment: CallsExperiment, report: dict[str, Any], config: str) -> Path:
+    """Copy the network that learnt from all calls into the package's assets; returns its path."""
+    bits = report["bits_per_frame"]
+    score = {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()}
+    entry = {"licence": LICENCE, "training_data": TRAINING_DATA, "config": config, "score": score}
+    return install_listener(experiment.out / ALL, ASSET, entry)
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Train a listener on real calls.")
+    parser.add_argument("experiment", type=Path, help="TOML file")
+    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last round")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
+    parser.add_argument("--install", action="store_true", help="put the network into the package's assets")
+    args = parser.parse_args()
+    try:
+        experiment = load_experiment(args.experiment, CallsExperiment, args.set)
+        report = report_of(experiment, train(experiment, resume=args.resume), args.experiment.name)
+        with whole_file(experiment.out / REPORT) as partial:
+            partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        if args.install:
+            path = install(experiment, report, config=f"experiments/{args.experiment.name}")
+            print_note(f"installed as {path}")
+    except VisavisError as error:
+        print_error(str(error))
+        return 2
+    except KeyboardInterrupt:
+        print_note("interrupted: --resume goes on after the last whole round")
+        return INTERRUPTED
+    print((experiment.out / REPORT).read_text("utf-8"), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
