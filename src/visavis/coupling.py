@@ -193,13 +193,14 @@ class _Scoring:
         """(N, T) tokens of partners and of who is predicted -> (N,) mean nats a frame."""
         before = np.concatenate([np.full((len(own), 1), UNKNOWN), own[:, :-1]], axis=1)
         memory = self.predictor.memory(len(own))
-        total = np.zeros(len(own))
+        total: NDArray[np.float64] = np.zeros(len(own))
         for start in range(0, own.shape[1], _POSITIONS):
             cut = slice(start, start + _POSITIONS)
             heard = self._heard(partner[:, cut], before[:, cut])
             log_probs = self.predictor.predict(heard, memory)[:, :, 0]
             total -= np.take_along_axis(log_probs, own[:, cut, None], axis=2).sum(axis=(1, 2))
-        return total / own.shape[1]
+        mean: NDArray[np.float64] = total / own.shape[1]
+        return mean
 
     def _sampled(self) -> NDArray[np.int64]:
         """(2, T) tokens of one sampled listener for each person."""

@@ -71,7 +71,7 @@ def draw_sheet(tokenizer: FaceTokenizer, words: Sequence[Word], cell_px: int = C
     sheet[:] = PAPER_RGB
     for place, (word, face) in enumerate(zip(words, faces, strict=True)):
         puppet.reset()
-        cell = puppet.draw(_pose(tokenizer.mean, face), cell_px, PAPER_RGB)
+        cell = puppet.draw(pose_of(tokenizer.mean, face), cell_px, PAPER_RGB)
         text = f"{'.'.join(map(str, word.tokens))}  {100 * word.share:.1f}%"
         cv2.putText(cell, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.4, INK_RGB, 1, cv2.LINE_AA)
         row, column = divmod(place, columns)
@@ -83,8 +83,15 @@ def _shape(tokenizer: FaceTokenizer, count: int) -> tuple[int, ...]:
     return (count,) if tokenizer.depth == 1 else (count, tokenizer.depth)
 
 
-def _pose(neutral: FloatArray, face: FloatArray) -> AvatarPose:
-    animator = Animator(mirror=False)
+def pose_of(neutral: FloatArray, face: FloatArray, mirror: bool = False) -> AvatarPose:
+    """The avatar's pose for one face by itself, without a past.
+
+    Args:
+        neutral: (58,) the face that the avatar's neutral one stands for.
+        face: (58,) what is shown.
+        mirror: as in a mirror, instead of as a camera sees it.
+    """
+    animator = Animator(mirror=mirror)
     animator.update(FaceState(neutral), None, 0.0)
     animator.calibrate()
     return animator.update(FaceState(face), None, SETTLED_S)

@@ -63,7 +63,7 @@ class AudioChunk:
     """A stretch of mono sound.
 
     Attributes:
-        samples: (N,) float32 in -1..1.
+        samples: (N,) float32 in -1..1; NaN where the sound is not known.
         sample_rate_hz: samples per second.
         time_s: time of the first sample, in seconds since the source's start.
     """
@@ -73,9 +73,11 @@ class AudioChunk:
     time_s: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", checked("audio", self.samples, (None,)))
+        object.__setattr__(self, "samples", checked("audio", self.samples, (None,), allow_nan=True))
         if self.sample_rate_hz <= 0:
             raise InputError(f"sample rate must be positive; found {self.sample_rate_hz} Hz")
+        if not np.isfinite(self.time_s):
+            raise InputError(f"a chunk's time must be finite; found {self.time_s}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

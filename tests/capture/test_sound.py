@@ -7,8 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from visavis.capture.sound import SPEECH_RATE_HZ, write_wav
+from visavis.capture.sound import write_wav
 from visavis.errors import InputError
+from visavis.waveform import SPEECH_RATE_HZ
 
 
 def read(path: Path) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Scripted pipelines, JPEG pictures and running servers for the server's tests."""
+"""Scripted pipelines, pictures, clips, running servers and a browser for the server's tests."""
 
 from __future__ import annotations
 
 import runpy
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -66,3 +68,57 @@ def server(scripted: SimpleNamespace) -> Iterator[Server]:
     """One server for all tests that need no special one."""
     with running(scripted.ScriptedPipeline) as running_server:
         yield running_server
+
+
+def drawn_frames(count: int) -> Iterator[np.ndarray]:
+    """A bright disc that wanders over a grey wall."""
+    for number in range(count):
+        image = np.full((480, 640, 3), 90, np.uint8)
+        cv2.circle(image, (320 + int(80 * np.sin(number / 8)), 240), 120, (150, 180, 220), -1)
+        yield image
+
+
+@pytest.fixture(scope="session")
+def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Motion JPEG, which is JPEG files one after the other."""
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    path.write_bytes(b"".join(cv2.imencode(".jpg", image)[1].tobytes() for image in drawn_frames(60)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def dark_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "dark.webm"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libvpx", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for _ in range(50):
+            frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")  # and no longer: while it lives, asyncio.run() fails in other modules
+def browser(camera_file: Path) -> Iterator[Any]:
+    """Headless Chromium with a fake camera."""
+    driving = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = [path for name in names if (path := shutil.which(name))]
+    if not found:
+        pytest.skip("needs Chromium on the path")
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera_file}",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with driving.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=found[0], args=arguments)
+        yield chromium
+        chromium.close()

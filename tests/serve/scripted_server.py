@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -18,12 +19,13 @@ DARK = 16  # mean brightness below which a picture shows nobody
 
 
 def state(time_s: float) -> FaceState:
-    """A head that turns, a mouth that opens, a face that smiles now and then."""
+    """A head that turns, a mouth that opens, a brow that moves, a face that smiles now and then."""
     values = np.zeros(len(FACE_CHANNELS), np.float32)
     values[FACE_INDEX["yaw"]] = 0.4 * np.sin(1.3 * time_s)
     values[FACE_INDEX["pitch"]] = 0.15 * np.sin(0.9 * time_s)
     values[FACE_INDEX["jawOpen"]] = 0.35 - 0.35 * np.cos(4 * time_s)
     values[FACE_INDEX["mouthSmileLeft"]] = values[FACE_INDEX["mouthSmileRight"]] = 0.5 - 0.5 * np.cos(time_s)
+    values[FACE_INDEX["browDownLeft"]] = 0.5 - 0.5 * np.cos(2.1 * time_s)
     values[FACE_INDEX["z"]] = -50
     return FaceState(values)
 
@@ -74,9 +76,18 @@ class ScriptedPipeline(Pipeline):
 
 
 def main() -> None:
+    from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.serve.app import serve
+    from visavis.serve.vocabulary import Vocabulary
 
-    serve(ScriptedPipeline, port=int(sys.argv[1]), announce=lambda url: print(url, flush=True))  # noqa: T201
+    port, *networks = sys.argv[1:]
+    vocabulary = Vocabulary(FaceTokenizer.load(*map(Path, networks))) if networks else None
+    serve(
+        ScriptedPipeline,
+        port=int(port),
+        vocabulary=vocabulary,
+        announce=lambda url: print(url, flush=True),  # noqa: T201
+    )
 
 
 if __name__ == "__main__":

@@ -19,12 +19,15 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+import tiny_tokenizer
 import visavis.serve
-from visavis.channels import EXPRESSIONS
+from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.errors import DeviceError, WeightsError
+from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.serve import connection
 from visavis.serve.app import Server, serve
 from visavis.serve.protocol import Close, encode_frame
+from visavis.serve.vocabulary import Vocabulary
 
 STATIC = Path(visavis.serve.__file__).with_name("static")
 Jpeg = Callable[..., bytes]
@@ -111,6 +114,57 @@ def test_settings_and_calibration(server: Server, jpeg: Jpeg) -> None:
         client.send(encode_frame(1, 1.0, jpeg()))
         moment = receive(client)
         assert (moment["emotion"], moment["calibrated"]) == (None, True)
+
+
+@pytest.fixture
+def vocabulary(tmp_path: Path) -> Vocabulary:
+    return Vocabulary(FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2)))
+
+
+def test_words_are_told_on_request(
+    serving: Serving, scripted: SimpleNamespace, vocabulary: Vocabulary, jpeg: Jpeg
+) -> None:
+    with serving(scripted.ScriptedPipeline, vocabulary=vocabulary) as server, talk(server) as client:
+        assert receive(client)["words"] == json.loads(fetch(server, "health"))["words"]
+        client.send('{"type": "words", "on": true}')
+        assert receive(client) == {"type": "words", "on": True}
+        client.send(encode_frame(1, 1.0, jpeg()))
+        name = ".".join(map(str, receive(client)["word"]["tokens"]))
+        assert json.loads(fetch(server, f"words/{name}"))["pose"].keys() == AVATAR_PARAMETERS.keys()
+
+
+def refusal(server: Server, name: str) -> str:
+    with pytest.raises(HTTPError, match="404") as caught, urlopen(f"{server.url}words/{name}", timeout=10):  # noqa: S310
+        pass
+    with caught.value as answer:
+        text: str = json.loads(answer.read())["detail"]
+    return text
+
+
+def test_unknown_words_are_one_clear_line(
+    serving: Serving, scripted: SimpleNamespace, vocabulary: Vocabulary, server: Server
+) -> None:
+    assert "no face tokenizer" in refusal(server, "1.2")
+    with serving(scripted.ScriptedPipeline, vocabulary=vocabulary) as speaking:
+        for name in ("16.0", "1", "1.2.3", "-1.0", "1.x", "%F0%9F%98%80", "9" * 3000):
+            line = refusal(speaking, name)
+            assert "expected [0 to 15].[0 to 15]" in line
+            assert len(line) < 120
+            assert "\n" not in line
+
+
+def test_thousands_of_bad_wishes_do_not_end_the_session(server: Server, jpeg: Jpeg) -> None:
+    wishes = ['{"type": "words", "on": "yes"}', '{"type": "words"}', '{"type": "words", "on": true}']
+    codes = ["bad_request", "bad_request", "no_tokenizer"]
+    with talk(server) as client:
+        receive(client)
+        for _ in range(1000):
+            for wish, code in zip(wishes, codes, strict=True):
+                client.send(wish)
+                error = receive(client)
+                assert (error["type"], error["code"], error["id"]) == ("error", code, None)
+        client.send(encode_frame(1, 1.0, jpeg()))
+        assert receive(client)["type"] == "moment"
 
 
 def test_a_bad_frame_does_not_end_the_session(server: Server, jpeg: Jpeg) -> None:

@@ -28,6 +28,13 @@ def test_it_serves_until_it_is_interrupted() -> None:
     assert rest == ""
 
 
+def test_half_a_tokenizer_ends_with_status_2() -> None:
+    command = [*COMMAND, "--port", "0", "--encoder", "tokens_encoder.onnx"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"Error: --encoder and --decoder go together[^\n]*\n", done.stderr)
+
+
 @pytest.mark.parametrize("options", [[], ["--host", "203.0.113.9"]])
 def test_a_port_that_cannot_be_had_ends_with_status_2(options: list[str]) -> None:
     with socket.socket() as taken:

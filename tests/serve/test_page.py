@@ -2,98 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import av
-import cv2
-import numpy as np
 import pytest
 
+from page_host import Host, opened_page, until, wait_for_moments
+
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
 ]
-SERVER = Path(__file__).with_name("scripted_server.py")
-PATIENCE_MS = 30_000
-
-
-def drawn_frames(count: int) -> Iterator[np.ndarray]:
-    """A bright disc that wanders over a grey wall."""
-    for number in range(count):
-        image = np.full((480, 640, 3), 90, np.uint8)
-        cv2.circle(image, (320 + int(80 * np.sin(number / 8)), 240), 120, (150, 180, 220), -1)
-        yield image
-
-
-@pytest.fixture(scope="module")
-def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Motion JPEG, which is JPEG files one after the other."""
-    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    path.write_bytes(b"".join(cv2.imencode(".jpg", image)[1].tobytes() for image in drawn_frames(60)))
-    return path
-
-
-@pytest.fixture(scope="module")
-def dark_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "dark.webm"
-    with av.open(path, "w") as container:
-        stream = container.add_stream("libvpx", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for _ in range(50):
-            frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(camera_file: Path) -> Iterator[Any]:
-    arguments = [
-        "--no-sandbox",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={camera_file}",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
-
-
-class Host:
-    """The scripted server in a process of its own, always on the same port."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, str(SERVER), str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline().strip() == self.url
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -105,34 +26,8 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture
 def page(browser: Any, host: Host) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE_MS)
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("request", lambda request: check_own(request.url, host, errors))
-    opened.goto(host.url)
-    yield opened
-    context.close()
-    assert errors == []
-
-
-def check_own(url: str, host: Host, errors: list[str]) -> None:
-    if not url.startswith((host.url, f"blob:{host.url}", "data:")):
-        errors.append(f"a request to {url}")
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for a condition. (Playwright's own waiting evaluates strings, which the page's policy forbids.)"""
-    deadline_s = time.monotonic() + PATIENCE_MS / 1000
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline_s, f"in vain waited for: {condition}"
-        page.wait_for_timeout(50)
-
-
-def wait_for_moments(page: Any, more: int = 5) -> None:
-    seen = page.evaluate("visavisStats.moments")
-    until(page, f"visavisStats.moments >= {seen + more}")
+    with opened_page(browser, host) as opened:
+        yield opened
 
 
 def avatar_picture(page: Any) -> str:

@@ -7,14 +7,11 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.errors import InputError
 from visavis.serve import protocol
 from visavis.serve.protocol import (
@@ -27,14 +24,13 @@ from visavis.serve.protocol import (
     FrameMessage,
     HangupError,
     Message,
+    RefusedError,
     SettingsMessage,
+    WordsMessage,
     check_jpeg,
     decode_message,
     encode_frame,
-    encode_hello,
-    encode_moment,
 )
-from visavis.types import Frame
 
 ids = st.integers(0, 2**32 - 1)
 times = st.floats(0, protocol.MAX_TIME_S)
@@ -70,6 +66,23 @@ def test_any_bytes_are_a_frame_or_a_hangup(data: bytes) -> None:
     else:
         assert isinstance(result, FrameMessage)
         assert math.isfinite(result.time_s)
+
+
+@given(on=st.booleans())
+def test_words(on: bool) -> None:
+    assert decode_message(json.dumps({"type": "words", "on": on})) == WordsMessage(on)
+
+
+@given(rest=st.dictionaries(st.sampled_from(["on", "off", "x"]), anything_json, max_size=3))
+def test_any_wish_for_words_is_taken_or_refused_without_a_hangup(rest: dict[str, object]) -> None:
+    text = json.dumps({"type": "words", **rest})
+    if rest.keys() == {"on"} and isinstance(rest["on"], bool):
+        assert decode_message(text) == WordsMessage(rest["on"])
+        return
+    with pytest.raises(RefusedError, match="expected") as caught:
+        decode_message(text)
+    assert caught.value.code == "bad_request"
+    assert "\n" not in str(caught.value)
 
 
 @given(text=st.text(max_size=200) | anything_json.map(json.dumps))
@@ -150,35 +163,3 @@ def test_damaged_jpegs_pass_or_are_refused(jpeg: Callable[..., bytes], cut: int,
     good = jpeg(16, 16)
     with suppress(InputError):  # and nothing else
         check_jpeg(good[:cut] + junk + good[cut + len(junk) :])
-
-
-def test_hello_says_what_is_spoken_and_offered() -> None:
-    hello = json.loads(encode_hello(reads_emotions=False))
-    assert hello["type"] == "hello"
-    assert hello["protocol"] == PROTOCOL_VERSION
-    assert hello["modes"] == ["mirror"]
-    assert hello["expressions"] == list(EXPRESSIONS)
-    assert hello["reads_emotions"] is False
-
-
-def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
-    frame = Frame(np.full((48, 64, 3), 128, np.uint8), 1.25)
-    moment = scripted.ScriptedPipeline().step(frame)
-    message = json.loads(encode_moment(moment, 7, {"face": 1.23456}, dropped=3, calibrated=None))
-    assert (message["type"], message["id"], message["time_s"]) == ("moment", 7, 1.25)
-    assert (message["dropped"], message["calibrated"]) == (3, None)
-    assert message["timings_ms"] == {"face": 1.23}
-    assert message["pose"].keys() == AVATAR_PARAMETERS.keys()
-    [face] = message["faces"]
-    assert len(face["landmarks"]) == 2 * len(moment.faces[0].landmarks_xy)
-    np.testing.assert_allclose(face["landmarks"], moment.faces[0].landmarks_xy.ravel(), atol=0.0501)
-    assert all(round(value, 1) == value for value in face["landmarks"])
-    assert message["emotion"]["label"] == moment.label
-    assert sum(message["emotion"]["expressions"]) == pytest.approx(1, abs=1e-3)
-    assert len(message["emotion"]["action_units"]) == 15
-
-
-def test_moment_without_a_face(scripted: SimpleNamespace) -> None:
-    moment = scripted.ScriptedPipeline().step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
-    message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=False))
-    assert (message["faces"], message["emotion"], message["calibrated"]) == ([], None, False)

@@ -5,15 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+import tiny_tokenizer
 from visavis.clock import ManualClock
 from visavis.errors import InputError, WeightsError
-from visavis.serve.protocol import Close, FrameMessage, HangupError, SettingsMessage
+from visavis.reaction.tokenizer import FaceTokenizer, Tokens
+from visavis.serve.protocol import (
+    Close,
+    FrameMessage,
+    HangupError,
+    RefusedError,
+    SettingsMessage,
+    WordsMessage,
+)
 from visavis.serve.sessions import Session, SessionPool
+from visavis.serve.vocabulary import Vocabulary
+from visavis.types import FloatArray
 
 
 def answer(session: Session, message: FrameMessage) -> dict[str, Any]:
@@ -97,6 +110,70 @@ def test_calibration_is_answered_once(scripted: SimpleNamespace, jpeg: Callable[
     session.calibrate()
     assert answer(session, FrameMessage(2, 2.0, jpeg()))["calibrated"] is True
     assert answer(session, FrameMessage(3, 3.0, jpeg()))["calibrated"] is None
+
+
+class CountingTokenizer(FaceTokenizer):
+    """Counts the faces that it is given."""
+
+    encoded = 0
+
+    def encode_windows(self, windows: FloatArray) -> Tokens:
+        self.encoded += len(windows)
+        return super().encode_windows(windows)
+
+
+def test_words_are_told_while_they_are_asked_for_and_cost_nothing_else(
+    tmp_path: Path, scripted: SimpleNamespace, jpeg: Callable[..., bytes]
+) -> None:
+    tokenizer = CountingTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2))
+    session = Session(scripted.ScriptedPipeline(), vocabulary=Vocabulary(tokenizer))
+    reply = answer(session, FrameMessage(1, 1.0, jpeg()))
+    assert reply["word"] is None
+    assert "word" not in reply["timings_ms"]
+    assert tokenizer.encoded == 0
+
+    assert session.tell_words(WordsMessage(True)) == WordsMessage(True)
+    reply = answer(session, FrameMessage(2, 1.5, jpeg()))
+    truth = tokenizer.encode(scripted.state(1.5).values[None])[0]
+    assert reply["word"]["tokens"] == truth.tolist()
+    assert reply["timings_ms"]["word"] >= 0
+    assert answer(session, FrameMessage(3, 2.0, jpeg(level=0)))["word"] is None
+
+    before = tokenizer.encoded
+    assert session.tell_words(WordsMessage(False)) == WordsMessage(False)
+    assert answer(session, FrameMessage(4, 3.0, jpeg()))["word"] is None
+    assert tokenizer.encoded == before
+
+
+def test_words_begin_anew_when_they_are_asked_for_again(
+    tmp_path: Path, scripted: SimpleNamespace, jpeg: Callable[..., bytes]
+) -> None:
+    tokenizer = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, window=4))
+    session = Session(scripted.ScriptedPipeline(), vocabulary=Vocabulary(tokenizer))
+
+    def word(number: int) -> int:
+        [token] = answer(session, FrameMessage(number, number / 3, jpeg()))["word"]["tokens"]
+        return int(token)
+
+    session.tell_words(WordsMessage(True))
+    told = [word(number) for number in range(1, 6)]
+    session.tell_words(WordsMessage(True))  # Asked for twice is asked for once.
+    told.append(word(6))
+    faces = np.stack([scripted.state(number / 3).values for number in range(1, 8)])
+    assert told == tokenizer.encode(faces[:6]).tolist()
+    session.tell_words(WordsMessage(False))
+    session.tell_words(WordsMessage(True))
+    alone, after = tokenizer.encode(faces[6:])[0], tokenizer.encode(faces)[6]
+    assert word(7) == alone != after
+
+
+def test_without_a_tokenizer_words_are_refused(scripted: SimpleNamespace, jpeg: Callable[..., bytes]) -> None:
+    session = Session(scripted.ScriptedPipeline())
+    with pytest.raises(RefusedError, match=r"no face tokenizer.*--encoder") as caught:
+        session.tell_words(WordsMessage(True))
+    assert caught.value.code == "no_tokenizer"
+    assert session.tell_words(WordsMessage(False)) == WordsMessage(False)
+    assert answer(session, FrameMessage(1, 1.0, jpeg()))["word"] is None
 
 
 def test_the_pool_is_bounded_and_frees_its_places(scripted: SimpleNamespace) -> None:

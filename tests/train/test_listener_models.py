@@ -107,9 +107,9 @@ def test_a_position_reaches_back_by_the_context_in_each_layer() -> None:
     changed.partner[:, 2] = (changed.partner[:, 2] + 1) % 60
     # One layer: the partner looks back at itself, and then the listener at the partner.
     reach = 2 + 2 * CONTEXT
-    differs = ~torch.isclose(predicted(net, batch), predicted(net, changed)).all(-1).all(0)
+    differs = (predicted(net, batch) != predicted(net, changed)).any(-1).any(0)
     assert differs[2]
-    assert differs[reach - 1] or differs[reach]
+    assert differs[reach]
     assert not differs[reach + 1 :].any()
 
 
@@ -198,7 +198,7 @@ def test_arrays_that_do_not_fit_are_named(exported: tuple[ListenerNet, Predictor
     with pytest.raises(InputError, match=r"partner has shape \(2, 4, 1\); expected \(3, 4, 1\)"):
         predictor.predict(heard, predictor.memory(3))
     wrong = RuntimeHeard(heard.partner, heard.own + 60, heard.sound, heard.controls)
-    with pytest.raises(InputError, match="own holds tokens 60 to"):
+    with pytest.raises(InputError, match="own holds tokens 59 to 1"):
         predictor.predict(wrong, predictor.memory(2))
     silent = RuntimeHeard(heard.partner, heard.own, heard.sound[..., :1], heard.controls)
     with pytest.raises(InputError, match="sound has shape"):

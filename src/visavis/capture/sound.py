@@ -12,8 +12,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
+from visavis.waveform import SPEECH_RATE_HZ
 
-SPEECH_RATE_HZ = 16_000
 # Timestamps of sound are rounded, in some containers to several milliseconds; only a larger jump is a hole.
 LARGEST_ROUNDING_S = 0.1
 

@@ -58,11 +58,18 @@ def demo(
 def _open_page(port: int | None) -> None:
     from visavis.pipeline import Pipeline
     from visavis.serve.app import DEFAULT_PORT, serve
+    from visavis.serve.vocabulary import Vocabulary
 
     def announce(url: str) -> None:
         output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
-    serve(Pipeline.default, port=DEFAULT_PORT if port is None else port, open_browser=True, announce=announce)
+    serve(
+        Pipeline.default,
+        port=DEFAULT_PORT if port is None else port,
+        vocabulary=Vocabulary.embedded(),
+        open_browser=True,
+        announce=announce,
+    )
 
 
 def _write(folder: Path, as_json: bool) -> None:

@@ -9,17 +9,15 @@ from typing import Annotated
 import typer
 
 from visavis.cli import output
-from visavis.errors import InputError
+from visavis.cli.tokenizer import Decoder, Encoder, named
 
 
 def dictionary(
     tracks: Annotated[list[Path], typer.Argument(help="Tracks as  visavis run --track  writes them.")],
     out: Annotated[Path, typer.Option(help="The sheet, a .png.")],
     most: Annotated[int, typer.Option(min=1, max=400, help="How many words to draw.")] = 40,
-    encoder: Annotated[
-        Path | None, typer.Option(help="Another tokenizer's encoder, an ONNX file; with --decoder.")
-    ] = None,
-    decoder: Annotated[Path | None, typer.Option(help="Its decoder.")] = None,
+    encoder: Encoder = None,
+    decoder: Decoder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw a dictionary of faces: what a tokenizer's most used tokens mean.
@@ -35,12 +33,7 @@ def dictionary(
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.types import Track
 
-    if (encoder is None) != (decoder is None):
-        raise InputError("--encoder and --decoder go together: name both files of one run, or neither")
-    if encoder is None or decoder is None:
-        tokenizer = FaceTokenizer.default()
-    else:
-        tokenizer = FaceTokenizer.load(encoder, decoder)
+    tokenizer = named(encoder, decoder) or FaceTokenizer.default()
     words = most_used(tokenizer, [Track.load(path) for path in tracks], most)
     write_sheet(out, draw_sheet(tokenizer, words))
     if as_json:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from visavis.cli import output
+from visavis.cli.tokenizer import Decoder, Encoder, named
 
 
 def serve(
@@ -18,6 +19,8 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name under which it is reached, say behind a proxy.")
     ] = None,
+    encoder: Encoder = None,
+    decoder: Decoder = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
 ) -> None:
     """Serve the page: the webcam on one side, the avatar on the other.
@@ -29,20 +32,25 @@ def serve(
 
         visavis serve
         visavis serve --port 9000 --sessions 2 --open
+        visavis serve --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx
     """
     from visavis.avatar.puppet import Puppet
     from visavis.pipeline import Pipeline
     from visavis.serve.app import serve as run_server
+    from visavis.serve.vocabulary import Vocabulary
 
     def announce(url: str) -> None:
         output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
+    tokenizer = named(encoder, decoder)
+    vocabulary = Vocabulary.embedded() if tokenizer is None else Vocabulary(tokenizer)
     Puppet.load()
     Pipeline.default().close()  # What is missing or damaged is told now, not to the first visitor.
     run_server(
         Pipeline.default,
         host=host,
         port=port,
+        vocabulary=vocabulary,
         open_browser=open_browser,
         sessions=sessions,
         allowed_hosts=allow_host or (),

@@ -49,7 +49,7 @@ class Call:
         """(T / frames, 2, 4): means of so many frames, the gaze region of the last; the rest is cut off."""
         length = len(self.signals) // frames
         blocks = self.signals[: length * frames].reshape(length, frames, 2, len(SIGNALS))
-        result = blocks.mean(axis=1)
+        result: FloatArray = blocks.mean(axis=1)
         result[..., -1] = blocks[:, -1, :, -1]
         return result
 

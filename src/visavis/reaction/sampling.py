@@ -45,7 +45,7 @@ class Sampling:
             (N,) tokens, 0 to V - 1.
         """
         if self.temperature == 0:
-            return np.argmax(log_probs, axis=1).astype(np.int64)
+            return np.asarray(np.argmax(log_probs, axis=1), np.int64)
         order = np.argsort(-log_probs, axis=1, kind="stable")[:, : self.top_k]
         sorted_log = np.take_along_axis(log_probs, order, axis=1).astype(np.float64) / self.temperature
         weights = np.exp(sorted_log - sorted_log[:, :1])

@@ -44,6 +44,7 @@ class FaceTokenizer:
         window: W, frames that a frame's tokens depend on; 1 is stateless.
         mean: (58,) the mean face of the training, which stands in for what is not known.
         quantizer: what made the vocabulary: ``fsq``, ``rfsq``, ``vq`` or ``lfq``.
+        pair: fingerprint of its training.
 
     Raises:
         WeightsError: networks of another kind, or not of one training.
@@ -60,7 +61,7 @@ class FaceTokenizer:
         self.vocabulary = tuple(int(size) for size in notes["vocabulary"])
         self.window = int(notes["window"])
         self.mean = checked("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
-        self.quantizer = str(notes["quantizer"])
+        self.quantizer, self.pair = str(notes["quantizer"]), str(notes["pair"])
         self._encoder, self._decoder = encoder, decoder
 
     @classmethod

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
@@ -22,10 +22,12 @@ from starlette.websockets import WebSocket
 from visavis import __version__
 from visavis.channels import EXPRESSIONS
 from visavis.errors import DeviceError, InputError
+from visavis.serve.answers import NO_TOKENIZER, describe, words_offer
 from visavis.serve.connection import converse
 from visavis.serve.guard import Guard
 from visavis.serve.protocol import MAX_MESSAGE_BYTES, MODES
 from visavis.serve.sessions import MakePipeline, SessionPool
+from visavis.serve.vocabulary import Vocabulary
 
 DEFAULT_PORT = 8765
 DEFAULT_SESSIONS = 4
@@ -35,6 +37,7 @@ DEFAULT_IDLE_S = 60.0
 def create_app(
     make_pipeline: MakePipeline,
     *,
+    vocabulary: Vocabulary | None = None,
     sessions: int = DEFAULT_SESSIONS,
     idle_s: float = DEFAULT_IDLE_S,
     allowed_hosts: Iterable[str] = (),
@@ -43,6 +46,7 @@ def create_app(
 
     Args:
         make_pipeline: makes the pipeline of one session.
+        vocabulary: that faces can be told in; None where there is no tokenizer.
         sessions: how many may run at a time.
         idle_s: silence after which a session is closed.
         allowed_hosts: names under which the server is reached besides addresses and this computer's own.
@@ -50,7 +54,7 @@ def create_app(
     Raises:
         InputError: fewer than one session.
     """
-    pool = SessionPool(make_pipeline, sessions)
+    pool = SessionPool(make_pipeline, sessions, vocabulary=vocabulary)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -90,9 +94,19 @@ def _add_routes(app: FastAPI, pool: SessionPool, idle_s: float) -> None:
             "version": __version__,
             "modes": MODES,
             "expressions": EXPRESSIONS,
+            "words": words_offer(pool.vocabulary),
             "sessions": pool.active,
             "sessions_limit": pool.limit,
         }
+
+    @app.get("/words/{name}")
+    def word(name: str) -> dict[str, object]:
+        if pool.vocabulary is None:
+            raise HTTPException(404, NO_TOKENIZER)
+        try:
+            return describe(pool.vocabulary.meaning(name))
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
 
     @app.websocket("/ws")
     async def talk(websocket: WebSocket) -> None:
@@ -158,6 +172,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
+    vocabulary: Vocabulary | None = None,
     open_browser: bool = False,
     sessions: int = DEFAULT_SESSIONS,
     idle_s: float = DEFAULT_IDLE_S,
@@ -170,6 +185,7 @@ def serve(
         make_pipeline: makes the pipeline of one session.
         host: address to listen on; this computer alone by default.
         port: TCP port; 0 takes a free one.
+        vocabulary: that faces can be told in; None where there is no tokenizer.
         open_browser: show the page in the person's browser.
         sessions: how many may run at a time.
         idle_s: silence after which a session is closed.
@@ -186,7 +202,13 @@ def serve(
         if open_browser:
             webbrowser.open(url)
 
-    app = create_app(make_pipeline, sessions=sessions, idle_s=idle_s, allowed_hosts=(*allowed_hosts, host))
+    app = create_app(
+        make_pipeline,
+        vocabulary=vocabulary,
+        sessions=sessions,
+        idle_s=idle_s,
+        allowed_hosts=(*allowed_hosts, host),
+    )
     with suppress(KeyboardInterrupt):
         Server(app, host, port, ready).run()
 

@@ -10,15 +10,15 @@ import anyio.to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from visavis.errors import VisavisError
+from visavis.serve.answers import encode_error, encode_hello, encode_settings, encode_words
 from visavis.serve.protocol import (
+    CalibrateMessage,
     Close,
     FrameMessage,
     HangupError,
+    RefusedError,
     SettingsMessage,
     decode_message,
-    encode_error,
-    encode_hello,
-    encode_settings,
 )
 from visavis.serve.sessions import Session, SessionPool
 
@@ -38,7 +38,7 @@ async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
     await socket.accept()
     try:
         async with pool.session() as session:
-            await socket.send_text(encode_hello(session.reads_emotions))
+            await socket.send_text(encode_hello(session.reads_emotions, session.vocabulary))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_listen(socket, session, idle_s))
                 tasks.create_task(_answer(socket, session))
@@ -61,13 +61,26 @@ async def _listen(socket: WebSocket, session: Session, idle_s: float) -> None:
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(received.get("code", 1005))
         data = received.get("bytes")
-        message = decode_message(received["text"] if data is None else data)
-        if isinstance(message, FrameMessage):
-            session.offer(message)
-        elif isinstance(message, SettingsMessage):
-            await socket.send_text(encode_settings(session.configure(message)))
-        else:
-            session.calibrate()
+        try:
+            answer = _take(session, received["text"] if data is None else data)
+        except RefusedError as error:
+            answer = encode_error(error.code, str(error))
+        if answer is not None:
+            await socket.send_text(answer)
+
+
+def _take(session: Session, data: bytes | str) -> str | None:
+    """Do what a message wants; the answer, if it gets one at once."""
+    message = decode_message(data)
+    if isinstance(message, FrameMessage):
+        session.offer(message)
+        return None
+    if isinstance(message, CalibrateMessage):
+        session.calibrate()
+        return None
+    if isinstance(message, SettingsMessage):
+        return encode_settings(session.configure(message))
+    return encode_words(session.tell_words(message))
 
 
 async def _answer(socket: WebSocket, session: Session) -> None:

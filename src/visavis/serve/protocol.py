@@ -1,4 +1,4 @@
-"""WebSocket messages from a client in, checked values out; moments in, JSON text out."""
+"""WebSocket messages from a client in, checked values out: what may be said, and how conversations end."""
 
 from __future__ import annotations
 
@@ -7,17 +7,9 @@ import math
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from visavis import __version__
 from visavis.capture.image_header import image_size
-from visavis.channels import ACTION_UNITS, EXPRESSIONS
 from visavis.errors import InputError, VisavisError
-from visavis.pipeline import Moment
-from visavis.types import Emotion, Face
 
 PROTOCOL_VERSION = 1
 MAGIC = b"VV"
@@ -61,6 +53,18 @@ class HangupError(VisavisError):
         return str(self).encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
 
 
+class RefusedError(VisavisError):
+    """A wish that is not granted; the conversation goes on.
+
+    Attributes:
+        code: a short name for programs.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True, slots=True)
 class FrameMessage:
     """One picture from the client.
@@ -94,7 +98,14 @@ class CalibrateMessage:
     """The face is at rest now."""
 
 
-Message = FrameMessage | SettingsMessage | CalibrateMessage
+@dataclass(frozen=True, slots=True)
+class WordsMessage:
+    """Whether moments shall tell the face's word."""
+
+    on: bool
+
+
+Message = FrameMessage | SettingsMessage | CalibrateMessage | WordsMessage
 
 
 def decode_message(data: bytes | str) -> Message:
@@ -102,6 +113,7 @@ def decode_message(data: bytes | str) -> Message:
 
     Raises:
         HangupError: it breaks the protocol.
+        RefusedError: it asks for words, but not as it should.
     """
     return _decode_text(data) if isinstance(data, str) else _decode_frame(data)
 
@@ -133,7 +145,7 @@ def _decode_frame(data: bytes) -> FrameMessage:
     return FrameMessage(frame_id, time_s, bytes(data[HEADER.size :]))
 
 
-def _decode_text(text: str) -> SettingsMessage | CalibrateMessage:
+def _decode_text(text: str) -> SettingsMessage | CalibrateMessage | WordsMessage:
     if len(text) > MAX_TEXT_BYTES:
         raise HangupError(
             Close.TOO_BIG, f"a text of {len(text)} characters; at most {MAX_TEXT_BYTES} are taken"
@@ -145,108 +157,24 @@ def _decode_text(text: str) -> SettingsMessage | CalibrateMessage:
     kind = message.get("type") if isinstance(message, dict) else None
     if kind == "calibrate" and message.keys() == {"type"}:
         return CalibrateMessage()
+    if kind == "words":
+        if message.keys() == {"type", "on"} and isinstance(message["on"], bool):
+            return WordsMessage(message["on"])
+        raise RefusedError("bad_request", f'expected {{"type": "words", "on": bool}}; found {text[:60]!r}')
     if kind == "settings" and message.keys() == {"type", "read_emotions", "mirror"}:
         read_emotions, mirror = message["read_emotions"], message["mirror"]
         if isinstance(read_emotions, bool) and isinstance(mirror, bool):
             return SettingsMessage(read_emotions, mirror)
     raise HangupError(
         Close.BAD_MESSAGE,
-        'expected {"type": "settings", "read_emotions": bool, "mirror": bool} or {"type": "calibrate"};'
-        f" found {text[:60]!r}",
+        'expected {"type": "settings", "read_emotions": bool, "mirror": bool}, {"type": "words", "on": bool}'
+        f' or {{"type": "calibrate"}}; found {text[:60]!r}',
     )
 
 
 def encode_frame(frame_id: int, time_s: float, jpeg: bytes) -> bytes:
     """The binary message that :func:`decode_message` reads as a :class:`FrameMessage`."""
     return HEADER.pack(MAGIC, PROTOCOL_VERSION, FRAME_KIND, frame_id, time_s) + jpeg
-
-
-def encode_hello(reads_emotions: bool) -> str:
-    """The server's first message: what it is, what it offers, what it takes.
-
-    Args:
-        reads_emotions: whether this server can read emotions at all.
-    """
-    return _encode(
-        type="hello",
-        protocol=PROTOCOL_VERSION,
-        version=__version__,
-        modes=MODES,
-        reads_emotions=reads_emotions,
-        expressions=EXPRESSIONS,
-        action_units=ACTION_UNITS,
-        max_message_bytes=MAX_MESSAGE_BYTES,
-        max_image_pixels=MAX_IMAGE_PIXELS,
-    )
-
-
-def encode_settings(settings: SettingsMessage) -> str:
-    """The settings as the server took them; they hold from the next frame on."""
-    return _encode(type="settings", read_emotions=settings.read_emotions, mirror=settings.mirror)
-
-
-def encode_error(code: str, message: str, frame_id: int | None = None) -> str:
-    """One clear line about what went wrong.
-
-    Args:
-        code: a short name for programs.
-        message: the line for people.
-        frame_id: the frame that it is about, which counts as answered.
-    """
-    return _encode(type="error", code=code, message=message, id=frame_id)
-
-
-def encode_moment(
-    moment: Moment, frame_id: int, timings_ms: dict[str, float], dropped: int, calibrated: bool | None
-) -> str:
-    """What was found in one frame.
-
-    Args:
-        moment: the pipeline's result.
-        frame_id: the client's number for the frame.
-        timings_ms: milliseconds by stage, the pipeline's own and the server's.
-        dropped: frames of this session that newer ones have replaced unprocessed.
-        calibrated: whether a calibration succeeded at this frame; None when none was asked for.
-    """
-    return _encode(
-        type="moment",
-        id=frame_id,
-        time_s=moment.frame.time_s,
-        faces=[_face(face) for face in moment.faces],
-        emotion=None if moment.emotion is None else _emotion(moment.emotion, moment.label),
-        pose={name: round(value, 4) for name, value in moment.pose.as_dict().items()},
-        timings_ms={name: round(value, 2) for name, value in timings_ms.items()},
-        dropped=dropped,
-        calibrated=calibrated,
-    )
-
-
-def _face(face: Face) -> dict[str, Any]:
-    return {
-        "id": face.track_id,
-        "score": round(float(face.score), 3),
-        "box": _rounded(face.box_xyxy, 1),
-        "landmarks": _rounded(face.landmarks_xy.ravel(), 1),
-    }
-
-
-def _emotion(emotion: Emotion, label: str | None) -> dict[str, Any]:
-    return {
-        "label": label,
-        "expressions": _rounded(emotion.expressions, 4),
-        "valence": round(float(emotion.valence), 4),
-        "arousal": round(float(emotion.arousal), 4),
-        "action_units": _rounded(emotion.action_units, 4),
-    }
-
-
-def _rounded(values: NDArray[np.float32], digits: int) -> list[float]:
-    rounded: list[float] = np.round(values.astype(np.float64), digits).tolist()
-    return rounded
-
-
-def _encode(**fields: Any) -> str:
-    return json.dumps(fields, allow_nan=False, separators=(",", ":"))
 
 
 def check_jpeg(data: bytes) -> None:

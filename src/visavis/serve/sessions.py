@@ -14,15 +14,17 @@ from visavis.capture.image import decode_image
 from visavis.clock import Clock, SystemClock
 from visavis.errors import InputError
 from visavis.pipeline import Pipeline
+from visavis.serve.answers import NO_TOKENIZER, encode_error, encode_moment
 from visavis.serve.protocol import (
     Close,
     FrameMessage,
     HangupError,
+    RefusedError,
     SettingsMessage,
+    WordsMessage,
     check_jpeg,
-    encode_error,
-    encode_moment,
 )
+from visavis.serve.vocabulary import FaceWord, Speaker, Vocabulary
 from visavis.types import Frame
 
 MakePipeline = Callable[[], Pipeline]
@@ -42,14 +44,18 @@ class Session:
     Args:
         pipeline: of this session alone.
         clock: measures waiting and work.
+        vocabulary: that faces are told in; None where there is no tokenizer.
 
     Attributes:
         dropped: frames replaced by newer ones before they were processed.
         refused: frames that could not be used (damaged, or out of order).
     """
 
-    def __init__(self, pipeline: Pipeline, clock: Clock | None = None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, clock: Clock | None = None, vocabulary: Vocabulary | None = None
+    ) -> None:
         self.pipeline = pipeline
+        self.vocabulary = vocabulary
         self.reads_emotions = pipeline.read_emotions
         self.dropped = 0
         self.refused = 0
@@ -59,6 +65,7 @@ class Session:
         self._arrived = asyncio.Event()
         self._settings = SettingsMessage(self.reads_emotions, pipeline.animator.mirror)
         self._calibrate = False
+        self._speaker: Speaker | None = None
         self._last_time_s = -1.0
         self._frames = 0
 
@@ -73,6 +80,20 @@ class Session:
         """Note settings for the next frame, and say which of them can be had."""
         self._settings = SettingsMessage(wanted.read_emotions and self.reads_emotions, wanted.mirror)
         return self._settings
+
+    def tell_words(self, wish: WordsMessage) -> WordsMessage:
+        """Tell words from the next frame on, as at a stream's beginning, or no more.
+
+        Raises:
+            RefusedError: there is no tokenizer.
+        """
+        if not wish.on:
+            self._speaker = None
+        elif self.vocabulary is None:
+            raise RefusedError("no_tokenizer", NO_TOKENIZER)
+        elif self._speaker is None:
+            self._speaker = Speaker(self.vocabulary)
+        return wish
 
     def calibrate(self) -> None:
         """Take the next frame's face as the face at rest."""
@@ -99,7 +120,7 @@ class Session:
 
     def _answer(self, waiting: _Waiting) -> str:
         message, start_s = waiting.message, self._clock.now_s()
-        settings = self._settings
+        settings, speaker = self._settings, self._speaker
         self.pipeline.read_emotions = settings.read_emotions
         self.pipeline.animator.mirror = settings.mirror
         try:
@@ -114,7 +135,12 @@ class Session:
             "decode": 1e3 * (decoded_s - start_s),
             **moment.timings_ms,
         }
-        return encode_moment(moment, message.id, timings_ms, self.dropped, self._calibrated())
+        word: FaceWord | None = None
+        if speaker is not None:
+            before_s = self._clock.now_s()
+            word = speaker.say(moment.faces)
+            timings_ms["word"] = 1e3 * (self._clock.now_s() - before_s)
+        return encode_moment(moment, message.id, timings_ms, self.dropped, self._calibrated(), word)
 
     def _decode(self, message: FrameMessage) -> Frame:
         if message.time_s <= self._last_time_s:
@@ -143,14 +169,22 @@ class SessionPool:
         make_pipeline: makes one session's pipeline; called in a worker thread.
         limit: sessions at a time.
         clock: given to every session.
+        vocabulary: given to every session.
     """
 
-    def __init__(self, make_pipeline: MakePipeline, limit: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        make_pipeline: MakePipeline,
+        limit: int,
+        clock: Clock | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
         if limit < 1:
             raise InputError(f"the number of sessions must be at least 1; found {limit}")
         self.limit = limit
         self.active = 0
         self.draining = asyncio.Event()
+        self.vocabulary = vocabulary
         self._make_pipeline = make_pipeline
         self._clock = clock
 
@@ -170,7 +204,7 @@ class SessionPool:
         self.active += 1
         try:
             pipeline = await anyio.to_thread.run_sync(self._make_pipeline, abandon_on_cancel=True)
-            session = Session(pipeline, self._clock)
+            session = Session(pipeline, self._clock, self.vocabulary)
             try:
                 yield session
             finally:  # A frame may still be in work; nobody waits for its end.

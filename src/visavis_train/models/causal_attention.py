@@ -189,6 +189,27 @@ def _over_past(
     return chances[..., :size] @ past[1] + chances[..., size:] @ now[1]
 
 
+class GatedCross(nn.Module):
+    """What a stream takes from another: attention behind a scalar gate that starts closed.
+
+    Args:
+        width: D of the stream that looks.
+        heads: attention heads.
+        source: channels of the other stream.
+    """
+
+    def __init__(self, width: int, heads: int, source: int) -> None:
+        super().__init__()
+        self.norm_query, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(source)
+        self.look = CausalAttention(width, heads, source)
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: Memory) -> Tensor:
+        """(N, T, D) and (N, T, source) -> (N, T, D)."""
+        looked: Tensor = self.look(self.norm_query(x), self.norm_source(source), sight, memory)
+        return self.gate * looked
+
+
 class GatedCrossLayer(nn.Module):
     """x + SA(x) + a CA(SA(x), y) + MLP: a scalar gate from 0 opens to the other stream.
 
@@ -208,10 +229,7 @@ class GatedCrossLayer(nn.Module):
         hidden = round(width * mlp_ratio)
         self.norm_self = nn.LayerNorm(width)
         self.look = CausalAttention(width, heads, width)
-        self.cross = CausalAttention(width, heads, source) if source else None
-        self.norm_query = nn.LayerNorm(width) if source else None
-        self.norm_source = nn.LayerNorm(source) if source else None
-        self.gate = nn.Parameter(torch.zeros(())) if source else None
+        self.cross = GatedCross(width, heads, source) if source else None
         self.norm_mlp = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.dropout = nn.Dropout(dropout)
@@ -219,9 +237,9 @@ class GatedCrossLayer(nn.Module):
     def forward(self, x: Tensor, source: Tensor | None, sight: Sight, memory: Memory) -> Tensor:
         """(N, T, D) and (N, T, source) -> (N, T, D)."""
         normal = self.norm_self(x)
-        looked = self.look(normal, normal, sight, memory)
+        looked: Tensor = self.look(normal, normal, sight, memory)
         x = x + self.dropout(looked)
-        if self.cross and self.norm_query and self.norm_source and self.gate is not None:
-            crossed = self.cross(self.norm_query(looked), self.norm_source(source), sight, memory)
-            x = x + self.gate * self.dropout(crossed)
-        return x + self.dropout(self.mlp(self.norm_mlp(x)))
+        if self.cross is not None and source is not None:
+            x = x + self.dropout(self.cross(looked, source, sight, memory))
+        x = x + self.dropout(self.mlp(self.norm_mlp(x)))
+        return x

@@ -71,7 +71,7 @@ class TokenHead(nn.Module):
     def __init__(self, levels: Sequence[int], width: int) -> None:
         super().__init__()
         self.digits = Digits(levels)
-        self.given = nn.ModuleList(nn.Embedding(size, width) for size in levels[:-1])
+        self.given = nn.ParameterList(torch.randn(size, width) for size in levels[:-1])
         self.out = nn.ModuleList(nn.Linear(width, size) for size in levels)
 
     def loss(self, hidden: Tensor, tokens: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class TokenHead(nn.Module):
             chances = functional.log_softmax(out(functional.gelu(hidden)), dim=-1)
             total = total - chances.gather(-1, digit[..., None])[..., 0]
             if place < len(self.given):
-                hidden = hidden + self.given[place](digit)
+                hidden = hidden + functional.embedding(digit, self.given[place])
         return total
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -94,9 +94,10 @@ class TokenHead(nn.Module):
             chances = functional.log_softmax(out(functional.gelu(state)), dim=-1)
             joint = (joint[..., None] + chances).flatten(-2)
             if place < len(self.given):
-                state = (state[..., None, :] + self.given[place].weight).flatten(-3, -2)
+                state = (state[..., None, :] + self.given[place]).flatten(-3, -2)
         # A token's first digit runs fastest.
         spread = joint.unflatten(-1, self.digits.levels)
         first = len(shape)
         order = [*range(first), *range(spread.dim() - 1, first - 1, -1)]
-        return spread.permute(order).flatten(first)
+        result: Tensor = spread.permute(order).flatten(first)
+        return result

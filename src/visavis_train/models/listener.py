@@ -213,4 +213,5 @@ def into_patches(frames: Tensor, patch: int, *, ahead: int = 0) -> Tensor:
         fill = torch.nan if frames.is_floating_point() else UNKNOWN
         start = frames.new_full((frames.shape[0], ahead, *frames.shape[2:]), fill)
         late = torch.cat([start, frames[:, : frames.shape[1] - ahead]], dim=1)
-    return late.unflatten(1, (-1, patch))
+    patches: Tensor = late.unflatten(1, (-1, patch))
+    return patches

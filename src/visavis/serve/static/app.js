@@ -3,6 +3,7 @@
 import { Avatar } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Capture, SourceError } from "./capture.js";
+import { FaceWords } from "./face_words.js";
 import { FOLLOW_LAG_MS } from "./follow.js";
 import { Link } from "./link.js";
 import { Overlay } from "./overlay.js";
@@ -24,6 +25,7 @@ const avatar = new Avatar($("avatar"), $("backdrop"));
 const overlay = new Overlay($("overlay"));
 const bars = new Bars($("bars"), $("scales"));
 const timeline = new Timeline($("timeline"), $("timeline-caption"));
+const faceWords = new FaceWords($("words"), avatar, () => settings.get("mirror"));
 const link = new Link(new URL("ws", location.href.replace(/^http/, "ws")).href);
 const capture = new Capture($("video"), link);
 
@@ -48,6 +50,7 @@ function enterPhase(phase) {
   if (phase !== "live") {
     overlay.clear();
     bars.show(null);
+    faceWords.clear();
     lastMoment = null;
   }
   showSign();
@@ -102,11 +105,7 @@ async function listCameras() {
 
 capture.addEventListener("lost", () => showProblem("lost"));
 
-link.addEventListener("hello", ({ detail }) => {
-  bars.name(detail.expressions);
-  timeline.name(detail.expressions);
-  showModes(detail.modes);
-});
+link.addEventListener("hello", ({ detail }) => introduce(detail));
 
 link.addEventListener("moment", ({ detail: moment }) => {
   if (document.body.dataset.phase !== "live") return;
@@ -127,6 +126,7 @@ link.addEventListener("moment", ({ detail: moment }) => {
     bars.show(emotion);
   }
   timeline.add(at, emotion);
+  faceWords.add(at, moment);
   showHint();
   if (moment.calibrated !== null) {
     $("calibrated").textContent = moment.calibrated ? "Done." : "No face in view; try again.";
@@ -135,7 +135,7 @@ link.addEventListener("moment", ({ detail: moment }) => {
 
 link.addEventListener("problem", ({ detail }) => {
   counts.problems += 1;
-  console.warn("the server could not use a frame:", detail.message);
+  console.warn("the server could not do it:", detail.message);
 });
 
 link.addEventListener("state", ({ detail }) => {
@@ -155,9 +155,19 @@ function sendSettings() {
 
 // ---------------------------------------------------------------- what the person sees
 
-function showModes(modes) {
-  const listens = modes.includes("listen");
-  $("mode-listen").setAttribute("aria-disabled", String(!listens));
+/** What the server offers, as its hello and its /health say. */
+function introduce({ expressions, modes, words }) {
+  bars.name(expressions);
+  timeline.name(expressions);
+  $("mode-listen").setAttribute("aria-disabled", String(!modes.includes("listen")));
+  faceWords.offer(words, document.querySelectorAll("[data-setting=showWords]"));
+  showWords();
+}
+
+function showWords() {
+  const on = faceWords.offered && settings.get("showWords") && !document.body.classList.contains("avatar-only");
+  faceWords.show(on);
+  link.sendWords(on);
 }
 
 function showSign() {
@@ -195,6 +205,7 @@ function showFigures() {
   $("read-latency").textContent = p50 ? `${p50.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms` : "–";
   $("read-screen").textContent = `${rates.screen.perSecond(at).toFixed(0)} fps`;
   $("read-dropped").textContent = String(counts.dropped);
+  faceWords.showFigures(nowS());
   if (serverState.state === "waiting") showServer();
 }
 
@@ -209,6 +220,7 @@ function applySettings() {
     bars.show(null);
     timeline.clear();
   }
+  showWords();
   showSign();
 }
 
@@ -253,10 +265,7 @@ function connectControls() {
 }
 
 async function loadAbout() {
-  const about = await (await fetch("health")).json();
-  bars.name(about.expressions);
-  timeline.name(about.expressions);
-  showModes(about.modes);
+  introduce(await (await fetch("health")).json());
 }
 
 function publishStats() {

@@ -66,9 +66,10 @@ async function readAll(stream) {
 }
 
 const orders = {
-  connect({ url, settings }) {
+  connect({ url, settings, words }) {
     connection ??= watched(new Connection(url));
     connection.settings = settings;
+    connection.words = words;
     connection.connect();
   },
   disconnect() {
@@ -78,6 +79,9 @@ const orders = {
   },
   settings({ settings }) {
     connection?.sendSettings(settings);
+  },
+  words({ on }) {
+    connection?.sendWords(on);
   },
   calibrate() {
     connection?.calibrate();

@@ -6,12 +6,13 @@ export class Link extends EventTarget {
     this.url = url;
     this.state = "idle";
     this.settings = null;
+    this.words = false;
     this.worker = new Worker(new URL("courier.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data: { type, detail } }) => this.tell(type, detail);
   }
 
   connect() {
-    this.worker.postMessage({ order: "connect", url: this.url, settings: this.settings });
+    this.worker.postMessage({ order: "connect", url: this.url, settings: this.settings, words: this.words });
   }
 
   disconnect() {
@@ -22,6 +23,12 @@ export class Link extends EventTarget {
   sendSettings(readEmotions, mirror) {
     this.settings = { type: "settings", read_emotions: readEmotions, mirror };
     this.worker.postMessage({ order: "settings", settings: this.settings });
+  }
+
+  sendWords(on) {
+    if (this.words === on) return;
+    this.words = on;
+    this.worker.postMessage({ order: "words", on });
   }
 
   calibrate() {

@@ -14,6 +14,8 @@ const LONGEST_WAIT_MS = 10000;
 export const Close = Object.freeze({
   TOO_BIG: 1009, RESTARTING: 1012, BAD_MESSAGE: 4400, BAD_VERSION: 4406, IDLE: 4408, FULL: 4429,
 });
+// Errors without a frame after which the conversation goes on.
+const REFUSALS = ["no_tokenizer", "bad_request"];
 const FINAL = [Close.BAD_MESSAGE, Close.BAD_VERSION, Close.TOO_BIG];
 
 /** Milliseconds to wait before try number `failures` (from 1): exponential with jitter. */
@@ -23,7 +25,7 @@ export function backoffMs(failures, random = Math.random) {
 }
 
 /**
- * Events: "hello", "moment", "settings", "problem" (an error about one frame) with the message as detail, and
+ * Events: "hello", "moment", "settings", "problem" (an error that ends nothing) with the message as detail, and
  * "state" with {state: connecting | open | waiting | idle | refused, code, reason, retryAtMs}.
  */
 export class Connection extends EventTarget {
@@ -35,6 +37,7 @@ export class Connection extends EventTarget {
     this.nextId = 1;
     this.sent = new Map(); // frame id -> {atMs, ...}, until it is answered
     this.settings = null;
+    this.words = false;
     this.error = null;
     this.watch = self.setInterval(() => this.checkSilence(), 1000);
   }
@@ -85,6 +88,12 @@ export class Connection extends EventTarget {
     if (this.state === "open") this.socket.send(JSON.stringify(settings));
   }
 
+  /** Ask for the face's word with every moment, or no more; again after every reconnection. */
+  sendWords(on) {
+    this.words = on;
+    if (this.state === "open") this.socket.send(JSON.stringify({ type: "words", on }));
+  }
+
   calibrate() {
     if (this.state === "open") this.socket.send(JSON.stringify({ type: "calibrate" }));
   }
@@ -97,9 +106,10 @@ export class Connection extends EventTarget {
       this.openedAtMs = epochMs();
       this.enter("open");
       if (this.settings) this.sendSettings(this.settings);
+      if (this.words) this.sendWords(true);
     }
     if (message.type === "error") {
-      if (message.id === null) this.error = message;
+      if (message.id === null && !REFUSALS.includes(message.code)) this.error = message;
       else this.emit("problem", message);
       return;
     }

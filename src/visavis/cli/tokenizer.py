@@ -1,0 +1,34 @@
+"""Two options in, the face tokenizer that they name out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    from visavis.reaction.tokenizer import FaceTokenizer
+
+Encoder = Annotated[
+    Path | None, typer.Option(help="Another tokenizer's encoder, an ONNX file; with --decoder.")
+]
+Decoder = Annotated[Path | None, typer.Option(help="Its decoder.")]
+
+
+def named(encoder: Path | None, decoder: Path | None) -> FaceTokenizer | None:
+    """The tokenizer of two files; None where none is named.
+
+    Raises:
+        InputError: one file without the other, or a file cannot be read.
+        WeightsError: it is no network of a tokenizer.
+    """
+    from visavis.reaction.tokenizer import FaceTokenizer
+
+    if encoder is None and decoder is None:
+        return None
+    if encoder is None or decoder is None:
+        raise InputError("--encoder and --decoder go together: name both files of one run, or neither")
+    return FaceTokenizer.load(encoder, decoder)

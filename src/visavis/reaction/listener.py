@@ -1,0 +1,215 @@
+"""A partner's face and speech in, 25 times a second; the faces of listeners who react to it out.
+
+A listener is a distribution, not a face: samples of one moment differ, and each goes on from its own past.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from visavis import weights
+from visavis.arrays import checked
+from visavis.channels import FACE_CHANNELS
+from visavis.errors import InputError, WeightsError
+from visavis.reaction.predictor import UNKNOWN, Heard, Predictor
+from visavis.reaction.sampling import Sampling
+from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
+from visavis.reaction.temperament import CONTROLS, Temperament
+from visavis.reaction.tokenizer import FaceTokenizer, Tokens
+from visavis.types import FloatArray
+
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+ASSET = "listener"
+SPEAKS = "faces"
+DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.95)
+
+
+class FaceListener:
+    """Reacts with faces to a face and speech; it keeps no state, :meth:`start` gives what does.
+
+    Args:
+        predictor: a listener that speaks in faces.
+        tokenizer: the one that it was trained with.
+        sampling: how its tokens are drawn.
+
+    Raises:
+        WeightsError: the two do not belong together, or the predictor hears or obeys something else.
+    """
+
+    def __init__(
+        self, predictor: Predictor, tokenizer: FaceTokenizer, sampling: Sampling = DEFAULT_SAMPLING
+    ) -> None:
+        found = (predictor.speaks, predictor.notes.get("tokenizer"), predictor.frame_rate_hz)
+        expected = (SPEAKS, tokenizer.pair, FRAME_RATE_HZ)
+        if found != expected or tokenizer.vocabulary != (predictor.vocabulary,):
+            raise WeightsError(
+                f"expected a listener of {SPEAKS} at {FRAME_RATE_HZ} Hz trained with the tokenizer "
+                f"{tokenizer.pair}; found one of {found[0]} at {found[2]:g} Hz trained with {found[1]}"
+            )
+        if predictor.sound_channels not in (0, len(SPEECH_CHANNELS)) or predictor.controls not in (
+            0,
+            len(CONTROLS),
+        ):
+            raise WeightsError(
+                f"the listener hears {predictor.sound_channels} numbers a frame and obeys "
+                f"{predictor.controls}; expected {len(SPEECH_CHANNELS)} and {len(CONTROLS)}, or 0"
+            )
+        self.predictor, self.tokenizer, self.sampling = predictor, tokenizer, sampling
+
+    @classmethod
+    def default(cls, threads: int = 1) -> Self:
+        """The embedded networks.
+
+        Raises:
+            WeightsError: this version has none, or they are missing or were changed.
+        """
+        if ASSET not in weights.manifest():
+            raise WeightsError(
+                "this version of visavis brings no listener: train one (visavis train "
+                "experiments/listener.toml) and name its run folder"
+            )
+        return cls(Predictor(weights.open_session(ASSET, threads)), FaceTokenizer.default(threads))
+
+    @classmethod
+    def load(cls, path: Path, tokenizer: FaceTokenizer, threads: int = 1) -> Self:
+        """A listener from a file, as a training leaves it in its run folder.
+
+        Raises:
+            InputError: the file cannot be read.
+            WeightsError: it is no listener, or not one of this tokenizer.
+        """
+        return cls(Predictor.load(path, threads), tokenizer)
+
+    def start(
+        self, seed: int = 0, samples: int = 1, temperament: Temperament | None = None
+    ) -> ListenerStream:
+        """The state of a stream before its first frame.
+
+        Args:
+            seed: of the draws. Sample k is the same whatever the number of samples.
+            samples: K listeners who hear the same.
+            temperament: of all of them; None leaves each to chance.
+
+        Raises:
+            InputError: no sample.
+        """
+        if samples < 1:
+            raise InputError(f"samples must be 1 or more; found {samples}")
+        return ListenerStream(self, seed, samples, temperament)
+
+    def react(
+        self,
+        face: ArrayLike,
+        speech: ArrayLike | None = None,
+        *,
+        seed: int = 0,
+        samples: int = 1,
+        temperament: Temperament | None = None,
+    ) -> Tokens:
+        """Reactions to a whole clip: what a stream of it gives.
+
+        Args:
+            face: (T, 58) of the partner at 25 Hz, rows of NaN where there is no face.
+            speech: (T, 44) features of the partner, NaN where there is none; None for a clip without sound.
+            seed: of the draws.
+            samples: K.
+            temperament: of the listeners.
+
+        Returns:
+            (K, T) tokens.
+
+        Raises:
+            InputError: another shape, or infinite.
+        """
+        faces = checked("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True)
+        sound = np.full((len(faces), len(SPEECH_CHANNELS)), np.nan) if speech is None else speech
+        rows = checked("speech", sound, (len(faces), len(SPEECH_CHANNELS)), allow_nan=True)
+        stream = self.start(seed, samples, temperament)
+        tokens = [stream.step(*pair) for pair in zip(faces, rows, strict=True)]
+        return np.stack(tokens, axis=1) if tokens else np.empty((samples, 0), np.int64)
+
+
+class ListenerStream:
+    """K listeners of one partner.
+
+    Args:
+        listener: the networks; may serve many streams.
+        seed: of the draws.
+        samples: K.
+        temperament: of the listeners; may be changed between frames.
+    """
+
+    def __init__(
+        self, listener: FaceListener, seed: int, samples: int, temperament: Temperament | None
+    ) -> None:
+        self.temperament = temperament
+        self._listener, self._seed, self._samples = listener, seed, samples
+        self._memory = listener.predictor.memory(samples)
+        self._partner = listener.tokenizer.stream()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream and draw anew from the seed, as before its first frame."""
+        patch = self._listener.predictor.patch
+        self._memory.reset()
+        self._partner.reset()
+        self._draws = [np.random.default_rng((self._seed, k)) for k in range(self._samples)]
+        self._frame = 0
+        self._heard_tokens: Tokens = np.full(patch, UNKNOWN, np.int64)
+        self._heard_speech: FloatArray = np.full((patch, len(SPEECH_CHANNELS)), np.nan, np.float32)
+        self._own: Tokens = np.full((self._samples, patch), UNKNOWN, np.int64)
+
+    def step(self, face: FloatArray, speech: FloatArray) -> Tokens:
+        """React to the next frame.
+
+        Args:
+            face: (58,) of the partner, NaN where not known.
+            speech: (44,) features of the partner's speech in this frame, NaN where not known.
+
+        Returns:
+            (K,) tokens of the listeners in this frame; see :meth:`faces`.
+        """
+        predictor = self._listener.predictor
+        token = self._partner.encode(face[None]).reshape(1)
+        self._heard_tokens = np.concatenate([self._heard_tokens[1:], token])
+        self._heard_speech = np.concatenate([self._heard_speech[1:], speech[None]])
+        place = self._frame % predictor.patch
+        if place == 0:
+            self._own = self._drawn(predictor.predict(self._heard(), self._memory)[:, 0])
+        self._frame += 1
+        return self._own[:, place]
+
+    def faces(self, tokens: Tokens) -> FloatArray:
+        """(K,) tokens -> (K, 58) face states."""
+        return self._listener.tokenizer.decode(tokens)
+
+    def _heard(self) -> Heard:
+        """The last P frames, for all K alike, and what each did before."""
+        predictor, count = self._listener.predictor, self._samples
+        controls = np.full(predictor.controls, np.nan, np.float32)
+        if self.temperament is not None and predictor.controls:
+            controls[:] = self.temperament.values
+        speech = self._heard_speech[:, : predictor.sound_channels]
+        return Heard(
+            _repeated(self._heard_tokens, count),
+            self._own[:, None],
+            _repeated(speech, count),
+            _repeated(controls, count),
+        )
+
+    def _drawn(self, log_probs: FloatArray) -> Tokens:
+        """(K, P, V) -> (K, P)."""
+        patch = log_probs.shape[1]
+        chances: NDArray[np.float64] = np.stack([draw.random(patch) for draw in self._draws])
+        sampling = self._listener.sampling
+        return np.stack([sampling.draw(log_probs[:, p], chances[:, p]) for p in range(patch)], axis=1)
+
+
+def _repeated(values: NDArray[_Kind], count: int) -> NDArray[_Kind]:
+    """(...) -> (count, 1, ...)."""
+    return np.repeat(values[None, None], count, axis=0)

@@ -1,0 +1,154 @@
+"""Faces and sound as they come in; one listener's face at any moment out.
+
+The listener lives in frames of 1/25 s; cameras and microphones do not. A frame is heard when the sound up to
+its end is here, or when waiting for it would be noticed.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+
+import numpy as np
+
+from visavis.channels import FACE_CHANNELS
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
+from visavis.reaction.temperament import Temperament
+from visavis.types import AudioChunk, FaceState, FloatArray
+
+# How long a frame waits for its sound. Microphones deliver in pieces of 10 to 40 ms.
+LONGEST_WAIT_S = 0.08
+# A face that was seen no longer ago than this is still there: trackers miss blinks and fast turns.
+HELD_FACE_S = 0.3
+# The listener turns to itself when nobody has been seen or heard for this long.
+ALONE_AFTER_S = 3.0
+# What is shown follows the newest frame with this lag: 25 frames a second would be seen as steps.
+SMOOTHING_S = 0.04
+# Frames are caught up on after a short stall; a longer one is left out, and logged.
+LONGEST_STALL_S = 1.0
+# Speech in a frame, as the share that its voice activity says.
+SPOKEN = 0.5
+_NOBODY = np.full(len(FACE_CHANNELS), np.nan, np.float32)
+_SILENT = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
+_ACTIVITY = SPEECH_CHANNELS.index("speech")
+# Times of pictures are rounded, to milliseconds or less.
+_ROUNDING_S = 1e-3
+_log = logging.getLogger(__name__)
+
+
+class LiveListener:
+    """One listener of one person, on the clock of the sources.
+
+    Args:
+        listener: the networks.
+        seed: of the draws.
+        temperament: of the listener; None leaves it to chance.
+    """
+
+    def __init__(self, listener: FaceListener, seed: int = 0, temperament: Temperament | None = None) -> None:
+        self._stream = listener.start(seed, temperament=temperament)
+        self.reset()
+
+    @property
+    def temperament(self) -> Temperament | None:
+        """May be changed at any time; it counts from the next frame."""
+        return self._stream.temperament
+
+    @temperament.setter
+    def temperament(self, temperament: Temperament | None) -> None:
+        self._stream.temperament = temperament
+
+    def reset(self) -> None:
+        """Forget the person and the past, as before the first face."""
+        self._stream.reset()
+        self._speech: SpeechReader | None = None
+        self._rows: deque[FloatArray] = deque()
+        self._first_row = 0  # The frame of the first row that waits.
+        self._next: int | None = None  # The next frame to be heard.
+        self._face, self._face_s = _NOBODY, -math.inf
+        self._somebody_s = -math.inf
+        self._goal: FloatArray | None = None
+        self._shown: FloatArray | None = None
+        self._shown_s = 0.0
+        self._stalled = False
+
+    def hear(self, chunk: AudioChunk) -> None:
+        """Take in the next sound of the person.
+
+        Raises:
+            InputError: see :meth:`~visavis.reaction.speech.SpeechReader.push`; the stream is as it was.
+        """
+        if self._speech is None:
+            start = math.floor(chunk.time_s * FRAME_RATE_HZ) if self._next is None else self._next
+            self._speech, self._first_row = SpeechReader(start / FRAME_RATE_HZ), start
+        self._rows.extend(self._speech.push(chunk))
+
+    def see(self, face: FaceState | None, time_s: float) -> FaceState | None:
+        """Take in the person's face, and go on to this moment.
+
+        Args:
+            face: None where none is found.
+            time_s: of the picture; must not decrease.
+
+        Returns:
+            The listener's face; None while nobody is there to listen to.
+        """
+        frame = math.floor(time_s * FRAME_RATE_HZ) if self._next is None else self._next
+        if time_s * FRAME_RATE_HZ - frame > LONGEST_STALL_S * FRAME_RATE_HZ:
+            frame = self._after_stall(frame, time_s)
+        while self._is_due(frame, time_s):
+            self._hear_frame(frame)
+            frame += 1
+        self._next = frame
+        if face is not None:
+            self._face, self._face_s = face.values, time_s
+            self._somebody_s = time_s
+        return self._shown_at(time_s)
+
+    def _after_stall(self, frame: int, time_s: float) -> int:
+        """The frame to go on with."""
+        if not self._stalled:
+            self._stalled = True
+            missing_s = time_s - frame / FRAME_RATE_HZ
+            _log.warning(
+                "%.1f s without a picture at %.1f s: left out; more are not logged", missing_s, time_s
+            )
+        return math.floor(time_s * FRAME_RATE_HZ)
+
+    def _is_due(self, frame: int, time_s: float) -> bool:
+        """Whether a frame is over, and its sound here or given up."""
+        late_s = time_s - (frame + 1) / FRAME_RATE_HZ
+        if late_s < -_ROUNDING_S:
+            return False
+        here = frame < self._first_row + len(self._rows)
+        return self._speech is None or here or late_s >= LONGEST_WAIT_S
+
+    def _hear_frame(self, frame: int) -> None:
+        """Let the network react to a frame."""
+        end_s = (frame + 1) / FRAME_RATE_HZ
+        face = self._face if end_s - self._face_s <= HELD_FACE_S else _NOBODY
+        speech = self._speech_of(frame)
+        if speech[_ACTIVITY] > SPOKEN:
+            self._somebody_s = end_s
+        self._goal = self._stream.faces(self._stream.step(face, speech))[0]
+
+    def _speech_of(self, frame: int) -> FloatArray:
+        while self._rows and self._first_row < frame:  # Too late to be heard.
+            self._rows.popleft()
+            self._first_row += 1
+        if not self._rows or self._first_row > frame:
+            return _SILENT
+        self._first_row += 1
+        return self._rows.popleft()
+
+    def _shown_at(self, time_s: float) -> FaceState | None:
+        """The newest reaction, without its steps."""
+        if self._goal is None or time_s - self._somebody_s > ALONE_AFTER_S:
+            self._shown = None
+            return None
+        left = math.exp(-(time_s - self._shown_s) / SMOOTHING_S)
+        shown = self._goal if self._shown is None else self._goal + (self._shown - self._goal) * left
+        self._shown, self._shown_s = shown, time_s
+        return FaceState(shown)

@@ -1,0 +1,154 @@
+"""Sound in; 44 speech features at 25 Hz out: 40 log-mel bands, energy, pitch, voicing and voice activity.
+
+Row ``i`` describes the sound up to ``(i + 1) / 25`` s of its stream and knows nothing later. A stream gives
+the rows that the whole clip gives, however it is cut. docs/reference/speech.md states each channel's unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from visavis.errors import InputError
+from visavis.reaction.resample import FRAME_RATE_HZ
+from visavis.reaction.sound_stream import SoundStream
+from visavis.reaction.spectrum import HISTORY, spectra
+from visavis.reaction.voice import SPEECH_CHANNELS, VoiceTracker
+from visavis.types import AudioChunk, FloatArray
+from visavis.waveform import SPEECH_RATE_HZ, mono
+
+__all__ = [
+    "FRAME_RATE_HZ",
+    "SPEECH_CHANNELS",
+    "SPEECH_RATE_HZ",
+    "LogMelFeatures",
+    "SpeechFeatures",
+    "SpeechReader",
+    "speech_features",
+    "speech_samples",
+]
+
+
+class SpeechFeatures(Protocol):
+    """Any kind of speech features of a whole clip.
+
+    Attributes:
+        channels: D names.
+        causal: whether no row depends on later sound; what is not causal cannot run live.
+        frame_rate_hz: rows per second.
+    """
+
+    @property
+    def channels(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def causal(self) -> bool: ...  # noqa: D102
+    @property
+    def frame_rate_hz(self) -> int: ...  # noqa: D102
+
+    def features(self, samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
+        """(T, D) of (N,) or (N, channels) samples, T being the frames that the clip touches."""
+        ...
+
+
+class SpeechReader:
+    """The state of one stream of sound.
+
+    Args:
+        start_s: the time at which row 0 starts, on the clock of the chunks' ``time_s``. Sound before it is
+            dropped, and what is missing after it is silence.
+
+    Raises:
+        InputError: a start that is not finite.
+    """
+
+    def __init__(self, start_s: float = 0.0) -> None:
+        if not math.isfinite(start_s):
+            raise InputError(f"a stream must start at a finite time; found {start_s}")
+        self._stream, self._voice = SoundStream(start_s), VoiceTracker()
+        self._history: FloatArray = np.zeros(HISTORY, np.float32)
+
+    def push(self, chunk: AudioChunk) -> FloatArray:
+        """Take in the next sound.
+
+        Holes and NaN are taken as silence, repeated sound is dropped, another rate goes on where the last one
+        stopped; each kind of fault is logged once.
+
+        Returns:
+            (n, 44) the rows that became complete, in the order of :data:`SPEECH_CHANNELS`; n may be 0.
+
+        Raises:
+            InputError: a rate outside of 8 to 192 kHz, or a time more than an hour after the last sound. The
+                stream is as it was.
+        """
+        return self._rows(self._stream.push(chunk))
+
+    def flush(self) -> FloatArray:
+        """(n, 44) the row that the sound's end did not fill, n being 0 or 1; silence fills it."""
+        return self._rows(self._stream.flush())
+
+    def reset(self) -> None:
+        """Forget the stream and its speaker; the next row is row 0."""
+        self._stream.reset()
+        self._voice.reset()
+        self._history = np.zeros(HISTORY, np.float32)
+
+    def _rows(self, pieces: Iterable[FloatArray]) -> FloatArray:
+        rows = [np.zeros((0, len(SPEECH_CHANNELS)), np.float32)]
+        for blocks in pieces:
+            if len(blocks):
+                sound = np.concatenate([self._history, blocks.ravel()])
+                self._history = sound[-HISTORY:]
+                rows.append(self._voice.update(spectra(sound)))
+        return np.concatenate(rows)
+
+
+def speech_features(samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
+    """Features of a whole clip: what a stream of it gives.
+
+    Args:
+        samples: (N,), or (N, C) for C channels; see :func:`~visavis.waveform.mono`.
+        sample_rate_hz: 8 to 192 kHz.
+
+    Returns:
+        (T, 44) float32, T being the frames that the clip touches.
+
+    Raises:
+        InputError: samples of another shape, or another rate.
+    """
+    reader = SpeechReader()
+    rows = reader.push(AudioChunk(mono(samples), sample_rate_hz, 0.0))
+    return np.concatenate([rows, reader.flush()])
+
+
+def speech_samples(samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
+    """A whole clip at 16 kHz, as every kind of features here reads it: mono, NaN silent, 2 ms late.
+
+    Args:
+        samples: (N,), or (N, C) for C channels.
+        sample_rate_hz: 8 to 192 kHz.
+
+    Returns:
+        (640 T,) float32 in about -1..1, T being the frames of 1/25 s that the clip touches.
+
+    Raises:
+        InputError: samples of another shape, or another rate.
+    """
+    stream = SoundStream()
+    blocks = [*stream.push(AudioChunk(mono(samples), sample_rate_hz, 0.0)), *stream.flush()]
+    return np.concatenate([np.zeros(0, np.float32), *(block.ravel() for block in blocks)])
+
+
+class LogMelFeatures:
+    """This module's features behind the interface of all."""
+
+    channels = SPEECH_CHANNELS
+    causal = True
+    frame_rate_hz = FRAME_RATE_HZ
+
+    def features(self, samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
+        """See :func:`speech_features`."""
+        return speech_features(samples, sample_rate_hz)

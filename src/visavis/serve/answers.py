@@ -1,0 +1,151 @@
+"""Moments, words and settings in, the server's JSON text out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis import __version__
+from visavis.channels import ACTION_UNITS, EXPRESSIONS
+from visavis.pipeline import Moment
+from visavis.serve.protocol import (
+    MAX_IMAGE_PIXELS,
+    MAX_MESSAGE_BYTES,
+    MODES,
+    PROTOCOL_VERSION,
+    SettingsMessage,
+    WordsMessage,
+)
+from visavis.serve.vocabulary import FaceWord, Meaning, Vocabulary
+from visavis.types import AvatarPose, Emotion, Face
+
+NO_TOKENIZER = (
+    "this server has no face tokenizer: start it with --encoder and --decoder, the two networks that "
+    "visavis train leaves in a tokenizer's run folder"
+)
+
+
+def encode_hello(reads_emotions: bool, vocabulary: Vocabulary | None = None) -> str:
+    """The server's first message: what it is, what it offers, what it takes.
+
+    Args:
+        reads_emotions: whether this server can read emotions at all.
+        vocabulary: that faces are told in; None where there is no tokenizer.
+    """
+    return _encode(
+        type="hello",
+        protocol=PROTOCOL_VERSION,
+        version=__version__,
+        modes=MODES,
+        reads_emotions=reads_emotions,
+        expressions=EXPRESSIONS,
+        action_units=ACTION_UNITS,
+        words=words_offer(vocabulary),
+        max_message_bytes=MAX_MESSAGE_BYTES,
+        max_image_pixels=MAX_IMAGE_PIXELS,
+    )
+
+
+def words_offer(vocabulary: Vocabulary | None) -> dict[str, object]:
+    """Whether words can be had, and why not."""
+    if vocabulary is None:
+        return {"vocabulary": None, "problem": NO_TOKENIZER}
+    return {"vocabulary": vocabulary.tokenizer.vocabulary, "problem": None}
+
+
+def encode_words(wish: WordsMessage) -> str:
+    """A wish for words as it was granted; it holds from the next frame on."""
+    return _encode(type="words", on=wish.on)
+
+
+def encode_settings(settings: SettingsMessage) -> str:
+    """The settings as the server took them; they hold from the next frame on."""
+    return _encode(type="settings", read_emotions=settings.read_emotions, mirror=settings.mirror)
+
+
+def encode_error(code: str, message: str, frame_id: int | None = None) -> str:
+    """One clear line about what went wrong.
+
+    Args:
+        code: a short name for programs.
+        message: the line for people.
+        frame_id: the frame that it is about, which counts as answered.
+    """
+    return _encode(type="error", code=code, message=message, id=frame_id)
+
+
+def encode_moment(
+    moment: Moment,
+    frame_id: int,
+    timings_ms: dict[str, float],
+    dropped: int,
+    calibrated: bool | None,
+    word: FaceWord | None,
+) -> str:
+    """What was found in one frame.
+
+    Args:
+        moment: the pipeline's result.
+        frame_id: the client's number for the frame.
+        timings_ms: milliseconds by stage, the pipeline's own and the server's.
+        dropped: frames of this session that newer ones have replaced unprocessed.
+        calibrated: whether a calibration succeeded at this frame; None when none was asked for.
+        word: the first face's; None without a face or while words are not asked for.
+    """
+    return _encode(
+        type="moment",
+        id=frame_id,
+        time_s=moment.frame.time_s,
+        faces=[_face(face) for face in moment.faces],
+        emotion=None if moment.emotion is None else _emotion(moment.emotion, moment.label),
+        pose=_pose(moment.pose),
+        timings_ms={name: round(value, 2) for name, value in timings_ms.items()},
+        dropped=dropped,
+        calibrated=calibrated,
+        word=None if word is None else asdict(word),
+    )
+
+
+def describe(meaning: Meaning) -> dict[str, object]:
+    """What a word means, as JSON takes it."""
+    return {
+        "pose": _pose(meaning.pose),
+        "mirrored_pose": _pose(meaning.mirrored_pose),
+        "blendshapes": [{"name": name, "weight": weight} for name, weight in meaning.blendshapes],
+    }
+
+
+def _pose(pose: AvatarPose) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in pose.as_dict().items()}
+
+
+def _face(face: Face) -> dict[str, Any]:
+    return {
+        "id": face.track_id,
+        "score": round(float(face.score), 3),
+        "box": _rounded(face.box_xyxy, 1),
+        "landmarks": _rounded(face.landmarks_xy.ravel(), 1),
+    }
+
+
+def _emotion(emotion: Emotion, label: str | None) -> dict[str, Any]:
+    return {
+        "label": label,
+        "expressions": _rounded(emotion.expressions, 4),
+        "valence": round(float(emotion.valence), 4),
+        "arousal": round(float(emotion.arousal), 4),
+        "action_units": _rounded(emotion.action_units, 4),
+    }
+
+
+def _rounded(values: NDArray[np.float32], digits: int) -> list[float]:
+    rounded: list[float] = np.round(values.astype(np.float64), digits).tolist()
+    return rounded
+
+
+def _encode(**fields: Any) -> str:
+    return json.dumps(fields, allow_nan=False, separators=(",", ":"))

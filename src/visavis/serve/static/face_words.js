@@ -1,0 +1,240 @@
+// Each frame's face word in; the stream of words in chips, and the face of the one that is pointed at, out.
+
+import { Puppet } from "./puppet.js";
+import { WordLog } from "./word_log.js";
+
+const MOST_CHIPS = 240;
+const MOST_MEANINGS = 200;
+const ZOOM = 1.6; // the avatar's head fills the small canvas, from this share of the drawing down
+const CUT = 0.16;
+const RUNNING = "tokens of the tracked face, newest at the right; point at a word to see its face";
+const HELD = "held still while you look; arrow keys go from word to word, Escape lets it run";
+
+const element = (tag, className, text = "") =>
+  Object.assign(document.createElement(tag), { className, textContent: text });
+
+async function fetchMeaning(path) {
+  const answer = await fetch(path);
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.detail);
+  return body;
+}
+
+export class FaceWords {
+  /**
+   * @param {HTMLElement} card holds everything
+   * @param {Avatar} avatar lends its drawing
+   * @param {() => boolean} mirrors whether the avatar does
+   */
+  constructor(card, avatar, mirrors) {
+    const find = (name) => card.querySelector(`#word-${name}`);
+    this.card = card;
+    this.avatar = avatar;
+    this.mirrors = mirrors;
+    this.caption = find("caption");
+    this.figures = find("figures");
+    this.strip = find("strip");
+    this.canvas = find("face");
+    this.title = find("title");
+    this.shapes = find("shapes");
+    this.log = new WordLog();
+    this.meanings = new Map(); // name -> promise
+    this.offered = false;
+    this.clear();
+    this.connect();
+  }
+
+  /** What the server says about words; switches that cannot be used say why. */
+  offer({ vocabulary, problem }, switches) {
+    this.offered = vocabulary !== null;
+    this.meanings.clear(); // The server may have another tokenizer than before.
+    for (const control of switches) {
+      control.disabled = !this.offered;
+      control.closest("label").title = control.title = problem ?? "";
+    }
+  }
+
+  get on() {
+    return !this.card.hidden;
+  }
+
+  show(on) {
+    if (this.on !== on) this.clear();
+    this.card.hidden = !on;
+    if (on && this.meaning) this.draw();
+  }
+
+  clear() {
+    this.log.clear();
+    this.strip.replaceChildren();
+    this.shown = this.log.made; // number of the run that the newest chip shows
+    this.held = false;
+    this.meaning = null;
+    this.select(null);
+    this.showHeld();
+  }
+
+  /** Take one moment's word. */
+  add(timeS, { word, faces }) {
+    if (!this.on || (!word && faces.length)) return; // asked for, but not yet told
+    this.log.add(timeS, word);
+    if (!this.held) this.catchUp();
+  }
+
+  showFigures(nowS) {
+    if (!this.on) return;
+    const changes = this.log.changesPerS(nowS).toFixed(1);
+    this.figures.textContent = `${changes} changes a second · ${this.log.distinct(nowS)} words in the last minute`;
+  }
+
+  // -------------------------------------------------------------- the stream
+
+  catchUp() {
+    for (const run of this.log.from(this.shown).slice(-MOST_CHIPS)) {
+      const newest = this.strip.lastElementChild;
+      if (newest?.run === run) this.write(newest, run);
+      else this.append(run);
+      this.shown = run.number;
+    }
+  }
+
+  append(run) {
+    const chip = element("span", run.word ? "word" : "word-gap");
+    chip.run = run;
+    if (run.word) {
+      chip.id = `word-${run.number}`;
+      chip.setAttribute("role", "option");
+      chip.style.setProperty("--hue", run.word.hue_deg);
+      chip.style.setProperty("--strength", run.word.strength);
+      chip.append(element("b", "word-name", run.name), element("span", "word-count"));
+    }
+    this.write(chip, run);
+    this.strip.append(chip);
+    this.makeRoom();
+  }
+
+  write(chip, run) {
+    if (run.word) chip.lastElementChild.textContent = run.count > 1 ? `×${run.count}` : "";
+    else chip.title = `no face in ${run.count} frame${run.count > 1 ? "s" : ""}`;
+  }
+
+  /** Whole lines go, so that the words that stay keep their places in theirs. */
+  makeRoom() {
+    while (this.strip.scrollHeight > this.strip.clientHeight) {
+      const chips = [...this.strip.children];
+      const line = chips.filter((chip) => chip.offsetTop === chips[0].offsetTop);
+      if (line.length === chips.length) break; // one line, and no place for it
+      line.forEach((chip) => chip.remove());
+    }
+    while (this.strip.childElementCount > MOST_CHIPS) this.strip.firstElementChild.remove();
+  }
+
+  // -------------------------------------------------------------- pointing
+
+  connect() {
+    const { strip } = this;
+    strip.onpointerenter = () => this.hold(true);
+    strip.onpointerleave = () => this.hold(document.activeElement === strip);
+    strip.onfocus = () => {
+      this.hold(true);
+      if (!this.chip?.isConnected) this.select([...strip.querySelectorAll(".word")].at(-1));
+    };
+    strip.onblur = () => this.hold(strip.matches(":hover"));
+    strip.onpointerover = ({ target }) => {
+      const chip = target.closest(".word");
+      if (chip) this.select(chip);
+    };
+    strip.onkeydown = (event) => this.press(event);
+  }
+
+  press(event) {
+    const words = [...this.strip.querySelectorAll(".word")];
+    const at = words.indexOf(this.chip);
+    const next = { ArrowLeft: Math.max(0, at - 1), ArrowRight: at + 1, Home: 0, End: words.length - 1 }[event.key];
+    if (event.key === "Escape") this.strip.blur();
+    if (next === undefined) return;
+    event.preventDefault();
+    this.select(words[Math.min(next, words.length - 1)]);
+  }
+
+  hold(held) {
+    this.held = held;
+    this.showHeld();
+    if (!held) this.catchUp();
+  }
+
+  showHeld() {
+    this.card.classList.toggle("held", this.held);
+    this.caption.textContent = this.held ? HELD : RUNNING;
+  }
+
+  select(chip) {
+    this.chip?.removeAttribute("aria-selected");
+    this.chip = chip ?? null;
+    if (chip) {
+      chip.setAttribute("aria-selected", "true");
+      this.strip.setAttribute("aria-activedescendant", chip.id);
+      this.explain(chip.run);
+      return;
+    }
+    this.strip.removeAttribute("aria-activedescendant");
+    this.card.classList.remove("explained");
+    this.title.textContent = "";
+    this.shapes.replaceChildren();
+  }
+
+  // -------------------------------------------------------------- what a word means
+
+  async explain({ name, word }) {
+    this.title.textContent = name;
+    try {
+      const meaning = await this.meaningOf(name, word.tokens);
+      if (this.title.textContent !== name) return; // another word was pointed at meanwhile
+      this.meaning = meaning;
+      this.card.classList.add("explained");
+      this.draw();
+      this.list(meaning.blendshapes);
+    } catch (error) {
+      if (this.title.textContent === name) this.shapes.replaceChildren(element("li", "fine", error.message));
+    }
+  }
+
+  meaningOf(name, tokens) {
+    let meaning = this.meanings.get(name);
+    if (meaning) return meaning;
+    meaning = fetchMeaning(`words/${tokens.join(".")}`);
+    meaning.catch(() => this.meanings.delete(name)); // It is asked for again the next time.
+    this.meanings.set(name, meaning);
+    if (this.meanings.size > MOST_MEANINGS) this.meanings.delete(this.meanings.keys().next().value);
+    return meaning;
+  }
+
+  draw() {
+    if (!this.avatar.puppet) return;
+    this.puppet ??= Object.assign(new Puppet(this.avatar.puppet.rig), { backdrop: false });
+    this.avatar.fit(this.canvas, 1);
+    const { width, height } = this.canvas;
+    const context = this.canvas.getContext("2d");
+    this.puppet.reset();
+    this.puppet.update(this.mirrors() ? this.meaning.mirrored_pose : this.meaning.pose, 0);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.setTransform(ZOOM, 0, 0, ZOOM, (width * (1 - ZOOM)) / 2, -CUT * ZOOM * height);
+    this.puppet.draw(context, width, height);
+  }
+
+  list(blendshapes) {
+    if (!blendshapes.length) this.shapes.replaceChildren(element("li", "fine", "nothing stands out: a face at rest"));
+    else this.shapes.replaceChildren(...blendshapes.map(({ name, weight }) => this.shape(name, weight)));
+  }
+
+  shape(name, weight) {
+    const row = element("li", "word-shape");
+    const track = element("span", "bar-track");
+    const fill = element("span", "bar-fill");
+    fill.style.transform = `scaleX(${weight})`;
+    track.append(fill);
+    row.append(element("span", "", name), track, element("span", "bar-value", weight.toFixed(2).replace(/^0/, "")));
+    return row;
+  }
+}

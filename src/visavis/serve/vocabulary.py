@@ -1,0 +1,174 @@
+"""A face tokenizer in; its words as the page shows them out: a colour, a pose, what stands out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Self
+
+import numpy as np
+
+from visavis import weights
+from visavis.channels import BLENDSHAPES, FACE_CHANNELS, FACE_INDEX
+from visavis.dictionary import pose_of
+from visavis.errors import InputError
+from visavis.reaction.tokenizer import ENCODER, FaceTokenizer
+from visavis.types import AvatarPose, Face, FloatArray
+
+STANDING_OUT = 5  # blendshapes that are named
+WORDS_KEPT, MEANINGS_KEPT = 4096, 512
+SAMPLED_WORDS = 4096  # that the colours are laid out on
+# What draws a word's colour towards which hue (degrees): open mouth, smile, closed eyes, raised brows.
+HUES = {
+    40: ("jawOpen",),
+    140: ("mouthSmileLeft", "mouthSmileRight"),
+    250: ("eyeBlinkLeft", "eyeBlinkRight"),
+    330: ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+}
+_LEAST_SPREAD = 0.03  # of a weight that hardly moves: its noise must not colour anything
+_NAME = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
+_SHOWN_CHARACTERS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class FaceWord:
+    """The word of one frame's face.
+
+    Attributes:
+        tokens: (R,) its tokens.
+        hue_deg: 0..359, what it does beyond the middle of the vocabulary, see :data:`HUES`.
+        strength: 0..1, how much of it.
+    """
+
+    tokens: tuple[int, ...]
+    hue_deg: int
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The face that a word stands for.
+
+    Attributes:
+        pose: the avatar's, as a camera sees the face.
+        mirrored_pose: the same in a mirror.
+        blendshapes: names and weights of those that stand out most over the mean face, strongest first.
+    """
+
+    pose: AvatarPose
+    mirrored_pose: AvatarPose
+    blendshapes: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plane:
+    """Where faces (58,) lie on the wheel of colours, seen from the middle of the vocabulary."""
+
+    middle: FloatArray
+    axes: FloatArray
+    reach: float
+
+
+class Vocabulary:
+    """The words of one tokenizer, for all sessions; what it worked out for the last ones is kept.
+
+    Args:
+        tokenizer: gives words their faces.
+    """
+
+    def __init__(self, tokenizer: FaceTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self._words = lru_cache(WORDS_KEPT)(self._find_word)
+        self._meanings = lru_cache(MEANINGS_KEPT)(self._find_meaning)
+
+    @classmethod
+    def embedded(cls) -> Self | None:
+        """That of the tokenizer that the package brings; None where it brings none.
+
+        Raises:
+            WeightsError: it is damaged.
+        """
+        return cls(FaceTokenizer.default()) if ENCODER in weights.manifest() else None
+
+    def word(self, tokens: tuple[int, ...]) -> FaceWord:
+        """How a word is shown.
+
+        Raises:
+            InputError: it is outside of the vocabulary.
+        """
+        return self._words(tokens)
+
+    def meaning(self, name: str) -> Meaning:
+        """What a word means.
+
+        Args:
+            name: its tokens, with points between them, such as ``417`` or ``12.407``.
+
+        Raises:
+            InputError: no such word.
+        """
+        sizes = self.tokenizer.vocabulary
+        tokens = tuple(map(int, name.split("."))) if _NAME.fullmatch(name) else ()
+        if len(tokens) != len(sizes) or any(t >= size for t, size in zip(tokens, sizes, strict=True)):
+            wanted = ".".join(f"[0 to {size - 1}]" for size in sizes)
+            raise InputError(f"no such face word: {name[:_SHOWN_CHARACTERS]!r}; expected {wanted}")
+        return self._meanings(tokens)
+
+    def _find_word(self, tokens: tuple[int, ...]) -> FaceWord:
+        plane = self._plane
+        x, y = plane.axes @ (self._face(tokens) - plane.middle)
+        hue_deg = int(np.degrees(np.arctan2(y, x))) % 360
+        return FaceWord(tokens, hue_deg, round(min(float(np.hypot(x, y)) / plane.reach, 1.0), 2))
+
+    def _find_meaning(self, tokens: tuple[int, ...]) -> Meaning:
+        face, mean = self._face(tokens), self.tokenizer.mean
+        above = (face - mean)[: len(BLENDSHAPES)]
+        most = [i for i in np.argsort(-above, kind="stable")[:STANDING_OUT].tolist() if above[i] > 0]
+        return Meaning(
+            pose_of(mean, face),
+            pose_of(mean, face, mirror=True),
+            tuple((BLENDSHAPES[i], round(float(face[i]), 3)) for i in most),
+        )
+
+    def _face(self, tokens: tuple[int, ...]) -> FloatArray:
+        face: FloatArray = self.tokenizer.decode(np.asarray([tokens], np.int64))[0]
+        return face
+
+    @cached_property
+    def _plane(self) -> _Plane:
+        """Laid out on words drawn at random, for refining tokens make too many to look at them all."""
+        sizes = self.tokenizer.vocabulary
+        drawn = np.random.default_rng(0).integers(0, sizes, (SAMPLED_WORDS, len(sizes)))
+        faces = self.tokenizer.decode(drawn)
+        middle, spread = faces.mean(axis=0), np.maximum(faces.std(axis=0), _LEAST_SPREAD)
+        axes = np.zeros((2, len(FACE_CHANNELS)), np.float32)
+        for hue_rad, channels in zip(np.radians(list(HUES)), HUES.values(), strict=True):
+            columns = [FACE_INDEX[name] for name in channels]
+            direction = np.asarray([np.cos(hue_rad), np.sin(hue_rad)])
+            axes[:, columns] = np.outer(direction, 1 / (len(columns) * spread[columns]))
+        reach = np.percentile(np.hypot(*(axes @ (faces - middle).T)), 95)
+        return _Plane(middle, axes, max(float(reach), 1e-6))
+
+
+class Speaker:
+    """One stream of faces in, its words out.
+
+    Args:
+        vocabulary: may serve many streams.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._stream = vocabulary.tokenizer.stream()
+        self._person: int | None = None
+
+    def say(self, faces: tuple[Face, ...]) -> FaceWord | None:
+        """The word of the first face of the next frame; None where there is none."""
+        if not faces:
+            return None
+        if faces[0].track_id != self._person:
+            self._person = faces[0].track_id
+            self._stream.reset()  # A window must not reach back to somebody else's face.
+        tokens = np.ravel(self._stream.encode(faces[0].state.values[None])).tolist()
+        return self._vocabulary.word(tuple(tokens))

@@ -1,0 +1,71 @@
+"""What the server says: everything that it should hold, rounded, as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tiny_tokenizer
+from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
+from visavis.reaction.tokenizer import FaceTokenizer
+from visavis.serve.answers import describe, encode_hello, encode_moment
+from visavis.serve.protocol import PROTOCOL_VERSION
+from visavis.serve.vocabulary import FaceWord, Meaning, Vocabulary
+from visavis.types import AvatarPose, Frame
+
+
+def test_hello_says_what_is_spoken_and_offered() -> None:
+    hello = json.loads(encode_hello(reads_emotions=False))
+    assert hello["type"] == "hello"
+    assert hello["protocol"] == PROTOCOL_VERSION
+    assert hello["modes"] == ["mirror"]
+    assert hello["expressions"] == list(EXPRESSIONS)
+    assert hello["reads_emotions"] is False
+    assert hello["words"]["vocabulary"] is None
+    assert "--encoder" in hello["words"]["problem"]
+
+
+def test_hello_says_how_many_words_there_are(tmp_path: Path) -> None:
+    tokenizer = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2))
+    hello = json.loads(encode_hello(True, Vocabulary(tokenizer)))
+    assert hello["words"] == {"vocabulary": [16, 16], "problem": None}
+
+
+def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
+    frame = Frame(np.full((48, 64, 3), 128, np.uint8), 1.25)
+    moment = scripted.ScriptedPipeline().step(frame)
+    word = FaceWord((12, 407), 213, 0.4)
+    message = json.loads(encode_moment(moment, 7, {"face": 1.23456}, dropped=3, calibrated=None, word=word))
+    assert (message["type"], message["id"], message["time_s"]) == ("moment", 7, 1.25)
+    assert (message["dropped"], message["calibrated"]) == (3, None)
+    assert message["timings_ms"] == {"face": 1.23}
+    assert message["word"] == {"tokens": [12, 407], "hue_deg": 213, "strength": 0.4}
+    assert message["pose"].keys() == AVATAR_PARAMETERS.keys()
+    [face] = message["faces"]
+    assert len(face["landmarks"]) == 2 * len(moment.faces[0].landmarks_xy)
+    np.testing.assert_allclose(face["landmarks"], moment.faces[0].landmarks_xy.ravel(), atol=0.0501)
+    assert all(round(value, 1) == value for value in face["landmarks"])
+    assert message["emotion"]["label"] == moment.label
+    assert sum(message["emotion"]["expressions"]) == pytest.approx(1, abs=1e-3)
+    assert len(message["emotion"]["action_units"]) == 15
+
+
+def test_moment_without_a_face(scripted: SimpleNamespace) -> None:
+    moment = scripted.ScriptedPipeline().step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
+    message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=False, word=None))
+    assert (message["faces"], message["emotion"], message["word"]) == ([], None, None)
+    assert message["calibrated"] is False
+
+
+def test_a_meaning_is_two_poses_and_the_names_of_what_stands_out() -> None:
+    seen = AvatarPose.from_mapping({"ParamAngleX": 12.34567}, 0.0)
+    mirrored = AvatarPose.from_mapping({"ParamAngleX": -12.34567}, 0.0)
+    told: dict[str, Any] = describe(Meaning(seen, mirrored, (("jawOpen", 0.8),)))
+    assert told["pose"] == pytest.approx(seen.as_dict(), abs=1e-4)
+    assert told["mirrored_pose"] == pytest.approx(mirrored.as_dict(), abs=1e-4)
+    assert told["blendshapes"] == [{"name": "jawOpen", "weight": 0.8}]

@@ -1,0 +1,145 @@
+"""The page's face words in headless Chromium: they appear, show their faces, and stop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tiny_tokenizer
+from page_host import Host, opened_page, until, wait_for_moments
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
+]
+INKED = """(() => {
+  const canvas = document.getElementById("word-face");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let inked = 0;
+  for (let i = 3; i < data.length; i += 4) inked += data[i] > 0;
+  return inked / (canvas.width * canvas.height);
+})()"""
+NEWEST = "document.querySelector('#word-strip').lastElementChild?.run.number"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    running = Host(*tiny_tokenizer.write(tmp_path_factory.mktemp("tokenizer"), depth=2))
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def page(browser: Any, host: Host) -> Iterator[Any]:
+    with opened_page(browser, host) as opened:
+        yield opened
+
+
+def switch(page: Any, on: bool) -> None:
+    page.click("#open-settings")
+    page.locator("dialog [data-setting=showWords]").set_checked(on)
+    page.click("[aria-label='Close settings']")
+
+
+def face_picture(page: Any) -> str:
+    picture: str = page.evaluate("document.getElementById('word-face').toDataURL()")
+    return picture
+
+
+def test_words_appear_show_their_faces_and_stop(page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.click("#start")
+    wait_for_moments(page)
+    assert page.evaluate("visavisStats.lastMoment.word") is None
+    playwright.expect(page.locator("#words")).to_be_hidden()
+
+    switch(page, True)
+    until(page, "document.querySelectorAll('.word').length >= 4")
+    # The scripted face moves its left brow and not its right one: the second token stays.
+    names = page.locator(".word-name").all_inner_texts()
+    assert all(re.fullmatch(r"\d+·0", name) for name in names)
+    assert len(set(names)) > 1
+    playwright.expect(page.locator("#word-figures")).to_contain_text("words in the last minute")
+    assert not any("/words/" in url for url in asked)
+
+    # Under the pointer the stream stands still, and the face of each word is drawn.
+    page.locator("#word-strip").hover(position={"x": 2, "y": 2})
+    newest = page.evaluate(NEWEST)
+    page.locator(".word").nth(0).hover()
+    until(page, f"{INKED} > 0.2")
+    first = face_picture(page)
+    strong = "[...document.querySelectorAll('.word')].filter(c => parseInt(c.run.name) >= 8)"
+    page.evaluate(f"void {strong}[0].dispatchEvent(new PointerEvent('pointerover', {{bubbles: true}}))")
+    until(page, "document.querySelector('#word-shapes').textContent.startsWith('browDownLeft')")
+    assert face_picture(page) != first or page.evaluate(f"{strong}[0] === document.querySelector('.word')")
+    wait_for_moments(page)
+    assert page.evaluate(NEWEST) == newest
+    page.mouse.move(2, 2)
+    until(page, f"{NEWEST} > {newest}")
+
+    switch(page, False)
+    until(page, "visavisStats.lastMoment.word === null && visavisStats.lastMoment.faces.length > 0")
+    playwright.expect(page.locator("#words")).to_be_hidden()
+    assert page.locator("#word-strip > *").count() == 0
+
+
+def test_words_can_be_read_from_the_keyboard(page: Any) -> None:
+    page.click("#start")
+    switch(page, True)
+    until(page, "document.querySelectorAll('.word').length >= 3")
+    page.focus("#word-strip")
+    chosen = page.locator(".word[aria-selected=true]")
+    playwright.expect(chosen).to_have_count(1)
+    last = chosen.get_attribute("id")
+    until(page, f"{INKED} > 0.2")
+    page.keyboard.press("ArrowLeft")
+    assert chosen.get_attribute("id") != last
+    page.keyboard.press("End")
+    assert chosen.get_attribute("id") == last
+    held = page.evaluate(NEWEST)
+    page.keyboard.press("Escape")
+    until(page, f"{NEWEST} > {held}")
+
+
+def test_the_oldest_line_makes_room_and_the_others_stay(page: Any) -> None:
+    page.click("#start")
+    switch(page, True)
+    page.evaluate("document.getElementById('word-strip').style.width = '110px'")  # two words a line
+    oldest = "document.querySelector('.word').run.number"
+    until(page, "document.querySelectorAll('.word').length > 0")
+    first = page.evaluate(oldest)
+    until(page, f"{oldest} > {first}")
+    lines = "new Set([...document.querySelectorAll('.word')].map(chip => chip.offsetTop)).size"
+    assert page.evaluate(lines) in (3, 4)  # Four have room; the last may have been alone in its line.
+
+
+def test_without_a_face_there_is_a_gap(page: Any, dark_clip: Path) -> None:
+    page.set_input_files("#file", dark_clip)
+    switch(page, True)
+    playwright.expect(page.locator(".word-gap")).to_have_count(1)
+    playwright.expect(page.locator(".word-gap")).to_have_attribute("title", re.compile("no face in"))
+    assert page.locator(".word").count() == 0
+
+
+def test_without_a_tokenizer_the_switch_says_why(browser: Any) -> None:
+    host = Host()
+    try:
+        with opened_page(browser, host) as page:
+            page.evaluate("localStorage.setItem('visavis.settings.v1', '{\"showWords\": true}')")
+            page.reload()
+            page.click("#start")
+            wait_for_moments(page)
+            page.click("#open-settings")
+            control = page.locator("dialog [data-setting=showWords]")
+            playwright.expect(control).to_be_disabled()
+            playwright.expect(control).to_have_attribute("title", re.compile("no face tokenizer"))
+            playwright.expect(page.locator("#words")).to_be_hidden()
+            assert page.evaluate("visavisStats.problems") == 0
+    finally:
+        host.kill()

@@ -1,0 +1,59 @@
+"""Listeners that anybody can compute, on the tokenizer of ``tiny_tokenizer``: they copy, or draw evenly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import tiny_tokenizer
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.predictor import Heard, Memory, Predictor
+from visavis.reaction.sampling import Sampling
+from visavis.reaction.speech import SPEECH_CHANNELS
+from visavis.reaction.temperament import CONTROLS
+from visavis.reaction.tokenizer import FaceTokenizer
+from visavis.types import FloatArray
+
+SURE = 50.0
+
+
+class Echo(Predictor):
+    """Shows the partner's face of the same frame; alone, token 1; with speech, token 14; or draws evenly.
+
+    Args:
+        patch: frames of a position.
+        even: whether every token is as likely as any other.
+    """
+
+    def __init__(self, patch: int = 1, even: bool = False) -> None:
+        self.levels, self.vocabulary = (tiny_tokenizer.LEVELS,), tiny_tokenizer.LEVELS
+        self.sound_channels, self.controls = len(SPEECH_CHANNELS), len(CONTROLS)
+        self.patch, self.context, self.frame_rate_hz, self.speaks = patch, 1, 25.0, "faces"
+        self.notes = {"tokenizer": "1-1"}
+        self.even = even
+        self.heard: list[Heard] = []
+
+    def memory(self, streams: int) -> Memory:
+        return Memory(
+            np.zeros((streams, 1, 1, 1, 1), np.float32), np.zeros((streams, 1, 1, 1, 1), np.float32)
+        )
+
+    def predict(self, heard: Heard, memory: Memory) -> FloatArray:
+        self._check(heard, len(memory.ages))
+        self.heard.append(heard)
+        logits = np.zeros((*heard.partner.shape, self.vocabulary), np.float32)
+        if not self.even:
+            wanted = np.where(heard.partner < 0, 1, heard.partner)
+            speaks = heard.sound[..., SPEECH_CHANNELS.index("speech")] > 0.5
+            wanted = np.where(speaks, 14, wanted)
+            np.put_along_axis(logits, wanted[..., None], SURE, axis=-1)
+        peak = logits.max(-1, keepdims=True)
+        result: FloatArray = logits - peak - np.log(np.exp(logits - peak).sum(-1, keepdims=True))
+        return result
+
+
+def listener(folder: Path, predictor: Predictor | None = None) -> FaceListener:
+    """A listener in front of the tiny tokenizer."""
+    tokenizer = FaceTokenizer.load(*tiny_tokenizer.write(folder))
+    return FaceListener(predictor or Echo(), tokenizer, Sampling())
