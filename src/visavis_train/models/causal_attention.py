@@ -241,5 +241,5 @@ class GatedCrossLayer(nn.Module):
         x = x + self.dropout(looked)
         if self.cross is not None and source is not None:
             x = x + self.dropout(self.cross(looked, source, sight, memory))
-        x = x + self.dropout(self.mlp(self.norm_mlp(x)))
-        return x
+        changed: Tensor = x + self.dropout(self.mlp(self.norm_mlp(x)))
+        return changed

@@ -9,7 +9,6 @@ its log, checkpoint and ``listener.onnx``, and ``report.json``.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -22,17 +21,17 @@ import torch
 from pydantic import Field
 
 from visavis.atomic import whole_file
-from visavis.cli.output import print_error, print_note
+from visavis.cli.output import print_note
 from visavis.coupling import ASSET, SPEAKS, CallScores, Coupling, measure_coupling
 from visavis.datasets.calls import CALL_RATE_HZ, Call, read_calls
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
 from visavis.machine import machine
 from visavis.reaction.predictor import Predictor
 from visavis.reaction.signals import SIGNALS, SignalCodec
 from visavis_train.data.listening import Conversation
-from visavis_train.experiment import Settings, load_experiment
+from visavis_train.experiment import Settings
 from visavis_train.models.listener import ListenerConfig, ListenerNet, ListenerSize
-from visavis_train.rounds import INTERRUPTED, run_rounds
+from visavis_train.rounds import Command, command_line, run_rounds
 from visavis_train.tasks.listener_release import export_listener, install_listener
 from visavis_train.tasks.listener_trainer import ListenerTrainer, ListenerTraining
 
@@ -191,30 +190,21 @@ def install(experiment: CallsExperiment, report: dict[str, Any], config: str) ->
     return install_listener(experiment.out / ALL, ASSET, entry)
 
 
+def finish(experiment: CallsExperiment, coupling: Coupling, command: Command) -> Path:
+    """Write the report, and install the network if that was asked for; returns the report's path."""
+    report = report_of(experiment, coupling, command.config.name)
+    path = experiment.out / REPORT
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    if command.install:
+        installed = install(experiment, report, config=f"experiments/{command.config.name}")
+        print_note(f"installed as {installed}")
+    return path
+
+
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Train a listener on real calls.")
-    parser.add_argument("experiment", type=Path, help="TOML file")
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last round")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
-    parser.add_argument("--install", action="store_true", help="put the network into the package's assets")
-    args = parser.parse_args()
-    try:
-        experiment = load_experiment(args.experiment, CallsExperiment, args.set)
-        report = report_of(experiment, train(experiment, resume=args.resume), args.experiment.name)
-        with whole_file(experiment.out / REPORT) as partial:
-            partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-        if args.install:
-            path = install(experiment, report, config=f"experiments/{args.experiment.name}")
-            print_note(f"installed as {path}")
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_note("interrupted: --resume goes on after the last whole round")
-        return INTERRUPTED
-    print((experiment.out / REPORT).read_text("utf-8"), end="")
-    return 0
+    return command_line("Train a listener on real calls.", CallsExperiment, train, finish)
 
 
 if __name__ == "__main__":

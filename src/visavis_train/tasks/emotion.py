@@ -9,7 +9,6 @@ The run folder receives ``config.json``, ``log.jsonl`` (one line an epoch), ``te
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from contextlib import nullcontext
@@ -21,16 +20,15 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from visavis.atomic import whole_file
-from visavis.cli.output import print_error, print_note
+from visavis.cli.output import print_note
 from visavis.datasets import fer2013
 from visavis.datasets.fer2013 import Fer2013
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
 from visavis.machine import machine
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
-from visavis_train.experiment import load_experiment
 from visavis_train.models.cost import cost
 from visavis_train.models.factory import build_model
-from visavis_train.rounds import INTERRUPTED
+from visavis_train.rounds import Command, command_line
 from visavis_train.run_log import RunLog, read_log
 from visavis_train.tasks.emotion_config import Experiment
 from visavis_train.tasks.emotion_release import Scores, export_network, install, measure
@@ -132,31 +130,23 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
     return network, scores
 
 
+def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
+    """Release the trained network, and install it if that was asked for; returns the report's path.
+
+    Of several processes, the first does it alone.
+    """
+    if not PartialState().is_main_process:
+        return None
+    network, scores = release(experiment, command.config)
+    if command.install:
+        installed = install(network, scores, config=f"experiments/{command.config.name}")
+        print_note(f"installed as {installed}")
+    return experiment.out / "report.json"
+
+
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Train the expression network.")
-    parser.add_argument("experiment", type=Path, help="TOML file")
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last epoch")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
-    parser.add_argument("--install", action="store_true", help="put the network into the package's assets")
-    args = parser.parse_args()
-    try:
-        experiment = load_experiment(args.experiment, Experiment, args.set)
-        train(experiment, resume=args.resume)
-        if not PartialState().is_main_process:
-            return 0
-        network, scores = release(experiment, args.experiment)
-        if args.install:
-            installed = install(network, scores, config=f"experiments/{args.experiment.name}")
-            print_note(f"installed as {installed}")
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_note("interrupted: --resume goes on after the last whole epoch")
-        return INTERRUPTED
-    print((experiment.out / "report.json").read_text("utf-8"), end="")
-    return 0
+    return command_line("Train the expression network.", Experiment, train, finish)
 
 
 if __name__ == "__main__":

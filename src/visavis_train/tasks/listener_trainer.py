@@ -16,7 +16,7 @@ from visavis.reaction.predictor import UNKNOWN
 from visavis_train.data.listening import Batch, Conversation, draw
 from visavis_train.experiment import Settings
 from visavis_train.models.listener import Heard, ListenerNet, into_patches
-from visavis_train.rounds import set_learning_rate, warm_cosine
+from visavis_train.rounds import descend, set_learning_rate, warm_cosine
 
 
 class ListenerTraining(Settings):
@@ -113,14 +113,7 @@ class ListenerTrainer:
     def _step(self, rng: np.random.Generator, number: int) -> float:
         batch = draw(self._conversations, self.how.batch_size, self.how.frames, rng)
         loss = self._loss(batch, self._with_gaps(batch.heard(self.net.config.patch))).nanmean()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise InputError(f"the loss became {value} in round {number}: lower learning_rate")
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.how.max_gradient)
-        self.optimizer.step()
-        return value
+        return descend(loss, self.net, self.optimizer, self.how.max_gradient, number)
 
     def _loss(self, batch: Batch, heard: Heard) -> Tensor:
         return self.net.loss(heard, into_patches(batch.own, self.net.config.patch))

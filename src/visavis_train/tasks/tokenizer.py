@@ -8,7 +8,6 @@ The run folder receives ``config.json``, ``log.jsonl`` (one line a round), ``las
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -17,13 +16,11 @@ from typing import Any
 import torch
 
 from visavis.atomic import whole_file
-from visavis.cli.output import print_error, print_note
-from visavis.errors import VisavisError
+from visavis.cli.output import print_note
 from visavis.machine import machine
 from visavis_train.data.tracks import Clip, load_pack, split_clips
-from visavis_train.experiment import load_experiment
 from visavis_train.models.tokenizer import TokenizerNet
-from visavis_train.rounds import INTERRUPTED, run_rounds
+from visavis_train.rounds import Command, command_line, run_rounds
 from visavis_train.tasks.tokenizer_config import TokenizerExperiment
 from visavis_train.tasks.tokenizer_release import (
     DECODER_FILE,
@@ -98,28 +95,18 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
     return report
 
 
+def finish(experiment: TokenizerExperiment, net: TokenizerNet, command: Command) -> Path:
+    """Release a trained network, and install it if that was asked for; returns the report's path."""
+    report = release(experiment, net, command.config.name)
+    if command.install:
+        paths = install(experiment.out, report, config=f"experiments/{command.config.name}")
+        print_note("installed as " + " and ".join(str(path) for path in paths))
+    return experiment.out / REPORT
+
+
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Train a face tokenizer.")
-    parser.add_argument("experiment", type=Path, help="TOML file")
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last round")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
-    parser.add_argument("--install", action="store_true", help="put the networks into the package's assets")
-    args = parser.parse_args()
-    try:
-        experiment = load_experiment(args.experiment, TokenizerExperiment, args.set)
-        report = release(experiment, train(experiment, resume=args.resume), args.experiment.name)
-        if args.install:
-            paths = install(experiment.out, report, config=f"experiments/{args.experiment.name}")
-            print_note("installed as " + " and ".join(str(path) for path in paths))
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_note("interrupted: --resume goes on after the last whole round")
-        return INTERRUPTED
-    print((experiment.out / REPORT).read_text("utf-8"), end="")
-    return 0
+    return command_line("Train a face tokenizer.", TokenizerExperiment, train, finish)
 
 
 if __name__ == "__main__":

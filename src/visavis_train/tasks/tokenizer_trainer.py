@@ -6,7 +6,6 @@ the emotion decoder alone, on tokens that no longer change. The authors' code tr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from visavis.errors import InputError
 from visavis_train.data.tracks import Clip, Sampler, face_scale, tracked
 from visavis_train.models.face_groups import group_means
 from visavis_train.models.tokenizer import Coded, TokenizerNet
-from visavis_train.rounds import set_learning_rate, warm_cosine
+from visavis_train.rounds import descend, set_learning_rate, warm_cosine
 from visavis_train.tasks.tokenizer_config import TokenizerExperiment
 from visavis_train.tasks.tokenizer_measure import fidelity
 
@@ -81,14 +80,7 @@ class TokenizerTrainer:
     def _step(self, on_face: bool, rng: np.random.Generator, number: int) -> float:
         faces, emotions = (torch.from_numpy(part) for part in self.sampler.draw(self.how.batch_size, rng))
         loss = self._face_loss(faces) if on_face else self._emotion_loss(faces, emotions)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise InputError(f"the loss became {value} in round {number}: lower learning_rate")
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.how.max_gradient)
-        self.optimizer.step()
-        return value
+        return descend(loss, self.net, self.optimizer, self.how.max_gradient, number)
 
     def _face_loss(self, windows: Tensor) -> Tensor:
         """Sum of the 13 groups' mean absolute errors (Eq. 4), standardised, and the quantiser's own loss."""
