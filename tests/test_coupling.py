@@ -102,7 +102,7 @@ def test_calls_of_one_pair_are_no_strangers() -> None:
 
 
 def test_short_calls_are_named() -> None:
-    with pytest.raises(InputError, match="a call has 40 frames at 10 Hz; expected more than 41"):
+    with pytest.raises(InputError, match="call s0_x has 120 frames; expected more than 121"):
         measure_coupling(Known(0.8), calls(0.8, frames=120))
 
 

@@ -18,7 +18,6 @@ from visavis.metrics.pairing import peak_r, sign_flip_p
 from visavis.reaction.predictor import UNKNOWN, Heard, Predictor
 from visavis.reaction.sampling import Sampling
 from visavis.reaction.signals import AU12, SignalCodec
-from visavis.types import FloatArray
 
 SPEAKS = "signals"
 # The embedded listener of calls.
@@ -113,14 +112,13 @@ def measure_coupling(
     """
     codec = codec_of(predictor)
     slower = round(CALL_RATE_HZ / predictor.frame_rate_hz)
-    slow = {call.name: call.slowed(slower) for call in (*calls, *(others or ()))}
     scores = []
     for place, call in enumerate(calls):
         rng = np.random.default_rng((seed, place))
-        strangers = [slow[other.name] for other in (others or calls) if other.pair != call.pair]
+        strangers = [other for other in (others or calls) if other.pair != call.pair]
         if not strangers:
             raise InputError(f"call {call.name}: no call of another pair to compare with")
-        score = _Scoring(predictor, codec, slow[call.name], strangers, rng)
+        score = _Scoring(predictor, codec, call, slower, strangers, rng)
         scores.append(CallScores(call.name, score.bits(), *score.au12()))
         if on_call:
             on_call()
@@ -134,26 +132,29 @@ class _Scoring:
         self,
         predictor: Predictor,
         codec: SignalCodec,
-        signals: FloatArray,
-        strangers: Sequence[FloatArray],
+        call: Call,
+        slower: int,
+        strangers: Sequence[Call],
         rng: np.random.Generator,
     ) -> None:
-        self.predictor, self.codec, self.signals, self.rng = predictor, codec, signals, rng
-        self.own = codec.encode(signals).T
+        self.predictor, self.codec, self.call, self.slower, self.rng = predictor, codec, call, slower, rng
+        self.own = codec.encode(call.slowed(slower)).T
         self.partner = self.own[::-1]
         self.strangers = strangers
-        self.reach = round(PEAK_WITHIN_S * predictor.frame_rate_hz)
-        if len(signals) <= 2 * self.reach + 1:
+        self.reach = round(PEAK_WITHIN_S * CALL_RATE_HZ)
+        if len(call.signals) <= 2 * self.reach + 1:
             raise InputError(
-                f"a call has {len(signals)} frames at {predictor.frame_rate_hz:g} Hz; expected more than "
-                f"{2 * self.reach + 1}"
+                f"call {call.name} has {len(call.signals)} frames; expected more than {2 * self.reach + 1}"
             )
 
     def bits(self) -> dict[str, float]:
         """Bits a frame, both people's mean."""
-        wrong = [self._stranger() for _ in range(OTHERS)]
+        shape = self.own.T.shape
+        wrong = [
+            np.resize(self.codec.encode(self._stranger().slowed(self.slower)), shape) for _ in range(OTHERS)
+        ]
         alone = np.full_like(self.partner, UNKNOWN)
-        partners = np.concatenate([self.partner, alone, *(self.codec.encode(each).T for each in wrong)])
+        partners = np.concatenate([self.partner, alone, *(each.T for each in wrong)])
         own = np.tile(self.own, (len(partners) // 2, 1))
         nats = self._nats(partners, own).reshape(-1, 2).mean(axis=1)
         bits = nats / np.log(2)
@@ -165,12 +166,12 @@ class _Scoring:
 
     def au12(self) -> tuple[dict[str, float], dict[str, float]]:
         """Peak correlations with the speaker's AU12, and variances, both people's mean."""
-        truth = self.signals[..., AU12].T
-        speaker = truth[::-1]
-        model = self.codec.decode(self._sampled())[..., AU12]
-        stranger = self._stranger()[..., AU12].T
-        length = len(self.signals)
-        mean = np.mean([np.resize(each[..., AU12].mean(axis=1), length) for each in self.strangers], axis=0)
+        truth = self.call.signals[..., AU12].T
+        speaker, length = truth[::-1], truth.shape[1]
+        model = np.repeat(self.codec.decode(self._sampled())[..., AU12], self.slower, axis=1)
+        stranger = np.resize(self._stranger().signals[..., AU12], (length, 2)).T
+        others = [np.resize(each.signals[..., AU12].mean(axis=1), length) for each in self.strangers]
+        mean = np.mean(others, axis=0)
         listeners = {
             "truth": truth,
             "model": model,
@@ -179,15 +180,16 @@ class _Scoring:
             "random": stranger,
         }
         peaks = {
-            name: float(np.mean([peak_r(a, b, self.reach) for a, b in zip(listener, speaker, strict=True)]))
+            name: float(
+                np.mean([peak_r(a, b[: len(a)], self.reach) for a, b in zip(listener, speaker, strict=True)])
+            )
             for name, listener in listeners.items()
         }
         return peaks, {name: float(listeners[name].var(axis=1).mean()) for name in ("truth", "model")}
 
-    def _stranger(self) -> FloatArray:
-        """Another call, repeated or cut to this one's length."""
-        other = self.strangers[int(self.rng.integers(len(self.strangers)))]
-        return np.resize(other, self.signals.shape)
+    def _stranger(self) -> Call:
+        """A call of another pair, which may be shorter or longer."""
+        return self.strangers[int(self.rng.integers(len(self.strangers)))]
 
     def _nats(self, partner: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
         """(N, T) tokens of partners and of who is predicted -> (N,) mean nats a frame."""

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from visavis.cli import app
 from visavis.datasets.calls import Call, read_calls
 from visavis.errors import InputError
 from visavis_train.experiment import load_experiment
-from visavis_train.models.listener import ListenerConfig, ListenerNet
 from visavis_train.rounds import run_rounds
 from visavis_train.tasks.calls import (
     CallsExperiment,
     codec_for,
     conversations,
     deal,
+    learner,
     main,
     report_of,
     train,
@@ -36,6 +34,7 @@ data = "{data}"
 out = "{out}"
 seed = 1
 folds = 2
+chosen_on = 1
 
 [signals]
 levels = [2, 2, 2]
@@ -108,21 +107,14 @@ def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
 def test_a_run_that_is_resumed_equals_an_unbroken_one(toml: Path, tmp_path: Path) -> None:
     experiment = load_experiment(toml, CallsExperiment, ["training.round_steps=3", "training.frames=16"])
     calls = read_calls(tmp_path / "calls.npz")
-    whole, broken = (learner(experiment, calls) for _ in range(2))
+    whole, broken = (learner(experiment, calls, codec_for(experiment, calls)) for _ in range(2))
     for number in range(2):
         go_on(whole, experiment, tmp_path / "whole", rounds=number + 1)
     go_on(broken, experiment, tmp_path / "broken", rounds=1)
-    resumed = learner(experiment, calls)
+    resumed = learner(experiment, calls, codec_for(experiment, calls))
     go_on(resumed, experiment, tmp_path / "broken", rounds=2)
     for name, values in whole.net.state_dict().items():
         np.testing.assert_array_equal(values, resumed.net.state_dict()[name], err_msg=name)
-
-
-def learner(experiment: CallsExperiment, calls: Sequence[Call]) -> ListenerTrainer:
-    torch.manual_seed(experiment.seed)
-    codec = codec_for(experiment, calls)
-    net = ListenerNet(ListenerConfig(levels=codec.levels, **experiment.model.model_dump()))
-    return ListenerTrainer(net, experiment.training, conversations(calls, codec, 3), (), experiment.seed)
 
 
 def go_on(trainer: ListenerTrainer, experiment: CallsExperiment, out: Path, rounds: int) -> None:

@@ -3,7 +3,9 @@
 ``visavis train experiments/calls_listener.toml [--resume] [--set key=value] [--install]``
 
 The pairs of people are dealt into folds; for each, a network learns from the others and is measured on it.
-Then the network to be shipped learns from all. The run folder receives ``fold1`` ... and ``all``, each with
+Two pairs of the others are kept back from learning, to choose how far the network's gates to the partner stay
+open: it believes partners of its training more than strangers deserve. Then the network to be shipped learns
+from all, with the folds' middle opening. The run folder receives ``fold1`` and so on, and ``all``, each with
 its log, checkpoint and ``listener.onnx``, and ``report.json``.
 """
 
@@ -12,8 +14,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median_low
 from typing import Any, Literal
 
 import numpy as np
@@ -67,6 +71,8 @@ class CallsExperiment(Settings):
         seed: of all randomness.
         threads: processor threads.
         folds: into how many parts the pairs are dealt.
+        openings: shares of the gates to the partner to choose from.
+        chosen_on: pairs that are kept back from learning in each fold, to choose on.
         signals: the table `[signals]`.
         model: the table `[model]`.
         training: the table `[training]`.
@@ -79,6 +85,8 @@ class CallsExperiment(Settings):
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1)
     folds: int = Field(default=5, ge=2)
+    openings: tuple[float, ...] = Field(default=(0.2, 0.4, 0.6, 0.8, 1.0), min_length=1)
+    chosen_on: int = Field(default=2, ge=1)
     signals: Signals = Signals()
     model: ListenerSize = ListenerSize()
     training: ListenerTraining = ListenerTraining()
@@ -116,33 +124,59 @@ def conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tu
     return tuple(result)
 
 
-def train_on(
-    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
-) -> Predictor:
-    """Train one network (or finish it) and export it; ``unseen`` calls are only looked at for the log."""
-    torch.set_num_threads(experiment.threads)
+def learner(experiment: CallsExperiment, calls: Sequence[Call], codec: SignalCodec) -> ListenerTrainer:
+    """A network before its training, and what trains it."""
     torch.manual_seed(experiment.seed)
-    mean_of = experiment.signals.mean_of
-    codec = codec_for(experiment, calls)
     net = ListenerNet(ListenerConfig(levels=codec.levels, **experiment.model.model_dump()))
-    trainer = ListenerTrainer(
-        net,
-        experiment.training,
-        conversations(calls, codec, mean_of),
-        conversations(unseen, codec, mean_of),
-        experiment.seed,
-    )
-    rounds = experiment.training.rounds
+    heard = conversations(calls, codec, experiment.signals.mean_of)
+    return ListenerTrainer(net, experiment.training, heard, (), experiment.seed)
+
+
+def train_on(
+    experiment: CallsExperiment, calls: Sequence[Call], out: Path, *, resume: bool
+) -> tuple[ListenerTrainer, SignalCodec]:
+    """Train one network, or finish it."""
+    torch.set_num_threads(experiment.threads)
+    codec = codec_for(experiment, calls)
+    trainer = learner(experiment, calls, codec)
     run_rounds(
-        out, experiment, experiment.seed, rounds, trainer.run_round, {"model": net}, trainer.optimizer,
+        out,
+        experiment,
+        experiment.seed,
+        experiment.training.rounds,
+        trainer.run_round,
+        {"model": trainer.net},
+        trainer.optimizer,
         resume=resume,
-    )  # fmt: skip
+    )
+    return trainer, codec
+
+
+def best_opening(
+    trainer: ListenerTrainer, openings: Sequence[float], unseen: Sequence[Conversation]
+) -> float:
+    """The share of the gates to the partner with which unseen people are predicted best."""
+    learnt = deepcopy(trainer.net.state_dict())
+    bits = {}
+    for opening in openings:
+        trainer.net.open_gates(opening)
+        bits[opening] = trainer.measure(unseen)
+        trainer.net.load_state_dict(learnt)
+    return min(bits, key=lambda opening: bits[opening])
+
+
+def export_opened(
+    experiment: CallsExperiment, net: ListenerNet, codec: SignalCodec, opening: float, out: Path
+) -> Predictor:
+    """Set the gates and write ``listener.onnx``."""
+    net.open_gates(opening)
     notes = {
-        "frame_rate_hz": CALL_RATE_HZ / mean_of,
+        "frame_rate_hz": CALL_RATE_HZ / experiment.signals.mean_of,
         "speaks": SPEAKS,
         "signals": list(SIGNALS),
         "edges": [values.tolist() for values in codec.edges],
         "centres": [values.tolist() for values in codec.centres],
+        "opening": opening,
     }
     return export_listener(net, out, notes)
 
@@ -151,16 +185,30 @@ def train(experiment: CallsExperiment, *, resume: bool = False) -> Coupling:
     """Run (or finish) an experiment; returns what the folds' networks prove on the pairs that they never saw.
 
     Raises:
-        InputError: the calls or a checkpoint cannot be used, or the run folder holds a run and ``resume`` is
-            off.
+        InputError: the calls or a checkpoint cannot be used, too few pairs are left to learn from, or the run
+            folder holds a run and ``resume`` is off.
     """
     calls = read_calls(experiment.data)
     scores: list[CallScores] = []
+    openings = []
     for number, unseen in enumerate(deal(calls, experiment.folds, experiment.seed), start=1):
-        seen = [call for call in calls if call not in unseen]
-        predictor = train_on(experiment, seen, unseen, experiment.out / f"fold{number}", resume=resume)
+        others = sorted({call.pair for call in calls} - {call.pair for call in unseen})
+        kept = others[: experiment.chosen_on]
+        if len(others) <= len(kept):
+            raise InputError(f"{len(others)} pairs besides a fold; expected more than {len(kept)}, chosen_on")
+        out = experiment.out / f"fold{number}"
+        trainer, codec = train_on(
+            experiment, [call for call in calls if call.pair in others[len(kept) :]], out, resume=resume
+        )
+        choice = conversations(
+            [call for call in calls if call.pair in kept], codec, experiment.signals.mean_of
+        )
+        openings.append(best_opening(trainer, experiment.openings, choice))
+        predictor = export_opened(experiment, trainer.net, codec, openings[-1], out)
+        print_note(f"fold {number}: gates open to {openings[-1]:g}")
         scores += measure_coupling(predictor, unseen, others=calls, seed=experiment.seed)
-    train_on(experiment, calls, (), experiment.out / ALL, resume=resume)
+    trainer, codec = train_on(experiment, calls, experiment.out / ALL, resume=resume)
+    export_opened(experiment, trainer.net, codec, median_low(openings), experiment.out / ALL)
     return Coupling.of(scores)
 
 

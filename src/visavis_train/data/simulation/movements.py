@@ -1,0 +1,94 @@
+"""Numbers of one movement in, its course at 25 frames a second out: nods, blinks, glances, raises, smiles.
+
+Each course begins and ends at rest. All are curves over time; who moves, and when, is not decided here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visavis.datasets.react import FPS
+from visavis.types import FloatArray
+
+# Of the magnitudes within a nod: each cycle is smaller than the one before (declination), the last one
+# smaller still (final lowering), and the first the larger, the more follow (anticipatory rising): Mori, Den
+# and Jokinen 2025, "Structure of nods in conversation", PLOS ONE 20(5) e0323448. The paper gives the
+# pattern; the three factors are our choice.
+DECLINATION, FINAL_LOWERING, ANTICIPATION = 0.8, 0.8, 0.12
+# A blink of conversation lasts 208 ms (Hoemke, Holler and Levinson 2018, "Eye blinks are perceived as
+# communicative signals in human face-to-face interaction", PLOS ONE 13(12): their short blinks). In our
+# tracks, as in theirs, lids fall within two frames and rise for longer; the slow end is that of our
+# tracker's smoothing.
+BLINK = np.asarray([0.7, 1.0, 0.7, 0.42, 0.22, 0.1, 0.04], np.float32)
+SACCADE_FRAMES = 2
+
+
+def nod(cycles: int, frequency_hz: float, depth: float) -> FloatArray:
+    """How far the head goes down, 0 and more, in the unit of ``depth``.
+
+    Args:
+        cycles: how often down and up again, 1 or more.
+        frequency_hz: cycles per second.
+        depth: of the first cycle of a single nod.
+    """
+    frames = max(round(cycles * FPS / frequency_hz), 3 * cycles)
+    phase = cycles * np.arange(1, frames + 1) / (frames + 1)
+    number = np.minimum(phase.astype(int), cycles - 1)
+    sizes = depth * (1 + ANTICIPATION * (cycles - 1)) * DECLINATION ** np.arange(cycles)
+    if cycles > 1:
+        sizes[-1] *= FINAL_LOWERING
+    return np.asarray(sizes[number] * (1 - np.cos(2 * np.pi * phase)) / 2, np.float32)
+
+
+def bump(frames: int, height: float) -> FloatArray:
+    """Up and down again, smoothly."""
+    phase = np.arange(1, frames + 1) / (frames + 1)
+    return np.asarray(height * (1 - np.cos(2 * np.pi * phase)) / 2, np.float32)
+
+
+def ease(frames: int) -> FloatArray:
+    """From 0 to 1, smoothly, reaching 1 at the last frame."""
+    phase = np.arange(1, frames + 1) / frames
+    return np.asarray((1 - np.cos(np.pi * phase)) / 2, np.float32)
+
+
+def plateau(rise: int, hold: int, fall: int, height: float) -> FloatArray:
+    """Up in ``rise`` frames, there for ``hold``, and down in ``fall``."""
+    up, down = ease(max(rise, 1)), ease(max(fall, 1))
+    return np.asarray(height * np.concatenate([up, np.ones(hold), 1 - down]), np.float32)
+
+
+def add(track: FloatArray, start: int, course: FloatArray) -> None:
+    """Add a course to a track (T,) from a frame on; what reaches over the end is cut."""
+    if start < len(track):
+        track[start : start + len(course)] += course[: len(track) - start]
+
+
+def reach(track: FloatArray, start: int, course: FloatArray) -> None:
+    """As :func:`add`, but the larger of the two counts: two smiles at once are one smile."""
+    if start < len(track):
+        part = track[start : start + len(course)]
+        np.maximum(part, course[: len(part)], out=part)
+
+
+def follow(target: FloatArray, rise_s: float, fall_s: float) -> FloatArray:
+    """A track (T,) that follows a target (T,) in two stages: it starts smoothly and never overshoots.
+
+    Args:
+        target: where to go.
+        rise_s: time constant of both stages together while the target is above.
+        fall_s: the same while it is below.
+    """
+    up, down = (1 - np.exp(-2 / (FPS * max(time_s, 0.02))) for time_s in (rise_s, fall_s))
+    result = np.empty_like(target)
+    first = second = float(target[0])
+    for index, wanted in enumerate(target.tolist()):
+        first += (up if wanted > first else down) * (wanted - first)
+        second += (up if first > second else down) * (first - second)
+        result[index] = second
+    return result
+
+
+def delayed(track: FloatArray, frames: int) -> FloatArray:
+    """A track (T, ...) later by so many frames; before it begins, its first value stands."""
+    return np.concatenate([np.repeat(track[:1], frames, axis=0), track])[: len(track)]

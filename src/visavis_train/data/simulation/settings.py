@@ -1,0 +1,59 @@
+"""What a simulated corpus is made of and how much of it there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from visavis.datasets.react import FPS
+from visavis.errors import InputError
+
+# RAVDESS's actors, a man (odd) and a woman (even) in turn. Its own training and validation split has no test.
+ACTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "train": tuple(f"ravdess_{number:02}" for number in range(1, 17)),
+        "val": tuple(f"ravdess_{number:02}" for number in range(17, 21)),
+        "test": tuple(f"ravdess_{number:02}" for number in range(21, 25)),
+    }
+)
+SPLITS = tuple(ACTORS)
+# For every clip of val and test there are so many of train.
+TRAIN_SHARE = 5
+# Of the clips of train, one in so many is GRID's talker, with the face that belongs to the sound.
+GRID_EVERY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a corpus is made.
+
+    Attributes:
+        seed: of everything.
+        clips: clips of speakers in train; val and test have a fifth of it each.
+        listeners: for each clip.
+        frames: of a clip, at 25 a second.
+    """
+
+    seed: int = 1
+    clips: int = 240
+    listeners: int = 4
+    frames: int = 750
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or self.clips < 1 or self.listeners < 1:
+            raise InputError(
+                f"a corpus needs a seed of 0 or more, and at least one clip and listener; found seed "
+                f"{self.seed}, {self.clips} clips, {self.listeners} listeners"
+            )
+        if not 100 <= self.frames <= 10_000:
+            raise InputError(f"a clip has 100 to 10000 frames (4 to 400 s); found {self.frames}")
+
+    @property
+    def length_s(self) -> float:
+        """Of a clip."""
+        return self.frames / FPS
+
+    def count(self, split: str) -> int:
+        """Clips of speakers in a split."""
+        return self.clips if split == "train" else max(self.clips // TRAIN_SHARE, 1)

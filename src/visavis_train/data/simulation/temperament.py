@@ -1,0 +1,17 @@
+"""A source of chance in, a temperament out; a temperament in, how large its movements are, out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visavis.reaction.temperament import CONTROLS, Temperament
+
+
+def drawn(rng: np.random.Generator) -> Temperament:
+    """One of all temperaments that there are, evenly."""
+    return Temperament(*(round(float(value), 3) for value in rng.uniform(0, 1, len(CONTROLS))))
+
+
+def scale_of(kind: Temperament) -> float:
+    """Factor of the size of movements: .6 to 1.4."""
+    return 0.6 + 0.8 * kind.expressiveness
