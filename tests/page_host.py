@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -20,10 +21,11 @@ class Host:
 
     Args:
         networks: encoder and decoder of its tokenizer, if it is to have one.
+        listens: whether a tiny listener speaks with them.
     """
 
-    def __init__(self, *networks: Path) -> None:
-        self.networks = [str(path) for path in networks]
+    def __init__(self, *networks: Path, listens: bool = False) -> None:
+        self.networks = [*map(str, networks), *(["--listen"] if listens else [])]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -32,7 +34,8 @@ class Host:
 
     def start(self) -> None:
         command = [sys.executable, str(SERVER), str(self.port), *self.networks]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        environment = {**os.environ, "PYTHONPATH": str(SERVER.parents[1])}  # for the tests' own modules
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout is not None
         assert self.process.stdout.readline().strip() == self.url
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tiny_listener
 from visavis.avatar.parameters import Animator
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.reader import EmotionReader
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
+from visavis.reaction.live import LiveListener
+from visavis.types import AudioChunk, Face, FaceState, FloatArray, Frame, ImageArray
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 
@@ -110,6 +113,47 @@ def test_nothing_is_read_while_reading_is_off_and_it_starts_anew_after() -> None
         pipeline.read_emotions = reads
         labels.append(pipeline.step(Frame(IMAGE, index / 25, index)).label)
     assert labels == ["sad", None, "happy"]
+
+
+def test_a_listener_moves_the_avatar_and_the_speakers_emotion_does_not(tmp_path: Path) -> None:
+    labels = ["happy"] * 40
+    cast = Cast([[4]] * 40)
+    listener = LiveListener(tiny_listener.listener(tmp_path))
+    pipeline = Pipeline(cast, EmotionReader(Script(labels)), Animator(mirror=False), listener=listener)
+    for index in range(40):
+        pipeline.hear(AudioChunk(np.zeros(640, np.float32), 16_000, index / 25))
+        moment = pipeline.step(Frame(IMAGE, index / 25, index))
+    assert moment.label == "happy"  # It is still read,
+    assert pipeline.animator.expression == "neutral"  # and not worn.
+    assert moment.timings_ms.keys() == {"face", "emotion", "listen", "avatar"}
+    # Person 4 turns by 0.4 rad; the tiny listener's head never turns.
+    turn = list(AVATAR_PARAMETERS).index("ParamAngleX")
+    assert abs(moment.pose.values[turn]) < 1
+
+
+def test_the_avatar_does_not_jump_when_the_mode_changes(tmp_path: Path) -> None:
+    pipeline = Pipeline(Cast([[4]] * 120), None, Animator(mirror=False))
+    turns = []
+    for index in range(120):
+        if index in (40, 80):
+            pipeline.listen(LiveListener(tiny_listener.listener(tmp_path)) if index == 40 else None)
+        pose = pipeline.step(Frame(IMAGE, index / 25, index)).pose
+        turns.append(float(pose.values[list(AVATAR_PARAMETERS).index("ParamAngleX")]))
+    assert min(turns[30], turns[110]) > 8  # Person 4 turns by 0.4 rad; the tiny listener does not.
+    assert abs(turns[70]) < 2
+    assert np.abs(np.diff(turns)).max() < 4
+
+
+def test_mirroring_hears_nothing_and_a_reset_forgets_the_stream(tmp_path: Path) -> None:
+    echo = tiny_listener.Echo()
+    pipeline = Pipeline(Cast([[0]] * 60), None, Animator())
+    pipeline.hear(AudioChunk(np.zeros(640, np.float32), 16_000, 0.0))
+    pipeline.listen(LiveListener(tiny_listener.listener(tmp_path, echo)))
+    for _ in range(2):  # The second stream begins at 0 again.
+        pipeline.reset()
+        for index in range(10):
+            pipeline.step(Frame(IMAGE, index / 25, index))
+    assert len(echo.heard) == 18
 
 
 @pytest.mark.parametrize("reader", [None, EmotionReader(Script([]))])

@@ -55,5 +55,9 @@ class Echo(Predictor):
 
 def listener(folder: Path, predictor: Predictor | None = None) -> FaceListener:
     """A listener in front of the tiny tokenizer."""
-    tokenizer = FaceTokenizer.load(*tiny_tokenizer.write(folder))
-    return FaceListener(predictor or Echo(), tokenizer, Sampling())
+    return of_tokenizer(*tiny_tokenizer.write(folder), predictor=predictor)
+
+
+def of_tokenizer(encoder: Path, decoder: Path, predictor: Predictor | None = None) -> FaceListener:
+    """A listener in front of these two networks of the tiny tokenizer."""
+    return FaceListener(predictor or Echo(), FaceTokenizer.load(encoder, decoder), Sampling())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from visavis.reaction.temperament import Temperament
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
+from visavis.reaction.temperament import Temperament
 from visavis.types import FloatArray
 from visavis.waveform import SPEECH_RATE_HZ
 from visavis_train.data.simulation.corpus import Parts

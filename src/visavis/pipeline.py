@@ -1,4 +1,4 @@
-"""The whole flow on one screen: a frame in; faces, an emotion and the avatar's pose out."""
+"""The whole flow on one screen: frames and sound in; faces, an emotion and the avatar's pose out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from visavis.clock import Clock, SystemClock
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE, EmotionReader
 from visavis.face.region import FaceRegion
 from visavis.face.tracker import Tracker, open_tracker
-from visavis.types import AvatarPose, Emotion, Face, Frame
+from visavis.reaction.live import LiveListener
+from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Frame
 
 # The emotion stage's crop; its network shrinks it further.
 EMOTION_CROP_PX = 96
@@ -27,7 +28,7 @@ class Moment:
         emotion: of the first face; None without a face or with emotion reading off.
         label: the expression to show, held so that it does not flicker; None where ``emotion`` is.
         pose: the avatar's.
-        timings_ms: milliseconds spent in ``face``, ``emotion`` and ``avatar``.
+        timings_ms: milliseconds spent in ``face``, ``emotion`` and ``avatar``; ``listen`` in listen mode.
     """
 
     frame: Frame
@@ -39,21 +40,28 @@ class Moment:
 
 
 class Pipeline:
-    """Mirror mode: the avatar follows the largest face of one stream of frames.
+    """Mirror mode: the avatar follows the largest face of one stream of frames. Listen mode: it reacts to it.
 
     Args:
         tracker: finds and follows faces.
         reader: reads emotions; None leaves them unread.
         animator: turns faces into avatar poses.
         clock: measures the timings.
+        listener: for listen mode; None for mirror mode.
     """
 
     def __init__(
-        self, tracker: Tracker, reader: EmotionReader | None, animator: Animator, clock: Clock | None = None
+        self,
+        tracker: Tracker,
+        reader: EmotionReader | None,
+        animator: Animator,
+        clock: Clock | None = None,
+        listener: LiveListener | None = None,
     ) -> None:
         self.tracker = tracker
         self.reader = reader
         self.animator = animator
+        self.listener = listener
         self.read_emotions = reader is not None
         self._clock = clock or SystemClock()
         self._leader: int | None = None
@@ -78,12 +86,28 @@ class Pipeline:
         """Forget the stream, as before its first frame."""
         self.tracker.reset()
         self.animator.reset()
+        if self.listener is not None:
+            self.listener.reset()
         self._leader = None
         self._forget_emotion()
 
     def close(self) -> None:
         """Free what the tracker holds; after that, :meth:`reset` begins anew."""
         self.tracker.close()
+
+    def listen(self, listener: LiveListener | None) -> None:
+        """React with this listener from the next frame on, or, with None, mirror again."""
+        self.listener = listener
+        self.animator.meet()  # Another face moves the avatar now.
+
+    def hear(self, chunk: AudioChunk) -> None:
+        """Take in the next sound of the person, on the clock of the frames; in mirror mode it is not heard.
+
+        Raises:
+            InputError: see :meth:`~visavis.reaction.live.LiveListener.hear`.
+        """
+        if self.listener is not None:
+            self.listener.hear(chunk)
 
     def step(self, frame: Frame) -> Moment:
         """Process the next frame of the stream (times must increase)."""
@@ -94,13 +118,16 @@ class Pipeline:
         tracked_s = clock.now_s()
         emotion = self._read(frame, faces)
         read_s = clock.now_s()
-        pose = self.animator.update(faces[0].state if faces else None, emotion, frame.time_s)
-        end_s = clock.now_s()
-        timings_ms = {
-            "face": 1e3 * (tracked_s - start_s),
-            "emotion": 1e3 * (read_s - tracked_s),
-            "avatar": 1e3 * (end_s - read_s),
-        }
+        timings_ms = {"face": 1e3 * (tracked_s - start_s), "emotion": 1e3 * (read_s - tracked_s)}
+        state, felt = faces[0].state if faces else None, emotion
+        if self.listener is not None:
+            # What the speaker feels is not what the listener shows.
+            state, felt = self.listener.see(state, frame.time_s), None
+            heard_s = clock.now_s()
+            timings_ms["listen"] = 1e3 * (heard_s - read_s)
+            read_s = heard_s
+        pose = self.animator.update(state, felt, frame.time_s)
+        timings_ms["avatar"] = 1e3 * (clock.now_s() - read_s)
         label = None if emotion is None or self.reader is None else self.reader.label
         return Moment(frame, faces, emotion, label, pose, timings_ms)
 
@@ -114,7 +141,7 @@ class Pipeline:
         self._leader = leader
         self._forget_emotion()
         # Who comes back after a while has a new number, is most likely the same, and keeps the calibration.
-        if any(face.track_id == last for face in faces):
+        if self.listener is None and any(face.track_id == last for face in faces):
             self.animator.meet()
 
     def _read(self, frame: Frame, faces: tuple[Face, ...]) -> Emotion | None:

@@ -1,4 +1,4 @@
-"""A source of frames in; a video, a track and a motion file out, with what was read kept whatever happens."""
+"""A source of frames in; video, track, motion and reactions out, with what was read kept whatever happens."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from visavis.avatar.motion3 import write_motion3
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.video import CONTAINERS, VideoWriter
 from visavis.capture.prefetch import Prefetch
+from visavis.capture.sound import Soundtrack
 from visavis.capture.source import FrameSource
 from visavis.capture.video import VideoFile
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
@@ -25,10 +26,14 @@ from visavis.clock import Clock, SystemClock
 from visavis.compose import Composer
 from visavis.errors import InputError, VisavisError
 from visavis.pipeline import Moment, Pipeline
+from visavis.reaction.clip import Reaction
+from visavis.reaction.live import LiveListener
 from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, Track
 
 # Decoding, tracking, drawing and encoding overlap; more frames in waiting would cost memory and win nothing.
 DEPTH = 2
+# So far ahead of the pictures sound is heard, for a frame needs the sound up to its end.
+HEARD_AHEAD_S = 0.1
 NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
 
@@ -41,11 +46,13 @@ class Outputs:
         video: the real face beside the avatar.
         track: face and emotion over time, ``T.npz``.
         motion: the avatar's parameters, ``M.motion3.json``.
+        reaction: in listen mode, the listener's face over time, ``R.npz``.
     """
 
     video: Path | None = None
     track: Path | None = None
     motion: Path | None = None
+    reaction: Path | None = None
 
     def check(self, source: str) -> None:
         """Look for what would fail only after the work is done.
@@ -59,6 +66,7 @@ class Outputs:
             (self.video, tuple(CONTAINERS)),
             (self.track, (".npz",)),
             (self.motion, (".motion3.json",)),
+            (self.reaction, (".npz",)),
         )
         for path, endings in wanted:
             if path is None:
@@ -129,6 +137,8 @@ def record(
     pipeline.reset()
     start_s = clock.now_s()
     log = _Log(outputs)
+    if outputs.reaction is not None and pipeline.listener is not None:
+        pipeline.listener.on_frame = log.tokens.append
     error: VisavisError | None = None
     interrupted = False
     film = None if outputs.video is None else _Film(outputs.video, source, pipeline.read_emotions)
@@ -136,9 +146,12 @@ def record(
         with ExitStack() as stack:
             if film is not None:
                 stack.enter_context(film.writer)
+            sound: Soundtrack | None = None
+            if pipeline.listener is not None and isinstance(source, VideoFile):
+                sound = stack.enter_context(Soundtrack(source.path))
             frames = iter(source)
             ahead = frames if source.live else stack.enter_context(Prefetch(frames, DEPTH))
-            moments = stack.enter_context(Prefetch(_moments(ahead, pipeline, limit_s), DEPTH))
+            moments = stack.enter_context(Prefetch(_moments(ahead, pipeline, sound, limit_s), DEPTH))
             steps: Iterable[tuple[Moment, Mapping[str, float]]] = ((moment, {}) for moment in moments)
             if film is not None:
                 drawn = stack.enter_context(Prefetch(film.drawn(moments, clock), DEPTH))
@@ -152,22 +165,19 @@ def record(
     except VisavisError as caught:
         error = caught
     written = [film.writer.path] if film is not None and film.writer.finished else []
-    for save in (log.save_track, log.save_motion):
-        try:
-            written += save(source.fps)
-        except (
-            VisavisError
-        ) as caught:  # The others are still worth having, and the first error worth telling.
-            error = error or caught
-    return log.recording(tuple(written), clock.now_s() - start_s, interrupted, error)
+    saved, failure = log.save(source.fps, pipeline.listener)
+    error = error or failure  # The first error is the one worth telling.
+    return log.recording((*written, *saved), clock.now_s() - start_s, interrupted, error)
 
 
 def _moments(
-    frames: Iterable[Frame], pipeline: Pipeline, limit_s: float | None
+    frames: Iterable[Frame], pipeline: Pipeline, sound: Soundtrack | None, limit_s: float | None
 ) -> Generator[Moment, None, None]:
     for frame in frames:
         if limit_s is not None and frame.time_s >= limit_s:
             return
+        for chunk in () if sound is None else sound.until(frame.time_s + HEARD_AHEAD_S):
+            pipeline.hear(chunk)
         yield pipeline.step(frame)
 
 
@@ -216,6 +226,7 @@ class _Log:
     emotion: list[FloatArray] = field(default_factory=list)
     found: list[bool] = field(default_factory=list)
     poses: list[AvatarPose] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
     timings_ms: dict[str, list[float]] = field(default_factory=dict)
 
@@ -232,6 +243,22 @@ class _Log:
         for stage, time_ms in (*moment.timings_ms.items(), *timings_ms.items()):
             self.timings_ms.setdefault(stage, []).append(time_ms)
 
+    def save(self, fps: float, listener: LiveListener | None) -> tuple[list[Path], VisavisError | None]:
+        """Write what was asked for; returns what was written, and what went wrong first."""
+        written: list[Path] = []
+        error: VisavisError | None = None
+        saves: tuple[Callable[[], list[Path]], ...] = (
+            lambda: self.save_track(fps),
+            lambda: self.save_motion(fps),
+            lambda: self.save_reaction(listener),
+        )
+        for save in saves:
+            try:
+                written += save()
+            except VisavisError as caught:  # The others are still worth having.
+                error = error or caught
+        return written, error
+
     def save_track(self, fps: float) -> list[Path]:
         """Write the track where one was asked for; returns what was written."""
         path = self.outputs.track
@@ -247,6 +274,14 @@ class _Log:
         if path is None or not self.poses:
             return []
         write_motion3(path, self.poses, fps)
+        return [path]
+
+    def save_reaction(self, listener: LiveListener | None) -> list[Path]:
+        """Write the listener's face where it was asked for; returns what was written."""
+        path = self.outputs.reaction
+        if path is None or listener is None or not self.tokens:
+            return []
+        Reaction.of_tokens(np.asarray([self.tokens]), listener.tokenizer, listener.seed).save(path)
         return [path]
 
     def recording(

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from visavis.capture.sound import write_wav
+from visavis.capture.sound import Soundtrack, write_wav
 from visavis.errors import InputError
 from visavis.waveform import SPEECH_RATE_HZ
 
@@ -111,3 +111,59 @@ def test_what_cannot_be_opened_or_written_is_named(make_video, tmp_path: Path) -
         write_wav(tmp_path / "text.mp4", tmp_path / "a.wav", 0.0, 1.0)
     with pytest.raises(InputError, match=r"none/a\.wav: cannot be written"):
         write_wav(make_video(sound_hz=200), tmp_path / "none" / "a.wav", 0.0, 1.0)
+
+
+def heard(path: Path, *times_s: float) -> tuple[np.ndarray, Soundtrack]:
+    """The sound of a file, asked for up to each of the times; it has neither holes nor overlaps."""
+    samples = [np.zeros(0)]
+    with Soundtrack(path) as sound:
+        for time_s in times_s:
+            for chunk in sound.until(time_s):
+                assert chunk.sample_rate_hz == SPEECH_RATE_HZ
+                assert round(chunk.time_s * SPEECH_RATE_HZ) == sum(map(len, samples))
+                samples.append(chunk.samples)
+            assert sum(map(len, samples)) >= time_s * SPEECH_RATE_HZ or not sound.has_sound
+    return np.concatenate(samples), sound
+
+
+def test_a_soundtrack_is_what_a_wav_file_of_it_holds(tmp_path: Path) -> None:
+    source = clicks(tmp_path / "a.mkv", [0.3, 1.5])
+    write_wav(source, tmp_path / "a.wav", 0.3, 2.0)  # Without pictures, where its sound starts is time 0.
+    samples, sound = heard(source, *(k / 25 for k in range(51)))
+    np.testing.assert_allclose(samples[:32000], read(tmp_path / "a.wav"), atol=1e-6)
+    assert sound.end_s == pytest.approx(1.7, abs=0.01)
+
+
+def test_a_soundtrack_runs_in_step_with_the_pictures_and_ends_in_silence(make_video) -> None:
+    source = make_video(count=30, sound_hz=440)
+    with Soundtrack(source) as sound:
+        first = list(sound.until(0.5))
+        assert sum(len(chunk.samples) for chunk in first) < 0.7 * SPEECH_RATE_HZ
+        assert sound.end_s is None
+    samples, sound = heard(source, 1.0, 5.0)
+    assert sound.end_s == pytest.approx(1.0, abs=0.15)
+    assert loud(samples, 0.5, 0.9)
+    assert not loud(samples, 1.2, 5.0)
+
+
+def test_pictures_that_start_late_take_their_sound_with_them(make_video) -> None:
+    source = make_video("late.mkv", times_s=[0.5 + k / 25 for k in range(25)], count=25, sound_hz=440)
+    with Soundtrack(source) as sound:
+        list(sound.until(5.0))
+    # A second of sound from 0, heard from half a second on.
+    assert sound.end_s is not None
+    assert sound.end_s < 0.8
+
+
+def test_a_soundtrack_of_a_silent_video_is_empty(make_video) -> None:
+    samples, sound = heard(make_video(), 2.0)
+    assert not sound.has_sound
+    assert len(samples) == 0
+
+
+def test_a_soundtrack_needs_a_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.wav: no such file; expected one with sound"):
+        Soundtrack(tmp_path / "none.wav")
+    (tmp_path / "text.wav").write_text("hello")
+    with pytest.raises(InputError, match=r"text\.wav: cannot be opened for its sound"):
+        Soundtrack(tmp_path / "text.wav")

@@ -84,7 +84,6 @@ def test_truncated_file_keeps_results_and_exits_2(
         (["clip.mp4", "--limit-s", "0"], "--limit-s is 0; expected seconds"),
         (["https://example.org/a.mp4"], "https://example.org/a.mp4: addresses are not read"),
         (["100"], "a camera's number is 0 to 99"),
-        (["clip.mp4", "--mode", "listen"], "the listener is not in this version"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -70,22 +70,29 @@ class ScriptedPipeline(Pipeline):
         faces = (face(frame),) if frame.image_rgb.mean() >= DARK else ()
         shown = emotion(frame.time_s) if faces and self.read_emotions else None
         self.readings += shown is not None
-        pose = self.animator.update(faces[0].state if faces else None, shown, frame.time_s)
+        led, worn = faces[0].state if faces else None, shown
+        if self.listener is not None:
+            led, worn = self.listener.see(led, frame.time_s), None
+        pose = self.animator.update(led, worn, frame.time_s)
         timings_ms: Mapping[str, float] = {"face": 1.0, "emotion": 1.0, "avatar": 0.1}
         return Moment(frame, faces, shown, shown and shown.label, pose, timings_ms)
 
 
 def main() -> None:
+    import tiny_listener
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.serve.app import serve
     from visavis.serve.vocabulary import Vocabulary
 
     port, *networks = sys.argv[1:]
-    vocabulary = Vocabulary(FaceTokenizer.load(*map(Path, networks))) if networks else None
+    listens = "--listen" in networks
+    paths = [Path(name) for name in networks if name != "--listen"]
+    vocabulary = Vocabulary(FaceTokenizer.load(*paths)) if paths and not listens else None
     serve(
         ScriptedPipeline,
         port=int(port),
         vocabulary=vocabulary,
+        listener=tiny_listener.of_tokenizer(*paths) if listens else None,
         announce=lambda url: print(url, flush=True),  # noqa: T201
     )
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tiny_listener
 import tiny_tokenizer
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
+from visavis.reaction.temperament import CONTROLS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.serve.answers import describe, encode_hello, encode_moment
 from visavis.serve.protocol import PROTOCOL_VERSION
@@ -28,6 +30,8 @@ def test_hello_says_what_is_spoken_and_offered() -> None:
     assert hello["reads_emotions"] is False
     assert hello["words"]["vocabulary"] is None
     assert "--encoder" in hello["words"]["problem"]
+    assert hello["listener"]["controls"] is None
+    assert "--listener" in hello["listener"]["problem"]
 
 
 def test_hello_says_how_many_words_there_are(tmp_path: Path) -> None:
@@ -36,13 +40,21 @@ def test_hello_says_how_many_words_there_are(tmp_path: Path) -> None:
     assert hello["words"] == {"vocabulary": [16, 16], "problem": None}
 
 
+def test_hello_says_that_it_can_listen(tmp_path: Path) -> None:
+    hello = json.loads(encode_hello(True, None, tiny_listener.listener(tmp_path)))
+    assert hello["modes"] == ["mirror", "listen"]
+    assert hello["listener"] == {"controls": list(CONTROLS), "problem": None}
+
+
 def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
     frame = Frame(np.full((48, 64, 3), 128, np.uint8), 1.25)
     moment = scripted.ScriptedPipeline().step(frame)
     word = FaceWord((12, 407), 213, 0.4)
-    message = json.loads(encode_moment(moment, 7, {"face": 1.23456}, dropped=3, calibrated=None, word=word))
+    message = json.loads(
+        encode_moment(moment, 7, {"face": 1.23456}, dropped=3, calibrated=None, word=word, hears=True)
+    )
     assert (message["type"], message["id"], message["time_s"]) == ("moment", 7, 1.25)
-    assert (message["dropped"], message["calibrated"]) == (3, None)
+    assert (message["dropped"], message["calibrated"], message["hears"]) == (3, None, True)
     assert message["timings_ms"] == {"face": 1.23}
     assert message["word"] == {"tokens": [12, 407], "hue_deg": 213, "strength": 0.4}
     assert message["pose"].keys() == AVATAR_PARAMETERS.keys()
@@ -57,7 +69,7 @@ def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
 
 def test_moment_without_a_face(scripted: SimpleNamespace) -> None:
     moment = scripted.ScriptedPipeline().step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
-    message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=False, word=None))
+    message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=False, word=None, hears=None))
     assert (message["faces"], message["emotion"], message["word"]) == ([], None, None)
     assert message["calibrated"] is False
 

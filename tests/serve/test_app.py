@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import struct
@@ -19,6 +20,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+import tiny_listener
 import tiny_tokenizer
 import visavis.serve
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
@@ -26,7 +28,7 @@ from visavis.errors import DeviceError, WeightsError
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.serve import connection
 from visavis.serve.app import Server, serve
-from visavis.serve.protocol import Close, encode_frame
+from visavis.serve.protocol import Close, encode_frame, encode_sound
 from visavis.serve.vocabulary import Vocabulary
 
 STATIC = Path(visavis.serve.__file__).with_name("static")
@@ -163,6 +165,73 @@ def test_thousands_of_bad_wishes_do_not_end_the_session(server: Server, jpeg: Jp
                 client.send(wish)
                 error = receive(client)
                 assert (error["type"], error["code"], error["id"]) == ("error", code, None)
+        client.send(encode_frame(1, 1.0, jpeg()))
+        assert receive(client)["type"] == "moment"
+
+
+def test_a_listener_answers_on_request_and_hears(
+    serving: Serving, scripted: SimpleNamespace, tmp_path: Path, jpeg: Jpeg
+) -> None:
+    listener = tiny_listener.listener(tmp_path)
+    wish = {"type": "listen", "on": True, "seed": 3, "temperament": None}
+    with serving(scripted.ScriptedPipeline, listener=listener) as server, talk(server) as client:
+        hello, health = receive(client), json.loads(fetch(server, "health"))
+        assert hello["modes"] == health["modes"] == ["mirror", "listen"]
+        assert hello["listener"] == health["listener"]
+        client.send(json.dumps(wish))
+        assert receive(client) == wish
+        for number in range(1, 12):
+            client.send(encode_sound(16_000, number / 25, bytes(1280)))
+            client.send(encode_frame(number, number / 25, jpeg()))
+            moment = receive(client)
+            assert moment["type"] == "moment"
+        assert moment["hears"] is True
+        client.send(json.dumps({**wish, "on": False}))
+        receive(client)
+        client.send(encode_frame(12, 1.0, jpeg()))
+        assert receive(client)["hears"] is None
+
+
+def test_hostile_sound_is_refused_one_by_one_and_the_session_survives(
+    serving: Serving, scripted: SimpleNamespace, tmp_path: Path, jpeg: Jpeg
+) -> None:
+    hostile = [
+        (encode_sound(1, 1.0, bytes(2)), "bad_sound"),
+        (encode_sound(16_000, math.nan, bytes(2)), "bad_sound"),
+        (encode_sound(16_000, 1.0, bytes(16_002)), "bad_sound"),
+        (encode_sound(16_000, 1e8, bytes(2)), "bad_sound"),
+        ('{"type": "listen", "on": true, "seed": -1, "temperament": null}', "bad_request"),
+        ('{"type": "listen"}', "bad_request"),
+    ]
+    listener = tiny_listener.listener(tmp_path)
+    with serving(scripted.ScriptedPipeline, listener=listener) as server, talk(server) as client:
+        receive(client)
+        client.send('{"type": "listen", "on": true, "seed": 1, "temperament": null}')
+        client.send(encode_frame(1, 1.0, jpeg()))
+        assert {receive(client)["type"] for _ in range(2)} == {"listen", "moment"}
+        for _ in range(20):
+            for message, code in hostile:
+                client.send(message)
+                error = receive(client)
+                assert (error["type"], error["code"], error["id"]) == ("error", code, None)
+        # A flood: what is more than time passes is refused, and the session goes on.
+        for _ in range(40):
+            client.send(encode_sound(8_000, 1.0, bytes(8_000)))
+        client.send(encode_frame(2, 1.04, jpeg()))
+        answers = [receive(client)]
+        while answers[-1]["type"] != "moment":
+            answers.append(receive(client))
+        assert {answer["code"] for answer in answers[:-1]} == {"too_much_sound"}
+        assert len(answers) > 20
+
+
+def test_a_server_without_a_listener_refuses_to_listen(server: Server, jpeg: Jpeg) -> None:
+    with talk(server) as client:
+        receive(client)
+        client.send('{"type": "listen", "on": true, "seed": 1, "temperament": null}')
+        error = receive(client)
+        assert (error["code"], error["id"]) == ("no_listener", None)
+        client.send(encode_sound(16_000, 1.0, bytes(2)))  # Nobody listens: dropped.
         client.send(encode_frame(1, 1.0, jpeg()))
         assert receive(client)["type"] == "moment"
 

@@ -47,3 +47,10 @@ def test_a_port_that_cannot_be_had_ends_with_status_2(options: list[str]) -> Non
     assert done.returncode == 2
     assert done.stdout == ""
     assert re.fullmatch(r"Error: cannot listen on [^\n]*--port[^\n]*\n", done.stderr)
+
+
+def test_a_listener_that_is_missing_ends_with_status_2() -> None:
+    command = [*COMMAND, "--port", "0", "--listener", "none.onnx"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"Error: [^\n]+\n", done.stderr)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visavis.errors import InputError
+from visavis.reaction.temperament import CONTROLS, Temperament
 from visavis.serve import protocol
 from visavis.serve.protocol import (
     HEADER,
@@ -23,13 +24,16 @@ from visavis.serve.protocol import (
     Close,
     FrameMessage,
     HangupError,
+    ListenMessage,
     Message,
     RefusedError,
     SettingsMessage,
+    SoundMessage,
     WordsMessage,
     check_jpeg,
     decode_message,
     encode_frame,
+    encode_sound,
 )
 
 ids = st.integers(0, 2**32 - 1)
@@ -66,6 +70,68 @@ def test_any_bytes_are_a_frame_or_a_hangup(data: bytes) -> None:
     else:
         assert isinstance(result, FrameMessage)
         assert math.isfinite(result.time_s)
+
+
+@given(rate_hz=st.integers(8_000, 192_000), time_s=times, data=st.binary(min_size=1, max_size=100))
+def test_sound_comes_back_as_it_was_sent(rate_hz: int, time_s: float, data: bytes) -> None:
+    sound = encode_sound(rate_hz, time_s, data * 2)
+    assert decode_message(sound) == SoundMessage(rate_hz, time_s, data * 2)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "time_s", "length", "says"),
+    [
+        (7_999, 0.0, 2, "sound at 7999 Hz"),
+        (192_001, 0.0, 2, "sound at 192001 Hz"),
+        (0, 0.0, 2, "sound at 0 Hz"),
+        (16_000, math.nan, 2, "time nan"),
+        (16_000, -1.0, 2, "time -1"),
+        (16_000, 2e9, 2, "time 2000000000"),
+        (16_000, 0.0, 0, "0 bytes"),
+        (16_000, 0.0, 3, "3 bytes"),
+        (16_000, 0.0, 16_002, "16002 bytes of sound; expected 16-bit samples, 0.5 s of them at most"),
+    ],
+)
+def test_bad_sound_is_refused_without_a_hangup(rate_hz: int, time_s: float, length: int, says: str) -> None:
+    with pytest.raises(RefusedError, match=re.escape(says)) as caught:
+        decode_message(encode_sound(rate_hz, time_s, bytes(length)))
+    assert caught.value.code == "bad_sound"
+
+
+shares = st.floats(0, 1)
+
+
+@given(on=st.booleans(), seed=st.integers(0, protocol.MAX_SEED), values=st.none() | st.tuples(*[shares] * 5))
+def test_wishes_for_a_listener(on: bool, seed: int, values: tuple[float, ...] | None) -> None:
+    temperament = None if values is None else dict(zip(CONTROLS, values, strict=True))
+    message = {"type": "listen", "on": on, "seed": seed, "temperament": temperament}
+    wanted = None if temperament is None else Temperament(**temperament)
+    assert decode_message(json.dumps(message)) == ListenMessage(on, seed, wanted)
+
+
+@given(
+    rest=st.dictionaries(st.sampled_from(["on", "seed", "temperament", "x"]), anything_json, max_size=4)
+    | st.fixed_dictionaries({"on": st.booleans(), "seed": anything_json, "temperament": anything_json})
+)
+def test_any_wish_for_a_listener_is_taken_or_refused_without_a_hangup(rest: dict[str, object]) -> None:
+    text = json.dumps({"type": "listen", **rest})
+    if rest.keys() == {"on", "seed", "temperament"} and isinstance(rest["on"], bool):
+        with suppress(RefusedError):  # and nothing else
+            assert isinstance(decode_message(text), ListenMessage)
+    else:
+        with pytest.raises(RefusedError, match=r'expected {"type": "listen"') as caught:
+            decode_message(text)
+        assert caught.value.code == "bad_request"
+
+
+@pytest.mark.parametrize(
+    "temperament",
+    [{}, {"nodding": 0.5}, {**dict.fromkeys(CONTROLS, 0.5), "gaze": 1.01}, {**dict.fromkeys(CONTROLS, True)}],
+)
+def test_half_a_temperament_is_refused(temperament: dict[str, object]) -> None:
+    message = {"type": "listen", "on": True, "seed": 0, "temperament": temperament}
+    with pytest.raises(RefusedError, match="expressiveness, nodding, smiling, mirroring, gaze: 0 to 1"):
+        decode_message(json.dumps(message))
 
 
 @given(on=st.booleans())

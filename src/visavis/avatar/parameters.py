@@ -78,7 +78,7 @@ class Animator:
         """Forget the person and the past, as before the first update."""
         self._mapper.reset()
         self._overlay.reset()
-        self._found = False
+        self._found = self._met = False
         self._last_s: float | None = None
         self._shown: dict[str, float] = {}
         self._offset: dict[str, float] = {}
@@ -88,7 +88,7 @@ class Animator:
     def meet(self) -> None:
         """Follow another person from now on: forget the last one's face at rest, and ease over."""
         self._mapper.reset()
-        self._found = False
+        self._met = True
 
     def calibrate(self) -> bool:
         """Take the face as last seen for neutral (relaxed, eyes open, facing the screen).
@@ -126,17 +126,17 @@ class Animator:
         return mirrored(parameters) if self.mirror else parameters
 
     def _hand_over(self, target: dict[str, float], found: bool, time_s: float) -> dict[str, float]:
-        """Blend from the last pose when a face is lost or found.
+        """Blend from the last pose when a face is lost or found, or is another's.
 
         The difference at that moment is kept and dies away on top of the live motion, so nothing snaps and
         nothing freezes (inertialization: Bollo, "Inertialization: High-Performance Animation Transitions
         in Gears of War", GDC 2018).
         """
-        if self._last_s is not None and found != self._found:
+        if self._last_s is not None and (found != self._found or self._met):
             names = target.keys() | self._shown.keys()
             self._offset = {n: self._shown.get(n, 0.0) - target.get(n, 0.0) for n in sorted(names)}
             self._switched_s = time_s
-        self._found = found
+        self._found, self._met = found, False
         left = 1.0 - ease((time_s - self._switched_s) / HANDOVER_S) if self._offset else 0.0
         self._shown = target | {n: target.get(n, 0.0) + left * d for n, d in self._offset.items()}
         return self._shown

@@ -1,21 +1,26 @@
-"""A file with sound in, a WAV file that runs beside its pictures out."""
+"""A file with sound in; a WAV file that runs beside its pictures, or the sound chunk by chunk, out."""
 
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Self
 
 import av
 import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from visavis.capture.video import VideoFile
 from visavis.errors import InputError
-from visavis.waveform import SPEECH_RATE_HZ
+from visavis.types import AudioChunk
+from visavis.waveform import SPEECH_RATE_HZ, mono
 
 # Timestamps of sound are rounded, in some containers to several milliseconds; only a larger jump is a hole.
 LARGEST_ROUNDING_S = 0.1
+# Silence is given in pieces of at most this length.
+_SILENCE_S = 1.0
 
 
 def write_wav(
@@ -39,11 +44,7 @@ def write_wav(
     Raises:
         InputError: the source cannot be opened, or the target not be written.
     """
-    try:
-        container = av.open(f"file:{source}", container_options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{source}: cannot be opened for its sound: {error}") from error
-    with container:
+    with _opened(source) as container:
         if not container.streams.audio:
             return False
         total = round(duration_s * rate_hz)
@@ -59,20 +60,93 @@ def write_wav(
     return True
 
 
-def _fitted(placed: Iterator[tuple[int, NDArray[np.int16]]], total: int) -> Iterator[NDArray[np.int16]]:
-    """Samples without holes or overlaps: ``total`` in all."""
+class Soundtrack:
+    """The first audio track of a file, in step with pictures; use it inside ``with``.
+
+    Time 0 is that of the first picture, as in :class:`~visavis.capture.video.VideoFile`; for a file without
+    pictures it is where its sound starts. Holes, and what the sound lacks at either end, are silent. Damaged
+    packets count as holes.
+
+    Args:
+        path: a file with sound or without.
+
+    Attributes:
+        has_sound: whether there is an audio track.
+        end_s: where the file's own sound ended; None while that is not known.
+
+    Raises:
+        InputError: the file is missing or cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; expected one with sound")
+        self.path = path
+        self._container = _opened(path)
+        self.has_sound = bool(self._container.streams.audio)
+        self.end_s: float | None = None
+        self._written = 0  # Samples given so far.
+        start_s = _first_picture_s(path, self._container)
+        self._samples: Iterator[NDArray[np.int16]] = iter(())
+        if self.has_sound:
+            self._samples = _fitted(_placed(self._container, start_s, SPEECH_RATE_HZ), None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._container.close()
+
+    def until(self, time_s: float) -> Generator[AudioChunk, None, None]:
+        """The next chunks, of 16 kHz, up to this time or a little more; none where there is no sound.
+
+        After the end of the file's own sound they are silent.
+        """
+        while self.has_sound and self._written < time_s * SPEECH_RATE_HZ:
+            samples = next(self._samples, None) if self.end_s is None else None
+            if samples is None:
+                self.end_s = self._written / SPEECH_RATE_HZ if self.end_s is None else self.end_s
+                missing = round(time_s * SPEECH_RATE_HZ) - self._written + 1
+                samples = np.zeros(min(missing, round(_SILENCE_S * SPEECH_RATE_HZ)), np.int16)
+            start_s = self._written / SPEECH_RATE_HZ
+            self._written += len(samples)
+            if len(samples):
+                yield AudioChunk(mono(samples), SPEECH_RATE_HZ, start_s)
+
+
+def _opened(source: Path) -> InputContainer:
+    try:
+        return av.open(f"file:{source}", container_options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise InputError(f"{source}: cannot be opened for its sound: {error}") from error
+
+
+def _first_picture_s(path: Path, container: InputContainer) -> float:
+    """The file's own time that is time 0 of its sound."""
+    try:
+        with VideoFile(path) as video:
+            return video.start_s
+    except InputError:  # No pictures, or none that can be read.
+        return (container.start_time or 0) / av.time_base
+
+
+def _fitted(
+    placed: Iterator[tuple[int, NDArray[np.int16]]], total: int | None
+) -> Iterator[NDArray[np.int16]]:
+    """Samples without holes or overlaps: ``total`` in all, or None for as many as there are."""
     written = 0
     for position, samples in placed:
         if position > written:
-            hole = min(position, total) - written
+            hole = (position if total is None else min(position, total)) - written
             yield np.zeros(hole, "<i2")
             written += hole
-        samples = samples[max(written - position, 0) :][: total - written]
+        samples = samples[max(written - position, 0) :][: None if total is None else total - written]
         yield samples
         written += len(samples)
-        if written >= total:
+        if total is not None and written >= total:
             return
-    yield np.zeros(total - written, "<i2")
+    if total is not None:
+        yield np.zeros(total - written, "<i2")
 
 
 def _placed(

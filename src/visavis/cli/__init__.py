@@ -19,6 +19,7 @@ from visavis.cli.evaluate import evaluate
 from visavis.cli.export import export
 from visavis.cli.output import print_error
 from visavis.cli.quantize import quantize
+from visavis.cli.react import react
 from visavis.cli.recognize import recognize
 from visavis.cli.report import report
 from visavis.cli.run import run
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(run)
+app.command()(react)
 app.command()(recognize)
 app.command()(dictionary)
 app.command()(serve)

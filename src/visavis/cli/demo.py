@@ -57,6 +57,7 @@ def demo(
 
 def _open_page(port: int | None) -> None:
     from visavis.pipeline import Pipeline
+    from visavis.reaction.listener import FaceListener
     from visavis.serve.app import DEFAULT_PORT, serve
     from visavis.serve.vocabulary import Vocabulary
 
@@ -67,6 +68,7 @@ def _open_page(port: int | None) -> None:
         Pipeline.default,
         port=DEFAULT_PORT if port is None else port,
         vocabulary=Vocabulary.embedded(),
+        listener=FaceListener.embedded(),
         open_browser=True,
         announce=announce,
     )

@@ -1,4 +1,4 @@
-"""A video file or camera in; a video of face and avatar, a track and a motion file out."""
+"""A video file or camera in; a video of face and avatar, a track, a motion file and reactions out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli import output
+from visavis.cli.listener import Listener, Seed, TemperamentText, named_listener, parse_temperament
+from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
+    from visavis.reaction.live import LiveListener
     from visavis.record import Recording
 
 INTERRUPTED = 130
@@ -35,18 +38,31 @@ class TrackerName(StrEnum):
 
 def run(
     source: Annotated[str, typer.Argument(help="A video file, or a camera's number (0, 1, ...).")],
-    mode: Annotated[Mode, typer.Option(help="mirror: the avatar does what you do.")] = Mode.MIRROR,
+    mode: Annotated[
+        Mode, typer.Option(help="mirror: the avatar does what you do; listen: it listens to you.")
+    ] = Mode.MIRROR,
     out: Annotated[
         Path | None, typer.Option(help="Video of the real face beside the avatar, e.g. out.mp4.")
     ] = None,
     track: Annotated[Path | None, typer.Option(help="Face and emotion over time, as .npz.")] = None,
     motion: Annotated[Path | None, typer.Option(help="The avatar's motion, as .motion3.json.")] = None,
+    reaction: Annotated[
+        Path | None, typer.Option(help="In listen mode: the listener's face over time, as .npz.")
+    ] = None,
+    seed: Seed = 0,
+    temperament: TemperamentText = None,
+    listener: Listener = None,
+    encoder: Encoder = None,
+    decoder: Decoder = None,
     no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
     tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
     limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Let the avatar follow the face in a video or before a camera.
+    """Let the avatar follow the face in a video or before a camera, or listen to it.
+
+    With --mode listen it hears a video file's own sound. Of a camera it has the picture alone: no microphone
+    is opened here; the page of  visavis serve  has one.
 
     Ctrl-C ends a camera's run; whatever was read so far is kept.
 
@@ -54,23 +70,28 @@ def run(
 
         visavis run clip.mp4 --out out.mp4
         visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
+        visavis run talk.mp4 --mode listen --temperament nodding=.9,smiling=.2 --out listening.mp4
     """
-    if mode is Mode.LISTEN:
-        raise InputError("the listener is not in this version of visavis: use --mode mirror")
     from visavis.capture.source import open_source
     from visavis.pipeline import Pipeline
     from visavis.record import Outputs, record
 
     if limit_s is not None and not 0 < limit_s < MAX_LIMIT_S:
         raise InputError(f"--limit-s is {limit_s:g}; expected seconds between 0 and {MAX_LIMIT_S:g}")
-    outputs = Outputs(out, track, motion)
+    outputs = Outputs(out, track, motion, reaction)
     outputs.check(source)
+    avatar: LiveListener | None = None
+    if mode is Mode.LISTEN:
+        avatar = _avatar(seed, temperament, listener, encoder, decoder)
+    elif reaction or temperament or listener or encoder or decoder:
+        raise InputError("--reaction, --temperament, --listener, --encoder and --decoder need --mode listen")
     with (
         open_source(source) as opened,
         closing(Pipeline.default(tracker=tracker.value, emotions=not no_emotions)) as pipeline,
     ):
         # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
         pipeline.animator.mirror = False
+        pipeline.listener = avatar
         expected = opened.frame_count_hint
         if limit_s is not None:
             limited = round(limit_s * opened.fps)
@@ -87,6 +108,15 @@ def run(
         raise recording.error
     if recording.interrupted and not live:
         raise typer.Exit(INTERRUPTED)
+
+
+def _avatar(
+    seed: int, temperament: str | None, listener: Path | None, encoder: Path | None, decoder: Path | None
+) -> LiveListener:
+    from visavis.reaction.live import LiveListener
+
+    character = parse_temperament(temperament)
+    return LiveListener(named_listener(listener, encoder, decoder), seed, character)
 
 
 def summarise(source: str, recording: Recording) -> dict[str, Any]:

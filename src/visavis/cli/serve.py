@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from visavis.cli import output
+from visavis.cli.listener import Listener
 from visavis.cli.tokenizer import Decoder, Encoder, named
 
 
@@ -19,6 +20,7 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name under which it is reached, say behind a proxy.")
     ] = None,
+    listener: Listener = None,
     encoder: Encoder = None,
     decoder: Decoder = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
@@ -36,6 +38,8 @@ def serve(
     """
     from visavis.avatar.puppet import Puppet
     from visavis.pipeline import Pipeline
+    from visavis.reaction.listener import FaceListener
+    from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.serve.app import serve as run_server
     from visavis.serve.vocabulary import Vocabulary
 
@@ -44,6 +48,10 @@ def serve(
 
     tokenizer = named(encoder, decoder)
     vocabulary = Vocabulary.embedded() if tokenizer is None else Vocabulary(tokenizer)
+    if listener is None:
+        networks = FaceListener.embedded()
+    else:
+        networks = FaceListener.load(listener, tokenizer or FaceTokenizer.default())
     Puppet.load()
     Pipeline.default().close()  # What is missing or damaged is told now, not to the first visitor.
     run_server(
@@ -51,6 +59,7 @@ def serve(
         host=host,
         port=port,
         vocabulary=vocabulary,
+        listener=networks,
         open_browser=open_browser,
         sessions=sessions,
         allowed_hosts=allow_host or (),

@@ -71,9 +71,18 @@ class FaceListener:
         if ASSET not in weights.manifest():
             raise WeightsError(
                 "this version of visavis brings no listener: train one (visavis train "
-                "experiments/listener.toml) and name its run folder"
+                "experiments/listener.toml) and name its listener.onnx with --listener"
             )
         return cls(Predictor(weights.open_session(ASSET, threads)), FaceTokenizer.default(threads))
+
+    @classmethod
+    def embedded(cls) -> Self | None:
+        """The embedded networks; None where this version brings none.
+
+        Raises:
+            WeightsError: they are damaged.
+        """
+        return cls.default() if ASSET in weights.manifest() else None
 
     @classmethod
     def load(cls, path: Path, tokenizer: FaceTokenizer, threads: int = 1) -> Self:

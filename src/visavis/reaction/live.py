@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,13 +29,15 @@ ALONE_AFTER_S = 3.0
 SMOOTHING_S = 0.04
 # Frames are caught up on after a short stall; a longer one is left out, and logged.
 LONGEST_STALL_S = 1.0
+# Sound that was gone for longer begins anew; a shorter hole is silence.
+LONGEST_SILENCE_S = 10.0
 # Speech in a frame, as the share that its voice activity says.
 SPOKEN = 0.5
 _NOBODY = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 _SILENT = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
 _ACTIVITY = SPEECH_CHANNELS.index("speech")
 # Times of pictures are rounded, to milliseconds or less.
-_ROUNDING_S = 1e-3
+ROUNDING_S = 1e-3
 _log = logging.getLogger(__name__)
 
 
@@ -45,9 +48,15 @@ class LiveListener:
         listener: the networks.
         seed: of the draws.
         temperament: of the listener; None leaves it to chance.
+
+    Attributes:
+        on_frame: called with the token of each frame that it reacted to.
+        hears: whether the newest frame had sound.
     """
 
     def __init__(self, listener: FaceListener, seed: int = 0, temperament: Temperament | None = None) -> None:
+        self.tokenizer, self.seed = listener.tokenizer, seed
+        self.on_frame: Callable[[int], None] = lambda token: None
         self._stream = listener.start(seed, temperament=temperament)
         self.reset()
 
@@ -66,6 +75,8 @@ class LiveListener:
         self._speech: SpeechReader | None = None
         self._rows: deque[FloatArray] = deque()
         self._first_row = 0  # The frame of the first row that waits.
+        self._sound_end_s = -math.inf
+        self.hears = False
         self._next: int | None = None  # The next frame to be heard.
         self._face, self._face_s = _NOBODY, -math.inf
         self._somebody_s = -math.inf
@@ -80,10 +91,14 @@ class LiveListener:
         Raises:
             InputError: see :meth:`~visavis.reaction.speech.SpeechReader.push`; the stream is as it was.
         """
-        if self._speech is None:
-            start = math.floor(chunk.time_s * FRAME_RATE_HZ) if self._next is None else self._next
+        if self._speech is None or chunk.time_s - self._sound_end_s > LONGEST_SILENCE_S:
+            start = math.floor(chunk.time_s * FRAME_RATE_HZ)
+            if self._next is not None and start - self._next <= LONGEST_SILENCE_S * FRAME_RATE_HZ:
+                start = self._next
+            self._rows.clear()
             self._speech, self._first_row = SpeechReader(start / FRAME_RATE_HZ), start
         self._rows.extend(self._speech.push(chunk))
+        self._sound_end_s = chunk.time_s + len(chunk.samples) / chunk.sample_rate_hz
 
     def see(self, face: FaceState | None, time_s: float) -> FaceState | None:
         """Take in the person's face, and go on to this moment.
@@ -120,7 +135,7 @@ class LiveListener:
     def _is_due(self, frame: int, time_s: float) -> bool:
         """Whether a frame is over, and its sound here or given up."""
         late_s = time_s - (frame + 1) / FRAME_RATE_HZ
-        if late_s < -_ROUNDING_S:
+        if late_s < -ROUNDING_S:
             return False
         here = frame < self._first_row + len(self._rows)
         return self._speech is None or here or late_s >= LONGEST_WAIT_S
@@ -130,9 +145,12 @@ class LiveListener:
         end_s = (frame + 1) / FRAME_RATE_HZ
         face = self._face if end_s - self._face_s <= HELD_FACE_S else _NOBODY
         speech = self._speech_of(frame)
+        self.hears = bool(np.isfinite(speech[_ACTIVITY]))
         if speech[_ACTIVITY] > SPOKEN:
             self._somebody_s = end_s
-        self._goal = self._stream.faces(self._stream.step(face, speech))[0]
+        tokens = self._stream.step(face, speech)
+        self.on_frame(int(tokens[0]))
+        self._goal = self._stream.faces(tokens)[0]
 
     def _speech_of(self, frame: int) -> FloatArray:
         while self._rows and self._first_row < frame:  # Too late to be heard.

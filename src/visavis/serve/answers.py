@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 from visavis import __version__
 from visavis.channels import ACTION_UNITS, EXPRESSIONS
 from visavis.pipeline import Moment
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.temperament import CONTROLS
+from visavis.serve.listening import NO_LISTENER
 from visavis.serve.protocol import (
     MAX_IMAGE_PIXELS,
     MAX_MESSAGE_BYTES,
-    MODES,
     PROTOCOL_VERSION,
+    ListenMessage,
     SettingsMessage,
     WordsMessage,
 )
@@ -29,22 +33,26 @@ NO_TOKENIZER = (
 )
 
 
-def encode_hello(reads_emotions: bool, vocabulary: Vocabulary | None = None) -> str:
+def encode_hello(
+    reads_emotions: bool, vocabulary: Vocabulary | None = None, listener: FaceListener | None = None
+) -> str:
     """The server's first message: what it is, what it offers, what it takes.
 
     Args:
         reads_emotions: whether this server can read emotions at all.
         vocabulary: that faces are told in; None where there is no tokenizer.
+        listener: None where there is none.
     """
     return _encode(
         type="hello",
         protocol=PROTOCOL_VERSION,
         version=__version__,
-        modes=MODES,
+        modes=modes(listener),
         reads_emotions=reads_emotions,
         expressions=EXPRESSIONS,
         action_units=ACTION_UNITS,
         words=words_offer(vocabulary),
+        listener=listener_offer(listener),
         max_message_bytes=MAX_MESSAGE_BYTES,
         max_image_pixels=MAX_IMAGE_PIXELS,
     )
@@ -55,6 +63,24 @@ def words_offer(vocabulary: Vocabulary | None) -> dict[str, object]:
     if vocabulary is None:
         return {"vocabulary": None, "problem": NO_TOKENIZER}
     return {"vocabulary": vocabulary.tokenizer.vocabulary, "problem": None}
+
+
+def modes(listener: FaceListener | None) -> Sequence[str]:
+    """What the avatar can do."""
+    return ["mirror"] if listener is None else ["mirror", "listen"]
+
+
+def listener_offer(listener: FaceListener | None) -> dict[str, object]:
+    """Whether a listener can be had and what it obeys, and why not."""
+    if listener is None:
+        return {"controls": None, "problem": NO_LISTENER}
+    return {"controls": CONTROLS, "problem": None}
+
+
+def encode_listen(wish: ListenMessage) -> str:
+    """A wish for a listener as it was granted; it holds from the next frame on."""
+    temperament = None if wish.temperament is None else asdict(wish.temperament)
+    return _encode(type="listen", on=wish.on, seed=wish.seed, temperament=temperament)
 
 
 def encode_words(wish: WordsMessage) -> str:
@@ -85,6 +111,7 @@ def encode_moment(
     dropped: int,
     calibrated: bool | None,
     word: FaceWord | None,
+    hears: bool | None,
 ) -> str:
     """What was found in one frame.
 
@@ -95,6 +122,7 @@ def encode_moment(
         dropped: frames of this session that newer ones have replaced unprocessed.
         calibrated: whether a calibration succeeded at this frame; None when none was asked for.
         word: the first face's; None without a face or while words are not asked for.
+        hears: whether the listener has sound; None while the avatar mirrors.
     """
     return _encode(
         type="moment",
@@ -107,6 +135,7 @@ def encode_moment(
         dropped=dropped,
         calibrated=calibrated,
         word=None if word is None else asdict(word),
+        hears=hears,
     )
 
 

@@ -22,10 +22,11 @@ from starlette.websockets import WebSocket
 from visavis import __version__
 from visavis.channels import EXPRESSIONS
 from visavis.errors import DeviceError, InputError
-from visavis.serve.answers import NO_TOKENIZER, describe, words_offer
+from visavis.reaction.listener import FaceListener
+from visavis.serve.answers import NO_TOKENIZER, describe, listener_offer, modes, words_offer
 from visavis.serve.connection import converse
 from visavis.serve.guard import Guard
-from visavis.serve.protocol import MAX_MESSAGE_BYTES, MODES
+from visavis.serve.protocol import MAX_MESSAGE_BYTES
 from visavis.serve.sessions import MakePipeline, SessionPool
 from visavis.serve.vocabulary import Vocabulary
 
@@ -38,6 +39,7 @@ def create_app(
     make_pipeline: MakePipeline,
     *,
     vocabulary: Vocabulary | None = None,
+    listener: FaceListener | None = None,
     sessions: int = DEFAULT_SESSIONS,
     idle_s: float = DEFAULT_IDLE_S,
     allowed_hosts: Iterable[str] = (),
@@ -47,6 +49,7 @@ def create_app(
     Args:
         make_pipeline: makes the pipeline of one session.
         vocabulary: that faces can be told in; None where there is no tokenizer.
+        listener: that may answer people; None where there is none.
         sessions: how many may run at a time.
         idle_s: silence after which a session is closed.
         allowed_hosts: names under which the server is reached besides addresses and this computer's own.
@@ -54,7 +57,7 @@ def create_app(
     Raises:
         InputError: fewer than one session.
     """
-    pool = SessionPool(make_pipeline, sessions, vocabulary=vocabulary)
+    pool = SessionPool(make_pipeline, sessions, vocabulary=vocabulary, listener=listener)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -92,9 +95,10 @@ def _add_routes(app: FastAPI, pool: SessionPool, idle_s: float) -> None:
         return {
             "status": "stopping" if pool.draining.is_set() else "ok",
             "version": __version__,
-            "modes": MODES,
+            "modes": modes(pool.listener),
             "expressions": EXPRESSIONS,
             "words": words_offer(pool.vocabulary),
+            "listener": listener_offer(pool.listener),
             "sessions": pool.active,
             "sessions_limit": pool.limit,
         }
@@ -173,6 +177,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
     vocabulary: Vocabulary | None = None,
+    listener: FaceListener | None = None,
     open_browser: bool = False,
     sessions: int = DEFAULT_SESSIONS,
     idle_s: float = DEFAULT_IDLE_S,
@@ -186,6 +191,7 @@ def serve(
         host: address to listen on; this computer alone by default.
         port: TCP port; 0 takes a free one.
         vocabulary: that faces can be told in; None where there is no tokenizer.
+        listener: that may answer people; None where there is none.
         open_browser: show the page in the person's browser.
         sessions: how many may run at a time.
         idle_s: silence after which a session is closed.
@@ -205,6 +211,7 @@ def serve(
     app = create_app(
         make_pipeline,
         vocabulary=vocabulary,
+        listener=listener,
         sessions=sessions,
         idle_s=idle_s,
         allowed_hosts=(*allowed_hosts, host),

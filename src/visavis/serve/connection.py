@@ -10,14 +10,16 @@ import anyio.to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from visavis.errors import VisavisError
-from visavis.serve.answers import encode_error, encode_hello, encode_settings, encode_words
+from visavis.serve.answers import encode_error, encode_hello, encode_listen, encode_settings, encode_words
 from visavis.serve.protocol import (
     CalibrateMessage,
     Close,
     FrameMessage,
     HangupError,
+    ListenMessage,
     RefusedError,
     SettingsMessage,
+    SoundMessage,
     decode_message,
 )
 from visavis.serve.sessions import Session, SessionPool
@@ -38,7 +40,7 @@ async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
     await socket.accept()
     try:
         async with pool.session() as session:
-            await socket.send_text(encode_hello(session.reads_emotions, session.vocabulary))
+            await socket.send_text(encode_hello(session.reads_emotions, session.vocabulary, session.listener))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_listen(socket, session, idle_s))
                 tasks.create_task(_answer(socket, session))
@@ -75,11 +77,16 @@ def _take(session: Session, data: bytes | str) -> str | None:
     if isinstance(message, FrameMessage):
         session.offer(message)
         return None
+    if isinstance(message, SoundMessage):
+        session.hear(message)
+        return None
     if isinstance(message, CalibrateMessage):
         session.calibrate()
         return None
     if isinstance(message, SettingsMessage):
         return encode_settings(session.configure(message))
+    if isinstance(message, ListenMessage):
+        return encode_listen(session.listen(message))
     return encode_words(session.tell_words(message))
 
 

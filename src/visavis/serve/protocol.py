@@ -7,20 +7,24 @@ import math
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from visavis.capture.image_header import image_size
 from visavis.errors import InputError, VisavisError
+from visavis.reaction.sound_stream import RATES_HZ
+from visavis.reaction.temperament import CONTROLS, Temperament
 
 PROTOCOL_VERSION = 1
 MAGIC = b"VV"
-FRAME_KIND = 1
-# magic, version, kind, frame id, client time in seconds; a JPEG file follows.
+FRAME_KIND, SOUND_KIND = 1, 2
+# magic, version, kind, frame id or sampling rate, client time in seconds; a JPEG file or sound follows.
 HEADER = struct.Struct("<2sBBId")
 MAX_MESSAGE_BYTES = 1 << 20  # ten times a 640x480 JPEG of high quality
 MAX_TEXT_BYTES = 4096
 MAX_IMAGE_PIXELS = 4_000_000
 MAX_TIME_S = 1e9
-MODES = ("mirror",)
+MAX_SOUND_S = 0.5  # in one message
+MAX_SEED = 2**32 - 1
 _MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes, two are the code
 
 
@@ -105,7 +109,37 @@ class WordsMessage:
     on: bool
 
 
-Message = FrameMessage | SettingsMessage | CalibrateMessage | WordsMessage
+@dataclass(frozen=True, slots=True)
+class SoundMessage:
+    """A stretch of the person's sound.
+
+    Attributes:
+        rate_hz: samples per second.
+        time_s: when its first sample was taken, on the clock of the frames.
+        pcm: mono samples, 16-bit integers, little-endian.
+    """
+
+    rate_hz: int
+    time_s: float
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListenMessage:
+    """Whether the avatar shall listen instead of mirror, and who.
+
+    Attributes:
+        on: whether it listens.
+        seed: another one is another listener.
+        temperament: None leaves it to chance.
+    """
+
+    on: bool
+    seed: int
+    temperament: Temperament | None
+
+
+Message = FrameMessage | SoundMessage | SettingsMessage | CalibrateMessage | WordsMessage | ListenMessage
 
 
 def decode_message(data: bytes | str) -> Message:
@@ -113,12 +147,12 @@ def decode_message(data: bytes | str) -> Message:
 
     Raises:
         HangupError: it breaks the protocol.
-        RefusedError: it asks for words, but not as it should.
+        RefusedError: sound, or a wish for words or a listener, but not as it should be.
     """
-    return _decode_text(data) if isinstance(data, str) else _decode_frame(data)
+    return _decode_text(data) if isinstance(data, str) else _decode_binary(data)
 
 
-def _decode_frame(data: bytes) -> FrameMessage:
+def _decode_binary(data: bytes) -> FrameMessage | SoundMessage:
     if len(data) > MAX_MESSAGE_BYTES:
         raise HangupError(
             Close.TOO_BIG, f"a message of {len(data)} bytes; at most {MAX_MESSAGE_BYTES} are taken"
@@ -134,9 +168,12 @@ def _decode_frame(data: bytes) -> FrameMessage:
         raise HangupError(
             Close.BAD_VERSION, f"protocol {version}; this server speaks {PROTOCOL_VERSION}: reload the page"
         )
+    if kind == SOUND_KIND:
+        return _sound(frame_id, time_s, bytes(data[HEADER.size :]))
     if kind != FRAME_KIND:
         raise HangupError(
-            Close.BAD_MESSAGE, f"binary message of kind {kind}; expected {FRAME_KIND} (a frame)"
+            Close.BAD_MESSAGE,
+            f"binary message of kind {kind}; expected {FRAME_KIND} (a frame) or {SOUND_KIND} (sound)",
         )
     if not (math.isfinite(time_s) and 0 <= time_s <= MAX_TIME_S):
         raise HangupError(
@@ -145,7 +182,37 @@ def _decode_frame(data: bytes) -> FrameMessage:
     return FrameMessage(frame_id, time_s, bytes(data[HEADER.size :]))
 
 
-def _decode_text(text: str) -> SettingsMessage | CalibrateMessage | WordsMessage:
+def _sound(rate_hz: int, time_s: float, pcm: bytes) -> SoundMessage:
+    problem = ""
+    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+        problem = f"sound at {rate_hz} Hz; expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz"
+    elif not (math.isfinite(time_s) and 0 <= time_s <= MAX_TIME_S):
+        problem = f"sound's time {time_s}; expected seconds from 0 to {MAX_TIME_S:.0e}"
+    elif len(pcm) % 2 or not 0 < len(pcm) <= 2 * rate_hz * MAX_SOUND_S:
+        problem = f"{len(pcm)} bytes of sound; expected 16-bit samples, {MAX_SOUND_S:g} s of them at most"
+    if problem:
+        raise RefusedError("bad_sound", problem)
+    return SoundMessage(rate_hz, time_s, pcm)
+
+
+def _listen(message: dict[str, Any], text: str) -> ListenMessage:
+    on, seed, temperament = (message.get(name) for name in ("on", "seed", "temperament"))
+    known = message.keys() == {"type", "on", "seed", "temperament"} and isinstance(on, bool)
+    if known and type(seed) is int and 0 <= seed <= MAX_SEED:
+        if temperament is None:
+            return ListenMessage(bool(on), seed, None)
+        if isinstance(temperament, dict) and temperament.keys() == set(CONTROLS):
+            shares = {name: temperament[name] for name in CONTROLS}
+            if all(type(share) in (int, float) and 0 <= share <= 1 for share in shares.values()):
+                return ListenMessage(bool(on), seed, Temperament(**shares))
+    raise RefusedError(
+        "bad_request",
+        f'expected {{"type": "listen", "on": bool, "seed": 0 to {MAX_SEED}, "temperament": null or '
+        f"{{{', '.join(CONTROLS)}: 0 to 1}}}}; found {text[:60]!r}",
+    )
+
+
+def _decode_text(text: str) -> SettingsMessage | CalibrateMessage | WordsMessage | ListenMessage:
     if len(text) > MAX_TEXT_BYTES:
         raise HangupError(
             Close.TOO_BIG, f"a text of {len(text)} characters; at most {MAX_TEXT_BYTES} are taken"
@@ -161,20 +228,27 @@ def _decode_text(text: str) -> SettingsMessage | CalibrateMessage | WordsMessage
         if message.keys() == {"type", "on"} and isinstance(message["on"], bool):
             return WordsMessage(message["on"])
         raise RefusedError("bad_request", f'expected {{"type": "words", "on": bool}}; found {text[:60]!r}')
+    if kind == "listen":
+        return _listen(message, text)
     if kind == "settings" and message.keys() == {"type", "read_emotions", "mirror"}:
         read_emotions, mirror = message["read_emotions"], message["mirror"]
         if isinstance(read_emotions, bool) and isinstance(mirror, bool):
             return SettingsMessage(read_emotions, mirror)
     raise HangupError(
         Close.BAD_MESSAGE,
-        'expected {"type": "settings", "read_emotions": bool, "mirror": bool}, {"type": "words", "on": bool}'
-        f' or {{"type": "calibrate"}}; found {text[:60]!r}',
+        'expected {"type": "settings", "read_emotions": bool, "mirror": bool}, {"type": "words", "on": bool},'
+        f' {{"type": "listen", ...}} or {{"type": "calibrate"}}; found {text[:60]!r}',
     )
 
 
 def encode_frame(frame_id: int, time_s: float, jpeg: bytes) -> bytes:
     """The binary message that :func:`decode_message` reads as a :class:`FrameMessage`."""
     return HEADER.pack(MAGIC, PROTOCOL_VERSION, FRAME_KIND, frame_id, time_s) + jpeg
+
+
+def encode_sound(rate_hz: int, time_s: float, pcm: bytes) -> bytes:
+    """The binary message that :func:`decode_message` reads as a :class:`SoundMessage`."""
+    return HEADER.pack(MAGIC, PROTOCOL_VERSION, SOUND_KIND, rate_hz, time_s) + pcm
 
 
 def check_jpeg(data: bytes) -> None:

@@ -14,13 +14,17 @@ from visavis.capture.image import decode_image
 from visavis.clock import Clock, SystemClock
 from visavis.errors import InputError
 from visavis.pipeline import Pipeline
+from visavis.reaction.listener import FaceListener
 from visavis.serve.answers import NO_TOKENIZER, encode_error, encode_moment
+from visavis.serve.listening import Ear
 from visavis.serve.protocol import (
     Close,
     FrameMessage,
     HangupError,
+    ListenMessage,
     RefusedError,
     SettingsMessage,
+    SoundMessage,
     WordsMessage,
     check_jpeg,
 )
@@ -45,6 +49,7 @@ class Session:
         pipeline: of this session alone.
         clock: measures waiting and work.
         vocabulary: that faces are told in; None where there is no tokenizer.
+        listener: that may answer the person; None where there is none.
 
     Attributes:
         dropped: frames replaced by newer ones before they were processed.
@@ -52,7 +57,11 @@ class Session:
     """
 
     def __init__(
-        self, pipeline: Pipeline, clock: Clock | None = None, vocabulary: Vocabulary | None = None
+        self,
+        pipeline: Pipeline,
+        clock: Clock | None = None,
+        vocabulary: Vocabulary | None = None,
+        listener: FaceListener | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.vocabulary = vocabulary
@@ -60,6 +69,8 @@ class Session:
         self.dropped = 0
         self.refused = 0
         self._clock = clock or SystemClock()
+        self._ear = Ear(listener, self._clock)
+        self._newest_s: float | None = None
         self._at_work = threading.Lock()
         self._inbox: _Waiting | None = None
         self._arrived = asyncio.Event()
@@ -74,12 +85,26 @@ class Session:
         if self._inbox is not None:
             self.dropped += 1
         self._inbox = _Waiting(message, self._clock.now_s())
+        self._newest_s = message.time_s
         self._arrived.set()
 
     def configure(self, wanted: SettingsMessage) -> SettingsMessage:
         """Note settings for the next frame, and say which of them can be had."""
         self._settings = SettingsMessage(wanted.read_emotions and self.reads_emotions, wanted.mirror)
         return self._settings
+
+    @property
+    def listener(self) -> FaceListener | None:
+        """That may answer the person."""
+        return self._ear.networks
+
+    def listen(self, wish: ListenMessage) -> ListenMessage:
+        """Let the avatar listen, or mirror; see :meth:`~visavis.serve.listening.Ear.listen`."""
+        return self._ear.listen(wish)
+
+    def hear(self, message: SoundMessage) -> None:
+        """Take in sound; see :meth:`~visavis.serve.listening.Ear.hear`."""
+        self._ear.hear(message, self._newest_s)
 
     def tell_words(self, wish: WordsMessage) -> WordsMessage:
         """Tell words from the next frame on, as at a stream's beginning, or no more.
@@ -122,7 +147,9 @@ class Session:
         message, start_s = waiting.message, self._clock.now_s()
         settings, speaker = self._settings, self._speaker
         self.pipeline.read_emotions = settings.read_emotions
-        self.pipeline.animator.mirror = settings.mirror
+        self._ear.tune(self.pipeline)
+        # A listener is somebody else, whom one sees as a camera does.
+        self.pipeline.animator.mirror = settings.mirror and self.pipeline.listener is None
         try:
             frame = self._decode(message)
             decoded_s = self._clock.now_s()
@@ -140,7 +167,9 @@ class Session:
             before_s = self._clock.now_s()
             word = speaker.say(moment.faces)
             timings_ms["word"] = 1e3 * (self._clock.now_s() - before_s)
-        return encode_moment(moment, message.id, timings_ms, self.dropped, self._calibrated(), word)
+        listener = self.pipeline.listener
+        hears = None if listener is None else listener.hears
+        return encode_moment(moment, message.id, timings_ms, self.dropped, self._calibrated(), word, hears)
 
     def _decode(self, message: FrameMessage) -> Frame:
         if message.time_s <= self._last_time_s:
@@ -159,6 +188,8 @@ class Session:
         if not self._calibrate:
             return None
         self._calibrate = False
+        if self.pipeline.listener is not None:  # The avatar shows another face than the person's.
+            return False
         return self.pipeline.animator.calibrate()
 
 
@@ -170,6 +201,7 @@ class SessionPool:
         limit: sessions at a time.
         clock: given to every session.
         vocabulary: given to every session.
+        listener: given to every session.
     """
 
     def __init__(
@@ -178,6 +210,7 @@ class SessionPool:
         limit: int,
         clock: Clock | None = None,
         vocabulary: Vocabulary | None = None,
+        listener: FaceListener | None = None,
     ) -> None:
         if limit < 1:
             raise InputError(f"the number of sessions must be at least 1; found {limit}")
@@ -185,6 +218,7 @@ class SessionPool:
         self.active = 0
         self.draining = asyncio.Event()
         self.vocabulary = vocabulary
+        self.listener = listener
         self._make_pipeline = make_pipeline
         self._clock = clock
 
@@ -204,7 +238,7 @@ class SessionPool:
         self.active += 1
         try:
             pipeline = await anyio.to_thread.run_sync(self._make_pipeline, abandon_on_cancel=True)
-            session = Session(pipeline, self._clock, self.vocabulary)
+            session = Session(pipeline, self._clock, self.vocabulary, self.listener)
             try:
                 yield session
             finally:  # A frame may still be in work; nobody waits for its end.

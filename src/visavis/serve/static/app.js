@@ -6,6 +6,7 @@ import { Capture, SourceError } from "./capture.js";
 import { FaceWords } from "./face_words.js";
 import { FOLLOW_LAG_MS } from "./follow.js";
 import { Link } from "./link.js";
+import { Listening } from "./listening.js";
 import { Overlay } from "./overlay.js";
 import { Settings } from "./settings.js";
 import { Percentiles, Rate, epochMs } from "./stats.js";
@@ -28,6 +29,7 @@ const timeline = new Timeline($("timeline"), $("timeline-caption"));
 const faceWords = new FaceWords($("words"), avatar, () => settings.get("mirror"));
 const link = new Link(new URL("ws", location.href.replace(/^http/, "ws")).href);
 const capture = new Capture($("video"), link);
+const listening = new Listening(link, settings, capture);
 
 const rates = { roundTrips: new Rate(), screen: new Rate() };
 const latency = new Percentiles();
@@ -53,6 +55,7 @@ function enterPhase(phase) {
     faceWords.clear();
     lastMoment = null;
   }
+  listening.enter(phase === "live");
   showSign();
   showHint();
 }
@@ -127,6 +130,7 @@ link.addEventListener("moment", ({ detail: moment }) => {
   }
   timeline.add(at, emotion);
   faceWords.add(at, moment);
+  listening.hear(moment.hears, at);
   showHint();
   if (moment.calibrated !== null) {
     $("calibrated").textContent = moment.calibrated ? "Done." : "No face in view; try again.";
@@ -156,10 +160,10 @@ function sendSettings() {
 // ---------------------------------------------------------------- what the person sees
 
 /** What the server offers, as its hello and its /health say. */
-function introduce({ expressions, modes, words }) {
+function introduce({ expressions, listener, words }) {
   bars.name(expressions);
   timeline.name(expressions);
-  $("mode-listen").setAttribute("aria-disabled", String(!modes.includes("listen")));
+  listening.offer(listener);
   faceWords.offer(words, document.querySelectorAll("[data-setting=showWords]"));
   showWords();
 }
@@ -280,6 +284,8 @@ function publishStats() {
     get drawnMs() { return latency.at(0.5, 0.95); },
     get followLagMs() { return FOLLOW_LAG_MS; },
     get lastMoment() { return lastMoment; },
+    get soundPieces() { return listening.ear.pieces; },
+    get listen() { return link.listen; },
   };
 }
 

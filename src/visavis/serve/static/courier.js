@@ -66,10 +66,11 @@ async function readAll(stream) {
 }
 
 const orders = {
-  connect({ url, settings, words }) {
+  connect({ url, settings, words, listen }) {
     connection ??= watched(new Connection(url));
     connection.settings = settings;
     connection.words = words;
+    connection.listen = listen;
     connection.connect();
   },
   disconnect() {
@@ -82,6 +83,13 @@ const orders = {
   },
   words({ on }) {
     connection?.sendWords(on);
+  },
+  listen({ wish }) {
+    connection?.sendListen(wish);
+  },
+  sound({ pcm, rateHz, atMs }) {
+    // On the clock that pictures get their times from.
+    connection?.sendSound(pcm, rateHz, Math.max(0, (atMs - performance.timeOrigin) / 1000));
   },
   calibrate() {
     connection?.calibrate();

@@ -7,12 +7,14 @@ export class Link extends EventTarget {
     this.state = "idle";
     this.settings = null;
     this.words = false;
+    this.listen = null;
     this.worker = new Worker(new URL("courier.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data: { type, detail } }) => this.tell(type, detail);
   }
 
   connect() {
-    this.worker.postMessage({ order: "connect", url: this.url, settings: this.settings, words: this.words });
+    const { url, settings, words, listen } = this;
+    this.worker.postMessage({ order: "connect", url, settings, words, listen });
   }
 
   disconnect() {
@@ -29,6 +31,16 @@ export class Link extends EventTarget {
     if (this.words === on) return;
     this.words = on;
     this.worker.postMessage({ order: "words", on });
+  }
+
+  sendListen(wish) {
+    this.listen = wish;
+    this.worker.postMessage({ order: "listen", wish });
+  }
+
+  /** Sound of `rateHz` samples a second, mono, 16 bits, whose first was taken at `atMs`; see epochMs(). */
+  giveSound(pcm, rateHz, atMs) {
+    this.worker.postMessage({ order: "sound", pcm, rateHz, atMs }, [pcm]);
   }
 
   calibrate() {

@@ -11,7 +11,16 @@ export const DEFAULTS = Object.freeze({
   frameWidth: 640,
   quality: 0.7,
   background: "soft",
+  leftToChance: true,
+  expressiveness: 0.5,
+  nodding: 0.5,
+  smiling: 0.5,
+  mirroring: 0.5,
+  gaze: 0.5,
 });
+
+/** What a listener's temperament consists of; see reaction/temperament.py. */
+export const CONTROLS = Object.freeze(["expressiveness", "nodding", "smiling", "mirroring", "gaze"]);
 
 const ALLOWED = { frameWidth: [320, 480, 640, 960], background: ["soft", "plain", "green", "blue", "transparent"] };
 
@@ -21,6 +30,7 @@ function clean(stored) {
     const value = stored?.[name];
     if (typeof value !== typeof rest) continue;
     if (ALLOWED[name] && !ALLOWED[name].includes(value)) continue;
+    if (CONTROLS.includes(name) && !(value >= 0 && value <= 1)) continue;
     if (name === "quality" && !(value >= 0.3 && value <= 0.95)) continue;
     values[name] = value;
   }

@@ -5,6 +5,7 @@ import { epochMs } from "./stats.js";
 const PROTOCOL = 1;
 const HEADER_BYTES = 16;
 const FRAME_KIND = 1;
+const SOUND_KIND = 2;
 const YOUNG_MS = 5000; // a connection that dies younger does not count as a recovery
 const SILENT_MS = 5000; // frames unanswered for so long: the server is hung
 const FIRST_WAIT_MS = 400;
@@ -15,13 +16,24 @@ export const Close = Object.freeze({
   TOO_BIG: 1009, RESTARTING: 1012, BAD_MESSAGE: 4400, BAD_VERSION: 4406, IDLE: 4408, FULL: 4429,
 });
 // Errors without a frame after which the conversation goes on.
-const REFUSALS = ["no_tokenizer", "bad_request"];
+const REFUSALS = ["no_tokenizer", "no_listener", "bad_request", "bad_sound", "too_much_sound"];
 const FINAL = [Close.BAD_MESSAGE, Close.BAD_VERSION, Close.TOO_BIG];
 
 /** Milliseconds to wait before try number `failures` (from 1): exponential with jitter. */
 export function backoffMs(failures, random = Math.random) {
   const ceiling = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
   return ceiling * (0.5 + 0.5 * random());
+}
+
+/** A binary message: its header and what it carries. */
+function packed(kind, number, timeS, data) {
+  const message = new Uint8Array(HEADER_BYTES + data.byteLength);
+  const view = new DataView(message.buffer);
+  message.set([0x56, 0x56, PROTOCOL, kind]); // "VV"
+  view.setUint32(4, number, true);
+  view.setFloat64(8, timeS, true);
+  message.set(new Uint8Array(data), HEADER_BYTES);
+  return message;
 }
 
 /**
@@ -38,6 +50,7 @@ export class Connection extends EventTarget {
     this.sent = new Map(); // frame id -> {atMs, ...}, until it is answered
     this.settings = null;
     this.words = false;
+    this.listen = null;
     this.error = null;
     this.watch = self.setInterval(() => this.checkSilence(), 1000);
   }
@@ -72,14 +85,19 @@ export class Connection extends EventTarget {
   sendFrame(jpeg, timeS, note) {
     const id = this.nextId;
     this.nextId = (this.nextId + 1) >>> 0;
-    const message = new Uint8Array(HEADER_BYTES + jpeg.byteLength);
-    const view = new DataView(message.buffer);
-    message.set([0x56, 0x56, PROTOCOL, FRAME_KIND]); // "VV"
-    view.setUint32(4, id, true);
-    view.setFloat64(8, timeS, true);
-    message.set(new Uint8Array(jpeg), HEADER_BYTES);
     this.sent.set(id, { ...note, atMs: epochMs() });
-    this.socket.send(message);
+    this.socket.send(packed(FRAME_KIND, id, timeS, jpeg));
+  }
+
+  /** Send mono 16-bit sound (ArrayBuffer) whose first sample was taken at `timeS`, if anybody listens. */
+  sendSound(pcm, rateHz, timeS) {
+    if (this.state === "open" && this.listen?.on) this.socket.send(packed(SOUND_KIND, rateHz, timeS, pcm));
+  }
+
+  /** Ask for a listener, or for none, now and again after every reconnection. */
+  sendListen(wish) {
+    this.listen = wish;
+    if (this.state === "open") this.socket.send(JSON.stringify(wish));
   }
 
   /** Send settings now, and again after every reconnection. */
@@ -107,6 +125,7 @@ export class Connection extends EventTarget {
       this.enter("open");
       if (this.settings) this.sendSettings(this.settings);
       if (this.words) this.sendWords(true);
+      if (this.listen?.on) this.sendListen(this.listen);
     }
     if (message.type === "error") {
       if (message.id === null && !REFUSALS.includes(message.code)) this.error = message;

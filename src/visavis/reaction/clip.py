@@ -1,0 +1,160 @@
+"""A partner's track and sound in; K listeners' reactions to the whole of it, the file ``R.npz``, out.
+
+A clip is heard as a stream is: what comes out of a file is what a live listener would have done.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from zipfile import BadZipFile
+
+import numpy as np
+
+from visavis.arrays import checked
+from visavis.atomic import whole_file
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.errors import InputError
+from visavis.reaction.listener import ListenerStream
+from visavis.reaction.live import HELD_FACE_S, ROUNDING_S
+from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
+from visavis.reaction.tokenizer import FaceTokenizer, Tokens
+from visavis.types import PARSER_ERRORS, AudioChunk, FloatArray, Track
+
+LONGEST_CLIP_S = 6 * 3600
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reaction:
+    """What K listeners did: the file ``R.npz``.
+
+    Attributes:
+        face: (K, T, 58) float32.
+        emotion: (K, T, 25) float32, as in :class:`~visavis.types.Emotion`.
+        fps: rows per second.
+        seed: that the listeners were drawn with.
+    """
+
+    face: FloatArray
+    emotion: FloatArray
+    fps: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "face", checked("face", self.face, (None, None, len(FACE_CHANNELS))))
+        shape = (*self.face.shape[:2], len(EMOTION_CHANNELS))
+        object.__setattr__(self, "emotion", checked("emotion", self.emotion, shape))
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"a reaction's fps must be positive; found {self.fps}")
+
+    @classmethod
+    def of_tokens(cls, tokens: Tokens, tokenizer: FaceTokenizer, seed: int) -> Self:
+        """The reactions of (K, T) tokens."""
+        face, emotion = (decode(tokens.ravel()) for decode in (tokenizer.decode, tokenizer.emotions))
+        return cls(
+            face.reshape(*tokens.shape, len(FACE_CHANNELS)),
+            emotion.reshape(*tokens.shape, len(EMOTION_CHANNELS)),
+            float(FRAME_RATE_HZ),
+            seed,
+        )
+
+    def save(self, path: Path) -> None:
+        """Write ``R.npz``; the file appears whole or not at all.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(
+                file, face=self.face, emotion=self.emotion, fps=np.float64(self.fps), seed=np.int64(self.seed)
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read ``R.npz``.
+
+        Raises:
+            InputError: missing, damaged, or with other arrays.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
+                return cls(pack["face"], pack["emotion"], float(pack["fps"]), int(pack["seed"]))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file") from error
+        except KeyError as error:
+            raise InputError(f"{path}: reactions are face, emotion, fps and seed; {error}") from error
+        except (*PARSER_ERRORS, BadZipFile, zlib.error) as error:
+            raise InputError(f"{path}: not a readable file of reactions (.npz): {error}") from error
+
+
+def faces_at_25_hz(track: Track) -> FloatArray:
+    """A track as a listener sees it.
+
+    A frame has the last face that was found before its end, for up to 0.3 s; that is what a live listener
+    sees of the same pictures, but for jumps of more than a second, which it leaves out.
+
+    Returns:
+        (T, 58) at 25 Hz, from the track's first picture to its last; rows of NaN where nobody is.
+
+    Raises:
+        InputError: the track shows no face, or is longer than six hours.
+    """
+    seen = np.flatnonzero(track.found)
+    if not seen.size:
+        raise InputError(f"no face in any of the track's {len(track)} frames; expected at least one")
+    if (length_s := track.time_s[-1] - track.time_s[0]) > LONGEST_CLIP_S:
+        raise InputError(f"a track of {length_s:.0f} s; expected at most {LONGEST_CLIP_S} s: cut it")
+    first = round(start_of(track) * FRAME_RATE_HZ)
+    count = math.floor((track.time_s[-1] + ROUNDING_S) * FRAME_RATE_HZ) - first + 1
+    ends_s = (first + 1 + np.arange(count)) / FRAME_RATE_HZ
+    times_s = track.time_s[seen]
+    last = np.searchsorted(times_s, ends_s - ROUNDING_S) - 1
+    held = (last >= 0) & (ends_s - times_s[last] <= HELD_FACE_S)
+    faces: FloatArray = np.where(held[:, None], track.face[seen[last]], np.float32(np.nan))
+    return faces
+
+
+def speech_at_25_hz(sound: Iterable[AudioChunk], start_s: float, count: int) -> FloatArray:
+    """(count, 44) speech features of the frames from ``start_s`` on; NaN where no sound came.
+
+    Raises:
+        InputError: see :meth:`~visavis.reaction.speech.SpeechReader.push`.
+    """
+    reader = SpeechReader(start_s)
+    rows = np.concatenate(
+        [np.zeros((0, len(SPEECH_CHANNELS)), np.float32), *(reader.push(chunk) for chunk in sound)]
+    )[:count]
+    silent = np.full((count - len(rows), len(SPEECH_CHANNELS)), np.nan, np.float32)
+    return np.concatenate([rows, silent])
+
+
+def follow(
+    stream: ListenerStream, faces: FloatArray, speech: FloatArray, on_frame: Callable[[], None]
+) -> Tokens:
+    """Let listeners react to frame after frame.
+
+    Args:
+        stream: before its first frame.
+        faces: (T, 58) of the partner.
+        speech: (T, 44) of the partner.
+        on_frame: called after each.
+
+    Returns:
+        (K, T) tokens; T is 1 or more.
+    """
+    tokens = []
+    for face, row in zip(faces, speech, strict=True):
+        tokens.append(stream.step(face, row))
+        on_frame()
+    return np.stack(tokens, axis=1)
+
+
+def start_of(track: Track) -> float:
+    """The time at which row 0 of :func:`faces_at_25_hz` starts."""
+    return math.floor(float(track.time_s[0]) * FRAME_RATE_HZ) / FRAME_RATE_HZ

@@ -1,0 +1,111 @@
+"""One client's wish for a listener and its sound in, the listener of its pipeline out."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+import numpy as np
+
+from visavis.clock import Clock
+from visavis.pipeline import Pipeline
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.live import LiveListener
+from visavis.serve.protocol import ListenMessage, RefusedError, SoundMessage
+from visavis.types import AudioChunk
+from visavis.waveform import mono
+
+NO_LISTENER = (
+    "this version of visavis brings no listener: start the server with --listener, and with --encoder and "
+    "--decoder of its tokenizer"
+)
+# Sound that is farther from the newest picture is not of the same clock.
+FARTHEST_S = 5.0
+# Sound comes at the pace of time; what waited in a network comes at once.
+_PACE, _BURST_S = 1.25, 5.0
+# Even a single sample costs as much as this much sound.
+_LEAST_S = 0.005
+_MOST_WAITING_S = 5.0
+
+
+class Ear:
+    """One session's listening: ``tune`` belongs to the worker thread, everything else to the event loop.
+
+    Args:
+        networks: of the listeners; None where there are none.
+        clock: that sound is measured by.
+    """
+
+    def __init__(self, networks: FaceListener | None, clock: Clock) -> None:
+        self.networks = networks
+        self._clock = clock
+        self._wish = ListenMessage(False, 0, None)
+        self._waiting: deque[AudioChunk] = deque()
+        self._lock = threading.Lock()  # Of what waits.
+        self._credit_s, self._credited_s = _BURST_S, clock.now_s()
+
+    def listen(self, wish: ListenMessage) -> ListenMessage:
+        """Listen, or mirror, from the next frame on. Another seed is another listener.
+
+        Raises:
+            RefusedError: there is no listener.
+        """
+        if wish.on and self.networks is None:
+            raise RefusedError("no_listener", NO_LISTENER)
+        self._wish = wish
+        return wish
+
+    def hear(self, message: SoundMessage, picture_s: float | None) -> None:
+        """Let sound wait for the next frame; while mirroring, or before the first picture, it is dropped.
+
+        Args:
+            message: the sound.
+            picture_s: time of the newest picture; None before the first.
+
+        Raises:
+            RefusedError: it comes faster than time passes, or is not of the pictures' time.
+        """
+        if not self._wish.on or picture_s is None:
+            return
+        length_s = len(message.pcm) / 2 / message.rate_hz
+        self._pay(max(length_s, _LEAST_S))
+        if not abs(message.time_s - picture_s) <= FARTHEST_S:
+            raise RefusedError(
+                "bad_sound",
+                f"sound of {message.time_s:.2f} s beside a picture of {picture_s:.2f} s; expected one clock, "
+                f"and at most {FARTHEST_S:g} s between them",
+            )
+        chunk = AudioChunk(mono(np.frombuffer(message.pcm, "<i2")), message.rate_hz, message.time_s)
+        with self._lock:
+            self._waiting.append(chunk)
+            while self._waiting and chunk.time_s - self._waiting[0].time_s > _MOST_WAITING_S:
+                self._waiting.popleft()
+            while len(self._waiting) > _MOST_WAITING_S / _LEAST_S:
+                self._waiting.popleft()
+
+    def tune(self, pipeline: Pipeline) -> None:
+        """Before a frame: give the pipeline the listener that is wished for, and what it said meanwhile."""
+        wish = self._wish
+        with self._lock:
+            waiting, self._waiting = self._waiting, deque()
+        if not wish.on or self.networks is None:
+            if pipeline.listener is not None:
+                pipeline.listen(None)
+            return
+        if pipeline.listener is None or pipeline.listener.seed != wish.seed:
+            pipeline.listen(LiveListener(self.networks, wish.seed))
+        if pipeline.listener is not None:
+            pipeline.listener.temperament = wish.temperament
+        for chunk in waiting:
+            pipeline.hear(chunk)
+
+    def _pay(self, cost_s: float) -> None:
+        now_s = self._clock.now_s()
+        self._credit_s = min(self._credit_s + _PACE * (now_s - self._credited_s), _BURST_S)
+        self._credited_s = now_s
+        if cost_s > self._credit_s:
+            raise RefusedError(
+                "too_much_sound",
+                "sound comes faster than time passes; send each moment once, in pieces of 10 ms or more",
+            )
+        self._credit_s -= cost_s

@@ -1,0 +1,116 @@
+// Mirror or listen, and what kind of listener: the person's wishes in; what the server is told and the page shows out.
+
+import { Ear } from "./ear.js";
+import { CONTROLS } from "./settings.js";
+
+const EAR_PROBLEMS = {
+  NotAllowedError: "The microphone is blocked: it sees you, and does not hear you. Allow it in the address bar.",
+  NotFoundError: "There is no microphone: it sees you, and does not hear you.",
+};
+const DEAF_S = 3; // without sound, before the page says so
+const $ = (id) => document.getElementById(id);
+
+const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
+
+export class Listening {
+  /** @param {Link} link takes wishes @param {Settings} settings hold the temperament @param {Capture} capture */
+  constructor(link, settings, capture) {
+    this.link = link;
+    this.settings = settings;
+    this.capture = capture;
+    this.ear = new Ear(capture.video, link);
+    this.on = false;
+    this.offered = false;
+    this.live = false;
+    this.tunings = 0;
+    this.seed = newSeed();
+    this.said = "";
+    this.heardS = 0;
+    $("mode-mirror").onclick = () => this.choose(false);
+    $("mode-listen").onclick = () => this.offered && this.choose(true);
+    $("new-listener").onclick = () => {
+      this.seed = newSeed();
+      this.tell();
+    };
+    settings.addEventListener("change", ({ detail: { name } }) => {
+      if (name === "leftToChance" || CONTROLS.includes(name)) this.tell();
+    });
+    this.show();
+  }
+
+  /** What the server offers: {problem}, null where it can listen. */
+  offer(offer) {
+    this.offered = Boolean(offer) && offer.problem === null;
+    const problem = offer ? offer.problem : "This server is of a version that cannot listen.";
+    $("mode-listen").setAttribute("aria-disabled", String(!this.offered));
+    $("mode-listen").title = problem ?? "";
+    $("mode-listen-note").textContent = this.offered ? "" : "not available";
+    if (!this.offered && this.on) this.choose(false);
+  }
+
+  choose(on) {
+    if (on === this.on) return;
+    this.on = on;
+    this.tell();
+    this.tune();
+  }
+
+  /** The page shows pictures of a source now, or no more. */
+  enter(live) {
+    if (live === this.live) return;
+    this.live = live;
+    this.tune();
+  }
+
+  /** What a moment says: whether sound reaches the listener, or null while the avatar mirrors. */
+  hear(hears, nowS) {
+    if (hears !== false) this.heardS = nowS;
+    const deaf = this.said.startsWith("It hears") && nowS - this.heardS > DEAF_S;
+    const text = deaf ? "No sound reaches it: click on this page, and look whether the microphone is muted." : this.said;
+    if ($("listener-ear").textContent !== text) $("listener-ear").textContent = text;
+  }
+
+  /** Send the wish, at once and after every reconnection. */
+  tell() {
+    const shares = CONTROLS.map((name) => [name, this.settings.get(name)]);
+    const temperament = this.settings.get("leftToChance") ? null : Object.fromEntries(shares);
+    this.link.sendListen({ type: "listen", on: this.on, seed: this.seed, temperament });
+    this.show();
+  }
+
+  /** Open or close the ear. */
+  async tune() {
+    this.ear.close();
+    this.tunings += 1;
+    const tuning = this.tunings;
+    const said = this.on && this.live ? await this.openEar() : "";
+    if (tuning !== this.tunings) return; // another choice was made meanwhile
+    this.said = said;
+    this.heardS = performance.now() / 1000;
+    this.show();
+  }
+
+  /** What there is to say about the sound. */
+  async openEar() {
+    const clip = Boolean(this.capture.fileUrl);
+    try {
+      await (clip ? this.ear.openClip() : this.ear.openMicrophone());
+      return clip ? "It hears the clip." : "It hears your microphone.";
+    } catch (error) {
+      console.warn("no sound:", error.message);
+      return EAR_PROBLEMS[error.name] ?? `It sees you, and does not hear you: ${error.message}`;
+    }
+  }
+
+  show() {
+    document.body.classList.toggle("listening", this.on);
+    $("mode-mirror").setAttribute("aria-pressed", String(!this.on));
+    $("mode-listen").setAttribute("aria-pressed", String(this.on));
+    $("listener").hidden = !this.on;
+    $("listener-ear").textContent = this.said;
+    $("listener-seed").textContent = `No. ${this.seed}`;
+    $("calibrate").disabled = this.on;
+    $("avatar").setAttribute("aria-label", this.on ? "The avatar, which listens to you" : "The avatar, which follows your face");
+    for (const name of CONTROLS) $(`control-${name}`).disabled = this.settings.get("leftToChance");
+  }
+}

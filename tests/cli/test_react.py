@@ -1,0 +1,175 @@
+"""``visavis react``: reactions in a file, notes about the sound, one clear line about bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny_listener
+from tiny_listener import Echo
+from visavis.reaction.clip import Reaction
+from visavis.reaction.listener import FaceListener
+from visavis.types import Track
+
+
+@pytest.fixture
+def echo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Echo:
+    """The listener that a version with weights would have."""
+    predictor = Echo()
+    networks = tiny_listener.listener(tmp_path_factory.mktemp("networks"), predictor)
+    monkeypatch.setattr(FaceListener, "default", lambda: networks)
+    return predictor
+
+
+def write_track(path: Path, count: int = 30, found: bool = True) -> Path:
+    face = np.random.default_rng(0).random((count, 58)).astype(np.float32)
+    there = np.full(count, found)
+    face[~there] = np.nan
+    Track(np.arange(count) / 30, face, np.full((count, 25), np.nan), there, 30.0).save(path)
+    return path
+
+
+def test_reactions_are_written_and_told(
+    visavis, tmp_path: Path, echo: Echo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    echo.even = True
+    track, out = write_track(tmp_path / "t.npz"), tmp_path / "r.npz"
+    flags = ("--samples", 3, "--seed", 9, "--temperament", "nodding=.9, smiling=0", "--json")
+    assert visavis("react", track, *flags, "--out", out) == 0
+    reaction = Reaction.load(out)
+    assert reaction.face.shape == (3, 25, 58)
+    assert reaction.emotion.shape == (3, 25, 25)
+    assert (reaction.fps, reaction.seed) == (25, 9)
+    assert len(np.unique(reaction.face[:, :, 0], axis=0)) == 3
+    summary = json.loads(capsys.readouterr().out)
+    assert summary == {
+        "out": str(out),
+        "samples": 3,
+        "frames": 25,
+        "fps": 25.0,
+        "seed": 9,
+        "temperament": {
+            "expressiveness": 0.5,
+            "nodding": 0.9,
+            "smiling": 0.0,
+            "mirroring": 0.5,
+            "gaze": 0.5,
+        },
+        "sound": False,
+        "note": None,
+    }
+    np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.9, 0, 0.5, 0.5])
+    assert visavis("react", track, *flags, "--out", tmp_path / "again.npz") == 0
+    np.testing.assert_array_equal(Reaction.load(tmp_path / "again.npz").face, reaction.face)
+
+
+def test_how_it_draws_can_be_chosen(visavis, tmp_path: Path, echo: Echo) -> None:
+    echo.even = True
+    track = write_track(tmp_path / "t.npz")
+    for flags, faces in ((("--temperature", 0), 1), (("--top-k", 2), 2), (("--top-p", 0.2), 4)):
+        assert visavis("react", track, *flags, "--samples", 20, "--out", tmp_path / "r.npz") == 0
+        assert len(np.unique(Reaction.load(tmp_path / "r.npz").face[..., 0])) == faces
+
+
+@pytest.mark.parametrize(
+    ("seconds", "note"),
+    [
+        (1, None),
+        (3, "goes on after the track's end at 1.0 s"),
+        (0.4, "the track at 1.0 s; silence in between"),
+    ],
+)
+def test_sound_of_another_length_is_told(
+    visavis,
+    make_video,
+    tmp_path: Path,
+    echo: Echo,
+    capsys: pytest.CaptureFixture[str],
+    seconds: float,
+    note: str | None,
+) -> None:
+    track = write_track(tmp_path / "t.npz")
+    clip = make_video(count=round(30 * seconds), sound_hz=300)
+    assert visavis("react", track, "--audio", clip, "--out", tmp_path / "r.npz") == 0
+    out, err = capsys.readouterr()
+    assert f"wrote {tmp_path / 'r.npz'}: 1 x 1.0 s" in out
+    assert (note or "") in err
+    assert (note is None) == (err == "")
+    assert all(np.isfinite(heard.sound).all() for heard in echo.heard)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.npz"], "none.npz: no such file"),
+        (["text.npz"], "text.npz: not a readable track"),
+        (["wrong.npz"], "wrong.npz: a track holds the arrays"),
+        (["nan.npz"], "nan.npz: face holds NaN in a frame whose face is marked as found"),
+        (["nobody.npz"], "nobody.npz: no face in any of the track's 30 frames"),
+        (["t.npz", "--samples", "0"], "--samples is 0; expected 1 to 1000"),
+        (["t.npz", "--temperature", "-1"], "temperature must be 0 or more"),
+        (["t.npz", "--top-k", "0"], "top_k must be 1 or more"),
+        (["t.npz", "--top-p", "nan"], "top_p must lie above 0"),
+        (["t.npz", "--temperament", "nodding=2"], "'nodding=2'; expected each of expressiveness, nodding"),
+        (["t.npz", "--temperament", "temper=.2"], "'temper=.2'; expected"),
+        (["t.npz", "--temperament", "gaze=.2,gaze=.3"], "'gaze=.3'; expected"),
+        (["t.npz", "--temperament", ""], "''; expected"),
+        (["t.npz", "--audio", "none.wav"], "none.wav: no such file"),
+        (["t.npz", "--audio", "text.npz"], "text.npz: cannot be opened for its sound"),
+        (["t.npz", "--audio", "clip.mp4"], "clip.mp4: no sound in this file"),
+        (["t.npz", "--out", "t.npz"], "would overwrite what is read"),
+        (["t.npz", "--out", "r.csv"], "expected a name that ends in .npz"),
+        (["t.npz", "--out", "none/r.npz"], "does not exist"),
+        (["t.npz", "--listener", "none.onnx"], "brings no tokenizer"),
+        (["t.npz", "--encoder", "e.onnx"], "--encoder and --decoder go together"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    visavis,
+    make_video,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    echo: Echo,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setattr("visavis.weights.manifest", dict)
+    track = Track.load(write_track(tmp_path / "t.npz"))
+    write_track(tmp_path / "nobody.npz", found=False)
+    np.savez(tmp_path / "wrong.npz", face=track.face)
+    np.savez(
+        tmp_path / "nan.npz",
+        time_s=track.time_s,
+        face=np.where(np.arange(30)[:, None] == 4, np.nan, track.face),
+        emotion=track.emotion,
+        found=track.found,
+        fps=30,
+    )
+    (tmp_path / "text.npz").write_text("hello")
+    make_video("clip.mp4", count=3)
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    out = () if "--out" in arguments else ("--out", "r.npz")
+    assert visavis("react", *arguments, *out) == 2
+    printed, err = capsys.readouterr()
+    assert printed == ""
+    assert err.count("\n") == 1
+    assert message in err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_without_weights_it_says_what_to_do(
+    visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("visavis.weights.manifest", dict)
+    assert visavis("react", write_track(tmp_path / "t.npz"), "--out", tmp_path / "r.npz") == 2
+    assert "brings no listener: train one" in capsys.readouterr().err
+
+
+def test_help_has_an_example(visavis, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("react", "--help") == 0
+    assert "visavis react talk.npz --audio talk.mp4" in capsys.readouterr().out

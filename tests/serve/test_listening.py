@@ -1,0 +1,187 @@
+"""A session's ear: wishes count from the next frame, sound is bounded, and no session hears another's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tiny_listener
+from tiny_listener import Echo
+from visavis.clock import ManualClock
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.speech import SPEECH_CHANNELS
+from visavis.reaction.temperament import Temperament
+from visavis.serve.listening import FARTHEST_S, Ear
+from visavis.serve.protocol import (
+    FrameMessage,
+    ListenMessage,
+    RefusedError,
+    SettingsMessage,
+    SoundMessage,
+)
+from visavis.serve.sessions import Session
+
+RATE_HZ = 16_000
+ON = ListenMessage(True, 3, None)
+ENERGY = SPEECH_CHANNELS.index("energy")
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture
+def networks(tmp_path: Path, echo: Echo) -> FaceListener:
+    return tiny_listener.listener(tmp_path, echo)
+
+
+def sound(time_s: float, seconds: float = 0.04, level: float = 0.0) -> SoundMessage:
+    noise = np.random.default_rng(0).normal(0, level, round(seconds * RATE_HZ)).clip(-1, 1)
+    return SoundMessage(RATE_HZ, time_s, (32767 * noise).astype("<i2").tobytes())
+
+
+def answer(session: Session, number: int, time_s: float, jpeg: bytes) -> dict[str, Any]:
+    session.offer(FrameMessage(number, time_s, jpeg))
+    reply: dict[str, Any] = json.loads(session.process(asyncio.run(session.take())))
+    return reply
+
+
+def play(session: Session, jpeg: bytes, frames: range, level: float | None = None) -> list[dict[str, Any]]:
+    replies = []
+    for number in frames:
+        if level is not None:
+            session.hear(sound(number / 25, level=level))
+        replies.append(answer(session, number, number / 25, jpeg))
+    return replies
+
+
+def test_it_listens_and_mirrors_as_wished(
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener, echo: Echo
+) -> None:
+    session = Session(scripted.ScriptedPipeline(), listener=networks)
+    session.configure(SettingsMessage(False, True))
+    assert play(session, jpeg(), range(1, 5))[-1]["hears"] is None
+    assert session.pipeline.animator.mirror
+    assert session.listen(ON) is ON
+    assert play(session, jpeg(), range(5, 10))[-1]["hears"] is False
+    assert not session.pipeline.animator.mirror
+    assert len(echo.heard) == 4
+    session.calibrate()
+    assert answer(session, 10, 0.4, jpeg())["calibrated"] is False  # The avatar shows another's face.
+    session.listen(ListenMessage(False, 3, None))
+    assert play(session, jpeg(), range(11, 14))[-1]["hears"] is None
+    assert session.pipeline.animator.mirror
+    assert len(echo.heard) == 5
+
+
+def test_sound_reaches_the_listener(
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener, echo: Echo
+) -> None:
+    session = Session(scripted.ScriptedPipeline(), listener=networks)
+    session.listen(ON)
+    play(session, jpeg(), range(1, 3))  # Sound before the first picture has no place; these are the first.
+    play(session, jpeg(), range(3, 30), level=0.0)
+    assert play(session, jpeg(), range(30, 60), level=0.2)[-1]["hears"] is True
+    energy = np.asarray([heard.sound[0, 0, 0, ENERGY] for heard in echo.heard])
+    assert np.nanargmax(np.diff(energy)) + 1 == pytest.approx(30, abs=2)
+
+
+def test_the_temperament_changes_live_and_a_seed_makes_another_listener(
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener, echo: Echo
+) -> None:
+    session = Session(scripted.ScriptedPipeline(), listener=networks)
+    session.listen(ON)
+    play(session, jpeg(), range(1, 8))
+    first = session.pipeline.listener
+    session.listen(ListenMessage(True, 3, Temperament(nodding=1.0)))
+    play(session, jpeg(), range(8, 12))
+    assert session.pipeline.listener is first
+    assert np.isnan(echo.heard[0].controls).all()
+    assert echo.heard[-1].controls[0, 0, 1] == 1.0
+    assert (echo.heard[-1].own >= 0).all()  # It went on from its own past,
+    heard = len(echo.heard)
+    session.listen(ListenMessage(True, 4, None))
+    play(session, jpeg(), range(12, 16))
+    assert session.pipeline.listener is not first
+    assert (echo.heard[heard].own == -1).all()  # and the new one has none.
+
+
+def test_sessions_do_not_hear_each_other(
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener
+) -> None:
+    one, two = (Session(scripted.ScriptedPipeline(), listener=networks) for _ in range(2))
+    one.listen(ON)
+    two.listen(ON)
+    play(one, jpeg(), range(1, 3))
+    play(two, jpeg(), range(1, 3))
+    assert play(one, jpeg(), range(3, 20), level=0.2)[-1]["hears"] is True
+    assert play(two, jpeg(), range(3, 20))[-1]["hears"] is False
+
+
+def test_without_networks_listening_is_refused(scripted: SimpleNamespace) -> None:
+    session = Session(scripted.ScriptedPipeline())
+    with pytest.raises(RefusedError, match="brings no listener: start the server with --listener") as caught:
+        session.listen(ON)
+    assert caught.value.code == "no_listener"
+    assert session.listen(ListenMessage(False, 0, None)).on is False
+    session.hear(sound(0.0))
+
+
+def test_sound_far_from_the_pictures_is_refused(networks: FaceListener) -> None:
+    ear = Ear(networks, ManualClock())
+    ear.listen(ON)
+    ear.hear(sound(1e6), None)  # Before the first picture nobody knows.
+    for time_s in (100 - FARTHEST_S - 0.1, 100 + FARTHEST_S + 0.1):
+        with pytest.raises(RefusedError, match=r"beside a picture of 100\.00 s") as caught:
+            ear.hear(sound(time_s), 100.0)
+        assert caught.value.code == "bad_sound"
+    ear.hear(sound(100 + FARTHEST_S - 0.1), 100.0)
+
+
+def test_sound_comes_at_the_pace_of_time(networks: FaceListener) -> None:
+    clock = ManualClock()
+    ear = Ear(networks, clock)
+    ear.listen(ON)
+
+    def accepted(seconds: float, count: int) -> int:
+        taken = 0
+        for _ in range(count):
+            with suppress(RefusedError):
+                ear.hear(sound(0.0, seconds), 0.0)
+                taken += 1
+        return taken
+
+    assert accepted(0.5, 30) == 10  # What waited in a network may come at once,
+    clock.sleep_s(4)
+    assert accepted(0.5, 30) == 10  # the rest a little faster than time,
+    with pytest.raises(RefusedError, match="faster than time passes") as caught:
+        ear.hear(sound(0.0, 0.5), 0.0)
+    assert caught.value.code == "too_much_sound"
+    clock.sleep_s(1000)
+    assert accepted(1 / RATE_HZ, 3000) == 1000  # and single samples are no way round.
+
+
+def test_sound_that_nobody_fetches_does_not_pile_up(
+    scripted: SimpleNamespace, networks: FaceListener, echo: Echo
+) -> None:
+    clock = ManualClock()
+    ear, pipeline = Ear(networks, clock), scripted.ScriptedPipeline()
+    ear.listen(ON)
+    ear.tune(pipeline)
+    heard = []
+    pipeline.hear = heard.append
+    for k in range(1000):
+        ear.hear(sound(k / 10, 0.1), k / 10)
+        clock.sleep_s(0.1)
+    ear.tune(pipeline)
+    assert sum(len(chunk.samples) for chunk in heard) <= 5.2 * RATE_HZ
+    assert heard[-1].time_s == pytest.approx(99.9)
