@@ -11,7 +11,7 @@ from visavis.coupling import OTHERS, Coupling, measure_coupling
 from visavis.datasets.calls import Call
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.predictor import Heard, Memory, Predictor
-from visavis.reaction.signals import SignalCodec
+from visavis.reaction.signals import HEARD_CHANNELS, SignalCodec
 from visavis.types import FloatArray
 
 LEVELS = (2, 2, 2, 4)
@@ -27,7 +27,7 @@ class Known(Predictor):
     def __init__(self, chance: float) -> None:
         self.chance = chance
         self.levels, self.vocabulary = LEVELS, 32
-        self.sound_channels = self.controls = 0
+        self.sound_channels, self.controls = HEARD_CHANNELS, 0
         self.patch, self.context, self.frame_rate_hz, self.speaks = 1, 1, 10.0, "signals"
         self.notes = {"edges": [list(e) for e in CODEC.edges], "centres": [list(c) for c in CODEC.centres]}
 
@@ -38,9 +38,9 @@ class Known(Predictor):
 
     def predict(self, heard: Heard, memory: Memory) -> FloatArray:
         smiles = np.arange(32) // 2 % 2
-        same = smiles == (heard.partner // 2 % 2)[..., None]
-        chances = np.where(same, self.chance, 1 - self.chance) / 16
-        return np.log(np.where(heard.partner[..., None] < 0, 1 / 32, chances)).astype(np.float32)
+        partner = heard.sound[..., 1, None]
+        chances = np.where(smiles == (partner > 0.5), self.chance, 1 - self.chance) / 16
+        return np.log(np.where(np.isnan(partner), 1 / 32, chances)).astype(np.float32)
 
 
 def calls(copied: float, count: int = 6, frames: int = 600) -> list[Call]:

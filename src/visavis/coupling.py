@@ -17,7 +17,8 @@ from visavis.errors import InputError, WeightsError
 from visavis.metrics.pairing import peak_r, sign_flip_p
 from visavis.reaction.predictor import UNKNOWN, Heard, Predictor
 from visavis.reaction.sampling import Sampling
-from visavis.reaction.signals import AU12, SignalCodec
+from visavis.reaction.signals import AU12, HEARD_CHANNELS, SignalCodec, as_heard
+from visavis.types import FloatArray
 
 SPEAKS = "signals"
 # The embedded listener of calls.
@@ -80,10 +81,11 @@ def codec_of(predictor: Predictor) -> SignalCodec:
         WeightsError: it speaks in faces, or does not say how.
     """
     notes = predictor.notes
-    if predictor.speaks != SPEAKS or predictor.patch != 1 or not {"edges", "centres"} <= notes.keys():
+    found = (predictor.speaks, predictor.patch, predictor.sound_channels)
+    if found != (SPEAKS, 1, HEARD_CHANNELS) or not {"edges", "centres"} <= notes.keys():
         raise WeightsError(
-            f"expected a listener of the signals of calls, frame by frame; found one of {predictor.speaks} "
-            f"with {predictor.patch} frames at a time"
+            f"expected a listener of {SPEAKS} that hears {HEARD_CHANNELS} numbers, frame by frame; found one "
+            f"of {found[0]} that hears {found[2]}, {found[1]} frames at a time"
         )
     return SignalCodec(tuple(notes["edges"]), tuple(notes["centres"]))
 
@@ -139,7 +141,7 @@ class _Scoring:
     ) -> None:
         self.predictor, self.codec, self.call, self.slower, self.rng = predictor, codec, call, slower, rng
         self.own = codec.encode(call.slowed(slower)).T
-        self.partner = self.own[::-1]
+        self.partner = self._people(call)[::-1]
         self.strangers = strangers
         self.reach = round(PEAK_WITHIN_S * CALL_RATE_HZ)
         if len(call.signals) <= 2 * self.reach + 1:
@@ -149,12 +151,9 @@ class _Scoring:
 
     def bits(self) -> dict[str, float]:
         """Bits a frame, both people's mean."""
-        shape = self.own.T.shape
-        wrong = [
-            np.resize(self.codec.encode(self._stranger().slowed(self.slower)), shape) for _ in range(OTHERS)
-        ]
-        alone = np.full_like(self.partner, UNKNOWN)
-        partners = np.concatenate([self.partner, alone, *(each.T for each in wrong)])
+        alone = np.full_like(self.partner, np.nan)
+        wrong = [self._people(self._stranger()) for _ in range(OTHERS)]
+        partners = np.concatenate([self.partner, alone, *wrong])
         own = np.tile(self.own, (len(partners) // 2, 1))
         nats = self._nats(partners, own).reshape(-1, 2).mean(axis=1)
         bits = nats / np.log(2)
@@ -187,12 +186,20 @@ class _Scoring:
         }
         return peaks, {name: float(listeners[name].var(axis=1).mean()) for name in ("truth", "model")}
 
+    def _people(self, call: Call) -> FloatArray:
+        """(2, T, 9): both people of a call as they are heard, repeated or cut to this call's length."""
+        slow = call.slowed(self.slower)
+        shape = (self.own.shape[1], HEARD_CHANNELS)
+        return np.stack(
+            [np.resize(as_heard(slow[:, who], self.predictor.frame_rate_hz), shape) for who in (0, 1)]
+        )
+
     def _stranger(self) -> Call:
         """A call of another pair, which may be shorter or longer."""
         return self.strangers[int(self.rng.integers(len(self.strangers)))]
 
-    def _nats(self, partner: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(N, T) tokens of partners and of who is predicted -> (N,) mean nats a frame."""
+    def _nats(self, partner: FloatArray, own: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(N, T, 9) of partners and (N, T) tokens of who is predicted -> (N,) mean nats a frame."""
         before = np.concatenate([np.full((len(own), 1), UNKNOWN), own[:, :-1]], axis=1)
         memory = self.predictor.memory(len(own))
         total: NDArray[np.float64] = np.zeros(len(own))
@@ -218,12 +225,11 @@ class _Scoring:
             before = result[:, frame : frame + 1]
         return result
 
-    def _heard(self, partner: NDArray[np.int64], own: NDArray[np.int64]) -> Heard:
-        """(N, T) tokens as the network takes them."""
-        shape = (*partner.shape, 1)
+    def _heard(self, partner: FloatArray, own: NDArray[np.int64]) -> Heard:
+        """(N, T, 9) and (N, T) tokens as the network takes them: partners are heard, not read as tokens."""
         return Heard(
-            np.ascontiguousarray(partner[..., None]),
+            np.full((*own.shape, 1), UNKNOWN),
             np.ascontiguousarray(own[..., None]),
-            np.zeros((*shape, 0), np.float32),
-            np.zeros((*partner.shape, 0), np.float32),
+            np.ascontiguousarray(partner[:, :, None]),
+            np.zeros((*own.shape, 0), np.float32),
         )

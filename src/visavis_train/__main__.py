@@ -14,9 +14,9 @@ from visavis.cli.output import print_error
 from visavis.errors import InputError, VisavisError
 from visavis_train.experiment import read_toml
 
-TASKS = ("emotion", "face", "detector", "tokenizer", "calls")
+TASKS = ("emotion", "face", "detector", "tokenizer", "calls", "listener")
 # Those whose own command line knows --install.
-INSTALLING = ("emotion", "tokenizer", "calls")
+INSTALLING = ("emotion", "tokenizer", "calls", "listener")
 
 
 def task_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visavis.errors import InputError
-from visavis.reaction.signals import SIGNALS, SignalCodec
+from visavis.reaction.signals import HEARD_CHANNELS, SIGNALS, SignalCodec, as_heard
 from visavis.types import FloatArray
 
 
@@ -89,3 +89,20 @@ def test_levels_must_increase() -> None:
         SignalCodec((flat(1, 1), flat(), flat()), (flat(0, 1, 2), flat(0), flat(0)))
     with pytest.raises(InputError, match="AU06, AU12, motion"):
         SignalCodec((), ())
+
+
+def test_a_partner_is_heard_without_the_future() -> None:
+    signals = some_signals(length=60)
+    before = as_heard(signals, 1.0)
+    assert before.shape == (60, HEARD_CHANNELS)
+    signals[40:] = 0
+    after = as_heard(signals, 1.0)
+    np.testing.assert_array_equal(before[:40], after[:40])
+    assert (before[40] != after[40]).all()
+
+
+def test_running_means_forget_by_their_time() -> None:
+    step = np.concatenate([np.ones((10, 4)), np.zeros((31, 4))]).astype(np.float32)
+    smile = as_heard(step, 10.0)[:, [1, 4, 7]]
+    np.testing.assert_array_equal(smile[9], 1)
+    np.testing.assert_allclose(smile[10 + 29], [0, np.exp(-30 / 30), np.exp(-30 / 150)], rtol=1e-4)

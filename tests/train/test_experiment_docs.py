@@ -16,12 +16,15 @@ from visavis_train.data.augment import Augmentation
 from visavis_train.experiment import Settings
 from visavis_train.models.face_coders import MlpConfig, TransformerConfig
 from visavis_train.models.hybrid import HybridConfig
+from visavis_train.models.listener import ListenerSize
 from visavis_train.models.quantizers import FsqConfig, LfqConfig, ResidualFsqConfig, VqConfig
 from visavis_train.models.timm_net import TimmConfig
 from visavis_train.models.tokenizer import TokenizerConfig
 from visavis_train.models.vgg import VggConfig
 from visavis_train.models.vit import VitConfig
 from visavis_train.tasks.emotion_config import Distillation, Experiment, Training
+from visavis_train.tasks.listener_config import Drawing, ListenerExperiment
+from visavis_train.tasks.listener_trainer import ListenerTraining
 from visavis_train.tasks.tokenizer_config import Split, TokenizerExperiment, TokenizerTraining
 
 REFERENCE = Path(visavis_train.__file__).parents[2] / "docs" / "reference"
@@ -48,6 +51,7 @@ PAGES: dict[str, tuple[type[Settings], ...]] = {
         TransformerConfig,
         TokenizerTraining,
     ),
+    "listener.md": (ListenerExperiment, ListenerSize, ListenerTraining, Drawing),
 }
 TABLES = [(page, config) for page, configs in PAGES.items() for config in configs]
 

@@ -21,6 +21,35 @@ SIGNALS = ("AU06", "AU12", "motion", "gaze")
 AU12 = SIGNALS.index("AU12")
 REGIONS = 4
 Tokens = NDArray[np.int64]
+# A partner is heard as numbers, which are smooth where tokens are not: AU06, AU12 and the logarithm of
+# motion, as they are and as running means over these times.
+MEANS_S = (3.0, 15.0)
+HEARD_CHANNELS = (1 + len(MEANS_S)) * (len(SIGNALS) - 1)
+# Brings the logarithm of motion near 0, with a spread near 1.
+_MOTION_SCALE, _MOTION_SHIFT = 0.5, -2.5
+
+
+def as_heard(signals: FloatArray, frame_rate_hz: float) -> FloatArray:
+    """What a listener hears of a partner; no row depends on a later one.
+
+    Args:
+        signals: (T, 4).
+        frame_rate_hz: of them.
+
+    Returns:
+        (T, 9) float32.
+    """
+    motion = np.log1p(signals[:, 2]) * _MOTION_SCALE + _MOTION_SHIFT
+    now = np.stack([signals[:, 0], signals[:, 1], motion], axis=1).astype(np.float32)
+    parts = [now]
+    for time_s in MEANS_S:
+        kept = np.float32(np.exp(-1 / (frame_rate_hz * time_s)))
+        mean = np.empty_like(now)
+        last = now[0]
+        for place, row in enumerate(now):
+            last = mean[place] = kept * last + (1 - kept) * row
+        parts.append(mean)
+    return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -135,13 +135,6 @@ class ListenerNet(nn.Module):
         """How many attentions keep a past."""
         return self.config.layers * (6 if self.sound is not None else 3)
 
-    @torch.no_grad()
-    def open_gates(self, share: float) -> None:
-        """Open what the listener takes from its partner to a share of what was learnt."""
-        for layer in self.own_layers:
-            if isinstance(layer, GatedCrossLayer) and layer.cross is not None:
-                layer.cross.gate.mul_(share)
-
     def forward(
         self, heard: Heard, ages: Tensor | None = None, past: Past | None = None
     ) -> tuple[Tensor, Memory]:

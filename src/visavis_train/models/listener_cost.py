@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from visavis_train.models.causal_attention import Past
 from visavis_train.models.listener import Heard, ListenerConfig, ListenerGraph, ListenerNet
 
 
@@ -50,26 +51,26 @@ def stream_cost(config: ListenerConfig, frame_rate_hz: float) -> StreamCost:
 @torch.no_grad()
 def _macs_of_step(net: ListenerNet) -> int:
     """Of one position with its whole past."""
-    config = net.config
-    each = config.width // config.heads
-    past = (1, net.attentions, config.heads)
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        ListenerGraph(net)(
-            *_heard(config, 1),
-            torch.ones(1, config.context, dtype=torch.int64),
-            torch.zeros(*past, each, config.context),
-            torch.zeros(*past, config.context, each),
-        )
-    return counter.get_total_flops() // 2
+        ages, past = _past(net, net.config.context)
+        ListenerGraph(net)(*_heard(net.config, 1), ages, *past)
+    return int(counter.get_total_flops()) // 2
 
 
 @torch.no_grad()
 def _macs_of_context(net: ListenerNet, patch: int) -> int:
-    """Of all positions of a context, and the distributions of the last ``patch``."""
+    """Of all positions of a context without a past, and the distributions of the last ``patch``."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        hidden, _ = net(_heard(net.config, net.config.context))
+        hidden, _ = net(_heard(net.config, net.config.context), *_past(net, 0))
         net.head(hidden[:, -patch:])
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
+
+
+def _past(net: ListenerNet, positions: int) -> tuple[torch.Tensor, Past]:
+    each = net.config.width // net.config.heads
+    shape = (1, net.attentions, net.config.heads)
+    past = Past(torch.zeros(*shape, each, positions), torch.zeros(*shape, positions, each))
+    return torch.ones(1, positions, dtype=torch.int64), past
 
 
 def _heard(config: ListenerConfig, positions: int) -> Heard:

@@ -3,10 +3,8 @@
 ``visavis train experiments/calls_listener.toml [--resume] [--set key=value] [--install]``
 
 The pairs of people are dealt into folds; for each, a network learns from the others and is measured on it.
-Two pairs of the others are kept back from learning, to choose how far the network's gates to the partner stay
-open: it believes partners of its training more than strangers deserve. Then the network to be shipped learns
-from all, with the folds' middle opening. The run folder receives ``fold1`` and so on, and ``all``, each with
-its log, checkpoint and ``listener.onnx``, and ``report.json``.
+Then the network to be shipped learns from all. The run folder receives ``fold1`` and so on, and ``all``, each
+with its log, checkpoint and ``listener.onnx``, and ``report.json``.
 """
 
 from __future__ import annotations
@@ -14,10 +12,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median_low
 from typing import Any, Literal
 
 import numpy as np
@@ -30,8 +26,8 @@ from visavis.coupling import ASSET, SPEAKS, CallScores, Coupling, measure_coupli
 from visavis.datasets.calls import CALL_RATE_HZ, Call, read_calls
 from visavis.errors import InputError
 from visavis.machine import machine
-from visavis.reaction.predictor import Predictor
-from visavis.reaction.signals import SIGNALS, SignalCodec
+from visavis.reaction.predictor import UNKNOWN, Predictor
+from visavis.reaction.signals import HEARD_CHANNELS, SIGNALS, SignalCodec, as_heard
 from visavis_train.data.listening import Conversation
 from visavis_train.experiment import Settings
 from visavis_train.models.listener import ListenerConfig, ListenerNet, ListenerSize
@@ -71,8 +67,6 @@ class CallsExperiment(Settings):
         seed: of all randomness.
         threads: processor threads.
         folds: into how many parts the pairs are dealt.
-        openings: shares of the gates to the partner to choose from.
-        chosen_on: pairs that are kept back from learning in each fold, to choose on.
         signals: the table `[signals]`.
         model: the table `[model]`.
         training: the table `[training]`.
@@ -85,8 +79,6 @@ class CallsExperiment(Settings):
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1)
     folds: int = Field(default=5, ge=2)
-    openings: tuple[float, ...] = Field(default=(0.2, 0.4, 0.6, 0.8, 1.0), min_length=1)
-    chosen_on: int = Field(default=2, ge=1)
     signals: Signals = Signals()
     model: ListenerSize = ListenerSize()
     training: ListenerTraining = ListenerTraining()
@@ -113,32 +105,35 @@ def codec_for(experiment: CallsExperiment, calls: Sequence[Call]) -> SignalCodec
 
 
 def conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tuple[Conversation, ...]:
-    """Each person of each call as who reacts to the other."""
+    """Each person of each call as who reacts to the other: the own tokens, and the partner as heard."""
     result = []
     for call in calls:
-        tokens = codec.encode(call.slowed(mean_of)).T
-        nothing = np.zeros((tokens.shape[1], 0), np.float32)
-        for own, partner, who in zip(tokens, tokens[::-1], "AB", strict=True):
-            item = Conversation(f"{call.name}_{who}", partner, own, nothing, np.zeros(0, np.float32))
-            result.append(item)
+        slow = call.slowed(mean_of)
+        people = zip(codec.encode(slow).T, (slow[:, 1], slow[:, 0]), "AB", strict=True)
+        for own, partner, who in people:
+            heard = as_heard(partner, CALL_RATE_HZ / mean_of)
+            unknown = np.full_like(own, UNKNOWN)
+            result.append(Conversation(f"{call.name}_{who}", unknown, own, heard, np.zeros(0, np.float32)))
     return tuple(result)
 
 
-def learner(experiment: CallsExperiment, calls: Sequence[Call], codec: SignalCodec) -> ListenerTrainer:
-    """A network before its training, and what trains it."""
+def learner(experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call]) -> ListenerTrainer:
+    """A network before its training, and what trains it; ``unseen`` calls are only looked at for the log."""
     torch.manual_seed(experiment.seed)
-    net = ListenerNet(ListenerConfig(levels=codec.levels, **experiment.model.model_dump()))
-    heard = conversations(calls, codec, experiment.signals.mean_of)
-    return ListenerTrainer(net, experiment.training, heard, (), experiment.seed)
+    codec, mean_of = codec_for(experiment, calls), experiment.signals.mean_of
+    config = ListenerConfig(
+        levels=codec.levels, sound_channels=HEARD_CHANNELS, **experiment.model.model_dump()
+    )
+    heard, looked_at = (conversations(some, codec, mean_of) for some in (calls, unseen))
+    return ListenerTrainer(ListenerNet(config), experiment.training, heard, looked_at, experiment.seed)
 
 
 def train_on(
-    experiment: CallsExperiment, calls: Sequence[Call], out: Path, *, resume: bool
-) -> tuple[ListenerTrainer, SignalCodec]:
-    """Train one network, or finish it."""
+    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
+) -> Predictor:
+    """Train one network (or finish it) and export it."""
     torch.set_num_threads(experiment.threads)
-    codec = codec_for(experiment, calls)
-    trainer = learner(experiment, calls, codec)
+    trainer, codec = learner(experiment, calls, unseen), codec_for(experiment, calls)
     run_rounds(
         out,
         experiment,
@@ -149,66 +144,30 @@ def train_on(
         trainer.optimizer,
         resume=resume,
     )
-    return trainer, codec
-
-
-def best_opening(
-    trainer: ListenerTrainer, openings: Sequence[float], unseen: Sequence[Conversation]
-) -> float:
-    """The share of the gates to the partner with which unseen people are predicted best."""
-    learnt = deepcopy(trainer.net.state_dict())
-    bits = {}
-    for opening in openings:
-        trainer.net.open_gates(opening)
-        bits[opening] = trainer.measure(unseen)
-        trainer.net.load_state_dict(learnt)
-    return min(bits, key=lambda opening: bits[opening])
-
-
-def export_opened(
-    experiment: CallsExperiment, net: ListenerNet, codec: SignalCodec, opening: float, out: Path
-) -> Predictor:
-    """Set the gates and write ``listener.onnx``."""
-    net.open_gates(opening)
     notes = {
         "frame_rate_hz": CALL_RATE_HZ / experiment.signals.mean_of,
         "speaks": SPEAKS,
         "signals": list(SIGNALS),
         "edges": [values.tolist() for values in codec.edges],
         "centres": [values.tolist() for values in codec.centres],
-        "opening": opening,
     }
-    return export_listener(net, out, notes)
+    return export_listener(trainer.net, out, notes)
 
 
 def train(experiment: CallsExperiment, *, resume: bool = False) -> Coupling:
     """Run (or finish) an experiment; returns what the folds' networks prove on the pairs that they never saw.
 
     Raises:
-        InputError: the calls or a checkpoint cannot be used, too few pairs are left to learn from, or the run
-            folder holds a run and ``resume`` is off.
+        InputError: the calls or a checkpoint cannot be used, or the run folder holds a run and ``resume`` is
+            off.
     """
     calls = read_calls(experiment.data)
     scores: list[CallScores] = []
-    openings = []
     for number, unseen in enumerate(deal(calls, experiment.folds, experiment.seed), start=1):
-        others = sorted({call.pair for call in calls} - {call.pair for call in unseen})
-        kept = others[: experiment.chosen_on]
-        if len(others) <= len(kept):
-            raise InputError(f"{len(others)} pairs besides a fold; expected more than {len(kept)}, chosen_on")
-        out = experiment.out / f"fold{number}"
-        trainer, codec = train_on(
-            experiment, [call for call in calls if call.pair in others[len(kept) :]], out, resume=resume
-        )
-        choice = conversations(
-            [call for call in calls if call.pair in kept], codec, experiment.signals.mean_of
-        )
-        openings.append(best_opening(trainer, experiment.openings, choice))
-        predictor = export_opened(experiment, trainer.net, codec, openings[-1], out)
-        print_note(f"fold {number}: gates open to {openings[-1]:g}")
+        seen = [call for call in calls if call not in unseen]
+        predictor = train_on(experiment, seen, unseen, experiment.out / f"fold{number}", resume=resume)
         scores += measure_coupling(predictor, unseen, others=calls, seed=experiment.seed)
-    trainer, codec = train_on(experiment, calls, experiment.out / ALL, resume=resume)
-    export_opened(experiment, trainer.net, codec, median_low(openings), experiment.out / ALL)
+    train_on(experiment, calls, (), experiment.out / ALL, resume=resume)
     return Coupling.of(scores)
 
 

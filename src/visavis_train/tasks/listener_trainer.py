@@ -33,7 +33,8 @@ class ListenerTraining(Settings):
         max_gradient: norm that gradients are cut to.
         masked_past: of each stretch, a share drawn from 0 to this of the own past is hidden, so that the
             partner is listened to (Dam et al. 2024, section II-C, hide half).
-        masked_partner: likewise of the partner's face, so that no single frame is relied on.
+        masked_partner: likewise of the partner's frames, face and sound each, so that none is relied on.
+        sound_noise: standard deviation of noise that is added to the sound's numbers.
         no_partner: chance of a stretch to lose its partner, so that the listener can be alone.
         no_controls: chance of a stretch to lose its temperament, so that it can be left free.
     """
@@ -48,6 +49,7 @@ class ListenerTraining(Settings):
     max_gradient: float = Field(default=1.0, gt=0)
     masked_past: float = Field(default=0.5, ge=0, le=1)
     masked_partner: float = Field(default=0.0, ge=0, le=1)
+    sound_noise: float = Field(default=0.0, ge=0)
     no_partner: float = Field(default=0.2, ge=0, le=1)
     no_controls: float = Field(default=0.2, ge=0, le=1)
 
@@ -123,15 +125,16 @@ class ListenerTrainer:
     def _with_gaps(self, heard: Heard) -> Heard:
         """Hide parts of what is heard; what is to be predicted stays."""
         count, how = len(heard.own), self.how
-        own, partner = (
-            tokens.masked_fill(torch.rand(tokens.shape) < torch.rand(count, 1, 1) * most, UNKNOWN)
-            for tokens, most in ((heard.own, how.masked_past), (heard.partner, how.masked_partner))
+        own, partner, sound = (
+            torch.rand(heard.own.shape) < torch.rand(count, 1, 1) * most
+            for most in (how.masked_past, how.masked_partner, how.masked_partner)
         )
+        noise = torch.randn_like(heard.sound) * how.sound_noise
         alone = torch.rand(count, 1, 1) < how.no_partner
         free = torch.rand(count, 1, 1) < how.no_controls
         return Heard(
-            partner.masked_fill(alone, UNKNOWN),
-            own,
-            heard.sound.masked_fill(alone[..., None], torch.nan),
+            heard.partner.masked_fill(partner | alone, UNKNOWN),
+            heard.own.masked_fill(own, UNKNOWN),
+            (heard.sound + noise).masked_fill((sound | alone)[..., None], torch.nan),
             heard.controls.masked_fill(free, torch.nan),
         )

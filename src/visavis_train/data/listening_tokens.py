@@ -1,0 +1,107 @@
+"""A pack of conversations and a tokenizer in; conversations as a listener learns them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from visavis import weights
+from visavis.errors import InputError, WeightsError
+from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
+from visavis_train.data.listening import Conversation, Tokens
+from visavis_train.data.listening_pack import ListeningPack, PersonClip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """A tokenizer of one token a frame, and how its tokens are written.
+
+    Attributes:
+        tokenizer: encodes and decodes.
+        levels: of a token's digits, least significant first: FSQ's levels; one digit for other quantizers.
+    """
+
+    tokenizer: FaceTokenizer
+    levels: tuple[int, ...]
+
+    @classmethod
+    def open(cls, folder: Path | None, threads: int = 1) -> Self:
+        """The tokenizer of a run folder; the package's own for None.
+
+        Raises:
+            InputError: a file cannot be read, or a frame has several tokens.
+            WeightsError: no tokenizer, or the package brings none.
+        """
+        if folder is None:
+            tokenizer = FaceTokenizer.default(threads)
+            notes = weights.metadata(weights.open_session(ENCODER, threads))
+        else:
+            encoder = folder / f"{ENCODER}.onnx"
+            tokenizer = FaceTokenizer.load(encoder, folder / f"{DECODER}.onnx", threads)
+            notes = weights.metadata(weights.session_of(encoder.read_bytes(), str(encoder), threads))
+        return cls(tokenizer, levels_of(tokenizer, notes))
+
+
+def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...]:
+    """The digits of a tokenizer's tokens.
+
+    Args:
+        tokenizer: which.
+        notes: what its encoder's file says of itself.
+
+    Raises:
+        InputError: a frame has several tokens.
+        WeightsError: the file does not say its levels, or others than its vocabulary has.
+    """
+    if tokenizer.depth != 1:
+        raise InputError(
+            f"the tokenizer {tokenizer.pair} gives {tokenizer.depth} tokens a frame; a listener speaks one: "
+            "choose a tokenizer that is not residual"
+        )
+    if tokenizer.quantizer != "fsq":
+        return tokenizer.vocabulary
+    levels = tuple(int(size) for size in notes.get("quantizer_settings", {}).get("levels", ()))
+    if prod(levels) != tokenizer.vocabulary[0]:
+        raise WeightsError(
+            f"the tokenizer {tokenizer.pair} has {tokenizer.vocabulary[0]} tokens and says its levels are "
+            f"{list(levels)}; export it again"
+        )
+    return levels
+
+
+def conversations(
+    pack: ListeningPack, tokenizer: FaceTokenizer, *, sound: bool, controls: bool
+) -> tuple[Conversation, ...]:
+    """Every item of a pack as tokens; items of one speaker share arrays.
+
+    Args:
+        pack: the conversations.
+        tokenizer: of one token a frame.
+        sound: whether the listener hears speech.
+        controls: whether it is told its temperament.
+    """
+    tokens: dict[int, Tokens] = {}
+    heard = {}
+    for clip in pack.clips():
+        tokens[id(clip)] = tokenizer.encode(clip.face.astype(np.float32))
+        heard[id(clip)] = _sound(clip, sound)
+    return tuple(
+        Conversation(
+            item.listener.name,
+            tokens[id(item.speaker)],
+            tokens[id(item.listener)],
+            heard[id(item.speaker)],
+            item.temperament[: None if controls else 0],
+        )
+        for item in pack.items
+    )
+
+
+def _sound(clip: PersonClip, sound: bool) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if not sound or clip.speech is None:
+        return np.zeros((len(clip), 0), np.float32)
+    return clip.speech.astype(np.float32)

@@ -1,0 +1,62 @@
+"""The tables of a listener experiment in; checked settings out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from visavis.reaction.listener import DEFAULT_SAMPLING
+from visavis.reaction.sampling import Sampling
+from visavis_train.experiment import Settings
+from visavis_train.models.listener import ListenerSize
+from visavis_train.tasks.listener_trainer import ListenerTraining
+
+
+class Drawing(Settings):
+    """How tokens are drawn when the listener is measured; by default as the program draws them.
+
+    Attributes:
+        temperature: 1 draws as predicted, lower ones more of what is likely, 0 the likeliest.
+        top_k: only the k likeliest tokens.
+        top_p: only the likeliest tokens that together reach this probability.
+    """
+
+    temperature: float = Field(default=DEFAULT_SAMPLING.temperature, ge=0)
+    top_k: int | None = Field(default=DEFAULT_SAMPLING.top_k, ge=1)
+    top_p: float = Field(default=DEFAULT_SAMPLING.top_p, gt=0, le=1)
+
+    @property
+    def sampling(self) -> Sampling:
+        """For the runtime."""
+        return Sampling(self.temperature, self.top_k, self.top_p)
+
+
+class ListenerExperiment(Settings):
+    """One run of the listener task.
+
+    Attributes:
+        task: which task the file is for.
+        name: of the run, for its report.
+        data: the folder of packs that `visavis_train.data.listening_corpus` made, from the working folder.
+        tokenizer: the run folder of the face tokenizer; the package's own if it is left out.
+        out: the run folder, from the working folder.
+        seed: of all randomness.
+        threads: processor threads.
+        speech: whether the listener hears the speaker.
+        temperament: whether it is told its temperament, where the data know it.
+    """
+
+    task: Literal["listener"] = "listener"
+    name: str
+    data: Path
+    tokenizer: Path | None = None
+    out: Path
+    seed: int = Field(default=0, ge=0)
+    threads: int = Field(default=1, ge=1)
+    speech: bool = True
+    temperament: bool = True
+    model: ListenerSize = ListenerSize()
+    training: ListenerTraining = ListenerTraining()
+    sampling: Drawing = Drawing()
