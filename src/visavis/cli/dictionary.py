@@ -22,11 +22,12 @@ def dictionary(
 ) -> None:
     """Draw a dictionary of faces: what a tokenizer's most used tokens mean.
 
-    This version brings no tokenizer of its own: name the two files that `visavis train` left in a run folder.
+    For another tokenizer than the embedded one, name the two files that `visavis train` left in a run folder.
 
     Examples:
 
         visavis run talk.mp4 --track talk.npz
+        visavis dictionary talk.npz --out words.png
         visavis dictionary talk.npz --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx --out w.png
     """
     from visavis.dictionary import draw_sheet, most_used, write_sheet
