@@ -39,7 +39,7 @@ class Known(Predictor):
     def predict(self, heard: Heard, memory: Memory) -> FloatArray:
         smiles = np.arange(32) // 2 % 2
         partner = heard.sound[..., 1, None]
-        chances = np.where(smiles == (partner > 0.5), self.chance, 1 - self.chance) / 16
+        chances = np.where(smiles == (partner > 0), self.chance, 1 - self.chance) / 16
         return np.log(np.where(np.isnan(partner), 1 / 32, chances)).astype(np.float32)
 
 

@@ -187,7 +187,7 @@ class _Scoring:
         return peaks, {name: float(listeners[name].var(axis=1).mean()) for name in ("truth", "model")}
 
     def _people(self, call: Call) -> FloatArray:
-        """(2, T, 9): both people of a call as they are heard, repeated or cut to this call's length."""
+        """(2, T, 6): both people of a call as they are heard, repeated or cut to this call's length."""
         slow = call.slowed(self.slower)
         shape = (self.own.shape[1], HEARD_CHANNELS)
         return np.stack(
@@ -199,7 +199,7 @@ class _Scoring:
         return self.strangers[int(self.rng.integers(len(self.strangers)))]
 
     def _nats(self, partner: FloatArray, own: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(N, T, 9) of partners and (N, T) tokens of who is predicted -> (N,) mean nats a frame."""
+        """(N, T, 6) of partners and (N, T) tokens of who is predicted -> (N,) mean nats a frame."""
         before = np.concatenate([np.full((len(own), 1), UNKNOWN), own[:, :-1]], axis=1)
         memory = self.predictor.memory(len(own))
         total: NDArray[np.float64] = np.zeros(len(own))
@@ -226,7 +226,7 @@ class _Scoring:
         return result
 
     def _heard(self, partner: FloatArray, own: NDArray[np.int64]) -> Heard:
-        """(N, T, 9) and (N, T) tokens as the network takes them: partners are heard, not read as tokens."""
+        """(N, T, 6) and (N, T) tokens as the network takes them: partners are heard, not read as tokens."""
         return Heard(
             np.full((*own.shape, 1), UNKNOWN),
             np.ascontiguousarray(own[..., None]),

@@ -235,7 +235,8 @@ def test_the_ablation_trains_all_goes_on_and_writes_one_table(
 ) -> None:
     toml = tiny_tracks.write(tmp_path)
     page, results = tmp_path / "tokens.md", tmp_path / "results.json"
-    page.write_text(f"before\n{ablation.FIRST}\nold\n{ablation.LAST}\nafter\n")
+    first, last = ablation.MARKS
+    page.write_text(f"before\n{first}\nold\n{last}\nafter\n")
     words = [toml, "--seeds", 1, "--page", page, "--results", results]
     words += [w for key in ("face_rounds", "emotion_rounds") for w in ("--set", f"training.{key}=1")]
 

@@ -22,11 +22,9 @@ AU12 = SIGNALS.index("AU12")
 REGIONS = 4
 Tokens = NDArray[np.int64]
 # A partner is heard as numbers, which are smooth where tokens are not: AU06, AU12 and the logarithm of
-# motion, as they are and as running means over these times.
-MEANS_S = (3.0, 15.0)
-HEARD_CHANNELS = (1 + len(MEANS_S)) * (len(SIGNALS) - 1)
-# Brings the logarithm of motion near 0, with a spread near 1.
-_MOTION_SCALE, _MOTION_SHIFT = 0.5, -2.5
+# motion, as they are and as a short running mean, both against a long one: people differ in what is usual.
+SHORT_S, LONG_S = 3.0, 15.0
+HEARD_CHANNELS = 2 * (len(SIGNALS) - 1)
 
 
 def as_heard(signals: FloatArray, frame_rate_hz: float) -> FloatArray:
@@ -37,19 +35,21 @@ def as_heard(signals: FloatArray, frame_rate_hz: float) -> FloatArray:
         frame_rate_hz: of them.
 
     Returns:
-        (T, 9) float32.
+        (T, 6) float32.
     """
-    motion = np.log1p(signals[:, 2]) * _MOTION_SCALE + _MOTION_SHIFT
+    motion = np.log1p(signals[:, 2]) / 2
     now = np.stack([signals[:, 0], signals[:, 1], motion], axis=1).astype(np.float32)
-    parts = [now]
-    for time_s in MEANS_S:
-        kept = np.float32(np.exp(-1 / (frame_rate_hz * time_s)))
-        mean = np.empty_like(now)
-        last = now[0]
-        for place, row in enumerate(now):
-            last = mean[place] = kept * last + (1 - kept) * row
-        parts.append(mean)
-    return np.concatenate(parts, axis=1)
+    short, long = (_running_mean(now, frame_rate_hz * time_s) for time_s in (SHORT_S, LONG_S))
+    return np.concatenate([now - long, short - long], axis=1)
+
+
+def _running_mean(values: FloatArray, frames: float) -> FloatArray:
+    """(T, C): each row's mean of itself and those before it, which count less by e every so many frames."""
+    kept = np.float32(np.exp(-1 / frames))
+    result, last = np.empty_like(values), values[0]
+    for place, row in enumerate(values):
+        last = result[place] = kept * last + (1 - kept) * row
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)

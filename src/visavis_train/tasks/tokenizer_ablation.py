@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from visavis.errors import InputError, VisavisError
 from visavis.machine import machine, versions
 from visavis_train.experiment import load_experiment
 from visavis_train.export import current_commit
+from visavis_train.reporting.marks import write_between
 from visavis_train.rounds import INTERRUPTED
 from visavis_train.tasks.tokenizer import REPORT, release, train
 from visavis_train.tasks.tokenizer_config import TokenizerExperiment
@@ -32,7 +32,7 @@ RESULTS = Path("benchmarks/results/tokenizer_ablation.json")
 PAGE = Path("docs/reference/tokens.md")
 # The source whose people training never saw.
 UNSEEN = "video"
-FIRST, LAST = (
+MARKS = (
     "<!-- ablation: by visavis_train.tasks.tokenizer_ablation -->",
     "<!-- end of ablation -->",
 )
@@ -148,25 +148,6 @@ def _emotions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
     return lines
 
 
-def write_page(page: Path, lines: Sequence[str]) -> None:
-    """Put lines between the marks of a page.
-
-    Raises:
-        InputError: the page or its marks are missing.
-    """
-    pattern = re.compile(re.escape(FIRST) + ".*?" + re.escape(LAST), re.DOTALL)
-    try:
-        text = page.read_text("utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{page}: cannot be read: {error.strerror}; run from the project's folder"
-        ) from error
-    if len(pattern.findall(text)) != 1:
-        raise InputError(f"{page}: expected the marks {FIRST} and {LAST}, once")
-    with whole_file(page) as partial:
-        partial.write_text(pattern.sub(lambda _: "\n".join([FIRST, "", *lines, "", LAST]), text), "utf-8")
-
-
 def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Train tokenizers with several seeds and compare them.")
@@ -184,7 +165,7 @@ def main() -> int:
             result = run_all(args.experiments, args.seeds, args.set)
             with whole_file(args.results) as partial:
                 partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_page(args.page, tables(json.loads(args.results.read_text("utf-8"))))
+        write_between(args.page, MARKS, tables(json.loads(args.results.read_text("utf-8"))))
     except VisavisError as error:
         print_error(str(error))
         return 2
