@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet import Puppet
@@ -19,6 +20,10 @@ from visavis.pipeline import Pipeline
 from visavis.types import AvatarPose, Face, FaceState, FloatArray, Frame, ImageArray
 
 MakeVideo = Callable[..., Path]
+
+# Computers that test are busy: how long an example takes says nothing of the law that it tests.
+settings.register_profile("visavis", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("visavis")
 
 
 @pytest.fixture(scope="session")

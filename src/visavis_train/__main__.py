@@ -40,7 +40,7 @@ def main() -> int:
         task = task_of(args.experiment)
         if task not in INSTALLING and "--install" in sys.argv:
             raise InputError(
-                f"--install is for the {', '.join(INSTALLING)} tasks; {args.experiment} is of the {task} "
+                f"--install is for the tasks {', '.join(INSTALLING)}; {args.experiment} is of the {task} "
                 "task: install its result by  python -m visavis_train.tasks.export_face"
             )
     except VisavisError as error:

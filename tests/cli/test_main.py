@@ -73,7 +73,12 @@ def test_a_run_that_is_ended_from_outside_keeps_its_results(
     source = make_video(count=1500, size=(320, 240))
     track, film = tmp_path / "t.npz", tmp_path / "v.mp4"
     command = [*PROGRAM, "run", str(source), "--track", str(track), "--out", str(film)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+
+    def heed() -> None:  # Under nohup, and in some services, programs start with SIGHUP ignored.
+        signal.signal(number, signal.SIG_DFL)
+
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stderr=pipe, stdout=pipe, preexec_fn=heed) as program:
         partial = tmp_path / "v.mp4.partial"
         while program.poll() is None and not (partial.exists() and partial.stat().st_size):
             time.sleep(0.05)

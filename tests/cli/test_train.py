@@ -49,7 +49,7 @@ def test_trains_resumes_and_prints_the_report(
         ("task = 'dance'", (), "task is 'dance'; expected one of emotion, face, detector, tokenizer"),
         ("task = 'face'", (), "pack: Field required"),
         ("task = 'detector'", ("--set", "pack=a"), "videos: Field required"),
-        ("task = 'detector'", ("--install",), "--install is for the emotion and tokenizer tasks"),
+        ("task = 'detector'", ("--install",), "--install is for the tasks emotion, tokenizer"),
         ("name = 'x'", (), "data: Field required"),
         ("name = 'x'", ("--set", "epochs"), "expected key=value"),
     ],
