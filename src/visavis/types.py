@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from tokenize import TokenError
 from typing import Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +22,11 @@ from visavis.channels import (
     TRANSLATIONS,
 )
 from visavis.errors import InputError
+from visavis.npz import read_npz
 
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
-# What numpy's parser of headers raises over a damaged file.
-PARSER_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, TokenError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -279,17 +275,11 @@ class Track:
             InputError: missing, damaged, not an npz file, without one of the five arrays, or with arrays that
                 contradict each other.
         """
-        keys = [field.name for field in fields(cls)]
+        arrays = read_npz(path, "track", [field.name for field in fields(cls)])
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
-                values = {key: pack[key] for key in keys}
-            values["fps"] = float(values["fps"])
-            return cls(**values)
+            fps = float(arrays.pop("fps"))
+            return cls(**arrays, fps=fps)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file") from error
-        except KeyError as error:
-            raise InputError(f"{path}: a track holds the arrays {', '.join(keys)}; {error}") from error
-        except (*PARSER_ERRORS, BadZipFile, zlib.error) as error:
+        except (TypeError, ValueError) as error:
             raise InputError(f"{path}: not a readable track (.npz): {error}") from error

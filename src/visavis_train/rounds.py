@@ -6,27 +6,21 @@ one. The run folder receives ``config.json``, ``log.jsonl`` and ``last.safetenso
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visavis.cli.output import print_error, print_note
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
-from visavis_train.experiment import Settings, load_experiment
-
-INTERRUPTED = 130
-_Kind = TypeVar("_Kind", bound=Settings)
-_Result = TypeVar("_Result")
+from visavis_train.experiment import Settings
 
 
 def run_rounds(
@@ -110,52 +104,3 @@ def descend(
     torch.nn.utils.clip_grad_norm_(net.parameters(), max_gradient)
     optimizer.step()
     return value
-
-
-class Command(NamedTuple):
-    """What a task's command line was asked for, beside its training.
-
-    Attributes:
-        config: the experiment's file.
-        install: put the networks into the package's assets.
-    """
-
-    config: Path
-    install: bool
-
-
-def command_line(
-    description: str,
-    kind: type[_Kind],
-    train: Callable[..., _Result],
-    finish: Callable[[_Kind, _Result, Command], Path | None] | None = None,
-) -> int:
-    """Read an experiment file and train; returns the exit status.
-
-    Args:
-        description: of the task, for its help.
-        kind: what the file holds.
-        train: takes the configuration and ``resume``.
-        finish: takes the configuration, what ``train`` returned and the command; releases the result and
-            returns the report that is to be printed. Without it there is no ``--install``.
-    """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("experiment", type=Path, help="TOML file")
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last checkpoint")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
-    if finish is not None:
-        parser.add_argument("--install", action="store_true", help="put the result into the package's assets")
-    args = parser.parse_args()
-    try:
-        experiment = load_experiment(args.experiment, kind, args.set)
-        result = train(experiment, resume=args.resume)
-        report = finish(experiment, result, Command(args.experiment, args.install)) if finish else None
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_note("interrupted: --resume goes on after what was last written")
-        return INTERRUPTED
-    if report is not None:
-        print(report.read_text("utf-8"), end="")
-    return 0

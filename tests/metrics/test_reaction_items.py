@@ -1,4 +1,4 @@
-"""The metrics of reaction: laws, a slow reference, what the official functions gave, and bad input."""
+"""Items of a reaction file: what is refused by name, and what one does without the extra."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
 
 from slow_reaction import (
     corpus,
@@ -24,18 +22,6 @@ from visavis.metrics.reaction import (
 from visavis.metrics.reaction_item import nearest_distances
 from visavis.metrics.reaction_items import OutOfRange, Work
 from visavis.metrics.reaction_suite import score_reactions
-
-# Kernels are compiled when first used, which takes longer than hypothesis allows an example.
-PATIENT = settings(deadline=None, max_examples=25)
-SEEDS = st.integers(0, 2**32 - 1)
-NAMES = {
-    "FRC_mp": "fr_corr",
-    "FRD_mp": "fr_dist",
-    "FRDiv_s_mse": "fr_div",
-    "FRVar": "fr_var",
-    "FRDvs": "fr_dvs",
-    "TLCC_mp_first_pred_only": "fr_syn",
-}
 
 
 def spoiled(name: str, value: object) -> dict[str, object]:

@@ -115,7 +115,7 @@ def test_reactions_come_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"face": np.zeros((1, 2, 58))}, "reactions are face, emotion, fps and seed"),
+        ({"face": np.zeros((1, 2, 58))}, "a file of reactions holds the arrays face, emotion, fps, seed"),
         ({"face": np.zeros((2, 58)), "emotion": 0, "fps": 25, "seed": 0}, r"face has shape \(2, 58\)"),
         (
             {"face": np.zeros((1, 2, 58)), "emotion": np.zeros((1, 3, 25)), "fps": 25, "seed": 0},

@@ -67,7 +67,6 @@ def test_the_whole_loop(page: Any, host: Host) -> None:
     assert avatar_picture(page) != alone, "the avatar froze without its server"
 
     host.start()
-    page.click("#retry")
     wait_for_moments(page)
     playwright.expect(page.locator("#banner")).to_be_hidden()
     playwright.expect(page.locator("#sign")).to_be_visible()
@@ -75,6 +74,19 @@ def test_the_whole_loop(page: Any, host: Host) -> None:
     page.click("#stop")
     playwright.expect(page.locator("#notice")).to_be_visible()
     assert page.evaluate("document.getElementById('video').srcObject") is None
+
+
+def test_trying_now_need_not_wait(page: Any, host: Host) -> None:
+    page.click("#start")
+    wait_for_moments(page)
+    # From now on the page never tries again of itself, so the button cannot vanish before it is pressed.
+    page.evaluate("void (window.setTimeout = () => 0)")
+    host.kill()
+    playwright.expect(page.locator("#banner")).to_be_visible()
+    host.start()
+    page.click("#retry")
+    until(page, "visavisStats.server === 'open'")
+    playwright.expect(page.locator("#banner")).to_be_hidden()
 
 
 def test_a_video_file_without_a_face(page: Any, dark_clip: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,3 +25,22 @@ def toml(data: Path, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(tiny_fer.CONFIG.format(data=data, out=tmp_path / "run"))
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that the trainer made."""
+    from tiny_report import train_one
+
+    return train_one(data, tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def make_run(data: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Writes a run folder by hand; see :func:`tiny_report.write_run`."""
+    from tiny_report import write_run
+
+    def make(folder: str = "a", name: str = "tiny", faces: Path = data, *, finished: bool = True) -> Path:
+        return write_run(tmp_path / folder, name, faces, finished=finished)
+
+    return make

@@ -18,9 +18,10 @@ from visavis.errors import InputError
 from visavis.face.detector import FaceDetector
 from visavis.face.network import FaceNetwork
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis_train.command import command_line
 from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
 from visavis_train.models.face import LANDMARKS_146
-from visavis_train.rounds import command_line, warm_cosine
+from visavis_train.rounds import warm_cosine
 from visavis_train.tasks import detector, face
 from visavis_train.tasks.detector import DetectorConfig
 from visavis_train.tasks.face import FaceConfig

@@ -1,4 +1,4 @@
-"""visavis report: what it measures is what evaluate measures; runs in any state; bad input."""
+"""Two networks on the same faces: McNemar's test by hand, and the interval of their difference."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from hypothesis import strategies as st
 
 from visavis.errors import InputError
 from visavis_train.reporting.paired import Paired, difference_interval, mcnemar_p
-
-RELEASE = {
-    "name": "tiny",
-    "config": "tiny.toml",
-    "epochs": 2,
-    "best_epoch": 1,
-    "machine": {"processor": "Abacus", "threads": "3"},
-    "parameters": 1_140_000,
-    "macs": 59_200_000,
-}
 
 
 @pytest.mark.parametrize(

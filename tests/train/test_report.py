@@ -4,78 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-import tiny_fer
-from visavis import weights
+from tiny_report import row
 from visavis.cli.evaluate import evaluation_json
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
 from visavis.evaluation import Model, evaluate
 from visavis.metrics.emotion import negative_log_likelihood
-from visavis_train import report as report_module
-from visavis_train.experiment import load_experiment
 from visavis_train.report import report
 from visavis_train.reporting import paper
 from visavis_train.reporting.runs import read_runs
 from visavis_train.reporting.tables import Table, duration
-from visavis_train.run_log import RunLog
-from visavis_train.tasks.emotion import release, train
-from visavis_train.tasks.emotion_config import Experiment
-
-RELEASE = {
-    "name": "tiny",
-    "config": "tiny.toml",
-    "epochs": 2,
-    "best_epoch": 1,
-    "machine": {"processor": "Abacus", "threads": "3"},
-    "parameters": 1_140_000,
-    "macs": 59_200_000,
-}
-
-
-def row(epoch: int, accuracy: float) -> dict[str, Any]:
-    scores = {"fer2013_accuracy": accuracy, "ferplus_accuracy": 0.75, "seconds": 45.0}
-    return {"epoch": epoch, "side_px": 48, "loss": 1.5 - epoch / 4, **scores}
-
-
-@pytest.fixture(scope="session")
-def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that the trainer made."""
-    folder = tmp_path_factory.mktemp("trained")
-    toml = folder / "tiny.toml"
-    toml.write_text(tiny_fer.CONFIG.format(data=data, out=folder / "run"))
-    experiment = load_experiment(toml, Experiment, ["training.epochs=1", "training.sizes=[]", "name=trained"])
-    train(experiment)
-    release(experiment, toml)
-    return experiment.out
-
-
-@pytest.fixture
-def make_run(data: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Writes a run folder of two epochs: finished, with the embedded network, or not."""
-
-    def make(folder: str = "a", name: str = "tiny", faces: Path = data, *, finished: bool = True) -> Path:
-        out = tmp_path / folder
-        out.mkdir()
-        experiment = Experiment(name=name, data=faces, out=out, seed=7)
-        (out / "config.json").write_text(experiment.model_dump_json())
-        with RunLog(out, 40, 0) as log:
-            for number, accuracy in enumerate((0.25, 0.5)):
-                log.write(row(number, accuracy))
-        if finished:
-            (out / "report.json").write_text(json.dumps(RELEASE))
-            (out / "emotion.onnx").write_bytes(weights.read("emotion"))
-        return out
-
-    return make
 
 
 class Reader(HTMLParser):
@@ -208,96 +153,6 @@ def test_a_run_that_went_on_has_not_ended(make_run: Callable[..., Path]) -> None
 def test_runs_of_one_name_are_told_apart(make_run: Callable[..., Path]) -> None:
     one, two, three = make_run("a"), make_run("b"), make_run("c", "else")
     assert [run.name for run in read_runs([one, two, three])] == [f"tiny ({one})", f"tiny ({two})", "else"]
-
-
-def no_run(folder: Path) -> None:
-    (folder / "config.json").unlink()
-
-
-def other_task(folder: Path) -> None:
-    (folder / "config.json").write_text('{"task": "face"}')
-
-
-def no_log(folder: Path) -> None:
-    (folder / "log.jsonl").unlink()
-
-
-def foreign_log(folder: Path) -> None:
-    (folder / "log.jsonl").write_text("hello\nyou\n")
-
-
-def poor_row(folder: Path) -> None:
-    (folder / "log.jsonl").write_text('{"epoch": 0}\n')
-
-
-def skipped_epoch(folder: Path) -> None:
-    (folder / "log.jsonl").write_text("".join(json.dumps(row(n, 0.5)) + "\n" for n in (0, 2)))
-
-
-def cut_report(folder: Path) -> None:
-    (folder / "report.json").write_text('{"epochs"')
-
-
-def no_network(folder: Path) -> None:
-    (folder / "emotion.onnx").unlink()
-
-
-def no_data(folder: Path) -> None:
-    values = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**values, "data": "/nowhere"}))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (no_run, "it has no config.json; expected the run folder of an emotion experiment"),
-        (other_task, "config.json: task: Input should be 'emotion'"),
-        (no_log, "no epoch stands in its log.jsonl; leave the run out"),
-        (foreign_log, "log.jsonl:1: no row of a run's log"),
-        (poor_row, "log.jsonl:1: loss: Field required"),
-        (skipped_epoch, "log.jsonl:2: epoch 2; expected 1"),
-        (cut_report, "report.json: not JSON"),
-        (no_network, "emotion.onnx: cannot be read"),
-        (no_data, "its data set /nowhere is not here; say where by --data"),
-    ],
-)
-def test_a_bad_run_is_one_clear_line(
-    spoil: Callable[[Path], None],
-    message: str,
-    make_run: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    folder = make_run()
-    spoil(folder)
-    capsys.readouterr()
-    monkeypatch.setattr(sys, "argv", ["visavis report", str(folder), "--out", str(tmp_path / "out")])
-    assert report_module.main() == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"Error: {folder}")
-    assert message in err
-    assert err.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_other_bad_input(make_run: Callable[..., Path], tmp_path: Path) -> None:
-    folder = make_run()
-    with pytest.raises(InputError, match=r"the same run as .*: give each run once"):
-        report([folder, folder / ".." / "a"], tmp_path / "out")
-    with pytest.raises(InputError, match="no such folder; expected the run folder"):
-        report([tmp_path / "none"], tmp_path / "out")
-    with pytest.raises(InputError, match="has no split 'test' here; it has Training, PublicTest"):
-        report([folder], tmp_path / "out", split="test")
-    with pytest.raises(InputError, match=r"expected experiment files \(\*\.toml\)"):
-        report([folder], tmp_path / "out", experiments=tmp_path / "none")
-    (tmp_path / "q.json").write_text("{}")
-    with pytest.raises(InputError, match=r"q\.json: expected JSON with variants"):
-        report([folder], tmp_path / "out", quantised=tmp_path / "q.json")
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="is no folder; choose another place"):
-        report([folder], folder / "config.json" / "out")
 
 
 def test_what_was_not_run_is_listed(make_run: Callable[..., Path], tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_bad_packs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a readable pack"):
         load_pack(path)
     np.savez(path, face=np.zeros((2, 58)))
-    with pytest.raises(InputError, match="not a pack of face tracks"):
+    with pytest.raises(InputError, match="a pack of face tracks holds the arrays"):
         load_pack(path)
     with pytest.raises(InputError, match="found twin"):
         save_pack(path, [named("twin"), named("twin")])

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
-
-import numpy as np
 
 from visavis.arrays import checked
 from visavis.errors import InputError
+from visavis.npz import read_npz
 from visavis.reaction.signals import SIGNALS
-from visavis.types import PARSER_ERRORS, FloatArray
+from visavis.types import FloatArray
 
 CALL_RATE_HZ = 30.0
 
@@ -60,13 +58,7 @@ def read_calls(path: Path) -> tuple[Call, ...]:
     Raises:
         InputError: missing, damaged, empty, or an array that is no call; the call is named.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
-            arrays = {name: pack[name] for name in pack.files}
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (*PARSER_ERRORS, BadZipFile, AttributeError) as error:
-        raise InputError(f"{path}: not a readable file of calls (.npz): {error}") from error
+    arrays = read_npz(path, "file of calls")
     if not arrays:
         raise InputError(f"{path}: holds no call; expected arrays (T, 2, {len(SIGNALS)})")
     try:

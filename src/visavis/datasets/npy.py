@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.types import PARSER_ERRORS
+from visavis.npz import PARSER_ERRORS
 
 
 def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:

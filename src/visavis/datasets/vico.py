@@ -29,7 +29,8 @@ from visavis.arrays import checked
 from visavis.datasets import tables
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
 from visavis.errors import InputError, MissingExtraError
-from visavis.types import PARSER_ERRORS, FloatArray
+from visavis.npz import PARSER_ERRORS
+from visavis.types import FloatArray
 
 NAME = "ViCo"
 CHALLENGE_COLUMNS = ("uuid", "speaker_id", "listener_id")

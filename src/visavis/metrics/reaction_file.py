@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.lib import format as npy
 
 from visavis.errors import InputError
-from visavis.types import PARSER_ERRORS
+from visavis.npz import DAMAGED
 
 NEEDED = ("predictions", "listeners", "speakers", "neighbours")
 OPTIONAL = ("real_features", "fake_features")
 # What the arguments of the challenge's own functions are called.
 _ALIASES = {"predictions": "pred", "listeners": "listener", "speakers": "speaker", "neighbours": "neighbour"}
-_DAMAGED = (*PARSER_ERRORS, BadZipFile, zlib.error)
 
 
 class StoredArray:
@@ -55,7 +53,7 @@ class StoredArray:
                     if len(data) != size:
                         raise InputError(f"{self._member} ends within item {index}")
                     yield np.frombuffer(data, self._dtype).reshape(shape)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise InputError(f"{self._member} is damaged: {error}") from error
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -93,7 +91,7 @@ def read_reactions(path: Path) -> dict[str, StoredArray]:
         }
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: not a readable file of reactions (.npz): {error}") from error
     if missing := [name for name in NEEDED if name not in found]:
         raise InputError(

@@ -6,12 +6,10 @@ A clip is heard as a stream is: what comes out of a file is what a live listener
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,11 +17,12 @@ from visavis.arrays import checked
 from visavis.atomic import whole_file
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
+from visavis.npz import read_npz
 from visavis.reaction.listener import ListenerStream
 from visavis.reaction.live import HELD_FACE_S, ROUNDING_S
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
 from visavis.reaction.tokenizer import FaceTokenizer, Tokens
-from visavis.types import PARSER_ERRORS, AudioChunk, FloatArray, Track
+from visavis.types import AudioChunk, FloatArray, Track
 
 LONGEST_CLIP_S = 6 * 3600
 
@@ -80,16 +79,12 @@ class Reaction:
         Raises:
             InputError: missing, damaged, or with other arrays.
         """
+        arrays = read_npz(path, "file of reactions", [field.name for field in fields(cls)])
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
-                return cls(pack["face"], pack["emotion"], float(pack["fps"]), int(pack["seed"]))
+            return cls(arrays["face"], arrays["emotion"], float(arrays["fps"]), int(arrays["seed"]))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file") from error
-        except KeyError as error:
-            raise InputError(f"{path}: reactions are face, emotion, fps and seed; {error}") from error
-        except (*PARSER_ERRORS, BadZipFile, zlib.error) as error:
+        except (TypeError, ValueError) as error:
             raise InputError(f"{path}: not a readable file of reactions (.npz): {error}") from error
 
 

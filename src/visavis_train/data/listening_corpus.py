@@ -20,16 +20,17 @@ from typing import Any
 import numpy as np
 
 from visavis.atomic import require_folder
-from visavis.cli.output import print_error, print_note, progress
+from visavis.cli.output import print_note, progress
 from visavis.datasets.appropriateness import read_neighbours
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Corpus, Dyads, Person
 from visavis.datasets.react import MANIFEST
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, speech_features
 from visavis.reaction.temperament import CONTROLS, Temperament
 from visavis.types import BoolArray, FloatArray, Track
 from visavis.waveform import SPEECH_RATE_HZ
+from visavis_train.command import status_of
 from visavis_train.data.listening_pack import (
     HalfArray,
     ListeningItem,
@@ -174,7 +175,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the packs")
     parser.add_argument("--split", action="append", default=[], help="only this one; may be repeated")
     args = parser.parse_args()
-    try:
+
+    def work() -> None:
         corpus, notes = find_corpus(args.corpus), read_manifest(args.corpus / MANIFEST)
         require_folder(args.out)
         args.out.mkdir(parents=True, exist_ok=True)
@@ -188,10 +190,8 @@ def main() -> int:
             print_note(
                 f"{path}: {len(pack.items)} conversations, {len(pack.first_of_speakers())} speakers' clips"
             )
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    return 0
+
+    return status_of(work, "interrupted: the same command goes on")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,10 @@ from numpy.typing import NDArray
 from visavis.atomic import whole_file
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
+from visavis.npz import read_npz
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.temperament import CONTROLS
-from visavis.types import PARSER_ERRORS, BoolArray, FloatArray
+from visavis.types import BoolArray, FloatArray
 
 # Three digits are enough for faces, emotions and standardised speech.
 HalfArray = NDArray[np.float16]
@@ -164,9 +164,9 @@ def load_listening(path: Path) -> ListeningPack:
     Raises:
         InputError: missing, damaged, not such a file, or its arrays contradict each other.
     """
+    made_by = "python -m visavis_train.data.listening_corpus"
+    arrays = read_npz(path, "pack of conversations", made_by=made_by)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
         clips = _clips(arrays)
         heads = zip(arrays["speaker"], arrays["listener"], arrays["temperament"], strict=True)
         items = tuple(ListeningItem(clips[who], clips[other], controls) for who, other, controls in heads)
@@ -177,14 +177,8 @@ def load_listening(path: Path) -> ListeningPack:
             items,
             np.asarray(arrays["neighbours"], np.bool_),
         )
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: no such file; make it by  python -m visavis_train.data.listening_corpus"
-        ) from error
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a pack of conversations: {error}") from error
-    except (*PARSER_ERRORS, BadZipFile) as error:
-        raise InputError(f"{path}: not a readable pack of conversations: {error}") from error
 
 
 def _clips(arrays: dict[str, NDArray[np.generic]]) -> Sequence[PersonClip]:

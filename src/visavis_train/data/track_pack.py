@@ -20,22 +20,23 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from visavis.arrays import checked
 from visavis.capture.video import VideoFile
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
-from visavis.cli.output import print_error, print_note, progress
+from visavis.cli.output import print_note, progress
 from visavis.corpus.sides import MOST_FACES, find_cut
 from visavis.corpus.watching import watch
-from visavis.errors import InputError, VisavisError
+from visavis.datasets.calls import CALL_RATE_HZ, read_calls
+from visavis.errors import InputError
 from visavis.face.geometry import euler_angles
 from visavis.face.tracker import open_tracker
+from visavis.npz import read_npz
 from visavis.pipeline import Pipeline
-from visavis.types import PARSER_ERRORS, Track
+from visavis.types import Track
+from visavis_train.command import status_of
 from visavis_train.data.tracks import Clip, save_pack
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 # Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
-DYAD_FPS = 30.0
 # Single faces have no rate; a clip must have one.
 STILL_FPS = 1.0
 AU_RANGE = 5.0
@@ -76,13 +77,8 @@ def dyad_clips(path: Path) -> list[Clip]:
         InputError: not such a file.
     """
     clips = []
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
-            calls = {name: pack[name] for name in pack.files}
-    except PARSER_ERRORS as error:
-        raise InputError(f"{path}: not a readable file of calls: {error}") from error
-    for name, call in calls.items():
-        signals = checked(f"{path}: {name}", call, (None, 2, 4))
+    for call in read_calls(path):
+        name, signals = call.name, call.signals
         for person, who in enumerate("ab"):
             face = np.full((len(signals), len(FACE_CHANNELS)), np.nan, np.float32)
             emotion = np.full((len(signals), len(EMOTION_CHANNELS)), np.nan, np.float32)
@@ -91,7 +87,7 @@ def dyad_clips(path: Path) -> list[Clip]:
                 emotion[:, EMOTION_CHANNELS.index(unit)] = strength
                 for side in ("Left", "Right"):
                     face[:, FACE_INDEX[channel + side]] = strength
-            clips.append(Clip(f"{name}_{who}", "dyads", DYAD_FPS, face, emotion))
+            clips.append(Clip(f"{name}_{who}", "dyads", CALL_RATE_HZ, face, emotion))
     return clips
 
 
@@ -107,10 +103,10 @@ def still_clips(folder: Path) -> list[Clip]:
     try:
         with (folder / "index.csv").open(encoding="utf-8", newline="") as table:
             splits = {row["id"]: row["split"] for row in csv.DictReader(table)}
-        with (folder / "teacher.npz").open("rb") as file, np.load(file, allow_pickle=False) as pack:
-            names, weights, matrices = (pack[key] for key in ("ids", "blendshapes", "matrix"))
-    except (*PARSER_ERRORS, KeyError) as error:
-        raise InputError(f"{folder}: no faces with index.csv and teacher.npz: {error}") from error
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder}: no faces with index.csv: {error}") from error
+    arrays = ("ids", "blendshapes", "matrix")
+    names, weights, matrices = read_npz(folder / "teacher.npz", "teacher's answers", arrays).values()
     nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
     clips = []
     for name, shapes, matrix in zip(names.tolist(), weights, matrices.astype(np.float32), strict=True):
@@ -168,7 +164,8 @@ def main() -> int:
     parser.add_argument("--stills", type=Path, help="folder of single faces with teacher.npz")
     args = parser.parse_args()
     kept = args.pack.with_suffix("")
-    try:
+
+    def work() -> None:
         clips: list[Clip] = []
         for source, *paths in args.sources:
             for path in paths:
@@ -180,11 +177,9 @@ def main() -> int:
         if args.stills is not None:
             clips += still_clips(args.stills)
         save_pack(args.pack, clips)
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    print_note(f"{args.pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
-    return 0
+        print_note(f"{args.pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
+
+    return status_of(work, "interrupted: the same command goes on")
 
 
 if __name__ == "__main__":

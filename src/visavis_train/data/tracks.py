@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,8 @@ from visavis.arrays import checked
 from visavis.atomic import whole_file
 from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS, HEAD_ANGLES
 from visavis.errors import InputError
-from visavis.types import PARSER_ERRORS, FloatArray
+from visavis.npz import read_npz
+from visavis.types import FloatArray
 
 Rows = NDArray[np.int64]
 # Channels that stand nearly still are not blown up: weights, radians, centimetres.
@@ -88,23 +88,18 @@ def load_pack(path: Path) -> tuple[Clip, ...]:
     Raises:
         InputError: missing, damaged, not such a file, or its arrays contradict each other.
     """
+    names = ("clips", "sources", "lengths", "fps", "face", "emotion")
+    pack = read_npz(path, "pack of face tracks", names, made_by="python -m visavis_train.data.track_pack")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
-            ends = np.cumsum(pack["lengths"])[:-1]
-            parts = [np.split(pack[name], ends) for name in ("face", "emotion")]
-            heads = zip(pack["clips"].tolist(), pack["sources"].tolist(), pack["fps"].tolist(), strict=True)
-            return tuple(
-                Clip(name, source, fps, face, emotion)
-                for (name, source, fps), face, emotion in zip(heads, *parts, strict=True)
-            )
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: no such file; make it by  python -m visavis_train.data.track_pack"
-        ) from error
-    except KeyError as error:
-        raise InputError(f"{path}: not a pack of face tracks: {error}") from error
-    except (*PARSER_ERRORS, BadZipFile) as error:
-        raise InputError(f"{path}: not a readable pack of face tracks: {error}") from error
+        ends = np.cumsum(pack["lengths"])[:-1]
+        parts = [np.split(pack[name], ends) for name in ("face", "emotion")]
+        heads = zip(pack["clips"].tolist(), pack["sources"].tolist(), pack["fps"].tolist(), strict=True)
+        return tuple(
+            Clip(name, source, fps, face, emotion)
+            for (name, source, fps), face, emotion in zip(heads, *parts, strict=True)
+        )
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: the arrays of this pack of face tracks do not fit: {error}") from error
 
 
 def split_clips(clips: Sequence[Clip], held_out: Mapping[str, Sequence[str]]) -> dict[str, tuple[Clip, ...]]:

@@ -28,10 +28,11 @@ from visavis.errors import InputError
 from visavis.machine import machine
 from visavis.reaction.predictor import UNKNOWN, Predictor
 from visavis.reaction.signals import HEARD_CHANNELS, SIGNALS, SignalCodec, as_heard
+from visavis_train.command import Command, command_line
 from visavis_train.data.listening import Conversation
 from visavis_train.experiment import Settings
 from visavis_train.models.listener import ListenerConfig, ListenerNet, ListenerSize
-from visavis_train.rounds import Command, command_line, run_rounds
+from visavis_train.rounds import run_rounds
 from visavis_train.tasks.listener_release import export_listener, install_listener
 from visavis_train.tasks.listener_trainer import ListenerTrainer, ListenerTraining
 

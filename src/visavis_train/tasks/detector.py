@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from visavis_train.command import command_line
 from visavis_train.data.faces import load_pack
 from visavis_train.data.scenes import SceneDataset, load_frames
 from visavis_train.experiment import Settings
 from visavis_train.models.detector import DetectorNet, DetectorOutput
 from visavis_train.models.layout import channels_last
-from visavis_train.rounds import command_line, run_rounds, set_learning_rate, warm_cosine
+from visavis_train.rounds import run_rounds, set_learning_rate, warm_cosine
 from visavis_train.tasks.face import save
 
 

@@ -26,9 +26,9 @@ from visavis.datasets.fer2013 import Fer2013
 from visavis.errors import InputError
 from visavis.machine import machine
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
+from visavis_train.command import Command, command_line
 from visavis_train.models.cost import cost
 from visavis_train.models.factory import build_model
-from visavis_train.rounds import Command, command_line
 from visavis_train.run_log import RunLog, read_log
 from visavis_train.tasks.emotion_config import Experiment
 from visavis_train.tasks.emotion_release import Scores, export_network, install, measure

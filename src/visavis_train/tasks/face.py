@@ -21,11 +21,12 @@ from torch.utils.data import DataLoader
 
 from visavis.channels import BLENDSHAPES
 from visavis.types import FloatArray
+from visavis_train.command import command_line
 from visavis_train.data.faces import Augmentation, FaceDataset, FacePack, load_pack, mirror_points, recolour
 from visavis_train.experiment import Settings
 from visavis_train.models.face import FaceNet, FaceOutput, WeightsHead, rotation_matrix
 from visavis_train.models.layout import channels_last
-from visavis_train.rounds import command_line, run_rounds, set_learning_rate, warm_cosine
+from visavis_train.rounds import run_rounds, set_learning_rate, warm_cosine
 
 
 class FaceConfig(Settings):

@@ -9,7 +9,6 @@ and ``report.json``.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,8 +20,8 @@ import numpy as np
 import torch
 
 from visavis.atomic import whole_file
-from visavis.cli.output import print_error, print_note
-from visavis.errors import InputError, VisavisError
+from visavis.cli.output import print_note
+from visavis.errors import InputError
 from visavis.machine import machine
 from visavis.reaction.listener import ASSET, SPEAKS, FaceListener
 from visavis.reaction.predictor import UNKNOWN
@@ -30,13 +29,13 @@ from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
 from visavis.reaction.temperament import CONTROLS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
+from visavis_train.command import Command, command_line
 from visavis_train.data.listening import Conversation
 from visavis_train.data.listening_pack import ListeningPack, load_listening
 from visavis_train.data.listening_tokens import Vocabulary, conversations
-from visavis_train.experiment import load_experiment
 from visavis_train.models.listener import ListenerConfig, ListenerNet
 from visavis_train.models.listener_cost import stream_cost
-from visavis_train.rounds import INTERRUPTED, run_rounds
+from visavis_train.rounds import run_rounds
 from visavis_train.tasks.listener_config import ListenerExperiment
 from visavis_train.tasks.listener_release import export_listener, install_listener
 from visavis_train.tasks.listener_trainer import ListenerTrainer
@@ -184,30 +183,26 @@ def install(experiment: ListenerExperiment, report: Mapping[str, Any], config: s
     return install_listener(experiment.out, ASSET, entry)
 
 
+def train_listener(experiment: ListenerExperiment, *, resume: bool) -> tuple[Vocabulary, ListenerTrainer]:
+    """Open the experiment's tokenizer, and run the experiment (or finish it)."""
+    vocabulary = Vocabulary.open(experiment.tokenizer)
+    return vocabulary, train(experiment, vocabulary, resume=resume)
+
+
+def finish(
+    experiment: ListenerExperiment, trained: tuple[Vocabulary, ListenerTrainer], command: Command
+) -> Path:
+    """Release a trained network, and install it if that was asked for; returns the report's path."""
+    report = release(experiment, *trained, command.config.name)
+    if command.install:
+        path = install(experiment, report, f"experiments/{command.config.name}")
+        print_note(f"installed as {path}")
+    return experiment.out / REPORT
+
+
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Train a listener of faces.")
-    parser.add_argument("experiment", type=Path, help="TOML file")
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last round")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
-    parser.add_argument("--install", action="store_true", help="put the network into the package's assets")
-    args = parser.parse_args()
-    try:
-        experiment = load_experiment(args.experiment, ListenerExperiment, args.set)
-        vocabulary = Vocabulary.open(experiment.tokenizer)
-        trainer = train(experiment, vocabulary, resume=args.resume)
-        report = release(experiment, vocabulary, trainer, args.experiment.name)
-        if args.install:
-            path = install(experiment, report, f"experiments/{args.experiment.name}")
-            print_note(f"installed as {path}")
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_note("interrupted: --resume goes on after the last whole round")
-        return INTERRUPTED
-    print((experiment.out / REPORT).read_text("utf-8"), end="")
-    return 0
+    return command_line("Train a listener of faces.", ListenerExperiment, train_listener, finish)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ from typing import Any
 import torch
 
 from visavis.atomic import require_folder, whole_file
-from visavis.cli.output import print_error, print_note
-from visavis.errors import InputError, VisavisError
+from visavis.cli.output import print_note
+from visavis.errors import InputError
 from visavis.machine import machine, versions
 from visavis.reaction.speech import FRAME_RATE_HZ
+from visavis_train.command import status_of
 from visavis_train.data.listening_pack import ListeningPack, load_listening
 from visavis_train.data.listening_tokens import Vocabulary
 from visavis_train.experiment import load_experiment
@@ -40,7 +41,6 @@ from visavis_train.peers.trained_listener import TrainedListener
 from visavis_train.peers.training import PeerTraining
 from visavis_train.peers.trans_vae import TransVae
 from visavis_train.reporting.marks import write_between
-from visavis_train.rounds import INTERRUPTED
 from visavis_train.tasks.listener import network_config
 from visavis_train.tasks.listener_config import ListenerExperiment
 from visavis_train.tasks.listener_release import LISTENER_FILE
@@ -202,7 +202,8 @@ def main() -> int:
     least = min(args.seeds, args.samples - 1, args.peer_steps)
     if not args.tables_only and (not args.experiments or least < 1):
         parser.error("expected experiment files, a seed, two samples and a step at least")
-    try:
+
+    def work() -> None:
         if not args.tables_only:
             experiments = [load_experiment(path, ListenerExperiment, args.set) for path in args.experiments]
             peers = PeerTraining(steps=args.peer_steps)
@@ -210,13 +211,8 @@ def main() -> int:
             with whole_file(args.results) as partial:
                 partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
         write_between(args.page, MARKS, tables(json.loads(args.results.read_text("utf-8"))))
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_note("interrupted: the same command goes on")
-        return INTERRUPTED
-    return 0
+
+    return status_of(work, "interrupted: the same command goes on")
 
 
 if __name__ == "__main__":

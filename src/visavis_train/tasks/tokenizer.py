@@ -18,9 +18,10 @@ import torch
 from visavis.atomic import whole_file
 from visavis.cli.output import print_note
 from visavis.machine import machine
+from visavis_train.command import Command, command_line
 from visavis_train.data.tracks import Clip, load_pack, split_clips
 from visavis_train.models.tokenizer import TokenizerNet
-from visavis_train.rounds import Command, command_line, run_rounds
+from visavis_train.rounds import run_rounds
 from visavis_train.tasks.tokenizer_config import TokenizerExperiment
 from visavis_train.tasks.tokenizer_release import (
     DECODER_FILE,

@@ -18,13 +18,13 @@ from statistics import mean, stdev
 from typing import Any
 
 from visavis.atomic import whole_file
-from visavis.cli.output import print_error, print_note
-from visavis.errors import InputError, VisavisError
+from visavis.cli.output import print_note
+from visavis.errors import InputError
 from visavis.machine import machine, versions
+from visavis_train.command import status_of
 from visavis_train.experiment import load_experiment
 from visavis_train.export import current_commit
 from visavis_train.reporting.marks import write_between
-from visavis_train.rounds import INTERRUPTED
 from visavis_train.tasks.tokenizer import REPORT, release, train
 from visavis_train.tasks.tokenizer_config import TokenizerExperiment
 
@@ -160,19 +160,15 @@ def main() -> int:
     args = parser.parse_args()
     if not args.tables_only and (not args.experiments or args.seeds < 1):
         parser.error("expected experiment files, and at least one seed")
-    try:
+
+    def work() -> None:
         if not args.tables_only:
             result = run_all(args.experiments, args.seeds, args.set)
             with whole_file(args.results) as partial:
                 partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
         write_between(args.page, MARKS, tables(json.loads(args.results.read_text("utf-8"))))
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_note("interrupted: the same command goes on")
-        return INTERRUPTED
-    return 0
+
+    return status_of(work, "interrupted: the same command goes on")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from visavis.cli.output import print_error, print_note
-from visavis.errors import InputError, VisavisError
+from visavis.cli.output import print_note
+from visavis.errors import InputError
+from visavis_train.command import status_of
 from visavis_train.data.simulation.corpus import build, read_parts
 from visavis_train.data.simulation.settings import Settings
 
@@ -28,19 +29,18 @@ def main() -> int:
     parser.add_argument("--pack", type=Path, default=Path("runs/tokens/faces.npz"), help="of face tracks")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     args = parser.parse_args()
-    try:
+
+    def work() -> None:
         if args.workers < 1:
             raise InputError(f"--workers: at least one process; found {args.workers}")
         settings = Settings(args.seed, args.clips, args.listeners, args.frames)
         parts = read_parts(args.data, args.pack, settings.length_s)
         made = build(args.out, settings, parts, args.workers)
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    print_note(
-        f"{args.out}: {made} clips made now, {sum(map(settings.count, ('train', 'val', 'test')))} in all"
-    )
-    return 0
+        print_note(
+            f"{args.out}: {made} clips made now, {sum(map(settings.count, ('train', 'val', 'test')))} in all"
+        )
+
+    return status_of(work, "interrupted: the same command goes on")
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from visavis.channels import EMOTION_CHANNELS
-from visavis.cli.output import print_error, print_note
+from visavis.cli.output import print_note
 from visavis.corpus.layout import write_json
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
+from visavis_train.command import status_of
 from visavis_train.data.simulation.coupling import LEVELS, NAME, REPLY_S, Signal, SmileCoupling, Spread
 from visavis_train.data.track_pack import dyad_clips
 
@@ -206,14 +207,13 @@ def main() -> int:
     parser.add_argument("calls", type=Path, help="vc_dyads.npz")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name(NAME))
     args = parser.parse_args()
-    try:
+
+    def work() -> None:
         calls, fps = training_calls(args.calls)
         write_json(args.out, as_json(measure(calls, fps)))
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    print_note(f"{args.out}: {len(calls)} calls")
-    return 0
+        print_note(f"{args.out}: {len(calls)} calls")
+
+    return status_of(work, "interrupted")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.channels import FACE_INDEX
-from visavis.cli.output import print_error, print_json, print_table, progress
+from visavis.cli.output import print_json, print_table, progress
 from visavis.datasets import react
 from visavis.datasets.dyads import Dyads
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
 from visavis.types import FloatArray
+from visavis_train.command import status_of
 from visavis_train.data.simulation.coupling import SmileCoupling
 from visavis_train.data.simulation.eyes import (
     BLINKS_AT_REST,
@@ -196,19 +197,18 @@ def main() -> int:
     parser.add_argument("--splits", nargs="+", default=["train", "val", "test"])
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    try:
+
+    def work() -> None:
         corpus = react.find(args.corpus)
         if corpus is None:
             raise InputError(f"{args.corpus}: no corpus; python -m visavis_train.data.simulation makes one")
         found = {split: measure(corpus.read(split), args.listeners) for split in args.splits}
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    if args.json:
-        print_json(found)
-    else:
-        print_table(["", *found, "real or published"], as_rows(found))
-    return 0
+        if args.json:
+            print_json(found)
+        else:
+            print_table(["", *found, "real or published"], as_rows(found))
+
+    return status_of(work, "interrupted")
 
 
 if __name__ == "__main__":
