@@ -10,6 +10,7 @@ import pytest
 from visavis.coupling import OTHERS, Coupling, measure_coupling
 from visavis.datasets.calls import Call
 from visavis.errors import InputError, WeightsError
+from visavis.reaction.head import TokenHead
 from visavis.reaction.predictor import Heard, Memory, Predictor
 from visavis.reaction.signals import HEARD_CHANNELS, SignalCodec
 from visavis.types import FloatArray
@@ -20,16 +21,22 @@ CODEC = SignalCodec(
     tuple(np.asarray([0.0, 1.0], np.float32) for _ in range(3)),
 )
 
+SURE = 20.0
+
 
 class Known(Predictor):
     """Says that a listener copies the partner's AU12 with a given chance, and nothing else."""
 
     def __init__(self, chance: float) -> None:
-        self.chance = chance
         self.levels, self.vocabulary = LEVELS, 32
         self.sound_channels, self.controls = HEARD_CHANNELS, 0
         self.patch, self.context, self.frame_rate_hz, self.speaks = 1, 1, 10.0, "signals"
         self.notes = {"edges": [list(e) for e in CODEC.edges], "centres": [list(c) for c in CODEC.centres]}
+        # Of the second digit, AU12, each value is the likelier one in its own state; no other weight counts.
+        weights = np.zeros(TokenHead.size(LEVELS, 2), np.float32)
+        second = LEVELS[0] * 3
+        weights[second : second + 4] = np.eye(2).ravel() * np.log(chance / (1 - chance)) / SURE
+        self.head = TokenHead(LEVELS, 2, weights)
 
     def memory(self, streams: int) -> Memory:
         return Memory(
@@ -37,10 +44,9 @@ class Known(Predictor):
         )
 
     def predict(self, heard: Heard, memory: Memory) -> FloatArray:
-        smiles = np.arange(32) // 2 % 2
         partner = heard.sound[..., 1, None]
-        chances = np.where(smiles == (partner > 0), self.chance, 1 - self.chance) / 16
-        return np.log(np.where(np.isnan(partner), 1 / 32, chances)).astype(np.float32)
+        states = np.where(partner > 0, [0.0, SURE], [SURE, 0.0])
+        return np.where(np.isnan(partner), 0.0, states).astype(np.float32)
 
 
 def calls(copied: float, count: int = 6, frames: int = 600) -> list[Call]:

@@ -22,9 +22,9 @@ from visavis.figures import (
     confusion_figure,
     robustness_figure,
     save_evaluation,
-    svg_path,
 )
 from visavis.robustness import Robustness, Score
+from visavis.svg import svg_path
 
 
 def data(split: str = "test") -> LabelledFaces:

@@ -12,8 +12,9 @@ import pytest
 from visavis.capture.source import open_source
 from visavis.capture.video import VideoFile
 from visavis.errors import DeviceError, InputError
+from visavis.outputs import Outputs
 from visavis.pipeline import Moment, Pipeline
-from visavis.record import Outputs, Recording, record
+from visavis.record import Recording, record
 from visavis.types import Frame, Track
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
@@ -174,20 +175,6 @@ def test_a_link_stays_a_link_and_its_target_is_written(
     assert film.is_symlink()
     assert len(Track.load(tmp_path / "real.npz")) == 3
     assert (tmp_path / "real.mp4").stat().st_size > 1000
-
-
-def test_outputs_are_checked_first(tmp_path: Path) -> None:
-    source = str(tmp_path / "clip.mp4")
-    with pytest.raises(InputError, match="would overwrite the source"):
-        Outputs(video=tmp_path / "clip.mp4").check(source)
-    with pytest.raises(InputError, match="another output"):
-        Outputs(tmp_path / "a.mp4", track=link_to(tmp_path / "a.mp4", tmp_path / "t.npz")).check(source)
-    with pytest.raises(InputError, match=r"folder .*none does not exist"):
-        Outputs(track=tmp_path / "none" / "t.npz").check(source)
-    (tmp_path / "m.motion3.json").mkdir()
-    with pytest.raises(InputError, match="is a folder"):
-        Outputs(motion=tmp_path / "m.motion3.json").check(source)
-    Outputs().check(source)
 
 
 def test_one_output_that_cannot_be_written_does_not_cost_the_others(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,20 @@ def notes(kind: str, depth: int, window: int) -> dict[str, Any]:
 
 
 def write(
-    folder: Path, depth: int = 1, window: int = 1, changes: Mapping[str, Any] | None = None
+    folder: Path,
+    depth: int = 1,
+    window: int = 1,
+    changes: Mapping[str, Any] | None = None,
+    channels: Sequence[int] | None = None,
 ) -> list[Path]:
-    """Write encoder and decoder; ``changes`` go into both files' metadata."""
+    """Write encoder and decoder; ``changes`` go into both files' metadata.
+
+    ``channels`` are those that the tokens are of, where not the first ones.
+    """
     onnx = pytest.importorskip("onnx")
     helper, kinds = onnx.helper, onnx.TensorProto
     face, emotion = len(FACE_CHANNELS), len(EMOTION_CHANNELS)
+    columns = np.arange(depth) if channels is None else np.asarray(channels)
 
     def constant(name: str, value: Any) -> Any:
         return onnx.numpy_helper.from_array(np.asarray(value), name)
@@ -55,14 +63,14 @@ def write(
         [helper.make_tensor_value_info("tokens", kinds.INT64, ["n", depth])],
         [
             constant("axis", np.asarray([1], np.int64)),
-            constant("columns", np.arange(depth)),
+            constant("columns", columns),
             constant("levels", np.float32(LEVELS)),
             constant("least", np.float32(0)),
             constant("most", np.float32(LEVELS - 1)),
         ],
     )
     # Channel k of the decoded face is the middle of what token k stands for; the others are 0.
-    chosen = np.eye(depth, face, dtype=np.float32)
+    chosen = np.eye(face, dtype=np.float32)[columns]
     decoder = helper.make_graph(
         [
             helper.make_node("Cast", ["tokens"], ["numbers"], to=kinds.FLOAT),

@@ -48,9 +48,9 @@ class Composer:
 
     def __init__(self, source_size: tuple[int, int], emotions: bool = True) -> None:
         width, height = source_size
-        self.height_px = _even(min(max(height, MIN_HEIGHT_PX), MAX_HEIGHT_PX))
+        self.height_px = even(min(max(height, MIN_HEIGHT_PX), MAX_HEIGHT_PX))
         aspect = min(max(width / height, MIN_ASPECT), MAX_ASPECT)
-        self._face_width = _even(self.height_px * aspect)
+        self._face_width = even(self.height_px * aspect)
         self._panel = Bars(self.height_px) if emotions else None
         panel_width = self._panel.width_px if self._panel else 0
         self.size = (self._face_width + self.height_px + panel_width, self.height_px)
@@ -80,23 +80,8 @@ class Composer:
 
     def _draw_face(self, panel: ImageArray, moment: Moment) -> None:
         image = moment.frame.image_rgb
-        height, width = panel.shape[:2]
-        scale = min(width / image.shape[1], height / image.shape[0])
-        inner_w = min(max(round(image.shape[1] * scale), 1), width)
-        inner_h = min(max(round(image.shape[0] * scale), 1), height)
-        if abs(inner_w - width) <= 2 and abs(inner_h - height) <= 2:  # A rounding is no margin.
-            inner_w, inner_h = width, height
-        else:
-            panel[:] = BACKGROUND
-        x, y = (width - inner_w) // 2, (height - inner_h) // 2
-        view = panel[y : y + inner_h, x : x + inner_w]
-        if (inner_h, inner_w) == image.shape[:2]:
-            view[:] = image
-        else:
-            # Averaging areas takes long, and only a picture that shrinks much needs it.
-            how = cv2.INTER_AREA if inner_w < 0.6 * image.shape[1] else cv2.INTER_LINEAR
-            view[:] = cv2.resize(image, (inner_w, inner_h), interpolation=how)
-        stretch = np.asarray([inner_w / image.shape[1], inner_h / image.shape[0]], np.float32)
+        view = fit(panel, image)
+        stretch = np.asarray([view.shape[1] / image.shape[1], view.shape[0] / image.shape[0]], np.float32)
         for face in moment.faces:
             draw_landmarks(view, face, stretch)
 
@@ -110,7 +95,7 @@ class Bars:
 
     def __init__(self, height_px: int) -> None:
         unit = height_px / 480
-        self.width_px = _even(216 * unit)
+        self.width_px = even(216 * unit)
         self._scale = 0.42 * unit
         self._bar_h = max(round(9 * unit), 4)
         self._left = round(20 * unit)
@@ -169,6 +154,35 @@ class Bars:
         return panel
 
 
+def fit(panel: ImageArray, image: ImageArray) -> ImageArray:
+    """Draw a picture into the middle of a panel, as large as it fits; margins have the background's colour.
+
+    Args:
+        panel: (H, W, 3) uint8, drawn over.
+        image: (h, w, 3) uint8 RGB.
+
+    Returns:
+        The part of the panel that the picture takes.
+    """
+    height, width = panel.shape[:2]
+    scale = min(width / image.shape[1], height / image.shape[0])
+    inner_w = min(max(round(image.shape[1] * scale), 1), width)
+    inner_h = min(max(round(image.shape[0] * scale), 1), height)
+    if abs(inner_w - width) <= 2 and abs(inner_h - height) <= 2:  # A rounding is no margin.
+        inner_w, inner_h = width, height
+    else:
+        panel[:] = BACKGROUND
+    x, y = (width - inner_w) // 2, (height - inner_h) // 2
+    view = panel[y : y + inner_h, x : x + inner_w]
+    if (inner_h, inner_w) == image.shape[:2]:
+        view[:] = image
+    else:
+        # Averaging areas takes long, and only a picture that shrinks much needs it.
+        how = cv2.INTER_AREA if inner_w < 0.6 * image.shape[1] else cv2.INTER_LINEAR
+        view[:] = cv2.resize(image, (inner_w, inner_h), interpolation=how)
+    return view
+
+
 def draw_landmarks(image: ImageArray, face: Face, stretch: FloatArray) -> None:
     """Draw a face's landmarks into a picture, in place.
 
@@ -187,6 +201,6 @@ def draw_landmarks(image: ImageArray, face: Face, stretch: FloatArray) -> None:
         cv2.circle(image, (x, y), radius, LANDMARK, -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _even(length: float) -> int:
+def even(length: float) -> int:
     """The nearest even number, at least 2: H.264 halves its colour planes."""
     return max(2 * round(length / 2), 2)

@@ -26,6 +26,8 @@ ASSET = "calls_listener"
 PEAK_WITHIN_S = 2.0
 # People of other calls that each person is predicted with, and positions that are predicted in one call.
 OTHERS = 3
+# Samples of a listener, and people of other calls, that a correlation is the mean over: one alone is chance.
+SAMPLES = 10
 _POSITIONS = 64
 _CONDITIONS = ("true_partner", "other_partner", "alone")
 
@@ -167,24 +169,24 @@ class _Scoring:
         """Peak correlations with the speaker's AU12, and variances, both people's mean."""
         truth = self.call.signals[..., AU12].T
         speaker, length = truth[::-1], truth.shape[1]
-        model = np.repeat(self.codec.decode(self._sampled())[..., AU12], self.slower, axis=1)
-        stranger = np.resize(self._stranger().signals[..., AU12], (length, 2)).T
+        model = np.repeat(self.codec.decode(self._sampled())[..., AU12], self.slower, axis=-1)
+        strangers = [np.resize(self._stranger().signals[..., AU12], (length, 2)).T for _ in range(SAMPLES)]
         others = [np.resize(each.signals[..., AU12].mean(axis=1), length) for each in self.strangers]
         mean = np.mean(others, axis=0)
         listeners = {
-            "truth": truth,
+            "truth": truth[None],
             "model": model,
-            "mime": speaker,
-            "mean": np.stack([mean, mean]),
-            "random": stranger,
+            "mime": speaker[None],
+            "mean": np.stack([mean, mean])[None],
+            "random": np.stack(strangers),
         }
-        peaks = {
-            name: float(
-                np.mean([peak_r(a, b[: len(a)], self.reach) for a, b in zip(listener, speaker, strict=True)])
-            )
-            for name, listener in listeners.items()
-        }
-        return peaks, {name: float(listeners[name].var(axis=1).mean()) for name in ("truth", "model")}
+        peaks = {name: self._peak(listener, speaker) for name, listener in listeners.items()}
+        return peaks, {name: float(listeners[name].var(axis=-1).mean()) for name in ("truth", "model")}
+
+    def _peak(self, listeners: FloatArray, speaker: FloatArray) -> float:
+        """Mean over S pairs of listeners (S, 2, T) of the peak correlation with the speakers (2, T)."""
+        pairs = ((a, b) for pair in listeners for a, b in zip(pair, speaker, strict=True))
+        return float(np.mean([peak_r(a, b[: len(a)], self.reach) for a, b in pairs]))
 
     def _people(self, call: Call) -> FloatArray:
         """(2, T, 6): both people of a call as they are heard, repeated or cut to this call's length."""
@@ -206,24 +208,25 @@ class _Scoring:
         for start in range(0, own.shape[1], _POSITIONS):
             cut = slice(start, start + _POSITIONS)
             heard = self._heard(partner[:, cut], before[:, cut])
-            log_probs = self.predictor.predict(heard, memory)[:, :, 0]
-            total -= np.take_along_axis(log_probs, own[:, cut, None], axis=2).sum(axis=(1, 2))
+            hidden = self.predictor.predict(heard, memory)[:, :, 0]
+            total += self.predictor.head.nats(hidden, own[:, cut]).sum(axis=1)
         mean: NDArray[np.float64] = total / own.shape[1]
         return mean
 
     def _sampled(self) -> NDArray[np.int64]:
-        """(2, T) tokens of one sampled listener for each person."""
-        memory = self.predictor.memory(2)
-        sampling, length = Sampling(), self.partner.shape[1]
-        result = np.full((2, length), UNKNOWN)
-        before = np.full((2, 1), UNKNOWN)
-        chances = self.rng.random((length, 2))
+        """(S, 2, T) tokens of sampled listeners for each person."""
+        head, partner = self.predictor.head, np.tile(self.partner, (SAMPLES, 1, 1))
+        count, length = partner.shape[:2]
+        memory = self.predictor.memory(count)
+        result = np.full((count, length), UNKNOWN)
+        before = np.full((count, 1), UNKNOWN)
+        chances = self.rng.random((length, count, len(head.levels)))
         for frame in range(length):
-            heard = self._heard(self.partner[:, frame : frame + 1], before)
-            log_probs = self.predictor.predict(heard, memory)[:, 0, 0]
-            result[:, frame] = sampling.draw(log_probs, chances[frame])
+            heard = self._heard(partner[:, frame : frame + 1], before)
+            hidden = self.predictor.predict(heard, memory)[:, 0, 0]
+            result[:, frame] = head.draw(hidden, chances[frame], Sampling())
             before = result[:, frame : frame + 1]
-        return result
+        return result.reshape(SAMPLES, 2, length)
 
     def _heard(self, partner: FloatArray, own: NDArray[np.int64]) -> Heard:
         """(N, T, 6) and (N, T) tokens as the network takes them: partners are heard, not read as tokens."""

@@ -7,50 +7,16 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from visavis.atomic import whole_file
 from visavis.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from visavis.datasets.faces import LabelledFaces
 from visavis.errors import InputError
 from visavis.evaluation import Evaluation
 from visavis.metrics.emotion import Reliability
 from visavis.robustness import Robustness, Score
+from visavis.svg import document, heading, line, save, text
 
-# A file on its own has no page around it, so it brings the colours of the report, for light and dark.
-STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #636a80; }
-.page { fill: #ffffff; } .ink { fill: #1d2130; } .on { fill: #ffffff; }
-.area { fill: #3a55d9; } .faint { fill: #b9c2ef; } .strip { fill: #f3f4fa; }
-.line { fill: none; stroke: #3a55d9; stroke-width: 2; stroke-linejoin: round; }
-.other { fill: none; stroke: #c2571a; stroke-width: 2; stroke-dasharray: 5 4; } .dot { fill: #c2571a; }
-.axis { stroke: #636a80; } .grid { stroke: #c9cddd; stroke-dasharray: 3 3; }
-@media (prefers-color-scheme: dark) {
-text { fill: #9aa1b8; } .page { fill: #1c1f2b; } .ink { fill: #e7e9f3; } .on { fill: #14161f; }
-.area { fill: #93a5ff; } .faint { fill: #454f86; } .strip { fill: #232736; } .line { stroke: #93a5ff; }
-.other { stroke: #ff9d66; } .dot { fill: #ff9d66; } .axis { stroke: #9aa1b8; } .grid { stroke: #3b4056; } }
-"""
 # Text on a cell that is filled by more than this share must change its colour.
 _STRONG = 0.55
-
-
-def svg_path(path: Path) -> Path:
-    """The path, if it is called as an SVG file.
-
-    Raises:
-        InputError: it has another ending.
-    """
-    if path.suffix.lower() != ".svg":
-        raise InputError(f"{path}: figures are SVG files; choose a name that ends in .svg")
-    return path
-
-
-def save(path: Path, svg: str) -> None:
-    """Write a figure; it appears whole or not at all.
-
-    Raises:
-        InputError: the place cannot be written.
-    """
-    with whole_file(path) as partial:
-        partial.write_text(svg, "utf-8")
 
 
 def save_evaluation(
@@ -92,12 +58,12 @@ def confusion_figure(result: Evaluation) -> str:
     cell, left, top = 64, 110, 74
     side = cell * len(result.names)
     parts = [
-        _heading(f"{result.dataset}, {result.split}: {result.n} faces, rows the truth, columns the answers")
+        heading(f"{result.dataset}, {result.split}: {result.n} faces, rows the truth, columns the answers")
     ]
     for row, (name, counts) in enumerate(zip(result.names, result.confusion, strict=True)):
         y, faces = top + row * cell, int(counts.sum())
-        parts.append(_text(left - 10, y + cell / 2 + 4, name, "end", "ink"))
-        parts.append(_text(left + (row + 0.5) * cell, top - 10, name))
+        parts.append(text(left - 10, y + cell / 2 + 4, name, "end", "ink"))
+        parts.append(text(left + (row + 0.5) * cell, top - 10, name))
         for column, count in enumerate(counts):
             share, x = count / max(faces, 1), left + column * cell
             parts.append(f'<rect class="strip" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}"/>')
@@ -108,8 +74,8 @@ def confusion_figure(result: Evaluation) -> str:
             )
             shown = f"{100 * share:.0f}%" if faces else "-"
             color = "on" if share > _STRONG else "ink"
-            parts.append(_text(x + cell / 2 - 1, y + cell / 2 + 3, shown, "middle", color))
-    return _svg(max(left + side + 20, 560), top + side + 18, parts, "Confusion matrix")
+            parts.append(text(x + cell / 2 - 1, y + cell / 2 + 3, shown, "middle", color))
+    return document(max(left + side + 20, 560), top + side + 18, parts, "Confusion matrix")
 
 
 def class_figure(splits: Sequence[LabelledFaces]) -> str:
@@ -126,10 +92,10 @@ def class_figure(splits: Sequence[LabelledFaces]) -> str:
     bar, gap, left, width, several = 18, 14, 110, 520, len(splits) > 1
     names, step = splits[0].names, bar * len(splits) + gap
     largest = max(max(split.counts.values()) / len(split) for split in splits)
-    parts = [_heading(f"{splits[0].name}: " + ", ".join(f"{s.split} {len(s)} faces" for s in splits))]
+    parts = [heading(f"{splits[0].name}: " + ", ".join(f"{s.split} {len(s)} faces" for s in splits))]
     for row, name in enumerate(names):
         y = 50 + row * step
-        parts.append(_text(left - 10, y + bar * len(splits) / 2 + 4, name, "end", "ink"))
+        parts.append(text(left - 10, y + bar * len(splits) / 2 + 4, name, "end", "ink"))
         for place, split in enumerate(splits):
             share = split.counts[name] / len(split)
             kind, length = "faint" if place else "area", width * share / largest
@@ -138,8 +104,8 @@ def class_figure(splits: Sequence[LabelledFaces]) -> str:
                 f'<rect class="{kind}" x="{left}" y="{top}" width="{length:.1f}" height="{bar - 2}"/>'
             )
             words = f"{split.counts[name]} ({100 * share:.1f}%)" + (f" {split.split}" if several else "")
-            parts.append(_text(left + length + 8, top + bar - 5, words, "start"))
-    return _svg(left + width + 170, 50 + len(names) * step + 8, parts, "Faces of each class")
+            parts.append(text(left + length + 8, top + bar - 5, words, "start"))
+    return document(left + width + 170, 50 + len(names) * step + 8, parts, "Faces of each class")
 
 
 def calibration_figure(result: Evaluation, after: Reliability | None = None) -> str:
@@ -153,20 +119,20 @@ def calibration_figure(result: Evaluation, after: Reliability | None = None) -> 
     lines = [("line", "area", result.reliability, "as it is")]
     if after is not None:
         lines.append(("other", "dot", after, "with the temperature"))
-    parts = [_heading(f"{result.dataset}, {result.split}: {result.n} faces")]
+    parts = [heading(f"{result.dataset}, {result.split}: {result.n} faces")]
     parts.append(f'<rect class="strip" x="{left}" y="{top}" width="{side}" height="{side}"/>')
     for tick in range(0, 101, 20):
         along = side * tick / 100
-        parts.append(_text(left - 8, top + side - along + 4, f"{tick}%", "end"))
-        parts.append(_text(left + along, top + side + 18, f"{tick}%"))
-    parts.append(_line("grid", left, top + side, left + side, top))
-    parts.append(_text(left + side / 2, top + side + 38, "confidence across, accuracy upward"))
+        parts.append(text(left - 8, top + side - along + 4, f"{tick}%", "end"))
+        parts.append(text(left + along, top + side + 18, f"{tick}%"))
+    parts.append(line("grid", left, top + side, left + side, top))
+    parts.append(text(left + side / 2, top + side + 38, "confidence across, accuracy upward"))
     for place, (kind, dots, bins, words) in enumerate(lines):
         # Below the line on the right, where no network is: sure and mostly wrong.
         y = top + side - 18 - 18 * place
         words = f"{words}: ECE {100 * bins.error:.1f}%"
-        parts.append(_text(left + side - 50, y + 4, words, "end", "ink"))
-        parts.append(_line(kind, left + side - 42, y, left + side - 12, y))
+        parts.append(text(left + side - 50, y + 4, words, "end", "ink"))
+        parts.append(line(kind, left + side - 42, y, left + side - 12, y))
         there = bins.faces > 0
         places = [
             (left + side * x, top + side * (1 - y), 12 * math.sqrt(n / result.n) + 1.5)
@@ -175,7 +141,7 @@ def calibration_figure(result: Evaluation, after: Reliability | None = None) -> 
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
         parts.append(f'<polyline class="{kind}" points="{points}"/>')
         parts += [f'<circle class="{dots}" cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}"/>' for x, y, r in places]
-    return _svg(left + side + 40, top + side + 54, parts, "Calibration")
+    return document(left + side + 40, top + side + 54, parts, "Calibration")
 
 
 def robustness_figure(result: Robustness, corruptions: Mapping[str, Corruption] = CORRUPTIONS) -> str:
@@ -189,18 +155,18 @@ def robustness_figure(result: Robustness, corruptions: Mapping[str, Corruption] 
     scores = [result.clean, *(score for group in result.corrupted.values() for score in group)]
     highest = max(math.ceil(10 * max(score.interval_95[1] for score in scores)), 1) / 10
     parts = [
-        _heading(
+        heading(
             f"{result.dataset}, {result.split}: accuracy on {result.n} faces, dotted: the faces as they are"
         )
     ]
     for index, (name, group) in enumerate(result.corrupted.items()):
         row, column = divmod(index, columns)
         x, y = left + column * (width + 46), top + row * (height + 86)
-        parts.append(_text(x + width / 2, y - 10, name, "middle", "ink"))
+        parts.append(text(x + width / 2, y - 10, name, "middle", "ink"))
         parts += _panel((x, y, width, height), highest, (result.clean, *group))
-        parts.append(_text(x + width / 2, y + height + 36, corruptions[name].unit))
+        parts.append(text(x + width / 2, y + height + 36, corruptions[name].unit))
     rows = -(-len(result.corrupted) // columns)
-    return _svg(left + columns * (width + 46), top + rows * (height + 86) - 30, parts, "Robustness")
+    return document(left + columns * (width + 46), top + rows * (height + 86) - 30, parts, "Robustness")
 
 
 def _panel(box: tuple[int, int, int, int], highest: float, scores: Sequence[Score]) -> list[str]:
@@ -212,40 +178,19 @@ def _panel(box: tuple[int, int, int, int], highest: float, scores: Sequence[Scor
         return y0 + height * (1 - value / highest)
 
     ticks = (0, highest / 2, highest)
-    parts += [_text(x0 - 6, up(share) + 4, f"{100 * share:.0f}%", "end") for share in ticks]
+    parts += [text(x0 - 6, up(share) + 4, f"{100 * share:.0f}%", "end") for share in ticks]
     clean = up(scores[0].accuracy)
-    parts.append(_line("grid", x0, clean, x0 + width, clean))
+    parts.append(line("grid", x0, clean, x0 + width, clean))
     places = [x0 + width * (0.1 + 0.8 * score.severity / SEVERITIES[-1]) for score in scores]
     points = " ".join(f"{x:.1f},{up(s.accuracy):.1f}" for x, s in zip(places, scores, strict=True))
     parts.append(f'<polyline class="line" points="{points}"/>')
     for x, score in zip(places, scores, strict=True):
         level = "as it is" if score.level is None else f"{score.level:g}"
         low, high = score.interval_95
-        parts.append(_line("line", x, up(low), x, up(high)))
+        parts.append(line("line", x, up(low), x, up(high)))
         parts.append(
             f'<circle class="area" cx="{x:.1f}" cy="{up(score.accuracy):.1f}" r="4">'
             f"<title>{level}: {score.accuracy:.1%} ({low:.1%} to {high:.1%})</title></circle>"
         )
-        parts.append(_text(x, y0 + height + 18, level))
+        parts.append(text(x, y0 + height + 18, level))
     return parts
-
-
-def _heading(text: str) -> str:
-    return f'<text class="ink" x="20" y="30" style="font-size: 15px">{escape(text)}</text>'
-
-
-def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str = "") -> str:
-    style = f' class="{kind}"' if kind else ""
-    return f'<text{style} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def _svg(width: float, height: float, parts: Sequence[str], label: str) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
-        f'viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}"><style>{STYLE}</style>'
-        f'<rect class="page" width="100%" height="100%"/>{"".join(parts)}</svg>\n'
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack
@@ -13,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visavis.atomic import require_place
 from visavis.avatar.motion3 import write_motion3
 from visavis.avatar.puppet import Puppet
-from visavis.avatar.video import CONTAINERS, VideoWriter
+from visavis.avatar.video import VideoWriter
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.sound import Soundtrack
 from visavis.capture.source import FrameSource
@@ -24,7 +22,8 @@ from visavis.capture.video import VideoFile
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.clock import Clock, SystemClock
 from visavis.compose import Composer
-from visavis.errors import InputError, VisavisError
+from visavis.errors import VisavisError
+from visavis.outputs import Outputs
 from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.clip import Reaction
 from visavis.reaction.live import LiveListener
@@ -36,47 +35,6 @@ DEPTH = 2
 HEARD_AHEAD_S = 0.1
 NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Where to write what; None leaves it out.
-
-    Attributes:
-        video: the real face beside the avatar.
-        track: face and emotion over time, ``T.npz``.
-        motion: the avatar's parameters, ``M.motion3.json``.
-        reaction: in listen mode, the listener's face over time, ``R.npz``.
-    """
-
-    video: Path | None = None
-    track: Path | None = None
-    motion: Path | None = None
-    reaction: Path | None = None
-
-    def check(self, source: str) -> None:
-        """Look for what would fail only after the work is done.
-
-        Raises:
-            InputError: a wrong ending, a folder that is missing or closed, two outputs of one name, the
-                source's name, or the name of something that is no file.
-        """
-        taken = {os.path.realpath(source)}
-        wanted = (
-            (self.video, tuple(CONTAINERS)),
-            (self.track, (".npz",)),
-            (self.motion, (".motion3.json",)),
-            (self.reaction, (".npz",)),
-        )
-        for path, endings in wanted:
-            if path is None:
-                continue
-            if not path.name.lower().endswith(endings):
-                raise InputError(f"{str(path)!r}: expected a name that ends in {', '.join(endings)}")
-            if os.path.realpath(path) in taken:
-                raise InputError(f"{path}: would overwrite the source or another output; name another file")
-            taken.add(os.path.realpath(path))
-            require_place(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,3 +167,15 @@ def test_a_soundtrack_needs_a_file(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("hello")
     with pytest.raises(InputError, match=r"text\.wav: cannot be opened for its sound"):
         Soundtrack(tmp_path / "text.wav")
+
+
+def test_a_hole_of_days_takes_no_more_memory_than_a_second_of_sound(tmp_path: Path) -> None:
+    day_s = 86_400.0
+    source = clicks(tmp_path / "a.mkv", [0.0, 9 * day_s])
+    with Soundtrack(source) as sound:
+        lengths = [len(chunk.samples) for chunk in sound.until(20.0)]
+        assert sum(lengths) >= 20 * SPEECH_RATE_HZ
+        assert max(lengths) <= SPEECH_RATE_HZ
+        assert sound.end_s is None  # The sound behind the hole is still to come.
+    assert write_wav(source, tmp_path / "a.wav", 0.0, 3.0)
+    assert len(read(tmp_path / "a.wav")) == 3 * SPEECH_RATE_HZ

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 import tiny_listener
+import tiny_tokenizer
+from later_listener import Later
+from svg import read_svg
 from tiny_listener import Echo
+from visavis.channels import FACE_INDEX
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import FaceListener
 from visavis.types import Track
@@ -60,6 +65,8 @@ def test_reactions_are_written_and_told(
         },
         "sound": False,
         "note": None,
+        "written": [str(out)],
+        "raised_by": None,
     }
     np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.9, 0, 0.5, 0.5])
     assert visavis("react", track, *flags, "--out", tmp_path / "again.npz") == 0
@@ -120,10 +127,14 @@ def test_sound_of_another_length_is_told(
         (["t.npz", "--audio", "none.wav"], "none.wav: no such file"),
         (["t.npz", "--audio", "text.npz"], "text.npz: cannot be opened for its sound"),
         (["t.npz", "--audio", "clip.mp4"], "clip.mp4: no sound in this file"),
-        (["t.npz", "--out", "t.npz"], "would overwrite what is read"),
+        (["t.npz", "--out", "t.npz"], "would overwrite the source or another output"),
+        (["t.npz", "--explain", "why.txt"], "expected a name that ends in .json"),
+        (["t.npz", "--figure", "why.png"], "expected a name that ends in .svg"),
+        (["t.npz", "--video", "v.gif"], "expected a name that ends in .mp4"),
+        (["t.npz", "--audio", "clip.mp4", "--video", "clip.mp4"], "would overwrite the source"),
         (["t.npz", "--out", "r.csv"], "expected a name that ends in .npz"),
         (["t.npz", "--out", "none/r.npz"], "does not exist"),
-        (["t.npz", "--listener", "none.onnx"], "brings no tokenizer"),
+        (["t.npz", "--listener", "none.onnx"], "none.onnx: cannot be read"),
         (["t.npz", "--encoder", "e.onnx"], "--encoder and --decoder go together"),
     ],
 )
@@ -160,6 +171,62 @@ def test_bad_input_is_one_line_and_status_2(
     assert err.count("\n") == 1
     assert message in err
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.fixture
+def smiler(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Later:
+    """A listener that smiles half a second after the person."""
+    predictor = Later(12)
+    paths = tiny_tokenizer.write(tmp_path_factory.mktemp("networks"), channels=[FACE_INDEX["mouthSmileLeft"]])
+    networks = tiny_listener.of_tokenizer(*paths, predictor=predictor)
+    monkeypatch.setattr(FaceListener, "default", lambda: networks)
+    return predictor
+
+
+def write_smile(path: Path) -> Path:
+    """Four seconds of a face that smiles from 1.6 to 2 s."""
+    face = np.full((100, 58), 0.1, np.float32)
+    face[40:50, FACE_INDEX["mouthSmileLeft"]] = 0.9
+    there = np.ones(100, bool)
+    Track(np.arange(100) / 25, face, np.full((100, 25), np.nan), there, 25.0).save(path)
+    return path
+
+
+@pytest.mark.usefixtures("smiler")
+def test_what_raised_a_smile_is_told(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    track = write_smile(tmp_path / "t.npz")
+    files = [tmp_path / name for name in ("r.npz", "why.json", "why.svg")]
+    flags = ("--out", files[0], "--explain", files[1], "--figure", files[2])
+    assert visavis("react", track, *flags, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["written"] == [str(path) for path in files]
+    assert summary["raised_by"] == {"face": 1, "speech": 0, "neither": 0}
+    (told,) = json.loads(files[1].read_text())["gestures"]
+    assert (told["kind"], told["raised_by"], told["listener"]) == ("smile", "face", 0)
+    assert told["cause"]["speaker"] == "smiles"
+    assert told["cause"]["start_s"] < 2.0
+    assert told["cause"]["end_s"] > 1.6
+    assert told["start_s"] == pytest.approx(2.04, abs=0.13)
+    read_svg(files[2].read_text())
+    assert visavis("react", track, *flags) == 0
+    printed = capsys.readouterr().out
+    assert "raised by" in printed
+    assert "smiles" in printed
+    assert f"wrote {files[1]}" in printed
+
+
+@pytest.mark.usefixtures("painted_puppet", "echo")
+def test_a_video_shows_person_and_listeners(
+    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    track = write_track(tmp_path / "t.npz")
+    clip, film = make_video(count=30, sound_hz=300), tmp_path / "wall.mp4"
+    flags = ("--audio", clip, "--samples", 3, "--out", tmp_path / "r.npz", "--video", film, "--json")
+    assert visavis("react", track, *flags) == 0
+    assert json.loads(capsys.readouterr().out)["written"][1:] == [str(film)]
+    with av.open(str(film)) as container:
+        assert len(container.streams.audio) == 1
+        assert len(list(container.decode(video=0))) == 25
 
 
 def test_without_weights_it_says_what_to_do(

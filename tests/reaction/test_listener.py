@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import tiny_listener
+import tiny_tokenizer
 from tiny_listener import Echo
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.listener import FaceListener
+from visavis.reaction.rest import RunningRest
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.temperament import CONTROLS, Temperament
 from visavis.types import FloatArray
+from visavis_train.data.listening_pack import PersonClip
+from visavis_train.data.listening_tokens import as_seen, as_shown
 
 SILENCE = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
 
@@ -26,6 +30,27 @@ def test_it_hears_the_frame_that_it_reacts_to(tmp_path: Path) -> None:
     listener = tiny_listener.listener(tmp_path)
     face = faces(9)
     np.testing.assert_array_equal(listener.react(face)[0], listener.tokenizer.encode(face))
+
+
+def test_a_partner_is_seen_against_what_is_usual_for_them(tmp_path: Path) -> None:
+    rest = np.full(58, 0.5)
+    encoder, decoder = tiny_tokenizer.write(tmp_path, changes={"rest": rest.tolist()})
+    listener = tiny_listener.of_tokenizer(encoder, decoder)
+    face = faces(30)
+    tokens = listener.react(face)
+    person = RunningRest(rest)
+    seen = np.stack([person.moved(frame) for frame in face])
+    np.testing.assert_array_equal(tokens[0], listener.tokenizer.encode(seen))
+    assert (tokens[0] != listener.tokenizer.encode(face)).any()
+    # Training sees the partner as the program does, and who reacts at the same rest.
+    clip = PersonClip("a", face.astype(np.float16), np.zeros((30, 25), np.float16))
+    np.testing.assert_allclose(as_seen(clip, listener.tokenizer), seen, atol=2e-3)
+    np.testing.assert_allclose(np.median(as_shown(clip, listener.tokenizer), axis=0), rest, atol=2e-3)
+
+    stream = listener.start()
+    first = [stream.step(frame, SILENCE) for frame in face]
+    stream.reset()
+    np.testing.assert_array_equal(first, [stream.step(frame, SILENCE) for frame in face])
 
 
 def test_no_face_and_no_sound_are_told_from_others(tmp_path: Path) -> None:

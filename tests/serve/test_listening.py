@@ -132,6 +132,7 @@ def test_without_networks_listening_is_refused(scripted: SimpleNamespace) -> Non
     with pytest.raises(RefusedError, match="brings no listener: start the server with --listener") as caught:
         session.listen(ON)
     assert caught.value.code == "no_listener"
+    assert "needed only where its tokenizer is none of the package's" in str(caught.value)
     assert session.listen(ListenMessage(False, 0, None)).on is False
     session.hear(sound(0.0))
 

@@ -142,11 +142,11 @@ def test_it_is_installed_beside_its_own_tokenizer_only(
         return folder
 
     monkeypatch.setattr(task, "install_listener", install_listener)
-    monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1: other))
+    monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1, names=(): other))
     with pytest.raises(InputError, match="trained with the tokenizer 1-1; the package holds another"):
         task.install(experiment, report, "experiments/tiny.toml")
     assert not entries
-    monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1: tokenizer))
+    monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1, names=(): tokenizer))
     task.install(experiment, report, "experiments/tiny.toml")
     assert entries[0][:2] == (run, "listener")
     assert entries[0][2]["training_data"] == "tiny; made up"

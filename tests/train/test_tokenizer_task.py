@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 import tiny_tracks
 from visavis.errors import InputError
+from visavis.reaction.rest import resting
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis_train import __main__ as program
 from visavis_train.data.tracks import Clip, load_pack
@@ -21,7 +22,7 @@ from visavis_train.experiment import load_experiment
 from visavis_train.rounds import run_rounds
 from visavis_train.tasks import tokenizer_ablation as ablation
 from visavis_train.tasks import tokenizer_release
-from visavis_train.tasks.tokenizer import parts_of, train
+from visavis_train.tasks.tokenizer import parts_of, release, train
 from visavis_train.tasks.tokenizer_config import TokenizerExperiment
 from visavis_train.tasks.tokenizer_measure import code_use, decode_clips, fidelity, perplexity
 from visavis_train.tasks.tokenizer_release import export_tokenizer
@@ -274,3 +275,18 @@ def test_committed_experiments_differ_in_the_model_alone(path: Path) -> None:
     assert other.name == path.stem == other.out.name
     own = {"name": other.name, "out": other.out, "model": other.model}
     assert other == first.model_copy(update=own)
+
+
+def test_everybody_is_moved_to_one_rest(toml: Path, tmp_path: Path) -> None:
+    settings = experiment(toml, tmp_path / "run", "one_rest=true", "training.face_rounds=1")
+    trainer = TokenizerTrainer(settings, parts_of(settings))
+    settings.out.mkdir()
+    (settings.out / "log.jsonl").write_text('{"seconds": 1}\n')
+    release(settings, trainer.net, "tiny.toml")
+    rest = FaceTokenizer.load(*(settings.out / f"tokens_{part}.onnx" for part in ("encoder", "decoder"))).rest
+    assert rest is not None
+    for part in parts_of(settings).values():
+        for clip in part:
+            middle = resting(clip.face)
+            known = np.isfinite(middle)
+            np.testing.assert_allclose(middle[known], rest[known], atol=1e-5)

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tiny_listening
 import tiny_tracks
 from visavis.channels import EMOTION_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.geometry import rotation_from_euler
-from visavis_train.data.track_pack import dyad_clips, main, still_clips, track_video
+from visavis_train.data.listening_pack import save_listening
+from visavis_train.data.track_pack import conversation_clips, dyad_clips, main, still_clips, track_video
 from visavis_train.data.tracks import (
     LEAST_SPREAD,
     Clip,
@@ -180,3 +182,24 @@ def test_both_people_of_a_real_call_are_tracked(shared: Path) -> None:
     assert len(tracks) == 2
     assert all(track.found.mean() > 0.9 for track in tracks)
     assert not np.array_equal(tracks[0].face, tracks[1].face)
+
+
+def test_conversations_and_other_packs_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packs = [tmp_path / "train.npz", tmp_path / "val.npz"]
+    for path in packs:
+        save_listening(path, tiny_listening.pack(path.stem, speakers=2, frames=30))
+    talks = conversation_clips(packs[0])
+    # Two speakers, each with two listeners.
+    assert [clip.name for clip in talks] == [f"talk_train_{number:04d}" for number in range(6)]
+    assert {clip.source for clip in talks} == {"talks"}
+    np.testing.assert_array_equal(talks[0].face[:, 1], np.full(30, 0.5, np.float32))
+
+    first, joined = tmp_path / "first.npz", tmp_path / "joined.npz"
+    for arguments in (
+        [str(first), "--conversations", str(packs[0])],
+        [str(joined), "--conversations", str(packs[1]), "--add", str(first)],
+    ):
+        monkeypatch.setattr("sys.argv", ["track_pack", *arguments])
+        assert main() == 0
+    names = {clip.name for clip in load_pack(joined)}
+    assert names == {f"talk_{split}_{number:04d}" for split in ("train", "val") for number in range(6)}

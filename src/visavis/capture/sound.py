@@ -72,6 +72,7 @@ class Soundtrack:
 
     Attributes:
         has_sound: whether there is an audio track.
+        start_s: the file's own time of time 0.
         end_s: where the file's own sound ended; None while that is not known.
 
     Raises:
@@ -86,10 +87,10 @@ class Soundtrack:
         self.has_sound = bool(self._container.streams.audio)
         self.end_s: float | None = None
         self._written = 0  # Samples given so far.
-        start_s = _first_picture_s(path, self._container)
+        self.start_s = _first_picture_s(path, self._container)
         self._samples: Iterator[NDArray[np.int16]] = iter(())
         if self.has_sound:
-            self._samples = _fitted(_placed(self._container, start_s, SPEECH_RATE_HZ), None)
+            self._samples = _fitted(_placed(self._container, self.start_s, SPEECH_RATE_HZ), None)
 
     def __enter__(self) -> Self:
         return self
@@ -106,8 +107,7 @@ class Soundtrack:
             samples = next(self._samples, None) if self.end_s is None else None
             if samples is None:
                 self.end_s = self._written / SPEECH_RATE_HZ if self.end_s is None else self.end_s
-                missing = round(time_s * SPEECH_RATE_HZ) - self._written + 1
-                samples = np.zeros(min(missing, round(_SILENCE_S * SPEECH_RATE_HZ)), np.int16)
+                samples = next(_silent(round(time_s * SPEECH_RATE_HZ) - self._written + 1))
             start_s = self._written / SPEECH_RATE_HZ
             self._written += len(samples)
             if len(samples):
@@ -136,17 +136,23 @@ def _fitted(
     """Samples without holes or overlaps: ``total`` in all, or None for as many as there are."""
     written = 0
     for position, samples in placed:
-        if position > written:
-            hole = (position if total is None else min(position, total)) - written
-            yield np.zeros(hole, "<i2")
-            written += hole
+        for silence in _silent((position if total is None else min(position, total)) - written):
+            yield silence
+            written += len(silence)
         samples = samples[max(written - position, 0) :][: None if total is None else total - written]
         yield samples
         written += len(samples)
         if total is not None and written >= total:
             return
     if total is not None:
-        yield np.zeros(total - written, "<i2")
+        yield from _silent(total - written)
+
+
+def _silent(count: int) -> Iterator[NDArray[np.int16]]:
+    """So many samples of silence, or none, in pieces: what a file says of its times may be absurd."""
+    piece = round(_SILENCE_S * SPEECH_RATE_HZ)
+    for start in range(0, count, piece):
+        yield np.zeros(min(piece, count - start), "<i2")
 
 
 def _placed(

@@ -108,8 +108,9 @@ def _write(folder: Path, as_json: bool) -> None:
 
 def _record(folder: Path) -> tuple[str, Recording]:
     from visavis.capture.portrait import PortraitClip
+    from visavis.outputs import Outputs
     from visavis.pipeline import Pipeline
-    from visavis.record import Outputs, record
+    from visavis.record import record
 
     outputs = Outputs(folder / VIDEO, folder / TRACK, folder / MOTION)
     with closing(Pipeline.default()) as pipeline, PortraitClip() as clip:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Listener = Annotated[
     Path | None,
     typer.Option(
-        "--listener", help="Another listener, an ONNX file; with --encoder and --decoder of its tokenizer."
+        "--listener",
+        help="Another listener, an ONNX file. Its tokenizer is the package's, or that of --encoder and "
+        "--decoder.",
     ),
 ]
 TemperamentText = Annotated[
@@ -32,20 +34,21 @@ Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Another seed is a
 
 
 def named_listener(listener: Path | None, encoder: Path | None, decoder: Path | None) -> FaceListener:
-    """The listener of three files; the embedded one where none is named.
+    """The listener of a file, with the package's tokenizer or that of two more; the embedded one without.
 
     Raises:
-        InputError: some of the files without the others, or a file cannot be read.
+        InputError: a tokenizer without a listener, half a tokenizer, or a file cannot be read.
         WeightsError: no networks of a listener, or there is none embedded.
     """
     from visavis.reaction.listener import FaceListener
-    from visavis.reaction.tokenizer import FaceTokenizer
 
     tokenizer = named(encoder, decoder)
     if listener is not None:
-        return FaceListener.load(listener, tokenizer or FaceTokenizer.default())
+        return FaceListener.load(listener, tokenizer)
     if tokenizer is not None:
-        raise InputError("--encoder and --decoder are of no use without --listener: name all three, or none")
+        raise InputError(
+            "--encoder and --decoder are of no use without --listener: name it too, or leave them out"
+        )
     return FaceListener.default()
 
 

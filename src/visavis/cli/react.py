@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -14,8 +14,12 @@ from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
+    from visavis.explanation import Explanation
+    from visavis.reaction.clip import Reaction
     from visavis.reaction.listener import FaceListener
-    from visavis.types import FloatArray, Track
+    from visavis.reaction.temperament import Temperament
+    from visavis.reaction.tokenizer import Tokens
+    from visavis.types import FloatArray
 
 MOST_SAMPLES = 1000
 # Sound and track may differ by this much before it is worth telling.
@@ -34,10 +38,19 @@ def react(
     temperature: Annotated[
         float | None, typer.Option(help="0 takes the likeliest face; 1 draws as predicted.")
     ] = None,
-    top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest faces alone.")] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw each digit of a face from its k likeliest values.")
+    ] = None,
     top_p: Annotated[
         float | None, typer.Option(help="Draw from the likeliest that reach this share.")
     ] = None,
+    video: Annotated[
+        Path | None, typer.Option(help="Also a video of the person beside up to ten listeners.")
+    ] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="Also what raised each smile, nod and raise of the brows, as .json.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also that as a picture, .svg.")] = None,
     listener: Listener = None,
     encoder: Encoder = None,
     decoder: Decoder = None,
@@ -51,49 +64,169 @@ def react(
     Examples:
 
         visavis run talk.mp4 --track talk.npz
-        visavis react talk.npz --audio talk.mp4 --samples 10 --out reactions.npz
+        visavis react talk.npz --audio talk.mp4 --samples 10 --out reactions.npz --video reactions.mp4
         visavis react talk.npz --temperament nodding=.9,smiling=.2 --seed 3 --out warm.npz
+        visavis react talk.npz --audio talk.mp4 --out r.npz --explain why.json --figure why.svg
     """
-    from visavis.atomic import require_place
-    from visavis.reaction.clip import Reaction, faces_at_25_hz, follow
-    from visavis.types import Track
+    from visavis.reaction.clip import Reaction, follow
 
     if not 1 <= samples <= MOST_SAMPLES:
         raise InputError(f"--samples is {samples}; expected 1 to {MOST_SAMPLES}")
-    if out.suffix.lower() != ".npz":
-        raise InputError(f"{str(out)!r}: expected a name that ends in .npz")
-    if out.resolve() in {path.resolve() for path in (track, audio) if path is not None}:
-        raise InputError(f"{out}: would overwrite what is read; name another file")
-    require_place(out)
+    extra = _Extra(video, explain, figure)
+    extra.check(out, [path for path in (track, audio) if path is not None])
     character = parse_temperament(temperament)
-    person = Track.load(track)
-    try:
-        faces = faces_at_25_hz(person)
-    except InputError as error:
-        raise InputError(f"{track}: {error}") from error
+    clip = _Clip.read(track, audio)
     networks = _sampled(named_listener(listener, encoder, decoder), temperature, top_k, top_p)
-    speech, note = _heard(person, audio, len(faces))
-    if note is not None:
-        output.print_note(note)
-    with output.progress("react", len(faces)) as advance:
-        tokens = follow(networks.start(seed, samples, character), faces, speech, advance)
+    clip.hear()
+    with output.progress("react", len(clip.face)) as advance:
+        tokens = follow(networks.start(seed, samples, character), clip.face, clip.speech, advance)
     reaction = Reaction.of_tokens(tokens, networks.tokenizer, seed)
     reaction.save(out)
-    seconds = len(faces) / reaction.fps
+    told = extra.explained(networks, clip, tokens, reaction, character)
+    extra.film(clip, reaction)
     if as_json:
         summary: dict[str, Any] = {
             "out": str(out),
             "samples": samples,
-            "frames": len(faces),
+            "frames": len(clip.face),
             "fps": reaction.fps,
             "seed": seed,
             "temperament": None if character is None else asdict(character),
             "sound": audio is not None,
-            "note": note,
+            "note": clip.note,
+            "written": [str(path) for path in (out, *extra.written)],
+            "raised_by": None if told is None else told.counts(),
         }
         output.print_json(summary)
-    else:
-        output.print_line(f"wrote {out}: {samples} x {seconds:.1f} s")
+        return
+    if told is not None:
+        from visavis.explanation import COLUMNS
+
+        output.print_table(COLUMNS, told.rows())
+    output.print_line(f"wrote {out}: {samples} x {len(clip.face) / reaction.fps:.1f} s")
+    for path in extra.written:
+        output.print_line(f"wrote {path}")
+
+
+@dataclass(slots=True)
+class _Clip:
+    """The person at 25 Hz.
+
+    Attributes:
+        audio: that is heard; None for nothing.
+        start_s: time of the first row.
+        face, speech: (T, 58) and (T, 44).
+        note: what to tell about the sound's length.
+    """
+
+    audio: Path | None
+    start_s: float
+    face: FloatArray
+    speech: FloatArray
+    note: str | None = None
+
+    @classmethod
+    def read(cls, track: Path, audio: Path | None) -> Self:
+        """A person who is seen and not yet heard."""
+        from visavis.reaction.clip import faces_at_25_hz, speech_at_25_hz, start_of
+        from visavis.types import Track
+
+        person = Track.load(track)
+        try:
+            face = faces_at_25_hz(person)
+        except InputError as error:
+            raise InputError(f"{track}: {error}") from error
+        start_s = start_of(person)
+        return cls(audio, start_s, face, speech_at_25_hz((), start_s, len(face)))
+
+    def hear(self) -> None:
+        """Take in the sound, where there is any, and tell what its length was."""
+        from visavis.capture.sound import Soundtrack
+        from visavis.reaction.clip import speech_at_25_hz
+        from visavis.reaction.speech import FRAME_RATE_HZ
+
+        if self.audio is None:
+            return
+        end_s = self.start_s + len(self.face) / FRAME_RATE_HZ
+        with Soundtrack(self.audio) as sound:
+            if not sound.has_sound:
+                raise InputError(f"{self.audio}: no sound in this file; name another, or leave --audio out")
+            self.speech = speech_at_25_hz(sound.until(end_s), self.start_s, len(self.face))
+            for _ in sound.until(end_s + _NEARLY_S):  # Only a look whether there is more.
+                pass
+            if sound.end_s is None:
+                self.note = f"goes on after the track's end at {end_s:.1f} s; the rest is not heard"
+            elif sound.end_s < end_s - _NEARLY_S:
+                self.note = f"ends at {sound.end_s:.1f} s, the track at {end_s:.1f} s; silence in between"
+        if self.note is not None:
+            self.note = f"{self.audio}: {self.note}"
+            output.print_note(self.note)
+
+
+@dataclass(slots=True)
+class _Extra:
+    """What is wanted beside the reactions.
+
+    Attributes:
+        video, explanation, figure: files; None for none.
+        written: those that now exist.
+    """
+
+    video: Path | None
+    explanation: Path | None
+    figure: Path | None
+    written: list[Path] = field(default_factory=list)
+
+    def check(self, out: Path, sources: list[Path]) -> None:
+        from visavis.avatar.video import CONTAINERS
+        from visavis.outputs import require_outputs
+
+        wanted = (
+            (out, (".npz",)),
+            (self.video, tuple(CONTAINERS)),
+            (self.explanation, (".json",)),
+            (self.figure, (".svg",)),
+        )
+        require_outputs(wanted, sources)
+
+    def explained(
+        self,
+        networks: FaceListener,
+        clip: _Clip,
+        tokens: Tokens,
+        reaction: Reaction,
+        temperament: Temperament | None,
+    ) -> Explanation | None:
+        """What raised the gestures of the first listeners, written; None where nobody asked."""
+        from visavis.explanation import MOST_EXPLAINED, Explanation, explanation_figure, save_explanation
+        from visavis.reaction.causes import explain
+        from visavis.svg import save
+
+        if self.explanation is None and self.figure is None:
+            return None
+        explained = []
+        with output.progress("explain", min(len(tokens), MOST_EXPLAINED), "listeners") as advance:
+            for each in tokens[:MOST_EXPLAINED]:
+                explained.append(tuple(explain(networks, clip.face, clip.speech, each, temperament)))
+                advance()
+        told = Explanation(clip.start_s, clip.face, clip.speech, reaction, tuple(explained))
+        if self.explanation is not None:
+            save_explanation(self.explanation, told)
+            self.written.append(self.explanation)
+        if self.figure is not None:
+            save(self.figure, explanation_figure(told))
+            self.written.append(self.figure)
+        return told
+
+    def film(self, clip: _Clip, reaction: Reaction) -> None:
+        """Write the video where one is wanted."""
+        from visavis.side_by_side import write_side_by_side
+
+        if self.video is None:
+            return
+        with output.progress("video", len(clip.face)) as advance:
+            write_side_by_side(self.video, clip.face, reaction, clip.start_s, clip.audio, advance)
+        self.written.append(self.video)
 
 
 def _sampled(
@@ -110,28 +243,3 @@ def _sampled(
         usual.top_p if top_p is None else top_p,
     )
     return FaceListener(networks.predictor, networks.tokenizer, sampling)
-
-
-def _heard(person: Track, audio: Path | None, frames: int) -> tuple[FloatArray, str | None]:
-    """(T, 44) speech features, and what to tell about the sound's length."""
-    from visavis.capture.sound import Soundtrack
-    from visavis.reaction.clip import speech_at_25_hz, start_of
-    from visavis.reaction.speech import FRAME_RATE_HZ
-
-    start_s = start_of(person)
-    if audio is None:
-        return speech_at_25_hz((), start_s, frames), None
-    end_s = start_s + frames / FRAME_RATE_HZ
-    with Soundtrack(audio) as sound:
-        if not sound.has_sound:
-            raise InputError(f"{audio}: no sound in this file; name another, or leave --audio out")
-        speech = speech_at_25_hz(sound.until(end_s), start_s, frames)
-        for _ in sound.until(end_s + _NEARLY_S):  # Only a look whether there is more.
-            pass
-        if sound.end_s is None:
-            return speech, f"{audio}: goes on after the track's end at {end_s:.1f} s; the rest is not heard"
-        if sound.end_s < end_s - _NEARLY_S:
-            return speech, (
-                f"{audio}: ends at {sound.end_s:.1f} s, the track at {end_s:.1f} s; silence in between"
-            )
-    return speech, None

@@ -54,8 +54,9 @@ def robustness(
     """
     from visavis.atomic import require_place
     from visavis.datasets.opening import find_dataset
-    from visavis.figures import robustness_figure, save, svg_path
+    from visavis.figures import robustness_figure
     from visavis.robustness import measure, sample, steps
+    from visavis.svg import save, svg_path
 
     target = plot and svg_path(plot)
     if target is not None:

@@ -73,8 +73,9 @@ def run(
         visavis run talk.mp4 --mode listen --temperament nodding=.9,smiling=.2 --out listening.mp4
     """
     from visavis.capture.source import open_source
+    from visavis.outputs import Outputs
     from visavis.pipeline import Pipeline
-    from visavis.record import Outputs, record
+    from visavis.record import record
 
     if limit_s is not None and not 0 < limit_s < MAX_LIMIT_S:
         raise InputError(f"--limit-s is {limit_s:g}; expected seconds between 0 and {MAX_LIMIT_S:g}")

@@ -39,7 +39,6 @@ def serve(
     from visavis.avatar.puppet import Puppet
     from visavis.pipeline import Pipeline
     from visavis.reaction.listener import FaceListener
-    from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.serve.app import serve as run_server
     from visavis.serve.vocabulary import Vocabulary
 
@@ -48,10 +47,7 @@ def serve(
 
     tokenizer = named(encoder, decoder)
     vocabulary = Vocabulary.embedded() if tokenizer is None else Vocabulary(tokenizer)
-    if listener is None:
-        networks = FaceListener.embedded()
-    else:
-        networks = FaceListener.load(listener, tokenizer or FaceTokenizer.default())
+    networks = FaceListener.embedded() if listener is None else FaceListener.load(listener, tokenizer)
     Puppet.load()
     Pipeline.default().close()  # What is missing or damaged is told now, not to the first visitor.
     run_server(

@@ -16,6 +16,7 @@ from visavis.arrays import checked
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.predictor import UNKNOWN, Heard, Predictor
+from visavis.reaction.rest import RunningRest
 from visavis.reaction.sampling import Sampling
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
 from visavis.reaction.temperament import CONTROLS, Temperament
@@ -25,6 +26,8 @@ from visavis.types import FloatArray
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 ASSET = "listener"
+# Its own tokenizer, which knows what faces do better than whose they are: encoder and decoder.
+LISTENER_TOKENIZER = ("listener_tokens_encoder", "listener_tokens_decoder")
 SPEAKS = "faces"
 DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.95)
 
@@ -73,7 +76,8 @@ class FaceListener:
                 "this version of visavis brings no listener: train one (visavis train "
                 "experiments/listener.toml) and name its listener.onnx with --listener"
             )
-        return cls(Predictor(weights.open_session(ASSET, threads)), FaceTokenizer.default(threads))
+        tokenizer = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
+        return cls(Predictor(weights.open_session(ASSET, threads)), tokenizer)
 
     @classmethod
     def embedded(cls) -> Self | None:
@@ -85,14 +89,20 @@ class FaceListener:
         return cls.default() if ASSET in weights.manifest() else None
 
     @classmethod
-    def load(cls, path: Path, tokenizer: FaceTokenizer, threads: int = 1) -> Self:
+    def load(cls, path: Path, tokenizer: FaceTokenizer | None = None, threads: int = 1) -> Self:
         """A listener from a file, as a training leaves it in its run folder.
+
+        Args:
+            path: the file.
+            tokenizer: that it was trained with; None for the one of the package's that it names.
+            threads: processor threads.
 
         Raises:
             InputError: the file cannot be read.
             WeightsError: it is no listener, or not one of this tokenizer.
         """
-        return cls(Predictor.load(path, threads), tokenizer)
+        predictor = Predictor.load(path, threads)
+        return cls(predictor, tokenizer or _embedded_tokenizer(predictor.notes.get("tokenizer"), threads))
 
     def start(
         self, seed: int = 0, samples: int = 1, temperament: Temperament | None = None
@@ -160,6 +170,8 @@ class ListenerStream:
         self._listener, self._seed, self._samples = listener, seed, samples
         self._memory = listener.predictor.memory(samples)
         self._partner = listener.tokenizer.stream()
+        rest = listener.tokenizer.rest
+        self._rest = None if rest is None else RunningRest(rest)
         self.reset()
 
     def reset(self) -> None:
@@ -167,6 +179,8 @@ class ListenerStream:
         patch = self._listener.predictor.patch
         self._memory.reset()
         self._partner.reset()
+        if self._rest is not None:
+            self._rest.reset()
         self._draws = [np.random.default_rng((self._seed, k)) for k in range(self._samples)]
         self._frame = 0
         self._heard_tokens: Tokens = np.full(patch, UNKNOWN, np.int64)
@@ -184,7 +198,8 @@ class ListenerStream:
             (K,) tokens of the listeners in this frame; see :meth:`faces`.
         """
         predictor = self._listener.predictor
-        token = self._partner.encode(face[None]).reshape(1)
+        seen = face if self._rest is None else self._rest.moved(face)
+        token = self._partner.encode(seen[None]).reshape(1)
         self._heard_tokens = np.concatenate([self._heard_tokens[1:], token])
         self._heard_speech = np.concatenate([self._heard_speech[1:], speech[None]])
         place = self._frame % predictor.patch
@@ -211,12 +226,20 @@ class ListenerStream:
             _repeated(controls, count),
         )
 
-    def _drawn(self, log_probs: FloatArray) -> Tokens:
-        """(K, P, V) -> (K, P)."""
-        patch = log_probs.shape[1]
-        chances: NDArray[np.float64] = np.stack([draw.random(patch) for draw in self._draws])
-        sampling = self._listener.sampling
-        return np.stack([sampling.draw(log_probs[:, p], chances[:, p]) for p in range(patch)], axis=1)
+    def _drawn(self, hidden: FloatArray) -> Tokens:
+        """(K, P, D) -> (K, P)."""
+        head, sampling, patch = self._listener.predictor.head, self._listener.sampling, hidden.shape[1]
+        chances = np.stack([draw.random((patch, len(head.levels))) for draw in self._draws])
+        return np.stack([head.draw(hidden[:, p], chances[:, p], sampling) for p in range(patch)], axis=1)
+
+
+def _embedded_tokenizer(pair: object, threads: int) -> FaceTokenizer:
+    """The package's tokenizer of that training; its general one if it has none such."""
+    if weights.manifest().keys() >= set(LISTENER_TOKENIZER):
+        own = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
+        if own.pair == pair:
+            return own
+    return FaceTokenizer.default(threads)
 
 
 def _repeated(values: NDArray[_Kind], count: int) -> NDArray[_Kind]:

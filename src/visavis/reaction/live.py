@@ -41,6 +41,25 @@ ROUNDING_S = 1e-3
 _log = logging.getLogger(__name__)
 
 
+class Follower:
+    """Faces that come as steps, as they are shown: what is shown goes after the newest."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Show the next face at once."""
+        self._shown: FloatArray | None = None
+        self._shown_s = 0.0
+
+    def at(self, newest: FloatArray, time_s: float) -> FaceState:
+        """What is shown at a moment that is not before the last one; ``newest`` is (58,)."""
+        left = math.exp(-(time_s - self._shown_s) / SMOOTHING_S)
+        shown = newest if self._shown is None else newest + (self._shown - newest) * left
+        self._shown, self._shown_s = shown, time_s
+        return FaceState(shown)
+
+
 class LiveListener:
     """One listener of one person, on the clock of the sources.
 
@@ -58,6 +77,7 @@ class LiveListener:
         self.tokenizer, self.seed = listener.tokenizer, seed
         self.on_frame: Callable[[int], None] = lambda token: None
         self._stream = listener.start(seed, temperament=temperament)
+        self._follower = Follower()
         self.reset()
 
     @property
@@ -81,8 +101,7 @@ class LiveListener:
         self._face, self._face_s = _NOBODY, -math.inf
         self._somebody_s = -math.inf
         self._goal: FloatArray | None = None
-        self._shown: FloatArray | None = None
-        self._shown_s = 0.0
+        self._follower.reset()
         self._stalled = False
 
     def hear(self, chunk: AudioChunk) -> None:
@@ -164,9 +183,6 @@ class LiveListener:
     def _shown_at(self, time_s: float) -> FaceState | None:
         """The newest reaction, without its steps."""
         if self._goal is None or time_s - self._somebody_s > ALONE_AFTER_S:
-            self._shown = None
+            self._follower.reset()
             return None
-        left = math.exp(-(time_s - self._shown_s) / SMOOTHING_S)
-        shown = self._goal if self._shown is None else self._goal + (self._shown - self._goal) * left
-        self._shown, self._shown_s = shown, time_s
-        return FaceState(shown)
+        return self._follower.at(self._goal, time_s)

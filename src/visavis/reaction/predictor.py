@@ -1,4 +1,4 @@
-"""A partner's tokens and sound and one's own past in; probabilities of one's own next tokens out.
+"""A partner's tokens and sound and one's own past in; what to expect of one's own next tokens out.
 
 What it remembers of a stream are keys and values in a ring: memory is flat however long a stream lasts.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from visavis import weights
 from visavis.errors import InputError, WeightsError
+from visavis.reaction.head import TokenHead
 from visavis.types import FloatArray
 
 Tokens = NDArray[np.int64]
@@ -55,6 +56,7 @@ class Predictor:
         context: W, positions that are remembered.
         frame_rate_hz: of the frames that it was trained on.
         speaks: what its tokens are: ``faces`` or ``signals``.
+        head: reads what :meth:`predict` gives.
         notes: everything that the file says of itself.
 
     Raises:
@@ -77,6 +79,7 @@ class Predictor:
         self._cache = tuple(int(size) for size in notes["cache"])
         self._session = session
         self._inputs = {spec.name for spec in session.get_inputs()}
+        self.head = self._read_head()
 
     @classmethod
     def load(cls, path: Path, threads: int = 1) -> Self:
@@ -99,16 +102,36 @@ class Predictor:
         return Memory(keys, np.zeros_like(keys.swapaxes(-1, -2), order="C"))
 
     def predict(self, heard: Heard, memory: Memory) -> FloatArray:
-        """Probabilities of T positions; ``memory`` goes on by as many.
+        """Predict T positions; ``memory`` goes on by as many.
 
         Returns:
-            (N, T, P, V) float32 natural logarithms. Position t is predicted from what was heard up to t.
+            (N, T, P, D) float32 hidden states, which :attr:`head` reads. Position t is predicted from what
+            was heard up to t.
 
         Raises:
             InputError: arrays that do not fit each other or the network.
         """
         self._check(heard, len(memory.ages))
-        feed = {
+        feed = self._feed(heard, memory)
+        hidden, keys, values = self._session.run(["hidden", "keys", "values"], feed)
+        memory.add(keys, values)
+        result: FloatArray = hidden
+        return result
+
+    def _read_head(self) -> TokenHead:
+        """The weights of the last layer are an output of the network that does not depend on its inputs."""
+        shape = (1, 1, self.patch)
+        nothing = Heard(
+            np.full(shape, UNKNOWN, np.int64),
+            np.full(shape, UNKNOWN, np.int64),
+            np.zeros((*shape, self.sound_channels), np.float32),
+            np.zeros((1, 1, self.controls), np.float32),
+        )
+        hidden, weights = self._session.run(["hidden", "head"], self._feed(nothing, self.memory(1)))
+        return TokenHead(self.levels, hidden.shape[-1], weights)
+
+    def _feed(self, heard: Heard, memory: Memory) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {
             "partner": heard.partner,
             "own": heard.own,
             "sound": heard.sound,
@@ -117,11 +140,7 @@ class Predictor:
             "past_keys": memory.keys,
             "past_values": memory.values,
         }
-        used = {name: array for name, array in feed.items() if name in self._inputs}
-        log_probs, keys, values = self._session.run(["log_probs", "keys", "values"], used)
-        memory.add(keys, values)
-        result: FloatArray = log_probs
-        return result
+        return {name: array for name, array in arrays.items() if name in self._inputs}
 
     def _check(self, heard: Heard, streams: int) -> None:
         t = heard.partner.shape[1]
@@ -162,6 +181,13 @@ class Memory:
         """Forget the streams, as before their first frame."""
         self.ages[:] = 0
         self._next = 0
+
+    def copies(self, count: int) -> Memory:
+        """As many memories side by side, each like this one; they go on by themselves."""
+        result = Memory(np.repeat(self.keys, count, axis=0), np.repeat(self.values, count, axis=0))
+        result.ages[:] = np.repeat(self.ages, count, axis=0)
+        result._next = self._next
+        return result
 
     def add(self, keys: FloatArray, values: FloatArray) -> None:
         """Take in T positions, (N, A, H, D, T) and (N, A, H, T, D), over the oldest ones."""

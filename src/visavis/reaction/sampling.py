@@ -1,4 +1,4 @@
-"""Log-probabilities of tokens in, one drawn token for each row out."""
+"""Log-probabilities of the values of a digit in, one drawn value for each row out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from visavis.types import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a token is drawn from a distribution.
+    """How each digit of a token is drawn from its distribution.
 
     Attributes:
         temperature: 1 draws as predicted, lower ones more of what is likely; 0 takes the likeliest.
-        top_k: only the k likeliest tokens; None for all (Fan et al. 2018, arXiv:1805.04833).
-        top_p: only the likeliest tokens that together reach this probability (Holtzman et al. 2020,
+        top_k: only the k likeliest values; None for all (Fan et al. 2018, arXiv:1805.04833).
+        top_p: only the likeliest values that together reach this probability (Holtzman et al. 2020,
             arXiv:1904.09751).
     """
 
@@ -35,14 +35,14 @@ class Sampling:
             raise InputError(f"top_p must lie above 0 and not above 1; found {self.top_p}")
 
     def draw(self, log_probs: FloatArray, chances: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Draw a token for each row; a row's token depends on that row and its own chance alone.
+        """Draw a value for each row; it depends on that row and its own chance alone.
 
         Args:
             log_probs: (N, V) natural logarithms, of sum 1.
             chances: (N,) uniform numbers in 0..1, one for each row.
 
         Returns:
-            (N,) tokens, 0 to V - 1.
+            (N,) values, 0 to V - 1.
         """
         if self.temperature == 0:
             return np.asarray(np.argmax(log_probs, axis=1), np.int64)
@@ -51,7 +51,7 @@ class Sampling:
         weights = np.exp(sorted_log - sorted_log[:, :1])
         weights /= weights.sum(axis=1, keepdims=True)
         reached = np.cumsum(weights, axis=1)
-        # The first token is always kept: what comes before it has reached nothing.
+        # The first value is always kept: what comes before it has reached nothing.
         weights[reached - weights >= self.top_p] = 0.0
         reached = np.cumsum(weights, axis=1)
         places = (reached <= chances[:, None] * reached[:, -1:]).sum(axis=1)

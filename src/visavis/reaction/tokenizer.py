@@ -43,6 +43,8 @@ class FaceTokenizer:
         vocabulary: how many tokens there are, for each of the R of a frame.
         window: W, frames that a frame's tokens depend on; 1 is stateless.
         mean: (58,) the mean face of the training, which stands in for what is not known.
+        rest: (58,) the face at rest that faces must have been moved to (:mod:`visavis.reaction.rest`); None
+            for a tokenizer that takes faces as they are.
         quantizer: what made the vocabulary: ``fsq``, ``rfsq``, ``vq`` or ``lfq``.
         pair: fingerprint of its training.
 
@@ -61,22 +63,29 @@ class FaceTokenizer:
         self.vocabulary = tuple(int(size) for size in notes["vocabulary"])
         self.window = int(notes["window"])
         self.mean = checked("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
+        rest = notes.get("rest")
+        self.rest = None if rest is None else checked("the encoder's rest", rest, (len(FACE_CHANNELS),))
         self.quantizer, self.pair = str(notes["quantizer"]), str(notes["pair"])
         self._encoder, self._decoder = encoder, decoder
 
     @classmethod
-    def default(cls, threads: int = 1) -> Self:
+    def default(cls, threads: int = 1, names: tuple[str, str] = (ENCODER, DECODER)) -> Self:
         """The embedded networks.
+
+        Args:
+            threads: processor threads.
+            names: of encoder and decoder in the manifest.
 
         Raises:
             WeightsError: this version has none, or they are missing or were changed.
         """
-        if ENCODER not in weights.manifest():
+        if not weights.manifest().keys() >= set(names):
             raise WeightsError(
-                "this version of visavis brings no tokenizer: train one (visavis train "
+                f"this version of visavis brings no {names[0]}: train one (visavis train "
                 "experiments/tokenizer_fsq.toml) and name its tokens_encoder.onnx and tokens_decoder.onnx"
             )
-        return cls(weights.open_session(ENCODER, threads), weights.open_session(DECODER, threads))
+        encoder, decoder = (weights.open_session(name, threads) for name in names)
+        return cls(encoder, decoder)
 
     @classmethod
     def load(cls, encoder: Path, decoder: Path, threads: int = 1) -> Self:
@@ -193,6 +202,12 @@ class TokenStream:
     def reset(self) -> None:
         """Forget the stream, as before its first frame."""
         self._past = None
+
+    def fork(self) -> TokenStream:
+        """Another stream with the same past; the two go on by themselves."""
+        other = TokenStream(self._tokenizer)
+        other._past = self._past
+        return other
 
     def encode(self, face: ArrayLike) -> Tokens:
         """Tokens of the next T frames; see :meth:`FaceTokenizer.encode`."""

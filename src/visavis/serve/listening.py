@@ -16,8 +16,8 @@ from visavis.types import AudioChunk
 from visavis.waveform import mono
 
 NO_LISTENER = (
-    "this version of visavis brings no listener: start the server with --listener, and with --encoder and "
-    "--decoder of its tokenizer"
+    "this version of visavis brings no listener: start the server with --listener and the ONNX file of one; "
+    "--encoder and --decoder are needed only where its tokenizer is none of the package's"
 )
 # Sound that is farther from the newest picture is not of the same clock.
 FARTHEST_S = 5.0

@@ -11,7 +11,10 @@ import numpy as np
 
 from visavis import weights
 from visavis.errors import InputError, WeightsError
+from visavis.reaction.listener import LISTENER_TOKENIZER
+from visavis.reaction.rest import RunningRest, resting
 from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
+from visavis.types import FloatArray
 from visavis_train.data.listening import Conversation, Tokens
 from visavis_train.data.listening_pack import ListeningPack, PersonClip
 
@@ -30,15 +33,15 @@ class Vocabulary:
 
     @classmethod
     def open(cls, folder: Path | None, threads: int = 1) -> Self:
-        """The tokenizer of a run folder; the package's own for None.
+        """The tokenizer of a run folder; for None the one that the package brings for its listener.
 
         Raises:
             InputError: a file cannot be read, or a frame has several tokens.
             WeightsError: no tokenizer, or the package brings none.
         """
         if folder is None:
-            tokenizer = FaceTokenizer.default(threads)
-            notes = weights.metadata(weights.open_session(ENCODER, threads))
+            tokenizer = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
+            notes = weights.metadata(weights.open_session(LISTENER_TOKENIZER[0], threads))
         else:
             encoder = folder / f"{ENCODER}.onnx"
             tokenizer = FaceTokenizer.load(encoder, folder / f"{DECODER}.onnx", threads)
@@ -84,21 +87,36 @@ def conversations(
         sound: whether the listener hears speech.
         controls: whether it is told its temperament.
     """
-    tokens: dict[int, Tokens] = {}
+    seen: dict[int, Tokens] = {}
     heard = {}
-    for clip in pack.clips():
-        tokens[id(clip)] = tokenizer.encode(clip.face.astype(np.float32))
-        heard[id(clip)] = _sound(clip, sound)
+    for speaker in {id(item.speaker): item.speaker for item in pack.items}.values():
+        seen[id(speaker)] = tokenizer.encode(as_seen(speaker, tokenizer))
+        heard[id(speaker)] = _sound(speaker, sound)
     return tuple(
         Conversation(
             item.listener.name,
-            tokens[id(item.speaker)],
-            tokens[id(item.listener)],
+            seen[id(item.speaker)],
+            tokenizer.encode(as_shown(item.listener, tokenizer)),
             heard[id(item.speaker)],
             item.temperament[: None if controls else 0],
         )
         for item in pack.items
     )
+
+
+def as_seen(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
+    """(T, 58): the face as the program's listener sees it, frame by frame, without knowing what comes."""
+    face = clip.face.astype(np.float32)
+    if tokenizer.rest is None:
+        return face
+    person = RunningRest(tokenizer.rest)
+    return np.stack([person.moved(frame) for frame in face])
+
+
+def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
+    """(T, 58): the face as a listener is to show it, on the tokenizer's own face at rest."""
+    face = clip.face.astype(np.float32)
+    return face if tokenizer.rest is None else face - resting(face) + tokenizer.rest
 
 
 def _sound(clip: PersonClip, sound: bool) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -1,10 +1,12 @@
 """Videos of faces and signals of calls in, one pack of face tracks out.
 
-``track_pack PACK.npz --from SOURCE VIDEO... [--two VIDEO...] [--dyads FILE] [--stills DIR]``
+``track_pack PACK.npz [--from SOURCE VIDEO...] [--two VIDEO...] [--dyads FILE] [--stills DIR]
+[--conversations PACK...] [--add PACK...]``
 
 Run it as ``python -m visavis_train.data.track_pack``. A video may be a tar of videos. ``--two`` are calls
 with two people side by side. Every clip is tracked once: its track is kept beside the pack, in a folder of
-the pack's name, and a run that was ended goes on from there.
+the pack's name, and a run that was ended goes on from there. ``--conversations`` are packs of
+``visavis_train.data.listening_corpus``, and ``--add`` are packs that this command made before.
 """
 
 from __future__ import annotations
@@ -31,9 +33,11 @@ from visavis.face.geometry import euler_angles
 from visavis.face.tracker import open_tracker
 from visavis.npz import read_npz
 from visavis.pipeline import Pipeline
+from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import Track
 from visavis_train.command import status_of
-from visavis_train.data.tracks import Clip, save_pack
+from visavis_train.data.listening_pack import load_listening
+from visavis_train.data.tracks import Clip, load_pack, save_pack
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 # Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
@@ -119,6 +123,25 @@ def still_clips(folder: Path) -> list[Clip]:
     return clips
 
 
+def conversation_clips(path: Path) -> list[Clip]:
+    """Everybody in a pack of conversations, called ``talk_<split>_<number>``, source ``talks``.
+
+    Raises:
+        InputError: not such a pack.
+    """
+    pack = load_listening(path)
+    return [
+        Clip(
+            f"talk_{pack.split}_{number:04d}",
+            "talks",
+            FRAME_RATE_HZ,
+            clip.face.astype(np.float32),
+            clip.emotion.astype(np.float32),
+        )
+        for number, clip in enumerate(pack.clips())
+    ]
+
+
 @contextmanager
 def _videos(path: Path) -> Iterator[dict[str, Path]]:
     """Name -> file, of a video or of all those in a tar."""
@@ -162,6 +185,8 @@ def main() -> int:
     parser.add_argument("--two", type=Path, nargs="+", default=[], help="two people side by side")
     parser.add_argument("--dyads", type=Path, help="vc_dyads.npz")
     parser.add_argument("--stills", type=Path, help="folder of single faces with teacher.npz")
+    parser.add_argument("--conversations", type=Path, nargs="+", default=[], help="packs of conversations")
+    parser.add_argument("--add", type=Path, nargs="+", default=[], help="packs made by this command")
     args = parser.parse_args()
     kept = args.pack.with_suffix("")
 
@@ -176,6 +201,10 @@ def main() -> int:
             clips += dyad_clips(args.dyads)
         if args.stills is not None:
             clips += still_clips(args.stills)
+        for path in args.conversations:
+            clips += conversation_clips(path)
+        for path in args.add:
+            clips += load_pack(path)
         save_pack(args.pack, clips)
         print_note(f"{args.pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
 

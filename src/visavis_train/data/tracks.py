@@ -35,7 +35,7 @@ class Clip:
 
     Attributes:
         name: of the clip.
-        source: where it comes from: ``video``, ``grid``, ``dyads``, ``stills``.
+        source: where it comes from: ``video``, ``grid``, ``dyads``, ``stills``, ``talks``.
         fps: frames per second.
         face: (T, 58) float32, NaN where not known.
         emotion: (T, 25) float32, NaN where not known.

@@ -190,19 +190,20 @@ def _over_past(
 
 
 class GatedCross(nn.Module):
-    """What a stream takes from another: attention behind a scalar gate that starts closed.
+    """What a stream takes from another: attention behind a scalar gate.
 
     Args:
         width: D of the stream that looks.
         heads: attention heads.
         source: channels of the other stream.
+        gate: where the gate starts; 0 is closed.
     """
 
-    def __init__(self, width: int, heads: int, source: int) -> None:
+    def __init__(self, width: int, heads: int, source: int, gate: float) -> None:
         super().__init__()
         self.norm_query, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(source)
         self.look = CausalAttention(width, heads, source)
-        self.gate = nn.Parameter(torch.zeros(()))
+        self.gate = nn.Parameter(torch.tensor(gate))
 
     def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: Memory) -> Tensor:
         """(N, T, D) and (N, T, source) -> (N, T, D)."""
@@ -211,7 +212,7 @@ class GatedCross(nn.Module):
 
 
 class GatedCrossLayer(nn.Module):
-    """x + SA(x) + a CA(SA(x), y) + MLP: a scalar gate from 0 opens to the other stream.
+    """x + SA(x) + a CA(SA(x), y) + MLP: a scalar gate opens to the other stream.
 
     Dou et al. 2022 (FIBER, arXiv:2206.07643), as in Dam et al. 2024, Eq. 6; both streams go on to the next
     layer, which the authors' code forgets. Each branch is normalised first.
@@ -222,14 +223,17 @@ class GatedCrossLayer(nn.Module):
         source: channels of the other stream; 0 for none.
         mlp_ratio: hidden width of the MLP over ``width``.
         dropout: share of a branch's output dropped in training.
+        gate: where the gate starts; 0 is closed.
     """
 
-    def __init__(self, width: int, heads: int, source: int, mlp_ratio: float, dropout: float) -> None:
+    def __init__(
+        self, width: int, heads: int, source: int, mlp_ratio: float, dropout: float, gate: float = 0.0
+    ) -> None:
         super().__init__()
         hidden = round(width * mlp_ratio)
         self.norm_self = nn.LayerNorm(width)
         self.look = CausalAttention(width, heads, width)
-        self.cross = GatedCross(width, heads, source) if source else None
+        self.cross = GatedCross(width, heads, source, gate) if source else None
         self.norm_mlp = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.dropout = nn.Dropout(dropout)

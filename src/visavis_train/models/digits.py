@@ -1,4 +1,4 @@
-"""Tokens in, embeddings out; a hidden state in, the log-probability of every token out.
+"""Tokens in, embeddings out; a hidden state and tokens in, how likely they are out.
 
 A token is read as its digits: the levels of FSQ's dimensions, or of quantised signals. Digits are embedded
 and predicted one by one, so tokens that share digits share what is learned of them.
@@ -61,7 +61,8 @@ class TokenEmbedding(nn.Module):
 class TokenHead(nn.Module):
     """A hidden state -> a distribution over tokens, as a chain over the digits.
 
-    Each digit is predicted from the state and the digits before it (Larochelle and Murray 2011, NADE).
+    Each digit is predicted from the state and the digits before it (Larochelle and Murray 2011, NADE). The
+    program draws from it with :class:`visavis.reaction.head.TokenHead`.
 
     Args:
         levels: of the digits.
@@ -74,30 +75,18 @@ class TokenHead(nn.Module):
         self.given = nn.ParameterList(torch.randn(size, width) for size in levels[:-1])
         self.out = nn.ModuleList(nn.Linear(width, size) for size in levels)
 
-    def loss(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Negative log-likelihood in nats: hidden (..., D) and tokens (...), none unknown -> (...)."""
         parts = self.digits(tokens).unbind(-1)
         total = hidden.new_zeros(tokens.shape)
         for place, (out, digit) in enumerate(zip(self.out, parts, strict=True)):
-            chances = functional.log_softmax(out(functional.gelu(hidden)), dim=-1)
+            chances = functional.log_softmax(out(functional.gelu(hidden, approximate="tanh")), dim=-1)
             total = total - chances.gather(-1, digit[..., None])[..., 0]
             if place < len(self.given):
                 hidden = hidden + functional.embedding(digit, self.given[place])
         return total
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(..., D) -> (..., V) log-probabilities of all tokens, in their order."""
-        shape = hidden.shape[:-1]
-        joint = hidden.new_zeros(*shape, 1)
-        state = hidden[..., None, :]  # (..., prefixes, D), the latest digit running fastest.
-        for place, out in enumerate(self.out):
-            chances = functional.log_softmax(out(functional.gelu(state)), dim=-1)
-            joint = (joint[..., None] + chances).flatten(-2)
-            if place < len(self.given):
-                state = (state[..., None, :] + self.given[place]).flatten(-3, -2)
-        # A token's first digit runs fastest.
-        spread = joint.unflatten(-1, self.digits.levels)
-        first = len(shape)
-        order = [*range(first), *range(spread.dim() - 1, first - 1, -1)]
-        result: Tensor = spread.permute(order).flatten(first)
-        return result
+    def weights(self) -> Tensor:
+        """All weights as one vector, as the program's head takes them."""
+        layers = [part.flatten() for out in self.out for part in out.parameters()]
+        return torch.cat([*layers, *(given.flatten() for given in self.given)])

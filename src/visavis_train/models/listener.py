@@ -26,6 +26,8 @@ class ListenerSize(Settings):
         layers: of each stream.
         mlp_ratio: hidden width of an MLP over ``width``.
         context: positions that a position sees before itself, in each layer.
+        gate: where the gates to the other streams start: 0 is closed, as in FIBER, whose streams were
+            trained before; 1 is open.
         patch: frames of a position. More make it cheaper and slower to react.
         dropout: share of each branch's output dropped in training.
     """
@@ -35,6 +37,7 @@ class ListenerSize(Settings):
     layers: int = Field(default=3, ge=1)
     mlp_ratio: float = Field(default=2.0, gt=0)
     context: int = Field(default=125, ge=1)
+    gate: float = Field(default=0.0, ge=0, le=1)
     patch: int = Field(default=1, ge=1, le=32)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
@@ -127,7 +130,7 @@ class ListenerNet(nn.Module):
     def _layers(self, source: int) -> nn.ModuleList:
         c = self.config
         return nn.ModuleList(
-            GatedCrossLayer(c.width, c.heads, source, c.mlp_ratio, c.dropout) for _ in range(c.layers)
+            GatedCrossLayer(c.width, c.heads, source, c.mlp_ratio, c.dropout, c.gate) for _ in range(c.layers)
         )
 
     @property
@@ -170,12 +173,12 @@ class ListenerNet(nn.Module):
     def loss(self, heard: Heard, tokens: Tensor) -> Tensor:
         """Nats of each frame: tokens (N, T, P), -1 where unknown -> (N, T, P), NaN there."""
         hidden, _ = self(heard)
-        nats = self.head.loss(hidden, tokens.clamp(min=0))
+        nats = self.head(hidden, tokens.clamp(min=0))
         return torch.where(tokens < 0, torch.nan, nats)
 
 
 class ListenerGraph(nn.Module):
-    """What the runtime calls: T positions and the past -> log-probabilities, and what the past gains."""
+    """What the runtime calls: T positions and the past -> hidden states, what the past gains, the head."""
 
     def __init__(self, net: ListenerNet) -> None:
         super().__init__()
@@ -190,11 +193,15 @@ class ListenerGraph(nn.Module):
         ages: Tensor,
         past_keys: Tensor,
         past_values: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """As :class:`Heard` and :meth:`ListenerNet.forward` -> (N, T, P, V), and the T positions' Past."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As :class:`Heard` and :meth:`ListenerNet.forward`.
+
+        Returns:
+            (N, T, P, D), the T positions' Past, and the head's weights, which no input changes.
+        """
         heard = Heard(partner, own, sound, controls)
         hidden, memory = self.net(heard, ages, Past(past_keys, past_values))
-        return self.net.head(hidden), *memory.now()
+        return hidden, *memory.now(), self.net.head.weights()
 
 
 def into_patches(frames: Tensor, patch: int, *, ahead: int = 0) -> Tensor:

@@ -50,10 +50,11 @@ def stream_cost(config: ListenerConfig, frame_rate_hz: float) -> StreamCost:
 
 @torch.no_grad()
 def _macs_of_step(net: ListenerNet) -> int:
-    """Of one position with its whole past."""
+    """Of one position with its whole past, and its distributions."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         ages, past = _past(net, net.config.context)
-        ListenerGraph(net)(*_heard(net.config, 1), ages, *past)
+        hidden = ListenerGraph(net)(*_heard(net.config, 1), ages, *past)[0]
+        net.head(hidden, hidden.new_zeros(hidden.shape[:-1], dtype=torch.int64))
     return int(counter.get_total_flops()) // 2
 
 
@@ -62,7 +63,8 @@ def _macs_of_context(net: ListenerNet, patch: int) -> int:
     """Of all positions of a context without a past, and the distributions of the last ``patch``."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         hidden, _ = net(_heard(net.config, net.config.context), *_past(net, 0))
-        net.head(hidden[:, -patch:])
+        last = hidden[:, -patch:]
+        net.head(last, last.new_zeros(last.shape[:-1], dtype=torch.int64))
     return int(counter.get_total_flops()) // 2
 
 

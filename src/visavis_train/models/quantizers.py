@@ -23,7 +23,7 @@ PRESETS: dict[str, tuple[int, ...]] = {
     "standard": (8, 8, 6, 5),
     "large": (8, 8, 8, 6, 5),
 }
-MOST_TOKENS = 1 << 16
+MOST_TOKENS = 1 << 20
 
 
 def _preset(value: object) -> object:

@@ -23,7 +23,7 @@ from visavis.atomic import whole_file
 from visavis.cli.output import print_note
 from visavis.errors import InputError
 from visavis.machine import machine
-from visavis.reaction.listener import ASSET, SPEAKS, FaceListener
+from visavis.reaction.listener import ASSET, LISTENER_TOKENIZER, SPEAKS, FaceListener
 from visavis.reaction.predictor import UNKNOWN
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
 from visavis.reaction.temperament import CONTROLS
@@ -166,7 +166,7 @@ def install(experiment: ListenerExperiment, report: Mapping[str, Any], config: s
             exported.
         WeightsError: the package holds no tokenizer.
     """
-    installed = FaceTokenizer.default().pair
+    installed = FaceTokenizer.default(names=LISTENER_TOKENIZER).pair
     if installed != report["tokenizer"]:
         raise InputError(
             f"the listener was trained with the tokenizer {report['tokenizer']}; the package holds "

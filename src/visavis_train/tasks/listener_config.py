@@ -19,8 +19,8 @@ class Drawing(Settings):
 
     Attributes:
         temperature: 1 draws as predicted, lower ones more of what is likely, 0 the likeliest.
-        top_k: only the k likeliest tokens.
-        top_p: only the likeliest tokens that together reach this probability.
+        top_k: only the k likeliest values of each digit.
+        top_p: only the likeliest values of each digit that together reach this probability.
     """
 
     temperature: float = Field(default=DEFAULT_SAMPLING.temperature, ge=0)
@@ -40,7 +40,7 @@ class ListenerExperiment(Settings):
         task: which task the file is for.
         name: of the run, for its report.
         data: the folder of packs that `visavis_train.data.listening_corpus` made, from the working folder.
-        tokenizer: the run folder of the face tokenizer; the package's own if it is left out.
+        tokenizer: the run folder of the face tokenizer; that of the package's listener if it is left out.
         out: the run folder, from the working folder.
         seed: of all randomness.
         threads: processor threads.

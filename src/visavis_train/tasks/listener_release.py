@@ -39,7 +39,7 @@ def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) ->
         tuple(inputs.values()),
         folder / LISTENER_FILE,
         input_names=tuple(inputs),
-        output_names=("log_probs", "keys", "values"),
+        output_names=("hidden", "keys", "values", "head"),
         dynamic_axes=dict.fromkeys(("partner", "own", "sound", "controls"), (1,)),
         metadata={
             "kind": KIND,

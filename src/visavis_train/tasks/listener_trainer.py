@@ -36,6 +36,8 @@ class ListenerTraining(Settings):
         masked_partner: likewise of the partner's frames, face and sound each, so that none is relied on.
         sound_noise: standard deviation of noise that is added to the sound's numbers.
         no_partner: chance of a stretch to lose its partner, so that the listener can be alone.
+        no_past: chance of a stretch to lose all of its own past: what one does next is mostly what one did,
+            and only where that is hidden is the partner needed in every frame.
         no_controls: chance of a stretch to lose its temperament, so that it can be left free.
     """
 
@@ -51,6 +53,7 @@ class ListenerTraining(Settings):
     masked_partner: float = Field(default=0.0, ge=0, le=1)
     sound_noise: float = Field(default=0.0, ge=0)
     no_partner: float = Field(default=0.2, ge=0, le=1)
+    no_past: float = Field(default=0.0, ge=0, le=1)
     no_controls: float = Field(default=0.2, ge=0, le=1)
 
 
@@ -131,10 +134,11 @@ class ListenerTrainer:
         )
         noise = torch.randn_like(heard.sound) * how.sound_noise
         alone = torch.rand(count, 1, 1) < how.no_partner
+        forgetful = torch.rand(count, 1, 1) < how.no_past
         free = torch.rand(count, 1, 1) < how.no_controls
         return Heard(
             heard.partner.masked_fill(partner | alone, UNKNOWN),
-            heard.own.masked_fill(own, UNKNOWN),
+            heard.own.masked_fill(own | forgetful, UNKNOWN),
             (heard.sound + noise).masked_fill((sound | alone)[..., None], torch.nan),
             heard.controls.masked_fill(free, torch.nan),
         )

@@ -3,7 +3,8 @@
 ``visavis train experiments/tokenizer_fsq.toml [--resume] [--set key=value] [--install]``
 
 The run folder receives ``config.json``, ``log.jsonl`` (one line a round), ``last.safetensors``,
-``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``.
+``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``. ``--install`` makes it the general
+tokenizer of the package, or with ``one_rest`` that of its listener.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import torch
 from visavis.atomic import whole_file
 from visavis.cli.output import print_note
 from visavis.machine import machine
+from visavis.reaction.listener import LISTENER_TOKENIZER
+from visavis.reaction.tokenizer import DECODER, ENCODER
 from visavis_train.command import Command, command_line
+from visavis_train.data.rests import at_one_rest, mean_rest
 from visavis_train.data.tracks import Clip, load_pack, split_clips
 from visavis_train.models.tokenizer import TokenizerNet
 from visavis_train.rounds import run_rounds
@@ -36,13 +40,17 @@ REPORT = "report.json"
 
 
 def parts_of(experiment: TokenizerExperiment) -> dict[str, tuple[Clip, ...]]:
-    """The clips ``training``, ``validation`` and ``test``.
+    """The clips ``training``, ``validation`` and ``test``, at one rest if that is wished for.
 
     Raises:
         InputError: the pack cannot be read, or the split does not fit it.
     """
     split = experiment.split
-    return split_clips(load_pack(experiment.data), {"validation": split.validation, "test": split.test})
+    parts = split_clips(load_pack(experiment.data), {"validation": split.validation, "test": split.test})
+    if experiment.one_rest:
+        rest = mean_rest(parts["training"], experiment.training.shares)
+        parts = {part: at_one_rest(clips, rest) for part, clips in parts.items()}
+    return parts
 
 
 def train(experiment: TokenizerExperiment, *, resume: bool = False) -> TokenizerNet:
@@ -73,7 +81,10 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
     Raises:
         WeightsError: ONNX Runtime answers differently.
     """
-    tokenizer = export_tokenizer(net, experiment.out)
+    parts = parts_of(experiment)
+    # All people have this one by now.
+    rest = mean_rest(parts["training"], experiment.training.shares) if experiment.one_rest else None
+    tokenizer = export_tokenizer(net, experiment.out, rest)
     files = [experiment.out / name for name in (ENCODER_FILE, DECODER_FILE)]
     rows = [json.loads(line) for line in (experiment.out / "log.jsonl").read_text("utf-8").splitlines()]
     report = {
@@ -89,7 +100,7 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
         "machine": machine(),
         "parameters": sum(weights.numel() for weights in net.parameters()),
         "bytes": sum(file.stat().st_size for file in files),
-        **measured(net, tokenizer, parts_of(experiment)),
+        **measured(net, tokenizer, parts),
     }
     with whole_file(experiment.out / REPORT) as partial:
         partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
@@ -100,7 +111,8 @@ def finish(experiment: TokenizerExperiment, net: TokenizerNet, command: Command)
     """Release a trained network, and install it if that was asked for; returns the report's path."""
     report = release(experiment, net, command.config.name)
     if command.install:
-        paths = install(experiment.out, report, config=f"experiments/{command.config.name}")
+        names = LISTENER_TOKENIZER if experiment.one_rest else (ENCODER, DECODER)
+        paths = install(experiment.out, report, f"experiments/{command.config.name}", names)
         print_note("installed as " + " and ".join(str(path) for path in paths))
     return experiment.out / REPORT
 

@@ -59,6 +59,8 @@ class TokenizerExperiment(Settings):
         out: the run folder, from the working folder.
         seed: of all randomness.
         threads: processor threads.
+        one_rest: whether everybody is moved to one face at rest, the mean over the training's people, so
+            that tokens say what a face does and not whose it is.
         split: the table `[split]`.
         training: the table `[training]`.
     """
@@ -69,6 +71,7 @@ class TokenizerExperiment(Settings):
     out: Path
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1)
+    one_rest: bool = False
     split: Split
     model: TokenizerConfig = TokenizerConfig()
     training: TokenizerTraining

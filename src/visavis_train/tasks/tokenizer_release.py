@@ -23,6 +23,9 @@ from visavis_train.tasks.tokenizer_measure import code_use, fidelity, tokens_per
 
 ENCODER_FILE, DECODER_FILE = f"{ENCODER}.onnx", f"{DECODER}.onnx"
 LICENCE = "for research and personal use: trained on footage whose rights are not cleared"
+SIMULATED = (
+    "; simulated conversations: RAVDESS and BACKSpeech (CC BY-NC-SA 4.0), GRID s1, and the faces above"
+)
 TRAINING_DATA = (
     "tracks of visavis' own tracker on short clips of talking faces and yawning drivers and on the GRID "
     "talker s1; MediaPipe's weights of UTKFace, YawDD and LFW-type faces (research); AU06 and AU12 of video "
@@ -32,8 +35,13 @@ TRAINING_DATA = (
 SPEED_FRAMES = 250
 
 
-def export_tokenizer(net: TokenizerNet, folder: Path) -> FaceTokenizer:
+def export_tokenizer(net: TokenizerNet, folder: Path, rest: FloatArray | None = None) -> FaceTokenizer:
     """Write encoder and decoder as ONNX into a folder, check both against torch, and open them.
+
+    Args:
+        net: the network.
+        folder: receives both files.
+        rest: (58,) face at rest that all faces of its training were moved to; None if they were as they are.
 
     Raises:
         WeightsError: ONNX Runtime answers differently.
@@ -44,7 +52,7 @@ def export_tokenizer(net: TokenizerNet, folder: Path) -> FaceTokenizer:
     examples = net.get_buffer("mean") + net.get_buffer("spread") * noise
     sizes = torch.tensor(net.quantizer.vocabulary)
     tokens = (torch.rand(3, len(sizes), generator=rng) * sizes).long()
-    notes = _notes(net)
+    notes = _notes(net) | {"rest": None if rest is None else rest.tolist()}
     export(
         EncoderGraph(net),
         (examples,),
@@ -121,8 +129,16 @@ def _for_speed(clips: Sequence[Clip]) -> FloatArray:
     return longest.face[known_rows(longest)][:SPEED_FRAMES]
 
 
-def install(folder: Path, report: Mapping[str, Any], config: str) -> tuple[Path, Path]:
+def install(
+    folder: Path, report: Mapping[str, Any], config: str, names: tuple[str, str] = (ENCODER, DECODER)
+) -> tuple[Path, ...]:
     """Copy a run's networks into the package's assets and enter them in the manifest; returns their paths.
+
+    Args:
+        folder: of the run.
+        report: what was measured.
+        config: the experiment's file.
+        names: of encoder and decoder in the manifest.
 
     Raises:
         InputError: the run has not been exported.
@@ -134,15 +150,15 @@ def install(folder: Path, report: Mapping[str, Any], config: str) -> tuple[Path,
     score["used_of_the_vocabulary"] = round(min(report["code_use"]["all"]["used"]), 4)
     entry = {
         "licence": LICENCE,
-        "training_data": TRAINING_DATA,
+        "training_data": TRAINING_DATA + (SIMULATED if "talks" in errors else ""),
         "config": config,
         "commit": commit,
         "score": score,
     }
     if missing := [name for name in (ENCODER_FILE, DECODER_FILE) if not (folder / name).is_file()]:
         raise InputError(f"{folder}: no {missing[0]}; train to the end first")
-    for name in (ENCODER, DECODER):
-        target = assets / f"{name}.onnx"
-        shutil.copyfile(folder / f"{name}.onnx", target)
+    targets = tuple(assets / f"{name}.onnx" for name in names)
+    for file, name, target in zip((ENCODER_FILE, DECODER_FILE), names, targets, strict=True):
+        shutil.copyfile(folder / file, target)
         register(assets / "manifest.json", name, target, entry)
-    return assets / ENCODER_FILE, assets / DECODER_FILE
+    return targets

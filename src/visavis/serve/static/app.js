@@ -4,12 +4,12 @@ import { Avatar } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Capture, SourceError } from "./capture.js";
 import { FaceWords } from "./face_words.js";
-import { FOLLOW_LAG_MS } from "./follow.js";
+import { Figures } from "./figures.js";
 import { Link } from "./link.js";
 import { Listening } from "./listening.js";
 import { Overlay } from "./overlay.js";
 import { Settings } from "./settings.js";
-import { Percentiles, Rate, epochMs } from "./stats.js";
+import { epochMs } from "./stats.js";
 import { Timeline } from "./timeline.js";
 import { CAMERA_PROBLEMS, serverWords, whereFramesGo } from "./words.js";
 
@@ -31,15 +31,12 @@ const link = new Link(new URL("ws", location.href.replace(/^http/, "ws")).href);
 const capture = new Capture($("video"), link);
 const listening = new Listening(link, settings, capture);
 
-const rates = { roundTrips: new Rate(), screen: new Rate() };
-const latency = new Percentiles();
-const counts = { moments: 0, problems: 0, dropped: 0 };
+const figures = new Figures();
 let source = null; // () => Promise that opens the camera or file again
 let serverState = { state: "idle" };
 let lastMoment = null;
 let faceSeenS = 0;
 let barsShownS = 0;
-let undrawn = []; // when the frames were sent whose poses wait to be drawn
 
 // ---------------------------------------------------------------- phases: notice, starting, live, problem
 
@@ -70,7 +67,7 @@ async function start(open) {
     return;
   }
   faceSeenS = nowS();
-  latency.clear();
+  figures.begin();
   enterPhase("live");
   sendSettings();
   link.connect();
@@ -113,11 +110,8 @@ link.addEventListener("hello", ({ detail }) => introduce(detail));
 link.addEventListener("moment", ({ detail: moment }) => {
   if (document.body.dataset.phase !== "live") return;
   const at = nowS();
-  counts.moments += 1;
-  counts.dropped = moment.dropped;
-  rates.roundTrips.add(1000 * at);
+  figures.came(moment);
   avatar.lead(moment.pose, at);
-  if (moment.sent) undrawn.push(moment.sent.atMs);
   if (moment.faces.length) faceSeenS = at;
   lastMoment = moment;
   if (settings.get("showLandmarks") && moment.sent) {
@@ -138,7 +132,7 @@ link.addEventListener("moment", ({ detail: moment }) => {
 });
 
 link.addEventListener("problem", ({ detail }) => {
-  counts.problems += 1;
+  figures.problems += 1;
   console.warn("the server could not do it:", detail.message);
 });
 
@@ -202,13 +196,7 @@ function showServer() {
 }
 
 function showFigures() {
-  const at = performance.now();
-  const [p50, p95] = latency.at(0.5, 0.95).map((ms) => ms + FOLLOW_LAG_MS);
-  const trips = rates.roundTrips.perSecond(at);
-  $("read-fps").textContent = trips ? `${trips.toFixed(0)} / s` : "–";
-  $("read-latency").textContent = p50 ? `${p50.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms` : "–";
-  $("read-screen").textContent = `${rates.screen.perSecond(at).toFixed(0)} fps`;
-  $("read-dropped").textContent = String(counts.dropped);
+  figures.show();
   faceWords.showFigures(nowS());
   if (serverState.state === "waiting") showServer();
 }
@@ -231,11 +219,7 @@ function applySettings() {
 function drawScreen() {
   requestAnimationFrame(drawScreen);
   const at = nowS();
-  if (avatar.draw(at)) {
-    rates.screen.add(performance.now());
-    undrawn.forEach((sentMs) => latency.add(epochMs() - sentMs));
-    undrawn = [];
-  }
+  if (avatar.draw(at)) figures.drawn();
   timeline.draw(at);
 }
 
@@ -276,13 +260,13 @@ function publishStats() {
   window.visavisStats = {
     get phase() { return document.body.dataset.phase; },
     get server() { return link.state; },
-    get moments() { return counts.moments; },
-    get problems() { return counts.problems; },
-    get dropped() { return counts.dropped; },
-    get roundTripsPerS() { return rates.roundTrips.perSecond(performance.now()); },
-    get screenPerS() { return rates.screen.perSecond(performance.now()); },
-    get drawnMs() { return latency.at(0.5, 0.95); },
-    get followLagMs() { return FOLLOW_LAG_MS; },
+    get moments() { return figures.moments; },
+    get problems() { return figures.problems; },
+    get dropped() { return figures.dropped; },
+    get roundTripsPerS() { return figures.roundTripsPerS; },
+    get screenPerS() { return figures.screenPerS; },
+    get drawnMs() { return figures.drawnMs; },
+    get followLagMs() { return figures.lagMs; },
     get lastMoment() { return lastMoment; },
     get soundPieces() { return listening.ear.pieces; },
     get listen() { return link.listen; },

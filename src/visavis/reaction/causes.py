@@ -1,0 +1,238 @@
+"""A clip and a listener's reaction to it in; which moment of the speaker raised which gesture out.
+
+The listener is made to do again what it did, while a stretch of the speaker's face or sound is hidden from
+it. How much less likely its gesture then is, is what that stretch did for it. Nothing is drawn by chance: the
+same clip and reaction give the same figures. They say what the network used, not what a person would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from visavis.arrays import checked
+from visavis.channels import FACE_CHANNELS
+from visavis.errors import InputError
+from visavis.reaction.gestures import Gesture, find_gestures
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.predictor import UNKNOWN, Heard
+from visavis.reaction.rest import RunningRest
+from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
+from visavis.reaction.temperament import Temperament
+from visavis.reaction.tokenizer import Tokens
+from visavis.types import FloatArray
+
+FACE, SPEECH, NEITHER = "face", "speech", "neither"
+# What is hidden: so much before a gesture's start, all at once and in blocks.
+BEFORE_S, BLOCK_S = 2.0, 0.4
+# Of a gesture the way to its peak is looked at, and no more than this: the rest follows from its start.
+LONGEST_S = 1.0
+# Twice as likely.
+CAUSE_BITS = 1.0
+_BEFORE, _BLOCK, _LONGEST = (round(time_s * FRAME_RATE_HZ) for time_s in (BEFORE_S, BLOCK_S, LONGEST_S))
+# Positions that are gone through in one call.
+_POSITIONS = 64
+Stretch = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of the speaker, and what it did for a gesture.
+
+    Attributes:
+        start, end: its frames, the last one not among them.
+        face_bits, speech_bits: by how much less likely the gesture is when the speaker's face, or sound, is
+            hidden here; negative where it is likelier then.
+    """
+
+    start: int
+    end: int
+    face_bits: float
+    speech_bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A gesture of a listener and what raised it.
+
+    Attributes:
+        gesture: that is explained.
+        face_bits, speech_bits: as of a block, for all blocks at once.
+        together_bits: with face and sound hidden.
+        blocks: from 2 s before the gesture's start to its peak, but at most 1 s after the start.
+    """
+
+    gesture: Gesture
+    face_bits: float
+    speech_bits: float
+    together_bits: float
+    blocks: tuple[Block, ...]
+
+    @property
+    def raised_by(self) -> str:
+        """:data:`FACE` or :data:`SPEECH`, whichever did more; :data:`NEITHER` below :data:`CAUSE_BITS`."""
+        if max(self.face_bits, self.speech_bits) < CAUSE_BITS:
+            return NEITHER
+        return FACE if self.face_bits > self.speech_bits else SPEECH
+
+    @property
+    def cause(self) -> Block | None:
+        """The block that did most by what raised the gesture; None where the speaker did not."""
+        if self.raised_by == NEITHER:
+            return None
+        return max(self.blocks, key=lambda b: b.face_bits if self.raised_by == FACE else b.speech_bits)
+
+
+def explain(
+    listener: FaceListener,
+    face: FloatArray,
+    speech: FloatArray,
+    tokens: Tokens,
+    temperament: Temperament | None = None,
+) -> list[Explained]:
+    """What raised each gesture of a listener.
+
+    Args:
+        listener: that reacted.
+        face: (T, 58) of the speaker at 25 Hz, rows of NaN where there is no face.
+        speech: (T, 44) of the speaker, NaN where there is none.
+        tokens: (T,) what the listener did.
+        temperament: that it had.
+
+    Raises:
+        InputError: arrays that do not fit each other, or tokens outside of the vocabulary.
+    """
+    gestures = find_gestures(listener.tokenizer.decode(tokens))
+    return explain_gestures(listener, face, speech, tokens, gestures, temperament)
+
+
+def explain_gestures(
+    listener: FaceListener,
+    face: FloatArray,
+    speech: FloatArray,
+    tokens: Tokens,
+    gestures: Sequence[Gesture],
+    temperament: Temperament | None = None,
+) -> list[Explained]:
+    """As :func:`explain`, of gestures that are known, in the order of their starts.
+
+    Raises:
+        InputError: as there; a gesture that does not lie in the clip, or starts before the one before it.
+    """
+    again = _Again(listener, face, speech, tokens, temperament)
+    explained = []
+    last = 0
+    for gesture in gestures:
+        if not last <= gesture.start < gesture.peak < len(tokens):
+            raise InputError(f"a gesture of frames {gesture.start} to {gesture.peak} is out of order or clip")
+        last = gesture.start
+        explained.append(_explained(again, gesture))
+    return explained
+
+
+def _explained(again: _Again, gesture: Gesture) -> Explained:
+    end = min(gesture.peak, gesture.start + _LONGEST) + 1
+    edges = [*(max(edge, 0) for edge in range(gesture.start - _BEFORE, end, _BLOCK)), end]
+    stretches = [(a, b) for a, b in pairwise(edges) if a < b]
+    whole = (stretches[0][0], end)
+    again.go_to(whole[0])
+    nothing = (end, end)
+    hidden = [(nothing, nothing), (whole, nothing), (nothing, whole), (whole, whole)]
+    hidden += [(stretch, nothing) for stretch in stretches]
+    hidden += [(nothing, stretch) for stretch in stretches]
+    bits = again.bits(hidden, (gesture.start + 1, end))
+    face, speech, together, *each = (bits[1:] - bits[0]).tolist()
+    count = len(stretches)
+    blocks = (
+        Block(*stretch, *pair)
+        for stretch, pair in zip(stretches, zip(each[:count], each[count:], strict=True), strict=True)
+    )
+    return Explained(gesture, face, speech, together, tuple(blocks))
+
+
+class _Again:
+    """A listener that does again what it did.
+
+    It goes through the clip once, and from where it stands it can be sent ahead with parts of the speaker
+    hidden, as often as one likes: by causality, what it did before does not depend on them.
+    """
+
+    def __init__(
+        self,
+        listener: FaceListener,
+        face: FloatArray,
+        speech: FloatArray,
+        tokens: Tokens,
+        temperament: Temperament | None,
+    ) -> None:
+        predictor, length = listener.predictor, len(tokens)
+        faces = _as_seen(listener, checked("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True))
+        sound = checked("speech", speech, (length, len(SPEECH_CHANNELS)), allow_nan=True)
+        # A position hears the frames up to its first one, so the speaker comes later by the rest of a patch.
+        ahead = ((predictor.patch - 1, 0), (0, 0))
+        self._face = np.pad(faces, ahead, constant_values=np.nan)
+        self._speech = np.pad(sound, ahead, constant_values=np.nan)[:, : predictor.sound_channels]
+        self._own = np.concatenate([np.full(predictor.patch, UNKNOWN, np.int64), tokens])
+        self._controls = np.full(predictor.controls, np.nan, np.float32)
+        if temperament is not None and predictor.controls:
+            self._controls[:] = temperament.values
+        self._tokens, self._predictor = tokens, predictor
+        self._memory, self._partner = predictor.memory(1), listener.tokenizer.stream()
+        self._position = 0
+
+    def go_to(self, frame: int) -> None:
+        """Go on as far as nothing from this frame on is heard."""
+        patch = self._predictor.patch
+        while (count := min(frame // patch - self._position, _POSITIONS)) > 0:
+            rows = slice(self._position * patch, (self._position + count) * patch)
+            partner = self._partner.encode(self._face[rows])
+            self._predictor.predict(self._heard(rows, partner[None], self._speech[rows][None]), self._memory)
+            self._position += count
+
+    def bits(self, hidden: Sequence[tuple[Stretch, Stretch]], said: Stretch) -> FloatArray:
+        """(V,) bits of the tokens of some frames, for V ways of hiding the speaker's face and sound."""
+        patch = self._predictor.patch
+        first, last = self._position, -(-said[1] // patch)
+        rows = slice(first * patch, last * patch)
+        partner, sound = [], []
+        for face_hidden, speech_hidden in hidden:
+            partner.append(self._partner.fork().encode(self._without(self._face, rows, face_hidden)))
+            sound.append(self._without(self._speech, rows, speech_hidden))
+        heard = self._heard(rows, np.stack(partner), np.stack(sound))
+        hidden_states = self._predictor.predict(heard, self._memory.copies(len(hidden)))
+        of_said = slice(said[0] - rows.start, said[1] - rows.start)
+        states = hidden_states.reshape(len(hidden), -1, hidden_states.shape[-1])[:, of_said]
+        tokens = np.repeat(self._tokens[None, slice(*said)], len(hidden), axis=0)
+        nats = self._predictor.head.nats(states, tokens).sum(axis=1, dtype=np.float64)
+        return np.asarray(nats / math.log(2), np.float32)
+
+    def _without(self, values: FloatArray, rows: slice, stretch: Stretch) -> FloatArray:
+        """A copy of some rows, in which those of a stretch of frames are not known."""
+        result = values[rows].copy()
+        ahead = self._predictor.patch - 1 - rows.start
+        result[stretch[0] + ahead : stretch[1] + ahead] = np.nan
+        return result
+
+    def _heard(self, rows: slice, partner: Tokens, sound: FloatArray) -> Heard:
+        """What V streams hear: tokens (V, F) and sound (V, F, S) of the frames of these rows."""
+        count, patch = len(partner), self._predictor.patch
+        own = self._own[rows].reshape(1, -1, patch)
+        shape = (count, own.shape[1], patch)
+        return Heard(
+            partner.reshape(shape),
+            np.repeat(own, count, axis=0),
+            sound.reshape(*shape, -1),
+            np.broadcast_to(self._controls, (*shape[:2], len(self._controls))).astype(np.float32),
+        )
+
+
+def _as_seen(listener: FaceListener, face: FloatArray) -> FloatArray:
+    """A speaker's faces as a stream of this listener sees them; what it knows of the person is not hidden."""
+    if listener.tokenizer.rest is None or not len(face):
+        return face
+    person = RunningRest(listener.tokenizer.rest)
+    return np.stack([person.moved(frame) for frame in face])

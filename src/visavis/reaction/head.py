@@ -1,0 +1,100 @@
+"""A hidden state in; how likely tokens are, or one drawn token, out: digit by digit, never over a vocabulary.
+
+A token is its digits, the least significant first. Each is predicted from the state and the digits before it
+(Larochelle and Murray 2011, NADE), so a vocabulary may be as large as it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import WeightsError
+from visavis.reaction.sampling import Sampling
+from visavis.types import FloatArray
+
+Tokens = NDArray[np.int64]
+
+
+class TokenHead:
+    """The last layer of a listener.
+
+    Args:
+        levels: K numbers, how many values each digit has.
+        width: D of a hidden state.
+        weights: (:meth:`size`,) in this order: for each digit (levels, D) and (levels,), its layer; then for
+            each but the last (levels, D), what its values add to the state.
+
+    Raises:
+        WeightsError: another number of weights, or one that is not finite.
+    """
+
+    def __init__(self, levels: Sequence[int], width: int, weights: FloatArray) -> None:
+        if weights.shape != (self.size(levels, width),) or not np.isfinite(weights).all():
+            raise WeightsError(
+                f"the listener's last layer has shape {weights.shape}; expected {self.size(levels, width)} "
+                f"finite numbers for the levels {list(levels)}: export it again"
+            )
+        self.levels, self.width = tuple(levels), width
+        taken = 0
+
+        def take(*shape: int) -> FloatArray:
+            nonlocal taken
+            part = weights[taken : taken + prod(shape)].reshape(shape)
+            taken += prod(shape)
+            return part
+
+        self._out = [(take(size, width), take(size)) for size in levels]
+        self._given = [take(size, width) for size in levels[:-1]]
+        self._places = [prod(levels[:place]) for place in range(len(levels))]
+
+    @staticmethod
+    def size(levels: Sequence[int], width: int) -> int:
+        """How many weights there are."""
+        return sum(levels) * (2 * width + 1) - levels[-1] * width
+
+    def nats(self, hidden: FloatArray, tokens: Tokens) -> FloatArray:
+        """How unlikely tokens are: (..., D) and (...) tokens, 0 or more -> (...) nats."""
+        total = np.zeros(tokens.shape, np.float32)
+        steps = self._steps(hidden)
+        log_probs = next(steps)
+        for place, (size, worth) in enumerate(zip(self.levels, self._places, strict=True)):
+            digits = tokens // worth % size
+            total -= np.take_along_axis(log_probs, digits[..., None], axis=-1)[..., 0]
+            if place < len(self._given):
+                log_probs = steps.send(digits)
+        return total
+
+    def draw(self, hidden: FloatArray, chances: NDArray[np.float64], sampling: Sampling) -> Tokens:
+        """One token for each state: (N, D) and (N, K) uniform numbers in 0..1 -> (N,)."""
+        tokens = np.zeros(len(hidden), np.int64)
+        steps = self._steps(hidden)
+        log_probs = next(steps)
+        for place, worth in enumerate(self._places):
+            digits = sampling.draw(log_probs, chances[:, place])
+            tokens += digits * worth
+            if place < len(self._given):
+                log_probs = steps.send(digits)
+        return tokens
+
+    def _steps(self, hidden: FloatArray) -> Generator[FloatArray, Tokens, None]:
+        """For each digit its log-probabilities (..., levels); is sent the digits that they were used for."""
+        state = np.asarray(hidden, np.float32)
+        for place, (weights, bias) in enumerate(self._out):
+            digits = yield _log_softmax(_gelu(state) @ weights.T + bias)
+            if place < len(self._given):
+                state = state + self._given[place][digits]
+
+
+def _gelu(values: FloatArray) -> FloatArray:
+    """Hendrycks and Gimpel 2016 (arXiv:1606.08415), by the hyperbolic tangent."""
+    inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
+    return np.asarray(values * np.float32(0.5) * (1 + np.tanh(inner)), np.float32)
+
+
+def _log_softmax(logits: FloatArray) -> FloatArray:
+    less = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(less - np.log(np.exp(less).sum(axis=-1, keepdims=True)), np.float32)

@@ -1,0 +1,50 @@
+"""A person's faces in; the same faces as they would be on somebody whose face at rest is another, out.
+
+People differ more from each other than most faces do from the same person's face at rest. A tokenizer that is
+to spend its words on what faces do, not on whose they are, is trained on faces moved to one rest.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from visavis.channels import FACE_CHANNELS
+from visavis.types import FloatArray
+
+# What is usual for a person is the mean of so many frames: 20 s at 25 Hz. A face that stays becomes usual.
+MEMORY_FRAMES = 500
+
+
+def resting(face: FloatArray) -> FloatArray:
+    """The face at rest of a whole clip: (T, 58) -> (58,), the median of each channel, NaN if never known."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+        rest: FloatArray = np.nanmedian(np.asarray(face, np.float32), axis=0)
+    return rest
+
+
+class RunningRest:
+    """The usual face of a person in a stream, from the frames up to now.
+
+    Args:
+        rest: (58,) that faces are moved to.
+    """
+
+    def __init__(self, rest: FloatArray) -> None:
+        self._rest = np.asarray(rest, np.float64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the person, as before the first frame."""
+        self._mean = np.zeros(len(FACE_CHANNELS))
+        self._frames = np.zeros(len(FACE_CHANNELS))
+
+    def moved(self, face: FloatArray) -> FloatArray:
+        """The next frame (58,), moved; NaN where it is not known, which changes nothing of what is usual."""
+        known = np.isfinite(face)
+        self._frames[known] += 1
+        weight = 1 / np.minimum(self._frames[known], MEMORY_FRAMES)
+        self._mean[known] += (face[known] - self._mean[known]) * weight
+        return np.asarray(face - self._mean + self._rest, np.float32)
