@@ -111,6 +111,8 @@ def test_schedules(toml: Path) -> None:
     assert (np.diff(rates[10:]) < 0).all()
     steady = how.model_copy(update={"schedule": "constant"})
     assert [steady.rate(step, 100) for step in (0, 10, 99)] == [pytest.approx(0.1), 1, 1]
+    falling = Training(epochs=10, learning_rate=1.0, warmup=0, schedule="exponential", decay=0.5)
+    assert [falling.rate(step, 100) for step in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.5**9]
     changing = load_experiment(toml, Experiment, ["training.epochs=10"])
     assert [changing.side_px(epoch) for epoch in (0, 4, 5, 9)] == [32, 32, 48, 48]
     still = load_experiment(toml, Experiment, ["training.sizes=[]"])

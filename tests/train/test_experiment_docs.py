@@ -17,7 +17,10 @@ from visavis_train.experiment import Settings
 from visavis_train.models.face_coders import MlpConfig, TransformerConfig
 from visavis_train.models.hybrid import HybridConfig
 from visavis_train.models.listener import ListenerSize
+from visavis_train.models.pruning import PruningConfig
 from visavis_train.models.quantizers import FsqConfig, LfqConfig, ResidualFsqConfig, VqConfig
+from visavis_train.models.sae import SaeConfig
+from visavis_train.models.sparse import SparseConfig
 from visavis_train.models.timm_net import TimmConfig
 from visavis_train.models.tokenizer import TokenizerConfig
 from visavis_train.models.vgg import VggConfig
@@ -35,6 +38,9 @@ PAGES: dict[str, tuple[type[Settings], ...]] = {
         VitConfig,
         VggConfig,
         TimmConfig,
+        SparseConfig,
+        SaeConfig,
+        PruningConfig,
         Training,
         Augmentation,
         Distillation,

@@ -31,6 +31,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "hybrid": {"widths": [4, 8, 16], "stem_blocks": 1, "blocks": [1, 0], "layers": 1, "heads": 2},
     "vit": {"preset": "tiny", "layers": 1},
     "vgg": {"widths": [4, 8, 16]},
+    "sparse": {"stem": [4, 8], "width": 16, "layers": 2, "heads": 2, "pruning": {"keep": 0.3}},
+    "sae": {"widths": [16, 8, 8], "layers": 1, "heads": 2, "pruning": {"keep": 0.3}},
     "timm": {"name": "resnet10t", "image_px": 64, "arguments": {"channels": [8, 8, 16, 16]}},
 }
 
@@ -51,11 +53,12 @@ def test_every_network_answers_both_questions_and_learns_everywhere(kind: str) -
     expressions, labels = network(torch.randn(3, 1, side_px, side_px))
     assert (expressions.shape, labels.shape) == ((3, 8), (3, 7))
     torch.cat([expressions, labels], dim=1).square().sum().backward()
-    still = [name for name, weights in network.named_parameters() if weights.grad is None]
+    learned = [(name, weights) for name, weights in network.named_parameters() if weights.requires_grad]
+    still = [name for name, weights in learned if weights.grad is None]
     assert not still
 
 
-@pytest.mark.parametrize("kind", ["vit", "timm"])  # The others: test_export, test_distillation.
+@pytest.mark.parametrize("kind", ["vit", "sparse", "timm"])  # The others: test_export, test_distillation.
 def test_onnx_runtime_agrees_at_any_batch_size(kind: str, tmp_path: Path) -> None:
     network = build(kind).eval()
     side_px = config(kind=kind, **SMALL[kind]).image_px
@@ -74,7 +77,10 @@ def test_a_table_without_a_kind_is_the_hybrid() -> None:
     assert isinstance(build_model(config(**SMALL["hybrid"])), HybridNet)
 
 
-@pytest.mark.parametrize(("kind", "sides"), [("hybrid", (16, 32, 48)), ("vit", (16, 40)), ("vgg", (8, 24))])
+@pytest.mark.parametrize(
+    ("kind", "sides"),
+    [("hybrid", (16, 32, 48)), ("vit", (16, 40)), ("vgg", (8, 24)), ("sparse", (12, 40)), ("sae", (16, 40))],
+)
 def test_other_sides_are_read(kind: str, sides: tuple[int, ...]) -> None:
     network = build(kind).eval()
     for side_px in sides:

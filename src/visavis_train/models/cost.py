@@ -1,7 +1,8 @@
-"""A network in; its number of parameters and of multiply-accumulates a face out."""
+"""A network, or its sizes, in; its number of parameters and of multiply-accumulates a face out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,3 +33,21 @@ def cost(network: nn.Module, side_px: int) -> Cost:
         network(face)
     learned = sum(values.numel() for values in network.parameters() if values.requires_grad)
     return Cost(learned, counter.get_total_flops() // 2)
+
+
+def transformer_macs(counts: Sequence[tuple[int, int, int]], width: int, mlp_ratio: float = 4.0) -> int:
+    """Multiply-accumulates of transformer layers: 12 N d^2 + 2 N^2 d ("Sparse Attention to Emotion", Eq. 4).
+
+    The paper's 12 is 4 for the projections and 8 for an MLP of four times the width. A layer that prunes has
+    fewer tokens in its MLP than in its attention, which Eq. 4 does not foresee.
+
+    Args:
+        counts: for each layer, the tokens N with keys and values, with queries, and in the MLP.
+        width: d.
+        mlp_ratio: hidden width of the MLP over ``width``.
+    """
+    hidden = round(width * mlp_ratio)
+    return sum(
+        2 * (answering + asking) * width**2 + 2 * answering * asking * width + 2 * left * width * hidden
+        for answering, asking, left in counts
+    )

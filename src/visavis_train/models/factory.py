@@ -8,6 +8,8 @@ from pydantic import Discriminator, Tag
 
 from visavis_train.models.heads import ExpressionNet
 from visavis_train.models.hybrid import HybridConfig, HybridNet
+from visavis_train.models.sae import SaeConfig, SaeNet
+from visavis_train.models.sparse import SparseConfig, SparseNet
 from visavis_train.models.timm_net import TimmConfig, TimmNet
 from visavis_train.models.vgg import VggConfig, VggNet
 from visavis_train.models.vit import VisionTransformer, VitConfig
@@ -22,9 +24,14 @@ ModelConfig = Annotated[
     Annotated[HybridConfig, Tag("hybrid")]
     | Annotated[VitConfig, Tag("vit")]
     | Annotated[VggConfig, Tag("vgg")]
-    | Annotated[TimmConfig, Tag("timm")],
+    | Annotated[TimmConfig, Tag("timm")]
+    | Annotated[SparseConfig, Tag("sparse")]
+    | Annotated[SaeConfig, Tag("sae")],
     Discriminator(_kind),
 ]
+
+# Those whose ``pruning`` says which tokens they drop.
+Prunable = (SparseConfig, SaeConfig)
 
 
 def build_model(config: ModelConfig, *, download: bool = True) -> ExpressionNet:
@@ -32,10 +39,11 @@ def build_model(config: ModelConfig, *, download: bool = True) -> ExpressionNet:
 
     Args:
         config: which one.
-        download: let timm fetch pretrained weights if the configuration asks for them.
+        download: let timm fetch pretrained weights if the configuration asks for them, and SAE read those of
+            its streams; off where weights of our own are loaded next.
 
     Raises:
-        InputError: timm cannot make it.
+        InputError: timm cannot make it, or the weights of a stream cannot be read.
         VisavisError: pretrained weights are wanted and cannot be fetched, or timm is not usable.
     """
     match config:
@@ -45,5 +53,9 @@ def build_model(config: ModelConfig, *, download: bool = True) -> ExpressionNet:
             return VggNet(config)
         case TimmConfig():
             return TimmNet(config, download=download)
+        case SparseConfig():
+            return SparseNet(config)
+        case SaeConfig():
+            return SaeNet(config, download=download)
         case HybridConfig():
             return HybridNet(config)

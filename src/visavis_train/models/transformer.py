@@ -17,10 +17,31 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> (N, T, D)."""
+        return self.mix(*self.project(x))
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, T, D) -> queries, keys and values, each (N, heads, T, D/heads)."""
         n, t, d = x.shape
         q, k, v = self.qkv(x).reshape(n, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
-        result: Tensor = self.out(mixed.transpose(1, 2).reshape(n, t, d))
+        return q, k, v
+
+    def ask(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> queries alone (N, heads, T, D/heads)."""
+        n, t, d = x.shape
+        q = functional.linear(x, self.qkv.weight[:d], self.qkv.bias[:d])
+        return q.reshape(n, t, self.heads, d // self.heads).transpose(1, 2)
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, T, D) -> keys and values alone, each (N, heads, T, D/heads)."""
+        n, t, d = x.shape
+        both = functional.linear(x, self.qkv.weight[d:], self.qkv.bias[d:])
+        k, v = both.reshape(n, t, 2, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        return k, v
+
+    def mix(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+        """What :meth:`project` gives -> (N, T, D); ``bias`` is added to the scores before the softmax."""
+        mixed = functional.scaled_dot_product_attention(q, k, v, bias)
+        result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return result
 
 

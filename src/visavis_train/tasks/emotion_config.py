@@ -22,7 +22,9 @@ class Training(Settings):
         batch_size: faces a step, over all processes.
         optimizer: ``adamw``, ``adam``, or ``sgd`` with Nesterov's momentum of 0.9.
         learning_rate: its peak.
-        schedule: after the rise, ``cosine``: half a cosine to 1% of the peak; or ``constant``.
+        schedule: after the rise, ``cosine``: half a cosine to 1% of the peak; ``constant``; or
+            ``exponential``: times ``decay`` after every epoch.
+        decay: factor of the ``exponential`` schedule.
         warmup: share of the steps over which the learning rate rises linearly.
         weight_decay: on matrices and kernels only.
         sam: radius rho of sharpness-aware minimisation (Foret et al. 2021, arXiv:2010.01412), which takes
@@ -47,7 +49,8 @@ class Training(Settings):
     batch_size: int = Field(default=96, ge=2)
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: float = Field(default=2e-3, gt=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "exponential"] = "cosine"
+    decay: float = Field(default=0.98, gt=0, le=1)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.05, ge=0)
     sam: float = Field(default=0.0, ge=0)
@@ -77,6 +80,8 @@ class Training(Settings):
             return self.learning_rate * (step + 1) / rise
         if self.schedule == "constant":
             return self.learning_rate
+        if self.schedule == "exponential":
+            return float(self.learning_rate * self.decay ** (step * self.epochs // steps))
         done = (step - rise) / max(steps - rise, 1)
         return self.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 

@@ -1,0 +1,94 @@
+"""A recorded person in; how long the embedded listener takes for a frame, and what memory it needs, out.
+
+    visavis run talk.mp4 --track talk.npz
+    python benchmarks/listener.py talk.npz talk.mp4 --minutes 60 --out benchmarks/results/listener_speed.json
+
+A frame is everything from a face and 40 ms of sound to the listener's face: speech features, the partner's
+token, the network, the draw, the decoded face. The recording is played again and again. One thread. With ten
+listeners, all ten hear the same. Growth is that of the most resident memory, after the first minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from visavis.capture.sound import Soundtrack
+from visavis.machine import machine, versions
+from visavis.reaction.clip import faces_at_25_hz, start_of
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.speech import FRAME_RATE_HZ, SpeechReader
+from visavis.types import AudioChunk, Track
+
+RATE_HZ = 16_000
+BLOCK = RATE_HZ // FRAME_RATE_HZ
+
+
+def recording(track: Path, audio: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 58) faces and (T, 640) sound of the frames that have both."""
+    person = Track.load(track)
+    face = faces_at_25_hz(person)
+    with Soundtrack(audio) as sound:
+        end_s = start_of(person) + len(face) / FRAME_RATE_HZ
+        samples = np.concatenate([chunk.samples for chunk in sound.until(end_s)])
+    count = min(len(face), len(samples) // BLOCK)
+    return face[:count], samples[: count * BLOCK].reshape(count, BLOCK)
+
+
+def most_kb() -> int:
+    """The most resident memory so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def play(listener: FaceListener, face: np.ndarray, sound: np.ndarray, count: int, frames: int) -> dict:
+    """Times of a frame in milliseconds, and the growth of memory in MB."""
+    stream, reader = listener.start(seed=1, samples=count), SpeechReader(0.0)
+    took, start_kb = [], 0
+    for frame in range(frames):
+        row = frame % len(face)
+        chunk = AudioChunk(sound[row], RATE_HZ, frame / FRAME_RATE_HZ)
+        start_s = time.perf_counter()
+        (speech,) = reader.push(chunk)
+        stream.faces(stream.step(face[row], speech))
+        took.append((time.perf_counter() - start_s) * 1e3)
+        if frame == min(60 * FRAME_RATE_HZ, frames // 2):
+            start_kb = most_kb()
+    return {
+        "frames": frames,
+        "p50_ms": round(float(np.percentile(took, 50)), 2),
+        "p95_ms": round(float(np.percentile(took, 95)), 2),
+        "grown_mb": round((most_kb() - start_kb) / 1024, 2),
+    }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("track", type=Path, help="of visavis run --track")
+    parser.add_argument("audio", type=Path, help="the video that it is of, or its sound")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of stream, with one listener")
+    parser.add_argument("--out", type=Path, help="JSON")
+    args = parser.parse_args()
+    face, sound = recording(args.track, args.audio)
+    listener = FaceListener.default()
+    frames = round(args.minutes * 60 * FRAME_RATE_HZ)
+    with threadpool_limits(1):
+        result = {
+            "one_listener": play(listener, face, sound, 1, frames),
+            "ten_listeners": play(listener, face, sound, 10, min(frames, 1500)),
+        }
+    result |= {"machine": machine(), "versions": versions()}
+    text = json.dumps(result, indent=2)
+    print(text)
+    if args.out:
+        args.out.write_text(text + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Tokens in; fewer of them, the most alike merged into one, out.
+
+Token merging, ToMe: Bolya et al. 2023, "Token Merging: Your ViT But Faster" (arXiv:2210.09461, section 3).
+Token 0 is the CLS token and is never merged.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class Merged(NamedTuple):
+    """Tokens, and how many of the first ones each stands for.
+
+    Attributes:
+        tokens: (N, T, D), CLS first.
+        sizes: (N, T), 1 or more.
+        likeness: (N, T, C) what tokens are compared by: the mean of their keys over heads.
+    """
+
+    tokens: Tensor
+    sizes: Tensor
+    likeness: Tensor
+
+
+def merge(start: Merged, count: int) -> Merged:
+    """Merge until ``count`` tokens are left beside CLS.
+
+    One matching can remove less than half of the tokens, so it is repeated: the paper merges a few in every
+    layer, but here the number of tokens falls where pruning lets it fall, for a comparison at equal cost.
+    """
+    state = start
+    while (surplus := state.tokens.shape[1] - 1 - count) > 0:
+        state = _match(state, min(surplus, max((state.tokens.shape[1] - 2) // 2, 1)))
+    return state
+
+
+def _match(state: Merged, removed: int) -> Merged:
+    """Bipartite soft matching: every second token may go into the one of the others that is most like it."""
+    likeness = functional.normalize(state.likeness[:, 1:], dim=2)
+    alike, partner = (likeness[:, ::2] @ likeness[:, 1::2].transpose(1, 2)).max(dim=2)
+    order = alike.argsort(dim=1, descending=True)
+    goes, stays = order[:, :removed], order[:, removed:]
+    into = partner.gather(1, goes)
+    sizes = state.sizes[:, 1:, None]
+    total = _joined(sizes, goes, stays, into)
+    columns = [_joined(part[:, 1:] * sizes, goes, stays, into) for part in (state.tokens, state.likeness)]
+    tokens, likeness = (
+        torch.cat([part[:, :1], column / total], dim=1)
+        for part, column in zip((state.tokens, state.likeness), columns, strict=True)
+    )
+    return Merged(tokens, torch.cat([state.sizes[:, :1], total[:, :, 0]], dim=1), likeness)
+
+
+def _joined(values: Tensor, goes: Tensor, stays: Tensor, into: Tensor) -> Tensor:
+    """Add those (N, T, C) that go to those that they go into; the others as they are."""
+    even, odd = values[:, ::2], values[:, 1::2]
+    width = values.shape[2]
+    going, staying, place = (index[:, :, None].expand(-1, -1, width) for index in (goes, stays, into))
+    return torch.cat([even.gather(1, staying), odd.scatter_add(1, place, even.gather(1, going))], dim=1)

@@ -1,0 +1,167 @@
+"""Networks that keep more and fewer tokens, and faces, in; accuracy, cost and time of each, and tables, out.
+
+Tables I and II of "Sparse Attention to Emotion", with what they leave out: intervals, costs and times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from visavis.benchmark import Timing
+from visavis.clock import Clock, SystemClock
+from visavis.datasets.faces import LabelledFaces
+from visavis_train.quantize.comparison import TIMED_CALLS, interleaved, right_answers
+from visavis_train.quantize.methods import Candidate
+from visavis_train.reporting.by_class import ByClass, Share
+from visavis_train.reporting.paired import Paired
+from visavis_train.reporting.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A network of the comparison.
+
+    Attributes:
+        name: unlike that of any other.
+        method, keep: which tokens it removes, and its keep rate.
+        seed: of its training.
+        parameters: how many numbers it learned.
+        macs: multiply-accumulates for one face, counted by torch, all of the network.
+        macs_equation_4: of its transformer's layers alone, by the paper's formula.
+        network: the whole ONNX file.
+    """
+
+    name: str
+    method: str
+    keep: float
+    seed: int
+    parameters: int
+    macs: int
+    macs_equation_4: int
+    network: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a network is worth and what it takes.
+
+    Attributes:
+        variant: the network.
+        scores: accuracy in the paper's three ways.
+        paired: against the first network of the same seed, on the same faces.
+        latency: one face at a time in ONNX Runtime, on one thread, all networks in turn.
+    """
+
+    variant: Variant
+    scores: ByClass
+    paired: Paired
+    latency: Timing
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        variant = self.variant
+        facts = {key: getattr(variant, key) for key in Variant.__dataclass_fields__ if key != "network"}
+        return facts | {
+            "bytes": len(variant.network),
+            "overall": asdict(self.scores.overall),
+            "mean": asdict(self.scores.mean),
+            "classes": {name: asdict(share) for name, share in self.scores.classes.items()},
+            "against_first": asdict(self.paired),
+            "latency": asdict(self.latency),
+        }
+
+
+def compare(
+    faces: LabelledFaces,
+    variants: Sequence[Variant],
+    *,
+    calls: int = TIMED_CALLS,
+    clock: Clock | None = None,
+    on_step: Callable[[], None] = lambda: None,
+) -> list[Compared]:
+    """Measure networks; each is compared with the first one of its seed.
+
+    Args:
+        faces: the split.
+        variants: at least one, their names unlike.
+        calls: how many single faces are timed, after 20 to warm up.
+        clock: measures.
+        on_step: called once for a face and network, and once for a timed face and those to warm up.
+    """
+    candidates = [Candidate.of_onnx(variant.name, variant.network) for variant in variants]
+    right = [right_answers(faces, candidate, on_step) for candidate in candidates]
+    latency = interleaved(faces, candidates, calls, clock or SystemClock(), on_step)
+    firsts: dict[int, int] = {}
+    for place, variant in enumerate(variants):
+        firsts.setdefault(variant.seed, place)
+    return [
+        Compared(
+            variant,
+            ByClass.of(faces.labels, found, faces.names),
+            Paired.of(variant.name, variants[firsts[variant.seed]].name, found, right[firsts[variant.seed]]),
+            latency[variant.name][1],
+        )
+        for variant, found in zip(variants, right, strict=True)
+    ]
+
+
+def costs_table(compared: Sequence[Compared]) -> Table:
+    """Each network's accuracy beside its cost."""
+    first = compared[0]
+    heads = (
+        "network",
+        "keep rate",
+        "seed",
+        "accuracy % (95%)",
+        "mean over classes % (95%)",
+        "against the first, points (95%)",
+        "parameters",
+        "MMAC",
+        "of the first",
+        "MMAC by Eq. 4",
+        "ms p50",
+        "ms p95",
+        "times as fast",
+    )
+    rows = tuple(
+        (
+            each.variant.name,
+            f"{each.variant.keep:g}",
+            str(each.variant.seed),
+            _share(each.scores.overall),
+            _share(each.scores.mean),
+            _points(each.paired),
+            str(each.variant.parameters),
+            f"{each.variant.macs / 1e6:.1f}",
+            f"{each.variant.macs / first.variant.macs:.0%}",
+            f"{each.variant.macs_equation_4 / 1e6:.1f}",
+            f"{each.latency.p50_ms:.2f}",
+            f"{each.latency.p95_ms:.2f}",
+            f"{first.latency.p50_ms / each.latency.p50_ms:.2f}",
+        )
+        for each in compared
+    )
+    return Table(heads, rows)
+
+
+def classes_table(compared: Sequence[Compared]) -> Table:
+    """Each network's accuracy on the faces of each class, in percent with its interval."""
+    names = tuple(compared[0].scores.classes)
+    rows = tuple(
+        (each.variant.name, *(_share(each.scores.classes[name]) for name in names)) for each in compared
+    )
+    return Table(("network", *names), rows)
+
+
+def _share(share: Share) -> str:
+    low, high = share.interval_95
+    return f"{100 * share.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _points(paired: Paired) -> str:
+    if paired.first == paired.second:
+        return "-"
+    low, high = paired.interval_95
+    return f"{100 * paired.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
