@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from html import escape
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from visavis.atomic import whole_file
 from visavis.reaction.causes import BEFORE_S, BLOCK_S, CAUSE_BITS, FACE, NEITHER, SPEECH, Block, Explained
 from visavis.reaction.clip import Reaction
-from visavis.reaction.gestures import BROWS, NOD, SMILE, brows_of, find_gestures, lowered_of, smile_of
+from visavis.reaction.gestures import BROWS, NOD, SMILE, Gesture, brows_of, find_gestures, lowered_of, smile_of
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.svg import document, heading, line, text
 from visavis.types import FloatArray
@@ -46,6 +45,7 @@ class Explanation:
         face, speech: (T, 58) and (T, 44) of the speaker, NaN where nothing is known.
         reaction: what the listeners did.
         gestures: of each listener, explained.
+        speaker: the speaker's own gestures.
     """
 
     start_s: float
@@ -53,6 +53,10 @@ class Explanation:
     speech: FloatArray
     reaction: Reaction
     gestures: tuple[tuple[Explained, ...], ...]
+    speaker: tuple[Gesture, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "speaker", tuple(find_gestures(self.face)))
 
     def as_dict(self) -> dict[str, Any]:
         """What the JSON file holds."""
@@ -105,7 +109,7 @@ class Explanation:
     def _shown(self, block: Block) -> str:
         if np.isnan(self.face[block.start : block.end]).all():
             return "is not in view"
-        doing = {DOES[g.kind] for g in find_gestures(self.face) if _meets(g.start, g.peak, block)}
+        doing = {DOES[g.kind] for g in self.speaker if _meets(g.start, g.peak, block)}
         return ", ".join(sorted(doing))
 
     def _all(self) -> Iterator[tuple[int, Explained]]:
@@ -239,9 +243,9 @@ class _Figure:
         bottom = _TOP_PX + self._rows * (_STRIP_PX + _GAP_PX)
         step_s = 1 if self._frames / fps <= 40 else 5
         seconds = np.arange(np.ceil(told.start_s), told.start_s + self._frames / fps + 1e-9, step_s)
-        for first, _ in pairwise([*seconds.tolist(), np.inf]):
-            x = self._across((first - told.start_s) * fps)
-            self._parts.append(text(x, bottom + 12, f"{first:g} s"))
+        for time_s in seconds.tolist():
+            x = self._across((time_s - told.start_s) * fps)
+            self._parts.append(text(x, bottom + 12, f"{time_s:g} s"))
 
     def _across(self, frame: float) -> float:
         return _LEFT_PX + frame * self._per_frame

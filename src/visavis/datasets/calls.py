@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from visavis.arrays import checked
 from visavis.errors import InputError
 from visavis.npz import read_npz
-from visavis.reaction.signals import SIGNALS
+from visavis.reaction.signals import MOTION, SIGNALS
 from visavis.types import FloatArray
 
 CALL_RATE_HZ = 30.0
@@ -25,7 +27,8 @@ class Call:
 
     Attributes:
         name: such as ``s11_240p``.
-        signals: (T, 2, 4) float32: frames, participants, AU06 and AU12 (0..5), motion, gaze region (0..3).
+        signals: (T, 2, 4) float32: frames, participants, AU06 and AU12 (0..5), motion (0 or more), gaze
+            region (0..3).
     """
 
     name: str
@@ -36,6 +39,12 @@ class Call:
         signals = checked(f"call {self.name}", self.signals, shape)
         if not len(signals):
             raise InputError(f"call {self.name} holds no frame")
+        if (motion := signals[..., MOTION]).min() < 0:
+            frame = int(np.argwhere(motion < 0)[0, 0])
+            raise InputError(
+                f"call {self.name} has a motion of {motion[frame].min():g} in frame {frame}; expected changed "
+                "pixels, 0 or more"
+            )
         object.__setattr__(self, "signals", signals)
 
     @property

@@ -27,6 +27,9 @@ def peak_r(first: ArrayLike, second: ArrayLike, reach: int) -> float:
 
 
 def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    # The mean of equal numbers is rounded: what is left of them would go with anything.
+    if (a == a[0]).all() or (b == b[0]).all():
+        return 0.0
     a, b = a - a.mean(), b - b.mean()
     norm = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / norm) if norm > 0 else 0.0

@@ -117,7 +117,8 @@ class LiveListener:
             self._rows.clear()
             self._speech, self._first_row = SpeechReader(start / FRAME_RATE_HZ), start
         self._rows.extend(self._speech.push(chunk))
-        self._sound_end_s = chunk.time_s + len(chunk.samples) / chunk.sample_rate_hz
+        # Late sound is dropped; it does not make the next sound begin anew.
+        self._sound_end_s = max(self._sound_end_s, chunk.time_s + len(chunk.samples) / chunk.sample_rate_hz)
 
     def see(self, face: FaceState | None, time_s: float) -> FaceState | None:
         """Take in the person's face, and go on to this moment.
@@ -132,6 +133,9 @@ class LiveListener:
         frame = math.floor(time_s * FRAME_RATE_HZ) if self._next is None else self._next
         if time_s * FRAME_RATE_HZ - frame > LONGEST_STALL_S * FRAME_RATE_HZ:
             frame = self._after_stall(frame, time_s)
+        while self._rows and self._first_row < frame:  # Too late to be heard.
+            self._rows.popleft()
+            self._first_row += 1
         while self._is_due(frame, time_s):
             self._hear_frame(frame)
             frame += 1
@@ -172,9 +176,6 @@ class LiveListener:
         self._goal = self._stream.faces(tokens)[0]
 
     def _speech_of(self, frame: int) -> FloatArray:
-        while self._rows and self._first_row < frame:  # Too late to be heard.
-            self._rows.popleft()
-            self._first_row += 1
         if not self._rows or self._first_row > frame:
             return _SILENT
         self._first_row += 1

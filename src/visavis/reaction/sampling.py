@@ -47,8 +47,9 @@ class Sampling:
         if self.temperature == 0:
             return np.asarray(np.argmax(log_probs, axis=1), np.int64)
         order = np.argsort(-log_probs, axis=1, kind="stable")[:, : self.top_k]
-        sorted_log = np.take_along_axis(log_probs, order, axis=1).astype(np.float64) / self.temperature
-        weights = np.exp(sorted_log - sorted_log[:, :1])
+        sorted_log = np.take_along_axis(log_probs, order, axis=1).astype(np.float64)
+        with np.errstate(over="ignore"):  # Next to temperature 0 all but the likeliest are out of reach.
+            weights = np.exp((sorted_log - sorted_log[:, :1]) / self.temperature)
         weights /= weights.sum(axis=1, keepdims=True)
         reached = np.cumsum(weights, axis=1)
         # The first value is always kept: what comes before it has reached nothing.

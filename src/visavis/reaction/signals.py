@@ -18,7 +18,7 @@ from visavis.types import FloatArray
 
 # Intensities 0..5, changed pixels a frame, and one of four regions.
 SIGNALS = ("AU06", "AU12", "motion", "gaze")
-AU12 = SIGNALS.index("AU12")
+AU12, MOTION = SIGNALS.index("AU12"), SIGNALS.index("motion")
 REGIONS = 4
 Tokens = NDArray[np.int64]
 # A partner is heard as numbers, which are smooth where tokens are not: AU06, AU12 and the logarithm of
@@ -31,13 +31,13 @@ def as_heard(signals: FloatArray, frame_rate_hz: float) -> FloatArray:
     """What a listener hears of a partner; no row depends on a later one.
 
     Args:
-        signals: (T, 4).
+        signals: (T, 4), motion 0 or more.
         frame_rate_hz: of them.
 
     Returns:
         (T, 6) float32.
     """
-    motion = np.log1p(signals[:, 2]) / 2
+    motion = np.log1p(signals[:, MOTION]) / 2
     now = np.stack([signals[:, 0], signals[:, 1], motion], axis=1).astype(np.float32)
     short, long = (_running_mean(now, frame_rate_hz * time_s) for time_s in (SHORT_S, LONG_S))
     return np.concatenate([now - long, short - long], axis=1)

@@ -91,7 +91,9 @@ class SoundStream:
 
     def _follow(self, error_s: float, count: int) -> int:
         """Samples to put in before the next ones, or, if negative, to leave out of them."""
-        first, self._heard = not self._heard, True
+        first = not self._heard
+        # What ends before frame 0 is not of the stream: the next chunk is its first.
+        self._heard = not first or round(error_s * self._rate_hz) + count > 0
         if abs(error_s) <= LARGEST_ROUNDING_S and not first:
             # Times of single chunks are rounded and jitter; what lasts is drift.
             self._late_s += (error_s - self._late_s) * -math.expm1(-count / self._rate_hz / _DRIFT_TIME_S)

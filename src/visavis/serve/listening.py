@@ -60,7 +60,7 @@ class Ear:
 
         Args:
             message: the sound.
-            picture_s: time of the newest picture; None before the first.
+            picture_s: time of the newest picture that could be used; None before the first.
 
         Raises:
             RefusedError: it comes faster than time passes, or is not of the pictures' time.

@@ -70,7 +70,6 @@ class Session:
         self.refused = 0
         self._clock = clock or SystemClock()
         self._ear = Ear(listener, self._clock)
-        self._newest_s: float | None = None
         self._at_work = threading.Lock()
         self._inbox: _Waiting | None = None
         self._arrived = asyncio.Event()
@@ -85,7 +84,6 @@ class Session:
         if self._inbox is not None:
             self.dropped += 1
         self._inbox = _Waiting(message, self._clock.now_s())
-        self._newest_s = message.time_s
         self._arrived.set()
 
     def configure(self, wanted: SettingsMessage) -> SettingsMessage:
@@ -104,7 +102,7 @@ class Session:
 
     def hear(self, message: SoundMessage) -> None:
         """Take in sound; see :meth:`~visavis.serve.listening.Ear.hear`."""
-        self._ear.hear(message, self._newest_s)
+        self._ear.hear(message, self._last_time_s if self._frames else None)
 
     def tell_words(self, wish: WordsMessage) -> WordsMessage:
         """Tell words from the next frame on, as at a stream's beginning, or no more.
@@ -147,11 +145,12 @@ class Session:
         message, start_s = waiting.message, self._clock.now_s()
         settings, speaker = self._settings, self._speaker
         self.pipeline.read_emotions = settings.read_emotions
-        self._ear.tune(self.pipeline)
-        # A listener is somebody else, whom one sees as a camera does.
-        self.pipeline.animator.mirror = settings.mirror and self.pipeline.listener is None
         try:
             frame = self._decode(message)
+            # Not before: sound that no frame is to consume would pile up.
+            self._ear.tune(self.pipeline)
+            # A listener is somebody else, whom one sees as a camera does.
+            self.pipeline.animator.mirror = settings.mirror and self.pipeline.listener is None
             decoded_s = self._clock.now_s()
             moment = self.pipeline.step(frame)
         except InputError as error:
