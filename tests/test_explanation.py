@@ -93,6 +93,12 @@ def test_what_the_speaker_did_is_put_in_words(how: str, block: Block, words: str
     assert case.done(block, how) == words
 
 
+def test_the_speakers_gestures_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    explanation = told()
+    monkeypatch.delattr("visavis.explanation.find_gestures")
+    assert explanation.done(LATE, FACE) == "smiles"
+
+
 def test_the_figure_joins_each_gesture_to_its_cause() -> None:
     case = told()
     case.speech[90:] = np.nan

@@ -13,14 +13,8 @@ from visavis_train.data.listening_pack import ListeningItem, ListeningPack, Pers
 
 LISTENERS = 2
 FOLLOWED = 0.9
-CONFIG = """
-task = "listener"
-name = "tiny"
-data = "{data}"
-tokenizer = "{tokenizer}"
-out = "{out}"
-seed = 1
-
+# Tables of any listener, for so many steps a round on stretches of so many frames.
+NETWORK = """
 [model]
 width = 16
 heads = 2
@@ -30,13 +24,21 @@ dropout = 0.0
 
 [training]
 rounds = 2
-round_steps = 60
+round_steps = {round_steps}
 batch_size = 8
-frames = 40
+frames = {frames}
 learning_rate = 1e-2
 warm_steps = 5
 masked_past = 0.0
 no_partner = 0.3
+"""
+CONFIG = """
+task = "listener"
+name = "tiny"
+data = "{data}"
+tokenizer = "{tokenizer}"
+out = "{out}"
+seed = 1
 """
 
 
@@ -73,5 +75,6 @@ def write(folder: Path, frames: int = 250) -> Path:
     for path, name in zip(paths, ("tokens_encoder", "tokens_decoder"), strict=True):
         path.rename(folder / f"{name}.onnx")
     toml = folder / "tiny.toml"
-    toml.write_text(CONFIG.format(data=folder, tokenizer=folder, out=folder / "run"))
+    network = NETWORK.format(round_steps=60, frames=40)
+    toml.write_text(CONFIG.format(data=folder, tokenizer=folder, out=folder / "run") + network)
     return toml

@@ -16,7 +16,16 @@ import numpy as np
 from visavis.atomic import whole_file
 from visavis.reaction.causes import BEFORE_S, BLOCK_S, CAUSE_BITS, FACE, NEITHER, SPEECH, Block, Explained
 from visavis.reaction.clip import Reaction
-from visavis.reaction.gestures import BROWS, NOD, SMILE, Gesture, brows_of, find_gestures, lowered_of, smile_of
+from visavis.reaction.gestures import (
+    BROWS,
+    NOD,
+    SMILE,
+    Gesture,
+    brows_of,
+    find_gestures,
+    lowered_of,
+    smile_of,
+)
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.svg import document, heading, line, text
 from visavis.types import FloatArray

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visavis.errors import InputError
 
 # What numpy's parser of headers raises over a damaged file.
-PARSER_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, TokenError)
+PARSER_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, TokenError, MemoryError)
 # What reading an archive of arrays raises; an AttributeError if it is a single array.
 DAMAGED = (*PARSER_ERRORS, AttributeError, BadZipFile, zlib.error)
 

@@ -38,6 +38,7 @@ def test_slowed_calls_hold_means_and_the_last_gaze() -> None:
         ({"s01": np.zeros((5, 3, 4))}, r"s01 has shape \(5, 3, 4\)"),
         ({"s01": np.zeros((0, 2, 4))}, "s01 holds no frame"),
         ({"s01": np.full((5, 2, 4), np.nan)}, "s01 holds nan"),
+        ({"s01": np.full((5, 2, 4), -1.0)}, "s01 has a motion of -1 in frame 0; expected changed pixels"),
         ({"s01": np.asarray(["a"])}, "s01 is not an array of numbers"),
     ],
 )

@@ -29,6 +29,8 @@ def test_it_is_the_largest_of_numpys_correlations() -> None:
 
 def test_a_signal_that_stands_still_goes_with_nothing() -> None:
     assert peak_r(np.ones(50), RNG.normal(size=50), 5) == 0.0
+    # The mean of a hundred times .1 is not .1.
+    assert peak_r(np.full(100, 0.1), np.full(100, 0.3), 5) == 0.0
 
 
 def test_sign_flips_by_enumeration() -> None:

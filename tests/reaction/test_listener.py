@@ -16,8 +16,6 @@ from visavis.reaction.rest import RunningRest
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.temperament import CONTROLS, Temperament
 from visavis.types import FloatArray
-from visavis_train.data.listening_pack import PersonClip
-from visavis_train.data.listening_tokens import as_seen, as_shown
 
 SILENCE = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
 
@@ -42,10 +40,6 @@ def test_a_partner_is_seen_against_what_is_usual_for_them(tmp_path: Path) -> Non
     seen = np.stack([person.moved(frame) for frame in face])
     np.testing.assert_array_equal(tokens[0], listener.tokenizer.encode(seen))
     assert (tokens[0] != listener.tokenizer.encode(face)).any()
-    # Training sees the partner as the program does, and who reacts at the same rest.
-    clip = PersonClip("a", face.astype(np.float16), np.zeros((30, 25), np.float16))
-    np.testing.assert_allclose(as_seen(clip, listener.tokenizer), seen, atol=2e-3)
-    np.testing.assert_allclose(np.median(as_shown(clip, listener.tokenizer), axis=0), rest, atol=2e-3)
 
     stream = listener.start()
     first = [stream.step(frame, SILENCE) for frame in face]

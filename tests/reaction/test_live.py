@@ -109,6 +109,23 @@ def test_sound_reaches_the_frame_that_it_belongs_to(live: LiveListener, echo: Ec
     assert np.argmax(np.diff(energy)) in (11, 12)  # Half a second is 12.5 frames.
 
 
+def test_late_sound_does_not_make_the_next_begin_anew(live: LiveListener, echo: Echo) -> None:
+    for k in range(50):
+        live.hear(chunk(20 + k / 25, 0.04))
+        live.see(face(0.5), 20 + k / 25)
+    reader = live._speech
+    live.hear(chunk(5.0, 0.04))
+    live.hear(chunk(22.0, 0.04))
+    assert live._speech is reader
+
+
+def test_sound_that_no_frame_hears_does_not_pile_up(live: LiveListener) -> None:
+    for k in range(20):
+        live.hear(chunk(9 * k, 0.04))
+        live.see(face(0.5), 9 * k)
+    assert len(live._rows) <= 2
+
+
 def test_nobody_is_nobody_and_comes_back(live: LiveListener) -> None:
     assert live.see(None, 0.0) is None
     for k in range(10):

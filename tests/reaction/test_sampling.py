@@ -43,6 +43,12 @@ def test_temperature_zero_takes_the_likeliest() -> None:
     np.testing.assert_array_equal(Sampling(temperature=0).draw(rows, np.full(20, 0.99)), rows.argmax(axis=1))
 
 
+def test_next_to_temperature_zero_is_the_likeliest_too() -> None:
+    rows = log_probs(20, 9, 1)
+    drawn = Sampling(temperature=1e-320).draw(rows, np.linspace(0, 0.99, 20))
+    np.testing.assert_array_equal(drawn, rows.argmax(axis=1))
+
+
 @given(k=st.integers(1, 12), seed=st.integers(0, 99))
 def test_top_k_keeps_the_k_likeliest(k: int, seed: int) -> None:
     row = log_probs(1, 9, seed)

@@ -106,6 +106,18 @@ def test_rows_count_from_the_start_that_was_given() -> None:
         SpeechReader(start_s=np.nan)
 
 
+@pytest.mark.parametrize("size", [160, 480, 3500])
+def test_sound_before_the_start_is_dropped_however_it_is_cut(
+    size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = sounds.talk(1.0, 16_000)
+    reader = SpeechReader(start_s=0.2)
+    chunks = (AudioChunk(sound[k : k + size], 16_000, k / 16_000) for k in range(0, len(sound), size))
+    rows = np.concatenate([reader.push(chunk) for chunk in chunks])
+    np.testing.assert_array_equal(rows, speech_features(sound[3200:], 16_000))
+    assert not caplog.records
+
+
 def test_the_interface_of_all_features() -> None:
     features: SpeechFeatures = LogMelFeatures()
     sound = sounds.talk(0.5, 16_000)

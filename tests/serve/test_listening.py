@@ -127,6 +127,24 @@ def test_sessions_do_not_hear_each_other(
     assert play(two, jpeg(), range(3, 20))[-1]["hears"] is False
 
 
+def test_frames_that_cannot_be_used_bring_no_sound(
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener
+) -> None:
+    session = Session(scripted.ScriptedPipeline(), listener=networks)
+    session.listen(ON)
+    play(session, jpeg(), range(1, 5))
+    heard = []
+    session.pipeline.hear = heard.append
+    assert answer(session, 5, 1000.0, b"no JPEG")["code"] == "bad_frame"
+    with pytest.raises(RefusedError, match=r"beside a picture of 0\.16 s"):
+        session.hear(sound(1000.0))
+    session.hear(sound(0.2))
+    assert answer(session, 6, 0.2, b"no JPEG")["code"] == "bad_frame"
+    assert not heard
+    answer(session, 7, 0.2, jpeg())
+    assert [chunk.time_s for chunk in heard] == [0.2]
+
+
 def test_without_networks_listening_is_refused(scripted: SimpleNamespace) -> None:
     session = Session(scripted.ScriptedPipeline())
     with pytest.raises(RefusedError, match="brings no listener: start the server with --listener") as caught:

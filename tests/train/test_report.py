@@ -1,4 +1,4 @@
-"""visavis report: what it measures is what evaluate measures; runs in any state; bad input."""
+"""visavis report: what it measures is what evaluate measures; runs in any state."""
 
 from __future__ import annotations
 

@@ -10,54 +10,9 @@ from pathlib import Path
 import pytest
 
 from tiny_report import row
-from visavis.cli.evaluate import evaluation_json
-from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
-from visavis.evaluation import Model, evaluate
-from visavis.metrics.emotion import negative_log_likelihood
 from visavis_train import report as report_module
 from visavis_train.report import report
-
-
-def test_figures_are_those_of_evaluate(
-    trained: Path, make_run: Callable[..., Path], data: Path, tmp_path: Path
-) -> None:
-    facts = report(
-        [trained, make_run("b", "other"), make_run("c", "young", finished=False)], tmp_path / "out"
-    )
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == json.loads(json.dumps(facts))
-    found = find_dataset(data)
-    faces = found.read()
-    rights = []
-    for run, folder in zip(facts["runs"], (trained, tmp_path / "b"), strict=False):
-        model = Model.load(folder / "emotion.onnx")
-        result = evaluate(faces, model.classifier, training=found.read("Training"))
-        expected = evaluation_json(result, model, None, [])
-        assert {**run["evaluation"], "ms_per_face": 0} == {**expected, "ms_per_face": 0}
-        assert run["evaluation"]["ms_per_face"] > 0
-        assert run["loss"] == round(negative_log_likelihood(result.probabilities, faces.labels), 4)
-        rights.append(result.probabilities.argmax(axis=1) == faces.labels)
-    page, text = ((tmp_path / "out" / name).read_text("utf-8") for name in ("report.html", "report.md"))
-    for run in facts["runs"][:2]:
-        low, high = run["evaluation"]["interval_95"]
-        cell = f"{run['evaluation']['accuracy']:.1%} ({low:.1%} to {high:.1%})"
-        assert cell in page
-        assert cell in text
-    (pair,) = facts["pairs"]
-    assert (pair["first"], pair["second"], pair["n"]) == ("trained", "other", len(faces))
-    assert pair["difference"] == pytest.approx(rights[0].mean() - rights[1].mean())
-    assert facts["unpaired"] is None
-    counts = facts["counts"]["FER-2013"]
-    assert {name: sum(split.values()) for name, split in counts.items()} == {
-        "Training": 140,
-        "PublicTest": 35,
-    }
-    young = facts["runs"][2]
-    assert (young["status"], young["evaluation"]) == ("not finished: 2 of 40 epochs", None)
-    assert [line["loss"] for line in young["log"]] == [1.5, 1.25]
-    assert "50.0% so far (epoch 2)" in page
-    assert "| other | hybrid | 1.14 M | 59.2 M |" in text
-    assert "2 (1) | 2 min | 7 | Abacus, 3 threads |" in text
 
 
 def no_run(folder: Path) -> None:

@@ -80,11 +80,7 @@ def test_it_says_which_cells_it_keeps() -> None:
     for face in range(2):
         assert set(second[face].tolist()) <= {-1, *first[face].tolist()}
         assert first[face].min() >= 0
-        # What is not kept only counts through the fused token: without that it does not count at all.
     assert build({"keep": 0.5, "method": "tome"}).read(tokens)[1] == []
-    blind = build({"keep": 0.25, "fused": "none"}, layers=2)
-    kept = blind.read(tokens)[1][0]
-    assert kept.shape == (2, 4)
 
 
 @pytest.mark.parametrize("method", ["cls", "random"])
@@ -95,7 +91,8 @@ def test_those_that_are_kept_get_the_same_answer_whoever_else_asks(method: str) 
     torch.testing.assert_close(after.layers[0](tokens), first.layers[0](tokens), atol=1e-5, rtol=1e-4)
     assert torch.equal(after.read(tokens)[1][0], first.read(tokens)[1][0])
     whole = build({**how, "keep": 0.999, "asking": "kept", "fused": "sum"})  # All 16 of 16.
-    torch.testing.assert_close(whole.read(tokens)[0], build().read(tokens)[0], atol=1e-5, rtol=1e-4)
+    assert torch.equal(whole.read(tokens)[0], build().read(tokens)[0])
+    assert whole.read(tokens)[1] == []
 
 
 def test_random_tokens_are_drawn_anew_in_training_and_never_afterwards() -> None:

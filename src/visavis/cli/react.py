@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from visavis.types import FloatArray
 
 MOST_SAMPLES = 1000
+# Faces of all samples together; they and their emotions are held in memory: 1.7 GB.
+MOST_FACES = 5_000_000
 # Sound and track may differ by this much before it is worth telling.
 _NEARLY_S = 0.2
 
@@ -76,6 +78,11 @@ def react(
     extra.check(out, [path for path in (track, audio) if path is not None])
     character = parse_temperament(temperament)
     clip = _Clip.read(track, audio)
+    if samples * len(clip.face) > MOST_FACES:
+        raise InputError(
+            f"{samples} samples of {len(clip.face)} frames are {samples * len(clip.face)} faces; expected at "
+            f"most {MOST_FACES}: fewer --samples, or a shorter track"
+        )
     networks = _sampled(named_listener(listener, encoder, decoder), temperature, top_k, top_p)
     clip.hear()
     with output.progress("react", len(clip.face)) as advance:

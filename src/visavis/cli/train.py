@@ -20,7 +20,10 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the file; may be repeated."),
     ] = None,
     install: Annotated[
-        bool, typer.Option("--install", help="Put the network into the package (emotion, tokenizer, calls, listener).")
+        bool,
+        typer.Option(
+            "--install", help="Put the network into the package (emotion, tokenizer, calls, listener)."
+        ),
     ] = False,
 ) -> None:
     """Train a network as an experiment file says. Needs the extra `train`.

@@ -42,8 +42,8 @@ class Call:
         if (motion := signals[..., MOTION]).min() < 0:
             frame = int(np.argwhere(motion < 0)[0, 0])
             raise InputError(
-                f"call {self.name} has a motion of {motion[frame].min():g} in frame {frame}; expected changed "
-                "pixels, 0 or more"
+                f"call {self.name} has a motion of {motion[frame].min():g} in frame {frame}; expected "
+                "changed pixels, 0 or more"
             )
         object.__setattr__(self, "signals", signals)
 

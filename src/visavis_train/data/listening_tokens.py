@@ -17,6 +17,11 @@ from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.listening import Conversation, Tokens
 from visavis_train.data.listening_pack import ListeningPack, PersonClip
+from visavis_train.data.tracks import LEAST_SPREAD
+from visavis_train.models.face_groups import FACE_GROUPS
+
+
+HEAD_WEIGHT = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +82,12 @@ def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...
 
 
 def conversations(
-    pack: ListeningPack, tokenizer: FaceTokenizer, *, sound: bool, controls: bool
+    pack: ListeningPack,
+    tokenizer: FaceTokenizer,
+    *,
+    sound: bool,
+    controls: bool,
+    steady: float | None = None,
 ) -> tuple[Conversation, ...]:
     """Every item of a pack as tokens; items of one speaker share arrays.
 
@@ -86,6 +96,7 @@ def conversations(
         tokenizer: of one token a frame.
         sound: whether the listener hears speech.
         controls: whether it is told its temperament.
+        steady: tolerance of the listeners' tokens, see :func:`steady_tokens`; None for plain ones.
     """
     seen: dict[int, Tokens] = {}
     heard = {}
@@ -96,7 +107,7 @@ def conversations(
         Conversation(
             item.listener.name,
             seen[id(item.speaker)],
-            tokenizer.encode(as_shown(item.listener, tokenizer)),
+            steady_tokens(tokenizer, as_shown(item.listener, tokenizer), steady),
             heard[id(item.speaker)],
             item.temperament[: None if controls else 0],
         )
@@ -111,6 +122,46 @@ def as_seen(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
         return face
     person = RunningRest(tokenizer.rest)
     return np.stack([person.moved(frame) for frame in face])
+
+
+def steady_tokens(tokenizer: FaceTokenizer, face: FloatArray, tolerance: float | None) -> Tokens:
+    """Tokens of a track that change where the face does, not where it trembles between two of them.
+
+    A frame keeps the token before it unless its own is nearer to the face by more than the tolerance. Distances
+    are means over the groups of channels of absolute differences, in the track's standard deviations;
+    the head's rotation counts :data:`HEAD_WEIGHT` times, since nods are small.
+
+    Args:
+        tokenizer: of one token a frame.
+        face: (T, 58).
+        tolerance: in standard deviations; None to take every frame's own token.
+
+    Returns:
+        (T,) tokens, each one that :meth:`FaceTokenizer.encode` gave for this frame or an earlier one.
+    """
+    tokens = tokenizer.encode(face)
+    if tolerance is None or not len(tokens):
+        return tokens
+    shown = tokenizer.decode(tokens)
+    scale = _scale(face)
+    missed = np.abs(face - shown) @ scale
+    result, kept = tokens.copy(), 0
+    for frame in range(1, len(tokens)):
+        # No distance to or from a frame without a face: its token is its own.
+        if not np.abs(face[frame] - shown[kept]) @ scale <= missed[frame] + tolerance:
+            kept = frame
+        result[frame] = tokens[kept]
+    return result
+
+
+def _scale(face: FloatArray) -> FloatArray:
+    """(58,) what absolute differences are weighted with, so that their sum is the distance."""
+    known = np.isfinite(face).all(axis=1)
+    spread = np.maximum(face[known].std(axis=0), LEAST_SPREAD) if known.any() else LEAST_SPREAD
+    weights = np.zeros(len(spread), np.float32)
+    for name, place in FACE_GROUPS.items():
+        weights[place] = (HEAD_WEIGHT if name == "rotation" else 1.0) / len(weights[place])
+    return np.asarray(weights / weights.sum() / spread, np.float32)
 
 
 def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:

@@ -8,7 +8,7 @@ of tokens is kept for both streams and all scales, so that the scales can still 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import torch
 from pydantic import Field, model_validator
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visavis.errors import InputError
-from visavis_train.experiment import Settings
 from visavis_train.models.cost import transformer_macs
 from visavis_train.models.heads import ExpressionNet, grid_positions
+from visavis_train.models.presets import PresetSettings
 from visavis_train.models.pruning import Counts, PruningConfig, best, cls_attention, kept_count, take
 from visavis_train.models.streams import (
     FaceTrunk,
@@ -39,7 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 STEPS_PX = {"base": 16, "small": 8}
 
 
-class SaeConfig(Settings):
+class SaeConfig(PresetSettings):
     """SAE: two streams, a pyramid of three scales, cross-fusion attention, pruning.
 
     Attributes:
@@ -58,6 +58,8 @@ class SaeConfig(Settings):
         image_weights: safetensors of IR-50 to start from, for ``base``.
     """
 
+    presets: ClassVar = PRESETS
+
     kind: Literal["sae"] = "sae"
     preset: Literal["base", "small"] = "small"
     image_px: int = Field(default=48, ge=16)
@@ -75,13 +77,6 @@ class SaeConfig(Settings):
     def side_step_px(self) -> int:
         """Sides of pictures are multiples of this."""
         return STEPS_PX[self.preset]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return PRESETS.get(values.get("preset", "small"), {}) | values
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -113,15 +113,16 @@ class SparseLayer(TransformerLayer):
             The tokens (N, K, D) that are left, their sizes, and (N, K') which of the T - 1 they are;
             None where all went on, or where merging leaves no such choice.
         """
-        if self.rate < 1 and self.how.asking == "kept" and self.how.method in ("cls", "random"):
-            return self._reduce_first(x)
+        others = x.shape[1] - 1
+        count = kept_count(others, self.rate)
+        if count < others and self.how.asking == "kept" and self.how.method in ("cls", "random"):
+            return self._reduce_first(x, count)
         q, k, v = self.attention.project(self.norm1(x))
         # A merged token counts as many times as it has parts (ToMe, Eq. 1).
         bias = None if sizes is None else sizes.log()[:, None, None]
         x = x + self._skip(self.dropout(self.attention.mix(q, k, v, bias)))
         kept: Tensor | None = None
-        others = x.shape[1] - 1
-        if (count := kept_count(others, self.rate)) < others:
+        if count < others:
             match self.how.method:
                 case "cls":
                     x, kept = prune(x, cls_attention(q, k), self.rate, self.how.fused)
@@ -133,14 +134,14 @@ class SparseLayer(TransformerLayer):
                     x, sizes, _ = merge(Merged(x, ones, k.mean(dim=1)), count)
         return x + self._skip(self.dropout(self.mlp(self.norm2(x)))), sizes, kept
 
-    def _reduce_first(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def _reduce_first(self, x: Tensor, count: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """:meth:`reduce`, where the removed tokens do not ask: only CLS does before it is known who goes."""
-        normed, count = self.norm1(x), kept_count(x.shape[1] - 1, self.rate)
+        normed = self.norm1(x)
         k, v = self.attention.look(normed)
         if self.how.method == "cls":
             scores = cls_attention(self.attention.ask(normed[:, :1]), k)
             kept = best(scores, count)
-            x = take(x, scores, kept, self.how.fused if count < scores.shape[1] else "none")
+            x = take(x, scores, kept, self.how.fused)
         else:
             kept = self._anything(x, count)
             x = gather(x, kept)

@@ -7,15 +7,15 @@ is read (Eq. 5).
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis_train.experiment import Settings
 from visavis_train.models.heads import ExpressionNet, grid_positions
+from visavis_train.models.presets import PresetSettings
 from visavis_train.models.transformer import TransformerLayer
 
 # By name, what a preset sets; keys given beside it win. ``b16`` is the paper's ViT-B/16; the others are for
@@ -27,7 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class VitConfig(Settings):
+class VitConfig(PresetSettings):
     """The Vision Transformer.
 
     Attributes:
@@ -43,6 +43,8 @@ class VitConfig(Settings):
         dropout: share dropped in training of the tokens, of every branch's output, and before the heads.
         drop_path: chance to skip a layer's branch in training, per face.
     """
+
+    presets: ClassVar = PRESETS
 
     kind: Literal["vit"] = "vit"
     preset: Literal["b16", "small", "tiny"] = "small"
@@ -60,13 +62,6 @@ class VitConfig(Settings):
     def side_step_px(self) -> int:
         """Sides of pictures are multiples of this."""
         return self.patch_px
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return PRESETS.get(values.get("preset", "small"), {}) | values
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -60,7 +60,13 @@ def read_conversations(
     experiment: ListenerExperiment, pack: ListeningPack, tokenizer: FaceTokenizer
 ) -> tuple[Conversation, ...]:
     """A pack as the experiment's network learns it."""
-    return conversations(pack, tokenizer, sound=experiment.speech, controls=experiment.temperament)
+    return conversations(
+        pack,
+        tokenizer,
+        sound=experiment.speech,
+        controls=experiment.temperament,
+        steady=experiment.steady,
+    )
 
 
 def train(experiment: ListenerExperiment, vocabulary: Vocabulary, *, resume: bool = False) -> ListenerTrainer:

@@ -44,6 +44,8 @@ class ListenerExperiment(Settings):
         out: the run folder, from the working folder.
         seed: of all randomness.
         threads: processor threads.
+        steady: by how much another token must be nearer to the face, in standard deviations, for the
+            listener's own to change; left out, every frame has its own token.
         speech: whether the listener hears the speaker.
         temperament: whether it is told its temperament, where the data know it.
     """
@@ -55,6 +57,7 @@ class ListenerExperiment(Settings):
     out: Path
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1)
+    steady: float | None = Field(default=None, ge=0)
     speech: bool = True
     temperament: bool = True
     model: ListenerSize = ListenerSize()

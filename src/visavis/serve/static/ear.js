@@ -19,8 +19,13 @@ export class Ear {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: wanted });
     if (run !== this.run) return stream.getTracks().forEach((track) => track.stop());
     this.stream = stream;
-    const node = await this.listener();
-    if (run === this.run) this.connect(this.context.createMediaStreamSource(stream), node);
+    try {
+      const node = await this.listener();
+      if (run === this.run) this.connect(this.context.createMediaStreamSource(stream), node);
+    } catch (error) {
+      if (run === this.run) this.close(); // Nobody hears it, so it must not stay open.
+      throw error;
+    }
     return undefined;
   }
 
@@ -52,11 +57,14 @@ export class Ear {
   }
 
   async listener() {
-    if (!this.context) {
-      this.context = new AudioContext();
-      this.loaded = this.context.audioWorklet.addModule(new URL("sound_worklet.js", import.meta.url));
+    this.context ??= new AudioContext();
+    this.loaded ??= this.context.audioWorklet.addModule(new URL("sound_worklet.js", import.meta.url));
+    try {
+      await this.loaded;
+    } catch (error) {
+      this.loaded = null; // The next one may try again.
+      throw error;
     }
-    await this.loaded;
     this.context.resume(); // waits for a gesture where none was made yet
     const node = new AudioWorkletNode(this.context, "pieces", { numberOfOutputs: 0 });
     const rateHz = this.context.sampleRate;

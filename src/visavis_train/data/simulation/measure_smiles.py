@@ -20,6 +20,7 @@ from visavis.channels import EMOTION_CHANNELS
 from visavis.cli.output import print_note
 from visavis.corpus.layout import write_json
 from visavis.errors import InputError
+from visavis.metrics.pairing import peak_r
 from visavis_train.command import status_of
 from visavis_train.data.simulation.coupling import LEVELS, NAME, REPLY_S, Signal, SmileCoupling, Spread
 from visavis_train.data.track_pack import dyad_clips
@@ -67,20 +68,6 @@ def rises(signal: Signal, least: float = LEAST_RISE) -> list[Rise]:
         for a, b, c in zip(turns[::2], turns[1::2], [*turns[2::2], len(signal) - 1], strict=False)
     ]
     return [rise for rise in found if rise.height >= least]
-
-
-def peak_correlation(one: Signal, other: Signal, most_lag: int) -> float:
-    """The largest Pearson correlation of two signals, either shifted by up to ``most_lag`` frames.
-
-    A signal that stands still correlates with nothing: 0.
-    """
-    best = -1.0
-    for lag in range(-most_lag, most_lag + 1):
-        a, b = (one[: len(one) - lag], other[lag:]) if lag >= 0 else (one[-lag:], other[:lag])
-        spread = a.std() * b.std()
-        r = float(((a - a.mean()) * (b - b.mean())).mean() / spread) if spread > 1e-9 else 0.0
-        best = max(best, r)
-    return best
 
 
 def measure(calls: Sequence[tuple[Signal, Signal]], fps: float) -> SmileCoupling:
@@ -166,7 +153,7 @@ def _strangers(calls: Sequence[tuple[Signal, Signal]], frames: int) -> list[tupl
 
 
 def _mean_peak(calls: Sequence[tuple[Signal, Signal]], lag: int) -> float:
-    return round(float(np.mean([peak_correlation(*call, lag) for call in calls])), 4)
+    return round(float(np.mean([peak_r(*call, lag) for call in calls])), 4)
 
 
 def training_calls(path: Path) -> tuple[list[tuple[Signal, Signal]], float]:

@@ -21,6 +21,7 @@ from visavis.cli.output import print_json, print_table, progress
 from visavis.datasets import react
 from visavis.datasets.dyads import Dyads
 from visavis.errors import InputError
+from visavis.metrics.pairing import peak_r
 from visavis.types import FloatArray
 from visavis_train.command import status_of
 from visavis_train.data.simulation.coupling import SmileCoupling
@@ -31,7 +32,7 @@ from visavis_train.data.simulation.eyes import (
     LOOK_TALKING,
     SCAN,
 )
-from visavis_train.data.simulation.measure_smiles import WINDOW_S, peak_correlation, rises
+from visavis_train.data.simulation.measure_smiles import WINDOW_S, rises
 from visavis_train.data.simulation.real_faces import HEAD_AT, SMILE_AT
 
 # A nod: the head dips below where it was in the second around it by this much, radians (1.4 degrees).
@@ -150,9 +151,9 @@ def measure(dyads: Dyads, listeners: int) -> dict[str, Any]:
         "conversations": count,
         "speaker": mean_of(speakers),
         "listener": mean_of(reactions),
-        "peak_r": float(np.mean([peak_correlation(a, b, lag) for a, b in smiles])),
+        "peak_r": float(np.mean([peak_r(a, b, lag) for a, b in smiles])),
         "peak_r_of_strangers": float(
-            np.mean([peak_correlation(a, c, lag) for (a, _), c in zip(smiles, moved, strict=True)])
+            np.mean([peak_r(a, c, lag) for (a, _), c in zip(smiles, moved, strict=True)])
         ),
     }
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import tiny_simulation as tiny
 from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
+from visavis.metrics.pairing import peak_r
 from visavis.reaction.temperament import Temperament
 from visavis_train.data.simulation.cues import PAUSE, RISE, Speaker, find_cues, since_speech
 from visavis_train.data.simulation.listener import HEAD_LIMITS, REACTION_FRAMES
-from visavis_train.data.simulation.measure_smiles import peak_correlation
 from visavis_train.data.simulation.real_faces import HEAD_AT, SMILE_AT
 from visavis_train.data.simulation.statistics import count_nods, look_share
 from visavis_train.data.simulation.temperament import drawn
@@ -98,7 +98,7 @@ def test_more_mirroring_smiles_with_the_speaker() -> None:
     def together(mirroring: float) -> float:
         pairs = over_seeds(Temperament(mirroring=mirroring, smiling=0.2))
         smiles = [(s.smile.astype(float), face[:, SMILE_AT].mean(axis=1).astype(float)) for s, face in pairs]
-        return float(np.mean([peak_correlation(a, b, 50) for a, b in smiles]))
+        return float(np.mean([peak_r(a, b, 50) for a, b in smiles]))
 
     assert together(0) < 0.3
     assert together(1) > together(0) + 0.3

@@ -15,6 +15,7 @@ from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.corpus.layout import write_json
 from visavis.emotion.action_units import action_units
 from visavis.errors import InputError
+from visavis.metrics.pairing import peak_r
 from visavis.reaction.speech import speech_features
 from visavis.waveform import SPEECH_RATE_HZ
 from visavis_train.data.simulation.coupling import SmileCoupling
@@ -22,13 +23,7 @@ from visavis_train.data.simulation.cues import Speaker
 from visavis_train.data.simulation.draws import Draws
 from visavis_train.data.simulation.expressions import emotion_of, units_of
 from visavis_train.data.simulation.eyes import LOOK_LISTENING, blinks, glances, look
-from visavis_train.data.simulation.measure_smiles import (
-    as_json,
-    measure,
-    peak_correlation,
-    rises,
-    training_calls,
-)
+from visavis_train.data.simulation.measure_smiles import as_json, measure, rises, training_calls
 from visavis_train.data.simulation.mouth import Mouths, opening, string_together, wanted_opening
 from visavis_train.data.simulation.own_face import own_face
 from visavis_train.data.simulation.real_faces import MOUTH_AT, RealFaces, Take, real_faces, relaxed, take
@@ -70,16 +65,12 @@ def test_a_delayed_partner_is_found_to_reply(tmp_path: Path) -> None:
     assert SmileCoupling.load(tmp_path / "s.json") == found
 
 
-def test_a_still_face_correlates_with_nothing() -> None:
-    assert peak_correlation(smiles(1), np.zeros(5400), 50) == 0
-
-
 @pytest.mark.shared
 def test_the_measured_smiles_are_those_of_the_calls(shared: Path) -> None:
     calls, fps = training_calls(shared / "data" / "dyads" / "vc_dyads.npz")
     kept = SmileCoupling.load()
     assert len(calls) == kept.calls == 30
-    peaks = [peak_correlation(*call, round(2 * fps)) for call in calls]
+    peaks = [peak_r(*call, round(2 * fps)) for call in calls]
     assert np.mean(peaks) == pytest.approx(kept.peak_r, abs=1e-3)
 
 
