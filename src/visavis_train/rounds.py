@@ -47,13 +47,15 @@ def run_rounds(
         resume: go on from the folder's checkpoint.
 
     Raises:
-        InputError: the folder holds a run and ``resume`` is off, or its checkpoint is of another network.
+        InputError: the folder holds a run and ``resume`` is off, or its checkpoint is of another network or
+            other settings.
     """
     out.mkdir(parents=True, exist_ok=True)
     last, first = out / "last.safetensors", 0
     if last.exists():
         if not resume:
             raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
+        _require_same(out / "config.json", config)
         first = int(load_checkpoint(last, modules, optimizer)["round"])
     (out / "config.json").write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
@@ -66,6 +68,33 @@ def run_rounds(
             line = json.dumps(row)
             print(line, file=log, flush=True)
             print(f"round {number + 1}/{rounds}: {line}", file=sys.stderr, flush=True)
+
+
+def _require_same(path: Path, config: Settings) -> None:
+    """A run goes on with the settings that it began with; only where, and on how many threads, may change.
+
+    Raises:
+        InputError: it began with others, or they cannot be read.
+    """
+    try:
+        stored = type(config).model_validate_json(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not the settings of this run: {error}; train anew elsewhere") from error
+    was, now = (_flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
+    for key in sorted(was.keys() | now.keys()):
+        if was.get(key) != now.get(key):
+            raise InputError(
+                f"{path}: this run began with {key} {was.get(key)}; now it is {now.get(key)}: put it back, "
+                "or choose another folder"
+            )
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Tables within tables as one, with keys such as ``training.rounds``."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
+    return result
 
 
 def warm_cosine(step: int, steps: int, warm: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ import tiny_tokenizer
 from visavis.errors import InputError, WeightsError
 from visavis.metrics.reaction import fr_corr, fr_dist
 from visavis.reaction.listener import FaceListener
+from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis_train import __main__ as program
 from visavis_train.checkpoint import load_checkpoint
-from visavis_train.data.listening_pack import load_listening
+from visavis_train.data.listening_pack import ListeningItem, PersonClip, load_listening
 from visavis_train.data.listening_tokens import Vocabulary
 from visavis_train.experiment import load_experiment
 from visavis_train.models.listener_cost import stream_cost
@@ -126,6 +128,9 @@ def test_a_run_that_is_resumed_equals_an_unbroken_one(toml: Path, tmp_path: Path
             assert torch.equal(value, other[key]), key
     with pytest.raises(InputError, match="add --resume"):
         trained(broken)
+    with pytest.raises(InputError, match=r"began with training\.batch_size 8; now it is 3: put"):
+        trained(settings(toml, tmp_path / "broken", *short, "training.batch_size=3"), resume=True)
+    assert json.loads((tmp_path / "broken/config.json").read_text())["training"]["batch_size"] == 8
 
 
 def test_it_is_installed_beside_its_own_tokenizer_only(
@@ -260,3 +265,20 @@ def test_costs_of_the_committed_experiments() -> None:
     assert paper.re_encoded > 8 * ours.streamed
     # A position is a frame: every weight is used once for each, and the past is looked at.
     assert ours.streamed > 0.7 * ours.parameters * 25
+
+
+def test_the_other_partner_is_a_stranger(tmp_path: Path) -> None:
+    simulated = tiny_listening.pack()
+    assert task.others_of(simulated) == tuple((place + 4) % 8 for place in range(8))
+    # Real corpora list each conversation again, the other way round, half of the split further on.
+    forward = simulated.items[:6:2]
+    turned = [ListeningItem(voiced(each.listener), each.speaker, each.temperament) for each in forward]
+    real = replace(simulated, items=(*forward, *turned), neighbours=np.eye(6, dtype=bool))
+    for place, other in enumerate(task.others_of(real)):
+        assert other % 3 != place % 3
+    with pytest.raises(InputError, match="nobody is a stranger to"):
+        task.others_of(replace(real, items=(forward[0], turned[0]), neighbours=np.eye(2, dtype=bool)))
+
+
+def voiced(clip: PersonClip) -> PersonClip:
+    return replace(clip, speech=np.zeros((len(clip), len(SPEECH_CHANNELS)), np.float16))

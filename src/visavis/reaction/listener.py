@@ -29,7 +29,8 @@ ASSET = "listener"
 # Its own tokenizer, which knows what faces do better than whose they are: encoder and decoder.
 LISTENER_TOKENIZER = ("listener_tokens_encoder", "listener_tokens_decoder")
 SPEAKS = "faces"
-DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.95)
+# Gestures begin with digits of a few percent: cutting more than this cuts the nods.
+DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99)
 
 
 class FaceListener:

@@ -20,7 +20,6 @@ from visavis_train.data.listening_pack import ListeningPack, PersonClip
 from visavis_train.data.tracks import LEAST_SPREAD
 from visavis_train.models.face_groups import FACE_GROUPS
 
-
 HEAD_WEIGHT = 8.0
 
 
@@ -127,9 +126,9 @@ def as_seen(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
 def steady_tokens(tokenizer: FaceTokenizer, face: FloatArray, tolerance: float | None) -> Tokens:
     """Tokens of a track that change where the face does, not where it trembles between two of them.
 
-    A frame keeps the token before it unless its own is nearer to the face by more than the tolerance. Distances
-    are means over the groups of channels of absolute differences, in the track's standard deviations;
-    the head's rotation counts :data:`HEAD_WEIGHT` times, since nods are small.
+    A frame keeps the token before it unless its own is nearer to the face by more than the tolerance.
+    Distances are means over the groups of channels of absolute differences, in the track's standard
+    deviations; the head's rotation counts :data:`HEAD_WEIGHT` times, since nods are small.
 
     Args:
         tokenizer: of one token a frame.

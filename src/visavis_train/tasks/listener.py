@@ -115,13 +115,36 @@ def with_partner(item: Conversation, other: Conversation | None) -> Conversation
     return replace(item, partner=partner, sound=sound)
 
 
-def partners(trainer: ListenerTrainer, items: Sequence[Conversation]) -> dict[str, float]:
-    """Bits a frame of listeners beside their own partner, beside another one, and alone."""
-    half = max(len(items) // 2, 1)
-    others = [*items[half:], *items[:half]]
+def others_of(pack: ListeningPack) -> tuple[int, ...]:
+    """For each conversation, another one in which none of its people takes part.
+
+    The one half of the split further on, or the next after it that fits: real corpora list every conversation
+    a second time, the other way round, exactly half of the split further on.
+
+    Raises:
+        InputError: all conversations are of the same people.
+    """
+    people = [{item.speaker.name, item.listener.name} for item in pack.items]
+    count, found = len(people), []
+    for place, both in enumerate(people):
+        order = ((place + count // 2 + step) % count for step in range(count))
+        other = next((one for one in order if not both & people[one]), None)
+        if other is None:
+            raise InputError(
+                f"{pack.corpus}, {pack.split}: nobody is a stranger to {pack.items[place].listener.name}"
+            )
+        found.append(other)
+    return tuple(found)
+
+
+def partners(
+    trainer: ListenerTrainer, items: Sequence[Conversation], others: Sequence[int]
+) -> dict[str, float]:
+    """Bits a frame of listeners beside their own partner, beside that of another conversation, and alone."""
+    strangers = [items[other] for other in others]
     variants = {
         "true_partner": items,
-        "other_partner": [with_partner(one, other) for one, other in zip(items, others, strict=True)],
+        "other_partner": [with_partner(one, other) for one, other in zip(items, strangers, strict=True)],
         "alone": [with_partner(one, None) for one in items],
     }
     return {name: round(trainer.measure(variant), 5) for name, variant in variants.items()}
@@ -157,7 +180,9 @@ def release(
         "machine": machine(),
         "cost": asdict(stream_cost(net.config, FRAME_RATE_HZ)),
         **load_checkpoint(experiment.out / BEST, {}),
-        "test_bits_per_frame": partners(trainer, read_conversations(experiment, test_pack, tokenizer)),
+        "test_bits_per_frame": partners(
+            trainer, read_conversations(experiment, test_pack, tokenizer), others_of(test_pack)
+        ),
     }
     with whole_file(experiment.out / REPORT) as partial:
         partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
