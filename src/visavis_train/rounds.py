@@ -55,8 +55,8 @@ def run_rounds(
     if last.exists():
         if not resume:
             raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
-        _require_same(out / "config.json", config)
         first = int(load_checkpoint(last, modules, optimizer)["round"])
+        _require_same(out / "config.json", config)
     (out / "config.json").write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
         for number in range(first, rounds):

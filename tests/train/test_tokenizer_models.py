@@ -181,7 +181,7 @@ def test_decoded_faces_and_emotions_are_within_their_ranges() -> None:
         ({"kind": "fsq", "levels": [8, 2]}, "greater than or equal to 3"),
         ({"kind": "fsq", "levels": []}, "at least 1 item"),
         ({"kind": "fsq", "levels": "huge"}, "'huge' is no preset; expected paper, standard, large"),
-        ({"kind": "fsq", "levels": [50, 50, 50]}, "125000 tokens"),
+        ({"kind": "fsq", "levels": [120, 120, 120]}, "1728000 tokens"),
         ({"kind": "rfsq", "depth": 1}, "greater than or equal to 2"),
         ({"kind": "sq"}, "'fsq', 'rfsq', 'vq', 'lfq'"),
     ],

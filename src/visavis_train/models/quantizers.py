@@ -23,7 +23,8 @@ PRESETS: dict[str, tuple[int, ...]] = {
     "standard": (8, 8, 6, 5),
     "large": (8, 8, 8, 6, 5),
 }
-MOST_TOKENS = 1 << 20
+# Of a product of levels, and of a codebook, whose entries are learned one by one.
+MOST_TOKENS, MOST_ENTRIES = 1 << 20, 1 << 16
 
 
 def _preset(value: object) -> object:
@@ -92,7 +93,7 @@ class VqConfig(Settings):
     """
 
     kind: Literal["vq"] = "vq"
-    vocabulary: int = Field(default=2048, ge=2, le=MOST_TOKENS)
+    vocabulary: int = Field(default=2048, ge=2, le=MOST_ENTRIES)
     width: int = Field(default=16, ge=2)
     decay: float = Field(default=0.99, gt=0, lt=1)
     commitment: float = Field(default=0.25, ge=0)
