@@ -144,6 +144,19 @@ def test_the_avatar_does_not_jump_when_the_mode_changes(tmp_path: Path) -> None:
     assert np.abs(np.diff(turns)).max() < 4
 
 
+@pytest.mark.parametrize(("later", "met"), [([5, 4], 1), ([5], 0), ([4, 5], 0)])
+def test_a_listener_is_told_of_another_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: list[int], met: int
+) -> None:
+    listener, told = LiveListener(tiny_listener.listener(tmp_path)), []
+    monkeypatch.setattr(listener, "meet", lambda: told.append(1))
+    pipeline = Pipeline(Cast([[4]] * 5 + [later] * 5), None, Animator(), listener=listener)
+    for index in range(10):
+        pipeline.step(Frame(IMAGE, index / 25, index))
+    # Who comes back under a new number is most likely the same.
+    assert len(told) == met
+
+
 def test_mirroring_hears_nothing_and_a_reset_forgets_the_stream(tmp_path: Path) -> None:
     echo = tiny_listener.Echo()
     pipeline = Pipeline(Cast([[0]] * 60), None, Animator())

@@ -141,8 +141,8 @@ class Pipeline:
         self._leader = leader
         self._forget_emotion()
         # Who comes back after a while has a new number, is most likely the same, and keeps the calibration.
-        if self.listener is None and any(face.track_id == last for face in faces):
-            self.animator.meet()
+        if any(face.track_id == last for face in faces):
+            (self.animator if self.listener is None else self.listener).meet()
 
     def _read(self, frame: Frame, faces: tuple[Face, ...]) -> Emotion | None:
         if self.reader is None or not self.read_emotions:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tiny_listener
+import tiny_tokenizer
 from tiny_listener import Echo
 from visavis.reaction.live import ALONE_AFTER_S, HELD_FACE_S, SMOOTHING_S, LiveListener
 from visavis.reaction.speech import SPEECH_CHANNELS
@@ -52,6 +53,20 @@ def test_a_frame_holds_the_last_face_of_its_time(live: LiveListener, echo: Echo)
     for k, level in enumerate([0.1, 0.3, 0.5, 0.7, 0.9]):
         live.see(face(level), k / 25)
     assert tokens(echo) == [int(16 * level) for level in (0.1, 0.3, 0.5, 0.7)]
+
+
+@pytest.mark.parametrize("met", [True, False])
+def test_another_person_is_seen_against_their_own_rest(tmp_path: Path, met: bool) -> None:
+    echo = Echo()
+    files = tiny_tokenizer.write(tmp_path, changes={"rest": [0.5] * 58})
+    live = LiveListener(tiny_listener.of_tokenizer(*files, predictor=echo))
+    for k in range(40):
+        if k == 20 and met:
+            live.meet()
+        live.see(face(0.1 if k < 20 else 0.9), k / 25)
+    # Who keeps still is at rest, whoever it is; without a word, the second looks like the first one startled.
+    assert set(tokens(echo)[:20]) == {8}
+    assert (set(tokens(echo)[20:]) == {8}) == met
 
 
 def test_a_reaction_shows_within_two_frames_of_its_cause(live: LiveListener) -> None:

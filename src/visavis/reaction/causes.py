@@ -20,7 +20,7 @@ from visavis.errors import InputError
 from visavis.reaction.gestures import Gesture, find_gestures
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.predictor import UNKNOWN, Heard
-from visavis.reaction.rest import RunningRest
+from visavis.reaction.rest import as_seen
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
 from visavis.reaction.temperament import Temperament
 from visavis.reaction.tokenizer import Tokens
@@ -170,7 +170,8 @@ class _Again:
         temperament: Temperament | None,
     ) -> None:
         predictor, length = listener.predictor, len(tokens)
-        faces = _as_seen(listener, checked("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True))
+        known = checked("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True)
+        faces = as_seen(known, listener.tokenizer.rest)  # What it knows of the person is not hidden.
         sound = checked("speech", speech, (length, len(SPEECH_CHANNELS)), allow_nan=True)
         # A position hears the frames up to its first one, so the speaker comes later by the rest of a patch.
         ahead = ((predictor.patch - 1, 0), (0, 0))
@@ -228,11 +229,3 @@ class _Again:
             sound.reshape(*shape, -1),
             np.broadcast_to(self._controls, (*shape[:2], len(self._controls))).astype(np.float32),
         )
-
-
-def _as_seen(listener: FaceListener, face: FloatArray) -> FloatArray:
-    """A speaker's faces as a stream of this listener sees them; what it knows of the person is not hidden."""
-    if listener.tokenizer.rest is None or not len(face):
-        return face
-    person = RunningRest(listener.tokenizer.rest)
-    return np.stack([person.moved(frame) for frame in face])

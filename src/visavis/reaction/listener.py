@@ -179,14 +179,18 @@ class ListenerStream:
         """Forget the stream and draw anew from the seed, as before its first frame."""
         patch = self._listener.predictor.patch
         self._memory.reset()
-        self._partner.reset()
-        if self._rest is not None:
-            self._rest.reset()
+        self.meet()
         self._draws = [np.random.default_rng((self._seed, k)) for k in range(self._samples)]
         self._frame = 0
         self._heard_tokens: Tokens = np.full(patch, UNKNOWN, np.int64)
         self._heard_speech: FloatArray = np.full((patch, len(SPEECH_CHANNELS)), np.nan, np.float32)
         self._own: Tokens = np.full((self._samples, patch), UNKNOWN, np.int64)
+
+    def meet(self) -> None:
+        """See another person from now on: what was usual for the last one counts no more."""
+        self._partner.reset()
+        if self._rest is not None:
+            self._rest.reset()
 
     def step(self, face: FloatArray, speech: FloatArray) -> Tokens:
         """React to the next frame.

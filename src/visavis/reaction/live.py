@@ -102,7 +102,11 @@ class LiveListener:
         self._somebody_s = -math.inf
         self._goal: FloatArray | None = None
         self._follower.reset()
-        self._stalled = False
+        self._stalled = self._met = False
+
+    def meet(self) -> None:
+        """The next face is another person's: forget the last one's face at rest, and go on."""
+        self._met = True
 
     def hear(self, chunk: AudioChunk) -> None:
         """Take in the next sound of the person.
@@ -141,6 +145,9 @@ class LiveListener:
             frame += 1
         self._next = frame
         if face is not None:
+            if self._met:  # Not before: the frames above were still the last one's.
+                self._stream.meet()
+                self._met = False
             self._face, self._face_s = face.values, time_s
             self._somebody_s = time_s
         return self._shown_at(time_s)

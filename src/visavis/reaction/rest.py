@@ -25,6 +25,19 @@ def resting(face: FloatArray) -> FloatArray:
     return rest
 
 
+def as_seen(face: FloatArray, rest: FloatArray | None) -> FloatArray:
+    """A whole clip (T, 58) of a person as a listener sees it, frame by frame, without knowing what comes.
+
+    Args:
+        face: of the person.
+        rest: (58,) that faces are moved to; None where they are taken as they are.
+    """
+    if rest is None or not len(face):
+        return face
+    person = RunningRest(rest)
+    return np.stack([person.moved(frame) for frame in face])
+
+
 class RunningRest:
     """The usual face of a person in a stream, from the frames up to now.
 

@@ -12,7 +12,7 @@ import numpy as np
 from visavis import weights
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.listener import LISTENER_TOKENIZER
-from visavis.reaction.rest import RunningRest, resting
+from visavis.reaction.rest import as_seen, resting
 from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.listening import Conversation, Tokens
@@ -100,7 +100,7 @@ def conversations(
     seen: dict[int, Tokens] = {}
     heard = {}
     for speaker in {id(item.speaker): item.speaker for item in pack.items}.values():
-        seen[id(speaker)] = tokenizer.encode(as_seen(speaker, tokenizer))
+        seen[id(speaker)] = tokenizer.encode(as_seen(speaker.face.astype(np.float32), tokenizer.rest))
         heard[id(speaker)] = _sound(speaker, sound)
     return tuple(
         Conversation(
@@ -112,15 +112,6 @@ def conversations(
         )
         for item in pack.items
     )
-
-
-def as_seen(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
-    """(T, 58): the face as the program's listener sees it, frame by frame, without knowing what comes."""
-    face = clip.face.astype(np.float32)
-    if tokenizer.rest is None:
-        return face
-    person = RunningRest(tokenizer.rest)
-    return np.stack([person.moved(frame) for frame in face])
 
 
 def steady_tokens(tokenizer: FaceTokenizer, face: FloatArray, tolerance: float | None) -> Tokens:

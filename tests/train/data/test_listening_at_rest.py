@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 import tiny_tokenizer
-from visavis.reaction.rest import RunningRest
+from visavis.reaction.rest import RunningRest, as_seen
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.listening_pack import PersonClip
-from visavis_train.data.listening_tokens import as_seen, as_shown
+from visavis_train.data.listening_tokens import as_shown
 
 FRAMES = 30
 REST = np.full(58, 0.5)
@@ -34,7 +34,7 @@ def test_both_people_are_moved_to_the_rest_of_the_tokenizer(tmp_path: Path) -> N
     at_rest, face = tokenizer(tmp_path, REST), faces()
     person = RunningRest(REST)
     np.testing.assert_allclose(
-        as_seen(clip(face), at_rest), np.stack([person.moved(frame) for frame in face]), atol=2e-3
+        as_seen(face, at_rest.rest), np.stack([person.moved(frame) for frame in face]), atol=2e-3
     )
     np.testing.assert_allclose(np.median(as_shown(clip(face), at_rest), axis=0), REST, atol=2e-3)
 
@@ -43,12 +43,12 @@ def test_what_a_partner_looks_like_later_is_not_known(tmp_path: Path) -> None:
     at_rest, face = tokenizer(tmp_path, REST), faces()
     other = face.copy()
     other[20:] = 0.1
-    before, after = (as_seen(clip(each), at_rest) for each in (face, other))
+    before, after = (as_seen(each, at_rest.rest) for each in (face, other))
     np.testing.assert_array_equal(before[:20], after[:20])
     assert (before[20:] != after[20:]).any()
 
 
 def test_a_tokenizer_without_a_rest_takes_faces_as_they_are(tmp_path: Path) -> None:
     general, face = tokenizer(tmp_path), faces()
-    for seen in (as_seen(clip(face), general), as_shown(clip(face), general)):
+    for seen in (as_seen(face, general.rest), as_shown(clip(face), general)):
         np.testing.assert_allclose(seen, face, atol=1e-3)
