@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import tiny_tokenizer
+from visavis.reaction.cues import HEARD_CHANNELS
 from visavis.reaction.head import TokenHead
 from visavis.reaction.predictor import Heard, Memory, Predictor
 from visavis.reaction.speech import SPEECH_CHANNELS
@@ -25,7 +26,7 @@ class Later(Predictor):
 
     def __init__(self, delay: int, speech: bool = False, even: bool = False) -> None:
         self.levels, self.vocabulary = (tiny_tokenizer.LEVELS,), tiny_tokenizer.LEVELS
-        self.sound_channels, self.controls = len(SPEECH_CHANNELS), len(CONTROLS)
+        self.sound_channels, self.controls = len(HEARD_CHANNELS), len(CONTROLS)
         self.patch, self.context, self.frame_rate_hz, self.speaks = 1, delay, 25.0, "faces"
         self.notes = {"tokenizer": "1-1"}
         # A state is what each token is to get before the softmax.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import tiny_tokenizer
+from visavis.reaction.cues import HEARD_CHANNELS
 from visavis.reaction.head import TokenHead
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.predictor import Heard, Memory, Predictor
@@ -25,14 +26,15 @@ class Echo(Predictor):
     Args:
         patch: frames of a position.
         even: whether every token is as likely as any other.
+        surely: how sure it is, in nats.
     """
 
-    def __init__(self, patch: int = 1, even: bool = False) -> None:
+    def __init__(self, patch: int = 1, even: bool = False, surely: float = SURE) -> None:
         self.levels, self.vocabulary = (tiny_tokenizer.LEVELS,), tiny_tokenizer.LEVELS
-        self.sound_channels, self.controls = len(SPEECH_CHANNELS), len(CONTROLS)
+        self.sound_channels, self.controls = len(HEARD_CHANNELS), len(CONTROLS)
         self.patch, self.context, self.frame_rate_hz, self.speaks = patch, 1, 25.0, "faces"
         self.notes = {"tokenizer": "1-1"}
-        self.even = even
+        self.even, self.surely = even, surely
         self.heard: list[Heard] = []
         size = self.vocabulary
         weights = np.concatenate([np.eye(size).ravel(), np.zeros(size)]).astype(np.float32)
@@ -51,7 +53,7 @@ class Echo(Predictor):
             wanted = np.where(heard.partner < 0, 1, heard.partner)
             speaks = heard.sound[..., SPEECH_CHANNELS.index("speech")] > 0.5
             wanted = np.where(speaks, 14, wanted)
-            np.put_along_axis(logits, wanted[..., None], SURE, axis=-1)
+            np.put_along_axis(logits, wanted[..., None], self.surely, axis=-1)
         return logits
 
 

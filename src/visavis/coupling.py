@@ -28,6 +28,8 @@ PEAK_WITHIN_S = 2.0
 OTHERS = 3
 # Samples of a listener, and people of other calls, that a correlation is the mean over: one alone is chance.
 SAMPLES = 10
+# Guided as far as samples follow the speaker like real listeners do: experiments/LOG.md.
+DEFAULT_SAMPLING = Sampling(guidance=3.0)
 _POSITIONS = 64
 _CONDITIONS = ("true_partner", "other_partner", "alone")
 
@@ -39,7 +41,8 @@ class CallScores:
     Attributes:
         name: of the call.
         bits_per_frame: by ``true_partner``, ``other_partner`` and ``alone``.
-        au12_peak_r: by ``truth``, ``model``, ``mime``, ``mean`` and ``random``.
+        au12_peak_r: with the speaker, by ``truth``, ``model``, ``mime``, ``mean`` and ``random``; and of
+            ``model_with_strangers``, with people of other calls.
         variance: of AU12 over time, by ``truth`` and ``model``.
     """
 
@@ -98,6 +101,7 @@ def measure_coupling(
     *,
     others: Sequence[Call] | None = None,
     seed: int = 0,
+    sampling: Sampling = DEFAULT_SAMPLING,
     on_call: Callable[[], None] | None = None,
 ) -> tuple[CallScores, ...]:
     """Score a listener on calls.
@@ -108,6 +112,7 @@ def measure_coupling(
         others: calls that wrong partners and the baselines ``mean`` and ``random`` come from; ``calls``
             if left out. Those of the scored call's own pair are not taken.
         seed: of the wrong partners and the samples.
+        sampling: how the sampled listeners are drawn.
         on_call: called after each call.
 
     Raises:
@@ -122,7 +127,7 @@ def measure_coupling(
         strangers = [other for other in (others or calls) if other.pair != call.pair]
         if not strangers:
             raise InputError(f"call {call.name}: no call of another pair to compare with")
-        score = _Scoring(predictor, codec, call, slower, strangers, rng)
+        score = _Scoring(predictor, codec, call, slower, strangers, rng, sampling)
         scores.append(CallScores(call.name, score.bits(), *score.au12()))
         if on_call:
             on_call()
@@ -140,8 +145,10 @@ class _Scoring:
         slower: int,
         strangers: Sequence[Call],
         rng: np.random.Generator,
+        sampling: Sampling,
     ) -> None:
         self.predictor, self.codec, self.call, self.slower, self.rng = predictor, codec, call, slower, rng
+        self.sampling = sampling
         self.own = codec.encode(call.slowed(slower)).T
         self.partner = self._people(call)[::-1]
         self.strangers = strangers
@@ -181,6 +188,8 @@ class _Scoring:
             "random": np.stack(strangers),
         }
         peaks = {name: self._peak(listener, speaker) for name, listener in listeners.items()}
+        pairs = zip(model, strangers, strict=True)
+        peaks["model_with_strangers"] = float(np.mean([self._peak(a[None], b) for a, b in pairs]))
         return peaks, {name: float(listeners[name].var(axis=-1).mean()) for name in ("truth", "model")}
 
     def _peak(self, listeners: FloatArray, speaker: FloatArray) -> float:
@@ -217,14 +226,16 @@ class _Scoring:
         """(S, 2, T) tokens of sampled listeners for each person."""
         head, partner = self.predictor.head, np.tile(self.partner, (SAMPLES, 1, 1))
         count, length = partner.shape[:2]
-        memory = self.predictor.memory(count)
+        guided = self.sampling.guided
+        memory = self.predictor.memory(count * (2 if guided else 1))
         result = np.full((count, length), UNKNOWN)
         before = np.full((count, 1), UNKNOWN)
         chances = self.rng.random((length, count, len(head.levels)))
         for frame in range(length):
             heard = self._heard(partner[:, frame : frame + 1], before)
-            hidden = self.predictor.predict(heard, memory)[:, 0, 0]
-            result[:, frame] = head.draw(hidden, chances[frame], Sampling())
+            hidden = self.predictor.predict(heard.beside_alone() if guided else heard, memory)[:, 0, 0]
+            alone = hidden[count:] if guided else None
+            result[:, frame] = head.draw(hidden[:count], chances[frame], self.sampling, alone)
             before = result[:, frame : frame + 1]
         return result.reshape(SAMPLES, 2, length)
 

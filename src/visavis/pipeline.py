@@ -126,6 +126,7 @@ class Pipeline:
             heard_s = clock.now_s()
             timings_ms["listen"] = 1e3 * (heard_s - read_s)
             read_s = heard_s
+        self.animator.acting = self.listener is not None
         pose = self.animator.update(state, felt, frame.time_s)
         timings_ms["avatar"] = 1e3 * (clock.now_s() - read_s)
         label = None if emotion is None or self.reader is None else self.reader.label

@@ -42,13 +42,23 @@ class Player:
         side_px: of the pictures.
         puppet: that is drawn; of this player alone.
         name: written into the pictures' corner; empty for none.
+        acting: whether it is a listener, see :class:`~visavis.avatar.parameters.Animator`.
     """
 
-    def __init__(self, face: FloatArray, fps: float, side_px: int, puppet: Puppet, name: str = "") -> None:
+    def __init__(
+        self,
+        face: FloatArray,
+        fps: float,
+        side_px: int,
+        puppet: Puppet,
+        name: str = "",
+        *,
+        acting: bool = False,
+    ) -> None:
         self.side_px = side_px
         self._face, self._fps, self._puppet, self._name = face, fps, puppet, name
         # A video shows people as a camera sees them.
-        self._animator = Animator(mirror=False)
+        self._animator = Animator(mirror=False, acting=acting)
         self._follower = Follower()
 
     def picture(self, row: int) -> ImageArray:
@@ -159,7 +169,7 @@ def write_side_by_side(
         wall = Wall(person.size, len(shown))
         puppets = [Puppet.load() for _ in shown]
         players = [
-            Player(each, fps, wall.cell_px, puppet, str(number) if len(shown) > 1 else "")
+            Player(each, fps, wall.cell_px, puppet, str(number) if len(shown) > 1 else "", acting=True)
             for number, (each, puppet) in enumerate(zip(shown, puppets, strict=True), 1)
         ]
         sound_start_s = start_s + (0.0 if source is None else _zero_s(source))

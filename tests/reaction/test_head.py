@@ -63,3 +63,20 @@ def test_other_weights_are_refused(damage: str) -> None:
         weights[3] = np.nan
     with pytest.raises(WeightsError, match="the listener's last layer has shape"):
         TokenHead(LEVELS, WIDTH, weights[1:] if damage == "short" else weights)
+
+
+def test_guidance_goes_on_from_nobody_through_the_partner() -> None:
+    net, beside, alone = head(), hidden_state(3), hidden_state(4)
+    chances = np.random.default_rng(2).random((40_000, len(LEVELS)))
+
+    def found(guidance: float) -> NDArray[np.float64]:
+        states = (np.repeat(state[None], len(chances), axis=0) for state in (beside, alone))
+        drawn = net.draw(next(states), chances, Sampling(guidance=guidance), next(states))
+        return np.bincount(drawn, minlength=COUNT) / len(drawn)
+
+    np.testing.assert_allclose(found(0.0), shares_of(net, alone), atol=0.01)
+    np.testing.assert_allclose(found(1.0), shares_of(net, beside), atol=0.01)
+    # The first digit's shares are those of alone * (beside / alone)^2, made to sum to 1.
+    first = [shares_of(net, state).reshape(8, 3).sum(axis=0) for state in (beside, alone)]
+    squared = first[0] ** 2 / first[1]
+    np.testing.assert_allclose(found(2.0).reshape(8, 3).sum(axis=0), squared / squared.sum(), atol=0.01)

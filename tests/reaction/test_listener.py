@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import tiny_listener
 import tiny_tokenizer
 from tiny_listener import Echo
 from visavis.errors import InputError, WeightsError
+from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.rest import RunningRest
+from visavis.reaction.sampling import Sampling
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.temperament import CONTROLS, Temperament
 from visavis.types import FloatArray
@@ -136,3 +139,44 @@ def test_without_weights_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("visavis.weights.manifest", dict)
     with pytest.raises(WeightsError, match="brings no listener: train one"):
         FaceListener.default()
+
+
+def test_guidance_takes_more_of_what_the_partner_changes(tmp_path: Path) -> None:
+    deaf, guided = (
+        FaceListener(
+            Echo(surely=1.0), tiny_listener.listener(tmp_path).tokenizer, Sampling(guidance=guidance)
+        )
+        for guidance in (0.0, 8.0)
+    )
+    face = faces(200)
+    shown = guided.tokenizer.encode(face)
+    assert np.mean(guided.react(face)[0] == shown) > 0.9
+    # Token 1 is what it shows alone.
+    assert np.mean(deaf.react(face)[0] == 1) > np.mean(deaf.react(face)[0] == shown)
+
+
+def test_a_guided_sample_is_the_same_whatever_the_others(tmp_path: Path) -> None:
+    tokenizer = tiny_listener.listener(tmp_path).tokenizer
+    listener = FaceListener(Echo(surely=1.0), tokenizer, Sampling(guidance=2.0))
+    three, two = (listener.react(faces(40), samples=count, seed=7) for count in (3, 2))
+    np.testing.assert_array_equal(three[:2], two)
+    assert (three[0] != three[2]).any()
+
+
+def test_settings_of_drawing_are_changed_one_by_one(tmp_path: Path) -> None:
+    listener = tiny_listener.listener(tmp_path)
+    changed = listener.drawing(top_k=3, temperature=0.5)
+    assert changed.sampling == replace(listener.sampling, top_k=3, temperature=0.5)
+    with pytest.raises(InputError, match="guidance must be 0 or more; found -1"):
+        listener.drawing(guidance=-1.0)
+
+
+def test_it_hears_cues_beside_the_speech(tmp_path: Path) -> None:
+    echo = Echo()
+    listener = tiny_listener.listener(tmp_path, echo)
+    speech = np.zeros((50, len(SPEECH_CHANNELS)), np.float32)
+    speech[:30, SPEECH_CHANNELS.index("speech")] = 1.0
+    listener.react(faces(50), speech)
+    heard = np.stack([each.sound[0, 0, 0] for each in echo.heard])
+    np.testing.assert_array_equal(heard, CuedSpeech().updated(speech))
+    assert heard[34, HEARD_CHANNELS.index("pause0")] == 1

@@ -80,13 +80,22 @@ def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
     assert bits["alone"] == pytest.approx(entropy(FOLLOWED**2 + (1 - FOLLOWED) ** 2), abs=0.1)
     assert bits["other_partner"] > 0.9
     assert len(report["calls"]) == 6
+    assert list(report["by_guidance"]) == ["1", "2", "3", "4"]
+    assert report["by_guidance"]["3"]["au12_peak_r"] == report["au12_peak_r"]
     model = ["--model", str(tmp_path / "run/all/listener.onnx"), "--json"]
     result = CliRunner().invoke(app, ["evaluate", "dyads", str(tmp_path / "calls.npz"), *model])
     assert result.exit_code == 0
     printed = json.loads(result.stdout)
     assert printed["calls"] == 6
     assert set(printed["bits_per_frame"]) == {"true_partner", "other_partner", "alone"}
-    assert set(printed["au12_peak_r"]) == {"truth", "model", "mime", "mean", "random"}
+    assert set(printed["au12_peak_r"]) == {
+        "truth",
+        "model",
+        "mime",
+        "mean",
+        "random",
+        "model_with_strangers",
+    }
 
 
 def test_a_run_that_is_resumed_equals_an_unbroken_one(toml: Path, tmp_path: Path) -> None:

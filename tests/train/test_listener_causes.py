@@ -11,6 +11,7 @@ import torch
 
 import tiny_tokenizer
 from visavis.reaction.causes import explain_gestures
+from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
 from visavis.reaction.gestures import SMILE, Gesture
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.predictor import Heard
@@ -28,7 +29,7 @@ def networks(folder: Path, patch: int) -> FaceListener:
     torch.manual_seed(0)
     sizes = {"width": 16, "heads": 2, "layers": 2, "context": 9, "patch": patch}
     config = ListenerConfig(
-        levels=(4, 4), sound_channels=len(SPEECH_CHANNELS), controls=len(CONTROLS), **sizes
+        levels=(4, 4), sound_channels=len(HEARD_CHANNELS), controls=len(CONTROLS), **sizes
     )
     net = ListenerNet(config)
     with torch.no_grad():  # Gates start at 0, where they would hide what they let through.
@@ -55,7 +56,7 @@ def test_going_on_from_a_memory_is_going_through_the_clip(tmp_path: Path, patch:
             seen[start:stop] = np.nan
         if without in ("speech", "both"):
             heard_speech[start:stop] = np.nan
-        partner = listener.tokenizer.encode(seen)
+        partner, sound = listener.tokenizer.encode(seen), CuedSpeech().updated(heard_speech)
         memory, total = listener.predictor.memory(1), 0.0
         for first in range(0, FRAMES, patch):
             frames = np.arange(first - patch + 1, first + 1)
@@ -63,7 +64,7 @@ def test_going_on_from_a_memory_is_going_through_the_clip(tmp_path: Path, patch:
             heard = Heard(
                 np.where(frames < 0, -1, partner[frames])[None, None],
                 np.where(own < 0, -1, tokens[own])[None, None],
-                np.where(frames[:, None] < 0, np.nan, heard_speech[frames])[None, None].astype(np.float32),
+                np.where(frames[:, None] < 0, np.nan, sound[frames])[None, None].astype(np.float32),
                 mood.values[None, None],
             )
             hidden = listener.predictor.predict(heard, memory)[0, 0]

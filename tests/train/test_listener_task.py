@@ -227,7 +227,7 @@ def test_the_report_compares_all_methods(
     assert listener_report.main() == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["not_run"] == ["never"]
-    assert len(result["methods"]) == 9
+    assert len(result["methods"]) == 10
     text = page.read_text()
     for name in result["methods"]:
         assert f"| {name} | 1 |" in text

@@ -35,6 +35,8 @@ RESTS = {
 }
 # Webcam users turn less than they think: their 25 degrees are the avatar's 30.
 HEAD_GAIN = (1.2, 1.3, 1.0)
+# A listener's nods have 3 to 7 degrees, and a drawn head turns by little more than half of what it is told.
+ACTING_NOD_GAIN = 2.6
 LEAN_DEG_PER_CM = 0.4
 LEAN_LIMIT_DEG = 4.0
 MOUTH_OPEN_GAIN = 1.5
@@ -49,9 +51,14 @@ SMILE_BLINK = 0.2
 
 
 class FaceMapper:
-    """Turns one person's face states into parameters, as a camera image shows them (not mirrored)."""
+    """Turns one person's face states into parameters, as a camera image shows them (not mirrored).
+
+    Attributes:
+        acting: whether the head's nods are exaggerated, so that small ones are seen.
+    """
 
     def __init__(self) -> None:
+        self.acting = False
         self._levels = RestingLevels(RESTS)
         self._closed = {side: ClosedLevel() for side in SIDES}
         self._head = NeutralHead()
@@ -89,7 +96,7 @@ class FaceMapper:
         lean = min(max(shift_cm * LEAN_DEG_PER_CM, -LEAN_LIMIT_DEG), LEAN_LIMIT_DEG)
         parameters = {
             "ParamAngleX": HEAD_GAIN[0] * yaw,
-            "ParamAngleY": HEAD_GAIN[1] * pitch,
+            "ParamAngleY": (ACTING_NOD_GAIN if self.acting else HEAD_GAIN[1]) * pitch,
             "ParamAngleZ": HEAD_GAIN[2] * roll,
             **self._eyelids(face, rest, yaw, time_s),
             **_gaze(face, rest),

@@ -65,10 +65,12 @@ class Animator:
     Args:
         seed: of the idle blinks and glances.
         mirror: whether left and right are exchanged (see above); may be changed between updates.
+        acting: whether nods are exaggerated, for a face that acts by itself and is to be understood; may be
+            changed between updates.
     """
 
-    def __init__(self, seed: int = 0, mirror: bool = True) -> None:
-        self.mirror = mirror
+    def __init__(self, seed: int = 0, mirror: bool = True, acting: bool = False) -> None:
+        self.mirror, self.acting = mirror, acting
         self._idle = IdleMotion(seed)
         self._mapper = FaceMapper()
         self._overlay = ExpressionOverlay()
@@ -122,6 +124,7 @@ class Animator:
         return AvatarPose(np.clip(np.asarray(values, np.float32), LOWEST, HIGHEST), time_s)
 
     def _follow(self, state: FaceState, time_s: float) -> dict[str, float]:
+        self._mapper.acting = self.acting
         parameters = self._mapper.update(state, time_s)
         return mirrored(parameters) if self.mirror else parameters
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from visavis.cli import output
+from visavis.cli.listener import Guidance
 
 if TYPE_CHECKING:
     from visavis.coupling import Coupling
@@ -27,6 +29,7 @@ def dyads(
         typer.Option(help="A listener.onnx of the calls task.", show_default="the embedded one"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the wrong partners and the samples.", min=0)] = 0,
+    guidance: Guidance = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a listener on real calls.
@@ -38,17 +41,20 @@ def dyads(
     Examples:
 
         visavis evaluate dyads calls.npz
+        visavis evaluate dyads calls.npz --guidance 3
         visavis evaluate dyads calls.npz --model runs/calls_listener/fold1/listener.onnx --json
     """
     from visavis import weights
-    from visavis.coupling import ASSET, Coupling, measure_coupling
+    from visavis.coupling import ASSET, DEFAULT_SAMPLING, Coupling, measure_coupling
     from visavis.datasets.calls import read_calls
     from visavis.reaction.predictor import Predictor
 
+    sampling = DEFAULT_SAMPLING if guidance is None else replace(DEFAULT_SAMPLING, guidance=guidance)
     calls = read_calls(file)
     predictor = Predictor(weights.open_session(ASSET)) if model is None else Predictor.load(model)
     with output.progress("evaluate", len(calls), "calls") as advance:
-        coupling = Coupling.of(measure_coupling(predictor, calls, seed=seed, on_call=advance))
+        scores = measure_coupling(predictor, calls, seed=seed, sampling=sampling, on_call=advance)
+        coupling = Coupling.of(scores)
     result = dyads_json(coupling)
     if as_json:
         output.print_json(result)

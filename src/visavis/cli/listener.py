@@ -30,6 +30,13 @@ TemperamentText = Annotated[
         "gaze, 0 to 1. What is not named is .5. Without this option all is left to chance.",
     ),
 ]
+Guidance = Annotated[
+    float | None,
+    typer.Option(
+        help="How much of what the person changes is taken: 0 nothing, 1 as predicted, more than 1 beyond.",
+        show_default="the listener's own",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Another seed is another listener.")]
 
 

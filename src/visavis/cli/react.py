@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 from visavis.cli import output
-from visavis.cli.listener import Listener, Seed, TemperamentText, named_listener, parse_temperament
+from visavis.cli.listener import Guidance, Listener, Seed, TemperamentText, named_listener, parse_temperament
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
@@ -46,6 +46,7 @@ def react(
     top_p: Annotated[
         float | None, typer.Option(help="Draw from the likeliest that reach this share.")
     ] = None,
+    guidance: Guidance = None,
     video: Annotated[
         Path | None, typer.Option(help="Also a video of the person beside up to ten listeners.")
     ] = None,
@@ -83,7 +84,9 @@ def react(
             f"{samples} samples of {len(clip.face)} frames are {samples * len(clip.face)} faces; expected at "
             f"most {MOST_FACES}: fewer --samples, or a shorter track"
         )
-    networks = _sampled(named_listener(listener, encoder, decoder), temperature, top_k, top_p)
+    networks = named_listener(listener, encoder, decoder).drawing(
+        temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
+    )
     clip.hear()
     with output.progress("react", len(clip.face)) as advance:
         tokens = follow(networks.start(seed, samples, character), clip.face, clip.speech, advance)
@@ -234,19 +237,3 @@ class _Extra:
         with output.progress("video", len(clip.face)) as advance:
             write_side_by_side(self.video, clip.face, reaction, clip.start_s, clip.audio, advance)
         self.written.append(self.video)
-
-
-def _sampled(
-    networks: FaceListener, temperature: float | None, top_k: int | None, top_p: float | None
-) -> FaceListener:
-    """The listener with its usual way of drawing, but for what is given."""
-    from visavis.reaction.listener import FaceListener
-    from visavis.reaction.sampling import Sampling
-
-    usual = networks.sampling
-    sampling = Sampling(
-        usual.temperature if temperature is None else temperature,
-        usual.top_k if top_k is None else top_k,
-        usual.top_p if top_p is None else top_p,
-    )
-    return FaceListener(networks.predictor, networks.tokenizer, sampling)

@@ -17,6 +17,7 @@ import numpy as np
 from visavis.arrays import checked
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
+from visavis.reaction.cues import CuedSpeech
 from visavis.reaction.gestures import Gesture, find_gestures
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.predictor import UNKNOWN, Heard
@@ -176,13 +177,14 @@ class _Again:
         # A position hears the frames up to its first one, so the speaker comes later by the rest of a patch.
         ahead = ((predictor.patch - 1, 0), (0, 0))
         self._face = np.pad(faces, ahead, constant_values=np.nan)
-        self._speech = np.pad(sound, ahead, constant_values=np.nan)[:, : predictor.sound_channels]
+        self._speech = np.pad(sound, ahead, constant_values=np.nan)
         self._own = np.concatenate([np.full(predictor.patch, UNKNOWN, np.int64), tokens])
         self._controls = np.full(predictor.controls, np.nan, np.float32)
         if temperament is not None and predictor.controls:
             self._controls[:] = temperament.values
         self._tokens, self._predictor = tokens, predictor
-        self._memory, self._partner = predictor.memory(1), listener.tokenizer.stream()
+        self._memory = predictor.memory(1)
+        self._partner, self._sound = listener.tokenizer.stream(), CuedSpeech()
         self._position = 0
 
     def go_to(self, frame: int) -> None:
@@ -191,7 +193,8 @@ class _Again:
         while (count := min(frame // patch - self._position, _POSITIONS)) > 0:
             rows = slice(self._position * patch, (self._position + count) * patch)
             partner = self._partner.encode(self._face[rows])
-            self._predictor.predict(self._heard(rows, partner[None], self._speech[rows][None]), self._memory)
+            sound = self._sound.updated(self._speech[rows])
+            self._predictor.predict(self._heard(rows, partner[None], sound[None]), self._memory)
             self._position += count
 
     def bits(self, hidden: Sequence[tuple[Stretch, Stretch]], said: Stretch) -> FloatArray:
@@ -202,7 +205,7 @@ class _Again:
         partner, sound = [], []
         for face_hidden, speech_hidden in hidden:
             partner.append(self._partner.fork().encode(self._without(self._face, rows, face_hidden)))
-            sound.append(self._without(self._speech, rows, speech_hidden))
+            sound.append(self._sound.fork().updated(self._without(self._speech, rows, speech_hidden)))
         heard = self._heard(rows, np.stack(partner), np.stack(sound))
         hidden_states = self._predictor.predict(heard, self._memory.copies(len(hidden)))
         of_said = slice(said[0] - rows.start, said[1] - rows.start)
@@ -226,6 +229,6 @@ class _Again:
         return Heard(
             partner.reshape(shape),
             np.repeat(own, count, axis=0),
-            sound.reshape(*shape, -1),
+            sound[..., : self._predictor.sound_channels].reshape(*shape, -1),
             np.broadcast_to(self._controls, (*shape[:2], len(self._controls))).astype(np.float32),
         )

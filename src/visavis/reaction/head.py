@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import WeightsError
-from visavis.reaction.sampling import Sampling
+from visavis.reaction.sampling import Sampling, log_softmax
 from visavis.types import FloatArray
 
 Tokens = NDArray[np.int64]
@@ -68,23 +68,42 @@ class TokenHead:
                 log_probs = steps.send(digits)
         return total
 
-    def draw(self, hidden: FloatArray, chances: NDArray[np.float64], sampling: Sampling) -> Tokens:
-        """One token for each state: (N, D) and (N, K) uniform numbers in 0..1 -> (N,)."""
-        tokens = np.zeros(len(hidden), np.int64)
-        steps = self._steps(hidden)
+    def draw(
+        self,
+        hidden: FloatArray,
+        chances: NDArray[np.float64],
+        sampling: Sampling,
+        alone: FloatArray | None = None,
+    ) -> Tokens:
+        """One token for each state.
+
+        Args:
+            hidden: (N, D) states.
+            chances: (N, K) uniform numbers in 0..1.
+            sampling: how to draw.
+            alone: (N, D) states of the same listeners without a partner, to be guided away from; None to
+                draw unguided.
+
+        Returns:
+            (N,) tokens.
+        """
+        count = len(hidden)
+        tokens = np.zeros(count, np.int64)
+        steps = self._steps(hidden if alone is None else np.concatenate([hidden, alone]))
         log_probs = next(steps)
         for place, worth in enumerate(self._places):
-            digits = sampling.draw(log_probs, chances[:, place])
+            likely = log_probs if alone is None else sampling.guide(log_probs[:count], log_probs[count:])
+            digits = sampling.draw(likely, chances[:, place])
             tokens += digits * worth
             if place < len(self._given):
-                log_probs = steps.send(digits)
+                log_probs = steps.send(digits if alone is None else np.tile(digits, 2))
         return tokens
 
     def _steps(self, hidden: FloatArray) -> Generator[FloatArray, Tokens, None]:
         """For each digit its log-probabilities (..., levels); is sent the digits that they were used for."""
         state = np.asarray(hidden, np.float32)
         for place, (weights, bias) in enumerate(self._out):
-            digits = yield _log_softmax(_gelu(state) @ weights.T + bias)
+            digits = yield log_softmax(_gelu(state) @ weights.T + bias)
             if place < len(self._given):
                 state = state + self._given[place][digits]
 
@@ -93,8 +112,3 @@ def _gelu(values: FloatArray) -> FloatArray:
     """Hendrycks and Gimpel 2016 (arXiv:1606.08415), by the hyperbolic tangent."""
     inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
     return np.asarray(values * np.float32(0.5) * (1 + np.tanh(inner)), np.float32)
-
-
-def _log_softmax(logits: FloatArray) -> FloatArray:
-    less = logits - logits.max(axis=-1, keepdims=True)
-    return np.asarray(less - np.log(np.exp(less).sum(axis=-1, keepdims=True)), np.float32)

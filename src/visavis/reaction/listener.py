@@ -15,6 +15,7 @@ from visavis import weights
 from visavis.arrays import checked
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
+from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
 from visavis.reaction.predictor import UNKNOWN, Heard, Predictor
 from visavis.reaction.rest import RunningRest
 from visavis.reaction.sampling import Sampling
@@ -29,8 +30,9 @@ ASSET = "listener"
 # Its own tokenizer, which knows what faces do better than whose they are: encoder and decoder.
 LISTENER_TOKENIZER = ("listener_tokens_encoder", "listener_tokens_decoder")
 SPEAKS = "faces"
-# Gestures begin with digits of a few percent: cutting more than this cuts the nods.
-DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99)
+# Gestures begin with digits of a few percent: cutting more than this cuts the nods. Guided as far as samples
+# nod at pauses and smile with the speaker like those that it learnt from: docs/models/listener.md.
+DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99, guidance=3.0)
 
 
 class FaceListener:
@@ -55,13 +57,11 @@ class FaceListener:
                 f"expected a listener of {SPEAKS} at {FRAME_RATE_HZ} Hz trained with the tokenizer "
                 f"{tokenizer.pair}; found one of {found[0]} at {found[2]:g} Hz trained with {found[1]}"
             )
-        if predictor.sound_channels not in (0, len(SPEECH_CHANNELS)) or predictor.controls not in (
-            0,
-            len(CONTROLS),
-        ):
+        heard, obeyed = predictor.sound_channels, predictor.controls
+        if heard not in (0, len(HEARD_CHANNELS)) or obeyed not in (0, len(CONTROLS)):
             raise WeightsError(
-                f"the listener hears {predictor.sound_channels} numbers a frame and obeys "
-                f"{predictor.controls}; expected {len(SPEECH_CHANNELS)} and {len(CONTROLS)}, or 0"
+                f"the listener hears {heard} numbers a frame and obeys {obeyed}; expected "
+                f"{len(HEARD_CHANNELS)} and {len(CONTROLS)}, or 0: train it again"
             )
         self.predictor, self.tokenizer, self.sampling = predictor, tokenizer, sampling
 
@@ -104,6 +104,31 @@ class FaceListener:
         """
         predictor = Predictor.load(path, threads)
         return cls(predictor, tokenizer or _embedded_tokenizer(predictor.notes.get("tokenizer"), threads))
+
+    def drawing(
+        self,
+        *,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        guidance: float | None = None,
+    ) -> Self:
+        """The same listener, drawing otherwise; see :class:`~visavis.reaction.sampling.Sampling`.
+
+        Args:
+            temperature, top_k, top_p, guidance: None for what stays.
+
+        Raises:
+            InputError: a value outside of its range.
+        """
+        usual = self.sampling
+        sampling = Sampling(
+            usual.temperature if temperature is None else temperature,
+            usual.top_k if top_k is None else top_k,
+            usual.top_p if top_p is None else top_p,
+            usual.guidance if guidance is None else guidance,
+        )
+        return type(self)(self.predictor, self.tokenizer, sampling)
 
     def start(
         self, seed: int = 0, samples: int = 1, temperament: Temperament | None = None
@@ -169,8 +194,9 @@ class ListenerStream:
     ) -> None:
         self.temperament = temperament
         self._listener, self._seed, self._samples = listener, seed, samples
-        self._memory = listener.predictor.memory(samples)
-        self._partner = listener.tokenizer.stream()
+        self._guided = listener.sampling.guided
+        self._memory = listener.predictor.memory(samples * (2 if self._guided else 1))
+        self._partner, self._sound = listener.tokenizer.stream(), CuedSpeech()
         rest = listener.tokenizer.rest
         self._rest = None if rest is None else RunningRest(rest)
         self.reset()
@@ -183,12 +209,13 @@ class ListenerStream:
         self._draws = [np.random.default_rng((self._seed, k)) for k in range(self._samples)]
         self._frame = 0
         self._heard_tokens: Tokens = np.full(patch, UNKNOWN, np.int64)
-        self._heard_speech: FloatArray = np.full((patch, len(SPEECH_CHANNELS)), np.nan, np.float32)
+        self._heard_sound: FloatArray = np.full((patch, len(HEARD_CHANNELS)), np.nan, np.float32)
         self._own: Tokens = np.full((self._samples, patch), UNKNOWN, np.int64)
 
     def meet(self) -> None:
         """See another person from now on: what was usual for the last one counts no more."""
         self._partner.reset()
+        self._sound.reset()
         if self._rest is not None:
             self._rest.reset()
 
@@ -206,7 +233,7 @@ class ListenerStream:
         seen = face if self._rest is None else self._rest.moved(face)
         token = self._partner.encode(seen[None]).reshape(1)
         self._heard_tokens = np.concatenate([self._heard_tokens[1:], token])
-        self._heard_speech = np.concatenate([self._heard_speech[1:], speech[None]])
+        self._heard_sound = np.concatenate([self._heard_sound[1:], self._sound.update(speech)[None]])
         place = self._frame % predictor.patch
         if place == 0:
             self._own = self._drawn(predictor.predict(self._heard(), self._memory)[:, 0])
@@ -218,24 +245,29 @@ class ListenerStream:
         return self._listener.tokenizer.decode(tokens)
 
     def _heard(self) -> Heard:
-        """The last P frames, for all K alike, and what each did before."""
+        """The last P frames, for all K alike, and what each did before; if guided, also without a partner."""
         predictor, count = self._listener.predictor, self._samples
         controls = np.full(predictor.controls, np.nan, np.float32)
         if self.temperament is not None and predictor.controls:
             controls[:] = self.temperament.values
-        speech = self._heard_speech[:, : predictor.sound_channels]
-        return Heard(
+        heard = Heard(
             _repeated(self._heard_tokens, count),
             self._own[:, None],
-            _repeated(speech, count),
+            _repeated(self._heard_sound[:, : predictor.sound_channels], count),
             _repeated(controls, count),
         )
+        return heard.beside_alone() if self._guided else heard
 
     def _drawn(self, hidden: FloatArray) -> Tokens:
-        """(K, P, D) -> (K, P)."""
+        """(K, P, D), or (2 K, P, D) if guided -> (K, P)."""
         head, sampling, patch = self._listener.predictor.head, self._listener.sampling, hidden.shape[1]
         chances = np.stack([draw.random((patch, len(head.levels))) for draw in self._draws])
-        return np.stack([head.draw(hidden[:, p], chances[:, p], sampling) for p in range(patch)], axis=1)
+        beside, alone = hidden[: self._samples], hidden[self._samples :]
+        drawn = [
+            head.draw(beside[:, p], chances[:, p], sampling, alone[:, p] if self._guided else None)
+            for p in range(patch)
+        ]
+        return np.stack(drawn, axis=1)
 
 
 def _embedded_tokenizer(pair: object, threads: int) -> FaceTokenizer:

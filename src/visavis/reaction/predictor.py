@@ -41,6 +41,15 @@ class Heard:
     sound: FloatArray
     controls: FloatArray
 
+    def beside_alone(self) -> Heard:
+        """2 N listeners: these, and after them the same with no partner."""
+        return Heard(
+            np.concatenate([self.partner, np.full_like(self.partner, UNKNOWN)]),
+            np.tile(self.own, (2, 1, 1)),
+            np.concatenate([self.sound, np.full_like(self.sound, np.nan)]),
+            np.tile(self.controls, (2, 1, 1)),
+        )
+
 
 class Predictor:
     """A network that predicts a listener; it keeps no state, :meth:`memory` gives what does.

@@ -20,11 +20,15 @@ class Sampling:
         top_k: only the k likeliest values; None for all (Fan et al. 2018, arXiv:1805.04833).
         top_p: only the likeliest values that together reach this probability (Holtzman et al. 2020,
             arXiv:1904.09751).
+        guidance: how much of what the partner changes is taken: 1 as predicted, 0 as if there were nobody,
+            more than 1 beyond (classifier-free guidance, Ho and Salimans 2022, arXiv:2207.12598; Sanchez et
+            al. 2023, arXiv:2306.17806). Other than 1 doubles the network's work.
     """
 
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float = 1.0
+    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.temperature) and self.temperature >= 0):
@@ -33,6 +37,17 @@ class Sampling:
             raise InputError(f"top_k must be 1 or more; found {self.top_k}")
         if not 0 < self.top_p <= 1:
             raise InputError(f"top_p must lie above 0 and not above 1; found {self.top_p}")
+        if not (np.isfinite(self.guidance) and self.guidance >= 0):
+            raise InputError(f"guidance must be 0 or more; found {self.guidance}")
+
+    @property
+    def guided(self) -> bool:
+        """Whether drawing needs what is likely without a partner, too."""
+        return self.guidance != 1
+
+    def guide(self, log_probs: FloatArray, alone: FloatArray) -> FloatArray:
+        """What to draw from: (N, V) logarithms beside a partner and (N, V) without -> (N, V), of sum 1."""
+        return log_softmax(alone + np.float32(self.guidance) * (log_probs - alone))
 
     def draw(self, log_probs: FloatArray, chances: NDArray[np.float64]) -> NDArray[np.int64]:
         """Draw a value for each row; it depends on that row and its own chance alone.
@@ -59,3 +74,9 @@ class Sampling:
         # Rounding at a chance next to 1 must not lead behind the last token that is kept.
         last = (weights > 0).sum(axis=1) - 1
         return np.take_along_axis(order, np.minimum(places, last)[:, None], axis=1)[:, 0].astype(np.int64)
+
+
+def log_softmax(logits: FloatArray) -> FloatArray:
+    """(..., V) logits -> (..., V) natural logarithms, of sum 1."""
+    less = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(less - np.log(np.exp(less).sum(axis=-1, keepdims=True)), np.float32)

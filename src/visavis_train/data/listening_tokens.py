@@ -11,6 +11,7 @@ import numpy as np
 
 from visavis import weights
 from visavis.errors import InputError, WeightsError
+from visavis.reaction.cues import CuedSpeech
 from visavis.reaction.listener import LISTENER_TOKENIZER
 from visavis.reaction.rest import as_seen, resting
 from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
@@ -163,4 +164,4 @@ def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
 def _sound(clip: PersonClip, sound: bool) -> np.ndarray[Any, np.dtype[np.float32]]:
     if not sound or clip.speech is None:
         return np.zeros((len(clip), 0), np.float32)
-    return clip.speech.astype(np.float32)
+    return CuedSpeech().updated(clip.speech.astype(np.float32))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from pydantic import Field
 
 from visavis.atomic import whole_file
 from visavis.cli.output import print_note
-from visavis.coupling import ASSET, SPEAKS, CallScores, Coupling, measure_coupling
+from visavis.coupling import ASSET, DEFAULT_SAMPLING, SPEAKS, CallScores, Coupling, measure_coupling
 from visavis.datasets.calls import CALL_RATE_HZ, Call, read_calls
 from visavis.errors import InputError
 from visavis.machine import machine
@@ -37,6 +37,8 @@ from visavis_train.tasks.listener_release import export_listener, install_listen
 from visavis_train.tasks.listener_trainer import ListenerTrainer, ListenerTraining
 
 REPORT = "report.json"
+# How strongly samples are guided when they are compared; the report's other figures are of the program's way.
+GUIDANCE = (1.0, 2.0, 3.0, 4.0)
 ALL = "all"
 LICENCE = "Apache-2.0"
 TRAINING_DATA = (
@@ -155,25 +157,34 @@ def train_on(
     return export_listener(trainer.net, out, notes)
 
 
-def train(experiment: CallsExperiment, *, resume: bool = False) -> Coupling:
-    """Run (or finish) an experiment; returns what the folds' networks prove on the pairs that they never saw.
+def train(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, Coupling]:
+    """Run (or finish) an experiment.
+
+    Returns:
+        By the guidance of the samples, what the folds' networks prove on the pairs that they never saw.
 
     Raises:
         InputError: the calls or a checkpoint cannot be used, or the run folder holds a run and ``resume`` is
             off.
     """
     calls = read_calls(experiment.data)
-    scores: list[CallScores] = []
+    ways = {much: replace(DEFAULT_SAMPLING, guidance=much) for much in GUIDANCE}
+    ways[DEFAULT_SAMPLING.guidance] = DEFAULT_SAMPLING
+    scores: dict[float, list[CallScores]] = {much: [] for much in ways}
     for number, unseen in enumerate(deal(calls, experiment.folds, experiment.seed), start=1):
         seen = [call for call in calls if call not in unseen]
         predictor = train_on(experiment, seen, unseen, experiment.out / f"fold{number}", resume=resume)
-        scores += measure_coupling(predictor, unseen, others=calls, seed=experiment.seed)
+        for much, way in ways.items():
+            scores[much] += measure_coupling(
+                predictor, unseen, others=calls, seed=experiment.seed, sampling=way
+            )
     train_on(experiment, calls, (), experiment.out / ALL, resume=resume)
-    return Coupling.of(scores)
+    return {much: Coupling.of(found) for much, found in scores.items()}
 
 
-def report_of(experiment: CallsExperiment, coupling: Coupling, config: str) -> dict[str, Any]:
+def report_of(experiment: CallsExperiment, couplings: dict[float, Coupling], config: str) -> dict[str, Any]:
     """What ``report.json`` says."""
+    coupling = couplings[DEFAULT_SAMPLING.guidance]
     logs = [
         line for log in experiment.out.glob("*/log.jsonl") for line in log.read_text("utf-8").splitlines()
     ]
@@ -186,6 +197,10 @@ def report_of(experiment: CallsExperiment, coupling: Coupling, config: str) -> d
         "machine": machine(),
         **{name: coupling.mean(name) for name in ("bits_per_frame", "au12_peak_r", "variance")},
         "p_value": coupling.p_value,
+        "by_guidance": {
+            f"{much:g}": {name: found.mean(name) for name in ("au12_peak_r", "variance")}
+            for much, found in couplings.items()
+        },
         "calls": [asdict(call) for call in coupling.calls],
     }
 
@@ -198,9 +213,9 @@ def install(experiment: CallsExperiment, report: dict[str, Any], config: str) ->
     return install_listener(experiment.out / ALL, ASSET, entry)
 
 
-def finish(experiment: CallsExperiment, coupling: Coupling, command: Command) -> Path:
+def finish(experiment: CallsExperiment, couplings: dict[float, Coupling], command: Command) -> Path:
     """Write the report, and install the network if that was asked for; returns the report's path."""
-    report = report_of(experiment, coupling, command.config.name)
+    report = report_of(experiment, couplings, command.config.name)
     path = experiment.out / REPORT
     with whole_file(path) as partial:
         partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")

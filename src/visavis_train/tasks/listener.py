@@ -23,9 +23,10 @@ from visavis.atomic import whole_file
 from visavis.cli.output import print_note
 from visavis.errors import InputError
 from visavis.machine import machine
+from visavis.reaction.cues import HEARD_CHANNELS
 from visavis.reaction.listener import ASSET, LISTENER_TOKENIZER, SPEAKS, FaceListener
 from visavis.reaction.predictor import UNKNOWN
-from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
+from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.reaction.temperament import CONTROLS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
@@ -50,7 +51,7 @@ def network_config(experiment: ListenerExperiment, levels: tuple[int, ...]) -> L
     """The network of an experiment, for a tokenizer's levels."""
     return ListenerConfig(
         levels=levels,
-        sound_channels=len(SPEECH_CHANNELS) if experiment.speech else 0,
+        sound_channels=len(HEARD_CHANNELS) if experiment.speech else 0,
         controls=len(CONTROLS) if experiment.temperament else 0,
         **experiment.model.model_dump(),
     )

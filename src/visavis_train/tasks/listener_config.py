@@ -21,16 +21,24 @@ class Drawing(Settings):
         temperature: 1 draws as predicted, lower ones more of what is likely, 0 the likeliest.
         top_k: only the k likeliest values of each digit.
         top_p: only the likeliest values of each digit that together reach this probability.
+        guidance: how much of what the partner changes is taken: 1 as predicted, more goes beyond.
     """
 
     temperature: float = Field(default=DEFAULT_SAMPLING.temperature, ge=0)
     top_k: int | None = Field(default=DEFAULT_SAMPLING.top_k, ge=1)
     top_p: float = Field(default=DEFAULT_SAMPLING.top_p, gt=0, le=1)
 
+    guidance: float = Field(default=DEFAULT_SAMPLING.guidance, ge=0)
+
+    @property
+    def guided(self) -> bool:
+        """Whether the network also runs without a partner."""
+        return self.sampling.guided
+
     @property
     def sampling(self) -> Sampling:
         """For the runtime."""
-        return Sampling(self.temperature, self.top_k, self.top_p)
+        return Sampling(self.temperature, self.top_k, self.top_p, self.guidance)
 
 
 class ListenerExperiment(Settings):

@@ -17,7 +17,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ from visavis_train.peers.training import PeerTraining
 from visavis_train.peers.trans_vae import TransVae
 from visavis_train.reporting.marks import write_between
 from visavis_train.tasks.listener import network_config
-from visavis_train.tasks.listener_config import ListenerExperiment
+from visavis_train.tasks.listener_config import Drawing, ListenerExperiment
 from visavis_train.tasks.listener_release import LISTENER_FILE
 from visavis_train.tasks.listener_scores import Contest, score, summary
 from visavis_train.tasks.listener_tables import tables
@@ -91,22 +91,26 @@ def _trained(
 
 
 def listeners(experiment: ListenerExperiment) -> Iterator[Candidate]:
-    """The runs of an experiment that ended."""
+    """The runs of an experiment that ended; where it is guided, also without guidance."""
+    drawing = experiment.sampling
+    ways = {experiment.name: drawing}
+    if drawing.guided:
+        ways[f"{experiment.name}, unguided"] = drawing.model_copy(update={"guidance": 1.0})
     folders = [experiment.out, *sorted(experiment.out.parent.glob(f"{experiment.out.name}_seed*"))]
     for folder in folders:
         file = folder / LISTENER_FILE
         if file.is_file():
             stored = json.loads((folder / "config.json").read_text("utf-8"))
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            drawing = experiment.sampling
-            settings = {"file": digest, "sampling": drawing.model_dump()}
-            yield Candidate(experiment.name, int(stored["seed"]), settings, _loaded(experiment, file))
+            for name, way in ways.items():
+                settings = {"file": digest, "sampling": way.model_dump()}
+                yield Candidate(name, int(stored["seed"]), settings, _loaded(experiment, file, way))
 
 
-def _loaded(experiment: ListenerExperiment, file: Path) -> Callable[[], Method]:
+def _loaded(experiment: ListenerExperiment, file: Path, drawing: Drawing) -> Callable[[], Method]:
     def load() -> Method:
         tokenizer = Vocabulary.open(experiment.tokenizer).tokenizer
-        return TrainedListener.load(file, tokenizer, experiment.sampling.sampling)
+        return TrainedListener.load(file, tokenizer, drawing.sampling)
 
     return load
 
@@ -182,8 +186,10 @@ def compare(
 
 
 def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
+    """A guided listener runs twice: beside the partner and alone."""
     levels = Vocabulary.open(experiment.tokenizer).levels
-    return asdict(stream_cost(network_config(experiment, levels), FRAME_RATE_HZ))
+    cost = stream_cost(network_config(experiment, levels), FRAME_RATE_HZ)
+    return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.guided else 1)))
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ is compared with.
 
 from __future__ import annotations
 
-from bisect import insort
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,27 +14,12 @@ import numpy as np
 from visavis.channels import FACE_CHANNELS
 from visavis.datasets.react import FPS
 from visavis.errors import InputError
+from visavis.reaction.cues import VoiceCues
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.types import BoolArray, FloatArray
 from visavis_train.data.simulation.real_faces import SMILE_AT
 
-PAUSE, LOW_PITCH, STRESS, RISE = "pause", "low_pitch", "stress", "rise"
-# Ward and Tsukahara 2000, "Prosodic features which cue back-channel responses in English and Japanese",
-# J. Pragmatics 32:1177-1207, the rule for English: pitch below the speaker's 26th percentile, for at least
-# 110 ms (3 frames), after at least 700 ms of speech, and not within 800 ms of the last response.
-LOW_SHARE = 0.26
-LOW_FRAMES = 3
-TALK_FRAMES = round(0.7 * FPS)
-# The talk before a cue may have short breaks: it is looked for in the last 2 s. Our choice.
-TALK_WITHIN = round(2.0 * FPS)
-# A silence of 200 ms and more is heard as a pause (Heldner and Edlund 2010, "Pauses, gaps and overlaps in
-# conversations", J. Phonetics 38:555-568, after Walker and Trimboli 1982).
-PAUSE_FRAMES = 5
-# Stressed: louder and higher than most of what was voiced before. Our choice, as is the least distance.
-LOUD_SHARE, HIGH_SHARE = 0.8, 0.7
-STRESS_EVERY = round(1.2 * FPS)
-# Before so many voiced frames nobody knows what is low or high for this voice.
-KNOWN_FRAMES = 12
+RISE = "rise"
 LEAST_SMILE = 0.1
 
 
@@ -84,7 +68,7 @@ class Cue:
 
     Attributes:
         frame: when it is complete.
-        kind: :data:`PAUSE`, :data:`LOW_PITCH`, :data:`STRESS` or :data:`RISE` of a smile.
+        kind: one of :data:`visavis.reaction.cues.CUES`, or :data:`RISE` of a smile.
         since: of a smile, the frame at which it began to rise; else ``frame``.
     """
 
@@ -100,36 +84,16 @@ def find_cues(speaker: Speaker) -> list[Cue]:
 
 
 def _voice_cues(speaker: Speaker) -> list[Cue]:
-    found: list[Cue] = []
-    heights: list[float] = []
-    loudness: list[float] = []
-    silent = low = 0
-    last_stress = -STRESS_EVERY
-    for frame in range(len(speaker)):
-        silent = 0 if speaker.speech[frame] else silent + 1
-        talked = int(speaker.speech[max(frame - TALK_WITHIN, 0) : frame].sum()) >= TALK_FRAMES
-        if silent == PAUSE_FRAMES and talked:
-            found.append(Cue(frame, PAUSE, frame))
-        if not speaker.voiced[frame]:
-            low = 0
-            continue
-        pitch, energy = float(speaker.pitch[frame]), float(speaker.energy[frame])
-        insort(heights, pitch)
-        insort(loudness, energy)
-        if len(heights) < KNOWN_FRAMES:
-            continue
-        low = low + 1 if pitch < _level(heights, LOW_SHARE) else 0
-        if low == LOW_FRAMES and talked:
-            found.append(Cue(frame, LOW_PITCH, frame))
-        stressed = energy > _level(loudness, LOUD_SHARE) and pitch > _level(heights, HIGH_SHARE)
-        if stressed and frame - last_stress >= STRESS_EVERY:
-            found.append(Cue(frame, STRESS, frame))
-            last_stress = frame
-    return found
-
-
-def _level(ordered: list[float], share: float) -> float:
-    return ordered[int(share * (len(ordered) - 1))]
+    cues = VoiceCues()
+    rows = zip(
+        *(values.tolist() for values in (speaker.speech, speaker.voiced, speaker.pitch, speaker.energy)),
+        strict=True,
+    )
+    return [
+        Cue(frame, kind, frame)
+        for frame, (speech, voiced, pitch, energy) in enumerate(rows)
+        for kind in cues.update(speech=speech, voiced=voiced, pitch=pitch, energy=energy)
+    ]
 
 
 def _smile_cues(smile: FloatArray) -> list[Cue]:

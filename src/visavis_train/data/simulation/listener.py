@@ -13,11 +13,12 @@ import numpy as np
 
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.datasets.react import FPS
+from visavis.reaction.cues import PAUSE, STRESS
 from visavis.reaction.temperament import Temperament
 from visavis.types import FloatArray
 from visavis_train.data.simulation import nods, smiles
 from visavis_train.data.simulation.coupling import SmileCoupling
-from visavis_train.data.simulation.cues import PAUSE, STRESS, Cue, Speaker, find_cues, since_speech
+from visavis_train.data.simulation.cues import Cue, Speaker, find_cues, since_speech
 from visavis_train.data.simulation.draws import Draws
 from visavis_train.data.simulation.eyes import (
     BLINKS_LISTENING,

@@ -9,9 +9,10 @@ from types import MappingProxyType
 import numpy as np
 
 from visavis.datasets.react import FPS
+from visavis.reaction.cues import LOW_PITCH, PAUSE, STRESS
 from visavis.reaction.temperament import Temperament
 from visavis.types import FloatArray
-from visavis_train.data.simulation.cues import LOW_PITCH, PAUSE, STRESS, Cue
+from visavis_train.data.simulation.cues import Cue
 from visavis_train.data.simulation.draws import Draws
 from visavis_train.data.simulation.movements import add, nod
 from visavis_train.data.simulation.temperament import scale_of

@@ -10,10 +10,11 @@ import numpy as np
 
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.datasets.react import FPS
+from visavis.reaction.cues import STRESS
 from visavis.reaction.temperament import Temperament
 from visavis.types import BoolArray, FloatArray
 from visavis_train.data.simulation.coupling import SmileCoupling
-from visavis_train.data.simulation.cues import STRESS, Speaker, find_cues
+from visavis_train.data.simulation.cues import Speaker, find_cues
 from visavis_train.data.simulation.draws import Draws
 from visavis_train.data.simulation.eyes import (
     BLINKS_TALKING,

@@ -13,8 +13,9 @@ import tiny_simulation as tiny
 from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
+from visavis.reaction.cues import PAUSE
 from visavis.reaction.temperament import Temperament
-from visavis_train.data.simulation.cues import PAUSE, RISE, Speaker, find_cues, since_speech
+from visavis_train.data.simulation.cues import RISE, Speaker, find_cues, since_speech
 from visavis_train.data.simulation.listener import HEAD_LIMITS, REACTION_FRAMES
 from visavis_train.data.simulation.real_faces import HEAD_AT, SMILE_AT
 from visavis_train.data.simulation.statistics import count_nods, look_share
