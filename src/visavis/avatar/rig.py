@@ -162,7 +162,8 @@ def turn_head(rig: Rig, points: Floats, values: list[float]) -> Floats:
     """Points (P, 2) of the head turned as on a rounded body, seen with slight perspective, then tilted.
 
     Each point stands ``depth + bulge / (1 + r^2)`` before the head's axis, r being its distance from the
-    head's centre in head radii: what is nearer moves further, and the far side shortens.
+    head's centre in head radii: what is nearer moves further, and the far side shortens. A head nods about
+    its neck, ``nod`` behind its centre, so all of it sinks.
     """
     head = rig.head
     yaw = np.radians(head["turn_deg"][0] * values[PARAMETER_INDEX["ParamAngleX"]] / 30)
@@ -177,7 +178,7 @@ def turn_head(rig: Rig, points: Floats, values: list[float]) -> Floats:
     y1 = y * np.cos(pitch) - z1 * np.sin(pitch)
     z2 = z1 * np.cos(pitch) + y * np.sin(pitch)
     nearer = (distance - z) / (distance - z2)
-    turned = np.stack([x1 * nearer, y1 * nearer], axis=1) + center
+    turned = np.stack([x1 * nearer, y1 * nearer - head["nod"][0] * np.sin(pitch)], axis=1) + center
     return rotate(turned, np.array(head["pivot"]), float(tilt))
 
 

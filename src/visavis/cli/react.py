@@ -79,11 +79,7 @@ def react(
     extra.check(out, [path for path in (track, audio) if path is not None])
     character = parse_temperament(temperament)
     clip = _Clip.read(track, audio)
-    if samples * len(clip.face) > MOST_FACES:
-        raise InputError(
-            f"{samples} samples of {len(clip.face)} frames are {samples * len(clip.face)} faces; expected at "
-            f"most {MOST_FACES}: fewer --samples, or a shorter track"
-        )
+    _check_size(samples, len(clip.face))
     networks = named_listener(listener, encoder, decoder).drawing(
         temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
     )
@@ -116,6 +112,14 @@ def react(
     output.print_line(f"wrote {out}: {samples} x {len(clip.face) / reaction.fps:.1f} s")
     for path in extra.written:
         output.print_line(f"wrote {path}")
+
+
+def _check_size(samples: int, frames: int) -> None:
+    if samples * frames > MOST_FACES:
+        raise InputError(
+            f"{samples} samples of {frames} frames are {samples * frames} faces; expected at most "
+            f"{MOST_FACES}: fewer --samples, or a shorter track"
+        )
 
 
 @dataclass(slots=True)

@@ -43,11 +43,11 @@ class SpeechFeatures(Protocol):
     """
 
     @property
-    def channels(self) -> tuple[str, ...]: ...  # noqa: D102
+    def channels(self) -> tuple[str, ...]: ...  # noqa: D102 - described above
     @property
-    def causal(self) -> bool: ...  # noqa: D102
+    def causal(self) -> bool: ...  # noqa: D102 - described above
     @property
-    def frame_rate_hz(self) -> int: ...  # noqa: D102
+    def frame_rate_hz(self) -> int: ...  # noqa: D102 - described above
 
     def features(self, samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
         """(T, D) of (N,) or (N, channels) samples, T being the frames that the clip touches."""

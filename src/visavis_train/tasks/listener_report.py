@@ -91,13 +91,13 @@ def _trained(
 
 
 def listeners(experiment: ListenerExperiment) -> Iterator[Candidate]:
-    """The runs of an experiment that ended; where it is guided, also without guidance."""
-    drawing = experiment.sampling
-    ways = {experiment.name: drawing}
-    if drawing.guided:
-        ways[f"{experiment.name}, unguided"] = drawing.model_copy(update={"guidance": 1.0})
+    """The runs of an experiment that ended; where it is guided, its own folder's also without guidance."""
+    plain = experiment.sampling.model_copy(update={"guidance": 1.0})
     folders = [experiment.out, *sorted(experiment.out.parent.glob(f"{experiment.out.name}_seed*"))]
     for folder in folders:
+        ways = {experiment.name: experiment.sampling}
+        if experiment.sampling.guided and folder == experiment.out:
+            ways[f"{experiment.name}, unguided"] = plain
         file = folder / LISTENER_FILE
         if file.is_file():
             stored = json.loads((folder / "config.json").read_text("utf-8"))

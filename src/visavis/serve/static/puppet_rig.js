@@ -175,7 +175,7 @@ export function evaluateLayer(layer, rig, values, springs, a) {
     if (weight) for (let i = 0; i < p.length; i++) p[i] += weight * key.delta[i];
   }
   for (const { spring, axis, gains } of layer.sway) gains.forEach((gain, i) => (p[2 * i + axis] += gain * springs[spring]));
-  const { center, radii, distance, pivot } = rig.head;
+  const { center, radii, distance, pivot, nod } = rig.head;
   for (let i = 0; i < p.length; i += 2) {
     const follow = layer.follows[i / 2], carried = layer.carried[i / 2];
     if (follow) {
@@ -183,7 +183,8 @@ export function evaluateLayer(layer, rig, values, springs, a) {
       const z = layer.depth + layer.bulge / (1 + (x / radii[0]) ** 2 + (y / radii[1]) ** 2);
       const z1 = z * a.yaw.c - x * a.yaw.s;
       const nearer = (distance - z) / (distance - z1 * a.pitch.c - y * a.pitch.s);
-      const tx = (x * a.yaw.c + z * a.yaw.s) * nearer + center[0], ty = (y * a.pitch.c - z1 * a.pitch.s) * nearer + center[1];
+      const tx = (x * a.yaw.c + z * a.yaw.s) * nearer + center[0];
+      const ty = (y * a.pitch.c - z1 * a.pitch.s) * nearer + center[1] - nod * a.pitch.s;
       const [hx, hy] = rotate(tx, ty, pivot, a.tilt.c, a.tilt.s);
       p[i] += follow * (hx - p[i]);
       p[i + 1] += follow * (hy - p[i + 1]);
