@@ -222,12 +222,13 @@ def test_the_report_compares_all_methods(
     page = tmp_path / "page.md"
     page.write_text("\n".join(["before", *listener_report.MARKS, "after"]))
     options = ["--seeds", "1", "--samples", "2", "--peer-steps", "1", "--results", str(tmp_path / "r.json")]
-    places = ["--page", str(page), "--kept", str(tmp_path / "kept")]
+    places = ["--page", str(page), "--kept", str(tmp_path / "kept"), "--guidance", "2"]
     monkeypatch.setattr("sys.argv", ["listener_report", str(toml), str(other), *options, *places])
     assert listener_report.main() == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["not_run"] == ["never"]
     assert len(result["methods"]) == 10
+    assert {"tiny", "tiny, guidance 2"} <= result["methods"].keys()
     text = page.read_text()
     for name in result["methods"]:
         assert f"| {name} | 1 |" in text

@@ -15,8 +15,9 @@ from visavis.datasets.faces import LabelledFaces
 from visavis_train.quantize.comparison import TIMED_CALLS, interleaved, right_answers
 from visavis_train.quantize.methods import Candidate
 from visavis_train.reporting.by_class import ByClass, Share
+from visavis_train.reporting.memory import inference_bytes
 from visavis_train.reporting.paired import Paired
-from visavis_train.reporting.tables import Table
+from visavis_train.reporting.tables import NONE, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ class Compared:
         scores: accuracy in the paper's three ways.
         paired: against the first network of the same seed, on the same faces.
         latency: one face at a time in ONNX Runtime, on one thread, all networks in turn.
+        memory_bytes: what opening it and reading such faces adds to a process; None where it is not known.
     """
 
     variant: Variant
     scores: ByClass
     paired: Paired
     latency: Timing
+    memory_bytes: int | None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -70,6 +73,7 @@ class Compared:
             "classes": {name: asdict(share) for name, share in self.scores.classes.items()},
             "against_first": asdict(self.paired),
             "latency": asdict(self.latency),
+            "memory_bytes": self.memory_bytes,
         }
 
 
@@ -102,6 +106,7 @@ def compare(
             ByClass.of(faces.labels, found, faces.names),
             Paired.of(variant.name, variants[firsts[variant.seed]].name, found, right[firsts[variant.seed]]),
             latency[variant.name][1],
+            inference_bytes(variant.network),
         )
         for variant, found in zip(variants, right, strict=True)
     ]
@@ -124,6 +129,7 @@ def costs_table(compared: Sequence[Compared]) -> Table:
         "ms p50",
         "ms p95",
         "times as fast",
+        "MB of memory",
     )
     rows = tuple(
         (
@@ -140,6 +146,7 @@ def costs_table(compared: Sequence[Compared]) -> Table:
             f"{each.latency.p50_ms:.2f}",
             f"{each.latency.p95_ms:.2f}",
             f"{first.latency.p50_ms / each.latency.p50_ms:.2f}",
+            NONE if each.memory_bytes is None else f"{each.memory_bytes / 1e6:.1f}",
         )
         for each in compared
     )

@@ -90,14 +90,15 @@ def _trained(
     return lambda: kind.trained(train, peers, seed)
 
 
-def listeners(experiment: ListenerExperiment) -> Iterator[Candidate]:
-    """The runs of an experiment that ended; where it is guided, its own folder's also without guidance."""
-    plain = experiment.sampling.model_copy(update={"guidance": 1.0})
+def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) -> Iterator[Candidate]:
+    """The runs of an experiment that ended; where it is guided, its own folder's also otherwise guided."""
     folders = [experiment.out, *sorted(experiment.out.parent.glob(f"{experiment.out.name}_seed*"))]
     for folder in folders:
         ways = {experiment.name: experiment.sampling}
         if experiment.sampling.guided and folder == experiment.out:
-            ways[f"{experiment.name}, unguided"] = plain
+            for much in guidance:
+                way = experiment.sampling.model_copy(update={"guidance": much})
+                ways[f"{experiment.name}, guidance {much:g}"] = way
         file = folder / LISTENER_FILE
         if file.is_file():
             stored = json.loads((folder / "config.json").read_text("utf-8"))
@@ -144,7 +145,12 @@ def scored(candidate: Candidate, data: str, test: Contest, samples: int, kept: P
 
 
 def compare(
-    experiments: Sequence[ListenerExperiment], peers: PeerTraining, seeds: int, samples: int, kept: Path
+    experiments: Sequence[ListenerExperiment],
+    peers: PeerTraining,
+    seeds: int,
+    samples: int,
+    kept: Path,
+    guidance: Sequence[float],
 ) -> dict[str, Any]:
     """Measure everything.
 
@@ -160,7 +166,7 @@ def compare(
     train, pack = (load_listening(file) for file in files)
     data = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     test = Contest.of(pack)
-    own = {experiment.name: list(listeners(experiment)) for experiment in experiments}
+    own = {experiment.name: list(listeners(experiment, guidance)) for experiment in experiments}
     candidates = [*baselines(train, test, peers, seeds), *(one for runs in own.values() for one in runs)]
     require_folder(kept)
     kept.mkdir(parents=True, exist_ok=True)
@@ -198,6 +204,9 @@ def main() -> int:
     parser.add_argument("experiments", type=Path, nargs="*", help="TOML files")
     parser.add_argument("--seeds", type=int, default=3, help="of what is trained or drawn here")
     parser.add_argument("--samples", type=int, default=10, help="reactions to each clip, 2 or more")
+    parser.add_argument(
+        "--guidance", type=float, nargs="*", default=[1.0, 4.0], help="that guided ones are also drawn with"
+    )
     parser.add_argument("--peer-steps", type=int, default=PeerTraining().steps, help="training of each peer")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of all experiments")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
@@ -213,7 +222,7 @@ def main() -> int:
         if not args.tables_only:
             experiments = [load_experiment(path, ListenerExperiment, args.set) for path in args.experiments]
             peers = PeerTraining(steps=args.peer_steps)
-            result = compare(experiments, peers, args.seeds, args.samples, args.kept)
+            result = compare(experiments, peers, args.seeds, args.samples, args.kept, args.guidance)
             with whole_file(args.results) as partial:
                 partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
         write_between(args.page, MARKS, tables(json.loads(args.results.read_text("utf-8"))))

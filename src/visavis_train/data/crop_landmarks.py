@@ -1,0 +1,76 @@
+"""Grey face crops, cut as in FER-2013, in; where their landmarks are, and whether to believe it, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
+from visavis.errors import InputError
+from visavis.face.embedded import TAKE_SCORE
+from visavis.face.network import FaceNetwork
+from visavis.face.region import FaceRegion
+from visavis.types import BoolArray, FloatArray, ImageArray
+
+# The first look is where such crops have their faces; each other one is where the last one saw it.
+LOOKS = 3
+# Where it sees a face, the last look moves the landmarks by less than this share of the side, on average:
+# 1 px of 48. The score alone says little: it is near 1 for nearly everything that is framed as a face.
+STEADY = 1 / 48
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropLandmarks:
+    """Landmarks of N crops.
+
+    Attributes:
+        points: (N, 146, 2) x and y in shares of the crop's side: 0 at its left and upper edge, 1 at the
+            others.
+        believable: (N,) whether the network is sure of a face and its looks agree.
+    """
+
+    points: FloatArray
+    believable: BoolArray
+
+    def __post_init__(self) -> None:
+        if (
+            self.points.ndim != 3
+            or self.points.shape[2] != 2
+            or self.believable.shape != self.points.shape[:1]
+        ):
+            raise InputError(
+                f"landmarks must be (N, P, 2) with N answers; found {self.points.shape} and "
+                f"{self.believable.shape}"
+            )
+
+
+def find_landmarks(
+    pictures: ImageArray, network: FaceNetwork | None = None, on_face: Callable[[], None] = lambda: None
+) -> CropLandmarks:
+    """Look at crops (N, S, S) uint8, each as often as :data:`LOOKS` says.
+
+    Args:
+        pictures: N of them, at least one.
+        network: finds landmarks; None for the embedded one.
+        on_face: called after each.
+    """
+    network = network or FaceNetwork()
+    points, believable = [], []
+    for picture in pictures:
+        side_px = len(picture)
+        image_rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
+        middle = (side_px - 1) / 2
+        region = FaceRegion((middle, middle), side_px).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
+        seen: list[FloatArray] = []
+        for _ in range(LOOKS):
+            reading = network.read(image_rgb, [region])[0]
+            region = network.next_region(reading)
+            seen.append(np.asarray((reading.landmarks_xy + 0.5) / side_px, np.float32))
+        moved = float(np.linalg.norm(seen[-1] - seen[-2], axis=1).mean())
+        points.append(seen[-1])
+        believable.append(reading.score >= TAKE_SCORE and moved < STEADY)
+        on_face()
+    return CropLandmarks(np.stack(points), np.asarray(believable, np.bool_))
