@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -82,8 +83,8 @@ def examples_figure(
                 parts.append(_image(picture, x, y, f"{names[number]}, face {face}, {rows[row]}"))
     for example in range(EXAMPLES):
         for row, words in enumerate(rows):
-            y = _TOP_PX + example * height + (row + 0.5) * _CELL_PX
-            parts.append(text(_LEFT_PX - 10, y + 4, words, "end", "ink"))
+            middle = _TOP_PX + example * height + (row + 0.5) * _CELL_PX
+            parts.append(text(_LEFT_PX - 10, middle + 4, words, "end", "ink"))
     return document(
         _width(len(there)), _TOP_PX + EXAMPLES * height, parts, "Faces and the tokens kept of them"
     )
@@ -92,19 +93,20 @@ def examples_figure(
 def heat(picture: ImageArray, shares: NDArray[np.float64]) -> ImageArray:
     """A grey picture (S, S) under the colour of each cell's share (cells,), 0 to 1: RGB (S, S, 3)."""
     cover = _COVER * _over(shares, len(picture))[..., None]
-    return np.rint((1 - cover) * picture[..., None] + cover * np.asarray(_HEAT_RGB)).astype(np.uint8)
+    shown = (1 - cover) * picture[..., None] + cover * np.asarray(_HEAT_RGB)
+    return np.asarray(np.rint(shown), np.uint8)
 
 
 def dimmed(picture: ImageArray, kept: BoolArray) -> ImageArray:
     """A grey picture (S, S) whose cells (cells,) that are not kept are dark."""
-    light = np.where(_over(kept, len(picture)), 1.0, _DIM)
-    return np.rint(light * picture).astype(np.uint8)
+    light = _over(np.where(kept, 1.0, _DIM), len(picture))
+    return np.asarray(np.rint(light * picture), np.uint8)
 
 
-def _over(values: NDArray[np.generic], side_px: int) -> NDArray[np.generic]:
+def _over(values: NDArray[np.float64], side_px: int) -> NDArray[np.float64]:
     """Values of cells (cells,) at the pixels (S, S) that they cover."""
-    grid = round(len(values) ** 0.5)
-    return np.kron(values.reshape(grid, grid), np.ones((side_px // grid, side_px // grid), values.dtype))
+    grid = math.isqrt(len(values))
+    return np.asarray(np.kron(values.reshape(grid, grid), np.ones((side_px // grid, side_px // grid))))
 
 
 def _scale(x: float, y: float) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -37,7 +38,7 @@ class Kept:
     @property
     def grid(self) -> int:
         """Cells along a side."""
-        return round(self.masks.shape[2] ** 0.5)
+        return math.isqrt(self.masks.shape[2])
 
     def maps(self, labels: NDArray[np.int64], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """``all`` and each label that has faces -> (L, cells) share of its faces for which a cell is kept."""

@@ -1,6 +1,6 @@
 """A trained listener in; what its samples do, beside the people that it learnt from, as a table out.
 
-``python -m visavis_train.tasks.listener_behaviour experiments/listener.toml [--guidance 1 2 3 4]``
+``python -m visavis_train.tasks.listener_behaviour experiments/listener.toml [--guidance 1 3]``
 
 Bits hardly tell listeners from the deaf: a nod is a few frames. So gestures are counted, after pauses of the
 speaker and elsewhere, and smiles are compared with the speaker's and with strangers'. Writes
@@ -240,7 +240,7 @@ def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Count what a listener's samples do.")
     parser.add_argument("experiment", type=Path, help="TOML file of a listener that was trained")
-    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0, 3.0, 4.0], help="to try")
+    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 3.0], help="to try")
     parser.add_argument("--clips", type=int, default=24, help="speakers' clips, 4 or more")
     parser.add_argument("--samples", type=int, default=6, help="listeners of each clip")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
