@@ -137,3 +137,9 @@ def test_guidance_strengthens_what_a_weak_listener_knows() -> None:
     # Odds of 1.5 to the third power are 3.4: right in 77% of the frames, wrong in 23%.
     assert peaks[2] == pytest.approx(0.54, abs=0.08)
     assert guided.mean("bits_per_frame") == usual.mean("bits_per_frame")
+    against = {name: guided.model_against(name) for name in ("random", "mime")}
+    assert against["random"]["above"] == pytest.approx(peaks[2] - guided.mean("au12_peak_r")["random"])
+    assert against["mime"]["above"] < 0
+    # Nearer than both in each of six calls: 2 of the 64 ways to flip them.
+    for found in against.values():
+        assert found["nearer_p"] == pytest.approx(2 / 64, rel=0.1)

@@ -78,6 +78,25 @@ class Coupling:
         rows = [getattr(call, field) for call in self.calls]
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
+    def model_against(self, other: str) -> dict[str, float]:
+        """How the model's samples stand beside another listener of ``au12_peak_r``, paired over calls.
+
+        Returns:
+            ``above``: by how much they follow the speaker more, with ``above_p``; and ``nearer_p``: that they
+            come no nearer to the real listener than the other does. p-values by flipping signs, two-sided.
+        """
+        peaks = {
+            name: np.asarray([call.au12_peak_r[name] for call in self.calls])
+            for name in ("truth", "model", other)
+        }
+        above = peaks["model"] - peaks[other]
+        nearer = abs(peaks[other] - peaks["truth"]) - abs(peaks["model"] - peaks["truth"])
+        return {
+            "above": float(above.mean()),
+            "above_p": sign_flip_p(above),
+            "nearer_p": sign_flip_p(nearer),
+        }
+
 
 def codec_of(predictor: Predictor) -> SignalCodec:
     """How the signals become the tokens that a listener was trained on.

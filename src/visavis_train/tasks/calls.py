@@ -197,6 +197,7 @@ def report_of(experiment: CallsExperiment, couplings: dict[float, Coupling], con
         "machine": machine(),
         **{name: coupling.mean(name) for name in ("bits_per_frame", "au12_peak_r", "variance")},
         "p_value": coupling.p_value,
+        "model_against": {name: coupling.model_against(name) for name in ("mime", "mean", "random")},
         "by_guidance": {
             f"{much:g}": {name: found.mean(name) for name in ("au12_peak_r", "variance")}
             for much, found in couplings.items()
