@@ -139,6 +139,7 @@ def test_the_avatar_does_not_jump_when_the_mode_changes(tmp_path: Path) -> None:
             pipeline.listen(LiveListener(tiny_listener.listener(tmp_path)) if index == 40 else None)
         pose = pipeline.step(Frame(IMAGE, index / 25, index)).pose
         turns.append(float(pose.values[list(AVATAR_PARAMETERS).index("ParamAngleX")]))
+        assert pipeline.animator.acting == (40 <= index < 80)  # A listener's nods are small.
     assert min(turns[30], turns[110]) > 8  # Person 4 turns by 0.4 rad; the tiny listener does not.
     assert abs(turns[70]) < 2
     assert np.abs(np.diff(turns)).max() < 4

@@ -252,3 +252,12 @@ def test_broken_rigs_are_refused_in_one_line(text: str, message: str) -> None:
     assert message in str(caught.value)
     assert "some.json" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_nod_sinks_the_whole_head_and_a_look_up_raises_it() -> None:
+    rest, down, up = (evaluate(RIG, values(AngleY=angle), STILL) for angle in (0.0, -15.0, 15.0))
+    for name in ("eyewhite_L", "brow_R", "face"):
+        heights = [middle(outline(posed, name))[1] for posed in (up, rest, down)]
+        # About the head's own centre the chin would rise as the brow sinks.
+        assert heights[0] + 5 < heights[1] < heights[2] - 5, name
+    assert np.allclose(outline(down, "collar_L"), outline(rest, "collar_L"), atol=3)

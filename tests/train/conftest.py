@@ -4,9 +4,17 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import tiny_fer
+from visavis.capture.portrait import PortraitClip
+from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
+from visavis.face.detector import FaceDetector
+from visavis.face.network import FaceNetwork
+from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis.types import FloatArray, ImageArray
 
 collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
 
@@ -44,3 +52,23 @@ def make_run(data: Path, tmp_path: Path) -> Callable[..., Path]:
         return write_run(tmp_path / folder, name, faces, finished=finished)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def crop() -> ImageArray:
+    """The embedded portrait, cut as FER-2013 cuts its faces."""
+    image_rgb = next(iter(PortraitClip())).image_rgb
+    network = FaceNetwork()
+    region = FaceRegion.from_box(FaceDetector().detect(image_rgb)[0].box_xyxy, LANDMARK_MARGIN)
+    for _ in range(2):
+        region = network.next_region(network.read(image_rgb, [region])[0])
+    cut = region.scaled(CROP_SCALE, CROP_DOWN).crop(image_rgb, 48)
+    return np.asarray(cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def points(crop: ImageArray) -> FloatArray:
+    """(146, 2) of that face, in shares of the crop's side."""
+    from visavis_train.data.crop_landmarks import find_landmarks
+
+    return find_landmarks(crop[None]).points[0]

@@ -9,27 +9,20 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from svg import SVG, read_svg
-from visavis.capture.portrait import PortraitClip
 from visavis.emotion.labels import FER2013_LABELS
-from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.errors import InputError
-from visavis.face.detector import FaceDetector
-from visavis.face.network import FaceNetwork
-from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 from visavis_train.checkpoint import save_checkpoint
-from visavis_train.data.crop_landmarks import CropLandmarks, find_landmarks
-from visavis_train.models.face import LANDMARKS_146
+from visavis_train.data.crop_landmarks import CropLandmarks
 from visavis_train.models.factory import build_model
 from visavis_train.models.hybrid import HybridConfig
 from visavis_train.models.sparse import SparseConfig, SparseNet
-from visavis_train.reporting.face_parts import FINE_PX, PARTS, cell_parts, draw_parts
+from visavis_train.reporting.face_parts import PARTS
 from visavis_train.reporting.kept_figures import dimmed, heat
 from visavis_train.reporting.kept_parts import CLAIM, by_chance, of_another, on_parts, overlap
 from visavis_train.reporting.kept_tokens import drop_tokens, read_kept
@@ -46,23 +39,6 @@ def build(pruning: dict[str, Any], image_px: int = 16) -> SparseNet:
 
 def pictures(count: int = 3, side_px: int = 16) -> ImageArray:
     return np.random.default_rng(0).integers(0, 256, (count, side_px, side_px), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def crop() -> ImageArray:
-    """The embedded portrait, cut as FER-2013 cuts its faces."""
-    image_rgb = next(iter(PortraitClip())).image_rgb
-    network = FaceNetwork()
-    region = FaceRegion.from_box(FaceDetector().detect(image_rgb)[0].box_xyxy, LANDMARK_MARGIN)
-    for _ in range(2):
-        region = network.next_region(network.read(image_rgb, [region])[0])
-    cut = region.scaled(CROP_SCALE, CROP_DOWN).crop(image_rgb, 48)
-    return np.asarray(cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def points(crop: ImageArray) -> FloatArray:
-    return find_landmarks(crop[None]).points[0]
 
 
 def test_cells_that_score_best_are_those_that_are_shown() -> None:
@@ -127,48 +103,6 @@ def test_networks_that_choose_no_tokens_are_refused() -> None:
         read_kept(build({"keep": 0.999}), pictures())  # 16 of 16.
     with pytest.raises(InputError, match="merges tokens"):
         read_kept(build({"keep": 0.5, "method": "tome"}), pictures())
-
-
-def test_landmarks_of_a_real_face_are_believed(crop: ImageArray, points: FloatArray) -> None:
-    # In noise the network sees something else each time that it looks.
-    noise = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
-    found = find_landmarks(np.stack([crop, noise]))
-    assert found.believable.tolist() == [True, False]
-    np.testing.assert_array_equal(found.points[0], points)
-    mirrored = find_landmarks(crop[None, :, ::-1].copy()).points[0]
-    nose = LANDMARKS_146.index(4)
-    np.testing.assert_allclose(mirrored[nose], [1 - points[nose, 0], points[nose, 1]], atol=0.04)
-    with pytest.raises(InputError, match="landmarks must be"):
-        CropLandmarks(points[None], np.ones(2, np.bool_))
-
-
-def test_parts_lie_where_their_landmarks_are(points: FloatArray) -> None:
-    side = 96
-    drawn = draw_parts(points, side)
-
-    def at(*numbers: int) -> str:
-        x, y = points[[LANDMARKS_146.index(number) for number in numbers]].mean(axis=0) * side
-        return PARTS[drawn[int(y), int(x)]]
-
-    assert [at(33, 133), at(263, 362)] == ["eyes", "eyes"]
-    assert [at(105, 52), at(334, 282)] == ["brows", "brows"]
-    assert (at(13, 14), at(4), at(10, 107, 336)) == ("mouth", "nose", "forehead")
-    assert (at(17, 152), at(61, 234), at(291, 454)) == ("chin", "cheeks", "cheeks")
-    assert PARTS[drawn[0, 0]] == "outside"
-
-
-def test_shares_of_a_cell_sum_to_1_and_turn_with_the_face(points: FloatArray) -> None:
-    shares = cell_parts(points, 12)
-    assert shares.shape == (144, len(PARTS))
-    np.testing.assert_allclose(shares.sum(axis=1), 1)
-    drawn = draw_parts(points, 12 * FINE_PX)
-    counts = np.bincount(drawn.ravel(), minlength=len(PARTS))
-    np.testing.assert_allclose(shares.mean(axis=0), counts / drawn.size)
-    assert (counts > 0).all()
-    turned = np.stack([points[:, 1], 1 - points[:, 0]], axis=1)  # A quarter to the left.
-    assert (draw_parts(turned, 96) == np.rot90(draw_parts(points, 96))).mean() > 0.97
-    with pytest.raises(InputError, match=r"expected \(146, 2\)"):
-        cell_parts(points[:5], 12)
 
 
 def one_part_a_cell(faces: int, cells: int = 16) -> np.ndarray:

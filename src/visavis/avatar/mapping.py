@@ -51,14 +51,9 @@ SMILE_BLINK = 0.2
 
 
 class FaceMapper:
-    """Turns one person's face states into parameters, as a camera image shows them (not mirrored).
-
-    Attributes:
-        acting: whether the head's nods are exaggerated, so that small ones are seen.
-    """
+    """Turns one person's face states into parameters, as a camera image shows them (not mirrored)."""
 
     def __init__(self) -> None:
-        self.acting = False
         self._levels = RestingLevels(RESTS)
         self._closed = {side: ClosedLevel() for side in SIDES}
         self._head = NeutralHead()
@@ -84,10 +79,15 @@ class FaceMapper:
         self._head.set(_head_pose(self._last))
         return True
 
-    def update(self, state: FaceState, time_s: float) -> dict[str, float]:
+    def update(self, state: FaceState, time_s: float, *, acting: bool = False) -> dict[str, float]:
         """Parameters at one moment.
 
         Also holds ``lean``, which is no parameter: degrees by which the body follows a shifted head.
+
+        Args:
+            state: the person's face.
+            time_s: of it; must not decrease.
+            acting: whether the head's nods are exaggerated, so that small ones are seen.
         """
         self._last = state
         face = _channels(state)
@@ -96,7 +96,7 @@ class FaceMapper:
         lean = min(max(shift_cm * LEAN_DEG_PER_CM, -LEAN_LIMIT_DEG), LEAN_LIMIT_DEG)
         parameters = {
             "ParamAngleX": HEAD_GAIN[0] * yaw,
-            "ParamAngleY": (ACTING_NOD_GAIN if self.acting else HEAD_GAIN[1]) * pitch,
+            "ParamAngleY": (ACTING_NOD_GAIN if acting else HEAD_GAIN[1]) * pitch,
             "ParamAngleZ": HEAD_GAIN[2] * roll,
             **self._eyelids(face, rest, yaw, time_s),
             **_gaze(face, rest),

@@ -124,8 +124,7 @@ class Animator:
         return AvatarPose(np.clip(np.asarray(values, np.float32), LOWEST, HIGHEST), time_s)
 
     def _follow(self, state: FaceState, time_s: float) -> dict[str, float]:
-        self._mapper.acting = self.acting
-        parameters = self._mapper.update(state, time_s)
+        parameters = self._mapper.update(state, time_s, acting=self.acting)
         return mirrored(parameters) if self.mirror else parameters
 
     def _hand_over(self, target: dict[str, float], found: bool, time_s: float) -> dict[str, float]:

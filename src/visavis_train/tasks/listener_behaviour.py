@@ -22,6 +22,7 @@ import numpy as np
 
 from visavis.atomic import whole_file
 from visavis.cli.output import progress
+from visavis.coupling import PEAK_WITHIN_S
 from visavis.machine import machine
 from visavis.metrics.pairing import peak_r
 from visavis.reaction.gestures import BROWS, NOD, SMILE, find_gestures, smile_of
@@ -43,8 +44,6 @@ PAGE = Path("docs/models/listener.md")
 MARKS = ("<!-- behaviour: by visavis_train.tasks.listener_behaviour -->", "<!-- end of behaviour -->")
 # Seconds after the speaker falls silent within which a nod begins that answers the pause.
 AFTER_PAUSE_S = (0.2, 1.2)
-# Smiles go together when one follows the other within this.
-WITHIN_S = 2.0
 STRANGERS = 3
 _ACTIVITY = SPEECH_CHANNELS.index("speech")
 Tracks = Sequence[FloatArray]
@@ -107,7 +106,7 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
 def _together(smile: FloatArray, other: PersonClip) -> float:
     length = min(len(smile), len(other))
     theirs = smile_of(other.face[:length].astype(np.float32))
-    return peak_r(smile[:length], theirs, round(WITHIN_S * FRAME_RATE_HZ))
+    return peak_r(smile[:length], theirs, round(PEAK_WITHIN_S * FRAME_RATE_HZ))
 
 
 def summary(counts: Sequence[Count], seed: int = 0) -> dict[str, list[float]]:
