@@ -12,7 +12,7 @@ from visavis.emotion.reader import CROP_DOWN, CROP_SCALE, EmotionReader
 from visavis.face.region import FaceRegion
 from visavis.face.tracker import Tracker, open_tracker
 from visavis.reaction.live import LiveListener
-from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Frame
+from visavis.types import AudioChunk, AvatarPose, BoolArray, Emotion, Face, Frame
 
 # The emotion stage's crop; its network shrinks it further.
 EMOTION_CROP_PX = 96
@@ -29,6 +29,8 @@ class Moment:
         label: the expression to show, held so that it does not flicker; None where ``emotion`` is.
         pose: the avatar's.
         timings_ms: milliseconds spent in ``face``, ``emotion`` and ``avatar``; ``listen`` in listen mode.
+        kept: (G, G) the tokens of :func:`emotion_region` that a sparse recogniser kept, row by row; None
+            where ``emotion`` is, or where no tokens are dropped.
     """
 
     frame: Frame
@@ -37,6 +39,7 @@ class Moment:
     label: str | None
     pose: AvatarPose
     timings_ms: Mapping[str, float]
+    kept: BoolArray | None = None
 
 
 class Pipeline:
@@ -129,8 +132,9 @@ class Pipeline:
         self.animator.acting = self.listener is not None
         pose = self.animator.update(state, felt, frame.time_s)
         timings_ms["avatar"] = 1e3 * (clock.now_s() - read_s)
-        label = None if emotion is None or self.reader is None else self.reader.label
-        return Moment(frame, faces, emotion, label, pose, timings_ms)
+        if emotion is None or self.reader is None:
+            return Moment(frame, faces, None, None, pose, timings_ms)
+        return Moment(frame, faces, emotion, self.reader.label, pose, timings_ms, self.reader.kept)
 
     def _look_who_leads(self, faces: tuple[Face, ...]) -> None:
         """Forget the last person's past where it must not colour another's face."""

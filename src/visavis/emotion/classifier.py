@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import cv2
 import numpy as np
@@ -29,13 +29,14 @@ class ExpressionClassifier:
         WeightsError: the network has other inputs, outputs or orders, or gives other shapes.
     """
 
+    # The network's inputs, then its outputs.
+    ENDS: ClassVar[tuple[str, ...]] = ("images", "expressions", "labels")
+
     def __init__(self, session: ort.InferenceSession, *, mirror: bool = False) -> None:
-        found = [spec.name for spec in (*session.get_inputs(), *session.get_outputs())]
+        found = ends(session)
         notes = weights.metadata(session)
-        if found != ["images", "expressions", "labels"]:
-            raise WeightsError(
-                f"the emotion network has {', '.join(found)}; expected images, expressions, labels"
-            )
+        if found != self.ENDS:
+            raise WeightsError(f"the emotion network has {', '.join(found)}; expected {', '.join(self.ENDS)}")
         orders = (notes.get("expressions"), notes.get("labels"))
         if orders != (list(EXPRESSIONS), list(FER2013_LABELS)):
             raise WeightsError(f"the emotion network's classes are {orders}; expected visavis' own orders")
@@ -73,13 +74,17 @@ class ExpressionClassifier:
 
     def _run(self, crops: ImageArray, output: str, classes: int) -> FloatArray:
         faces = self._prepare(crops)
-        answer: FloatArray = self._session.run([output], {"images": faces})[0]
+        turned = self._answer(faces[..., ::-1], output) if self.mirror else None
+        answer = self._answer(faces, output)
         if answer.shape != (len(faces), classes):
             raise WeightsError(
                 f"the emotion network's {output} are {answer.shape}; expected {(len(faces), classes)}"
             )
-        if self.mirror:
-            answer = (answer + self._session.run([output], {"images": faces[..., ::-1]})[0]) / 2
+        return answer if turned is None else np.divide(answer + turned, 2, dtype=np.float32)
+
+    def _answer(self, faces: ImageArray, output: str) -> FloatArray:
+        """What the network gives for faces (N, 1, S, S), of the output of that name."""
+        answer: FloatArray = self._session.run([output], {"images": faces})[0]
         return answer
 
     def _prepare(self, crops: ImageArray) -> ImageArray:
@@ -98,3 +103,8 @@ class ExpressionClassifier:
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             face[:] = cv2.resize(grey, (side, side), interpolation=how)
         return faces
+
+
+def ends(session: ort.InferenceSession) -> tuple[str, ...]:
+    """The names of a network's inputs, then of its outputs."""
+    return tuple(spec.name for spec in (*session.get_inputs(), *session.get_outputs()))

@@ -11,7 +11,8 @@ from visavis.emotion.action_units import action_units
 from visavis.emotion.circumplex import valence_arousal
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.smoothing import LabelHold, ProbabilitySmoother
-from visavis.types import Emotion, FaceState, FloatArray, ImageArray
+from visavis.emotion.sparse import SparseClassifier
+from visavis.types import BoolArray, Emotion, FaceState, FloatArray, ImageArray
 
 # How FER-2013 frames a face, against the tracker's region (1.5 times the box of the landmarks, turned with
 # the head): median over the 676 of 700 random Training faces in which MediaPipe (0.10.32) finds landmarks.
@@ -57,6 +58,15 @@ class EmotionReader:
     def label(self) -> str | None:
         """The expression to show, with hysteresis; None before the first reading."""
         return self._hold.label
+
+    @property
+    def kept(self) -> BoolArray | None:
+        """(G, G) which tokens of the last crop were kept, row by row; None where the network drops none."""
+        classifier = self._classifier
+        if not isinstance(classifier, SparseClassifier) or classifier.kept is None:
+            return None
+        first: BoolArray = classifier.kept[0]
+        return first
 
     def read(self, crop_rgb: ImageArray, state: FaceState | None, time_s: float) -> Emotion:
         """Read the stream's next frame.

@@ -114,15 +114,17 @@ class SparseLayer(TransformerLayer):
             None where all went on, or where merging leaves no such choice.
         """
         others = x.shape[1] - 1
-        count = kept_count(others, self.rate)
-        if count < others and self.how.asking == "kept" and self.how.method in ("cls", "random"):
+        # Where nothing is removed, nothing is counted: the exporter may not know how many tokens come.
+        count = others if self.rate == 1 else kept_count(others, self.rate)
+        prunes = self.rate < 1 and count < others
+        if prunes and self.how.asking == "kept" and self.how.method in ("cls", "random"):
             return self._reduce_first(x, count)
         q, k, v = self.attention.project(self.norm1(x))
         # A merged token counts as many times as it has parts (ToMe, Eq. 1).
         bias = None if sizes is None else sizes.log()[:, None, None]
         x = x + self._skip(self.dropout(self.attention.mix(q, k, v, bias)))
         kept: Tensor | None = None
-        if count < others:
+        if prunes:
             match self.how.method:
                 case "cls":
                     x, kept = prune(x, cls_attention(q, k), self.rate, self.how.fused)
