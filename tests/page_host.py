@@ -22,10 +22,12 @@ class Host:
     Args:
         networks: encoder and decoder of its tokenizer, if it is to have one.
         listens: whether a tiny listener speaks with them.
+        sparse: whether its recogniser drops tokens.
     """
 
-    def __init__(self, *networks: Path, listens: bool = False) -> None:
-        self.networks = [*map(str, networks), *(["--listen"] if listens else [])]
+    def __init__(self, *networks: Path, listens: bool = False, sparse: bool = False) -> None:
+        flags = {"--listen": listens, "--sparse": sparse}
+        self.options = [*map(str, networks), *(name for name, wanted in flags.items() if wanted)]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -33,7 +35,7 @@ class Host:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, str(SERVER), str(self.port), *self.networks]
+        command = [sys.executable, str(SERVER), str(self.port), *self.options]
         environment = {**os.environ, "PYTHONPATH": str(SERVER.parents[1])}  # for the tests' own modules
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout is not None

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 import tiny_listener
+import tiny_sparse
 from visavis.avatar.parameters import Animator
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.reader import EmotionReader
+from visavis.emotion.sparse import Keep, SparseClassifier
 from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.live import LiveListener
 from visavis.types import AudioChunk, Face, FaceState, FloatArray, Frame, ImageArray
+from visavis.weights import session_of
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 
@@ -168,6 +171,23 @@ def test_mirroring_hears_nothing_and_a_reset_forgets_the_stream(tmp_path: Path) 
         for index in range(10):
             pipeline.step(Frame(IMAGE, index / 25, index))
     assert len(echo.heard) == 18
+
+
+def test_the_tokens_that_were_kept_are_told_where_an_emotion_is_read() -> None:
+    session = session_of(tiny_sparse.network(), "the tiny network")
+    reader = EmotionReader(SparseClassifier(session, Keep(0.5)))
+    pipeline = Pipeline(Cast([[0], [], [0], [0]]), reader, Animator())
+    told = []
+    for index in range(4):
+        pipeline.read_emotions = index != 3
+        moment = pipeline.step(Frame(IMAGE, index / 30, index))
+        told.append(None if moment.kept is None else (moment.kept.shape, int(moment.kept.sum())))
+    seen = ((tiny_sparse.GRID, tiny_sparse.GRID), tiny_sparse.GRID**2 // 2)
+    assert told == [seen, None, seen, None]
+
+
+def test_a_recogniser_that_keeps_all_tokens_tells_none() -> None:
+    assert [moment.kept for moment in play([[0]], ["sad"])] == [None]
 
 
 @pytest.mark.parametrize("reader", [None, EmotionReader(Script([]))])

@@ -16,8 +16,10 @@ from visavis.clock import Clock, SystemClock
 from visavis.datasets import fer2013
 from visavis.datasets.duplicates import Repeats, fingerprints
 from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.classifier import NAME, ExpressionClassifier
+from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.labels import given
+from visavis.emotion.opening import DEFAULT, classifier_of, network_of
+from visavis.emotion.sparse import Keeping, SparseClassifier
 from visavis.errors import InputError, WeightsError
 from visavis.metrics.emotion import ClassScores, Reliability, accuracy_interval, confusion_matrix
 from visavis.types import BoolArray, FloatArray, ImageArray
@@ -33,7 +35,7 @@ class Model:
 
     Attributes:
         classifier: the network, opened on one thread.
-        name: ``emotion`` for the embedded one, else the file's name.
+        name: that of an embedded one in the manifest, else the file's name.
         size_bytes: of the file.
         parameters: how many numbers it learned; None where the file does not say.
         sha256: hexadecimal digest of the file.
@@ -46,43 +48,50 @@ class Model:
     sha256: str
 
     @classmethod
-    def embedded(cls, *, mirror: bool = False) -> Self:
-        """The network that the package brings.
+    def embedded(
+        cls, recognizer: str = DEFAULT, *, mirror: bool = False, keep: Keeping | None = None
+    ) -> Self:
+        """A network that the package brings.
 
         Args:
+            recognizer: ``hybrid``, or ``sparse``, which drops tokens.
             mirror: also read each face mirrored, and average.
+            keep: how many tokens ``sparse`` keeps; None as its weights say.
 
         Raises:
+            InputError: there is no such recogniser, or it takes no ``keep``.
             WeightsError: it is missing or was changed.
         """
-        return cls._of(weights.read(NAME), NAME, NAME, mirror)
+        name = network_of(recognizer)
+        return cls._of(weights.read(name), name, name, mirror, keep)
 
     @classmethod
-    def load(cls, path: Path, *, mirror: bool = False) -> Self:
-        """An ONNX file with the inputs, outputs and metadata of the embedded network.
+    def load(cls, path: Path, *, mirror: bool = False, keep: Keeping | None = None) -> Self:
+        """An ONNX file with the inputs, outputs and metadata of one of the embedded networks.
 
         Args:
             path: the file.
             mirror: also read each face mirrored, and average.
+            keep: how many tokens a network that drops some keeps; None as its metadata say.
 
         Raises:
-            InputError: the file cannot be read.
+            InputError: the file cannot be read, or its network takes no ``keep``.
             WeightsError: it is no network, or one of another kind.
         """
         try:
             data = path.read_bytes()
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}; expected an ONNX file") from error
-        return cls._of(data, path.name, str(path), mirror)
+        return cls._of(data, path.name, str(path), mirror, keep)
 
     @classmethod
-    def _of(cls, data: bytes, name: str, place: str, mirror: bool) -> Self:
+    def _of(cls, data: bytes, name: str, place: str, mirror: bool, keep: Keeping | None) -> Self:
         session = weights.session_of(data, place)
         try:
-            classifier = ExpressionClassifier(session, mirror=mirror)
+            classifier = classifier_of(session, keep, mirror=mirror)
             count = weights.metadata(session).get("parameters")
-        except WeightsError as error:
-            raise WeightsError(f"{place}: {error}") from error
+        except (InputError, WeightsError) as error:
+            raise type(error)(f"{place}: {error}") from error
         parameters = count if isinstance(count, int) else None
         return cls(classifier, name, len(data), parameters, hashlib.sha256(data).hexdigest())
 
@@ -108,6 +117,19 @@ class Duplicates:
         return cls(int(seen.sum()), len(unseen), float(unseen.mean()) if len(unseen) else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """How many tokens of the faces a network that drops some kept.
+
+    Attributes:
+        kept: share of a face's tokens that the last look at it kept, mean over the faces.
+        second_looks: share of the faces that were looked at twice.
+    """
+
+    kept: float
+    second_looks: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """How well a network reads a split.
@@ -126,6 +148,7 @@ class Evaluation:
         probabilities: (N, C) the answer to every face, in the split's order.
         reliability: confidence against accuracy.
         repeats: pictures that stand in the split more than once.
+        tokens: what was kept of the faces; None for a network that drops no tokens.
     """
 
     dataset: str
@@ -142,6 +165,7 @@ class Evaluation:
     probabilities: FloatArray
     reliability: Reliability
     repeats: Repeats
+    tokens: Tokens | None
 
 
 def evaluate(
@@ -169,7 +193,8 @@ def evaluate(
         InputError: a picture cannot be read, or the labels name no expressions.
         WeightsError: the network's answers have another shape.
     """
-    probabilities = predict(faces, classifier, on_step)
+    looks = _Looks(classifier)
+    probabilities = predict(faces, classifier, on_step, looks.note)
     answers = probabilities.argmax(axis=1)
     right = answers == faces.labels
     confusion = confusion_matrix(faces.labels, answers, len(faces.names))
@@ -194,7 +219,29 @@ def evaluate(
         probabilities,
         reliability,
         Repeats.of(prints, faces.labels),
+        looks.tokens(),
     )
+
+
+class _Looks:
+    """What a classifier kept of batch after batch."""
+
+    def __init__(self, classifier: ExpressionClassifier) -> None:
+        self._classifier = classifier
+        self._kept: list[BoolArray] = []
+        self._twice: list[BoolArray] = []
+
+    def note(self) -> None:
+        """Remember the last batch."""
+        read = self._classifier
+        if isinstance(read, SparseClassifier) and read.kept is not None and read.twice is not None:
+            self._kept.append(read.kept)
+            self._twice.append(read.twice)
+
+    def tokens(self) -> Tokens | None:
+        if not self._kept:
+            return None
+        return Tokens(float(np.concatenate(self._kept).mean()), float(np.concatenate(self._twice).mean()))
 
 
 def steps(faces: LabelledFaces, training: LabelledFaces | None = None) -> int:
@@ -203,7 +250,10 @@ def steps(faces: LabelledFaces, training: LabelledFaces | None = None) -> int:
 
 
 def predict(
-    faces: LabelledFaces, classifier: ExpressionClassifier, on_face: Callable[[], None] = lambda: None
+    faces: LabelledFaces,
+    classifier: ExpressionClassifier,
+    on_face: Callable[[], None] = lambda: None,
+    on_batch: Callable[[], None] = lambda: None,
 ) -> FloatArray:
     """Probabilities (N, C) of the faces' own labels; see :func:`evaluate`.
 
@@ -211,6 +261,7 @@ def predict(
         faces: N of them.
         classifier: the network.
         on_face: called after each.
+        on_batch: called after each batch.
 
     Raises:
         InputError: a picture cannot be read, or the labels name no expressions.
@@ -220,6 +271,7 @@ def predict(
     parts: list[FloatArray] = []
     for batch in faces.batches(BATCH, classifier.side_px):
         parts.append(read(batch))
+        on_batch()
         for _ in batch:
             on_face()
     return np.concatenate(parts)

@@ -8,7 +8,9 @@ from typing import Self
 
 from visavis.avatar.parameters import Animator
 from visavis.clock import Clock, SystemClock
+from visavis.emotion.opening import DEFAULT
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE, EmotionReader
+from visavis.emotion.sparse import Keeping
 from visavis.face.region import FaceRegion
 from visavis.face.tracker import Tracker, open_tracker
 from visavis.reaction.live import LiveListener
@@ -70,20 +72,37 @@ class Pipeline:
         self._leader: int | None = None
 
     @classmethod
-    def default(cls, *, tracker: str = "visavis", emotions: bool = True, max_faces: int = 1) -> Self:
+    def default(
+        cls,
+        *,
+        tracker: str = "visavis",
+        emotions: bool = True,
+        recognizer: str = DEFAULT,
+        keep: Keeping | None = None,
+        max_faces: int = 1,
+    ) -> Self:
         """The pipeline on the embedded networks.
 
         Args:
             tracker: ``visavis``, or ``mediapipe`` where that extra is installed.
             emotions: read emotions.
+            recognizer: with what: ``hybrid``, or ``sparse``, which drops tokens.
+            keep: how many ``sparse`` keeps: a :class:`~visavis.emotion.sparse.Keep`, ``adaptive``, or None
+                for what its weights were tuned for.
             max_faces: people to follow; the largest face drives the avatar.
 
         Raises:
+            InputError: there is no such tracker or recogniser, or the recogniser takes no ``keep``.
             WeightsError: an embedded network is missing or was changed.
             MissingExtraError: the tracker's package is not installed.
         """
-        reader = EmotionReader.default() if emotions else None
+        reader = EmotionReader.default(recognizer, keep) if emotions else None
         return cls(open_tracker(tracker, max_faces), reader, Animator())
+
+    @property
+    def drops_tokens(self) -> bool:
+        """Whether emotions are read by a network that drops tokens of the face."""
+        return self.reader is not None and self.reader.drops_tokens
 
     def reset(self) -> None:
         """Forget the stream, as before its first frame."""

@@ -13,6 +13,8 @@ import numpy as np
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.video import VideoFile
+from visavis.emotion.opening import DEFAULT
+from visavis.emotion.sparse import Keeping
 from visavis.errors import InputError, VisavisError
 from visavis.face.region import FaceRegion
 from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
@@ -124,9 +126,9 @@ class Recognizer:
         self._reader = pipeline.reader
 
     @classmethod
-    def default(cls) -> Self:
-        """On the weights that the package brings."""
-        return cls(Pipeline.default(emotions=True, max_faces=MAX_FACES))
+    def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None) -> Self:
+        """On the weights that the package brings; see :meth:`Pipeline.default`."""
+        return cls(Pipeline.default(recognizer=recognizer, keep=keep, max_faces=MAX_FACES))
 
     def read_file(self, path: Path) -> ReadFile:
         """Read one image or video.

@@ -10,9 +10,17 @@ from visavis.pipeline import Pipeline
 
 
 @pytest.fixture
-def visavis(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline) -> Callable[..., int]:
+def visavis(
+    command_line: Callable[..., int], monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
+) -> Callable[..., int]:
     """Runs a command line on the scripted pipeline; returns its exit status."""
     monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline)
+    return command_line
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a command line; returns its exit status."""
 
     def call(*arguments: object) -> int:
         monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])

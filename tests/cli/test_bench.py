@@ -51,7 +51,7 @@ def test_json_names_input_machine_versions_and_results() -> None:
     result = CliRunner().invoke(app, ["bench", "puppet", "--duration-s", "1.2", "--json"])
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
-    assert set(data) == {"input", "machine", "versions", "results"}
+    assert set(data) == {"input", "recognizer", "keep", "machine", "versions", "results"}
     assert set(data["results"]) == {"puppet"}
     assert data["results"]["puppet"]["p95_ms"] >= data["results"]["puppet"]["p50_ms"] > 0
     assert data["versions"].keys() >= {"visavis", "python", "numpy", "onnxruntime", "opencv", "av"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tiny_sparse
 from pictures import picture, write
 from svg import read_svg
 from visavis import weights
@@ -17,7 +18,7 @@ from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
 
 FIELDS = """dataset split n left_out accuracy interval_95 mean_accuracy macro_f1 ece labels per_class
-confusion duplicates model ms_per_face repeats temperature figures""".split()
+confusion duplicates model ms_per_face repeats temperature figures tokens""".split()
 
 
 @pytest.fixture
@@ -58,7 +59,8 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
     assert answer["duplicates"]["in_training"] == 1
     assert answer["duplicates"]["n_without"] == 5
     entry = weights.manifest()["emotion"]
-    assert answer["model"].keys() == {"name", "bytes", "parameters", "sha256", "mirror"}
+    assert answer["model"].keys() == {"name", "bytes", "parameters", "sha256", "mirror", "keep"}
+    assert (answer["model"]["name"], answer["model"]["keep"], answer["tokens"]) == ("emotion", None, None)
     assert (answer["model"]["bytes"], answer["model"]["sha256"]) == (entry.size, entry.sha256)
     assert answer["ms_per_face"] > 0
     assert set(answer["repeats"].values()) == {0}
@@ -139,6 +141,59 @@ def test_folders_with_a_model_of_ones_own(
     assert (answer["model"]["name"], answer["model"]["mirror"]) == ("mine.onnx", True)
 
 
+@pytest.mark.parametrize(
+    ("options", "keep", "kept"),
+    [
+        ([], {"rate": 0.25}, 0.25),
+        (["--keep", "0.5"], {"rate": 0.5}, 0.5),
+        (["--keep", "1", "--mirror"], {"rate": 1}, 1),
+        (["--keep", "adaptive"], {"rate": 0.125, "more": 0.5, "sure": 0.75}, None),
+    ],
+)
+def test_the_sparse_recogniser_says_what_it_kept(
+    visavis,
+    fer2013: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    keep: dict[str, float],
+    kept: float | None,
+) -> None:
+    data = tiny_sparse.embed(monkeypatch)
+    assert visavis("evaluate", "emotion", fer2013, "--model", "sparse", *options, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["model"]["name"], answer["model"]["bytes"]) == ("emotion_sparse", len(data))
+    assert answer["model"]["parameters"] == 12
+    assert answer["model"]["keep"] == keep
+    tokens = answer["tokens"]
+    if kept is not None:
+        assert tokens == {"kept": kept, "second_looks": 0}
+    else:
+        assert tokens["kept"] == pytest.approx(0.125 + 0.375 * tokens["second_looks"], abs=1e-3)
+    assert visavis("evaluate", "emotion", fer2013, "--model", "sparse", *options) == 0
+    told = f"{tokens['kept']:.1%} of the tokens kept, {tokens['second_looks']:.1%} of the faces looked at"
+    assert told in capsys.readouterr().out
+
+
+def test_a_bare_word_is_a_recogniser_and_all_else_a_file(
+    visavis,
+    fer2013: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(fer2013.parent)
+    for name in ("hybrid", "sparse.onnx"):
+        Path(name).write_bytes(tiny_sparse.network())
+    for model, name, keep in (
+        ("hybrid", "emotion", None),
+        ("./hybrid", "hybrid", {"rate": 0.25}),
+        ("sparse.onnx", "sparse.onnx", {"rate": 0.25}),
+    ):
+        assert visavis("evaluate", "emotion", fer2013, "--model", model, "--json") == 0
+        found = json.loads(capsys.readouterr().out)["model"]
+        assert (found["name"], found["keep"]) == (name, keep)
+
+
 def test_text_is_figures_and_two_tables(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert visavis("evaluate", "emotion", fer2013) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -167,6 +222,11 @@ def bad_row(folder: Path) -> list[object]:
 def bad_model(folder: Path) -> list[object]:
     (folder / "m.onnx").write_bytes(b"x")
     return [folder / "fer2013.csv", "--model", folder / "m.onnx"]
+
+
+def keep_of_another(folder: Path) -> list[object]:
+    (folder / "m.onnx").write_bytes(weights.read("emotion"))
+    return [folder / "fer2013.csv", "--model", folder / "m.onnx", "--keep", "0.3"]
 
 
 def bad_image(folder: Path) -> list[object]:
@@ -199,6 +259,16 @@ def no_votes(folder: Path) -> list[object]:
         (bad_split, "no split 'test' here; it has Training, PublicTest"),
         (bad_row, "fer2013.csv:3: emotion is 9; expected 0 to 6"),
         (bad_model, "m.onnx"),
+        (keep_of_another, "m.onnx: a keep rate (--keep) is for a recogniser that drops tokens"),
+        (lambda folder: [folder / "fer2013.csv", "--keep", "0.3"], "emotion: a keep rate (--keep) is for"),
+        (
+            lambda folder: [folder / "fer2013.csv", "--keep", "3"],
+            "keep rate 3.0; expected above 0 and at most",
+        ),
+        (
+            lambda folder: [folder / "fer2013.csv", "--model", "spars"],
+            "no recogniser is called 'spars'; there are: hybrid, sparse",
+        ),
         (bad_image, "b.png: the file is empty"),
         (no_votes, "no FER+ votes here"),
         (same_split, "must not be fitted on the split that is scored; found 'PublicTest' for both"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tiny_sparse
 from pictures import picture
 from svg import read_svg
 from visavis import weights
@@ -68,6 +69,16 @@ def test_a_limit_and_a_seed_choose_the_faces(
     assert answers[2]["seed"] == 5
 
 
+def test_the_sparse_recogniser_is_measured_too(
+    visavis, fer2013: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_sparse.embed(monkeypatch)
+    options = ("--model", "sparse", "--keep", "0.5", "--limit", 2, "--json")
+    assert visavis("evaluate", "robustness", fer2013, *options) == 0
+    model = json.loads(capsys.readouterr().out)["model"]
+    assert (model["name"], model["keep"]) == ("emotion_sparse", {"rate": 0.5})
+
+
 def test_text_is_a_table_with_a_row_for_each(
     visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +101,8 @@ def test_text_is_a_table_with_a_row_for_each(
         (["--limit", "0"], "Invalid value for '--limit'"),
         (["--seed", "-1"], "Invalid value for '--seed'"),
         (["--model", "none.onnx"], "none.onnx: cannot be read"),
+        (["--model", "dense"], "no recogniser is called 'dense'; there are: hybrid, sparse"),
+        (["--keep", "0.3"], "a keep rate (--keep) is for a recogniser that drops tokens"),
         (["--labels", "ferplus"], "no FER+ votes here"),
     ],
 )

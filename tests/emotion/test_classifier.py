@@ -9,6 +9,7 @@ from visavis import weights
 from visavis.channels import EXPRESSIONS
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.labels import FER2013_LABELS
+from visavis.emotion.opening import open_classifier
 from visavis.errors import InputError, WeightsError
 
 
@@ -115,7 +116,7 @@ def test_other_class_orders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture(scope="module")
 def classifier() -> ExpressionClassifier:
-    return ExpressionClassifier.default()
+    return open_classifier()
 
 
 @pytest.fixture(scope="module")

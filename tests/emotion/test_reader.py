@@ -4,6 +4,7 @@ import pytest
 from visavis.channels import BLENDSHAPES, EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.circumplex import POINTS
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE, EmotionReader
+from visavis.emotion.sparse import SparseClassifier
 from visavis.types import FaceState
 
 CROP = np.zeros((64, 64, 3), np.uint8)
@@ -54,6 +55,14 @@ def test_stills_are_not_smoothed_and_leave_the_stream_alone() -> None:
     still = reader.read_still(CROP)
     assert still.expressions[EXPRESSIONS.index("happy")] == 1
     assert reader.read(CROP, None, 0.1).expressions[EXPRESSIONS.index("sad")] == 1
+
+
+def test_it_says_whether_its_network_drops_tokens() -> None:
+    class Sparse(SparseClassifier):
+        def __init__(self) -> None: ...
+
+    assert EmotionReader(Sparse()).drops_tokens is True
+    assert EmotionReader(Script()).drops_tokens is False
 
 
 def test_without_a_state_there_are_no_action_units() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from visavis.avatar.parameters import Animator
 from visavis.channels import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
+from visavis.face.region import FaceRegion, rotation
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import Emotion, Face, FaceState, Frame
+from visavis.types import BoolArray, Emotion, Face, FaceState, Frame
 
 DARK = 16  # mean brightness below which a picture shows nobody
+GRID = 11  # tokens across and down; its cells do not fill whole bytes
 
 
 def state(time_s: float) -> FaceState:
@@ -38,8 +41,9 @@ def face(frame: Frame) -> Face:
     y = 0.48 * height + 0.3 * height * radius * np.sin(turn)
     landmarks = np.stack([x, y], axis=-1).reshape(-1, 2)
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)
-    corners = [low, (high[0], low[1]), high, (low[0], high[1])]
-    return Face(1, 0.98, np.concatenate([low, high]), landmarks, np.array(corners), state(frame.time_s))
+    region = FaceRegion.from_box(np.concatenate([low, high])).corners()
+    turned = (region - region.mean(axis=0)) @ rotation(0.3).T + region.mean(axis=0)
+    return Face(1, 0.98, np.concatenate([low, high]), landmarks, turned, state(frame.time_s))
 
 
 def emotion(time_s: float) -> Emotion:
@@ -62,6 +66,9 @@ class ScriptedPipeline(Pipeline):
         self.steps = 0
         self.readings = 0
 
+    def close(self) -> None:
+        """There is no tracker to free."""
+
     def step(self, frame: Frame) -> Moment:
         time.sleep(self.step_s)
         self.steps += 1
@@ -78,18 +85,37 @@ class ScriptedPipeline(Pipeline):
         return Moment(frame, faces, shown, shown and shown.label, pose, timings_ms)
 
 
+def kept() -> BoolArray:
+    """(GRID, GRID): a shape that differs from itself turned and mirrored."""
+    row, column = np.mgrid[:GRID, :GRID]
+    cells: BoolArray = (row < 3) | ((column > 7) & (row > 5)) | ((row + 2 * column) % 7 == 0)
+    return cells
+
+
+class SparsePipeline(ScriptedPipeline):
+    """The same, and always the same tokens of a face are kept."""
+
+    @property
+    def drops_tokens(self) -> bool:
+        return True
+
+    def step(self, frame: Frame) -> Moment:
+        moment = super().step(frame)
+        return moment if moment.emotion is None else replace(moment, kept=kept())
+
+
 def main() -> None:
     import tiny_listener
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.serve.app import serve
     from visavis.serve.vocabulary import Vocabulary
 
-    port, *networks = sys.argv[1:]
-    listens = "--listen" in networks
-    paths = [Path(name) for name in networks if name != "--listen"]
+    port, *options = sys.argv[1:]
+    listens = "--listen" in options
+    paths = [Path(name) for name in options if not name.startswith("--")]
     vocabulary = Vocabulary(FaceTokenizer.load(*paths)) if paths and not listens else None
     serve(
-        ScriptedPipeline,
+        SparsePipeline if "--sparse" in options else ScriptedPipeline,
         port=int(port),
         vocabulary=vocabulary,
         listener=tiny_listener.of_tokenizer(*paths) if listens else None,

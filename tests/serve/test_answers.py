@@ -7,12 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 import tiny_listener
 import tiny_tokenizer
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
+from visavis.pipeline import emotion_region
 from visavis.reaction.temperament import CONTROLS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.serve.answers import describe, encode_hello, encode_moment
@@ -22,12 +24,13 @@ from visavis.types import AvatarPose, Frame
 
 
 def test_hello_says_what_is_spoken_and_offered() -> None:
-    hello = json.loads(encode_hello(reads_emotions=False))
+    hello = json.loads(encode_hello(reads_emotions=False, drops_tokens=True))
     assert hello["type"] == "hello"
     assert hello["protocol"] == PROTOCOL_VERSION
     assert hello["modes"] == ["mirror"]
     assert hello["expressions"] == list(EXPRESSIONS)
     assert hello["reads_emotions"] is False
+    assert hello["drops_tokens"] is True
     assert hello["words"]["vocabulary"] is None
     assert "--encoder" in hello["words"]["problem"]
     assert hello["listener"]["controls"] is None
@@ -36,12 +39,12 @@ def test_hello_says_what_is_spoken_and_offered() -> None:
 
 def test_hello_says_how_many_words_there_are(tmp_path: Path) -> None:
     tokenizer = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2))
-    hello = json.loads(encode_hello(True, Vocabulary(tokenizer)))
+    hello = json.loads(encode_hello(True, False, Vocabulary(tokenizer)))
     assert hello["words"] == {"vocabulary": [16, 16], "problem": None}
 
 
 def test_hello_says_that_it_can_listen(tmp_path: Path) -> None:
-    hello = json.loads(encode_hello(True, None, tiny_listener.listener(tmp_path)))
+    hello = json.loads(encode_hello(True, False, None, tiny_listener.listener(tmp_path)))
     assert hello["modes"] == ["mirror", "listen"]
     assert hello["listener"] == {"controls": list(CONTROLS), "problem": None}
 
@@ -65,12 +68,31 @@ def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
     assert message["emotion"]["label"] == moment.label
     assert sum(message["emotion"]["expressions"]) == pytest.approx(1, abs=1e-3)
     assert len(message["emotion"]["action_units"]) == 15
+    assert message["tokens"] is None
+
+
+def test_moment_tells_which_tokens_were_kept_and_of_which_square(scripted: SimpleNamespace) -> None:
+    moment = scripted.SparsePipeline().step(Frame(np.full((480, 640, 3), 128, np.uint8), 0.0))
+    message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=None, word=None, hears=None))
+    tokens = message["tokens"]
+    grid = tokens["grid"]
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(tokens["kept"]), np.uint8), count=grid**2)
+    assert bits.reshape(grid, grid).tolist() == moment.kept.astype(int).tolist()
+    # The crop that the network saw is the picture between these corners.
+    from_crop = cv2.invertAffineTransform(emotion_region(moment.faces[0]).to_crop(96))
+    edges = np.asarray([[(-0.5, -0.5), (95.5, -0.5), (95.5, 95.5), (-0.5, 95.5)]])
+    np.testing.assert_allclose(tokens["corners"], cv2.transform(edges, from_crop)[0], atol=0.06)
 
 
 def test_moment_without_a_face(scripted: SimpleNamespace) -> None:
     moment = scripted.ScriptedPipeline().step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
     message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=False, word=None, hears=None))
-    assert (message["faces"], message["emotion"], message["word"]) == ([], None, None)
+    assert (message["faces"], message["emotion"], message["tokens"], message["word"]) == (
+        [],
+        None,
+        None,
+        None,
+    )
     assert message["calibrated"] is False
 
 

@@ -188,6 +188,8 @@ def test_damaged_weights_are_reported(serving: Serving) -> None:
         error, code, reason = closing(client)
         assert (error, code) == ("failed", Close.FAILED)
         assert "sha256" in reason
+        with pytest.raises(HTTPError, match="503"):
+            fetch(server, "health")
 
 
 def test_a_stopping_server_asks_to_reconnect(serving: Serving, scripted: SimpleNamespace) -> None:

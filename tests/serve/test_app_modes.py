@@ -43,6 +43,25 @@ def test_words_are_told_on_request(
         assert json.loads(fetch(server, f"words/{name}"))["pose"].keys() == AVATAR_PARAMETERS.keys()
 
 
+def test_tokens_are_told_where_the_recogniser_drops_some(
+    serving: Serving, scripted: SimpleNamespace, server: Server, jpeg: Jpeg
+) -> None:
+    with serving(scripted.SparsePipeline) as sparse:
+        for running, drops in ((server, False), (sparse, True)):
+            with talk(running) as client:
+                assert (
+                    receive(client)["drops_tokens"]
+                    is json.loads(fetch(running, "health"))["drops_tokens"]
+                    is drops
+                )
+                client.send(encode_frame(1, 1.0, jpeg()))
+                assert (receive(client)["tokens"] is not None) is drops
+                client.send('{"type": "settings", "read_emotions": false, "mirror": true}')
+                receive(client)
+                client.send(encode_frame(2, 2.0, jpeg()))
+                assert receive(client)["tokens"] is None
+
+
 def refusal(server: Server, name: str) -> str:
     with pytest.raises(HTTPError, match="404") as caught, urlopen(f"{server.url}words/{name}", timeout=10):  # noqa: S310
         pass

@@ -79,7 +79,7 @@ def test_the_whole_loop(page: Any, host: Host) -> None:
 def test_trying_now_need_not_wait(page: Any, host: Host) -> None:
     page.click("#start")
     wait_for_moments(page)
-    # From now on the link (in its worker) never tries again of itself: the button cannot vanish before it is pressed.
+    # The link, in its worker, never tries again of itself now: the button cannot vanish before it is pressed.
     [worker] = page.workers
     worker.evaluate("void (self.setTimeout = () => 0)")
     host.kill()

@@ -103,6 +103,19 @@ def test_a_server_without_a_reader_says_so(scripted: SimpleNamespace) -> None:
     assert Session(pipeline).configure(SettingsMessage(True, True)) == SettingsMessage(False, True)
 
 
+def test_whether_tokens_are_dropped_is_asked_of_a_pipeline_once(
+    scripted: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[object] = []
+    monkeypatch.setattr(scripted.SparsePipeline, "close", lambda pipeline: closed.append(pipeline))
+    pool = SessionPool(scripted.SparsePipeline, limit=1)
+    assert [pool.drops_tokens, pool.drops_tokens] == [True, True]
+    assert len(closed) == 1
+    assert Session(scripted.SparsePipeline()).drops_tokens is True
+    assert SessionPool(scripted.ScriptedPipeline, limit=1).drops_tokens is False
+    assert Session(scripted.ScriptedPipeline()).drops_tokens is False
+
+
 def test_calibration_is_answered_once(scripted: SimpleNamespace, jpeg: Callable[..., bytes]) -> None:
     session = Session(scripted.ScriptedPipeline())
     session.calibrate()

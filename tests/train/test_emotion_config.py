@@ -47,6 +47,12 @@ def test_what_does_not_go_together_fails(toml: Path) -> None:
         load_experiment(toml, Experiment, ["training.sam=0.05", "mixed_precision=fp16"])
     with pytest.raises(InputError, match="holds 32 px; timm needs multiples of 48 px"):
         load_experiment(toml, Experiment, ["model={kind='timm', name='resnet18', image_px=48}"])
+    with pytest.raises(InputError, match=r"keep_rates needs model\.kind sparse, .* and a keep below 1"):
+        load_experiment(toml, Experiment, ["training.keep_rates=[0.5]"])
+    with pytest.raises(InputError, match=r"keep is 1\.5; expected above 0 and at most 1"):
+        load_experiment(toml, Experiment, ["training.keep_rates=[1.5]"])
+    with pytest.raises(InputError, match=r"adaptive\.more is 0\.2; expected above adaptive\.rate, 0\.4"):
+        load_experiment(toml, Experiment, ["adaptive={rate=0.4, more=0.2}"])
     with pytest.raises(InputError, match="cannot be read"):
         load_experiment(toml.with_name("none.toml"), Experiment)
     toml.write_text("a = ")

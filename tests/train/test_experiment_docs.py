@@ -25,7 +25,7 @@ from visavis_train.models.timm_net import TimmConfig
 from visavis_train.models.tokenizer import TokenizerConfig
 from visavis_train.models.vgg import VggConfig
 from visavis_train.models.vit import VitConfig
-from visavis_train.tasks.emotion_config import Distillation, Experiment, Training
+from visavis_train.tasks.emotion_config import Adaptive, Distillation, Experiment, Training
 from visavis_train.tasks.listener_config import Drawing, ListenerExperiment
 from visavis_train.tasks.listener_trainer import ListenerTraining
 from visavis_train.tasks.tokenizer_config import Split, TokenizerExperiment, TokenizerTraining
@@ -44,6 +44,7 @@ PAGES: dict[str, tuple[type[Settings], ...]] = {
         Training,
         Augmentation,
         Distillation,
+        Adaptive,
     ),
     "tokens.md": (
         TokenizerExperiment,

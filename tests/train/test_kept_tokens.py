@@ -25,7 +25,7 @@ from visavis_train.models.sparse import SparseConfig, SparseNet
 from visavis_train.reporting.face_parts import PARTS
 from visavis_train.reporting.kept_figures import dimmed, heat
 from visavis_train.reporting.kept_parts import CLAIM, by_chance, of_another, on_parts, overlap
-from visavis_train.reporting.kept_tokens import drop_tokens, read_kept
+from visavis_train.reporting.kept_tokens import drop_tokens, read_kept, read_untrained, untrained
 from visavis_train.tasks import kept_tokens
 from visavis_train.tasks.kept_tokens import MARKS
 
@@ -116,20 +116,21 @@ def one_part_a_cell(faces: int, cells: int = 16) -> np.ndarray:
 def test_the_ratio_of_a_part_by_hand() -> None:
     masks = np.zeros((20, 16), np.bool_)
     masks[:, [0, 5]] = True
-    found = {part.name: part for part in on_parts(one_part_a_cell(20), masks)}
+    found = {part.name: part for part in on_parts(one_part_a_cell(20), masks, np.roll(masks, 1, axis=1))}
     assert sum(found[name].of_picture for name in PARTS) == pytest.approx(1)
     assert sum(found[name].of_kept for name in PARTS) == pytest.approx(1)
     eyes = found["eyes"]
     assert (eyes.of_picture, eyes.of_kept) == pytest.approx((1 / 16, 1 / 2))
     assert eyes.ratio.value == eyes.other_face.value == pytest.approx(8)
     assert eyes.ratio.interval_95 == pytest.approx((8, 8))
-    assert found["mouth"].ratio.value == 0
+    assert found["mouth"].ratio.value == eyes.untrained.value == 0
+    assert found["mouth"].untrained.value == pytest.approx(8)
     assert found[CLAIM].of_kept == pytest.approx(0.5)
     assert found["nose"].ratio.value == 1  # No face shows one.
-    everything = on_parts(one_part_a_cell(4), np.ones((4, 16), np.bool_))
+    everything = on_parts(one_part_a_cell(4), *np.ones((2, 4, 16), np.bool_))
     assert {part.ratio.value for part in everything} == {1}
     with pytest.raises(InputError, match="expected some"):
-        on_parts(one_part_a_cell(4), np.zeros((4, 16), np.bool_))
+        on_parts(one_part_a_cell(4), *np.zeros((2, 4, 16), np.bool_))
 
 
 def test_looking_at_this_face_differs_from_looking_at_a_place() -> None:
@@ -139,9 +140,9 @@ def test_looking_at_this_face_differs_from_looking_at_a_place() -> None:
     shares[:, :, PARTS.index("outside")] = 1
     shares[np.arange(300), where] = np.eye(len(PARTS))[PARTS.index("eyes")]
     masks[np.arange(300), where] = True
-    eyes = on_parts(shares, masks)[PARTS.index("eyes")]
+    eyes = on_parts(shares, masks, by_chance(masks, 1))[PARTS.index("eyes")]
     assert eyes.ratio.value == pytest.approx(16)
-    for control in (eyes.other_face, eyes.random):
+    for control in (eyes.other_face, eyes.untrained, eyes.random):
         low, high = control.interval_95
         assert low <= 1 <= high
         assert high - low < 2
@@ -167,6 +168,17 @@ def test_overlap_by_hand() -> None:
     assert overlap(masks[[0, 99]], labels[[0, 99]]).same_label is None
     with pytest.raises(InputError, match="expected 2 or more"):
         overlap(masks[:1], labels[:1])
+
+
+def test_untrained_networks_drop_tokens_alike_and_choose_others() -> None:
+    network, seen = build({"keep": [0.5, 0.5], "at": [0, 2]}), pictures(12)
+    control = read_untrained(network, seen, networks=3)
+    kept = read_kept(network, seen)
+    assert control.layers == kept.layers
+    assert (control.masks.sum(axis=2)[0] == kept.masks.sum(axis=2)[0]).all()
+    assert (control.masks != kept.masks).any(axis=(0, 2)).mean() > 0.5
+    second = read_kept(untrained(network, 1), seen[1::3])
+    assert np.array_equal(control.masks[:, 1::3], second.masks)
 
 
 def test_pictures_show_what_is_kept() -> None:

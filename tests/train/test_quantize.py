@@ -109,7 +109,7 @@ def test_products_are_those_of_every_large_weight(network: Network, images: Imag
     model = network.model()
     weights = large_weights(model)
     assert {weight.node.op_type for weight in weights} == {"Conv", "MatMul"}
-    found = input_products(model, weights, images[:, None])
+    found = input_products(model, weights, network.feeds(images[:, None]))
     for weight in weights:
         products = found[weight.name]
         assert products.shape == (weight.rows.shape[1],) * 2

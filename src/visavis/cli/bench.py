@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from visavis.cli import output
+from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 
 
 class Benchmark(StrEnum):
@@ -24,6 +26,8 @@ def bench(
     duration_s: Annotated[
         float, typer.Option("--duration-s", min=1.2, max=3600.0, help="How much of the embedded clip to use.")
     ] = 12.0,
+    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    keep: KeepOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure speed on the embedded portrait: median and 95th percentile, after a second of warm-up.
@@ -32,17 +36,24 @@ def bench(
 
         visavis bench
         visavis bench track --json
+        visavis bench emotion --recognizer sparse --keep 0.3
     """
     from visavis import benchmark
     from visavis.machine import machine, versions
+    from visavis.pipeline import Pipeline
 
+    make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
     names = [name.value] if name else list(benchmark.TIMED)
     with output.progress("bench", benchmark.steps(names, duration_s)) as advance:
-        results = benchmark.measure(names, duration_s=duration_s, on_step=advance)
+        results = benchmark.measure(
+            names, duration_s=duration_s, make_pipeline=make_pipeline, on_step=advance
+        )
     if as_json:
         output.print_json(
             {
                 "input": f"the embedded portrait, {duration_s:g} s of 480x480 at 25 frames/s",
+                "recognizer": recognizer.value,
+                "keep": keep,
                 "machine": machine(),
                 "versions": versions(),
                 "results": {

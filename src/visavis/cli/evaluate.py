@@ -24,6 +24,7 @@ from visavis.cli.labelled import (
     open_model,
     read_faces,
 )
+from visavis.cli.recognizer import KeepOption
 from visavis.cli.robustness import robustness
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def emotion(
         ),
     ] = None,
     model: ModelOption = None,
+    keep: KeepOption = None,
     mirror: MirrorOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -79,6 +81,7 @@ def emotion(
         visavis evaluate emotion fer2013.csv --split PublicTest --json
         visavis evaluate emotion fer2013.csv --labels ferplus
         visavis evaluate emotion faces/ --split test --model mine.onnx
+        visavis evaluate emotion fer2013.csv --model sparse --keep adaptive
         visavis evaluate emotion faces/ --split test --temperature-from validation --figures figures/
     """
     from visavis import temperature
@@ -89,7 +92,7 @@ def emotion(
 
     if figures is not None:
         require_folder(figures)
-    network = open_model(model, mirror)
+    network = open_model(model, keep, mirror)
     found = find_dataset(dataset)
     faces, training, fitting = read_faces(found, split, labels), None, None
     if found.training_split not in (None, faces.split):
@@ -165,6 +168,11 @@ def evaluation_json(
         "repeats": asdict(result.repeats),
         "temperature": calibration and _calibration_json(calibration),
         "figures": [str(path) for path in written],
+        "tokens": result.tokens
+        and {
+            "kept": _rounded(result.tokens.kept),
+            "second_looks": _rounded(result.tokens.second_looks),
+        },
     }
 
 
@@ -214,6 +222,10 @@ def _print_result(result: Evaluation, model: Model, calibration: Calibration | N
         f"{model.name}: {model.size_bytes / 1e6:.2f} MB{size}, "
         f"{result.ms_per_face:.2f} ms a face on one thread"
     )
+    if tokens := result.tokens:
+        output.print_line(
+            f"{tokens.kept:.1%} of the tokens kept, {tokens.second_looks:.1%} of the faces looked at twice"
+        )
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
     rows = [[name, *(_percent(v) for v in (p, r, f1)), str(n)] for name, p, r, f1, n in columns]
     output.print_table(["%", "precision", "recall", "F1", "faces"], rows)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from visavis.cli.recognizer import parse_keep
 
 if TYPE_CHECKING:
     from visavis.datasets.data_set import DataSet
@@ -36,20 +39,33 @@ LabelsOption = Annotated[
     typer.Option(help="own: the data set's; ferplus: FER+'s majority of 8, for FER-2013 with votes."),
 ]
 ModelOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        help="An ONNX file made by visavis' export.", show_default="the embedded network", readable=False
+        help="An embedded recogniser, hybrid or sparse, or an ONNX file made by visavis' export (one without "
+        "an ending as ./NAME).",
+        show_default="hybrid",
     ),
 ]
 MirrorOption = Annotated[bool, typer.Option("--mirror", help="Also read each face mirrored; average.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def open_model(path: Path | None, mirror: bool) -> Model:
-    """The network that ``--model`` names, else the embedded one."""
+def open_model(model: str | None, keep: str | None, mirror: bool) -> Model:
+    """The network that ``--model`` names: a recogniser if it is a bare word, else a file.
+
+    Raises:
+        InputError: there is no such recogniser or file, or it does not take ``--keep``.
+        WeightsError: it is no expression network.
+    """
     from visavis.evaluation import Model
 
-    return Model.embedded(mirror=mirror) if path is None else Model.load(path, mirror=mirror)
+    keeping = parse_keep(keep)
+    if model is None:
+        return Model.embedded(mirror=mirror, keep=keeping)
+    path = Path(model)
+    if path.name == model and not path.suffix:
+        return Model.embedded(model, mirror=mirror, keep=keeping)
+    return Model.load(path, mirror=mirror, keep=keeping)
 
 
 def read_faces(found: DataSet, split: str | None, labels: Labels) -> LabelledFaces:
@@ -61,11 +77,17 @@ def read_faces(found: DataSet, split: str | None, labels: Labels) -> LabelledFac
 
 
 def model_json(model: Model) -> dict[str, Any]:
-    """What ``--json`` prints of a network."""
+    """What ``--json`` prints of a network; ``keep`` is null where it drops no tokens."""
+    from visavis.emotion.sparse import SparseClassifier
+
+    keep = asdict(model.classifier.keep) if isinstance(model.classifier, SparseClassifier) else None
+    if keep is not None and keep["more"] is None:
+        keep = {"rate": keep["rate"]}
     return {
         "name": model.name,
         "bytes": model.size_bytes,
         "parameters": model.parameters,
         "sha256": model.sha256,
         "mirror": model.classifier.mirror,
+        "keep": keep,
     }

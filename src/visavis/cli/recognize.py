@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli import output
+from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.cli.run import INTERRUPTED
 from visavis.errors import InputError, VisavisError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 def recognize(
     paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.", readable=False)],
+    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    keep: KeepOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Read the emotions shown in images and videos.
@@ -29,15 +32,16 @@ def recognize(
     Examples:
 
         visavis recognize photo.jpg holiday/ --json
-        visavis recognize clip.mp4
+        visavis recognize clip.mp4 --recognizer sparse
     """
     from visavis.recognition import Recognizer, list_media
 
+    keeping = parse_keep(keep)
     media, problems = list_media(paths)
     results: list[dict[str, Any]] = []
     interrupted = False
     try:
-        for read in _read_all(Recognizer.default(), media, problems):
+        for read in _read_all(Recognizer.default(recognizer.value, keeping), media, problems):
             results.append(file_json(read))
             if not as_json:
                 _print_result(results[-1])

@@ -20,6 +20,7 @@ from visavis.cli.labelled import (
     open_model,
     read_faces,
 )
+from visavis.cli.recognizer import KeepOption
 
 if TYPE_CHECKING:
     from visavis.evaluation import Model
@@ -39,6 +40,7 @@ def robustness(
         Path | None, typer.Option(help="Also draw it into this SVG file.", show_default="none")
     ] = None,
     model: ModelOption = None,
+    keep: KeepOption = None,
     mirror: MirrorOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +63,7 @@ def robustness(
     target = plot and svg_path(plot)
     if target is not None:
         require_place(target)
-    network = open_model(model, mirror)
+    network = open_model(model, keep, mirror)
     faces = read_faces(find_dataset(dataset), split, labels)
     if limit is not None:
         faces = sample(faces, limit, seed)

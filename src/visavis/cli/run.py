@@ -11,6 +11,7 @@ import typer
 
 from visavis.cli import output
 from visavis.cli.listener import Listener, Seed, TemperamentText, named_listener, parse_temperament
+from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
@@ -55,6 +56,8 @@ def run(
     encoder: Encoder = None,
     decoder: Decoder = None,
     no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
+    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    keep: KeepOption = None,
     tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
     limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
@@ -70,6 +73,7 @@ def run(
 
         visavis run clip.mp4 --out out.mp4
         visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
+        visavis run clip.mp4 --recognizer sparse --keep adaptive
         visavis run talk.mp4 --mode listen --temperament nodding=.9,smiling=.2 --out listening.mp4
     """
     from visavis.capture.source import open_source
@@ -86,9 +90,19 @@ def run(
         avatar = _avatar(seed, temperament, listener, encoder, decoder)
     elif reaction or temperament or listener or encoder or decoder:
         raise InputError("--reaction, --temperament, --listener, --encoder and --decoder need --mode listen")
+    if no_emotions and (keep is not None or recognizer is not RecognizerName.HYBRID):
+        raise InputError("--recognizer and --keep say how emotions are read: leave out --no-emotions")
+    keeping = parse_keep(keep)
     with (
         open_source(source) as opened,
-        closing(Pipeline.default(tracker=tracker.value, emotions=not no_emotions)) as pipeline,
+        closing(
+            Pipeline.default(
+                tracker=tracker.value,
+                emotions=not no_emotions,
+                recognizer=recognizer.value,
+                keep=keeping,
+            )
+        ) as pipeline,
     ):
         # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
         pipeline.animator.mirror = False

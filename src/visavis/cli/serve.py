@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from visavis.cli import output
 from visavis.cli.listener import Listener
+from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.cli.tokenizer import Decoder, Encoder, named
 
 
@@ -20,6 +22,8 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name under which it is reached, say behind a proxy.")
     ] = None,
+    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    keep: KeepOption = None,
     listener: Listener = None,
     encoder: Encoder = None,
     decoder: Decoder = None,
@@ -34,6 +38,7 @@ def serve(
 
         visavis serve
         visavis serve --port 9000 --sessions 2 --open
+        visavis serve --recognizer sparse
         visavis serve --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx
     """
     from visavis.avatar.puppet import Puppet
@@ -49,9 +54,10 @@ def serve(
     vocabulary = Vocabulary.embedded() if tokenizer is None else Vocabulary(tokenizer)
     networks = FaceListener.embedded() if listener is None else FaceListener.load(listener, tokenizer)
     Puppet.load()
-    Pipeline.default().close()  # What is missing or damaged is told now, not to the first visitor.
+    make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
+    make_pipeline().close()  # What is missing or damaged is told now, not to the first visitor.
     run_server(
-        Pipeline.default,
+        make_pipeline,
         host=host,
         port=port,
         vocabulary=vocabulary,

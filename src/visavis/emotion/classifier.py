@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -15,6 +15,8 @@ from visavis.errors import InputError, WeightsError
 from visavis.types import FloatArray, ImageArray
 
 NAME = "emotion"
+# How many classes each output has.
+CLASSES = {"expressions": len(EXPRESSIONS), "labels": len(FER2013_LABELS)}
 
 
 class ExpressionClassifier:
@@ -52,11 +54,6 @@ class ExpressionClassifier:
         self._session = session
         self.mirror = mirror
 
-    @classmethod
-    def default(cls, threads: int = 1, *, mirror: bool = False) -> Self:
-        """The embedded network."""
-        return cls(weights.open_session(NAME, threads=threads), mirror=mirror)
-
     def predict(self, crops: ImageArray) -> FloatArray:
         """Probabilities (N, 8) of EXPRESSIONS, as ten FER+ annotators would vote.
 
@@ -66,26 +63,21 @@ class ExpressionClassifier:
         Raises:
             InputError: another shape or dtype.
         """
-        return self._run(crops, "expressions", len(EXPRESSIONS))
+        return self._run(crops, "expressions")
 
     def predict_labels(self, crops: ImageArray) -> FloatArray:
         """Probabilities (N, 7) of FER2013_LABELS, as FER-2013 itself labels faces; see :meth:`predict`."""
-        return self._run(crops, "labels", len(FER2013_LABELS))
+        return self._run(crops, "labels")
 
-    def _run(self, crops: ImageArray, output: str, classes: int) -> FloatArray:
+    def _run(self, crops: ImageArray, output: str) -> FloatArray:
         faces = self._prepare(crops)
         turned = self._answer(faces[..., ::-1], output) if self.mirror else None
         answer = self._answer(faces, output)
-        if answer.shape != (len(faces), classes):
-            raise WeightsError(
-                f"the emotion network's {output} are {answer.shape}; expected {(len(faces), classes)}"
-            )
         return answer if turned is None else np.divide(answer + turned, 2, dtype=np.float32)
 
     def _answer(self, faces: ImageArray, output: str) -> FloatArray:
         """What the network gives for faces (N, 1, S, S), of the output of that name."""
-        answer: FloatArray = self._session.run([output], {"images": faces})[0]
-        return answer
+        return checked_answer(self._session.run([output], {"images": faces})[0], output, len(faces))
 
     def _prepare(self, crops: ImageArray) -> ImageArray:
         """(N, H, H[, 3]) -> (N, 1, S, S) grey."""
@@ -103,6 +95,18 @@ class ExpressionClassifier:
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             face[:] = cv2.resize(grey, (side, side), interpolation=how)
         return faces
+
+
+def checked_answer(answer: FloatArray, output: str, faces: int) -> FloatArray:
+    """What a network gave for so many faces, if its shape is that of the output of that name.
+
+    Raises:
+        WeightsError: it is not.
+    """
+    expected = (faces, CLASSES[output])
+    if answer.shape != expected:
+        raise WeightsError(f"the emotion network's {output} are {answer.shape}; expected {expected}")
+    return answer
 
 
 def ends(session: ort.InferenceSession) -> tuple[str, ...]:

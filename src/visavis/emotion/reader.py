@@ -9,9 +9,9 @@ import numpy as np
 from visavis.channels import ACTION_UNITS
 from visavis.emotion.action_units import action_units
 from visavis.emotion.circumplex import valence_arousal
-from visavis.emotion.classifier import ExpressionClassifier
+from visavis.emotion.opening import DEFAULT, open_classifier
 from visavis.emotion.smoothing import LabelHold, ProbabilitySmoother
-from visavis.emotion.sparse import SparseClassifier
+from visavis.emotion.sparse import Keeping, SparseClassifier
 from visavis.types import BoolArray, Emotion, FaceState, FloatArray, ImageArray
 
 # How FER-2013 frames a face, against the tracker's region (1.5 times the box of the landmarks, turned with
@@ -50,14 +50,19 @@ class EmotionReader:
         self._hold = hold or LabelHold()
 
     @classmethod
-    def default(cls) -> Self:
-        """With the embedded network."""
-        return cls(ExpressionClassifier.default())
+    def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None) -> Self:
+        """With an embedded network; see :func:`~visavis.emotion.opening.open_classifier`."""
+        return cls(open_classifier(recognizer, keep))
 
     @property
     def label(self) -> str | None:
         """The expression to show, with hysteresis; None before the first reading."""
         return self._hold.label
+
+    @property
+    def drops_tokens(self) -> bool:
+        """Whether the network drops tokens of the crop."""
+        return isinstance(self._classifier, SparseClassifier)
 
     @property
     def kept(self) -> BoolArray | None:

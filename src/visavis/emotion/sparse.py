@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import onnxruntime as ort
 
 from visavis import weights
-from visavis.emotion.classifier import ExpressionClassifier
+from visavis.emotion.classifier import ExpressionClassifier, checked_answer
 from visavis.errors import InputError, WeightsError
 from visavis.types import BoolArray, FloatArray, ImageArray
 
@@ -38,13 +38,17 @@ class Keep:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 1:
-            raise InputError(f"keep rate {self.rate:g}; expected above 0 and at most 1")
+            raise InputError(f"keep rate {self.rate}; expected above 0 and at most 1")
         if self.more is not None and not self.rate < self.more <= 1:
             raise InputError(
-                f"keep rate {self.more:g} for unsure faces; expected above {self.rate:g} and at most 1"
+                f"keep rate {self.more} for unsure faces; expected above {self.rate} and at most 1"
             )
         if not 0 <= self.sure <= 1:
-            raise InputError(f"sure is {self.sure:g}; expected a probability, 0 to 1")
+            raise InputError(f"sure is {self.sure}; expected a probability, 0 to 1")
+
+
+# These rates; or few tokens first and more for unsure faces, as the network's metadata say.
+Keeping: TypeAlias = Keep | Literal["adaptive"]
 
 
 class SparseClassifier(ExpressionClassifier):
@@ -54,13 +58,14 @@ class SparseClassifier(ExpressionClassifier):
         session: a network with the inputs of :class:`ExpressionClassifier` and ``keep``, how many tokens go
             on, () int64; and, after its outputs, ``kept`` (N, keep), which of the G x G cells these are, row
             by row. Its metadata give ``grid`` (G), and ``keep`` and ``adaptive`` as :class:`Keep` takes them.
-        keep: how many tokens go on; None as the network's metadata say.
-        adaptive: with ``keep`` None, a few tokens first, and more for unsure faces, as the metadata say.
+        keep: how many tokens go on; ``adaptive``, or None for ``keep``, as the network's metadata say.
         mirror: see :class:`ExpressionClassifier`.
 
     Attributes:
-        keep: as given.
-        kept: (N, G, G) which tokens of the last crops were kept; None before the first call.
+        keep: as given, or as the metadata say.
+        grid: G.
+        kept: (N, G, G) which tokens of the last crops the last look at them kept; None before the first call.
+        twice: (N,) which of the last crops were looked at twice; None before the first call.
 
     Raises:
         WeightsError: the network is no such one.
@@ -71,52 +76,62 @@ class SparseClassifier(ExpressionClassifier):
     def __init__(
         self,
         session: ort.InferenceSession,
-        keep: Keep | None = None,
+        keep: Keeping | None = None,
         *,
-        adaptive: bool = False,
         mirror: bool = False,
     ) -> None:
         super().__init__(session, mirror=mirror)
+        count = session.get_inputs()[1]
+        if (count.type, count.shape) != ("tensor(int64)", []):
+            raise WeightsError(
+                f"the sparse network reads keep as {count.type} {count.shape}; expected tensor(int64) []"
+            )
         notes = weights.metadata(session)
-        grid, defaults = notes.get("grid"), notes.get("adaptive" if adaptive else "keep")
+        grid, defaults = notes.get("grid"), notes.get("adaptive" if keep == "adaptive" else "keep")
         if not isinstance(grid, int) or not 0 < grid <= self.side_px or not isinstance(defaults, dict):
             raise WeightsError(
                 f"the sparse network's metadata name grid {grid} and keep rates {defaults}; expected those "
                 "that visavis' export writes"
             )
         try:
-            self.keep = keep or Keep(**defaults)
+            self.keep = keep if isinstance(keep, Keep) else Keep(**defaults)
         except (TypeError, InputError) as error:
             raise WeightsError(f"the sparse network's keep rates: {error}") from error
         self.grid = grid
         self.kept: BoolArray | None = None
-
-    @classmethod
-    def default(
-        cls, threads: int = 1, *, mirror: bool = False, keep: Keep | None = None, adaptive: bool = False
-    ) -> Self:
-        """The embedded network; see the class."""
-        return cls(weights.open_session(NAME, threads=threads), keep, adaptive=adaptive, mirror=mirror)
+        self.twice: BoolArray | None = None
 
     def _answer(self, faces: ImageArray, output: str) -> FloatArray:
-        answers, self.kept = self._look(faces, self.keep.rate)
+        answers, kept = self._look(faces, self.keep.rate)
+        unsure = np.zeros(len(faces), np.bool_)
         if self.keep.more is not None:
             unsure = answers["expressions"].max(axis=1) < self.keep.sure
             if unsure.any():
-                again, self.kept[unsure] = self._look(faces[unsure], self.keep.more)
+                again, kept[unsure] = self._look(faces[unsure], self.keep.more)
                 answers[output][unsure] = again[output]
+        self.kept, self.twice = kept, unsure
         return answers[output]
+
+    def count(self, rate: float) -> int:
+        """How many of the G x G tokens go on at a keep rate: 1 or more."""
+        # 0.07 * 100 is a little above 7 in floating point, and no eighth token is meant.
+        return max(1, math.ceil(round(rate * self.grid**2, 9)))
 
     def _look(self, faces: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
         """Both answers to faces (N, 1, S, S), and which cells (N, G, G) were kept."""
-        cells = self.grid**2
-        # 0.07 * 100 is a little above 7 in floating point, and no eighth token is meant.
-        count = math.ceil(round(rate * cells, 9))
+        cells, count = self.grid**2, self.count(rate)
         feed = {"images": faces, "keep": np.asarray(count, np.int64)}
         expressions, labels, chosen = self._session.run(None, feed)
-        if chosen.shape != (len(faces), count) or not ((chosen >= 0) & (chosen < cells)).all():
-            raise WeightsError(f"the sparse network kept {chosen.shape}; expected {count} of {cells} cells")
+        if chosen.dtype != np.int64 or chosen.shape != (len(faces), count):
+            raise WeightsError(
+                f"the sparse network's kept are {chosen.dtype} {chosen.shape}; "
+                f"expected int64 {(len(faces), count)}"
+            )
+        outside = chosen[(chosen < 0) | (chosen >= cells)]
+        if outside.size:
+            raise WeightsError(f"the sparse network kept cell {outside[0]}; expected 0 to {cells - 1}")
         kept = np.zeros((len(faces), cells), np.bool_)
         np.put_along_axis(kept, chosen, True, axis=1)
-        answer = {"expressions": expressions, "labels": labels}
-        return answer, kept.reshape(-1, self.grid, self.grid)
+        named = {"expressions": expressions, "labels": labels}
+        answers = {name: checked_answer(answer, name, len(faces)) for name, answer in named.items()}
+        return answers, kept.reshape(-1, self.grid, self.grid)

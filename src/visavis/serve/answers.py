@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from visavis import __version__
 from visavis.channels import ACTION_UNITS, EXPRESSIONS
-from visavis.pipeline import Moment
+from visavis.pipeline import Moment, emotion_region
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.temperament import CONTROLS
 from visavis.serve.listening import NO_LISTENER
@@ -25,7 +25,7 @@ from visavis.serve.protocol import (
     WordsMessage,
 )
 from visavis.serve.vocabulary import FaceWord, Meaning, Vocabulary
-from visavis.types import AvatarPose, Emotion, Face
+from visavis.types import AvatarPose, BoolArray, Emotion, Face
 
 NO_TOKENIZER = (
     "this server has no face tokenizer: start it with --encoder and --decoder, the two networks that "
@@ -34,12 +34,16 @@ NO_TOKENIZER = (
 
 
 def encode_hello(
-    reads_emotions: bool, vocabulary: Vocabulary | None = None, listener: FaceListener | None = None
+    reads_emotions: bool,
+    drops_tokens: bool,
+    vocabulary: Vocabulary | None = None,
+    listener: FaceListener | None = None,
 ) -> str:
     """The server's first message: what it is, what it offers, what it takes.
 
     Args:
         reads_emotions: whether this server can read emotions at all.
+        drops_tokens: whether its recogniser drops tokens of the face.
         vocabulary: that faces are told in; None where there is no tokenizer.
         listener: None where there is none.
     """
@@ -49,6 +53,7 @@ def encode_hello(
         version=__version__,
         modes=modes(listener),
         reads_emotions=reads_emotions,
+        drops_tokens=drops_tokens,
         expressions=EXPRESSIONS,
         action_units=ACTION_UNITS,
         words=words_offer(vocabulary),
@@ -130,6 +135,7 @@ def encode_moment(
         time_s=moment.frame.time_s,
         faces=[_face(face) for face in moment.faces],
         emotion=None if moment.emotion is None else _emotion(moment.emotion, moment.label),
+        tokens=None if moment.kept is None else _tokens(moment.faces[0], moment.kept),
         pose=_pose(moment.pose),
         timings_ms={name: round(value, 2) for name, value in timings_ms.items()},
         dropped=dropped,
@@ -168,6 +174,15 @@ def _emotion(emotion: Emotion, label: str | None) -> dict[str, Any]:
         "valence": round(float(emotion.valence), 4),
         "arousal": round(float(emotion.arousal), 4),
         "action_units": _rounded(emotion.action_units, 4),
+    }
+
+
+def _tokens(face: Face, kept: BoolArray) -> dict[str, Any]:
+    corners = emotion_region(face).corners()
+    return {
+        "grid": len(kept),
+        "kept": np.packbits(kept).tobytes().hex(),
+        "corners": [_rounded(corner, 1) for corner in corners],
     }
 
 

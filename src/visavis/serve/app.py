@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket
 
 from visavis import __version__
 from visavis.channels import EXPRESSIONS
-from visavis.errors import DeviceError, InputError
+from visavis.errors import DeviceError, InputError, VisavisError
 from visavis.reaction.listener import FaceListener
 from visavis.serve.answers import NO_TOKENIZER, describe, listener_offer, modes, words_offer
 from visavis.serve.connection import converse
@@ -92,16 +92,10 @@ def _add_routes(app: FastAPI, pool: SessionPool, idle_s: float) -> None:
 
     @app.get("/health")
     def health() -> dict[str, object]:
-        return {
-            "status": "stopping" if pool.draining.is_set() else "ok",
-            "version": __version__,
-            "modes": modes(pool.listener),
-            "expressions": EXPRESSIONS,
-            "words": words_offer(pool.vocabulary),
-            "listener": listener_offer(pool.listener),
-            "sessions": pool.active,
-            "sessions_limit": pool.limit,
-        }
+        try:
+            return _health(pool)
+        except VisavisError as error:
+            raise HTTPException(503, str(error)) from error
 
     @app.get("/words/{name}")
     def word(name: str) -> dict[str, object]:
@@ -117,6 +111,20 @@ def _add_routes(app: FastAPI, pool: SessionPool, idle_s: float) -> None:
         await converse(websocket, pool, idle_s)
 
     app.mount("/static", StaticFiles(directory=static), name="static")
+
+
+def _health(pool: SessionPool) -> dict[str, object]:
+    return {
+        "status": "stopping" if pool.draining.is_set() else "ok",
+        "version": __version__,
+        "modes": modes(pool.listener),
+        "expressions": EXPRESSIONS,
+        "drops_tokens": pool.drops_tokens,
+        "words": words_offer(pool.vocabulary),
+        "listener": listener_offer(pool.listener),
+        "sessions": pool.active,
+        "sessions_limit": pool.limit,
+    }
 
 
 class Server(uvicorn.Server):

@@ -40,7 +40,10 @@ async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
     await socket.accept()
     try:
         async with pool.session() as session:
-            await socket.send_text(encode_hello(session.reads_emotions, session.vocabulary, session.listener))
+            hello = encode_hello(
+                session.reads_emotions, session.drops_tokens, session.vocabulary, session.listener
+            )
+            await socket.send_text(hello)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_listen(socket, session, idle_s))
                 tasks.create_task(_answer(socket, session))

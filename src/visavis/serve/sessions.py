@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from functools import cached_property
 
 import anyio.to_thread
 
@@ -66,6 +67,7 @@ class Session:
         self.pipeline = pipeline
         self.vocabulary = vocabulary
         self.reads_emotions = pipeline.read_emotions
+        self.drops_tokens = pipeline.drops_tokens
         self.dropped = 0
         self.refused = 0
         self._clock = clock or SystemClock()
@@ -220,6 +222,12 @@ class SessionPool:
         self.listener = listener
         self._make_pipeline = make_pipeline
         self._clock = clock
+
+    @cached_property
+    def drops_tokens(self) -> bool:
+        """Whether the sessions' recogniser drops tokens; to see it, the first call makes a pipeline."""
+        with closing(self._make_pipeline()) as pipeline:
+            return pipeline.drops_tokens
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:

@@ -34,7 +34,11 @@ class ExpressionNet(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 8) in the order of EXPRESSIONS and (N, 7) in the order of FER2013_LABELS."""
-        pooled = self.dropout(self.features(x))
+        return self.answer(self.features(x))
+
+    def answer(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`features` gave -> the logits of :meth:`forward`."""
+        pooled = self.dropout(features)
         return self.expressions(pooled), self.labels(pooled)
 
 

@@ -128,14 +128,14 @@ def check_rate(rate: float) -> None:
 
 
 def kept_count(tokens: int, rate: float) -> int:
-    """ceil(rate * tokens), of the tokens beside CLS.
+    """ceil(rate * tokens), of the tokens beside CLS; 1 at least.
 
     Raises:
         ValueError: the rate is not in (0, 1].
     """
     check_rate(rate)
     # 0.07 * 100 is a little above 7 in floating point, and no eighth token is meant.
-    return math.ceil(round(rate * tokens, 9))
+    return max(1, math.ceil(round(rate * tokens, 9)))
 
 
 def cls_attention(queries: Tensor, keys: Tensor) -> Tensor:
@@ -215,4 +215,7 @@ def take(tokens: Tensor, scores: Tensor, kept: Tensor, fused: Fused) -> Tensor:
     left = gather(tokens, kept)
     if fused == "none":
         return left
-    return torch.cat([left, fused_token(tokens, scores, kept, mean=fused == "mean")], dim=1)
+    together = fused_token(tokens, scores, kept, mean=fused == "mean")
+    # Where all are kept, none stands for nobody. The exporter need not know which is the case.
+    some = torch.sym_min(1, scores.shape[1] - kept.shape[1])
+    return torch.cat([left, together[:, :some]], dim=1)

@@ -28,7 +28,6 @@ from visavis_train.models.pruning import (
     cls_attention,
     gather,
     kept_count,
-    prune,
     take,
 )
 from visavis_train.models.transformer import TransformerLayer
@@ -102,21 +101,24 @@ class SparseLayer(TransformerLayer):
         super().__init__(config.width, config.heads, config.mlp_ratio, config.drop_path)
         self.rate, self.how = rate, config.pruning
 
-    def reduce(self, x: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def reduce(
+        self, x: Tensor, sizes: Tensor | None = None, keep: int | None = None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """One pass through the layer.
 
         Args:
             x: (N, T, D), CLS first.
             sizes: (N, T) how many tokens each stands for, after merging; None for one each.
+            keep: how many of the T - 1 tokens go on in a layer that prunes; None as its keep rate says.
 
         Returns:
             The tokens (N, K, D) that are left, their sizes, and (N, K') which of the T - 1 they are;
             None where all went on, or where merging leaves no such choice.
         """
         others = x.shape[1] - 1
-        # Where nothing is removed, nothing is counted: the exporter may not know how many tokens come.
-        count = others if self.rate == 1 else kept_count(others, self.rate)
-        prunes = self.rate < 1 and count < others
+        # A number that is given is not compared: the exporter does not know whether it is less than all.
+        prunes = self.rate < 1 and (keep is not None or kept_count(others, self.rate) < others)
+        count = others if not prunes else keep if keep is not None else kept_count(others, self.rate)
         if prunes and self.how.asking == "kept" and self.how.method in ("cls", "random"):
             return self._reduce_first(x, count)
         q, k, v = self.attention.project(self.norm1(x))
@@ -127,7 +129,9 @@ class SparseLayer(TransformerLayer):
         if prunes:
             match self.how.method:
                 case "cls":
-                    x, kept = prune(x, cls_attention(q, k), self.rate, self.how.fused)
+                    scores = cls_attention(q, k)
+                    kept = best(scores, count)
+                    x = take(x, scores, kept, self.how.fused)
                 case "random":
                     kept = self._anything(x, count)
                     x = gather(x, kept)
@@ -173,6 +177,7 @@ class SparseNet(ExpressionNet):
     def __init__(self, config: SparseConfig) -> None:
         super().__init__()
         half, quarter = config.stem
+        self.config = config
         self.grid = config.image_px // DOWNSAMPLING
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(2),  # As in HybridNet: four pixels become four channels.
@@ -192,6 +197,13 @@ class SparseNet(ExpressionNet):
         )
         self.norm = nn.LayerNorm(config.width)
         self.add_heads(config.width, config.dropout)
+        # In training at many keep rates, that of the next batch; None stands for the configured ones.
+        self.drawn_rate: float | None = None
+
+    @property
+    def pruning(self) -> PruningConfig:
+        """Which tokens are dropped, and where."""
+        return cast(SparseLayer, self.layers[0]).how
 
     def tokens(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, 1 + (S/4)^2, width): CLS, then the grid row by row.
@@ -211,13 +223,15 @@ class SparseNet(ExpressionNet):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, width): the CLS token after the last layer."""
-        return self.read(self.tokens(x))[0]
+        tokens, rate = self.tokens(x), self.drawn_rate
+        return self.read(tokens, None if rate is None else kept_count(tokens.shape[1] - 1, rate))[0]
 
-    def read(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def read(self, tokens: Tensor, keep: int | None = None) -> tuple[Tensor, list[Tensor]]:
         """Pass tokens through all layers.
 
         Args:
             tokens: (N, T, width), CLS first.
+            keep: how many beside CLS go on in each layer that prunes; None as its keep rate says.
 
         Returns:
             The CLS token (N, width), and for each layer that chose among its tokens (N, K) which cells of
@@ -227,7 +241,7 @@ class SparseNet(ExpressionNet):
         cells = torch.arange(tokens.shape[1] - 1, device=tokens.device).expand(len(tokens), -1)
         chosen: list[Tensor] = []
         for layer in self.layers:
-            tokens, sizes, kept = cast(SparseLayer, layer).reduce(tokens, sizes)
+            tokens, sizes, kept = cast(SparseLayer, layer).reduce(tokens, sizes, keep)
             if kept is not None:
                 chosen.append(cells.gather(1, kept))
                 cells = functional.pad(chosen[-1], (0, tokens.shape[1] - 1 - kept.shape[1]), value=-1)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from visavis.types import FloatArray, ImageArray
+from visavis.types import FloatArray
 from visavis.weights import session_of
 from visavis_train.quantize.network import Weight
 
-_BATCH = 16
 Moments = NDArray[np.float64]
 
 
 def input_products(
-    model: onnx.ModelProto, weights: Sequence[Weight], faces: ImageArray
+    model: onnx.ModelProto, weights: Sequence[Weight], feeds: Sequence[Mapping[str, NDArray[Any]]]
 ) -> dict[str, Moments]:
     """Name of a weight -> (K, K), sum of x x^T over all x that it meets: all places of all faces.
 
@@ -27,7 +27,7 @@ def input_products(
     Args:
         model: in 32 bits; not changed.
         weights: of that model.
-        faces: (N, 1, S, S) uint8.
+        feeds: the network's inputs, batch by batch; see :meth:`Network.feeds`.
     """
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
@@ -38,9 +38,8 @@ def input_products(
     products = {weight.name: np.eye(weight.rows.shape[1]) for weight in weights}
     for weight in known:
         products[weight.name][:] = 0
-    for start in range(0, len(faces), _BATCH):
-        feed = {session.get_inputs()[0].name: faces[start : start + _BATCH]}
-        seen = dict(zip(sources, session.run(sources, feed), strict=True))
+    for feed in feeds:
+        seen = dict(zip(sources, session.run(sources, dict(feed)), strict=True))
         for weight in known:
             x = inputs_of(weight, seen[weight.node.input[0]])
             products[weight.name] += x.T @ x

@@ -38,7 +38,7 @@ def packed(network: Network, faces: ImageArray) -> bytes:
     """
     model = network.model()
     weights = large_weights(model)
-    products = input_products(model, weights, faces)
+    products = input_products(model, weights, network.feeds(faces))
     rounded = [
         round_matrix(rows, products[weight.name], block_of(rows.shape[1], BLOCK))
         for weight in weights

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import onnx
+from numpy.typing import NDArray
 from onnxruntime.quantization import (
     CalibrationMethod,
     QuantFormat,
@@ -18,7 +20,6 @@ from onnxruntime.quantization import (
 from visavis.types import ImageArray
 from visavis_train.quantize.network import Network, large_matrices, large_weights, with_notes_of
 
-_BATCH = 32
 # What onnxruntime.quantization asks for; export has already folded and shaped the graph.
 _PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 
@@ -67,7 +68,7 @@ def static(network: Network, faces: ImageArray) -> bytes:
         quantize_static(
             model,
             out,
-            _Faces(source.graph.input[0].name, faces),
+            _Faces(network.feeds(faces)),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Gemm", "MatMul"],
             nodes_to_quantize=names,
@@ -84,13 +85,11 @@ def static(network: Network, faces: ImageArray) -> bytes:
 class _Faces:
     """Hands faces to the quantiser, batch by batch, once: what it calls a CalibrationDataReader."""
 
-    def __init__(self, name: str, faces: ImageArray) -> None:
-        self._batches = iter(
-            [{name: faces[start : start + _BATCH]} for start in range(0, len(faces), _BATCH)]
-        )
+    def __init__(self, feeds: Sequence[dict[str, NDArray[Any]]]) -> None:
+        self._feeds = iter(feeds)
 
-    def get_next(self) -> dict[str, ImageArray] | None:
-        return next(self._batches, None)
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        return next(self._feeds, None)
 
 
 def _quantised(source: onnx.ModelProto, run: Callable[[onnx.ModelProto, Path], None], method: str) -> bytes:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
+from visavis.emotion import opening
 from visavis.emotion.classifier import ExpressionClassifier
+from visavis.emotion.sparse import SparseClassifier
 from visavis.errors import InputError, WeightsError
-from visavis.types import FloatArray
+from visavis.types import FloatArray, ImageArray
 from visavis.weights import session_of
 
 # What a run leaves: the network as it runs.
@@ -20,6 +23,8 @@ RUN_NETWORK = "emotion.onnx"
 # Smaller weights stay in 32 bits: they hold a percent of the bytes, and the first and the last layer,
 # which suffer most from rounding, are among them.
 LARGE = 4096
+# Faces that a calibration reads at once.
+BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,14 @@ class Network:
         """Its graph, a new copy each time."""
         return onnx.load_model_from_string(self.data)
 
+    def feeds(self, faces: ImageArray) -> list[dict[str, NDArray[Any]]]:
+        """All inputs for faces (N, 1, S, S) uint8, batch by batch; tokens are dropped as they are unasked."""
+        classifier = self.classifier()
+        keep: dict[str, NDArray[Any]] = {}
+        if isinstance(classifier, SparseClassifier):
+            keep["keep"] = np.asarray(classifier.count(classifier.keep.rate), np.int64)
+        return [{"images": faces[start : start + BATCH], **keep} for start in range(0, len(faces), BATCH)]
+
 
 def classifier_of(data: bytes, what: str, threads: int = 1) -> ExpressionClassifier:
     """Open an expression network held in memory.
@@ -83,7 +96,7 @@ def classifier_of(data: bytes, what: str, threads: int = 1) -> ExpressionClassif
         WeightsError: ONNX Runtime cannot load it, or it is of another kind.
     """
     try:
-        return ExpressionClassifier(session_of(data, what, threads))
+        return opening.classifier_of(session_of(data, what, threads))
     except WeightsError as error:
         raise WeightsError(str(error) if what in str(error) else f"{what}: {error}") from error
 

@@ -26,6 +26,12 @@ class Share:
     value: float
     interval_95: tuple[float, float]
 
+    @property
+    def percent(self) -> str:
+        """Value and interval in percent, for tables."""
+        low, high = self.interval_95
+        return f"{100 * self.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
 
 @dataclass(frozen=True, slots=True)
 class ByClass:

@@ -45,6 +45,7 @@ class PartKept:
         of_kept: share of the kept tokens that lie in it.
         ratio: the second over the first.
         other_face: the same, where each face gets the tokens that were kept for another one.
+        untrained: the same for the tokens that networks keep which have learned nothing.
         random: the same for as many tokens by chance.
     """
 
@@ -53,6 +54,7 @@ class PartKept:
     of_kept: float
     ratio: Ratio
     other_face: Ratio
+    untrained: Ratio
     random: Ratio
 
 
@@ -85,12 +87,15 @@ def of_another(masks: BoolArray, seed: int = 0) -> BoolArray:
     return other
 
 
-def on_parts(shares: NDArray[np.float64], masks: BoolArray, seed: int = 0) -> list[PartKept]:
+def on_parts(
+    shares: NDArray[np.float64], masks: BoolArray, untrained: BoolArray, seed: int = 0
+) -> list[PartKept]:
     """On which parts of the face the kept tokens lie.
 
     Args:
         shares: (N, cells, 8) what each cell shows; see ``face_parts.cell_parts``.
         masks: (N, cells) which are kept.
+        untrained: (N, cells) which are kept by networks that have learned nothing.
         seed: of controls and bootstrap.
 
     Returns:
@@ -99,21 +104,24 @@ def on_parts(shares: NDArray[np.float64], masks: BoolArray, seed: int = 0) -> li
     Raises:
         InputError: other shapes, no faces, or no cell is kept.
     """
-    if shares.shape != (*masks.shape, len(PARTS)) or not masks.any():
+    alike = shares.shape == (*masks.shape, len(PARTS)) and untrained.shape == masks.shape
+    if not alike or not masks.any():
         raise InputError(
-            f"found parts {shares.shape} and kept cells {masks.shape}; expected some, and as many"
+            f"found parts {shares.shape} and kept cells {masks.shape} and {untrained.shape}; expected some, "
+            "and as many"
         )
     claimed = shares[:, :, [PARTS.index(part) for part in CLAIMED]].sum(axis=2, keepdims=True)
     shares = np.concatenate([shares, claimed], axis=2)
-    width = shares.shape[2]
     all_cells = np.ones_like(masks)
-    sets = (all_cells, masks, of_another(masks, seed), by_chance(masks, seed))
+    sets = (all_cells, masks, of_another(masks, seed), untrained, by_chance(masks, seed))
+    width, kinds = shares.shape[2], len(sets)
     # For each face: the area of each part that is in the set, and the set's cells.
     areas = [np.einsum("nc,ncp->np", chosen, shares) for chosen in sets]
     values = np.concatenate([*areas, *(chosen.sum(axis=1, keepdims=True) for chosen in sets)], axis=1)
     totals = np.concatenate([values.sum(axis=0)[None], resampled_sums(values, seed)])
     parts = (
-        totals[:, : 4 * width].reshape(-1, 4, width) / np.maximum(totals[:, 4 * width :], 1e-12)[:, :, None]
+        totals[:, : kinds * width].reshape(-1, kinds, width)
+        / np.maximum(totals[:, kinds * width :], 1e-12)[:, :, None]
     )
     # A part that no face shows gets no token: as by chance.
     ratios = np.divide(parts[:, 1:], parts[:, :1], out=np.ones_like(parts[:, 1:]), where=parts[:, :1] > 0)
@@ -123,7 +131,7 @@ def on_parts(shares: NDArray[np.float64], masks: BoolArray, seed: int = 0) -> li
         return Ratio(float(ratios[0, kind, part]), (float(lows[kind, part]), float(highs[kind, part])))
 
     return [
-        PartKept(name, float(parts[0, 0, p]), float(parts[0, 1, p]), ratio(0, p), ratio(1, p), ratio(2, p))
+        PartKept(name, float(parts[0, 0, p]), float(parts[0, 1, p]), *(ratio(kind, p) for kind in range(4)))
         for p, name in enumerate((*PARTS, CLAIM))
     ]
 
@@ -176,6 +184,7 @@ def parts_table(parts: Sequence[PartKept]) -> Table:
         "of the kept tokens",
         "ratio (95%)",
         "kept for another face: ratio (95%)",
+        "by untrained networks: ratio (95%)",
         "at random: ratio (95%)",
     )
     rows = tuple(
@@ -183,7 +192,7 @@ def parts_table(parts: Sequence[PartKept]) -> Table:
             part.name,
             f"{part.of_picture:.1%}",
             f"{part.of_kept:.1%}",
-            *(_ratio(ratio) for ratio in (part.ratio, part.other_face, part.random)),
+            *(_ratio(ratio) for ratio in (part.ratio, part.other_face, part.untrained, part.random)),
         )
         for part in parts
     )

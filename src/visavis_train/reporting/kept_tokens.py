@@ -76,13 +76,26 @@ def drop_tokens(network: SparseNet, keep: float, at: Sequence[int] | None) -> No
         layer.how, layer.rate = how, how.rates.get(number, 1.0)
 
 
+def untrained(network: SparseNet, seed: int) -> SparseNet:
+    """A network of the same shape that drops tokens alike, its weights drawn anew, in evaluation mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        other = SparseNet(network.config)
+    for fresh, layer in zip(other.layers, network.layers, strict=True):
+        cast(SparseLayer, fresh).how, cast(SparseLayer, fresh).rate = (
+            cast(SparseLayer, layer).how,
+            cast(SparseLayer, layer).rate,
+        )
+    return other.eval()
+
+
 def choosing_layers(network: SparseNet, tokens: int) -> tuple[int, ...]:
     """Layers that choose among the tokens beside CLS, of which ``tokens`` come into the first layer.
 
     Raises:
         InputError: none does.
     """
-    how = cast(SparseLayer, network.layers[0]).how
+    how = network.pruning
     if how.method == "tome" and how.rates:
         raise InputError("the network merges tokens (tome), so it keeps none; expected method cls or random")
     counts = how.counts(1 + tokens, len(network.layers))
@@ -126,3 +139,26 @@ def read_kept(
         for _ in some:
             on_face()
     return Kept(layers, np.concatenate(parts, axis=1))
+
+
+def read_untrained(
+    network: SparseNet, pictures: ImageArray, on_face: Callable[[], None] = lambda: None, networks: int = 5
+) -> Kept:
+    """What networks of the same shape keep that have learned nothing, each of its share of the pictures.
+
+    Args:
+        network: gives the shape and how tokens are dropped.
+        pictures: (N, S, S) uint8.
+        on_face: called after each.
+        networks: how many, with the seeds 0, 1, and so on; face n is read by network n modulo that.
+
+    Raises:
+        InputError: see :func:`read_kept`.
+    """
+    layers = choosing_layers(network, (pictures.shape[1] // DOWNSAMPLING) ** 2)
+    masks = np.zeros((len(layers), len(pictures), (pictures.shape[1] // DOWNSAMPLING) ** 2), np.bool_)
+    for seed in range(min(networks, len(pictures))):
+        masks[:, seed::networks] = read_kept(
+            untrained(network, seed), pictures[seed::networks], on_face
+        ).masks
+    return Kept(layers, masks)

@@ -35,6 +35,12 @@ class Paired:
     interval_95: tuple[float, float]
     p_value: float
 
+    @property
+    def points(self) -> str:
+        """Difference and interval in percentage points, for tables."""
+        low, high = self.interval_95
+        return f"{100 * self.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
     @classmethod
     def of(cls, first: str, second: str, right_first: BoolArray, right_second: BoolArray) -> Self:
         """Compare (N,) with (N,): whether each network read each face rightly.

@@ -14,10 +14,13 @@ from visavis.clock import Clock, SystemClock
 from visavis.datasets.faces import LabelledFaces
 from visavis_train.quantize.comparison import TIMED_CALLS, interleaved, right_answers
 from visavis_train.quantize.methods import Candidate
-from visavis_train.reporting.by_class import ByClass, Share
+from visavis_train.reporting.by_class import ByClass
 from visavis_train.reporting.memory import inference_bytes
 from visavis_train.reporting.paired import Paired
 from visavis_train.reporting.tables import NONE, Table
+
+# What stands for figures on a data set that its users must ask for.
+NEEDS_DATA = "needs the data set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +133,16 @@ def costs_table(compared: Sequence[Compared]) -> Table:
         "ms p95",
         "times as fast",
         "MB of memory",
+        "RAF-DB %",
     )
     rows = tuple(
         (
             each.variant.name,
             f"{each.variant.keep:g}",
             str(each.variant.seed),
-            _share(each.scores.overall),
-            _share(each.scores.mean),
-            _points(each.paired),
+            each.scores.overall.percent,
+            each.scores.mean.percent,
+            NONE if each.paired.first == each.paired.second else each.paired.points,
             str(each.variant.parameters),
             f"{each.variant.macs / 1e6:.1f}",
             f"{each.variant.macs / first.variant.macs:.0%}",
@@ -147,6 +151,7 @@ def costs_table(compared: Sequence[Compared]) -> Table:
             f"{each.latency.p95_ms:.2f}",
             f"{first.latency.p50_ms / each.latency.p50_ms:.2f}",
             NONE if each.memory_bytes is None else f"{each.memory_bytes / 1e6:.1f}",
+            NEEDS_DATA,
         )
         for each in compared
     )
@@ -157,18 +162,6 @@ def classes_table(compared: Sequence[Compared]) -> Table:
     """Each network's accuracy on the faces of each class, in percent with its interval."""
     names = tuple(compared[0].scores.classes)
     rows = tuple(
-        (each.variant.name, *(_share(each.scores.classes[name]) for name in names)) for each in compared
+        (each.variant.name, *(each.scores.classes[name].percent for name in names)) for each in compared
     )
     return Table(("network", *names), rows)
-
-
-def _share(share: Share) -> str:
-    low, high = share.interval_95
-    return f"{100 * share.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
-
-
-def _points(paired: Paired) -> str:
-    if paired.first == paired.second:
-        return "-"
-    low, high = paired.interval_95
-    return f"{100 * paired.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"

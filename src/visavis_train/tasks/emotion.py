@@ -4,7 +4,8 @@
 
 The run folder receives ``config.json``, ``log.jsonl`` (one line an epoch), ``tensorboard/``,
 ``last.safetensors`` (to resume), ``best.safetensors`` (the averaged weights that did best on PublicTest),
-``emotion.onnx`` and ``report.json``.
+``emotion.onnx`` and ``report.json``; with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the
+number of tokens as an input.
 """
 
 from __future__ import annotations
@@ -23,15 +24,24 @@ from visavis.atomic import whole_file
 from visavis.cli.output import print_note
 from visavis.datasets import fer2013
 from visavis.datasets.fer2013 import Fer2013
+from visavis.emotion import sparse
 from visavis.errors import InputError
 from visavis.machine import machine
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.command import Command, command_line
 from visavis_train.models.cost import cost
 from visavis_train.models.factory import build_model
+from visavis_train.models.sparse import SparseNet
 from visavis_train.run_log import RunLog, read_log
 from visavis_train.tasks.emotion_config import Experiment
-from visavis_train.tasks.emotion_release import Scores, export_network, install, measure
+from visavis_train.tasks.emotion_release import (
+    NAME,
+    Scores,
+    export_network,
+    export_sparse,
+    install,
+    measure,
+)
 from visavis_train.tasks.emotion_teachers import answers
 from visavis_train.tasks.emotion_trainer import Trainer, make_accelerator
 from visavis_train.watch import progress_bar, unwatched
@@ -102,6 +112,10 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
     progress = load_checkpoint(experiment.out / BEST, {"model": model})
     network = experiment.out / "emotion.onnx"
     export_network(model.eval(), network, side_px)
+    if isinstance(model, SparseNet) and experiment.training.keep_rates:
+        [rate] = model.pruning.rates.values()
+        adaptive = experiment.adaptive.model_dump()
+        export_sparse(model, experiment.out / f"{sparse.NAME}.onnx", rate, adaptive)
     data = fer2013.load(experiment.data)
     test, seen = data.split(fer2013.PUBLIC_TEST), data.split(fer2013.TRAINING)
     scores = measure(model, test, side_px=side_px)
@@ -139,7 +153,8 @@ def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
         return None
     network, scores = release(experiment, command.config)
     if command.install:
-        installed = install(network, scores, config=f"experiments/{command.config.name}")
+        name = sparse.NAME if experiment.training.keep_rates else NAME
+        installed = install(network.with_stem(name), scores, f"experiments/{command.config.name}", name)
         print_note(f"installed as {installed}")
     return experiment.out / "report.json"
 

@@ -12,6 +12,8 @@ from visavis_train.data.augment import Augmentation
 from visavis_train.experiment import Settings
 from visavis_train.models.factory import ModelConfig
 from visavis_train.models.hybrid import HybridConfig
+from visavis_train.models.pruning import check_rate
+from visavis_train.models.sparse import SparseConfig
 
 
 class Training(Settings):
@@ -43,6 +45,8 @@ class Training(Settings):
             Where both are on, each step tosses a coin.
         sizes: (from this share of the epochs, side in pixels): small pictures first are cheaper. Empty:
             the network's ``image_px`` throughout.
+        keep_rates: every step reads its faces at one of these keep rates, drawn, so that one set of weights
+            serves all of them; scores are those at ``model.pruning.keep``. Empty: only that one.
     """
 
     epochs: int = Field(default=40, ge=1)
@@ -65,12 +69,15 @@ class Training(Settings):
     mixup: float = Field(default=0.2, ge=0)
     cutmix: float = Field(default=0.0, ge=0)
     sizes: tuple[tuple[float, int], ...] = ()
+    keep_rates: tuple[float, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         starts = [start for start, _ in self.sizes]
         if starts and (starts[0] != 0 or starts != sorted(starts) or starts[-1] >= 1):
             raise ValueError("sizes must start at 0.0, rise, and stay below 1.0")
+        for rate in self.keep_rates:
+            check_rate(rate)
         return self
 
     def rate(self, step: int, steps: int) -> float:
@@ -101,6 +108,26 @@ class Distillation(Settings):
     temperature: float = Field(default=2.0, gt=0)
 
 
+class Adaptive(Settings):
+    """How a network trained with ``training.keep_rates`` spends tokens where the person wants it adaptive.
+
+    Attributes:
+        rate: keep rate of the first look at a face.
+        more: keep rate of the second look, at faces that the first one leaves unsure; above ``rate``.
+        sure: the most probable expression's probability from which on there is no second look.
+    """
+
+    rate: float = Field(default=0.1, gt=0, lt=1)
+    more: float = Field(default=0.6, gt=0, le=1)
+    sure: float = Field(default=0.8, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.more <= self.rate:
+            raise ValueError(f"adaptive.more is {self.more:g}; expected above adaptive.rate, {self.rate:g}")
+        return self
+
+
 class Experiment(Settings):
     """One run of the emotion task.
 
@@ -128,6 +155,7 @@ class Experiment(Settings):
     training: Training = Training()
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
+    adaptive: Adaptive = Adaptive()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -145,6 +173,12 @@ class Experiment(Settings):
             raise ValueError(
                 f"{self.training.epochs} epochs never come to the last of training.sizes: give more, "
                 "or set training.sizes=[]"
+            )
+        model, rates = self.model, self.training.keep_rates
+        prunes = isinstance(model, SparseConfig) and model.pruning.rates and model.pruning.method == "cls"
+        if rates and not prunes:
+            raise ValueError(
+                "training.keep_rates needs model.kind sparse, model.pruning.method cls and a keep below 1"
             )
         if self.training.sam > 0 and self.mixed_precision == "fp16":
             raise ValueError("training.sam does not go with fp16: take bf16, or sam = 0")

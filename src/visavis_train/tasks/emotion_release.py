@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from visavis.channels import EXPRESSIONS
 from visavis.datasets.fer2013 import SIDE_PX, Fer2013
 from visavis.emotion.labels import FER2013_LABELS, ferplus_majority
 from visavis_train.export import current_commit, export, register
-from visavis_train.models.graph import ExpressionGraph
+from visavis_train.models.graph import ExpressionGraph, SparseGraph
+from visavis_train.models.pruning import kept_count
+from visavis_train.models.sparse import SparseNet
 
 NAME = "emotion"
 LICENCE = "for research and personal use, as FER-2013"
@@ -96,10 +99,39 @@ def export_network(network: nn.Module, path: Path, side_px: int = SIDE_PX) -> No
     )
 
 
-def install(network: Path, scores: Scores, config: str) -> Path:
+def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping[str, float]) -> None:
+    """Write a network that drops tokens as ONNX, their number an input; checked as :func:`export_network`.
+
+    Args:
+        network: trained at many keep rates.
+        path: the file.
+        keep: the keep rate where nobody asks for another.
+        adaptive: keep rates of a first and a second look; see :class:`visavis.emotion.sparse.Keep`.
+
+    Raises:
+        InputError: it drops tokens in another way than the graph knows.
+    """
+    example = torch.randint(0, 256, (3, 1, SIDE_PX, SIDE_PX), dtype=torch.uint8)
+    export(
+        SparseGraph(network),
+        (example, torch.tensor(kept_count(network.grid**2, keep))),
+        path,
+        input_names=("images", "keep"),
+        output_names=("expressions", "labels", "kept"),
+        metadata={
+            "expressions": list(EXPRESSIONS),
+            "labels": list(FER2013_LABELS),
+            "grid": network.grid,
+            "keep": {"rate": keep},
+            "adaptive": dict(adaptive),
+        },
+    )
+
+
+def install(network: Path, scores: Scores, config: str, name: str = NAME) -> Path:
     """Copy a network into the package's assets and enter it in the manifest; returns its new path."""
     assets = Path(visavis.__file__).parent / "assets"
-    target = assets / f"{NAME}.onnx"
+    target = assets / f"{name}.onnx"
     commit = current_commit()  # Before the file that it describes changes.
     shutil.copyfile(network, target)
     entry = {
@@ -112,5 +144,5 @@ def install(network: Path, scores: Scores, config: str) -> Path:
             "public_test_ferplus_accuracy": round(scores.ferplus_accuracy, 4),
         },
     }
-    register(assets / "manifest.json", NAME, target, entry)
+    register(assets / "manifest.json", name, target, entry)
     return target

@@ -26,6 +26,7 @@ from visavis_train.data.mixing import Mixing
 from visavis_train.distillation import distillation_loss
 from visavis_train.models.factory import build_model
 from visavis_train.models.layout import channels_last
+from visavis_train.models.sparse import SparseNet
 from visavis_train.sam import climbed, still_statistics
 from visavis_train.tasks.emotion_config import Experiment, Training
 from visavis_train.tasks.emotion_release import Scores
@@ -152,6 +153,8 @@ class Trainer:
         images = augment(self.images[rows], side, self.experiment.augmentation, images_rng)
         images, goals = self.mix(images, [goal[rows] for goal in self.goals], rng)
         images = images.contiguous(memory_format=torch.channels_last)
+        if self.how.keep_rates and isinstance(self.network, SparseNet):
+            self.network.drawn_rate = float(rng.choice(self.how.keep_rates))
         loss = self._loss(images, goals)
         value = float(loss.item())
         if not math.isfinite(value):

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -32,11 +32,11 @@ from visavis_train.command import status_of
 from visavis_train.data.crop_landmarks import LOOKS, CropLandmarks, find_landmarks
 from visavis_train.export import current_commit
 from visavis_train.models.pruning import PruningConfig
-from visavis_train.models.sparse import DOWNSAMPLING, SparseLayer, SparseNet
+from visavis_train.models.sparse import DOWNSAMPLING, SparseNet
 from visavis_train.reporting.face_parts import cell_parts
 from visavis_train.reporting.kept_figures import examples_figure, maps_figure
 from visavis_train.reporting.kept_parts import Overlap, PartKept, on_parts, overlap, overlap_line, parts_table
-from visavis_train.reporting.kept_tokens import Kept, choosing_layers, drop_tokens, read_kept
+from visavis_train.reporting.kept_tokens import Kept, choosing_layers, drop_tokens, read_kept, read_untrained
 from visavis_train.reporting.marks import write_between
 from visavis_train.run_folder import load_run
 
@@ -86,17 +86,21 @@ class Looked:
                 f"{faces.name}, {faces.split}: in none of {len(faces)} faces were landmarks found; "
                 "expected faces cut as in FER-2013"
             )
-        with progress("tokens", len(faces), "faces") as advance:
+        with progress("tokens", 2 * len(faces), "faces") as advance:
             kept = read_kept(network, pictures, advance)
+            control = read_untrained(network, pictures, advance)
         shares = np.stack([cell_parts(points, kept.grid) for points in where.points[chosen]])
         return cls(
             name,
-            cast(SparseLayer, network.layers[0]).how,
+            network.pruning,
             faces,
             pictures,
             kept,
             int(chosen.sum()),
-            tuple(on_parts(shares, mask[chosen]) for mask in kept.masks),
+            tuple(
+                on_parts(shares, mask[chosen], other[chosen])
+                for mask, other in zip(kept.masks, control.masks, strict=True)
+            ),
             tuple(overlap(mask, faces.labels) for mask in kept.masks),
         )
 

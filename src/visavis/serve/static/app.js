@@ -7,6 +7,7 @@ import { FaceWords } from "./face_words.js";
 import { Figures } from "./figures.js";
 import { Link } from "./link.js";
 import { Listening } from "./listening.js";
+import { Looks } from "./looks.js";
 import { Overlay } from "./overlay.js";
 import { Settings } from "./settings.js";
 import { epochMs } from "./stats.js";
@@ -24,6 +25,7 @@ const query = new URLSearchParams(location.search);
 const settings = new Settings();
 const avatar = new Avatar($("avatar"), $("backdrop"));
 const overlay = new Overlay($("overlay"));
+const looks = new Looks($("looks"), settings);
 const bars = new Bars($("bars"), $("scales"));
 const timeline = new Timeline($("timeline"), $("timeline-caption"));
 const faceWords = new FaceWords($("words"), avatar, () => settings.get("mirror"));
@@ -47,8 +49,7 @@ function enterPhase(phase) {
   $("start").disabled = phase === "starting";
   $("stop").hidden = phase !== "live";
   if (phase !== "live") {
-    overlay.clear();
-    bars.show(null);
+    showNothing();
     faceWords.clear();
     lastMoment = null;
   }
@@ -114,9 +115,8 @@ link.addEventListener("moment", ({ detail: moment }) => {
   avatar.lead(moment.pose, at);
   if (moment.faces.length) faceSeenS = at;
   lastMoment = moment;
-  if (settings.get("showLandmarks") && moment.sent) {
-    overlay.draw(moment.faces, moment.sent.width, moment.sent.height);
-  }
+  const tokens = looks.take(moment);
+  if (moment.sent) overlay.draw(settings.get("showLandmarks") ? moment.faces : [], tokens, moment.sent);
   const emotion = settings.get("readEmotions") ? moment.emotion : null;
   if (at - barsShownS > BARS_EVERY_S) {
     barsShownS = at;
@@ -138,10 +138,7 @@ link.addEventListener("problem", ({ detail }) => {
 
 link.addEventListener("state", ({ detail }) => {
   serverState = detail;
-  if (detail.state !== "open") {
-    overlay.clear();
-    bars.show(null);
-  }
+  if (detail.state !== "open") showNothing();
   showServer();
   showSign();
   showHint();
@@ -154,12 +151,20 @@ function sendSettings() {
 // ---------------------------------------------------------------- what the person sees
 
 /** What the server offers, as its hello and its /health say. */
-function introduce({ expressions, listener, words }) {
+function introduce({ expressions, drops_tokens: dropsTokens, listener, words }) {
   bars.name(expressions);
   timeline.name(expressions);
+  looks.offer(dropsTokens);
   listening.offer(listener);
   faceWords.offer(words, document.querySelectorAll("[data-setting=showWords]"));
   showWords();
+}
+
+/** What was last found does not hold any more. */
+function showNothing() {
+  overlay.clear();
+  looks.clear();
+  bars.show(null);
 }
 
 function showWords() {
@@ -207,7 +212,8 @@ function applySettings() {
   document.body.classList.toggle("emotions-off", !view("readEmotions"));
   $("avatar-card").dataset.background = query.get("background") ?? view("background");
   link.setPicture(view("frameWidth"), view("quality"));
-  if (!view("showLandmarks")) overlay.clear();
+  if (!looks.on) looks.clear();
+  if (!looks.on && !view("showLandmarks")) overlay.clear();
   if (!view("readEmotions")) {
     bars.show(null);
     timeline.clear();

@@ -1,4 +1,4 @@
-// Faces in, their landmarks and outlines on a canvas over the picture out.
+// Faces and kept tokens in; landmarks, outlines and darkened cells on a canvas over the picture out.
 
 export class Overlay {
   constructor(canvas) {
@@ -11,8 +11,8 @@ export class Overlay {
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  /** Draw faces given in pixels of a picture of `width` x `height`. */
-  draw(faces, width, height) {
+  /** Draw faces, and the tokens of one of them or null, given in pixels of a picture of `width` x `height`. */
+  draw(faces, tokens, { width, height }) {
     const { canvas, context } = this;
     // As sharp as the screen, in the picture's shape: object-fit then lays it exactly over the video.
     const fit = Math.max(canvas.clientWidth / width, canvas.clientHeight / height);
@@ -22,11 +22,34 @@ export class Overlay {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.setTransform(scale, 0, 0, scale, 0, 0);
+    if (tokens) this.drawTokens(tokens, 1 / fit);
     faces.forEach((face, index) => {
       context.globalAlpha = index === 0 ? 1 : 0.35;
       this.drawCorners(face.box);
       this.drawDots(face);
     });
+  }
+
+  /** Darken the cells that were dropped; `thin` is the screen's pixel in the picture's. */
+  drawTokens({ grid, cells, corners: [start, right, , down] }, thin) {
+    const { context } = this;
+    context.globalAlpha = 1; // another face may have been drawn last
+    const across = [0, 1].map((axis) => (right[axis] - start[axis]) / grid);
+    const along = [0, 1].map((axis) => (down[axis] - start[axis]) / grid);
+    context.save();
+    context.transform(...across, ...along, ...start); // to cells: the crop is turned with the head
+    context.beginPath();
+    cells.forEach((kept, index) => {
+      if (!kept) context.rect(index % grid, Math.floor(index / grid), 1, 1);
+    });
+    context.fillStyle = "rgba(10, 8, 18, 0.66)";
+    context.fill();
+    context.beginPath();
+    context.rect(0, 0, grid, grid);
+    context.restore(); // The path stays where it is, and the line is as wide all round.
+    context.strokeStyle = "rgba(255, 255, 255, 0.7)";
+    context.lineWidth = thin;
+    context.stroke();
   }
 
   drawCorners([x0, y0, x1, y1]) {

@@ -7,6 +7,7 @@ export const DEFAULTS = Object.freeze({
   mirror: true,
   readEmotions: true,
   showLandmarks: true,
+  showTokens: false,
   showWords: false,
   frameWidth: 640,
   quality: 0.7,

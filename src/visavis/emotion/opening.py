@@ -1,0 +1,64 @@
+"""A recogniser's name, or an open network of expressions, in; the classifier that reads faces with it out."""
+
+from __future__ import annotations
+
+import onnxruntime as ort
+
+from visavis import weights
+from visavis.emotion import classifier, sparse
+from visavis.emotion.classifier import ExpressionClassifier, ends
+from visavis.emotion.sparse import Keeping, SparseClassifier
+from visavis.errors import InputError
+
+# Recogniser -> its embedded network.
+NETWORKS = {"hybrid": classifier.NAME, "sparse": sparse.NAME}
+DEFAULT = "hybrid"
+
+
+def network_of(recognizer: str) -> str:
+    """The name of a recogniser's embedded network.
+
+    Raises:
+        InputError: it is none of :data:`NETWORKS`.
+    """
+    if recognizer not in NETWORKS:
+        raise InputError(f"no recogniser is called {recognizer!r}; there are: {', '.join(NETWORKS)}")
+    return NETWORKS[recognizer]
+
+
+def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> ExpressionClassifier:
+    """An embedded recogniser by its name, on one thread.
+
+    Args:
+        recognizer: one of :data:`NETWORKS`.
+        keep: see :func:`classifier_of`.
+
+    Raises:
+        InputError: another name, or ``keep`` for a recogniser that drops no tokens.
+        WeightsError: the network is missing or was changed.
+    """
+    return classifier_of(weights.open_session(network_of(recognizer)), keep)
+
+
+def classifier_of(
+    session: ort.InferenceSession, keep: Keeping | None = None, *, mirror: bool = False
+) -> ExpressionClassifier:
+    """The classifier for a network of either kind, told by its inputs and outputs.
+
+    Args:
+        session: the network.
+        keep: how many tokens a network that drops some keeps; None as its metadata say.
+        mirror: see :class:`ExpressionClassifier`.
+
+    Raises:
+        InputError: ``keep`` for a network that drops no tokens.
+        WeightsError: the network is of neither kind.
+    """
+    if ends(session) == SparseClassifier.ENDS:
+        return SparseClassifier(session, keep, mirror=mirror)
+    if keep is not None:
+        raise InputError(
+            "a keep rate (--keep) is for a recogniser that drops tokens, and this one keeps all: "
+            "choose sparse, or leave it out"
+        )
+    return ExpressionClassifier(session, mirror=mirror)

@@ -1,0 +1,186 @@
+"""A network trained at many keep rates and labelled faces in; what each rate is worth and takes out.
+
+``python -m visavis_train.tasks.keep_rates runs/fer_sparse_any --data ../shared/data/fer2013``
+
+Measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and what a second look
+with more tokens at unsure faces is worth. Writes one JSON file, and what stands between the marks of a page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from visavis.atomic import require_place, whole_file
+from visavis.benchmark import Timing
+from visavis.cli.output import progress
+from visavis.clock import Clock, SystemClock
+from visavis.datasets import fer2013
+from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.opening import find_dataset
+from visavis.emotion.sparse import NAME, Keep, SparseClassifier
+from visavis.errors import InputError
+from visavis.evaluation import BATCH
+from visavis.machine import machine, versions
+from visavis.weights import session_of
+from visavis_train.command import status_of
+from visavis_train.export import current_commit
+from visavis_train.models.cost import cost
+from visavis_train.models.sparse import SparseNet
+from visavis_train.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS
+from visavis_train.reporting.keep_rates import (
+    Answered,
+    adaptive_table,
+    as_json,
+    at_rates,
+    frontier,
+    rates_table,
+    second_looks,
+)
+from visavis_train.reporting.kept_tokens import drop_tokens
+from visavis_train.reporting.marks import write_between
+from visavis_train.run_folder import load_run
+
+RESULTS = Path("benchmarks/results/keep_rates.json")
+PAGE = Path("docs/reference/sparse.md")
+MARKS = ("<!-- keep rates: by visavis_train.tasks.keep_rates -->", "<!-- end of keep rates -->")
+RATES = (1.0, 0.9, 0.6, 0.3, 0.1)
+
+
+def costs(run: Path, rates: Sequence[float]) -> dict[float, int]:
+    """Keep rate -> multiply-accumulates for one face of the network of a run.
+
+    Raises:
+        InputError: there is no run, or none whose number of tokens can be chosen.
+    """
+    network, side_px = load_run(run)
+    if not isinstance(network, SparseNet):
+        raise InputError(f"{run}: holds a {type(network).__name__}; expected a run of kind sparse")
+    found = {}
+    for rate in rates:
+        drop_tokens(network, rate, None)
+        found[rate] = cost(network, side_px).macs
+    return found
+
+
+def read_network(run: Path) -> bytes:
+    """The ONNX file of a run whose number of tokens is an input.
+
+    Raises:
+        InputError: it has none.
+    """
+    file = run / f"{NAME}.onnx"
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be read: {error.strerror}; expected a finished run with training.keep_rates"
+        ) from error
+
+
+def answer(
+    faces: LabelledFaces, network: bytes, rate: float, macs: int, on_face: Callable[[], None]
+) -> Answered:
+    """What the network says of all faces at one keep rate.
+
+    Raises:
+        InputError: a picture cannot be read.
+        WeightsError: it is no such network.
+    """
+    classifier = open_at(network, rate)
+    labels, confidence, tokens = [], [], 0
+    for batch in faces.batches(BATCH, classifier.side_px):
+        labels.append(classifier.predict_labels(batch).argmax(axis=1))
+        confidence.append(classifier.predict(batch).max(axis=1))
+        if classifier.kept is not None:
+            tokens = int(classifier.kept[0].sum())
+        for _ in batch:
+            on_face()
+    right = np.concatenate(labels) == faces.labels
+    return Answered(rate, tokens, macs, right, np.concatenate(confidence))
+
+
+def open_at(network: bytes, rate: float) -> SparseClassifier:
+    """The network at one keep rate, on one thread."""
+    return SparseClassifier(session_of(network, "the sparse network"), Keep(rate))
+
+
+def time_in_turn(
+    faces: LabelledFaces,
+    network: bytes,
+    rates: Sequence[float],
+    calls: int,
+    clock: Clock,
+    on_call: Callable[[], None],
+) -> dict[float, Timing]:
+    """One face at a time on one thread, all keep rates in turn; see :class:`AtRate`."""
+    readers = {rate: open_at(network, rate) for rate in rates}
+    times_ms: dict[float, list[float]] = {rate: [] for rate in rates}
+    crops = next(faces.batches(min(BATCH, len(faces)), readers[rates[0]].side_px))
+    for call in range(WARM_UP_CALLS + calls):
+        face = crops[call % len(crops)][None]
+        for rate, reader in readers.items():
+            start_s = clock.now_s()
+            reader.predict_labels(face)
+            times_ms[rate].append(1e3 * (clock.now_s() - start_s))
+        on_call()
+    return {rate: Timing.of(times[WARM_UP_CALLS:]) for rate, times in times_ms.items()}
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Compare keep rates of one network.")
+    parser.add_argument("run", type=Path, help="run folder, trained with training.keep_rates")
+    parser.add_argument("--data", type=Path, required=True, help="the data set")
+    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
+    parser.add_argument("--calls", type=int, default=TIMED_CALLS, help="how many faces are timed")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
+    args = parser.parse_args()
+    if args.calls < 1:
+        parser.error("--calls must be 1 or more")
+
+    def work() -> None:
+        require_place(args.results)
+        macs, network = costs(args.run, RATES), read_network(args.run)
+        faces = find_dataset(args.data).read(args.split)
+        total = len(RATES) * len(faces) + WARM_UP_CALLS + args.calls
+        with progress("keep rates", total, "faces") as advance:
+            answers = [answer(faces, network, rate, macs[rate], advance) for rate in RATES]
+            latency = time_in_turn(faces, network, RATES, args.calls, SystemClock(), advance)
+        rows = at_rates(faces, answers, latency)
+        options = second_looks(answers)
+        result = {
+            "commit": current_commit(),
+            "machine": machine(),
+            "versions": versions(),
+            "run": args.run.name,
+            "dataset": faces.name,
+            "split": faces.split,
+            "n": len(faces),
+            **as_json(rows, options),
+        }
+        with whole_file(args.results) as partial:
+            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        lines = [
+            f"{args.run.name}: {faces.name}, {faces.split}, {len(faces)} faces; "
+            f"{machine()['processor']}, one thread, batch 1; commit {current_commit()[:12]}.",
+            "",
+            *rates_table(rows).markdown().splitlines(),
+            "",
+            "A second look at unsure faces; those that nothing cheaper matches:",
+            "",
+            *adaptive_table(frontier(options, answers), rows[0]).markdown().splitlines(),
+        ]
+        write_between(args.page, MARKS, lines)
+
+    return status_of(work, "interrupted: nothing was written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

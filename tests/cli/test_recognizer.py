@@ -1,0 +1,191 @@
+"""--recognizer and --keep: which network the commands read expressions with, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import tiny_sparse
+from visavis import weights
+from visavis.benchmark import Timing
+from visavis.channels import EMOTION_CHANNELS
+from visavis.cli.recognizer import RecognizerName, parse_keep
+from visavis.emotion.opening import DEFAULT, NETWORKS
+from visavis.emotion.sparse import Keep
+from visavis.pipeline import Pipeline
+from visavis.types import Frame, Track
+
+CONTEMPT = EMOTION_CHANNELS.index("contempt")
+
+pytestmark = pytest.mark.usefixtures("painted_puppet")
+
+
+@pytest.fixture
+def sparse(
+    command_line: Callable[..., int], monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
+) -> Callable[..., int]:
+    """Runs a command line with a scripted tracker and the tiny sparse network; returns its exit status."""
+    tiny_sparse.embed(monkeypatch)
+    monkeypatch.setattr("visavis.pipeline.open_tracker", lambda *_: scripted_pipeline.tracker)
+    return command_line
+
+
+def test_the_options_offer_what_there_is() -> None:
+    assert [name.value for name in RecognizerName] == list(NETWORKS)
+    assert RecognizerName.HYBRID == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(None, None), ("adaptive", "adaptive"), ("0.3", Keep(0.3)), (".3", Keep(0.3)), ("1", Keep(1))],
+)
+def test_keep_is_a_rate_or_a_word(text: str | None, expected: object) -> None:
+    assert parse_keep(text) == expected
+
+
+def test_run_reads_with_the_sparse_network(sparse: Callable[..., int], make_video, tmp_path: Path) -> None:
+    clip, contempt = make_video(count=4), []
+    for number, options in enumerate([["--keep", "0.1"], [], ["--keep", "1"]]):
+        track = tmp_path / f"{number}.npz"
+        assert sparse("run", clip, "--recognizer", "sparse", *options, "--track", track) == 0
+        contempt.append(Track.load(track).emotion[:, CONTEMPT])
+    # Fewer cells are brighter ones: a quarter of the picture is white, the rest dark.
+    assert (contempt[0] > contempt[1]).all()
+    assert (contempt[1] > 0.75).all()
+    assert (contempt[2] < 0.5).all()
+
+
+def test_run_reads_with_the_other_network_by_default(
+    sparse: Callable[..., int], make_video, tmp_path: Path
+) -> None:
+    clip, files = make_video(count=4), [tmp_path / "a.npz", tmp_path / "b.npz"]
+    assert sparse("run", clip, "--track", files[0]) == 0
+    assert sparse("run", clip, "--recognizer", "hybrid", "--track", files[1]) == 0
+    first, second = (Track.load(path).emotion for path in files)
+    np.testing.assert_array_equal(first, second)
+    assert (first[:, CONTEMPT] < 0.5).all()
+
+
+def test_recognize_reads_with_the_sparse_network(
+    sparse: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = np.full((240, 320, 3), 51, np.uint8)
+    image[:120, :160] = 255
+    assert cv2.imwrite(str(tmp_path / "a.png"), image)
+    shown = []
+    for keep in ("0.1", "1"):
+        assert (
+            sparse("recognize", tmp_path / "a.png", "--recognizer", "sparse", "--keep", keep, "--json") == 0
+        )
+        (face,) = json.loads(capsys.readouterr().out)["files"][0]["faces"]
+        shown.append(face["expressions"]["contempt"])
+    assert shown[0] == 1
+    # Of the emotion stage's crop a quarter is white, or a little more: it sits higher than the face.
+    assert shown[1] == pytest.approx(0.25 + 0.75 * 0.2, abs=0.04)
+
+
+def test_serve_gives_every_session_a_sparse_reader_of_its_own(
+    sparse: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Pipeline] = []
+    monkeypatch.setattr(
+        "visavis.serve.app.serve", lambda make_pipeline, **_: made.extend([make_pipeline(), make_pipeline()])
+    )
+    assert sparse("serve", "--recognizer", "sparse", "--keep", "0.5") == 0
+    one, other = made
+    moment = one.step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
+    assert moment.kept is not None
+    assert moment.kept.sum() == moment.kept.size / 2
+    assert other.reader is not None
+    assert other.reader.kept is None
+
+
+def test_bench_times_the_sparse_network_and_says_so(
+    sparse: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[Pipeline] = []
+
+    def measure(names: list[str], make_pipeline: Callable[[], Pipeline], **_: Any) -> dict[str, Timing]:
+        made.append(make_pipeline())
+        return {name: Timing(5, 1.5, 2.0, 3.0) for name in names}
+
+    monkeypatch.setattr("visavis.benchmark.measure", measure)
+    assert sparse("bench", "emotion", "--recognizer", "sparse", "--keep", "adaptive", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["recognizer"], answer["keep"]) == ("sparse", "adaptive")
+    moment = made[0].step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
+    assert moment.kept is not None
+    assert moment.kept.sum() == 72  # Black: the second look's half.
+    assert sparse("bench", "emotion", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["recognizer"], answer["keep"]) == ("hybrid", None)
+
+
+COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", "0"], ["bench", "emotion"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--keep", "0.3"], "a keep rate (--keep) is for a recogniser that drops tokens"),
+        (["--keep", "adaptive"], "a keep rate (--keep) is for a recogniser that drops tokens"),
+        (["--recognizer", "sparse", "--keep", "1.5"], "keep rate 1.5; expected above 0 and at most 1"),
+        (["--recognizer", "sparse", "--keep", "0"], "keep rate 0.0; expected above 0 and at most 1"),
+        (["--recognizer", "sparse", "--keep", "nan"], "keep rate nan; expected above 0 and at most 1"),
+        (
+            ["--recognizer", "sparse", "--keep", "few"],
+            "--keep is 'few'; expected a keep rate above 0 and at most 1, or adaptive",
+        ),
+        (["--recognizer", "dense"], "'dense' is not one of"),
+    ],
+)
+def test_bad_options_are_one_line_and_status_2(
+    sparse: Callable[..., int],
+    make_video,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    options: list[str],
+    message: str,
+) -> None:
+    make_video("clip.mp4", count=3)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("visavis.serve.app.serve", lambda *_, **__: pytest.fail("it was served"))
+    assert sparse(*command, *options) == 2
+    one_line(capsys, message)
+
+
+@pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
+def test_emotions_that_are_not_read_need_no_recogniser(
+    sparse: Callable[..., int], make_video, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert sparse("run", make_video(count=3), "--no-emotions", *options) == 2
+    one_line(capsys, "leave out --no-emotions")
+
+
+def test_a_version_without_the_sparse_network_says_so(
+    command_line: Callable[..., int],
+    make_video,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = {name: entry for name, entry in weights.manifest().items() if name != "emotion_sparse"}
+    monkeypatch.setattr(weights, "manifest", lambda: known)
+    assert command_line("run", make_video(count=3), "--recognizer", "sparse") == 2
+    one_line(capsys, "no embedded network is called 'emotion_sparse'; there are: ")
+
+
+def one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:
+    """Standard error is one line with this message, and standard output is empty."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err

@@ -1,0 +1,46 @@
+"""Recognisers by name, and networks told by their inputs and outputs."""
+
+from __future__ import annotations
+
+import pytest
+
+import tiny_sparse
+from visavis import weights
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.emotion.opening import classifier_of, network_of, open_classifier
+from visavis.emotion.sparse import Keep, SparseClassifier
+from visavis.errors import InputError, WeightsError
+
+
+def test_a_name_opens_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_sparse.embed(monkeypatch)
+    assert type(open_classifier()) is type(open_classifier("hybrid")) is ExpressionClassifier
+    found = open_classifier("sparse", Keep(0.5))
+    assert isinstance(found, SparseClassifier)
+    assert found.keep == Keep(0.5)
+
+
+def test_a_network_is_told_by_its_inputs_and_outputs() -> None:
+    sparse = weights.session_of(tiny_sparse.network(), "the tiny network")
+    found = classifier_of(sparse, "adaptive", mirror=True)
+    assert isinstance(found, SparseClassifier)
+    assert (found.keep.more, found.mirror) == (0.5, True)
+    plain = classifier_of(weights.open_session("emotion"), mirror=True)
+    assert (type(plain), plain.mirror) == (ExpressionClassifier, True)
+
+
+def test_other_names_are_refused() -> None:
+    with pytest.raises(InputError, match="no recogniser is called 'dense'; there are: hybrid, sparse"):
+        network_of("dense")
+
+
+@pytest.mark.parametrize("keep", [Keep(0.3), "adaptive"])
+def test_a_network_that_keeps_all_tokens_takes_no_keep_rate(keep: object) -> None:
+    with pytest.raises(InputError, match="this one keeps all: choose sparse"):
+        open_classifier("hybrid", keep)  # type: ignore[arg-type]
+
+
+def test_a_missing_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "manifest", dict)
+    with pytest.raises(WeightsError, match="no embedded network is called 'emotion_sparse'"):
+        open_classifier("sparse")
