@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from visavis.errors import InputError
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.experiment import Settings
+from visavis_train.run_log import LOG, cut_log
 
 
 def run_rounds(
@@ -47,8 +48,8 @@ def run_rounds(
         resume: go on from the folder's checkpoint.
 
     Raises:
-        InputError: the folder holds a run and ``resume`` is off, or its checkpoint is of another network or
-            other settings.
+        InputError: the folder holds a run and ``resume`` is off, its checkpoint is of another network or
+            other settings, or its log is not one of ours.
     """
     out.mkdir(parents=True, exist_ok=True)
     last, first = out / "last.safetensors", 0
@@ -56,21 +57,22 @@ def run_rounds(
         if not resume:
             raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
         first = int(load_checkpoint(last, modules, optimizer)["round"])
-        _require_same(out / "config.json", config)
+        require_same(out / "config.json", config)
     (out / "config.json").write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
-    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+    cut_log(out, first, "round")  # A round that was logged and not kept is trained again.
+    with (out / LOG).open("a", encoding="utf-8") as log:
         for number in range(first, rounds):
             torch.manual_seed(int(np.random.default_rng((seed, number)).integers(2**63)))
             start_s = time.perf_counter()
             row = {"round": number + 1, **one_round(number)}
             row["seconds"] = round(time.perf_counter() - start_s, 1)
-            save_checkpoint(last, modules, optimizer, {"round": number + 1})
             line = json.dumps(row)
             print(line, file=log, flush=True)
+            save_checkpoint(last, modules, optimizer, {"round": number + 1})
             print(f"round {number + 1}/{rounds}: {line}", file=sys.stderr, flush=True)
 
 
-def _require_same(path: Path, config: Settings) -> None:
+def require_same(path: Path, config: Settings) -> None:
     """A run goes on with the settings that it began with; only where, and on how many threads, may change.
 
     Raises:

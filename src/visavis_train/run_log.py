@@ -33,9 +33,7 @@ class RunLog:
     def __init__(self, out: Path, epochs: int, done: int) -> None:
         self._path = out / LOG
         self._epochs = epochs
-        rows = [row for row in read_log(out) if row["epoch"] < done]
-        with whole_file(self._path) as partial:
-            partial.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        cut_log(out, done - 1)
         self._curves = SummaryWriter(str(out / CURVES), purge_step=done)
 
     def __enter__(self) -> Self:
@@ -62,8 +60,23 @@ class RunLog:
         print(line, file=sys.stderr, flush=True)
 
 
-def read_log(out: Path) -> list[dict[str, Any]]:
+def cut_log(out: Path, last: int, key: str = "epoch") -> None:
+    """Leave the rows up to number ``last`` in a run's log, and make it where there is none.
+
+    Raises:
+        InputError: the log that is there is not one of ours.
+    """
+    rows = [row for row in read_log(out, key) if row[key] <= last]
+    with whole_file(out / LOG) as partial:
+        partial.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+
+def read_log(out: Path, key: str = "epoch") -> list[dict[str, Any]]:
     """The rows of a run's log, oldest first; none where there is no log.
+
+    Args:
+        out: the run folder.
+        key: what numbers the rows.
 
     Raises:
         InputError: the log is not one of ours.
@@ -76,7 +89,7 @@ def read_log(out: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            rows.append({**row, "epoch": int(row["epoch"])})
+            rows.append({**row, key: int(row[key])})
         except (ValueError, TypeError, KeyError) as error:
             if number < len(lines):  # The last one may be cut off, if the run was killed.
                 raise InputError(f"{path}:{number}: no row of a run's log; move the file away") from error

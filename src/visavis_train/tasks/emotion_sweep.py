@@ -32,6 +32,7 @@ from visavis_train.models.pruning import PruningConfig, check_rate
 from visavis_train.quantize.comparison import TIMED_CALLS, steps
 from visavis_train.reporting.marks import write_between
 from visavis_train.reporting.sparsity import Variant, classes_table, compare, costs_table
+from visavis_train.rounds import require_same
 from visavis_train.tasks.emotion import BEST, release, train
 from visavis_train.tasks.emotion_config import Experiment
 
@@ -110,11 +111,7 @@ def run_one(experiment: Experiment, config: Path) -> Variant:
     Raises:
         InputError: data or weights cannot be used, or the run folder holds another experiment.
     """
-    out, stored = experiment.out, experiment.out / "config.json"
-    if stored.exists() and json.loads(stored.read_text("utf-8")) != experiment.model_dump(mode="json"):
-        raise InputError(f"{out} holds a run of other settings; move it away")
-    report = finished(experiment, config)
-    model = experiment.model
+    report, model = finished(experiment, config), experiment.model
     if not isinstance(model, Prunable):
         raise InputError(f"{experiment.name}: model.kind is {model.kind}, which drops no tokens")
     rates = model.pruning.rates
@@ -126,13 +123,19 @@ def run_one(experiment: Experiment, config: Path) -> Variant:
         parameters=report["parameters"],
         macs=report["macs"],
         macs_equation_4=model.macs_equation_4(),
-        network=(out / NETWORK).read_bytes(),
+        network=(experiment.out / NETWORK).read_bytes(),
     )
 
 
 def finished(experiment: Experiment, config: Path) -> dict[str, Any]:
-    """The report of a run, which is trained first if it has not ended."""
-    report = experiment.out / REPORT
+    """The report of a run, which is trained first if it has not ended.
+
+    Raises:
+        InputError: data or weights cannot be used, or the run folder holds another experiment.
+    """
+    report, stored = experiment.out / REPORT, experiment.out / "config.json"
+    if stored.exists():
+        require_same(stored, experiment)
     if not report.exists():
         train(experiment, resume=True)
         release(experiment, config)
