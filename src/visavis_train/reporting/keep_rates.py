@@ -166,7 +166,7 @@ def adaptive_table(options: Sequence[Adaptive], first: AtRate) -> Table:
         "sure from",
         "looked at twice",
         "accuracy %",
-        "against one rate for all, points (95%)",
+        "against the first rate, points (95%)",
         "MMAC, mean",
         "of the first",
     )
