@@ -189,9 +189,9 @@ def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch
 
 
 def test_a_run_without_keep_rates_is_refused(
-    toml: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["keep_rates", str(trained), "--data", str(toml)])
+    monkeypatch.setattr(sys, "argv", ["keep_rates", str(trained), "--data", str(data)])
     assert keep_rates.main() == 2
     assert "expected a run of kind sparse" in capsys.readouterr().err
 

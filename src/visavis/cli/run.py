@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,10 @@ from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from visavis.outputs import Outputs
+    from visavis.pipeline import Pipeline
     from visavis.reaction.live import LiveListener
     from visavis.record import Recording
 
@@ -76,10 +81,8 @@ def run(
         visavis run clip.mp4 --recognizer sparse --keep adaptive
         visavis run talk.mp4 --mode listen --temperament nodding=.9,smiling=.2 --out listening.mp4
     """
-    from visavis.capture.source import open_source
     from visavis.outputs import Outputs
     from visavis.pipeline import Pipeline
-    from visavis.record import record
 
     if limit_s is not None and not 0 < limit_s < MAX_LIMIT_S:
         raise InputError(f"--limit-s is {limit_s:g}; expected seconds between 0 and {MAX_LIMIT_S:g}")
@@ -92,28 +95,14 @@ def run(
         raise InputError("--reaction, --temperament, --listener, --encoder and --decoder need --mode listen")
     if no_emotions and (keep is not None or recognizer is not RecognizerName.HYBRID):
         raise InputError("--recognizer and --keep say how emotions are read: leave out --no-emotions")
-    keeping = parse_keep(keep)
-    with (
-        open_source(source) as opened,
-        closing(
-            Pipeline.default(
-                tracker=tracker.value,
-                emotions=not no_emotions,
-                recognizer=recognizer.value,
-                keep=keeping,
-            )
-        ) as pipeline,
-    ):
-        # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
-        pipeline.animator.mirror = False
-        pipeline.listener = avatar
-        expected = opened.frame_count_hint
-        if limit_s is not None:
-            limited = round(limit_s * opened.fps)
-            expected = limited if expected is None else min(expected, limited)
-        with output.progress(opened.name, expected) as advance:
-            recording = record(opened, pipeline, outputs, limit_s=limit_s, on_frame=lambda _: advance())
-        live = opened.live
+    make_pipeline = partial(
+        Pipeline.default,
+        tracker=tracker.value,
+        emotions=not no_emotions,
+        recognizer=recognizer.value,
+        keep=parse_keep(keep),
+    )
+    recording, live = _record(source, make_pipeline, avatar, outputs, limit_s)
     summary = summarise(source, recording)
     if as_json:
         output.print_json(summary)
@@ -123,6 +112,30 @@ def run(
         raise recording.error
     if recording.interrupted and not live:
         raise typer.Exit(INTERRUPTED)
+
+
+def _record(
+    source: str,
+    make_pipeline: Callable[[], Pipeline],
+    avatar: LiveListener | None,
+    outputs: Outputs,
+    limit_s: float | None,
+) -> tuple[Recording, bool]:
+    """What came of the source, and whether it is a live one."""
+    from visavis.capture.source import open_source
+    from visavis.record import record
+
+    with open_source(source) as opened, closing(make_pipeline()) as pipeline:
+        # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
+        pipeline.animator.mirror = False
+        pipeline.listener = avatar
+        expected = opened.frame_count_hint
+        if limit_s is not None:
+            limited = round(limit_s * opened.fps)
+            expected = limited if expected is None else min(expected, limited)
+        with output.progress(opened.name, expected) as advance:
+            recording = record(opened, pipeline, outputs, limit_s=limit_s, on_frame=lambda _: advance())
+        return recording, opened.live
 
 
 def _avatar(

@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -132,6 +133,42 @@ def time_in_turn(
     return {rate: Timing.of(times[WARM_UP_CALLS:]) for rate, times in times_ms.items()}
 
 
+def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any], list[str]]:
+    """Measure a run's network; returns the JSON values and the Markdown between the marks.
+
+    Raises:
+        InputError: the run has no such network, or a picture cannot be read.
+        WeightsError: its network is another one.
+    """
+    macs, network = costs(run, RATES), read_network(run)
+    total = len(RATES) * len(faces) + WARM_UP_CALLS + calls
+    with progress("keep rates", total, "faces") as advance:
+        answers = [answer(faces, network, rate, macs[rate], advance) for rate in RATES]
+        latency = time_in_turn(faces, network, RATES, calls, SystemClock(), advance)
+    rows, options = at_rates(faces, answers, latency), second_looks(answers)
+    result: dict[str, Any] = {
+        "commit": current_commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "run": run.name,
+        "dataset": faces.name,
+        "split": faces.split,
+        "n": len(faces),
+        **as_json(rows, options),
+    }
+    lines = [
+        f"{run.name}: {faces.name}, {faces.split}, {len(faces)} faces; "
+        f"{result['machine']['processor']}, one thread, batch 1; commit {result['commit'][:12]}.",
+        "",
+        *rates_table(rows).markdown().splitlines(),
+        "",
+        "A second look at unsure faces; those that nothing cheaper matches:",
+        "",
+        *adaptive_table(frontier(options, answers), rows[0]).markdown().splitlines(),
+    ]
+    return result, lines
+
+
 def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Compare keep rates of one network.")
@@ -147,36 +184,9 @@ def main() -> int:
 
     def work() -> None:
         require_place(args.results)
-        macs, network = costs(args.run, RATES), read_network(args.run)
-        faces = find_dataset(args.data).read(args.split)
-        total = len(RATES) * len(faces) + WARM_UP_CALLS + args.calls
-        with progress("keep rates", total, "faces") as advance:
-            answers = [answer(faces, network, rate, macs[rate], advance) for rate in RATES]
-            latency = time_in_turn(faces, network, RATES, args.calls, SystemClock(), advance)
-        rows = at_rates(faces, answers, latency)
-        options = second_looks(answers)
-        result = {
-            "commit": current_commit(),
-            "machine": machine(),
-            "versions": versions(),
-            "run": args.run.name,
-            "dataset": faces.name,
-            "split": faces.split,
-            "n": len(faces),
-            **as_json(rows, options),
-        }
+        result, lines = compare(args.run, find_dataset(args.data).read(args.split), args.calls)
         with whole_file(args.results) as partial:
             partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        lines = [
-            f"{args.run.name}: {faces.name}, {faces.split}, {len(faces)} faces; "
-            f"{machine()['processor']}, one thread, batch 1; commit {current_commit()[:12]}.",
-            "",
-            *rates_table(rows).markdown().splitlines(),
-            "",
-            "A second look at unsure faces; those that nothing cheaper matches:",
-            "",
-            *adaptive_table(frontier(options, answers), rows[0]).markdown().splitlines(),
-        ]
         write_between(args.page, MARKS, lines)
 
     return status_of(work, "interrupted: nothing was written")
