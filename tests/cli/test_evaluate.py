@@ -267,7 +267,7 @@ def no_votes(folder: Path) -> list[object]:
         ),
         (
             lambda folder: [folder / "fer2013.csv", "--model", "spars"],
-            "no recogniser is called 'spars'; there are: hybrid, sparse",
+            "--model spars: no recogniser of that name; expected hybrid or sparse",
         ),
         (bad_image, "b.png: the file is empty"),
         (no_votes, "no FER+ votes here"),

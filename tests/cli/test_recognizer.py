@@ -171,6 +171,18 @@ def test_emotions_that_are_not_read_need_no_recogniser(
     one_line(capsys, "leave out --no-emotions")
 
 
+@pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
+def test_timing_the_avatar_needs_no_recogniser(
+    sparse: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+) -> None:
+    monkeypatch.setattr("visavis.benchmark.measure", lambda *_, **__: pytest.fail("it was timed"))
+    assert sparse("bench", "puppet", *options) == 2
+    one_line(capsys, "puppet reads none")
+
+
 def test_a_version_without_the_sparse_network_says_so(
     command_line: Callable[..., int],
     make_video,

@@ -8,7 +8,7 @@ import tiny_sparse
 from visavis import weights
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.opening import classifier_of, network_of, open_classifier
-from visavis.emotion.sparse import Keep, SparseClassifier
+from visavis.emotion.sparse import Keep, Keeping, SparseClassifier
 from visavis.errors import InputError, WeightsError
 
 
@@ -35,9 +35,9 @@ def test_other_names_are_refused() -> None:
 
 
 @pytest.mark.parametrize("keep", [Keep(0.3), "adaptive"])
-def test_a_network_that_keeps_all_tokens_takes_no_keep_rate(keep: object) -> None:
+def test_a_network_that_keeps_all_tokens_takes_no_keep_rate(keep: Keeping) -> None:
     with pytest.raises(InputError, match="this one keeps all: choose sparse"):
-        open_classifier("hybrid", keep)  # type: ignore[arg-type]
+        open_classifier("hybrid", keep)
 
 
 def test_a_missing_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

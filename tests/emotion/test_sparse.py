@@ -265,3 +265,17 @@ def test_a_reader_tells_which_tokens_of_the_last_crop_were_kept() -> None:
         assert reader.kept is not None
         np.testing.assert_array_equal(reader.kept, brightest(crop[None], USUAL)[0])
     assert emotion.label == EXPRESSIONS[tiny_sparse.SHOWN["expressions"]]
+
+
+def test_kept_is_of_this_stream_alone() -> None:
+    classifier, crops = open_tiny(), noise(2)
+    reader, other = EmotionReader(classifier), EmotionReader(classifier)
+    reader.read(crops[0], None, 0.0)
+    assert reader.kept is not None
+    seen = reader.kept.copy()
+    other.read(crops[1], None, 0.0)
+    reader.read_still(crops[1])
+    np.testing.assert_array_equal(reader.kept, seen)
+    reader.reset()
+    assert reader.kept is None
+    assert other.kept is not None

@@ -42,6 +42,26 @@ def test_unknown_keys_and_bad_values_fail(toml: Path, override: str, message: st
         load_experiment(toml, Experiment, [override])
 
 
+@pytest.mark.parametrize(
+    ("pruning", "fits"),
+    [
+        ("asking='kept', keep=0.3", True),
+        ("asking='kept', keep=0.3, at=[1]", True),
+        ("asking='kept', keep=1.0", False),
+        ("asking='all', keep=0.3", False),
+        ("asking='kept', keep=0.3, at=[0, 1]", False),
+        ("asking='kept', keep=0.3, method='random'", False),
+    ],
+)
+def test_many_keep_rates_need_pruning_that_can_be_exported(toml: Path, pruning: str, fits: bool) -> None:
+    overrides = [f"model={{kind='sparse', pruning={{{pruning}}}}}", "training.keep_rates=[1.0, 0.3]"]
+    if fits:
+        assert load_experiment(toml, Experiment, overrides).training.keep_rates == (1.0, 0.3)
+    else:
+        with pytest.raises(InputError, match=r"asking kept, and a keep below 1 in one layer"):
+            load_experiment(toml, Experiment, overrides)
+
+
 def test_what_does_not_go_together_fails(toml: Path) -> None:
     with pytest.raises(InputError, match=r"sam does not go with fp16"):
         load_experiment(toml, Experiment, ["training.sam=0.05", "mixed_precision=fp16"])

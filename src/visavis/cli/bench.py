@@ -10,6 +10,7 @@ import typer
 
 from visavis.cli import output
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
+from visavis.errors import InputError
 
 
 class Benchmark(StrEnum):
@@ -42,6 +43,8 @@ def bench(
     from visavis.machine import machine, versions
     from visavis.pipeline import Pipeline
 
+    if name is Benchmark.PUPPET and (keep is not None or recognizer is not RecognizerName.HYBRID):
+        raise InputError("--recognizer and --keep say how emotions are read: puppet reads none")
     make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
     names = [name.value] if name else list(benchmark.TIMED)
     with output.progress("bench", benchmark.steps(names, duration_s)) as advance:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli.recognizer import parse_keep
+from visavis.errors import InputError
 
 if TYPE_CHECKING:
     from visavis.datasets.data_set import DataSet
@@ -57,6 +58,7 @@ def open_model(model: str | None, keep: str | None, mirror: bool) -> Model:
         InputError: there is no such recogniser or file, or it does not take ``--keep``.
         WeightsError: it is no expression network.
     """
+    from visavis.emotion.opening import NETWORKS
     from visavis.evaluation import Model
 
     keeping = parse_keep(keep)
@@ -64,6 +66,11 @@ def open_model(model: str | None, keep: str | None, mirror: bool) -> Model:
         return Model.embedded(mirror=mirror, keep=keeping)
     path = Path(model)
     if path.name == model and not path.suffix:
+        if model not in NETWORKS:
+            raise InputError(
+                f"--model {model}: no recogniser of that name; expected {' or '.join(NETWORKS)}, or a file "
+                f"(one without an ending as ./{model})"
+            )
         return Model.embedded(model, mirror=mirror, keep=keeping)
     return Model.load(path, mirror=mirror, keep=keeping)
 

@@ -50,11 +50,11 @@ def serve(
     def announce(url: str) -> None:
         output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
+    make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
     tokenizer = named(encoder, decoder)
     vocabulary = Vocabulary.embedded() if tokenizer is None else Vocabulary(tokenizer)
     networks = FaceListener.embedded() if listener is None else FaceListener.load(listener, tokenizer)
     Puppet.load()
-    make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
     make_pipeline().close()  # What is missing or damaged is told now, not to the first visitor.
     run_server(
         make_pipeline,

@@ -48,6 +48,7 @@ class EmotionReader:
         self._classifier = classifier
         self._smoother = smoother or ProbabilitySmoother()
         self._hold = hold or LabelHold()
+        self._kept: BoolArray | None = None
 
     @classmethod
     def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None) -> Self:
@@ -66,12 +67,11 @@ class EmotionReader:
 
     @property
     def kept(self) -> BoolArray | None:
-        """(G, G) which tokens of the last crop were kept, row by row; None where the network drops none."""
-        classifier = self._classifier
-        if not isinstance(classifier, SparseClassifier) or classifier.kept is None:
-            return None
-        first: BoolArray = classifier.kept[0]
-        return first
+        """(G, G) which tokens of the stream's last crop were kept, row by row.
+
+        None before the first reading, and where the network drops none.
+        """
+        return self._kept
 
     def read(self, crop_rgb: ImageArray, state: FaceState | None, time_s: float) -> Emotion:
         """Read the stream's next frame.
@@ -85,6 +85,8 @@ class EmotionReader:
             InputError: the crop is not square uint8.
         """
         now = self._classifier.predict(crop_rgb[None])[0]
+        if isinstance(self._classifier, SparseClassifier) and self._classifier.kept is not None:
+            self._kept = self._classifier.kept[0]
         smooth = self._smoother.update(now, time_s)
         self._hold.update(smooth, time_s)
         return emotion(smooth, state)
@@ -97,6 +99,7 @@ class EmotionReader:
         """Forget the stream, as before its first frame."""
         self._smoother.reset()
         self._hold.reset()
+        self._kept = None
 
 
 def emotion(probabilities: FloatArray, state: FaceState | None) -> Emotion:

@@ -51,8 +51,14 @@ class Keep:
 Keeping: TypeAlias = Keep | Literal["adaptive"]
 
 
+def kept_count(tokens: int, rate: float) -> int:
+    """ceil(rate * tokens), 1 at least."""
+    # 0.07 * 100 is a little above 7 in floating point, and no eighth token is meant.
+    return max(1, math.ceil(round(rate * tokens, 9)))
+
+
 class SparseClassifier(ExpressionClassifier):
-    """Expressions of face crops by a network that drops tokens.
+    """Expressions of face crops by a network that drops tokens; not for several threads at once.
 
     Args:
         session: a network with the inputs of :class:`ExpressionClassifier` and ``keep``, how many tokens go
@@ -113,9 +119,8 @@ class SparseClassifier(ExpressionClassifier):
         return answers[output]
 
     def count(self, rate: float) -> int:
-        """How many of the G x G tokens go on at a keep rate: 1 or more."""
-        # 0.07 * 100 is a little above 7 in floating point, and no eighth token is meant.
-        return max(1, math.ceil(round(rate * self.grid**2, 9)))
+        """How many of the G x G tokens go on at a keep rate."""
+        return kept_count(self.grid**2, rate)
 
     def _look(self, faces: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
         """Both answers to faces (N, 1, S, S), and which cells (N, G, G) were kept."""

@@ -14,6 +14,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from visavis.emotion import sparse
 from visavis.errors import InputError
 from visavis_train.experiment import Settings
 
@@ -134,8 +135,7 @@ def kept_count(tokens: int, rate: float) -> int:
         ValueError: the rate is not in (0, 1].
     """
     check_rate(rate)
-    # 0.07 * 100 is a little above 7 in floating point, and no eighth token is meant.
-    return max(1, math.ceil(round(rate * tokens, 9)))
+    return sparse.kept_count(tokens, rate)
 
 
 def cls_attention(queries: Tensor, keys: Tensor) -> Tensor:

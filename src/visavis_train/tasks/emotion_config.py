@@ -46,7 +46,9 @@ class Training(Settings):
         sizes: (from this share of the epochs, side in pixels): small pictures first are cheaper. Empty:
             the network's ``image_px`` throughout.
         keep_rates: every step reads its faces at one of these keep rates, drawn, so that one set of weights
-            serves all of them; scores are those at ``model.pruning.keep``. Empty: only that one.
+            serves all of them; scores are those at ``model.pruning.keep``. Needs a ``sparse`` network with
+            the method ``cls``, ``asking`` ``kept``, and a ``keep`` below 1 in one layer. Empty: only that
+            one.
     """
 
     epochs: int = Field(default=40, ge=1)
@@ -174,11 +176,13 @@ class Experiment(Settings):
                 f"{self.training.epochs} epochs never come to the last of training.sizes: give more, "
                 "or set training.sizes=[]"
             )
-        model, rates = self.model, self.training.keep_rates
-        prunes = isinstance(model, SparseConfig) and model.pruning.rates and model.pruning.method == "cls"
-        if rates and not prunes:
+        # What the number of tokens can be an input of; see SparseGraph. Told now, not when all is trained.
+        how = self.model.pruning if isinstance(self.model, SparseConfig) else None
+        counts = how is not None and (how.method, how.asking, len(how.rates)) == ("cls", "kept", 1)
+        if self.training.keep_rates and not counts:
             raise ValueError(
-                "training.keep_rates needs model.kind sparse, model.pruning.method cls and a keep below 1"
+                "training.keep_rates needs model.kind sparse, model.pruning.method cls, asking kept, and a "
+                "keep below 1 in one layer"
             )
         if self.training.sam > 0 and self.mixed_precision == "fp16":
             raise ValueError("training.sam does not go with fp16: take bf16, or sam = 0")

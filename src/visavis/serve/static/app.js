@@ -259,7 +259,10 @@ function connectControls() {
 }
 
 async function loadAbout() {
-  introduce(await (await fetch("health")).json());
+  const response = await fetch("health");
+  const found = await response.json();
+  if (!response.ok) throw new Error(found.detail);
+  introduce(found);
 }
 
 function publishStats() {
