@@ -72,6 +72,12 @@ def test_text_has_a_line_for_each_check() -> None:
     assert len(result.stdout.splitlines()) >= 12
 
 
+def test_what_is_checked_stands_apart_from_what_was_found() -> None:
+    lines = CliRunner().invoke(app, ["doctor"]).stdout.splitlines()
+    for name in weights.manifest():
+        assert any(f"network {name}  " in line for line in lines), name
+
+
 def test_a_package_that_cannot_be_imported_is_a_finding() -> None:
     def look() -> str:
         raise ImportError("DLL load failed\nwhile importing it")

@@ -34,7 +34,7 @@ def doctor(
         found.append(check)
         if not as_json:
             mark = "ok" if check.ok else "FAIL" if check.essential else "-"
-            output.print_line(f"{mark:5}{check.name:18}{check.detail}")
+            output.print_line(f"{mark:5}{check.name:33}{check.detail}")
     good = all(check.ok for check in found if check.essential)
     if as_json:
         output.print_json({"ok": good, "checks": [asdict(check) for check in found]})
