@@ -209,10 +209,6 @@ def test_text_is_figures_and_two_tables(visavis, fer2013: Path, capsys: pytest.C
     assert ["neutral", *["-"] * 7] in rows
 
 
-def bad_split(folder: Path) -> list[object]:
-    return [folder / "fer2013.csv", "--split", "test"]
-
-
 def bad_row(folder: Path) -> list[object]:
     table = folder / "fer2013.csv"
     table.write_text(table.read_text().replace("\n1,", "\n9,", 1))
@@ -222,6 +218,10 @@ def bad_row(folder: Path) -> list[object]:
 def bad_model(folder: Path) -> list[object]:
     (folder / "m.onnx").write_bytes(b"x")
     return [folder / "fer2013.csv", "--model", folder / "m.onnx"]
+
+
+def with_options(*words: str) -> Callable[[Path], list[object]]:
+    return lambda folder: [folder / "fer2013.csv", *words]
 
 
 def keep_of_another(folder: Path) -> list[object]:
@@ -236,14 +236,6 @@ def bad_image(folder: Path) -> list[object]:
     return [folder / "f"]
 
 
-def same_split(folder: Path) -> list[object]:
-    return [folder / "fer2013.csv", "--temperature-from", "PublicTest"]
-
-
-def no_such_split(folder: Path) -> list[object]:
-    return [folder / "fer2013.csv", "--temperature-from", "validation"]
-
-
 def figures_over_a_file(folder: Path) -> list[object]:
     return [folder / "fer2013.csv", "--figures", folder / "fer2013.csv"]
 
@@ -256,26 +248,26 @@ def no_votes(folder: Path) -> list[object]:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (bad_split, "no split 'test' here; it has Training, PublicTest"),
+        (with_options("--split", "test"), "no split 'test' here; it has Training, PublicTest"),
         (bad_row, "fer2013.csv:3: emotion is 9; expected 0 to 6"),
         (bad_model, "m.onnx"),
         (keep_of_another, "m.onnx: a keep rate (--keep) is for a recogniser that drops tokens"),
-        (lambda folder: [folder / "fer2013.csv", "--keep", "0.3"], "emotion: a keep rate (--keep) is for"),
-        (
-            lambda folder: [folder / "fer2013.csv", "--keep", "3"],
-            "keep rate 3.0; expected above 0 and at most",
-        ),
-        (
-            lambda folder: [folder / "fer2013.csv", "--model", "spars"],
-            "--model spars: no recogniser of that name; expected hybrid or sparse",
-        ),
+        (with_options("--keep", "0.3"), "emotion: a keep rate (--keep) is for"),
+        (with_options("--keep", "3"), "keep rate 3.0; expected above 0 and at most"),
+        (with_options("--model", "spars"), "--model spars: no recogniser of that name; expected hybrid or"),
         (bad_image, "b.png: the file is empty"),
         (no_votes, "no FER+ votes here"),
-        (same_split, "must not be fitted on the split that is scored; found 'PublicTest' for both"),
-        (no_such_split, "no split 'validation' here; it has Training, PublicTest"),
+        (
+            with_options("--temperature-from", "PublicTest"),
+            "must not be fitted on the split that is scored; found 'PublicTest' for both",
+        ),
+        (
+            with_options("--temperature-from", "validation"),
+            "no split 'validation' here; it has Training, PublicTest",
+        ),
         (figures_over_a_file, "fer2013.csv is no folder; choose another place"),
         (lambda folder: [folder / "none"], "no such file or folder"),
-        (lambda folder: [folder / "fer2013.csv", "--labels", "mine"], "'mine' is not one of"),
+        (with_options("--labels", "mine"), "'mine' is not one of"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

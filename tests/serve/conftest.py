@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from page_host import Host, opened_page
 from visavis.serve.app import Server, create_app
 from visavis.types import ImageArray
 
@@ -122,3 +123,10 @@ def browser(camera_file: Path) -> Iterator[Any]:
         chromium = driver.chromium.launch(executable_path=found[0], args=arguments)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any, host: Host) -> Iterator[Any]:
+    """The page of the module's own ``host``."""
+    with opened_page(browser, host) as opened:
+        yield opened

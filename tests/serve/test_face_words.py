@@ -34,12 +34,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     running.kill()
 
 
-@pytest.fixture
-def page(browser: Any, host: Host) -> Iterator[Any]:
-    with opened_page(browser, host) as opened:
-        yield opened
-
-
 def switch(page: Any, on: bool) -> None:
     page.click("#open-settings")
     page.locator("dialog [data-setting=showWords]").set_checked(on)

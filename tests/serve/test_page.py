@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from page_host import Host, opened_page, until, wait_for_moments
+from page_host import Host, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = [
@@ -22,12 +22,6 @@ def host() -> Iterator[Host]:
     running = Host()
     yield running
     running.kill()
-
-
-@pytest.fixture
-def page(browser: Any, host: Host) -> Iterator[Any]:
-    with opened_page(browser, host) as opened:
-        yield opened
 
 
 def avatar_picture(page: Any) -> str:

@@ -29,12 +29,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     running.kill()
 
 
-@pytest.fixture
-def page(browser: Any, host: Host) -> Iterator[Any]:
-    with opened_page(browser, host) as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def talking_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five bright seconds with a tone."""

@@ -43,12 +43,6 @@ def host() -> Iterator[Host]:
     running.kill()
 
 
-@pytest.fixture
-def page(browser: Any, host: Host) -> Iterator[Any]:
-    with opened_page(browser, host) as opened:
-        yield opened
-
-
 def switch(page: Any) -> Any:
     return page.get_by_role("switch", name="Show what it looks at")
 

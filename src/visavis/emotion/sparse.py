@@ -122,6 +122,22 @@ class SparseClassifier(ExpressionClassifier):
         """How many of the G x G tokens go on at a keep rate."""
         return kept_count(self.grid**2, rate)
 
+    def look(self, crops: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
+        """One look at a keep rate; :attr:`kept` and :attr:`twice` stay as they are.
+
+        Args:
+            crops: as in :meth:`predict`.
+            rate: above 0 and at most 1.
+
+        Returns:
+            ``expressions`` (N, 8) and ``labels`` (N, 7), and which tokens (N, G, G) were kept.
+
+        Raises:
+            InputError: other crops.
+            WeightsError: the network's answers are not what they should be.
+        """
+        return self._look(self._prepare(crops), rate)
+
     def _look(self, faces: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
         """Both answers to faces (N, 1, S, S), and which cells (N, G, G) were kept."""
         cells, count = self.grid**2, self.count(rate)

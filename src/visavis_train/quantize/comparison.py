@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from visavis.benchmark import Timing
 from visavis.clock import Clock, SystemClock
 from visavis.datasets.faces import LabelledFaces
+from visavis.emotion.classifier import ExpressionClassifier
 from visavis.evaluation import predict
 from visavis.types import BoolArray
 from visavis_train.quantize.methods import Candidate
 from visavis_train.reporting.paired import Paired
 
+Key = TypeVar("Key", bound=Hashable)
 THREADS = (1, 2)
 WARM_UP_CALLS, TIMED_CALLS = 20, 200
 
@@ -88,7 +91,19 @@ def interleaved(
 ) -> dict[str, dict[int, Timing]]:
     """Time one face at a time, all networks in turn, so that what else the computer does hits all alike."""
     readers = {(each.name, threads): each.open(threads) for each in candidates for threads in THREADS}
-    times_ms: dict[tuple[str, int], list[float]] = {key: [] for key in readers}
+    latency = time_in_turn(faces, readers, calls, clock, on_step)
+    return {each.name: {threads: latency[each.name, threads] for threads in THREADS} for each in candidates}
+
+
+def time_in_turn(
+    faces: LabelledFaces,
+    readers: Mapping[Key, ExpressionClassifier],
+    calls: int,
+    clock: Clock,
+    on_call: Callable[[], None],
+) -> dict[Key, Timing]:
+    """What one face takes each of the classifiers; all of them read it before the next one comes."""
+    times_ms: dict[Key, list[float]] = {key: [] for key in readers}
     side_px = next(iter(readers.values())).side_px
     crops = next(faces.batches(min(64, len(faces)), side_px))
     for call in range(WARM_UP_CALLS + calls):
@@ -97,8 +112,5 @@ def interleaved(
             start_s = clock.now_s()
             classifier.predict_labels(face)
             times_ms[key].append(1e3 * (clock.now_s() - start_s))
-        on_step()
-    return {
-        each.name: {threads: Timing.of(times_ms[each.name, threads][WARM_UP_CALLS:]) for threads in THREADS}
-        for each in candidates
-    }
+        on_call()
+    return {key: Timing.of(times[WARM_UP_CALLS:]) for key, times in times_ms.items()}

@@ -1,10 +1,12 @@
-"""Lines of Markdown and a page in; the page with these lines between its two marks out."""
+"""Results, lines of Markdown and a page in; a JSON file, and the page with the lines in their place, out."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from visavis.atomic import whole_file
 from visavis.errors import InputError
@@ -33,3 +35,16 @@ def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> N
         raise InputError(f"{page}: expected the marks {first} and {last}, once")
     with whole_file(page) as partial:
         partial.write_text(pattern.sub(lambda _: "\n".join([first, "", *lines, "", last]), text), "utf-8")
+
+
+def write_results(
+    results: Path, values: Mapping[str, Any], page: Path, marks: tuple[str, str], lines: Sequence[str]
+) -> None:
+    """Write JSON values into a file, and lines into a page; see :func:`write_between`.
+
+    Raises:
+        InputError: the page cannot be read or written, or has not these marks; no file is written then.
+    """
+    write_between(page, marks, lines)
+    with whole_file(results) as partial:
+        partial.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", "utf-8")

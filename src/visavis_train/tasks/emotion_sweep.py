@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visavis.atomic import whole_file
 from visavis.cli.output import print_note, progress
 from visavis.datasets import fer2013
 from visavis.datasets.opening import find_dataset
@@ -30,7 +29,7 @@ from visavis_train.export import current_commit
 from visavis_train.models.factory import Prunable
 from visavis_train.models.pruning import PruningConfig, check_rate
 from visavis_train.quantize.comparison import TIMED_CALLS, steps
-from visavis_train.reporting.marks import write_between
+from visavis_train.reporting.marks import write_results
 from visavis_train.reporting.sparsity import Variant, classes_table, compare, costs_table
 from visavis_train.rounds import require_same
 from visavis_train.tasks.emotion import BEST, release, train
@@ -208,9 +207,7 @@ def main() -> int:
         sweep = Sweep(tuning, bases, tuple(args.rates), tuple(args.peers), tuple(args.peer_rates))
         variants = run_all(sweep, args.seeds, [args.tuning, *args.bases])
         result, lines = tables(variants, tuning.data, args.split, args.calls)
-        with whole_file(args.results) as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_between(args.page, MARKS, lines)
+        write_results(args.results, result, args.page, MARKS, lines)
 
     return status_of(work, "interrupted: the same command goes on")
 

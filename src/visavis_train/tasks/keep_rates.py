@@ -9,24 +9,22 @@ with more tokens at unsure faces is worth. Writes one JSON file, and what stands
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from visavis.atomic import require_place, whole_file
-from visavis.benchmark import Timing
+from visavis.atomic import require_place
 from visavis.cli.output import progress
-from visavis.clock import Clock, SystemClock
+from visavis.clock import SystemClock
 from visavis.datasets import fer2013
 from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
 from visavis.emotion.classifier import ExpressionClassifier
-from visavis.emotion.sparse import NAME, Keep, SparseClassifier
+from visavis.emotion.sparse import NAME, Keep, Keeping, SparseClassifier
 from visavis.errors import InputError
 from visavis.evaluation import BATCH
 from visavis.machine import machine, versions
@@ -35,7 +33,7 @@ from visavis_train.command import status_of
 from visavis_train.export import current_commit
 from visavis_train.models.cost import cost
 from visavis_train.models.sparse import SparseNet
-from visavis_train.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS
+from visavis_train.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS, time_in_turn
 from visavis_train.reporting.keep_rates import (
     Answered,
     adaptive_table,
@@ -46,7 +44,7 @@ from visavis_train.reporting.keep_rates import (
     second_looks,
 )
 from visavis_train.reporting.kept_tokens import drop_tokens
-from visavis_train.reporting.marks import write_between
+from visavis_train.reporting.marks import write_results
 from visavis_train.run_folder import load_run
 from visavis_train.tasks.emotion_release import export_network
 
@@ -102,50 +100,28 @@ def read_network(run: Path) -> bytes:
 
 
 def answer(
-    faces: LabelledFaces, network: bytes, rate: float, macs: int, on_face: Callable[[], None]
+    faces: LabelledFaces, classifier: SparseClassifier, rate: float, macs: int, on_face: Callable[[], None]
 ) -> Answered:
     """What the network says of all faces at one keep rate.
 
     Raises:
         InputError: a picture cannot be read.
-        WeightsError: it is no such network.
+        WeightsError: its answers are not what they should be.
     """
-    classifier = open_at(network, rate)
-    labels, confidence, tokens = [], [], 0
+    labels, confidence = [], []
     for batch in faces.batches(BATCH, classifier.side_px):
-        labels.append(classifier.predict_labels(batch).argmax(axis=1))
-        confidence.append(classifier.predict(batch).max(axis=1))
-        if classifier.kept is not None:
-            tokens = int(classifier.kept[0].sum())
+        answers, _ = classifier.look(batch, rate)
+        labels.append(answers["labels"].argmax(axis=1))
+        confidence.append(answers["expressions"].max(axis=1))
         for _ in batch:
             on_face()
     right = np.concatenate(labels) == faces.labels
-    return Answered(rate, tokens, macs, right, np.concatenate(confidence))
+    return Answered(rate, classifier.count(rate), macs, right, np.concatenate(confidence))
 
 
-def open_at(network: bytes, rate: float) -> SparseClassifier:
-    """The network at one keep rate, on one thread."""
-    return SparseClassifier(session_of(network, "the sparse network"), Keep(rate))
-
-
-def time_in_turn(
-    faces: LabelledFaces,
-    readers: Mapping[float, ExpressionClassifier],
-    calls: int,
-    clock: Clock,
-    on_call: Callable[[], None],
-) -> dict[float, Timing]:
-    """One face at a time on one thread, all keep rates in turn; see :class:`AtRate`."""
-    times_ms: dict[float, list[float]] = {rate: [] for rate in readers}
-    crops = next(faces.batches(min(BATCH, len(faces)), next(iter(readers.values())).side_px))
-    for call in range(WARM_UP_CALLS + calls):
-        face = crops[call % len(crops)][None]
-        for rate, reader in readers.items():
-            start_s = clock.now_s()
-            reader.predict_labels(face)
-            times_ms[rate].append(1e3 * (clock.now_s() - start_s))
-        on_call()
-    return {rate: Timing.of(times[WARM_UP_CALLS:]) for rate, times in times_ms.items()}
+def open_at(network: bytes, keep: Keeping) -> SparseClassifier:
+    """The network with a keep rate, on one thread."""
+    return SparseClassifier(session_of(network, "the sparse network"), keep)
 
 
 def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any], list[str]]:
@@ -157,14 +133,14 @@ def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any]
     """
     (net, side_px), network = open_run(run), read_network(run)
     macs = costs(net, side_px, RATES)
-    readers = {rate: whole(net, side_px) if rate == 1 else open_at(network, rate) for rate in RATES}
+    readers = {rate: whole(net, side_px) if rate == 1 else open_at(network, Keep(rate)) for rate in RATES}
+    adaptive = open_at(network, "adaptive")
     total = len(RATES) * len(faces) + WARM_UP_CALLS + calls
     with progress("keep rates", total, "faces") as advance:
-        answers = [answer(faces, network, rate, macs[rate], advance) for rate in RATES]
+        answers = [answer(faces, adaptive, rate, macs[rate], advance) for rate in RATES]
         latency = time_in_turn(faces, readers, calls, SystemClock(), advance)
     rows, options = at_rates(faces, answers, latency), second_looks(answers)
-    preset = SparseClassifier(session_of(network, "the sparse network"), "adaptive").keep
-    unasked = [each for each in second_looks(answers, (preset.sure,)) if each.keep == preset]
+    unasked = [each for each in second_looks(answers, (adaptive.keep.sure,)) if each.keep == adaptive.keep]
     result: dict[str, Any] = {
         "commit": current_commit(),
         "machine": machine(),
@@ -210,9 +186,7 @@ def main() -> int:
     def work() -> None:
         require_place(args.results)
         result, lines = compare(args.run, find_dataset(args.data).read(args.split), args.calls)
-        with whole_file(args.results) as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_between(args.page, MARKS, lines)
+        write_results(args.results, result, args.page, MARKS, lines)
 
     return status_of(work, "interrupted: nothing was written")
 

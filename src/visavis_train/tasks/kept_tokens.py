@@ -8,7 +8,6 @@ Writes one JSON file, two figures, and what stands between the marks of a page.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
-from visavis.atomic import require_folder, require_place, whole_file
+from visavis.atomic import require_folder, require_place
 from visavis.cli.output import print_note, progress
 from visavis.datasets import fer2013
 from visavis.datasets.faces import LabelledFaces
@@ -37,7 +36,7 @@ from visavis_train.reporting.face_parts import cell_parts
 from visavis_train.reporting.kept_figures import examples_figure, maps_figure
 from visavis_train.reporting.kept_parts import Overlap, PartKept, on_parts, overlap, overlap_line, parts_table
 from visavis_train.reporting.kept_tokens import Kept, choosing_layers, drop_tokens, read_kept, read_untrained
-from visavis_train.reporting.marks import write_between
+from visavis_train.reporting.marks import write_results
 from visavis_train.run_folder import load_run
 
 RESULTS = Path("benchmarks/results/kept_tokens.json")
@@ -216,9 +215,7 @@ def main() -> int:
             where = find_landmarks(pictures, on_face=advance)
         print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
         looked = Looked.of(args.run.resolve().name, network, faces, pictures, where)
-        write_between(args.page, MARKS, looked.markdown())
-        with whole_file(args.results) as partial:
-            partial.write_text(json.dumps(looked.as_dict(), indent=1, allow_nan=False) + "\n", "utf-8")
+        write_results(args.results, looked.as_dict(), args.page, MARKS, looked.markdown())
         out.mkdir(parents=True, exist_ok=True)
         for name, svg in looked.figures().items():
             save(out / name, svg)
