@@ -79,7 +79,7 @@ def test_a_table_without_a_kind_is_the_hybrid() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "sides"),
-    [("hybrid", (16, 32, 48)), ("vit", (16, 40)), ("vgg", (8, 24)), ("sparse", (12, 40)), ("sae", (16, 40))],
+    [("hybrid", (16, 32, 48)), ("vit", (16, 40)), ("vgg", (4, 24)), ("sparse", (12, 40)), ("sae", (16, 40))],
 )
 def test_other_sides_are_read(kind: str, sides: tuple[int, ...]) -> None:
     network = build(kind).eval()
@@ -99,7 +99,7 @@ def test_other_sides_are_read(kind: str, sides: tuple[int, ...]) -> None:
         ({"widths": [4, 8, 18], "heads": 4}, "end with a multiple of heads, 4"),
         ({"blocks": [1, -1]}, "expected 0 or more"),
         ({"image_px": 50}, "multiple of 8"),
-        ({"kind": "vgg", "image_px": 56}, "image_px is 56; 4 stages need a multiple of 16"),
+        ({"kind": "vgg", "image_px": 52}, "image_px is 52; 4 stages need a multiple of 8"),
         ({"kind": "vgg", "widths": [0]}, "expected 1 or more"),
         ({"kind": "timm"}, "Field required"),
     ],

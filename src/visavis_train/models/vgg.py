@@ -1,9 +1,9 @@
 """Grey face crops in, expression and label logits out: plain 3x3 convolutions and pooling, as VGG has them.
 
 The layout of Simonyan and Zisserman 2015 (arXiv:1409.1556) in the form that serves FER-2013's 48 px best
-(Khaireddin and Chen 2021, arXiv:2105.03588): stages of convolutions with batch norm, halved by max-pooling.
-Features are averaged over the last map instead of being read by VGG's three wide layers, which would hold
-nearly all of the parameters.
+(Khaireddin and Chen 2021, arXiv:2105.03588): stages of convolutions with batch norm, and max-pooling between
+them. Features are averaged over the last map instead of being read by VGG's three wide layers, which would
+hold nearly all of the parameters.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class VggConfig(Settings):
 
     Attributes:
         kind: which network this is.
-        image_px: side of the input at run time; a multiple of 2 to the number of stages.
-        widths: channels of each stage; the side is halved after each.
+        image_px: side of the input at run time; a multiple of 2 to the number of halvings.
+        widths: channels of each stage; the side is halved between two.
         convolutions: how many each stage has.
         dropout: share of pooled features dropped before the heads in training.
     """
@@ -39,7 +39,7 @@ class VggConfig(Settings):
     @property
     def side_step_px(self) -> int:
         """Sides of pictures are multiples of this."""
-        return int(2 ** len(self.widths))
+        return int(2 ** (len(self.widths) - 1))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -58,9 +58,10 @@ class VggNet(ExpressionNet):
         super().__init__()
         parts: list[nn.Module] = []
         for inputs, width in pairwise((1, *config.widths)):
+            if parts:
+                parts.append(nn.MaxPool2d(2))
             for number in range(config.convolutions):
                 parts += [Conv(width if number else inputs, width), nn.ReLU()]
-            parts.append(nn.MaxPool2d(2))
         self.stages = nn.Sequential(*parts)
         self.add_heads(config.widths[-1], config.dropout)
 
