@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from visavis.errors import InputError, WeightsError
 from visavis.weights import WeightFile
+from visavis_train.half import halve
 
 OPSET = 18
 
@@ -48,8 +49,7 @@ def export(
         metadata: JSON values stored in the file (read back by ``visavis.weights.metadata``), beside
             ``parameters``, how many numbers the network learns.
         tolerance: largest difference between torch and ONNX Runtime, absolute.
-        half_weights: store large tensors in 16 bits, which halves the file; they are widened when it is
-            loaded, and computing stays in 32 bits.
+        half_weights: store large tensors in 16 bits, see :mod:`visavis_train.half`.
 
     Raises:
         WeightsError: the exported network answers differently.
@@ -80,7 +80,7 @@ def export(
         model.metadata_props.add(key=key, value=json.dumps(value))
     _forget_origins(model)
     if half_weights:
-        _halve(model)
+        halve(model)
     onnx.checker.check_model(model)
     partial = path.with_name(path.name + ".partial")
     onnx.save(model, partial)
@@ -98,21 +98,6 @@ def _forget_origins(model: onnx.ModelProto) -> None:
     for part in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
-
-
-def _halve(model: onnx.ModelProto, at_least: int = 1024) -> None:
-    """Store float tensors of ``at_least`` elements as float16, each widened by a Cast of its own."""
-    casts = []
-    for tensor in model.graph.initializer:
-        values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < at_least:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-        casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
 
 
 @torch.no_grad()

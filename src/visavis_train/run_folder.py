@@ -1,6 +1,6 @@
 """A run folder in; its network with the best weights, and that network as an ONNX file, out.
 
-``visavis export RUN_DIR --out NET.onnx [--json]``
+``visavis export RUN_DIR --out NET.onnx [--half] [--json]``
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from visavis.errors import InputError, VisavisError
 from visavis_train.checkpoint import load_checkpoint
 from visavis_train.models.factory import ModelConfig, build_model
 from visavis_train.models.heads import ExpressionNet
-from visavis_train.tasks.emotion_release import export_network
+from visavis_train.tasks.emotion_release import HALF_TOLERANCE, TOLERANCE, export_network
 
 CONFIG, BEST = "config.json", "best.safetensors"
 
@@ -61,8 +61,13 @@ def load_run(folder: Path) -> tuple[ExpressionNet, int]:
     return network.eval(), stored.model.image_px
 
 
-def export_run(folder: Path, out: Path) -> bytes:
+def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
     """Write a run's network as ONNX, in one piece, checked against torch; returns the file's bytes.
+
+    Args:
+        folder: the run.
+        out: the file.
+        half_weights: store large weights in 16 bits.
 
     Raises:
         InputError: see :func:`load_run`; or the file cannot be written.
@@ -72,7 +77,7 @@ def export_run(folder: Path, out: Path) -> bytes:
     network, side_px = load_run(folder)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.onnx"
-        export_network(network, file, side_px)
+        export_network(network, file, side_px, half_weights=half_weights)
         data = file.read_bytes()
     with whole_file(out) as partial:
         partial.write_bytes(data)
@@ -84,10 +89,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write a run's network as ONNX.")
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--out", type=Path, required=True, help="the ONNX file")
+    parser.add_argument("--half", action="store_true", help="store large weights in 16 bits")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
     try:
-        data = export_run(args.run, args.out)
+        data = export_run(args.run, args.out, half_weights=args.half)
     except VisavisError as error:
         print_error(str(error))
         return 2
@@ -100,7 +106,8 @@ def main() -> int:
     if args.json:
         print_json(facts)
     else:
-        print_line(f"{args.out}: {len(data) / 1e6:.2f} MB, answers as torch does to 0.0001")
+        tolerance = HALF_TOLERANCE if args.half else TOLERANCE
+        print_line(f"{args.out}: {len(data) / 1e6:.2f} MB, answers as torch does to {tolerance:g}")
     return 0
 
 

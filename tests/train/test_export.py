@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from visavis_train import export as exporting  # noqa: E402
 from visavis_train.export import export, register  # noqa: E402
+from visavis_train.half import LARGE, widen  # noqa: E402
 from visavis_train.models.graph import ExpressionGraph  # noqa: E402
 from visavis_train.models.heads import standardise  # noqa: E402
 from visavis_train.models.hybrid import HybridConfig, HybridNet  # noqa: E402
@@ -69,6 +71,24 @@ def test_a_differing_export_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(WeightsError, match=r"differs from torch by 0\.5"):
         export(torch.nn.Linear(2, 2), (torch.randn(2, 2),), tmp_path / "n", input_names="a", output_names="b")
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_16_bits_are_half_as_large_and_widen_to_the_same_answers(
+    network: HybridNet, file: Path, tmp_path: Path
+) -> None:
+    export_network(network, tmp_path / "half.onnx", half_weights=True)
+    model, faces = onnx.load(tmp_path / "half.onnx"), torch.randint(0, 256, (5, 1, 48, 48)).byte().numpy()
+    kinds = {tensor.data_type for tensor in model.graph.initializer if np.prod(tensor.dims) >= LARGE}
+    assert kinds == {onnx.TensorProto.FLOAT16}
+    halved = ort.InferenceSession(tmp_path / "half.onnx").run(None, {"images": faces})
+    full = ort.InferenceSession(file).run(None, {"images": faces})
+    assert widen(model)
+    assert not widen(model)
+    assert not any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer)
+    wide = ort.InferenceSession(model.SerializeToString()).run(None, {"images": faces})
+    for head in range(2):
+        np.testing.assert_array_equal(wide[head], halved[head])
+        np.testing.assert_allclose(halved[head], full[head], atol=5e-3)
 
 
 def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from visavis.weights import metadata, session_of
 torch = pytest.importorskip("torch")
 
 from tiny_networks import labels_of, write_data, write_run  # noqa: E402
+from visavis_train.half import halve  # noqa: E402
 from visavis_train.quantize import int4  # noqa: E402
 from visavis_train.quantize.comparison import compare, steps  # noqa: E402
 from visavis_train.quantize.inputs import input_products, windows  # noqa: E402
@@ -186,6 +187,17 @@ def test_bad_networks_are_named(network: Network, run: Path, images: ImageArray,
         Network.load(tmp_path)
     with pytest.raises(InputError, match=r"give the run folder"):
         quantized("nf4", network, small, lambda: images[:, None])
+
+
+def test_weights_stored_in_16_bits_are_quantised_from_32(network: Network, tmp_path: Path) -> None:
+    model = network.model()
+    halve(model)
+    (tmp_path / "half.onnx").write_bytes(model.SerializeToString())
+    widened = Network.load(tmp_path / "half.onnx")
+    assert len(widened.data) > 1.5 * (tmp_path / "half.onnx").stat().st_size
+    assert [each.name for each in large_weights(widened.model())] == [
+        each.name for each in large_weights(network.model())
+    ]
 
 
 def test_the_runtime_takes_quantised_files(network: Network, images: ImageArray) -> None:

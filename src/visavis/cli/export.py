@@ -13,6 +13,9 @@ from visavis.cli.research import start
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A folder that visavis train made.")],
     out: Annotated[Path, typer.Option(metavar="NET.onnx", help="The ONNX file to write.")],
+    half: Annotated[
+        bool, typer.Option("--half", help="Store large weights in 16 bits: half the bytes, the same speed.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write a trained emotion network as ONNX, checked against torch. Needs the extra `train`.
@@ -22,6 +25,7 @@ def export(
     Examples:
 
         visavis export runs/fer_hybrid --out mine.onnx
+        visavis export runs/fer_vgg --out small.onnx --half
     """
-    words = [str(run), "--out", str(out), *(["--json"] if as_json else [])]
+    words = [str(run), "--out", str(out), *(["--half"] if half else []), *(["--json"] if as_json else [])]
     start("visavis_train.run_folder", "visavis export", words)

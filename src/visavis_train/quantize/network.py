@@ -17,6 +17,7 @@ from visavis.emotion.sparse import SparseClassifier
 from visavis.errors import InputError, WeightsError
 from visavis.types import FloatArray, ImageArray
 from visavis.weights import session_of
+from visavis_train.half import widen
 
 # What a run leaves: the network as it runs.
 RUN_NETWORK = "emotion.onnx"
@@ -33,7 +34,7 @@ class Network:
 
     Attributes:
         path: its file.
-        data: the bytes of that file.
+        data: the bytes of that file, with all weights in 32 bits.
     """
 
     path: Path
@@ -41,10 +42,10 @@ class Network:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read an ONNX file, or the one that a run left in its folder.
+        """Read an ONNX file, or the one that a run left in its folder; weights stored in 16 bits are widened.
 
         Raises:
-            InputError: it cannot be read, or holds no large weights in 32 bits.
+            InputError: it cannot be read, or holds no large weights in 32 or 16 bits.
             WeightsError: it is no expression network.
         """
         file = path / RUN_NETWORK if path.is_dir() else path
@@ -56,12 +57,14 @@ class Network:
                 f"{file}: cannot be read: {error.strerror}; expected an ONNX file{hint}"
             ) from error
         network.classifier()
-        if not large_weights(network.model()):
+        model = network.model()
+        widened = widen(model)
+        if not large_weights(model):
             raise InputError(
-                f"{file}: no weights of {LARGE} or more numbers in 32 bits; is it quantised already? "
+                f"{file}: no weights of {LARGE} or more numbers in 32 or 16 bits; is it quantised already? "
                 "Expected a network as visavis export writes it"
             )
-        return network
+        return cls(file, model.SerializeToString()) if widened else network
 
     def classifier(self, threads: int = 1) -> ExpressionClassifier:
         """What reads faces with it.

@@ -91,4 +91,6 @@ def _replace(module: nn.Module) -> None:
             quant_type="nf4",
         )
         layer.load_state_dict(child.state_dict())
+        # Its own kernel for AVX512-BF16 takes only some shapes, and computes in 16 bits.
+        layer.support_avx512bf16_for_cpu = False
         setattr(module, name, layer.to("cpu"))  # Moving it is what quantises it.

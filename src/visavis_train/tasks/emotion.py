@@ -29,6 +29,7 @@ from visavis.errors import InputError
 from visavis.machine import machine
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.command import Command, command_line
+from visavis_train.distillation import onnx_teacher
 from visavis_train.models.cost import cost
 from visavis_train.models.factory import build_model
 from visavis_train.models.sparse import SparseNet
@@ -41,6 +42,7 @@ from visavis_train.tasks.emotion_release import (
     export_sparse,
     install,
     measure,
+    score,
 )
 from visavis_train.tasks.emotion_teachers import answers
 from visavis_train.tasks.emotion_trainer import Trainer, make_accelerator
@@ -111,14 +113,15 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
     model = build_model(experiment.model, download=False)
     progress = load_checkpoint(experiment.out / BEST, {"model": model})
     network = experiment.out / "emotion.onnx"
-    export_network(model.eval(), network, side_px)
+    export_network(model.eval(), network, side_px, half_weights=experiment.half_weights)
     if isinstance(model, SparseNet) and experiment.training.keep_rates:
         [rate] = model.pruning.rates.values()
         adaptive = experiment.adaptive.model_dump()
         export_sparse(model, experiment.out / f"{sparse.NAME}.onnx", rate, adaptive)
     data = fer2013.load(experiment.data)
     test, seen = data.split(fer2013.PUBLIC_TEST), data.split(fer2013.TRAINING)
-    scores = measure(model, test, side_px=side_px)
+    answer = onnx_teacher(network, experiment.threads)  # The file is measured, not what it was made from.
+    scores = score(answer, test)
     unseen = test[~test.seen_in(seen)]
     rows = read_log(experiment.out)
     costs = cost(model, side_px)
@@ -136,8 +139,8 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
         "macs": costs.macs,
         "bytes": network.stat().st_size,
         "public_test": scores.as_dict(),
-        "public_test_mirrored": measure(model, test, mirror=True, side_px=side_px).as_dict(),
-        "public_test_without_images_of_training": measure(model, unseen, side_px=side_px).as_dict(),
+        "public_test_mirrored": score(answer, test, mirror=True).as_dict(),
+        "public_test_without_images_of_training": score(answer, unseen).as_dict(),
     }
     with whole_file(experiment.out / "report.json") as partial:
         partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
