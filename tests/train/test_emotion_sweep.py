@@ -63,7 +63,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 def test_one_command_trains_tunes_and_compares(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def export(_: nn.Module, path: Path, __: int) -> None:
+    def export(_: nn.Module, path: Path, __: int, **___: bool) -> None:
         path.write_bytes(weights.read("emotion"))  # Seven exports would take a minute; see test_sparse.
 
     monkeypatch.setattr(emotion, "export_network", export)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from visavis import weights
 from visavis.datasets import fer2013
 from visavis.datasets.opening import find_dataset
 from visavis.emotion.sparse import Keep, SparseClassifier
@@ -169,7 +170,7 @@ def test_every_step_draws_a_rate_and_scores_do_not(toml: Path, monkeypatch: pyte
 def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = load_experiment(toml, Experiment)
     monkeypatch.setattr(
-        emotion, "export_network", lambda _, path, __: path.write_bytes(b"-")
+        emotion, "export_network", lambda _, path, __, **___: path.write_bytes(weights.read("emotion"))
     )  # See test_sparse.
     emotion.release(experiment.model_copy(update={"out": emotion.train(experiment)}), toml)
     page, results = tmp_path / "page.md", tmp_path / "rates.json"

@@ -94,6 +94,7 @@ export class FaceWords {
       const newest = this.strip.lastElementChild;
       if (newest?.run === run) this.write(newest, run);
       else this.append(run);
+      this.makeRoom(); // A count that grows can make a line too long as well.
       this.shown = run.number;
     }
   }
@@ -110,7 +111,6 @@ export class FaceWords {
     }
     this.write(chip, run);
     this.strip.append(chip);
-    this.makeRoom();
   }
 
   write(chip, run) {
