@@ -54,7 +54,7 @@ class Model:
         """A network that the package brings.
 
         Args:
-            recognizer: ``hybrid``, or ``sparse``, which drops tokens.
+            recognizer: ``dense``, or ``sparse``, which drops tokens.
             mirror: also read each face mirrored, and average.
             keep: how many tokens ``sparse`` keeps; None as its weights say.
 

@@ -86,7 +86,7 @@ class Pipeline:
         Args:
             tracker: ``visavis``, or ``mediapipe`` where that extra is installed.
             emotions: read emotions.
-            recognizer: with what: ``hybrid``, or ``sparse``, which drops tokens.
+            recognizer: with what: ``dense``, or ``sparse``, which drops tokens.
             keep: how many ``sparse`` keeps: a :class:`~visavis.emotion.sparse.Keep`, ``adaptive``, or None
                 for what its weights were tuned for.
             max_faces: people to follow; the largest face drives the avatar.

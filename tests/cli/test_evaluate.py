@@ -182,11 +182,11 @@ def test_a_bare_word_is_a_recogniser_and_all_else_a_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(fer2013.parent)
-    for name in ("hybrid", "sparse.onnx"):
+    for name in ("dense", "sparse.onnx"):
         Path(name).write_bytes(tiny_sparse.network())
     for model, name, keep in (
-        ("hybrid", "emotion", None),
-        ("./hybrid", "hybrid", {"rate": 0.25}),
+        ("dense", "emotion", None),
+        ("./dense", "dense", {"rate": 0.25}),
         ("sparse.onnx", "sparse.onnx", {"rate": 0.25}),
     ):
         assert visavis("evaluate", "emotion", fer2013, "--model", model, "--json") == 0
@@ -254,7 +254,7 @@ def no_votes(folder: Path) -> list[object]:
         (keep_of_another, "m.onnx: a keep rate (--keep) is for a recogniser that drops tokens"),
         (with_options("--keep", "0.3"), "emotion: a keep rate (--keep) is for"),
         (with_options("--keep", "3"), "keep rate 3.0; expected above 0 and at most"),
-        (with_options("--model", "spars"), "--model spars: no recogniser of that name; expected hybrid or"),
+        (with_options("--model", "spars"), "--model spars: no recogniser of that name; expected dense or"),
         (bad_image, "b.png: the file is empty"),
         (no_votes, "no FER+ votes here"),
         (

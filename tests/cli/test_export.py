@@ -35,6 +35,17 @@ def test_writes_what_evaluate_accepts(
     assert (measured["accuracy"], measured["model"]["sha256"]) == (1.0, answer["sha256"])
 
 
+def test_half_takes_fewer_bytes(
+    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
+    assert visavis("export", run, "--out", full) == 0
+    assert visavis("export", run, "--out", half, "--half") == 0
+    assert "half.onnx: 0." in (said := capsys.readouterr().out)
+    assert "answers as torch does to 0.005" in said
+    assert half.stat().st_size < full.stat().st_size
+
+
 def no_config(run: Path) -> None:
     (run / "config.json").unlink()
 

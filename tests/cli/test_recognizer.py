@@ -38,7 +38,7 @@ def sparse(
 
 def test_the_options_offer_what_there_is() -> None:
     assert [name.value for name in RecognizerName] == list(NETWORKS)
-    assert RecognizerName.HYBRID == DEFAULT
+    assert RecognizerName.DENSE == DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_run_reads_with_the_other_network_by_default(
 ) -> None:
     clip, files = make_video(count=4), [tmp_path / "a.npz", tmp_path / "b.npz"]
     assert sparse("run", clip, "--track", files[0]) == 0
-    assert sparse("run", clip, "--recognizer", "hybrid", "--track", files[1]) == 0
+    assert sparse("run", clip, "--recognizer", "dense", "--track", files[1]) == 0
     first, second = (Track.load(path).emotion for path in files)
     np.testing.assert_array_equal(first, second)
     assert (first[:, CONTEMPT] < 0.5).all()
@@ -124,7 +124,7 @@ def test_bench_times_the_sparse_network_and_says_so(
     assert moment.kept.sum() == 72  # Black: the second look's half.
     assert sparse("bench", "emotion", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["recognizer"], answer["keep"]) == ("hybrid", None)
+    assert (answer["recognizer"], answer["keep"]) == ("dense", None)
 
 
 COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", "0"], ["bench", "emotion"]]
@@ -143,7 +143,7 @@ COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", 
             ["--recognizer", "sparse", "--keep", "few"],
             "--keep is 'few'; expected a keep rate above 0 and at most 1, or adaptive",
         ),
-        (["--recognizer", "dense"], "'dense' is not one of"),
+        (["--recognizer", "hybrid"], "'hybrid' is not one of"),
     ],
 )
 def test_bad_options_are_one_line_and_status_2(

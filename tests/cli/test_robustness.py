@@ -101,7 +101,7 @@ def test_text_is_a_table_with_a_row_for_each(
         (["--limit", "0"], "Invalid value for '--limit'"),
         (["--seed", "-1"], "Invalid value for '--seed'"),
         (["--model", "none.onnx"], "none.onnx: cannot be read"),
-        (["--model", "dense"], "--model dense: no recogniser of that name; expected hybrid or sparse"),
+        (["--model", "hybrid"], "--model hybrid: no recogniser of that name; expected dense or sparse"),
         (["--keep", "0.3"], "a keep rate (--keep) is for a recogniser that drops tokens"),
         (["--labels", "ferplus"], "no FER+ votes here"),
     ],

@@ -14,7 +14,7 @@ from visavis.errors import InputError, WeightsError
 
 def test_a_name_opens_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_sparse.embed(monkeypatch)
-    assert type(open_classifier()) is type(open_classifier("hybrid")) is ExpressionClassifier
+    assert type(open_classifier()) is type(open_classifier("dense")) is ExpressionClassifier
     found = open_classifier("sparse", Keep(0.5))
     assert isinstance(found, SparseClassifier)
     assert found.keep == Keep(0.5)
@@ -30,14 +30,14 @@ def test_a_network_is_told_by_its_inputs_and_outputs() -> None:
 
 
 def test_other_names_are_refused() -> None:
-    with pytest.raises(InputError, match="no recogniser is called 'dense'; there are: hybrid, sparse"):
-        network_of("dense")
+    with pytest.raises(InputError, match="no recogniser is called 'hybrid'; there are: dense, sparse"):
+        network_of("hybrid")
 
 
 @pytest.mark.parametrize("keep", [Keep(0.3), "adaptive"])
 def test_a_network_that_keeps_all_tokens_takes_no_keep_rate(keep: Keeping) -> None:
     with pytest.raises(InputError, match="this one keeps all: choose sparse"):
-        open_classifier("hybrid", keep)
+        open_classifier("dense", keep)
 
 
 def test_a_missing_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

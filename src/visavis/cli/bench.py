@@ -27,7 +27,7 @@ def bench(
     duration_s: Annotated[
         float, typer.Option("--duration-s", min=1.2, max=3600.0, help="How much of the embedded clip to use.")
     ] = 12.0,
-    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -43,7 +43,7 @@ def bench(
     from visavis.machine import machine, versions
     from visavis.pipeline import Pipeline
 
-    if name is Benchmark.PUPPET and (keep is not None or recognizer is not RecognizerName.HYBRID):
+    if name is Benchmark.PUPPET and (keep is not None or recognizer is not RecognizerName.DENSE):
         raise InputError("--recognizer and --keep say how emotions are read: puppet reads none")
     make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
     names = [name.value] if name else list(benchmark.TIMED)

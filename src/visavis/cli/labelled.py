@@ -42,9 +42,9 @@ LabelsOption = Annotated[
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        help="An embedded recogniser, hybrid or sparse, or an ONNX file made by visavis' export (one without "
+        help="An embedded recogniser, dense or sparse, or an ONNX file made by visavis' export (one without "
         "an ending as ./NAME).",
-        show_default="hybrid",
+        show_default="dense",
     ),
 ]
 MirrorOption = Annotated[bool, typer.Option("--mirror", help="Also read each face mirrored; average.")]

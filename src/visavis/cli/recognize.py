@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def recognize(
     paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.", readable=False)],
-    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -18,14 +18,14 @@ ADAPTIVE: Final = "adaptive"
 class RecognizerName(StrEnum):
     """Which of the embedded recognisers."""
 
-    HYBRID = "hybrid"
+    DENSE = "dense"
     SPARSE = "sparse"
 
 
 RecognizerOption = Annotated[
     RecognizerName,
     typer.Option(
-        "--recognizer", help="What reads expressions: hybrid looks at all of a face, sparse drops tokens."
+        "--recognizer", help="What reads expressions: dense looks at all of a face, sparse drops tokens."
     ),
 ]
 KeepOption = Annotated[

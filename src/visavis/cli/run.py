@@ -61,7 +61,7 @@ def run(
     encoder: Encoder = None,
     decoder: Decoder = None,
     no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
-    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
     tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
     limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
@@ -93,7 +93,7 @@ def run(
         avatar = _avatar(seed, temperament, listener, encoder, decoder)
     elif reaction or temperament or listener or encoder or decoder:
         raise InputError("--reaction, --temperament, --listener, --encoder and --decoder need --mode listen")
-    if no_emotions and (keep is not None or recognizer is not RecognizerName.HYBRID):
+    if no_emotions and (keep is not None or recognizer is not RecognizerName.DENSE):
         raise InputError("--recognizer and --keep say how emotions are read: leave out --no-emotions")
     make_pipeline = partial(
         Pipeline.default,

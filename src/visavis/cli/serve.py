@@ -22,7 +22,7 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name under which it is reached, say behind a proxy.")
     ] = None,
-    recognizer: RecognizerOption = RecognizerName.HYBRID,
+    recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
     listener: Listener = None,
     encoder: Encoder = None,

@@ -11,8 +11,8 @@ from visavis.emotion.sparse import Keeping, SparseClassifier
 from visavis.errors import InputError
 
 # Recogniser -> its embedded network.
-NETWORKS = {"hybrid": classifier.NAME, "sparse": sparse.NAME}
-DEFAULT = "hybrid"
+NETWORKS = {"dense": classifier.NAME, "sparse": sparse.NAME}
+DEFAULT = "dense"
 
 
 def network_of(recognizer: str) -> str:
