@@ -151,8 +151,12 @@ class SparseLayer(TransformerLayer):
         else:
             kept = self._anything(x, count)
             x = gather(x, kept)
+        return self.ask_all(x, k, v), None, kept
+
+    def ask_all(self, x: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Pass the tokens that are left (N, K, D) through the layer; all answer them, by keys and values."""
         x = x + self._skip(self.dropout(self.attention.mix(self.attention.ask(self.norm1(x)), k, v)))
-        return x + self._skip(self.dropout(self.mlp(self.norm2(x)))), None, kept
+        return x + self._skip(self.dropout(self.mlp(self.norm2(x))))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, D) -> the tokens that are left (N, K, D)."""

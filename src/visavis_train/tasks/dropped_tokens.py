@@ -1,0 +1,92 @@
+"""A trained network that drops tokens, and labelled faces, in; what dropping others would cost out.
+
+``python -m visavis_train.tasks.dropped_tokens runs/fer_sparse_more --data ../shared/data/fer2013``
+
+Writes one JSON file, and what stands between the marks of a page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visavis.atomic import require_place
+from visavis.cli.output import progress
+from visavis.datasets import fer2013
+from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.opening import find_dataset
+from visavis.machine import machine, versions
+from visavis_train.command import status_of
+from visavis_train.export import current_commit
+from visavis_train.models.pruning import check_rate
+from visavis_train.reporting.dropping import drop_in_every_way, dropping_table, require_first_layer
+from visavis_train.reporting.marks import write_results
+from visavis_train.tasks.keep_rates import open_run
+from visavis_train.tasks.kept_tokens import grey
+
+RESULTS = Path("benchmarks/results/dropped_tokens.json")
+PAGE = Path("docs/reference/sparse.md")
+MARKS = ("<!-- dropped tokens: by visavis_train.tasks.dropped_tokens -->", "<!-- end of dropped tokens -->")
+RATES = (0.3, 0.1, 0.03)
+
+
+def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[dict[str, Any], list[str]]:
+    """Measure a run's network; returns the JSON values and the Markdown between the marks.
+
+    Raises:
+        InputError: the run has no such network, or a picture cannot be read.
+    """
+    network, side_px = open_run(run)
+    require_first_layer(network)
+    pictures = grey(faces, side_px)
+    with progress("dropping", (1 + 12 * len(rates)) * len(faces), "faces") as advance:
+        found = drop_in_every_way(network.eval(), pictures, torch.from_numpy(faces.labels), rates, advance)
+    result: dict[str, Any] = {
+        "commit": current_commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "run": run.name,
+        "dataset": faces.name,
+        "split": faces.split,
+        "n": len(faces),
+        "dropped": [asdict(each) for each in found],
+    }
+    lines = [
+        f"{run.name}: {faces.name}, {faces.split}, {len(faces)} faces; commit {result['commit'][:12]}.",
+        "",
+        *dropping_table(found).markdown().splitlines(),
+    ]
+    return result, lines
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Drop other tokens than a network would, and earlier.")
+    parser.add_argument("run", type=Path, help="run folder of kind sparse that prunes in layer 0")
+    parser.add_argument("--data", type=Path, required=True, help="the data set, with FER-2013's labels")
+    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="keep rates")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose table is replaced")
+    args = parser.parse_args()
+    try:
+        for rate in args.rates:
+            check_rate(rate)
+    except ValueError as error:
+        parser.error(f"--rates: {error}")
+
+    def work() -> None:
+        require_place(args.results)
+        result, lines = compare(args.run, find_dataset(args.data).read(args.split), tuple(args.rates))
+        write_results(args.results, result, args.page, MARKS, lines)
+
+    return status_of(work, "interrupted: nothing was written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
