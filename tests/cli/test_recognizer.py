@@ -61,6 +61,22 @@ def test_run_reads_with_the_sparse_network(sparse: Callable[..., int], make_vide
     assert (contempt[2] < 0.5).all()
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--recognizer", "sparse", "--keep", "0.1"], ("sparse", "0.1")), (["--no-emotions"], (None, None))],
+)
+def test_run_names_what_read_the_expressions(
+    options: list[str],
+    named: tuple[str | None, str | None],
+    sparse: Callable[..., int],
+    make_video,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert sparse("run", make_video(count=2), *options, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["recognizer"], summary["keep"]) == named
+
+
 def test_run_reads_with_the_other_network_by_default(
     sparse: Callable[..., int], make_video, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def test_json_is_all_that_standard_output_holds(
     assert summary["error"] is None
     assert summary["expressions"] == {"happy": 12}
     assert summary["timings_ms"]["face"]["p50"] >= 0
+    assert (summary["recognizer"], summary["keep"]) == ("dense", None)
     assert len(Track.load(files[1])) == 12
 
 

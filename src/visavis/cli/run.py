@@ -103,7 +103,8 @@ def run(
         keep=parse_keep(keep),
     )
     recording, live = _record(source, make_pipeline, avatar, outputs, limit_s)
-    summary = summarise(source, recording)
+    reader = None if no_emotions else recognizer.value
+    summary = {**summarise(source, recording), "recognizer": reader, "keep": keep}
     if as_json:
         output.print_json(summary)
     else:
