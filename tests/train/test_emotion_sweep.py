@@ -51,7 +51,7 @@ def write(folder: Path, name: str, data: Path, layers: int = 2) -> Path:
 @pytest.fixture
 def files(data: Path, tmp_path: Path) -> list[Path]:
     """How to tune, what to prune, and a shallower network."""
-    (tmp_path / "page.md").write_text("\n".join(["# Page", *MARKS]))
+    (tmp_path / "page.md").write_text("\n".join(["# Page", *MARKS["sparse"]]))
     return [write(tmp_path, name, data, n) for name, n in (("tune", 2), ("base", 2), ("shallow", 1))]
 
 

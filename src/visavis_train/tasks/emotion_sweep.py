@@ -35,9 +35,16 @@ from visavis_train.rounds import require_same
 from visavis_train.tasks.emotion import BEST, release, train
 from visavis_train.tasks.emotion_config import Experiment
 
-RESULTS = Path("benchmarks/results/sparsity.json")
 PAGE = Path("docs/reference/sparse.md")
-MARKS = ("<!-- sweep: by visavis_train.tasks.emotion_sweep -->", "<!-- end of sweep -->")
+# By the kind of network that is pruned: where the results go, and between which marks of the page the tables.
+RESULTS = {
+    "sparse": Path("benchmarks/results/sparsity.json"),
+    "sae": Path("benchmarks/results/sae.json"),
+}
+MARKS = {
+    "sparse": ("<!-- sweep: by visavis_train.tasks.emotion_sweep -->", "<!-- end of sweep -->"),
+    "sae": ("<!-- sae: by visavis_train.tasks.emotion_sweep -->", "<!-- end of sae -->"),
+}
 REPORT, NETWORK = "report.json", "emotion.onnx"
 RATES, PEER_RATES = (1.0, 0.9, 0.6, 0.3, 0.1), (0.3, 0.1)
 PEERS = ("random", "tome")
@@ -195,7 +202,7 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the tuning")
     parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
     parser.add_argument("--calls", type=int, default=TIMED_CALLS, help="how many faces are timed")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
+    parser.add_argument("--results", type=Path, help="the JSON file to write, by default a benchmark's")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
     args = parser.parse_args()
     if args.seeds < 1 or args.calls < 1:
@@ -207,7 +214,8 @@ def main() -> int:
         sweep = Sweep(tuning, bases, tuple(args.rates), tuple(args.peers), tuple(args.peer_rates))
         variants = run_all(sweep, args.seeds, [args.tuning, *args.bases])
         result, lines = tables(variants, tuning.data, args.split, args.calls)
-        write_results(args.results, result, args.page, MARKS, lines)
+        kind = bases[0].model.kind
+        write_results(args.results or RESULTS[kind], result, args.page, MARKS[kind], lines)
 
     return status_of(work, "interrupted: the same command goes on")
 
