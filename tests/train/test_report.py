@@ -159,14 +159,14 @@ def test_what_was_not_run_is_listed(make_run: Callable[..., Path], tmp_path: Pat
     files = tmp_path / "experiments"
     files.mkdir()
     (files / "tiny.toml").write_text("name = 'tiny'")
-    (files / "big.toml").write_text("# Needs a GPU.\n# More.\nname = 'big'\nout = '/nowhere'")
+    (files / "big.toml").write_text("# Needs a GPU, and\n# time. More.\nname = 'big'\nout = '/nowhere'")
     (files / "done.toml").write_text(f"name = 'done'\nout = '{make_run('b')}'")
     (files / "face.toml").write_text("task = 'face'")
     quantised = tmp_path / "q.json"
     quantised.write_text('{"variants": [{"name": "tiny, int8", "bytes": 1200000}]}')
     facts = report([make_run()], tmp_path / "out", experiments=files, quantised=quantised)
     assert [(each["name"], each["status"], each["what"]) for each in facts["not_run"]] == [
-        ("big", "not run", "Needs a GPU."),
+        ("big", "not run", "Needs a GPU, and time."),
         ("done", "run, but not given here", ""),
     ]
     assert facts["quantised"] == [{"name": "tiny, int8", "size_bytes": 1200000}]

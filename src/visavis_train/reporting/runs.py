@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -231,8 +233,14 @@ def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
         name = str(values.get("name", path.stem))
         if values.get("task", "emotion") != "emotion" or name in known:
             continue
-        comment = path.read_text("utf-8").partition("\n")[0]
-        what = comment.removeprefix("#").strip() if comment.startswith("#") else ""
         has_log = "out" in values and (Path(str(values["out"])) / LOG).is_file()
+        what = _first_sentence(path.read_text("utf-8"))
         found.append(NotRun(path, name, what, "run, but not given here" if has_log else "not run"))
     return tuple(found)
+
+
+def _first_sentence(text: str) -> str:
+    """Of the comment that a TOML file begins with; empty where it begins with none."""
+    comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    whole = " ".join(line.removeprefix("#").strip() for line in comment)
+    return re.split(r"(?<=\.) (?=[A-Z])", whole, maxsplit=1)[0]
