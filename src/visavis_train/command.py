@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from visavis.cli.output import print_error, print_note
+from visavis.datasets import fer2013
 from visavis.errors import VisavisError
 from visavis_train.experiment import Settings, load_experiment
 
@@ -59,6 +60,23 @@ def command_line(
             print(report.read_text("utf-8"), end="")
 
     return status_of(work, "interrupted: --resume goes on after what was last written")
+
+
+def run_parser(description: str, results: Path, page: Path) -> argparse.ArgumentParser:
+    """Options of a command that measures one run on labelled faces and writes a file and a page's tables.
+
+    Args:
+        description: for its help.
+        results: the JSON file it writes by default.
+        page: the page it writes into by default.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("run", type=Path, help="run folder of kind sparse")
+    parser.add_argument("--data", type=Path, required=True, help="the data set")
+    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
+    parser.add_argument("--results", type=Path, default=results, help="the JSON file to write")
+    parser.add_argument("--page", type=Path, default=page, help="the page whose tables are replaced")
+    return parser
 
 
 def status_of(work: Callable[[], None], when_interrupted: str) -> int:

@@ -7,7 +7,6 @@ Writes one JSON file, and what stands between the marks of a page.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +16,10 @@ import torch
 
 from visavis.atomic import require_place
 from visavis.cli.output import progress
-from visavis.datasets import fer2013
 from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
 from visavis.machine import machine, versions
-from visavis_train.command import status_of
+from visavis_train.command import run_parser, status_of
 from visavis_train.export import current_commit
 from visavis_train.models.pruning import check_rate
 from visavis_train.reporting.dropping import drop_in_every_way, dropping_table, require_first_layer
@@ -66,13 +64,8 @@ def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[
 
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Drop other tokens than a network would, and earlier.")
-    parser.add_argument("run", type=Path, help="run folder of kind sparse that prunes in layer 0")
-    parser.add_argument("--data", type=Path, required=True, help="the data set, with FER-2013's labels")
-    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
+    parser = run_parser("Drop other tokens than a network would, and earlier.", RESULTS, PAGE)
     parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="keep rates")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose table is replaced")
     args = parser.parse_args()
     try:
         for rate in args.rates:

@@ -8,7 +8,6 @@ with more tokens at unsure faces is worth. Writes one JSON file, and what stands
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +19,6 @@ import numpy as np
 from visavis.atomic import require_place
 from visavis.cli.output import progress
 from visavis.clock import SystemClock
-from visavis.datasets import fer2013
 from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
 from visavis.emotion.classifier import ExpressionClassifier
@@ -29,7 +27,7 @@ from visavis.errors import InputError
 from visavis.evaluation import BATCH
 from visavis.machine import machine, versions
 from visavis.weights import session_of
-from visavis_train.command import status_of
+from visavis_train.command import run_parser, status_of
 from visavis_train.export import current_commit
 from visavis_train.models.cost import cost
 from visavis_train.models.sparse import SparseNet
@@ -172,13 +170,8 @@ def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any]
 
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Compare keep rates of one network.")
-    parser.add_argument("run", type=Path, help="run folder, trained with training.keep_rates")
-    parser.add_argument("--data", type=Path, required=True, help="the data set")
-    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
+    parser = run_parser("Compare keep rates of one network.", RESULTS, PAGE)
     parser.add_argument("--calls", type=int, default=TIMED_CALLS, help="how many faces are timed")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
     args = parser.parse_args()
     if args.calls < 1:
         parser.error("--calls must be 1 or more")

@@ -7,7 +7,6 @@ Writes one JSON file, two figures, and what stands between the marks of a page.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,6 @@ import numpy as np
 
 from visavis.atomic import require_folder, require_place
 from visavis.cli.output import print_note, progress
-from visavis.datasets import fer2013
 from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
@@ -27,7 +25,7 @@ from visavis.evaluation import BATCH
 from visavis.machine import machine, versions
 from visavis.svg import save
 from visavis.types import ImageArray
-from visavis_train.command import status_of
+from visavis_train.command import run_parser, status_of
 from visavis_train.data.crop_landmarks import LOOKS, CropLandmarks, find_landmarks
 from visavis_train.export import current_commit
 from visavis_train.models.pruning import PruningConfig
@@ -191,15 +189,10 @@ def grey(faces: LabelledFaces, side_px: int) -> ImageArray:
 
 def main() -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Show and measure which tokens a sparse network keeps.")
-    parser.add_argument("run", type=Path, help="run folder of kind sparse")
-    parser.add_argument("--data", type=Path, required=True, help="the data set")
-    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
+    parser = run_parser("Show and measure which tokens a sparse network keeps.", RESULTS, PAGE)
     parser.add_argument("--keep", type=float, help="another keep rate than the run's")
     parser.add_argument("--at", type=int, nargs="+", help="with --keep: the layers that prune")
     parser.add_argument("--out", type=Path, help=f"folder of the figures; {FOLDER} in the run if not given")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose table is replaced")
     args = parser.parse_args()
     if args.at is not None and args.keep is None:
         parser.error("--at needs --keep")
