@@ -87,7 +87,7 @@ def test_other_pruning_is_refused(pruning: dict[str, Any]) -> None:
 
 
 def test_pictures_and_labels_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(InputError, match="found 2 pictures, 3 labels"):
+    with pytest.raises(InputError, match="found 2 pictures and 3 labels"):
         drop_in_every_way(build(), np.zeros((2, 48, 48), np.uint8), torch.zeros(3, dtype=torch.int64), (0.3,))
 
 

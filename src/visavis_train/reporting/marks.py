@@ -9,7 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from visavis.atomic import whole_file
+from visavis.datasets.faces import LabelledFaces
 from visavis.errors import InputError
+from visavis.machine import machine, versions
+from visavis_train.export import current_commit
+
+
+def measured_on(faces: LabelledFaces) -> dict[str, Any]:
+    """JSON values that say by which code, where and on which faces something was measured."""
+    return {
+        "commit": current_commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "dataset": faces.name,
+        "split": faces.split,
+        "n": len(faces),
+    }
 
 
 def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> None:

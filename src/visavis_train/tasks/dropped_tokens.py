@@ -18,12 +18,10 @@ from visavis.atomic import require_place
 from visavis.cli.output import progress
 from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
-from visavis.machine import machine, versions
 from visavis_train.command import run_parser, status_of
-from visavis_train.export import current_commit
 from visavis_train.models.pruning import check_rate
 from visavis_train.reporting.dropping import drop_in_every_way, dropping_table, require_first_layer
-from visavis_train.reporting.marks import write_results
+from visavis_train.reporting.marks import measured_on, write_results
 from visavis_train.tasks.keep_rates import open_run
 from visavis_train.tasks.kept_tokens import grey
 
@@ -45,13 +43,8 @@ def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[
     with progress("dropping", (1 + 12 * len(rates)) * len(faces), "faces") as advance:
         found = drop_in_every_way(network.eval(), pictures, torch.from_numpy(faces.labels), rates, advance)
     result: dict[str, Any] = {
-        "commit": current_commit(),
-        "machine": machine(),
-        "versions": versions(),
+        **measured_on(faces),
         "run": run.name,
-        "dataset": faces.name,
-        "split": faces.split,
-        "n": len(faces),
         "dropped": [asdict(each) for each in found],
     }
     lines = [

@@ -22,14 +22,12 @@ from visavis.cli.output import print_note, progress
 from visavis.datasets import fer2013
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
-from visavis.machine import machine, versions
 from visavis_train.command import status_of
 from visavis_train.experiment import load_experiment
-from visavis_train.export import current_commit
 from visavis_train.models.factory import Prunable
 from visavis_train.models.pruning import PruningConfig, check_rate
 from visavis_train.quantize.comparison import TIMED_CALLS, steps
-from visavis_train.reporting.marks import write_results
+from visavis_train.reporting.marks import measured_on, write_results
 from visavis_train.reporting.sparsity import Variant, classes_table, compare, costs_table
 from visavis_train.rounds import require_same
 from visavis_train.tasks.emotion import BEST, release, train
@@ -169,12 +167,7 @@ def tables(
     with progress("comparing", steps(len(faces), len(variants), calls), "faces") as advance:
         compared = compare(faces, variants, calls=calls, on_step=advance)
     result: dict[str, Any] = {
-        "commit": current_commit(),
-        "machine": machine(),
-        "versions": versions(),
-        "dataset": faces.name,
-        "split": split,
-        "n": len(faces),
+        **measured_on(faces),
         "networks": [each.as_dict() for each in compared],
     }
     lines = [

@@ -25,10 +25,8 @@ from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.sparse import NAME, Keep, Keeping, SparseClassifier
 from visavis.errors import InputError
 from visavis.evaluation import BATCH
-from visavis.machine import machine, versions
 from visavis.weights import session_of
 from visavis_train.command import run_parser, status_of
-from visavis_train.export import current_commit
 from visavis_train.models.cost import cost
 from visavis_train.models.sparse import SparseNet
 from visavis_train.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS, time_in_turn
@@ -42,7 +40,7 @@ from visavis_train.reporting.keep_rates import (
     second_looks,
 )
 from visavis_train.reporting.kept_tokens import drop_tokens
-from visavis_train.reporting.marks import write_results
+from visavis_train.reporting.marks import measured_on, write_results
 from visavis_train.run_folder import load_run
 from visavis_train.tasks.emotion_release import export_network
 
@@ -140,13 +138,8 @@ def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any]
     rows, options = at_rates(faces, answers, latency), second_looks(answers)
     unasked = [each for each in second_looks(answers, (adaptive.keep.sure,)) if each.keep == adaptive.keep]
     result: dict[str, Any] = {
-        "commit": current_commit(),
-        "machine": machine(),
-        "versions": versions(),
+        **measured_on(faces),
         "run": run.name,
-        "dataset": faces.name,
-        "split": faces.split,
-        "n": len(faces),
         **as_json(rows, options),
     }
     lines = [

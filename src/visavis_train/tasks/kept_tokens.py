@@ -22,7 +22,6 @@ from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
 from visavis.evaluation import BATCH
-from visavis.machine import machine, versions
 from visavis.svg import save
 from visavis.types import ImageArray
 from visavis_train.command import run_parser, status_of
@@ -34,7 +33,7 @@ from visavis_train.reporting.face_parts import cell_parts
 from visavis_train.reporting.kept_figures import examples_figure, maps_figure
 from visavis_train.reporting.kept_parts import Overlap, PartKept, on_parts, overlap, overlap_line, parts_table
 from visavis_train.reporting.kept_tokens import Kept, choosing_layers, drop_tokens, read_kept, read_untrained
-from visavis_train.reporting.marks import write_results
+from visavis_train.reporting.marks import measured_on, write_results
 from visavis_train.run_folder import load_run
 
 RESULTS = Path("benchmarks/results/kept_tokens.json")
@@ -105,14 +104,9 @@ class Looked:
         """JSON values."""
         maps = self.kept.maps(self.faces.labels, self.faces.names)
         return {
-            "commit": current_commit(),
-            "machine": machine(),
-            "versions": versions(),
+            **measured_on(self.faces),
             "run": self.name,
             "pruning": self.how.model_dump(mode="json"),
-            "dataset": self.faces.name,
-            "split": self.faces.split,
-            "n": len(self.faces),
             "faces_with_landmarks": self.believable,
             "grid": self.kept.grid,
             "layers": [
