@@ -63,7 +63,7 @@ def command_line(
 
 
 def run_parser(description: str, results: Path, page: Path) -> argparse.ArgumentParser:
-    """Options of a command that measures one run on labelled faces and writes a file and a page's tables.
+    """Options of a command that measures a sparse network's run and writes a file and a page's tables.
 
     Args:
         description: for its help.

@@ -14,7 +14,7 @@ import torch
 from visavis.errors import InputError
 from visavis_train.models.heads import standardise
 from visavis_train.models.sparse import SparseConfig, SparseNet
-from visavis_train.reporting.dropping import Choice, Way, drop_in_every_way, dropping_table, read
+from visavis_train.reporting.dropping import Choice, Looked, Way, drop_in_every_way, dropping_table
 from visavis_train.reporting.kept_tokens import drop_tokens
 from visavis_train.tasks import dropped_tokens, emotion
 from visavis_train.tasks.emotion_config import Experiment
@@ -35,7 +35,7 @@ def faces(count: int = 4) -> torch.Tensor:
 
 def logits(network: SparseNet, count: int, choice: Choice, way: Way) -> torch.Tensor:
     with torch.inference_mode():
-        return read(network, faces(), count, choice, way, torch.Generator().manual_seed(2))
+        return Looked.at(network, faces(), torch.Generator().manual_seed(2)).answer(count, choice, way)
 
 
 def test_fused_and_most_is_what_the_network_does_by_itself() -> None:
@@ -60,10 +60,9 @@ def test_who_keeps_all_tokens_drops_nothing(way: Way, choice: Choice) -> None:
 def test_what_is_never_seen_cannot_matter() -> None:
     network, seen = build(), faces()
     with torch.inference_mode():
-        first = read(network, seen, 1, "most", "never seen", torch.Generator())
-        scores_of = network.layers[0].attention
+        found = Looked.at(network, seen, torch.Generator()).answer(1, "most", "never seen")
         normed = network.layers[0].norm1(network.tokens(seen))
-        q, k, _ = scores_of.project(normed)
+        q, k, _ = network.layers[0].attention.project(normed)
         kept = (q[:, :, :1] @ k.transpose(2, 3) / q.shape[3] ** 0.5).softmax(3).mean(1)[:, 0, 1:].argmax(1)
         alone = torch.zeros_like(seen)
         for face, cell in enumerate(kept.tolist()):
@@ -73,7 +72,7 @@ def test_what_is_never_seen_cannot_matter() -> None:
         tokens = network.tokens(alone)
         chosen = torch.stack([tokens[range(4), 0], tokens[range(4), kept + 1]], dim=1)
         expected = network.answer(network.read(chosen)[0])[1]
-    torch.testing.assert_close(first, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_every_way_is_told_once_and_counted() -> None:
     pictures, told = rng.integers(0, 256, (5, 48, 48), np.uint8), []
     labels = torch.arange(5)
     found = drop_in_every_way(build(), pictures, labels, (0.3, 0.1), lambda: told.append(1), batch=2)
-    assert len(told) == 5 * (1 + 12 * 2)
+    assert len(told) == 5
     assert len({(each.way, each.choice, each.rate) for each in found}) == len(found) == 24
     again = drop_in_every_way(build(), pictures, labels, (0.3, 0.1))
     assert [each.accuracy for each in again] == [each.accuracy for each in found]
@@ -130,7 +129,9 @@ def test_one_command_writes_page_and_results(
 
 
 @pytest.mark.parametrize("rate", ["0", "1.5"])
-def test_a_rate_out_of_range_is_refused(rate: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_rate_out_of_range_is_refused(
+    rate: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["dropped_tokens", "run", "--data", "data", "--rates", rate])
     with pytest.raises(SystemExit):
         dropped_tokens.main()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Literal, Self, TypeAlias, cast, get_args
 
 import torch
 from torch import Tensor
@@ -51,7 +51,7 @@ class Dropped:
 
 
 def require_first_layer(network: SparseNet) -> None:
-    """See that a network drops tokens as :func:`read` does.
+    """See that a network drops tokens as :class:`Looked` does.
 
     Raises:
         InputError: it does so elsewhere, or otherwise.
@@ -64,38 +64,61 @@ def require_first_layer(network: SparseNet) -> None:
         )
 
 
-def read(
-    network: SparseNet, faces: Tensor, count: int, choice: Choice, way: Way, draw: torch.Generator
-) -> Tensor:
-    """Logits (N, 7) of FER-2013's labels, with some of the tokens.
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """N faces in the first layer of a network, before it is known which tokens go.
 
-    Args:
+    Attributes:
         network: see :func:`require_first_layer`; in evaluation mode.
         faces: (N, 1, S, S), standardised.
-        count: how many tokens are kept beside CLS.
-        choice: which ones.
-        way: what becomes of the others.
-        draw: chance.
+        tokens: (N, T, D), CLS first.
+        keys, values: (N, heads, T, D/heads) of the first layer.
+        scores: (N, T - 1) attention of CLS.
+        chance: (N, T - 1) random numbers.
     """
-    first, *others = (cast(SparseLayer, layer) for layer in network.layers)
-    tokens = network.tokens(faces)
-    normed = first.norm1(tokens)
-    k, v = first.attention.look(normed)
-    scores = cls_attention(first.attention.ask(normed[:, :1]), k)
-    orders = {"most": scores, "least": -scores, "chance": torch.rand(scores.shape, generator=draw)}
-    kept = best(orders[choice], count)
-    match way:
-        case "fused" | "removed":
-            fused = network.pruning.fused if way == "fused" else "none"
-            left = first.ask_all(take(tokens, scores, kept, fused), k, v)
-        case "never asked":
-            left = _alone(first, gather(tokens, kept))
-        case "never seen":
-            seen = torch.zeros_like(scores).scatter(1, kept, 1.0)
-            left = _alone(first, gather(network.tokens(faces * _pixels(seen)), kept))
-    for layer in others:
-        left = layer(left)
-    return network.answer(network.norm(left[:, 0]))[1]
+
+    network: SparseNet
+    faces: Tensor
+    tokens: Tensor
+    keys: Tensor
+    values: Tensor
+    scores: Tensor
+    chance: Tensor
+
+    @classmethod
+    def at(cls, network: SparseNet, faces: Tensor, draw: torch.Generator) -> Self:
+        """Look at faces, and draw the chance."""
+        first, tokens = cast(SparseLayer, network.layers[0]), network.tokens(faces)
+        normed = first.norm1(tokens)
+        k, v = first.attention.look(normed)
+        scores = cls_attention(first.attention.ask(normed[:, :1]), k)
+        return cls(network, faces, tokens, k, v, scores, torch.rand(scores.shape, generator=draw))
+
+    def answer(self, count: int, choice: Choice, way: Way) -> Tensor:
+        """Logits (N, 7) of FER-2013's labels, with some of the tokens.
+
+        Args:
+            count: how many tokens are kept beside CLS.
+            choice: which ones.
+            way: what becomes of the others.
+        """
+        network = self.network
+        first, *others = (cast(SparseLayer, layer) for layer in network.layers)
+        orders = {"most": self.scores, "least": -self.scores, "chance": self.chance}
+        kept = best(orders[choice], count)
+        match way:
+            case "fused" | "removed":
+                fused = network.pruning.fused if way == "fused" else "none"
+                left = take(self.tokens, self.scores, kept, fused)
+                left = first.ask_all(left, self.keys, self.values)
+            case "never asked":
+                left = _alone(first, gather(self.tokens, kept))
+            case "never seen":
+                seen = torch.zeros_like(self.scores).scatter(1, kept, 1.0)
+                left = _alone(first, gather(network.tokens(self.faces * _pixels(seen)), kept))
+        for layer in others:
+            left = layer(left)
+        return network.answer(network.norm(left[:, 0]))[1]
 
 
 def _alone(layer: SparseLayer, tokens: Tensor) -> Tensor:
@@ -125,7 +148,7 @@ def drop_in_every_way(
         pictures: (N, S, S) uint8, grey; at least one.
         labels: (N,) int64 of FER-2013.
         rates: keep rates below 1.
-        on_face: called after each face, 1 + 12 R times for R rates.
+        on_face: called after each face.
         batch: how many at once.
 
     Raises:
@@ -137,22 +160,24 @@ def drop_in_every_way(
             f"found {len(pictures)} pictures and {len(labels)} labels; expected as many, and some"
         )
     total = (pictures.shape[1] // DOWNSAMPLING) ** 2
-
-    def right(count: int, choice: Choice, way: Way) -> BoolArray:
-        draw = torch.Generator().manual_seed(_SEED)
-        parts = []
-        for some, wanted in zip(_batches(pictures, batch), labels.split(batch), strict=True):
-            with torch.inference_mode():
-                parts.append(read(network, some, count, choice, way, draw).argmax(dim=1) == wanted)
-            for _ in wanted:
-                on_face()
-        answer: BoolArray = torch.cat(parts).numpy()
-        return answer
-
-    every = right(total, "most", "never asked")
+    options = list(product(get_args(Way), get_args(Choice), rates))
+    draw = torch.Generator().manual_seed(_SEED)
+    with_all: list[Tensor] = []
+    with_some: list[list[Tensor]] = [[] for _ in options]
+    for faces, wanted in zip(_batches(pictures, batch), labels.split(batch), strict=True):
+        with torch.inference_mode():
+            looked = Looked.at(network, faces, draw)
+            # Who keeps all drops none, whichever the choice and the way.
+            with_all.append(looked.answer(total, "most", "removed").argmax(dim=1) == wanted)
+            for right, (way, choice, rate) in zip(with_some, options, strict=True):
+                answer = looked.answer(kept_count(total, rate), choice, way)
+                right.append(answer.argmax(dim=1) == wanted)
+        for _ in wanted:
+            on_face()
+    every: BoolArray = torch.cat(with_all).numpy()
     found = []
-    for way, choice, rate in product(get_args(Way), get_args(Choice), rates):
-        some = right(kept_count(total, rate), choice, way)
+    for right, (way, choice, rate) in zip(with_some, options, strict=True):
+        some: BoolArray = torch.cat(right).numpy()
         paired = Paired.of(f"{way}, {choice}, {rate:g}", "all", some, every)
         found.append(Dropped(way, choice, rate, float(some.mean()), paired))
     return found

@@ -40,7 +40,7 @@ def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[
     network, side_px = open_run(run)
     require_first_layer(network)
     pictures = grey(faces, side_px)
-    with progress("dropping", (1 + 12 * len(rates)) * len(faces), "faces") as advance:
+    with progress("dropping", len(faces), "faces") as advance:
         found = drop_in_every_way(network.eval(), pictures, torch.from_numpy(faces.labels), rates, advance)
     result: dict[str, Any] = {
         **measured_on(faces),
