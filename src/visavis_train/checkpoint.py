@@ -46,9 +46,19 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer | None = None
+    path: Path,
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    more: bool = False,
 ) -> dict[str, Any]:
     """Restore what :func:`save_checkpoint` wrote; returns the progress.
+
+    Args:
+        path: the file.
+        modules: by name; all their tensors are replaced.
+        optimizer: the one that was saved; None leaves its part of the file alone.
+        more: the file's modules may have tensors that ``modules`` have not, such as further layers.
 
     Raises:
         InputError: missing, not such a file, or for other modules.
@@ -63,7 +73,10 @@ def load_checkpoint(
         raise InputError(f"{path}: format {header.get('format')!r}; expected {_FORMAT!r}")
     try:
         for name, module in modules.items():
-            module.load_state_dict(_part(tensors, name))
+            stored = _part(tensors, name)
+            module.load_state_dict(
+                {key: stored[key] for key in module.state_dict() if key in stored} if more else stored
+            )
     except RuntimeError as error:
         # The first line names the network, the second what does not fit.
         said = " ".join(line.strip() for line in str(error).splitlines()[:2])

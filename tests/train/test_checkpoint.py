@@ -15,8 +15,28 @@ def test_checkpoints_of_other_networks_and_formats_are_refused(tmp_path: Path) -
     assert load_checkpoint(path, {"model": torch.nn.Linear(2, 2)}) == {"epoch": 4}
     with pytest.raises(InputError, match="another network"):
         load_checkpoint(path, {"model": torch.nn.Linear(2, 3)})
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": torch.nn.Linear(2, 3)}, more=True)
     path.write_bytes(b"not safetensors")
     with pytest.raises(InputError, match="not a readable checkpoint"):
         load_checkpoint(path, {})
     with pytest.raises(InputError, match="not a readable checkpoint"):
         load_checkpoint(tmp_path / "none", {})
+
+
+def test_a_network_starts_from_the_first_layers_of_a_deeper_one_only_where_it_is_asked_to(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "c.safetensors"
+    deep = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    shallow, deeper = (
+        torch.nn.Sequential(torch.nn.Linear(2, 2)),
+        torch.nn.Sequential(*deep, torch.nn.Linear(2, 2)),
+    )
+    save_checkpoint(path, {"model": deep}, None, {})
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": shallow})
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": deeper}, more=True)
+    load_checkpoint(path, {"model": shallow}, more=True)
+    assert torch.equal(shallow[0].weight, deep[0].weight)

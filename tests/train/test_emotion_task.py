@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from visavis.datasets import fer2013
 from visavis.errors import InputError
-from visavis_train.checkpoint import load_checkpoint
+from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.experiment import load_experiment
+from visavis_train.models.factory import build_model
 from visavis_train.run_log import read_log
 from visavis_train.tasks import emotion
 from visavis_train.tasks.emotion import train
@@ -149,6 +150,19 @@ def test_a_run_may_start_from_anothers_weights(toml: Path, tmp_path: Path) -> No
     other = load_experiment(toml, Experiment, [*changes, f"init={best}", "model.widths=[4, 8, 32]"])
     with pytest.raises(InputError, match=r"best\.safetensors: made for another network"):
         Trainer(other, data)
+
+
+def test_a_network_may_start_from_the_first_layers_of_a_deeper_one(toml: Path, tmp_path: Path) -> None:
+    network = KINDS["sparse"]
+    deep = load_experiment(toml, Experiment, [network, "training.sizes=[]"])
+    path = tmp_path / "deep.safetensors"
+    save_checkpoint(path, {"model": build_model(deep.model)}, None, {})
+    changes = [network.replace("layers=2", "layers=1"), "training.sizes=[]", f"init={path}"]
+    data = fer2013.load(deep.data).split("Training")
+    with pytest.raises(InputError, match="made for another network"):
+        Trainer(load_experiment(toml, Experiment, changes), data)
+    started = Trainer(load_experiment(toml, Experiment, [*changes, "init_deeper=true"]), data).network
+    assert torch.equal(started.state_dict()["positions"], load_file(path)["model/positions"])
 
 
 def test_a_finished_run_is_not_overwritten(toml: Path) -> None:

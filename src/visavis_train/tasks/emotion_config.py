@@ -143,6 +143,7 @@ class Experiment(Settings):
         mixed_precision: ``no``, ``bf16``, or ``fp16``, which needs a GPU. A ``fp16`` run that was resumed
             begins with another loss scale, so it only resembles an unbroken one.
         init: a checkpoint of the same network to start from, such as another run's ``best.safetensors``.
+        init_deeper: ``init`` may have more layers than this network; it starts from the first of them.
         half_weights: store the large weights of the ONNX file in 16 bits: half the bytes, the same speed.
     """
 
@@ -154,6 +155,7 @@ class Experiment(Settings):
     threads: int = Field(default=2, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     init: Path | None = None
+    init_deeper: bool = False
     half_weights: bool = False
     model: ModelConfig = HybridConfig()
     training: Training = Training()

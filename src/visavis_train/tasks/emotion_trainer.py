@@ -95,7 +95,7 @@ class Trainer:
         self.mix = Mixing(self.how.mixup, self.how.cutmix)
         self.network = build_model(experiment.model, download=fresh)
         if experiment.init is not None and fresh:
-            load_checkpoint(experiment.init, {"model": self.network})
+            load_checkpoint(experiment.init, {"model": self.network}, more=experiment.init_deeper)
         channels_last(self.network)
         self.network.to(device)
         # Copied before accelerate wraps the network for mixed precision: the average answers in full.
