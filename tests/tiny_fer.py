@@ -60,3 +60,14 @@ def write(folder: Path) -> None:
                 counts[column_of_label[label]] += 8
                 counts[FERPLUS_COLUMNS.index("neutral")] += 2
                 vote_rows.writerow(counts.tolist())
+
+
+# A small network of each kind, as an override of CONFIG.
+KINDS = {
+    "hybrid": "model={widths=[4, 8, 16], blocks=[1, 1], layers=1, heads=2}",
+    "vit": "model={kind='vit', preset='tiny', layers=1, dropout=0.0}",
+    "vgg": "model={kind='vgg', widths=[8, 16, 16]}",
+    "sparse": "model={kind='sparse', stem=[8, 16], width=16, layers=2, heads=2, pruning={keep=0.3}}",
+    "sae": "model={kind='sae', widths=[16, 8, 8], layers=1, heads=2, pruning={keep=0.3}}",
+    "timm": "model={kind='timm', name='resnet10t', image_px=48, arguments={channels=[8, 8, 16, 16]}}",
+}

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tiny_fer import KINDS
 from visavis.datasets import fer2013
 from visavis.errors import InputError
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
@@ -32,14 +33,6 @@ EVERYTHING = [
     "augmentation.erase=0.5",
     "training.patience=2",
 ]
-KINDS = {
-    "hybrid": "model={widths=[4, 8, 16], blocks=[1, 1], layers=1, heads=2}",
-    "vit": "model={kind='vit', preset='tiny', layers=1, dropout=0.0}",
-    "vgg": "model={kind='vgg', widths=[8, 16, 16]}",
-    "sparse": "model={kind='sparse', stem=[8, 16], width=16, layers=2, heads=2, pruning={keep=0.3}}",
-    "sae": "model={kind='sae', widths=[16, 8, 8], layers=1, heads=2, pruning={keep=0.3}}",
-    "timm": "model={kind='timm', name='resnet10t', image_px=48, arguments={channels=[8, 8, 16, 16]}}",
-}
 
 
 def losses(experiment: Experiment) -> list[float]:

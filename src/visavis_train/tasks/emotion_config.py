@@ -142,7 +142,8 @@ class Experiment(Settings):
         threads: processor threads, for each process.
         mixed_precision: ``no``, ``bf16``, or ``fp16``, which needs a GPU. A ``fp16`` run that was resumed
             begins with another loss scale, so it only resembles an unbroken one.
-        init: a checkpoint of the same network to start from, such as another run's ``best.safetensors``.
+        init: what to start from: a checkpoint of the same network, such as another run's
+            ``best.safetensors``, or its ONNX file, not quantised, such as an embedded one.
         init_deeper: ``init`` may have more layers than this network; it starts from the first of them.
         half_weights: store the large weights of the ONNX file in 16 bits: half the bytes, the same speed.
     """

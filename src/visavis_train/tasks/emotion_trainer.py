@@ -30,6 +30,7 @@ from visavis_train.models.sparse import SparseNet
 from visavis_train.sam import climbed, still_statistics
 from visavis_train.tasks.emotion_config import Experiment, Training
 from visavis_train.tasks.emotion_release import Scores
+from visavis_train.tasks.emotion_start import start
 from visavis_train.tasks.emotion_targets import targets
 from visavis_train.watch import Watch, unwatched
 
@@ -94,8 +95,8 @@ class Trainer:
         self.goals = [goal.to(device) for goal in (*targets(data, self.how), *(answers or ()))]
         self.mix = Mixing(self.how.mixup, self.how.cutmix)
         self.network = build_model(experiment.model, download=fresh)
-        if experiment.init is not None and fresh:
-            load_checkpoint(experiment.init, {"model": self.network}, more=experiment.init_deeper)
+        if fresh:
+            start(self.network, experiment, self.images)
         channels_last(self.network)
         self.network.to(device)
         # Copied before accelerate wraps the network for mixed precision: the average answers in full.
