@@ -1,6 +1,6 @@
 """A trained network that drops tokens, and labelled faces, in; what it looks at, as numbers and figures, out.
 
-``python -m visavis_train.tasks.kept_tokens runs/fer_sparse_keep30_tuned_seed1 --data ../shared/data/fer2013``
+``python -m visavis_train.tasks.kept_tokens runs/fer_sparse_more --data ../shared/data/fer2013``
 
 Writes one JSON file, two figures, and what stands between the marks of a page.
 """
