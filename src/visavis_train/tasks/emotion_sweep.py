@@ -1,6 +1,6 @@
 """A fine-tuning and networks that can drop tokens in; each tuned at every keep rate, and compared, out.
 
-``python -m visavis_train.tasks.emotion_sweep experiments/fer_sparse_tune.toml experiments/fer_sparse_more.toml``
+``python -m visavis_train.tasks.emotion_sweep experiments/fer_sae_tune.toml experiments/fer_sae.toml --peers``
 
 The second file's run is trained first if it has not ended. Then it is tuned at every keep rate (1 too, so
 that all get the same steps more), and with other ways to drop tokens; further files are trained and tuned as
