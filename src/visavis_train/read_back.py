@@ -71,7 +71,7 @@ def _require_same(name: str, stored: onnx.ModelProto, made: onnx.ModelProto, *, 
     advice = "start from a checkpoint, or make [model] and torch's version what the file was made with"
     if list(stored.graph.node) != list(made.graph.node):
         raise InputError(
-            f"{name}: another network than [model], or written by another exporter "
+            f"{name}: another network than [model], quantised, or of another exporter "
             f"({stored.producer_version}; here {made.producer_version}): {advice}"
         )
     found, expected = _tensors(stored), _tensors(made)
@@ -110,7 +110,9 @@ def _fill(
 ) -> None:
     """Put each tensor of the file where the same one of the copy's export came from."""
     folded = {f"{norm}.weight" for norm, _ in _norms(network)}
-    sources = {key: value.numpy() for key, value in probe.named_parameters() if key not in folded}
+    sources = {
+        key: value.numpy() for key, value in probe.named_parameters() if value.ndim and key not in folded
+    }
     places = dict(network.named_parameters())
     left = {key: set(range(len(value))) for key, value in sources.items()}
     for made_as, tensor in shape.items():
