@@ -11,7 +11,7 @@ import copy
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from visavis.errors import InputError
 from visavis_train.half import widen
 
-Write = Callable[[nn.Module, Path], None]
-Array = npt.NDArray[Any]
+Write: TypeAlias = Callable[[nn.Module, Path], None]
+Array: TypeAlias = npt.NDArray[Any]
 
 # Noise by which the copy's numbers are told apart, and up to which difference two are the same number.
 _NOISE, _SAME = 0.02, 1e-6
