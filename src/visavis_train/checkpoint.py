@@ -93,9 +93,14 @@ def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    weights = [each for group in optimizer.param_groups for each in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        index, name = key.split("/")
-        state.setdefault(int(index), {})[name] = value
+        index, name = int(key.partition("/")[0]), key.partition("/")[2]
+        if (
+            value.shape == weights[index].shape
+        ):  # As its weights lie in memory: fused optimisers insist on it.
+            value = torch.empty_like(weights[index], dtype=value.dtype, device="cpu").copy_(value)
+        state.setdefault(index, {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

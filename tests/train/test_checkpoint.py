@@ -40,3 +40,28 @@ def test_a_network_starts_from_the_first_layers_of_a_deeper_one_only_where_it_is
         load_checkpoint(path, {"model": deeper}, more=True)
     load_checkpoint(path, {"model": shallow}, more=True)
     assert torch.equal(shallow[0].weight, deep[0].weight)
+
+
+def test_an_optimiser_comes_back_as_its_weights_lie_in_memory(tmp_path: Path) -> None:
+    def made() -> tuple[torch.nn.Conv2d, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        network = torch.nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+        return network, torch.optim.AdamW(network.parameters(), 0.1, fused=True)
+
+    def step(network: torch.nn.Conv2d, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad()
+        network(torch.ones(1, 3, 8, 8)).square().sum().backward()
+        optimizer.step()
+
+    path = tmp_path / "c.safetensors"
+    first, unbroken = made()
+    step(first, unbroken)
+    save_checkpoint(path, {"model": first}, unbroken, {})
+    second, resumed = made()
+    load_checkpoint(path, {"model": second}, resumed)
+    for weights in second.parameters():
+        for name in ("exp_avg", "exp_avg_sq"):
+            assert resumed.state[weights][name].stride() == weights.stride()
+    step(first, unbroken)
+    step(second, resumed)
+    assert torch.equal(first.weight, second.weight)

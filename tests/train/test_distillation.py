@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 import torch.nn.functional as functional
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from tiny_fer import patterns
 from visavis.datasets import fer2013
 from visavis.errors import InputError, WeightsError
 from visavis_train.distillation import ask, distillation_loss, soften
@@ -17,7 +19,8 @@ from visavis_train.models.graph import ExpressionGraph
 from visavis_train.run_log import read_log
 from visavis_train.tasks.emotion import release, train
 from visavis_train.tasks.emotion_config import Experiment
-from visavis_train.tasks.emotion_teachers import answers, load_trained, open_teacher
+from visavis_train.tasks.emotion_teachers import ConsistentTeachers, answers, load_trained, open_teacher
+from visavis_train.tasks.emotion_trainer import Trainer
 from visavis_train.watch import unwatched
 
 
@@ -95,7 +98,7 @@ def test_a_network_learns_from_teachers_alone(run: Path, toml: Path) -> None:
         toml, Experiment, [teachers, "distillation.weight=1.0", "training.epochs=10", "training.mixup=0"]
     )
     data = fer2013.load(experiment.data).split("Training")
-    taught = answers(experiment, data, unwatched)
+    taught = answers(experiment, data.images, unwatched)
     assert taught is not None
     assert [part.shape for part in taught] == [(140, 8), (140, 7)]
     losses = [row["loss"] for row in read_log(train(experiment))]
@@ -105,7 +108,60 @@ def test_a_network_learns_from_teachers_alone(run: Path, toml: Path) -> None:
 
 def test_without_teachers_there_are_no_answers(toml: Path) -> None:
     experiment = load_experiment(toml, Experiment)
-    assert answers(experiment, fer2013.load(experiment.data), unwatched) is None
+    assert answers(experiment, fer2013.load(experiment.data).images, unwatched) is None
+
+
+def test_consistent_teachers_answer_what_the_network_sees(run: Path, toml: Path) -> None:
+    teachers = [f"distillation.teachers=['{run / 'best.safetensors'}']", "distillation.consistent=true"]
+    experiment = load_experiment(toml, Experiment, [*teachers, "distillation.temperature=2.0"])
+    assert answers(experiment, fer2013.load(experiment.data).images, unwatched) is None
+    ask_all = ConsistentTeachers(experiment, torch.device("cpu"))
+    network, _ = load_trained(run / "best.safetensors")
+    pictures = torch.randn(5, 1, 48, 48)
+    for said, logits in zip(ask_all(pictures), network.eval()(pictures), strict=True):
+        assert torch.allclose(said, (logits / 2).softmax(dim=1), atol=1e-5)
+        assert not said.requires_grad
+    assert [said.shape for said in ask_all(torch.randn(5, 1, 32, 32))] == [(5, 8), (5, 7)]  # Enlarged.
+
+
+def test_a_network_learns_from_consistent_teachers(run: Path, toml: Path) -> None:
+    teachers = [f"distillation.teachers=['{run / 'best.safetensors'}']", "distillation.consistent=true"]
+    changes = [*teachers, "distillation.weight=1.0", "training.epochs=10", "training.mixup=0.4"]
+    losses = [row["loss"] for row in read_log(train(load_experiment(toml, Experiment, changes)))]
+    assert 0 < losses[-1] < 0.6 * losses[0]
+
+
+@pytest.mark.parametrize("consistent", ["true", "false"])
+def test_faces_without_labels_are_learned_from_teachers_alone(
+    consistent: str, run: Path, toml: Path, tmp_path: Path
+) -> None:
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    images, _ = patterns(70, 3)
+    for number, image in enumerate(images):
+        cv2.imwrite(str(crops / f"{number}.png"), image)
+    changes = [
+        f"distillation.teachers=['{run / 'best.safetensors'}']",
+        f"distillation.consistent={consistent}",
+        f"distillation.faces=['{crops}']",
+        "distillation.weight=1.0",
+        "training.epochs=10",
+    ]
+    experiment = load_experiment(toml, Experiment, changes)
+    rows = read_log(train(experiment))
+    assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
+    assert rows[0]["faces_per_s"] * rows[0]["seconds"] == pytest.approx(140 + 70, abs=16)
+    trainer = Trainer(experiment, fer2013.load(experiment.data).split("Training"), unlabelled=images)
+    labelled, unknown = trainer.goals[0][:140], trainer.goals[0][140:]
+    assert torch.allclose(labelled.sum(dim=1), torch.ones(140))
+    assert (len(unknown), float(unknown.abs().max())) == (70, 0.0)
+    assert torch.equal(trainer.images[140:, 0], torch.from_numpy(images))
+
+
+def test_what_asks_for_teachers_without_teachers_is_refused(toml: Path) -> None:
+    for change in ("distillation.consistent=true", "distillation.faces=['faces']"):
+        with pytest.raises(InputError, match=r"distillation: consistent and faces .*name teachers"):
+            load_experiment(toml, Experiment, [change])
 
 
 def test_bad_teachers_are_named(run: Path, tmp_path: Path) -> None:
@@ -116,6 +172,10 @@ def test_bad_teachers_are_named(run: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     with pytest.raises(WeightsError, match=r"bad\.onnx"):
         open_teacher(tmp_path / "bad.onnx", 1)
+    values = {"name": "a", "data": tmp_path, "out": tmp_path}
+    values["distillation"] = {"teachers": [run / "emotion.onnx"], "consistent": True}
+    with pytest.raises(InputError, match=r"emotion\.onnx: distillation\.consistent wants checkpoints"):
+        ConsistentTeachers(Experiment.model_validate(values), torch.device("cpu"))
     (tmp_path / "lost.safetensors").write_bytes((run / "best.safetensors").read_bytes())
     with pytest.raises(InputError, match=r"config\.json: cannot be read"):
         open_teacher(tmp_path / "lost.safetensors", 1)

@@ -49,10 +49,10 @@ def augment(images: Tensor, size_px: int, how: Augmentation, rng: torch.Generato
     """
     grey = images.float().div_(255)
     soft = torch.rand(len(grey), generator=rng, device=rng.device) < how.blur
-    if soft.any():
-        side = grey.shape[-1]
-        small = functional.interpolate(grey[soft], scale_factor=0.5, mode="area")
-        grey[soft] = functional.interpolate(small, size=(side, side), mode="bilinear")
+    if how.blur > 0:  # All are blurred, for a GPU would have to be waited for to know which.
+        small = functional.interpolate(grey, scale_factor=0.5, mode="area")
+        blurred = functional.interpolate(small, size=grey.shape[-2:], mode="bilinear")
+        grey = torch.where(soft[:, None, None, None], blurred, grey)
     grid = functional.affine_grid(_placements(len(grey), how, rng), [len(grey), 1, size_px, size_px], False)
     moved = functional.grid_sample(grey, grid, mode="bilinear", padding_mode="border", align_corners=False)
     gamma = torch.exp2(how.gamma * _either_way(len(moved), rng)).reshape(-1, 1, 1, 1)

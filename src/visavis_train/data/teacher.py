@@ -24,9 +24,9 @@ import numpy as np
 
 from visavis.capture.image import read_image
 from visavis.capture.video import VideoFile
-from visavis.errors import InputError
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
+from visavis_train.data.crops import shard_images
 
 CROP_PX = 224
 # Crops are stored 1.4 times as large as the tracked region, so that augmentation can shift, turn and
@@ -53,14 +53,8 @@ class Labelled:
 
 def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
     """Yield every still as (id, RGB image padded by 25% and enlarged to 336 px)."""
-    for shard in sorted(faces.glob("*_[0-9][0-9].npz")):
-        with np.load(shard) as pack:
-            jpeg, offsets, ids = pack["jpeg"], pack["offsets"], pack["ids"]
-        for row, name in enumerate(ids):
-            image = cv2.imdecode(jpeg[offsets[row] : offsets[row + 1]], cv2.IMREAD_COLOR_RGB)
-            if image is None:
-                raise InputError(f"{shard}: row {row} ({name}) is not a readable JPEG")
-            yield str(name), enlarge(np.asarray(image, np.uint8))
+    for crop, image in shard_images(faces):
+        yield crop, enlarge(image)
     sheets: dict[str, ImageArray] = {}
     with (fer / "training.csv").open() as file:
         for number, row_ in enumerate(csv.DictReader(file)):

@@ -2,20 +2,23 @@
 
 ``visavis train experiments/fer_first.toml [--resume] [--set key=value] [--install]``
 
-The run folder receives ``config.json``, ``log.jsonl`` (one line an epoch), ``tensorboard/``,
-``last.safetensors`` (to resume), ``best.safetensors`` (the averaged weights that did best on PublicTest),
-``emotion.onnx`` and ``report.json``; with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the
-number of tokens as an input.
+The run folder receives ``config.json``, ``machine.json`` (what it is trained on), ``log.jsonl`` (one line an
+epoch), ``tensorboard/``, ``last.safetensors`` (to resume; written after an epoch, once in 20 s at most),
+``best.safetensors`` (the averaged weights that did best on PublicTest), ``emotion.onnx`` and ``report.json``;
+with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the number of tokens as an input.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -29,6 +32,7 @@ from visavis.errors import InputError
 from visavis.machine import machine
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.command import Command, command_line
+from visavis_train.data.crops import read_crops
 from visavis_train.distillation import onnx_teacher
 from visavis_train.models.cost import cost
 from visavis_train.models.factory import build_model
@@ -48,7 +52,9 @@ from visavis_train.tasks.emotion_teachers import answers
 from visavis_train.tasks.emotion_trainer import Trainer, make_accelerator
 from visavis_train.watch import progress_bar, unwatched
 
-LAST, BEST = "last.safetensors", "best.safetensors"
+LAST, BEST, MACHINE = "last.safetensors", "best.safetensors", "machine.json"
+# A GPU may take a second for an epoch, and longer to write all that the next one depends on.
+SAVE_EVERY_S = 20.0
 
 
 def train(experiment: Experiment, *, resume: bool = False) -> Path:
@@ -68,8 +74,11 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
     main = accelerator.is_main_process
     data = fer2013.load(experiment.data)
     faces, chosen_on = data.split(fer2013.TRAINING), data.split(fer2013.PUBLIC_TEST)
-    taught = answers(experiment, faces, progress_bar if main else unwatched)
-    trainer = Trainer(experiment, faces, accelerator, taught, fresh=not going_on)
+    crops = [read_crops(folder) for folder in experiment.distillation.faces]
+    unlabelled = np.concatenate(crops) if crops else faces.images[:0]
+    everyone = np.concatenate([faces.images, unlabelled])
+    taught = answers(experiment, everyone, progress_bar if main else unwatched)
+    trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=not going_on)
     if going_on:
         trainer.load(last)
     accelerator.wait_for_everyone()  # Nobody may find what the first process writes from here on.
@@ -77,9 +86,15 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         with whole_file(out / "config.json") as partial:
             partial.write_text(experiment.model_dump_json(indent=2) + "\n", "utf-8")
+        with whole_file(out / MACHINE) as partial:
+            partial.write_text(json.dumps(_machine(accelerator.device)) + "\n", "utf-8")
     with RunLog(out, experiment.training.epochs, trainer.epoch) if main else nullcontext() as log:
+        saved_s = -math.inf
         while not trainer.finished:
             _train_epoch(trainer, chosen_on, log)
+            if main and (trainer.finished or time.monotonic() - saved_s > SAVE_EVERY_S):
+                trainer.save(last)
+                saved_s = time.monotonic()
     accelerator.end_training()
     return out
 
@@ -99,7 +114,6 @@ def _train_epoch(trainer: Trainer, chosen_on: Fer2013, log: RunLog | None) -> No
     if better:
         save_checkpoint(out / BEST, {"model": network}, None, row)
     log.write(row)
-    trainer.save(out / LAST)
 
 
 def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
@@ -133,7 +147,7 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
         "epochs": len(rows),
         "best_epoch": progress["epoch"] + 1,
         "training_s": round(sum(row["seconds"] for row in rows), 1),
-        "machine": machine(),
+        "machine": _trained_on(experiment.out),
         "processes": PartialState().num_processes,
         "parameters": costs.parameters,
         "macs": costs.macs,
@@ -147,6 +161,20 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
     return network, scores
 
 
+def _machine(device: torch.device) -> dict[str, str]:
+    """What the run is trained on: :func:`visavis.machine.machine` and, if there is one, the GPU."""
+    return machine() | ({"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
+
+
+def _trained_on(out: Path) -> dict[str, str]:
+    """The machine that a run was trained on; of a run without that file, this one."""
+    file = out / MACHINE
+    if not file.exists():
+        return machine()
+    found: dict[str, str] = json.loads(file.read_text("utf-8"))
+    return found
+
+
 def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
     """Release the trained network, and install it if that was asked for; returns the report's path.
 
@@ -157,7 +185,8 @@ def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
     network, scores = release(experiment, command.config)
     if command.install:
         name = sparse.NAME if experiment.training.keep_rates else NAME
-        installed = install(network.with_stem(name), scores, f"experiments/{command.config.name}", name)
+        config = f"experiments/{command.config.name}"
+        installed = install(network.with_stem(name), scores, config, name, experiment.also_trained_on)
         print_note(f"installed as {installed}")
     return experiment.out / "report.json"
 

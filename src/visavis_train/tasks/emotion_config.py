@@ -103,11 +103,24 @@ class Distillation(Settings):
             several are averaged. None turns distillation off.
         weight: share of the teachers' loss; the rest is the labels' loss.
         temperature: divides logits of teachers and network, so that small probabilities tell more.
+        consistent: teachers see the very pictures that the network sees, moved, covered and mixed, at every
+            step (Beyer et al. 2022, arXiv:2106.05237); else each face as it is, once, and mirrored. Wants
+            checkpoints as teachers, and a GPU.
+        faces: folders of face crops without labels, as :func:`visavis_train.data.crops.read_crops` reads
+            them: the network learns what the teachers say of them. They are part of every epoch.
     """
 
     teachers: tuple[Path, ...] = ()
     weight: float = Field(default=0.5, ge=0, le=1)
     temperature: float = Field(default=2.0, gt=0)
+    consistent: bool = False
+    faces: tuple[Path, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.consistent or self.faces) and not self.teachers:
+            raise ValueError("consistent and faces are about what teachers say: name teachers")
+        return self
 
 
 class Adaptive(Settings):
@@ -146,6 +159,7 @@ class Experiment(Settings):
             ``best.safetensors``, or its ONNX file, not quantised, such as an embedded one.
         init_deeper: ``init`` may have more layers than this network; it starts from the first of them.
         half_weights: store the large weights of the ONNX file in 16 bits: half the bytes, the same speed.
+        also_trained_on: data beside FER-2013 and its terms, in words, for the manifest of what is installed.
     """
 
     task: Literal["emotion"] = "emotion"
@@ -158,6 +172,7 @@ class Experiment(Settings):
     init: Path | None = None
     init_deeper: bool = False
     half_weights: bool = False
+    also_trained_on: str = ""
     model: ModelConfig = HybridConfig()
     training: Training = Training()
     augmentation: Augmentation = Augmentation()

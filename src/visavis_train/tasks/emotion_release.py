@@ -155,15 +155,23 @@ def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping
     )
 
 
-def install(network: Path, scores: Scores, config: str, name: str = NAME) -> Path:
-    """Copy a network into the package's assets and enter it in the manifest; returns its new path."""
+def install(network: Path, scores: Scores, config: str, name: str = NAME, also: str = "") -> Path:
+    """Copy a network into the package's assets and enter it in the manifest; returns its new path.
+
+    Args:
+        network: the ONNX file.
+        scores: its own.
+        config: the experiment's file.
+        name: of the asset.
+        also: what it was trained on beside FER-2013, with the terms.
+    """
     assets = Path(visavis.__file__).parent / "assets"
     target = assets / f"{name}.onnx"
     commit = current_commit()  # Before the file that it describes changes.
     shutil.copyfile(network, target)
     entry = {
         "licence": LICENCE,
-        "training_data": TRAINING_DATA,
+        "training_data": "; ".join(part for part in (TRAINING_DATA, also) if part),
         "config": config,
         "commit": commit,
         "score": {

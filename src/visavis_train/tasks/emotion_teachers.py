@@ -8,14 +8,16 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from torch import Tensor
+from torch.nn import functional
 
-from visavis.datasets.fer2013 import Fer2013
 from visavis.errors import InputError
+from visavis.types import ImageArray
 from visavis_train.checkpoint import load_checkpoint
 from visavis_train.distillation import BATCH, Teacher, ask, onnx_teacher, soften, torch_teacher
 from visavis_train.models.factory import build_model
 from visavis_train.models.graph import ExpressionGraph
 from visavis_train.models.heads import ExpressionNet
+from visavis_train.models.layout import channels_last
 from visavis_train.tasks.emotion_config import Experiment
 from visavis_train.watch import Watch
 
@@ -56,17 +58,74 @@ def open_teacher(path: Path, threads: int) -> Teacher:
     raise InputError(f"{path}: a teacher is an .onnx file or a checkpoint, .safetensors")
 
 
-def answers(experiment: Experiment, data: Fer2013, watch: Watch) -> tuple[Tensor, Tensor] | None:
-    """The teachers' probabilities (N, 8) and (N, 7) for every face at the temperature; None without teachers.
+class ConsistentTeachers:
+    """Teachers that see the very pictures that the network sees (Beyer et al. 2022, arXiv:2106.05237).
+
+    Args:
+        experiment: names the teachers, checkpoints in their run folders; none of them: nothing is taught.
+        device: where the pictures are.
+
+    Raises:
+        InputError: a teacher is no checkpoint, or it cannot be read.
+    """
+
+    def __init__(self, experiment: Experiment, device: torch.device) -> None:
+        teaching = experiment.distillation
+        self._temperature = teaching.temperature
+        self._networks: list[tuple[ExpressionNet, int]] = []
+        for path in teaching.teachers if teaching.consistent else ():
+            if path.suffix == ".onnx":
+                raise InputError(
+                    f"{path}: distillation.consistent wants checkpoints in their run folders, .safetensors"
+                )
+            network, taught = load_trained(path)
+            channels_last(network)
+            self._networks.append((network.eval().to(device), taught.model.image_px))
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Mean probabilities (N, 8) and (N, 7) at the temperature; nothing without teachers.
+
+        Args:
+            images: (N, 1, S, S), standardised; resized where a teacher takes another side.
+        """
+        if not self._networks:
+            return []
+        said = [network(_sized(images, side_px)) for network, side_px in self._networks]
+        means = [
+            torch.stack([one.softmax(dim=1) for one in head]).mean(dim=0) for head in zip(*said, strict=True)
+        ]
+        return [soften(mean, self._temperature) for mean in means]
+
+
+def _sized(images: Tensor, side_px: int) -> Tensor:
+    if images.shape[-1] == side_px:
+        return images
+    sized = functional.interpolate(
+        images, (side_px, side_px), mode="bilinear", antialias=side_px < images.shape[-1]
+    )
+    return sized.contiguous(memory_format=torch.channels_last)
+
+
+def answers(experiment: Experiment, faces: ImageArray, watch: Watch) -> tuple[Tensor, Tensor] | None:
+    """The teachers' probabilities (N, 8) and (N, 7) for every face at the temperature.
+
+    Args:
+        experiment: names the teachers.
+        faces: (N, 48, 48) uint8.
+        watch: is told how far it is.
+
+    Returns:
+        None without teachers, and where they are asked anew at every step: see :class:`ConsistentTeachers`.
 
     Raises:
         InputError, WeightsError: a teacher cannot be used.
     """
     teaching = experiment.distillation
-    teachers = [open_teacher(path, experiment.threads) for path in teaching.teachers]
-    if not teachers:
+    if not teaching.teachers or teaching.consistent:
         return None
-    images = torch.from_numpy(data.images)[:, None]
+    teachers = [open_teacher(path, experiment.threads) for path in teaching.teachers]
+    images = torch.from_numpy(faces)[:, None]
     with watch("asking the teachers", math.ceil(len(images) / BATCH)) as advance:
         expressions, labels = ask(teachers, images, advance)
     return soften(expressions, teaching.temperature), soften(labels, teaching.temperature)

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from visavis.datasets.fer2013 import Fer2013
 from visavis.errors import InputError
+from visavis.types import ImageArray
 from visavis_train.average import running_average
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.data.augment import augment
@@ -32,6 +33,7 @@ from visavis_train.tasks.emotion_config import Experiment, Training
 from visavis_train.tasks.emotion_release import Scores
 from visavis_train.tasks.emotion_start import start
 from visavis_train.tasks.emotion_targets import targets
+from visavis_train.tasks.emotion_teachers import ConsistentTeachers
 from visavis_train.watch import Watch, unwatched
 
 
@@ -58,7 +60,7 @@ def make_optimizer(network: nn.Module, how: Training) -> torch.optim.Optimizer:
     if how.optimizer == "sgd":
         return torch.optim.SGD(groups, how.learning_rate, momentum=0.9, nesterov=True)
     kind = torch.optim.AdamW if how.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, how.learning_rate)
+    return kind(groups, how.learning_rate, fused=all(weights.is_cuda for weights in learned) or None)
 
 
 class Trainer:
@@ -68,8 +70,9 @@ class Trainer:
         experiment: what to do.
         data: the Training split.
         accelerator: devices and processes; made from the experiment if None.
-        answers: the teachers' probabilities (N, 8) and (N, 7) for every face, at the temperature; None
-            without teachers.
+        answers: the teachers' probabilities (N, 8) and (N, 7) for every face, at the temperature, first those
+            of the split; None without teachers, and where they are asked at every step.
+        unlabelled: (M, 48, 48) uint8, faces that only teachers know; None: none.
         fresh: begin with ``experiment.init`` or pretrained weights if there are any; off where :meth:`load`
             follows.
 
@@ -84,6 +87,7 @@ class Trainer:
         data: Fer2013,
         accelerator: Accelerator | None = None,
         answers: tuple[Tensor, Tensor] | None = None,
+        unlabelled: ImageArray | None = None,
         *,
         fresh: bool = True,
     ) -> None:
@@ -91,8 +95,13 @@ class Trainer:
         self.experiment, self.how = experiment, experiment.training
         self.accelerator = accelerator or make_accelerator(experiment.mixed_precision)
         device = self.accelerator.device
-        self.images = torch.from_numpy(data.images)[:, None].to(device)
-        self.goals = [goal.to(device) for goal in (*targets(data, self.how), *(answers or ()))]
+        torch.backends.cudnn.benchmark = device.type == "cuda"  # All steps are of the same shapes.
+        more = data.images[:0] if unlabelled is None else unlabelled
+        self.images = torch.from_numpy(np.concatenate([data.images, more]))[:, None].to(device)
+        # A target of zeros asks for nothing: cross-entropy weighs by it what the network says.
+        goals = [functional.pad(goal, (0, 0, 0, len(more))) for goal in targets(data, self.how)]
+        self.goals = [goal.to(device) for goal in (*goals, *(answers or ()))]
+        self.teachers = ConsistentTeachers(experiment, device)
         self.mix = Mixing(self.how.mixup, self.how.cutmix)
         self.network = build_model(experiment.model, download=fresh)
         if fresh:
@@ -117,14 +126,15 @@ class Trainer:
         """Train for one epoch; returns its mean loss, learning rate, seconds, and faces a second."""
         rng = np.random.default_rng((self.experiment.seed, self.epoch))
         states = [int(rng.integers(2**63)) for _ in range(2)]
-        batches = self._batches(torch.from_numpy(rng.permutation(len(self.images))))
+        order = torch.from_numpy(rng.permutation(len(self.images))).to(self.images.device)
+        batches = self._batches(order)
         if process := self.accelerator.process_index:  # The others draw for themselves.
             rng = np.random.default_rng((self.experiment.seed, self.epoch, process))
             states = [int(rng.integers(2**63)) for _ in range(2)]
         torch.manual_seed(states[0])  # Dropout and skipped layers.
         images_rng = torch.Generator(self.accelerator.device).manual_seed(states[1])
         self.model.train()
-        start_s, total = time.perf_counter(), 0.0
+        start_s, total = time.perf_counter(), torch.zeros((), device=self.images.device)
         with watch(f"epoch {self.epoch + 1}/{self.how.epochs}", len(batches)) as advance:
             for number, rows in enumerate(batches):
                 rate = self.how.rate(self.epoch * len(batches) + number, self.how.epochs * len(batches))
@@ -133,10 +143,11 @@ class Trainer:
                 total += self._step(rows, rng, images_rng)
                 advance()
         self.epoch += 1
-        seconds = time.perf_counter() - start_s
         faces = sum(map(len, batches)) * self.accelerator.num_processes
-        mean = torch.tensor(total / len(batches), device=self.accelerator.device)
-        loss = self.accelerator.reduce(mean, "mean").item()
+        loss = self.accelerator.reduce(total / len(batches), "mean").item()
+        if not math.isfinite(loss):
+            raise InputError(f"the loss became {loss} in epoch {self.epoch - 1}: lower learning_rate")
+        seconds = time.perf_counter() - start_s
         return {"loss": loss, "learning_rate": rate, "seconds": seconds, "faces_per_s": faces / seconds}
 
     def _batches(self, order: Tensor) -> list[Tensor]:
@@ -147,19 +158,17 @@ class Trainer:
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         return [rows[: len(rows) // processes * processes][own::processes] for rows in batches]
 
-    def _step(self, rows: Tensor, rng: np.random.Generator, images_rng: torch.Generator) -> float:
-        """One step of the optimiser on some faces; returns their loss."""
-        rows = rows.to(self.images.device)
+    def _step(self, rows: Tensor, rng: np.random.Generator, images_rng: torch.Generator) -> Tensor:
+        """One step of the optimiser on some faces; returns their loss, not waiting for it."""
         side = self.experiment.side_px(self.epoch)
         images = augment(self.images[rows], side, self.experiment.augmentation, images_rng)
         images, goals = self.mix(images, [goal[rows] for goal in self.goals], rng)
         images = images.contiguous(memory_format=torch.channels_last)
         if self.how.keep_rates and isinstance(self.network, SparseNet):
             self.network.drawn_rate = float(rng.choice(self.how.keep_rates))
+        with self.accelerator.autocast():
+            goals += self.teachers(images)
         loss = self._loss(images, goals)
-        value = float(loss.item())
-        if not math.isfinite(value):
-            raise InputError(f"the loss became {value} in epoch {self.epoch}: lower learning_rate")
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         if self.how.sam > 0:
@@ -170,7 +179,7 @@ class Trainer:
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.how.max_gradient)
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        return value
+        return loss.detach()
 
     def _loss(self, images: Tensor, goals: Sequence[Tensor]) -> Tensor:
         """Cross-entropy of both heads, and what the teachers say, weighted as the experiment wants."""
