@@ -116,7 +116,8 @@ def _cost(each: Reviewed) -> tuple[str, ...]:
 
 def trained_on(machine: Mapping[str, str], processes: int | None) -> str:
     """A machine in a few words."""
-    parts = [machine.get("processor", ""), f"{machine['threads']} threads" if "threads" in machine else ""]
+    threads = f"{machine['threads']} threads" if "threads" in machine else ""
+    parts = [machine.get("gpu", ""), machine.get("processor", ""), threads]
     parts.append(f"{processes} processes" if processes is not None and processes > 1 else "")
     return ", ".join(part for part in parts if part) or NONE
 

@@ -106,8 +106,8 @@ class Distillation(Settings):
         consistent: teachers see the very pictures that the network sees, moved, covered and mixed, at every
             step (Beyer et al. 2022, arXiv:2106.05237); else each face as it is, once, and mirrored. Wants
             checkpoints as teachers, and a GPU.
-        faces: folders of face crops without labels, as :func:`visavis_train.data.crops.read_crops` reads
-            them: the network learns what the teachers say of them. They are part of every epoch.
+        faces: folders of face crops without labels, pictures or shards: the network learns what the teachers
+            say of them. They are part of every epoch.
     """
 
     teachers: tuple[Path, ...] = ()
