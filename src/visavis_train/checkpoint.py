@@ -96,10 +96,10 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
     weights = [each for group in optimizer.param_groups for each in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        index, name = int(key.partition("/")[0]), key.partition("/")[2]
-        if (
-            value.shape == weights[index].shape
-        ):  # As its weights lie in memory: fused optimisers insist on it.
+        number, _, name = key.partition("/")
+        index = int(number)
+        # As the weights lie in memory: fused optimisers insist on it.
+        if value.shape == weights[index].shape:
             value = torch.empty_like(weights[index], dtype=value.dtype, device="cpu").copy_(value)
         state.setdefault(index, {})[name] = value
     groups = optimizer.state_dict()["param_groups"]

@@ -156,3 +156,11 @@ def test_other_folders_are_not_fer2013(tmp_path: Path, words: tuple[str, ...], s
     assert fer2013_folders.find(fill(tmp_path, words, side_px=side_px)) is None
     assert image_folder.find(tmp_path) is not None
     assert fer2013_folders.find(tmp_path / "angry") is None
+
+
+def test_class_folders_of_ones_own_without_splits_are_not_fer2013(tmp_path: Path) -> None:
+    for word in ("happy", "neutral"):
+        write(tmp_path / word / "a.png", picture(1))
+    assert fer2013_folders.find(tmp_path) is None
+    found = opened(tmp_path)
+    assert (found.name, found.read().counts) == ("ImageFolder", {"neutral": 1, "happy": 1})

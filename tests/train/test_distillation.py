@@ -16,6 +16,7 @@ from visavis.errors import InputError, WeightsError
 from visavis_train.distillation import ask, distillation_loss, soften
 from visavis_train.experiment import load_experiment
 from visavis_train.models.graph import ExpressionGraph
+from visavis_train.models.heads import standardise
 from visavis_train.run_log import read_log
 from visavis_train.tasks.emotion import release, train
 from visavis_train.tasks.emotion_config import Experiment
@@ -158,6 +159,21 @@ def test_faces_without_labels_are_learned_from_teachers_alone(
     assert torch.equal(trainer.images[140:, 0], torch.from_numpy(images))
 
 
+def test_labels_weigh_the_same_beside_faces_without_them(run: Path, toml: Path) -> None:
+    teachers = f"distillation.teachers=['{run / 'best.safetensors'}']"
+    changes = [teachers, "distillation.consistent=true", "distillation.weight=0.0", "training.sizes=[]"]
+    experiment = load_experiment(toml, Experiment, changes)
+    data = fer2013.load(experiment.data).split("Training")
+    crops, _ = patterns(300, 3)
+    losses = []
+    for more in (None, crops):
+        trainer = Trainer(experiment, data, unlabelled=more)
+        pictures = standardise(trainer.images.float() / 255)
+        trainer.model.eval()
+        losses.append(trainer._loss(pictures, trainer.goals + trainer.teachers(pictures)).item())
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
 def test_what_asks_for_teachers_without_teachers_is_refused(toml: Path) -> None:
     for change in ("distillation.consistent=true", "distillation.faces=['faces']"):
         with pytest.raises(InputError, match=r"distillation: consistent and faces .*name teachers"):
@@ -175,6 +191,9 @@ def test_bad_teachers_are_named(run: Path, tmp_path: Path) -> None:
     values = {"name": "a", "data": tmp_path, "out": tmp_path}
     values["distillation"] = {"teachers": [run / "emotion.onnx"], "consistent": True}
     with pytest.raises(InputError, match=r"emotion\.onnx: distillation\.consistent wants checkpoints"):
+        ConsistentTeachers(Experiment.model_validate(values), torch.device("cpu"))
+    values["distillation"] = {"teachers": [tmp_path / "no.safetensors"], "consistent": True}
+    with pytest.raises(InputError, match=r"no\.safetensors: no such file; expected a checkpoint"):
         ConsistentTeachers(Experiment.model_validate(values), torch.device("cpu"))
     (tmp_path / "lost.safetensors").write_bytes((run / "best.safetensors").read_bytes())
     with pytest.raises(InputError, match=r"config\.json: cannot be read"):

@@ -212,6 +212,8 @@ def _pixels(where: str, text: str) -> ImageArray:
             values = np.fromstring(text, np.int64, sep=" ")  # Three times as fast as splitting.
     except (DeprecationWarning, ValueError) as error:
         raise InputError(f"{where}: pixels must be whole numbers apart by blanks") from error
-    if values.size != SIDE_PX**2 or values.min() < 0 or values.max() > 255:
+    if values.size != SIDE_PX**2:
         raise InputError(f"{where}: {values.size} pixels; expected {SIDE_PX**2} numbers between 0 and 255")
+    if values.min() < 0 or values.max() > 255:
+        raise InputError(f"{where}: pixels of {values.min()} to {values.max()}; expected 0 to 255")
     return values.astype(np.uint8).reshape(SIDE_PX, SIDE_PX)

@@ -12,12 +12,12 @@ from visavis.capture.image import read_image
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces
 from visavis.datasets.fer2013 import NAME, PUBLIC_TEST, SIDE_PX, USAGES
-from visavis.datasets.image_folder import TRAINING_NAMES, find_classes, list_pictures
+from visavis.datasets.image_folder import ALL, TRAINING_NAMES, find_classes, list_pictures
 from visavis.emotion.labels import FER2013_LABELS
 
 
 def find(path: Path) -> DataSet | None:
-    """FER-2013 at a folder; None where the class folders bear other words or the pictures another size.
+    """FER-2013 at a folder; None without splits, or where class folders or picture sizes are not FER-2013's.
 
     Splits are the top folders, ``train`` and ``test`` or ``Training``, ``PublicTest`` and ``PrivateTest``.
     Kaggle's ``test`` holds two of the official splits; its files begin with the official split's name, so
@@ -27,7 +27,7 @@ def find(path: Path) -> DataSet | None:
         InputError: a class folder holds something else than pictures, or its first picture is bad.
     """
     folders = find_classes(path)
-    if not folders or any(set(classes) - set(FER2013_LABELS) for classes in folders.values()):
+    if ALL in folders or not folders or any(set(names) - set(FER2013_LABELS) for names in folders.values()):
         return None
     listed = {split: _list(classes) for split, classes in folders.items()}
     first = next((files[0][0] for files in listed.values() if files), None)

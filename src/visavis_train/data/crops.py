@@ -9,9 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from visavis.capture.image import IMAGE_SUFFIXES, read_image
+from visavis.capture.image import IMAGE_SUFFIXES, decode_image, read_image
+from visavis.datasets.faces import as_square
 from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
+from visavis.npz import read_npz
 from visavis.types import ImageArray
 
 # Many crops in a file: ``jpeg``, uint8, JPEG files end to end; ``offsets``, int64 (N + 1); ``ids``, str (N).
@@ -19,41 +21,48 @@ SHARDS = "*_[0-9][0-9].npz"
 
 
 def read_crops(folder: Path) -> ImageArray:
-    """All crops of a folder and its subfolders, shrunk or enlarged to 48 px: (N, 48, 48) uint8, grey.
+    """All crops of a folder, square and of 48 px: (N, 48, 48) uint8, grey.
 
-    The folder holds pictures, one face each, in subfolders too, or shards (see :func:`shard_images`) itself.
-    The order is that of the names.
+    The folder holds pictures of one face each, in subfolders too, and shards (see :func:`shard_images`).
+    Oblong pictures get black edges. Shards come first; the order is that of the names.
 
     Raises:
         InputError: no such folder, nothing in it, or a picture cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected face crops")
-    shards = [image for _, image in shard_images(folder)]
-    faces = shards or [read_image(path) for path in _pictures(folder)]
+    faces = [_small(image) for _, image in shard_images(folder)]
+    faces += [_small(read_image(path)) for path in _pictures(folder)]
     if not faces:
-        raise InputError(f"{folder}: holds neither pictures nor shards {SHARDS}; expected face crops")
-    return np.stack([_small(face) for face in faces])
+        raise InputError(f"{folder}: holds neither pictures nor shards ({SHARDS}); expected face crops")
+    return np.stack(faces)
 
 
 def shard_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
     """Yield every crop of a folder's shards as (id, RGB image).
 
     Raises:
-        InputError: a crop is no readable JPEG, or a shard not one of those.
+        InputError: a file of that name is no such shard, or a crop is no readable picture.
     """
     for shard in sorted(folder.glob(SHARDS)):
-        try:
-            with np.load(shard) as pack:
-                jpeg, offsets, ids = pack["jpeg"], pack["offsets"], pack["ids"]
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"{shard}: no shard of face crops: {error}") from error
+        pack = read_npz(shard, "shard of face crops", ("jpeg", "offsets", "ids"))
+        jpeg, offsets, ids = pack["jpeg"], pack["offsets"], pack["ids"]
+        fits = (jpeg.ndim, offsets.ndim, ids.ndim) == (1, 1, 1) and len(offsets) == len(ids) + 1
+        whole = jpeg.dtype == np.uint8 and np.issubdtype(offsets.dtype, np.integer)
+        if (
+            not fits
+            or not whole
+            or offsets[0] != 0
+            or offsets[-1] != len(jpeg)
+            or (np.diff(offsets) < 0).any()
+        ):
+            raise InputError(
+                f"{shard}: no shard of face crops: offsets {offsets.dtype} {offsets.shape} do not cut jpeg "
+                f"{jpeg.dtype} {jpeg.shape} into one file for each of ids {ids.shape}"
+            )
         for row, name in enumerate(ids):
-            data = jpeg[offsets[row] : offsets[row + 1]]
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
-            if image is None:
-                raise InputError(f"{shard}: row {row} ({name}) is not a readable JPEG")
-            yield str(name), np.asarray(image, np.uint8)
+            data = jpeg[offsets[row] : offsets[row + 1]].tobytes()
+            yield str(name), decode_image(data, f"{shard}: row {row} ({name})")
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -66,6 +75,4 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _small(face: ImageArray) -> ImageArray:
-    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
-    how = cv2.INTER_AREA if min(grey.shape) > SIDE_PX else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, (SIDE_PX, SIDE_PX), interpolation=how), np.uint8)
+    return as_square(np.asarray(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), np.uint8), SIDE_PX)

@@ -127,6 +127,8 @@ class Run:
         if self.release is not None:
             return "finished"
         planned = self.recipe.training.epochs
+        if len(self.epochs) >= planned:
+            return f"trained, all of {planned} epochs, but not exported: visavis train with --resume does it"
         return f"not finished: {len(self.epochs)} of {planned} epochs"
 
 

@@ -3,9 +3,10 @@
 ``visavis train experiments/fer_first.toml [--resume] [--set key=value] [--install]``
 
 The run folder receives ``config.json``, ``machine.json`` (what it is trained on), ``log.jsonl`` (one line an
-epoch), ``tensorboard/``, ``last.safetensors`` (to resume; written after an epoch, once in 20 s at most),
-``best.safetensors`` (the averaged weights that did best on PublicTest), ``emotion.onnx`` and ``report.json``;
-with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the number of tokens as an input.
+epoch), ``tensorboard/``, ``last.safetensors`` (to resume; written after each epoch that is the best so far,
+and after others once in 20 s), ``best.safetensors`` (the averaged weights that did best on PublicTest),
+``emotion.onnx`` and ``report.json``; with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the
+number of tokens as an input.
 """
 
 from __future__ import annotations
@@ -28,8 +29,6 @@ from visavis.cli.output import print_note
 from visavis.datasets import fer2013
 from visavis.datasets.fer2013 import Fer2013
 from visavis.emotion import sparse
-from visavis.errors import InputError
-from visavis.machine import machine
 from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.command import Command, command_line
 from visavis_train.data.crops import read_crops
@@ -39,6 +38,7 @@ from visavis_train.models.factory import build_model
 from visavis_train.models.sparse import SparseNet
 from visavis_train.run_log import RunLog, read_log
 from visavis_train.tasks.emotion_config import Experiment
+from visavis_train.tasks.emotion_folder import BEST, LAST, Standing, describe, standing, trained_on
 from visavis_train.tasks.emotion_release import (
     NAME,
     Scores,
@@ -52,7 +52,6 @@ from visavis_train.tasks.emotion_teachers import answers
 from visavis_train.tasks.emotion_trainer import Trainer, make_accelerator
 from visavis_train.watch import progress_bar, unwatched
 
-LAST, BEST, MACHINE = "last.safetensors", "best.safetensors", "machine.json"
 # A GPU may take a second for an epoch, and longer to write all that the next one depends on.
 SAVE_EVERY_S = 20.0
 
@@ -68,39 +67,37 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
     torch.set_num_threads(experiment.threads)
     out, last = experiment.out, experiment.out / LAST
     accelerator = make_accelerator(experiment.mixed_precision)
-    going_on = last.exists()
-    if going_on and not resume:
-        raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
-    main = accelerator.is_main_process
+    found, main = standing(experiment, resume=resume), accelerator.is_main_process
+    if found is Standing.TRAINED:
+        return out
     data = fer2013.load(experiment.data)
     faces, chosen_on = data.split(fer2013.TRAINING), data.split(fer2013.PUBLIC_TEST)
     crops = [read_crops(folder) for folder in experiment.distillation.faces]
     unlabelled = np.concatenate(crops) if crops else faces.images[:0]
     everyone = np.concatenate([faces.images, unlabelled])
     taught = answers(experiment, everyone, progress_bar if main else unwatched)
-    trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=not going_on)
-    if going_on:
+    trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=found is Standing.NEW)
+    if found is Standing.BEGUN:
         trainer.load(last)
     accelerator.wait_for_everyone()  # Nobody may find what the first process writes from here on.
-    if main:
-        out.mkdir(parents=True, exist_ok=True)
-        with whole_file(out / "config.json") as partial:
-            partial.write_text(experiment.model_dump_json(indent=2) + "\n", "utf-8")
-        with whole_file(out / MACHINE) as partial:
-            partial.write_text(json.dumps(_machine(accelerator.device)) + "\n", "utf-8")
+    if main and not trainer.finished and (changes := describe(experiment, accelerator.device)):
+        print_note(f"{out}: goes on with other settings: {', '.join(changes)}")
     with RunLog(out, experiment.training.epochs, trainer.epoch) if main else nullcontext() as log:
         saved_s = -math.inf
         while not trainer.finished:
-            _train_epoch(trainer, chosen_on, log)
-            if main and (trainer.finished or time.monotonic() - saved_s > SAVE_EVERY_S):
+            better = _train_epoch(trainer, chosen_on, log)
+            if main and (better or trainer.finished or time.monotonic() - saved_s > SAVE_EVERY_S):
                 trainer.save(last)
                 saved_s = time.monotonic()
     accelerator.end_training()
     return out
 
 
-def _train_epoch(trainer: Trainer, chosen_on: Fer2013, log: RunLog | None) -> None:
-    """One epoch, its scores, and what is kept of it; ``log`` is the first process' alone."""
+def _train_epoch(trainer: Trainer, chosen_on: Fer2013, log: RunLog | None) -> bool:
+    """One epoch, its scores, and what is kept of it; says whether it was the best so far.
+
+    ``log`` is the first process' alone.
+    """
     out, side_px = trainer.experiment.out, trainer.experiment.side_px(trainer.epoch)
     row: dict[str, Any] = {"epoch": trainer.epoch, "side_px": side_px}
     row |= trainer.run_epoch(unwatched if log is None else progress_bar)
@@ -108,12 +105,12 @@ def _train_epoch(trainer: Trainer, chosen_on: Fer2013, log: RunLog | None) -> No
     scores: list[Scores] = [measure(network, chosen_on, side_px=side_px)] if log else [Scores(0, 0, 0, 0)]
     broadcast_object_list(scores)  # So that all processes choose, and stop, alike.
     better = trainer.judge(scores[0], side_px)
-    if log is None:
-        return
-    row |= scores[0].as_dict()
-    if better:
-        save_checkpoint(out / BEST, {"model": network}, None, row)
-    log.write(row)
+    if log is not None:
+        row |= scores[0].as_dict()
+        if better:
+            save_checkpoint(out / BEST, {"model": network}, None, row)
+        log.write(row)
+    return better
 
 
 def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
@@ -147,7 +144,7 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
         "epochs": len(rows),
         "best_epoch": progress["epoch"] + 1,
         "training_s": round(sum(row["seconds"] for row in rows), 1),
-        "machine": _trained_on(experiment.out),
+        "machine": trained_on(experiment.out),
         "processes": PartialState().num_processes,
         "parameters": costs.parameters,
         "macs": costs.macs,
@@ -159,20 +156,6 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
     with whole_file(experiment.out / "report.json") as partial:
         partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     return network, scores
-
-
-def _machine(device: torch.device) -> dict[str, str]:
-    """What the run is trained on: :func:`visavis.machine.machine` and, if there is one, the GPU."""
-    return machine() | ({"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
-
-
-def _trained_on(out: Path) -> dict[str, str]:
-    """The machine that a run was trained on; of a run without that file, this one."""
-    file = out / MACHINE
-    if not file.exists():
-        return machine()
-    found: dict[str, str] = json.loads(file.read_text("utf-8"))
-    return found
 
 
 def finish(experiment: Experiment, _: object, command: Command) -> Path | None:

@@ -107,7 +107,7 @@ class Distillation(Settings):
             step (Beyer et al. 2022, arXiv:2106.05237); else each face as it is, once, and mirrored. Wants
             checkpoints as teachers, and a GPU.
         faces: folders of face crops without labels, pictures or shards: the network learns what the teachers
-            say of them. They are part of every epoch.
+            say of them. They are part of every epoch; the labels' loss is a mean over the other faces.
     """
 
     teachers: tuple[Path, ...] = ()

@@ -30,8 +30,9 @@ from visavis_train.quantize.comparison import TIMED_CALLS, steps
 from visavis_train.reporting.marks import measured_on, write_results
 from visavis_train.reporting.sparsity import Variant, classes_table, compare, costs_table
 from visavis_train.rounds import require_same
-from visavis_train.tasks.emotion import BEST, release, train
+from visavis_train.tasks.emotion import release, train
 from visavis_train.tasks.emotion_config import Experiment
+from visavis_train.tasks.emotion_folder import BEST
 
 PAGE = Path("docs/reference/sparse.md")
 # By the kind of network that is pruned: where the results go, and between which marks of the page the tables.

@@ -28,6 +28,8 @@ def load_trained(checkpoint: Path) -> tuple[ExpressionNet, Experiment]:
     Raises:
         InputError: the checkpoint or the ``config.json`` beside it cannot be read, or they do not fit.
     """
+    if not checkpoint.is_file():
+        raise InputError(f"{checkpoint}: no such file; expected a checkpoint in its run folder")
     config = checkpoint.with_name("config.json")
     try:
         experiment = Experiment.model_validate_json(config.read_text("utf-8"))
@@ -74,9 +76,9 @@ class ConsistentTeachers:
         self._temperature = teaching.temperature
         self._networks: list[tuple[ExpressionNet, int]] = []
         for path in teaching.teachers if teaching.consistent else ():
-            if path.suffix == ".onnx":
+            if path.suffix != ".safetensors":
                 raise InputError(
-                    f"{path}: distillation.consistent wants checkpoints in their run folders, .safetensors"
+                    f"{path}: distillation.consistent wants checkpoints, such as a run's best.safetensors"
                 )
             network, taught = load_trained(path)
             channels_last(network)
@@ -93,7 +95,8 @@ class ConsistentTeachers:
             return []
         said = [network(_sized(images, side_px)) for network, side_px in self._networks]
         means = [
-            torch.stack([one.softmax(dim=1) for one in head]).mean(dim=0) for head in zip(*said, strict=True)
+            torch.stack([one.float().softmax(dim=1) for one in head]).mean(dim=0)
+            for head in zip(*said, strict=True)
         ]
         return [soften(mean, self._temperature) for mean in means]
 

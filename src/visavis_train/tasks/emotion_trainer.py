@@ -95,9 +95,10 @@ class Trainer:
         self.experiment, self.how = experiment, experiment.training
         self.accelerator = accelerator or make_accelerator(experiment.mixed_precision)
         device = self.accelerator.device
-        torch.backends.cudnn.benchmark = device.type == "cuda"  # All steps are of the same shapes.
+        torch.backends.cudnn.benchmark = device.type == "cuda"  # Steps are of few different shapes.
         more = data.images[:0] if unlabelled is None else unlabelled
         self.images = torch.from_numpy(np.concatenate([data.images, more]))[:, None].to(device)
+        self.unlabelled = len(more)
         # A target of zeros asks for nothing: cross-entropy weighs by it what the network says.
         goals = [functional.pad(goal, (0, 0, 0, len(more))) for goal in targets(data, self.how)]
         self.goals = [goal.to(device) for goal in (*goals, *(answers or ()))]
@@ -105,7 +106,7 @@ class Trainer:
         self.mix = Mixing(self.how.mixup, self.how.cutmix)
         self.network = build_model(experiment.model, download=fresh)
         if fresh:
-            start(self.network, experiment, self.images)
+            start(self.network, experiment, self.images[: len(data.images)])
         channels_last(self.network)
         self.network.to(device)
         # Copied before accelerate wraps the network for mixed precision: the average answers in full.
@@ -140,15 +141,21 @@ class Trainer:
                 rate = self.how.rate(self.epoch * len(batches) + number, self.how.epochs * len(batches))
                 for group in self.optimizer.param_groups:
                     group["lr"] = rate
-                total += self._step(rows, rng, images_rng)
+                loss = self._step(rows, rng, images_rng)
+                total += loss
+                if loss.device.type == "cpu":  # A GPU would have to be waited for.
+                    self._require_finite(loss.item())
                 advance()
+        mean = self.accelerator.reduce(total / len(batches), "mean").item()
+        self._require_finite(mean)
         self.epoch += 1
         faces = sum(map(len, batches)) * self.accelerator.num_processes
-        loss = self.accelerator.reduce(total / len(batches), "mean").item()
-        if not math.isfinite(loss):
-            raise InputError(f"the loss became {loss} in epoch {self.epoch - 1}: lower learning_rate")
         seconds = time.perf_counter() - start_s
-        return {"loss": loss, "learning_rate": rate, "seconds": seconds, "faces_per_s": faces / seconds}
+        return {"loss": mean, "learning_rate": rate, "seconds": seconds, "faces_per_s": faces / seconds}
+
+    def _require_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise InputError(f"the loss became {loss} in epoch {self.epoch + 1}: lower learning_rate")
 
     def _batches(self, order: Tensor) -> list[Tensor]:
         """This process' share of every batch: the first faces, the second ones, and so on."""
@@ -189,6 +196,8 @@ class Trainer:
         for head, (share, logits) in enumerate(zip(shares, self.model(images), strict=True)):
             answer = logits.float()
             part = functional.cross_entropy(answer, goals[head])
+            if self.unlabelled:  # The mean is over the faces that have labels.
+                part = part * len(answer) / goals[head].sum().clamp_min(1)
             if teaching.teachers:
                 taught = distillation_loss(answer, goals[head + 2], teaching.temperature)
                 part = (1 - teaching.weight) * part + teaching.weight * taught

@@ -36,8 +36,9 @@ def test_pictures_of_all_subfolders_become_small_and_grey(tmp_path: Path) -> Non
     assert (faces.shape, faces.dtype) == ((3, 48, 48), np.uint8)
     assert np.array_equal(faces[0], same)
     grey = 0.114 * 10 + 0.587 * 200 + 0.299 * 30  # OpenCV writes blue first.
-    assert np.abs(faces[1] - grey).max() < 1
+    assert np.abs(faces[1, 6:42] - grey).max() < 1
     assert (faces[2] == 7).all()
+    assert (faces[1, :4] == 0).all()  # 120 x 96 px: black edges above and below.
 
 
 def test_shards_are_read_in_order(tmp_path: Path) -> None:
@@ -50,10 +51,17 @@ def test_shards_are_read_in_order(tmp_path: Path) -> None:
     assert [int(face.mean()) for face in read_crops(tmp_path)] == levels
 
 
-@pytest.mark.parametrize("broken", [b"", b"no picture", encoded(np.zeros((9, 9), np.uint8), ".jpg")[:60]])
+HUGE = bytearray(encoded(np.zeros((9, 9), np.uint8), ".jpg"))
+_SIDES = HUGE.index(b"\xff\xc0") + 5
+HUGE[_SIDES : _SIDES + 4] = b"\xfd\xe8" * 2  # Its header states 65,000 x 65,000 pixels.
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"no picture", encoded(np.zeros((9, 9), np.uint8), ".jpg")[:60], bytes(HUGE)]
+)
 def test_a_broken_crop_is_named(broken: bytes, tmp_path: Path) -> None:
     write_shard(tmp_path / "faces_00.npz", [encoded(np.zeros((9, 9), np.uint8), ".jpg"), broken])
-    with pytest.raises(InputError, match=r"faces_00\.npz: row 1 \(face1\) is not a readable JPEG"):
+    with pytest.raises(InputError, match=r"faces_00\.npz: row 1 \(face1\): "):
         read_crops(tmp_path)
 
 
@@ -62,9 +70,29 @@ def test_what_holds_no_crops_is_named(tmp_path: Path) -> None:
         read_crops(tmp_path / "none")
     with pytest.raises(InputError, match="holds neither pictures nor shards"):
         read_crops(tmp_path)
-    (tmp_path / "faces_00.npz").write_bytes(b"no archive")
-    with pytest.raises(InputError, match=r"faces_00\.npz: no shard of face crops"):
-        read_crops(tmp_path)
-    np.savez(tmp_path / "faces_00.npz", other=np.zeros(3))
-    with pytest.raises(InputError, match=r"faces_00\.npz: no shard of face crops"):
+
+
+def test_damaged_shards_are_named(tmp_path: Path) -> None:
+    shard = tmp_path / "faces_00.npz"
+    write_shard(shard, [encoded(np.zeros((9, 9), np.uint8), ".jpg")] * 2)
+    whole = shard.read_bytes()
+    with np.load(shard) as pack:
+        good = dict(pack)
+    for data in (b"", b"no archive", whole[: len(whole) // 2]):
+        shard.write_bytes(data)
+        with pytest.raises(InputError, match=r"faces_00\.npz: not a readable shard of face crops"):
+            read_crops(tmp_path)
+    for changes in (
+        {"offsets": good["offsets"][:-1]},
+        {"offsets": good["offsets"].astype(float)},
+        {"offsets": good["offsets"][::-1]},
+        {"offsets": good["offsets"] + 1},
+        {"ids": np.asarray("face0")},
+        {"jpeg": good["jpeg"].astype(np.int64)},
+    ):
+        np.savez(shard, **{**good, **changes})
+        with pytest.raises(InputError, match=r"faces_00\.npz: no shard of face crops: offsets"):
+            read_crops(tmp_path)
+    np.savez(shard, other=np.zeros(3))
+    with pytest.raises(InputError, match=r"faces_00\.npz: a shard of face crops holds the arrays jpeg"):
         read_crops(tmp_path)
