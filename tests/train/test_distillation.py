@@ -99,7 +99,7 @@ def test_a_network_learns_from_teachers_alone(run: Path, toml: Path) -> None:
         toml, Experiment, [teachers, "distillation.weight=1.0", "training.epochs=10", "training.mixup=0"]
     )
     data = fer2013.load(experiment.data).split("Training")
-    taught = answers(experiment, data.images, unwatched)
+    taught = answers(experiment, [data.images], unwatched)
     assert taught is not None
     assert [part.shape for part in taught] == [(140, 8), (140, 7)]
     losses = [row["loss"] for row in read_log(train(experiment))]
@@ -109,13 +109,13 @@ def test_a_network_learns_from_teachers_alone(run: Path, toml: Path) -> None:
 
 def test_without_teachers_there_are_no_answers(toml: Path) -> None:
     experiment = load_experiment(toml, Experiment)
-    assert answers(experiment, fer2013.load(experiment.data).images, unwatched) is None
+    assert answers(experiment, [fer2013.load(experiment.data).images], unwatched) is None
 
 
 def test_consistent_teachers_answer_what_the_network_sees(run: Path, toml: Path) -> None:
     teachers = [f"distillation.teachers=['{run / 'best.safetensors'}']", "distillation.consistent=true"]
     experiment = load_experiment(toml, Experiment, [*teachers, "distillation.temperature=2.0"])
-    assert answers(experiment, fer2013.load(experiment.data).images, unwatched) is None
+    assert answers(experiment, [fer2013.load(experiment.data).images], unwatched) is None
     ask_all = ConsistentTeachers(experiment, torch.device("cpu"))
     network, _ = load_trained(run / "best.safetensors")
     pictures = torch.randn(5, 1, 48, 48)

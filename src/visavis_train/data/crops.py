@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.capture.image import IMAGE_SUFFIXES, decode_image, read_image
 from visavis.datasets.faces import as_square
@@ -47,15 +49,7 @@ def shard_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
     for shard in sorted(folder.glob(SHARDS)):
         pack = read_npz(shard, "shard of face crops", ("jpeg", "offsets", "ids"))
         jpeg, offsets, ids = pack["jpeg"], pack["offsets"], pack["ids"]
-        fits = (jpeg.ndim, offsets.ndim, ids.ndim) == (1, 1, 1) and len(offsets) == len(ids) + 1
-        whole = jpeg.dtype == np.uint8 and np.issubdtype(offsets.dtype, np.integer)
-        if (
-            not fits
-            or not whole
-            or offsets[0] != 0
-            or offsets[-1] != len(jpeg)
-            or (np.diff(offsets) < 0).any()
-        ):
+        if not _cuts(jpeg, offsets, ids):
             raise InputError(
                 f"{shard}: no shard of face crops: offsets {offsets.dtype} {offsets.shape} do not cut jpeg "
                 f"{jpeg.dtype} {jpeg.shape} into one file for each of ids {ids.shape}"
@@ -63,6 +57,15 @@ def shard_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
         for row, name in enumerate(ids):
             data = jpeg[offsets[row] : offsets[row + 1]].tobytes()
             yield str(name), decode_image(data, f"{shard}: row {row} ({name})")
+
+
+def _cuts(jpeg: NDArray[Any], offsets: NDArray[Any], ids: NDArray[Any]) -> bool:
+    """Whether the offsets cut the bytes into one piece for each id, end to end."""
+    if (jpeg.ndim, offsets.ndim, ids.ndim) != (1, 1, 1) or jpeg.dtype != np.uint8:
+        return False
+    if len(offsets) != len(ids) + 1 or not np.issubdtype(offsets.dtype, np.integer):
+        return False
+    return bool(offsets[0] == 0 and offsets[-1] == len(jpeg) and (offsets[1:] >= offsets[:-1]).all())
 
 
 def _pictures(folder: Path) -> list[Path]:

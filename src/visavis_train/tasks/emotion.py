@@ -73,9 +73,8 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
     data = fer2013.load(experiment.data)
     faces, chosen_on = data.split(fer2013.TRAINING), data.split(fer2013.PUBLIC_TEST)
     crops = [read_crops(folder) for folder in experiment.distillation.faces]
-    unlabelled = np.concatenate(crops) if crops else faces.images[:0]
-    everyone = np.concatenate([faces.images, unlabelled])
-    taught = answers(experiment, everyone, progress_bar if main else unwatched)
+    taught = answers(experiment, [faces.images, *crops], progress_bar if main else unwatched)
+    unlabelled = np.concatenate(crops) if crops else None
     trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=found is Standing.NEW)
     if found is Standing.BEGUN:
         trainer.load(last)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 from torch import Tensor
@@ -110,12 +112,14 @@ def _sized(images: Tensor, side_px: int) -> Tensor:
     return sized.contiguous(memory_format=torch.channels_last)
 
 
-def answers(experiment: Experiment, faces: ImageArray, watch: Watch) -> tuple[Tensor, Tensor] | None:
+def answers(
+    experiment: Experiment, faces: Sequence[ImageArray], watch: Watch
+) -> tuple[Tensor, Tensor] | None:
     """The teachers' probabilities (N, 8) and (N, 7) for every face at the temperature.
 
     Args:
         experiment: names the teachers.
-        faces: (N, 48, 48) uint8.
+        faces: of each source (n, 48, 48) uint8, N in all.
         watch: is told how far it is.
 
     Returns:
@@ -128,7 +132,7 @@ def answers(experiment: Experiment, faces: ImageArray, watch: Watch) -> tuple[Te
     if not teaching.teachers or teaching.consistent:
         return None
     teachers = [open_teacher(path, experiment.threads) for path in teaching.teachers]
-    images = torch.from_numpy(faces)[:, None]
+    images = torch.from_numpy(np.concatenate(faces))[:, None]
     with watch("asking the teachers", math.ceil(len(images) / BATCH)) as advance:
         expressions, labels = ask(teachers, images, advance)
     return soften(expressions, teaching.temperature), soften(labels, teaching.temperature)

@@ -98,8 +98,6 @@ class Trainer:
         torch.backends.cudnn.benchmark = device.type == "cuda"  # Steps are of few different shapes.
         more = data.images[:0] if unlabelled is None else unlabelled
         self.images = torch.from_numpy(np.concatenate([data.images, more]))[:, None].to(device)
-        self.unlabelled = len(more)
-        # A target of zeros asks for nothing: cross-entropy weighs by it what the network says.
         goals = [functional.pad(goal, (0, 0, 0, len(more))) for goal in targets(data, self.how)]
         self.goals = [goal.to(device) for goal in (*goals, *(answers or ()))]
         self.teachers = ConsistentTeachers(experiment, device)
@@ -195,9 +193,9 @@ class Trainer:
         loss = torch.zeros((), device=images.device)
         for head, (share, logits) in enumerate(zip(shares, self.model(images), strict=True)):
             answer = logits.float()
-            part = functional.cross_entropy(answer, goals[head])
-            if self.unlabelled:  # The mean is over the faces that have labels.
-                part = part * len(answer) / goals[head].sum().clamp_min(1)
+            # The mean over the faces that have labels: the targets of others are zeros, and ask for nothing.
+            asked = goals[head].sum().clamp_min(1)
+            part = functional.cross_entropy(answer, goals[head], reduction="sum") / asked
             if teaching.teachers:
                 taught = distillation_loss(answer, goals[head + 2], teaching.temperature)
                 part = (1 - teaching.weight) * part + teaching.weight * taught
