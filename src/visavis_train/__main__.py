@@ -14,7 +14,7 @@ from visavis.cli.output import print_error
 from visavis.errors import InputError, VisavisError
 from visavis_train.experiment import read_toml
 
-TASKS = ("emotion", "face", "detector", "tokenizer", "calls", "listener")
+TASKS = ("emotion", "pretraining", "face", "detector", "tokenizer", "calls", "listener")
 # Those whose own command line knows --install.
 INSTALLING = ("emotion", "tokenizer", "calls", "listener")
 
@@ -39,9 +39,11 @@ def main() -> int:
     try:
         task = task_of(args.experiment)
         if task not in INSTALLING and "--install" in sys.argv:
+            exported = "install its result by  python -m visavis_train.tasks.export_face"
+            advice = "an emotion run's init takes its result" if task == "pretraining" else exported
             raise InputError(
                 f"--install is for the tasks {', '.join(INSTALLING)}; {args.experiment} is of the {task} "
-                "task: install its result by  python -m visavis_train.tasks.export_face"
+                f"task: {advice}"
             )
     except VisavisError as error:
         print_error(str(error))

@@ -46,8 +46,10 @@ def test_trains_resumes_and_prints_the_report(
     [
         (None, (), "cannot be read"),
         ("task = ", (), "not a TOML file"),
-        ("task = 'dance'", (), "task is 'dance'; expected one of emotion, face, detector, tokenizer"),
+        ("task = 'dance'", (), "task is 'dance'; expected one of emotion, pretraining, face, detector"),
         ("task = 'face'", (), "pack: Field required"),
+        ("task = 'pretraining'", ("--set", "pack=a"), "out: Field required"),
+        ("task = 'pretraining'", ("--install",), "an emotion run's init takes its result"),
         ("task = 'detector'", ("--set", "pack=a"), "videos: Field required"),
         ("task = 'detector'", ("--install",), "--install is for the tasks emotion, tokenizer"),
         ("name = 'x'", (), "data: Field required"),

@@ -19,6 +19,19 @@ def test_augmentation_without_range_only_mirrors() -> None:
     assert any(mirrored)
 
 
+def test_faces_are_mirrored_where_that_is_wanted_and_nothing_else_changes() -> None:
+    images = torch.randint(0, 256, (16, 1, 48, 48), dtype=torch.uint8)
+    drawn, none, all_ = (
+        augment(images, 48, Augmentation(), torch.Generator().manual_seed(2), mirrored)
+        for mirrored in (None, torch.zeros(16, dtype=torch.bool), torch.ones(16, dtype=torch.bool))
+    )
+    plain = [torch.equal(one, other) for one, other in zip(drawn, none, strict=True)]
+    turned = [torch.equal(one, other) for one, other in zip(drawn, all_, strict=True)]
+    assert [a != b for a, b in zip(plain, turned, strict=True)] == [True] * 16
+    assert any(plain)
+    assert any(turned)
+
+
 def test_augmentation_repeats_with_its_seed_and_leaves_its_input() -> None:
     images = torch.randint(0, 256, (8, 1, 48, 48), dtype=torch.uint8)
     before = images.clone()

@@ -35,7 +35,9 @@ class Augmentation(Settings):
     erase_area: float = Field(default=0.2, gt=0, le=1)
 
 
-def augment(images: Tensor, size_px: int, how: Augmentation, rng: torch.Generator) -> Tensor:
+def augment(
+    images: Tensor, size_px: int, how: Augmentation, rng: torch.Generator, mirrored: Tensor | None = None
+) -> Tensor:
     """Change each face at random.
 
     Args:
@@ -43,6 +45,7 @@ def augment(images: Tensor, size_px: int, how: Augmentation, rng: torch.Generato
         size_px: side of the result.
         how: the ranges.
         rng: source of randomness, on the device of the images.
+        mirrored: (N,) bool, which faces to mirror; None: half of them, at random.
 
     Returns:
         (N, 1, size_px, size_px) float32, standardised per face.
@@ -53,7 +56,8 @@ def augment(images: Tensor, size_px: int, how: Augmentation, rng: torch.Generato
         small = functional.interpolate(grey, scale_factor=0.5, mode="area")
         blurred = functional.interpolate(small, size=grey.shape[-2:], mode="bilinear")
         grey = torch.where(soft[:, None, None, None], blurred, grey)
-    grid = functional.affine_grid(_placements(len(grey), how, rng), [len(grey), 1, size_px, size_px], False)
+    placements = _placements(len(grey), how, rng, mirrored)
+    grid = functional.affine_grid(placements, [len(grey), 1, size_px, size_px], False)
     moved = functional.grid_sample(grey, grid, mode="bilinear", padding_mode="border", align_corners=False)
     gamma = torch.exp2(how.gamma * _either_way(len(moved), rng)).reshape(-1, 1, 1, 1)
     return _erase(standardise(moved.clamp_(1e-3, 1).pow_(gamma)), how, rng)
@@ -63,11 +67,12 @@ def _either_way(n: int, rng: torch.Generator) -> Tensor:
     return torch.rand(n, generator=rng, device=rng.device) * 2 - 1
 
 
-def _placements(n: int, how: Augmentation, rng: torch.Generator) -> Tensor:
+def _placements(n: int, how: Augmentation, rng: torch.Generator, mirrored: Tensor | None) -> Tensor:
     """Affine maps (N, 2, 3) from the result's coordinates (-1..1) to the picture's."""
     angle = _either_way(n, rng) * math.radians(how.rotation_deg)
     zoom = 1 + how.scale * _either_way(n, rng)
-    mirror = torch.where(torch.rand(n, generator=rng, device=rng.device) < 0.5, -1.0, 1.0)
+    drawn = torch.rand(n, generator=rng, device=rng.device) < 0.5
+    mirror = torch.where(drawn if mirrored is None else mirrored, -1.0, 1.0)
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
     across, down = (2 * how.shift * _either_way(n, rng) for _ in range(2))
     rows = [torch.stack([mirror * cos, -sin, across], 1), torch.stack([mirror * sin, cos, down], 1)]

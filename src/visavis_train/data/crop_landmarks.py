@@ -11,7 +11,7 @@ import numpy as np
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.errors import InputError
 from visavis.face.embedded import TAKE_SCORE
-from visavis.face.network import FaceNetwork
+from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import BoolArray, FloatArray, ImageArray
 
@@ -60,17 +60,28 @@ def find_landmarks(
     network = network or FaceNetwork()
     points, believable = [], []
     for picture in pictures:
-        side_px = len(picture)
-        image_rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
-        middle = (side_px - 1) / 2
-        region = FaceRegion((middle, middle), side_px).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
-        seen: list[FloatArray] = []
-        for _ in range(LOOKS):
-            reading = network.read(image_rgb, [region])[0]
-            region = network.next_region(reading)
-            seen.append(np.asarray((reading.landmarks_xy + 0.5) / side_px, np.float32))
-        moved = float(np.linalg.norm(seen[-1] - seen[-2], axis=1).mean())
-        points.append(seen[-1])
-        believable.append(reading.score >= TAKE_SCORE and moved < STEADY)
+        reading, believed = look(picture, network)
+        points.append(_shares(reading, len(picture)))
+        believable.append(believed)
         on_face()
     return CropLandmarks(np.stack(points), np.asarray(believable, np.bool_))
+
+
+def look(picture: ImageArray, network: FaceNetwork) -> tuple[FaceReading, bool]:
+    """The network's last look at a crop (S, S) uint8, and whether it is sure and its looks agree."""
+    side_px = len(picture)
+    image_rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
+    middle = (side_px - 1) / 2
+    region = FaceRegion((middle, middle), side_px).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
+    seen: list[FloatArray] = []
+    for _ in range(LOOKS):
+        reading = network.read(image_rgb, [region])[0]
+        region = network.next_region(reading)
+        seen.append(_shares(reading, side_px))
+    moved = float(np.linalg.norm(seen[-1] - seen[-2], axis=1).mean())
+    return reading, reading.score >= TAKE_SCORE and moved < STEADY
+
+
+def _shares(reading: FaceReading, side_px: int) -> FloatArray:
+    """(146, 2) in shares of the crop's side."""
+    return np.asarray((reading.landmarks_xy + 0.5) / side_px, np.float32)

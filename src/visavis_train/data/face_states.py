@@ -1,0 +1,160 @@
+"""Grey face crops in; what the embedded face network says of them, as one pack for pretraining, out.
+
+``python -m visavis_train.data.face_states FER2013 PACK.npz [--faces FOLDER ...]``
+
+The pack has FER-2013's Training faces and those of the folders, and, held out, PublicTest's: faces alone, no
+labels. Faces that the network does not see as one (:mod:`visavis_train.data.crop_landmarks`) are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from visavis.atomic import require_place, whole_file
+from visavis.cli.output import print_note, progress
+from visavis.datasets import fer2013
+from visavis.datasets.fer2013 import SIDE_PX
+from visavis.errors import InputError
+from visavis.face.network import FaceNetwork
+from visavis.npz import read_npz
+from visavis.types import BoolArray, FloatArray, ImageArray
+from visavis_train.command import status_of
+from visavis_train.data.crop_landmarks import look
+from visavis_train.data.crops import read_crops
+from visavis_train.data.faces import FLIPPED_WEIGHTS, mirror_points
+from visavis_train.models.face import LANDMARKS_146, WEIGHTS
+
+MADE_BY = "python -m visavis_train.data.face_states"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceStates:
+    """Faces and their states, which neither moving nor turning the picture in its plane changes.
+
+    Attributes:
+        images: (N, 48, 48) uint8, grey.
+        shape: (N, 146, 3) float32 landmarks, the outer corners of the eyes level, their mean at 0 and their
+            root mean square distance from it, across and down, 1.
+        weights: (N, 51) float32 blendshape weights, 0..1; ``tongueOut`` is not among them.
+        facing: (N, 2) float32 how far the head's forward direction, a unit vector, goes across and down.
+        held_out: (N,) which faces are for measuring alone.
+    """
+
+    images: ImageArray
+    shape: FloatArray
+    weights: FloatArray
+    facing: FloatArray
+    held_out: BoolArray
+
+    def __post_init__(self) -> None:
+        found = [getattr(self, field.name).shape for field in fields(self)]
+        n = len(self.images)
+        if found != [(n, SIDE_PX, SIDE_PX), (n, len(LANDMARKS_146), 3), (n, WEIGHTS), (n, 2), (n,)]:
+            raise InputError(
+                f"face states are images (N, {SIDE_PX}, {SIDE_PX}), shape (N, {len(LANDMARKS_146)}, 3), "
+                f"weights (N, {WEIGHTS}), facing (N, 2) and held_out (N,); found {found}"
+            )
+        if self.held_out.all() or not self.held_out.any():
+            raise InputError(f"{self.held_out.sum()} of {n} faces are held out; expected some, and not all")
+        if not all(np.isfinite(part).all() for part in self.parts()):
+            raise InputError("face states hold values that are not finite: make the pack anew")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a pack.
+
+        Raises:
+            InputError: missing, damaged, or not such a pack.
+        """
+        names = [field.name for field in fields(cls)]
+        arrays = read_npz(path, "pack of face states", names, made_by=MADE_BY)
+        try:
+            return cls(**arrays)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write a pack; it appears whole or not at all."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    def parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Shape, weights and facing, (N, numbers) each."""
+        return self.shape.reshape(len(self.shape), -1), self.weights, self.facing
+
+    def mirrored_parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """As :meth:`parts`, of the mirrored pictures."""
+        across = np.asarray([-1, 1, 1], np.float32)
+        shape = self.shape[:, mirror_points(self.shape.mean(axis=0))] * across
+        return shape.reshape(len(shape), -1), self.weights[:, FLIPPED_WEIGHTS], self.facing * across[:2]
+
+
+def measure(faces: ImageArray, held_out: ImageArray, network: FaceNetwork | None = None) -> FaceStates:
+    """Ask the network about faces (N, 48, 48) and about others (M, 48, 48) for measuring, uint8.
+
+    Raises:
+        InputError: it believes none of one kind.
+    """
+    network = network or FaceNetwork()
+    kept: list[int] = []
+    shapes, weights, facing = [], [], []
+    images = np.concatenate([faces, held_out])
+    with progress("face states", len(images), "faces") as advance:
+        for row, picture in enumerate(images):
+            reading, believed = look(picture, network)
+            if believed:
+                kept.append(row)
+                shapes.append(normal_shape(reading.landmarks))
+                weights.append(reading.weights[:WEIGHTS])
+                facing.append(reading.rotation[:2, 2])
+            advance()
+    if not kept:
+        raise InputError(f"the face network sees a face in none of {len(images)} pictures")
+    rows = np.asarray(kept)
+    return FaceStates(
+        images[rows],
+        np.stack(shapes),
+        np.stack(weights).astype(np.float32),
+        np.stack(facing).astype(np.float32),
+        rows >= len(faces),
+    )
+
+
+def normal_shape(landmarks: FloatArray) -> FloatArray:
+    """Landmarks (P, 3) with their mean at 0 and a root mean square distance, across and down, of 1."""
+    centred = landmarks - landmarks.mean(axis=0)
+    size = np.sqrt((centred[:, :2] ** 2).sum(axis=1).mean())
+    return np.asarray(centred / size, np.float32)
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Make a pack of face states for pretraining.")
+    parser.add_argument("data", type=Path, help="FER-2013")
+    parser.add_argument("pack", type=Path, help="the .npz file to write")
+    parser.add_argument("--faces", type=Path, nargs="+", default=[], help="folders of further face crops")
+    args = parser.parse_args()
+
+    def work() -> None:
+        require_place(args.pack)
+        data = fer2013.load(args.data)
+        crops = [read_crops(folder) for folder in args.faces]
+        faces = np.concatenate([data.split(fer2013.TRAINING).images, *crops])
+        held_out = data.split(fer2013.PUBLIC_TEST).images
+        states = measure(faces, held_out)
+        states.save(args.pack)
+        asked, believed = len(faces) + len(held_out), len(states.images)
+        print_note(f"{args.pack}: {believed} of {asked} faces, {states.held_out.sum()} of them held out")
+
+    return status_of(work, "interrupted: nothing was written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Pretraining learns states, mirrored ones too, resumes exactly, and gives emotion runs their start."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tiny_fer import KINDS
+from visavis.channels import BLENDSHAPES
+from visavis.datasets import fer2013
+from visavis.errors import InputError
+from visavis_train.data.face_states import MADE_BY, FaceStates
+from visavis_train.experiment import load_experiment
+from visavis_train.models.face import LANDMARKS_146, WEIGHTS
+from visavis_train.models.factory import build_model
+from visavis_train.rounds import run_rounds
+from visavis_train.tasks import emotion, pretraining
+from visavis_train.tasks.emotion_config import Experiment
+from visavis_train.tasks.emotion_trainer import Trainer as EmotionTrainer
+from visavis_train.tasks.pretraining import NETWORK, Pretraining, Trainer, train
+
+CONFIG = """
+task = "pretraining"
+pack = "{pack}"
+out = "{out}"
+threads = 1
+epochs = 12
+batch_size = 16
+learning_rate = 5e-3
+average = 0.9
+model = {{kind = "vgg", widths = [8, 16, 32], dropout = 0.0}}
+augmentation = {{rotation_deg = 0, scale = 0, shift = 0, gamma = 0, blur = 0, erase = 0}}
+"""
+
+
+def blobs(n: int, seed: int) -> FaceStates:
+    """Faces of a kind: a light patch is where they face, and the eye on that side is shut."""
+    rng = np.random.default_rng(seed)
+    facing = rng.uniform(-0.4, 0.4, (n, 2)).astype(np.float32)
+    y, x = np.mgrid[0:48, 0:48] / 23.5 - 1
+    away = (x - facing[:, :1, None] * 2) ** 2 + (y - facing[:, 1:, None] * 2) ** 2
+    images = (40 + 200 * np.exp(-away / 0.05)).astype(np.uint8)
+    left, right = (BLENDSHAPES.index(f"eyeBlink{side}") for side in ("Left", "Right"))
+    weights = np.zeros((n, WEIGHTS), np.float32)
+    weights[:, left], weights[:, right] = 0.5 + facing[:, 0], 0.5 - facing[:, 0]
+    base = rng.normal(size=(len(LANDMARKS_146) // 2, 3)).astype(np.float32)
+    shape = np.concatenate([base, base * np.asarray([-1, 1, 1], np.float32)])
+    shapes = np.repeat(shape[None], n, axis=0)
+    shapes[..., 1] += 0.3 * facing[:, 1:]
+    return FaceStates(images, shapes, weights, facing, np.arange(n) % 5 == 4)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("states") / "states.npz"
+    blobs(400, 0).save(path)
+    return path
+
+
+@pytest.fixture
+def file(pack: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "pretraining.toml"
+    path.write_text(CONFIG.format(pack=pack, out=tmp_path / "run"))
+    return path
+
+
+def test_it_learns_states_and_which_way_round_they_are(file: Path, tmp_path: Path) -> None:
+    path = train(load_experiment(file, Pretraining))
+    assert path == tmp_path / "run" / NETWORK
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < 0.2 * rows[0]["loss"]
+    # Half of the pictures were mirrored: with states that were not, none of left and right could be told.
+    assert min(rows[-1]["explained"].values()) > 0.8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_network_can_be_pretrained_and_start_a_run(
+    kind: str, file: Path, toml: Path, tmp_path: Path
+) -> None:
+    start = train(load_experiment(file, Pretraining, [KINDS[kind], "epochs=1"]))
+    experiment = load_experiment(toml, Experiment, [KINDS[kind], f"init={start}", "training.sizes=[]"])
+    run = EmotionTrainer(experiment, fer2013.load(experiment.data).split("Training"))
+    stored = load_file(start)
+    assert stored
+    for name, value in run.network.state_dict().items():
+        assert torch.equal(value, stored[f"model/{name}"]), name
+    torch.manual_seed(0)  # As the run began.
+    moved = {
+        name.partition(".")[0]
+        for name, drawn in build_model(experiment.model).named_parameters()
+        if not torch.equal(drawn, stored[f"model/{name}"])
+    }
+    assert moved
+    assert not moved & {"expressions", "labels"}
+
+
+def test_a_run_starts_from_it_and_another_network_does_not(file: Path, toml: Path, tmp_path: Path) -> None:
+    start = train(load_experiment(file, Pretraining, [KINDS["hybrid"], "epochs=1"]))
+    short = ["training.epochs=1", "training.sizes=[]", f"init={start}", f"out={tmp_path / 'emotion'}"]
+    assert (emotion.train(load_experiment(toml, Experiment, short)) / "best.safetensors").is_file()
+    with pytest.raises(InputError, match="made for another network"):
+        emotion.train(load_experiment(toml, Experiment, [*short, KINDS["vgg"], f"out={tmp_path / 'other'}"]))
+
+
+def test_a_killed_and_resumed_run_equals_an_unbroken_one(file: Path, tmp_path: Path) -> None:
+    changes = ["epochs=3", "augmentation={erase=0.5}", "model.dropout=0.2"]
+    whole, broken = (
+        load_experiment(file, Pretraining, [*changes, f"out={tmp_path / name}"]) for name in ("a", "b")
+    )
+    train(whole)
+    killed = Trainer(broken)
+    modules = {"model": killed.net, "average": killed.average}
+    run_rounds(broken.out, broken, broken.seed, 1, killed.run_epoch, modules, killed.optimizer)
+    with pytest.raises(InputError, match="already holds a run"):
+        train(broken)
+    train(broken, resume=True)
+    for name in ("last.safetensors", NETWORK):
+        one, other = load_file(whole.out / name), load_file(broken.out / name)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_several_processes_and_missing_packs_are_refused(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=f"no such file; make it by  {MADE_BY}"):
+        train(load_experiment(file, Pretraining, [f"pack={tmp_path / 'none.npz'}"]))
+    monkeypatch.setattr(pretraining, "make_accelerator", lambda _: SimpleNamespace(num_processes=2))
+    with pytest.raises(InputError, match="2 processes were started; pretraining takes one"):
+        train(load_experiment(file, Pretraining))
