@@ -28,6 +28,7 @@ from visavis_train.models.vit import VitConfig
 from visavis_train.tasks.emotion_config import Adaptive, Distillation, Experiment, Training
 from visavis_train.tasks.listener_config import Drawing, ListenerExperiment
 from visavis_train.tasks.listener_trainer import ListenerTraining
+from visavis_train.tasks.pretraining import Pretraining
 from visavis_train.tasks.tokenizer_config import Split, TokenizerExperiment, TokenizerTraining
 
 REFERENCE = Path(visavis_train.__file__).parents[2] / "docs" / "reference"
@@ -46,6 +47,7 @@ PAGES: dict[str, tuple[type[Settings], ...]] = {
         Distillation,
         Adaptive,
     ),
+    "pretraining.md": (Pretraining,),
     "tokens.md": (
         TokenizerExperiment,
         Split,

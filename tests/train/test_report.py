@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -79,7 +80,7 @@ def test_figures_are_those_of_evaluate(
     assert (young["status"], young["evaluation"]) == ("not finished: 2 of 40 epochs", None)
     assert [line["loss"] for line in young["log"]] == [1.5, 1.25]
     assert "50.0% so far (epoch 2)" in page
-    assert "| other | hybrid | 1.14 M | 59.2 M |" in text
+    assert "| other | hybrid | nothing | 1.14 M | 59.2 M |" in text
     assert "2 (1) | 2 min | 7 | Abacus, 3 threads |" in text
 
 
@@ -153,6 +154,26 @@ def test_a_run_that_went_on_has_not_ended(make_run: Callable[..., Path]) -> None
 def test_runs_of_one_name_are_told_apart(make_run: Callable[..., Path]) -> None:
     one, two, three = make_run("a"), make_run("b"), make_run("c", "else")
     assert [run.name for run in read_runs([one, two, three])] == [f"tiny ({one})", f"tiny ({two})", "else"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "start"),
+    [
+        ({}, "nothing"),
+        ({"init": "runs/taught/best.safetensors"}, "taught"),
+        ({"init": "best.safetensors"}, "best.safetensors"),
+        ({"init": "assets/emotion.onnx"}, "emotion.onnx"),
+        ({"model": {"kind": "timm", "name": "resnet50", "pretrained": True}}, "a hub"),
+    ],
+)
+def test_where_a_run_began_is_told(
+    changes: dict[str, Any], start: str, make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    config = make_run(finished=False) / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    facts = report([config.parent], tmp_path / "out")
+    assert facts["runs"][0]["start"] == start
+    assert f" | {start} | " in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 
 def test_what_was_not_run_is_listed(make_run: Callable[..., Path], tmp_path: Path) -> None:

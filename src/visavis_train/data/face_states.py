@@ -53,15 +53,21 @@ class FaceStates:
     held_out: BoolArray
 
     def __post_init__(self) -> None:
-        found = [getattr(self, field.name).shape for field in fields(self)]
-        n = len(self.images)
-        if found != [(n, SIDE_PX, SIDE_PX), (n, len(LANDMARKS_146), 3), (n, WEIGHTS), (n, 2), (n,)]:
-            raise InputError(
-                f"face states are images (N, {SIDE_PX}, {SIDE_PX}), shape (N, {len(LANDMARKS_146)}, 3), "
-                f"weights (N, {WEIGHTS}), facing (N, 2) and held_out (N,); found {found}"
-            )
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        n = self.images.shape[:1]
+        expected = {
+            "images": ("uint8", (*n, SIDE_PX, SIDE_PX)),
+            "shape": ("float32", (*n, len(LANDMARKS_146), 3)),
+            "weights": ("float32", (*n, WEIGHTS)),
+            "facing": ("float32", (*n, 2)),
+            "held_out": ("bool", n),
+        }
+        for name, array in arrays.items():
+            if (found := (str(array.dtype), array.shape)) != expected[name]:
+                raise InputError(f"{name} of face states is {found}; expected {expected[name]}")
         if self.held_out.all() or not self.held_out.any():
-            raise InputError(f"{self.held_out.sum()} of {n} faces are held out; expected some, and not all")
+            held_out = f"{self.held_out.sum()} of {len(self.held_out)} faces are held out"
+            raise InputError(f"{held_out}; expected some, and not all")
         if not all(np.isfinite(part).all() for part in self.parts()):
             raise InputError("face states hold values that are not finite: make the pack anew")
 

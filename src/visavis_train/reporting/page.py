@@ -123,6 +123,7 @@ def _run_facts(each: Reviewed) -> dict[str, Any]:
         "folder": run.folder.as_posix(),
         "status": run.status,
         "network": run.kind,
+        "start": run.start,
         "seed": run.recipe.seed,
         "epochs_planned": run.recipe.training.epochs,
         "training_s": round(run.training_s, 1),

@@ -31,6 +31,7 @@ class StoredModel(_Stored):
 
     kind: str
     name: str = ""
+    pretrained: bool = False
 
 
 class StoredTraining(_Stored):
@@ -46,6 +47,7 @@ class Recipe(_Stored):
     name: str
     data: Path
     seed: int
+    init: Path | None = None
     model: StoredModel
     training: StoredTraining
 
@@ -115,6 +117,14 @@ class Run:
         """What network it trains."""
         model = self.recipe.model
         return model.name or model.kind
+
+    @property
+    def start(self) -> str:
+        """Where its weights began: ``nothing``, a run folder's name, a file, or ``a hub``."""
+        init = self.recipe.init
+        if init is not None:
+            return init.parent.name if init.suffix == ".safetensors" and init.parent.name else init.name
+        return "a hub" if self.recipe.model.pretrained else "nothing"
 
     @property
     def training_s(self) -> float:

@@ -88,12 +88,14 @@ def costs(findings: Findings) -> Table:
     """What every model costs."""
     sizes = (f"{paper.SIZES[0].mebibytes} MiB", NONE)
     rows: list[tuple[str, ...]] = [
-        (f"paper: {model.name}", NONE, NONE, NONE, size, NONE, _or_none(model.epochs), NONE, NONE, NONE)
+        (f"paper: {model.name}", *[NONE] * 4, size, NONE, _or_none(model.epochs), *[NONE] * 3)
         for model, size in zip(paper.MODELS, sizes, strict=True)
     ]
     rows += [_cost(each) for each in findings.runs]
-    heads = "model,network,parameters,MACs,size,ms a face,epochs (chosen),training,seed,trained on"
-    return Table(tuple(heads.split(",")), tuple(rows), (1, 9))
+    heads = (
+        "model,network,begins with,parameters,MACs,size,ms a face,epochs (chosen),training,seed,trained on"
+    )
+    return Table(tuple(heads.split(",")), tuple(rows), (1, 2, 10))
 
 
 def _cost(each: Reviewed) -> tuple[str, ...]:
@@ -111,7 +113,7 @@ def _cost(each: Reviewed) -> tuple[str, ...]:
     face_ms = NONE if measured is None else f"{measured.evaluation.ms_per_face:.2f}"
     spent = duration(run.training_s)
     seed = str(run.recipe.seed)
-    return run.name, run.kind, parameters, macs, size, face_ms, epochs, spent, seed, machine
+    return run.name, run.kind, run.start, parameters, macs, size, face_ms, epochs, spent, seed, machine
 
 
 def trained_on(machine: Mapping[str, str], processes: int | None) -> str:

@@ -156,7 +156,8 @@ class Experiment(Settings):
         mixed_precision: ``no``, ``bf16``, or ``fp16``, which needs a GPU. A ``fp16`` run that was resumed
             begins with another loss scale, so it only resembles an unbroken one.
         init: what to start from: a checkpoint of the same network, such as another run's
-            ``best.safetensors``, or its ONNX file, not quantised, such as an embedded one.
+            ``best.safetensors`` or the pretraining task's ``network.safetensors``, or its ONNX file, not
+            quantised, such as an embedded one.
         init_deeper: ``init`` may have more layers than this network; it starts from the first of them.
         half_weights: store the large weights of the ONNX file in 16 bits: half the bytes, the same speed.
         also_trained_on: data beside FER-2013 and its terms, in words, for the manifest of what is installed.

@@ -47,7 +47,7 @@ class Pretraining(Settings):
 
     Attributes:
         task: which task the file is for.
-        pack: face states, as :mod:`visavis_train.data.face_states` writes them.
+        pack: face states, as ``python -m visavis_train.data.face_states`` writes them.
         out: the run folder, from the working folder.
         seed: of all randomness.
         threads: processor threads.
@@ -59,8 +59,6 @@ class Pretraining(Settings):
         weight_decay: of AdamW.
         max_gradient: norm that gradients are cut to.
         average: decay of the running average of the weights, a step; the average is the result.
-        model: the network, as in the emotion task.
-        augmentation: as in the emotion task.
     """
 
     task: Literal["pretraining"] = "pretraining"

@@ -71,6 +71,10 @@ def cut(found: dict[str, Any]) -> None:
     found["weights"] = found["weights"][:, :50]
 
 
+def as_floats(found: dict[str, Any]) -> None:
+    found["images"] = found["images"] / 255
+
+
 def spoil(found: dict[str, Any]) -> None:
     found["facing"] = np.full_like(found["facing"], np.nan)
 
@@ -86,7 +90,8 @@ def forget(found: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (cut, r"weights \(N, 51\)"),
+        (cut, r"weights of face states is \('float32', \(3, 50\)\); expected \('float32', \(3, 51\)\)"),
+        (as_floats, "images of face states is"),
         (spoil, "values that are not finite"),
         (hold_out_all, "3 of 3 faces are held out; expected some, and not all"),
         (forget, "a pack of face states holds the arrays"),
