@@ -17,6 +17,9 @@ from visavis_train.experiment import read_toml
 TASKS = ("emotion", "pretraining", "face", "detector", "tokenizer", "calls", "listener")
 # Those whose own command line knows --install.
 INSTALLING = ("emotion", "tokenizer", "calls", "listener")
+_EXPORT = "install its result by  python -m visavis_train.tasks.export_face"
+# What to do with the results of the others.
+_ELSEWHERE = {"face": _EXPORT, "detector": _EXPORT, "pretraining": "an emotion run's init takes its result"}
 
 
 def task_of(path: Path) -> str:
@@ -39,11 +42,9 @@ def main() -> int:
     try:
         task = task_of(args.experiment)
         if task not in INSTALLING and "--install" in sys.argv:
-            exported = "install its result by  python -m visavis_train.tasks.export_face"
-            advice = "an emotion run's init takes its result" if task == "pretraining" else exported
             raise InputError(
                 f"--install is for the tasks {', '.join(INSTALLING)}; {args.experiment} is of the {task} "
-                f"task: {advice}"
+                f"task: {_ELSEWHERE[task]}"
             )
     except VisavisError as error:
         print_error(str(error))

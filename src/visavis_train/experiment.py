@@ -55,6 +55,8 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "tuple_type":
+            said = f"found {first['input']!r}; expected a list"
         raise InputError(": ".join(part for part in (str(path), where, said) if part)) from error
 
 

@@ -23,6 +23,8 @@ from visavis_train.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.experiment import Settings
 from visavis_train.run_log import LOG, cut_log
 
+LAST = "last.safetensors"
+
 
 def run_rounds(
     out: Path,
@@ -52,7 +54,7 @@ def run_rounds(
             other settings, or its log is not one of ours.
     """
     out.mkdir(parents=True, exist_ok=True)
-    last, first = out / "last.safetensors", 0
+    last, first = out / LAST, 0
     if last.exists():
         if not resume:
             raise InputError(f"{out} already holds a run: add --resume, or choose another folder")

@@ -33,6 +33,10 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
         ("model.kind=forest", "hybrid.*vit.*vgg.*timm"),
         ("model.layer=2", r"model\.hybrid\.layer: Extra inputs"),
         ("seed=-1", "seed: "),
+        (
+            "distillation.faces=crops",
+            r"distillation\.faces: found 'crops'; expected a list",
+        ),
         ("training", "expected key=value"),
         ("name.first=x", "name is a value, not a table"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,14 +12,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import visavis_train
 from tiny_fer import KINDS
 from visavis.channels import BLENDSHAPES
 from visavis.datasets import fer2013
 from visavis.errors import InputError
-from visavis_train.data.face_states import MADE_BY, FaceStates
+from visavis_train.data.face_states import MADE_BY, FaceStates, normal_shape
 from visavis_train.experiment import load_experiment
-from visavis_train.models.face import LANDMARKS_146, WEIGHTS
-from visavis_train.models.factory import build_model
+from visavis_train.models.face import LANDMARKS_146, PARTNERS, WEIGHTS
+from visavis_train.models.factory import ModelConfig, build_model
+from visavis_train.models.heads import ExpressionNet
 from visavis_train.rounds import run_rounds
 from visavis_train.tasks import emotion, pretraining
 from visavis_train.tasks.emotion_config import Experiment
@@ -49,11 +52,15 @@ def blobs(n: int, seed: int) -> FaceStates:
     left, right = (BLENDSHAPES.index(f"eyeBlink{side}") for side in ("Left", "Right"))
     weights = np.zeros((n, WEIGHTS), np.float32)
     weights[:, left], weights[:, right] = 0.5 + facing[:, 0], 0.5 - facing[:, 0]
-    base = rng.normal(size=(len(LANDMARKS_146) // 2, 3)).astype(np.float32)
-    shape = np.concatenate([base, base * np.asarray([-1, 1, 1], np.float32)])
+    shape = rng.normal(size=(len(LANDMARKS_146), 3)).astype(np.float32)
+    shape = shape + shape[list(PARTNERS)] * np.asarray([-1, 1, 1], np.float32)
     shapes = np.repeat(shape[None], n, axis=0)
-    shapes[..., 1] += 0.3 * facing[:, 1:]
+    shapes[..., 0] *= 1 + facing[:, 1:]
+    shapes = np.stack([normal_shape(shape) for shape in shapes])
     return FaceStates(images, shapes, weights, facing, np.arange(n) % 5 == 4)
+
+
+EXPERIMENTS = Path(visavis_train.__file__).parents[2] / "experiments"
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +77,40 @@ def file(pack: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_it_learns_states_and_which_way_round_they_are(file: Path, tmp_path: Path) -> None:
-    path = train(load_experiment(file, Pretraining))
-    assert path == tmp_path / "run" / NETWORK
-    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+@pytest.mark.parametrize("network", ["vgg_small", "vit_small"])
+def test_published_experiments_pretrain_the_network_of_an_emotion_run(network: str) -> None:
+    start = load_experiment(EXPERIMENTS / f"pretraining_{network}.toml", Pretraining)
+    goal = load_experiment(EXPERIMENTS / f"fer_{network}.toml", Experiment)
+    assert start.out.name == f"pretraining_{network}"
+    assert (start.model, start.augmentation) == (goal.model, goal.augmentation)
+
+
+def test_it_learns_states_and_which_way_round_they_are(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainers: list[Trainer] = []
+    seen: set[int] = set()
+    begin, step = Trainer.__init__, Trainer._step
+
+    def note(self: Trainer, rows: torch.Tensor, rng: torch.Generator, number: int) -> float:
+        seen.update(rows.tolist())
+        return step(self, rows, rng, number)
+
+    def keep(self: Trainer, config: Pretraining, *, fresh: bool) -> None:
+        trainers.append(self)
+        begin(self, config, fresh=fresh)
+
+    monkeypatch.setattr(Trainer, "_step", note)
+    monkeypatch.setattr(Trainer, "__init__", keep)
+    out = train(load_experiment(file, Pretraining)).parent
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["loss"] < 0.2 * rows[0]["loss"]
-    # Half of the pictures were mirrored: with states that were not, none of left and right could be told.
+    (trainer,) = trainers
+    assert rows[-1]["explained"] == trainer.explained()
     assert min(rows[-1]["explained"].values()) > 0.8
+    # Faces to measure on are never learned from, all others are.
+    assert seen == set(trainer.rows.tolist()) == set(range(400)) - set(trainer.held_out.tolist())
+    # Mirrored pictures are told as well, by the mirrored states.
+    trainer.images, trainer.plain = trainer.images.flip(3), trainer.mirrored
+    assert min(value or 0 for value in trainer.explained().values()) > 0.8
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -124,6 +158,38 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(file: Path, tmp_path: P
         one, other = load_file(whole.out / name), load_file(broken.out / name)
         assert one.keys() == other.keys()
         assert all(torch.equal(value, other[key]) for key, value in one.items())
+    # The result is the average.
+    last, result = (load_file(whole.out / name) for name in ("last.safetensors", NETWORK))
+    for name, value in result.items():
+        inner = f"network.{name.removeprefix('model/')}"
+        assert torch.equal(value, last[f"average/module.{inner}"])
+    assert any(
+        not torch.equal(value, last[f"model/network.{name.removeprefix('model/')}"])
+        for name, value in result.items()
+    )
+
+
+def test_what_does_not_vary_is_not_explained(file: Path, tmp_path: Path) -> None:
+    states = blobs(20, 3)
+    replace(states, weights=np.zeros_like(states.weights)).save(tmp_path / "still.npz")
+    out = train(load_experiment(file, Pretraining, ["epochs=1", f"pack={tmp_path / 'still.npz'}"])).parent
+    explained = json.loads((out / "log.jsonl").read_text())["explained"]
+    assert explained["weights"] is None
+    assert isinstance(explained["facing"], float)
+
+
+def test_a_resumed_run_fetches_no_weights(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def build(config: ModelConfig, *, download: bool) -> ExpressionNet:
+        asked.append(download)
+        return build_model(config, download=download)
+
+    monkeypatch.setattr(pretraining, "build_model", build)
+    config = load_experiment(file, Pretraining, ["epochs=1"])
+    for resume in (False, True):
+        train(config, resume=resume)
+    assert asked == [True, False]
 
 
 def test_several_processes_and_missing_packs_are_refused(

@@ -27,20 +27,20 @@ from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.command import status_of
 from visavis_train.data.crop_landmarks import look
 from visavis_train.data.crops import read_crops
-from visavis_train.data.faces import FLIPPED_WEIGHTS, mirror_points
-from visavis_train.models.face import LANDMARKS_146, WEIGHTS
+from visavis_train.data.faces import FLIPPED_WEIGHTS
+from visavis_train.models.face import LANDMARKS_146, PARTNERS, WEIGHTS
 
 MADE_BY = "python -m visavis_train.data.face_states"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceStates:
-    """Faces and their states, which neither moving nor turning the picture in its plane changes.
+    """Faces and their states, which moving, resizing or turning the picture in its plane hardly changes.
 
     Attributes:
         images: (N, 48, 48) uint8, grey.
-        shape: (N, 146, 3) float32 landmarks, the outer corners of the eyes level, their mean at 0 and their
-            root mean square distance from it, across and down, 1.
+        shape: (N, 146, 3) float32 landmarks, the outer corners of the eyes nearly level, their mean at 0 and
+            their root mean square distance from it, across and down, 1.
         weights: (N, 51) float32 blendshape weights, 0..1; ``tongueOut`` is not among them.
         facing: (N, 2) float32 how far the head's forward direction, a unit vector, goes across and down.
         held_out: (N,) which faces are for measuring alone.
@@ -68,8 +68,11 @@ class FaceStates:
         if self.held_out.all() or not self.held_out.any():
             held_out = f"{self.held_out.sum()} of {len(self.held_out)} faces are held out"
             raise InputError(f"{held_out}; expected some, and not all")
-        if not all(np.isfinite(part).all() for part in self.parts()):
-            raise InputError("face states hold values that are not finite: make the pack anew")
+        # Comparisons with what is not a number are false.
+        fits = self.weights.min() >= 0 and self.weights.max() <= 1 and np.abs(self.facing).max() <= 1.01
+        fits = fits and np.abs(self.shape).max() < 100
+        if not (fits and np.abs((self.shape[..., :2] ** 2).sum(axis=2).mean(axis=1) - 1).max() < 0.01):
+            raise InputError("face states hold numbers out of range, or not finite: make the pack anew")
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -89,7 +92,7 @@ class FaceStates:
         """Write a pack; it appears whole or not at all."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
 
     def parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Shape, weights and facing, (N, numbers) each."""
@@ -98,20 +101,20 @@ class FaceStates:
     def mirrored_parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """As :meth:`parts`, of the mirrored pictures."""
         across = np.asarray([-1, 1, 1], np.float32)
-        shape = self.shape[:, mirror_points(self.shape.mean(axis=0))] * across
+        shape = self.shape[:, list(PARTNERS)] * across
         return shape.reshape(len(shape), -1), self.weights[:, FLIPPED_WEIGHTS], self.facing * across[:2]
 
 
-def measure(faces: ImageArray, held_out: ImageArray, network: FaceNetwork | None = None) -> FaceStates:
-    """Ask the network about faces (N, 48, 48) and about others (M, 48, 48) for measuring, uint8.
+def measure(faces: ImageArray, others: ImageArray, network: FaceNetwork | None = None) -> FaceStates:
+    """Ask the network about faces (N, 48, 48) and about others (M, 48, 48), to be held out, uint8.
 
     Raises:
-        InputError: it believes none of one kind.
+        InputError: it sees a face in none of the first, or in none of the others.
     """
     network = network or FaceNetwork()
     kept: list[int] = []
     shapes, weights, facing = [], [], []
-    images = np.concatenate([faces, held_out])
+    images = np.concatenate([faces, others])
     with progress("face states", len(images), "faces") as advance:
         for row, picture in enumerate(images):
             reading, believed = look(picture, network)
@@ -121,15 +124,19 @@ def measure(faces: ImageArray, held_out: ImageArray, network: FaceNetwork | None
                 weights.append(reading.weights[:WEIGHTS])
                 facing.append(reading.rotation[:2, 2])
             advance()
-    if not kept:
-        raise InputError(f"the face network sees a face in none of {len(images)} pictures")
-    rows = np.asarray(kept)
+    rows = np.asarray(kept, np.int64)
+    held_out = rows >= len(faces)
+    for what, asked, seen in (("learn from", faces, ~held_out), ("measure on", others, held_out)):
+        if not seen.any():
+            raise InputError(
+                f"the face network sees a face in none of the {len(asked)} pictures to {what}: name others"
+            )
     return FaceStates(
         images[rows],
         np.stack(shapes),
         np.stack(weights).astype(np.float32),
         np.stack(facing).astype(np.float32),
-        rows >= len(faces),
+        held_out,
     )
 
 
@@ -153,10 +160,10 @@ def main() -> int:
         data = fer2013.load(args.data)
         crops = [read_crops(folder) for folder in args.faces]
         faces = np.concatenate([data.split(fer2013.TRAINING).images, *crops])
-        held_out = data.split(fer2013.PUBLIC_TEST).images
-        states = measure(faces, held_out)
+        others = data.split(fer2013.PUBLIC_TEST).images
+        states = measure(faces, others)
         states.save(args.pack)
-        asked, believed = len(faces) + len(held_out), len(states.images)
+        asked, believed = len(faces) + len(others), len(states.images)
         print_note(f"{args.pack}: {believed} of {asked} faces, {states.held_out.sum()} of them held out")
 
     return status_of(work, "interrupted: nothing was written")

@@ -16,7 +16,7 @@ from visavis.channels import BLENDSHAPES
 from visavis.face.geometry import roll_matrix
 from visavis.types import FloatArray
 from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
-from visavis_train.models.face import INPUT_PX, LANDMARKS_146, WEIGHTS
+from visavis_train.models.face import INPUT_PX, LANDMARKS_146, PARTNERS, WEIGHTS
 
 # For each weight its partner on the other side: a mirrored picture swaps them.
 FLIPPED_WEIGHTS = [
@@ -72,20 +72,6 @@ def upright(rotation: FloatArray) -> FloatArray:
     return np.asarray(turn @ rotation, np.float32)
 
 
-def mirror_points(mean_shape: FloatArray) -> NDArray[np.int64]:
-    """For each landmark (N,) its partner on the other side of the mean shape (N, 3)."""
-    mirrored = mean_shape * np.array([-1, 1, 1], np.float32)
-    mirrored[:, 0] += 2 * mean_shape[:, 0].mean()
-    distance = np.linalg.norm(mirrored[:, None] - mean_shape[None], axis=2)
-    partner = np.full(len(mean_shape), -1)
-    # Closest pairs first, so that two points never share a partner.
-    for flat in np.argsort(distance + distance.T, axis=None):
-        i, j = divmod(int(flat), len(mean_shape))
-        if partner[i] < 0 and partner[j] < 0:
-            partner[i], partner[j] = j, i
-    return partner
-
-
 @dataclass(frozen=True, slots=True)
 class Augmentation:
     """How far a training crop strays from the exact one (standard deviations).
@@ -104,23 +90,21 @@ class Augmentation:
 
 
 class FaceDataset(Dataset[dict[str, Tensor]]):
-    """Random views of the pack's faces; half of them mirrored.
+    """Random views of the pack's faces, half of them mirrored.
 
     Args:
         pack: the faces.
         rows: which of them.
-        mirror: partners from :func:`mirror_points`; None never mirrors.
-        augmentation: None gives the exact crop.
+        augmentation: None gives the exact crop, never mirrored.
     """
 
     def __init__(
         self,
         pack: FacePack,
         rows: NDArray[np.int64],
-        mirror: NDArray[np.int64] | None,
         augmentation: Augmentation | None,
     ) -> None:
-        self.pack, self.rows, self.mirror, self.augmentation = pack, rows, mirror, augmentation
+        self.pack, self.rows, self.augmentation = pack, rows, augmentation
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -136,9 +120,9 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         landmarks[:, 2] *= np.sqrt(abs(np.linalg.det(matrix[:, :2])))
         roll = np.arctan2(matrix[1, 0], matrix[0, 0])
         rotation = roll_matrix(-roll) @ rotation
-        if self.mirror is not None and torch.rand(()) < 0.5:
+        if self.augmentation is not None and torch.rand(()) < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
-            landmarks = landmarks[self.mirror] * np.array([-1, 1, 1], np.float32)
+            landmarks = landmarks[list(PARTNERS)] * np.array([-1, 1, 1], np.float32)
             weights = weights[FLIPPED_WEIGHTS]
             signs = np.array([-1, 1, 1], np.float32)
             rotation = signs[:, None] * rotation * signs

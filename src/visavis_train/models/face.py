@@ -28,6 +28,17 @@ LANDMARKS_146: tuple[int, ...] = tuple(
     373 374 375 377 378 379 380 381 382 384 385 386 387 388 389 390 397 398 400 402 405 409 415 454 466 468
     469 470 471 472 473 474 475 476 477""".split()
 )
+# For each of them the point on the other side of the face; those in the middle are their own.
+_OTHER_SIDE: tuple[int, ...] = tuple(
+    int(number)
+    for number in """0 1 4 5 6 249 8 10 13 14 17 251 263 267 269 270 276 282 283 284 285 288 291 293 295 296
+    297 300 308 310 311 312 314 317 318 321 323 324 332 334 336 338 356 361 362 365 373 374 375 377 378
+    379 152 380 381 382 384 385 386 387 388 389 390 168 397 398 400 402 405 409 415 195 197 454 466 7 21
+    33 37 39 40 46 52 53 54 55 58 61 63 65 66 67 70 78 80 81 82 84 87 88 91 93 95 103 105 107 109 127 132
+    133 136 144 145 146 148 149 150 153 154 155 157 158 159 160 161 162 163 172 173 176 178 181 185 191
+    234 246 473 476 475 474 477 468 471 470 469 472""".split()
+)
+PARTNERS: tuple[int, ...] = tuple(LANDMARKS_146.index(number) for number in _OTHER_SIDE)
 # Outer eye corners (on the image's left and right) among them.
 EYE_CORNERS: tuple[int, int] = (LANDMARKS_146.index(33), LANDMARKS_146.index(263))
 
@@ -128,7 +139,6 @@ class FaceNet(nn.Module):
 
     Args:
         mean_shape: (146, 3) mean landmarks of the training faces.
-        mirror: (146,) for each point its partner on the other side.
         width: channels of the trunk's first stage.
     """
 
@@ -142,12 +152,12 @@ class FaceNet(nn.Module):
     EYE_SIDE = 0.30
     MOUTH_SIDE = 0.36
 
-    def __init__(self, mean_shape: Tensor, mirror: Tensor, width: int = 48) -> None:
+    def __init__(self, mean_shape: Tensor, width: int = 48) -> None:
         super().__init__()
         eye, mouth = local_points(mean_shape)
         self.register_buffer("mean_shape", mean_shape)
         self.register_buffer("eye", eye)
-        self.register_buffer("other_eye", mirror[eye])
+        self.register_buffer("other_eye", torch.tensor(PARTNERS)[eye])
         self.register_buffer("mouth", mouth)
         axis = (torch.arange(self.PATCH_PX) + 0.5) / self.PATCH_PX - 0.5
         self.register_buffer("grid", torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1))

@@ -120,10 +120,11 @@ class Run:
 
     @property
     def start(self) -> str:
-        """Where its weights began: ``nothing``, a run folder's name, a file, or ``a hub``."""
-        init = self.recipe.init
-        if init is not None:
-            return init.parent.name if init.suffix == ".safetensors" and init.parent.name else init.name
+        """Where its weights began: a file in its folder, ``a hub``, ``its streams`` (SAE), or ``nothing``."""
+        if self.recipe.init is not None:
+            return "/".join(self.recipe.init.parts[-2:])
+        if self.recipe.model.kind == "sae":
+            return "its streams"
         return "a hub" if self.recipe.model.pretrained else "nothing"
 
     @property

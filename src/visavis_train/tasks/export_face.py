@@ -34,8 +34,7 @@ def export_face(path: Path, commit: str) -> None:
     """Export ``face.onnx`` of one experiment file, made at a commit."""
     config = load_experiment(path, FaceConfig)
     state = load_file(config.out / "face.safetensors")
-    points = len(state["mean_shape"])
-    net = FaceNet(state["mean_shape"], torch.arange(points), config.width)
+    net = FaceNet(state["mean_shape"], config.width)
     net.load_state_dict(state)
     net.eval()
     pack = load_pack(config.pack)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from visavis.channels import BLENDSHAPES
 from visavis.types import FloatArray
 from visavis_train.command import command_line
-from visavis_train.data.faces import Augmentation, FaceDataset, FacePack, load_pack, mirror_points, recolour
+from visavis_train.data.faces import Augmentation, FaceDataset, FacePack, load_pack, recolour
 from visavis_train.experiment import Settings
 from visavis_train.models.face import FaceNet, FaceOutput, WeightsHead, rotation_matrix
 from visavis_train.models.layout import channels_last
@@ -164,7 +164,7 @@ def evaluate(net: FaceNet, pack: FacePack, clips: tuple[str, ...]) -> dict[str, 
     result = {}
     for clip in clips:
         rows = np.flatnonzero(pack.clip == clip)
-        data = FaceDataset(pack, rows, None, None)
+        data = FaceDataset(pack, rows, None)
         outs = []
         for start in range(0, len(rows), 64):
             images = torch.stack([data[i]["image"] for i in range(start, min(start + 64, len(rows)))])
@@ -207,8 +207,7 @@ class Trainer:
         self.pack = load_pack(config.pack)
         self.rows = np.flatnonzero(~np.isin(self.pack.clip, config.test_clips))
         mean_shape = self.pack.landmarks[self.rows].mean(axis=0)
-        mirror = mirror_points(mean_shape)
-        self.net = FaceNet(torch.from_numpy(mean_shape), torch.from_numpy(mirror), config.width)
+        self.net = FaceNet(torch.from_numpy(mean_shape), config.width)
         channels_last(self.net)
         self.average = AveragedModel(
             self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
@@ -217,7 +216,7 @@ class Trainer:
         self.pairs = Pairs(config.pack, config.pair_batch)
         self.negatives = np.load(config.pack / "negatives.npy", mmap_mode="r")
         self.chances = torch.from_numpy(sample_weights(self.pack, self.rows, config)).double()
-        self.faces = FaceDataset(self.pack, self.rows, mirror, Augmentation())
+        self.faces = FaceDataset(self.pack, self.rows, Augmentation())
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )

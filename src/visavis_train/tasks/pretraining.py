@@ -31,7 +31,7 @@ from visavis_train.models.graph import ExpressionGraph
 from visavis_train.models.heads import ExpressionNet
 from visavis_train.models.hybrid import HybridConfig
 from visavis_train.models.layout import channels_last
-from visavis_train.rounds import descend, run_rounds, set_learning_rate, warm_cosine
+from visavis_train.rounds import LAST, descend, run_rounds, set_learning_rate, warm_cosine
 from visavis_train.tasks.emotion_trainer import make_accelerator
 from visavis_train.watch import progress_bar
 
@@ -54,9 +54,9 @@ class Pretraining(Settings):
         mixed_precision: ``no`` or ``bf16``.
         epochs: passes over the faces.
         batch_size: faces a step.
-        learning_rate: its peak, after a linear rise; then half a cosine to 1% of it.
-        warmup: share of the steps over which the learning rate rises.
-        weight_decay: of AdamW.
+        learning_rate: of half a cosine over all steps, down to 1%.
+        warmup: share of the steps over which the learning rate rises linearly instead.
+        weight_decay: of AdamW, on all weights.
         max_gradient: norm that gradients are cut to.
         average: decay of the running average of the weights, a step; the average is the result.
     """
@@ -100,12 +100,16 @@ class StateNet(nn.Module):
 class Trainer:
     """The state of one run: network, running average, optimiser and data.
 
+    Args:
+        config: what to do.
+        fresh: fetch pretrained weights if there are any; off where a checkpoint replaces them.
+
     Raises:
         InputError: the pack cannot be used, or more than one process was started.
         VisavisError: pretrained weights are wanted and cannot be fetched.
     """
 
-    def __init__(self, config: Pretraining) -> None:
+    def __init__(self, config: Pretraining, *, fresh: bool = True) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.accelerator = make_accelerator(config.mixed_precision)
@@ -124,7 +128,7 @@ class Trainer:
         self.plain, self.mirrored = ((side - mean) / spread for side in sides)
         self.widths = [part.shape[1] for part in states.parts()]
         self.rows, self.held_out = (torch.from_numpy(np.flatnonzero(part)) for part in (shown, ~shown))
-        self.net = StateNet(build_model(config.model), len(mean))
+        self.net = StateNet(build_model(config.model, download=fresh), len(mean))
         channels_last(self.net)
         self.net.to(self.accelerator.device)
         self.average = running_average(self.net, config.average)
@@ -173,8 +177,8 @@ class Trainer:
         return value
 
     @torch.no_grad()
-    def explained(self) -> dict[str, float]:
-        """R squared of what the average says of each part of the held out faces' states."""
+    def explained(self) -> dict[str, float | None]:
+        """R squared of what the average says of each part of the held out states; None if they are alike."""
         net = self.average.module.eval()
         graph = ExpressionGraph(self.trained, self.config.model.image_px)
         found = torch.cat(
@@ -185,10 +189,12 @@ class Trainer:
         )
         wanted = self.plain[self.held_out]
         parts = zip(PARTS, found.split(self.widths, dim=1), wanted.split(self.widths, dim=1), strict=True)
-        return {
-            name: round(1 - float((part - true).square().sum() / (true - true.mean(0)).square().sum()), 4)
-            for name, part, true in parts
-        }
+        return {name: _r_squared(part, true) for name, part, true in parts}
+
+
+def _r_squared(found: Tensor, wanted: Tensor) -> float | None:
+    spread = float((wanted - wanted.mean(dim=0)).square().sum())
+    return round(1 - float((found - wanted).square().sum()) / spread, 4) if spread > 0 else None
 
 
 def train(config: Pretraining, *, resume: bool = False) -> Path:
@@ -200,7 +206,7 @@ def train(config: Pretraining, *, resume: bool = False) -> Path:
         VisavisError: pretrained weights are wanted and cannot be fetched.
     """
     torch.set_num_threads(config.threads)
-    trainer = Trainer(config)
+    trainer = Trainer(config, fresh=not (resume and (config.out / LAST).exists()))
     modules = {"model": trainer.net, "average": trainer.average}
     run_rounds(
         config.out,
