@@ -120,9 +120,10 @@ class Run:
 
     @property
     def start(self) -> str:
-        """Where its weights began: a file in its folder, ``a hub``, ``its streams`` (SAE), or ``nothing``."""
-        if self.recipe.init is not None:
-            return "/".join(self.recipe.init.parts[-2:])
+        """Where its weights began: a run, an ONNX file, ``a hub``, ``its streams`` (SAE), or ``nothing``."""
+        init = self.recipe.init
+        if init is not None:  # A checkpoint by its run folder.
+            return init.parent.name if init.suffix == ".safetensors" else "/".join(init.parts[-2:])
         if self.recipe.model.kind == "sae":
             return "its streams"
         return "a hub" if self.recipe.model.pretrained else "nothing"
