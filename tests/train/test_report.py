@@ -161,6 +161,7 @@ def test_runs_of_one_name_are_told_apart(make_run: Callable[..., Path]) -> None:
     [
         ({}, "nothing"),
         ({"init": "runs/taught/best.safetensors"}, "taught"),
+        ({"init": "best.safetensors"}, "best.safetensors"),
         ({"init": "assets/emotion.onnx"}, "assets/emotion.onnx"),
         ({"model": {"kind": "sae"}}, "its streams"),
         ({"model": {"kind": "timm", "name": "resnet50", "pretrained": True}}, "a hub"),

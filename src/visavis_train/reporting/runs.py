@@ -123,7 +123,7 @@ class Run:
         """Where its weights began: a run, an ONNX file, ``a hub``, ``its streams`` (SAE), or ``nothing``."""
         init = self.recipe.init
         if init is not None:  # A checkpoint by its run folder.
-            return init.parent.name if init.suffix == ".safetensors" else "/".join(init.parts[-2:])
+            return "/".join(init.parts[-2:]) if init.suffix == ".onnx" else init.parent.name or init.name
         if self.recipe.model.kind == "sae":
             return "its streams"
         return "a hub" if self.recipe.model.pretrained else "nothing"
