@@ -54,5 +54,7 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
         path.write_bytes(array)
     else:
         file_with(path, array[:-9] if damage == "cut" else array)
-    with pytest.raises(InputError, match=r"a\.npz: not a readable track \(\.npz\)"):
+    with pytest.raises(InputError, match=r"a\.npz: not a readable track \(\.npz\)") as told:
         read_npz(path, "track", ["face"])
+    assert "allow_pickle" not in str(told.value)
+    assert ("never loaded" in str(told.value)) == (damage in ("text", "pickled"))

@@ -44,4 +44,7 @@ def read_npz(
         expected = ", ".join(names or ())
         raise InputError(f"{path}: a {kind} holds the arrays {expected}; {error}") from error
     except DAMAGED as error:
-        raise InputError(f"{path}: not a readable {kind} (.npz): {error}") from error
+        # numpy's own words advise to load what is no archive of arrays as a pickle.
+        unsafe = "no archive of arrays, or with Python objects in it, which are never loaded"
+        said = unsafe if "allow_pickle" in str(error) else error
+        raise InputError(f"{path}: not a readable {kind} (.npz): {said}") from error

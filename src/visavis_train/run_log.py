@@ -52,10 +52,10 @@ class RunLog:
             if name != "epoch":
                 self._curves.add_scalar(name, value, row["epoch"])
         self._curves.flush()
+        votes = f"FER+ {row['ferplus_accuracy']:.2%}" if row.get("voted_faces", 1) else "no FER+ votes"
         line = (
             f"epoch {row['epoch'] + 1}/{self._epochs} at {row['side_px']} px: loss {row['loss']:.4f}, "
-            f"FER-2013 {row['fer2013_accuracy']:.2%}, FER+ {row['ferplus_accuracy']:.2%}, "
-            f"{row['seconds']:.0f} s"
+            f"FER-2013 {row['fer2013_accuracy']:.2%}, {votes}, {row['seconds']:.0f} s"
         )
         print(line, file=sys.stderr, flush=True)
 

@@ -28,6 +28,14 @@ def test_rows_are_logged_drawn_and_told(tmp_path: Path, capsys: pytest.CaptureFi
     assert set(curves.Tags()["scalars"]) == set(row(0)) - {"epoch"}
 
 
+def test_where_nobody_voted_no_share_of_votes_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RunLog(tmp_path, 1, 0) as log:
+        log.write({**row(0), "ferplus_accuracy": 0.0, "voted_faces": 0})
+    assert "FER-2013 50.00%, no FER+ votes, 12 s" in capsys.readouterr().err
+
+
 def test_epochs_that_the_checkpoint_lacks_are_forgotten(tmp_path: Path) -> None:
     with RunLog(tmp_path, 3, 0) as log:
         log.write(row(0))
