@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from visavis.errors import InputError
 
 _FORMAT = "visavis-checkpoint-1"
+# In a run folder: what the next epoch depends on, and the weights that did best.
+LAST, BEST = "last.safetensors", "best.safetensors"
 
 
 def save_checkpoint(

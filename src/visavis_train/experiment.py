@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +58,14 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
         if first["type"] == "tuple_type":
             said = f"found {first['input']!r}; expected a list"
         raise InputError(": ".join(part for part in (str(path), where, said) if part)) from error
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Tables within tables as one, with keys such as ``training.rounds``."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
+    return result
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -19,11 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from visavis.errors import InputError
-from visavis_train.checkpoint import load_checkpoint, save_checkpoint
-from visavis_train.experiment import Settings
+from visavis_train.checkpoint import LAST, load_checkpoint, save_checkpoint
+from visavis_train.experiment import Settings, flat
 from visavis_train.run_log import LOG, cut_log
-
-LAST = "last.safetensors"
 
 
 def run_rounds(
@@ -84,21 +82,13 @@ def require_same(path: Path, config: Settings) -> None:
         stored = type(config).model_validate_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not the settings of this run: {error}; train anew elsewhere") from error
-    was, now = (_flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
+    was, now = (flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
     for key in sorted(was.keys() | now.keys()):
         if was.get(key) != now.get(key):
             raise InputError(
                 f"{path}: this run began with {key} {was.get(key)}; now it is {now.get(key)}: put it back, "
                 "or choose another folder"
             )
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Tables within tables as one, with keys such as ``training.rounds``."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        result |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
-    return result
 
 
 def warm_cosine(step: int, steps: int, warm: int) -> float:

@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visavis.atomic import require_place, whole_file
 from visavis.cli.output import print_error, print_json, print_line
 from visavis.errors import InputError, VisavisError
-from visavis_train.checkpoint import load_checkpoint
+from visavis_train.checkpoint import BEST, load_checkpoint
 from visavis_train.models.factory import ModelConfig, build_model
 from visavis_train.models.heads import ExpressionNet
 from visavis_train.tasks.emotion_release import HALF_TOLERANCE, TOLERANCE, export_network
 
-CONFIG, BEST = "config.json", "best.safetensors"
+CONFIG = "config.json"
 
 
 class _Stored(BaseModel):

@@ -29,7 +29,7 @@ from visavis.cli.output import print_note
 from visavis.datasets import fer2013
 from visavis.datasets.fer2013 import Fer2013
 from visavis.emotion import sparse
-from visavis_train.checkpoint import load_checkpoint, save_checkpoint
+from visavis_train.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from visavis_train.command import Command, command_line
 from visavis_train.data.crops import read_crops
 from visavis_train.distillation import onnx_teacher
@@ -38,7 +38,7 @@ from visavis_train.models.factory import build_model
 from visavis_train.models.sparse import SparseNet
 from visavis_train.run_log import RunLog, read_log
 from visavis_train.tasks.emotion_config import Experiment
-from visavis_train.tasks.emotion_folder import BEST, LAST, Standing, describe, standing, trained_on
+from visavis_train.tasks.emotion_folder import Standing, describe, standing, trained_on
 from visavis_train.tasks.emotion_release import (
     NAME,
     Scores,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ import torch
 from visavis.atomic import whole_file
 from visavis.errors import InputError
 from visavis.machine import machine
+from visavis_train.checkpoint import BEST, LAST
+from visavis_train.experiment import flat
 from visavis_train.run_log import read_log
 from visavis_train.tasks.emotion_config import Experiment
 
-LAST, BEST, CONFIG, MACHINE = "last.safetensors", "best.safetensors", "config.json", "machine.json"
+CONFIG, MACHINE = "config.json", "machine.json"
 
 
 class Standing(Enum):
@@ -50,10 +51,10 @@ def describe(experiment: Experiment, device: torch.device) -> list[str]:
     """Write ``config.json`` and ``machine.json``; returns what the experiment has changed since."""
     out, settings = experiment.out, experiment.model_dump(mode="json")
     out.mkdir(parents=True, exist_ok=True)
-    before = dict(_flat(_read(out / CONFIG))) if (out / CONFIG).exists() else {}
+    before = flat(_read(out / CONFIG)) if (out / CONFIG).exists() else {}
     changes = [
         f"{key} {before[key]} -> {value}"
-        for key, value in _flat(settings)
+        for key, value in flat(settings).items()
         if key in before and before[key] != value
     ]
     gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
@@ -81,11 +82,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"{path}: holds no object; expected what  visavis train  wrote")
     return found
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

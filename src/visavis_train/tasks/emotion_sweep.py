@@ -22,6 +22,7 @@ from visavis.cli.output import print_note, progress
 from visavis.datasets import fer2013
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
+from visavis_train.checkpoint import BEST
 from visavis_train.command import status_of
 from visavis_train.experiment import load_experiment
 from visavis_train.models.factory import Prunable
@@ -32,7 +33,6 @@ from visavis_train.reporting.sparsity import Variant, classes_table, compare, co
 from visavis_train.rounds import require_same
 from visavis_train.tasks.emotion import release, train
 from visavis_train.tasks.emotion_config import Experiment
-from visavis_train.tasks.emotion_folder import BEST
 
 PAGE = Path("docs/reference/sparse.md")
 # By the kind of network that is pruned: where the results go, and between which marks of the page the tables.

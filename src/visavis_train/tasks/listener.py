@@ -29,7 +29,7 @@ from visavis.reaction.predictor import UNKNOWN
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.reaction.temperament import CONTROLS
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train.checkpoint import load_checkpoint, save_checkpoint
+from visavis_train.checkpoint import BEST, load_checkpoint, save_checkpoint
 from visavis_train.command import Command, command_line
 from visavis_train.data.listening import Conversation
 from visavis_train.data.listening_pack import ListeningPack, load_listening
@@ -42,7 +42,6 @@ from visavis_train.tasks.listener_release import export_listener, install_listen
 from visavis_train.tasks.listener_trainer import ListenerTrainer
 
 REPORT = "report.json"
-BEST = "best.safetensors"
 LICENCE = "for research and personal use: see the licences of what its training data were made from"
 SCORE = "validation_bits_per_frame"
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from visavis.errors import InputError
 from visavis_train.average import running_average
-from visavis_train.checkpoint import save_checkpoint
+from visavis_train.checkpoint import LAST, save_checkpoint
 from visavis_train.command import command_line
 from visavis_train.data.augment import Augmentation, augment
 from visavis_train.data.face_states import FaceStates
@@ -31,7 +31,7 @@ from visavis_train.models.graph import ExpressionGraph
 from visavis_train.models.heads import ExpressionNet
 from visavis_train.models.hybrid import HybridConfig
 from visavis_train.models.layout import channels_last
-from visavis_train.rounds import LAST, descend, run_rounds, set_learning_rate, warm_cosine
+from visavis_train.rounds import descend, run_rounds, set_learning_rate, warm_cosine
 from visavis_train.tasks.emotion_trainer import make_accelerator
 from visavis_train.watch import progress_bar
 
@@ -153,10 +153,10 @@ class Trainer:
         if len(batches) > 1 and len(batches[-1]) < config.batch_size // 2:
             batches = batches[:-1]  # A tiny last batch would spoil the batch statistics.
         total, steps = 0.0, config.epochs * len(batches)
+        rise = max(round(config.warmup * steps), 1)
         self.model.train()
         with progress_bar(f"epoch {number + 1}/{config.epochs}", len(batches)) as advance:
             for step, rows in enumerate(batches, start=number * len(batches)):
-                rise = max(round(config.warmup * steps), 1)
                 set_learning_rate(self.optimizer, config.learning_rate * warm_cosine(step, steps, rise))
                 total += self._step(rows, rng, number)
                 advance()
