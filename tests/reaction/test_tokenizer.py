@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 import tiny_tokenizer
 from visavis import weights
-from visavis.channels import FACE_CHANNELS
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.tokenizer import FaceTokenizer
 
+NOT_TAUGHT = (
+    "cheekPuff cheekSquintLeft cheekSquintRight jawForward noseSneerLeft noseSneerRight tongueOut".split()
+)
 SHAPES = [(1, 1), (2, 1), (1, 4), (3, 4)]
 
 
@@ -198,3 +201,29 @@ def test_networks_of_other_channels_are_refused(
 ) -> None:
     with pytest.raises((WeightsError, InputError), match=message):
         FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, changes=changes))
+
+
+def test_channels_that_no_training_has_taught_are_neither_heard_nor_spoken(tmp_path: Path) -> None:
+    names = ["browDownLeft", "noseSneerLeft"]  # Token digits 0 and 1 are channels 0 and 1 of the face.
+    plain = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2))
+    deaf = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2, changes={"untaught": names}))
+    low, high = np.full((2, len(FACE_CHANNELS)), 0.1, np.float32), np.full((2, 58), 0.1, np.float32)
+    high[:, deaf.untaught] = 0.9
+    assert (plain.encode(low) != plain.encode(high)).any()
+    np.testing.assert_array_equal(deaf.encode(low), deaf.encode(high))
+    spoken = deaf.decode([[9, 9], [-1, -1]])
+    assert (spoken[0, deaf.untaught] == 0).all()
+    assert np.isnan(spoken[1]).all()
+    assert deaf.emotions([[9, 9]])[0, EMOTION_CHANNELS.index("AU9")] == 0
+
+
+def test_the_embedded_tokenizers_do_not_speak_what_they_never_learned() -> None:
+    for names in (
+        ("tokens_encoder", "tokens_decoder"),
+        ("listener_tokens_encoder", "listener_tokens_decoder"),
+    ):
+        tokenizer = FaceTokenizer.default(names=names)
+        rng = np.random.default_rng(0)
+        spoken = tokenizer.decode(rng.integers(0, tokenizer.vocabulary[0], (50, tokenizer.depth)))
+        assert [FACE_CHANNELS[i] for i in tokenizer.untaught] == list(NOT_TAUGHT)
+        assert (spoken[:, tokenizer.untaught] == 0).all()

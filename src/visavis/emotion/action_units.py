@@ -8,7 +8,7 @@ What a blendshape shows on a face at rest is subtracted: ``rest`` is the median 
 of FER-2013 Training with 8 or more of 10 FER+ votes for "neutral" (all but 4 of the 400 drawn, in which
 MediaPipe 0.10.32 finds no face). The remaining range is stretched to 0..1.
 
-MediaPipe, and networks taught by it, leave cheekPuff, cheekSquint and noseSneer at 0. AU6 is therefore
+cheekPuff, cheekSquint and noseSneer are not read by every tracker; they are 0 there. AU6 is therefore
 also read from tightened lids in a smile (:func:`action_units`); AU9 has no other evidence and stays 0
 with such trackers.
 """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visavis.channels import BLENDSHAPES
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
 from visavis.weights import metadata, open_session
@@ -37,7 +38,16 @@ class FaceReading:
 
 
 class FaceNetwork:
-    """The embedded face network (see ``docs/models/face.md``)."""
+    """The embedded face network (see ``docs/models/face.md``).
+
+    Attributes:
+        input_px: side of the crops that the network reads.
+        eye_corners: indices of the outer eye corners on the image's left and right among the landmarks.
+        landmark_numbers: the landmarks' numbers among MediaPipe's 478.
+        not_read: blendshapes that no training has taught; their weights are 0.
+        reliability: (52,) 0..1, how far each blendshape can be believed on a face that is clearly seen:
+            its correlation with what is known, on people that training never saw; 0 where it is not read.
+    """
 
     def __init__(self, threads: int = 1) -> None:
         self._session = open_session("face", threads)
@@ -45,6 +55,10 @@ class FaceNetwork:
         facts = metadata(self._session)
         self.input_px = int(facts["input_px"])
         self.eye_corners: tuple[int, int] = tuple(facts["eye_corners"])
+        self.landmark_numbers = tuple(int(number) for number in facts["landmark_numbers"])
+        self.not_read = tuple(str(name) for name in facts["not_read"])
+        read = [float(name not in self.not_read) for name in BLENDSHAPES]
+        self.reliability: FloatArray = np.asarray(facts.get("reliability", read), np.float32)
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
         """Look at some regions of an image (H, W, 3) uint8; one reading for each."""

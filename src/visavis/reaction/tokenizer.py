@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visavis import weights
 from visavis.arrays import checked
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError, WeightsError
 from visavis.types import FloatArray
 
@@ -26,6 +26,7 @@ ENCODER, DECODER = "tokens_encoder", "tokens_decoder"
 ENCODER_KIND, DECODER_KIND = "face tokenizer encoder", "face tokenizer decoder"
 # The token of a frame without a face; decoded, it is a row of NaN.
 NO_FACE = -1
+_AU6, _AU7, _AU9, _AU12 = (EMOTION_CHANNELS.index(name) for name in ("AU6", "AU7", "AU9", "AU12"))
 # Frames that the networks get at a time.
 _BATCH = 4096
 
@@ -45,6 +46,8 @@ class FaceTokenizer:
         mean: (58,) the mean face of the training, which stands in for what is not known.
         rest: (58,) the face at rest that faces must have been moved to (:mod:`visavis.reaction.rest`); None
             for a tokenizer that takes faces as they are.
+        untaught: indices of face channels that its training data did not know (metadata ``untaught``). They
+            are taken as the mean of the training when faces are encoded, and are 0 in decoded faces.
         quantizer: what made the vocabulary: ``fsq``, ``rfsq``, ``vq`` or ``lfq``.
         pair: fingerprint of its training.
 
@@ -65,6 +68,7 @@ class FaceTokenizer:
         self.mean = checked("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
         rest = notes.get("rest")
         self.rest = None if rest is None else checked("the encoder's rest", rest, (len(FACE_CHANNELS),))
+        self.untaught = [FACE_INDEX[name] for name in notes.get("untaught", [])]
         self.quantizer, self.pair = str(notes["quantizer"]), str(notes["pair"])
         self._encoder, self._decoder = encoder, decoder
 
@@ -143,11 +147,21 @@ class FaceTokenizer:
         Raises:
             InputError: no integers, another shape, or outside of the vocabulary; the row is named.
         """
-        return self._decoded(tokens, "face", len(FACE_CHANNELS))
+        face = self._decoded(tokens, "face", len(FACE_CHANNELS))
+        face[np.ix_(~np.isnan(face).all(axis=1), self.untaught)] = 0.0
+        return face
 
     def emotions(self, tokens: ArrayLike) -> FloatArray:
-        """What the faces show: (T, 25) as in :class:`~visavis.types.Emotion`; see :meth:`decode`."""
-        return self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
+        """What the faces show: (T, 25) as in :class:`~visavis.types.Emotion`; see :meth:`decode`.
+
+        AU6 and AU9 of a tokenizer with untaught channels are those of the decoded faces: its training
+        computed both from channels that were not known.
+        """
+        emotion = self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
+        if self.untaught:
+            emotion[:, _AU6] = np.sqrt((emotion[:, _AU7] * emotion[:, _AU12]).clip(0.0))
+            emotion[:, _AU9] *= 0.0
+        return emotion
 
     def encode_windows(self, windows: FloatArray) -> Tokens:
         """Tokens (N, R) of windows (N, W, 58) without NaN, oldest frame first."""
@@ -216,7 +230,9 @@ class TokenStream:
         seen = np.flatnonzero(~np.isnan(faces).all(axis=1))
         result = np.full((len(faces), tokenizer.depth), NO_FACE, np.int64)
         if seen.size:
-            known = np.where(np.isnan(faces[seen]), tokenizer.mean, faces[seen])
+            unknown = np.isnan(faces[seen])
+            unknown[:, tokenizer.untaught] = True
+            known = np.where(unknown, tokenizer.mean, faces[seen])
             # Before the first frame, it stands still.
             past = np.repeat(known[:1], tokenizer.window - 1, axis=0) if self._past is None else self._past
             joined = np.concatenate([past, known])
