@@ -68,7 +68,7 @@ class FaceTokenizer:
         self.mean = checked("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
         rest = notes.get("rest")
         self.rest = None if rest is None else checked("the encoder's rest", rest, (len(FACE_CHANNELS),))
-        self.untaught = [FACE_INDEX[name] for name in notes.get("untaught", [])]
+        self.untaught = np.asarray([FACE_INDEX[name] for name in notes.get("untaught", [])], np.int64)
         self.quantizer, self.pair = str(notes["quantizer"]), str(notes["pair"])
         self._encoder, self._decoder = encoder, decoder
 
@@ -158,7 +158,7 @@ class FaceTokenizer:
         computed both from channels that were not known.
         """
         emotion = self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
-        if self.untaught:
+        if self.untaught.size:
             emotion[:, _AU6] = np.sqrt((emotion[:, _AU7] * emotion[:, _AU12]).clip(0.0))
             emotion[:, _AU9] *= 0.0
         return emotion
