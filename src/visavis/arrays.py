@@ -1,4 +1,4 @@
-"""Anything numeric in, a float32 array that is known to be sound out."""
+"""Checks of arrays: what comes out has the right shape and type, and holds no nonsense."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from visavis.errors import InputError
 
 
 def checked(
-    name: str, value: Any, shape: tuple[int | None, ...], *, allow_nan: bool = False
+    name: str,
+    value: Any,
+    shape: tuple[int | None, ...],
+    *,
+    allow_nan: bool = False,
+    within: tuple[float, float] | None = None,
 ) -> NDArray[np.float32]:
     """A read-only float32 copy of ``value``.
 
@@ -20,9 +25,10 @@ def checked(
         value: anything that numpy turns into numbers.
         shape: the size of each axis; None where any size is allowed.
         allow_nan: let NaN pass (infinities never do).
+        within: the smallest and the largest value that are allowed.
 
     Raises:
-        InputError: another shape, not numeric, or not finite.
+        InputError: another shape, not numeric, not finite, or out of range.
     """
     try:
         with np.errstate(over="ignore"):  # What float32 cannot hold becomes infinite, and is refused below.
@@ -39,5 +45,78 @@ def checked(
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InputError(f"{name} holds {array[where]} at index {where}; every value must be finite")
+    if within is not None and ((array < within[0]) | (array > within[1])).any():
+        found = f"{np.nanmin(array):g} to {np.nanmax(array):g}"
+        raise InputError(f"{name} must lie in {within[0]:g}..{within[1]:g}; found {found}")
     array.setflags(write=False)
     return array
+
+
+def checked_numbers(name: str, value: Any, below: int) -> NDArray[np.int32]:
+    """A read-only int32 copy of a list of numbers (N,), all different, from 0 to ``below`` - 1.
+
+    Args:
+        name: what the list is, for the message.
+        value: anything that numpy turns into whole numbers; it may be empty.
+        below: one more than the largest number that is allowed.
+
+    Raises:
+        InputError: not a list of whole numbers, one out of range, or one that stands there twice.
+    """
+    try:
+        array = np.array(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is not a list of whole numbers: {error}") from error
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InputError(f"{name} must be whole numbers (N,); found {array.dtype} of shape {array.shape}")
+    if array.size and (array.min() < 0 or array.max() >= below):
+        raise InputError(f"{name} must lie in 0..{below - 1}; found {array.min()} to {array.max()}")
+    if len(np.unique(array)) < len(array):
+        raise InputError(f"{name} holds a number twice")
+    numbers = array.astype(np.int32)
+    numbers.setflags(write=False)
+    return numbers
+
+
+def checked_times(name: str, value: Any) -> NDArray[np.float64]:
+    """A read-only float64 copy of times (T,) in seconds, finite and increasing.
+
+    Args:
+        name: what the times are, for the message.
+        value: anything that numpy turns into numbers.
+
+    Raises:
+        InputError: not a list of numbers, not finite, or not increasing.
+    """
+    try:
+        times = np.array(value, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be numbers: {error}") from error
+    if times.ndim != 1:
+        raise InputError(f"{name} must be (T,); found shape {times.shape}")
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise InputError(f"{name} must be finite and increasing")
+    times.setflags(write=False)
+    return times
+
+
+def checked_flags(name: str, value: Any, length: int) -> NDArray[np.bool_]:
+    """A read-only boolean copy of flags (``length``,), given as booleans or as 0 and 1.
+
+    Args:
+        name: what the flags are, for the message.
+        value: anything that numpy turns into such numbers.
+        length: how many there must be.
+
+    Raises:
+        InputError: not a list of flags, or not as many.
+    """
+    try:
+        flags = np.array(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be booleans: {error}") from error
+    if flags.shape != (length,) or (length and flags.dtype.kind not in "biu"):
+        raise InputError(f"{name} must be {length} booleans; found {flags.dtype} of shape {flags.shape}")
+    flags = flags.astype(np.bool_)
+    flags.setflags(write=False)
+    return flags

@@ -1,4 +1,4 @@
-"""An .npz file in, its arrays by name out; whatever is wrong with the file is one clear error."""
+"""Reading .npz files: the arrays by name; whatever is wrong with the file is one clear error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ DAMAGED = (*PARSER_ERRORS, AttributeError, BadZipFile, zlib.error)
 
 
 def read_npz(
-    path: Path, kind: str, names: Sequence[str] | None = None, *, made_by: str | None = None
+    path: Path,
+    kind: str,
+    names: Sequence[str] | None = None,
+    *,
+    others: Sequence[str] = (),
+    made_by: str | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a file; pickles are refused.
 
@@ -29,6 +34,7 @@ def read_npz(
         path: the file.
         kind: what it should be, for messages: `track`, `pack of face tracks`.
         names: of the arrays that it must hold; None for all that there are.
+        others: names of arrays that are read where the file holds them.
         made_by: the command that makes such a file, told where there is none.
 
     Raises:
@@ -36,7 +42,10 @@ def read_npz(
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
-            return {name: pack[name] for name in (pack.files if names is None else names)}
+            wanted = (
+                pack.files if names is None else [*names, *(name for name in others if name in pack.files)]
+            )
+            return {name: pack[name] for name in wanted}
     except FileNotFoundError as error:
         advice = "" if made_by is None else f"; make it by  {made_by}"
         raise InputError(f"{path}: no such file{advice}") from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.arrays import checked
+from visavis.arrays import checked, checked_flags, checked_numbers, checked_times
 from visavis.atomic import whole_file
 from visavis.channels import (
     ACTION_UNITS,
@@ -27,6 +27,9 @@ from visavis.npz import read_npz
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
+NumberArray = NDArray[np.int32]
+# MediaPipe numbers the points of its face mesh 0 to 477.
+LANDMARK_COUNT = 478
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +48,11 @@ class Frame:
 
     def __post_init__(self) -> None:
         image = self.image_rgb
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
-            found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"{type(image)}"
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
             raise InputError(f"a frame must be an RGB array (H, W, 3) of uint8; found {found}")
-        if image.shape[2] != 3 or 0 in image.shape:
-            raise InputError(f"a frame must have shape (H, W, 3) and hold pixels; found {image.shape}")
+        if 0 in image.shape:
+            raise InputError(f"a frame must have shape (H, W, 3) and hold pixels; found {found}")
         if not np.isfinite(self.time_s):
             raise InputError(f"a frame's time must be finite; found {self.time_s}")
 
@@ -125,6 +128,10 @@ class Face:
         corners_xy: (4, 2) corners of the upright face square (its own top left, top right, bottom right,
             bottom left) in image pixels: the crop that the emotion stage reads.
         state: the face's state.
+        reliability: (52,) in 0..1, how far each blendshape weight can be believed; 0 for those that are not
+            read. All 1 where the tracker does not know.
+        landmark_numbers: (N,) int32, which points of MediaPipe's face mesh the landmarks are; empty where
+            they are none of them.
     """
 
     track_id: int
@@ -133,11 +140,21 @@ class Face:
     landmarks_xy: FloatArray
     corners_xy: FloatArray
     state: FaceState
+    reliability: FloatArray = field(default_factory=lambda: np.ones(len(BLENDSHAPES), np.float32))
+    landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box_xyxy", checked("face box", self.box_xyxy, (4,)))
         object.__setattr__(self, "landmarks_xy", checked("landmarks", self.landmarks_xy, (None, 2)))
         object.__setattr__(self, "corners_xy", checked("face region", self.corners_xy, (4, 2)))
+        reliability = checked("reliability", self.reliability, (len(BLENDSHAPES),), within=(0, 1))
+        object.__setattr__(self, "reliability", reliability)
+        numbers = checked_numbers("landmark_numbers", self.landmark_numbers, LANDMARK_COUNT)
+        if len(numbers) not in (0, len(self.landmarks_xy)):
+            raise InputError(
+                f"{len(self.landmarks_xy)} landmarks have {len(numbers)} numbers; expected as many"
+            )
+        object.__setattr__(self, "landmark_numbers", numbers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,6 +243,9 @@ class Track:
         emotion: (T, 25) float32, NaN where none was read.
         found: (T,) bool.
         fps: nominal frames per second.
+        landmarks_xy: (T, N, 2) float32 in image pixels, NaN where no face was found; N is 0 where they were
+            not kept.
+        landmark_numbers: (N,) int32, which points of MediaPipe's face mesh they are.
     """
 
     time_s: NDArray[np.float64]
@@ -233,27 +253,29 @@ class Track:
     emotion: FloatArray
     found: BoolArray
     fps: float
+    landmarks_xy: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))
+    landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
-        try:
-            time_s = np.array(self.time_s, np.float64)
-            found = np.array(self.found, np.bool_)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"time_s must hold numbers and found booleans: {error}") from error
-        if time_s.ndim != 1 or found.shape != time_s.shape:
-            raise InputError(f"time_s and found must be (T,); found shapes {time_s.shape} and {found.shape}")
-        if not np.isfinite(time_s).all() or (np.diff(time_s) <= 0).any():
-            raise InputError("a track's times must be finite and increasing")
+        time_s = checked_times("a track's times", self.time_s)
+        length = len(time_s)
+        found = checked_flags("found", self.found, length)
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"a track's fps must be positive; found {self.fps}")
-        length = len(time_s)
         face = checked("face", self.face, (length, len(FACE_CHANNELS)), allow_nan=True)
         emotion = checked("emotion", self.emotion, (length, len(EMOTION_CHANNELS)), allow_nan=True)
         if np.isnan(face[found]).any():
             raise InputError("face holds NaN in a frame whose face is marked as found")
-        for name, array in (("time_s", time_s), ("found", found), ("face", face), ("emotion", emotion)):
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+        numbers = checked_numbers("landmark_numbers", self.landmark_numbers, LANDMARK_COUNT)
+        points = self.landmarks_xy
+        if isinstance(points, np.ndarray) and points.shape == (0, 0, 2):
+            points = np.zeros((length, 0, 2), np.float32)
+        points = checked("landmarks_xy", points, (length, len(numbers), 2), allow_nan=True)
+        if np.isnan(points[found]).any():
+            raise InputError("landmarks_xy holds NaN in a frame whose face is marked as found")
+        values = (time_s, face, emotion, found, self.fps, points, numbers)
+        for each, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, each.name, value)
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -265,17 +287,18 @@ class Track:
             InputError: it cannot be written.
         """
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+            np.savez_compressed(file, **{each.name: getattr(self, each.name) for each in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read ``T.npz``.
 
         Raises:
-            InputError: missing, damaged, not an npz file, without one of the five arrays, or with arrays that
-                contradict each other.
+            InputError: missing, damaged, not an npz file, without one of the first five arrays, or with
+                arrays that contradict each other. Files of older versions hold no landmarks: N is 0.
         """
-        arrays = read_npz(path, "track", [field.name for field in fields(cls)])
+        names = [each.name for each in fields(cls)]
+        arrays = read_npz(path, "track", names[:5], others=names[5:])
         try:
             fps = float(arrays.pop("fps"))
             return cls(**arrays, fps=fps)

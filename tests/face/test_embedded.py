@@ -22,6 +22,9 @@ Head = tuple[float, float, float]
 class Scene:
     """Stands in for the detector and the network: sees the heads that it is told, each where it is."""
 
+    reliability = np.linspace(0, 1, len(BLENDSHAPES), dtype=np.float32)
+    landmark_numbers = np.asarray([33, 263, 152, 10], np.int32)
+
     def __init__(self) -> None:
         self.heads: dict[Head, float] = {}
         self.blurred = False
@@ -73,6 +76,13 @@ def test_one_person_is_the_largest_not_the_best_detected(scene: Scene) -> None:
     scene.heads = {SMALL: 0.95, LARGE: 0.7}
     (face,) = look(EmbeddedTracker(), 0.0)
     np.testing.assert_allclose(face.box_xyxy, box(LARGE), atol=1)
+
+
+def test_a_face_says_how_far_each_weight_can_be_believed(scene: Scene) -> None:
+    scene.heads = {LARGE: 0.95}
+    (face,) = look(EmbeddedTracker(), 0.0)
+    np.testing.assert_allclose(face.reliability, scene.reliability * face.score, atol=1e-6)
+    np.testing.assert_array_equal(face.landmark_numbers, scene.landmark_numbers)
 
 
 def test_several_come_largest_first_and_keep_their_numbers(scene: Scene) -> None:

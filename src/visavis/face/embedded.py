@@ -135,6 +135,8 @@ class EmbeddedTracker:
             points,
             self._network.next_region(reading).corners(),
             FaceState(values),
+            self._network.reliability * np.float32(reading.score),
+            np.asarray(self._network.landmark_numbers, np.int32),
         )
 
 
