@@ -74,3 +74,15 @@ def test_a_shrunk_crop_lies_where_the_region_says(crop_px: int) -> None:
 def test_a_crop_of_a_thin_image_is_no_error(size: tuple[int, int]) -> None:
     image = np.full((size[1], size[0], 3), 200, np.uint8)
     assert FaceRegion((0.0, 0.0), 3000.0).crop(image, 96).shape == (96, 96, 3)
+
+
+@pytest.mark.parametrize("size_px", [300.0, 700.0, 1500.0])
+def test_a_crop_does_not_depend_on_what_lies_around_the_face(size_px: float) -> None:
+    # The same face in a large frame and in its own surroundings: the same crop.
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, (2000, 2400, 3), np.uint8)
+    region = FaceRegion((1200.0, 1000.0), size_px, 0.3)
+    x0, y0 = (int(v) for v in (1200 - 0.7 * size_px, max(1000 - 0.7 * size_px, 0)))
+    near = np.ascontiguousarray(frame[y0 : y0 + int(1.4 * size_px), x0 : x0 + int(1.4 * size_px)])
+    moved = FaceRegion((1200.0 - x0, 1000.0 - y0), size_px, 0.3)
+    assert np.abs(region.crop(frame, 160).astype(int) - moved.crop(near, 160)).mean() < 2

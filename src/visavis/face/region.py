@@ -87,14 +87,24 @@ class FaceRegion:
     def crop(self, image: ImageArray, crop_px: int) -> ImageArray:
         """Cut the region out of an image (H, W[, C]) uint8 as a square of side ``crop_px``.
 
-        A region that is more than twice as large as the crop is first cut at a whole multiple of the crop's
-        side, then averaged: bilinear sampling alone would alias. Only the region's pixels are touched.
+        Bilinear sampling aliases where it shrinks more than twice. Then the region's own rectangle, not the
+        whole image, is averaged by a whole number of pixels first.
         """
-        times = max(math.ceil(0.5 * self.size_px / crop_px), 1)
-        side = times * crop_px
-        crop = cv2.warpAffine(image, self.to_crop(side), (side, side), flags=cv2.INTER_LINEAR)
+        matrix = self.to_crop(crop_px)
+        times = math.ceil(0.5 * self.size_px / crop_px)
         if times > 1:
-            crop = cv2.resize(crop, (crop_px, crop_px), interpolation=cv2.INTER_AREA)
+            corners = self.corners()
+            x0, y0 = np.maximum(np.floor(corners.min(axis=0) - times), 0).astype(int)
+            x1, y1 = np.minimum(np.ceil(corners.max(axis=0) + times), image.shape[1::-1]).astype(int)
+            size = (int(x1 - x0) // times, int(y1 - y0) // times)
+            if min(size) > 0:
+                part = image[y0 : y0 + size[1] * times, x0 : x0 + size[0] * times]
+                image = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+                # Pixel x of the small image has its centre at x0 + (x + 1/2) times - 1/2 of the large one.
+                matrix[:, 2] += matrix[:, :2] @ np.asarray([x0, y0], np.float32)
+                matrix[:, 2] += matrix[:, :2].sum(axis=1) * (times - 1) / 2
+                matrix[:, :2] *= times
+        crop = cv2.warpAffine(image, matrix, (crop_px, crop_px), flags=cv2.INTER_LINEAR)
         return np.asarray(crop, np.uint8)
 
     def to_unit(self, points_xy: FloatArray) -> FloatArray:
