@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -57,6 +58,27 @@ def record_file(path: Path, pipeline: Pipeline, folder: Path, limit_s: float | N
     folder.mkdir()
     with VideoFile(path) as source:
         return record(source, pipeline, outputs(folder), limit_s=limit_s)
+
+
+def test_a_track_holds_the_landmarks_of_trackers_that_number_them(
+    make_video, tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted_pipeline.tracker.misses = {1}
+    path = make_video(count=3)
+    record_file(path, scripted_pipeline, tmp_path / "without")
+    assert Track.load(tmp_path / "without" / "out.npz").landmarks_xy.shape == (3, 0, 2)
+    numbers, update = np.arange(40) + 100, scripted_pipeline.tracker.update
+    monkeypatch.setattr(
+        scripted_pipeline.tracker,
+        "update",
+        lambda frame: tuple(replace(face, landmark_numbers=numbers) for face in update(frame)),
+    )
+    record_file(path, scripted_pipeline, tmp_path / "with")
+    track = Track.load(tmp_path / "with" / "out.npz")
+    np.testing.assert_array_equal(track.landmark_numbers, numbers)
+    assert np.isnan(track.landmarks_xy[1]).all()
+    (face,) = update(Frame(np.zeros((48, 64, 3), np.uint8), 0.0, 2))
+    np.testing.assert_array_equal(track.landmarks_xy[2], face.landmarks_xy)
 
 
 def test_writes_all_three(make_video, tmp_path: Path, scripted_pipeline: Pipeline) -> None:

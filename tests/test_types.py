@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
-from visavis.types import AudioChunk, AvatarPose, Emotion, FaceState, Frame, Track
+from visavis.types import AudioChunk, AvatarPose, Emotion, Face, FaceState, Frame, Track
 
 
 def test_the_orders_are_those_of_arkit_and_react() -> None:
@@ -123,6 +123,99 @@ def test_a_track_refuses_what_contradicts_itself() -> None:
         Track(good.time_s, good.face, good.emotion, good.found, 0)
     with pytest.raises(InputError, match=r"face has shape \(4, 58\)"):
         Track(good.time_s, good.face[:4], good.emotion, good.found, 25)
+
+
+@given(
+    found=st.lists(st.booleans(), max_size=6),
+    numbers=st.lists(st.integers(0, 477), max_size=5, unique=True),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_track_survives_its_file_bit_by_bit(
+    tmp_path_factory: pytest.TempPathFactory, found: list[bool], numbers: list[int], seed: int
+) -> None:
+    rng, length = np.random.default_rng(seed), len(found)
+    there = np.asarray(found, bool)
+    face = rng.random((length, 58), np.float32)
+    emotion = rng.random((length, 25), np.float32)
+    points = (rng.random((length, len(numbers), 2)) * 4000).astype(np.float32)
+    for array in (face, emotion, points):
+        array[~there] = np.nan
+    times_s = np.cumsum(rng.uniform(1e-3, 1, length))
+    before = Track(times_s, face, emotion, there, float(rng.uniform(1, 240)), points, np.asarray(numbers))
+    path = tmp_path_factory.mktemp("track") / "t.npz"
+    before.save(path)
+    after = Track.load(path)
+    for name in ("time_s", "face", "emotion", "found", "fps", "landmarks_xy", "landmark_numbers"):
+        one, other = np.asarray(getattr(before, name)), np.asarray(getattr(after, name))
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    assert after.landmarks_xy.shape == (length, len(numbers), 2)
+    assert after.landmark_numbers.dtype == np.int32
+
+
+def test_a_track_of_an_older_version_has_no_landmarks(tmp_path: Path) -> None:
+    good = track()
+    old = {key: getattr(good, key) for key in ("time_s", "face", "emotion", "found", "fps")}
+    np.savez(tmp_path / "t.npz", **old)
+    loaded = Track.load(tmp_path / "t.npz")
+    assert loaded.landmarks_xy.shape == (5, 0, 2)
+    assert loaded.landmark_numbers.shape == (0,)
+    np.testing.assert_array_equal(loaded.face, good.face)
+
+
+@pytest.mark.parametrize(
+    ("points", "numbers", "message"),
+    [
+        (np.zeros((5, 2, 2)), [1, 2, 3], r"landmarks_xy has shape \(5, 2, 2\); expected \(5, 3, 2\)"),
+        (np.zeros((4, 2, 2)), [1, 2], r"landmarks_xy has shape \(4, 2, 2\); expected \(5, 2, 2\)"),
+        (np.zeros((5, 2, 3)), [1, 2], r"landmarks_xy has shape \(5, 2, 3\)"),
+        (np.zeros((5, 2, 2)), [], r"landmarks_xy has shape \(5, 2, 2\); expected \(5, 0, 2\)"),
+        (np.full((5, 2, 2), np.nan), [1, 2], "landmarks_xy holds NaN in a frame whose face"),
+        (np.full((5, 2, 2), np.inf), [1, 2], "landmarks_xy holds inf"),
+        (np.zeros((5, 2, 2)), [1, 1], "landmark_numbers holds a number twice"),
+        (np.zeros((5, 2, 2)), [1, 478], r"landmark_numbers must lie in 0\.\.477; found 1 to 478"),
+        (np.zeros((5, 2, 2)), [-1, 2], r"landmark_numbers must lie in 0\.\.477"),
+        (np.zeros((5, 2, 2)), [0.5, 2], "landmark_numbers must be whole numbers"),
+        (np.zeros((5, 2, 2)), [[1, 2]], "landmark_numbers must be whole numbers"),
+        ([[1], [2, 3]], [1, 2], "landmarks_xy is not an array of numbers"),
+        (np.zeros((5, 2, 2)), [[1], [2, 3]], "landmark_numbers is not a list of whole numbers"),
+    ],
+)
+def test_a_track_refuses_landmarks_that_contradict_it(points: object, numbers: object, message: str) -> None:
+    good = track()
+    with pytest.raises(InputError, match=message) as caught:
+        Track(good.time_s, good.face, good.emotion, good.found, 25, points, numbers)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def a_face(**changes: object) -> Face:
+    points = np.zeros((3, 2))
+    values = {"landmarks_xy": points, "corners_xy": np.zeros((4, 2)), "state": FaceState(np.zeros(58))}
+    return Face(0, 1.0, np.zeros(4), **(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_face_is_believed_unless_its_tracker_knows_better() -> None:
+    assert a_face().reliability.tolist() == [1.0] * 52
+    assert a_face().landmark_numbers.shape == (0,)
+    known = a_face(reliability=np.linspace(0, 1, 52), landmark_numbers=[7, 8, 9])
+    assert known.reliability[-1] == 1
+    assert known.landmark_numbers.tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reliability": np.zeros(51)}, r"reliability has shape \(51,\); expected \(52\)"),
+        ({"reliability": np.full(52, 1.5)}, r"reliability must lie in 0\.\.1; found 1\.5 to 1\.5"),
+        ({"reliability": np.full(52, -0.1)}, r"reliability must lie in 0\.\.1"),
+        ({"reliability": np.full(52, np.nan)}, "reliability holds nan"),
+        ({"landmark_numbers": [1, 2]}, "3 landmarks have 2 numbers; expected as many"),
+        ({"landmark_numbers": [1, 2, 500]}, r"landmark_numbers must lie in 0\.\.477"),
+    ],
+)
+def test_a_face_refuses_what_contradicts_it(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        a_face(**changes)
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "truncated", "incomplete", "pickled"])

@@ -1,4 +1,4 @@
-"""A source of frames in; video, track, motion and reactions out, with what was read kept whatever happens."""
+"""Recording a run: the video, track, motion and reactions of a source, kept whatever ends it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from visavis.outputs import Outputs
 from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.clip import Reaction
 from visavis.reaction.live import LiveListener
-from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, Track
+from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, NumberArray, Track
 
 # Decoding, tracking, drawing and encoding overlap; more frames in waiting would cost memory and win nothing.
 DEPTH = 2
@@ -183,6 +183,8 @@ class _Log:
     face: list[FloatArray] = field(default_factory=list)
     emotion: list[FloatArray] = field(default_factory=list)
     found: list[bool] = field(default_factory=list)
+    landmarks: list[FloatArray | None] = field(default_factory=list)
+    landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
     poses: list[AvatarPose] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
@@ -194,6 +196,9 @@ class _Log:
         if self.outputs.track is not None:
             self.face.append(moment.faces[0].state.values if moment.faces else NO_FACE)
             self.emotion.append(NO_EMOTION if moment.emotion is None else moment.emotion.values)
+            self.landmarks.append(moment.faces[0].landmarks_xy if moment.faces else None)
+            if moment.faces:
+                self.landmark_numbers = moment.faces[0].landmark_numbers
         if self.outputs.motion is not None:
             self.poses.append(moment.pose)
         if moment.label is not None:
@@ -223,7 +228,13 @@ class _Log:
         if path is None or not self.face:
             return []
         face, emotion = np.stack(self.face), np.stack(self.emotion)
-        Track(np.asarray(self.times_s), face, emotion, np.asarray(self.found), fps).save(path)
+        times_s, found = np.asarray(self.times_s), np.asarray(self.found)
+        numbers = self.landmark_numbers
+        points = np.full((len(found), len(numbers), 2), np.nan, np.float32)
+        for row, landmarks in zip(points, self.landmarks, strict=True):
+            if landmarks is not None and len(numbers):  # Landmarks without a number say nothing to anyone.
+                row[:] = landmarks
+        Track(times_s, face, emotion, found, fps, points, numbers).save(path)
         return [path]
 
     def save_motion(self, fps: float) -> list[Path]:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from visavis.capture.portrait import PortraitClip, gesture_at
+from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
-from visavis.face.mediapipe import MODEL_VARIABLE, MediaPipeTracker
+from visavis.face.mediapipe import MODEL_VARIABLE, NOT_READ, MediaPipeTracker
 from visavis.face.tracker import open_tracker
 from visavis.types import Frame
 
@@ -43,6 +44,10 @@ def test_the_portrait_turns_as_its_score_says(shared: Path) -> None:
         (face,) = tracker.update(frame)
         gesture = gesture_at(frame.time_s)
         seen.append(face.state.head_rad)
+        np.testing.assert_array_equal(face.landmark_numbers, np.arange(478))
+        assert {name for name, known in zip(BLENDSHAPES, face.reliability, strict=True) if not known} == set(
+            NOT_READ
+        )
         meant.append((gesture.yaw, gesture.pitch, gesture.roll))
     tracker.close()
     yaw_seen, yaw_meant = np.array(seen)[:, 0], np.array(meant)[:, 0]
