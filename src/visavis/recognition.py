@@ -1,4 +1,4 @@
-"""Image and video files in, the faces in them with the emotions they show out."""
+"""Recognition: the faces in image and video files, with the emotions that they show."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.video import VideoFile
 from visavis.emotion.opening import DEFAULT
+from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.emotion.sparse import Keeping
 from visavis.errors import InputError, VisavisError
+from visavis.face.framing import LandmarkNetwork, frames_face
+from visavis.face.network import FaceNetwork
 from visavis.face.region import FaceRegion
 from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
 from visavis.types import Emotion, Face, FaceState, FloatArray, Frame, ImageArray
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg", ".mpeg"})
 MAX_FACES = 16
-# A picture without a detected face is taken for a face crop itself when it is of such a size (FER-2013 has
+# A picture without a detected face can be a tight face crop itself when it is of such a size (FER-2013 has
 # 48 px, RAF-DB 100, AffectNet 224) and about square.
 CROPPED_MIN_PX, CROPPED_MAX_PX, CROPPED_MAX_ASPECT = 24, 256, 1.34
 
@@ -39,6 +42,7 @@ class Reading:
         emotion: what the face shows; None where unread. Its action units come from the state, so those of
             a crop mean nothing.
         label: the expression to show, in a video steadied over time; None where ``emotion`` is.
+        reliability: (52,) in 0..1, how far each blendshape of the state can be believed; None for a crop.
     """
 
     box_xyxy: FloatArray
@@ -47,6 +51,7 @@ class Reading:
     state: FaceState | None
     emotion: Emotion | None
     label: str | None
+    reliability: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,21 +119,28 @@ class Recognizer:
 
     Args:
         pipeline: with emotion reading on.
+        crops: read small square pictures in which no face is detected whole, as face crops, unasked; else
+            only those that the face network sees as one.
+        network: says whether a picture frames a face; the embedded one if left out.
 
     Raises:
         InputError: a pipeline without an emotion reader.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(
+        self, pipeline: Pipeline, *, crops: bool = False, network: LandmarkNetwork | None = None
+    ) -> None:
         if pipeline.reader is None:
             raise InputError("recognition needs a pipeline that reads emotions; found one without a reader")
         self._pipeline = pipeline
         self._reader = pipeline.reader
+        self._crops = crops
+        self._network = network
 
     @classmethod
-    def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None) -> Self:
-        """On the weights that the package brings; see :meth:`Pipeline.default`."""
-        return cls(Pipeline.default(recognizer=recognizer, keep=keep, max_faces=MAX_FACES))
+    def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None, *, crops: bool = False) -> Self:
+        """On the weights that the package brings; see :meth:`Pipeline.default` and the class."""
+        return cls(Pipeline.default(recognizer=recognizer, keep=keep, max_faces=MAX_FACES), crops=crops)
 
     def read_file(self, path: Path) -> ReadFile:
         """Read one image or video.
@@ -150,7 +162,7 @@ class Recognizer:
         faces = self._pipeline.tracker.update(Frame(image, 0.0))
         readings = tuple(self._read_face(image, face) for face in faces)
         height, width = image.shape[:2]
-        if not readings and is_face_crop(width, height):
+        if not readings and may_be_crop(width, height) and (self._crops or self._is_crop(image)):
             readings = (self._read_crop(image),)
         return ReadFile(path, (width, height), None, (ReadMoment(0.0, readings),))
 
@@ -176,19 +188,30 @@ class Recognizer:
     def _read_face(self, image: ImageArray, face: Face) -> Reading:
         crop = emotion_region(face).crop(image, EMOTION_CROP_PX)
         emotion = self._reader.read_still(crop, face.state)
-        return Reading(face.box_xyxy, face.score, False, face.state, emotion, emotion.label)
+        return Reading(face.box_xyxy, face.score, False, face.state, emotion, emotion.label, face.reliability)
+
+    def _is_crop(self, image: ImageArray) -> bool:
+        """Whether the face network sees a face where the emotion stage's crops have it."""
+        self._network = self._network or FaceNetwork()
+        around = _whole(image).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
+        return frames_face(image, around, self._network)
 
     def _read_crop(self, image: ImageArray) -> Reading:
         height, width = image.shape[:2]
-        side = max(width, height)
-        square = FaceRegion((width / 2 - 0.5, height / 2 - 0.5), side).crop(image, side)
+        square = _whole(image).crop(image, max(width, height))
         box = np.asarray([0, 0, width, height], np.float32)
         emotion = self._reader.read_still(square)
         return Reading(box, None, True, None, emotion, emotion.label)
 
 
-def is_face_crop(width: int, height: int) -> bool:
-    """Whether an image of this size, without a detected face, is taken for a face crop itself."""
+def _whole(image: ImageArray) -> FaceRegion:
+    """The square around a picture."""
+    height, width = image.shape[:2]
+    return FaceRegion((width / 2 - 0.5, height / 2 - 0.5), max(width, height))
+
+
+def may_be_crop(width: int, height: int) -> bool:
+    """Whether an image of this size, without a detected face, can be a face crop itself."""
     low, high = sorted((width, height))
     return low >= CROPPED_MIN_PX and high <= CROPPED_MAX_PX and high / low <= CROPPED_MAX_ASPECT
 
@@ -196,7 +219,7 @@ def is_face_crop(width: int, height: int) -> bool:
 def _read_moment(moment: Moment) -> ReadMoment:
     read = ((moment.emotion, moment.label), *[(None, None)] * len(moment.faces))
     faces = tuple(
-        Reading(face.box_xyxy, face.score, False, face.state, emotion, label)
+        Reading(face.box_xyxy, face.score, False, face.state, emotion, label, face.reliability)
         for face, (emotion, label) in zip(moment.faces, read, strict=False)
     )
     return ReadMoment(moment.frame.time_s, faces)

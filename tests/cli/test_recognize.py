@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from visavis.channels import ACTION_UNITS, EXPRESSIONS
+from visavis import recognition
+from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS
+from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
+from visavis.face.network import FaceReading
+from visavis.face.region import FaceRegion
 from visavis.pipeline import Pipeline
+from visavis.recognition import Recognizer
+from visavis.types import ImageArray
 
 
 def image(path: Path, size: tuple[int, int] = (320, 240)) -> Path:
@@ -17,7 +25,19 @@ def image(path: Path, size: tuple[int, int] = (320, 240)) -> Path:
     return path
 
 
-def test_image(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_image(
+    visavis,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_pipeline: Pipeline,
+) -> None:
+    update, reliability = scripted_pipeline.tracker.update, np.full(len(BLENDSHAPES), 0.9)
+    monkeypatch.setattr(
+        scripted_pipeline.tracker,
+        "update",
+        lambda frame: tuple(replace(face, reliability=reliability) for face in update(frame)),
+    )
     assert visavis("recognize", image(tmp_path / "a.png"), "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["errors"] == []
@@ -31,26 +51,110 @@ def test_image(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert list(face["expressions"]) == list(EXPRESSIONS)
     assert sum(face["expressions"].values()) == pytest.approx(1, abs=1e-3)
     assert list(face["action_units"]) == list(ACTION_UNITS)
+    assert list(face["blendshapes"]) == list(BLENDSHAPES)
+    assert face["blendshapes"]["jawOpen"] == 0.5
+    assert face["reliability"] == dict.fromkeys(BLENDSHAPES, 0.9)
     assert -1 <= face["arousal"] <= 1
     assert face["valence"] > 0
 
 
-@pytest.mark.parametrize("size", [(48, 48), (224, 224), (90, 100)])
-def test_face_crop_is_read_whole_and_marked(
+CROP_SIZES = [(48, 48), (224, 224), (90, 100)]
+
+
+class Sure:
+    """A face network that sees a face wherever it looks, and is as steady as it is told."""
+
+    def __init__(self, score: float = 0.99, step: float = 0.0) -> None:
+        self.score, self.step = score, step
+        self.regions: list[FaceRegion] = []
+
+    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
+        self.regions += regions
+        landmarks = np.zeros((3, 3), np.float32)
+        landmarks[:, 0] = self.step * len(self.regions)
+        weights = np.zeros(len(BLENDSHAPES), np.float32)
+        return [FaceReading(region, landmarks, weights, np.eye(3), self.score) for region in regions]
+
+    def next_region(self, reading: FaceReading) -> FaceRegion:
+        return reading.region
+
+
+@pytest.mark.parametrize("size", CROP_SIZES)
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_face_crop_is_read_whole_and_marked(
     visavis,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     scripted_pipeline: Pipeline,
+    size: tuple[int, int],
+    asked: bool,
+) -> None:
+    scripted_pipeline.tracker.blind = True
+    network = Sure()
+    monkeypatch.setattr(recognition, "FaceNetwork", lambda: network)
+    options = ("--crops",) if asked else ()
+    assert visavis("recognize", image(tmp_path / "a.png", size), "--json", *options) == 0
+    (face,) = json.loads(capsys.readouterr().out)["files"][0]["faces"]
+    assert face["cropped"] is True
+    for name in ("score", "action_units", "blendshapes", "reliability"):
+        assert face[name] is None
+    assert face["box_xyxy"] == [0, 0, *size]
+    assert face["label"] == "happy"
+    if asked:
+        assert network.regions == []
+        return
+    # The emotion stage's framing of what the network looked at is the picture itself.
+    framed = network.regions[0].scaled(CROP_SCALE, CROP_DOWN)
+    assert framed.size_px == pytest.approx(max(size))
+    assert framed.center_xy == pytest.approx((size[0] / 2 - 0.5, size[1] / 2 - 0.5))
+
+
+@pytest.mark.parametrize("network", [Sure(score=0.5), Sure(step=0.02)], ids=["unsure", "unsteady"])
+@pytest.mark.parametrize("size", CROP_SIZES)
+def test_what_the_network_does_not_see_as_a_face_is_none_unless_asked(
+    visavis,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_pipeline: Pipeline,
+    network: Sure,
     size: tuple[int, int],
 ) -> None:
     scripted_pipeline.tracker.blind = True
-    assert visavis("recognize", image(tmp_path / "a.png", size), "--json") == 0
-    (face,) = json.loads(capsys.readouterr().out)["files"][0]["faces"]
-    assert face["cropped"] is True
-    assert face["score"] is None
-    assert face["action_units"] is None
-    assert face["box_xyxy"] == [0, 0, *size]
-    assert face["label"] == "happy"
+    monkeypatch.setattr(recognition, "FaceNetwork", lambda: network)
+    path = image(tmp_path / "a.png", size)
+    assert visavis("recognize", path) == 0
+    assert capsys.readouterr().out == f"{path}: no face\n"
+    assert visavis("recognize", path, "--crops") == 0
+    assert "happy 86%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [(48, 48), (256, 256)])
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_a_plain_picture_shows_no_face(
+    command_line, tmp_path: Path, capsys: pytest.CaptureFixture[str], size: tuple[int, int], shade: int
+) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.full((size[1], size[0], 3), shade, np.uint8))
+    assert command_line("recognize", path) == 0
+    assert capsys.readouterr().out == f"{path}: no face\n"
+
+
+@pytest.mark.shared
+def test_crops_of_fer2013_are_read_where_the_network_agrees_and_all_when_asked(
+    shared: Path, tmp_path: Path
+) -> None:
+    sheet = cv2.imread(str(shared / "data" / "fer2013" / "publictest_00.png"))
+    paths = [tmp_path / f"{number}.png" for number in range(40)]
+    for number, path in enumerate(paths):
+        assert cv2.imwrite(str(path), sheet[48 * number : 48 * number + 48, :48])
+    found = {}
+    for crops in (False, True):
+        recognizer = Recognizer.default(crops=crops)
+        found[crops] = sum(bool(recognizer.read_image(path).moments[0].faces) for path in paths)
+    assert found[True] == len(paths)
+    assert found[False] >= 0.85 * len(paths)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (640, 480), (200, 60), (600, 600)])
@@ -63,7 +167,7 @@ def test_other_images_without_a_face_have_none(
 ) -> None:
     scripted_pipeline.tracker.blind = True
     path = image(tmp_path / "a.png", size)
-    assert visavis("recognize", path, "--json") == 0
+    assert visavis("recognize", path, "--json", "--crops") == 0
     assert json.loads(capsys.readouterr().out)["files"][0]["faces"] == []
     assert visavis("recognize", path) == 0
     assert capsys.readouterr().out == f"{path}: no face\n"

@@ -1,4 +1,4 @@
-"""Images, folders and videos in; faces and the emotions that they show out."""
+"""The command ``visavis recognize``: the emotions shown in images, folders and videos."""
 
 from __future__ import annotations
 
@@ -22,16 +22,24 @@ def recognize(
     paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.", readable=False)],
     recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
+    crops: Annotated[
+        bool,
+        typer.Option(
+            "--crops",
+            help="Read every small square picture in which no face is detected whole, as a tight face crop.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Read the emotions shown in images and videos.
 
-    In a video the emotion of the largest face is read. An image without a detected face that is itself a
-    tight face crop is read whole, and marked so.
+    In a video the emotion of the largest face is read. A small square image without a detected face is read
+    whole, and marked so, where the face network sees a tight face crop in it, or with --crops.
 
     Examples:
 
         visavis recognize photo.jpg holiday/ --json
+        visavis recognize fer2013/test --crops
         visavis recognize clip.mp4 --recognizer sparse
     """
     from visavis.recognition import Recognizer, list_media
@@ -41,7 +49,7 @@ def recognize(
     results: list[dict[str, Any]] = []
     interrupted = False
     try:
-        for read in _read_all(Recognizer.default(recognizer.value, keeping), media, problems):
+        for read in _read_all(Recognizer.default(recognizer.value, keeping, crops=crops), media, problems):
             results.append(file_json(read))
             if not as_json:
                 _print_result(results[-1])
@@ -100,13 +108,15 @@ def file_json(read: ReadFile) -> dict[str, Any]:
 
 def face_json(face: Reading) -> dict[str, Any]:
     """What ``--json`` prints of one face; null where a value was not read."""
-    from visavis.channels import ACTION_UNITS, EXPRESSIONS, HEAD_ANGLES
+    from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS, HEAD_ANGLES
 
     values: dict[str, Any] = {
         "box_xyxy": [round(float(v), 1) for v in face.box_xyxy],
         "score": None if face.score is None else round(face.score, 4),
         "cropped": face.cropped,
         "head_rad": None if face.state is None else _named(HEAD_ANGLES, face.state.head_rad),
+        "blendshapes": None if face.state is None else _named(BLENDSHAPES, face.state.weights),
+        "reliability": None if face.reliability is None else _named(BLENDSHAPES, face.reliability),
     }
     emotion = face.emotion
     if emotion is None:

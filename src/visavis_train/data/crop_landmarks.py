@@ -11,12 +11,11 @@ import numpy as np
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.errors import InputError
 from visavis.face.embedded import TAKE_SCORE
+from visavis.face.framing import settle
 from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import BoolArray, FloatArray, ImageArray
 
-# The first look is where such crops have their faces; each other one is where the last one saw it.
-LOOKS = 3
 # Where it sees a face, the last look moves the landmarks by less than this share of the side, on average:
 # 1 px of 48. The score alone says little: it is near 1 for nearly everything that is framed as a face.
 STEADY = 1 / 48
@@ -73,13 +72,8 @@ def look(picture: ImageArray, network: FaceNetwork) -> tuple[FaceReading, bool]:
     image_rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
     middle = (side_px - 1) / 2
     region = FaceRegion((middle, middle), side_px).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
-    seen: list[FloatArray] = []
-    for _ in range(LOOKS):
-        reading = network.read(image_rgb, [region])[0]
-        region = network.next_region(reading)
-        seen.append(_shares(reading, side_px))
-    moved = float(np.linalg.norm(seen[-1] - seen[-2], axis=1).mean())
-    return reading, reading.score >= TAKE_SCORE and moved < STEADY
+    reading, moved_px = settle(image_rgb, region, network)
+    return reading, reading.score >= TAKE_SCORE and moved_px < STEADY * side_px
 
 
 def _shares(reading: FaceReading, side_px: int) -> FloatArray:

@@ -22,10 +22,11 @@ from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
 from visavis.evaluation import BATCH
+from visavis.face.framing import LOOKS
 from visavis.svg import save
 from visavis.types import ImageArray
 from visavis_train.command import run_parser, status_of
-from visavis_train.data.crop_landmarks import LOOKS, CropLandmarks, find_landmarks
+from visavis_train.data.crop_landmarks import CropLandmarks, find_landmarks
 from visavis_train.export import current_commit
 from visavis_train.models.pruning import PruningConfig
 from visavis_train.models.sparse import DOWNSAMPLING, SparseNet
