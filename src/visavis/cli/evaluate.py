@@ -11,6 +11,7 @@ import typer
 
 from visavis.cli import output
 from visavis.cli.evaluate_dyads import dyads
+from visavis.cli.evaluate_face import face
 from visavis.cli.evaluate_reaction import reaction
 from visavis.cli.labelled import (
     DatasetArgument,
@@ -120,6 +121,7 @@ def emotion(
             output.print_line(f"written: {path}")
 
 
+evaluate.command()(face)
 evaluate.command()(robustness)
 evaluate.command()(reaction)
 evaluate.command()(dyads)

@@ -1,0 +1,211 @@
+"""The command ``visavis evaluate face``: how truly faces are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+from visavis.cli.evaluate_face_json import clips_json, false_json, figures_json, turned_json
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    from visavis.face_truth.clips import ClipFigures
+
+# So many faces of a pack are turned and made small; more say nothing else.
+MOST_TURNED = 40
+
+
+def face(
+    faces: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SET", help="A pack of labelled crops, a video, or a folder of videos.", readable=False
+        ),
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="What is known of the videos' frames: a labels.npz.",
+            show_default="MediaPipe looks at them, too",
+        ),
+    ] = None,
+    no_face: Annotated[
+        Path | None,
+        typer.Option(help="Also count the faces found in this folder of pictures without any."),
+    ] = None,
+    turned: Annotated[
+        bool,
+        typer.Option(
+            "--turned", help=f"Also find turned and small copies of up to {MOST_TURNED} faces of a pack."
+        ),
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(help="Read N faces of a pack, drawn at random.", min=1, show_default="all")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of these draws.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure how truly faces are read.
+
+    SET is a pack of labelled crops (a folder of crops.npy and labels.npz, as python -m
+    visavis_train.data.teacher writes), a video, or a folder of videos. Videos are compared with --labels, or
+    else with MediaPipe on the same frames (extra mediapipe). The tracker does not smooth here.
+
+    Examples:
+
+        visavis evaluate face packs/known --json
+        visavis evaluate face packs/held_out --limit 2000 --turned
+        visavis evaluate face clips/ --labels packs/held_out/labels.npz
+        visavis evaluate face clip.mp4 --no-face photographs/rooms
+    """
+    from visavis.face_truth.stills import count_false_faces, pictures_in
+
+    rooms = [] if no_face is None else pictures_in(no_face)
+    if is_pack(faces):
+        if labels is not None:
+            raise InputError(f"--labels is for videos; the labels of the pack {faces} lie in it")
+        result = _of_pack(faces, limit, seed, turned)
+    else:
+        if turned or limit is not None:
+            raise InputError(f"--turned and --limit are for packs of crops; {faces} is none")
+        result = _of_clips(faces, labels)
+    if no_face is not None:
+        from visavis.face.embedded import EmbeddedTracker
+        from visavis.recognition import MAX_FACES
+
+        with output.progress("no face", len(rooms), "pictures") as advance:
+            found = count_false_faces(no_face, EmbeddedTracker(MAX_FACES), advance)
+        result["false_faces"] = false_json(found)
+    if as_json:
+        output.print_json(result)
+    else:
+        _print(result)
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a path is a pack of crops, be it damaged, rather than videos."""
+    return any((path / name).exists() for name in ("crops.npy", "labels.npz"))
+
+
+def _of_pack(folder: Path, limit: int | None, seed: int, turned: bool) -> dict[str, Any]:
+    import numpy as np
+
+    from visavis.datasets.face_labels import FacePack
+    from visavis.face.embedded import EmbeddedTracker
+    from visavis.face.network import FaceNetwork
+    from visavis.face_truth.finding import COPIES, measure_finding
+    from visavis.face_truth.stills import measure_pack
+
+    pack = FacePack.load(folder)
+    count = len(pack.labels)
+    drawn = np.random.default_rng(seed).permutation(count)
+    rows = np.sort(drawn[: limit or count])
+    with output.progress("faces", len(rows), "faces") as advance:
+        figures = measure_pack(pack, FaceNetwork(), rows, advance)
+    result = _head(folder, "pack", pack.labels.truth) | figures_json(figures) | _NO_CLIPS
+    if turned:
+        some = drawn[: min(len(rows), MOST_TURNED)].tolist()
+        with output.progress("turned", len(some) * len(COPIES), "pictures") as advance:
+            result["turned"] = turned_json(measure_finding(pack, EmbeddedTracker(), some, advance))
+    return result
+
+
+def _of_clips(path: Path, labels: Path | None) -> dict[str, Any]:
+    from visavis.datasets.face_labels import FaceLabels
+    from visavis.face.embedded import EmbeddedTracker
+    from visavis.face_truth.clips import beside_labels, beside_tracker
+
+    clips = _videos(path)
+    tracker = EmbeddedTracker(smooth=False)
+    known = None if labels is None else FaceLabels.load(labels)
+    measured: list[ClipFigures] = []
+    with output.progress("clips", None, "frames") as advance:
+        if known is not None:
+            measured += [beside_labels(clip, tracker, known, advance) for clip in clips]
+        else:
+            from visavis.face.mediapipe import MediaPipeTracker
+
+            teacher = MediaPipeTracker(smooth=False)
+            try:
+                measured += [beside_tracker(clip, tracker, teacher, advance) for clip in clips]
+            finally:
+                teacher.close()
+    truth = "mediapipe" if known is None else known.truth
+    return _head(path, "clips", truth) | clips_json(measured)
+
+
+def _videos(path: Path) -> list[Path]:
+    from visavis.recognition import VIDEO_SUFFIXES
+
+    if not path.is_dir():
+        return [path]  # What is wrong with it, if anything, its reader says best.
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    if not found:
+        raise InputError(
+            f"{path}: found neither a pack (crops.npy and labels.npz) nor videos; name a pack, a video or a "
+            "folder of videos"
+        )
+    return found
+
+
+_NO_CLIPS: dict[str, Any] = {"found": None, "blinks": None, "jitter": None, "clips": None}
+
+
+def _head(path: Path, kind: str, truth: str) -> dict[str, Any]:
+    from visavis import weights
+
+    entry = weights.manifest()["face"]
+    network = {"name": "face", "bytes": entry.size, "sha256": entry.sha256, "commit": entry.commit}
+    extra = {"false_faces": None, "turned": None}
+    return {"set": str(path), "kind": kind, "truth": truth, "network": network} | extra
+
+
+def _print(result: dict[str, Any]) -> None:
+    network = result["network"]
+    output.print_line(
+        f"{result['set']}: {result['n']} faces, truth: {result['truth']}; network of "
+        f"{network['bytes'] / 1e6:.2f} MB, commit {network['commit'][:12]}"
+    )
+    head, points = result["head_deg"], result["landmarks"]
+    rows = [
+        [f"r, {_count(result['channels'])} channels without gaze", _shown(result["mean_r"])],
+        [f"r, {_count(result['moving'])} channels that move", _shown(result["moving_r"])],
+        [f"rise from rest to full, {_count(result['rising'])} channels", _shown(result["mean_rise"])],
+        ["mean absolute error of a weight", _shown(result["mean_error"])],
+        *([f"landmarks, {part}, % of the eye distance", _shown(v, 100, 2)] for part, v in points.items()),
+        *([f"{angle}, degrees off", _shown(value, 1, 2)] for angle, value in head.items()),
+    ]
+    if result["clips"] is not None:
+        blinks, jitter = result["blinks"], result["jitter"]
+        rows += [
+            ["found, of the teacher's faces", _shown(result["found"])],
+            [f"recall of {blinks['teacher']} blinks", _shown(blinks["recall"])],
+            [f"precision of {blinks['ours']} blinks", _shown(blinks["precision"])],
+            *([f"jitter, {name.replace('_', ' ')}", _shown(value, 1, 5)] for name, value in jitter.items()),
+        ]
+    if (false := result["false_faces"]) is not None:
+        rows.append(
+            [f"pictures without a face, with one found, of {false['pictures']}", str(false["with_faces"])]
+        )
+    output.print_table(["figure", "value"], rows)
+    output.print_table(
+        ["blendshape", "r", "rise", "error"],
+        [[name, *(_shown(result[key][name]) for key in ("r", "rise", "error"))] for name in result["r"]],
+    )
+    if (turned := result["turned"]) is not None:
+        keys = ("turned_deg", "height", "found", "right", "roll_error_deg", "size")
+        output.print_table(
+            ["turned by", "height", "found", "right", "roll off", "size"],
+            [[_shown(one[key], 1, 2) for key in keys] for one in turned],
+        )
+
+
+def _shown(value: float | None, factor: float = 1, digits: int = 3) -> str:
+    return "-" if value is None else f"{factor * value:.{digits}f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:g}"

@@ -1,0 +1,105 @@
+"""What ``visavis evaluate face --json`` prints; null where a figure has no value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visavis.face_truth.clips import ClipFigures
+    from visavis.face_truth.figures import FaceFigures
+    from visavis.face_truth.finding import Found
+    from visavis.face_truth.stills import FalseFaces
+
+
+def figures_json(figures: FaceFigures) -> dict[str, Any]:
+    """Of faces."""
+    from visavis.channels import BLENDSHAPES, HEAD_ANGLES
+
+    def named(values: Sequence[float]) -> dict[str, float | None]:
+        return {name: _rounded(value) for name, value in zip(BLENDSHAPES, values, strict=True)}
+
+    return {
+        "n": figures.n,
+        "mean_r": _rounded(figures.mean_r),
+        "channels": figures.channels,
+        "moving_r": _rounded(figures.moving_r),
+        "moving": int(figures.moving.sum()),
+        "mean_rise": _rounded(figures.mean_rise),
+        "rising": figures.rising,
+        "mean_error": _rounded(float(figures.error.mean())),
+        "r": named(figures.r.tolist()),
+        "rise": named(figures.rise.tolist()),
+        "error": named(figures.error.tolist()),
+        "landmarks": {part: _rounded(value) for part, value in figures.landmarks.items()},
+        "head_deg": {
+            name: _rounded(value) for name, value in zip(HEAD_ANGLES, figures.head_deg, strict=True)
+        },
+    }
+
+
+def clips_json(clips: Sequence[ClipFigures]) -> dict[str, Any]:
+    """Of clips: means over them, sums of ``n`` and of blinks, and each clip."""
+    each = [
+        figures_json(clip.faces)
+        | {
+            "found": _rounded(clip.found),
+            "frames": clip.frames,
+            "taught": clip.taught,
+            "jitter": {name: _rounded(value, 5) for name, value in clip.jitter.items()},
+            "blinks": blinks_json(clip.blinks),
+        }
+        for clip in clips
+    ]
+    blinks = {name: sum(clip.blinks[name] for clip in clips) for name in clips[0].blinks}
+    left_out = ("frames", "taught", "blinks", "n")
+    means = _mean([{key: value for key, value in one.items() if key not in left_out} for one in each])
+    named = {clip.name: one for clip, one in zip(clips, each, strict=True)}
+    total = sum(clip.faces.n for clip in clips)
+    return {"n": total, **means, "blinks": blinks_json(blinks), "clips": named}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """The mean of numbers, or of each entry of objects; null where none has a value."""
+    if isinstance(values[0], dict):
+        return {key: _mean([value[key] for value in values]) for key in values[0]}
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), 5) if known else None
+
+
+def blinks_json(counts: dict[str, int]) -> dict[str, float | None]:
+    """How many blinks the teacher and we see, and how far they are the same ones."""
+    teacher, ours, matched = (counts[name] for name in ("teacher", "ours", "matched"))
+    return {
+        "teacher": teacher,
+        "ours": ours,
+        "recall": _rounded(matched / teacher) if teacher else None,
+        "precision": _rounded(matched / ours) if ours else None,
+    }
+
+
+def false_json(found: FalseFaces) -> dict[str, Any]:
+    """Of pictures without a face."""
+    wrong = {name: count for name, count in found.faces.items() if count}
+    share = _rounded(len(wrong) / len(found.faces))
+    return {"pictures": len(found.faces), "with_faces": len(wrong), "share": share, "faces": wrong}
+
+
+def turned_json(found: Sequence[Found]) -> list[dict[str, Any]]:
+    """Of turned and small copies."""
+    return [
+        {
+            "turned_deg": one.copy.roll_deg,
+            "height": one.copy.height,
+            "n": one.n,
+            "found": _rounded(one.found),
+            "right": _rounded(one.right),
+            "roll_error_deg": _rounded(one.roll_deg, 2),
+            "size": _rounded(one.size),
+        }
+        for one in found
+    ]
+
+
+def _rounded(value: float, digits: int = 4) -> float | None:
+    return None if value != value else round(float(value), digits)

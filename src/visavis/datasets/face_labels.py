@@ -1,0 +1,179 @@
+"""Labelled faces to measure the face network by: packs of crops, and labels for the frames of clips.
+
+A pack is a folder of ``crops.npy`` (N, S, S, 3) uint8, upright and 1.4 times as large as the face's region,
+and ``labels.npz``. Labels alone can stand for the clips that they were made from. ``python -m
+visavis_train.data.teacher`` writes both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.arrays import checked, checked_numbers
+from visavis.channels import BLENDSHAPES
+from visavis.datasets.npy import read_npy
+from visavis.errors import InputError
+from visavis.face.geometry import roll_matrix
+from visavis.face.mesh import LANDMARKS_146
+from visavis.face.region import FaceRegion
+from visavis.npz import read_npz
+from visavis.types import LANDMARK_COUNT, FloatArray, ImageArray, NumberArray
+
+# The side of a stored crop over that of the region.
+STORED_MARGIN = 1.4
+SMALLEST_CROP_PX = 32
+_MADE_BY = "python -m visavis_train.data.teacher"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceLabels:
+    """What is known of N faces.
+
+    Attributes:
+        landmarks: (N, P, 3) in units of the region: 0 at its centre, x and y +-0.5 at its edges.
+        numbers: (P,) int32, which points of MediaPipe's face mesh they are.
+        weights: (N, 52) in the order of :data:`~visavis.channels.BLENDSHAPES`.
+        rotation: (N, 3, 3) of the head in the upright crop.
+        source: (N,) str, such as ``clip:00012`` for a frame of a video.
+        region: (N, 4) centre x, y and side in pixels of the image, roll in radians; None where not known.
+        truth: ``known`` for faces that were drawn with these weights, else ``teacher``.
+    """
+
+    landmarks: FloatArray
+    numbers: NumberArray
+    weights: FloatArray
+    rotation: FloatArray
+    source: NDArray[np.str_]
+    region: FloatArray | None
+    truth: str
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read ``labels.npz``.
+
+        ``landmarks146`` (N, 146, 3), or ``landmarks`` (N, 478, 3); ``blendshapes`` (N, 52); ``rotation``
+        (N, 3, 3) in the upright crop, or ``matrix`` (N, 4, 4) in the picture, and then the blendshapes are
+        in MediaPipe's order, ``_neutral`` first; ``source`` (N,). If there: ``landmark_numbers``, ``region``
+        and ``truth``.
+
+        Raises:
+            InputError: missing, damaged, without some of these arrays, or with arrays of other shapes.
+        """
+        arrays = read_npz(path, "file of face labels", made_by=_MADE_BY)
+        choices = (("landmarks146", "landmarks"), ("blendshapes",), ("rotation", "matrix"), ("source",))
+        lacking = [" or ".join(names) for names in choices if not arrays.keys() & set(names)]
+        if lacking:
+            raise InputError(
+                f"{path}: lacks the arrays {', '.join(lacking)}; found {', '.join(arrays) or 'none'}; labels "
+                f"are made by  {_MADE_BY}"
+            )
+        try:
+            return cls._of(arrays)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    @classmethod
+    def _of(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        source = arrays["source"]
+        if source.ndim != 1 or source.dtype.kind != "U" or not len(source):
+            raise InputError(f"source must name each face; found {source.dtype} of shape {source.shape}")
+        count = len(source)
+        name = "landmarks146" if "landmarks146" in arrays else "landmarks"
+        usual = LANDMARKS_146 if name == "landmarks146" else range(LANDMARK_COUNT)
+        numbers = checked_numbers("landmark_numbers", arrays.get("landmark_numbers", usual), LANDMARK_COUNT)
+        weights = checked("blendshapes", arrays["blendshapes"], (count, len(BLENDSHAPES)))
+        if "rotation" in arrays:
+            rotation = checked("rotation", arrays["rotation"], (count, 3, 3))
+        else:
+            rotation = upright(checked("matrix", arrays["matrix"], (count, 4, 4))[:, :3, :3])
+            weights = np.column_stack([weights[:, 1:], np.zeros(count, np.float32)])
+        region = arrays.get("region")
+        return cls(
+            checked(name, arrays[name], (count, len(numbers), 3)),
+            numbers,
+            weights,
+            rotation,
+            source,
+            None if region is None else checked("region", region, (count, 4)),
+            str(arrays.get("truth", "teacher")),
+        )
+
+    def frames(self, clip: str) -> dict[int, int]:
+        """Number of each labelled frame of a clip, and its row: of several faces the largest.
+
+        Raises:
+            InputError: there is no ``region``, or no frame of that clip.
+        """
+        if self.region is None:
+            raise InputError("labels of clips need the array region: where each face is in its frame")
+        found: dict[int, int] = {}
+        for row, source in enumerate(self.source.tolist()):
+            stem, _, frame = source.rpartition(":")
+            if stem != clip or not frame.isdecimal():
+                continue
+            before = found.get(int(frame))
+            if before is None or self.region[row, 2] > self.region[before, 2]:
+                found[int(frame)] = row
+        if not found:
+            raise InputError(f"no face of {clip} is labelled; expected sources such as {clip}:00000")
+        return found
+
+    def region_of(self, row: int) -> FaceRegion:
+        """Where a face is in its picture."""
+        known = self.region
+        if known is None:
+            raise InputError("these labels do not say where the faces are: they lack the array region")
+        x, y, size_px, roll_rad = (float(value) for value in known[row])
+        return FaceRegion((x, y), size_px, roll_rad)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FacePack:
+    """Crops with their labels.
+
+    Attributes:
+        crops: (N, S, S, 3) uint8, on disk until looked at.
+        labels: of the same faces.
+    """
+
+    crops: ImageArray
+    labels: FaceLabels
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a folder of ``crops.npy`` and ``labels.npz``.
+
+        Raises:
+            InputError: either is missing, damaged or of another shape, or they do not fit together.
+        """
+        labels = FaceLabels.load(folder / "labels.npz")
+        crops = read_npy(folder / "crops.npy", mapped=True)
+        side = crops.shape[1] if crops.ndim == 4 else 0
+        if crops.dtype != np.uint8 or crops.shape[1:] != (side, side, 3) or side < SMALLEST_CROP_PX:
+            raise InputError(
+                f"{folder / 'crops.npy'}: found {crops.dtype} of shape {crops.shape}; expected uint8 "
+                f"(N, S, S, 3), S at least {SMALLEST_CROP_PX}"
+            )
+        if len(crops) != len(labels):
+            raise InputError(f"{folder}: {len(crops)} crops, but labels of {len(labels)} faces")
+        return cls(crops, labels)
+
+    @property
+    def region(self) -> FaceRegion:
+        """The face's region in every crop."""
+        side = self.crops.shape[1]
+        return FaceRegion((side / 2 - 0.5, side / 2 - 0.5), side / STORED_MARGIN)
+
+
+def upright(rotation: FloatArray) -> FloatArray:
+    """Turn rotations (N, 3, 3) about the viewing axis until the head's own x axis is level, as crops are."""
+    angles = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    return np.stack([roll_matrix(-float(angle)) @ each for angle, each in zip(angles, rotation, strict=True)])

@@ -1,0 +1,116 @@
+"""The figures of faces that were read: weights, landmarks and head angles beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.channels import BLENDSHAPES, HEAD_ANGLES
+from visavis.metrics import faces as metrics
+from visavis.types import BoolArray, FloatArray, NumberArray, Track
+
+WEIGHTS = slice(0, len(BLENDSHAPES))
+HEAD = slice(len(BLENDSHAPES), len(BLENDSHAPES) + len(HEAD_ANGLES))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """What is said of N faces, by us or by who knows.
+
+    Attributes:
+        weights: (N, 52).
+        head_rad: (N, 3) yaw, pitch, roll.
+        landmarks: (N, P, 2).
+        numbers: (P,) which points of MediaPipe's face mesh they are.
+    """
+
+    weights: FloatArray
+    head_rad: FloatArray
+    landmarks: FloatArray
+    numbers: NumberArray
+
+    @classmethod
+    def of_track(cls, track: Track, frames: BoolArray) -> Self:
+        """Some frames of a track, each with a face."""
+        face = track.face[frames]
+        return cls(face[:, WEIGHTS], face[:, HEAD], track.landmarks_xy[frames], track.landmark_numbers)
+
+    def points(self, numbers: Sequence[int]) -> FloatArray:
+        """(N, len(numbers), 2) landmarks by their numbers."""
+        places = {int(number): place for place, number in enumerate(self.numbers)}
+        return self.landmarks[:, [places[number] for number in numbers]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceFigures:
+    """How faces are read, beside the truth; see :mod:`visavis.metrics.faces`.
+
+    Attributes:
+        n: faces.
+        r: (52,) correlation; NaN where the truth does not vary.
+        rise: (52,) from rest to full; NaN where the truth has not both.
+        error: (52,) mean absolute error.
+        moving: (52,) whether the truth moves.
+        landmarks: error as a share of the distance between the outer eye corners, in all and by part.
+        head_deg: (3,) mean absolute error of yaw, pitch and roll.
+    """
+
+    n: int
+    r: NDArray[np.float64]
+    rise: NDArray[np.float64]
+    error: NDArray[np.float64]
+    moving: BoolArray
+    landmarks: dict[str, float]
+    head_deg: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, ours: Readings, truth: Readings) -> Self:
+        """Compare readings of the same faces, at least one; landmarks are those that both have.
+
+        Raises:
+            InputError: they do not both have the outer eye corners.
+        """
+        numbers = sorted(set(ours.numbers.tolist()) & set(truth.numbers.tolist()))
+        return cls(
+            len(truth.weights),
+            metrics.channel_r(ours.weights, truth.weights),
+            metrics.rise_at_full(ours.weights, truth.weights),
+            np.abs(ours.weights - truth.weights).mean(axis=0, dtype=np.float64),
+            truth.weights.std(axis=0) > metrics.MOVING,
+            metrics.landmark_errors(ours.points(numbers), truth.points(numbers), np.asarray(numbers)),
+            metrics.angle_errors_deg(ours.head_rad, truth.head_rad),
+        )
+
+    @property
+    def mean_r(self) -> float:
+        """Mean correlation over the channels that are not gaze and vary in the truth; NaN without any."""
+        return _mean(self.r[~metrics.GAZE])
+
+    @property
+    def channels(self) -> int:
+        """Over how many channels :attr:`mean_r` is."""
+        return int(np.isfinite(self.r[~metrics.GAZE]).sum())
+
+    @property
+    def moving_r(self) -> float:
+        """Mean correlation over the channels that move in the truth, gaze included; NaN without any."""
+        return _mean(self.r[self.moving])
+
+    @property
+    def mean_rise(self) -> float:
+        """Mean rise over the channels that are not gaze and have one; NaN without any."""
+        return _mean(self.rise[~metrics.GAZE])
+
+    @property
+    def rising(self) -> int:
+        """Over how many channels :attr:`mean_rise` is."""
+        return int(np.isfinite(self.rise[~metrics.GAZE]).sum())
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
