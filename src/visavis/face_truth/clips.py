@@ -60,9 +60,9 @@ class ClipFigures:
         seen, known = Readings.of_track(ours, both), Readings.of_track(teacher, both)
         faces = FaceFigures.of(seen, known)
         # What one of them has not seen is neither right nor wrong.
-        weights = [np.where(both[:, None], track.face[:, WEIGHTS], np.nan) for track in (ours, teacher)]
-        shut, truly_shut = (metrics.blinks(ours.time_s, each) for each in weights)
-        calm = metrics.calm(weights[1])
+        seen_s = ours.time_s[both]
+        shut, truly_shut = metrics.blinks(seen_s, seen.weights), metrics.blinks(seen_s, known.weights)
+        calm = metrics.calm(np.where(both[:, None], teacher.face[:, WEIGHTS], np.nan))
         wide = float(np.linalg.norm(np.diff(known.points(OUTER_EYE_CORNERS), axis=1), axis=2).mean())
         jitter = {
             f"{who}{what}": value
