@@ -60,7 +60,8 @@ def samples(
         image = cv2.GaussianBlur(canvas.image, (0, 0), 0.8).clip(0, 255).astype(np.uint8)
         found = reader.read(image)
         if found is not None:
-            points = found.landmarks[list(LANDMARKS_146), :2]
+            # MediaPipe counts from the edge of the first pixel, the rasteriser from its middle.
+            points = found.landmarks[list(LANDMARKS_146), :2] - 0.5
             across = np.linalg.norm(found.landmarks[33, :2] - found.landmarks[263, :2])
             yield screen[:SKIN_VERTICES, :2] / across, points / across, bent.vertices[:SKIN_VERTICES]
 

@@ -17,7 +17,7 @@ from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
 from visavis.npz import read_npz
 from visavis.types import BoolArray, FloatArray
-from visavis_train.data.rendering.surface import layout, openness
+from visavis_train.data.rendering.surface import from_root, layout, openness
 
 VERTICES, TRIANGLES, IDENTITIES = 26719, 52220, 100
 SKIN, SOCKET, GUMS, TEETH, EYE, LASH, TONGUE, SCALP = range(8)
@@ -66,7 +66,8 @@ class Head:
         shapes: the expressions.
         triangles: (T, 3) of vertex numbers, lashes last.
         material: (T,) what each triangle is made of.
-        uv: (V, 2) place in the skin's texture or in the eye's, both from 0 to 1.
+        uv: (V, 2) place in the skin's texture or in the eye's, both from 0 to 1; of lashes the first is the
+            distance from their root.
         light: (V,) how much light reaches a vertex, 0 deep in the mouth, 1 outside.
         numbers: (V - tongue,) number of each vertex in the file.
         eyes: for the left and the right eye its first vertex and one past its last.
@@ -111,6 +112,9 @@ class Head:
         left, right = ((int(place[a]), int(place[b - 1]) + 1) for a, b in (EYES["Left"], EYES["Right"]))
         uv, seam = layout(neutral, tri, kind == EYE, (left, right))
         material[seam & (material == SKIN)] = SCALP
+        # Behind the lids there is skin, not the mouth's inside.
+        material[(material == SOCKET) & (neutral[tri, 1] > 1.0).all(axis=1)] = SKIN
+        uv[kind == LASH, 0] = from_root(neutral, kind == LASH, kind == SKIN)
         tongue = len(neutral) + _tongue_triangles()
         lashes = int((material != LASH).sum())
         rings = TONGUE_RINGS * TONGUE_SIDES

@@ -198,7 +198,7 @@ def colour(
         eye: (H, W, 3) texture.
         palette: (M, 3) colours of materials.
         shine: (M,) how much they shine.
-        opacity: from 0 to 1.
+        opacity: from 0 to 1, of lashes (5) at their roots.
     """
     height, width = nearest.shape
     for y in range(height):
@@ -213,6 +213,8 @@ def colour(
             gloss = (a * light[i, 3] + b * light[j, 3] + c * light[k, 3]) * shine[kind]
             u = a * uv[i, 0] + b * uv[j, 0] + c * uv[k, 0]
             v = a * uv[i, 1] + b * uv[j, 1] + c * uv[k, 1]
+            # Lashes grow thin towards their tips.
+            share = opacity * max(np.float32(1.0) - u, np.float32(0.0)) if kind == 5 else opacity
             for channel in range(3):
                 if kind == 0:
                     base = texel(skin, u, v, channel)
@@ -222,4 +224,4 @@ def colour(
                     base = palette[kind, channel]
                 lit = a * light[i, channel] + b * light[j, channel] + c * light[k, channel]
                 value = base * lit + gloss
-                image[y, x, channel] += opacity * (value - image[y, x, channel])
+                image[y, x, channel] += share * (value - image[y, x, channel])

@@ -28,8 +28,8 @@ IDENTITIES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 IDENTITIES_EACH = 20_000
 IDENTITY_SEED, IDENTITY_SPREAD, COEFFICIENTS = 20261127, 0.8, 100
 PAINTED, WITH_GLASSES, WITH_OCCLUDER = 0.15, 0.18, 0.18
-# The head that MediaPipe calls straight looks down by this angle in the mesh's axes (measured).
-STRAIGHT_PITCH_RAD = 0.0
+# What MediaPipe's head looks up by where the mesh looks straight ahead (measured: 0.2 to 0.3 degrees).
+STRAIGHT_PITCH_RAD = 0.0044
 # MediaPipe's depth has the units of x and y; the mean of the 146 landmarks has this depth (measured: 0.021,
 # with a standard deviation of 0.005 between faces; the slope of its depth over the true one is 1.00).
 MEAN_DEPTH = 0.021

@@ -59,6 +59,20 @@ def eye_centre(vertices: FloatArray) -> FloatArray:
     return np.asarray(centre, np.float32)
 
 
+def from_root(neutral: FloatArray, lash: BoolArray, skin: BoolArray) -> FloatArray:
+    """Distance of the lashes' vertices (L,) from the lids, from 0 to 1 at the tips.
+
+    Args:
+        neutral: (V, 3) in cm.
+        lash: (V,) vertices of lashes.
+        skin: (V,) vertices of the skin.
+    """
+    near = neutral[skin]
+    near = near[(np.abs(near[:, 1] - 3.6) < 2.5) & (near[:, 2] > 6)]
+    far = np.asarray([np.square(near - point).sum(axis=1).min() for point in neutral[lash]])
+    return np.asarray((np.sqrt(far) / 0.6).clip(0, 1), np.float32)
+
+
 def openness(neutral: FloatArray, kind: NDArray[np.uint8], skin: int, eye: int, lash: int) -> FloatArray:
     """How much light reaches each vertex (V,), from 0 in the throat to 1."""
     light = np.ones(len(neutral), np.float32)
