@@ -259,6 +259,10 @@ def test_any_damage_to_a_track_is_one_clear_error(tmp_path: Path) -> None:
         ("fps", "fast"),
         ("time_s", np.array(["a"] * 5)),
         ("face", np.full((5, 58), 1e300)),
+        ("found", np.array(["a"] * 5)),
+        ("found", np.ones((5, 1), bool)),
+        ("landmarks_xy", np.zeros((5, 3, 2))),
+        ("landmark_numbers", np.array(["a"])),
     ],
 )
 def test_a_track_of_strange_arrays_is_one_clear_error(tmp_path: Path, name: str, value: object) -> None:
