@@ -10,7 +10,6 @@ import numpy as np
 
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.errors import InputError
-from visavis.face.embedded import TAKE_SCORE
 from visavis.face.framing import settle
 from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
@@ -19,6 +18,8 @@ from visavis.types import BoolArray, FloatArray, ImageArray
 # Where it sees a face, the last look moves the landmarks by less than this share of the side, on average:
 # 1 px of 48. The score alone says little: it is near 1 for nearly everything that is framed as a face.
 STEADY = 1 / 48
+# So sure is the network of a face, at least.
+SURE = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +74,7 @@ def look(picture: ImageArray, network: FaceNetwork) -> tuple[FaceReading, bool]:
     middle = (side_px - 1) / 2
     region = FaceRegion((middle, middle), side_px).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
     reading, moved_px = settle(image_rgb, region, network)
-    return reading, reading.score >= TAKE_SCORE and moved_px < STEADY * side_px
+    return reading, reading.score >= SURE and moved_px < STEADY * side_px
 
 
 def _shares(reading: FaceReading, side_px: int) -> FloatArray:
