@@ -1,4 +1,4 @@
-"""Data with known answers in, how well a network does on them out."""
+"""The commands ``visavis evaluate``: how well networks do on data with known answers."""
 
 from __future__ import annotations
 

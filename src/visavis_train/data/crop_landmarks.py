@@ -1,4 +1,4 @@
-"""Grey face crops, cut as in FER-2013, in; where their landmarks are, and whether to believe it, out."""
+"""Landmarks of grey face crops that are cut as in FER-2013, and whether to believe them."""
 
 from __future__ import annotations
 
