@@ -96,18 +96,23 @@ def _rim(glasses: Glasses, eye: FloatArray, front: float) -> FloatArray:
 
 
 def _lens(canvas: Canvas, glasses: Glasses, flat: NDArray[np.int32], rim: FloatArray) -> None:
-    mask = np.zeros(canvas.depth_cm.shape, np.uint8)
-    cv2.fillPoly(mask, [flat], 255, cv2.LINE_AA, 3)
+    left, top = np.maximum(rim[:, :2].min(axis=0).astype(int) - 1, 0).tolist()
+    right, low = np.maximum(rim[:, :2].max(axis=0).astype(int) + 2, 0).tolist()
+    depth, image = canvas.depth_cm[top:low, left:right], canvas.image[top:low, left:right]
+    if not depth.size:
+        return
+    mask = np.zeros(depth.shape, np.uint8)
+    cv2.fillPoly(mask, [flat - 8 * np.array([left, top], np.int32)], 255, cv2.LINE_AA, 3)
     # The nose may stand before the far lens.
-    seen = (mask > 0) & (canvas.depth_cm > float(rim[:, 2].mean()) - 1.0)
-    canvas.image[seen] += glasses.dark * (glasses.tint - canvas.image[seen])
+    seen = (mask > 0) & (depth > float(rim[:, 2].mean()) - 1.0)
+    image[seen] += glasses.dark * (glasses.tint - image[seen])
     if glasses.gleam > 0:
         streak = np.zeros_like(mask)
-        middle, wide = rim[:, :2].mean(axis=0), np.ptp(rim[:, 0])
+        middle, wide = rim[:, :2].mean(axis=0) - (left, top), np.ptp(rim[:, 0])
         ends = [(int(middle[0] + k * wide), int(middle[1] - 0.8 * k * wide)) for k in (-0.4, 0.4)]
         cv2.line(streak, ends[0], ends[1], 255, max(int(wide / 6), 1))
         shining = seen & (streak > 0)
-        canvas.image[shining] += glasses.gleam * (235 - canvas.image[shining])
+        image[shining] += glasses.gleam * (235 - image[shining])
 
 
 def _stroke(canvas: Canvas, line: FloatArray, glasses: Glasses) -> None:

@@ -18,6 +18,9 @@ SHORT = (9.7, 9.6, 8.6, 6.2, 4.8, 5.0, -2.0, -5.0)
 LONG = (9.7, 9.4, 7.6, 2.0, -7.0, -12.0, -12.0, -12.0)
 FRINGE = (5.6, 5.4, 5.6, 4.0, 2.0, 2.0, -4.0, -6.0)
 
+# Clothes begin below this row of the texture.
+HIGHEST_NECK_PX = 225
+
 
 @dataclass(frozen=True, slots=True)
 class Hair:
@@ -66,7 +69,7 @@ def _cover(rng: np.random.Generator, sides: list[FloatArray]) -> FloatArray:
     turn = 180 * (1 - np.sqrt(1 - np.abs(place)))
     line = np.where(place < 0, np.interp(turn, TURNS, sides[0]), np.interp(turn, TURNS, sides[1]))
     line = line + np.interp(place, np.linspace(-1, 1, 90), rng.normal(0, rng.uniform(0.1, 0.6), 90))
-    height = HIGHEST_CM - (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * (HIGHEST_CM - LOWEST_CM)
+    height = _heights()
     soft = rng.uniform(0.15, 0.7)
     return np.asarray(((height[:, None] - line) / soft + 0.5).clip(0, 1), np.float32)
 
@@ -76,19 +79,31 @@ def comb(rng: np.random.Generator, hair: Hair, skin: ImageArray) -> ImageArray:
     if hair.cover is None:
         return skin
     strands = paint.noise(rng, TEXTURE_PX, (10, 200)) + paint.noise(rng, TEXTURE_PX, (6, 60))
-    look = hair.colour * (1 + 0.28 * strands)[..., None] + 10 * np.abs(strands)[..., None]
-    mixed = skin + hair.cover[..., None] * (look - skin)
-    return np.asarray(mixed.clip(0, 255), np.uint8)
+    covered = hair.cover.any(axis=1)
+    strands, bare = strands[covered], skin[covered]
+    look = hair.colour * (1 + np.float32(0.28) * strands)[..., None] + 10 * np.abs(strands)[..., None]
+    out = skin.copy()
+    out[covered] = (bare + hair.cover[covered][..., None] * (look - bare)).clip(0, 255)
+    return out
 
 
 def dress(rng: np.random.Generator, skin: ImageArray, cloth: FloatArray) -> ImageArray:
     """The skin's texture with clothes of a colour (3,) below the neck."""
     place = np.abs((np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * 2 - 1)
     neck = rng.uniform(-11.6, -10.4) - rng.uniform(0, 1.5) * (1 - 3 * place).clip(0, 1)
-    height = HIGHEST_CM - (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * (HIGHEST_CM - LOWEST_CM)
+    height = _heights()[HIGHEST_NECK_PX:]
     worn = ((np.maximum(neck, LOWEST_CM + 0.15) - height[:, None]) / 0.1 + 0.5).clip(0, 1)[..., None]
-    weave = 1 + 0.1 * paint.noise(rng, TEXTURE_PX, (64, 64))[..., None]
-    return np.asarray((skin + worn * (cloth * weave - skin)).clip(0, 255), np.uint8)
+    weave = 1 + 0.1 * paint.noise(rng, TEXTURE_PX, (64, 64))[HIGHEST_NECK_PX:, :, None]
+    out = skin.copy()
+    bare = skin[HIGHEST_NECK_PX:]
+    out[HIGHEST_NECK_PX:] = (bare + worn * (cloth * weave - bare)).clip(0, 255)
+    return out
+
+
+def _heights() -> FloatArray:
+    """Height of each row of the texture (256,), in cm."""
+    share = (np.arange(TEXTURE_PX, dtype=np.float32) + 0.5) / TEXTURE_PX
+    return np.asarray(HIGHEST_CM - share * (HIGHEST_CM - LOWEST_CM), np.float32)
 
 
 def shoulders(crooked_cm: float) -> FloatArray:

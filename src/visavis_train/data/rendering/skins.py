@@ -163,8 +163,9 @@ def _calm(teacher: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
 def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
     """Fit the head to at most so many crops of all splits and bake their textures."""
     chosen = calm_crops(crops)
-    names = np.random.default_rng(0).permutation(sorted(chosen))[:count]
-    wanted = {str(name) for name in names}
+    mixed = [str(name) for name in np.random.default_rng(0).permutation(sorted(chosen))]
+    # The splits that are held out are small: all of them, then as many of the others as are asked for.
+    wanted = set(sorted(mixed, key=lambda name: chosen[name] == "train")[:count])
     table = LandmarkTable.load(head)
     fitter, baker = Fitter.of(head, table, SKIN_VERTICES), Baker.of(head, SKIN_VERTICES)
     found: list[tuple[str, str, ImageArray, ImageArray]] = []
