@@ -20,7 +20,7 @@ from visavis.face.network import FaceNetwork
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis_train.command import command_line
 from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
-from visavis_train.models.face import LANDMARKS_146
+from visavis_train.models.face import TEACHER_WEIGHTS
 from visavis_train.rounds import warm_cosine
 from visavis_train.tasks import detector, face
 from visavis_train.tasks.detector import DetectorConfig
@@ -56,38 +56,36 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with VideoWriter(folder / "videos" / "portrait.mp4", (480, 480), 25.0) as video:
         for place, (index, frame, region) in enumerate(read_portrait()):
             reading = network.read(frame.image_rgb, [region])[0]
-            landmarks = np.zeros((478, 3), np.float32)
-            landmarks[list(LANDMARKS_146)] = reading.landmarks
-            matrix = np.eye(4, dtype=np.float32)
-            matrix[:3, :3] = reading.rotation
-            clip = (f"portrait:{place:05d}", f"{TEST_CLIP}:{index:05d}", f"utk_{place}")[min(place % 6, 2)]
-            stored = region.scaled(STORED_MARGIN)
-            crops.append(stored.crop(frame.image_rgb, CROP_PX))
-            weights = np.concatenate([[0], reading.weights[:51]])
+            kind = min(place % 6, 2)
+            clip = (f"portrait:{place:05d}", f"{TEST_CLIP}:{index:05d}", f"utk_{place}")[kind]
+            if place % 6 == 5:
+                clip = f"render:{place:06d}"
+            crops.append(region.scaled(STORED_MARGIN).crop(frame.image_rgb, CROP_PX))
             box = (*region.center_xy, region.size_px, region.roll_rad)
-            rows.append((landmarks, weights, matrix, clip, (480, 480), box))
+            rows.append((reading.landmarks, reading.weights, reading.rotation, clip, (480, 480), box))
             video.write(frame.image_rgb, frame.time_s)
-    names = ("landmarks", "blendshapes", "matrix", "source", "frame_size", "region")
+    names = ("landmarks146", "blendshapes", "rotation", "source", "frame_size", "region")
     columns = (np.asarray(column) for column in zip(*rows, strict=True))
     labels = dict(zip(names, columns, strict=True))
     np.savez(folder / "labels.npz", **labels)
     np.save(folder / "crops.npy", np.stack(crops))
     rng = np.random.default_rng(0)
-    shapes = np.stack([row[0][list(LANDMARKS_146), :2] for row in rows])
+    shapes = labels["landmarks146"][..., :2]
     noise = rng.normal(0, 0.002, (20, *shapes.shape))
     np.savez(
         folder / "pairs.npz",
         landmarks=(shapes + noise).reshape(-1, 146, 2).astype(np.float32),
-        weights=np.tile(np.stack([row[1][1:] for row in rows]), (20, 1)).astype(np.float32),
+        weights=np.tile(labels["blendshapes"][:, :TEACHER_WEIGHTS], (20, 1)),
     )
     np.save(folder / "negatives.npy", rng.integers(0, 256, (20, 160, 160, 3), np.uint8))
     return folder
 
 
 def face_config(pack: Path, out: Path, **changes: Any) -> FaceConfig:
-    values: dict[str, Any] = {"width": 8, "batch": 8, "negatives": 2, "pair_steps": 20, "pair_batch": 16}
-    values |= {"steps": 24, "round_steps": 8, "warm_steps": 4, "workers": 0, "threads": 1}
-    return FaceConfig(pack=pack, out=out, test_clips=(TEST_CLIP,), **{**values, **changes})
+    values: dict[str, Any] = {"width": 8, "batch": 8, "negative_count": 2, "pair_steps": 20}
+    values |= {"pair_batch": 16, "steps": 24, "round_steps": 8, "warm_steps": 4, "workers": 0, "threads": 1}
+    values |= {"packs": (pack,), "pairs": pack / "pairs.npz", "negatives": pack / "negatives.npy"}
+    return FaceConfig(out=out, test_clips=(TEST_CLIP,), **{**values, **changes})
 
 
 def detector_config(pack: Path, out: Path) -> DetectorConfig:
@@ -126,7 +124,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def test_face_training_lowers_every_loss_and_reports_the_unseen_clip(pack: Path, tmp_path: Path) -> None:
     trainer = face.Trainer(face_config(pack, tmp_path, steps=48, round_steps=16))
     rows = [trainer.run_round(number) for number in range(3)]
-    for name in ("coarse", "landmarks", "weights", "rotation", "score"):
+    for name in ("coarse", "landmarks", "weights", "truth", "rotation"):
         assert rows[2][name] < rows[0][name], name
     assert rows[0].keys() - rows[1].keys() == {"weights_head_alone"}
     assert rows[2]["test"].keys() == {TEST_CLIP}
@@ -175,7 +173,7 @@ def test_command_line_reads_the_experiment_and_its_overrides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "e.toml"
-    path.write_text('pack = "p"\nout = "o"\ntest_clips = []\n')
+    path.write_text('packs = ["p"]\npairs = "p"\nnegatives = "n"\nout = "o"\ntest_clips = []\n')
     seen: list[tuple[FaceConfig, bool]] = []
     monkeypatch.setattr(sys, "argv", ["face", str(path), "--resume", "--set", "steps=7"])
     assert command_line("Train.", FaceConfig, lambda config, resume: seen.append((config, resume))) == 0

@@ -48,7 +48,7 @@ def main() -> None:
     source = model.get_input_details()[0]["index"]
     target = model.get_output_details()[0]["index"]
     with np.load(args.pack / "labels.npz") as labels:
-        faces = labels["landmarks"][:, list(LANDMARKS_146), :2]
+        faces = labels["landmarks146"][..., :2]
     rng = np.random.default_rng(args.seed)
     landmarks = np.empty((args.pairs, len(LANDMARKS_146), 2), np.float32)
     weights = np.empty((args.pairs, 51), np.float32)

@@ -27,7 +27,7 @@ from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.command import status_of
 from visavis_train.data.crop_landmarks import look
 from visavis_train.data.crops import read_crops
-from visavis_train.data.faces import FLIPPED_WEIGHTS
+from visavis_train.data.mirroring import FLIPPED_WEIGHTS
 from visavis_train.models.face import LANDMARKS_146, PARTNERS, WEIGHTS
 
 MADE_BY = "python -m visavis_train.data.face_states"

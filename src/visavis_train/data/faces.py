@@ -1,9 +1,12 @@
-"""A teacher's pack in; augmented face crops with landmarks, weights and rotation out."""
+"""Packs of labelled faces, and random views of them for training the face network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,81 +15,130 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from visavis.channels import BLENDSHAPES
+from visavis.errors import InputError
 from visavis.face.geometry import roll_matrix
-from visavis.types import FloatArray
+from visavis.npz import read_npz
+from visavis.types import BoolArray, FloatArray
+from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
 from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
-from visavis_train.models.face import INPUT_PX, LANDMARKS_146, PARTNERS, WEIGHTS
+from visavis_train.models.face import INPUT_PX, LANDMARKS_146, WEIGHTS
 
-# For each weight its partner on the other side: a mirrored picture swaps them.
-FLIPPED_WEIGHTS = [
-    BLENDSHAPES.index(name.replace("Left", "?").replace("Right", "Left").replace("?", "Right"))
-    for name in BLENDSHAPES[:WEIGHTS]
-]
+RENDERED = "render"
+# One still in so many is kept from training, to choose by.
+VALIDATION_STEP = 25
 
 
 @dataclass(frozen=True, slots=True)
 class FacePack:
-    """The pack in memory (crops stay on disk, memory-mapped).
+    """One or several packs (crops stay on disk, memory-mapped).
 
     Attributes:
-        crops: (N, 224, 224, 3) uint8.
+        crops: (n, 224, 224, 3) uint8 of each pack.
         landmarks: (N, 146, 3) in units of the region.
-        weights: (N, 51).
+        weights: (N, 52): the true ones of rendered faces, the teacher's of real ones.
         rotation: (N, 3, 3) of the head as seen in the upright crop.
         source: (N,) str.
+        occluded: (N,) share of the face that something covers, 0 where that is not known.
     """
 
-    crops: NDArray[np.uint8]
+    crops: tuple[NDArray[np.uint8], ...]
     landmarks: FloatArray
     weights: FloatArray
     rotation: FloatArray
     source: NDArray[np.str_]
+    occluded: FloatArray
 
     @property
     def clip(self) -> NDArray[np.str_]:
         """(N,) name of the video, or of the set of stills, that each face comes from."""
         return np.asarray([s.split(":")[0] if ":" in s else s.split("_")[0] for s in self.source])
 
+    @property
+    def rendered(self) -> BoolArray:
+        """(N,) whether the weights are true, since the face was rendered."""
+        return np.asarray(np.char.startswith(self.source, RENDERED + ":"), np.bool_)
 
-def load_pack(folder: Path) -> FacePack:
-    """Read the folder that :mod:`visavis_train.data.teacher` wrote."""
-    with np.load(folder / "labels.npz") as labels:
-        landmarks = labels["landmarks"][:, list(LANDMARKS_146)]
-        matrix = labels["matrix"]
-        weights = labels["blendshapes"][:, 1:]
-        source = labels["source"]
-    rotation = upright(matrix[:, :3, :3])
-    crops = np.load(folder / "crops.npy", mmap_mode="r")
-    return FacePack(crops, landmarks.astype(np.float32), weights.astype(np.float32), rotation, source)
+    @property
+    def validation(self) -> BoolArray:
+        """(N,) stills that are kept from training, with all their warped copies."""
+        still = np.char.find(self.source, ":") < 0
+        names = [source.split("~")[0] for source in self.source]
+        kept = np.asarray([zlib.crc32(name.encode()) % VALIDATION_STEP == 0 for name in names])
+        return np.asarray(kept & still, np.bool_)
+
+    def in_memory(self) -> FacePack:
+        """The same packs with all crops read: random reads from a disk would be what training waits for."""
+        return replace(self, crops=tuple(np.array(part) for part in self.crops))
+
+    def crop(self, row: int) -> NDArray[np.uint8]:
+        """The stored picture (224, 224, 3) of one face."""
+        for part in self.crops:
+            if row < len(part):
+                return np.asarray(part[row])
+            row -= len(part)
+        raise IndexError(row)
+
+    def taken(self, rows: NDArray[Any], step: int = 1) -> NDArray[np.uint8]:
+        """The stored pictures of every ``step``-th of some rows."""
+        return np.stack([self.crop(int(row)) for row in rows[::step]])
 
 
-def upright(rotation: FloatArray) -> FloatArray:
-    """Turn rotations (N, 3, 3) about the viewing axis until the head's own x axis is level.
+def load_pack(*folders: Path) -> FacePack:
+    """Read folders that :mod:`visavis_train.data.teacher` or :mod:`visavis_train.data.rendering` wrote.
 
-    That is how the crops were cut: the line through the outer eye corners is horizontal in them.
+    Raises:
+        InputError: a file is missing, damaged, of another version, or does not fit the others.
     """
-    angle = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
-    c, s, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
-    turn = np.stack([c, s, zero, -s, c, zero, zero, zero, zero + 1], axis=1).reshape(-1, 3, 3)
-    return np.asarray(turn @ rotation, np.float32)
+    parts = [_read(folder) for folder in folders]
+    columns = [np.concatenate(column) for column in zip(*(part[1:] for part in parts), strict=True)]
+    return FacePack(tuple(part[0] for part in parts), *columns)
+
+
+def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, FloatArray, Any, FloatArray]:
+    path = folder / "labels.npz"
+    wanted = ["landmarks146", "blendshapes", "rotation", "source"]
+    labels = read_npz(path, "pack of labelled faces", wanted)
+    n = len(labels["source"])
+    try:
+        with np.load(path) as file:
+            occluded = np.asarray(file["occluded"] if "occluded" in file else np.zeros(n), np.float32)
+        crops = np.load(folder / "crops.npy", mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/crops.npy: cannot be read ({error}); make the pack again") from error
+    shapes = {
+        "crops.npy": (crops.shape, (n, CROP_PX, CROP_PX, 3)),
+        "landmarks146": (labels["landmarks146"].shape, (n, len(LANDMARKS_146), 3)),
+        "blendshapes": (labels["blendshapes"].shape, (n, WEIGHTS)),
+        "rotation": (labels["rotation"].shape, (n, 3, 3)),
+    }
+    for name, (found, expected) in shapes.items():
+        if found != expected:
+            raise InputError(f"{folder}: {name} has shape {found}; expected {expected}: make the pack again")
+    numbers = [np.asarray(labels[name], np.float32) for name in wanted[:3]]
+    return crops, numbers[0], numbers[1], numbers[2], labels["source"], occluded
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far a training crop strays from the exact one (standard deviations).
+    """How far a training crop strays from the exact one.
 
     Attributes:
-        roll_rad: rotation.
-        scale: of the logarithm of the size.
-        shift: in region units.
-        wild: share of crops with four times as much of all three, as after a detection.
+        roll_rad: rotation of most crops (standard deviation).
+        scale: of the logarithm of the size (standard deviation).
+        shift: in region units (standard deviation).
+        wild: share of crops as after a detection, up to ``wild_roll_rad``, ``wild_scale`` and
+            ``wild_shift`` off; those teach the network to find the face from there.
+        lost: share of crops that frame the face so badly that the score shall be 0.
     """
 
     roll_rad: float = 0.10
-    scale: float = 0.06
+    scale: float = 0.07
     shift: float = 0.03
-    wild: float = 0.15
+    wild: float = 0.22
+    wild_roll_rad: float = 0.85
+    wild_scale: float = 0.45
+    wild_shift: float = 0.25
+    lost: float = 0.07
 
 
 class FaceDataset(Dataset[dict[str, Tensor]]):
@@ -98,13 +150,9 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         augmentation: None gives the exact crop, never mirrored.
     """
 
-    def __init__(
-        self,
-        pack: FacePack,
-        rows: NDArray[np.int64],
-        augmentation: Augmentation | None,
-    ) -> None:
+    def __init__(self, pack: FacePack, rows: NDArray[np.int64], augmentation: Augmentation | None) -> None:
         self.pack, self.rows, self.augmentation = pack, rows, augmentation
+        self.rendered = pack.rendered
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -112,60 +160,88 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
     def __getitem__(self, place: int) -> dict[str, Tensor]:
         row = int(self.rows[place])
         pack = self.pack
-        landmarks, weights, rotation = pack.landmarks[row], pack.weights[row], pack.rotation[row]
-        matrix = self.view()
-        image = warp(np.asarray(pack.crops[row]), matrix)
-        landmarks = landmarks.copy()
+        landmarks, weights, rotation = pack.landmarks[row].copy(), pack.weights[row], pack.rotation[row]
+        rng = np.random.default_rng(int(torch.randint(0, 2**31, ())))  # Torch's seed governs workers, too.
+        matrix, quality = np.eye(2, 3, dtype=np.float32), 1.0
+        if self.augmentation is not None:
+            matrix, quality = view(self.augmentation, rng)
+        image = warp(pack.crop(row), matrix, rng.random() < 0.5)
         landmarks[:, :2] = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         landmarks[:, 2] *= np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-        roll = np.arctan2(matrix[1, 0], matrix[0, 0])
-        rotation = roll_matrix(-roll) @ rotation
-        if self.augmentation is not None and torch.rand(()) < 0.5:
-            image = np.ascontiguousarray(image[:, ::-1])
-            landmarks = landmarks[list(PARTNERS)] * np.array([-1, 1, 1], np.float32)
-            weights = weights[FLIPPED_WEIGHTS]
-            signs = np.array([-1, 1, 1], np.float32)
-            rotation = signs[:, None] * rotation * signs
+        rotation = roll_matrix(-np.arctan2(matrix[1, 0], matrix[0, 0])) @ rotation
+        seen = 1.0 - float(np.clip((pack.occluded[row] - 0.3) / 0.3, 0, 1))
         if self.augmentation is not None:
-            image = recolour(image)
+            if rng.random() < 0.5:
+                image = np.ascontiguousarray(image[:, ::-1])
+                landmarks = landmarks[list(PARTNERS)] * MIRROR
+                weights = weights[FLIPPED_WEIGHTS]
+                rotation = MIRROR[:, None] * rotation * MIRROR
+            image = recolour(image, rng)
+            if rng.random() < 0.03:  # As good as black: nothing can be known.
+                image, seen = np.asarray(image * rng.uniform(0, 0.03), np.uint8), 0.0
         return {
             "image": torch.from_numpy(image),
             "landmarks": torch.from_numpy(landmarks),
             "weights": torch.from_numpy(weights),
             "rotation": torch.from_numpy(rotation.astype(np.float32)),
+            "rendered": torch.tensor(float(self.rendered[row])),
+            # Where a crop frames no face, there is nothing to learn but the score.
+            "trust": torch.tensor((0.3 + 0.7 * quality) * seen if quality > 0 else 0.0, dtype=torch.float32),
+            "score": torch.tensor(quality * seen, dtype=torch.float32),
         }
 
-    def view(self) -> FloatArray:
-        """Random affine map (2, 3) on region units."""
-        matrix = np.eye(2, 3, dtype=np.float32)
-        if self.augmentation is None:
-            return matrix
-        a = self.augmentation
-        wild = 4.0 if float(torch.rand(())) < a.wild else 1.0
-        angle, size, dx, dy = (wild * torch.randn(4)).tolist()
-        # Beyond these bounds the view would leave the stored picture.
-        angle = float(np.clip(angle * a.roll_rad, -0.6, 0.6))
-        scale = float(np.exp(np.clip(size * a.scale, -0.25, 0.35)))
-        c, s = np.cos(angle) * scale, np.sin(angle) * scale
-        matrix[:, :2] = [[c, -s], [s, c]]
-        matrix[:, 2] = np.clip([dx * a.shift, dy * a.shift], -0.14, 0.14)
-        return matrix
+
+def view(how: Augmentation, rng: np.random.Generator) -> tuple[FloatArray, float]:
+    """Random affine map (2, 3) on region units, and how well (0..1) the crop then frames the face."""
+    kind = rng.random()
+    if kind < how.lost:
+        turn, size, away = _lost(rng)
+    elif kind < how.lost + how.wild:
+        turn = how.wild_roll_rad * rng.uniform(-1, 1)
+        size = how.wild_scale * rng.uniform(-1, 1)
+        away = np.asarray(how.wild_shift * rng.uniform(-1, 1, 2), np.float32)
+    else:
+        turn, size = how.roll_rad * rng.normal(), how.scale * rng.normal()
+        away = np.asarray(how.shift * rng.normal(size=2), np.float32)
+    quality = _falling(abs(turn), 0.65, 1.05) * _falling(abs(size), 0.38, 0.65)
+    quality *= _falling(float(np.hypot(*away)), 0.24, 0.42)
+    c, s = np.cos(turn) * np.exp(size), np.sin(turn) * np.exp(size)
+    return np.asarray([[c, -s, away[0]], [s, c, away[1]]], np.float32), quality
 
 
-def warp(crop: NDArray[np.uint8], matrix: FloatArray) -> NDArray[np.uint8]:
+def _lost(rng: np.random.Generator) -> tuple[float, float, FloatArray]:
+    """A turn, a logarithm of a size and a shift of which one is far off."""
+    turn, size, away = 0.2 * rng.normal(), 0.15 * rng.normal(), 0.06 * rng.normal(size=2)
+    kind = rng.integers(3)
+    if kind == 0:
+        turn = rng.uniform(1.1, np.pi) * rng.choice([-1, 1])
+    elif kind == 1:
+        size = rng.uniform(0.65, 1.2) * rng.choice([-1, 1])
+    else:
+        angle = rng.uniform(0, 2 * np.pi)
+        away = rng.uniform(0.45, 0.8) * np.asarray([np.cos(angle), np.sin(angle)])
+    return float(turn), float(size), np.asarray(away, np.float32)
+
+
+def _falling(value: float, good: float, bad: float) -> float:
+    return float(np.clip((bad - value) / (bad - good), 0, 1))
+
+
+def warp(crop: NDArray[np.uint8], matrix: FloatArray, repeat_edge: bool = False) -> NDArray[np.uint8]:
     """The network's input picture (160, 160, 3) for an affine map on region units."""
     stored = INPUT_PX * STORED_MARGIN / CROP_PX
     full = np.empty((2, 3), np.float32)
     full[:, :2] = matrix[:, :2] * stored
     middle = np.full(2, CROP_PX / 2 - 0.5, np.float32)
     full[:, 2] = matrix[:, 2] * INPUT_PX + INPUT_PX / 2 - 0.5 - full[:, :2] @ middle
-    return np.asarray(cv2.warpAffine(crop, full, (INPUT_PX, INPUT_PX), flags=cv2.INTER_LINEAR), np.uint8)
+    edge = cv2.BORDER_REPLICATE if repeat_edge else cv2.BORDER_CONSTANT
+    size = (INPUT_PX, INPUT_PX)
+    return np.asarray(cv2.warpAffine(crop, full, size, flags=cv2.INTER_LINEAR, borderMode=edge), np.uint8)
 
 
-def recolour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def recolour(image: NDArray[np.uint8], rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
     """Random saturation, light, colour cast, blur, noise and a covered patch on (H, W, 3)."""
-    seed = int(torch.randint(0, 2**31, ()))  # Torch's seed governs the workers' randomness, too.
-    rng = np.random.default_rng(seed)
+    rng = rng or np.random.default_rng(int(torch.randint(0, 2**31, ())))
     side = image.shape[0]
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     colour = 0.0 if rng.random() < 0.25 else rng.uniform(0.5, 1.3)
@@ -182,7 +258,13 @@ def recolour(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         noise = rng.integers(-1, 2, image.shape, np.int8) * int(rng.integers(2, 12))
         lit = cv2.add(lit, noise, dtype=cv2.CV_8U)
     if rng.random() < 0.15:
-        y, x = rng.integers(0, side - 20, 2)
-        high, wide = rng.integers(15, 60, 2)
+        high, wide = (int(v) for v in rng.integers(side // 10, side * 3 // 8, 2))
+        y, x = int(rng.integers(0, side - high)), int(rng.integers(0, side - wide))
         lit[y : y + high, x : x + wide] = rng.integers(0, 256, 3)
     return np.asarray(lit, np.uint8)
+
+
+def validation_rows(pack: FacePack, test_clips: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows to train on, and rows to choose by; the test clips are in neither."""
+    unseen = np.isin(pack.clip, list(test_clips))
+    return np.flatnonzero(~unseen & ~pack.validation), np.flatnonzero(~unseen & pack.validation)

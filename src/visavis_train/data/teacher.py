@@ -1,185 +1,264 @@
-"""Face images and videos in; packed face crops with MediaPipe's landmarks, weights and pose out.
+"""The data engine for real faces: MediaPipe labels pictures and videos, and the result is a pack.
 
-The teacher of the project's own face network is MediaPipe Face Landmarker in image mode
-(extra ``mediapipe``). The pack is one folder: ``crops.npy`` (N, 224, 224, 3) uint8, memory-mapped, and
-``labels.npz`` with ``landmarks`` (N, 478, 3) float32 in units of the face region (0 at its centre, x and
-y +-0.5 at its edges, z on the same scale), ``blendshapes`` (N, 52) float32 in MediaPipe's order,
-``matrix`` (N, 4, 4) float32, ``source`` (N,) str, ``frame_size`` (N, 2) int32 (width, height) and ``region``
-(N, 4) float32 (centre x, y and side in image pixels, roll in radians).
+The teacher is MediaPipe Face Landmarker (extra ``mediapipe``) in its good habits: image mode, because video
+mode drifts on a still picture; the mean of its answers for a picture and for the mirrored picture, because it
+is not symmetric; and borders that repeat the picture's edge, because black bars move its scores.
+
+A pack is a folder: ``crops.npy`` (N, 224, 224, 3) uint8, and ``labels.npz`` with ``landmarks146``
+(N, 146, 3) float32 in units of the face region (0 at its centre, x and y +-0.5 at its edges, z on the same
+scale), ``blendshapes`` (N, 52) float32 in the order of :data:`visavis.channels.BLENDSHAPES` (tongueOut 0),
+``rotation`` (N, 3, 3) float32 of the head in the upright crop, ``source`` (N,) str, ``frame_size`` (N, 2)
+int32 (width, height) and ``region`` (N, 4) float32 (centre x, y and side in image pixels, roll in radians).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pool
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from visavis.capture.image import read_image
-from visavis.capture.video import VideoFile
+from visavis.errors import InputError
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
-from visavis_train.data.crops import shard_images
+from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS, upright
+from visavis_train.data.real_faces import GRID_STEP, folder_images, still_images, video_images
+from visavis_train.data.warping import warped
+from visavis_train.models.face import EYE_CORNERS, LANDMARKS_146
 
 CROP_PX = 224
 # Crops are stored 1.4 times as large as the tracked region, so that augmentation can shift, turn and
 # scale it without leaving the picture.
 STORED_MARGIN = 1.4
-EYE_CORNERS_478 = (33, 263)
-# FER-2013's 48 px faces carry too little detail for the teacher's finest points; half of them suffice.
-FER_STEP = 2
-GRID_STEP = 5
+# The two answers, for the picture and for its mirror image, must agree this well (in shares of the region):
+# where they do not, the teacher does not know.
+LARGEST_DOUBT = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One face with the teacher's answer."""
+    """One face with the teacher's answer (the arrays of a pack, for one face)."""
 
     crop: ImageArray
-    landmarks: FloatArray
+    landmarks146: FloatArray
     blendshapes: FloatArray
-    matrix: FloatArray
+    rotation: FloatArray
     source: str
     frame_size: tuple[int, int]
-    region: FaceRegion
+    region: FloatArray
 
 
-def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
-    """Yield every still as (id, RGB image padded by 25% and enlarged to 336 px)."""
-    for crop, image in shard_images(faces):
-        yield crop, enlarge(image)
-    sheets: dict[str, ImageArray] = {}
-    with (fer / "training.csv").open() as file:
-        for number, row_ in enumerate(csv.DictReader(file)):
-            if number % FER_STEP:
-                continue
-            name = row_["sheet"]
-            if name not in sheets:
-                sheets = {name: read_image(fer / name)}
-            y, x = (48 * v for v in divmod(int(row_["cell"]), 64))
-            cell = sheets[name][y : y + 48, x : x + 48]
-            yield f"fer_{number:05d}", enlarge(cell)
+class Teacher:
+    """MediaPipe Face Landmarker on single pictures.
 
+    Args:
+        model: the file ``face_landmarker.task``.
+        faces: most faces in a picture.
 
-def enlarge(image: ImageArray) -> ImageArray:
-    """Pad by a quarter of the side with black and scale to 336 px (see the data's own notes)."""
-    pad = image.shape[0] // 4
-    padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.resize(padded, (336, 336), interpolation=cv2.INTER_CUBIC), np.uint8)
+    Raises:
+        InputError: no such file, or not one that MediaPipe can open.
+    """
 
+    def __init__(self, model: Path, faces: int = 1) -> None:
+        import mediapipe as mp
+        from mediapipe.tasks.python import BaseOptions, vision
 
-def video_images(paths: list[Path], step: int = 1) -> Iterator[tuple[str, ImageArray]]:
-    """Yield every ``step``-th frame of each video as (``video:frame``, RGB image)."""
-    for path in paths:
-        with VideoFile(path) as video:
-            for frame in video:
-                if frame.index % step == 0:
-                    yield f"{path.stem}:{frame.index:05d}", frame.image_rgb
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(model)),
+            output_face_blendshapes=True,
+            output_facial_transformation_matrixes=True,
+            num_faces=faces,
+        )
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{model}: MediaPipe cannot open it as face_landmarker.task; fetch the file again"
+            ) from error
+        self._image: Any = lambda image: mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(image))
 
+    def close(self) -> None:
+        """Free MediaPipe's graph; left to the interpreter's end, it complains."""
+        self._landmarker.close()
 
-def label(images: Iterator[tuple[str, ImageArray]], model: Path, faces: int) -> Iterator[Labelled]:
-    """Run the teacher; yield one record for each face found."""
-    import mediapipe as mp
-    from mediapipe.tasks.python import BaseOptions, vision
+    def answers(self, image_rgb: ImageArray) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Landmarks (146, 3) in pixels, blendshapes (52,) and rotation (3, 3) of each face."""
+        height, width = image_rgb.shape[:2]
+        answer = self._landmarker.detect(self._image(image_rgb))
+        result = []
+        for points, scores, matrix in zip(
+            answer.face_landmarks,
+            answer.face_blendshapes,
+            answer.facial_transformation_matrixes,
+            strict=True,
+        ):
+            xyz = [(points[k].x * width, points[k].y * height, points[k].z * width) for k in LANDMARKS_146]
+            weights = [score.score for score in scores[1:]] + [0.0]
+            rotation = np.asarray(matrix, np.float32)[:3, :3]
+            result.append((np.asarray(xyz, np.float32), np.asarray(weights, np.float32), rotation))
+        return result
 
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(model)),
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-        num_faces=faces,
-    )
-    with vision.FaceLandmarker.create_from_options(options) as landmarker:
-        for name, image in images:
-            height, width = image.shape[:2]
-            answer = landmarker.detect(mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(image)))
-            for points, weights, matrix in zip(
-                answer.face_landmarks,
-                answer.face_blendshapes,
-                answer.facial_transformation_matrixes,
-                strict=True,
-            ):
-                xyz = np.asarray([(p.x * width, p.y * height, p.z * width) for p in points], np.float32)
-                region = FaceRegion.from_landmarks(
-                    xyz[:, :2], EYE_CORNERS_478, LANDMARK_MARGIN * STORED_MARGIN
-                )
-                unit = FaceRegion(region.center_xy, region.size_px / STORED_MARGIN, region.roll_rad)
+    def label(self, name: str, image_rgb: ImageArray) -> Iterator[Labelled]:
+        """Each face of a picture on which the teacher agrees with itself about the mirrored picture."""
+        height, width = image_rgb.shape[:2]
+        seen = self.answers(image_rgb)
+        mirrored = self.answers(image_rgb[:, ::-1]) if seen else []
+        for xyz, weights, rotation in seen:
+            for other, other_weights, other_rotation in mirrored:
+                back = other[list(PARTNERS)] * np.asarray([-1, 1, 1], np.float32)
+                back[:, 0] += width - 1
+                found = FaceRegion.from_landmarks(xyz[:, :2], EYE_CORNERS, LANDMARK_MARGIN)
+                if np.abs(back - xyz)[:, :2].mean() > LARGEST_DOUBT * found.size_px:
+                    continue
+                mean: FloatArray = np.asarray((xyz + back) / 2, np.float32)
+                region = FaceRegion.from_landmarks(mean[:, :2], EYE_CORNERS, LANDMARK_MARGIN)
+                turned = (rotation + MIRROR[:, None] * other_rotation * MIRROR) / 2
+                u, _, v = np.linalg.svd(turned)
                 yield Labelled(
-                    region.crop(image, CROP_PX),
-                    np.column_stack([unit.to_unit(xyz[:, :2]), xyz[:, 2] / unit.size_px]),
-                    np.asarray([w.score for w in weights], np.float32),
-                    np.asarray(matrix, np.float32),
+                    region.scaled(STORED_MARGIN).crop(image_rgb, CROP_PX),
+                    np.column_stack([region.to_unit(mean[:, :2]), mean[:, 2] / region.size_px]),
+                    np.asarray((weights + other_weights[FLIPPED_WEIGHTS]) / 2, np.float32),
+                    upright(np.asarray(u @ v, np.float32)[None])[0],
                     name,
                     (width, height),
-                    unit,
+                    np.asarray((*region.center_xy, region.size_px, region.roll_rad), np.float32),
                 )
+                break
 
 
-def write_part(job: tuple[int, int, Path, Path, Path, bool]) -> Path:
-    """Label every ``parts``-th image (worker of :func:`main`) and store the part."""
-    part, parts, shared, videos, out, stills = job
-    data = shared / "data"
-    files = sorted((data / "video").glob("*.mp4"))
-    # Talking heads filmed for one sentence hardly differ from frame to frame: thin them out.
-    sources = [
-        (video_images(files), 2),
-        (video_images(sorted(videos.glob("*.mp4")), GRID_STEP), 1),
-    ]
-    if stills:
-        sources.append((still_images(data / "faces", data / "fer2013"), 1))
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is to be labelled.
+
+    Attributes:
+        shared: folder with ``data/faces``, ``data/fer2013`` and ``data/video``; None for none.
+        grid: folder with the unpacked GRID videos; None for none.
+        own: folders of the user's pictures and videos, searched in subfolders too.
+        warps: how many warped copies of each still are labelled as well.
+        seed: of the warps.
+    """
+
+    shared: Path | None
+    grid: Path | None
+    own: tuple[Path, ...] = ()
+    warps: int = 0
+    seed: int = 0
+
+    def images(self) -> Iterator[tuple[str, ImageArray, int]]:
+        """Every picture as (id, RGB image, most faces in it)."""
+        if self.shared is not None:
+            data = self.shared / "data"
+            for name, image in video_images(sorted((data / "video").glob("*.mp4"))):
+                yield name, image, 2
+            for number, (name, image) in enumerate(still_images(data / "faces", data / "fer2013")):
+                yield name, image, 1
+                yield from self._warped(name, image, number)
+        if self.grid is not None:
+            for name, image in video_images(sorted(self.grid.glob("*.mp4")), GRID_STEP):
+                yield name, image, 1
+        for number, (name, image) in enumerate(pair for folder in self.own for pair in folder_images(folder)):
+            yield name, image, 4
+            yield from self._warped(name, image, number)
+
+    def _warped(self, name: str, image: ImageArray, number: int) -> Iterator[tuple[str, ImageArray, int]]:
+        for copy in range(self.warps):
+            rng = np.random.default_rng((self.seed, number, copy))
+            yield f"{name}~{copy}", warped(image, rng), 1
+
+
+def write_part(job: tuple[int, int, Sources, Path, Path]) -> tuple[Path, int]:
+    """Label every ``parts``-th picture (worker of :func:`main`); returns the part's file and its faces."""
+    part, parts, sources, model, out = job
+    teachers = {faces: Teacher(model, faces) for faces in (1, 2, 4)}
     found: list[Labelled] = []
-    for images, faces in sources:
-        mine = (pair for number, pair in enumerate(images) if number % parts == part)
-        found.extend(label(mine, shared / "models" / "face_landmarker.task", faces))
-    path = out / f"part{part}.npz"
-    np.savez(
-        path,
-        crops=np.stack([f.crop for f in found]),
-        landmarks=np.stack([f.landmarks for f in found]),
-        blendshapes=np.stack([f.blendshapes for f in found]),
-        matrix=np.stack([f.matrix for f in found]),
-        source=np.asarray([f.source for f in found]),
-        frame_size=np.asarray([f.frame_size for f in found], np.int32),
-        region=np.asarray(
-            [(*f.region.center_xy, f.region.size_px, f.region.roll_rad) for f in found], np.float32
-        ),
-    )
-    return path
+    for number, (name, image, faces) in enumerate(sources.images()):
+        if number % parts == part:
+            found.extend(teachers[faces].label(name, image))
+            if part == 0 and number % 1000 < parts:
+                print(f"\r{number} pictures, {parts * len(found)} faces", end="", file=sys.stderr)
+    for teacher in teachers.values():
+        teacher.close()
+    if not found:
+        return out / f"part{part}.npz", 0
+    np.save(out / f"crops{part}.npy", np.stack([face.crop for face in found]))
+    arrays: dict[str, Any] = {name: np.stack([getattr(face, name) for face in found]) for name in _ARRAYS}
+    arrays["source"] = np.asarray([face.source for face in found])
+    arrays["frame_size"] = np.asarray([face.frame_size for face in found], np.int32)
+    np.savez(out / f"part{part}.npz", **arrays)
+    return out / f"part{part}.npz", len(found)
+
+
+_ARRAYS = ("landmarks146", "blendshapes", "rotation", "region")
+
+
+def join(parts: list[Path], out: Path) -> int:
+    """Put the parts together, in the order of their sources; returns the number of faces."""
+    packs = [np.load(path) for path in parts]
+    sources: NDArray[np.str_] = np.concatenate([pack["source"] for pack in packs])
+    order = np.argsort(sources, kind="stable")
+    joined = {key: np.concatenate([pack[key] for pack in packs])[order] for key in packs[0].files}
+    np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
+    crops = [np.load(path.with_name(path.name.replace("part", "crops")[:-4] + ".npy")) for path in parts]
+    shape = (len(order), *crops[0].shape[1:])
+    target = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)
+    starts = np.cumsum([0] + [len(part) for part in crops])
+    for place, row in enumerate(order):
+        part = int(np.searchsorted(starts, row, side="right")) - 1
+        target[place] = crops[part][row - starts[part]]
+    target.flush()
+    for path in parts:
+        path.unlink()
+        path.with_name(path.name.replace("part", "crops")[:-4] + ".npy").unlink()
+    return len(order)
 
 
 def main() -> None:
-    """``python -m visavis_train.data.teacher SHARED OUT``."""
+    """``python -m visavis_train.data.teacher face_landmarker.task OUT [--shared DIR] [--own DIR]...``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("shared", type=Path, help="folder with data/ and models/")
-    parser.add_argument("out", type=Path)
+    parser.add_argument("model", type=Path, help="MediaPipe's face_landmarker.task")
+    parser.add_argument("out", type=Path, help="folder of the pack; made if it is not there")
+    parser.add_argument("--shared", type=Path, help="folder with data/faces, data/fer2013 and data/video")
+    parser.add_argument("--own", type=Path, action="append", default=[], help="folder of pictures and videos")
+    parser.add_argument("--warps", type=int, default=0, help="warped copies of each still")
+    parser.add_argument("--seed", type=int, default=0, help="of the warps")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--videos-only", action="store_true")
     args = parser.parse_args()
+    try:
+        run(args)
+    except InputError as error:
+        sys.exit(f"teacher: {error}")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Label everything and write the pack.
+
+    Raises:
+        InputError: nothing to label, no face found, or a file that cannot be read.
+    """
+    if args.shared is None and not args.own:
+        raise InputError("nothing to label; name --shared DIR or --own DIR")
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(args.shared / "data" / "video" / "grid_s1_av.tar") as tar:
-            tar.extractall(folder, filter="data")
-        jobs = [
-            (part, args.workers, args.shared, Path(folder), args.out, not args.videos_only)
-            for part in range(args.workers)
-        ]
+        grid = args.shared / "data" / "video" / "grid_s1_av.tar" if args.shared else None
+        if grid is not None and grid.exists():
+            with tarfile.open(grid) as tar:
+                tar.extractall(folder, filter="data")
+        sources = Sources(args.shared, Path(folder), tuple(args.own), args.warps, args.seed)
+        jobs = [(part, args.workers, sources, args.model, args.out) for part in range(args.workers)]
         with Pool(args.workers) as pool:
             parts = pool.map(write_part, jobs)
-    packs = [np.load(p) for p in parts]
-    order = np.argsort(np.concatenate([p["source"] for p in packs]), kind="stable")
-    joined = {key: np.concatenate([p[key] for p in packs])[order] for key in packs[0].files if key != "crops"}
-    np.savez_compressed(args.out / "labels.npz", allow_pickle=False, **joined)
-    crops = np.concatenate([p["crops"] for p in packs])[order]
-    np.save(args.out / "crops.npy", crops)
-    for p in parts:
-        p.unlink()
-    print(f"{len(order)} faces in {args.out}")
+    if not any(count for _, count in parts):
+        raise InputError(f"no face was found in {args.shared or args.own}")
+    faces = join([path for path, count in parts if count], args.out)
+    print(f"{faces} faces in {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
-"""A face crop in; 146 landmarks, 52 blendshape weights, the head's rotation and a face score out.
+"""The face network: 146 landmarks, 52 blendshape weights, the head's rotation and a face score of a crop.
 
 Landmarks come first and weights are read from them: a network that maps crops to weights directly learns
 who people are rather than how they move (measured; see ``experiments/LOG.md``). A trunk at low resolution
-finds all points; three small networks then look at the eyes and the mouth at full resolution and correct the
-points there, as in Attention Mesh (Grishchenko et al. 2020, arXiv:2006.10962).
+finds all points; small networks then look at the eyes and the mouth at full resolution and correct the
+points there, as in Attention Mesh (Grishchenko et al. 2020, arXiv:2006.10962). What landmarks cannot show
+(cheeks, nose, tongue) is read by a second head, which also gets the features of the pictures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -15,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 INPUT_PX = 160
-TRUNK_PX = 64
-WEIGHTS = 51  # tongueOut has no teacher: it is added as zero on export.
+TEACHER_WEIGHTS = 51  # MediaPipe has no tongueOut, the last of the 52.
+WEIGHTS = 52
 
 # The points that MediaPipe's own blendshape model reads (face_blendshapes_graph.cc, Apache-2.0).
 LANDMARKS_146: tuple[int, ...] = tuple(
@@ -39,6 +42,8 @@ _OTHER_SIDE: tuple[int, ...] = tuple(
     234 246 473 476 475 474 477 468 471 470 469 472""".split()
 )
 PARTNERS: tuple[int, ...] = tuple(LANDMARKS_146.index(number) for number in _OTHER_SIDE)
+# The irises among them: a centre and four points around it, for each eye.
+IRISES: tuple[int, ...] = tuple(LANDMARKS_146.index(number) for number in range(468, 478))
 # Outer eye corners (on the image's left and right) among them.
 EYE_CORNERS: tuple[int, int] = (LANDMARKS_146.index(33), LANDMARKS_146.index(263))
 
@@ -49,14 +54,16 @@ class FaceOutput(NamedTuple):
     Attributes:
         coarse: (B, 146, 3) landmarks of the trunk alone, for the loss.
         landmarks: (B, 146, 3) in units of the region: 0 at its centre, x and y +-0.5 at its edges.
-        weights: (B, 51) logits.
+        weights: (B, 51) logits as the teacher would answer, from the landmarks alone.
+        truth: (B, 52) logits from landmarks and pictures, taught by faces whose weights are known.
         rotation: (B, 6) the first two columns of the head's rotation in the crop, not yet orthonormal.
-        score: (B,) logit that the crop holds a face.
+        score: (B,) logit that the crop frames a face.
     """
 
     coarse: Tensor
     landmarks: Tensor
     weights: Tensor
+    truth: Tensor
     rotation: Tensor
     score: Tensor
 
@@ -83,8 +90,16 @@ class Residual(nn.Module):
         return functional.relu(x + self.second(self.first(x)))
 
 
+def standard_shape(landmarks: Tensor) -> Tensor:
+    """Landmarks (B, P, 2 or 3) as (B, 2 P), free of position and scale."""
+    xy = landmarks[..., :2]
+    xy = xy - xy.mean(dim=1, keepdim=True)
+    scale = xy.square().mean(dim=(1, 2), keepdim=True).sqrt()
+    return (xy / (scale + 1e-6)).flatten(1)
+
+
 class WeightsHead(nn.Module):
-    """Landmarks (B, 146, 2 or 3) to blendshape logits (B, 51); blind to position and scale."""
+    """Landmarks (B, 146, 2 or 3) to the teacher's blendshape logits (B, 51); blind to position and scale."""
 
     def __init__(self, points: int = len(LANDMARKS_146), width: int = 512) -> None:
         super().__init__()
@@ -95,43 +110,54 @@ class WeightsHead(nn.Module):
             nn.GELU(),
             nn.Linear(width, width // 2),
             nn.GELU(),
-            nn.Linear(width // 2, WEIGHTS),
+            nn.Linear(width // 2, TEACHER_WEIGHTS),
         )
 
     def forward(self, landmarks: Tensor) -> Tensor:
         """Logits (B, 51)."""
-        xy = landmarks[..., :2]
-        xy = xy - xy.mean(dim=1, keepdim=True)
-        scale = xy.square().mean(dim=(1, 2), keepdim=True).sqrt()
-        logits: Tensor = self.layers((xy / (scale + 1e-6)).flatten(1))
+        logits: Tensor = self.layers(standard_shape(landmarks))
+        return logits
+
+
+class TruthHead(nn.Module):
+    """Landmarks and the pictures' features (B, features) to logits (B, 52) of the true weights."""
+
+    def __init__(self, features: int, points: int = len(LANDMARKS_146), width: int = 256) -> None:
+        super().__init__()
+        self.shape = nn.Sequential(nn.Linear(2 * points, width), nn.ReLU())
+        self.look = nn.Sequential(nn.Linear(features, width), nn.ReLU())
+        self.layers = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, WEIGHTS))
+
+    def forward(self, landmarks: Tensor, features: Tensor) -> Tensor:
+        """Logits (B, 52)."""
+        shape = self.shape(standard_shape(landmarks))
+        logits: Tensor = self.layers(torch.cat([shape, self.look(features)], dim=1))
         return logits
 
 
 class LocalNet(nn.Module):
-    """A square patch (B, 3, 40, 40) to corrections (B, points, 3) of the landmarks inside it."""
+    """A square patch (B, 3, 48, 48) to features (B, 160) and corrections of the landmarks inside it."""
+
+    FEATURES = 160
 
     def __init__(self, points: int) -> None:
         super().__init__()
         self.points = points
-        last = nn.Linear(160, 3 * points)
+        self.last = nn.Linear(self.FEATURES, 3 * points)
         # At first nothing is corrected.
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.layers = nn.Sequential(
-            conv(3, 24, 5, 2),
-            conv(24, 48, 3, 2),
-            conv(48, 48, 3, 1),
-            conv(48, 64, 3, 2),
-            nn.Flatten(),
-            nn.Linear(64 * 25, 160),
-            nn.ReLU(),
-            last,
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+        self.maps = nn.Sequential(
+            conv(3, 32, 5, 2), conv(32, 48, 3, 2), conv(48, 48), conv(48, 96, 3, 2), conv(96, 32, 1)
         )
+        self.features = nn.Sequential(nn.Flatten(), nn.Linear(32 * 36, self.FEATURES), nn.ReLU())
 
-    def forward(self, patch: Tensor) -> Tensor:
-        """Corrections (B, points, 3) in region units."""
-        raw: Tensor = self.layers(patch)
-        return 0.1 * raw.view(-1, self.points, 3)
+    def forward(self, patch: Tensor) -> tuple[Tensor, Tensor]:
+        """Corrections (B, 3 points) in region units, and features."""
+        with half_precision():
+            maps = self.maps(patch)
+        features = self.features(maps.float())
+        return 0.1 * self.last(features), features
 
 
 class FaceNet(nn.Module):
@@ -144,75 +170,106 @@ class FaceNet(nn.Module):
 
     mean_shape: Tensor
     eye: Tensor
-    other_eye: Tensor
     mouth: Tensor
+    other_eye: Tensor
     grid: Tensor
+    centers: Tensor
+    places: Tensor
 
-    PATCH_PX = 40
-    EYE_SIDE = 0.30
-    MOUTH_SIDE = 0.36
+    PATCH_PX = 48
+    EYE_SIDE = 0.34
+    MOUTH_SIDE = 0.40
+    TRUNK_FEATURES = 320
 
     def __init__(self, mean_shape: Tensor, width: int = 48) -> None:
         super().__init__()
         eye, mouth = local_points(mean_shape)
+        other_eye = torch.tensor(PARTNERS)[eye]
+        points = len(mean_shape)
         self.register_buffer("mean_shape", mean_shape)
         self.register_buffer("eye", eye)
-        self.register_buffer("other_eye", torch.tensor(PARTNERS)[eye])
+        self.register_buffer("other_eye", other_eye)
         self.register_buffer("mouth", mouth)
         axis = (torch.arange(self.PATCH_PX) + 0.5) / self.PATCH_PX - 0.5
         self.register_buffer("grid", torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1))
-        points = len(mean_shape)
+        # Constant matrices: the means of each group of points, and where corrections go. One multiplication
+        # each is faster at run time than to gather and to scatter.
+        centers = torch.zeros(3, points)
+        for row, group in enumerate((eye, other_eye, mouth)):
+            centers[row, group] = 1 / len(group)
+        self.register_buffer("centers", centers)
+        self.register_buffer("places", torch.eye(points)[torch.cat([eye, other_eye, mouth])])
         self.trunk = nn.Sequential(
             conv(3, width, 7, 4),
             conv(width, 2 * width, 3, 2),
             Residual(2 * width),
-            conv(2 * width, 4 * width, 3, 2),
-            nn.Flatten(),
-            nn.Linear(4 * width * 16, 384),
-            nn.ReLU(),
+            conv(2 * width, 3 * width, 3, 2),
+            Residual(3 * width),
+            conv(3 * width, 64, 1),
         )
-        self.shape = nn.Linear(384, 3 * points)
-        self.score = nn.Linear(384, 1)
+        self.features = nn.Sequential(nn.Flatten(), nn.Linear(64 * 25, self.TRUNK_FEATURES), nn.ReLU())
+        self.shape = nn.Linear(self.TRUNK_FEATURES, 3 * points)
+        self.score = nn.Linear(self.TRUNK_FEATURES, 1)
         self.eye_net = LocalNet(len(eye))
         self.mouth_net = LocalNet(len(mouth))
         self.weights = WeightsHead(points)
+        self.truth = TruthHead(self.TRUNK_FEATURES + 3 * LocalNet.FEATURES, points)
         self.rotation = nn.Sequential(nn.Linear(3 * points, 128), nn.GELU(), nn.Linear(128, 6))
         nn.init.normal_(self.shape.weight, std=1e-3)
 
     def forward(self, image: Tensor) -> FaceOutput:
         """Crops (B, 3, 160, 160) in 0..1."""
         image = image - 0.5
-        small = functional.interpolate(image, size=(TRUNK_PX, TRUNK_PX), mode="bilinear", antialias=False)
-        features = self.trunk(small)
+        with half_precision():
+            maps = self.trunk(functional.avg_pool2d(image, 2))
+        features = self.features(maps.float())
         coarse = self.mean_shape + self.shape(features).view(-1, *self.mean_shape.shape)
-        landmarks = self.refine(image, coarse)
+        correction, looks = self.look_closely(image, coarse)
+        landmarks = coarse + correction
         centred = landmarks - landmarks.mean(dim=1, keepdim=True)
         return FaceOutput(
             coarse,
             landmarks,
             self.weights(landmarks),
+            self.truth(landmarks, torch.cat([features, looks], dim=1)),
             self.rotation(4 * centred.flatten(1)),
             self.score(features).squeeze(1),
         )
 
-    def refine(self, image: Tensor, coarse: Tensor) -> Tensor:
-        """Correct the eyes' and the mouth's points from full-resolution patches around them."""
-        xy = coarse[..., :2].detach()
-        flip = image.new_tensor([-1.0, 1.0, 1.0])
-        eye = self.eye_net(self.patch(image, xy[:, self.eye].mean(dim=1), self.EYE_SIDE))
-        # One network serves both eyes: the other one is mirrored on the way in and on the way out.
-        mirrored = self.patch(image, xy[:, self.other_eye].mean(dim=1), self.EYE_SIDE).flip(3)
-        other = self.eye_net(mirrored) * flip
-        mouth = self.mouth_net(self.patch(image, xy[:, self.mouth].mean(dim=1), self.MOUTH_SIDE))
-        delta = torch.zeros_like(coarse)
-        delta = delta.index_add(1, self.eye, eye)
-        delta = delta.index_add(1, self.other_eye, other)
-        return coarse + delta.index_add(1, self.mouth, mouth)
+    def look_closely(self, image: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """Corrections (B, 146, 3) of eyes and mouth, and the features (B, 480) of their patches."""
+        eye_xy, other_xy, mouth_xy = (self.centers @ coarse[..., :2].detach()).unbind(dim=1)
+        eye = self.patch(image, eye_xy, self.EYE_SIDE)
+        # The other eye is shown mirrored: one network for both.
+        other = self.patch(image, other_xy, self.EYE_SIDE).flip(3)
+        eyes, eye_features = self.eye_net(torch.cat([eye, other]))
+        mouth, mouth_features = self.mouth_net(self.patch(image, mouth_xy, self.MOUTH_SIDE))
+        left, right = eyes.view(2, -1, self.eye_net.points, 3)
+        right = right * torch.tensor([-1.0, 1.0, 1.0])
+        moved = torch.cat([left, right, mouth.view(-1, self.mouth_net.points, 3)], dim=1)
+        both = eye_features.view(2, -1, LocalNet.FEATURES)
+        return self.places.T @ moved, torch.cat([both[0], both[1], mouth_features], dim=1)
 
     def patch(self, image: Tensor, center: Tensor, side: float) -> Tensor:
-        """Patch (B, 3, 40, 40) of the given side (in region units) around centers (B, 2)."""
+        """Patch (B, 3, 48, 48) of the given side (in region units) around centers (B, 2)."""
         grid = 2 * (center[:, None, None, :] + side * self.grid)
         return functional.grid_sample(image, grid, mode="bilinear", align_corners=False)
+
+
+@contextmanager
+def half_precision() -> Iterator[None]:
+    """Convolutions in bfloat16 inside, if :func:`use_half_precision` asked for it."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=_half):
+        yield
+
+
+def use_half_precision(on: bool) -> None:
+    """Whether :func:`half_precision` computes in bfloat16: faster in training where the processor has it."""
+    global _half
+    _half = on
+
+
+_half = False
 
 
 def local_points(mean_shape: Tensor) -> tuple[Tensor, Tensor]:
@@ -245,14 +302,25 @@ class FaceExport(nn.Module):
 
     Crops (B, 160, 160, 3) uint8 in; landmarks (B, 146, 3), weights (B, 52) in 0..1, rotations (B, 3, 3) and
     scores (B,) in 0..1 out.
+
+    Args:
+        net: the trained network.
+        share: (52,) 0..1, how much of each weight is what the truth head says; the teacher's head says the
+            rest. A negative share: the channel is not read, and its weight is 0.
     """
 
-    def __init__(self, net: FaceNet) -> None:
+    share: Tensor
+    read: Tensor
+
+    def __init__(self, net: FaceNet, share: Tensor) -> None:
         super().__init__()
         self.net = net
+        self.register_buffer("share", share.clamp(min=0))
+        self.register_buffer("read", (share >= 0).float())
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See the class."""
         out = self.net(crops.permute(0, 3, 1, 2).float() / 255)
-        weights = torch.cat([torch.sigmoid(out.weights), torch.zeros_like(out.weights[:, :1])], dim=1)
+        teacher = functional.pad(torch.sigmoid(out.weights), (0, 1))
+        weights = self.read * (teacher + self.share * (torch.sigmoid(out.truth) - teacher))
         return out.landmarks, weights, rotation_matrix(out.rotation), torch.sigmoid(out.score)

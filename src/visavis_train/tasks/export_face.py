@@ -1,4 +1,4 @@
-"""Trained face network and detector in, the embedded ONNX files and their manifest entries out."""
+"""Export of the trained face network and detector as the embedded ONNX files, with their manifest entries."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from visavis.channels import BLENDSHAPES
 from visavis.face.detector import FaceDetector, overlap
 from visavis.types import FloatArray, ImageArray
 from visavis.weights import manifest
-from visavis_train.data.faces import load_pack
+from visavis_train.data.faces import load_pack, validation_rows, warp
 from visavis_train.data.scenes import load_frames
 from visavis_train.experiment import load_experiment
 from visavis_train.export import current_commit, export, register
 from visavis_train.models.detector import INPUT_PX as DETECTOR_PX
 from visavis_train.models.detector import STRIDE_PX, DetectorExport, DetectorNet
-from visavis_train.models.face import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
+from visavis_train.models.face import EYE_CORNERS, INPUT_PX, LANDMARKS_146, FaceExport, FaceNet
 from visavis_train.tasks.detector import DetectorConfig
-from visavis_train.tasks.face import FaceConfig, evaluate
+from visavis_train.tasks.face import FaceConfig
+from visavis_train.tasks.face_measure import answers, choose_blend, evaluate
 
 ASSETS = Path("src/visavis/assets")
 LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/face.md"
@@ -37,21 +39,32 @@ def export_face(path: Path, commit: str) -> None:
     net = FaceNet(state["mean_shape"], config.width)
     net.load_state_dict(state)
     net.eval()
-    pack = load_pack(config.pack)
-    score = evaluate(net, pack, config.test_clips)
-    rows = np.flatnonzero(np.isin(pack.clip, config.test_clips))[:2]
-    margin = (pack.crops.shape[1] - INPUT_PX) // 2
-    crops = pack.crops[rows][:, margin:-margin, margin:-margin]
+    pack, truths = load_pack(*config.packs), load_pack(*config.truths)
+    _, held_out = validation_rows(pack, config.test_clips)
+    blend = choose_blend(
+        (answers(net, pack, held_out), pack.weights[held_out]),
+        (answers(net, truths, np.arange(len(truths.source))), truths.weights),
+    )
+    rows = np.flatnonzero(np.isin(pack.clip, config.test_clips))
+    crops = np.stack([warp(pack.crop(int(row)), np.eye(2, 3, dtype=np.float32)) for row in rows[:2]])
     export(
-        FaceExport(net),
-        (torch.from_numpy(np.ascontiguousarray(crops)),),
+        FaceExport(net, torch.from_numpy(blend.share)),
+        (torch.from_numpy(crops),),
         ASSETS / "face.onnx",
         input_names=["crops"],
         output_names=["landmarks", "weights", "rotations", "scores"],
-        metadata={"input_px": INPUT_PX, "eye_corners": EYE_CORNERS},
+        metadata={
+            "input_px": INPUT_PX,
+            "eye_corners": EYE_CORNERS,
+            "landmark_numbers": LANDMARKS_146,
+            "not_read": [name for name, share in zip(BLENDSHAPES, blend.share, strict=True) if share < 0],
+            "reliability": [round(float(value), 3) for value in blend.reliability],
+            "truth_share": [round(float(max(value, 0)), 2) for value in blend.share],
+        },
         tolerance=5e-3,
         half_weights=True,
     )
+    score = {clip: evaluate(net, pack, np.flatnonzero(pack.clip == clip)) for clip in config.test_clips}
     mean = {
         f"mean_{key}": round(float(np.mean([clip[key] for clip in score.values()])), 4)
         for key in ("r", "landmark", "yaw_deg", "pitch_deg")

@@ -1,6 +1,6 @@
-"""A teacher's pack in, the trained face network out.
+"""Training of the face network, on packs of labelled real faces and of rendered ones.
 
-``visavis train experiments/face_first.toml [--resume] [--set key=value]``
+``visavis train experiments/face_second.toml [--resume] [--set key=value]``
 """
 
 from __future__ import annotations
@@ -13,37 +13,57 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from visavis.channels import BLENDSHAPES
 from visavis.types import FloatArray
 from visavis_train.command import command_line
-from visavis_train.data.faces import Augmentation, FaceDataset, FacePack, load_pack, recolour
+from visavis_train.data.faces import (
+    Augmentation,
+    FaceDataset,
+    FacePack,
+    load_pack,
+    recolour,
+    validation_rows,
+)
 from visavis_train.experiment import Settings
-from visavis_train.models.face import FaceNet, FaceOutput, WeightsHead, rotation_matrix
+from visavis_train.models.face import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.models.layout import channels_last
 from visavis_train.rounds import run_rounds, set_learning_rate, warm_cosine
+from visavis_train.tasks.face_losses import Losses
+from visavis_train.tasks.face_measure import evaluate
+
+# The held-out stills are measured after every so many rounds.
+EVALUATED_ROUNDS = 4
 
 
 class FaceConfig(Settings):
     """One training run.
 
     Attributes:
-        pack: folder of :mod:`visavis_train.data.teacher` with ``pairs.npz`` and ``negatives.npy``.
+        packs: folders of :mod:`visavis_train.data.teacher` and :mod:`visavis_train.data.rendering`.
+        pairs: ``pairs.npz`` of :mod:`visavis_train.data.blendshape_pairs`.
+        negatives: ``.npy`` of pictures (M, 160, 160, 3) without a face.
+        truths: packs of rendered faces with other people than ``packs`` has, to choose by.
+        init: ``face.safetensors`` of an earlier run, whose weights this one begins with.
         out: the run folder (see :mod:`visavis_train.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
         clip_weight: how often a video's frame is drawn, relative to a still.
+        render_share: share of rendered faces among those drawn.
         pair_steps: steps of the weights head alone, on landmark pairs, before the joint training.
         round_steps: steps between two checkpoints.
+        half: compute convolutions in bfloat16.
         workers: processes that prepare pictures.
     """
 
     task: Literal["face"] = "face"
-    pack: Path
+    packs: tuple[Path, ...]
+    pairs: Path
+    negatives: Path
+    truths: tuple[Path, ...] = ()
+    init: Path | None = None
     out: Path
     test_clips: tuple[str, ...]
     seed: int = 0
@@ -55,79 +75,44 @@ class FaceConfig(Settings):
     ema: float = 0.998
     clip_weight: float = 3.0
     fer_weight: float = 0.6
-    negatives: int = 8
+    render_share: float = 0.3
+    negative_count: int = 10
     pair_steps: int = 3000
     pair_batch: int = 256
     round_steps: int = 250
     warm_steps: int = 300
+    half: bool = False
     workers: int = 1
     threads: int = 2
 
 
 def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
     """How often each face is drawn: rare expressions and turned heads more, near-copies less."""
-    weights = pack.weights[rows]
-    spread = weights.std(axis=0) + 0.03
-    unusual = np.abs(weights - np.median(weights, axis=0)) / spread
+    weights, rendered = pack.weights[rows], pack.rendered[rows]
+    spread = weights[~rendered].std(axis=0) + 0.03
+    unusual = np.abs(weights - np.median(weights[~rendered], axis=0)) / spread
     chance = 0.4 + np.clip(unusual.mean(axis=1), 0, 3)
     clip = pack.clip[rows]
     chance[clip == "fer"] *= config.fer_weight
-    stills = np.isin(clip, ["fer", "utk", "lfwx", "yawdd"])
+    stills = np.isin(clip, ["fer", "utk", "lfwx", "yawdd", "own"])
     chance[~stills] *= config.clip_weight
     # One talker filmed for a hundred sentences counts as a few clips, not as a hundred.
     names, counts = np.unique(clip, return_counts=True)
     short = dict(zip(names, counts, strict=True))
     sentence = np.asarray([short[c] < 30 for c in clip])
     chance[sentence] /= config.clip_weight
+    if rendered.any() and not rendered.all():
+        share = config.render_share
+        chance[rendered] = share / rendered.sum()
+        chance[~rendered] *= (1 - share) / chance[~rendered].sum()
     return np.asarray(chance / chance.mean(), np.float32)
-
-
-class Losses:
-    """Weighted sum of everything the network is asked for.
-
-    Args:
-        net: for the indices of its eye and mouth points.
-        spread: (51,) standard deviation of each weight over the training faces.
-    """
-
-    def __init__(self, net: FaceNet, spread: Tensor) -> None:
-        focus = torch.ones(len(net.mean_shape), 1)
-        focus[torch.cat([net.eye, net.other_eye, net.mouth])] = 3.0
-        self.focus = focus * torch.tensor([1.0, 1.0, 0.4])
-        # Weights that move count alike, however little; those that never move do not count.
-        balance = (1 / (spread + 0.05)) * (spread > 0.004)
-        self.balance = balance / balance.mean()
-
-    def __call__(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Every part by name, for a batch whose first rows are faces and whose last ones are not."""
-        faces = len(batch["landmarks"])
-        return {
-            "coarse": 12 * self.points(out.coarse[:faces], batch["landmarks"]),
-            "landmarks": 25 * self.points(out.landmarks[:faces], batch["landmarks"]),
-            "weights": self.shapes(out.weights[:faces], batch["weights"]),
-            "rotation": 4 * (rotation_matrix(out.rotation[:faces]) - batch["rotation"]).abs().mean(),
-            "score": 0.3
-            * functional.binary_cross_entropy_with_logits(
-                out.score, (torch.arange(len(out.score)) < faces).float()
-            ),
-        }
-
-    def points(self, found: Tensor, wanted: Tensor) -> Tensor:
-        """Mean absolute error of landmarks, eyes and mouth counting most."""
-        return ((found - wanted).abs() * self.focus).mean()
-
-    def shapes(self, logits: Tensor, wanted: Tensor) -> Tensor:
-        """Cross-entropy of blendshape weights, each balanced by its spread."""
-        # An absolute error through a sigmoid gets stuck at the median, near zero: this does not.
-        loss = functional.binary_cross_entropy_with_logits(logits, wanted, weight=self.balance)
-        return 3 * loss
 
 
 class Pairs:
     """Endless batches of landmark-weight pairs, some of them mirrored or disturbed."""
 
-    def __init__(self, pack: Path, batch: int) -> None:
-        with np.load(pack / "pairs.npz") as file:
+    def __init__(self, path: Path, batch: int) -> None:
+        with np.load(path) as file:
             self.landmarks = torch.from_numpy(file["landmarks"])
             self.weights = torch.from_numpy(file["weights"])
         self.batch = batch
@@ -145,7 +130,7 @@ def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> 
     for step in range(steps):
         set_learning_rate(optimizer, 2e-3 * warm_cosine(step, steps, steps // 20))
         landmarks, weights = pairs.next()
-        loss = losses.shapes(head(landmarks), weights)
+        loss = losses.shapes(head(landmarks), weights, torch.ones(len(weights)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -153,72 +138,30 @@ def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> 
     return recent
 
 
-@torch.no_grad()
-def evaluate(net: FaceNet, pack: FacePack, clips: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    """Agreement with the teacher on each clip.
-
-    ``r`` is the mean Pearson correlation over the weights that move (teacher's standard deviation > 0.03),
-    ``landmark`` the mean error in units of the region, ``yaw_deg`` and ``pitch_deg`` mean errors.
-    """
-    net.eval()
-    result = {}
-    for clip in clips:
-        rows = np.flatnonzero(pack.clip == clip)
-        data = FaceDataset(pack, rows, None)
-        outs = []
-        for start in range(0, len(rows), 64):
-            images = torch.stack([data[i]["image"] for i in range(start, min(start + 64, len(rows)))])
-            outs.append(net(images.permute(0, 3, 1, 2).float() / 255))
-        found = torch.sigmoid(torch.cat([o.weights for o in outs])).numpy()
-        wanted = pack.weights[rows]
-        moving = wanted.std(axis=0) > 0.03
-        r = [np.corrcoef(found[:, c], wanted[:, c])[0, 1] for c in np.flatnonzero(moving)]
-        turned = angles(rotation_matrix(torch.cat([o.rotation for o in outs])).numpy())
-        true = angles(pack.rotation[rows])
-        error = np.abs(turned - true).mean(axis=0)
-        points = torch.cat([o.landmarks for o in outs]).numpy() - pack.landmarks[rows]
-        blink = BLENDSHAPES.index("eyeBlinkLeft")
-        result[clip] = {
-            "r": float(np.mean(r)),
-            "blink_r": float(np.corrcoef(found[:, blink], wanted[:, blink])[0, 1]),
-            "landmark": float(np.linalg.norm(points[..., :2], axis=2).mean()),
-            "yaw_deg": float(error[0]),
-            "pitch_deg": float(error[1]),
-            "score": float(torch.sigmoid(torch.cat([o.score for o in outs])).mean()),
-        }
-    net.train()
-    return result
-
-
-def angles(rotation: FloatArray) -> FloatArray:
-    """Yaw and pitch (N, 2) in degrees of rotations (N, 3, 3)."""
-    forward = rotation[:, :, 2]
-    yaw = np.arctan2(forward[:, 0], forward[:, 2])
-    pitch = np.arcsin(np.clip(forward[:, 1], -1, 1))
-    return np.asarray(np.degrees(np.stack([yaw, pitch], axis=1)), np.float32)
-
-
 class Trainer:
     """The state of one run: network, running average, optimiser and data."""
 
     def __init__(self, config: FaceConfig) -> None:
         torch.manual_seed(config.seed)
+        use_half_precision(config.half)
         self.config = config
-        self.pack = load_pack(config.pack)
-        self.rows = np.flatnonzero(~np.isin(self.pack.clip, config.test_clips))
-        mean_shape = self.pack.landmarks[self.rows].mean(axis=0)
-        self.net = FaceNet(torch.from_numpy(mean_shape), config.width)
+        self.pack = load_pack(*config.packs).in_memory()
+        self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
+        real = self.rows[~self.pack.rendered[self.rows]]
+        self.net = FaceNet(torch.from_numpy(self.pack.landmarks[real].mean(axis=0)), config.width)
+        if config.init is not None:
+            self.net.load_state_dict(load_file(config.init))
         channels_last(self.net)
         self.average = AveragedModel(
             self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
-        self.losses = Losses(self.net, torch.from_numpy(self.pack.weights[self.rows].std(axis=0)))
-        self.pairs = Pairs(config.pack, config.pair_batch)
-        self.negatives = np.load(config.pack / "negatives.npy", mmap_mode="r")
+        self.losses = Losses(self.net, torch.from_numpy(self.pack.weights[real].std(axis=0)))
+        self.pairs = Pairs(config.pairs, config.pair_batch)
+        self.negatives = np.load(config.negatives, mmap_mode="r")
         self.chances = torch.from_numpy(sample_weights(self.pack, self.rows, config)).double()
         self.faces = FaceDataset(self.pack, self.rows, Augmentation())
         self.optimizer = torch.optim.AdamW(
-            self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay
+            self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
 
     @property
@@ -233,7 +176,7 @@ class Trainer:
         """Train for ``round_steps`` steps (fewer in the last round); returns the mean of every loss."""
         config = self.config
         row: dict[str, Any] = {}
-        if number == 0:
+        if number == 0 and config.init is None:
             row["weights_head_alone"] = train_pairs(
                 self.net.weights, self.pairs, self.losses, config.pair_steps
             )
@@ -248,18 +191,32 @@ class Trainer:
             for name, value in self._step(batch).items():
                 totals[name] = totals.get(name, 0.0) + value / steps
         row |= {"step": first + steps} | {name: round(value, 4) for name, value in totals.items()}
-        if row["step"] == config.steps:
-            row["test"] = evaluate(self.trained, self.pack, config.test_clips)
+        last = row["step"] == config.steps
+        if len(self.held_out) and (last or number % EVALUATED_ROUNDS == EVALUATED_ROUNDS - 1):
+            row["held_out"] = evaluate(self.trained, self.pack, self.held_out)
+        if last:
+            row["test"] = {
+                clip: evaluate(self.trained, self.pack, np.flatnonzero(self.pack.clip == clip))
+                for clip in config.test_clips
+            }
+            for path in config.truths:
+                pack = load_pack(path)
+                row["truth"] = evaluate(self.trained, pack, np.arange(len(pack.source)))
         return row
 
     def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        chosen = torch.randint(0, len(self.negatives), (self.config.negatives,)).tolist()
+        chosen = torch.randint(0, len(self.negatives), (self.config.negative_count,)).tolist()
         extra = torch.from_numpy(np.stack([recolour(self.negatives[i]) for i in chosen]))
         out = self.net(torch.cat([batch["image"], extra]).permute(0, 3, 1, 2).float() / 255)
         parts = self.losses(out, batch)
         landmarks, weights = self.pairs.next()
         known = torch.cat([landmarks, batch["landmarks"][..., :2]])
-        parts["pairs"] = self.losses.shapes(self.net.weights(known), torch.cat([weights, batch["weights"]]))
+        real = batch["trust"] * (1 - batch["rendered"])
+        parts["pairs"] = self.losses.shapes(
+            self.net.weights(known),
+            torch.cat([weights, batch["weights"][:, :TEACHER_WEIGHTS]]),
+            torch.cat([torch.ones(len(weights)), real]),
+        )
         self.optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

@@ -1,0 +1,130 @@
+"""What a face network says of a pack's faces, beside what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from visavis.types import FloatArray
+from visavis_train.data.faces import FaceDataset, FacePack
+from visavis_train.models.face import EYE_CORNERS, TEACHER_WEIGHTS, FaceNet, rotation_matrix
+
+
+class Answers(NamedTuple):
+    """What the network says of some faces of a pack, and what is known of them."""
+
+    landmarks: FloatArray
+    weights: FloatArray
+    truth: FloatArray
+    rotation: FloatArray
+    score: FloatArray
+
+
+@torch.no_grad()
+def answers(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
+    """Look at the exact crops of some rows."""
+    net.eval()
+    data, outs = FaceDataset(pack, rows, None), []
+    for start in range(0, len(rows), 64):
+        images = torch.stack([data[i]["image"] for i in range(start, min(start + 64, len(rows)))])
+        out = net(images.permute(0, 3, 1, 2).float() / 255)
+        probabilities = (torch.sigmoid(each) for each in (out.weights, out.truth, out.score))
+        weights, truth, score = probabilities
+        outs.append((out.landmarks, weights, truth, rotation_matrix(out.rotation), score))
+    net.train()
+    return Answers(*(torch.cat(column).numpy() for column in zip(*outs, strict=True)))
+
+
+def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, float]:
+    """Agreement with what is known of some faces.
+
+    ``r`` is the mean Pearson correlation over the weights that move there (standard deviation > 0.03), of the
+    teacher's head; ``true_r`` the same of the truth head; ``landmark`` the mean error as a share of the
+    distance between the outer eye corners; ``yaw_deg`` and ``pitch_deg`` mean errors.
+    """
+    found, wanted = answers(net, pack, rows), pack.weights[rows]
+    moving = np.flatnonzero(wanted.std(axis=0) > 0.03)
+    error = np.abs(angles(found.rotation) - angles(pack.rotation[rows])).mean(axis=0)
+    points = pack.landmarks[rows][..., :2]
+    apart = np.linalg.norm(points[:, EYE_CORNERS[0]] - points[:, EYE_CORNERS[1]], axis=1)
+    off = np.linalg.norm(found.landmarks[..., :2] - points, axis=2).mean(axis=1)
+    result = {
+        "r": correlations(found.weights, wanted)[moving[moving < TEACHER_WEIGHTS]].mean(),
+        "true_r": correlations(found.truth, wanted)[moving].mean(),
+        "landmark": (off / apart).mean(),
+        "yaw_deg": error[0],
+        "pitch_deg": error[1],
+        "score": found.score.mean(),
+    }
+    return {name: round(float(value), 4) for name, value in result.items()}
+
+
+def correlations(found: FloatArray, wanted: FloatArray) -> FloatArray:
+    """(C,) Pearson's r of each of the first C channels of (N, C) and (N, 52); 0 where one does not move."""
+    a = found - found.mean(axis=0)
+    b = wanted[:, : found.shape[1]] - wanted[:, : found.shape[1]].mean(axis=0)
+    size = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    r = np.divide((a * b).sum(axis=0), size, np.zeros_like(size), where=size > 1e-9)
+    return np.asarray(r, np.float32)
+
+
+def angles(rotation: FloatArray) -> FloatArray:
+    """Yaw and pitch (N, 2) in degrees of rotations (N, 3, 3)."""
+    forward = rotation[:, :, 2]
+    yaw = np.arctan2(forward[:, 0], forward[:, 2])
+    pitch = np.arcsin(np.clip(forward[:, 1], -1, 1))
+    return np.asarray(np.degrees(np.stack([yaw, pitch], axis=1)), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How the two heads share each weight.
+
+    Attributes:
+        share: (52,) of the truth head, 0..1; -1 where neither head can read the channel.
+        reliability: (52,) 0..1, correlation of the blend with what is known: the teacher's answers on real
+            faces where the teacher sees, true weights of rendered faces where it is blind.
+    """
+
+    share: FloatArray
+    reliability: FloatArray
+
+
+# The truth head says as much of a weight as costs at most this much of the agreement with the teacher.
+LARGEST_LOSS = 0.01
+# A channel on which the teacher is blind is read if it follows the truth at least so well.
+LEAST_R = 0.3
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def choose_blend(real: tuple[Answers, FloatArray], true: tuple[Answers, FloatArray]) -> Blend:
+    """Choose how the heads share each weight, on faces that neither training nor a report sees.
+
+    Args:
+        real: what the network says of real faces, and the teacher's weights (N, 52).
+        true: what it says of rendered faces, and their true weights (M, 52).
+    """
+    channels = real[1].shape[1]
+    on_real = np.stack([correlations(blended(real[0], share), real[1]) for share in SHARES])
+    on_true = np.stack([correlations(blended(true[0], share), true[1]) for share in SHARES])
+    seen = real[1].std(axis=0) > 0.03
+    share, reliability = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+    for c in range(channels):
+        if seen[c]:
+            allowed = np.flatnonzero(on_real[:, c] >= on_real[0, c] - LARGEST_LOSS)
+            best = int(allowed[on_true[allowed, c].argmax()])
+            share[c], reliability[c] = SHARES[best], on_real[best, c]
+        else:
+            share[c] = 1.0 if on_true[-1, c] >= LEAST_R else -1.0
+            reliability[c] = on_true[-1, c] if share[c] > 0 else 0.0
+    return Blend(share, np.clip(reliability, 0, 1))
+
+
+def blended(found: Answers, share: float) -> FloatArray:
+    """Weights (N, 52) of which the truth head says a share, and the teacher's head the rest."""
+    teacher = np.pad(found.weights, ((0, 0), (0, 1)))
+    return np.asarray(teacher + share * (found.truth - teacher), np.float32)
