@@ -1,4 +1,4 @@
-"""A square picture in; for each grid cell a face's likelihood, size and offset out."""
+"""A square picture in; for each grid cell a face's likelihood, size, offset and roll out."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ class DetectorOutput(NamedTuple):
         heat: (B, 20, 20) logits that a face's centre lies in the cell.
         size: (B, 20, 20) logarithm of the face's side over the picture's.
         offset: (B, 2, 20, 20) from the cell's centre to the face's, in cells.
+        roll: (B, 2, 20, 20) along the cosine and the sine of the face's roll.
     """
 
     heat: Tensor
     size: Tensor
     offset: Tensor
+    roll: Tensor
 
 
 class DetectorNet(nn.Module):
     """A four-level pyramid read out at stride 8 (CenterNet-like, arXiv:1904.07850)."""
 
-    def __init__(self, width: int = 24) -> None:
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
         self.stem = conv(3, width, 7, 4)
-        self.eighth = conv(width, 2 * width, 3, 2)
-        self.sixteenth = nn.Sequential(conv(2 * width, 3 * width, 3, 2), Residual(3 * width))
-        self.top = nn.Sequential(conv(3 * width, 4 * width, 3, 2), Residual(4 * width), Residual(4 * width))
-        self.from_top = conv(4 * width, 3 * width, 1)
-        self.from_sixteenth = conv(3 * width, 2 * width, 1)
-        last = nn.Conv2d(2 * width, 4, 1)
+        self.eighth = nn.Sequential(conv(width, 2 * width, 3, 2), Residual(2 * width))
+        self.sixteenth = nn.Sequential(conv(2 * width, 4 * width, 3, 2), Residual(4 * width))
+        self.top = nn.Sequential(conv(4 * width, 5 * width, 3, 2), Residual(5 * width), Residual(5 * width))
+        self.from_top = conv(5 * width, 4 * width, 1)
+        self.from_sixteenth = conv(4 * width, 2 * width, 1)
+        last = nn.Conv2d(2 * width, 6, 1)
         nn.init.zeros_(last.weight)
-        # Most cells hold no face, and a face fills a third of the picture.
-        last.bias = nn.Parameter(torch.tensor([-4.0, -1.0, 0.0, 0.0]))
+        # Most cells hold no face, and a face fills a fifth of the picture.
+        last.bias = nn.Parameter(torch.tensor([-4.0, -1.6, 0.0, 0.0, 0.0, 0.0]))
         self.head = nn.Sequential(conv(2 * width, 2 * width), last)
 
     def forward(self, image: Tensor) -> DetectorOutput:
@@ -56,21 +58,21 @@ class DetectorNet(nn.Module):
             self.from_sixteenth(sixteenth), scale_factor=2.0, mode="nearest"
         )
         maps = self.head(eighth)
-        return DetectorOutput(maps[:, 0], maps[:, 1], maps[:, 2:])
+        return DetectorOutput(maps[:, 0], maps[:, 1], maps[:, 2:4], maps[:, 4:])
 
 
 class DetectorExport(nn.Module):
     """The network as the runtime calls it.
 
-    Pictures (B, 160, 160, 3) uint8 in; heat (B, 20, 20) in 0..1, side over the picture's (B, 20, 20) and
-    offset (B, 2, 20, 20) in cells out.
+    Pictures (B, 160, 160, 3) uint8 in; heat (B, 20, 20) in 0..1, side over the picture's (B, 20, 20), offset
+    (B, 2, 20, 20) in cells and the direction of the roll (B, 2, 20, 20) out.
     """
 
     def __init__(self, net: DetectorNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See the class."""
         out = self.net(pictures.permute(0, 3, 1, 2).float() / 255)
-        return torch.sigmoid(out.heat), torch.exp(out.size), out.offset
+        return torch.sigmoid(out.heat), torch.exp(out.size), out.offset, out.roll
