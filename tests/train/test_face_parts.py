@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.crop_landmarks import CropLandmarks, find_landmarks
-from visavis_train.models.face import LANDMARKS_146
 from visavis_train.reporting.face_parts import FINE_PX, PARTS, cell_parts, draw_parts
 
 

@@ -17,9 +17,10 @@ from tiny_fer import KINDS
 from visavis.channels import BLENDSHAPES
 from visavis.datasets import fer2013
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis_train.data.face_states import MADE_BY, FaceStates, normal_shape
 from visavis_train.experiment import load_experiment
-from visavis_train.models.face import LANDMARKS_146, PARTNERS, WEIGHTS
+from visavis_train.models.face import PARTNERS, WEIGHTS
 from visavis_train.models.factory import ModelConfig, build_model
 from visavis_train.models.heads import ExpressionNet
 from visavis_train.rounds import run_rounds

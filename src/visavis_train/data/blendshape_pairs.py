@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray
-from visavis_train.models.face import LANDMARKS_146
 
 NOISE = (0.001, 0.002, 0.004, 0.008)
 

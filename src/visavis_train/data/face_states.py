@@ -21,6 +21,7 @@ from visavis.cli.output import print_note, progress
 from visavis.datasets import fer2013
 from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis.face.network import FaceNetwork
 from visavis.npz import read_npz
 from visavis.types import BoolArray, FloatArray, ImageArray
@@ -28,7 +29,7 @@ from visavis_train.command import status_of
 from visavis_train.data.crop_landmarks import look
 from visavis_train.data.crops import read_crops
 from visavis_train.data.mirroring import FLIPPED_WEIGHTS
-from visavis_train.models.face import LANDMARKS_146, PARTNERS, WEIGHTS
+from visavis_train.models.face import PARTNERS, WEIGHTS
 
 MADE_BY = "python -m visavis_train.data.face_states"
 

@@ -27,12 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS, upright
 from visavis_train.data.real_faces import GRID_STEP, folder_images, still_images, video_images
 from visavis_train.data.warping import warped
-from visavis_train.models.face import EYE_CORNERS, LANDMARKS_146
+from visavis_train.models.face import EYE_CORNERS
 
 CROP_PX = 224
 # Crops are stored 1.4 times as large as the tracked region, so that augmentation can shift, turn and

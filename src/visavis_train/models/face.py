@@ -17,21 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from visavis.face.mesh import LANDMARKS_146, OUTER_EYE_CORNERS
+
 INPUT_PX = 160
 TEACHER_WEIGHTS = 51  # MediaPipe has no tongueOut, the last of the 52.
 WEIGHTS = 52
 
-# The points that MediaPipe's own blendshape model reads (face_blendshapes_graph.cc, Apache-2.0).
-LANDMARKS_146: tuple[int, ...] = tuple(
-    int(number)
-    for number in """0 1 4 5 6 7 8 10 13 14 17 21 33 37 39 40 46 52 53 54 55 58 61 63 65 66 67 70 78 80 81 82
-    84 87 88 91 93 95 103 105 107 109 127 132 133 136 144 145 146 148 149 150 152 153 154 155 157 158 159
-    160 161 162 163 168 172 173 176 178 181 185 191 195 197 234 246 249 251 263 267 269 270 276 282 283 284
-    285 288 291 293 295 296 297 300 308 310 311 312 314 317 318 321 323 324 332 334 336 338 356 361 362 365
-    373 374 375 377 378 379 380 381 382 384 385 386 387 388 389 390 397 398 400 402 405 409 415 454 466 468
-    469 470 471 472 473 474 475 476 477""".split()
-)
-# For each of them the point on the other side of the face; those in the middle are their own.
+# For each of the 146 landmarks the point on the other side of the face; those in the middle are their own.
 _OTHER_SIDE: tuple[int, ...] = tuple(
     int(number)
     for number in """0 1 4 5 6 249 8 10 13 14 17 251 263 267 269 270 276 282 283 284 285 288 291 293 295 296
@@ -45,7 +37,10 @@ PARTNERS: tuple[int, ...] = tuple(LANDMARKS_146.index(number) for number in _OTH
 # The irises among them: a centre and four points around it, for each eye.
 IRISES: tuple[int, ...] = tuple(LANDMARKS_146.index(number) for number in range(468, 478))
 # Outer eye corners (on the image's left and right) among them.
-EYE_CORNERS: tuple[int, int] = (LANDMARKS_146.index(33), LANDMARKS_146.index(263))
+EYE_CORNERS: tuple[int, int] = (
+    LANDMARKS_146.index(OUTER_EYE_CORNERS[0]),
+    LANDMARKS_146.index(OUTER_EYE_CORNERS[1]),
+)
 
 
 class FaceOutput(NamedTuple):

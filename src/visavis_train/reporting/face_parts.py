@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
-from visavis_train.models.face import LANDMARKS_146
 
 PARTS = ("eyes", "brows", "nose", "mouth", "cheeks", "chin", "forehead", "outside")
 # Pixels that are drawn for each side of a cell.

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from visavis.channels import BLENDSHAPES
 from visavis.face.detector import FaceDetector, overlap
+from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
 from visavis.weights import manifest
 from visavis_train.data.faces import load_pack, validation_rows, warp
@@ -19,7 +20,7 @@ from visavis_train.experiment import load_experiment
 from visavis_train.export import current_commit, export, register
 from visavis_train.models.detector import INPUT_PX as DETECTOR_PX
 from visavis_train.models.detector import STRIDE_PX, DetectorExport, DetectorNet
-from visavis_train.models.face import EYE_CORNERS, INPUT_PX, LANDMARKS_146, FaceExport, FaceNet
+from visavis_train.models.face import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
 from visavis_train.tasks.detector import DetectorConfig
 from visavis_train.tasks.face import FaceConfig
 from visavis_train.tasks.face_measure import answers, choose_blend, evaluate

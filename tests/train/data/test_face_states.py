@@ -16,13 +16,14 @@ import pytest
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
 from visavis.face.geometry import rotation_from_euler
+from visavis.face.mesh import LANDMARKS_146
 from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import ImageArray
 from visavis_train.data import face_states
 from visavis_train.data.crop_landmarks import look
 from visavis_train.data.face_states import FaceStates, measure
-from visavis_train.models.face import LANDMARKS_146, PARTNERS
+from visavis_train.models.face import PARTNERS
 
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
 

@@ -1,1 +1,1 @@
-"""A 3D head with ARKit's shapes in; pictures of faces with true weights, landmarks, rotation and gaze out."""
+"""A renderer of a 3D head with ARKit's blendshapes, for faces whose true weights are known."""

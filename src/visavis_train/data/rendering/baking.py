@@ -1,4 +1,4 @@
-"""A picture and a head laid over it in; the skin's texture, complete all around, out."""
+"""Skin textures baked from photographs: the seen part is copied, the rest is filled in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An identity's vertices and ARKit weights in; the bent head, with turned eyes and tongue, out."""
+"""The head bent by ARKit weights, with turned eyes and the tongue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A random generator and a bent head's landmarks in; the head's rotation, the lens and the crop out."""
+"""Random head rotations and lenses, and the crop around the face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head and MediaPipe's landmarker in; the table of where each landmark lies on the mesh out.
+"""The search for MediaPipe's 146 landmarks on the mesh, which writes ``landmarks_146.csv``.
 
 ``python -m visavis_train.data.rendering.correspond HEAD.npz face_landmarker.task [--skins SKINS.npz]`` draws
 some hundred different people from near the front, with mild expressions, asks MediaPipe (extra ``mediapipe``)
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.cli.output import print_note
+from visavis.face.mesh import LANDMARKS_146
 from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.command import status_of
 from visavis_train.data.rendering import paint
@@ -29,7 +30,7 @@ from visavis_train.data.rendering.head import Head
 from visavis_train.data.rendering.landmarks import SKIN_POINTS, TABLE
 from visavis_train.data.rendering.mediapipe_reader import MediaPipeReader
 from visavis_train.data.rendering.skins import read_skins
-from visavis_train.models.face import LANDMARKS_146, PARTNERS
+from visavis_train.models.face import PARTNERS
 
 SKIN_VERTICES = 9409
 PICTURE_PX = 448

@@ -1,4 +1,4 @@
-"""A bent head, a view, textures and light in; the picture of the head over a background out."""
+"""The head drawn over a background, from mesh, view, textures and light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A random generator in; ARKit weights (52,) out, with rare movements as frequent as common ones.
+"""Random ARKit weights, with rare movements as frequent as common ones.
 
 A face is put together from regions: brows, eyes, cheeks and nose, mouth. Each region has several states, and
 each state is drawn about as often. Some faces are near rest, some show one shape alone, some random mixtures.

@@ -1,4 +1,4 @@
-"""Landmarks of a calm face seen from the front in; the head's vertices laid over its picture out.
+"""A least-squares fit of the head to the landmarks of a calm face seen from the front.
 
 A scaled orthographic view, identity and a few expressions are found in turns by regularised least squares;
 what then remains between landmarks and mesh is spread smoothly over the skin, so that eyes, brows and lips of

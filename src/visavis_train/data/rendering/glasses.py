@@ -1,4 +1,4 @@
-"""A bent head and its view in; glasses drawn on its nose, out."""
+"""Glasses drawn on the head's nose."""
 
 from __future__ import annotations
 

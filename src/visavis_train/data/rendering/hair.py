@@ -1,4 +1,4 @@
-"""A random generator in; hair as a change of the skin's texture and of the head's shape, out."""
+"""Random hair: a change of the skin's texture and of the head's shape."""
 
 from __future__ import annotations
 

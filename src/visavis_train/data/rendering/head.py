@@ -1,4 +1,4 @@
-"""The packed ICT head (``ict_face.npz``) in; checked arrays, ready to be bent and drawn, out.
+"""The 3D head (``ict_face.npz``): read, checked, and ready to be bent and drawn.
 
 The file's own numbers of vertices are kept in :attr:`Head.numbers`, so that tables can name vertices by them.
 Axes: x to the person's left (right in a picture from the front), y up, z out of the face; centimetres.

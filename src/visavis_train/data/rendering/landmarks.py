@@ -1,4 +1,4 @@
-"""A bent head in; MediaPipe's 146 landmarks on it, in cm, out.
+"""MediaPipe's 146 landmarks on the bent head, in cm.
 
 The committed table ``landmarks_146.csv`` says where on the skin each landmark lies: three vertices of the
 mesh, by the file's numbers, and their weights. ``correspond.py`` makes it. The irises' ten points are not in
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray
 from visavis_train.data.rendering.bending import Bent
 from visavis_train.data.rendering.head import Head
 from visavis_train.data.rendering.surface import EYE_RADIUS_CM, IRIS_RADIUS_CM
-from visavis_train.models.face import LANDMARKS_146
 
 TABLE = Path(__file__).with_name("landmarks_146.csv")
 SKIN_POINTS = tuple(number for number in LANDMARKS_146 if number < 468)

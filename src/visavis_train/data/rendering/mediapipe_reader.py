@@ -1,4 +1,4 @@
-"""A picture in; MediaPipe's landmarks, weights and rotation of its face out."""
+"""MediaPipe's landmarks, weights and rotation for one picture."""
 
 from __future__ import annotations
 

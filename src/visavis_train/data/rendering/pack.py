@@ -1,4 +1,4 @@
-"""A renderer in; a pack of pictures and their truth, in the teacher's layout, out.
+"""Packs of rendered faces, in the layout of :mod:`visavis_train.data.teacher`.
 
 The folder holds ``crops.npy`` (N, 224, 224, 3) uint8 and ``labels.npz`` with one array for each other field
 of :class:`visavis_train.data.rendering.scene.Rendered`.
@@ -60,6 +60,7 @@ def write_pack(renderer: Renderer, out: Path, count: int, workers: int) -> None:
     arrays: dict[str, Any] = {
         name: np.asarray([label[name] for label in labels], kind) for name, kind in TYPES.items()
     }
+    arrays["truth"] = np.asarray("known")  # For `visavis evaluate face`.
     np.savez_compressed(out / "labels.npz", allow_pickle=False, **arrays)
 
 

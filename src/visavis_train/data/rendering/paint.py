@@ -1,4 +1,4 @@
-"""A random generator in; painted textures of skin and eyes, and colours of teeth, gums and lashes, out."""
+"""Painted textures of skin and eyes, and colors of teeth, gums and lashes."""
 
 from __future__ import annotations
 

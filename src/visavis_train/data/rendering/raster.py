@@ -1,4 +1,4 @@
-"""Vertices, triangles, textures and lights in; pixels out, by loops that numba compiles.
+"""A software rasterizer: loops over triangles and pixels that numba compiles.
 
 A first pass keeps for each pixel the nearest triangle and where in it the pixel lies; a second one colours.
 Triangles are about as small as pixels, so that interpolating on the screen is exact enough. Nothing is

@@ -1,4 +1,4 @@
-"""A head, skins and a number in; one picture of a face with its truth out."""
+"""One picture of a face with its truth: the whole renderer."""
 
 from __future__ import annotations
 

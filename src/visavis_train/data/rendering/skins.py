@@ -1,4 +1,4 @@
-"""Real face crops in; textures for the head, one for each calm face seen from the front, out.
+"""Textures for the head, made from real crops of calm faces seen from the front.
 
 ``python -m visavis_train.data.rendering.skins HEAD.npz CROPS_DIR face_landmarker.task SKINS.npz``
 

@@ -1,4 +1,4 @@
-"""The neutral head's vertices in; their places in the skin's texture, and how much light reaches them, out.
+"""The neutral head's texture coordinates, and how much ambient light reaches each vertex.
 
 The texture unrolls the head around a vertical axis: across runs the angle, twice as fine in front as behind,
 down runs the height. The eye's texture is its front, seen along the optical axis.

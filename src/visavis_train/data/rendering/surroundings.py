@@ -1,4 +1,4 @@
-"""A random generator in; backgrounds, things before the face, and a camera's faults, out."""
+"""Random backgrounds, things in front of the face, and a camera's faults."""
 
 from __future__ import annotations
 

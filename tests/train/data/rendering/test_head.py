@@ -9,10 +9,11 @@ import pytest
 
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis_train.data.rendering.bending import INDEX, bend, identities
 from visavis_train.data.rendering.head import Head, arkit_name
 from visavis_train.data.rendering.landmarks import SKIN_POINTS, LandmarkTable
-from visavis_train.models.face import LANDMARKS_146, PARTNERS
+from visavis_train.models.face import PARTNERS
 
 
 def test_names_of_the_mesh_are_arkits() -> None:
