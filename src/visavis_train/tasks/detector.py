@@ -77,7 +77,7 @@ def detector_loss(out: DetectorOutput, batch: dict[str, Tensor]) -> Tensor:
     offset = ((out.offset - batch["offset"]).abs() * mask[:, None]).sum() / total
     # Absolute errors of the direction get stuck at the median, upright: squared ones do not.
     roll = ((out.roll - batch["roll"]).square() * mask[:, None]).sum() / total
-    return -focal.sum() / count + 2 * size + offset + 2 * roll
+    return -focal.sum() / count + 4 * size + offset + 4 * roll
 
 
 class Trainer:
