@@ -1,89 +1,88 @@
-"""Videos in; how the embedded tracker agrees with MediaPipe's on them, and how long each takes, out.
+"""What tracking a frame costs at several picture sizes, beside MediaPipe in the same run.
 
-    python benchmarks/tracker.py CLIP.mp4 ... --out benchmarks/results/tracker.json
+    python benchmarks/tracker.py CLIP.mp4 ... --heights 480 720 1080 --out benchmarks/results/tracker.json
 
-Needs the extra ``mediapipe`` and VISAVIS_FACE_LANDMARKER (docs/how-to/mediapipe.md). Both trackers run
-unsmoothed over the same decoded frames, in turn for each frame; the embedded one runs on one thread.
+Needs the extra ``mediapipe`` and VISAVIS_FACE_LANDMARKER (docs/how-to/mediapipe.md). Both trackers see the
+same frames, scaled to each height, in turn for each frame; the embedded one runs on one thread. Times are CPU
+time of the whole process, so that threads count. How well the two agree: ``visavis evaluate face CLIPS``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from visavis.capture.video import VideoFile
-from visavis.clock import SystemClock
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.mediapipe import MediaPipeTracker
 from visavis.machine import machine, versions
-from visavis.types import FloatArray, Frame
+from visavis.types import Frame
 
-# A weight counts as moving where the peer's standard deviation exceeds this.
-MOVING = 0.03
 WARM_UP_FRAMES = 10
 
 
-def percentiles(times_ms: list[float]) -> dict[str, float]:
-    """Median and 95th percentile after the warm-up."""
-    p50, p95 = np.percentile(times_ms[WARM_UP_FRAMES:], (50, 95))
-    return {"p50": round(float(p50), 2), "p95": round(float(p95), 2)}
+def scaled(frame: Frame, height: int) -> Frame:
+    """The frame at another height."""
+    factor = height / frame.image_rgb.shape[0]
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(frame.image_rgb, None, fx=factor, fy=factor, interpolation=how)
+    return Frame(np.asarray(image, np.uint8), frame.time_s, frame.index)
 
 
-def compare(path: Path) -> dict[str, object]:
-    """Run both trackers over one clip."""
-    clock = SystemClock()
-    trackers = {"visavis": EmbeddedTracker(smooth=False), "mediapipe": MediaPipeTracker(smooth=False)}
-    states: dict[str, list[FloatArray]] = {name: [] for name in trackers}
-    times_ms: dict[str, list[float]] = {name: [] for name in trackers}
+def compare(path: Path, height: int, most_frames: int) -> dict[str, object]:
+    """Run both trackers over one clip at one height."""
+    trackers = {"visavis": EmbeddedTracker(), "mediapipe": MediaPipeTracker()}
+    spent_ms: dict[str, list[float]] = {name: [] for name in trackers}
     with VideoFile(path) as video:
         for frame in video:
+            if frame.index >= most_frames:
+                break
+            picture = scaled(frame, height)
             for name, tracker in trackers.items():
-                start_s = clock.now_s()
-                faces = tracker.update(Frame(frame.image_rgb, frame.time_s, frame.index))
-                times_ms[name].append(1e3 * (clock.now_s() - start_s))
-                states[name].append(faces[0].state.values if faces else np.full(58, np.nan, np.float32))
+                start_s = time.process_time()
+                tracker.update(picture)
+                spent_ms[name].append(1e3 * (time.process_time() - start_s))
     trackers["mediapipe"].close()
-    ours, theirs = (np.stack(states[name]) for name in ("visavis", "mediapipe"))
-    there = np.isfinite(theirs[:, 0])
-    both = there & np.isfinite(ours[:, 0])
-    a, b = ours[both], theirs[both]
-    moving = np.flatnonzero((b[:, :52].std(axis=0) > MOVING) & (a[:, :52].std(axis=0) > 0))
-    r = [float(np.corrcoef(a[:, c], b[:, c])[0, 1]) for c in moving]
-    turn = np.degrees(np.abs(a[:, 52:55] - b[:, 52:55]).mean(axis=0))
+    ours, theirs = (np.percentile(spent_ms[name][WARM_UP_FRAMES:], (50, 95)) for name in trackers)
     return {
-        "frames": len(ours),
-        "found_of_peer": round(float(both.sum() / max(there.sum(), 1)), 4),
-        "found_beyond_peer": int((np.isfinite(ours[:, 0]) & ~there).sum()),
-        "r": round(float(np.mean(r)), 3),
-        "moving": len(r),
-        "yaw_deg": round(float(turn[0]), 2),
-        "pitch_deg": round(float(turn[1]), 2),
-        "roll_deg": round(float(turn[2]), 2),
-        "translation_cm": round(float(np.abs(a[:, 55:] - b[:, 55:]).mean()), 2),
-        "visavis_ms": percentiles(times_ms["visavis"]),
-        "mediapipe_ms": percentiles(times_ms["mediapipe"]),
+        "size": list(picture.image_rgb.shape[1::-1]),
+        "frames": len(spent_ms["visavis"]),
+        "visavis_ms": {"p50": round(ours[0], 2), "p95": round(ours[1], 2)},
+        "mediapipe_ms": {"p50": round(theirs[0], 2), "p95": round(theirs[1], 2)},
+        "ratio": round(ours[0] / theirs[0], 3),
     }
 
 
 def main() -> None:
-    """Compare on every clip, print a table and write JSON."""
+    """Compare on every clip at every height, print a table and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+")
+    parser.add_argument("--heights", type=int, nargs="+", default=[480, 720, 1080])
+    parser.add_argument("--frames", type=int, default=100, help="most frames of a clip")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    clips = {path.stem: compare(path) for path in args.clips}
-    print(f"{'clip':28}{'frames':>7}{'found':>8}{'r':>7}{'yaw':>6}{'pitch':>6}{'ours ms':>9}{'peer ms':>9}")
-    for name, c in clips.items():
-        ours, peer = c["visavis_ms"], c["mediapipe_ms"]
-        print(
-            f"{name:28}{c['frames']:7}{c['found_of_peer']:8.3f}{c['r']:7.3f}{c['yaw_deg']:6.1f}"
-            f"{c['pitch_deg']:6.1f}{ours['p50']:9.2f}{peer['p50']:9.2f}"
-        )
+    cv2.setNumThreads(1)
+    print(f"{'clip':28}{'size':>12}{'ours ms':>9}{'peer ms':>9}{'ratio':>7}")
+    clips: dict[str, dict[str, dict[str, object]]] = {}
+    for path in args.clips:
+        for height in args.heights:
+            found = compare(path, height, args.frames)
+            clips.setdefault(path.stem, {})[str(height)] = found
+            size = "x".join(map(str, found["size"]))
+            ours, peer = found["visavis_ms"]["p50"], found["mediapipe_ms"]["p50"]
+            print(f"{path.stem:28}{size:>12}{ours:9.2f}{peer:9.2f}{found['ratio']:7.2f}", flush=True)
+    medians = {
+        str(height): round(float(np.median([clip[str(height)]["ratio"] for clip in clips.values()])), 3)
+        for height in args.heights
+    }
+    print("median ratio by height:", medians)
     if args.out:
-        result = {"machine": machine(), "versions": versions(), "clips": clips}
+        result = {"machine": machine(), "versions": versions(), "median_ratio": medians, "clips": clips}
         args.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
