@@ -9,7 +9,7 @@ import pytest
 
 from visavis.channels import BLENDSHAPES
 from visavis.face import embedded
-from visavis.face.detector import Detection
+from visavis.face.detector import Detection, View
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.network import FaceReading
 from visavis.face.region import FaceRegion
@@ -30,7 +30,9 @@ class Scene:
         self.blurred = False
         self.searches = 0
 
-    def detect(self, image_rgb: ImageArray, max_faces: int = 16) -> list[Detection]:
+    def detect(
+        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[View] | None = None
+    ) -> list[Detection]:
         self.searches += 1
         found = [Detection(box(head), score) for head, score in self.heads.items()]
         return sorted(found, key=lambda detection: -detection.score)
@@ -72,7 +74,7 @@ def look(tracker: EmbeddedTracker, time_s: float) -> tuple[Face, ...]:
 SMALL, LARGE = (100.0, 100.0, 30.0), (400.0, 240.0, 120.0)
 
 
-def test_one_person_is_the_largest_not_the_best_detected(scene: Scene) -> None:
+def test_of_two_likely_people_the_larger_is_followed(scene: Scene) -> None:
     scene.heads = {SMALL: 0.95, LARGE: 0.7}
     (face,) = look(EmbeddedTracker(), 0.0)
     np.testing.assert_allclose(face.box_xyxy, box(LARGE), atol=1)
@@ -83,6 +85,12 @@ def test_a_face_says_how_far_each_weight_can_be_believed(scene: Scene) -> None:
     (face,) = look(EmbeddedTracker(), 0.0)
     np.testing.assert_allclose(face.reliability, scene.reliability * face.score, atol=1e-6)
     np.testing.assert_array_equal(face.landmark_numbers, scene.landmark_numbers)
+
+
+def test_a_likely_face_is_preferred_to_a_large_doubtful_thing(scene: Scene) -> None:
+    scene.heads = {SMALL: 0.95, LARGE: 0.5}
+    (face,) = look(EmbeddedTracker(), 0.0)
+    np.testing.assert_allclose(face.box_xyxy, box(SMALL), atol=1)
 
 
 def test_several_come_largest_first_and_keep_their_numbers(scene: Scene) -> None:
@@ -160,3 +168,28 @@ def test_reset_counts_anew(scene: Scene) -> None:
     tracker.reset()
     (face,) = look(tracker, 0.0)
     assert face.track_id == 0
+
+
+def test_a_moving_face_is_looked_for_where_it_will_be(scene: Scene) -> None:
+    tracker = EmbeddedTracker()
+    numbers = set()
+    for index in range(20):  # Farther each frame than half its size: without a guess it would be lost.
+        scene.heads = {(100.0 + index * index, 240.0, 30.0): 0.9}
+        numbers |= {face.track_id for face in look(tracker, index / 25)}
+    assert scene.searches == 1
+    assert numbers == {0}
+
+
+def test_people_who_pass_each_other_keep_their_numbers(scene: Scene) -> None:
+    tracker = EmbeddedTracker(max_faces=2)
+    for index in range(60):
+        left, right = 100.0 + 8 * index, 580.0 - 8 * index
+        front = {(left, 240.0, 60.0): 0.9}
+        hidden = abs(left - right) < 60
+        scene.heads = front if hidden else front | {(right, 250.0, 50.0): 0.8}
+        faces = look(tracker, index / 25)
+        if index == 5:
+            before = [face.track_id for face in sorted(faces, key=lambda f: float(f.box_xyxy[0]))]
+    after = [face.track_id for face in sorted(faces, key=lambda f: float(f.box_xyxy[0]))]
+    assert len(before) == 2
+    assert after == before[::-1]

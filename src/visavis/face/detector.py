@@ -1,18 +1,35 @@
-"""An image in, face boxes with scores out: the embedded detector.
+"""An image in, face boxes with scores and rolls out: the embedded detector.
 
-A small network gives, for every cell of a grid, how likely a face's centre lies there, where in the cell, and
-how large the face is (Zhou et al. 2019, "Objects as Points", arXiv:1904.07850).
+A small network gives, for every cell of a grid, how likely a face's centre lies there, where in the cell, how
+large the face is and which way up (Zhou et al. 2019, "Objects as Points", arXiv:1904.07850).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 from visavis.weights import metadata, open_session
+
+# Chosen on photographs and clips that are not held out (experiments/LOG.md): for all of an image, and for the
+# second scale, which has many more places to err.
+MIN_HEAT, MIN_NEAR_HEAT = 0.5, 0.7
+# The second scale: squares of this share of the longer side, which overlap by a quarter. A face found in one
+# fills at most this much of it; larger ones are the first scale's.
+NEAR_SHARE = 0.4
+NEAR_OVERLAP = 0.25
+NEAR_LARGEST = 0.4
+# Smaller images hold no more than the first scale shows.
+NEAR_FROM_PX = 200
+# Two boxes are one face where they overlap so much, or their centres are so near, in sides of the larger.
+SAME_BOX = 0.4
+SAME_CENTRE = 0.35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,12 +37,35 @@ class Detection:
     """One face.
 
     Attributes:
-        box_xyxy: (4,) square around the landmarks, in image pixels.
+        box_xyxy: (4,) square in image pixels, as around the landmarks of an upright face of that size.
         score: 0..1.
+        roll_rad: how far the face is turned clockwise on the screen.
     """
 
     box_xyxy: FloatArray
     score: float
+    roll_rad: float = 0.0
+
+    def region(self) -> FaceRegion:
+        """Where the face network should look first."""
+        square = FaceRegion.from_box(self.box_xyxy, LANDMARK_MARGIN)
+        return FaceRegion(square.center_xy, square.size_px, self.roll_rad)
+
+
+class View(NamedTuple):
+    """A square of an image to look at; it may reach beyond the image's right and lower edge.
+
+    Attributes:
+        x_px: left edge in image pixels.
+        y_px: top edge.
+        side_px: its side.
+        near: of the second scale.
+    """
+
+    x_px: int
+    y_px: int
+    side_px: int
+    near: bool
 
 
 class FaceDetector:
@@ -34,42 +74,100 @@ class FaceDetector:
     Args:
         threads: threads for one call.
         min_score: boxes below this score are left out.
+        min_near_score: the same for boxes of the second scale.
     """
 
-    def __init__(self, threads: int = 1, min_score: float = 0.35) -> None:
+    def __init__(
+        self, threads: int = 1, min_score: float = MIN_HEAT, min_near_score: float = MIN_NEAR_HEAT
+    ) -> None:
         self._session = open_session("detector", threads)
         self._input = self._session.get_inputs()[0].name
         facts = metadata(self._session)
         self.input_px = int(facts["input_px"])
         self.stride_px = int(facts["stride_px"])
-        self.min_score = min_score
+        self.min_score, self.min_near_score = min_score, min_near_score
 
-    def detect(self, image_rgb: ImageArray, max_faces: int = 16) -> list[Detection]:
-        """Boxes in an image (H, W, 3) uint8, best first."""
-        canvas, scale = letterbox(image_rgb, self.input_px)
-        heat, size, offset = (a[0] for a in self._session.run(None, {self._input: canvas[None]}))
+    def detect(
+        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[View] | None = None
+    ) -> list[Detection]:
+        """Boxes in an image (H, W, 3) uint8, best first.
+
+        Args:
+            image_rgb: the image.
+            max_faces: the most boxes.
+            looks: which views of it; None: all of it, at the first scale.
+        """
+        looks = views(image_rgb)[:1] if looks is None else looks
+        canvases = []
+        for view in looks:
+            part = image_rgb[view.y_px : view.y_px + view.side_px, view.x_px : view.x_px + view.side_px]
+            canvases.append(letterbox(part, self.input_px, view.side_px))
+        maps = self._session.run(None, {self._input: np.stack(canvases)})
+        if len(maps) == 3:  # A network that does not know which way up.
+            maps.append(np.zeros_like(maps[2]) + np.array([1, 0], np.float32)[:, None, None])
+        found = [
+            detection
+            for number, view in enumerate(looks)
+            for detection in self._peaks(view, *(each[number] for each in maps))
+        ]
+        kept: list[Detection] = []
+        for detection in sorted(found, key=lambda d: -d.score):
+            if not any(same_face(detection.box_xyxy, other.box_xyxy) for other in kept):
+                kept.append(detection)
+        return kept[:max_faces]
+
+    def _peaks(
+        self, view: View, heat: FloatArray, size: FloatArray, offset: FloatArray, roll: FloatArray
+    ) -> list[Detection]:
+        """The faces of one view."""
         peaks = heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))
-        rows, columns = np.nonzero(peaks & (heat > self.min_score))
-        order = np.argsort(-heat[rows, columns])
-        found: list[Detection] = []
-        for y, x in zip(rows[order], columns[order], strict=True):
-            center = (np.array([x, y]) + 0.5 + offset[:, y, x]) * self.stride_px / scale
-            half = size[y, x] * self.input_px / scale / 2
+        found = []
+        least = self.min_near_score if view.near else self.min_score
+        for y, x in zip(*np.nonzero(peaks & (heat > least)), strict=True):
+            if view.near and size[y, x] > NEAR_LARGEST:
+                continue
+            unit = (np.array([x, y]) + 0.5 + offset[:, y, x]) * self.stride_px / self.input_px
+            center = unit * view.side_px + (view.x_px, view.y_px)
+            half = size[y, x] * view.side_px / 2
             box = np.asarray([*(center - half), *(center + half)], np.float32)
-            if all(overlap(box, other.box_xyxy) < 0.4 for other in found):
-                found.append(Detection(box, float(heat[y, x])))
-        return found[:max_faces]
+            angle = float(np.arctan2(roll[1, y, x], roll[0, y, x]))
+            found.append(Detection(box, float(heat[y, x]), angle))
+        return found
 
 
-def letterbox(image: ImageArray, side_px: int) -> tuple[ImageArray, float]:
-    """Shrink an image to fit the top left of a square with black around it; returns it and the scale."""
+def views(image: ImageArray) -> list[View]:
+    """All of an image, then the squares of the second scale, row after row."""
     height, width = image.shape[:2]
-    scale = side_px / max(height, width)
+    long = max(height, width)
+    result = [View(0, 0, long, near=False)]
+    if long < NEAR_FROM_PX:
+        return result
+    side = round(NEAR_SHARE * long)
+    columns, rows = (_starts(length, side) for length in (width, height))
+    return result + [View(x, y, side, near=True) for y in rows for x in columns]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where squares of a side begin that cover a length, overlapping."""
+    count = max(1, int(np.ceil((length - NEAR_OVERLAP * side) / ((1 - NEAR_OVERLAP) * side))))
+    return [round(float(start)) for start in np.linspace(0, max(0, length - side), count)]
+
+
+def letterbox(image: ImageArray, side_px: int, covers_px: int | None = None) -> ImageArray:
+    """Scale an image into the top left of a square with black around it.
+
+    Args:
+        image: (H, W, 3) uint8.
+        side_px: of the square.
+        covers_px: image pixels that its side stands for; None: the image's longer side.
+    """
+    height, width = image.shape[:2]
+    scale = side_px / (covers_px or max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     canvas = np.zeros((side_px, side_px, 3), np.uint8)
     canvas[: size[1], : size[0]] = small
-    return canvas, scale
+    return canvas
 
 
 def overlap(a: FloatArray, b: FloatArray) -> float:
@@ -78,3 +176,10 @@ def overlap(a: FloatArray, b: FloatArray) -> float:
     inner = float(np.prod(np.maximum(high - low, 0)))
     both = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - inner
     return inner / both if both > 0 else 0.0
+
+
+def same_face(a: FloatArray, b: FloatArray) -> bool:
+    """Whether two boxes (4,) are of one face."""
+    apart = float(np.linalg.norm((a[:2] + a[2:] - b[:2] - b[2:]) / 2))
+    side = float(max((a[2:] - a[:2]).max(), (b[2:] - b[:2]).max()))
+    return overlap(a, b) > SAME_BOX or apart < SAME_CENTRE * side

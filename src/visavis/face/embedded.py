@@ -1,7 +1,7 @@
 """Frames in, tracked faces out: the tracker on visavis's own networks.
 
-The detector runs only while a face is missing (or, with several faces wanted, now and then); from then
-on each face's own landmarks tell where to look in the next frame.
+Faces are searched for only while one is missing (or, with several faces wanted, now and then); from then on
+each face's own landmarks tell where to look in the next frame.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from visavis.face.detector import FaceDetector, overlap
+from visavis.face.finding import FaceFinder, landmark_box
 from visavis.face.geometry import head_pose
 from visavis.face.network import FaceNetwork, FaceReading
-from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
 from visavis.types import Face, FaceState, FloatArray, Frame
 
-# A face is taken up at the higher score and let go below the lower one.
-TAKE_SCORE = 0.6
+# A face is let go below this score (and taken up above that of visavis.face.finding).
 KEEP_SCORE = 0.3
 # While fewer faces are tracked than wanted, look for more this often.
 SEARCH_INTERVAL_S = 0.4
-# A second look at a new face, from its own landmarks, corrects what the detector's box left open.
-LOOKS_AT_NEW = 2
 # A jump in time (a cut, a pause) makes the old positions worthless; so long a lost face keeps its number.
 LONGEST_GAP_S = 1.0
 # A found face is a lost one come back where their boxes overlap by this much.
 SAME_FACE = 0.3
+# Two tracks whose boxes overlap by this much have slid onto one face.
+TWINS = 0.5
+# How much a new frame says of a face's speed, and how far a guess may go, in sides of the region.
+SPEED_SHARE = 0.5
+FARTHEST_GUESS = 1.0
 
 
 @dataclass(slots=True)
@@ -36,14 +39,47 @@ class _Person:
     region: FaceRegion
     box_xyxy: FloatArray
     seen_s: float
+    speed_xy: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))
     smoothing: OneEuroFilter = field(default_factory=OneEuroFilter.for_face_state)
+
+    def shift_xy(self, time_s: float) -> FloatArray:
+        """(2,) how far the face should have moved since it was seen, in pixels."""
+        way = self.speed_xy * (time_s - self.seen_s)
+        longest = FARTHEST_GUESS * self.region.size_px
+        return np.asarray(way * min(1.0, longest / (float(np.linalg.norm(way)) + 1e-6)), np.float32)
+
+    def expected(self, time_s: float) -> FaceRegion:
+        """Where to look for the face."""
+        x, y = np.add(self.region.center_xy, self.shift_xy(time_s)).tolist()
+        return FaceRegion((x, y), self.region.size_px, self.region.roll_rad)
+
+    def likeness(self, box_xyxy: FloatArray, time_s: float) -> float:
+        """0..1, how well a box fits where the face was seen last, or where it should be."""
+        moved = self.box_xyxy + np.tile(self.shift_xy(time_s), 2)
+        return max(overlap(self.box_xyxy, box_xyxy), overlap(moved, box_xyxy))
+
+    def surprise(self, found: FaceRegion, time_s: float) -> float:
+        """How far a face lies from where it should be, in sides of the region."""
+        apart = np.subtract(found.center_xy, self.expected(time_s).center_xy)
+        return float(np.linalg.norm(apart)) / self.region.size_px
+
+    def see(self, region: FaceRegion, box_xyxy: FloatArray, time_s: float) -> None:
+        """Remember where the face is."""
+        gap_s = time_s - self.seen_s
+        if gap_s > 0:
+            speed = np.subtract(region.center_xy, self.region.center_xy) / gap_s
+            self.speed_xy += SPEED_SHARE * np.asarray(speed - self.speed_xy, np.float32)
+        self.region, self.box_xyxy, self.seen_s = region, box_xyxy, time_s
+
+
+_Tracked = tuple[_Person, FaceReading]
 
 
 class EmbeddedTracker:
     """Follows up to ``max_faces`` faces through one stream.
 
     Args:
-        max_faces: how many people to follow, the largest first.
+        max_faces: how many people to follow, the likeliest first.
         threads: threads for one network call.
         smooth: pass the face states through the One-Euro filter.
     """
@@ -51,8 +87,8 @@ class EmbeddedTracker:
     def __init__(self, max_faces: int = 1, threads: int = 1, *, smooth: bool = True) -> None:
         self.max_faces = max_faces
         self.smooth = smooth
-        self._detector = FaceDetector(threads)
         self._network = FaceNetwork(threads)
+        self._finder = FaceFinder(FaceDetector(threads), self._network)
         self.reset()
 
     def reset(self) -> None:
@@ -62,6 +98,7 @@ class EmbeddedTracker:
         self._next_id = 0
         self._last_s = -np.inf
         self._searched_s = -np.inf
+        self._finder.reset()
 
     def close(self) -> None:
         """Nothing to free."""
@@ -71,55 +108,53 @@ class EmbeddedTracker:
         if not 0 < frame.time_s - self._last_s <= LONGEST_GAP_S:
             self._people, self._lost = [], []
             self._searched_s = -np.inf
+            self._finder.reset()
         self._last_s = frame.time_s
-        image = frame.image_rgb
-        readings = self._network.read(image, [person.region for person in self._people])
-        tracked = []
-        for person, reading in zip(self._people, readings, strict=True):
-            if reading.score >= KEEP_SCORE:
-                tracked.append((person, reading))
-            else:
-                self._lost.append(person)
-        self._lost = [person for person in self._lost if frame.time_s - person.seen_s <= LONGEST_GAP_S]
+        tracked = self._follow(frame)
         due = frame.time_s - self._searched_s >= SEARCH_INTERVAL_S
         if len(tracked) < self.max_faces and (self._lost or due or not tracked):
             self._searched_s = frame.time_s
-            tracked += self._search(frame, [reading for _, reading in tracked])
-        tracked = _without_twins(tracked)
+            tracked += self._search(frame, tracked)
         tracked.sort(key=lambda pair: -pair[1].region.size_px)
         faces = tuple(self._face(person, reading, frame) for person, reading in tracked)
         self._people = [person for person, _ in tracked]
         for (person, reading), face in zip(tracked, faces, strict=True):
-            person.region = self._network.next_region(reading)
-            person.box_xyxy, person.seen_s = face.box_xyxy, frame.time_s
+            person.see(self._network.next_region(reading), face.box_xyxy, frame.time_s)
         return faces
 
-    def _search(self, frame: Frame, known: list[FaceReading]) -> list[tuple[_Person, FaceReading]]:
-        """Faces that overlap none of the known ones: the largest, for the best score may be a bystander's."""
-        taken = [_box(reading.landmarks_xy) for reading in known]
-        found: list[tuple[_Person, FaceReading]] = []
-        detections = self._detector.detect(frame.image_rgb)
-        for detection in sorted(detections, key=lambda d: float(d.box_xyxy[0] - d.box_xyxy[2])):
-            if len(known) + len(found) >= self.max_faces:
-                break
-            if any(overlap(detection.box_xyxy, box) > SAME_FACE for box in taken):
-                continue
-            region = FaceRegion.from_box(detection.box_xyxy, LANDMARK_MARGIN)
-            for _ in range(LOOKS_AT_NEW):
-                reading = self._network.read(frame.image_rgb, [region])[0]
-                region = self._network.next_region(reading)
-            if reading.score >= TAKE_SCORE:
-                found.append((self._person(_box(reading.landmarks_xy), region, frame.time_s), reading))
-        return found
+    def _follow(self, frame: Frame) -> list[_Tracked]:
+        """The people who are still there; the others are lost, and in time forgotten."""
+        time_s = frame.time_s
+        readings = self._network.read(frame.image_rgb, [person.expected(time_s) for person in self._people])
+        kept: list[_Tracked] = []
+        pairs = list(zip(self._people, readings, strict=True))
+        # Of two tracks on one face, the one that finds it where it should be stays: it is that one's face.
+        pairs.sort(key=lambda pair: pair[0].surprise(self._network.next_region(pair[1]), time_s))
+        for person, reading in pairs:
+            box = landmark_box(reading)
+            twin = any(overlap(box, landmark_box(other)) >= TWINS for _, other in kept)
+            if reading.score >= KEEP_SCORE and not twin:
+                kept.append((person, reading))
+            else:
+                self._lost.append(person)
+        self._lost = [person for person in self._lost if time_s - person.seen_s <= LONGEST_GAP_S]
+        return kept
 
-    def _person(self, box_xyxy: FloatArray, region: FaceRegion, time_s: float) -> _Person:
-        """The lost person whose face was there, or a new one."""
-        for person in self._lost:
-            if overlap(person.box_xyxy, box_xyxy) > SAME_FACE:
-                self._lost.remove(person)
-                return person
+    def _search(self, frame: Frame, tracked: list[_Tracked]) -> list[_Tracked]:
+        """Faces that are not tracked yet."""
+        known = [landmark_box(reading) for _, reading in tracked]
+        found = self._finder.search(frame.image_rgb, known)[: self.max_faces - len(tracked)]
+        return [(self._person(each.reading, frame.time_s), each.reading) for each in found]
+
+    def _person(self, reading: FaceReading, time_s: float) -> _Person:
+        """The lost person whose face was there, or should be there by now, or a new one."""
+        box = landmark_box(reading)
+        likest = max(self._lost, key=lambda person: person.likeness(box, time_s), default=None)
+        if likest is not None and likest.likeness(box, time_s) > SAME_FACE:
+            self._lost.remove(likest)
+            return likest
         self._next_id += 1
-        return _Person(self._next_id - 1, region, box_xyxy, time_s)
+        return _Person(self._next_id - 1, self._network.next_region(reading), box, time_s)
 
     def _face(self, person: _Person, reading: FaceReading, frame: Frame) -> Face:
         height, width = frame.image_rgb.shape[:2]
@@ -127,28 +162,13 @@ class EmbeddedTracker:
         values = np.concatenate([reading.weights, pose])
         if self.smooth:
             values = person.smoothing.update(values, frame.time_s)
-        points = reading.landmarks_xy
         return Face(
             person.track_id,
             reading.score,
-            _box(points),
-            points,
+            landmark_box(reading),
+            reading.landmarks_xy,
             self._network.next_region(reading).corners(),
             FaceState(values),
             self._network.reliability * np.float32(reading.score),
             np.asarray(self._network.landmark_numbers, np.int32),
         )
-
-
-def _box(points: FloatArray) -> FloatArray:
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
-
-
-def _without_twins(tracked: list[tuple[_Person, FaceReading]]) -> list[tuple[_Person, FaceReading]]:
-    """Drop the younger of two tracks that have slid onto one face."""
-    kept: list[tuple[_Person, FaceReading]] = []
-    for pair in sorted(tracked, key=lambda p: p[0].track_id):
-        box = _box(pair[1].landmarks_xy)
-        if all(overlap(box, _box(other.landmarks_xy)) < 0.5 for _, other in kept):
-            kept.append(pair)
-    return kept

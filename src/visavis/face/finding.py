@@ -1,0 +1,198 @@
+"""An image in, the faces in it that hold under the face network's own eye out.
+
+The detector proposes. The face network looks there, then where its own landmarks say that the face is, until
+the region stands still. What never does, what scores low, and what ends up elsewhere than the detector saw it
+is no face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from visavis.face.detector import Detection, View, same_face, views
+from visavis.face.network import FaceReading
+from visavis.face.region import FaceRegion
+from visavis.types import FloatArray, ImageArray
+
+# A face is taken up at this score of the face network.
+TAKE_SCORE = 0.6
+# What scores less at the first look is not looked at again.
+HOPELESS_SCORE = 0.1
+# Looks at a candidate until its region stands still.
+MOST_LOOKS = 5
+# It does where centre and size change by less than these shares, and the roll by less than this angle.
+STILL_SHIFT, STILL_SIZE, STILL_ROLL_RAD = 0.05, 0.08, 0.1
+# How far the face may lie from the detector's box: sides of the box, and times its size.
+STRAY_SHIFT, STRAY_SIZE = 0.5, 1.8
+# Ways up that are tried at first sight and now and then later: eighths of a circle from the detector's guess.
+TURNS_RAD = tuple(float(eighth) * np.pi / 4 for eighth in (0, 1, -1, 2, -2, 3, -3, 4))
+# One must promise more, the farther it lies both from upright and from the detector's guess: by this share
+# for each radian.
+DOUBT_OF_TURN = 0.4
+# Of later searches, every so many-th tries them too.
+TURNING_SEARCH = 8
+# Candidates that the network looks at: at first sight, and in each later search.
+FIRST_CANDIDATES, LATER_CANDIDATES = 16, 2
+# Faces at least this likely, measured by the likeliest, are all good: among them, size decides who leads.
+GOOD_SHARE = 0.7
+
+
+class _Detector(Protocol):
+    def detect(
+        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[View] | None = None
+    ) -> list[Detection]: ...
+
+
+class _Network(Protocol):
+    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]: ...
+
+    def next_region(self, reading: FaceReading) -> FaceRegion: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A face at first sight.
+
+    Attributes:
+        reading: of a region that stands still.
+        heat: the detector's score.
+    """
+
+    reading: FaceReading
+    heat: float
+
+    @property
+    def likelihood(self) -> float:
+        """0..1, by detector and network together."""
+        return self.heat * self.reading.score
+
+
+class FaceFinder:
+    """Looks for faces in the frames of one stream.
+
+    Args:
+        detector: proposes.
+        network: decides.
+    """
+
+    def __init__(self, detector: _Detector, network: _Network) -> None:
+        self._detector, self._network = detector, network
+        self.reset()
+
+    def reset(self) -> None:
+        """As before the first frame."""
+        self._searches = 0
+
+    def search(self, image_rgb: ImageArray, known: Sequence[FloatArray] = ()) -> list[Found]:
+        """Faces at none of the known boxes (4,), the one to follow first.
+
+        The first search after a reset looks at both scales and tries every way up. Later ones take turns: all
+        of the image at the first scale, then one view of the second; most of them trust the detector's roll.
+        """
+        looks = views(image_rgb)
+        first, turn = self._searches == 0, self._searches // 2
+        if not first:
+            odd = self._searches % 2 == 1 and len(looks) > 1
+            looks = [looks[1 + turn % (len(looks) - 1)]] if odd else looks[:1]
+        turns_rad = TURNS_RAD if self._searches % TURNING_SEARCH == 0 else TURNS_RAD[:1]
+        self._searches += 1
+        most = FIRST_CANDIDATES if first else LATER_CANDIDATES
+        detections = [
+            detection
+            for detection in self._detector.detect(image_rgb, looks=looks)
+            if not any(same_face(detection.box_xyxy, box) for box in known)
+        ][:most]
+        found = self._settle(image_rgb, detections, turns_rad)
+        return _leader_first(_distinct(found, known))
+
+    def _settle(
+        self, image_rgb: ImageArray, detections: Sequence[Detection], turns_rad: Sequence[float]
+    ) -> list[Found]:
+        """The detections whose region comes to stand still on a face."""
+        starts = [detection.region() for detection in detections]
+        regions = [replace(start, roll_rad=start.roll_rad + turn) for start in starts for turn in turns_rad]
+        readings = self._network.read(image_rgb, regions)
+        step = len(turns_rad)
+        open_ = [
+            (detection, self._best(readings[step * place : step * (place + 1)], turns_rad))
+            for place, detection in enumerate(detections)
+        ]
+        found = []
+        for look in range(MOST_LOOKS):
+            moving = []
+            for detection, reading in open_:
+                following = self._network.next_region(reading)
+                if unrest(reading.region, following) < 1:
+                    if reading.score >= TAKE_SCORE and not strays(following, detection):
+                        found.append(Found(reading, detection.score))
+                elif reading.score >= HOPELESS_SCORE:
+                    moving.append((detection, following))
+            if not moving or look == MOST_LOOKS - 1:
+                break
+            again = self._network.read(image_rgb, [region for _, region in moving])
+            open_ = [(detection, reading) for (detection, _), reading in zip(moving, again, strict=True)]
+        return found
+
+    def _best(self, readings: Sequence[FaceReading], turns_rad: Sequence[float]) -> FaceReading:
+        """Which reading of one thing to go on from: of a high score where the region hardly moves."""
+
+        def promise(pair: tuple[FaceReading, float]) -> float:
+            reading, turn_rad = pair
+            moves = unrest(reading.region, self._network.next_region(reading))
+            doubt_rad = min(abs(turn_rad), abs(angle(reading.region.roll_rad)))
+            return reading.score / (1 + moves / 5) / (1 + DOUBT_OF_TURN * doubt_rad)
+
+        return max(zip(readings, turns_rad, strict=True), key=promise)[0]
+
+
+def unrest(region: FaceRegion, following: FaceRegion) -> float:
+    """How far a region moves: below 1, it stands still."""
+    shift = float(np.hypot(*np.subtract(region.center_xy, following.center_xy))) / following.size_px
+    size = abs(float(np.log(following.size_px / region.size_px)))
+    turn = abs(angle(following.roll_rad - region.roll_rad))
+    return max(shift / STILL_SHIFT, size / STILL_SIZE, turn / STILL_ROLL_RAD)
+
+
+def angle(turn_rad: float) -> float:
+    """The same turn within half a circle to either side."""
+    return (turn_rad + np.pi) % (2 * np.pi) - np.pi
+
+
+def strays(region: FaceRegion, detection: Detection) -> bool:
+    """Whether the network ended up elsewhere than where the detector saw the face."""
+    start = detection.region()
+    shift = float(np.hypot(*np.subtract(region.center_xy, start.center_xy)))
+    return shift > STRAY_SHIFT * start.size_px or not (
+        1 / STRAY_SIZE < region.size_px / start.size_px < STRAY_SIZE
+    )
+
+
+def landmark_box(reading: FaceReading) -> FloatArray:
+    """(4,) upright box around the landmarks, in image pixels."""
+    points = reading.landmarks_xy
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+def _distinct(found: list[Found], known: Sequence[FloatArray]) -> list[Found]:
+    """Each face once: the likelier of two readings."""
+    kept: list[Found] = []
+    boxes = list(known)
+    for each in sorted(found, key=lambda one: -one.likelihood):
+        box = landmark_box(each.reading)
+        if not any(same_face(box, other) for other in boxes):
+            kept.append(each)
+            boxes.append(box)
+    return kept
+
+
+def _leader_first(found: list[Found]) -> list[Found]:
+    """By likelihood (they come so), but the largest of the good ones leads."""
+    if not found:
+        return found
+    good = [each for each in found if each.likelihood >= GOOD_SHARE * found[0].likelihood]
+    leader = max(good, key=lambda each: each.reading.region.size_px)
+    return [leader] + [each for each in found if each is not leader]

@@ -1,0 +1,174 @@
+"""What counts as a found face: the finder on stand-ins, and the cases that failed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visavis.capture.image import read_image
+from visavis.channels import BLENDSHAPES
+from visavis.face.detector import Detection, FaceDetector, View, overlap, same_face, views
+from visavis.face.embedded import EmbeddedTracker
+from visavis.face.finding import FaceFinder, strays, unrest
+from visavis.face.network import FaceReading
+from visavis.face.region import FaceRegion
+from visavis.types import Frame, ImageArray
+
+IMAGE = np.zeros((480, 640, 3), np.uint8)
+PLACE = FaceRegion((320.0, 240.0), 150.0, 0.0)
+
+
+class Eye:
+    """Stands in for detector and network: one thing at ``PLACE``, whose region moves as it is told.
+
+    Args:
+        step: the next region for a region.
+        roll_rad: the way up at which the score is high.
+    """
+
+    def __init__(self, step: object = None, roll_rad: float = 0.0) -> None:
+        self.step = step if callable(step) else lambda region: replace(PLACE, roll_rad=roll_rad)
+        self.roll_rad = roll_rad
+        self.calls: list[list[FaceRegion]] = []
+        self.looks: list[Sequence[View]] = []
+
+    def detect(
+        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[View] | None = None
+    ) -> list[Detection]:
+        self.looks.append(looks or ())
+        return [Detection(np.array([270, 190, 370, 290], np.float32), 0.9)]
+
+    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
+        self.calls.append(list(regions))
+        points = np.array([[-0.3, -0.3, 0], [0.3, -0.3, 0], [0.3, 0.3, 0], [-0.3, 0.3, 0]], np.float32)
+        weights = np.zeros(len(BLENDSHAPES), np.float32)
+        scores = [0.95 if np.cos(region.roll_rad - self.roll_rad) > 0.98 else 0.2 for region in regions]
+        return [
+            FaceReading(region, points, weights, np.eye(3, dtype=np.float32), score)
+            for region, score in zip(regions, scores, strict=True)
+        ]
+
+    def next_region(self, reading: FaceReading) -> FaceRegion:
+        region: FaceRegion = self.step(reading.region)
+        return region
+
+
+def test_a_thing_whose_region_never_stands_still_is_no_face() -> None:
+    eye = Eye(lambda region: region.scaled(1.2))
+    assert FaceFinder(eye, eye).search(IMAGE) == []
+
+
+def test_a_region_that_comes_to_rest_is_taken_where_it_rests() -> None:
+    def halfway(region: FaceRegion) -> FaceRegion:
+        return replace(region, size_px=region.size_px + 0.7 * (130 - region.size_px))
+
+    eye = Eye(halfway)
+    (found,) = FaceFinder(eye, eye).search(IMAGE)
+    assert found.reading.region.size_px == pytest.approx(130, rel=0.1)
+    assert unrest(found.reading.region, halfway(found.reading.region)) < 1
+
+
+def test_a_region_that_runs_away_from_the_detection_is_no_face() -> None:
+    eye = Eye(lambda region: FaceRegion((320.0, 240.0), 400.0))
+    assert FaceFinder(eye, eye).search(IMAGE) == []
+
+
+@pytest.mark.parametrize("roll_rad", [0.0, np.pi / 2, np.pi, -np.pi / 2])
+def test_at_first_sight_every_way_up_is_tried_in_one_call(roll_rad: float) -> None:
+    eye = Eye(roll_rad=roll_rad)
+    (found,) = FaceFinder(eye, eye).search(IMAGE)
+    assert np.cos(found.reading.region.roll_rad - roll_rad) == pytest.approx(1)
+    assert len(eye.calls[0]) == 8
+
+
+def test_later_searches_take_turns_between_the_scales_and_seldom_turn() -> None:
+    eye = Eye(lambda region: replace(PLACE, roll_rad=region.roll_rad), roll_rad=np.pi)
+    finder = FaceFinder(eye, eye)
+    assert len(finder.search(IMAGE)) == 1
+    assert len(eye.looks[0]) == len(views(IMAGE))
+    seen, found = set(), []
+    for number in range(1, 2 * len(views(IMAGE))):
+        found.append(len(finder.search(IMAGE)))
+        (view,) = eye.looks[-1]
+        seen.add(view)
+        assert len(eye.calls[-1]) in ((1, 8) if number % 8 == 0 else (1,))
+    assert seen == set(views(IMAGE))
+    assert {number % 8 for number, count in enumerate(found, 1) if count} == {0}
+
+
+def test_a_known_face_is_not_found_again() -> None:
+    eye = Eye()
+    assert FaceFinder(eye, eye).search(IMAGE, [np.array([275, 195, 365, 285], np.float32)]) == []
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (720, 1280), (1000, 400), (300, 300)])
+def test_the_second_scale_covers_the_image_with_room_for_a_small_face(shape: tuple[int, int]) -> None:
+    whole, *near = views(np.zeros((*shape, 3), np.uint8))
+    assert whole.side_px == max(shape)
+    margin = round(0.05 * whole.side_px)
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        x, y = (int(rng.integers(margin, length - margin)) for length in shape[::-1])
+        assert any(
+            view.x_px <= x - margin
+            and x + margin <= view.x_px + view.side_px
+            and view.y_px <= y - margin
+            and y + margin <= view.y_px + view.side_px
+            for view in near
+        )
+
+
+def test_a_small_image_has_one_scale() -> None:
+    assert len(views(np.zeros((112, 112, 3), np.uint8))) == 1
+
+
+def test_turning_by_a_whole_circle_is_standing_still() -> None:
+    assert unrest(replace(PLACE, roll_rad=3.13), replace(PLACE, roll_rad=-3.13)) < 1
+    assert unrest(PLACE, replace(PLACE, roll_rad=0.5)) > 1
+
+
+def test_a_detection_and_its_region_agree() -> None:
+    detection = Detection(np.array([100, 100, 200, 200], np.float32), 0.9, 0.4)
+    assert detection.region().roll_rad == 0.4
+    assert not strays(detection.region(), detection)
+    assert same_face(detection.box_xyxy, detection.box_xyxy + 10)
+    assert overlap(detection.box_xyxy, detection.box_xyxy + 200) == 0
+
+
+def test_nothing_is_seen_in_plain_pictures() -> None:
+    for grey in (0, 110, 255):
+        assert FaceDetector().detect(np.full((200, 300, 3), grey, np.uint8)) == []
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["noface_coffee.jpg", "noface_coins.jpg", "blank.png"])
+def test_things_are_no_faces(shared: Path, name: str) -> None:
+    image = read_image(shared / "cases" / name)
+    assert EmbeddedTracker(max_faces=16).update(Frame(image, 0.0)) == ()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "roll_rad"), [("tilt30.jpg", 0.57), ("tilt40.jpg", 0.75)])
+def test_tilted_heads_are_read_at_their_tilt(shared: Path, name: str, roll_rad: float) -> None:
+    image = read_image(shared / "cases" / name)
+    (face,) = EmbeddedTracker(max_faces=16, smooth=False).update(Frame(image, 0.0))
+    assert FaceRegion.from_corners(face.corners_xy).roll_rad == pytest.approx(roll_rad, abs=0.1)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "height_px", "corner_xy"),
+    [("small_face_8.jpg", (102, 15), (534, 302)), ("small_face_4.jpg", (51, 8), (555, 330))],
+)
+def test_small_faces_are_framed(
+    shared: Path, name: str, height_px: tuple[float, float], corner_xy: tuple[float, float]
+) -> None:
+    image = read_image(shared / "cases" / name)
+    (face,) = EmbeddedTracker(max_faces=16, smooth=False).update(Frame(image, 0.0))
+    x0, y0, _, y1 = face.box_xyxy.tolist()
+    assert y1 - y0 == pytest.approx(height_px[0], abs=height_px[1])
+    assert (x0, y0) == pytest.approx(corner_xy, abs=0.2 * height_px[0])
