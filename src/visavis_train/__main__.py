@@ -17,9 +17,13 @@ from visavis_train.experiment import read_toml
 TASKS = ("emotion", "pretraining", "face", "detector", "tokenizer", "calls", "listener")
 # Those whose own command line knows --install.
 INSTALLING = ("emotion", "tokenizer", "calls", "listener")
-_EXPORT = "install its result by  python -m visavis_train.tasks.export_face"
+_EXPORT = "install its result by  python -m visavis_train.tasks.export_"
 # What to do with the results of the others.
-_ELSEWHERE = {"face": _EXPORT, "detector": _EXPORT, "pretraining": "an emotion run's init takes its result"}
+_ELSEWHERE = {
+    "face": _EXPORT + "face",
+    "detector": _EXPORT + "detector",
+    "pretraining": "an emotion run's init takes its result",
+}
 
 
 def task_of(path: Path) -> str:
