@@ -24,12 +24,14 @@ KEEP_SCORE = 0.3
 SEARCH_INTERVAL_S = 0.4
 # A jump in time (a cut, a pause) makes the old positions worthless; so long a lost face keeps its number.
 LONGEST_GAP_S = 1.0
-# A found face is a lost one come back where their boxes overlap by this much.
+# A found face is a lost one come back where their boxes overlap by this much, or where it is of about the
+# same size and no farther from where it should be than so many sides of its region.
 SAME_FACE = 0.3
+SAME_SIZE, SAME_REACH = 1.4, 1.0
 # Two tracks whose boxes overlap by this much have slid onto one face.
 TWINS = 0.5
 # How much a new frame says of a face's speed, and how far a guess may go, in sides of the region.
-SPEED_SHARE = 0.5
+SPEED_SHARE = 0.3
 FARTHEST_GUESS = 1.0
 
 
@@ -53,10 +55,13 @@ class _Person:
         x, y = np.add(self.region.center_xy, self.shift_xy(time_s)).tolist()
         return FaceRegion((x, y), self.region.size_px, self.region.roll_rad)
 
-    def likeness(self, box_xyxy: FloatArray, time_s: float) -> float:
-        """0..1, how well a box fits where the face was seen last, or where it should be."""
+    def likeness(self, box_xyxy: FloatArray, region: FaceRegion, time_s: float) -> float:
+        """0..1, how well a found face fits the lost one; 0: another."""
         moved = self.box_xyxy + np.tile(self.shift_xy(time_s), 2)
-        return max(overlap(self.box_xyxy, box_xyxy), overlap(moved, box_xyxy))
+        fit = max(overlap(self.box_xyxy, box_xyxy), overlap(moved, box_xyxy))
+        alike = 1 / SAME_SIZE < region.size_px / self.region.size_px < SAME_SIZE
+        near = max(0.0, 1 - self.surprise(region, time_s) / SAME_REACH) if alike else 0.0
+        return max(fit if fit > SAME_FACE else 0.0, near)
 
     def surprise(self, found: FaceRegion, time_s: float) -> float:
         """How far a face lies from where it should be, in sides of the region."""
@@ -148,13 +153,13 @@ class EmbeddedTracker:
 
     def _person(self, reading: FaceReading, time_s: float) -> _Person:
         """The lost person whose face was there, or should be there by now, or a new one."""
-        box = landmark_box(reading)
-        likest = max(self._lost, key=lambda person: person.likeness(box, time_s), default=None)
-        if likest is not None and likest.likeness(box, time_s) > SAME_FACE:
+        box, region = landmark_box(reading), self._network.next_region(reading)
+        likest = max(self._lost, key=lambda person: person.likeness(box, region, time_s), default=None)
+        if likest is not None and likest.likeness(box, region, time_s) > 0:
             self._lost.remove(likest)
             return likest
         self._next_id += 1
-        return _Person(self._next_id - 1, self._network.next_region(reading), box, time_s)
+        return _Person(self._next_id - 1, region, box, time_s)
 
     def _face(self, person: _Person, reading: FaceReading, frame: Frame) -> Face:
         height, width = frame.image_rgb.shape[:2]
