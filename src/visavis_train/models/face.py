@@ -149,7 +149,7 @@ class LocalNet(nn.Module):
 
     def forward(self, patch: Tensor) -> tuple[Tensor, Tensor]:
         """Corrections (B, 3 points) in region units, and features."""
-        with half_precision():
+        with half_precision(patch):
             maps = self.maps(patch)
         features = self.features(maps.float())
         return 0.1 * self.last(features), features
@@ -170,6 +170,7 @@ class FaceNet(nn.Module):
     grid: Tensor
     centers: Tensor
     places: Tensor
+    across: Tensor
 
     PATCH_PX = 48
     EYE_SIDE = 0.34
@@ -193,6 +194,7 @@ class FaceNet(nn.Module):
         for row, group in enumerate((eye, other_eye, mouth)):
             centers[row, group] = 1 / len(group)
         self.register_buffer("centers", centers)
+        self.register_buffer("across", torch.tensor([-1.0, 1.0, 1.0]), persistent=False)
         self.register_buffer("places", torch.eye(points)[torch.cat([eye, other_eye, mouth])])
         self.trunk = nn.Sequential(
             conv(3, width, 7, 4),
@@ -215,7 +217,7 @@ class FaceNet(nn.Module):
     def forward(self, image: Tensor) -> FaceOutput:
         """Crops (B, 3, 160, 160) in 0..1."""
         image = image - 0.5
-        with half_precision():
+        with half_precision(image):
             maps = self.trunk(functional.avg_pool2d(image, 2))
         features = self.features(maps.float())
         coarse = self.mean_shape + self.shape(features).view(-1, *self.mean_shape.shape)
@@ -240,7 +242,7 @@ class FaceNet(nn.Module):
         eyes, eye_features = self.eye_net(torch.cat([eye, other]))
         mouth, mouth_features = self.mouth_net(self.patch(image, mouth_xy, self.MOUTH_SIDE))
         left, right = eyes.view(2, -1, self.eye_net.points, 3)
-        right = right * torch.tensor([-1.0, 1.0, 1.0])
+        right = right * self.across
         moved = torch.cat([left, right, mouth.view(-1, self.mouth_net.points, 3)], dim=1)
         both = eye_features.view(2, -1, LocalNet.FEATURES)
         return self.places.T @ moved, torch.cat([both[0], both[1], mouth_features], dim=1)
@@ -252,9 +254,9 @@ class FaceNet(nn.Module):
 
 
 @contextmanager
-def half_precision() -> Iterator[None]:
+def half_precision(images: Tensor) -> Iterator[None]:
     """Convolutions in bfloat16 inside, if :func:`use_half_precision` asked for it."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=_half):
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=_half):
         yield
 
 

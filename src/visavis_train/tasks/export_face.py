@@ -60,12 +60,12 @@ def export_face(path: Path, commit: str) -> None:
         tolerance=5e-3,
         half_weights=True,
     )
-    score = {clip: evaluate(net, pack, np.flatnonzero(pack.clip == clip)) for clip in config.test_clips}
-    mean = {
-        f"mean_{key}": round(float(np.mean([clip[key] for clip in score.values()])), 4)
-        for key in ("r", "landmark", "yaw_deg", "pitch_deg")
-    }
-    enter(path, commit, mean | {f"r_{clip}": round(v["r"], 4) for clip, v in score.items()})
+    found = {clip: evaluate(net, pack, np.flatnonzero(pack.clip == clip)) for clip in config.test_clips}
+    score = {f"r_{clip}": value for clip, each in found.items() if (value := each["r"]) is not None}
+    for key in ("r", "landmark", "yaw_deg", "pitch_deg"):
+        known = [value for each in found.values() if (value := each[key]) is not None]
+        score[f"mean_{key}"] = round(float(np.mean(known)), 4)
+    enter(path, commit, score)
 
 
 def enter(path: Path, commit: str, score: dict[str, float]) -> None:

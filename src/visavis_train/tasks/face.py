@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from visavis.errors import InputError
 from visavis.types import FloatArray
 from visavis_train.command import command_line
 from visavis_train.data.faces import (
@@ -111,7 +112,8 @@ def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) 
 class Pairs:
     """Endless batches of landmark-weight pairs, some of them mirrored or disturbed."""
 
-    def __init__(self, path: Path, batch: int) -> None:
+    def __init__(self, path: Path, batch: int, device: torch.device) -> None:
+        self.device = device
         with np.load(path) as file:
             self.landmarks = torch.from_numpy(file["landmarks"])
             self.weights = torch.from_numpy(file["weights"])
@@ -120,7 +122,7 @@ class Pairs:
     def next(self) -> tuple[Tensor, Tensor]:
         """Landmarks (P, 146, 2) and weights (P, 51)."""
         rows = torch.randint(0, len(self.landmarks), (self.batch,))
-        return self.landmarks[rows], self.weights[rows]
+        return self.landmarks[rows].to(self.device), self.weights[rows].to(self.device)
 
 
 def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> float:
@@ -130,7 +132,7 @@ def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> 
     for step in range(steps):
         set_learning_rate(optimizer, 2e-3 * warm_cosine(step, steps, steps // 20))
         landmarks, weights = pairs.next()
-        loss = losses.shapes(head(landmarks), weights, torch.ones(len(weights)))
+        loss = losses.shapes(head(landmarks), weights, torch.ones(len(weights), device=pairs.device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -145,18 +147,23 @@ class Trainer:
         torch.manual_seed(config.seed)
         use_half_precision(config.half)
         self.config = config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.pack = load_pack(*config.packs).in_memory()
         self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
         real = self.rows[~self.pack.rendered[self.rows]]
+        if not len(real):
+            raise InputError("packs hold no real face to learn from; name a pack of the teacher's")
         self.net = FaceNet(torch.from_numpy(self.pack.landmarks[real].mean(axis=0)), config.width)
         if config.init is not None:
             self.net.load_state_dict(load_file(config.init))
+        spread = torch.from_numpy(self.pack.weights[real].std(axis=0))
+        self.losses = Losses(self.net, spread).to(self.device)
+        self.net.to(self.device)
         channels_last(self.net)
         self.average = AveragedModel(
             self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
-        self.losses = Losses(self.net, torch.from_numpy(self.pack.weights[real].std(axis=0)))
-        self.pairs = Pairs(config.pairs, config.pair_batch)
+        self.pairs = Pairs(config.pairs, config.pair_batch, self.device)
         self.negatives = np.load(config.negatives, mmap_mode="r")
         self.chances = torch.from_numpy(sample_weights(self.pack, self.rows, config)).double()
         self.faces = FaceDataset(self.pack, self.rows, Augmentation())
@@ -207,7 +214,9 @@ class Trainer:
     def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
         chosen = torch.randint(0, len(self.negatives), (self.config.negative_count,)).tolist()
         extra = torch.from_numpy(np.stack([recolour(self.negatives[i]) for i in chosen]))
-        out = self.net(torch.cat([batch["image"], extra]).permute(0, 3, 1, 2).float() / 255)
+        batch = {name: value.to(self.device) for name, value in batch.items()}
+        images = torch.cat([batch["image"], extra.to(self.device)])
+        out = self.net(images.permute(0, 3, 1, 2).float() / 255)
         parts = self.losses(out, batch)
         landmarks, weights = self.pairs.next()
         known = torch.cat([landmarks, batch["landmarks"][..., :2]])
@@ -215,7 +224,7 @@ class Trainer:
         parts["pairs"] = self.losses.shapes(
             self.net.weights(known),
             torch.cat([weights, batch["weights"][:, :TEACHER_WEIGHTS]]),
-            torch.cat([torch.ones(len(weights)), real]),
+            torch.cat([torch.ones_like(weights[:, 0]), real]),
         )
         self.optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from visavis_train.models.face import IRISES, TEACHER_WEIGHTS, FaceNet, FaceOutput, rotation_matrix
@@ -12,7 +12,7 @@ from visavis_train.models.face import IRISES, TEACHER_WEIGHTS, FaceNet, FaceOutp
 STILL = 0.004
 
 
-class Losses:
+class Losses(nn.Module):
     """Weighted sum of everything the network is asked for.
 
     Args:
@@ -27,20 +27,27 @@ class Losses:
     # How much the landmarks of rendered faces count beside those that the teacher gives.
     RENDERED = 0.3
 
+    focus: Tensor
+    balance: Tensor
+    trust_teacher: Tensor
+    on_renders: Tensor
+
     def __init__(self, net: FaceNet, spread: Tensor) -> None:
+        super().__init__()
         focus = torch.ones(len(net.mean_shape), 1)
         focus[torch.cat([net.eye, net.other_eye, net.mouth])] = 2.0
-        self.focus = focus * torch.tensor([1.0, 1.0, 0.4])
+        self.register_buffer("focus", focus * torch.tensor([1.0, 1.0, 0.4]))
         # Points of rendered faces are known exactly, but the teacher's lie elsewhere, most of all its irises.
-        self.on_renders = torch.full((len(net.mean_shape),), self.RENDERED)
-        self.on_renders[list(IRISES)] = 0.0
+        on_renders = torch.full((len(net.mean_shape),), self.RENDERED)
+        on_renders[list(IRISES)] = 0.0
+        self.register_buffer("on_renders", on_renders)
         # Weights that move count alike, however little; those that never move are not taught by the teacher.
         moves = (spread > STILL).float()
         balance = moves / (spread + 0.05)
-        self.balance = (balance / balance.mean())[:TEACHER_WEIGHTS]
-        self.trust_teacher = self.SEEN_BY_TEACHER * moves + self.BLIND * (1 - moves)
+        self.register_buffer("balance", (balance / balance.mean())[:TEACHER_WEIGHTS])
+        self.register_buffer("trust_teacher", self.SEEN_BY_TEACHER * moves + self.BLIND * (1 - moves))
 
-    def __call__(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Every part by name, for a batch whose first rows are faces and whose last ones are not."""
         faces = len(batch["landmarks"])
         trust, rendered = batch["trust"], batch["rendered"]

@@ -31,20 +31,20 @@ def answers(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
     data, outs = FaceDataset(pack, rows, None), []
     for start in range(0, len(rows), 64):
         images = torch.stack([data[i]["image"] for i in range(start, min(start + 64, len(rows)))])
-        out = net(images.permute(0, 3, 1, 2).float() / 255)
+        out = net(images.to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255)
         probabilities = (torch.sigmoid(each) for each in (out.weights, out.truth, out.score))
         weights, truth, score = probabilities
         outs.append((out.landmarks, weights, truth, rotation_matrix(out.rotation), score))
     net.train()
-    return Answers(*(torch.cat(column).numpy() for column in zip(*outs, strict=True)))
+    return Answers(*(torch.cat(column).cpu().numpy() for column in zip(*outs, strict=True)))
 
 
-def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, float]:
+def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, float | None]:
     """Agreement with what is known of some faces.
 
     ``r`` is the mean Pearson correlation over the weights that move there (standard deviation > 0.03), of the
     teacher's head; ``true_r`` the same of the truth head; ``landmark`` the mean error as a share of the
-    distance between the outer eye corners; ``yaw_deg`` and ``pitch_deg`` mean errors.
+    distance between the outer eye corners; ``yaw_deg`` and ``pitch_deg`` mean errors. None: nothing moves.
     """
     found, wanted = answers(net, pack, rows), pack.weights[rows]
     moving = np.flatnonzero(wanted.std(axis=0) > 0.03)
@@ -53,14 +53,16 @@ def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, floa
     apart = np.linalg.norm(points[:, EYE_CORNERS[0]] - points[:, EYE_CORNERS[1]], axis=1)
     off = np.linalg.norm(found.landmarks[..., :2] - points, axis=2).mean(axis=1)
     result = {
-        "r": correlations(found.weights, wanted)[moving[moving < TEACHER_WEIGHTS]].mean(),
-        "true_r": correlations(found.truth, wanted)[moving].mean(),
-        "landmark": (off / apart).mean(),
+        "r": correlations(found.weights, wanted)[moving[moving < TEACHER_WEIGHTS]],
+        "true_r": correlations(found.truth, wanted)[moving],
+        "landmark": off / apart,
         "yaw_deg": error[0],
         "pitch_deg": error[1],
-        "score": found.score.mean(),
+        "score": found.score,
     }
-    return {name: round(float(value), 4) for name, value in result.items()}
+    return {
+        name: round(float(np.mean(value)), 4) if np.size(value) else None for name, value in result.items()
+    }
 
 
 def correlations(found: FloatArray, wanted: FloatArray) -> FloatArray:
