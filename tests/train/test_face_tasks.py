@@ -152,7 +152,8 @@ def test_detector_training_lowers_the_loss_and_resumes_exactly(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     detector.train(detector_config(pack, whole))
     rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
-    assert rows[2]["loss"] < 0.8 * rows[0]["loss"]
+    # The roll, which weighs much, takes longer than these 60 steps.
+    assert rows[2]["loss"] < 0.92 * rows[0]["loss"]
     with monkeypatch.context() as patch:
         kill_after_one_round(patch, detector.Trainer)
         with pytest.raises(KeyboardInterrupt):
