@@ -1,4 +1,4 @@
-"""An image in, face boxes with scores and rolls out: the embedded detector.
+"""The embedded face detector: boxes with scores and rolls in a single image.
 
 A small network gives, for every cell of a grid, how likely a face's centre lies there, where in the cell, how
 large the face is and which way up (Zhou et al. 2019, "Objects as Points", arXiv:1904.07850).
@@ -103,8 +103,6 @@ class FaceDetector:
             part = image_rgb[view.y_px : view.y_px + view.side_px, view.x_px : view.x_px + view.side_px]
             canvases.append(letterbox(part, self.input_px, view.side_px))
         maps = self._session.run(None, {self._input: np.stack(canvases)})
-        if len(maps) == 3:  # A network that does not know which way up.
-            maps.append(np.zeros_like(maps[2]) + np.array([1, 0], np.float32)[:, None, None])
         found = [
             detection
             for number, view in enumerate(looks)

@@ -1,7 +1,7 @@
-"""An image in, the faces in it that hold under the face network's own eye out.
+"""Faces at first sight: the detector proposes, and the face network must agree.
 
-The detector proposes. The face network looks there, then where its own landmarks say that the face is, until
-the region stands still. What never does, what scores low, and what ends up elsewhere than the detector saw it
+The face network looks at a proposal, then where its own landmarks say that the face is, until the region
+stands still. What never does, what scores low, and what ends up elsewhere than the detector saw it
 is no face.
 """
 

@@ -1,4 +1,4 @@
-"""Regions of an image in; landmarks, blendshape weights, rotation and a face score for each out."""
+"""The embedded face network: landmarks, blendshape weights, rotation and a face score of image regions."""
 
 from __future__ import annotations
 

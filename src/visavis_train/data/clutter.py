@@ -1,4 +1,4 @@
-"""A random generator in; a drawn square picture that holds no face, yet much that faces are made of, out."""
+"""Drawn square pictures without a face, made of what faces are made of: circles, bars, blobs."""
 
 from __future__ import annotations
 

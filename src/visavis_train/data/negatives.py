@@ -1,4 +1,4 @@
-"""Photographs without faces, videos and a teacher's pack in; square pictures that hold no face out.
+"""Square pictures that hold no face, cut from photographs and videos.
 
 The photographs are those of :mod:`visavis_train.data.photographs`; held-out ones are not among them.
 """

@@ -1,4 +1,4 @@
-"""Video frames, face crops and photographs in; pictures with known faces out, for the detector.
+"""Pictures with known faces, for training the detector.
 
 Some pictures are views of real video frames, some are face crops set into photographs, and some hold no face.
 Faces are turned by any angle and of any size from 3% of the picture to all of it; some are cut by its border.
