@@ -217,6 +217,23 @@ def test_channels_that_no_training_has_taught_are_neither_heard_nor_spoken(tmp_p
     assert deaf.emotions([[9, 9]])[0, EMOTION_CHANNELS.index("AU9")] == 0
 
 
+@pytest.mark.parametrize(
+    ("untaught", "units"), [("tongueOut", []), ("noseSneerLeft", ["AU9"]), ("cheekSquintRight", ["AU6"])]
+)
+def test_only_action_units_without_evidence_are_computed_anew(
+    tmp_path: Path, untaught: str, units: list[str]
+) -> None:
+    plain = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=12)).emotions([list(range(12))])[0]
+    deaf = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=12, changes={"untaught": [untaught]}))
+    changed = np.flatnonzero(deaf.emotions([list(range(12))])[0] != plain)
+    assert [EMOTION_CHANNELS[place] for place in changed] == units
+
+
+def test_an_untaught_channel_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="'nose'"):
+        FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, changes={"untaught": ["nose"]}))
+
+
 def test_the_embedded_tokenizers_do_not_speak_what_they_never_learned() -> None:
     for names in (
         ("tokens_encoder", "tokens_decoder"),

@@ -27,6 +27,8 @@ ENCODER_KIND, DECODER_KIND = "face tokenizer encoder", "face tokenizer decoder"
 # The token of a frame without a face; decoded, it is a row of NaN.
 NO_FACE = -1
 _AU6, _AU7, _AU9, _AU12 = (EMOTION_CHANNELS.index(name) for name in ("AU6", "AU7", "AU9", "AU12"))
+# The only evidence of AU9, and the first of AU6.
+_EVIDENCE = ("cheekSquint", "noseSneer")
 # Frames that the networks get at a time.
 _BATCH = 4096
 
@@ -68,7 +70,13 @@ class FaceTokenizer:
         self.mean = checked("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
         rest = notes.get("rest")
         self.rest = None if rest is None else checked("the encoder's rest", rest, (len(FACE_CHANNELS),))
-        self.untaught = np.asarray([FACE_INDEX[name] for name in notes.get("untaught", [])], np.int64)
+        untaught = [str(name) for name in notes.get("untaught", [])]
+        if strange := sorted(set(untaught) - set(FACE_CHANNELS)):
+            raise WeightsError(
+                f"the encoder's untaught channels hold {strange[0]!r}, which is no face channel"
+            )
+        self.untaught = np.asarray([FACE_INDEX[name] for name in untaught], np.int64)
+        self._lacks = {name: any(each.startswith(name) for each in untaught) for name in _EVIDENCE}
         self.quantizer, self.pair = str(notes["quantizer"]), str(notes["pair"])
         self._encoder, self._decoder = encoder, decoder
 
@@ -154,12 +162,13 @@ class FaceTokenizer:
     def emotions(self, tokens: ArrayLike) -> FloatArray:
         """What the faces show: (T, 25) as in :class:`~visavis.types.Emotion`; see :meth:`decode`.
 
-        AU6 and AU9 of a tokenizer with untaught channels are those of the decoded faces: its training
-        computed both from channels that were not known.
+        AU6 of a tokenizer without cheekSquint, and AU9 of one without noseSneer, are those of the decoded
+        faces: its training computed them from channels that were not known.
         """
         emotion = self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
-        if self.untaught.size:
+        if self._lacks["cheekSquint"]:
             emotion[:, _AU6] = np.sqrt((emotion[:, _AU7] * emotion[:, _AU12]).clip(0.0))
+        if self._lacks["noseSneer"]:
             emotion[:, _AU9] *= 0.0
         return emotion
 

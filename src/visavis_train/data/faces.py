@@ -98,11 +98,10 @@ def load_pack(*folders: Path) -> FacePack:
 def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, FloatArray, Any, FloatArray]:
     path = folder / "labels.npz"
     wanted = ["landmarks146", "blendshapes", "rotation", "source"]
-    labels = read_npz(path, "pack of labelled faces", wanted)
+    labels = read_npz(path, "pack of labelled faces", wanted, others=["occluded"])
     n = len(labels["source"])
+    labels.setdefault("occluded", np.zeros(n))
     try:
-        with np.load(path) as file:
-            occluded = np.asarray(file["occluded"] if "occluded" in file else np.zeros(n), np.float32)
         crops = np.load(folder / "crops.npy", mmap_mode="r")
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}/crops.npy: cannot be read ({error}); make the pack again") from error
@@ -111,12 +110,13 @@ def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, Floa
         "landmarks146": (labels["landmarks146"].shape, (n, len(LANDMARKS_146), 3)),
         "blendshapes": (labels["blendshapes"].shape, (n, WEIGHTS)),
         "rotation": (labels["rotation"].shape, (n, 3, 3)),
+        "occluded": (labels["occluded"].shape, (n,)),
     }
     for name, (found, expected) in shapes.items():
         if found != expected:
             raise InputError(f"{folder}: {name} has shape {found}; expected {expected}: make the pack again")
-    numbers = [np.asarray(labels[name], np.float32) for name in wanted[:3]]
-    return crops, numbers[0], numbers[1], numbers[2], labels["source"], occluded
+    numbers = [np.asarray(labels[name], np.float32) for name in (*wanted[:3], "occluded")]
+    return crops, numbers[0], numbers[1], numbers[2], labels["source"], numbers[3]
 
 
 @dataclass(frozen=True, slots=True)

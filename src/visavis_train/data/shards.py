@@ -22,6 +22,8 @@ from visavis_train.data.teacher import CROP_PX
 
 SHARDS = "shard_*.npz"
 LABELS = ("landmarks146", "blendshapes", "rotation", "source")
+# Of packs that have it: rendered ones.
+IF_THERE = ("occluded",)
 
 
 def pack(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int, step: int) -> int:
@@ -38,7 +40,7 @@ def pack(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int
     Raises:
         InputError: the pack cannot be read.
     """
-    labels = read_npz(source / "labels.npz", "pack of labelled faces", LABELS)
+    labels = read_npz(source / "labels.npz", "pack of labelled faces", LABELS, others=IF_THERE)
     try:
         crops = np.load(source / "crops.npy", mmap_mode="r")
     except (OSError, ValueError) as error:
@@ -64,7 +66,7 @@ def _jpeg(crop: NDArray[np.uint8], side_px: int, quality: int) -> bytes:
 
 def _write(path: Path, labels: dict[str, Any], rows: list[int], files: list[bytes]) -> None:
     offsets = np.cumsum([0] + [len(file) for file in files])
-    kept: dict[str, Any] = {name: labels[name][rows] for name in LABELS}
+    kept: dict[str, Any] = {name: array[rows] for name, array in labels.items()}
     for name in LABELS[:3]:
         kept[name] = kept[name].astype(np.float16)
     np.savez_compressed(path, jpeg=np.frombuffer(b"".join(files), np.uint8), offsets=offsets, **kept)
@@ -79,7 +81,8 @@ def unpack(folder: Path, out: Path) -> int:
     paths = sorted(folder.glob(SHARDS))
     if not paths:
         raise InputError(f"{folder}: holds no {SHARDS}; expected shards of a pack")
-    parts = [read_npz(path, "shard of labelled faces", (*LABELS, "jpeg", "offsets")) for path in paths]
+    names = (*LABELS, "jpeg", "offsets")
+    parts = [read_npz(path, "shard of labelled faces", names, others=IF_THERE) for path in paths]
     count = sum(len(part["source"]) for part in parts)
     out.mkdir(parents=True, exist_ok=True)
     crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, (count, CROP_PX, CROP_PX, 3))
@@ -90,7 +93,8 @@ def unpack(folder: Path, out: Path) -> int:
             crops[row] = cv2.resize(image, (CROP_PX, CROP_PX), interpolation=cv2.INTER_LINEAR)
             row += 1
     crops.flush()
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in LABELS}
+    known = [*LABELS, *(name for name in IF_THERE if all(name in part for part in parts))]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in known}
     joined |= {name: joined[name].astype(np.float32) for name in LABELS[:3]}
     np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
     return count

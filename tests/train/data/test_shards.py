@@ -22,7 +22,8 @@ def smooth_crops(folder: Path) -> None:
 
 
 def test_a_pack_comes_back_from_its_shards(tmp_path: Path) -> None:
-    source = write(tmp_path / "pack")
+    covered = np.linspace(0, 1, N, dtype=np.float32)
+    source = write(tmp_path / "pack", {"occluded": covered})
     smooth_crops(source)
     shards = pack(source, tmp_path / "small", side_px=128, quality=90, most_bytes=60_000, step=1)
     assert shards == len(list((tmp_path / "small").glob("*.npz"))) > 1
@@ -31,6 +32,7 @@ def test_a_pack_comes_back_from_its_shards(tmp_path: Path) -> None:
     np.testing.assert_array_equal(after.source, before.source)
     np.testing.assert_allclose(after.landmarks, before.landmarks, atol=5e-4)
     np.testing.assert_allclose(after.weights, before.weights, atol=5e-4)
+    np.testing.assert_array_equal(after.occluded, covered)
     assert np.abs(after.crop(7).astype(int) - before.crop(7)).mean() < 3
 
 
