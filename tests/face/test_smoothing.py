@@ -34,8 +34,15 @@ def test_a_still_head_hardly_trembles() -> None:
 def test_a_moving_head_lags_little() -> None:
     time_s = np.arange(100) / FPS
     turn = np.radians(60 * time_s)
-    lag_s = (turn - run("yaw", turn))[50:].mean() / np.radians(60)
+    lag_s = (turn - np.unwrap(run("yaw", turn)))[50:].mean() / np.radians(60)
     assert 0 < lag_s < 0.05
+
+
+def test_a_head_that_hangs_upside_down_does_not_swing_through_upright() -> None:
+    trembling = np.pi + np.radians(np.random.default_rng(0).normal(size=200))
+    seen = (trembling + np.pi) % (2 * np.pi) - np.pi
+    assert seen.min() < -3 < 3 < seen.max()
+    assert np.abs(run("roll", seen)).min() > np.radians(176)
 
 
 def test_a_constant_passes_unchanged() -> None:

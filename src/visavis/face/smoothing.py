@@ -29,11 +29,20 @@ class OneEuroFilter:
         min_cutoff_hz: (C,) lowest cutoff.
         beta: (C,) growth of the cutoff per unit of speed.
         speed_scale: (C,) turns the channel's speed into the unit that ``beta`` was tuned for.
+        angles: which channels are angles in radians: they go the short way round, and stay within half a
+            circle to either side.
     """
 
-    def __init__(self, min_cutoff_hz: FloatArray, beta: FloatArray, speed_scale: FloatArray) -> None:
+    def __init__(
+        self,
+        min_cutoff_hz: FloatArray,
+        beta: FloatArray,
+        speed_scale: FloatArray,
+        angles: slice = slice(0, 0),
+    ) -> None:
         self.min_cutoff_hz = min_cutoff_hz
         self.beta = beta * speed_scale
+        self._angles = angles
         self.reset()
 
     @classmethod
@@ -42,7 +51,7 @@ class OneEuroFilter:
         rows = [EYES if name.startswith("eye") else WEIGHTS for name in BLENDSHAPES]
         rows += 3 * [ANGLES] + 3 * [TRANSLATION]
         cutoff, beta, scale = np.asarray(rows, np.float32).T
-        return cls(cutoff, beta, scale)
+        return cls(cutoff, beta, scale, slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3))
 
     def reset(self) -> None:
         """Forget the past: the next value passes unchanged."""
@@ -58,12 +67,19 @@ class OneEuroFilter:
         step_s = time_s - self._time_s
         if step_s <= 0:
             return self._value
-        speed = (value - self._value) / step_s
+        change = self._unwound(value - self._value)
+        speed = change / step_s
         self._speed = self._speed + smoothing_factor(SPEED_CUTOFF_HZ, step_s) * (speed - self._speed)
         cutoff_hz = self.min_cutoff_hz + self.beta * np.abs(self._speed)
-        filtered = self._value + smoothing_factor(cutoff_hz, step_s) * (value - self._value)
+        filtered = self._unwound(self._value + smoothing_factor(cutoff_hz, step_s) * change)
         self._time_s, self._value = time_s, np.asarray(filtered, np.float32)
         return self._value
+
+    def _unwound(self, values: FloatArray) -> FloatArray:
+        """The same with whole turns taken off the angles."""
+        turns = values[self._angles] / (2 * np.pi)
+        values[self._angles] -= 2 * np.pi * np.round(turns)
+        return values
 
 
 def smoothing_factor(cutoff_hz: FloatArray | float, step_s: float) -> FloatArray | float:
