@@ -12,18 +12,17 @@ import numpy as np
 
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.capture.prefetch import Prefetch
-from visavis.capture.video import VideoFile
+from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
 from visavis.emotion.opening import DEFAULT
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.emotion.sparse import Keeping
 from visavis.errors import InputError, VisavisError
-from visavis.face.framing import LandmarkNetwork, frames_face
-from visavis.face.network import FaceNetwork
+from visavis.face.framing import frames_face
+from visavis.face.network import FaceNetwork, LandmarkNetwork
 from visavis.face.region import FaceRegion
 from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
 from visavis.types import Emotion, Face, FaceState, FloatArray, Frame, ImageArray
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg", ".mpeg"})
 MAX_FACES = 16
 # A picture without a detected face can be a tight face crop itself when it is of such a size (FER-2013 has
 # 48 px, RAF-DB 100, AffectNet 224) and about square.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from known_faces import SIDE, labels, write_pack
-from visavis.datasets.face_labels import STORED_MARGIN, FaceLabels, FacePack, upright
+from visavis.datasets.face_labels import STORED_MARGIN, FaceLabels, FacePack
 from visavis.errors import InputError
-from visavis.face.geometry import euler_angles, roll_matrix
+from visavis.face.geometry import euler_angles, roll_matrix, upright
 from visavis.face.mesh import LANDMARKS_146
 
 

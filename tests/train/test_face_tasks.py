@@ -14,12 +14,13 @@ from safetensors.torch import load_file
 
 from visavis.avatar.video import VideoWriter
 from visavis.capture.portrait import PortraitClip
+from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.face.detector import FaceDetector
 from visavis.face.network import FaceNetwork
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis_train.command import command_line
-from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
+from visavis_train.data.teacher import CROP_PX
 from visavis_train.models.face import TEACHER_WEIGHTS
 from visavis_train.rounds import warm_cosine
 from visavis_train.tasks import detector, face

@@ -16,6 +16,9 @@ from av.video.stream import VideoStream
 from visavis.errors import InputError
 from visavis.types import Frame, ImageArray
 
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg", ".mpeg", ".3gp"}
+)
 DEFAULT_FPS = 25.0
 # Times must increase; broken files repeat them.
 MIN_STEP_S = 1e-3

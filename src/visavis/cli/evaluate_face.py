@@ -138,7 +138,7 @@ def _of_clips(path: Path, labels: Path | None) -> dict[str, Any]:
 
 
 def _videos(path: Path) -> list[Path]:
-    from visavis.recognition import VIDEO_SUFFIXES
+    from visavis.capture.video import VIDEO_SUFFIXES
 
     if not path.is_dir():
         return [path]  # What is wrong with it, if anything, its reader says best.

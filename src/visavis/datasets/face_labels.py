@@ -18,13 +18,13 @@ from visavis.arrays import checked, checked_numbers
 from visavis.channels import BLENDSHAPES
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
-from visavis.face.geometry import roll_matrix
+from visavis.face.geometry import upright
 from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import FaceRegion
 from visavis.npz import read_npz
 from visavis.types import LANDMARK_COUNT, FloatArray, ImageArray, NumberArray
 
-# The side of a stored crop over that of the region.
+# The side of a stored crop over that of the region: room for augmentation to shift, turn and scale it.
 STORED_MARGIN = 1.4
 SMALLEST_CROP_PX = 32
 _MADE_BY = "python -m visavis_train.data.teacher"
@@ -171,9 +171,3 @@ class FacePack:
         """The face's region in every crop."""
         side = self.crops.shape[1]
         return FaceRegion((side / 2 - 0.5, side / 2 - 0.5), side / STORED_MARGIN)
-
-
-def upright(rotation: FloatArray) -> FloatArray:
-    """Turn rotations (N, 3, 3) about the viewing axis until the head's own x axis is level, as crops are."""
-    angles = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
-    return np.stack([roll_matrix(-float(angle)) @ each for angle, each in zip(angles, rotation, strict=True)])

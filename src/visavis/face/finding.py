@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from visavis.face.detector import Detection, View, same_face, views
-from visavis.face.network import FaceReading
+from visavis.face.network import FaceReading, LandmarkNetwork
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
 
@@ -47,12 +47,6 @@ class _Detector(Protocol):
     ) -> list[Detection]: ...
 
 
-class _Network(Protocol):
-    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]: ...
-
-    def next_region(self, reading: FaceReading) -> FaceRegion: ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """A face at first sight.
@@ -79,7 +73,7 @@ class FaceFinder:
         network: decides.
     """
 
-    def __init__(self, detector: _Detector, network: _Network) -> None:
+    def __init__(self, detector: _Detector, network: LandmarkNetwork) -> None:
         self._detector, self._network = detector, network
         self.reset()
 

@@ -7,12 +7,9 @@ noise, shades, plain grey) 2%.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import numpy as np
 
-from visavis.face.network import FaceReading
+from visavis.face.network import FaceReading, LandmarkNetwork
 from visavis.face.region import FaceRegion
 from visavis.types import ImageArray
 
@@ -22,16 +19,6 @@ LOOKS = 3
 SURE = 0.9
 # which moves the landmarks by less than this share of the region's side, on average.
 STEADY = 0.009
-
-
-class LandmarkNetwork(Protocol):
-    """What is needed of the face network."""
-
-    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
-        """One reading for each region."""
-
-    def next_region(self, reading: FaceReading) -> FaceRegion:
-        """Where the same face should be looked for next."""
 
 
 def settle(image_rgb: ImageArray, region: FaceRegion, network: LandmarkNetwork) -> tuple[FaceReading, float]:

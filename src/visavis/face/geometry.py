@@ -71,3 +71,12 @@ def roll_matrix(angle_rad: float) -> FloatArray:
     """Rotation (3, 3) about the viewing axis, counterclockwise as seen with y up."""
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     return np.asarray([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+
+
+def upright(rotation: FloatArray) -> FloatArray:
+    """Turn rotations (N, 3, 3) about the viewing axis until the head's own x axis is level.
+
+    Crops are cut so: the line through the outer eye corners is horizontal in them.
+    """
+    angles = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    return np.stack([roll_matrix(-float(angle)) @ each for angle, each in zip(angles, rotation, strict=True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -35,6 +36,16 @@ class FaceReading:
     def landmarks_xy(self) -> FloatArray:
         """(N, 2) in image pixels."""
         return self.region.to_image(self.landmarks[:, :2])
+
+
+class LandmarkNetwork(Protocol):
+    """What finding and framing need of the face network."""
+
+    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
+        """One reading for each region."""
+
+    def next_region(self, reading: FaceReading) -> FaceRegion:
+        """Where the same face should be looked for next."""
 
 
 class FaceNetwork:

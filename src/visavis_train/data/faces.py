@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.face.geometry import roll_matrix
 from visavis.face.mesh import LANDMARKS_146
 from visavis.npz import read_npz
 from visavis.types import BoolArray, FloatArray
 from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
-from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
+from visavis_train.data.teacher import CROP_PX
 from visavis_train.models.face import INPUT_PX, WEIGHTS
 
 RENDERED = "render"

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
-from visavis.capture.video import VideoFile
+from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.data.crops import shard_images
@@ -20,7 +20,6 @@ from visavis_train.data.crops import shard_images
 FER_STEP = 2
 # Talking heads filmed for one sentence hardly differ from frame to frame.
 GRID_STEP = 5
-VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".3gp"}
 OWN_STEP = 5
 ENLARGED_PX = 336
 

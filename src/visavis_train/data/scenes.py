@@ -19,12 +19,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from visavis.capture.image import read_image
+from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.face.region import LANDMARK_MARGIN
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.clutter import clutter
 from visavis_train.data.faces import recolour
 from visavis_train.data.real_faces import video_images
-from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
+from visavis_train.data.teacher import CROP_PX
 from visavis_train.models.detector import GRID, INPUT_PX
 
 # Side of the landmarks' box inside a stored crop, in pixels.

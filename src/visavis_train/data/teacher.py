@@ -26,19 +26,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
+from visavis.face.geometry import upright
 from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
-from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS, upright
+from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
 from visavis_train.data.real_faces import GRID_STEP, folder_images, still_images, video_images
 from visavis_train.data.warping import warped
 from visavis_train.models.face import EYE_CORNERS
 
 CROP_PX = 224
-# Crops are stored 1.4 times as large as the tracked region, so that augmentation can shift, turn and
-# scale it without leaving the picture.
-STORED_MARGIN = 1.4
 # The two answers, for the picture and for its mirror image, must agree this well (in shares of the region):
 # where they do not, the teacher does not know.
 LARGEST_DOUBT = 0.03

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from visavis.capture.portrait import PortraitClip
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
-from visavis.face.geometry import rotation_from_euler
+from visavis.face.geometry import rotation_from_euler, upright
 from visavis_train.data import teacher
-from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS, upright
+from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
 from visavis_train.data.real_faces import enlarge, folder_images
 from visavis_train.data.warping import warped
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.face.geometry import roll_matrix, rotation_from_euler
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion, rotation
 from visavis.types import FloatArray
-from visavis_train.data.teacher import STORED_MARGIN
 from visavis_train.models.face import EYE_CORNERS
 
 # The head turns about this point of its own axes, in cm; it is in the middle of the picture.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.channels import BLENDSHAPES
+from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.rendering import glasses, hair, paint, surroundings
@@ -21,7 +22,7 @@ from visavis_train.data.rendering.head import Head
 from visavis_train.data.rendering.landmarks import LandmarkTable
 from visavis_train.data.rendering.skins import Skins
 from visavis_train.data.rendering.surface import TEXTURE_PX
-from visavis_train.data.teacher import CROP_PX, STORED_MARGIN
+from visavis_train.data.teacher import CROP_PX
 
 # First identity of each split; identities of different splits are never the same.
 IDENTITIES = {"train": 0, "val": 1_000_000, "test": 2_000_000}

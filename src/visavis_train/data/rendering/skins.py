@@ -28,6 +28,7 @@ from visavis.npz import read_npz
 from visavis.types import FloatArray, ImageArray
 from visavis_train.command import status_of
 from visavis_train.data.crops import shard_images
+from visavis_train.data.real_faces import enlarge
 from visavis_train.data.rendering.baking import Baker
 from visavis_train.data.rendering.fitting import Fitter
 from visavis_train.data.rendering.head import Head
@@ -38,7 +39,6 @@ SKIN_VERTICES = 9409
 SPLITS = ("train", "val", "test")
 # Crops are too tight for MediaPipe: edges are repeated, in shares of the enlarged picture's side.
 EDGE = 1 / 6
-ENLARGED_PX = 336
 # Faces that turn or move more than this are not used: degrees, and weights.
 TURNED_DEGREES = 14.0
 MOVED = {"jawOpen": 0.05, "eyeBlink": 0.35, "mouthSmile": 0.45, "mouthPucker": 0.6, "eyeSquint": 0.6}
@@ -173,20 +173,12 @@ def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
         for name, crop in shard_images(crops):
             if name not in wanted or chosen[name] not in SPLITS:
                 continue
-            texture = _skin(widened(crop), reader, fitter, baker)
+            texture = _skin(enlarge(crop), reader, fitter, baker)
             if texture is not None:
                 found.append((name, chosen[name], texture, crop))
                 print(f"\r{len(found)} skins", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return Skins.joined(found)
-
-
-def widened(crop: ImageArray) -> ImageArray:
-    """A square crop with its edge repeated for a quarter of the side, at 336 px."""
-    pad = len(crop) // 4
-    wide = cv2.copyMakeBorder(crop, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    size = (ENLARGED_PX, ENLARGED_PX)
-    return np.asarray(cv2.resize(wide, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _skin(image: ImageArray, reader: MediaPipeReader, fitter: Fitter, baker: Baker) -> ImageArray | None:
