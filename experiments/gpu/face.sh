@@ -56,7 +56,7 @@ PYTHON
     cp runs/gpu/face_run/log.jsonl "$3"
     ;;
 *)
-    sed -n '2,9p' "$0"
+    sed -n '2,8p' "$0"
     exit 2
     ;;
 esac

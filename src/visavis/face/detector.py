@@ -125,7 +125,8 @@ class FaceDetector:
             if view.near and size[y, x] > NEAR_LARGEST:
                 continue
             unit = (np.array([x, y]) + 0.5 + offset[:, y, x]) * self.stride_px / self.input_px
-            center = unit * view.side_px + (view.x_px, view.y_px)
+            # Shares count from the view's edge, pixels from the middle of the first one.
+            center = unit * view.side_px - 0.5 + (view.x_px, view.y_px)
             half = size[y, x] * view.side_px / 2
             box = np.asarray([*(center - half), *(center + half)], np.float32)
             angle = float(np.arctan2(roll[1, y, x], roll[0, y, x]))

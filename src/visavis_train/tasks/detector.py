@@ -148,7 +148,7 @@ class Finding:
         side: (F,) of the faces, in pixels.
         size_error: (F,) of the logarithm of the side.
         roll_deg: (F,) error of the roll.
-        false: (P,) heat of the peaks farther than one cell from any face's centre.
+        false: (P,) heat of the peaks farther than two cells from any face's centre.
     """
 
     def __init__(self, out: DetectorOutput, batch: dict[str, Tensor]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from visavis.face.detector import FaceDetector, View
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data import negatives, photographs
 from visavis_train.data.clutter import clutter
@@ -56,6 +57,14 @@ def test_turning_a_frame_moves_its_faces_with_it() -> None:
     # What was to the right is below after a quarter turn clockwise; 80 px down it is outside.
     np.testing.assert_allclose(matrix @ [140, 50, 1], [80, 160], atol=1e-3)
     assert len(moved) == 1
+
+
+def test_the_detector_reads_from_the_maps_what_was_put_into_them() -> None:
+    maps = target_maps(np.array([[83.0, 41.0, 32.0, -2.0]], np.float32))
+    read = (maps["heat"], np.exp(maps["size"]), maps["offset"], maps["roll"])
+    (found,) = FaceDetector()._peaks(View(0, 0, INPUT_PX, near=False), *read)
+    np.testing.assert_allclose(found.box_xyxy, [67, 25, 99, 57], atol=1e-3)
+    assert found.roll_rad == pytest.approx(-2)
 
 
 def test_target_maps_hold_the_face_in_its_cell() -> None:

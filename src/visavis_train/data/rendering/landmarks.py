@@ -61,19 +61,18 @@ class LandmarkTable:
 
     def points(self, bent: Bent) -> FloatArray:
         """All landmarks (146, 3) in the order of ``LANDMARKS_146``, in cm."""
-        right = iris(bent.eye_centres[1], bent.eye_turns[1], 1.0)
-        left = iris(bent.eye_centres[0], bent.eye_turns[0], 1.0)
+        right = iris(bent.eye_centres[1], bent.eye_turns[1])
+        left = iris(bent.eye_centres[0], bent.eye_turns[0])
         return np.concatenate([self.on_skin(bent.vertices), right, left])
 
 
-def iris(centre: FloatArray, turned: FloatArray, side: float) -> FloatArray:
+def iris(centre: FloatArray, turned: FloatArray) -> FloatArray:
     """Middle and rim (5, 3) of an iris, in cm.
 
     Args:
         centre: (3,) of the eyeball.
         turned: (3, 3) its rotation.
-        side: 1 counts the rim from the person's left, -1 from the right.
     """
-    flat = RIMS * IRIS_RADIUS_CM * np.array([side, 1], np.float32)
+    flat = RIMS * np.float32(IRIS_RADIUS_CM)
     deep = np.sqrt(EYE_RADIUS_CM**2 - np.square(flat).sum(axis=1, keepdims=True))
     return np.asarray(np.concatenate([flat, deep], axis=1) @ turned.T + centre, np.float32)

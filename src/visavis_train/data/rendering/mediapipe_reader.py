@@ -19,7 +19,7 @@ class Answer:
 
     Attributes:
         landmarks: (478, 3) in pixels.
-        blendshapes: (52,) ARKit's weights; its own first one, which is always 0, stands for tongueOut's lack.
+        blendshapes: (52,) in the order of :data:`~visavis.channels.BLENDSHAPES`; tongueOut is 0.
         matrix: (4, 4) from its canonical face to the camera.
     """
 
