@@ -86,7 +86,7 @@ def face_config(pack: Path, out: Path, **changes: Any) -> FaceConfig:
     values: dict[str, Any] = {"width": 8, "batch": 8, "negative_count": 2, "pair_steps": 20}
     values |= {"pair_batch": 16, "steps": 24, "round_steps": 8, "warm_steps": 4, "workers": 0, "threads": 1}
     values |= {"packs": (pack,), "pairs": pack / "pairs.npz", "negatives": pack / "negatives.npy"}
-    return FaceConfig(out=out, test_clips=(TEST_CLIP,), **{**values, **changes})
+    return FaceConfig(**{"out": out, "test_clips": (TEST_CLIP,), **values, **changes})
 
 
 def detector_config(pack: Path, out: Path) -> DetectorConfig:
@@ -161,6 +161,11 @@ def test_detector_training_lowers_the_loss_and_resumes_exactly(
             detector.train(detector_config(pack, broken))
     detector.train(detector_config(pack, broken), resume=True)
     assert_same_weights(whole / "detector.safetensors", broken / "detector.safetensors")
+
+
+def test_a_test_clip_that_no_pack_holds_is_refused_before_the_training(pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no face of nowhere in the packs"):
+        face.train(face_config(pack, tmp_path, test_clips=("nowhere",)))
 
 
 def test_a_folder_that_holds_a_run_is_refused_without_resume(pack: Path, tmp_path: Path) -> None:

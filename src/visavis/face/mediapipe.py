@@ -113,7 +113,8 @@ class MediaPipeTracker:
         known, self._people = self._people, []
         faces = [
             self._face(
-                np.asarray([(p.x * width, p.y * height) for p in points], np.float32),
+                # MediaPipe counts from the edge of the first pixel, we from its middle.
+                np.asarray([(p.x * width - 0.5, p.y * height - 0.5) for p in points], np.float32),
                 {w.category_name: w.score for w in weights},
                 np.asarray(matrix, np.float32),
                 frame.time_s,

@@ -15,6 +15,7 @@ import numpy as np
 
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray
+from visavis_train.data.faces import load_pack, validation_rows
 
 NOISE = (0.001, 0.002, 0.004, 0.008)
 
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("task", type=Path)
     parser.add_argument("pack", type=Path, help="folder with labels.npz")
     parser.add_argument("--pairs", type=int, default=240_000)
+    parser.add_argument("--without", nargs="*", default=[], help="clips that training must not see")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     from ai_edge_litert.interpreter import Interpreter
@@ -47,8 +49,9 @@ def main() -> None:
     model.allocate_tensors()
     source = model.get_input_details()[0]["index"]
     target = model.get_output_details()[0]["index"]
-    with np.load(args.pack / "labels.npz") as labels:
-        faces = labels["landmarks146"][..., :2]
+    pack = load_pack(args.pack)
+    rows, _ = validation_rows(pack, args.without)
+    faces = pack.landmarks[rows][..., :2]
     rng = np.random.default_rng(args.seed)
     landmarks = np.empty((args.pairs, len(LANDMARKS_146), 2), np.float32)
     weights = np.empty((args.pairs, 51), np.float32)

@@ -91,6 +91,8 @@ def load_pack(*folders: Path) -> FacePack:
     Raises:
         InputError: a file is missing, damaged, of another version, or does not fit the others.
     """
+    if not folders:
+        raise InputError("no pack of labelled faces is named; name at least one")
     parts = [_read(folder) for folder in folders]
     columns = [np.concatenate(column) for column in zip(*(part[1:] for part in parts), strict=True)]
     return FacePack(tuple(part[0] for part in parts), *columns)

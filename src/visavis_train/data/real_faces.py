@@ -29,7 +29,10 @@ def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
     for crop, image in shard_images(faces):
         yield crop, enlarge(image)
     sheets: dict[str, ImageArray] = {}
-    with (fer / "training.csv").open() as file:
+    table = fer / "training.csv"
+    if not table.is_file():
+        raise InputError(f"{table}: no such file; expected FER-2013's table of faces")
+    with table.open() as file:
         for number, row in enumerate(csv.DictReader(file)):
             if number % FER_STEP:
                 continue
@@ -71,6 +74,8 @@ def folder_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
             if name.startswith("."):
                 continue
             if path.suffix.lower() in IMAGE_SUFFIXES:
-                yield f"own_{path.relative_to(folder).as_posix()}", read_image(path)
+                # A colon would make a clip of it, and "~" a bent copy.
+                plain = path.relative_to(folder).as_posix().replace(":", "_").replace("~", "_")
+                yield f"own_{plain}", read_image(path)
             elif path.suffix.lower() in VIDEO_SUFFIXES:
-                yield from video_images([path], OWN_STEP)
+                yield from ((f"own-{number}", image) for number, image in video_images([path], OWN_STEP))

@@ -2,7 +2,8 @@
 
 The teacher is MediaPipe Face Landmarker (extra ``mediapipe``) in its good habits: image mode, because video
 mode drifts on a still picture; the mean of its answers for a picture and for the mirrored picture, because it
-is not symmetric; and borders that repeat the picture's edge, because black bars move its scores.
+is not symmetric; and no black bars, which move its scores: crops that are cut tightly get a border that
+repeats their edge.
 
 A pack is a folder: ``crops.npy`` (N, 224, 224, 3) uint8, and ``labels.npz`` with ``landmarks146``
 (N, 146, 3) float32 in units of the face region (0 at its centre, x and y +-0.5 at its edges, z on the same
@@ -27,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.datasets.face_labels import STORED_MARGIN
-from visavis.errors import InputError
+from visavis.errors import InputError, MissingExtraError, VisavisError
 from visavis.face.geometry import upright
 from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
@@ -68,8 +69,11 @@ class Teacher:
     """
 
     def __init__(self, model: Path, faces: int = 1) -> None:
-        import mediapipe as mp
-        from mediapipe.tasks.python import BaseOptions, vision
+        try:
+            import mediapipe as mp
+            from mediapipe.tasks.python import BaseOptions, vision
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("mediapipe", "mediapipe", "labelling faces") from error
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)),
@@ -100,7 +104,9 @@ class Teacher:
             answer.facial_transformation_matrixes,
             strict=True,
         ):
-            xyz = [(points[k].x * width, points[k].y * height, points[k].z * width) for k in LANDMARKS_146]
+            # MediaPipe counts from the edge of the first pixel, we from its middle.
+            chosen = [points[number] for number in LANDMARKS_146]
+            xyz = [(p.x * width - 0.5, p.y * height - 0.5, p.z * width) for p in chosen]
             weights = [score.score for score in scores[1:]] + [0.0]
             rotation = np.asarray(matrix, np.float32)[:3, :3]
             result.append((np.asarray(xyz, np.float32), np.asarray(weights, np.float32), rotation))
@@ -233,7 +239,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         run(args)
-    except InputError as error:
+    except VisavisError as error:
         sys.exit(f"teacher: {error}")
 
 

@@ -53,7 +53,8 @@ class FaceConfig(Settings):
         test_clips: videos that training never sees.
         clip_weight: how often a video's frame is drawn, relative to a still.
         render_share: share of rendered faces among those drawn.
-        pair_steps: steps of the weights head alone, on landmark pairs, before the joint training.
+        pair_steps: steps of the weights head alone, on landmark pairs, before the joint training; 0 where
+            ``init`` has taught that head.
         round_steps: steps between two checkpoints.
         half: compute convolutions in bfloat16.
         workers: processes that prepare pictures.
@@ -110,7 +111,7 @@ def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) 
 
 
 class Pairs:
-    """Endless batches of landmark-weight pairs, some of them mirrored or disturbed."""
+    """Endless batches of landmark-weight pairs."""
 
     def __init__(self, path: Path, batch: int, device: torch.device) -> None:
         self.device = device
@@ -151,6 +152,8 @@ class Trainer:
         self.pack = load_pack(*config.packs).in_memory()
         self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
         real = self.rows[~self.pack.rendered[self.rows]]
+        if missing := [clip for clip in config.test_clips if clip not in set(self.pack.clip)]:
+            raise InputError(f"test_clips: no face of {', '.join(missing)} in the packs; leave the clip out")
         if not len(real):
             raise InputError("packs hold no real face to learn from; name a pack of the teacher's")
         self.net = FaceNet(torch.from_numpy(self.pack.landmarks[real].mean(axis=0)), config.width)
@@ -183,7 +186,7 @@ class Trainer:
         """Train for ``round_steps`` steps (fewer in the last round); returns the mean of every loss."""
         config = self.config
         row: dict[str, Any] = {}
-        if number == 0 and config.init is None:
+        if number == 0 and config.pair_steps:
             row["weights_head_alone"] = train_pairs(
                 self.net.weights, self.pairs, self.losses, config.pair_steps
             )
