@@ -16,7 +16,7 @@ from visavis.weights import manifest
 
 FIGURES = {
     "set", "kind", "truth", "network", "n", "mean_r", "channels", "moving_r", "moving", "mean_rise", "rising",
-    "mean_error", "r", "rise", "error", "landmarks", "head_deg", "found", "blinks", "jitter", "clips",
+    "flat", "mean_error", "r", "rise", "error", "landmarks", "head_deg", "found", "blinks", "jitter", "clips",
     "false_faces", "turned",
 }  # fmt: skip
 

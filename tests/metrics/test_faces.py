@@ -51,18 +51,40 @@ def test_what_stands_still_has_no_share_in_the_truth_and_a_still_truth_no_value(
     np.testing.assert_array_equal(channel_r(ours, truth), [0, np.nan])
 
 
+def alone(name: str, **others: float) -> np.ndarray:
+    """One face: a shape at full, and others as given."""
+    weights = np.zeros((1, 52), np.float32)
+    for other, value in {name: 1.0, **others}.items():
+        weights[0, BLENDSHAPES.index(other)] = value
+    return weights
+
+
 def test_the_rise_is_that_of_one_shape_among_quiet_ones() -> None:
     truth = np.vstack([np.zeros(52), np.eye(52)]).astype(np.float32)
-    truth[1 + BLENDSHAPES.index("mouthClose"), BLENDSHAPES.index("jawOpen")] = 1
+    truth[1:, BLENDSHAPES.index("eyeLookUpLeft")] = 1  # Gaze is not among the others.
+    for name in ("mouthClose", "tongueOut"):
+        truth[1 + BLENDSHAPES.index(name), BLENDSHAPES.index("jawOpen")] = 1
     np.testing.assert_allclose(rise_at_full(0.1 + 0.5 * truth, truth), 0.5, atol=1e-6)
-    both_smile = np.zeros((1, 52), np.float32)
-    both_smile[0, [BLENDSHAPES.index("mouthSmileLeft"), BLENDSHAPES.index("mouthSmileRight")]] = 1
-    rows = np.vstack([truth[:1], both_smile])
-    rise = rise_at_full(rows, rows)
-    assert np.flatnonzero(np.isfinite(rise)).tolist() == np.flatnonzero(both_smile[0]).tolist()
-    loud = truth.copy()
-    loud[:, BLENDSHAPES.index("jawOpen")] = 0.5
-    assert np.isnan(rise_at_full(loud, loud)[BLENDSHAPES.index("mouthSmileLeft")])
+
+
+@pytest.mark.parametrize("other", ["mouthSmileRight", "jawOpen", "browInnerUp"])
+def test_a_shape_with_another_is_not_alone(other: str) -> None:
+    rows = np.vstack([np.zeros((1, 52)), alone("mouthSmileLeft", **{other: 0.31})])
+    assert np.isnan(rise_at_full(rows, rows)).all()
+    rows = np.vstack([np.zeros((1, 52)), alone("mouthSmileLeft", **{other: 0.29})])
+    assert np.flatnonzero(np.isfinite(rise_at_full(rows, rows))) == [BLENDSHAPES.index("mouthSmileLeft")]
+
+
+def test_at_rest_is_only_who_rests_everywhere() -> None:
+    smile, jaw = BLENDSHAPES.index("mouthSmileLeft"), BLENDSHAPES.index("jawOpen")
+    truth = np.vstack([alone("mouthSmileLeft"), alone("jawOpen"), alone("eyeLookUpLeft")])
+    ours = np.zeros_like(truth)
+    ours[:, smile], ours[:, jaw] = (0.9, 0.4, 0.2), (0.1, 0.9, 0.3)
+    rise = rise_at_full(ours, truth)
+    assert (rise[smile], rise[jaw]) == (pytest.approx(0.7), pytest.approx(0.6))
+    assert np.isnan(rise_at_full(ours[:2], truth[:2])).all()
+    looking = BLENDSHAPES.index("eyeLookUpLeft")
+    assert np.isnan(rise[looking]), "who looks up does not rest from looking up"
 
 
 @given(SEEDS, st.floats(0.1, 100), st.floats(-50, 50))
@@ -76,7 +98,7 @@ def test_landmark_errors_are_shares_of_the_eye_distance(seed: int, size: float, 
     np.testing.assert_allclose(list(errors.values()), 0.03, rtol=1e-6)
 
 
-def test_an_error_of_one_part_is_told_apart() -> None:
+def test_an_error_of_one_part_is_of_that_part_alone() -> None:
     truth = np.zeros((2, 146, 2))
     truth[:, LANDMARKS_146.index(263), 0] = 1
     ours = truth.copy()

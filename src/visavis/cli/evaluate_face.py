@@ -174,6 +174,8 @@ def _print(result: dict[str, Any]) -> None:
         [f"r, {_count(result['channels'])} channels without gaze", _shown(result["mean_r"])],
         [f"r, {_count(result['moving'])} channels that move", _shown(result["moving_r"])],
         [f"rise from rest to full, {_count(result['rising'])} channels", _shown(result["mean_rise"])],
+        ["channels of these that rise by less than 0.1", _count(result["flat"])],
+        ["rise of tongueOut", _shown(result["rise"]["tongueOut"])],
         ["mean absolute error of a weight", _shown(result["mean_error"])],
         *([f"landmarks, {part}, % of the eye distance", _shown(v, 100, 2)] for part, v in points.items()),
         *([f"{angle}, degrees off", _shown(value, 1, 2)] for angle, value in head.items()),

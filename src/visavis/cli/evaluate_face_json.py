@@ -27,6 +27,7 @@ def figures_json(figures: FaceFigures) -> dict[str, Any]:
         "moving": int(figures.moving.sum()),
         "mean_rise": _rounded(figures.mean_rise),
         "rising": figures.rising,
+        "flat": figures.flat,
         "mean_error": _rounded(float(figures.error.mean())),
         "r": named(figures.r.tolist()),
         "rise": named(figures.rise.tolist()),

@@ -1,4 +1,4 @@
-"""The figures of faces that were read: weights, landmarks and head angles beside the truth."""
+"""The figures of faces that were read: weights, landmarks and head angles compared with the truth."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Readings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceFigures:
-    """How faces are read, beside the truth; see :mod:`visavis.metrics.faces`.
+    """How faces are read, compared with the truth; see :mod:`visavis.metrics.faces`.
 
     Attributes:
         n: faces.
@@ -102,13 +102,18 @@ class FaceFigures:
 
     @property
     def mean_rise(self) -> float:
-        """Mean rise over the channels that are not gaze and have one; NaN without any."""
-        return _mean(self.rise[~metrics.GAZE])
+        """Mean rise over the channels that have one, without gaze and tongueOut; NaN without any."""
+        return _mean(self.rise[metrics.RISING])
 
     @property
     def rising(self) -> int:
-        """Over how many channels :attr:`mean_rise` is."""
-        return int(np.isfinite(self.rise[~metrics.GAZE]).sum())
+        """Over how many channels :attr:`mean_rise` is: 43 at most."""
+        return int(np.isfinite(self.rise[metrics.RISING]).sum())
+
+    @property
+    def flat(self) -> int:
+        """How many of these rise by less than 0.1."""
+        return int((self.rise[metrics.RISING] < metrics.LEAST_RISE).sum())
 
 
 def _mean(values: NDArray[np.float64]) -> float:

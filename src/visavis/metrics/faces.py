@@ -1,4 +1,4 @@
-"""Figures of face reading: how blendshape weights, landmarks and head angles stand beside the truth."""
+"""Figures of face reading: how blendshape weights, landmarks and head angles compare with the truth."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ Doubles = NDArray[np.float64]
 VARYING, MOVING = 0.004, 0.03
 # Beyond the first a shape is at full, below the second at rest; all others stay below the third meanwhile.
 FULL, REST, OTHERS = 0.8, 0.05, 0.3
+# What rises by less hardly moves.
+LEAST_RISE = 0.1
 # Eyes are shut from the first on, and open again below the second.
 SHUT, OPEN = 0.5, 0.35
 # Blinks this near to each other in time are the same.
 SAME_BLINK_S = 0.12
 GAZE = np.asarray([name.startswith("eyeLook") for name in BLENDSHAPES])
+# Only an open jaw lets these be seen.
+WITH_JAW = ("mouthClose", "tongueOut")
+# Channels whose rise is counted; the tongue is looked at apart.
+RISING = ~GAZE & [name != "tongueOut" for name in BLENDSHAPES]
 
 
 def channel_r(ours: FloatArray, truth: FloatArray, least: float = VARYING) -> Doubles:
@@ -41,9 +47,10 @@ def channel_r(ours: FloatArray, truth: FloatArray, least: float = VARYING) -> Do
 
 
 def rise_at_full(ours: FloatArray, truth: FloatArray) -> Doubles:
-    """How much each weight rises from rest to full, while the others stay small.
+    """How much each weight rises from a face at rest to one where it is at full, and the others small.
 
-    Its own other side, and the jaw of mouthClose, may be anywhere.
+    Gaze is not among the others, nor is the jaw for mouthClose and tongueOut, which need it open. At rest are
+    faces whose weights are all small, gaze aside.
 
     Args:
         ours: (N, 52).
@@ -53,19 +60,15 @@ def rise_at_full(ours: FloatArray, truth: FloatArray) -> Doubles:
         (52,) mean of ours at full less the mean at rest; NaN where the truth lacks either.
     """
     result = np.full(len(BLENDSHAPES), np.nan)
-    for channel in range(len(BLENDSHAPES)):
-        alone = (truth[:, _others(channel)] < OTHERS).all(axis=1)
-        full, rest = (alone & mask for mask in (truth[:, channel] > FULL, truth[:, channel] < REST))
+    resting = (truth[:, ~GAZE] < REST).all(axis=1)
+    for channel, name in enumerate(BLENDSHAPES):
+        free = {name, "jawOpen"} if name in WITH_JAW else {name}
+        others = ~GAZE & [other not in free for other in BLENDSHAPES]
+        full = (truth[:, channel] > FULL) & (truth[:, others] < OTHERS).all(axis=1)
+        rest = resting & (truth[:, channel] < REST)
         if full.any() and rest.any():
             result[channel] = ours[full, channel].mean() - ours[rest, channel].mean()
     return result
-
-
-def _others(channel: int) -> NDArray[np.intp]:
-    name = BLENDSHAPES[channel]
-    partner = name.replace("Left", "?").replace("Right", "Left").replace("?", "Right")
-    free = {name, partner} | ({"jawOpen"} if name == "mouthClose" else set())
-    return np.flatnonzero([other not in free for other in BLENDSHAPES])
 
 
 def landmark_errors(ours: FloatArray, truth: FloatArray, numbers: NumberArray) -> dict[str, float]:

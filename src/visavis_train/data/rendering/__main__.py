@@ -17,6 +17,7 @@ from visavis_train.command import status_of
 from visavis_train.data.rendering.head import Head
 from visavis_train.data.rendering.landmarks import LandmarkTable
 from visavis_train.data.rendering.pack import write_pack
+from visavis_train.data.rendering.probes import EACH
 from visavis_train.data.rendering.scene import IDENTITIES, Renderer
 from visavis_train.data.rendering.skins import make_skins, read_skins, write_skins
 
@@ -41,6 +42,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, help="face_landmarker.task, if skins are to be made")
     parser.add_argument("--photographs", type=Path, help="folder of pictures for backgrounds")
     parser.add_argument("--plain", action="store_true", help="nothing before the face: for measuring")
+    parser.add_argument(
+        "--probes",
+        action="store_true",
+        help=f"plain pictures of each weight at full: {EACH} for each identity, the first at rest",
+    )
     return parser
 
 
@@ -78,7 +84,14 @@ def main() -> int:
             write_skins(path, make_skins(head, args.crops, model, 2000))
         skins, pictures = read_skins(path), photographs(args.photographs)
         renderer = Renderer(
-            head, LandmarkTable.load(head), skins, args.split, args.seed, pictures, args.plain
+            head,
+            LandmarkTable.load(head),
+            skins,
+            args.split,
+            args.seed,
+            pictures,
+            args.plain,
+            args.probes,
         )
         write_pack(renderer, args.out, args.count, args.workers)
         print_note(f"{args.out}: {args.count} faces of the split {args.split}")

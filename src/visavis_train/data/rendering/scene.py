@@ -15,11 +15,12 @@ from visavis.errors import InputError
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.rendering import glasses, hair, paint, surroundings
 from visavis_train.data.rendering.bending import Bent, bend, identities
-from visavis_train.data.rendering.camera import Crop, crop_around, sample_view
+from visavis_train.data.rendering.camera import Crop, View, crop_around, sample_view
 from visavis_train.data.rendering.drawing import FINE, Looks, draw_head, sample_light
 from visavis_train.data.rendering.expressions import sample_weights
 from visavis_train.data.rendering.head import Head
 from visavis_train.data.rendering.landmarks import LandmarkTable
+from visavis_train.data.rendering.probes import EACH, probe_view, probe_weights
 from visavis_train.data.rendering.skins import Skins
 from visavis_train.data.rendering.surface import TEXTURE_PX
 from visavis_train.data.teacher import CROP_PX
@@ -76,6 +77,8 @@ class Renderer:
         seed: of everything random.
         photographs: RGB pictures for backgrounds.
         plain: no hair, glasses, occluders nor camera faults, and mild turns: for measuring.
+        probes: plain pictures of one weight at full each, see :mod:`visavis_train.data.rendering.probes`; the
+            pictures of one identity differ in nothing else.
     """
 
     head: Head
@@ -85,6 +88,7 @@ class Renderer:
     seed: int
     photographs: Sequence[ImageArray] = ()
     plain: bool = False
+    probes: bool = False
     outward: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,12 +97,14 @@ class Renderer:
         if not len(self.skins.of(self.split)):
             raise InputError(f"the skins hold none of the split {self.split!r}: make more of them")
         object.__setattr__(self, "outward", hair.outward(self.head))
+        object.__setattr__(self, "plain", self.plain or self.probes)
 
     def render(self, first: int, end: int) -> Iterator[Rendered]:
         """Yield the pictures of numbers ``first..end``; each depends on its number and the seed alone."""
         for start in range(first, end, BATCH):
             numbers = range(start, min(start + BATCH, end))
-            generators = [np.random.default_rng([self.seed, number]) for number in numbers]
+            each = EACH if self.probes else 1
+            generators = [np.random.default_rng([self.seed, number // each]) for number in numbers]
             base = IDENTITIES[self.split]
             chosen = [base + int(rng.integers(IDENTITIES_EACH)) for rng in generators]
             rests = identities(self.head, np.stack([coefficients(identity) for identity in chosen]))
@@ -106,8 +112,7 @@ class Renderer:
                 yield self._one(number, rng, identity, rest)
 
     def _one(self, number: int, rng: np.random.Generator, identity: int, rest: FloatArray) -> Rendered:
-        view = sample_view(rng, 0.6 if self.plain else 1.0)
-        weights = sample_weights(rng, turned=bool(view.rotation[2, 2] < 0.75))
+        view, weights = self._pose(number, rng)
         bent = bend(self.head, rest, weights, self._sides(rng))
         landmarks = self.table.points(bent)
         crop = crop_around(landmarks, view)
@@ -136,6 +141,13 @@ class Renderer:
             hidden,
             f"render:{number:06d}",
         )
+
+    def _pose(self, number: int, rng: np.random.Generator) -> tuple[View, FloatArray]:
+        """How the head is seen, and its weights (52,)."""
+        if self.probes:
+            return probe_view(rng), probe_weights(number)
+        view = sample_view(rng, 0.6 if self.plain else 1.0)
+        return view, sample_weights(rng, turned=bool(view.rotation[2, 2] < 0.75))
 
     def _sides(self, rng: np.random.Generator) -> FloatArray:
         """Factors of the mesh's shapes: where ARKit has one weight for both sides, their mean is it."""
