@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ import numpy as np
 
 from visavis.capture.image import read_image
 from visavis.capture.video import VideoFile
+from visavis.cli.output import print_error
+from visavis.errors import InputError, VisavisError
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.region import FaceRegion, rotation
 from visavis.machine import machine, versions
@@ -28,6 +31,7 @@ from visavis.types import Face, FloatArray, Frame, ImageArray
 
 ANGLES_DEG = range(-180, 180, 15)
 HEIGHTS = (0.04, 0.05, 0.06, 0.08, 0.10, 0.15, 0.25, 0.40, 0.60, 0.80, 0.90)
+SMALL = 0.05
 CANVAS = (1280, 960)
 VIDEO_FRAMES = 12
 FPS = 25.0
@@ -54,12 +58,16 @@ def load_cases(folder: Path) -> list[Case]:
             continue
         with VideoFile(path) as video:
             frames = [frame.image_rgb for frame in video]
+        if len(frames) < VIDEO_FRAMES:
+            raise InputError(f"{path}: {len(frames)} frames; expected {VIDEO_FRAMES} or more")
         middle = min(len(frames) // 2, len(frames) - VIDEO_FRAMES)
         chosen = frames[middle : middle + VIDEO_FRAMES]
         faces = EmbeddedTracker(smooth=False).update(Frame(chosen[0], 0.0))
         last = see(chosen)
         if faces and last:
             cases.append(Case(path.stem, chosen, faces[0], last[0]))
+    if not cases:
+        raise InputError(f"{folder}: expected clips (*.mp4) of one person whose face is found; found none")
     return cases
 
 
@@ -209,19 +217,33 @@ def measure_composites(cases: list[Case], pictures: list[tuple[str, ImageArray]]
 
 
 def measure_recovery(cases: list[Case]) -> dict[str, object]:
-    """A person gone for .6 s: seconds until found again, and whether under the same number."""
+    """A person gone for 0.6 s: seconds until found again, and whether under the same number.
+
+    As filmed, and ``small``: with a face of this share of the longer side, at a random place.
+    """
+    small = []
+    for number, case in enumerate(cases):
+        x, y = np.random.default_rng(number).uniform(0.15, 0.85, 2) * CANVAS
+        matrix = onto(case.face, (float(x), float(y)), SMALL * CANVAS[0])
+        small.append([move(frame, matrix, CANVAS, None) for frame in case.frames])
+    as_filmed = recovery([case.frames for case in cases])
+    return as_filmed | {"small": {"height": SMALL} | recovery(small)}
+
+
+def recovery(people: list[list[ImageArray]]) -> dict[str, object]:
+    """Frames of each person in; how soon and under which number they are found again."""
     waits, same = [], 0
-    for case in cases:
+    for frames in people:
         tracker = EmbeddedTracker(smooth=False)
-        empty = np.full_like(case.frames[0], 110)
-        images = [*case.frames, *[empty] * 15, *case.frames, *case.frames]
+        empty = np.full_like(frames[0], 110)
+        images = [*frames, *[empty] * 15, *frames, *frames]
         numbers = [
             [face.track_id for face in tracker.update(Frame(i, n / FPS))] for n, i in enumerate(images)
         ]
         back = next((n for n, found in enumerate(numbers) if n >= VIDEO_FRAMES + 15 and found), None)
         waits.append(9.9 if back is None else (back - VIDEO_FRAMES - 15) / FPS)
         same += back is not None and bool(numbers[0]) and numbers[back] == numbers[0]
-    return {"of": len(cases), "longest_s": max(waits), "same_number": same}
+    return {"of": len(people), "longest_s": max(waits), "same_number": same}
 
 
 def measure_crossing(cases: list[Case]) -> dict[str, int]:
@@ -254,6 +276,8 @@ def measure_recall(folder: Path) -> dict[str, float]:
         tracker = EmbeddedTracker(smooth=False)
         with VideoFile(path) as video:
             found = [bool(tracker.update(Frame(f.image_rgb, f.time_s))) for f in video if f.index < 300]
+        if not found:
+            raise InputError(f"{path}: no frames; expected one or more")
         result[path.stem] = round(float(np.mean(found)), 4)
     return result
 
@@ -295,6 +319,8 @@ def main() -> None:
     args = parser.parse_args()
     cases = load_cases(args.clips)
     pictures = [(path.stem, read_image(path)) for path in sorted(args.empty.glob("*.jpg"))]
+    if not pictures:
+        raise InputError(f"{args.empty}: expected pictures (*.jpg) without faces; found none")
     parts: dict[str, Callable[[], object]] = {
         "empty": lambda: measure_empty(pictures),
         "sizes": lambda: measure_sizes(cases),
@@ -318,4 +344,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except VisavisError as error:
+        print_error(str(error))
+        sys.exit(2)

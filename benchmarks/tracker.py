@@ -1,4 +1,4 @@
-"""What tracking a frame costs at several picture sizes, beside MediaPipe in the same run.
+"""What tracking a frame costs at several picture sizes, compared with MediaPipe in the same run.
 
     python benchmarks/tracker.py CLIP.mp4 ... --heights 480 720 1080 --out benchmarks/results/tracker.json
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import cv2
 import numpy as np
 
 from visavis.capture.video import VideoFile
+from visavis.cli.output import print_error
+from visavis.errors import InputError, VisavisError
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.mediapipe import MediaPipeTracker
 from visavis.machine import machine, versions
@@ -48,10 +51,12 @@ def compare(path: Path, height: int, most_frames: int) -> dict[str, object]:
                 tracker.update(picture)
                 spent_ms[name].append(1e3 * (time.process_time() - start_s))
     trackers["mediapipe"].close()
+    if (count := len(spent_ms["visavis"])) <= WARM_UP_FRAMES:
+        raise InputError(f"{path}: {count} frames; expected more than the {WARM_UP_FRAMES} of the warm-up")
     ours, theirs = (np.percentile(spent_ms[name][WARM_UP_FRAMES:], (50, 95)) for name in trackers)
     return {
         "size": list(picture.image_rgb.shape[1::-1]),
-        "frames": len(spent_ms["visavis"]),
+        "frames": count,
         "visavis_ms": {"p50": round(ours[0], 2), "p95": round(ours[1], 2)},
         "mediapipe_ms": {"p50": round(theirs[0], 2), "p95": round(theirs[1], 2)},
         "ratio": round(ours[0] / theirs[0], 3),
@@ -87,4 +92,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except VisavisError as error:
+        print_error(str(error))
+        sys.exit(2)

@@ -29,11 +29,13 @@ class Scene:
         self.heads: dict[Head, float] = {}
         self.blurred = False
         self.searches = 0
+        self.looks: list[View] = []
 
     def detect(
         self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[View] | None = None
     ) -> list[Detection]:
         self.searches += 1
+        self.looks = list(looks or ())
         found = [Detection(box(head), score) for head, score in self.heads.items()]
         return sorted(found, key=lambda detection: -detection.score)
 
@@ -131,6 +133,16 @@ def test_a_lost_face_keeps_its_number_for_a_second(scene: Scene, gone_s: float, 
     scene.heads = {LARGE: 0.9}
     (after,) = look(tracker, gone_s)
     assert (after.track_id == before.track_id) is same
+
+
+def test_a_lost_face_is_looked_for_closely_where_it_was(scene: Scene) -> None:
+    scene.heads = {SMALL: 0.9}
+    tracker = EmbeddedTracker()
+    look(tracker, 0.0)
+    scene.heads = {}
+    look(tracker, 0.04)
+    assert all(view.near for view in scene.looks)
+    assert any(np.hypot(view.center_xy[0] - 100, view.center_xy[1] - 100) < 50 for view in scene.looks)
 
 
 def test_a_face_elsewhere_is_another_person(scene: Scene) -> None:

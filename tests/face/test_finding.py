@@ -13,7 +13,7 @@ from visavis.capture.image import read_image
 from visavis.channels import BLENDSHAPES
 from visavis.face.detector import Detection, FaceDetector, View, overlap, same_face, views
 from visavis.face.embedded import EmbeddedTracker
-from visavis.face.finding import FaceFinder, strays, unrest
+from visavis.face.finding import TURNING_SEARCH, FaceFinder, strays, unrest
 from visavis.face.network import FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import Frame, ImageArray
@@ -95,9 +95,42 @@ def test_later_searches_take_turns_between_the_scales_and_seldom_turn() -> None:
         found.append(len(finder.search(IMAGE)))
         (view,) = eye.looks[-1]
         seen.add(view)
-        assert len(eye.calls[-1]) in ((1, 8) if number % 8 == 0 else (1,))
+        assert len(eye.calls[-1]) in ((1, 8) if number % TURNING_SEARCH == 0 else (1,))
     assert seen == set(views(IMAGE))
-    assert {number % 8 for number, count in enumerate(found, 1) if count} == {0}
+    assert {number % TURNING_SEARCH for number, count in enumerate(found, 1) if count} == {0}
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (400, 1280), (640, 480), (600, 600)])
+def test_in_time_every_view_is_searched_every_way_up(shape: tuple[int, int]) -> None:
+    image = np.zeros((*shape, 3), np.uint8)
+    eye = Eye(lambda region: region.scaled(1.2))
+    finder = FaceFinder(eye, eye)
+    finder.search(image)
+    turned = set()
+    for _ in range(2 * TURNING_SEARCH * len(views(image))):
+        before = len(eye.calls)
+        finder.search(image)
+        if len(eye.calls[before]) == 8:
+            turned.update(eye.looks[-1])
+    assert turned == set(views(image))
+
+
+def test_where_somebody_was_lost_is_looked_at_in_every_search_of_the_second_scale() -> None:
+    eye = Eye(lambda region: region.scaled(1.2))
+    finder = FaceFinder(eye, eye)
+    whole, *near = views(IMAGE)
+    corner = next(view for view in near if view.x_px + view.side_px >= 640 and view.y_px == 0)
+    finder.search(IMAGE)
+    seen = set()
+    for number in range(1, 2 * len(near) + 1):
+        finder.search(IMAGE, lost_xy=(630.0, 10.0))
+        if number % 2 == 0:
+            assert eye.looks[-1] == [whole]
+        else:
+            assert corner in eye.looks[-1]
+            assert len(eye.looks[-1]) == len(set(eye.looks[-1])) <= 2
+            seen.update(eye.looks[-1])
+    assert seen == set(near)
 
 
 def test_a_known_face_is_not_found_again() -> None:

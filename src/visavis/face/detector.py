@@ -67,6 +67,12 @@ class View(NamedTuple):
     side_px: int
     near: bool
 
+    @property
+    def center_xy(self) -> tuple[float, float]:
+        """Its middle in image pixels."""
+        half = self.side_px / 2 - 0.5
+        return self.x_px + half, self.y_px + half
+
 
 class FaceDetector:
     """Finds faces in a single image.

@@ -148,7 +148,8 @@ class EmbeddedTracker:
     def _search(self, frame: Frame, tracked: list[_Tracked]) -> list[_Tracked]:
         """Faces that are not tracked yet."""
         known = [landmark_box(reading) for _, reading in tracked]
-        found = self._finder.search(frame.image_rgb, known)[: self.max_faces - len(tracked)]
+        lost_xy = self._lost[-1].expected(frame.time_s).center_xy if self._lost else None
+        found = self._finder.search(frame.image_rgb, known, lost_xy)[: self.max_faces - len(tracked)]
         return [(self._person(each.reading, frame.time_s), each.reading) for each in found]
 
     def _person(self, reading: FaceReading, time_s: float) -> _Person:

@@ -33,8 +33,9 @@ TURNS_RAD = tuple(float(eighth) * np.pi / 4 for eighth in (0, 1, -1, 2, -2, 3, -
 # One must promise more, the farther it lies both from upright and from the detector's guess: by this share
 # for each radian.
 DOUBT_OF_TURN = 0.4
-# Of later searches, every so many-th tries them too.
-TURNING_SEARCH = 8
+# Of later searches, every so many-th tries them too. The second scale has 3, 6 or 9 views, and its turn is
+# every second search: this is odd and no multiple of 3, so that in time each view is looked at this way.
+TURNING_SEARCH = 7
 # Candidates that the network looks at: at first sight, and in each later search.
 FIRST_CANDIDATES, LATER_CANDIDATES = 16, 2
 # Faces at least this likely, measured by the likeliest, are all good: among them, size decides who leads.
@@ -81,17 +82,19 @@ class FaceFinder:
         """As before the first frame."""
         self._searches = 0
 
-    def search(self, image_rgb: ImageArray, known: Sequence[FloatArray] = ()) -> list[Found]:
+    def search(
+        self,
+        image_rgb: ImageArray,
+        known: Sequence[FloatArray] = (),
+        lost_xy: tuple[float, float] | None = None,
+    ) -> list[Found]:
         """Faces at none of the known boxes (4,), the one to follow first.
 
         The first search after a reset looks at both scales and tries every way up. Later ones take turns: all
-        of the image at the first scale, then one view of the second; most of them trust the detector's roll.
+        of the image at the first scale, then one view of the second, and with it the view around the place
+        where somebody was lost; most of them trust the detector's roll.
         """
-        looks = views(image_rgb)
-        first, turn = self._searches == 0, self._searches // 2
-        if not first:
-            odd = self._searches % 2 == 1 and len(looks) > 1
-            looks = [looks[1 + turn % (len(looks) - 1)]] if odd else looks[:1]
+        first, looks = self._searches == 0, self._looks(views(image_rgb), lost_xy)
         turns_rad = TURNS_RAD if self._searches % TURNING_SEARCH == 0 else TURNS_RAD[:1]
         self._searches += 1
         most = FIRST_CANDIDATES if first else LATER_CANDIDATES
@@ -102,6 +105,19 @@ class FaceFinder:
         ][:most]
         found = self._settle(image_rgb, detections, turns_rad)
         return _leader_first(_distinct(found, known))
+
+    def _looks(self, looks: list[View], lost_xy: tuple[float, float] | None) -> list[View]:
+        """Which of all views this search looks at."""
+        whole, *near = looks
+        if self._searches == 0:
+            return looks
+        if self._searches % 2 == 0 or not near:
+            return [whole]
+        chosen = [near[self._searches // 2 % len(near)]]
+        if lost_xy is not None:
+            nearest = min(near, key=lambda view: float(np.hypot(*np.subtract(view.center_xy, lost_xy))))
+            chosen += [nearest] if nearest not in chosen else []
+        return chosen
 
     def _settle(
         self, image_rgb: ImageArray, detections: Sequence[Detection], turns_rad: Sequence[float]
