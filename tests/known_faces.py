@@ -63,23 +63,29 @@ class KnownNetwork:
 
 
 class KnownTracker:
-    """Follows the face that the labels describe: one row a frame, but for those that it is told to miss."""
+    """Follows the face that the labels describe: one row a frame, except those that it is told to miss.
 
-    def __init__(self, arrays: dict[str, np.ndarray], misses: Sequence[int] = (), off: float = 0.0) -> None:
-        self.arrays, self.misses, self.off = arrays, set(misses), off
+    It has the first ``points`` landmarks.
+    """
+
+    def __init__(
+        self, arrays: dict[str, np.ndarray], misses: Sequence[int] = (), off: float = 0.0, points: int = 146
+    ) -> None:
+        self.arrays, self.misses, self.off, self.numbers = arrays, set(misses), off, LANDMARKS_146[:points]
 
     def update(self, frame: Frame) -> tuple[Face, ...]:
         if frame.index in self.misses or frame.index >= len(self.arrays["source"]):
             return ()
         x, y, size, roll = self.arrays["region"][frame.index].tolist()
         region = FaceRegion((x, y), size, roll)
-        points = region.to_image(self.arrays["landmarks146"][frame.index, :, :2]) + np.float32(self.off)
+        landmarks = self.arrays["landmarks146"][frame.index, : len(self.numbers), :2]
+        points = region.to_image(landmarks) + np.float32(self.off)
         values = np.concatenate(
             [self.arrays["blendshapes"][frame.index], self.head(frame.index, roll), np.zeros(3)]
         )
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         state = FaceState(values)
-        return (Face(0, 1.0, box, points, region.corners(), state, landmark_numbers=LANDMARKS_146),)
+        return (Face(0, 1.0, box, points, region.corners(), state, landmark_numbers=self.numbers),)
 
     def head(self, row: int, roll: float) -> FloatArray:
         yaw, pitch = (

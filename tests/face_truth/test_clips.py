@@ -1,4 +1,4 @@
-"""Clips beside a teacher: the same answers have no errors, by a tracker and by labels alike."""
+"""Clips compared with a teacher: the same answers have no errors, by a tracker and by labels alike."""
 
 from __future__ import annotations
 
@@ -75,6 +75,16 @@ def test_a_restless_reader_jitters_more_than_its_teacher(make_video) -> None:
     figures = beside_tracker(path, KnownTracker(restless), KnownTracker(arrays), lambda: None)
     assert figures.jitter["weights"] > 0.19 / 52
     assert figures.jitter["teacher_weights"] == 0
+
+
+def test_jitter_is_that_of_the_landmarks_that_both_have(make_video) -> None:
+    arrays, few = still(), still()
+    # The teacher's points beyond ours tremble; ours do not have them.
+    arrays["landmarks146"][::2, 100:] += 0.05
+    ours = KnownTracker(few, points=100)
+    figures = beside_tracker(make_video(count=COUNT), ours, KnownTracker(arrays), lambda: None)
+    assert figures.jitter["landmarks"] == pytest.approx(0, abs=1e-5)
+    assert figures.jitter["teacher_landmarks"] == pytest.approx(0, abs=1e-5)
 
 
 def test_what_cannot_be_compared_is_one_clear_line(make_video, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Clips: how a tracker follows a face beside a teacher that sees the same frames, or its labels of them."""
+"""Clips: how a tracker follows a face, compared with a teacher on the same frames or with its labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipFigures:
-    """One clip beside its teacher.
+    """One clip, compared with its teacher.
 
     Attributes:
         name: of the clip.
@@ -35,8 +35,8 @@ class ClipFigures:
         faces: over the frames in which both have one.
         blinks: events of the ``teacher`` and of ``ours``, and how many are ``matched``.
         jitter: where the teacher is calm, standard deviation of the second difference of ``weights``,
-            ``head_deg`` and ``landmarks`` (shares of the eye distance), of ours and, with the prefix
-            ``teacher_``, of the teacher.
+            ``head_deg`` and ``landmarks`` (those that both have, in shares of the eye distance), of ours and,
+            with the prefix ``teacher_``, of the teacher.
     """
 
     name: str
@@ -64,10 +64,11 @@ class ClipFigures:
         shut, truly_shut = metrics.blinks(seen_s, seen.weights), metrics.blinks(seen_s, known.weights)
         calm = metrics.calm(np.where(both[:, None], teacher.face[:, WEIGHTS], np.nan))
         wide = float(np.linalg.norm(np.diff(known.points(OUTER_EYE_CORNERS), axis=1), axis=2).mean())
+        common = sorted(set(ours.landmark_numbers.tolist()) & set(teacher.landmark_numbers.tolist()))
         jitter = {
             f"{who}{what}": value
             for who, track in (("", ours), ("teacher_", teacher))
-            for what, value in _jitter(track, calm, wide).items()
+            for what, value in _jitter(track, calm, wide, common).items()
         }
         together = metrics.matched(shut, truly_shut)
         blinks = {"teacher": len(truly_shut), "ours": len(shut), "matched": together}
@@ -75,11 +76,13 @@ class ClipFigures:
         return cls(name, len(ours), taught, float(both.sum() / taught), faces, blinks, jitter)
 
 
-def _jitter(track: Track, calm: BoolArray, wide: float) -> dict[str, float]:
+def _jitter(track: Track, calm: BoolArray, wide: float, numbers: Sequence[int]) -> dict[str, float]:
+    places = {int(number): place for place, number in enumerate(track.landmark_numbers)}
+    points = track.landmarks_xy[:, [places[number] for number in numbers]]
     return {
         "weights": metrics.jitter(track.face[:, WEIGHTS], calm),
         "head_deg": float(np.degrees(metrics.jitter(track.face[:, HEAD], calm))),
-        "landmarks": metrics.jitter(track.landmarks_xy.reshape(len(track), -1) / wide, calm),
+        "landmarks": metrics.jitter(points.reshape(len(track), -1) / wide, calm),
     }
 
 

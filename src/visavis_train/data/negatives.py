@@ -43,10 +43,7 @@ def from_video(
         corner = rng.uniform(-0.2, 1.0, size=2) * [width, height] - side * 0.3
         box = np.concatenate([corner, corner + side]).astype(np.float32)
         if all(_held(face, box) < 0.1 for face in faces):
-            scale = INPUT_PX / side
-            matrix = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]], np.float32)
-            square = cv2.warpAffine(image, matrix, (INPUT_PX, INPUT_PX), flags=cv2.INTER_AREA)
-            yield np.asarray(square, np.uint8)
+            yield FaceRegion.from_box(box).crop(image, INPUT_PX)
 
 
 def _held(face: FloatArray, box: FloatArray) -> float:

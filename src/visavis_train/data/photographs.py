@@ -25,6 +25,7 @@ from pydantic import model_validator
 
 from visavis.errors import InputError
 from visavis.types import FloatArray, ImageArray
+from visavis_train.command import status_of
 from visavis_train.experiment import Settings
 
 # Long side of a kept picture: ample for views of 160 px.
@@ -74,32 +75,57 @@ class Sources(Settings):
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """Download and unpack a package, unless the cache holds it; returns the folder."""
+    """Download and unpack a package, unless the cache holds it; returns the folder.
+
+    Raises:
+        InputError: it cannot be downloaded or unpacked; the cache then does not hold it.
+    """
     place = cache / package.name
     if place.exists():
         return place
     load = cache / f"{package.name}.download"
-    load.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(load, ignore_errors=True)
+    unpacked = load / "unpacked"
+    unpacked.mkdir(parents=True)
     if package.debian:
         _run("apt-get", "download", package.debian, folder=load)
-        _run("dpkg", "-x", next(load.glob("*.deb")).name, str(place.absolute()), folder=load)
+        _run("dpkg", "-x", _loaded(load, "*.deb").name, unpacked.name, folder=load)
     else:
         options = [f"--platform=manylinux{kind}_x86_64" for kind in ("1", "2014", "_2_27", "_2_28")]
         options += ["--no-deps", "--only-binary=:all:", f"--python-version={package.python}"]
         _run(sys.executable, "-m", "pip", "download", *options, str(package.wheel), folder=load)
-        with zipfile.ZipFile(next(load.glob("*.whl"))) as file:
-            file.extractall(place)
+        wheel = _loaded(load, "*.whl")
+        try:
+            with zipfile.ZipFile(wheel) as file:
+                file.extractall(unpacked)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise InputError(f"{wheel}: cannot be unpacked: {error}") from error
+    unpacked.rename(place)
     shutil.rmtree(load)
     return place
 
 
 def _run(*command: str, folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True)  # noqa: S603 - names of packages from our own list
+    try:
+        # Names of packages come from our own list.
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError as error:
+        raise InputError(f"{command[0]} cannot be run: {error.strerror}; Debian has it") from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
+        raise InputError(f"{' '.join(command)}: failed with status {done.returncode}: {said[-1]}")
+
+
+def _loaded(folder: Path, pattern: str) -> Path:
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise InputError(f"{folder}: expected a downloaded {pattern}; found none")
+    return found[0]
 
 
 def read_any(path: Path) -> ImageArray | None:
     """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None where there is none."""
-    raw = _light(path) if path.suffix == ".exr" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    raw = _light(path) if path.suffix.lower() == ".exr" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or min(raw.shape[:2]) < SMALLEST_PX:
         return None
     image: NDArray[Any] = raw.astype(np.float32)
@@ -186,18 +212,10 @@ class FaceCheck:
         )
 
 
-def main() -> None:
-    """``python -m visavis_train.data.photographs SOURCES.toml OUT --landmarker face_landmarker.task``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sources", type=Path)
-    parser.add_argument("out", type=Path, help="receives training/, held_out/ and list.txt")
-    parser.add_argument("--landmarker", type=Path, help="pictures in which it sees a face are left out")
-    parser.add_argument("--cache", type=Path, default=Path("runs/packages"), help="unpacked packages")
-    args = parser.parse_args()
-    sources = Sources.model_validate(tomllib.loads(args.sources.read_text("utf-8")))
-    check = FaceCheck(args.landmarker) if args.landmarker else None
+def sort_out(sources: Sources, cache: Path, check: FaceCheck | None, out: Path) -> None:
+    """Put pictures without faces into ``training`` and ``held_out``; their kinds into ``list.txt``."""
     lines = []
-    for name, image in pictures(sources.package, args.cache):
+    for name, image in pictures(sources.package, cache):
         kind = "held_out" if name in sources.held_out else "training"
         if any(fnmatchcase(name, pattern) for pattern in sources.faces):
             kind = "face"
@@ -205,11 +223,28 @@ def main() -> None:
             kind = "face (MediaPipe)"
         lines.append(f"{kind}\t{name}")
         if not kind.startswith("face"):
-            path = args.out / kind / f"{name.replace('/', '-')}.jpg"
+            path = out / kind / f"{name.replace('/', '-')}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-    (args.out / "list.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    (out / "list.txt").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def main() -> int:
+    """``python -m visavis_train.data.photographs SOURCES.toml OUT --landmarker face_landmarker.task``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sources", type=Path)
+    parser.add_argument("out", type=Path, help="receives training/, held_out/ and list.txt")
+    parser.add_argument("--landmarker", type=Path, help="pictures in which it sees a face are left out")
+    parser.add_argument("--cache", type=Path, default=Path("runs/packages"), help="unpacked packages")
+    args = parser.parse_args()
+
+    def work() -> None:
+        sources = Sources.model_validate(tomllib.loads(args.sources.read_text("utf-8")))
+        check = FaceCheck(args.landmarker) if args.landmarker else None
+        sort_out(sources, args.cache, check, args.out)
+
+    return status_of(work, "interrupted: the same command begins anew; what was downloaded stays")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from visavis.errors import InputError
 from visavis.face.detector import FaceDetector, overlap, views
 from visavis.types import FloatArray, ImageArray
 from visavis.weights import manifest
+from visavis_train.command import status_of
 from visavis_train.data.scenes import load_frames
 from visavis_train.experiment import load_experiment
 from visavis_train.export import current_commit, export, register
@@ -28,8 +31,13 @@ DATA = (
 
 
 def export_detector(path: Path, commit: str) -> None:
-    """Export ``detector.onnx`` of one experiment file, made at a commit."""
+    """Export ``detector.onnx`` of one experiment file, made at a commit.
+
+    Raises:
+        InputError: no frame of the test clips has a labelled face.
+    """
     config = load_experiment(path, DetectorConfig)
+    frames = test_frames(config)  # Before anything is written.
     net = DetectorNet(config.width)
     net.load_state_dict(load_file(config.out / "detector.safetensors"))
     net.eval()
@@ -45,9 +53,24 @@ def export_detector(path: Path, commit: str) -> None:
     )
     enter(path, commit, {})
     manifest.cache_clear()
+    enter(path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)})
+
+
+def test_frames(config: DetectorConfig) -> list[tuple[ImageArray, FloatArray]]:
+    """Every fifth frame of the test clips with its faces (centre x, y, side and roll).
+
+    Raises:
+        InputError: there is none.
+    """
     clips = [video for video in sorted(config.videos.glob("*.mp4")) if video.stem in config.test_clips]
     frames = load_frames(config.pack / "labels.npz", clips, 5)
-    enter(path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)})
+    if not frames:
+        names = ", ".join(config.test_clips) or "none"
+        raise InputError(
+            f"{config.videos}: no frame of the test clips ({names}) has a face in "
+            f"{config.pack / 'labels.npz'}; expected clips NAME.mp4 that the pack was made of"
+        )
+    return frames
 
 
 def recall(detector: FaceDetector, frames: list[tuple[ImageArray, FloatArray]]) -> float:
@@ -68,13 +91,15 @@ def enter(config: Path, commit: str, score: dict[str, float]) -> None:
     register(ASSETS / "manifest.json", "detector", ASSETS / "detector.onnx", {**facts, "score": score})
 
 
-def main() -> None:
+def main() -> int:
     """``python -m visavis_train.tasks.export_detector DETECTOR.toml``, from the repository's root."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("detector", type=Path)
     args = parser.parse_args()
-    export_detector(args.detector, current_commit())
+    return status_of(
+        lambda: export_detector(args.detector, current_commit()), "interrupted: the same command begins anew"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
