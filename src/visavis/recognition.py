@@ -35,7 +35,8 @@ class Reading:
 
     Attributes:
         box_xyxy: (4,) in image pixels.
-        score: 0..1, how sure the detector is; None for a crop, where it found nothing.
+        score: 0..1, how sure the face network is that it frames a face; None for a crop, in which no face
+            was found whole.
         cropped: the whole image was taken for a face crop.
         state: the face's state; None for a crop.
         emotion: what the face shows; None where unread. Its action units come from the state, so those of

@@ -1,6 +1,6 @@
-"""Every blendshape's level and range beside the teacher's, not how far they go together alone.
+"""Every blendshape's level and range compared with the teacher's, not how far they go together alone.
 
-A correlation does not see a channel that stands at .6 on every face. The bounds are what the present network
+A correlation does not see a channel that stands at 0.6 on every face. The bounds are what the present network
 keeps on these faces, and a quarter more; they are there to be tightened.
 """
 

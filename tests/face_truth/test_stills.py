@@ -39,7 +39,7 @@ def test_errors_are_told_in_their_units(tmp_path: Path) -> None:
     figures = measure(tmp_path / "pack", gain=0.5, off=0.01)
     assert figures.mean_r == pytest.approx(1)
     np.testing.assert_allclose(figures.error, 0.5 * truth.mean(axis=0), rtol=1e-5)
-    # The eye corners of these faces are .4 apart, but for some noise.
+    # The eye corners of these faces are 0.4 apart, give or take some noise.
     assert figures.landmarks["mouth"] == pytest.approx(0.01 / 0.4, rel=0.02)
 
 

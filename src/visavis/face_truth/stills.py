@@ -1,8 +1,8 @@
-"""Still faces: crops of a pack beside their labels, and pictures in which there is no face."""
+"""Still faces: crops of a pack compared with their labels, and pictures in which there is no face."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,20 +14,16 @@ from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.datasets.face_labels import FacePack
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles
-from visavis.face.network import FaceReading
-from visavis.face.region import FaceRegion
+from visavis.face.network import LandmarkNetwork
 from visavis.face.tracker import Tracker
 from visavis.face_truth.figures import FaceFigures, Readings
-from visavis.types import FloatArray, Frame, ImageArray
+from visavis.types import FloatArray, Frame
 
 
-class LandmarkNetwork(Protocol):
-    """What is needed of the face network."""
+class NumberedNetwork(LandmarkNetwork, Protocol):
+    """A face network that names its landmarks by their numbers among MediaPipe's 478."""
 
     landmark_numbers: tuple[int, ...]
-
-    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
-        """One reading for each region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class FalseFaces:
 
 
 def measure_pack(
-    pack: FacePack, network: LandmarkNetwork, rows: NDArray[np.intp], on_face: Callable[[], None]
+    pack: FacePack, network: NumberedNetwork, rows: NDArray[np.intp], on_face: Callable[[], None]
 ) -> FaceFigures:
     """Let the network read some rows of a pack, at least one, each framed as its label says."""
     readings = []

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--skins", type=Path, help=f"file of skins, made if missing; {SKINS} beside the pack")
     parser.add_argument("--model", type=Path, help="face_landmarker.task, if skins are to be made")
     parser.add_argument("--photographs", type=Path, help="folder of pictures for backgrounds")
-    parser.add_argument("--plain", action="store_true", help="nothing before the face: for measuring")
+    parser.add_argument("--plain", action="store_true", help="nothing in front of the face: for measuring")
     parser.add_argument(
         "--probes",
         action="store_true",

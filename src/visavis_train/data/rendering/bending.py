@@ -139,8 +139,7 @@ def put_tongue(head: Head, vertices: FloatArray, out: float) -> None:
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True) + 1e-6
     across = np.array([1.0, 0.0, 0.0])
     upward = np.cross(ahead, across)
-    upward *= -np.sign(upward[:, 1:2] + upward[:, 2:] + 1e-9)
-    upward = -upward
+    upward *= np.sign(upward[:, 1:2] + upward[:, 2:] + 1e-9)
     turns = np.linspace(0, 2 * np.pi, TONGUE_SIDES, endpoint=False)
     # Clockwise as seen from the tip, so that its triangles face outward.
     side, high = np.cos(turns), np.sin(turns)

@@ -26,13 +26,12 @@ from visavis_train.data.rendering.bending import bend, identities
 from visavis_train.data.rendering.camera import View, on_plane, sample_view
 from visavis_train.data.rendering.drawing import Looks, draw_head, sample_light
 from visavis_train.data.rendering.expressions import sample_weights
-from visavis_train.data.rendering.head import Head
+from visavis_train.data.rendering.head import FACE_VERTICES, Head
 from visavis_train.data.rendering.landmarks import SKIN_POINTS, TABLE
 from visavis_train.data.rendering.mediapipe_reader import MediaPipeReader
 from visavis_train.data.rendering.skins import read_skins
 from visavis_train.models.face import PARTNERS
 
-SKIN_VERTICES = 9409
 PICTURE_PX = 448
 # A landmark that is farther off in one picture, in shares of the eyes' distance, counts no more than this.
 CAP = 0.06
@@ -64,12 +63,12 @@ def samples(
             # MediaPipe counts from the edge of the first pixel, the rasteriser from its middle.
             points = found.landmarks[list(LANDMARKS_146), :2] - 0.5
             across = np.linalg.norm(found.landmarks[33, :2] - found.landmarks[263, :2])
-            yield screen[:SKIN_VERTICES, :2] / across, points / across, bent.vertices[:SKIN_VERTICES]
+            yield screen[:FACE_VERTICES, :2] / across, points / across, bent.vertices[:FACE_VERTICES]
 
 
 def distances(pictures: list[tuple[FloatArray, FloatArray, FloatArray]]) -> FloatArray:
     """Capped mean distance (136, 9409) of each landmark to each vertex of the skin."""
-    total = np.zeros((len(SKIN_POINTS), SKIN_VERTICES), np.float32)
+    total = np.zeros((len(SKIN_POINTS), FACE_VERTICES), np.float32)
     for vertices, points, _ in pictures:
         own = points[: len(SKIN_POINTS)]
         squares = np.square(own).sum(axis=1)[:, None] + np.square(vertices).sum(axis=1) - 2 * own @ vertices.T
@@ -79,10 +78,10 @@ def distances(pictures: list[tuple[FloatArray, FloatArray, FloatArray]]) -> Floa
 
 def mirrored(neutral: FloatArray) -> NDArray[np.int64]:
     """For each vertex of the skin (9409,) the one on the other side."""
-    skin = neutral[:SKIN_VERTICES]
+    skin = neutral[:FACE_VERTICES]
     flipped = skin * np.array([-1, 1, 1], np.float32)
-    found = np.empty(SKIN_VERTICES, np.int64)
-    for start in range(0, SKIN_VERTICES, 512):
+    found = np.empty(FACE_VERTICES, np.int64)
+    for start in range(0, FACE_VERTICES, 512):
         apart = np.square(flipped[start : start + 512, None] - skin[None]).sum(axis=-1)
         found[start : start + 512] = apart.argmin(axis=1)
     return found
@@ -96,10 +95,10 @@ def place(
     other = mirrored(head.neutral)
     partners = np.asarray(PARTNERS[: len(SKIN_POINTS)])
     cost = (cost + cost[partners][:, other]) / 2
-    middle = other == np.arange(SKIN_VERTICES)
+    middle = other == np.arange(FACE_VERTICES)
     # The skin's back is no face.
-    cost[:, head.neutral[:SKIN_VERTICES, 2] < -1] = np.inf
-    skin = head.triangles[(head.triangles < SKIN_VERTICES).all(axis=1)]
+    cost[:, head.neutral[:FACE_VERTICES, 2] < -1] = np.inf
+    skin = head.triangles[(head.triangles < FACE_VERTICES).all(axis=1)]
     corners, weights = np.empty((len(partners), 3), np.int64), np.empty((len(partners), 3), np.float32)
     for landmark, partner in enumerate(partners):
         if partner < landmark:

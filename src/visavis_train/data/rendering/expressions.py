@@ -80,7 +80,7 @@ def both_sides(rng: Rng, found: Weights) -> Weights:
 
 
 def _full(rng: Rng) -> float:
-    """A clear movement: mostly between .3 and 1."""
+    """A clear movement: mostly between 0.3 and 1."""
     return float(1 - 0.75 * rng.random() ** 1.3)
 
 

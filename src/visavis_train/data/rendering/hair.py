@@ -9,7 +9,7 @@ import numpy as np
 
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.rendering import paint, raster
-from visavis_train.data.rendering.head import Head
+from visavis_train.data.rendering.head import FACE_VERTICES, PARTS, Head
 from visavis_train.data.rendering.surface import HIGHEST_CM, LOWEST_CM, TEXTURE_PX
 
 # Degrees from the front, and how low hair reaches there, in cm: short, long, and under a fringe.
@@ -122,7 +122,7 @@ def grow(rng: np.random.Generator, head: Head, normal: FloatArray, hair: Hair, v
     """Move the vertices (V, 3) under hair outward, in place."""
     if hair.cover is None:
         return
-    end = int(np.searchsorted(head.numbers, 11248))
+    end = int(np.searchsorted(head.numbers, PARTS[0][1]))
     place = (head.uv[:end] * TEXTURE_PX - 0.5)[None]
     under = cv2.remap(hair.cover, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     waves = cv2.remap(paint.noise(rng, TEXTURE_PX, (16, 24)), place, None, cv2.INTER_LINEAR)[0]
@@ -133,7 +133,7 @@ def grow(rng: np.random.Generator, head: Head, normal: FloatArray, hair: Hair, v
 
 def behind(head: Head, rest: FloatArray) -> FloatArray:
     """Outline (N, 3) of long hair behind the head, in cm."""
-    wide = float(np.abs(rest[: int(np.searchsorted(head.numbers, 9409)), 0]).max())
+    wide = float(np.abs(rest[: int(np.searchsorted(head.numbers, FACE_VERTICES)), 0]).max())
     top = float(rest[:, 1].max())
     turn = np.linspace(0, np.pi, 12)
     arch = np.stack([wide * np.cos(turn), top - 6 + 6.3 * np.sin(turn), np.full(12, -3.0)], axis=1)

@@ -31,6 +31,8 @@ PARTS = (
     (23021, 23791, EYE),
     (25351, 26719, LASH),
 )
+# The face itself is the first part of the skin; the back of the head and the neck follow.
+FACE_VERTICES = 9409
 EYES = {"Left": (21451, 22221), "Right": (23021, 23791)}
 # ARKit has one weight for what the mesh splits, and no name for these.
 UNNAMED = ("PupilDilate_L", "PupilDilate_R", "cheekRaiser_L", "cheekRaiser_R")

@@ -2,8 +2,8 @@
 
 For each identity there are 45 pictures: one at rest, then one for each weight that is not gaze, in ARKit's
 order. That weight is exactly 1 and the others are 0. Two need an open jaw: ``mouthClose``, which closes the
-lips over it, has jawOpen 1 (with less, this mesh pushes the lower lip through the nose), and ``tongueOut`` has
-jawOpen 0.3. The pictures of one identity have the same skin, light, background and pose.
+lips over it, has jawOpen 1 (with less, this mesh pushes the lower lip through the nose), and ``tongueOut``
+has jawOpen 0.3. The pictures of one identity have the same skin, light, background and pose.
 """
 
 from __future__ import annotations

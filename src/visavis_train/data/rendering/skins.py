@@ -31,11 +31,10 @@ from visavis_train.data.crops import shard_images
 from visavis_train.data.real_faces import enlarge
 from visavis_train.data.rendering.baking import Baker
 from visavis_train.data.rendering.fitting import Fitter
-from visavis_train.data.rendering.head import Head
+from visavis_train.data.rendering.head import FACE_VERTICES, Head
 from visavis_train.data.rendering.landmarks import SKIN_POINTS, LandmarkTable
 from visavis_train.data.rendering.mediapipe_reader import MediaPipeReader
 
-SKIN_VERTICES = 9409
 SPLITS = ("train", "val", "test")
 # Crops are too tight for MediaPipe: edges are repeated, in shares of the enlarged picture's side.
 EDGE = 1 / 6
@@ -167,7 +166,7 @@ def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
     # The splits that are held out are small: all of them, then as many of the others as are asked for.
     wanted = set(sorted(mixed, key=lambda name: chosen[name] == "train")[:count])
     table = LandmarkTable.load(head)
-    fitter, baker = Fitter.of(head, table, SKIN_VERTICES), Baker.of(head, SKIN_VERTICES)
+    fitter, baker = Fitter.of(head, table, FACE_VERTICES), Baker.of(head, FACE_VERTICES)
     found: list[tuple[str, str, ImageArray, ImageArray]] = []
     with MediaPipeReader(model) as reader:
         for name, crop in shard_images(crops):
