@@ -42,7 +42,7 @@ class FaceStates:
         images: (N, 48, 48) uint8, grey.
         shape: (N, 146, 3) float32 landmarks, the outer corners of the eyes nearly level, their mean at 0 and
             their root mean square distance from it, across and down, 1.
-        weights: (N, 51) float32 blendshape weights, 0..1; ``tongueOut`` is not among them.
+        weights: (N, 52) float32 blendshape weights, 0..1.
         facing: (N, 2) float32 how far the head's forward direction, a unit vector, goes across and down.
         held_out: (N,) which faces are for measuring alone.
     """

@@ -149,7 +149,7 @@ def forget(found: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (cut, r"weights of face states is \('float32', \(3, 50\)\); expected \('float32', \(3, 51\)\)"),
+        (cut, r"weights of face states is \('float32', \(3, 50\)\); expected \('float32', \(3, 52\)\)"),
         (as_floats, "images of face states is"),
         (spoil, "numbers out of range, or not finite"),
         (enlarge, "numbers out of range, or not finite"),
