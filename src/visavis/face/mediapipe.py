@@ -24,7 +24,7 @@ from visavis.types import Face, FaceState, FloatArray, Frame
 MODEL_VARIABLE = "VISAVIS_FACE_LANDMARKER"
 EYE_CORNERS_478 = (33, 263)
 # MediaPipe has no score for tongueOut. Over 24,272 photographs of faces the other six stay at rest, whatever
-# the face does: at most .005, and jawForward 0.031.
+# the face does: at most 0.005, and jawForward 0.031.
 NOT_READ = (
     "cheekPuff",
     "cheekSquintLeft",
