@@ -19,7 +19,7 @@ from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
 
 # A face is taken up at this score of the face network.
-TAKE_SCORE = 0.6
+TAKE_SCORE = 0.8
 # What scores less at the first look is not looked at again.
 HOPELESS_SCORE = 0.1
 # Looks at a candidate until its region stands still.
@@ -32,7 +32,7 @@ STRAY_SHIFT, STRAY_SIZE = 0.5, 1.8
 TURNS_RAD = tuple(float(eighth) * np.pi / 4 for eighth in (0, 1, -1, 2, -2, 3, -3, 4))
 # One must promise more, the farther it lies both from upright and from the detector's guess: by this share
 # for each radian.
-DOUBT_OF_TURN = 0.4
+DOUBT_OF_TURN = 0.1
 # Of later searches, every so many-th tries them too. The second scale has 3, 6 or 9 views, and its turn is
 # every second search: this is odd and no multiple of 3, so that in time each view is looked at this way.
 TURNING_SEARCH = 7

@@ -33,6 +33,7 @@ from visavis_train.experiment import Settings
 from visavis_train.models.face import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.models.layout import channels_last
 from visavis_train.rounds import run_rounds, set_learning_rate, warm_cosine
+from visavis_train.tasks.face_heads import polish_head
 from visavis_train.tasks.face_losses import Losses
 from visavis_train.tasks.face_measure import evaluate
 
@@ -55,6 +56,9 @@ class FaceConfig(Settings):
         render_share: share of rendered faces among those drawn.
         pair_steps: steps of the weights head alone, on landmark pairs, before the joint training; 0 where
             ``init`` has taught that head.
+        head_views: views of faces on which the teacher's head is trained alone at the end (see
+            :mod:`visavis_train.tasks.face_heads`).
+        head_steps: steps of that training; 0: none.
         round_steps: steps between two checkpoints.
         half: compute convolutions in bfloat16.
         workers: processes that prepare pictures.
@@ -81,6 +85,8 @@ class FaceConfig(Settings):
     negative_count: int = 10
     pair_steps: int = 3000
     pair_batch: int = 256
+    head_views: int = 60_000
+    head_steps: int = 0
     round_steps: int = 250
     warm_steps: int = 300
     half: bool = False
@@ -214,6 +220,14 @@ class Trainer:
                 row["truth"] = evaluate(self.trained, pack, np.arange(len(pack.source)))
         return row
 
+    def polish(self) -> None:
+        """Train the averaged network's head for the teacher's weights alone."""
+        config = self.config
+        faces = FaceDataset(self.pack, self.rows, Augmentation(wild=0.1, lost=0))
+        drawn = torch.multinomial(self.chances, config.head_views, replacement=True).tolist()
+        loader = DataLoader(faces, config.batch, sampler=drawn, num_workers=config.workers)
+        polish_head(self.trained, loader, self.pairs.next, self.losses, config.head_steps)
+
     def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
         chosen = torch.randint(0, len(self.negatives), (self.config.negative_count,)).tolist()
         extra = torch.from_numpy(np.stack([recolour(self.negatives[i]) for i in chosen]))
@@ -250,6 +264,8 @@ def train(config: FaceConfig, *, resume: bool = False) -> FaceNet:
     run_rounds(
         config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
     )
+    if config.head_steps:
+        trainer.polish()
     save(trainer.trained, config.out / "face.safetensors")
     return trainer.trained
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis.types import FloatArray
 from visavis_train.data.faces import FaceDataset, FacePack
 from visavis_train.models.face import EYE_CORNERS, TEACHER_WEIGHTS, FaceNet, rotation_matrix
+from visavis_train.tasks.face_losses import STILL
 
 
 class Answers(NamedTuple):
@@ -96,34 +97,28 @@ class Blend:
     reliability: FloatArray
 
 
-# The truth head says as much of a weight as costs at most this much of the agreement with the teacher.
-LARGEST_LOSS = 0.01
-# A channel on which the teacher is blind is read if it follows the truth at least so well.
-LEAST_R = 0.3
+# Shares of the truth head that are tried where the teacher sees.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# A channel on which the teacher is blind is read if the truth head follows the truth at least so well.
+LEAST_R = 0.3
 
 
 def choose_blend(real: tuple[Answers, FloatArray], true: tuple[Answers, FloatArray]) -> Blend:
     """Choose how the heads share each weight, on faces that neither training nor a report sees.
 
+    Where the teacher sees, the share that agrees best with it: the two heads err differently, and most of the
+    time their mean is better than either. Where it is blind, the truth head alone.
+
     Args:
         real: what the network says of real faces, and the teacher's weights (N, 52).
         true: what it says of rendered faces, and their true weights (M, 52).
     """
-    channels = real[1].shape[1]
     on_real = np.stack([correlations(blended(real[0], share), real[1]) for share in SHARES])
-    on_true = np.stack([correlations(blended(true[0], share), true[1]) for share in SHARES])
-    seen = real[1].std(axis=0) > 0.03
-    share, reliability = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
-    for c in range(channels):
-        if seen[c]:
-            allowed = np.flatnonzero(on_real[:, c] >= on_real[0, c] - LARGEST_LOSS)
-            best = int(allowed[on_true[allowed, c].argmax()])
-            share[c], reliability[c] = SHARES[best], on_real[best, c]
-        else:
-            share[c] = 1.0 if on_true[-1, c] >= LEAST_R else -1.0
-            reliability[c] = on_true[-1, c] if share[c] > 0 else 0.0
-    return Blend(share, np.clip(reliability, 0, 1))
+    on_true = correlations(true[0].truth, true[1])
+    seen = real[1].std(axis=0) > STILL
+    share = np.where(seen, np.asarray(SHARES)[on_real.argmax(axis=0)], np.where(on_true >= LEAST_R, 1, -1))
+    reliability = np.where(seen, on_real.max(axis=0), np.where(share > 0, on_true, 0))
+    return Blend(share.astype(np.float32), np.clip(reliability, 0, 1).astype(np.float32))
 
 
 def blended(found: Answers, share: float) -> FloatArray:
