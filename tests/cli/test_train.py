@@ -47,7 +47,7 @@ def test_trains_resumes_and_prints_the_report(
         (None, (), "cannot be read"),
         ("task = ", (), "not a TOML file"),
         ("task = 'dance'", (), "task is 'dance'; expected one of emotion, pretraining, face, detector"),
-        ("task = 'face'", (), "pack: Field required"),
+        ("task = 'face'", (), "packs: Field required"),
         ("task = 'pretraining'", ("--set", "pack=a"), "out: Field required"),
         ("task = 'pretraining'", ("--install",), "an emotion run's init takes its result"),
         ("task = 'detector'", ("--set", "pack=a"), "videos: Field required"),

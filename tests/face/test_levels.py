@@ -30,20 +30,21 @@ STILL_BOUNDS = {
     "": (0.03, 0.07),
     "brow": (0.04, 0.13),
     "eye": (0.05, 0.12),
-    "mouthPress": (0.04, 0.07),
-    "mouthShrugLower": (0.03, 0.15),
+    "mouthPress": (0.065, 0.07),
+    "mouthShrugLower": (0.03, 0.21),
 }
 CLIP_BOUNDS = {
     "": (0.05, 0.04),
-    "brow": (0.12, 0.06),
+    "brow": (0.12, 0.115),
     "eyeBlink": (0.05, 0.13),
     "eyeLook": (0.19, 0.2),
     "eyeSquint": (0.15, 0.16),
-    "mouthLowerDown": (0.11, 0.15),
+    "jawOpen": (0.08, 0.09),
+    "mouthLowerDown": (0.165, 0.165),
     "mouthPucker": (0.05, 0.12),
     "mouthSmile": (0.08, 0.04),
     "mouthStretch": (0.11, 0.14),
-    "mouthUpperUp": (0.11, 0.04),
+    "mouthUpperUp": (0.13, 0.105),
 }
 
 
