@@ -53,7 +53,11 @@ def read_npz(
         expected = ", ".join(names or ())
         raise InputError(f"{path}: a {kind} holds the arrays {expected}; {error}") from error
     except DAMAGED as error:
-        # numpy's own words advise to load what is no archive of arrays as a pickle.
-        unsafe = "no archive of arrays, or with Python objects in it, which are never loaded"
-        said = unsafe if "allow_pickle" in str(error) else error
-        raise InputError(f"{path}: not a readable {kind} (.npz): {said}") from error
+        raise InputError(f"{path}: not a readable {kind} (.npz): {said_safely(error)}") from error
+
+
+def said_safely(error: BaseException) -> str:
+    """What numpy says of a file, without its advice to load as a pickle what holds no arrays."""
+    if "allow_pickle" in str(error):
+        return "it holds no arrays, or Python objects, which are never loaded"
+    return str(error)

@@ -131,8 +131,14 @@ def test_bad_input_is_one_line_and_status_2(
     np.savez(old / "labels.npz", points=np.zeros(3))
     empty = tmp_path / "empty"
     empty.mkdir()
+    words = tmp_path / "words.mp4"
+    words.write_text("no video")
+    damaged = write_pack(tmp_path / "damaged", arrays)
+    (damaged / "crops.npy").write_text("no array")
     for arguments, message in (
         ((tmp_path / "none",), "none: no such file"),
+        ((words,), "words.mp4: not a video"),
+        ((damaged,), "crops.npy: not a readable array (.npy): it holds no arrays"),
         ((empty,), "found neither a pack (crops.npy and labels.npz) nor videos"),
         (
             (old,),

@@ -138,10 +138,11 @@ def _of_clips(path: Path, labels: Path | None) -> dict[str, Any]:
 
 
 def _videos(path: Path) -> list[Path]:
-    from visavis.capture.video import VIDEO_SUFFIXES
+    from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
 
     if not path.is_dir():
-        return [path]  # What is wrong with it, if anything, its reader says best.
+        with VideoFile(path):  # Its reader says what is wrong with it, before a model is looked for.
+            return [path]
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
     if not found:
         raise InputError(

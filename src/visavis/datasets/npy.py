@@ -1,4 +1,4 @@
-"""An .npy file in, its numbers out, checked, and mapped from disk where that saves memory."""
+"""Arrays of numbers from .npy files, checked, and mapped from disk where that saves memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.npz import PARSER_ERRORS
+from visavis.npz import PARSER_ERRORS, said_safely
 
 
 def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
@@ -27,7 +27,7 @@ def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except PARSER_ERRORS as error:
-        raise InputError(f"{path}: not a readable array (.npy): {error}") from error
+        raise InputError(f"{path}: not a readable array (.npy): {said_safely(error)}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         found = array.dtype if isinstance(array, np.ndarray) else "several arrays"
         raise InputError(f"{path}: expected one array of numbers; found {found}")

@@ -1,4 +1,4 @@
-"""A square picture in; for each grid cell a face's likelihood, size, offset and roll out."""
+"""The detector's network: likelihood, size, offset and roll of a face for each cell of a square picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames, face crops and photographs in, the trained detector out.
+"""Training of the face detector.
 
 ``visavis train experiments/detector_second.toml [--resume] [--set key=value]``
 """

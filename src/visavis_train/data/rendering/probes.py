@@ -1,4 +1,4 @@
-"""Numbers of pictures in; faces that show one ARKit weight at full out, for measuring.
+"""Probes: rendered faces that show one ARKit weight at full, for measuring.
 
 For each identity there are 45 pictures: one at rest, then one for each weight that is not gaze, in ARKit's
 order. That weight is exactly 1 and the others are 0. Two need an open jaw: ``mouthClose``, which closes the
