@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The face network on a GPU: packs of faces as small files, then the training of experiments/face_second.toml.
 #
-#   experiments/gpu/face.sh pack                  where the packs are: runs/gpu/face/NN, at most 15 MB each
+#   experiments/gpu/face.sh pack                  where the packs are: runs/gpu/face, shards of at most 15 MB
 #   experiments/gpu/face.sh unpack                on the GPU's computer, when all of runs/gpu/face has arrived
 #   experiments/gpu/face.sh train STEPS OUT       train (about 100 steps a second), keep the weights in 16 bits in OUT
 #
@@ -13,7 +13,7 @@ export PYTHONPATH=src PYTHONUNBUFFERED=1
 case ${1:-} in
 pack)
     for name in face_pack renders; do
-        "$PYTHON" -m visavis_train.data.shards pack "runs/$name" "runs/gpu/face/$name" --side 128 --quality 70
+        "$PYTHON" -m visavis_train.data.shards pack "runs/$name" "runs/gpu/face/$name" --side 112 --quality 60
     done
     "$PYTHON" - <<'PYTHON'
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 negatives = np.load("runs/negatives/train.npy", mmap_mode="r")[::12, ::2, ::2]
 np.savez_compressed("runs/gpu/face/negatives.npz", pictures=negatives)
 with np.load("runs/face_pack/pairs.npz") as pairs:
-    few = {name: pairs[name][:60000].astype(np.float16) for name in pairs.files}
+    few = {name: pairs[name][:20000].astype(np.float16) for name in pairs.files}
 np.savez_compressed("runs/gpu/face/pairs.npz", **few)
 PYTHON
     du -sh runs/gpu/face/*
