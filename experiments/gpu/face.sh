@@ -3,7 +3,7 @@
 #
 #   experiments/gpu/face.sh pack                  where the packs are: runs/gpu/face, shards of at most 15 MB
 #   experiments/gpu/face.sh unpack                on the GPU's computer, when all of runs/gpu/face has arrived
-#   experiments/gpu/face.sh train STEPS OUT       train (about 100 steps a second), keep the weights in 16 bits in OUT
+#   experiments/gpu/face.sh train STEPS OUT       train, and keep the weights in 16 bits in OUT
 #
 # "train 20 OUT" tries it on a CPU in a minute.
 set -euo pipefail
