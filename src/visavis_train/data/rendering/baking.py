@@ -1,4 +1,4 @@
-"""Skin textures baked from photographs: the seen part is copied, the rest is filled in."""
+"""Skin textures baked from photographs: seen parts are copied, hidden parts are painted."""
 
 from __future__ import annotations
 
