@@ -72,7 +72,7 @@ class Baker:
             edge: width of the picture's worthless edges, in shares of its side.
         """
         place = (fit.pixels[self.corner] * self.weight[..., None]).sum(axis=2).astype(np.float32)
-        texture = cv2.remap(image, place, None, cv2.INTER_LINEAR).astype(np.float32)
+        texture = cv2.remap(image, place[..., 0], place[..., 1], cv2.INTER_LINEAR).astype(np.float32)
         side = len(image)
         inside = np.minimum(place, side - place).min(axis=2) / side - edge
         normal = raster.normals(fit.vertices, self.triangles)[:, 2]

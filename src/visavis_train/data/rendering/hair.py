@@ -124,8 +124,9 @@ def grow(rng: np.random.Generator, head: Head, normal: FloatArray, hair: Hair, v
         return
     end = int(np.searchsorted(head.numbers, PARTS[0][1]))
     place = (head.uv[:end] * TEXTURE_PX - 0.5)[None]
-    under = cv2.remap(hair.cover, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-    waves = cv2.remap(paint.noise(rng, TEXTURE_PX, (16, 24)), place, None, cv2.INTER_LINEAR)[0]
+    x, y = place[..., 0], place[..., 1]
+    under = cv2.remap(hair.cover, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+    waves = cv2.remap(paint.noise(rng, TEXTURE_PX, (16, 24)), x, y, cv2.INTER_LINEAR)[0]
     up = 0.6 + 0.4 * ((vertices[:end, 1] - 2) / 8).clip(0, 1)
     far = under * hair.thickness_cm * up * (1 + 0.25 * waves)
     vertices[:end] += far[:, None] * normal[:end]
