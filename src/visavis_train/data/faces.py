@@ -64,9 +64,17 @@ class FacePack:
     def validation(self) -> BoolArray:
         """(N,) stills that are kept from training, with all their warped copies."""
         still = np.char.find(self.source, ":") < 0
-        names = [source.split("~")[0] for source in self.source]
-        kept = np.asarray([zlib.crc32(name.encode()) % VALIDATION_STEP == 0 for name in names])
+        kept = np.asarray([zlib.crc32(name.encode()) % VALIDATION_STEP == 0 for name in self.photograph])
         return np.asarray(kept & still, np.bool_)
+
+    @property
+    def photograph(self) -> NDArray[np.str_]:
+        """(N,) name of the still, the same for all its warped copies."""
+        return np.asarray([source.split("~")[0] for source in self.source])
+
+    def shows(self, photographs: NDArray[np.str_]) -> BoolArray:
+        """(N,) whether a face is one of some photographs, or a warped copy."""
+        return np.asarray(np.isin(self.photograph, photographs), np.bool_)
 
     def in_memory(self) -> FacePack:
         """The same packs with all crops read: random reads from a disk would be what training waits for."""

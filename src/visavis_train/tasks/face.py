@@ -29,6 +29,7 @@ from visavis_train.data.faces import (
     recolour,
     validation_rows,
 )
+from visavis_train.data.rendering.skins import read_skins
 from visavis_train.experiment import Settings
 from visavis_train.models.face import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.models.layout import channels_last
@@ -52,6 +53,8 @@ class FaceConfig(Settings):
         init: ``face.safetensors`` of an earlier run, whose weights this one begins with.
         out: the run folder (see :mod:`visavis_train.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
+        skins: file of :mod:`visavis_train.data.rendering.skins`; the photographs of its skins for validation
+            and test are not trained on either.
         clip_weight: how often a video's frame is drawn, relative to a still.
         render_share: share of rendered faces among those drawn.
         pair_steps: steps of the weights head alone, on landmark pairs, before the joint training; 0 where
@@ -72,6 +75,7 @@ class FaceConfig(Settings):
     init: Path | None = None
     out: Path
     test_clips: tuple[str, ...]
+    skins: Path | None = None
     seed: int = 0
     width: int = 48
     batch: int = 96
@@ -157,6 +161,8 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.pack = load_pack(*config.packs).in_memory()
         self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
+        if config.skins is not None:
+            self.rows = self.rows[~self.pack.shows(read_skins(config.skins).held_out)[self.rows]]
         real = self.rows[~self.pack.rendered[self.rows]]
         if missing := [clip for clip in config.test_clips if clip not in set(self.pack.clip)]:
             raise InputError(f"test_clips: no face of {', '.join(missing)} in the packs; leave the clip out")

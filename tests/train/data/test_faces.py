@@ -73,6 +73,12 @@ def test_stills_are_held_out_with_their_bent_copies_and_renders_are_not(tmp_path
     assert not pack.rendered[held_out].any()
 
 
+def test_photographs_are_found_with_their_bent_copies(tmp_path: Path) -> None:
+    names = [f"utk_{k % 30}~{k // 30}" for k in range(40)] + [f"render:{k}" for k in range(20)]
+    pack = load_pack(write(tmp_path, {"source": np.asarray(names)}))
+    np.testing.assert_array_equal(np.flatnonzero(pack.shows(np.asarray(["utk_3", "utk_12"]))), [3, 12, 33])
+
+
 def test_packs_are_read_one_after_the_other(tmp_path: Path) -> None:
     one, other = write(tmp_path / "one"), write(tmp_path / "other")
     pack = load_pack(one, other)

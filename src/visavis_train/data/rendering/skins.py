@@ -66,6 +66,11 @@ class Skins:
         """Rows of a split."""
         return np.flatnonzero(self.split == split)
 
+    @property
+    def held_out(self) -> NDArray[np.str_]:
+        """Ids of the photographs whose skins are for validation and test."""
+        return np.asarray(self.ids[self.split != "train"], np.str_)
+
     def texture(self, row: int) -> ImageArray:
         """Texture (256, 256, 3) of a row."""
         data = self.jpeg[self.offsets[row] : self.offsets[row + 1]]
