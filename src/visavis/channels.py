@@ -42,8 +42,10 @@ EXPRESSIONS: tuple[str, ...] = (
 )
 EMOTION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
 
-# Live2D's standard parameters: id -> (lowest, highest, at rest).
+# An avatar's parameters: id -> (lowest, highest, at rest). First Live2D's standard ones, up to ParamBreath.
 # https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/
+# Then those that models for VTube Studio and VBridger have for ARKit's mouths, under their usual ids, and four of
+# our own (ParamMouthLForm, ParamMouthRForm, ParamJawX, ParamNoseSneer), for which no usual id is known.
 AVATAR_PARAMETERS = MappingProxyType(
     {
         "ParamAngleX": (-30.0, 30.0, 0.0),
@@ -70,5 +72,17 @@ AVATAR_PARAMETERS = MappingProxyType(
         "ParamBodyAngleY": (-10.0, 10.0, 0.0),
         "ParamBodyAngleZ": (-10.0, 10.0, 0.0),
         "ParamBreath": (0.0, 1.0, 0.0),
+        "ParamMouthLForm": (-1.0, 1.0, 0.0),
+        "ParamMouthRForm": (-1.0, 1.0, 0.0),
+        "ParamMouthX": (-1.0, 1.0, 0.0),
+        "ParamMouthPuckerWiden": (-1.0, 1.0, 0.0),
+        "ParamMouthFunnel": (0.0, 1.0, 0.0),
+        "ParamMouthShrug": (0.0, 1.0, 0.0),
+        "ParamMouthPressLipOpen": (-1.0, 1.0, 0.0),
+        "ParamJawOpen": (0.0, 1.0, 0.0),
+        "ParamJawX": (-1.0, 1.0, 0.0),
+        "ParamCheekPuff": (0.0, 1.0, 0.0),
+        "ParamNoseSneer": (0.0, 1.0, 0.0),
+        "ParamTongueOut": (0.0, 1.0, 0.0),
     }
 )

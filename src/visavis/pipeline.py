@@ -141,15 +141,16 @@ class Pipeline:
         emotion = self._read(frame, faces)
         read_s = clock.now_s()
         timings_ms = {"face": 1e3 * (tracked_s - start_s), "emotion": 1e3 * (read_s - tracked_s)}
-        state, felt = faces[0].state if faces else None, emotion
+        tracked = faces[0] if faces else None
+        state, felt = None if tracked is None else tracked.state, emotion
         if self.listener is not None:
             # What the speaker feels is not what the listener shows.
-            state, felt = self.listener.see(state, frame.time_s), None
+            state, felt, tracked = self.listener.see(state, frame.time_s), None, None
             heard_s = clock.now_s()
             timings_ms["listen"] = 1e3 * (heard_s - read_s)
             read_s = heard_s
         self.animator.acting = self.listener is not None
-        pose = self.animator.update(state, felt, frame.time_s)
+        pose = self.animator.update(state, felt, frame.time_s, tracked)
         timings_ms["avatar"] = 1e3 * (clock.now_s() - read_s)
         if emotion is None or self.reader is None:
             return Moment(frame, faces, None, None, pose, timings_ms)

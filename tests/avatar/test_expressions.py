@@ -1,4 +1,4 @@
-"""Emotions in, the avatar's looks out: held, blended, and never over the tracked eyes and mouth."""
+"""Emotions in, the avatar's looks out: held, blended, and never against the tracked eyes and mouth."""
 
 from __future__ import annotations
 
@@ -6,33 +6,49 @@ import numpy as np
 import pytest
 
 from acting import FPS, face, feeling, warmed
-from visavis.avatar.expressions import LOOKS
+from visavis.avatar.expressions import LOOKS, added, worn
 from visavis.avatar.parameters import Animator
-from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
+from visavis.channels import EXPRESSIONS
 from visavis.types import AvatarPose
-
-TRACKED_ONLY = [n for n in AVATAR_PARAMETERS if "Eye" in n or "Mouth" in n]
 
 
 @pytest.mark.parametrize("label", EXPRESSIONS[1:])
-def test_an_expression_takes_brows_and_cheeks_and_leaves_eyes_and_mouth(label: str) -> None:
-    with_it, without = Animator(), Animator()
+def test_an_expression_is_worn_in_full_by_a_face_at_rest(label: str) -> None:
+    animator = Animator()
     for i in range(FPS):
-        shown = with_it.update(face(jawOpen=0.3), feeling(label), i / FPS).as_dict()
-        plain = without.update(face(jawOpen=0.3), None, i / FPS).as_dict()
-    assert with_it.expression == label
-    for name in TRACKED_ONLY:
-        assert shown[name] == plain[name], name
-    for name, value in LOOKS[label].items():
-        if "Brow" in name or "Cheek" in name:
+        shown = animator.update(face(), feeling(label), i / FPS).as_dict()
+    assert animator.expression == label
+    for name, value in worn(label).items():
+        if "Angle" not in name or "Brow" in name:
             assert shown[name] == pytest.approx(value, abs=0.1), name
 
 
-def test_looks_name_only_standard_parameters_within_range_and_differ_from_each_other() -> None:
+@pytest.mark.parametrize("label", EXPRESSIONS[1:])
+def test_an_expression_holds_back_neither_a_blink_nor_an_open_mouth(label: str) -> None:
+    animator = Animator()
+    channels = {"eyeBlinkLeft": 0.9, "eyeBlinkRight": 0.9, "jawOpen": 0.9}
+    for i in range(2 * FPS):
+        animator.update(face(), feeling(label), i / FPS)
+    shown = animator.update(face(**channels), feeling(label), 2.0).as_dict()
+    assert shown["ParamEyeLOpen"] == shown["ParamEyeROpen"] == 0
+    assert shown["ParamMouthOpenY"] == 1
+
+
+def test_an_expression_adds_what_the_range_leaves_room_for() -> None:
+    assert added("ParamMouthForm", 0.0, 0.8) == pytest.approx(0.8)
+    assert added("ParamMouthForm", 0.5, 0.8) == pytest.approx(0.9)
+    assert added("ParamMouthForm", 1.0, 0.8) == pytest.approx(1.0)
+    assert added("ParamMouthForm", -0.5, -0.8) == pytest.approx(-0.9)
+    assert added("ParamMouthForm", 0.4, -0.8) == pytest.approx(-0.4)
+    assert added("ParamEyeLOpen", 0.0, 0.1) == 0.0
+    assert added("ParamEyeLOpen", 0.9, -0.5) == pytest.approx(0.45)
+
+
+def test_looks_name_only_known_parameters_within_range_and_differ_from_each_other() -> None:
     assert set(LOOKS) == set(EXPRESSIONS)
-    poses = [AvatarPose.from_mapping(dict(look), 0.0) for look in LOOKS.values()]
-    for look, pose in zip(LOOKS.values(), poses, strict=True):
-        assert all(abs(pose.as_dict()[n] - v) < 1e-6 for n, v in look.items())
+    poses = [AvatarPose.from_mapping(worn(label), 0.0) for label in EXPRESSIONS]
+    for label, pose in zip(EXPRESSIONS, poses, strict=True):
+        assert all(abs(pose.as_dict()[n] - v) < 1e-6 for n, v in worn(label).items())
     for i, one in enumerate(poses):
         assert all(np.abs(one.values - two.values).max() > 0.3 for two in poses[:i])
 
@@ -63,7 +79,7 @@ def test_expressions_blend_in_and_out_without_a_jump() -> None:
     for i in range(4 * FPS):
         read = feeling("happy") if i < 2 * FPS else None
         cheek.append(animator.update(face(), read, i / FPS).as_dict()["ParamCheek"])
-    assert max(cheek) == pytest.approx(0.7, abs=0.01)
+    assert max(cheek) == pytest.approx(0.8, abs=0.01)
     assert cheek[-1] == 0.0
     assert np.abs(np.diff(cheek)).max() < 0.2
     assert cheek.index(max(cheek)) / FPS <= 0.36

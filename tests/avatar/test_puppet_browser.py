@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from visavis.avatar.expressions import worn
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.puppet_pen import Pen
-from visavis.avatar.puppet_sheet import FACES
 from visavis.avatar.rig import Springs, evaluate
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.types import AvatarPose
@@ -104,7 +104,7 @@ def test_both_renderers_give_the_same_picture() -> None:
         page = browser.new_page(viewport={"width": size_px, "height": size_px})
         page.route("**/*", answer)
         page.goto("http://puppet.test/")
-        for values in (FACES["neutral"], FACES["happy"], {"ParamAngleX": 30.0, "ParamAngleZ": -20.0}):
+        for values in (worn("neutral"), worn("happy"), {"ParamAngleX": 30.0, "ParamAngleZ": -20.0}):
             page.evaluate(draw, dict(values))
             shot = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
             puppet.reset()

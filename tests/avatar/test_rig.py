@@ -145,9 +145,13 @@ def test_mouth_shapes() -> None:
         heights = [height(pose("mouth", MouthForm=form, MouthOpenY=a)) for a in (0.5, 0.75, 1)]
         assert heights == sorted(heights)
         assert area(pose("mouth", MouthForm=form, MouthOpenY=1)) > 2500
-    smirk = pose("mouth_line", EyeLSmile=1) - pose("mouth_line")
-    assert smirk[12, 1] < -10
-    assert np.array_equal(pose("mouth_line", EyeLSmile=1, EyeRSmile=1), pose("mouth_line"))
+    smirk = pose("mouth_line", MouthLForm=1) - pose("mouth_line")
+    assert smirk[12, 1] < -10  # her left corner
+    assert abs(smirk[0, 1]) < 1
+    assert np.ptp(pose("mouth", MouthPuckerWiden=-1)[:, 0]) < 0.6 * np.ptp(pose("mouth")[:, 0])
+    assert height(pose("mouth", MouthPressLipOpen=1)) > 20
+    aside = pose("mouth", MouthX=1) - pose("mouth")
+    assert aside[:, 0].min() > 15
 
 
 def test_a_grid_interpolates_between_its_keys() -> None:

@@ -66,6 +66,12 @@ class RestingLevels:
         self._samples.extend([row] * self.WINDOW)
         self._goal = self._levels = self._believed(row)
 
+    def begin(self, values: Mapping[str, float]) -> None:
+        """Assume these values instead of the priors; they are outvoted as quickly."""
+        row = np.asarray([values[name] for name in self._names], np.float32)
+        self._samples = deque([row] * self.PRIOR_SAMPLES, self.WINDOW)
+        self._goal = self._levels = self._believed(row)
+
     def update(self, values: Mapping[str, float], time_s: float) -> dict[str, float]:
         """Learn from one moment and give the levels by name."""
         if self._sampled_s is None or not 0.0 <= time_s - self._sampled_s < self.SAMPLE_S:

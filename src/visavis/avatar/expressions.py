@@ -1,6 +1,7 @@
 """Emotions in, an expression laid over the avatar's parameters out.
 
-Expressions own the brows and cheeks (and lean the head and body a little); tracking keeps mouth and eyes.
+Expressions own the brows and cheeks. To mouth, lids, nose, head and body they add what tracking leaves room
+for: an expression never holds back what the person does there.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from visavis.avatar.easing import ease
-from visavis.channels import EXPRESSIONS
+from visavis.avatar.idle import RELAXED_OPEN
+from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.types import Emotion
 
 # An expression starts at this probability, ends below that one, and lasts at least so long.
@@ -21,32 +23,46 @@ TRACKED_SHARE = 0.35
 NEUTRAL = EXPRESSIONS[0]
 
 
-def _both(**brow: float) -> dict[str, float]:
-    return {f"ParamBrow{side}{key}": value for side in "LR" for key, value in brow.items()}
+def _both(**values: float) -> dict[str, float]:
+    """Values of both brows or eyes: ``BrowY=1`` stands for ParamBrowLY and ParamBrowRY."""
+    return {
+        f"Param{name[: len(part)]}{side}{name[len(part) :]}": value
+        for name, value in values.items()
+        for part in ("Brow", "Eye")
+        if name.startswith(part)
+        for side in "LR"
+    }
 
 
-# Brows after Ekman & Friesen, Facial Action Coding System (1978): sadness AU1+4, surprise AU1+2,
-# fear AU1+2+4, anger AU4, disgust AU9 (which lowers the brows); contempt raises one brow.
+# Brows, lids and mouths after Ekman & Friesen, Facial Action Coding System (1978): happiness AU6+12, sadness
+# AU1+4+15, surprise AU1+2+5+26, fear AU1+2+4+5+20+25, disgust AU9+15+16, anger AU4+7+23, contempt AU14 on one
+# side.
 LOOKS: Mapping[str, Mapping[str, float]] = {
     NEUTRAL: {},
-    "happy": _both(Y=0.3, Angle=0.1, Form=0.5) | {"ParamCheek": 0.7, "ParamBodyAngleY": 1.0},
-    "sad": _both(Y=-0.1, Angle=0.9, Form=-0.3, X=0.3)
+    "happy": _both(BrowY=0.3, BrowAngle=0.1, BrowForm=0.5, EyeSmile=0.65)
+    | {"ParamCheek": 0.8, "ParamMouthForm": 0.95, "ParamMouthPressLipOpen": 0.6, "ParamBodyAngleY": 1.0},
+    "sad": _both(BrowY=-0.1, BrowAngle=0.9, BrowForm=-0.3, BrowX=0.3, EyeOpen=-0.3)
+    | {"ParamMouthForm": -0.85, "ParamMouthShrug": 0.3, "ParamEyeBallY": -0.3}
     | {"ParamAngleY": -3.0, "ParamAngleZ": -2.0, "ParamBodyAngleY": -2.5},
-    "surprise": _both(Y=0.95, Angle=0.15, Form=0.9) | {"ParamAngleY": 2.0, "ParamBodyAngleY": 2.5},
-    "fear": _both(Y=0.6, Angle=0.85, Form=-0.2, X=0.5) | {"ParamAngleY": -1.5, "ParamBodyAngleY": -2.0},
-    "disgust": _both(Y=-0.45, Angle=-0.45, Form=-0.5, X=0.5) | {"ParamAngleY": 2.0, "ParamAngleZ": 2.0},
-    "anger": _both(Y=-0.7, Angle=-1.0, Form=-0.7, X=0.8) | {"ParamAngleY": -2.0, "ParamCheek": 0.15},
-    "contempt": {
-        "ParamBrowLY": 0.6,
-        "ParamBrowLForm": 0.7,
-        "ParamBrowRY": -0.35,
-        "ParamBrowRAngle": -0.35,
-        "ParamBrowRForm": -0.3,
-        "ParamAngleY": 2.0,
-        "ParamAngleZ": 2.5,
-    },
+    "surprise": _both(BrowY=0.95, BrowAngle=0.15, BrowForm=0.9, EyeOpen=0.11)
+    | {"ParamMouthOpenY": 0.6, "ParamJawOpen": 0.6, "ParamMouthFunnel": 0.35}
+    | {"ParamAngleY": 2.0, "ParamBodyAngleY": 2.5},
+    "fear": _both(BrowY=0.6, BrowAngle=0.85, BrowForm=-0.2, BrowX=0.5, EyeOpen=0.11)
+    | {"ParamMouthForm": -0.75, "ParamMouthPressLipOpen": 0.7, "ParamMouthPuckerWiden": 0.5}
+    | {"ParamMouthOpenY": 0.1, "ParamAngleY": -1.5, "ParamBodyAngleY": -2.0},
+    "disgust": _both(BrowY=-0.45, BrowAngle=-0.45, BrowForm=-0.5, BrowX=0.5, EyeOpen=-0.4, EyeSmile=0.4)
+    | {"ParamNoseSneer": 1.0, "ParamMouthForm": -0.5, "ParamMouthOpenY": 0.22, "ParamTongueOut": 0.3}
+    | {"ParamAngleY": 2.0, "ParamAngleZ": 2.0},
+    "anger": _both(BrowY=-0.7, BrowAngle=-1.0, BrowForm=-0.7, BrowX=0.8, EyeOpen=-0.12)
+    | {"ParamMouthForm": -0.7, "ParamMouthPressLipOpen": -1.0, "ParamNoseSneer": 0.4}
+    | {"ParamAngleY": -2.0, "ParamCheek": 0.15},
+    "contempt": _both(EyeOpen=-0.3)
+    | {"ParamBrowLY": 0.6, "ParamBrowLForm": 0.7}
+    | {"ParamBrowRY": -0.35, "ParamBrowRAngle": -0.35, "ParamBrowRForm": -0.3}
+    | {"ParamMouthLForm": 0.9, "ParamMouthX": 0.3, "ParamEyeLSmile": 0.4}
+    | {"ParamAngleY": 2.0, "ParamAngleZ": 2.5},
 }
-OWNED = (*_both(X=0.0, Y=0.0, Angle=0.0, Form=0.0), "ParamCheek")
+OWNED = (*_both(BrowX=0.0, BrowY=0.0, BrowAngle=0.0, BrowForm=0.0), "ParamCheek")
 
 
 class ExpressionOverlay:
@@ -91,5 +107,24 @@ class ExpressionOverlay:
             result[name] = tracked * result.get(name, 0.0)
         for look, share in shares.items():
             for name, value in LOOKS[look].items():
-                result[name] = result.get(name, 0.0) + share * value
+                _, _, rest = AVATAR_PARAMETERS[name]
+                result[name] = added(name, result.get(name, rest), share * value)
         return result
+
+
+def worn(expression: str) -> dict[str, float]:
+    """Parameters of an avatar at rest that wears an expression in full; those not named rest."""
+    calm = {"ParamEyeLOpen": RELAXED_OPEN, "ParamEyeROpen": RELAXED_OPEN}
+    look = LOOKS[expression]
+    return calm | {name: added(name, calm.get(name, AVATAR_PARAMETERS[name][2]), look[name]) for name in look}
+
+
+def added(name: str, tracked: float, value: float) -> float:
+    """A tracked parameter and what an expression adds: all of it at rest, nothing where the range ends."""
+    low, high, rest = AVATAR_PARAMETERS[name]
+    if name in OWNED:
+        return tracked + value
+    if high == rest:  # Lids: who shuts the eyes has them shut.
+        return tracked * (1 + value)
+    room = (high - tracked) / (high - rest) if value > 0 else (tracked - low) / (rest - low)
+    return tracked + value * min(max(room, 0.0), 1.0)

@@ -15,8 +15,10 @@ import numpy as np
 from visavis.avatar.calibration import ClosedLevel, NeutralHead, Rest, RestingLevels
 from visavis.avatar.easing import ease
 from visavis.avatar.idle import RELAXED_OPEN
-from visavis.channels import AVATAR_PARAMETERS, FACE_CHANNELS
-from visavis.types import FaceState, FloatArray
+from visavis.avatar.mouth import mouth
+from visavis.avatar.seen import Seen, Watcher
+from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, FACE_CHANNELS
+from visavis.types import Face, FaceState, FloatArray
 
 # Where the eyes rest sideways, as seen: a camera beside the screen shifts it.
 GAZE_X = "gazeX"
@@ -39,8 +41,13 @@ HEAD_GAIN = (1.2, 1.3, 1.0)
 ACTING_NOD_GAIN = 2.6
 LEAN_DEG_PER_CM = 0.4
 LEAN_LIMIT_DEG = 4.0
-MOUTH_OPEN_GAIN = 1.5
 GAZE_GAIN = 1.3
+# How far the drawn irises and brows move with a parameter of 1: in shares of the eye's width, and of the
+# brow's height above the eye when it rises and when it sinks.
+DRAWN_GAZE = 0.17, 0.134
+DRAWN_BROW_UP, DRAWN_BROW_DOWN = 0.31, 0.2
+# A weight of less reliability than the first fades out; from the second on it counts in full.
+DOUBTED, BELIEVED = 0.2, 0.45
 # Between these two differences of the calibrated lids (0 open, 1 shut) a blink of both eyes turns into a
 # wink of one. Clips of people who do not wink stay below the first.
 WINK_FROM, WINK_TO = 0.45, 0.65
@@ -57,10 +64,12 @@ class FaceMapper:
         self._levels = RestingLevels(RESTS)
         self._closed = {side: ClosedLevel() for side in SIDES}
         self._head = NeutralHead()
+        self._watcher = Watcher()
         self._last: FaceState | None = None
 
     def reset(self) -> None:
         """Forget the person."""
+        self._watcher.reset()
         self._levels.reset()
         self._head.reset()
         for closed in self._closed.values():
@@ -76,10 +85,13 @@ class FaceMapper:
         if self._last is None:
             return False
         self._levels.set(_channels(self._last))
+        self._watcher.calibrate()
         self._head.set(_head_pose(self._last))
         return True
 
-    def update(self, state: FaceState, time_s: float, *, acting: bool = False) -> dict[str, float]:
+    def update(
+        self, state: FaceState, time_s: float, tracked: Face | None = None, *, acting: bool = False
+    ) -> dict[str, float]:
         """Parameters at one moment.
 
         Also holds ``lean``, which is no parameter: degrees by which the body follows a shifted head.
@@ -87,30 +99,41 @@ class FaceMapper:
         Args:
             state: the person's face.
             time_s: of it; must not decrease.
+            tracked: the face that the state is of, for its landmarks and reliability; None where there are
+                none, as with a listener.
             acting: whether the head's nods are exaggerated, so that small ones are seen.
         """
         self._last = state
         face = _channels(state)
         rest = self._levels.update(face, time_s)
+        seen = None if tracked is None else self._watcher.update(tracked, time_s)
+        believed = face if tracked is None else face | _believed(state, tracked)
         yaw, pitch, roll, shift_cm = self._head.update(_head_pose(state), time_s).tolist()
         lean = min(max(shift_cm * LEAN_DEG_PER_CM, -LEAN_LIMIT_DEG), LEAN_LIMIT_DEG)
         parameters = {
             "ParamAngleX": HEAD_GAIN[0] * yaw,
             "ParamAngleY": (ACTING_NOD_GAIN if acting else HEAD_GAIN[1]) * pitch,
             "ParamAngleZ": HEAD_GAIN[2] * roll,
-            **self._eyelids(face, rest, yaw, time_s),
-            **_gaze(face, rest),
-            **_brow(face, rest, "Left"),
-            **_brow(face, rest, "Right"),
-            **_mouth(face),
+            **self._eyelids(face, rest, yaw, time_s, seen),
+            **_gaze(face, rest, seen),
+            **_brow(face, rest, "Left", None if seen is None else seen.brow_left),
+            **_brow(face, rest, "Right", None if seen is None else seen.brow_right),
+            **mouth(believed, seen),
         }
         # Within range before any blending: what fades from beyond the range would stand still at first.
         return {"lean": lean} | {name: _within_range(name, value) for name, value in parameters.items()}
 
     def _eyelids(
-        self, face: Mapping[str, float], rest: Mapping[str, float], yaw_deg: float, time_s: float
+        self,
+        face: Mapping[str, float],
+        rest: Mapping[str, float],
+        yaw_deg: float,
+        time_s: float,
+        seen: Seen | None,
     ) -> dict[str, float]:
         left, right = self._shut(face, rest, time_s)
+        if seen is not None:
+            return _lids(seen, yaw_deg) | _squint(face)
         # Turned to the image's right (yaw > 0), the person's own left eye is the far one.
         turned = ease((abs(yaw_deg) - TURN_FROM) / (TURN_TO - TURN_FROM))
         near = right if yaw_deg > 0 else left
@@ -120,8 +143,7 @@ class FaceMapper:
         return {
             **_eye("L", both + wink * (left - both), face["eyeWideLeft"]),
             **_eye("R", both + wink * (right - both), face["eyeWideRight"]),
-            "ParamEyeLSmile": 0.9 * ease((face["mouthSmileLeft"] - 0.3) / 0.6),
-            "ParamEyeRSmile": 0.9 * ease((face["mouthSmileRight"] - 0.3) / 0.6),
+            **_squint(face),
         }
 
     def _shut(
@@ -163,21 +185,48 @@ def _eye(side: str, shut: float, wide: float) -> dict[str, float]:
     return {f"ParamEye{side}Open": opened * (1.0 - shut)}
 
 
-def _gaze(face: Mapping[str, float], rest: Mapping[str, float]) -> dict[str, float]:
+def _believed(state: FaceState, tracked: Face) -> dict[str, float]:
+    """Weights by name, those that are not reliable faded out."""
+    share = ((tracked.reliability - DOUBTED) / (BELIEVED - DOUBTED)).clip(0, 1)
+    return dict(zip(BLENDSHAPES, (state.weights * share).tolist(), strict=True))
+
+
+def _squint(face: Mapping[str, float]) -> dict[str, float]:
+    return {f"ParamEye{side[0]}Smile": 0.9 * ease((face[f"mouthSmile{side}"] - 0.3) / 0.6) for side in SIDES}
+
+
+def _lids(seen: Seen, yaw_deg: float) -> dict[str, float]:
+    """Both lids as they are seen; of a turned head, the far eye does what the near one does."""
+    turned = ease((abs(yaw_deg) - TURN_FROM) / (TURN_TO - TURN_FROM))
+    near = seen.lid_right if yaw_deg > 0 else seen.lid_left
+    return {
+        f"ParamEye{side}Open": RELAXED_OPEN * (lid + turned * (near - lid))
+        for side, lid in (("L", seen.lid_left), ("R", seen.lid_right))
+    }
+
+
+def _gaze(face: Mapping[str, float], rest: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
+    if seen is not None:
+        return {"ParamEyeBallX": seen.gaze_x / DRAWN_GAZE[0], "ParamEyeBallY": seen.gaze_y / DRAWN_GAZE[1]}
     x = face[GAZE_X] - rest[GAZE_X]
     down = sum(face[f"eyeLookDown{s}"] - rest[f"eyeLookDown{s}"] for s in SIDES)
     y = face["eyeLookUpLeft"] + face["eyeLookUpRight"] - down
     return {"ParamEyeBallX": GAZE_GAIN * x / 2, "ParamEyeBallY": GAZE_GAIN * y / 2}
 
 
-def _brow(face: Mapping[str, float], rest: Mapping[str, float], side: str) -> dict[str, float]:
+def _brow(
+    face: Mapping[str, float], rest: Mapping[str, float], side: str, raised: float | None
+) -> dict[str, float]:
     """One brow relative to its rest; ``+`` raises it, lifts its inner end, arches it, draws it inward."""
     outer = _relative(face, rest, f"browOuterUp{side}")
     down = _relative(face, rest, f"browDown{side}")
     inner = _relative(face, rest, "browInnerUp")
     name = f"ParamBrow{side[0]}"
+    height = 1.2 * (0.7 * outer + 0.5 * inner - down)
+    if raised is not None:
+        height = raised / (DRAWN_BROW_UP if raised > 0 else DRAWN_BROW_DOWN)
     return {
-        f"{name}Y": 1.2 * (0.7 * outer + 0.5 * inner - down),
+        f"{name}Y": height,
         f"{name}Angle": 0.8 * (inner - outer) - 0.8 * down,
         f"{name}Form": 0.8 * outer - 0.9 * down,
         f"{name}X": 0.7 * max(down, 0.0),
@@ -188,19 +237,3 @@ def _relative(face: Mapping[str, float], rest: Mapping[str, float], channel: str
     """-1..1: above rest over the room that is left, below rest as it is."""
     above = face[channel] - rest[channel]
     return above / (1.0 - rest[channel]) if above > 0 else above
-
-
-def _mouth(face: Mapping[str, float]) -> dict[str, float]:
-    frown = face["mouthFrownLeft"] + face["mouthFrownRight"]
-    smile = face["mouthSmileLeft"] + face["mouthSmileRight"]
-    dimple = face["mouthDimpleLeft"] + face["mouthDimpleRight"]
-    form = (smile - frown - face["mouthPucker"] + dimple / 2) / 2
-    rolled = face["mouthRollUpper"] + face["mouthRollLower"]
-    opened = face["jawOpen"] - face["mouthClose"] - 0.2 * rolled + 0.2 * face["mouthFunnel"]
-    grin = ease((smile / 2 - 0.4) / 0.6)
-    return {
-        "ParamMouthForm": form,
-        # A hundredth of jawOpen is noise, not speech.
-        "ParamMouthOpenY": MOUTH_OPEN_GAIN * max(opened - 0.02, 0.0),
-        "ParamCheek": max(0.35 * grin, 0.5 * face["cheekPuff"]),
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,7 +12,7 @@ from visavis.avatar.expressions import ExpressionOverlay
 from visavis.avatar.idle import IdleMotion, breath
 from visavis.avatar.mapping import FaceMapper
 from visavis.channels import AVATAR_PARAMETERS
-from visavis.types import AvatarPose, Emotion, FaceState
+from visavis.types import AvatarPose, Emotion, Face, FaceState
 
 LOWEST, HIGHEST = np.asarray([(low, high) for low, high, _ in AVATAR_PARAMETERS.values()], np.float32).T
 # How long the avatar takes from what it did to what it does now when a face is lost or found.
@@ -21,18 +22,16 @@ BODY_SHARE = {"ParamAngleX": 0.3, "ParamAngleY": 0.2, "ParamAngleZ": 0.22}
 
 
 # What a mirror turns round; everything else is the same on both sides or changes sides (L and R).
-REVERSED = frozenset({"ParamAngleX", "ParamAngleZ", "ParamEyeBallX", "lean"})
-SIDED = ("ParamEyeL", "ParamEyeR", "ParamBrowL", "ParamBrowR")
+REVERSED = frozenset({"ParamAngleX", "ParamAngleZ", "ParamEyeBallX", "ParamMouthX", "ParamJawX", "lean"})
+SIDED = re.compile(r"(?<=ParamEye)[LR](?=Open|Smile)|(?<=ParamBrow)[LR]|(?<=ParamMouth)[LR](?=Form)")
 
 
 def mirrored(parameters: Mapping[str, float]) -> dict[str, float]:
     """Tracked parameters as a mirror shows them; applying it twice gives them back."""
     result = {}
     for name, value in parameters.items():
-        if name.startswith(SIDED):
-            stem = len("ParamBrow") if name.startswith("ParamBrow") else len("ParamEye")
-            name = name[:stem] + ("R" if name[stem] == "L" else "L") + name[stem + 1 :]
-        result[name] = -value if name in REVERSED else value
+        other = SIDED.sub(lambda side: "R" if side[0] == "L" else "L", name)
+        result[other] = -value if name in REVERSED else value
     return result
 
 
@@ -105,15 +104,18 @@ class Animator:
         """The expression that the avatar wears now, one of :data:`~visavis.channels.EXPRESSIONS`."""
         return self._overlay.current
 
-    def update(self, state: FaceState | None, emotion: Emotion | None, time_s: float) -> AvatarPose:
+    def update(
+        self, state: FaceState | None, emotion: Emotion | None, time_s: float, tracked: Face | None = None
+    ) -> AvatarPose:
         """The pose at ``time_s``.
 
         Args:
             state: the person's face; None while no face is found.
             emotion: what the face shows; None while it is not read.
             time_s: moment of the frame in seconds; must not decrease.
+            tracked: the face that the state is of: with its landmarks the avatar is more exact.
         """
-        target = self._idle.at(time_s) if state is None else self._follow(state, time_s)
+        target = self._idle.at(time_s) if state is None else self._follow(state, time_s, tracked)
         base = self._hand_over(target, state is not None, time_s)
         self._overlay.update(emotion, time_s)
         self._move_body(base, time_s)
@@ -123,8 +125,8 @@ class Animator:
         values = [pose.get(name, rest) for name, (_, _, rest) in AVATAR_PARAMETERS.items()]
         return AvatarPose(np.clip(np.asarray(values, np.float32), LOWEST, HIGHEST), time_s)
 
-    def _follow(self, state: FaceState, time_s: float) -> dict[str, float]:
-        parameters = self._mapper.update(state, time_s, acting=self.acting)
+    def _follow(self, state: FaceState, time_s: float, tracked: Face | None) -> dict[str, float]:
+        parameters = self._mapper.update(state, time_s, tracked, acting=self.acting)
         return mirrored(parameters) if self.mirror else parameters
 
     def _hand_over(self, target: dict[str, float], found: bool, time_s: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Nothing in, a contact sheet out: Mira in the 8 expressions and at the extremes.
+"""Nothing in, a contact sheet out: Mira in the 8 expressions, with 12 mouths, and at the extremes.
 
 ``python -m visavis.avatar.puppet_sheet docs/pictures/puppet.png`` draws the sheet of the documentation.
 """
@@ -12,13 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from visavis.avatar.expressions import LOOKS
+from visavis.avatar.expressions import worn
 from visavis.avatar.puppet import Puppet
+from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError
 from visavis.types import AvatarPose, ImageArray
 
-CELL_PX = 212
-COLUMNS = 4
+CELL_PX = 200
+COLUMNS = 7
 PAPER_RGB = (238, 238, 252)
 
 
@@ -34,34 +35,36 @@ def both(**values: float) -> dict[str, float]:
     return out
 
 
-# What tracked eyes and mouths do in each expression; brows and cheeks are those of ``LOOKS``.
-FACES: Mapping[str, Mapping[str, float]] = {
-    "neutral": {},
-    "happy": both(MouthForm=1, MouthOpenY=0.45, EyeSmile=0.7, EyeOpen=0.8),
-    "sad": both(MouthForm=-0.8, EyeOpen=0.65, EyeBallY=-0.4),
-    "surprise": both(MouthOpenY=0.7),
-    "fear": both(MouthForm=-0.7, MouthOpenY=0.4),
-    "disgust": both(MouthForm=-0.8, MouthOpenY=0.2, EyeOpen=0.6, EyeSmile=0.4),
-    "anger": both(MouthForm=-0.6, EyeOpen=0.85),
-    "contempt": both(MouthForm=0.25, EyeOpen=0.62, EyeBallX=-0.4)
-    | {"ParamEyeLSmile": 0.7, "ParamAngleX": 9.0},
+MOUTHS: Mapping[str, Mapping[str, float]] = {
+    "smile": both(MouthForm=1),
+    "grin": both(MouthForm=0.9, MouthPressLipOpen=1),
+    "laughing": both(MouthForm=1, MouthOpenY=0.9, JawOpen=0.9),
+    "frown": both(MouthForm=-1),
+    "pout": both(MouthPuckerWiden=-1, MouthShrug=0.3),
+    "oh": both(MouthFunnel=1, MouthOpenY=0.45, JawOpen=0.5),
+    "ah": both(MouthOpenY=0.9, JawOpen=0.9),
+    "pressed": both(MouthPressLipOpen=-1, MouthShrug=0.5),
+    "teeth": both(MouthPressLipOpen=1, MouthPuckerWiden=1, MouthForm=-0.3),
+    "aside": both(MouthX=1, MouthPuckerWiden=-0.4),
+    "smirk": both(MouthLForm=1, MouthX=0.3),
+    "tongue": both(TongueOut=1, MouthOpenY=0.25, JawOpen=0.3),
 }
 EXTREMES: Mapping[str, Mapping[str, float]] = {
     "right, up": both(AngleX=30, AngleY=30, EyeBallX=1, EyeBallY=1),
     "left, down": both(AngleX=-30, AngleY=-30, EyeBallX=-1, EyeBallY=-1),
-    "tilt": both(AngleZ=30, AngleX=12, MouthForm=0.6),
     "tilt back, lean": both(AngleZ=-30, BodyAngleZ=-10, BodyAngleX=10),
     "eyes closed": both(EyeOpen=0),
     "laugh": both(EyeOpen=0, EyeSmile=1, MouthForm=1, MouthOpenY=1, Cheek=1, BrowY=0.4, BrowForm=0.5),
     "wink": both(MouthForm=0.8, Cheek=0.5) | {"ParamEyeLOpen": 0.0, "ParamEyeLSmile": 1.0},
+    "puffed, sneer": both(CheekPuff=1, NoseSneer=1, MouthPuckerWiden=-0.5),
     "shout": both(MouthForm=-1, MouthOpenY=1, BrowY=-1, BrowAngle=-1, BrowX=1, BrowForm=-1),
 }
 
 
 def contact_sheet(cell_px: int = CELL_PX) -> ImageArray:
-    """Sixteen labelled pictures in rows of four: (4 cell_px, 4 cell_px, 3) RGB."""
+    """Labelled pictures in rows of seven: (4 cell_px, 7 cell_px, 3) RGB."""
     puppet = Puppet.load()
-    poses = {**{name: {**LOOKS[name], **face} for name, face in FACES.items()}, **EXTREMES}
+    poses = {**{name: worn(name) for name in EXPRESSIONS}, **MOUTHS, **EXTREMES}
     cells = []
     for name, values in poses.items():
         puppet.reset()

@@ -182,7 +182,7 @@ def _mirrored(spec: Table, size: float, lateral: frozenset[str]) -> dict[str, An
 
 def swap(name: str) -> str:
     """Left for right in a layer's name or a parameter's id."""
-    return re.sub(r"(?<=_)L$|(?<=ParamEye)L|(?<=ParamBrow)L", "R", name)
+    return re.sub(r"(?<=_)L$|(?<=ParamEye)L|(?<=ParamBrow)L|(?<=ParamMouth)L(?=Form)", "R", name)
 
 
 def smoothstep(t: Floats) -> Floats:

@@ -4,7 +4,7 @@
 const clamp01 = (t) => Math.min(Math.max(t, 0), 1);
 const smoothstep = (t) => clamp01(t) ** 2 * (3 - 2 * clamp01(t));
 const radians = (degrees) => (degrees * Math.PI) / 180;
-const swap = (name) => name.replace(/(?<=_)L$|(?<=ParamEye)L|(?<=ParamBrow)L/, "R");
+const swap = (name) => name.replace(/(?<=_)L$|(?<=ParamEye)L|(?<=ParamBrow)L|(?<=ParamMouth)L(?=Form)/, "R");
 
 // ---- Outlines ----
 

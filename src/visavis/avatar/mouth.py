@@ -1,0 +1,101 @@
+"""Blendshape weights and what is seen of a mouth in, the avatar's mouth, jaw, cheeks and nose out.
+
+Where the face has landmarks, the drawn mouth opens, widens, rises at its corners and goes aside as far as
+the real one does, in shares of its own width; the weights say what landmarks cannot (teeth, pout or funnel,
+puffed cheeks, nose, tongue). Without landmarks the weights say all of it, by the community's conversion from
+ARKit to VTube Studio and VBridger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from visavis.avatar.easing import ease
+from visavis.avatar.seen import Seen
+
+MOUTH_OPEN_GAIN = 1.5
+# How the drawn mouth answers to its parameters at 1, in shares of its width at rest: how far it opens,
+OPENS = {"ParamMouthOpenY": 0.93, "ParamMouthFunnel": 0.29, "ParamMouthPressLipOpen": 0.33}
+# how much wider it gets (pucker: narrower),
+WIDENS, PUCKERS, FUNNEL_NARROWS, OPEN_NARROWS = 0.38, 0.55, 0.43, 0.05
+SMILE_WIDENS, OPEN_SMILE_WIDENS = 0.29, 0.52
+# and how far its corners rise or sink with a form of 1, one corner alone, and an open mouth.
+FORM_RAISES, CORNER_RAISES, OPEN_SINKS = 0.19, 0.2, 0.14
+ASIDE = 0.28
+
+
+def mouth(face: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
+    """Parameters of mouth, jaw, cheeks, nose and tongue, not yet within their ranges.
+
+    Args:
+        face: weights by name; what is not to be believed has faded to 0 already.
+        seen: what the landmarks show; None without landmarks.
+    """
+    smile = face["mouthSmileLeft"] + face["mouthSmileRight"]
+    rolled = (
+        face["mouthRollUpper"]
+        + face["mouthRollLower"]
+        + (face["mouthPressLeft"] + face["mouthPressRight"]) / 2
+    )
+    bared = sum(face[f"mouth{lip}{side}"] for lip in ("UpperUp", "LowerDown") for side in ("Left", "Right"))
+    grin = ease((smile / 2 - 0.4) / 0.6)
+    parameters = {
+        "ParamMouthFunnel": face["mouthFunnel"],
+        "ParamMouthShrug": (face["mouthShrugUpper"] + face["mouthShrugLower"]) / 2,
+        "ParamMouthPressLipOpen": _within(bared / 2 - rolled, 1),
+        "ParamJawOpen": face["jawOpen"],
+        "ParamJawX": face["jawLeft"] - face["jawRight"],
+        "ParamCheekPuff": face["cheekPuff"],
+        "ParamNoseSneer": (face["noseSneerLeft"] + face["noseSneerRight"]) / 2,
+        "ParamTongueOut": face["tongueOut"],
+        "ParamCheek": 0.35 * grin,
+    }
+    return parameters | (_by_weights(face) if seen is None else _by_landmarks(seen, parameters))
+
+
+def _by_weights(face: Mapping[str, float]) -> dict[str, float]:
+    corners = {
+        side: face[f"mouthSmile{side}"] - face[f"mouthFrown{side}"] + face[f"mouthDimple{side}"] / 2
+        for side in ("Left", "Right")
+    }
+    rolled = face["mouthRollUpper"] + face["mouthRollLower"]
+    opened = face["jawOpen"] - face["mouthClose"] - 0.2 * rolled + 0.2 * face["mouthFunnel"]
+    apart = (corners["Left"] - corners["Right"]) / 2
+    return {
+        "ParamMouthForm": (corners["Left"] + corners["Right"] - face["mouthPucker"]) / 2,
+        "ParamMouthLForm": apart,
+        "ParamMouthRForm": -apart,
+        # A hundredth of jawOpen is noise, not speech.
+        "ParamMouthOpenY": MOUTH_OPEN_GAIN * max(opened - 0.02, 0.0),
+        "ParamMouthX": face["mouthLeft"] - face["mouthRight"],
+        "ParamMouthPuckerWiden": face["mouthStretchLeft"] + face["mouthStretchRight"] - face["mouthPucker"],
+    }
+
+
+def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
+    opening = max(seen.opening, 0.0)
+    funnel, press = weights["ParamMouthFunnel"], weights["ParamMouthPressLipOpen"]
+    # Bared teeth and a funnel take no more of the opening than there is.
+    press = min(press, opening / OPENS["ParamMouthPressLipOpen"])
+    left = opening - max(press, 0.0) * OPENS["ParamMouthPressLipOpen"]
+    funnel = min(funnel, left / OPENS["ParamMouthFunnel"])
+    opened = (left - funnel * OPENS["ParamMouthFunnel"]) / OPENS["ParamMouthOpenY"]
+    raised = (seen.corner_left + seen.corner_right) / 2
+    apart = (seen.corner_left - seen.corner_right) / 2 / CORNER_RAISES
+    form = (raised + OPEN_SINKS * min(opened, 1.0)) / FORM_RAISES
+    wider = SMILE_WIDENS + (OPEN_SMILE_WIDENS - SMILE_WIDENS) * min(opened, 1.0)
+    width = seen.width + FUNNEL_NARROWS * funnel + OPEN_NARROWS * opened - wider * min(max(form, 0.0), 1.0)
+    return {
+        "ParamMouthOpenY": opened,
+        "ParamMouthFunnel": funnel,
+        "ParamMouthPressLipOpen": press,
+        "ParamMouthForm": form,
+        "ParamMouthLForm": apart,
+        "ParamMouthRForm": -apart,
+        "ParamMouthX": seen.aside / ASIDE,
+        "ParamMouthPuckerWiden": width / (WIDENS if width > 0 else PUCKERS),
+    }
+
+
+def _within(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)

@@ -1,0 +1,123 @@
+"""Faces with landmarks in, how far each visible part stands from this person's rest out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from visavis.avatar.calibration import Rest, RestingLevels
+from visavis.avatar.easing import follow
+from visavis.avatar.measures import MEASURES, measure, measure_filter
+from visavis.types import Face
+
+# In units of each measure's reach, from the usual face.
+RESTS = {
+    "mouthOpening": Rest(0.1, 0.0, 0.15),
+    "mouthWidth": Rest(0.4, 0.0, 0.7),
+    "mouthCornerLeft": Rest(0.5, 0.0, 1.0),
+    "mouthCornerRight": Rest(0.5, 0.0, 1.0),
+    "mouthAside": Rest(0.5, 0.0, 0.5),
+    "browLeft": Rest(0.5, 0.0, 1.2),
+    "browRight": Rest(0.5, 0.0, 1.2),
+    "lidLeft": Rest(0.7, 0.0, 0.6),
+    "lidRight": Rest(0.7, 0.0, 0.6),
+    "gazeX": Rest(0.5, 0.0, 0.6),
+    "gazeY": Rest(0.5, 0.0, 0.6),
+}
+# What a weight of 1 adds to a measure, in the same units (fitted to eleven clips). It is taken off before the
+# rest is learned: the smile of somebody who always smiles is no rest.
+MOVES = {
+    "mouthWidth": {"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4, "mouthPucker": -0.6},
+    "mouthCornerLeft": {"mouthSmileLeft": 1.15, "mouthFrownLeft": -1.0, "jawOpen": -1.0},
+    "mouthCornerRight": {"mouthSmileRight": 1.15, "mouthFrownRight": -1.0, "jawOpen": -1.0},
+    "mouthAside": {"mouthLeft": 2.0, "mouthRight": -2.0},
+}
+# The gap of shut lids as a share of the open one: at most, and before a blink was seen.
+SHUT_SHARE = 0.3
+FORGET_S = 30.0
+EYE_WIDTH = 0.295
+
+
+class Seen(NamedTuple):
+    """What a viewer sees of a face, relative to its rest.
+
+    Attributes:
+        opening: of the mouth; with the next four in shares of the resting mouth's width.
+        width: how much wider the mouth is.
+        corner_left, corner_right: how far the person's own corner of the mouth is raised.
+        aside: how far the mouth stands to the image's right.
+        brow_left, brow_right: how far the brow is raised, in shares of its height above the eye.
+        lid_left, lid_right: 0 shut, 1 as open as at rest, more where wider.
+        gaze_x, gaze_y: of both eyes to the image's right and upward, in shares of an eye's width.
+    """
+
+    opening: float
+    width: float
+    corner_left: float
+    corner_right: float
+    aside: float
+    brow_left: float
+    brow_right: float
+    lid_left: float
+    lid_right: float
+    gaze_x: float
+    gaze_y: float
+
+
+class Watcher:
+    """Measures one person's faces, smooths the measures, and learns their rest."""
+
+    def __init__(self) -> None:
+        self._levels = RestingLevels(RESTS)
+        self._filter = measure_filter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the person."""
+        self._levels.reset()
+        self._filter.reset()
+        self._shut = {"lidLeft": SHUT_SHARE, "lidRight": SHUT_SHARE}
+        self._last: dict[str, float] | None = None
+        self._last_s: float | None = None
+
+    def calibrate(self) -> None:
+        """Take the face as last seen for the person's rest."""
+        if self._last is not None:
+            self._levels.set(self._last)
+
+    def update(self, face: Face, time_s: float) -> Seen | None:
+        """Measure the next face; None where it has no landmarks to measure."""
+        raw = measure(face)
+        if raw is None:
+            return None
+        now = dict(zip(MEASURES, self._filter.update(raw, time_s).tolist(), strict=True))
+        calm = now | {
+            name: now[name] - sum(much * face.state[channel] for channel, much in weights.items())
+            for name, weights in MOVES.items()
+        }
+        if self._last is None:
+            self._levels.begin(calm)
+        rest = self._levels.update(calm, time_s)
+        elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
+        self._last, self._last_s = calm, time_s
+        moved = {name: (now[name] - rest[name]) * each.reach for name, each in MEASURES.items()}
+        level = {name: each.usual + rest[name] * each.reach for name, each in MEASURES.items()}
+        mouth = level["mouthWidth"]
+        return Seen(
+            moved["mouthOpening"] / mouth,
+            moved["mouthWidth"] / mouth,
+            moved["mouthCornerLeft"] / mouth,
+            moved["mouthCornerRight"] / mouth,
+            moved["mouthAside"] / mouth,
+            moved["browLeft"] / level["browLeft"],
+            moved["browRight"] / level["browRight"],
+            self._lid("lidLeft", 1 + moved["lidLeft"] / level["lidLeft"], elapsed_s),
+            self._lid("lidRight", 1 + moved["lidRight"] / level["lidRight"], elapsed_s),
+            moved["gazeX"] / EYE_WIDTH,
+            moved["gazeY"] / EYE_WIDTH,
+        )
+
+    def _lid(self, name: str, share: float, elapsed_s: float) -> float:
+        """How open a lid is, from its gap as a share of the gap at rest."""
+        shut = min(follow(self._shut[name], SHUT_SHARE, elapsed_s, FORGET_S), max(share, 0.0))
+        self._shut[name] = shut
+        return (share - shut) / (1 - shut)
