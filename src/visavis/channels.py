@@ -25,6 +25,25 @@ TRANSLATIONS: tuple[str, ...] = ("x", "y", "z")
 FACE_CHANNELS: tuple[str, ...] = BLENDSHAPES + HEAD_ANGLES + TRANSLATIONS
 FACE_INDEX = MappingProxyType({name: index for index, name in enumerate(FACE_CHANNELS)})
 
+# What a viewer sees of a face from the front, in distances between the outer eye corners: name -> (of an average
+# face at rest, how far an expression moves it). Left and right are the person's own, x grows to the image's right
+# and y upward. Corners and brows are heights above the line through the outer eye corners.
+FACE_MEASURES = MappingProxyType(
+    {
+        "mouthOpening": (0.01, 0.45),
+        "mouthWidth": (0.57, 0.2),
+        "mouthCornerLeft": (-0.76, 0.12),
+        "mouthCornerRight": (-0.76, 0.12),
+        "mouthAside": (0.0, 0.12),
+        "browLeft": (0.28, 0.1),
+        "browRight": (0.28, 0.1),
+        "lidLeft": (0.1, 0.1),
+        "lidRight": (0.1, 0.1),
+        "gazeX": (0.0, 0.08),
+        "gazeY": (0.02, 0.05),
+    }
+)
+
 # The 25 emotion channels of REACT2024 (Song et al. 2024, arXiv:2401.05166), in its order: 15 action units
 # of the Facial Action Coding System, valence, arousal, and 8 expressions.
 ACTION_UNITS: tuple[str, ...] = tuple(

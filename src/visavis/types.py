@@ -19,6 +19,7 @@ from visavis.channels import (
     EXPRESSIONS,
     FACE_CHANNELS,
     FACE_INDEX,
+    FACE_MEASURES,
     TRANSLATIONS,
 )
 from visavis.errors import InputError
@@ -132,6 +133,8 @@ class Face:
             read. All 1 where the tracker does not know.
         landmark_numbers: (N,) int32, which points of MediaPipe's face mesh the landmarks are; empty where
             they are none of them.
+        measures: (11,) what a viewer sees of the face from the front, in the order and units of
+            :data:`~visavis.channels.FACE_MEASURES`; empty where that is not known.
     """
 
     track_id: int
@@ -142,6 +145,7 @@ class Face:
     state: FaceState
     reliability: FloatArray = field(default_factory=lambda: np.ones(len(BLENDSHAPES), np.float32))
     landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
+    measures: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box_xyxy", checked("face box", self.box_xyxy, (4,)))
@@ -155,6 +159,8 @@ class Face:
                 f"{len(self.landmarks_xy)} landmarks have {len(numbers)} numbers; expected as many"
             )
         object.__setattr__(self, "landmark_numbers", numbers)
+        if not isinstance(self.measures, np.ndarray) or self.measures.shape != (0,):
+            object.__setattr__(self, "measures", checked("measures", self.measures, (len(FACE_MEASURES),)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

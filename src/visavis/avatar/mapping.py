@@ -99,7 +99,7 @@ class FaceMapper:
         Args:
             state: the person's face.
             time_s: of it; must not decrease.
-            tracked: the face that the state is of, for its landmarks and reliability; None where there are
+            tracked: the face that the state is of, for its measures and reliability; None where there are
                 none, as with a listener.
             acting: whether the head's nods are exaggerated, so that small ones are seen.
         """

@@ -113,7 +113,7 @@ class Animator:
             state: the person's face; None while no face is found.
             emotion: what the face shows; None while it is not read.
             time_s: moment of the frame in seconds; must not decrease.
-            tracked: the face that the state is of: with its landmarks the avatar is more exact.
+            tracked: the face that the state is of: with its measures the avatar is more exact.
         """
         target = self._idle.at(time_s) if state is None else self._follow(state, time_s, tracked)
         base = self._hand_over(target, state is not None, time_s)

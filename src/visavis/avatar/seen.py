@@ -1,4 +1,4 @@
-"""Faces with landmarks in, how far each visible part stands from this person's rest out."""
+"""Faces and their measures in, how far each visible part stands from this person's rest out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from visavis.avatar.calibration import Rest, RestingLevels
 from visavis.avatar.easing import follow
-from visavis.avatar.measures import MEASURES, measure, measure_filter
+from visavis.channels import FACE_MEASURES
 from visavis.types import Face
 
 # In units of each measure's reach, from the usual face.
@@ -64,17 +64,15 @@ class Seen(NamedTuple):
 
 
 class Watcher:
-    """Measures one person's faces, smooths the measures, and learns their rest."""
+    """Learns one person's face at rest."""
 
     def __init__(self) -> None:
         self._levels = RestingLevels(RESTS)
-        self._filter = measure_filter()
         self.reset()
 
     def reset(self) -> None:
         """Forget the person."""
         self._levels.reset()
-        self._filter.reset()
         self._shut = {"lidLeft": SHUT_SHARE, "lidRight": SHUT_SHARE}
         self._last: dict[str, float] | None = None
         self._last_s: float | None = None
@@ -85,11 +83,11 @@ class Watcher:
             self._levels.set(self._last)
 
     def update(self, face: Face, time_s: float) -> Seen | None:
-        """Measure the next face; None where it has no landmarks to measure."""
-        raw = measure(face)
-        if raw is None:
+        """Look at the next face; None where it has no measures."""
+        if not len(face.measures):
             return None
-        now = dict(zip(MEASURES, self._filter.update(raw, time_s).tolist(), strict=True))
+        measured = zip(FACE_MEASURES.items(), face.measures.tolist(), strict=True)
+        now = {name: (value - usual) / reach for (name, (usual, reach)), value in measured}
         calm = now | {
             name: now[name] - sum(much * face.state[channel] for channel, much in weights.items())
             for name, weights in MOVES.items()
@@ -99,8 +97,8 @@ class Watcher:
         rest = self._levels.update(calm, time_s)
         elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
         self._last, self._last_s = calm, time_s
-        moved = {name: (now[name] - rest[name]) * each.reach for name, each in MEASURES.items()}
-        level = {name: each.usual + rest[name] * each.reach for name, each in MEASURES.items()}
+        moved = {name: (now[name] - rest[name]) * reach for name, (_, reach) in FACE_MEASURES.items()}
+        level = {name: usual + rest[name] * reach for name, (usual, reach) in FACE_MEASURES.items()}
         mouth = level["mouthWidth"]
         return Seen(
             moved["mouthOpening"] / mouth,

@@ -13,6 +13,7 @@ import numpy as np
 from visavis.face.detector import FaceDetector, overlap
 from visavis.face.finding import FaceFinder, landmark_box
 from visavis.face.geometry import head_pose
+from visavis.face.measures import MeasureFilter, measure
 from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
@@ -43,6 +44,7 @@ class _Person:
     seen_s: float
     speed_xy: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))
     smoothing: OneEuroFilter = field(default_factory=OneEuroFilter.for_face_state)
+    calming: MeasureFilter = field(default_factory=MeasureFilter)
 
     def shift_xy(self, time_s: float) -> FloatArray:
         """(2,) how far the face should have moved since it was seen, in pixels."""
@@ -166,8 +168,11 @@ class EmbeddedTracker:
         height, width = frame.image_rgb.shape[:2]
         pose = head_pose(reading.landmarks, reading.rotation, reading.region, (width, height))
         values = np.concatenate([reading.weights, pose])
+        numbers = np.asarray(self._network.landmark_numbers, np.int32)
+        measures = measure(reading.landmarks_xy, numbers, pose[:3])
         if self.smooth:
             values = person.smoothing.update(values, frame.time_s)
+            measures = person.calming.update(measures, frame.time_s)
         return Face(
             person.track_id,
             reading.score,
@@ -176,5 +181,6 @@ class EmbeddedTracker:
             self._network.next_region(reading).corners(),
             FaceState(values),
             self._network.reliability * np.float32(reading.score),
-            np.asarray(self._network.landmark_numbers, np.int32),
+            numbers,
+            measures,
         )

@@ -17,6 +17,7 @@ from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError, MissingExtraError
 from visavis.face.detector import overlap
 from visavis.face.geometry import euler_angles
+from visavis.face.measures import MeasureFilter, measure
 from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
 from visavis.types import Face, FaceState, FloatArray, Frame
@@ -46,6 +47,7 @@ class _Person:
     box_xyxy: FloatArray
     seen_s: float
     smoothing: OneEuroFilter = field(default_factory=OneEuroFilter.for_face_state)
+    calming: MeasureFilter = field(default_factory=MeasureFilter)
 
 
 class MediaPipeTracker:
@@ -149,8 +151,11 @@ class MediaPipeTracker:
         )
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         person = self._person(box, time_s, known)
+        numbers = np.arange(len(points), dtype=np.int32)
+        measures = measure(points, numbers, values[len(BLENDSHAPES) :][:3])
         if self.smooth:
             values = person.smoothing.update(values, time_s)
+            measures = person.calming.update(measures, time_s)
         region = FaceRegion.from_landmarks(points, EYE_CORNERS_478)
         return Face(
             person.track_id,
@@ -160,7 +165,8 @@ class MediaPipeTracker:
             region.corners(),
             FaceState(values),
             RELIABILITY,
-            np.arange(len(points), dtype=np.int32),
+            numbers,
+            measures,
         )
 
     def _person(self, box_xyxy: FloatArray, time_s: float, known: list[_Person]) -> _Person:

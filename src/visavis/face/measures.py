@@ -7,46 +7,14 @@ camera sees where the landmark is. Depths are those of the mean of 6,000 real fa
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.channels import FACE_MEASURES
 from visavis.face.geometry import rotation_from_euler
 from visavis.face.smoothing import EYES, WEIGHTS, OneEuroFilter
-from visavis.types import Face, FloatArray
-
-
-class Measure(NamedTuple):
-    """One measure of a face from the front, in shares of the distance between the outer eye corners.
-
-    Attributes:
-        usual: of an average face at rest.
-        reach: how far an expression moves it.
-        smoothing: of the One-Euro filter, see :mod:`visavis.face.smoothing`.
-    """
-
-    usual: float
-    reach: float
-    smoothing: tuple[float, float, float]
-
-
-# Left and right are the person's own; x grows to the image's right and y upward.
-MEASURES = {
-    "mouthOpening": Measure(0.01, 0.45, WEIGHTS),
-    "mouthWidth": Measure(0.57, 0.2, WEIGHTS),
-    "mouthCornerLeft": Measure(-0.76, 0.12, WEIGHTS),
-    "mouthCornerRight": Measure(-0.76, 0.12, WEIGHTS),
-    "mouthAside": Measure(0.0, 0.12, WEIGHTS),
-    "browLeft": Measure(0.28, 0.1, WEIGHTS),
-    "browRight": Measure(0.28, 0.1, WEIGHTS),
-    "lidLeft": Measure(0.1, 0.1, EYES),
-    "lidRight": Measure(0.1, 0.1, EYES),
-    "gazeX": Measure(0.0, 0.08, EYES),
-    "gazeY": Measure(0.02, 0.05, EYES),
-}
-USUAL = np.asarray([measure.usual for measure in MEASURES.values()], np.float32)
-REACH = np.asarray([measure.reach for measure in MEASURES.values()], np.float32)
+from visavis.types import FloatArray, NumberArray
 
 # MediaPipe's number of each point that is needed: its depth before the outer eye corners, in the same shares.
 DEPTHS = {33: 0.0, 263: 0.0, 133: 0.057, 362: 0.057, 61: 0.075, 291: 0.075, 13: 0.238, 14: 0.225}
@@ -58,20 +26,42 @@ PLACE = {number: place for place, number in enumerate(DEPTHS)}
 DEPTH = np.asarray(list(DEPTHS.values()), np.float64)
 
 
-def measure(face: Face) -> FloatArray | None:
-    """What a viewer sees of a face.
+class MeasureFilter:
+    """Calms the measures of one person's faces; lids and gaze pass fast."""
+
+    def __init__(self) -> None:
+        rows = [EYES if name.startswith(("lid", "gaze")) else WEIGHTS for name in FACE_MEASURES]
+        cutoff, beta, scale = np.asarray(rows, np.float32).T
+        reach = np.asarray([reach for _, reach in FACE_MEASURES.values()], np.float32)
+        self._filter = OneEuroFilter(cutoff, beta, scale / reach)
+
+    def update(self, values: FloatArray, time_s: float) -> FloatArray:
+        """The next answer of :func:`measure`, smoothed; an empty one ends what was."""
+        if len(values):
+            return self._filter.update(values, time_s)
+        self._filter.reset()
+        return values
+
+
+def measure(landmarks_xy: FloatArray, numbers: NumberArray, head_rad: FloatArray) -> FloatArray:
+    """What a viewer sees of a face from the front.
+
+    Args:
+        landmarks_xy: (N, 2) in pixels.
+        numbers: (N,) which points of MediaPipe's face mesh they are.
+        head_rad: (3,) yaw, pitch, roll.
 
     Returns:
-        (11,) the values of :data:`MEASURES`, as differences from the usual ones in units of their reach; None
-        where the face has no landmarks of MediaPipe's mesh, or not these.
+        (11,) in the order and units of :data:`~visavis.channels.FACE_MEASURES`; empty where points are
+        missing, or the face is in profile.
     """
-    rows = _rows(face.landmark_numbers.tobytes())
+    nothing = np.zeros(0, np.float32)
+    rows = _rows(numbers.tobytes())
     if rows is None:
-        return None
-    points = face.landmarks_xy[rows].astype(np.float64) * (1, -1)
-    front = to_front(points, face.state.head_rad)
+        return nothing
+    front = to_front(landmarks_xy[rows].astype(np.float64) * (1, -1), head_rad)
     if front is None:
-        return None
+        return nothing
     at = {number: front[place] for number, place in PLACE.items()}
     brows = [np.mean([at[number][1] for number in brow]) for brow in (LEFT_BROW, RIGHT_BROW)]
     eyes = [(at[473], at[362], at[263]), (at[468], at[133], at[33])]
@@ -87,7 +77,7 @@ def measure(face: Face) -> FloatArray | None:
         np.linalg.norm(at[159] - at[145]),
         *gaze,
     )
-    return np.asarray((np.asarray(values, np.float32) - USUAL) / REACH, np.float32)
+    return np.asarray(values, np.float32)
 
 
 def to_front(points: NDArray[np.float64], head_rad: FloatArray) -> NDArray[np.float64] | None:
@@ -110,12 +100,6 @@ def to_front(points: NDArray[np.float64], head_rad: FloatArray) -> NDArray[np.fl
     front -= size * DEPTH[:, None] * (flat @ turn[:2, 2])
     c, s = apart / size
     return np.asarray(front @ np.array([[c, -s], [s, c]]) / size, np.float64)
-
-
-def measure_filter() -> OneEuroFilter:
-    """The filter of a face's measures: lids and gaze are fast."""
-    cutoff, beta, scale = np.asarray([each.smoothing for each in MEASURES.values()], np.float32).T
-    return OneEuroFilter(cutoff, beta, scale)
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,64 @@
+"""Faces in, what is seen of them relative to the person's rest out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from acting import FPS, face
+from visavis.avatar.seen import Seen, Watcher
+from visavis.channels import FACE_INDEX, FACE_MEASURES
+from visavis.types import Face
+
+REST = Seen(0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0)
+
+
+def seen_face(**channels: float) -> Face:
+    """A face of these weights, and of measures that are so many of their reaches from the usual ones."""
+    state = face(**{name: value for name, value in channels.items() if name in FACE_INDEX})
+    measures = [usual + reach * channels.get(name, 0) for name, (usual, reach) in FACE_MEASURES.items()]
+    box = np.asarray([200, 100, 440, 400], np.float32)
+    corners = np.asarray([[200, 100], [440, 100], [440, 340], [200, 340]], np.float32)
+    return Face(0, 1.0, box, corners, corners, state, measures=np.asarray(measures, np.float32))
+
+
+def test_a_face_of_unusual_shape_is_at_rest_once_it_is_known() -> None:
+    watcher = Watcher()
+    low = {"mouthWidth": -0.3, "mouthCornerLeft": -0.7, "mouthCornerRight": -0.7, "browLeft": 0.4}
+    for i in range(2 * FPS):
+        rest = watcher.update(seen_face(**low), i / FPS)
+    assert rest is not None
+    assert rest == pytest.approx(REST, abs=0.02)
+
+
+def test_a_smile_that_lasts_does_not_become_the_rest() -> None:
+    watcher = Watcher()
+    smile = {"mouthWidth": 0.4, "mouthCornerLeft": 1, "mouthCornerRight": 1}
+    smile |= {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}
+    for i in range(20 * FPS):
+        seen = watcher.update(seen_face(**smile), i / FPS)
+    assert seen is not None
+    assert seen.corner_left > 0.15
+    assert seen.width > 0.08
+
+
+def test_lids_go_from_open_to_shut() -> None:
+    watcher = Watcher()
+    for i in range(2 * FPS):
+        watcher.update(seen_face(), i / FPS)
+    lids = []
+    for i in range(8):  # A wink: the gap falls from 0.1 to 0.01.
+        seen = watcher.update(seen_face(lidRight=-0.9 * min(i / 3, 1)), 2 + i / FPS)
+        assert seen is not None
+        lids.append(seen.lid_right)
+        assert seen.lid_left == pytest.approx(1, abs=0.02)
+    assert lids[0] == pytest.approx(1, abs=0.02)
+    assert lids[-1] < 0.1
+
+
+def test_a_face_without_measures_is_not_seen() -> None:
+    blind = seen_face()
+    assert (
+        Watcher().update(Face(0, 1.0, blind.box_xyxy, blind.corners_xy, blind.corners_xy, blind.state), 0)
+        is None
+    )
