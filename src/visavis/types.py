@@ -224,10 +224,10 @@ class AvatarPose:
         """Clip to the parameters' ranges; parameters that are not named stay at rest.
 
         Raises:
-            InputError: a name that is no standard parameter, or a value that is not finite.
+            InputError: a name that is no parameter, or a value that is not finite.
         """
         if unknown := values.keys() - AVATAR_PARAMETERS.keys():
-            raise InputError(f"not a standard Live2D parameter: {', '.join(sorted(unknown))}")
+            raise InputError(f"no parameter of the avatar: {', '.join(sorted(unknown))}")
         clipped = [
             np.clip(values.get(name, rest), low, high)
             for name, (low, high, rest) in AVATAR_PARAMETERS.items()

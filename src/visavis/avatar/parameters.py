@@ -1,4 +1,4 @@
-"""Face states and emotions in, avatar poses in Live2D's standard parameters out."""
+"""Face states and emotions in, avatar poses in Live2D's and VBridger's parameters out."""
 
 from __future__ import annotations
 

@@ -1,23 +1,6 @@
 """Avatar poses in, pictures of Mira out; ``visavis.avatar.puppet_sheet`` shows her at a glance.
 
-What each parameter does to the drawing (ids and ranges: ``visavis.channels.AVATAR_PARAMETERS``; the
-character's left is on the right of the screen):
-
-- ParamAngleX/Y/Z: the head turns to the screen's right, looks up, tilts to the screen's right.
-- ParamEyeLOpen/ROpen: 1 open, 0 closed, lashes down.
-- ParamEyeLSmile/RSmile: the lower lid rises; a closing lid becomes a happy arc. One eye alone also tugs its
-  corner of the mouth upward: a smirk, or a wink's smile.
-- ParamEyeBallX/Y: the gaze goes to the screen's right, up.
-- ParamBrowLY/RY: the brow rises; the eye beneath widens with it (a low brow weighs on the lid).
-- ParamBrowLX/RX: the brow goes outward (-) or towards the nose (+).
-- ParamBrowLAngle/RAngle: the inner end lifts (+, sad) or sinks (-, angry); the upper lid leans the same way.
-- ParamBrowLForm/RForm: arched (+) or flat and knit (-).
-- ParamMouthForm, ParamMouthOpenY: smile (+1) to frown (-1), and how far the mouth opens; every mix of the
-  two has a shape of its own.
-- ParamCheek: the blush.
-- A frown (ParamMouthForm -) wrinkles the nose under low brows, turns her pale under high sad brows, and
-  brings tears under sad brows over half-closed eyes.
-- ParamBodyAngleX/Y/Z: the body turns, bows or straightens, leans. ParamBreath: shoulders and chest rise.
+What each parameter does to the drawing stands in ``docs/puppet.md``.
 """
 
 from __future__ import annotations

@@ -95,6 +95,7 @@ class Raster:
         self._areas = [area_path(layer) for layer in rig.layers]
         self._ink, ink_paths = ink(self._pen.strokes)
         self._shapes: list[Shape] = []
+        self._traced = False
         for index, layer in enumerate(rig.layers):
             if layer.backdrop == backdrop and layer.fill is not None:
                 self._add(index, layer, (self._areas[index],), layer.fill, inked=False)
@@ -110,14 +111,18 @@ class Raster:
         inked = np.ascontiguousarray(ribbons[self._ink] * self._scale, np.float32)
         addresses = points.ctypes.data, inked.ctypes.data
         for shape in self._shapes:
-            self._vg.set_opacity(shape.handle, round(255 * posed.opacities[shape.layer]))
-            # What is hidden, too: ThorVG crashes over a clip that never had a path.
+            opacity = round(255 * posed.opacities[shape.layer])
+            self._vg.set_opacity(shape.handle, opacity)
+            # The first time what is hidden, too: ThorVG crashes over a clip that never had a path.
+            if opacity == 0 and self._traced:
+                continue
             self._trace(shape.handle, shape.paths, addresses[shape.inked])
             if shape.clip is not None and shape.bound is not None:
                 self._trace(shape.clip, (shape.bound,), addresses[0])
             if shape.gradient is not None:
                 self._place(shape.gradient, points[shape.anchors])
                 self._vg.set_gradient(shape.handle, shape.gradient)  # It is placed anew.
+        self._traced = True
         with _DRAWING:
             self._vg.update(self._canvas)
             self._vg.draw(self._canvas, False)

@@ -231,7 +231,7 @@ def _spring(name: str, spec: Table) -> Spring:
 
 def _parameter(name: str) -> int:
     if name not in PARAMETER_INDEX:
-        raise InputError(f"not a standard Live2D parameter: {name}")
+        raise InputError(f"no parameter of the avatar: {name}")
     return PARAMETER_INDEX[name]
 
 

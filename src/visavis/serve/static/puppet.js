@@ -72,7 +72,7 @@ export class Puppet {
   /** Pose the drawing: `params` maps parameter ids to values (those not named stay at rest). */
   update(params, timeSeconds) {
     const { parameters } = this.rig, values = {};
-    for (const name of Object.keys(params)) if (!(name in parameters)) throw new RangeError(`not a standard Live2D parameter: ${name}`);
+    for (const name of Object.keys(params)) if (!(name in parameters)) throw new RangeError(`no parameter of the avatar: ${name}`);
     for (const [name, [low, high, rest]] of Object.entries(parameters)) values[name] = Math.min(Math.max(params[name] ?? rest, low), high);
     const sway = this.#advance(values, timeSeconds), a = angles(values, this.rig);
     this.points = this.layers.map((layer) => evaluateLayer(layer, this.rig, values, sway, a));
