@@ -12,6 +12,7 @@ import typer
 from visavis.cli import output
 from visavis.cli.evaluate_dyads import dyads
 from visavis.cli.evaluate_face import face
+from visavis.cli.evaluate_mirror import mirror
 from visavis.cli.evaluate_reaction import reaction
 from visavis.cli.labelled import (
     DatasetArgument,
@@ -122,6 +123,7 @@ def emotion(
 
 
 evaluate.command()(face)
+evaluate.command()(mirror)
 evaluate.command()(robustness)
 evaluate.command()(reaction)
 evaluate.command()(dyads)

@@ -1,1 +1,1 @@
-"""Face reading measured against what is known: labelled crops, clips with a teacher, no faces at all."""
+"""Face reading and the avatar measured against what is known: labelled crops, clips, no faces at all."""

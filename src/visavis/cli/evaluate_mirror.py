@@ -1,0 +1,138 @@
+"""The command ``visavis evaluate mirror``: how well the drawn avatar does what a face does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import output
+from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    from visavis.face_truth.mirror import ClipMirror, Landmarks
+
+Measures = dict[str, dict[str, float | None]]
+
+
+def mirror(
+    clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Videos of a face.", readable=False)],
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the face is in each frame: an .npz of one clip, or a folder of CLIP.npz.",
+            show_default="what visavis tracks",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure how well the drawn avatar does what a face does.
+
+    The avatar follows each clip as in  visavis run . For mouth, brows, lids, gaze and head, r is the
+    correlation over the frames between the face and the avatar's drawn points; amplitude is how far the
+    avatar moves over how far the face does, each over its own resting size.
+
+    Examples:
+
+        visavis evaluate mirror clip.mp4
+        visavis evaluate mirror clip.mp4 --landmarks teacher.npz --json
+        visavis evaluate mirror clips/*.mp4 --landmarks teachers/
+    """
+    from visavis.avatar.puppet import Puppet
+    from visavis.capture.video import VideoFile
+    from visavis.face_truth.mirror import mirror_clip
+    from visavis.pipeline import Pipeline
+
+    if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
+        raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")
+    for clip in clips:
+        with VideoFile(clip):  # Its reader says what is wrong with it, before the work.
+            pass
+    teachers = _teachers(clips, landmarks)
+    rig = Puppet.load().rig
+    found: list[ClipMirror] = []
+    with closing(Pipeline.default()) as pipeline, output.progress("clips", None, "frames") as advance:
+        # The face is shown as the camera sees it, not as in a mirror: so must be the avatar.
+        pipeline.animator.mirror = False
+        for clip, teacher in zip(clips, teachers, strict=True):
+            found.append(mirror_clip(clip, pipeline, rig, teacher, advance))
+    result = mirror_json(clips, found, "own" if landmarks is None else str(landmarks))
+    if as_json:
+        output.print_json(result)
+    else:
+        _print(result)
+
+
+def _teachers(clips: Sequence[Path], landmarks: Path | None) -> Sequence[Landmarks | None]:
+    from visavis.face_truth.mirror import Landmarks
+
+    if landmarks is None:
+        return [None] * len(clips)
+    if landmarks.is_dir():
+        return [Landmarks.load(landmarks / f"{clip.stem}.npz") for clip in clips]
+    if len(clips) > 1:
+        raise InputError(
+            f"--landmarks {landmarks}: no folder; for {len(clips)} clips name one that holds CLIP.npz of each"
+        )
+    return [Landmarks.load(landmarks)]
+
+
+def mirror_json(clips: Sequence[Path], found: Sequence[ClipMirror], landmarks: str) -> dict[str, Any]:
+    """What ``--json`` prints; null where a figure has no value."""
+    each = {
+        clip.stem: {
+            "clip": str(clip),
+            "frames": one.frames,
+            "compared": one.compared,
+            "measures": _measures([one]),
+        }
+        for clip, one in zip(clips, found, strict=True)
+    }
+    if len(clips) == 1:
+        return {"landmarks": landmarks, **each[clips[0].stem]}
+    return {"landmarks": landmarks, "clips": each, "measures": _measures(found)}
+
+
+def _measures(found: Sequence[ClipMirror]) -> Measures:
+    """Of each measure the means over the clips in which the face moves it, and how many these are."""
+    from visavis.metrics.mirror import LEAST
+
+    result: Measures = {}
+    for place, name in enumerate(LEAST):
+        r = [float(one.scores.r[place]) for one in found]
+        amplitude = [float(one.scores.amplitude[place]) for one in found]
+        result[name] = {"r": _mean(r), "amplitude": _mean(amplitude), "moves": len(_known(r))}
+    return result
+
+
+def _known(values: Sequence[float]) -> list[float]:
+    return [value for value in values if value == value]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = _known(values)
+    return round(sum(known) / len(known), 4) if known else None
+
+
+def _print(result: dict[str, Any]) -> None:
+    clips = result.get("clips") or {"": result}
+    frames, compared = (sum(one[key] for one in clips.values()) for key in ("frames", "compared"))
+    output.print_line(
+        f"{len(clips)} {'clip' if len(clips) == 1 else 'clips'}, {compared} of {frames} frames compared, "
+        f"landmarks: {result['landmarks']}"
+    )
+    output.print_table(
+        ["measure", "r", "amplitude", "clips in which it moves"],
+        [
+            [name, _shown(one["r"]), _shown(one["amplitude"]), str(one["moves"])]
+            for name, one in result["measures"].items()
+        ],
+    )
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

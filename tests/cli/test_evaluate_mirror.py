@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import MakeVideo
+from front_faces import NUMBERS, TalkingTracker, landmarks, talking
+from visavis.metrics.mirror import LEAST
+from visavis.pipeline import Pipeline
+
+T = 30
+CommandLine = Callable[..., int]
+
+
+@pytest.fixture
+def talker(visavis: CommandLine, scripted_pipeline: Pipeline) -> CommandLine:
+    """The command line on a face that talks."""
+    scripted_pipeline.tracker = TalkingTracker()
+    return visavis
+
+
+def teacher(path: Path, **changed: object) -> Path:
+    """A file of the talking face's landmarks; None takes an array away."""
+    arrays: dict[str, object] = {
+        "landmarks_146_px": talking(np.arange(T) / 30),
+        "landmarks_146_index": NUMBERS,
+        "found": np.ones(T, np.bool_),
+        "fps": 30.0,
+    }
+    kept = {name: value for name, value in (arrays | changed).items() if value is not None}
+    np.savez(path, **kept)  # type: ignore[arg-type]
+    return path
+
+
+def test_one_clip(
+    talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, known = make_video(count=T), teacher(tmp_path / "known.npz")
+    assert talker("evaluate", "mirror", clip, "--landmarks", known, "--json") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    answer = json.loads(out)
+    assert answer.keys() == {"landmarks", "clip", "frames", "compared", "measures"}
+    assert (answer["landmarks"], answer["clip"]) == (str(known), str(clip))
+    assert (answer["frames"], answer["compared"]) == (T, T)
+    assert list(answer["measures"]) == list(LEAST)
+    opening = answer["measures"].pop("mouth_opening")
+    assert opening["r"] > 0.7
+    assert opening["amplitude"] > 0
+    assert opening["moves"] == 1
+    assert all(one == {"r": None, "amplitude": None, "moves": 0} for one in answer["measures"].values())
+    assert talker("evaluate", "mirror", clip, "--landmarks", known) == 0
+    out = capsys.readouterr().out
+    assert f"1 clip, {T} of {T} frames compared, landmarks: {known}" in out
+    assert all(name in out for name in LEAST)
+
+
+def test_several_clips_and_a_folder(
+    talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moves, still = make_video("moves.mp4", count=T), make_video("still.mp4", count=T)
+    folder = tmp_path / "known"
+    folder.mkdir()
+    teacher(folder / "moves.npz")
+    nothing = landmarks({}, np.zeros((T, 3)))
+    teacher(
+        folder / "still.npz",
+        landmarks_146_px=None, landmarks_146_index=None, landmarks_xy=nothing, landmark_numbers=NUMBERS,
+    )  # fmt: skip
+    assert talker("evaluate", "mirror", moves, still, "--landmarks", folder, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer.keys() == {"landmarks", "clips", "measures"}
+    assert list(answer["clips"]) == ["moves", "still"]
+    # Means are over the clips in which the face moves.
+    assert answer["measures"] == answer["clips"]["moves"]["measures"]
+    assert answer["clips"]["still"]["measures"]["mouth_opening"]["moves"] == 0
+    assert talker("evaluate", "mirror", moves, still, "--landmarks", folder) == 0
+    assert f"2 clips, {2 * T} of {2 * T} frames" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line_and_status_2(
+    visavis: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = make_video(count=T)
+    shutil.copy(clip, tmp_path / "other.mp4")
+    (tmp_path / "far").mkdir()
+    shutil.copy(clip, tmp_path / "far" / "clip.mp4")
+    words = tmp_path / "words.npz"
+    words.write_text("no arrays")
+    holes = landmarks({}, np.zeros((T, 3)))
+    holes[3, 0, 0] = np.nan
+    flat = np.zeros((T, 146, 2))
+
+    def bad(name: str, **changed: object) -> tuple[Path, str, Path]:
+        return clip, "--landmarks", teacher(tmp_path / f"{name}.npz", **changed)
+
+    short = {"landmarks_146_px": holes[4:], "found": np.ones(T - 4, np.bool_)}
+    for arguments, message in (
+        ((tmp_path / "none.mp4",), "none.mp4: no such file"),
+        ((words,), "words.npz: not a video"),
+        ((clip, "--landmarks", tmp_path / "none.npz"), "none.npz: no such file"),
+        ((clip, "--landmarks", words), "words.npz: not a readable file of landmarks (.npz)"),
+        ((clip, "--landmarks", tmp_path / "far"), "clip.npz: no such file"),
+        (bad("key", found=None), "found landmarks_146_px, landmarks_146_index, fps"),
+        (bad("count", landmarks_146_index=NUMBERS[:9]), "has shape (30, 146, 2); expected (any, 9, 2)"),
+        (bad("flags", found=np.ones(3, np.bool_)), "found must be 30 booleans"),
+        (bad("nan", landmarks_146_px=holes), "holds NaN in a frame whose face is marked as found"),
+        (bad("nowhere", found=np.zeros(T, np.bool_)), "nowhere.npz: no face in any frame"),
+        (bad("short", **short), f"clip.mp4: {T} frames, but landmarks of {T - 4}"),
+        (bad("flat", landmarks_146_px=flat), "lie on one another"),
+        (
+            bad("few", landmarks_146_px=holes[:, 9:12], landmarks_146_index=NUMBERS[9:12]),
+            "clip.mp4: landmarks without the points",
+        ),
+        ((clip, tmp_path / "other.mp4", "--landmarks", tmp_path / "nan.npz"), "for 2 clips name one that"),
+        ((clip, tmp_path / "far" / "clip.mp4"), "more than one clip is called clip"),
+        ((clip,), "clip.mp4: landmarks without the points"),  # The scripted face has none of the mesh.
+    ):
+        assert visavis("evaluate", "mirror", *arguments) == 2, arguments
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+        assert message in err, err
+
+
+def test_a_clip_without_a_face_is_refused(
+    visavis: CommandLine,
+    scripted_pipeline: Pipeline,
+    make_video: MakeVideo,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scripted_pipeline.tracker.blind = True  # type: ignore[attr-defined]
+    assert visavis("evaluate", "mirror", make_video(count=3)) == 2
+    assert "no face found in any of 3 frames" in capsys.readouterr().err
+
+
+@pytest.mark.shared
+def test_real_clips(command_line: CommandLine, shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips = [shared / "data" / "video" / f"{name}.mp4" for name in ("lp_d0", "hdtf_Alexa")]
+    if not all(clip.is_file() for clip in clips):
+        pytest.skip("the shared data has no such clips")
+    assert command_line("evaluate", "mirror", *clips, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["landmarks"] == "own"
+    measures = answer["measures"]
+    for name in ("mouth_opening", "mouth_width", "lid_left", "lid_right", "gaze_x", "head_yaw", "head_roll"):
+        assert measures[name]["r"] > 0.5, name
+        assert 0.1 < measures[name]["amplitude"] < 3, name
+    assert answer["clips"]["lp_d0"]["measures"]["head_yaw"]["r"] is None  # This head stands still.
