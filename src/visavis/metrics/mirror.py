@@ -18,8 +18,8 @@ from visavis.types import FloatArray, NumberArray
 
 Doubles = NDArray[np.float64]
 # The measures, and the least standard deviation with which one of a face moves: in distances between the
-# outer eye corners, but eye widths for the gaze and radians for the roll. Below it two trackers of the same
-# clip hardly agree.
+# outer eye corners, but eye widths for the gaze and radians for the roll. Chosen on eleven clips: below it
+# two trackers often disagree.
 LEAST = {
     "mouth_opening": 0.015,
     "mouth_width": 0.015,
@@ -43,7 +43,7 @@ HALF_OPEN = 0.5
 # Layers of the drawing that are measured.
 LAYERS = ("mouth", "eyewhite_L", "eyewhite_R", "iris_L", "iris_R", "brow_L", "brow_R", "nose")
 # A face seen from the front, by points that expressions hardly move: x, y, and z towards the viewer, in
-# distances between the outer eye corners (mean of eleven people, made symmetric).
+# distances between the outer eye corners (mean of our face network over eleven clips, made symmetric).
 FRONT = {
     33: (-0.5, 0.0, 0.0),
     263: (0.5, 0.0, 0.0),
