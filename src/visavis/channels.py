@@ -25,9 +25,9 @@ TRANSLATIONS: tuple[str, ...] = ("x", "y", "z")
 FACE_CHANNELS: tuple[str, ...] = BLENDSHAPES + HEAD_ANGLES + TRANSLATIONS
 FACE_INDEX = MappingProxyType({name: index for index, name in enumerate(FACE_CHANNELS)})
 
-# What a viewer sees of a face from the front, in distances between the outer eye corners: name -> (of an average
-# face at rest, how far an expression moves it). Left and right are the person's own, x grows to the image's right
-# and y upward. Corners and brows are heights above the line through the outer eye corners.
+# What a viewer sees of a face from the front, in distances between the outer eye corners: name -> (of an
+# average face at rest, how far an expression moves it). Left and right are the person's own, x grows to the
+# image's right and y upward. Corners of the mouth and brows are heights above the corners of the eyes.
 FACE_MEASURES = MappingProxyType(
     {
         "mouthOpening": (0.01, 0.45),
@@ -35,12 +35,12 @@ FACE_MEASURES = MappingProxyType(
         "mouthCornerLeft": (-0.76, 0.12),
         "mouthCornerRight": (-0.76, 0.12),
         "mouthAside": (0.0, 0.12),
-        "browLeft": (0.28, 0.1),
-        "browRight": (0.28, 0.1),
+        "browLeft": (0.245, 0.1),
+        "browRight": (0.245, 0.1),
         "lidLeft": (0.1, 0.1),
         "lidRight": (0.1, 0.1),
         "gazeX": (0.0, 0.08),
-        "gazeY": (0.02, 0.05),
+        "gazeY": (0.023, 0.05),
     }
 )
 
@@ -63,8 +63,8 @@ EMOTION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRE
 
 # An avatar's parameters: id -> (lowest, highest, at rest). First Live2D's standard ones, up to ParamBreath.
 # https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/
-# Then those that models for VTube Studio and VBridger have for ARKit's mouths, under their usual ids, and four of
-# our own (ParamMouthLForm, ParamMouthRForm, ParamJawX, ParamNoseSneer), for which no usual id is known.
+# Then those that models for VTube Studio and VBridger have for ARKit's mouths, under their usual ids, and
+# four of our own (ParamMouthLForm, ParamMouthRForm, ParamJawX, ParamNoseSneer) that have no usual id.
 AVATAR_PARAMETERS = MappingProxyType(
     {
         "ParamAngleX": (-30.0, 30.0, 0.0),

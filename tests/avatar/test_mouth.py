@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from acting import face
-from visavis.avatar.mouth import mouth
+from visavis.avatar.mouth import CORNER_GAIN, OPEN_GAIN, mouth
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.rig import evaluate
 from visavis.avatar.seen import Seen
@@ -14,6 +14,13 @@ from visavis.channels import FACE_CHANNELS
 from visavis.types import AvatarPose
 
 RIG = Puppet.load().rig
+GAINS = {
+    "opening": OPEN_GAIN,
+    "corner_left": CORNER_GAIN,
+    "corner_right": CORNER_GAIN,
+    "width": 1,
+    "aside": 1,
+}
 REST = Seen(0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0)
 
 
@@ -55,7 +62,7 @@ def moved(seen: Seen, **weights: float) -> dict[str, float]:
 )
 def test_the_drawn_mouth_does_what_is_seen(seen: Seen) -> None:
     for name, value in moved(seen).items():
-        assert value == pytest.approx(getattr(seen, name), abs=0.06), name
+        assert value == pytest.approx(GAINS[name] * getattr(seen, name), abs=0.06), name
 
 
 def test_bared_teeth_and_a_funnel_take_no_more_than_the_opening() -> None:
@@ -63,10 +70,9 @@ def test_bared_teeth_and_a_funnel_take_no_more_than_the_opening() -> None:
         (f"mouth{lip}{side}" for lip in ("UpperUp", "LowerDown") for side in ("Left", "Right")), 0.9
     )
     for opening in (0.0, 0.15, 0.5):
-        assert moved(REST._replace(opening=opening), **bared)["opening"] == pytest.approx(opening, abs=0.06)
-        assert moved(REST._replace(opening=opening), mouthFunnel=0.9)["opening"] == pytest.approx(
-            opening, abs=0.06
-        )
+        wanted = pytest.approx(OPEN_GAIN * opening, abs=0.06)
+        assert moved(REST._replace(opening=opening), **bared)["opening"] == wanted
+        assert moved(REST._replace(opening=opening), mouthFunnel=0.9)["opening"] == wanted
 
 
 def test_closed_lips_show_no_teeth() -> None:

@@ -10,8 +10,9 @@ from front_faces import NUMBERS, TalkingTracker, talking
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet import Puppet
 from visavis.errors import InputError
+from visavis.face.measures import Doubles
 from visavis.face_truth.mirror import CARRIES, Landmarks, draw, mirror_clip
-from visavis.metrics.mirror import LEAST, Doubles, MirrorScores, drawing_motion
+from visavis.metrics.mirror import LEAST, MirrorScores, drawing_motion
 from visavis.pipeline import Pipeline
 from visavis.types import AvatarPose
 

@@ -66,10 +66,10 @@ class RestingLevels:
         self._samples.extend([row] * self.WINDOW)
         self._goal = self._levels = self._believed(row)
 
-    def begin(self, values: Mapping[str, float]) -> None:
-        """Assume these values instead of the priors; they are outvoted as quickly."""
+    def begin(self, values: Mapping[str, float], samples: int) -> None:
+        """Assume these values instead of the priors, as if they had been seen so often."""
         row = np.asarray([values[name] for name in self._names], np.float32)
-        self._samples = deque([row] * self.PRIOR_SAMPLES, self.WINDOW)
+        self._samples = deque([row] * samples, self.WINDOW)
         self._goal = self._levels = self._believed(row)
 
     def update(self, values: Mapping[str, float], time_s: float) -> dict[str, float]:
@@ -153,8 +153,8 @@ class NeutralHead:
         """Learn from one pose (4,) and give it relative to neutral (4,)."""
         elapsed_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), 0.5)
         if self._last_s is None:
-            # Nobody sits at the optical axis: the first place is as good a neutral as any.
-            self._neutral[3] = pose[3]
+            # Nobody sits right before the camera: the first pose is as good a neutral as any.
+            self._neutral = np.clip(pose, -self.LIMIT, self.LIMIT)
         self._last_s = time_s
         self._seen_s += elapsed_s
         trust = 1.0 / (1.0 + ((pose - self._neutral) / self.NEAR) ** 2)

@@ -1,7 +1,8 @@
 """Emotions in, an expression laid over the avatar's parameters out.
 
-Expressions own the brows and cheeks. To mouth, lids, nose, head and body they add what tracking leaves room
-for: an expression never holds back what the person does there.
+What they add is what tracking leaves room for: an expression never holds back what the person does. A face
+whose parts are measured shows its expression by itself, so that little is added but the blush, and a measured
+mouth is never opened. Where only weights are known, which say less of brows, expressions own these.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ HOLD_S = 1.0
 BLEND_S = 0.3
 # What stays of the tracked brows and cheeks under a full expression: a face that stops moving looks dead.
 TRACKED_SHARE = 0.35
+# How much of an expression is laid over a face that is measured. Cheeks blush in full; the mouth stays shut.
+MEASURED_SHARE = 0.2
+OPENS = frozenset(
+    ("ParamMouthOpenY", "ParamMouthFunnel", "ParamMouthPressLipOpen", "ParamJawOpen", "ParamTongueOut")
+)
 
 NEUTRAL = EXPRESSIONS[0]
+BLUSH = "ParamCheek"
 
 
 def _both(**values: float) -> dict[str, float]:
@@ -62,7 +69,7 @@ LOOKS: Mapping[str, Mapping[str, float]] = {
     | {"ParamMouthLForm": 0.9, "ParamMouthX": 0.3, "ParamEyeLSmile": 0.4}
     | {"ParamAngleY": 2.0, "ParamAngleZ": 2.5},
 }
-OWNED = (*_both(BrowX=0.0, BrowY=0.0, BrowAngle=0.0, BrowForm=0.0), "ParamCheek")
+OWNED = (*_both(BrowX=0.0, BrowY=0.0, BrowAngle=0.0, BrowForm=0.0), BLUSH)
 
 
 class ExpressionOverlay:
@@ -98,16 +105,23 @@ class ExpressionOverlay:
             return best
         return self.current if float(emotion.expressions[current]) >= LEAVE else NEUTRAL
 
-    def apply(self, parameters: Mapping[str, float]) -> dict[str, float]:
-        """Parameters with the expression laid over them."""
+    def apply(self, parameters: Mapping[str, float], *, measured: bool = False) -> dict[str, float]:
+        """Parameters with the expression laid over them.
+
+        Args:
+            parameters: by name; those not named rest.
+            measured: whether they follow a face whose parts are measured.
+        """
         shares = {name: ease(p) for name, p in self._progress.items() if p > 0}
-        tracked = 1.0 - (1.0 - TRACKED_SHARE) * min(sum(shares.values()), 1.0)
         result = dict(parameters)
-        for name in OWNED:
-            result[name] = tracked * result.get(name, 0.0)
+        if not measured:
+            tracked = 1.0 - (1.0 - TRACKED_SHARE) * min(sum(shares.values()), 1.0)
+            result |= {name: tracked * result.get(name, 0.0) for name in OWNED}
         for look, share in shares.items():
             for name, value in LOOKS[look].items():
                 _, _, rest = AVATAR_PARAMETERS[name]
+                if measured:
+                    value *= {BLUSH: 1.0}.get(name, 0.0 if name in OPENS else MEASURED_SHARE)
                 result[name] = added(name, result.get(name, rest), share * value)
         return result
 
@@ -122,9 +136,8 @@ def worn(expression: str) -> dict[str, float]:
 def added(name: str, tracked: float, value: float) -> float:
     """A tracked parameter and what an expression adds: all of it at rest, nothing where the range ends."""
     low, high, rest = AVATAR_PARAMETERS[name]
-    if name in OWNED:
-        return tracked + value
     if high == rest:  # Lids: who shuts the eyes has them shut.
         return tracked * (1 + value)
-    room = (high - tracked) / (high - rest) if value > 0 else (tracked - low) / (rest - low)
+    end = high if value > 0 else low
+    room = (end - tracked) / (end - rest) if end != rest else 0.0
     return tracked + value * min(max(room, 0.0), 1.0)

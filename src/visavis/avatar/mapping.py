@@ -36,16 +36,17 @@ RESTS = {
     "browOuterUpRight": Rest(0.5, 0.1, 0.7),
 }
 # Webcam users turn less than they think: their 25 degrees are the avatar's 30.
-HEAD_GAIN = (1.2, 1.3, 1.0)
+HEAD_GAIN = (1.2, 1.5, 1.0)
 # A listener's nods have 3 to 7 degrees, and a drawn head turns by little more than half of what it is told.
-ACTING_NOD_GAIN = 2.6
+ACTING_NOD_GAIN = 2.25
 LEAN_DEG_PER_CM = 0.4
 LEAN_LIMIT_DEG = 4.0
 GAZE_GAIN = 1.3
 # How far the drawn irises and brows move with a parameter of 1: in shares of the eye's width, and of the
 # brow's height above the eye when it rises and when it sinks.
 DRAWN_GAZE = 0.17, 0.134
-DRAWN_BROW_UP, DRAWN_BROW_DOWN = 0.31, 0.2
+DRAWN_BROW_UP, DRAWN_BROW_DOWN = 0.34, 0.22
+DRAWN_BROW_ANGLE, DRAWN_BROW_FORM = 0.034, 0.042
 # A weight of less reliability than the first fades out; from the second on it counts in full.
 DOUBTED, BELIEVED = 0.2, 0.45
 # Between these two differences of the calibrated lids (0 open, 1 shut) a blink of both eyes turns into a
@@ -223,12 +224,14 @@ def _brow(
     inner = _relative(face, rest, "browInnerUp")
     name = f"ParamBrow{side[0]}"
     height = 1.2 * (0.7 * outer + 0.5 * inner - down)
+    angle, form = 0.8 * (inner - outer) - 0.8 * down, 0.8 * outer - 0.9 * down
     if raised is not None:
+        raised -= DRAWN_BROW_ANGLE * angle + DRAWN_BROW_FORM * form
         height = raised / (DRAWN_BROW_UP if raised > 0 else DRAWN_BROW_DOWN)
     return {
         f"{name}Y": height,
-        f"{name}Angle": 0.8 * (inner - outer) - 0.8 * down,
-        f"{name}Form": 0.8 * outer - 0.9 * down,
+        f"{name}Angle": angle,
+        f"{name}Form": form,
         f"{name}X": 0.7 * max(down, 0.0),
     }
 

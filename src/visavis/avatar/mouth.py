@@ -22,6 +22,8 @@ SMILE_WIDENS, OPEN_SMILE_WIDENS = 0.29, 0.52
 # and how far its corners rise or sink with a form of 1, one corner alone, and an open mouth.
 FORM_RAISES, CORNER_RAISES, OPEN_SINKS = 0.19, 0.2, 0.14
 ASIDE = 0.28
+# A drawn mouth is small in its face: its corners and its opening move further than the real one's.
+CORNER_GAIN, OPEN_GAIN = 1.3, 1.15
 
 
 def mouth(face: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
@@ -73,15 +75,15 @@ def _by_weights(face: Mapping[str, float]) -> dict[str, float]:
 
 
 def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
-    opening = max(seen.opening, 0.0)
+    opening = OPEN_GAIN * max(seen.opening, 0.0)
     funnel, press = weights["ParamMouthFunnel"], weights["ParamMouthPressLipOpen"]
     # Bared teeth and a funnel take no more of the opening than there is.
     press = min(press, opening / OPENS["ParamMouthPressLipOpen"])
     left = opening - max(press, 0.0) * OPENS["ParamMouthPressLipOpen"]
     funnel = min(funnel, left / OPENS["ParamMouthFunnel"])
     opened = (left - funnel * OPENS["ParamMouthFunnel"]) / OPENS["ParamMouthOpenY"]
-    raised = (seen.corner_left + seen.corner_right) / 2
-    apart = (seen.corner_left - seen.corner_right) / 2 / CORNER_RAISES
+    raised = CORNER_GAIN * (seen.corner_left + seen.corner_right) / 2
+    apart = CORNER_GAIN * (seen.corner_left - seen.corner_right) / 2 / CORNER_RAISES
     form = (raised + OPEN_SINKS * min(opened, 1.0)) / FORM_RAISES
     wider = SMILE_WIDENS + (OPEN_SMILE_WIDENS - SMILE_WIDENS) * min(opened, 1.0)
     width = seen.width + FUNNEL_NARROWS * funnel + OPEN_NARROWS * opened - wider * min(max(form, 0.0), 1.0)

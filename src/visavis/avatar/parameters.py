@@ -120,7 +120,8 @@ class Animator:
         self._overlay.update(emotion, time_s)
         self._move_body(base, time_s)
         self._last_s = time_s
-        pose = self._overlay.apply(base | self._body)
+        measured = tracked is not None and len(tracked.measures) > 0
+        pose = self._overlay.apply(base | self._body, measured=measured)
         pose["ParamBreath"] = breath(time_s)
         values = [pose.get(name, rest) for name, (_, _, rest) in AVATAR_PARAMETERS.items()]
         return AvatarPose(np.clip(np.asarray(values, np.float32), LOWEST, HIGHEST), time_s)

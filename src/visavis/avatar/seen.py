@@ -35,6 +35,8 @@ MOVES = {
 SHUT_SHARE = 0.3
 FORGET_S = 30.0
 EYE_WIDTH = 0.295
+# The first face counts as so many tenths of a second: most people look calmly into the camera at first.
+FIRST_SAMPLES = 15
 
 
 class Seen(NamedTuple):
@@ -93,7 +95,7 @@ class Watcher:
             for name, weights in MOVES.items()
         }
         if self._last is None:
-            self._levels.begin(calm)
+            self._levels.begin(calm, FIRST_SAMPLES)
         rest = self._levels.update(calm, time_s)
         elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
         self._last, self._last_s = calm, time_s

@@ -169,7 +169,7 @@ class EmbeddedTracker:
         pose = head_pose(reading.landmarks, reading.rotation, reading.region, (width, height))
         values = np.concatenate([reading.weights, pose])
         numbers = np.asarray(self._network.landmark_numbers, np.int32)
-        measures = measure(reading.landmarks_xy, numbers, pose[:3])
+        measures = measure(reading.landmarks_xy, numbers)
         if self.smooth:
             values = person.smoothing.update(values, frame.time_s)
             measures = person.calming.update(measures, frame.time_s)

@@ -1,7 +1,7 @@
-"""Landmarks of a face and its head angles in, what a viewer sees of it out: how wide, high and open it is.
+"""Landmarks of a face in, what a viewer sees of it from the front out: how wide, high and open each part is.
 
-A turned head is turned to the front first: a point of known depth has one place on the front view that the
-camera sees where the landmark is. Depths are those of the mean of 6,000 real faces.
+In each frame an affine camera is fitted to points that expressions hardly move; it turns all points to the
+front.
 """
 
 from __future__ import annotations
@@ -12,25 +12,118 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.channels import FACE_MEASURES
-from visavis.face.geometry import rotation_from_euler
+from visavis.errors import InputError
+from visavis.face.mesh import PARTS
 from visavis.face.smoothing import EYES, WEIGHTS, OneEuroFilter
 from visavis.types import FloatArray, NumberArray
 
-# MediaPipe's number of each point that is needed: its depth before the outer eye corners, in the same shares.
-DEPTHS = {33: 0.0, 263: 0.0, 133: 0.057, 362: 0.057, 61: 0.075, 291: 0.075, 13: 0.238, 14: 0.225}
-DEPTHS |= {159: 0.087, 145: 0.078, 386: 0.087, 374: 0.078, 468: 0.058, 473: 0.058}
-BROW_DEPTHS = (0.078, 0.15, 0.215, 0.246)
-RIGHT_BROW, LEFT_BROW = (63, 105, 66, 107), (293, 334, 296, 336)
-DEPTHS |= dict(zip(RIGHT_BROW, BROW_DEPTHS, strict=True)) | dict(zip(LEFT_BROW, BROW_DEPTHS, strict=True))
-PLACE = {number: place for place, number in enumerate(DEPTHS)}
-DEPTH = np.asarray(list(DEPTHS.values()), np.float64)
+Doubles = NDArray[np.float64]
+# A face seen from the front, by points of MediaPipe's mesh that expressions hardly move: x, y, and z towards
+# the viewer, in distances between the outer eye corners (mean of the people in eleven clips, made symmetric).
+FRONT = {
+    33: (-0.5, 0.0, 0.0),
+    263: (0.5, 0.0, 0.0),
+    133: (-0.2, -0.015, 0.065),
+    362: (0.2, -0.015, 0.065),
+    127: (-0.78, -0.07, -0.56),
+    356: (0.78, -0.07, -0.56),
+    162: (-0.77, 0.105, -0.45),
+    389: (0.77, 0.105, -0.45),
+    168: (0.0, 0.055, 0.245),
+    6: (0.0, -0.035, 0.3),
+    197: (0.0, -0.115, 0.355),
+    195: (0.0, -0.18, 0.42),
+    5: (0.0, -0.26, 0.485),
+    4: (0.0, -0.345, 0.51),
+}
+MOUTH_CORNERS, LIPS = (61, 291), (13, 14)
+# The person's right and left: the corners as they lie in the picture, upper and lower lid, iris.
+EYE_POINTS = ((33, 133, 159, 145, 468), (362, 263, 386, 374, 473))
+BROWS = tuple(tuple(n for n in PARTS["brows"] if (n > 200) is left) for left in (False, True))
+# How far the points that are measured stand before the outer eye corners, in the same unit.
+DEPTH = {
+    **{number: z for number, (_, _, z) in FRONT.items()},
+    **dict.fromkeys(MOUTH_CORNERS, 0.12),
+    **dict.fromkeys(LIPS, 0.25),
+    **dict.fromkeys((159, 145, 386, 374), 0.09),
+    **dict.fromkeys((468, 473), 0.065),
+    **dict.fromkeys(PARTS["brows"], 0.19),
+}
+# A face that is turned further is not measured.
+LEAST_AREA = 0.35
+# The One-Euro filter of the mouth, as in :mod:`visavis.face.smoothing`: syllables pass whole.
+MOUTH = (3.0, 2.0, 1.0)
+_PLACE = {number: place for place, number in enumerate(DEPTH)}
+_DEPTHS = np.asarray(list(DEPTH.values()))[:, None]
+_FITTING = np.linalg.pinv(np.column_stack([np.asarray(list(FRONT.values())), np.ones(len(FRONT))]))
+
+
+def to_front(seen: Doubles, least: float = 0.01) -> Doubles:
+    """Points as a camera right before the face sees them.
+
+    Args:
+        seen: (..., N, 2) in the order of :data:`DEPTH`, y upward.
+        least: what may be left of the area of a face that turns away.
+
+    Returns:
+        (..., N, 2) in distances between the outer eye corners, from the middle between these.
+
+    Raises:
+        InputError: the points lie on one another, or a face is in profile.
+    """
+    fitted = np.asarray(_FITTING @ seen[..., : len(FRONT), :], np.float64)
+    across, deep, origin = fitted[..., :2, :], fitted[..., 2:3, :], fitted[..., 3:4, :]
+    size = np.square(fitted[..., :3, :]).sum(axis=(-2, -1)) / 2
+    if not (np.abs(np.linalg.det(across)) > least * size).all():
+        raise InputError("landmarks that lie on one another, or of a face in profile, cannot be measured")
+    return np.asarray((seen - _DEPTHS * deep - origin) @ np.linalg.inv(across), np.float64)
+
+
+def measure(landmarks_xy: FloatArray, numbers: NumberArray) -> FloatArray:
+    """What a viewer sees of a face from the front.
+
+    Args:
+        landmarks_xy: (N, 2) in pixels.
+        numbers: (N,) which points of MediaPipe's face mesh they are.
+
+    Returns:
+        (11,) in the order and units of :data:`~visavis.channels.FACE_MEASURES`; empty where points are
+        missing, or the face is in profile.
+    """
+    rows = _rows(numbers.tobytes())
+    if rows is None:
+        return np.zeros(0, np.float32)
+    try:
+        front = to_front(landmarks_xy[rows].astype(np.float64) * (1, -1), LEAST_AREA)
+    except InputError:
+        return np.zeros(0, np.float32)
+    right, left, upper, lower = (front[_PLACE[number]] for number in (*MOUTH_CORNERS, *LIPS))
+    brows, lids, gaze = [], [], []
+    for eye, brow in zip(EYE_POINTS, BROWS, strict=True):
+        start, end, over, under, iris = (front[_PLACE[number]] for number in eye)
+        middle = (start + end) / 2
+        brows.append(np.mean([front[_PLACE[number], 1] for number in brow]) - middle[1])
+        lids.append(np.linalg.norm(over - under))
+        gaze.append(iris - middle)
+    values = (
+        np.linalg.norm(upper - lower),
+        np.linalg.norm(left - right),
+        left[1],
+        right[1],
+        (left[0] + right[0]) / 2,
+        *brows[::-1],
+        *lids[::-1],
+        *np.mean(gaze, axis=0),
+    )
+    return np.asarray(values, np.float32)
 
 
 class MeasureFilter:
     """Calms the measures of one person's faces; lids and gaze pass fast."""
 
     def __init__(self) -> None:
-        rows = [EYES if name.startswith(("lid", "gaze")) else WEIGHTS for name in FACE_MEASURES]
+        kinds = {"lid": EYES, "gaze": EYES, "mouth": MOUTH, "brow": WEIGHTS}
+        rows = [next(how for part, how in kinds.items() if name.startswith(part)) for name in FACE_MEASURES]
         cutoff, beta, scale = np.asarray(rows, np.float32).T
         reach = np.asarray([reach for _, reach in FACE_MEASURES.values()], np.float32)
         self._filter = OneEuroFilter(cutoff, beta, scale / reach)
@@ -43,69 +136,10 @@ class MeasureFilter:
         return values
 
 
-def measure(landmarks_xy: FloatArray, numbers: NumberArray, head_rad: FloatArray) -> FloatArray:
-    """What a viewer sees of a face from the front.
-
-    Args:
-        landmarks_xy: (N, 2) in pixels.
-        numbers: (N,) which points of MediaPipe's face mesh they are.
-        head_rad: (3,) yaw, pitch, roll.
-
-    Returns:
-        (11,) in the order and units of :data:`~visavis.channels.FACE_MEASURES`; empty where points are
-        missing, or the face is in profile.
-    """
-    nothing = np.zeros(0, np.float32)
-    rows = _rows(numbers.tobytes())
-    if rows is None:
-        return nothing
-    front = to_front(landmarks_xy[rows].astype(np.float64) * (1, -1), head_rad)
-    if front is None:
-        return nothing
-    at = {number: front[place] for number, place in PLACE.items()}
-    brows = [np.mean([at[number][1] for number in brow]) for brow in (LEFT_BROW, RIGHT_BROW)]
-    eyes = [(at[473], at[362], at[263]), (at[468], at[133], at[33])]
-    gaze = np.mean([iris - (inner + outer) / 2 for iris, inner, outer in eyes], axis=0)
-    values = (
-        np.linalg.norm(at[13] - at[14]),
-        np.linalg.norm(at[291] - at[61]),
-        at[291][1],
-        at[61][1],
-        (at[291][0] + at[61][0]) / 2,
-        *brows,
-        np.linalg.norm(at[386] - at[374]),
-        np.linalg.norm(at[159] - at[145]),
-        *gaze,
-    )
-    return np.asarray(values, np.float32)
-
-
-def to_front(points: NDArray[np.float64], head_rad: FloatArray) -> NDArray[np.float64] | None:
-    """Points (N, 2), in the order of :data:`DEPTHS` with y upward, as a camera before the face sees them.
-
-    Returns:
-        (N, 2) in shares of the distance between the outer eye corners, their middle at 0, level; None where
-        the head is turned so far that this cannot be told.
-    """
-    turn = rotation_from_euler(*(float(angle) for angle in head_rad)).astype(np.float64)
-    if turn[2, 2] < 0.3:
-        return None
-    flat = np.linalg.inv(turn[:2, :2])
-    middle = (points[PLACE[33]] + points[PLACE[263]]) / 2
-    front = (points - middle) @ flat.T
-    apart = front[PLACE[263]] - front[PLACE[33]]
-    size = float(np.hypot(*apart))
-    if size < 1e-6:
-        return None
-    front -= size * DEPTH[:, None] * (flat @ turn[:2, 2])
-    c, s = apart / size
-    return np.asarray(front @ np.array([[c, -s], [s, c]]) / size, np.float64)
-
-
 @lru_cache(maxsize=8)
 def _rows(numbers: bytes) -> NDArray[np.intp] | None:
     """Where the needed points stand among landmarks of these numbers."""
     known = {int(number): row for row, number in enumerate(np.frombuffer(numbers, np.int32))}
-    if not DEPTHS.keys() <= known.keys():
+    if not DEPTH.keys() <= known.keys():
         return None
-    return np.asarray([known[number] for number in DEPTHS], np.intp)
+    return np.asarray([known[number] for number in DEPTH], np.intp)

@@ -152,7 +152,7 @@ class MediaPipeTracker:
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         person = self._person(box, time_s, known)
         numbers = np.arange(len(points), dtype=np.int32)
-        measures = measure(points, numbers, values[len(BLENDSHAPES) :][:3])
+        measures = measure(points, numbers)
         if self.smooth:
             values = person.smoothing.update(values, time_s)
             measures = person.calming.update(measures, time_s)

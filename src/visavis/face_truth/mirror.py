@@ -14,7 +14,8 @@ from visavis.avatar.rig import Rig, evaluate
 from visavis.capture.video import VideoFile
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
-from visavis.metrics.mirror import LAYERS, Doubles, MirrorScores, drawing_motion, face_motion, outline
+from visavis.face.measures import Doubles
+from visavis.metrics.mirror import LAYERS, MirrorScores, drawing_motion, face_motion, outline
 from visavis.npz import read_npz
 from visavis.pipeline import Pipeline
 from visavis.types import LANDMARK_COUNT, BoolArray, Face, FloatArray, NumberArray

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.face.mesh import PARTS
+from visavis.face.measures import BROWS, DEPTH, EYE_POINTS, LIPS, MOUTH_CORNERS, Doubles, to_front
 from visavis.types import FloatArray, NumberArray
 
-Doubles = NDArray[np.float64]
 # The measures, and the least standard deviation with which one of a face moves: in distances between the
 # outer eye corners, but eye widths for the gaze and radians for the roll. Chosen on eleven clips: below it
 # two trackers often disagree.
@@ -42,38 +40,7 @@ STILL = 0.05
 HALF_OPEN = 0.5
 # Layers of the drawing that are measured.
 LAYERS = ("mouth", "eyewhite_L", "eyewhite_R", "iris_L", "iris_R", "brow_L", "brow_R", "nose")
-# A face seen from the front, by points that expressions hardly move: x, y, and z towards the viewer, in
-# distances between the outer eye corners (mean of our face network over eleven clips, made symmetric).
-FRONT = {
-    33: (-0.5, 0.0, 0.0),
-    263: (0.5, 0.0, 0.0),
-    133: (-0.2, -0.015, 0.065),
-    362: (0.2, -0.015, 0.065),
-    127: (-0.78, -0.07, -0.56),
-    356: (0.78, -0.07, -0.56),
-    162: (-0.77, 0.105, -0.45),
-    389: (0.77, 0.105, -0.45),
-    168: (0.0, 0.055, 0.245),
-    6: (0.0, -0.035, 0.3),
-    197: (0.0, -0.115, 0.355),
-    195: (0.0, -0.18, 0.42),
-    5: (0.0, -0.26, 0.485),
-    4: (0.0, -0.345, 0.51),
-}
 NOSE_TIP = 4
-MOUTH_CORNERS, LIPS = (61, 291), (13, 14)
-# Right and left: the corners as they lie in the picture, upper and lower lid, iris.
-EYES = ((33, 133, 159, 145, 468), (362, 263, 386, 374, 473))
-BROWS = tuple(tuple(n for n in PARTS["brows"] if (n > 200) is left) for left in (False, True))
-# How far the points that are looked at stand before the outer eye corners, in the same unit.
-DEPTH = {
-    **{number: z for number, (_, _, z) in FRONT.items()},
-    **dict.fromkeys(MOUTH_CORNERS, 0.12),
-    **dict.fromkeys(LIPS, 0.25),
-    **dict.fromkeys((159, 145, 386, 374), 0.09),
-    **dict.fromkeys((468, 473), 0.065),
-    **dict.fromkeys(PARTS["brows"], 0.19),
-}
 # An outline is looked at in so many points a segment.
 STEPS = 8
 
@@ -167,21 +134,16 @@ def face_motion(points: FloatArray, numbers: NumberArray) -> Motion:
         found = ", ".join(map(str, missing[:8]))
         raise InputError(f"landmarks without the points {found} of MediaPipe's mesh; give all 146 or 478")
     seen = np.asarray(points, np.float64) * (1, -1)
-
-    def at(*these: int) -> Doubles:
-        return seen[:, [places[number] for number in these]]
-
-    across, deep, origin = _camera(at(*FRONT))
+    faces = to_front(seen[:, [places[number] for number in DEPTH]])
+    place = {number: index for index, number in enumerate(DEPTH)}
 
     def front(*these: int) -> Doubles:
-        depth = np.asarray([DEPTH[number] for number in these])[:, None]
-        turned: Doubles = (at(*these) - depth * deep - origin) @ across
-        return turned
+        return faces[:, [place[number] for number in these]]
 
     corners, lips = front(*MOUTH_CORNERS), front(*LIPS)
     columns = _mouth(corners, lips[:, 0, 1] - lips[:, 1, 1])
     gaze = []
-    for side, eye, brow in zip(("right", "left"), EYES, BROWS, strict=True):
+    for side, eye, brow in zip(("right", "left"), EYE_POINTS, BROWS, strict=True):
         start, end, upper, lower, iris = np.moveaxis(front(*eye), 1, 0)
         middle = (start + end) / 2
         columns[f"brow_{side}"] = front(*brow)[..., 1].mean(axis=1) - middle[:, 1]
@@ -189,17 +151,8 @@ def face_motion(points: FloatArray, numbers: NumberArray) -> Motion:
         opened = columns[f"lid_{side}"] > HALF_OPEN * np.median(columns[f"lid_{side}"])
         looks = (iris - middle) / np.linalg.norm(end - start, axis=1)[:, None]
         gaze.append(np.where(opened[:, None], looks, np.nan))
-    right, left, nose = np.moveaxis(at(33, 263, NOSE_TIP), 1, 0)
+    right, left, nose = np.moveaxis(seen[:, [places[number] for number in (33, 263, NOSE_TIP)]], 1, 0)
     return Motion.of(columns | _gaze(gaze) | _head(right, left, nose))
-
-
-def _camera(seen: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """From points (T, S, 2) of :data:`FRONT`: what turns x, y to the front, a step in depth, the origin."""
-    shape = np.column_stack([np.asarray(list(FRONT.values())), np.ones(len(FRONT))])
-    fitted = np.asarray(np.linalg.pinv(shape) @ seen, np.float64)
-    if not (np.abs(np.linalg.det(fitted[:, :2])) > 1e-6).all():
-        raise InputError("the landmarks of a frame lie on one another; give those of a face in pixels")
-    return np.asarray(np.linalg.inv(fitted[:, :2]), np.float64), fitted[:, 2:3], fitted[:, 3:4]
 
 
 def drawing_motion(still: Mapping[str, Doubles], turned: Mapping[str, Doubles]) -> Motion:
