@@ -14,7 +14,7 @@ import typer
 import tiny_tokenizer
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.cli import app
-from visavis.dictionary import Word, draw_sheet, most_used, write_sheet
+from visavis.dictionary import Word, draw_sheet, most_used
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.types import Track
@@ -78,10 +78,3 @@ def test_the_command_writes_the_sheet_and_says_what_is_on_it(
         app([*words, "--encoder", str(encoder)], standalone_mode=False)
     with pytest.raises(typer.BadParameter):
         app([*words, "--most", "0"], standalone_mode=False)
-
-
-def test_a_sheet_is_a_png(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ends in \.png"):
-        write_sheet(tmp_path / "sheet.jpg", np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(InputError, match="cannot be written"):
-        write_sheet(tmp_path / "none" / "sheet.png", np.zeros((4, 4, 3), np.uint8))

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from visavis.atomic import whole_file
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.puppet_sheet import PAPER_RGB
@@ -95,16 +93,3 @@ def pose_of(neutral: FloatArray, face: FloatArray, mirror: bool = False) -> Avat
     animator.update(FaceState(neutral), None, 0.0)
     animator.calibrate()
     return animator.update(FaceState(face), None, SETTLED_S)
-
-
-def write_sheet(path: Path, sheet: ImageArray) -> None:
-    """Write a sheet as a PNG file, whole or not at all.
-
-    Raises:
-        InputError: another ending, or it cannot be written.
-    """
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path}: expected a name that ends in .png")
-    _, data = cv2.imencode(".png", sheet[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    with whole_file(path) as partial:
-        partial.write_bytes(data.tobytes())

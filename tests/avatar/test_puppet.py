@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from visavis.avatar import puppet_sheet
 from visavis.avatar.puppet import Puppet
-from visavis.avatar.puppet_sheet import EXTREMES, MOUTHS, both, contact_sheet, write_sheet
+from visavis.avatar.puppet_sheet import EXTREMES, MOUTHS, both, contact_sheet, write_png
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.errors import InputError
 from visavis.types import AvatarPose, ImageArray
@@ -122,14 +121,13 @@ def test_extremes_in_every_mix_are_drawn(puppet: Puppet) -> None:
         assert skin.mean() > 0.1
 
 
-def test_the_sheet_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     small = np.full((8, 8, 3), (10, 20, 30), np.uint8)
-    monkeypatch.setattr(puppet_sheet, "contact_sheet", lambda: small)
-    write_sheet(tmp_path / "sheet.png")
+    write_png(tmp_path / "sheet.png", small)
     assert cv2.imread(str(tmp_path / "sheet.png"))[0, 0].tolist() == [30, 20, 10]
     for bad in ("missing/sheet.png", "sheet.unknown"):
         with pytest.raises(InputError):
-            write_sheet(tmp_path / bad)
+            write_png(tmp_path / bad, small)
 
 
 def test_both_names_pairs() -> None:

@@ -24,6 +24,7 @@ FORM_RAISES, CORNER_RAISES, OPEN_SINKS = 0.19, 0.2, 0.14
 ASIDE = 0.28
 # A drawn mouth is small in its face: its corners and its opening move further than the real one's.
 CORNER_GAIN, OPEN_GAIN = 1.3, 1.15
+PUCKER_SHARE = 0.4
 
 
 def mouth(face: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
@@ -52,7 +53,8 @@ def mouth(face: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
         "ParamTongueOut": face["tongueOut"],
         "ParamCheek": 0.35 * grin,
     }
-    return parameters | (_by_weights(face) if seen is None else _by_landmarks(seen, parameters))
+    by_weights = _by_weights(face)
+    return parameters | (by_weights if seen is None else _by_landmarks(seen, parameters | by_weights))
 
 
 def _by_weights(face: Mapping[str, float]) -> dict[str, float]:
@@ -82,6 +84,8 @@ def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
     left = opening - max(press, 0.0) * OPENS["ParamMouthPressLipOpen"]
     funnel = min(funnel, left / OPENS["ParamMouthFunnel"])
     opened = (left - funnel * OPENS["ParamMouthFunnel"]) / OPENS["ParamMouthOpenY"]
+    # Pursed lips come forward more than they get narrow.
+    pursed = max(-weights["ParamMouthPuckerWiden"] - 0.3, 0.0)
     raised = CORNER_GAIN * (seen.corner_left + seen.corner_right) / 2
     apart = CORNER_GAIN * (seen.corner_left - seen.corner_right) / 2 / CORNER_RAISES
     form = (raised + OPEN_SINKS * min(opened, 1.0)) / FORM_RAISES
@@ -94,8 +98,8 @@ def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
         "ParamMouthForm": form,
         "ParamMouthLForm": apart,
         "ParamMouthRForm": -apart,
-        "ParamMouthX": seen.aside / ASIDE,
-        "ParamMouthPuckerWiden": width / (WIDENS if width > 0 else PUCKERS),
+        "ParamMouthX": 0.7 * seen.aside / ASIDE + 0.4 * weights["ParamMouthX"],
+        "ParamMouthPuckerWiden": width / (WIDENS if width > 0 else PUCKERS) - PUCKER_SHARE * pursed,
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from visavis.atomic import whole_file
 from visavis.avatar.expressions import worn
 from visavis.avatar.puppet import Puppet
 from visavis.channels import EXPRESSIONS
@@ -75,19 +76,18 @@ def contact_sheet(cell_px: int = CELL_PX) -> ImageArray:
     return np.vstack(rows)
 
 
-def write_sheet(path: Path) -> None:
-    """Write the contact sheet as a picture file.
+def write_png(path: Path, image: ImageArray) -> None:
+    """Write a picture (H, W, 3) RGB as a PNG file, whole or not at all.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: another ending, or it cannot be written.
     """
-    try:
-        written = cv2.imwrite(str(path), contact_sheet()[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    except cv2.error as error:
-        raise InputError(f"{path}: not a kind of picture that OpenCV writes; name it .png") from error
-    if not written:
-        raise InputError(f"{path}: cannot be written; does its folder exist?")
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: expected a name that ends in .png")
+    _, data = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    with whole_file(path) as partial:
+        partial.write_bytes(data.tobytes())
 
 
 if __name__ == "__main__":
-    write_sheet(Path(sys.argv[1] if len(sys.argv) > 1 else "puppet.png"))
+    write_png(Path(sys.argv[1] if len(sys.argv) > 1 else "puppet.png"), contact_sheet())

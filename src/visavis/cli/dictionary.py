@@ -30,13 +30,14 @@ def dictionary(
         visavis dictionary talk.npz --out words.png
         visavis dictionary talk.npz --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx --out w.png
     """
-    from visavis.dictionary import draw_sheet, most_used, write_sheet
+    from visavis.avatar.puppet_sheet import write_png
+    from visavis.dictionary import draw_sheet, most_used
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.types import Track
 
     tokenizer = named(encoder, decoder) or FaceTokenizer.default()
     words = most_used(tokenizer, [Track.load(path) for path in tracks], most)
-    write_sheet(out, draw_sheet(tokenizer, words))
+    write_png(out, draw_sheet(tokenizer, words))
     if as_json:
         output.print_json(
             {

@@ -28,6 +28,13 @@ def mirror(
             show_default="what visavis tracks",
         ),
     ] = None,
+    stills: Annotated[
+        Path | None,
+        typer.Option(help="Picture to write: each movement at its most, the avatar below the face."),
+    ] = None,
+    outlines: Annotated[
+        bool, typer.Option("--outlines", help="In the stills, draw a face by its landmarks alone.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure how well the drawn avatar does what a face does.
@@ -41,10 +48,12 @@ def mirror(
         visavis evaluate mirror clip.mp4
         visavis evaluate mirror clip.mp4 --landmarks teacher.npz --json
         visavis evaluate mirror clips/*.mp4 --landmarks teachers/
+        visavis evaluate mirror clips/*.mp4 --stills stills.png --outlines
     """
     from visavis.avatar.puppet import Puppet
     from visavis.capture.video import VideoFile
     from visavis.face_truth.mirror import mirror_clip
+    from visavis.face_truth.mirror_stills import write_stills
     from visavis.pipeline import Pipeline
 
     if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
@@ -60,6 +69,10 @@ def mirror(
         pipeline.animator.mirror = False
         for clip, teacher in zip(clips, teachers, strict=True):
             found.append(mirror_clip(clip, pipeline, rig, teacher, advance))
+    if stills is not None:
+        missing = write_stills(stills, [one.followed for one in found], outlines=outlines)
+        if missing:
+            output.print_note(f"{stills}: no face showed {', '.join(missing)}")
     result = mirror_json(clips, found, "own" if landmarks is None else str(landmarks))
     if as_json:
         output.print_json(result)

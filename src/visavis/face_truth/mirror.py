@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,10 +15,11 @@ from visavis.capture.video import VideoFile
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
 from visavis.face.measures import Doubles
+from visavis.face_truth.mirror_stills import Followed
 from visavis.metrics.mirror import LAYERS, MirrorScores, drawing_motion, face_motion, outline
 from visavis.npz import read_npz
 from visavis.pipeline import Pipeline
-from visavis.types import LANDMARK_COUNT, BoolArray, Face, FloatArray, NumberArray
+from visavis.types import LANDMARK_COUNT, AvatarPose, BoolArray, Face, FloatArray, NumberArray
 
 # So many frames may a teacher have more or fewer than the clip: decoders differ at its end.
 FRAMES_APART = 2
@@ -80,11 +81,13 @@ class ClipMirror:
         frames: in the clip.
         compared: of them, those in which the landmarks have a face.
         scores: over these.
+        followed: the face and the avatar's pose in each frame.
     """
 
     frames: int
     compared: int
     scores: MirrorScores
+    followed: Followed
 
 
 def mirror_clip(
@@ -103,8 +106,9 @@ def mirror_clip(
         InputError: the video cannot be read, there is no face in it, the landmarks are those of another clip,
             or points are missing.
     """
-    poses, own = _follow(path, pipeline, on_frame)
-    known = own if teacher is None else teacher
+    followed = _follow(path, pipeline, on_frame)
+    poses = np.stack([pose.values for pose in followed.poses])
+    known = own_landmarks(followed.faces) if teacher is None else teacher
     if abs(len(known.found) - len(poses)) > FRAMES_APART:
         raise InputError(
             f"{path}: {len(poses)} frames, but landmarks of {len(known.found)}; give those of this clip"
@@ -118,24 +122,29 @@ def mirror_clip(
         raise InputError(f"{path}: {error}") from error
     shown = poses[: len(found)][found]
     drawn = drawing_motion(draw(rig, shown, ~CARRIES), draw(rig, shown, CARRIES))
-    return ClipMirror(len(poses), int(found.sum()), MirrorScores.of(drawn, face))
+    return ClipMirror(len(poses), int(found.sum()), MirrorScores.of(drawn, face), followed)
 
 
-def _follow(path: Path, pipeline: Pipeline, on_frame: Callable[[], None]) -> tuple[FloatArray, Landmarks]:
-    """The avatar's pose (T, P) in each frame, and where the pipeline itself finds the face."""
+def _follow(path: Path, pipeline: Pipeline, on_frame: Callable[[], None]) -> Followed:
+    """The face and the avatar's pose in each frame."""
     pipeline.reset()
-    poses: list[FloatArray] = []
+    poses: list[AvatarPose] = []
     faces: list[Face | None] = []
     with VideoFile(path) as video:
         for frame in video:
             moment = pipeline.step(frame)
-            poses.append(moment.pose.values)
+            poses.append(moment.pose)
             faces.append(moment.faces[0] if moment.faces else None)
             on_frame()
+    return Followed(path, faces, poses)
+
+
+def own_landmarks(faces: Sequence[Face | None]) -> Landmarks:
+    """Where the tracker itself found the face in each frame."""
     numbers = next((face.landmark_numbers for face in faces if face), np.zeros(0, np.int32))
     nowhere = np.full((len(numbers), 2), np.nan, np.float32)
     points = np.stack([face.landmarks_xy[: len(numbers)] if face else nowhere for face in faces])
-    return np.stack(poses), Landmarks(points, numbers, np.asarray([face is not None for face in faces]))
+    return Landmarks(points, numbers, np.asarray([face is not None for face in faces]))
 
 
 def draw(rig: Rig, poses: FloatArray, free: BoolArray) -> dict[str, Doubles]:

@@ -1,0 +1,177 @@
+"""Clips, their faces and the avatar's poses in; a picture of each movement, and of the avatar, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from visavis.avatar.puppet import Puppet
+from visavis.avatar.puppet_sheet import write_png
+from visavis.capture.video import VideoFile
+from visavis.channels import FACE_MEASURES
+from visavis.errors import InputError
+from visavis.types import AvatarPose, Face, Frame, ImageArray
+
+SIDE_PX = 220
+COLUMNS = 8
+PAPER_RGB, INK_RGB = (238, 238, 252), (70, 66, 120)
+# A movement whose score stays below this is not shown by any face.
+LEAST = 0.15
+# A face's box is widened by so much.
+MARGIN = 1.5
+
+
+def _measured(face: Face, name: str) -> float:
+    usual, reach = FACE_MEASURES[name]
+    value = float(face.measures[list(FACE_MEASURES).index(name)]) if len(face.measures) else usual
+    return (value - usual) / reach
+
+
+def _pair(face: Face, name: str) -> float:
+    return (face.state[f"{name}Left"] + face.state[f"{name}Right"]) / 2
+
+
+# How much a face shows of each movement.
+MOVEMENTS: Mapping[str, Callable[[Face], float]] = {
+    "toothy smile": lambda face: (
+        _pair(face, "mouthSmile") * _pair(face, "mouthUpperUp") - face.state["jawOpen"]
+    ),
+    "laugh": lambda face: _pair(face, "mouthSmile") * face.state["jawOpen"],
+    "yawn": lambda face: _measured(face, "mouthOpening") - _pair(face, "mouthSmile"),
+    "mouth to the left": lambda face: face.state["mouthLeft"],
+    "mouth to the right": lambda face: face.state["mouthRight"],
+    "pout": lambda face: face.state["mouthPucker"] - face.state["jawOpen"],
+    "corners down": lambda face: (
+        -_measured(face, "mouthCornerLeft") - 3 * abs(_measured(face, "mouthOpening"))
+    ),
+    "one corner": lambda face: abs(_measured(face, "mouthCornerLeft") - _measured(face, "mouthCornerRight")),
+    "brows up": lambda face: _pair(face, "browOuterUp") + face.state["browInnerUp"],
+    "brows down": lambda face: _pair(face, "browDown") - _pair(face, "browOuterUp"),
+    "eyes shut": lambda face: -1 - _measured(face, "lidLeft") - _measured(face, "lidRight"),
+    "half a wink": lambda face: abs(_measured(face, "lidLeft") - _measured(face, "lidRight")),
+    "gaze aside": lambda face: abs(_measured(face, "gazeX")),
+    "puffed cheeks": lambda face: face.state["cheekPuff"],
+    "sneer": lambda face: _pair(face, "noseSneer"),
+    "tongue": lambda face: face.state["tongueOut"],
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """A clip and what came of each of its frames.
+
+    Attributes:
+        path: the video.
+        faces: the face in each frame; None where none was found.
+        poses: the avatar's.
+    """
+
+    path: Path
+    faces: Sequence[Face | None]
+    poses: Sequence[AvatarPose]
+
+
+def write_stills(path: Path, clips: Sequence[Followed], *, outlines: bool) -> list[str]:
+    """Draw each movement where a face shows it most, the avatar's picture below the face's.
+
+    Args:
+        path: the picture file.
+        clips: where to look.
+        outlines: show the face by its landmarks alone, so that nobody is recognised.
+
+    Returns:
+        The movements that no face showed.
+
+    Raises:
+        InputError: no face showed any, or the picture cannot be written.
+    """
+    chosen: dict[str, tuple[float, int, int]] = {}
+    for number, clip in enumerate(clips):
+        for place, face in enumerate(clip.faces):
+            if face is None:
+                continue
+            for name, shown in MOVEMENTS.items():
+                score = shown(face)
+                if score > chosen.get(name, (LEAST, 0, 0))[0]:
+                    chosen[name] = score, number, place
+    if not chosen:
+        raise InputError("no face showed any of the movements; give clips in which faces move")
+    puppet, cells = Puppet.load(), []
+    for name in MOVEMENTS:
+        if name not in chosen:
+            continue
+        _, number, place = chosen[name]
+        clip = clips[number]
+        face = clip.faces[place]
+        if face is None:
+            continue
+        above = _outline(face) if outlines else _crop(_frame(clip.path, place), face)
+        puppet.reset()
+        cell = np.vstack([above, puppet.draw(clip.poses[place], SIDE_PX, PAPER_RGB)])
+        cv2.putText(cell, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK_RGB, 1, cv2.LINE_AA)
+        cells.append(cell)
+    blank = np.full_like(cells[0], 255)
+    cells += [blank] * (-len(cells) % COLUMNS if len(cells) > COLUMNS else 0)
+    rows = [np.hstack(cells[start : start + COLUMNS]) for start in range(0, len(cells), COLUMNS)]
+    write_png(path, np.vstack(rows))
+    return [name for name in MOVEMENTS if name not in chosen]
+
+
+def _frame(path: Path, place: int) -> Frame:
+    with VideoFile(path) as video:
+        for number, frame in enumerate(video):
+            if number == place:
+                return frame
+    raise InputError(f"{path}: ends before frame {place}; it has changed since it was followed")
+
+
+def _square(face: Face) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """(2, 3) from the image's pixels to a still's, the face in the middle."""
+    low, high = face.box_xyxy[:2], face.box_xyxy[2:]
+    middle, scale = (low + high) / 2, SIDE_PX / (MARGIN * float((high - low).max()))
+    shift = SIDE_PX / 2 - scale * middle
+    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64)
+
+
+def _crop(frame: Frame, face: Face) -> ImageArray:
+    size, edge = (SIDE_PX, SIDE_PX), cv2.BORDER_REPLICATE
+    still = cv2.warpAffine(frame.image_rgb, _square(face), size, flags=cv2.INTER_AREA, borderMode=edge)
+    cv2.rectangle(still, (0, 0), (SIDE_PX, 22), PAPER_RGB, -1)
+    return np.asarray(still, np.uint8)
+
+
+def _outline(face: Face) -> ImageArray:
+    still = np.full((SIDE_PX, SIDE_PX, 3), 255, np.uint8)
+    matrix = _square(face)
+    known = dict(zip(face.landmark_numbers.tolist(), face.landmarks_xy, strict=True))
+    for line in CONTOURS:
+        points = [matrix[:, :2] @ known[number] + matrix[:, 2] for number in line if number in known]
+        if len(points) > 1:
+            path = np.asarray(points, np.float64).round().astype(np.int32)
+            cv2.polylines(still, [path], line[0] == line[-1], INK_RGB, 1, cv2.LINE_AA)
+    return still
+
+
+def _line(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split())
+
+
+# Lines along the points of MediaPipe's mesh (FaceLandmarksConnections in MediaPipe, Apache-2.0).
+CONTOURS = tuple(
+    _line(text)
+    for text in """61 146 91 181 84 17 314 405 321 375 291 409 270 269 267 0 37 39 40 185 61
+    78 95 88 178 87 14 317 402 318 324 308 415 310 311 312 13 82 81 80 191 78
+    33 7 163 144 145 153 154 155 133 173 157 158 159 160 161 246 33
+    263 249 390 373 374 380 381 382 362 398 384 385 386 387 388 466 263
+    46 53 52 65 55 107 66 105 63 70 46
+    276 283 282 295 285 336 296 334 293 300 276
+    469 470 471 472 469
+    474 475 476 477 474
+    168 6 197 195 5 4
+    10 338 297 332 284 251 389 356 454 323 361 288 397 365 379 378 400 377 152
+    152 148 176 149 150 136 172 58 132 93 234 127 162 21 54 103 67 109 10""".splitlines()
+)

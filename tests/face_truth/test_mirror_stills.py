@@ -1,0 +1,53 @@
+"""Faces and the avatar's poses in, a picture of each movement out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from acting import face
+from front_faces import NUMBERS, landmarks
+from visavis.avatar.puppet_sheet import PAPER_RGB
+from visavis.errors import InputError
+from visavis.face.measures import measure
+from visavis.face_truth.mirror_stills import MOVEMENTS, SIDE_PX, Followed, write_stills
+from visavis.types import AvatarPose, Face
+
+
+def seen(**weights: float) -> Face:
+    xy = landmarks({}, np.zeros((1, 3)))[0]
+    box = np.concatenate([xy.min(axis=0), xy.max(axis=0)])
+    corners = np.asarray([[200, 200], [400, 200], [400, 400], [200, 400]], np.float32)
+    state = face(**weights)
+    return Face(0, 1.0, box, xy, corners, state, landmark_numbers=NUMBERS, measures=measure(xy, NUMBERS))
+
+
+REST = AvatarPose.from_mapping({}, 0.0)
+
+
+def test_each_movement_is_shown_where_it_is_strongest(tmp_path: Path) -> None:
+    faces = [seen(), None, seen(tongueOut=0.5), seen(tongueOut=0.9, cheekPuff=0.4)]
+    poses = [AvatarPose.from_mapping({"ParamTongueOut": k / 3}, k / 25) for k in range(4)]
+    missing = write_stills(tmp_path / "s.png", [Followed(Path("no.mp4"), faces, poses)], outlines=True)
+    assert set(MOVEMENTS) - set(missing) == {"tongue", "puffed cheeks"}
+    picture = cv2.imread(str(tmp_path / "s.png"))[:, :, ::-1]
+    assert picture.shape == (2 * SIDE_PX, 2 * SIDE_PX, 3)
+    face_drawn, avatar = picture[:SIDE_PX], picture[SIDE_PX:]
+    assert 0.005 < (face_drawn < 200).all(axis=2).mean() < 0.2  # Lines on white.
+    assert (avatar[5, 5] == PAPER_RGB).all()
+
+
+def test_still_faces_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no face showed any"):
+        write_stills(
+            tmp_path / "s.png", [Followed(Path("no.mp4"), [seen(), None], [REST, REST])], outlines=True
+        )
+
+
+def test_a_picture_of_another_kind_is_refused(tmp_path: Path) -> None:
+    followed = Followed(Path("no.mp4"), [seen(tongueOut=1)], [REST])
+    with pytest.raises(InputError, match=r"ends in \.png"):
+        write_stills(tmp_path / "s.jpg", [followed], outlines=True)
