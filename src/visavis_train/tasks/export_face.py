@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from visavis.channels import BLENDSHAPES
 from visavis.face.mesh import LANDMARKS_146
-from visavis_train.data.faces import load_pack, validation_rows, warp
+from visavis_train.data.faces import FacePack, load_pack, validation_rows, warp
 from visavis_train.experiment import load_experiment
 from visavis_train.export import current_commit, export, register
 from visavis_train.models.face import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
@@ -19,6 +21,8 @@ from visavis_train.tasks.face import FaceConfig
 from visavis_train.tasks.face_measure import answers, choose_blend, evaluate
 
 ASSETS = Path("src/visavis/assets")
+# The heads' shares are chosen on clips of at least so many frames, on so many of each.
+LEAST_FRAMES, MOST_FRAMES = 60, 400
 LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/face.md"
 DATA = (
     "UTKFace (non-commercial research), YawDD (research), LFW-type press photographs (research), FER-2013 "
@@ -37,8 +41,9 @@ def export_face(path: Path, commit: str) -> None:
     net.eval()
     pack, truths = load_pack(*config.packs), load_pack(*config.truths)
     _, held_out = validation_rows(pack, config.test_clips)
+    sets = [held_out, *training_clips(pack, config.test_clips)]
     blend = choose_blend(
-        (answers(net, pack, held_out), pack.weights[held_out]),
+        [(answers(net, pack, rows), pack.weights[rows]) for rows in sets],
         (answers(net, truths, np.arange(len(truths.source))), truths.weights),
     )
     rows = np.flatnonzero(np.isin(pack.clip, config.test_clips))
@@ -66,6 +71,14 @@ def export_face(path: Path, commit: str) -> None:
         known = [value for each in found.values() if (value := each[key]) is not None]
         score[f"mean_{key}"] = round(float(np.mean(known)), 4)
     enter(path, commit, score)
+
+
+def training_clips(pack: FacePack, test_clips: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Rows of each clip that is long enough to correlate over, and not for tests."""
+    filmed = np.char.find(pack.source, ":") >= 0
+    names, counts = np.unique(pack.clip[filmed & ~pack.rendered], return_counts=True)
+    long = names[counts >= LEAST_FRAMES]
+    return [np.flatnonzero(pack.clip == name)[:MOST_FRAMES] for name in long if name not in test_clips]
 
 
 def enter(path: Path, commit: str, score: dict[str, float]) -> None:

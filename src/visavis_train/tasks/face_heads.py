@@ -1,11 +1,13 @@
-"""The last step of a face network's training: its teacher's head alone, on landmarks that the network finds.
+"""The last step of a face network's training: its two heads alone, on what the rest of the network finds.
 
-Landmarks and weights are small, so many more faces can be shown to the head than the whole network sees.
+Landmarks, features and weights are small, so many more faces can be shown to the heads than the whole network
+sees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,27 +20,41 @@ from visavis_train.tasks.face_losses import Losses
 LEARNING_RATE = 1e-3
 
 
-@torch.no_grad()
-def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network sees in some views of faces.
+class Found(NamedTuple):
+    """What the network sees in some views of N faces, and what is known of them.
 
-    Returns:
-        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is to be trusted (N,): 0 for
-        rendered faces, of which the teacher knows nothing.
+    Attributes:
+        landmarks: (N, 146, 2).
+        features: (N, F) of the pictures, in 16 bits.
+        weights: (N, 52).
+        trust: (N,) how far the view can be trusted.
+        rendered: (N,) 1 where the weights are true, 0 where they are the teacher's.
     """
+
+    landmarks: Tensor
+    features: Tensor
+    weights: Tensor
+    trust: Tensor
+    rendered: Tensor
+
+
+@torch.no_grad()
+def look(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> Found:
+    """Show views of faces to the network."""
     net.eval()
-    columns: list[tuple[Tensor, Tensor, Tensor]] = []
+    seen: list[Tensor] = []
+    hook = net.truth.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1].half().cpu()))
+    columns: list[tuple[Tensor, ...]] = []
     for batch in loader:
         images = batch["image"].to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255
         landmarks = net(images).landmarks[..., :2].cpu()
-        trust = batch["trust"] * (1 - batch["rendered"])
-        columns.append((landmarks, batch["weights"][:, :TEACHER_WEIGHTS], trust))
+        columns.append((landmarks, seen.pop(), batch["weights"], batch["trust"], batch["rendered"]))
+    hook.remove()
     net.train()
-    landmarks, weights, trust = (torch.cat(column) for column in zip(*columns, strict=True))
-    return landmarks, weights, trust
+    return Found(*(torch.cat(column).to(net.mean_shape.device) for column in zip(*columns, strict=True)))
 
 
-def polish_head(
+def polish_heads(
     net: FaceNet,
     loader: DataLoader[dict[str, Tensor]],
     pairs: Callable[[], tuple[Tensor, Tensor]],
@@ -46,7 +62,7 @@ def polish_head(
     steps: int,
     batch: int = 512,
 ) -> float:
-    """Train the teacher's head on found landmarks and on pairs; nothing else of the network changes.
+    """Train both heads on what the network finds, the teacher's also on pairs; nothing else changes.
 
     Args:
         net: the trained network.
@@ -59,16 +75,19 @@ def polish_head(
     Returns:
         The mean loss of the last steps.
     """
-    device = net.mean_shape.device
-    landmarks, weights, trust = (column.to(device) for column in found_landmarks(net, loader))
-    optimizer = torch.optim.AdamW(net.weights.parameters(), LEARNING_RATE, weight_decay=1e-4)
+    found = look(net, loader)
+    heads = [*net.weights.parameters(), *net.truth.parameters()]
+    optimizer = torch.optim.AdamW(heads, LEARNING_RATE, weight_decay=1e-4)
     recent = 0.0
     for step in range(steps):
         set_learning_rate(optimizer, LEARNING_RATE * warm_cosine(step, steps, steps // 20))
-        rows = torch.randint(0, len(landmarks), (batch,), device=device)
+        rows = torch.randint(0, len(found.landmarks), (batch,), device=found.landmarks.device)
+        landmarks, features, weights, trust, rendered = (column[rows] for column in found)
         known, wanted = pairs()
-        loss = losses.shapes(net.weights(landmarks[rows]), weights[rows], trust[rows])
+        teacher = weights[:, :TEACHER_WEIGHTS]
+        loss = losses.shapes(net.weights(landmarks), teacher, trust * (1 - rendered))
         loss = loss + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
+        loss = loss + losses.truth(net.truth(landmarks, features.float()), weights, trust, rendered)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

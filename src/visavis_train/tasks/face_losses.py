@@ -82,7 +82,7 @@ class Losses(nn.Module):
         """Cross-entropy of true weights; on real faces the teacher's, as far as it is to be believed."""
         loss = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         believed = rendered[:, None] + (1 - rendered[:, None]) * self.trust_teacher
-        return 3 * mean_of((loss * believed).mean(dim=1), trust)
+        return 5 * mean_of((loss * believed).mean(dim=1), trust)
 
 
 def mean_of(values: Tensor, trust: Tensor) -> Tensor:

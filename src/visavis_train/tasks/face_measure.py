@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from visavis.types import FloatArray
 from visavis_train.data.faces import FaceDataset, FacePack
 from visavis_train.models.face import EYE_CORNERS, TEACHER_WEIGHTS, FaceNet, rotation_matrix
-from visavis_train.tasks.face_losses import STILL
 
 
 class Answers(NamedTuple):
@@ -89,35 +89,46 @@ class Blend:
 
     Attributes:
         share: (52,) of the truth head, 0..1; -1 where neither head can read the channel.
-        reliability: (52,) 0..1, correlation of the blend with what is known: the teacher's answers on real
-            faces where the teacher sees, true weights of rendered faces where it is blind.
+        reliability: (52,) 0..1, correlation of the blend with what is known: the teacher's answers within
+            clips where the teacher sees, true weights of rendered faces where it is blind.
     """
 
     share: FloatArray
     reliability: FloatArray
 
 
-# Shares of the truth head that are tried where the teacher sees.
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Shares of the truth head that are tried.
+SHARES = tuple(step / 10 for step in range(11))
+# How much a correlation with the truth counts beside one with the teacher, where the teacher sees.
+TRUTH_COUNTS = 0.15
+# A channel moves in a clip whose standard deviation is at least this.
+MOVES = 0.03
 # A channel on which the teacher is blind is read if the truth head follows the truth at least so well.
 LEAST_R = 0.3
 
 
-def choose_blend(real: tuple[Answers, FloatArray], true: tuple[Answers, FloatArray]) -> Blend:
-    """Choose how the heads share each weight, on faces that neither training nor a report sees.
+def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers, FloatArray]) -> Blend:
+    """Choose how the heads share each weight, on faces of which no report tells.
 
-    Where the teacher sees, the share that agrees best with it: the two heads err differently, and most of the
-    time their mean is better than either. Where it is blind, the truth head alone.
+    Where the teacher sees, the share that agrees best with it within each clip, and a little with the truth:
+    the two heads err differently, and most of the time a mean of them is better than either. Where the
+    teacher is blind, the truth head alone.
 
     Args:
-        real: what the network says of real faces, and the teacher's weights (N, 52).
+        real: for each clip, and for the stills, what the network says, and the teacher's weights (N, 52).
         true: what it says of rendered faces, and their true weights (M, 52).
     """
-    on_real = np.stack([correlations(blended(real[0], share), real[1]) for share in SHARES])
-    on_true = correlations(true[0].truth, true[1])
-    seen = real[1].std(axis=0) > STILL
-    share = np.where(seen, np.asarray(SHARES)[on_real.argmax(axis=0)], np.where(on_true >= LEAST_R, 1, -1))
-    reliability = np.where(seen, on_real.max(axis=0), np.where(share > 0, on_true, 0))
+    moves = np.stack([wanted.std(axis=0) > MOVES for _, wanted in real])
+    seen = moves.any(axis=0)
+    by_share = [
+        np.stack([correlations(blended(found, share), known) for found, known in real]) for share in SHARES
+    ]
+    on_real = np.stack([(r * moves).sum(axis=0) / moves.sum(axis=0).clip(1) for r in by_share])
+    on_true = np.stack([correlations(blended(true[0], share), true[1]) for share in SHARES])
+    best = (on_real + TRUTH_COUNTS * on_true).argmax(axis=0)
+    agreed = np.take_along_axis(on_real, best[None], axis=0)[0]
+    share = np.where(seen, np.asarray(SHARES)[best], np.where(on_true[-1] >= LEAST_R, 1, -1))
+    reliability = np.where(seen, agreed, np.where(share > 0, on_true[-1], 0))
     return Blend(share.astype(np.float32), np.clip(reliability, 0, 1).astype(np.float32))
 
 
