@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from acting import FPS, face
+from visavis.avatar.mapping import FaceMapper
 from visavis.avatar.seen import Seen, Watcher
 from visavis.channels import FACE_INDEX, FACE_MEASURES
 from visavis.types import Face
@@ -62,3 +63,17 @@ def test_a_face_without_measures_is_not_seen() -> None:
         Watcher().update(Face(0, 1.0, blind.box_xyxy, blind.corners_xy, blind.corners_xy, blind.state), 0)
         is None
     )
+
+
+def test_a_blink_that_is_seen_unevenly_shuts_both_eyes_and_a_wink_one() -> None:
+    mapper = FaceMapper()
+    for i in range(2 * FPS):
+        rest = seen_face()
+        mapper.update(rest.state, i / FPS, rest)
+    blink = seen_face(lidLeft=-0.9, lidRight=-0.55)
+    shut = mapper.update(blink.state, 2.0, blink)
+    assert shut["ParamEyeROpen"] == pytest.approx(shut["ParamEyeLOpen"], abs=0.05)
+    wink = seen_face(lidLeft=-0.9)
+    shut = mapper.update(wink.state, 2.04, wink)
+    assert shut["ParamEyeLOpen"] < 0.15
+    assert shut["ParamEyeROpen"] > 0.8

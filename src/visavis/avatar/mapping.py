@@ -52,6 +52,8 @@ DOUBTED, BELIEVED = 0.2, 0.45
 # Between these two differences of the calibrated lids (0 open, 1 shut) a blink of both eyes turns into a
 # wink of one. Clips of people who do not wink stay below the first.
 WINK_FROM, WINK_TO = 0.45, 0.65
+# Where the wider of two closing lids is seen to be between these two, a blink begins to be one of both.
+BLINK_FROM, BLINK_TO = 0.75, 0.45
 # Beyond this turn the far eye is seen too slantwise to be believed (degrees).
 TURN_FROM, TURN_TO = 15.0, 28.0
 # A full smile raises raw eyeBlink by about this much.
@@ -197,13 +199,19 @@ def _squint(face: Mapping[str, float]) -> dict[str, float]:
 
 
 def _lids(seen: Seen, yaw_deg: float) -> dict[str, float]:
-    """Both lids as they are seen; of a turned head, the far eye does what the near one does."""
+    """Both lids as they are seen; of a turned head, the far eye does what the near one does.
+
+    When both close, it is a blink: the wider one closes as far as the other.
+    """
     turned = ease((abs(yaw_deg) - TURN_FROM) / (TURN_TO - TURN_FROM))
     near = seen.lid_right if yaw_deg > 0 else seen.lid_left
-    return {
-        f"ParamEye{side}Open": RELAXED_OPEN * (lid + turned * (near - lid))
-        for side, lid in (("L", seen.lid_left), ("R", seen.lid_right))
-    }
+    blink = ease((BLINK_FROM - max(seen.lid_left, seen.lid_right)) / (BLINK_FROM - BLINK_TO))
+    result = {}
+    for side, lid in (("L", seen.lid_left), ("R", seen.lid_right)):
+        lid += turned * (near - lid)
+        lid += blink * (min(seen.lid_left, seen.lid_right, lid) - lid)
+        result[f"ParamEye{side}Open"] = RELAXED_OPEN * lid
+    return result
 
 
 def _gaze(face: Mapping[str, float], rest: Mapping[str, float], seen: Seen | None) -> dict[str, float]:

@@ -25,6 +25,8 @@ ASIDE = 0.28
 # A drawn mouth is small in its face: its corners and its opening move further than the real one's.
 CORNER_GAIN, OPEN_GAIN = 1.3, 1.15
 PUCKER_SHARE = 0.4
+# From this weight of jawOpen on no closed teeth are seen.
+JAW_PARTS = 0.4
 
 
 def mouth(face: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
@@ -79,8 +81,11 @@ def _by_weights(face: Mapping[str, float]) -> dict[str, float]:
 def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
     opening = OPEN_GAIN * max(seen.opening, 0.0)
     funnel, press = weights["ParamMouthFunnel"], weights["ParamMouthPressLipOpen"]
-    # Bared teeth and a funnel take no more of the opening than there is.
-    press = min(press, opening / OPENS["ParamMouthPressLipOpen"])
+    # Bared teeth and a funnel take no more of the opening than there is; a dropped jaw parts the teeth.
+    press = min(
+        press * max(1 - weights["ParamJawOpen"] / JAW_PARTS, 0.0) if press > 0 else press,
+        opening / OPENS["ParamMouthPressLipOpen"],
+    )
     left = opening - max(press, 0.0) * OPENS["ParamMouthPressLipOpen"]
     funnel = min(funnel, left / OPENS["ParamMouthFunnel"])
     opened = (left - funnel * OPENS["ParamMouthFunnel"]) / OPENS["ParamMouthOpenY"]

@@ -11,7 +11,7 @@ from visavis.types import Face
 
 # In units of each measure's reach, from the usual face.
 RESTS = {
-    "mouthOpening": Rest(0.1, 0.0, 0.15),
+    "mouthOpening": Rest(0.1, 0.0, 0.04),
     "mouthWidth": Rest(0.4, 0.0, 0.7),
     "mouthCornerLeft": Rest(0.5, 0.0, 1.0),
     "mouthCornerRight": Rest(0.5, 0.0, 1.0),
