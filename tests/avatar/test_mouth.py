@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from acting import face
-from visavis.avatar.mouth import CORNER_GAIN, OPEN_GAIN, mouth
+from visavis.avatar.mouth import CORNER_GAIN, FORM_RAISES, OPEN_GAIN, OPEN_SINKS, WEIGHTS_GAIN, mouth
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.rig import evaluate
 from visavis.avatar.seen import Seen
@@ -41,6 +41,10 @@ def drawn(parameters: dict[str, float]) -> dict[str, float]:
 
 
 def moved(seen: Seen, **weights: float) -> dict[str, float]:
+    """How far the drawn mouth moves for what is seen, and for weights that agree with it."""
+    for side, corner in (("Left", seen.corner_left), ("Right", seen.corner_right)):
+        agrees = (CORNER_GAIN * corner + OPEN_SINKS * seen.opening) / FORM_RAISES / WEIGHTS_GAIN
+        weights |= {f"mouthSmile{side}": max(agrees, 0), f"mouthFrown{side}": max(-agrees, 0)}
     channels = dict(zip(FACE_CHANNELS, face(**weights).values.tolist(), strict=True))
     rest, now = drawn({}), drawn(mouth(channels, seen))
     return {name: (now[name] - rest[name]) / rest["width"] for name in rest}

@@ -25,6 +25,8 @@ ASIDE = 0.28
 # A drawn mouth is small in its face: its corners and its opening move further than the real one's.
 CORNER_GAIN, OPEN_GAIN = 1.3, 1.15
 PUCKER_SHARE = 0.4
+# How much of the corners the weights say, and how much further they go than a weight does.
+WEIGHTS_SHARE, WEIGHTS_GAIN = 0.35, 1.4
 # From this weight of jawOpen on no closed teeth are seen.
 JAW_PARTS = 0.4
 
@@ -94,6 +96,8 @@ def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
     raised = CORNER_GAIN * (seen.corner_left + seen.corner_right) / 2
     apart = CORNER_GAIN * (seen.corner_left - seen.corner_right) / 2 / CORNER_RAISES
     form = (raised + OPEN_SINKS * min(opened, 1.0)) / FORM_RAISES
+    form += WEIGHTS_SHARE * (WEIGHTS_GAIN * weights["ParamMouthForm"] - form)
+    apart += WEIGHTS_SHARE * (WEIGHTS_GAIN * weights["ParamMouthLForm"] - apart)
     wider = SMILE_WIDENS + (OPEN_SMILE_WIDENS - SMILE_WIDENS) * min(opened, 1.0)
     width = seen.width + FUNNEL_NARROWS * funnel + OPEN_NARROWS * opened - wider * min(max(form, 0.0), 1.0)
     return {
