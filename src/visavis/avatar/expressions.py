@@ -57,8 +57,8 @@ LOOKS: Mapping[str, Mapping[str, float]] = {
     "fear": _both(BrowY=0.6, BrowAngle=0.85, BrowForm=-0.2, BrowX=0.5, EyeOpen=0.11)
     | {"ParamMouthForm": -0.75, "ParamMouthPressLipOpen": 0.7, "ParamMouthPuckerWiden": 0.5}
     | {"ParamMouthOpenY": 0.1, "ParamAngleY": -1.5, "ParamBodyAngleY": -2.0},
-    "disgust": _both(BrowY=-0.45, BrowAngle=-0.45, BrowForm=-0.5, BrowX=0.5, EyeOpen=-0.4, EyeSmile=0.4)
-    | {"ParamNoseSneer": 1.0, "ParamMouthForm": -0.5, "ParamMouthOpenY": 0.22, "ParamTongueOut": 0.3}
+    "disgust": _both(BrowY=-0.75, BrowAngle=-0.5, BrowForm=-0.7, BrowX=0.8, EyeOpen=-0.4, EyeSmile=0.5)
+    | {"ParamNoseSneer": 1.0, "ParamMouthForm": -0.5, "ParamMouthOpenY": 0.22, "ParamTongueOut": 0.26}
     | {"ParamAngleY": 2.0, "ParamAngleZ": 2.0},
     "anger": _both(BrowY=-0.7, BrowAngle=-1.0, BrowForm=-0.7, BrowX=0.8, EyeOpen=-0.12)
     | {"ParamMouthForm": -0.7, "ParamMouthPressLipOpen": -1.0, "ParamNoseSneer": 0.4}

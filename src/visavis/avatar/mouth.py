@@ -17,7 +17,7 @@ MOUTH_OPEN_GAIN = 1.5
 # How the drawn mouth answers to its parameters at 1, in shares of its width at rest: how far it opens,
 OPENS = {"ParamMouthOpenY": 0.93, "ParamMouthFunnel": 0.29, "ParamMouthPressLipOpen": 0.33}
 # how much wider it gets (pucker: narrower),
-WIDENS, PUCKERS, FUNNEL_NARROWS, OPEN_NARROWS = 0.38, 0.55, 0.43, 0.05
+WIDENS, PUCKERS, FUNNEL_NARROWS, OPEN_NARROWS = 0.38, 0.43, 0.43, 0.05
 SMILE_WIDENS, OPEN_SMILE_WIDENS = 0.29, 0.52
 # and how far its corners rise or sink with a form of 1, one corner alone, and an open mouth.
 FORM_RAISES, CORNER_RAISES, OPEN_SINKS = 0.19, 0.2, 0.14
