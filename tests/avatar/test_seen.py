@@ -8,19 +8,20 @@ import pytest
 from acting import FPS, face
 from visavis.avatar.mapping import FaceMapper
 from visavis.avatar.seen import Seen, Watcher
-from visavis.channels import FACE_INDEX, FACE_MEASURES
+from visavis.channels import BLENDSHAPES, FACE_INDEX, FACE_MEASURES
 from visavis.types import Face
 
 REST = Seen(0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0)
 
 
-def seen_face(**channels: float) -> Face:
+def seen_face(reliability: float = 1.0, **channels: float) -> Face:
     """A face of these weights, and of measures that are so many of their reaches from the usual ones."""
     state = face(**{name: value for name, value in channels.items() if name in FACE_INDEX})
     measures = [usual + reach * channels.get(name, 0) for name, (usual, reach) in FACE_MEASURES.items()]
     box = np.asarray([200, 100, 440, 400], np.float32)
     corners = np.asarray([[200, 100], [440, 100], [440, 340], [200, 340]], np.float32)
-    return Face(0, 1.0, box, corners, corners, state, measures=np.asarray(measures, np.float32))
+    believed = np.full(len(BLENDSHAPES), reliability, np.float32)
+    return Face(0, 1.0, box, corners, corners, state, believed, measures=np.asarray(measures, np.float32))
 
 
 def test_a_face_of_unusual_shape_is_at_rest_once_it_is_known() -> None:
@@ -77,3 +78,9 @@ def test_a_blink_that_is_seen_unevenly_shuts_both_eyes_and_a_wink_one() -> None:
     shut = mapper.update(wink.state, 2.04, wink)
     assert shut["ParamEyeLOpen"] < 0.15
     assert shut["ParamEyeROpen"] > 0.8
+
+
+@pytest.mark.parametrize(("reliability", "shown"), [(1.0, 0.8), (0.325, 0.4), (0.1, 0.0)])
+def test_a_weight_that_is_not_reliable_fades_out(reliability: float, shown: float) -> None:
+    puffed = seen_face(reliability, cheekPuff=0.8)
+    assert FaceMapper().update(puffed.state, 0.0, puffed)["ParamCheekPuff"] == pytest.approx(shown, abs=0.02)
