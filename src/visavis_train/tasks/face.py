@@ -34,7 +34,7 @@ from visavis_train.experiment import Settings
 from visavis_train.models.face import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.models.layout import channels_last
 from visavis_train.rounds import run_rounds, set_learning_rate, warm_cosine
-from visavis_train.tasks.face_heads import polish_heads
+from visavis_train.tasks.face_heads import polish_head
 from visavis_train.tasks.face_losses import Losses
 from visavis_train.tasks.face_measure import evaluate
 
@@ -59,7 +59,7 @@ class FaceConfig(Settings):
         render_share: share of rendered faces among those drawn.
         pair_steps: steps of the weights head alone, on landmark pairs, before the joint training; 0 where
             ``init`` has taught that head.
-        head_views: views of faces on which the two heads are trained alone at the end (see
+        head_views: views of faces on which the teacher's head is trained alone at the end (see
             :mod:`visavis_train.tasks.face_heads`).
         head_steps: steps of that training; 0: none.
         round_steps: steps between two checkpoints.
@@ -227,12 +227,12 @@ class Trainer:
         return row
 
     def polish(self) -> None:
-        """Train the averaged network's heads alone."""
+        """Train the averaged network's head for the teacher's weights alone."""
         config = self.config
         faces = FaceDataset(self.pack, self.rows, Augmentation(wild=0.1, lost=0))
         drawn = torch.multinomial(self.chances, config.head_views, replacement=True).tolist()
         loader = DataLoader(faces, config.batch, sampler=drawn, num_workers=config.workers)
-        polish_heads(self.trained, loader, self.pairs.next, self.losses, config.head_steps)
+        polish_head(self.trained, loader, self.pairs.next, self.losses, config.head_steps)
 
     def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
         chosen = torch.randint(0, len(self.negatives), (self.config.negative_count,)).tolist()

@@ -1,13 +1,11 @@
-"""The last step of a face network's training: its two heads alone, on what the rest of the network finds.
+"""The last step of a face network's training: its teacher's head alone, on landmarks that the network finds.
 
-Landmarks, features and weights are small, so many more faces can be shown to the heads than the whole network
-sees.
+Landmarks and weights are small, so many more faces can be shown to the head than the whole network sees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,41 +18,27 @@ from visavis_train.tasks.face_losses import Losses
 LEARNING_RATE = 1e-3
 
 
-class Found(NamedTuple):
-    """What the network sees in some views of N faces, and what is known of them.
-
-    Attributes:
-        landmarks: (N, 146, 2).
-        features: (N, F) of the pictures, in 16 bits.
-        weights: (N, 52).
-        trust: (N,) how far the view can be trusted.
-        rendered: (N,) 1 where the weights are true, 0 where they are the teacher's.
-    """
-
-    landmarks: Tensor
-    features: Tensor
-    weights: Tensor
-    trust: Tensor
-    rendered: Tensor
-
-
 @torch.no_grad()
-def look(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> Found:
-    """Show views of faces to the network."""
+def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network sees in some views of faces.
+
+    Returns:
+        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is to be trusted (N,): 0 for
+        rendered faces, of which the teacher knows nothing.
+    """
     net.eval()
-    seen: list[Tensor] = []
-    hook = net.truth.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1].half().cpu()))
-    columns: list[tuple[Tensor, ...]] = []
+    columns: list[tuple[Tensor, Tensor, Tensor]] = []
     for batch in loader:
         images = batch["image"].to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255
         landmarks = net(images).landmarks[..., :2].cpu()
-        columns.append((landmarks, seen.pop(), batch["weights"], batch["trust"], batch["rendered"]))
-    hook.remove()
+        trust = batch["trust"] * (1 - batch["rendered"])
+        columns.append((landmarks, batch["weights"][:, :TEACHER_WEIGHTS], trust))
     net.train()
-    return Found(*(torch.cat(column).to(net.mean_shape.device) for column in zip(*columns, strict=True)))
+    landmarks, weights, trust = (torch.cat(column) for column in zip(*columns, strict=True))
+    return landmarks, weights, trust
 
 
-def polish_heads(
+def polish_head(
     net: FaceNet,
     loader: DataLoader[dict[str, Tensor]],
     pairs: Callable[[], tuple[Tensor, Tensor]],
@@ -62,7 +46,7 @@ def polish_heads(
     steps: int,
     batch: int = 512,
 ) -> float:
-    """Train both heads on what the network finds, the teacher's also on pairs; nothing else changes.
+    """Train the teacher's head on found landmarks and on pairs; nothing else of the network changes.
 
     Args:
         net: the trained network.
@@ -75,19 +59,16 @@ def polish_heads(
     Returns:
         The mean loss of the last steps.
     """
-    found = look(net, loader)
-    heads = [*net.weights.parameters(), *net.truth.parameters()]
-    optimizer = torch.optim.AdamW(heads, LEARNING_RATE, weight_decay=1e-4)
+    device = net.mean_shape.device
+    landmarks, weights, trust = (column.to(device) for column in found_landmarks(net, loader))
+    optimizer = torch.optim.AdamW(net.weights.parameters(), LEARNING_RATE, weight_decay=1e-4)
     recent = 0.0
     for step in range(steps):
         set_learning_rate(optimizer, LEARNING_RATE * warm_cosine(step, steps, steps // 20))
-        rows = torch.randint(0, len(found.landmarks), (batch,), device=found.landmarks.device)
-        landmarks, features, weights, trust, rendered = (column[rows] for column in found)
+        rows = torch.randint(0, len(landmarks), (batch,), device=device)
         known, wanted = pairs()
-        teacher = weights[:, :TEACHER_WEIGHTS]
-        loss = losses.shapes(net.weights(landmarks), teacher, trust * (1 - rendered))
+        loss = losses.shapes(net.weights(landmarks[rows]), weights[rows], trust[rows])
         loss = loss + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
-        loss = loss + losses.truth(net.truth(landmarks, features.float()), weights, trust, rendered)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

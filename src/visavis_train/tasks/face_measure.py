@@ -100,7 +100,7 @@ class Blend:
 # Shares of the truth head that are tried.
 SHARES = tuple(step / 10 for step in range(11))
 # How much a correlation with the truth counts beside one with the teacher, where the teacher sees.
-TRUTH_COUNTS = 0.15
+TRUTH_COUNTS = 0.2
 # A channel moves in a clip whose standard deviation is at least this.
 MOVES = 0.03
 # A channel on which the teacher is blind is read if the truth head follows the truth at least so well.
