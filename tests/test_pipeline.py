@@ -11,6 +11,7 @@ import pytest
 
 import tiny_listener
 import tiny_sparse
+from people import PROFILE
 from visavis.avatar.parameters import Animator
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.reader import EmotionReader
@@ -195,3 +196,16 @@ def test_closing_frees_the_tracker(reader: EmotionReader | None) -> None:
     cast = Cast([])
     Pipeline(cast, reader, Animator()).close()
     assert cast.closed == 1
+
+
+def test_a_profile_is_the_persons_and_never_the_listeners(tmp_path: Path) -> None:
+    animator = Animator(mirror=False, profile=PROFILE)
+    pipeline = Pipeline(Cast([[4]] * 40), None, animator)
+    known = animator._mapper._reach.gain("smile")
+    assert known > 1
+    pipeline.listen(LiveListener(tiny_listener.listener(tmp_path)))
+    assert animator._mapper._reach.gain("smile") == 1
+    pipeline.reset()
+    assert animator._mapper._reach.gain("smile") == 1
+    pipeline.listen(None)
+    assert animator._mapper._reach.gain("smile") == known

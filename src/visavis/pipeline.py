@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from visavis.avatar.parameters import Animator
+from visavis.avatar.profile import Profile
 from visavis.clock import Clock, SystemClock
 from visavis.emotion.opening import DEFAULT
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE, EmotionReader
@@ -80,6 +81,7 @@ class Pipeline:
         recognizer: str = DEFAULT,
         keep: Keeping | None = None,
         max_faces: int = 1,
+        profile: Profile | None = None,
     ) -> Self:
         """The pipeline on the embedded networks.
 
@@ -90,6 +92,7 @@ class Pipeline:
             keep: how many ``sparse`` keeps: a :class:`~visavis.emotion.sparse.Keep`, ``adaptive``, or None
                 for what its weights were tuned for.
             max_faces: people to follow; the largest face drives the avatar.
+            profile: what is the first person's own; None learns it while it runs.
 
         Raises:
             InputError: there is no such tracker or recogniser, or the recogniser takes no ``keep``.
@@ -97,7 +100,7 @@ class Pipeline:
             MissingExtraError: the tracker's package is not installed.
         """
         reader = EmotionReader.default(recognizer, keep) if emotions else None
-        return cls(open_tracker(tracker, max_faces), reader, Animator())
+        return cls(open_tracker(tracker, max_faces), reader, Animator(profile=profile))
 
     @property
     def drops_tokens(self) -> bool:
@@ -110,6 +113,7 @@ class Pipeline:
         self.animator.reset()
         if self.listener is not None:
             self.listener.reset()
+            self.animator.meet()  # A profile is the person's, not the listener's.
         self._leader = None
         self._forget_emotion()
 
@@ -120,7 +124,7 @@ class Pipeline:
     def listen(self, listener: LiveListener | None) -> None:
         """React with this listener from the next frame on, or, with None, mirror again."""
         self.listener = listener
-        self.animator.meet()  # Another face moves the avatar now.
+        self.animator.meet(known=listener is None)  # Another face moves the avatar now.
 
     def hear(self, chunk: AudioChunk) -> None:
         """Take in the next sound of the person, on the clock of the frames; in mirror mode it is not heard.

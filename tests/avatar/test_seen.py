@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from acting import FPS, face
+from acting import FPS
+from people import seen_face
 from visavis.avatar.mapping import FaceMapper
 from visavis.avatar.seen import Seen, Watcher
-from visavis.channels import BLENDSHAPES, FACE_INDEX, FACE_MEASURES
 from visavis.types import Face
 
 REST = Seen(0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0)
-
-
-def seen_face(reliability: float = 1.0, **channels: float) -> Face:
-    """A face of these weights, and of measures that are so many of their reaches from the usual ones."""
-    state = face(**{name: value for name, value in channels.items() if name in FACE_INDEX})
-    measures = [usual + reach * channels.get(name, 0) for name, (usual, reach) in FACE_MEASURES.items()]
-    box = np.asarray([200, 100, 440, 400], np.float32)
-    corners = np.asarray([[200, 100], [440, 100], [440, 340], [200, 340]], np.float32)
-    believed = np.full(len(BLENDSHAPES), reliability, np.float32)
-    return Face(0, 1.0, box, corners, corners, state, believed, measures=np.asarray(measures, np.float32))
 
 
 def test_a_face_of_unusual_shape_is_at_rest_once_it_is_known() -> None:

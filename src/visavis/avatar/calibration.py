@@ -32,6 +32,22 @@ class Rest:
     highest: float
 
 
+# Where the eyes rest sideways, as seen: a camera beside the screen shifts it.
+GAZE_X = "gazeX"
+WEIGHTS_AT_REST = {
+    GAZE_X: Rest(0.5, 0.0, 0.6),
+    "eyeBlinkLeft": Rest(0.25, 0.1, 0.45),
+    "eyeBlinkRight": Rest(0.25, 0.1, 0.45),
+    "eyeLookDownLeft": Rest(0.5, 0.12, 0.35),
+    "eyeLookDownRight": Rest(0.5, 0.12, 0.35),
+    "browDownLeft": Rest(0.5, 0.05, 0.5),
+    "browDownRight": Rest(0.5, 0.05, 0.5),
+    "browInnerUp": Rest(0.5, 0.15, 0.8),
+    "browOuterUpLeft": Rest(0.5, 0.1, 0.7),
+    "browOuterUpRight": Rest(0.5, 0.1, 0.7),
+}
+
+
 class RestingLevels:
     """Running quantiles of some channels over the last 20 s.
 
@@ -44,6 +60,8 @@ class RestingLevels:
     # The prior counts as much as this many samples: it is outvoted within a second or two.
     PRIOR_SAMPLES = 4
     SETTLE_S = 0.25
+    # A level that was measured on purpose is left by at most this share of the highest one.
+    HELD = 0.5
 
     def __init__(self, channels: Mapping[str, Rest]) -> None:
         self._names = tuple(channels)
@@ -51,10 +69,12 @@ class RestingLevels:
         self._quantile = np.asarray([r.quantile for r in rests])
         self._prior = np.asarray([r.prior for r in rests], np.float32)
         self._highest = np.asarray([r.highest for r in rests], np.float32)
+        self._low, self._high = -self._highest, self._highest
         self.reset()
 
     def reset(self) -> None:
         """Back to the priors."""
+        self._low, self._high = -self._highest, self._highest
         self._samples: deque[FloatArray] = deque([self._prior] * self.PRIOR_SAMPLES, self.WINDOW)
         self._goal = self._levels = self._prior.tolist()
         self._sampled_s: float | None = None
@@ -62,6 +82,7 @@ class RestingLevels:
 
     def set(self, values: Mapping[str, float]) -> None:
         """Take these values as the resting levels; they fade as newer ones are seen."""
+        self._low, self._high = -self._highest, self._highest
         row = np.asarray([values[name] for name in self._names], np.float32)
         self._samples.extend([row] * self.WINDOW)
         self._goal = self._levels = self._believed(row)
@@ -71,6 +92,12 @@ class RestingLevels:
         row = np.asarray([values[name] for name in self._names], np.float32)
         self._samples = deque([row] * samples, self.WINDOW)
         self._goal = self._levels = self._believed(row)
+
+    def hold(self, values: Mapping[str, float]) -> None:
+        """Take these values, and believe no level that is further from them than half of what is possible."""
+        self.set(values)
+        row, room = np.asarray(self._goal, np.float32), self.HELD * self._highest
+        self._low, self._high = row - room, row + room
 
     def update(self, values: Mapping[str, float], time_s: float) -> dict[str, float]:
         """Learn from one moment and give the levels by name."""
@@ -92,7 +119,7 @@ class RestingLevels:
         return self._believed(ordered[rank, np.arange(len(self._names))])
 
     def _believed(self, levels: FloatArray) -> list[float]:
-        believed: list[float] = np.clip(levels, -self._highest, self._highest).tolist()
+        believed: list[float] = np.clip(levels, self._low, self._high).tolist()
         return believed
 
 
@@ -112,14 +139,18 @@ class ClosedLevel:
 
     def reset(self) -> None:
         """Back to the prior."""
-        self._peak = self.PRIOR
+        self._peak = self._usual = self.PRIOR
         self._last_s: float | None = None
+
+    def hold(self, level: float) -> None:
+        """Take this for the level."""
+        self._peak = self._usual = level
 
     def update(self, blink: float, open_level: float, time_s: float) -> float:
         """Learn from one moment and give the level."""
         elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
         self._last_s = time_s
-        self._peak = max(follow(self._peak, self.PRIOR, elapsed_s, self.FORGET_S), blink)
+        self._peak = max(follow(self._peak, self._usual, elapsed_s, self.FORGET_S), blink)
         return max(self._peak, open_level + self.SPAN)
 
 
@@ -141,20 +172,22 @@ class NeutralHead:
     def reset(self) -> None:
         """Back to facing the camera."""
         self._neutral = np.zeros(4)
+        self._known = False
         self._seen_s = 0.0
         self._last_s: float | None = None
 
-    def set(self, pose: FloatArray) -> None:
-        """Take this pose (4,) as neutral."""
+    def set(self, pose: FloatArray, seen_s: float = SLOW_S) -> None:
+        """Take this pose (4,) as neutral, as if it had been seen for so long."""
         self._neutral = np.clip(pose, -self.LIMIT, self.LIMIT)
-        self._seen_s = self.SLOW_S
+        self._known = True
+        self._seen_s = seen_s
 
     def update(self, pose: FloatArray, time_s: float) -> FloatArray:
         """Learn from one pose (4,) and give it relative to neutral (4,)."""
         elapsed_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), 0.5)
-        if self._last_s is None:
+        if not self._known:
             # Nobody sits right before the camera: the first pose is as good a neutral as any.
-            self._neutral = np.clip(pose, -self.LIMIT, self.LIMIT)
+            self.set(pose, 0.0)
         self._last_s = time_s
         self._seen_s += elapsed_s
         trust = 1.0 / (1.0 + ((pose - self._neutral) / self.NEAR) ** 2)

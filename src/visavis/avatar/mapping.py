@@ -12,29 +12,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from visavis.avatar.calibration import ClosedLevel, NeutralHead, Rest, RestingLevels
+from visavis.avatar.calibration import GAZE_X, WEIGHTS_AT_REST, ClosedLevel, NeutralHead, RestingLevels
 from visavis.avatar.easing import ease
 from visavis.avatar.idle import RELAXED_OPEN
 from visavis.avatar.mouth import mouth
+from visavis.avatar.profile import HEAD, Profile
+from visavis.avatar.reach import Reach
 from visavis.avatar.seen import Seen, Watcher
 from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, FACE_CHANNELS
 from visavis.types import Face, FaceState, FloatArray
 
-# Where the eyes rest sideways, as seen: a camera beside the screen shifts it.
-GAZE_X = "gazeX"
 SIDES = ("Left", "Right")
-RESTS = {
-    GAZE_X: Rest(0.5, 0.0, 0.6),
-    "eyeBlinkLeft": Rest(0.25, 0.1, 0.45),
-    "eyeBlinkRight": Rest(0.25, 0.1, 0.45),
-    "eyeLookDownLeft": Rest(0.5, 0.12, 0.35),
-    "eyeLookDownRight": Rest(0.5, 0.12, 0.35),
-    "browDownLeft": Rest(0.5, 0.05, 0.5),
-    "browDownRight": Rest(0.5, 0.05, 0.5),
-    "browInnerUp": Rest(0.5, 0.15, 0.8),
-    "browOuterUpLeft": Rest(0.5, 0.1, 0.7),
-    "browOuterUpRight": Rest(0.5, 0.1, 0.7),
-}
 # Webcam users turn less than they think: their 25 degrees are the avatar's 30.
 HEAD_GAIN = (1.2, 1.5, 1.0)
 # A listener's nods have 3 to 7 degrees, and a drawn head turns by little more than half of what it is told.
@@ -64,10 +52,11 @@ class FaceMapper:
     """Turns one person's face states into parameters, as a camera image shows them (not mirrored)."""
 
     def __init__(self) -> None:
-        self._levels = RestingLevels(RESTS)
+        self._levels = RestingLevels(WEIGHTS_AT_REST)
         self._closed = {side: ClosedLevel() for side in SIDES}
         self._head = NeutralHead()
         self._watcher = Watcher()
+        self._reach = Reach()
         self._last: FaceState | None = None
 
     def reset(self) -> None:
@@ -77,7 +66,18 @@ class FaceMapper:
         self._head.reset()
         for closed in self._closed.values():
             closed.reset()
+        self._reach.reset()
         self._last = None
+
+    def wear(self, profile: Profile) -> None:
+        """Follow the person of this profile from now on."""
+        self.reset()
+        self._levels.hold(profile.weights)
+        self._watcher.hold(profile.measures, profile.shut)
+        self._head.set(np.asarray([profile.head[name] for name in HEAD]), NeutralHead.QUICK_S)
+        for side, closed in self._closed.items():
+            closed.hold(profile.shut[f"eyeBlink{side}"])
+        self._reach.set(profile.reach)
 
     def calibrate(self) -> bool:
         """Take the face as last seen for neutral: relaxed, eyes open, facing the screen.
@@ -87,9 +87,9 @@ class FaceMapper:
         """
         if self._last is None:
             return False
-        self._levels.set(_channels(self._last))
+        self._levels.set(channels_of(self._last))
         self._watcher.calibrate()
-        self._head.set(_head_pose(self._last))
+        self._head.set(head_pose(self._last))
         return True
 
     def update(
@@ -106,14 +106,26 @@ class FaceMapper:
                 none, as with a listener.
             acting: whether the head's nods are exaggerated, so that small ones are seen.
         """
+        parameters = self.unfitted(state, time_s, tracked, acting=acting)
+        if tracked is not None:  # Who acts by itself has the range that it means to have.
+            parameters |= self._reach.fit(parameters, time_s)
+        lean = parameters.pop("lean")
+        # Within range before any blending: what fades from beyond the range would stand still at first.
+        return {"lean": lean} | {name: _within_range(name, value) for name, value in parameters.items()}
+
+    def unfitted(
+        self, state: FaceState, time_s: float, tracked: Face | None = None, *, acting: bool = False
+    ) -> dict[str, float]:
+        """The same, before the gains of this person's reach, and not yet within the parameters' ranges."""
         self._last = state
-        face = _channels(state)
+        face = channels_of(state)
         rest = self._levels.update(face, time_s)
         seen = None if tracked is None else self._watcher.update(tracked, time_s)
         believed = face if tracked is None else face | _believed(state, tracked)
-        yaw, pitch, roll, shift_cm = self._head.update(_head_pose(state), time_s).tolist()
+        yaw, pitch, roll, shift_cm = self._head.update(head_pose(state), time_s).tolist()
         lean = min(max(shift_cm * LEAN_DEG_PER_CM, -LEAN_LIMIT_DEG), LEAN_LIMIT_DEG)
-        parameters = {
+        return {
+            "lean": lean,
             "ParamAngleX": HEAD_GAIN[0] * yaw,
             "ParamAngleY": (ACTING_NOD_GAIN if acting else HEAD_GAIN[1]) * pitch,
             "ParamAngleZ": HEAD_GAIN[2] * roll,
@@ -123,8 +135,6 @@ class FaceMapper:
             **_brow(face, rest, "Right", None if seen is None else seen.brow_right),
             **mouth(believed, seen),
         }
-        # Within range before any blending: what fades from beyond the range would stand still at first.
-        return {"lean": lean} | {name: _within_range(name, value) for name, value in parameters.items()}
 
     def _eyelids(
         self,
@@ -171,13 +181,15 @@ def _within_range(name: str, value: float) -> float:
     return min(max(value, low), high)
 
 
-def _channels(state: FaceState) -> dict[str, float]:
+def channels_of(state: FaceState) -> dict[str, float]:
+    """A face's 58 channels by name, and ``gazeX``, -2..2: how far both eyes look to the image's right."""
     face = dict(zip(FACE_CHANNELS, state.values.tolist(), strict=True))
     right = face["eyeLookOutLeft"] + face["eyeLookInRight"]
     return face | {GAZE_X: right - face["eyeLookInLeft"] - face["eyeLookOutRight"]}
 
 
-def _head_pose(state: FaceState) -> FloatArray:
+def head_pose(state: FaceState) -> FloatArray:
+    """(4,) yaw, pitch, roll in degrees, sideways place in cm."""
     degrees = np.rad2deg(state.head_rad)
     return np.asarray([*degrees, state.translation_cm[0]], np.float32)
 

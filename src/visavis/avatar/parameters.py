@@ -11,6 +11,7 @@ from visavis.avatar.easing import ease, follow
 from visavis.avatar.expressions import ExpressionOverlay
 from visavis.avatar.idle import IdleMotion, breath
 from visavis.avatar.mapping import FaceMapper
+from visavis.avatar.profile import Profile
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.types import AvatarPose, Emotion, Face, FaceState
 
@@ -66,18 +67,21 @@ class Animator:
         mirror: whether left and right are exchanged (see above); may be changed between updates.
         acting: whether nods are exaggerated, for a face that acts by itself and is to be understood; may be
             changed between updates.
+        profile: what is the person's own; None learns it while it runs.
     """
 
-    def __init__(self, seed: int = 0, mirror: bool = True, acting: bool = False) -> None:
-        self.mirror, self.acting = mirror, acting
+    def __init__(
+        self, seed: int = 0, mirror: bool = True, acting: bool = False, profile: Profile | None = None
+    ) -> None:
+        self.mirror, self.acting, self.profile = mirror, acting, profile
         self._idle = IdleMotion(seed)
         self._mapper = FaceMapper()
         self._overlay = ExpressionOverlay()
         self.reset()
 
     def reset(self) -> None:
-        """Forget the person and the past, as before the first update."""
-        self._mapper.reset()
+        """Forget the person and the past, as before the first update; a profile is kept."""
+        self._begin(self.profile)
         self._overlay.reset()
         self._found = self._met = False
         self._last_s: float | None = None
@@ -86,10 +90,25 @@ class Animator:
         self._switched_s = 0.0
         self._body: dict[str, float] = {}
 
-    def meet(self) -> None:
-        """Follow another person from now on: forget the last one's face at rest, and ease over."""
-        self._mapper.reset()
+    def meet(self, known: bool = False) -> None:
+        """Follow another person from now on: forget the last one's face at rest, and ease over.
+
+        Args:
+            known: whether it is the person of the profile, if there is one.
+        """
+        self._begin(self.profile if known else None)
         self._met = True
+
+    def wear(self, profile: Profile | None) -> None:
+        """Follow the person of this profile from now on, or, with None, learn anew; eases over."""
+        self.profile = profile
+        self.meet(known=True)
+
+    def _begin(self, profile: Profile | None) -> None:
+        if profile is None:
+            self._mapper.reset()
+        else:
+            self._mapper.wear(profile)
 
     def calibrate(self) -> bool:
         """Take the face as last seen for neutral (relaxed, eyes open, facing the screen).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from visavis.avatar.calibration import Rest, RestingLevels
@@ -65,6 +66,19 @@ class Seen(NamedTuple):
     gaze_y: float
 
 
+def in_reaches(measures: Mapping[str, float]) -> dict[str, float]:
+    """By name, how many reaches measures lie from the usual face."""
+    return {name: (measures[name] - usual) / reach for name, (usual, reach) in FACE_MEASURES.items()}
+
+
+def calmed(measures: Mapping[str, float], face: Face) -> dict[str, float]:
+    """Measures in reaches, less what the face's weights explain of them."""
+    return dict(measures) | {
+        name: measures[name] - sum(much * face.state[channel] for channel, much in weights.items())
+        for name, weights in MOVES.items()
+    }
+
+
 class Watcher:
     """Learns one person's face at rest."""
 
@@ -76,8 +90,18 @@ class Watcher:
         """Forget the person."""
         self._levels.reset()
         self._shut = {"lidLeft": SHUT_SHARE, "lidRight": SHUT_SHARE}
+        self._usually_shut = dict(self._shut)
+        self._held = False
         self._last: dict[str, float] | None = None
         self._last_s: float | None = None
+
+    def hold(self, measures: Mapping[str, float], shut: Mapping[str, float]) -> None:
+        """Take these for the face at rest and its lids; see :class:`~visavis.avatar.profile.Profile`."""
+        self._shut = {name: shut[name] for name in self._shut}
+        self._usually_shut = dict(self._shut)
+        if measures:
+            self._held = True
+            self._levels.hold(in_reaches(measures))
 
     def calibrate(self) -> None:
         """Take the face as last seen for the person's rest."""
@@ -88,13 +112,9 @@ class Watcher:
         """Look at the next face; None where it has no measures."""
         if not len(face.measures):
             return None
-        measured = zip(FACE_MEASURES.items(), face.measures.tolist(), strict=True)
-        now = {name: (value - usual) / reach for (name, (usual, reach)), value in measured}
-        calm = now | {
-            name: now[name] - sum(much * face.state[channel] for channel, much in weights.items())
-            for name, weights in MOVES.items()
-        }
-        if self._last is None:
+        now = in_reaches(dict(zip(FACE_MEASURES, face.measures.tolist(), strict=True)))
+        calm = calmed(now, face)
+        if self._last is None and not self._held:
             self._levels.begin(calm, FIRST_SAMPLES)
         rest = self._levels.update(calm, time_s)
         elapsed_s = 0.0 if self._last_s is None else time_s - self._last_s
@@ -118,6 +138,6 @@ class Watcher:
 
     def _lid(self, name: str, share: float, elapsed_s: float) -> float:
         """How open a lid is, from its gap as a share of the gap at rest."""
-        shut = min(follow(self._shut[name], SHUT_SHARE, elapsed_s, FORGET_S), max(share, 0.0))
+        shut = min(follow(self._shut[name], self._usually_shut[name], elapsed_s, FORGET_S), max(share, 0.0))
         self._shut[name] = shut
         return (share - shut) / (1 - shut)

@@ -1,0 +1,161 @@
+"""A JSON file in, what is one person's own (rest, head, shut lids, reach of movements) out, and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from visavis.atomic import whole_file
+from visavis.avatar.calibration import WEIGHTS_AT_REST
+from visavis.avatar.reach import MOVEMENTS
+from visavis.channels import FACE_MEASURES
+from visavis.errors import InputError
+
+VERSION = 1
+MINE = "me"
+MAX_BYTES = 1 << 16
+HEAD = ("yaw", "pitch", "roll", "x")
+SHUT = ("eyeBlinkLeft", "eyeBlinkRight", "lidLeft", "lidRight")
+# How many of its reaches a measure at rest may lie from the usual one.
+FARTHEST = 4.0
+ANYWHERE = {"yaw": (-60.0, 60.0), "pitch": (-60.0, 60.0), "roll": (-60.0, 60.0), "x": (-200.0, 200.0)}
+BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
+    "weights": dict.fromkeys(WEIGHTS_AT_REST, (-1.0, 1.0)),
+    "measures": {
+        name: (usual - FARTHEST * reach, usual + FARTHEST * reach)
+        for name, (usual, reach) in FACE_MEASURES.items()
+    },
+    "head": ANYWHERE,
+    "shut": dict.fromkeys(SHUT[:2], (0.0, 1.0)) | dict.fromkeys(SHUT[2:], (0.0, 0.7)),
+    "reach": dict.fromkeys(MOVEMENTS, (0.1, 4.0)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is one person's own.
+
+    Attributes:
+        weights: blendshape weights at rest, and ``gazeX``, by the names of
+            :data:`~visavis.avatar.calibration.WEIGHTS_AT_REST`; -1..1.
+        measures: of the face at rest by the names and in the units of
+            :data:`~visavis.channels.FACE_MEASURES`, less what the weights explain; empty where the tracker
+            gives none.
+        head: the pose that faces the screen: ``yaw``, ``pitch``, ``roll`` in degrees, ``x`` in cm.
+        shut: of closed eyes ``eyeBlinkLeft`` and ``eyeBlinkRight`` as weights, 0..1, ``lidLeft`` and
+            ``lidRight`` as shares of the open lids' gap, 0..0.7.
+        reach: how far the person moves the avatar without a gain, see
+            :func:`~visavis.avatar.reach.movements`; 0.1..4.
+
+    Raises:
+        InputError: a name is missing or unknown, or a value is no number or out of bounds.
+    """
+
+    weights: Mapping[str, float]
+    measures: Mapping[str, float]
+    head: Mapping[str, float]
+    shut: Mapping[str, float]
+    reach: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for part, bounds in BOUNDS.items():
+            values = getattr(self, part)
+            if part != "measures" or values != {}:
+                _check(part, values, bounds)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file that :meth:`save` wrote.
+
+        Raises:
+            InputError: it is missing or unreadable, of another version, or holds what no profile may.
+        """
+        again = "calibrate anew on the page of  visavis serve"
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise InputError(f"{path}: no profile can be read: {error.strerror}; {again}") from error
+        if len(data) > MAX_BYTES:
+            raise InputError(f"{path}: more than {MAX_BYTES} bytes are no profile; {again}")
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: is no JSON: {error}; {again}") from error
+        if not isinstance(found, dict) or found.get("version") != VERSION:
+            version = found.get("version") if isinstance(found, dict) else None
+            raise InputError(f"{path}: a profile of version {version!r}; expected {VERSION}; {again}")
+        if found.keys() != {"version", *BOUNDS}:
+            raise InputError(
+                f"{path}: has {', '.join(sorted(found))[:99]}; expected version, {', '.join(BOUNDS)}; {again}"
+            )
+        try:
+            return cls(**{part: found[part] for part in BOUNDS})
+        except InputError as error:
+            raise InputError(f"{path}: {error}; {again}") from error
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file that the person alone may read; its folder is made if missing.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        text = json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path.parent}: cannot be made a folder: {error.strerror}") from error
+        with whole_file(path) as partial:
+            partial.touch(0o600)
+            partial.chmod(0o600)
+            partial.write_text(text, encoding="utf-8")
+
+
+def _check(part: str, values: Any, bounds: Mapping[str, tuple[float, float]]) -> None:
+    if not isinstance(values, Mapping) or values.keys() != bounds.keys():
+        found = ", ".join(map(str, values))[:80] if isinstance(values, Mapping) else repr(values)[:80]
+        raise InputError(f"{part} of a profile: {found or 'nothing'}; expected {', '.join(bounds)}")
+    for name, (low, high) in bounds.items():
+        value = values[name]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and low <= value <= high):
+            raise InputError(
+                f"{part}.{name} of a profile is {repr(value)[:40]}; expected {low:.3g} to {high:.3g}"
+            )
+
+
+def config_folder(environment: Mapping[str, str] = os.environ, system: str = sys.platform) -> Path:
+    """Where this person's settings are kept: ``VISAVIS_CONFIG``, or the system's usual folder.
+
+    Args:
+        environment: variables of the process.
+        system: as ``sys.platform`` names it.
+    """
+    if named := environment.get("VISAVIS_CONFIG"):
+        return Path(named)
+    if system == "win32":
+        return Path(environment.get("APPDATA") or Path.home() / "AppData" / "Roaming") / "visavis"
+    if system == "darwin":
+        return Path.home() / "Library" / "Application Support" / "visavis"
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "visavis"
+
+
+def my_profile() -> Path:
+    """The file in which this person's own profile is kept."""
+    return config_folder() / "profile.json"
+
+
+def named_profile(name: str | None) -> Profile | None:
+    """The profile of a file, or for ``me`` the one that was kept; None for None.
+
+    Raises:
+        InputError: see :meth:`Profile.load`.
+    """
+    if name is None:
+        return None
+    return Profile.load(my_profile() if name == MINE else Path(name))
