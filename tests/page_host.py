@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +22,14 @@ class Host:
 
     Args:
         networks: encoder and decoder of its tokenizer, if it is to have one.
-        listens: whether a tiny listener speaks with them.
-        sparse: whether its recogniser drops tokens.
+        flags: ``listens``: a tiny listener speaks with them; ``sparse``: its recogniser drops tokens;
+            ``obeys``: its person does what the guide of a calibration says; ``talks``: does not.
     """
 
-    def __init__(self, *networks: Path, listens: bool = False, sparse: bool = False) -> None:
-        flags = {"--listen": listens, "--sparse": sparse}
-        self.options = [*map(str, networks), *(name for name, wanted in flags.items() if wanted)]
+    def __init__(self, *networks: Path, **flags: bool) -> None:
+        names = {"listens": "--listen", "sparse": "--sparse", "obeys": "--obeys", "talks": "--talks"}
+        self.options = [*map(str, networks), *(names[flag] for flag, wanted in flags.items() if wanted)]
+        self.config = tempfile.mkdtemp()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -36,7 +38,11 @@ class Host:
 
     def start(self) -> None:
         command = [sys.executable, str(SERVER), str(self.port), *self.options]
-        environment = {**os.environ, "PYTHONPATH": str(SERVER.parents[1])}  # for the tests' own modules
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(SERVER.parents[1]),  # for the tests' own modules
+            "VISAVIS_CONFIG": self.config,
+        }
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout is not None
         assert self.process.stdout.readline().strip() == self.url

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from people import PROFILE
 from visavis import __version__
 from visavis.pipeline import Pipeline
 from visavis.types import Track
@@ -55,6 +56,20 @@ def test_the_avatar_is_not_mirrored_beside_a_plain_picture(
     assert not scripted_pipeline.animator.mirror
 
 
+def test_a_profile_is_that_of_the_file_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, visavis, make_video, scripted_pipeline: Pipeline
+) -> None:
+    given: list[object] = []
+    monkeypatch.setenv("VISAVIS_CONFIG", str(tmp_path))
+    monkeypatch.setattr(
+        Pipeline, "default", lambda **options: given.append(options["profile"]) or scripted_pipeline
+    )
+    PROFILE.save(tmp_path / "profile.json")
+    assert visavis("run", make_video(count=2), "--profile", "me") == 0
+    assert visavis("run", make_video(count=2)) == 0
+    assert given == [PROFILE, None]
+
+
 def test_truncated_file_keeps_results_and_exits_2(
     visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +87,7 @@ def test_truncated_file_keeps_results_and_exits_2(
     ("arguments", "message"),
     [
         (["missing.mp4"], "missing.mp4: no such file"),
+        (["clip.mp4", "--profile", "none.json"], "none.json: no profile can be read"),
         (["93"], "camera 93 was not found"),
         (["text.mp4"], "not a video, or damaged"),
         (["clip.mp4", "--out", "clip.gif"], "expected a name that ends in .mp4"),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from people import STEPS_ACTED, acting
+from visavis.avatar.guide import Guide, Guiding
 from visavis.avatar.parameters import Animator
 from visavis.channels import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
@@ -104,9 +106,44 @@ class SparsePipeline(ScriptedPipeline):
         return moment if moment.emotion is None else replace(moment, kept=kept())
 
 
+class ToldGuide(Guide):
+    """Says to all of this process what it last asked for."""
+
+    asks = "rest"
+
+    def update(self, face: Face | None, time_s: float) -> Guiding:
+        guiding = super().update(face, time_s)
+        ToldGuide.asks = guiding.step
+        return guiding
+
+
+class ObedientPipeline(ScriptedPipeline):
+    """The same, with a person who does what the guide says, or who talks all the time."""
+
+    talks = False
+
+    def step(self, frame: Frame) -> Moment:
+        moment = super().step(frame)
+        opening = 0.2 + 0.2 * np.sin(12 * frame.time_s)
+        act = {"mouthOpening": opening} if self.talks else STEPS_ACTED[ToldGuide.asks]
+        acted = acting(act, 1.0)
+        faces = tuple(replace(one, state=acted.state, measures=acted.measures) for one in moment.faces)
+        led = faces[0] if faces else None
+        pose = self.animator.update(led and led.state, None, frame.time_s, led)
+        return replace(moment, faces=faces, pose=pose)
+
+
+class TalkingPipeline(ObedientPipeline):
+    """Somebody who does not stop talking."""
+
+    talks = True
+
+
 def main() -> None:
     import tiny_listener
+    from visavis.avatar import guide
     from visavis.reaction.tokenizer import FaceTokenizer
+    from visavis.serve import calibrating
     from visavis.serve.app import serve
     from visavis.serve.vocabulary import Vocabulary
 
@@ -114,8 +151,13 @@ def main() -> None:
     listens = "--listen" in options
     paths = [Path(name) for name in options if not name.startswith("--")]
     vocabulary = Vocabulary(FaceTokenizer.load(*paths)) if paths and not listens else None
+    kinds = {"--sparse": SparsePipeline, "--obeys": ObedientPipeline, "--talks": TalkingPipeline}
+    [kind] = [made for name, made in kinds.items() if name in options] or [ScriptedPipeline]
+    if kind in (ObedientPipeline, TalkingPipeline):
+        guide.READ_S, guide.STEP_S = 0.3, 0.9
+        calibrating.Guide = ToldGuide  # type: ignore[misc]
     serve(
-        SparsePipeline if "--sparse" in options else ScriptedPipeline,
+        kind,
         port=int(port),
         vocabulary=vocabulary,
         listener=tiny_listener.of_tokenizer(*paths) if listens else None,

@@ -23,9 +23,11 @@ from visavis.serve.protocol import (
     CalibrateMessage,
     Close,
     FrameMessage,
+    GuideMessage,
     HangupError,
     ListenMessage,
     Message,
+    ProfileMessage,
     RefusedError,
     SettingsMessage,
     SoundMessage,
@@ -169,6 +171,16 @@ def test_settings(read_emotions: bool, mirror: bool) -> None:
 
 def test_calibrate() -> None:
     assert decode_message('{"type": "calibrate"}') == CalibrateMessage()
+    assert decode_message('{"type": "guide", "on": true}') == GuideMessage(True)
+    assert decode_message('{"type": "profile", "keep": false}') == ProfileMessage(False)
+
+
+@pytest.mark.parametrize("kind", ["guide", "profile", "words"])
+def test_a_switch_is_on_or_off(kind: str) -> None:
+    for rest in ("", ', "on": 1', ', "keep": null', ', "on": true, "keep": true'):
+        with pytest.raises(RefusedError, match="bool") as caught:
+            decode_message(f'{{"type": "{kind}"{rest}}}')
+        assert caught.value.code == "bad_request"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import typer
 
 from visavis.cli import output
 from visavis.cli.listener import Listener, Seed, TemperamentText, named_listener, parse_temperament
+from visavis.cli.profile import ProfileOption
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
@@ -63,6 +64,7 @@ def run(
     no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
     recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
+    profile: ProfileOption = None,
     tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
     limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
@@ -78,9 +80,11 @@ def run(
 
         visavis run clip.mp4 --out out.mp4
         visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
+        visavis run 0 --profile me --out me.mp4
         visavis run clip.mp4 --recognizer sparse --keep adaptive
         visavis run talk.mp4 --mode listen --temperament nodding=.9,smiling=.2 --out listening.mp4
     """
+    from visavis.avatar.profile import named_profile
     from visavis.outputs import Outputs
     from visavis.pipeline import Pipeline
 
@@ -101,6 +105,7 @@ def run(
         emotions=not no_emotions,
         recognizer=recognizer.value,
         keep=parse_keep(keep),
+        profile=named_profile(profile),
     )
     recording, live = _record(source, make_pipeline, avatar, outputs, limit_s)
     reader = None if no_emotions else recognizer.value
@@ -129,7 +134,8 @@ def _record(
     with open_source(source) as opened, closing(make_pipeline()) as pipeline:
         # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
         pipeline.animator.mirror = False
-        pipeline.listener = avatar
+        if avatar is not None:
+            pipeline.listen(avatar)
         expected = opened.frame_count_hint
         if limit_s is not None:
             limited = round(limit_s * opened.fps)

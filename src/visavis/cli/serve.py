@@ -9,6 +9,7 @@ import typer
 
 from visavis.cli import output
 from visavis.cli.listener import Listener
+from visavis.cli.profile import ProfileOption
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.cli.tokenizer import Decoder, Encoder, named
 
@@ -24,6 +25,7 @@ def serve(
     ] = None,
     recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
+    profile: ProfileOption = None,
     listener: Listener = None,
     encoder: Encoder = None,
     decoder: Decoder = None,
@@ -31,7 +33,8 @@ def serve(
 ) -> None:
     """Serve the page: the webcam on one side, the avatar on the other.
 
-    Nothing is stored, and by default only this computer is served. Browsers give a page their camera on
+    By default only this computer is served, and nothing is stored but, if you ask the page for it, your
+    calibration, which it then takes up again. Browsers give a page their camera on
     http://localhost and on https alone: for other computers, put a proxy with https before it.
 
     Examples:
@@ -41,6 +44,7 @@ def serve(
         visavis serve --recognizer sparse
         visavis serve --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx
     """
+    from visavis.avatar.profile import named_profile
     from visavis.avatar.puppet import Puppet
     from visavis.pipeline import Pipeline
     from visavis.reaction.listener import FaceListener
@@ -50,7 +54,12 @@ def serve(
     def announce(url: str) -> None:
         output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
-    make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
+    make_pipeline = partial(
+        Pipeline.default,
+        recognizer=recognizer.value,
+        keep=parse_keep(keep),
+        profile=named_profile(profile),
+    )
     tokenizer = named(encoder, decoder)
     vocabulary = Vocabulary.embedded() if tokenizer is None else Vocabulary(tokenizer)
     networks = FaceListener.embedded() if listener is None else FaceListener.load(listener, tokenizer)

@@ -11,15 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import __version__
+from visavis.avatar.guide import Guiding
 from visavis.channels import ACTION_UNITS, EXPRESSIONS
 from visavis.pipeline import Moment, emotion_region
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.temperament import CONTROLS
+from visavis.serve.calibrating import NOT_HERE, Calibrating
 from visavis.serve.listening import NO_LISTENER
 from visavis.serve.protocol import (
     MAX_IMAGE_PIXELS,
     MAX_MESSAGE_BYTES,
     PROTOCOL_VERSION,
+    GuideMessage,
     ListenMessage,
     SettingsMessage,
     WordsMessage,
@@ -38,6 +41,7 @@ def encode_hello(
     drops_tokens: bool,
     vocabulary: Vocabulary | None = None,
     listener: FaceListener | None = None,
+    calibrating: Calibrating | None = None,
 ) -> str:
     """The server's first message: what it is, what it offers, what it takes.
 
@@ -46,6 +50,7 @@ def encode_hello(
         drops_tokens: whether its recogniser drops tokens of the face.
         vocabulary: that faces are told in; None where there is no tokenizer.
         listener: None where there is none.
+        calibrating: the session's; None where it has none.
     """
     return _encode(
         type="hello",
@@ -58,6 +63,7 @@ def encode_hello(
         action_units=ACTION_UNITS,
         words=words_offer(vocabulary),
         listener=listener_offer(listener),
+        profile=profile_offer(calibrating),
         max_message_bytes=MAX_MESSAGE_BYTES,
         max_image_pixels=MAX_IMAGE_PIXELS,
     )
@@ -80,6 +86,23 @@ def listener_offer(listener: FaceListener | None) -> dict[str, object]:
     if listener is None:
         return {"controls": None, "problem": NO_LISTENER}
     return {"controls": CONTROLS, "problem": None}
+
+
+def profile_offer(calibrating: Calibrating | None) -> dict[str, object]:
+    """Whether a profile is kept, and why none can be or it is ignored."""
+    if calibrating is None:
+        return {"kept": False, "problem": NOT_HERE}
+    return {"kept": calibrating.kept, "problem": calibrating.problem or None}
+
+
+def encode_guide(wish: GuideMessage) -> str:
+    """A wish for a guided calibration as it was granted; it holds from the next frame on."""
+    return _encode(type="guide", on=wish.on)
+
+
+def encode_profile(kept: bool) -> str:
+    """Whether a profile is kept now."""
+    return _encode(type="profile", kept=kept)
 
 
 def encode_listen(wish: ListenMessage) -> str:
@@ -117,6 +140,7 @@ def encode_moment(
     calibrated: bool | None,
     word: FaceWord | None,
     hears: bool | None,
+    guiding: Guiding | None = None,
 ) -> str:
     """What was found in one frame.
 
@@ -128,6 +152,7 @@ def encode_moment(
         calibrated: whether a calibration succeeded at this frame; None when none was asked for.
         word: the first face's; None without a face or while words are not asked for.
         hears: whether the listener has sound; None while the avatar mirrors.
+        guiding: where a guided calibration stands; None while nobody is guided.
     """
     return _encode(
         type="moment",
@@ -142,6 +167,7 @@ def encode_moment(
         calibrated=calibrated,
         word=None if word is None else asdict(word),
         hears=hears,
+        guide=None if guiding is None else asdict(guiding),
     )
 
 

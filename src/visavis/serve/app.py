@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
 import sys
@@ -20,6 +21,7 @@ from starlette.middleware import Middleware
 from starlette.websockets import WebSocket
 
 from visavis import __version__
+from visavis.avatar.profile import my_profile
 from visavis.channels import EXPRESSIONS
 from visavis.errors import DeviceError, InputError, VisavisError
 from visavis.reaction.listener import FaceListener
@@ -43,6 +45,7 @@ def create_app(
     sessions: int = DEFAULT_SESSIONS,
     idle_s: float = DEFAULT_IDLE_S,
     allowed_hosts: Iterable[str] = (),
+    profile_path: Path | None = None,
 ) -> FastAPI:
     """The page, its avatar, and the WebSocket at ``/ws``.
 
@@ -53,11 +56,14 @@ def create_app(
         sessions: how many may run at a time.
         idle_s: silence after which a session is closed.
         allowed_hosts: names under which the server is reached besides addresses and this computer's own.
+        profile_path: where a person's profile is kept on request; None keeps none.
 
     Raises:
         InputError: fewer than one session.
     """
-    pool = SessionPool(make_pipeline, sessions, vocabulary=vocabulary, listener=listener)
+    pool = SessionPool(
+        make_pipeline, sessions, vocabulary=vocabulary, listener=listener, profile_path=profile_path
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -194,6 +200,8 @@ def serve(
 ) -> None:
     """Run the server until it is interrupted.
 
+    Where it serves this computer alone, the page may ask it to keep the person's profile.
+
     Args:
         make_pipeline: makes the pipeline of one session.
         host: address to listen on; this computer alone by default.
@@ -211,6 +219,8 @@ def serve(
         InputError: fewer than one session.
     """
 
+    others = tuple(allowed_hosts)
+
     def ready(url: str) -> None:
         announce(url)
         if open_browser:
@@ -222,10 +232,19 @@ def serve(
         listener=listener,
         sessions=sessions,
         idle_s=idle_s,
-        allowed_hosts=(*allowed_hosts, host),
+        allowed_hosts=(*others, host),
+        profile_path=my_profile() if _serves_itself(host) and not others else None,
     )
     with suppress(KeyboardInterrupt):
         Server(app, host, port, ready).run()
+
+
+def _serves_itself(host: str) -> bool:
+    """Whether only this computer reaches a server on that address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

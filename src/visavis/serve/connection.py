@@ -10,13 +10,23 @@ import anyio.to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from visavis.errors import VisavisError
-from visavis.serve.answers import encode_error, encode_hello, encode_listen, encode_settings, encode_words
+from visavis.serve.answers import (
+    encode_error,
+    encode_guide,
+    encode_hello,
+    encode_listen,
+    encode_profile,
+    encode_settings,
+    encode_words,
+)
 from visavis.serve.protocol import (
     CalibrateMessage,
     Close,
     FrameMessage,
+    GuideMessage,
     HangupError,
     ListenMessage,
+    ProfileMessage,
     RefusedError,
     SettingsMessage,
     SoundMessage,
@@ -41,7 +51,11 @@ async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
     try:
         async with pool.session() as session:
             hello = encode_hello(
-                session.reads_emotions, session.drops_tokens, session.vocabulary, session.listener
+                session.reads_emotions,
+                session.drops_tokens,
+                session.vocabulary,
+                session.listener,
+                session.calibrating,
             )
             await socket.send_text(hello)
             async with asyncio.TaskGroup() as tasks:
@@ -86,6 +100,11 @@ def _take(session: Session, data: bytes | str) -> str | None:
     if isinstance(message, CalibrateMessage):
         session.calibrate()
         return None
+    if isinstance(message, GuideMessage):
+        session.calibrating.guide(message.on)
+        return encode_guide(message)
+    if isinstance(message, ProfileMessage):
+        return encode_profile(session.calibrating.keep(message.keep))
     if isinstance(message, SettingsMessage):
         return encode_settings(session.configure(message))
     if isinstance(message, ListenMessage):

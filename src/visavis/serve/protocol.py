@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -103,6 +104,20 @@ class CalibrateMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class GuideMessage:
+    """Whether the person is to be guided through a calibration."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileMessage:
+    """Whether the person's profile shall be kept, or forgotten."""
+
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WordsMessage:
     """Whether moments shall tell the face's word."""
 
@@ -139,7 +154,14 @@ class ListenMessage:
     temperament: Temperament | None
 
 
-Message = FrameMessage | SoundMessage | SettingsMessage | CalibrateMessage | WordsMessage | ListenMessage
+Wish = SettingsMessage | CalibrateMessage | GuideMessage | ProfileMessage | WordsMessage | ListenMessage
+Message = FrameMessage | SoundMessage | Wish
+Switch = WordsMessage | GuideMessage | ProfileMessage
+SWITCHES: dict[str, tuple[str, Callable[[bool], Switch]]] = {
+    "words": ("on", WordsMessage),
+    "guide": ("on", GuideMessage),
+    "profile": ("keep", ProfileMessage),
+}
 
 
 def decode_message(data: bytes | str) -> Message:
@@ -147,7 +169,7 @@ def decode_message(data: bytes | str) -> Message:
 
     Raises:
         HangupError: it breaks the protocol.
-        RefusedError: sound, or a wish for words or a listener, but not as it should be.
+        RefusedError: sound, or a wish for words, a listener, a guide or a profile, but not as it should be.
     """
     return _decode_text(data) if isinstance(data, str) else _decode_binary(data)
 
@@ -212,7 +234,7 @@ def _listen(message: dict[str, Any], text: str) -> ListenMessage:
     )
 
 
-def _decode_text(text: str) -> SettingsMessage | CalibrateMessage | WordsMessage | ListenMessage:
+def _decode_text(text: str) -> Wish:
     if len(text) > MAX_TEXT_BYTES:
         raise HangupError(
             Close.TOO_BIG, f"a text of {len(text)} characters; at most {MAX_TEXT_BYTES} are taken"
@@ -224,10 +246,13 @@ def _decode_text(text: str) -> SettingsMessage | CalibrateMessage | WordsMessage
     kind = message.get("type") if isinstance(message, dict) else None
     if kind == "calibrate" and message.keys() == {"type"}:
         return CalibrateMessage()
-    if kind == "words":
-        if message.keys() == {"type", "on"} and isinstance(message["on"], bool):
-            return WordsMessage(message["on"])
-        raise RefusedError("bad_request", f'expected {{"type": "words", "on": bool}}; found {text[:60]!r}')
+    if isinstance(kind, str) and kind in SWITCHES:
+        name, made = SWITCHES[kind]
+        if message.keys() == {"type", name} and isinstance(message[name], bool):
+            return made(message[name])
+        raise RefusedError(
+            "bad_request", f'expected {{"type": "{kind}", "{name}": bool}}; found {text[:60]!r}'
+        )
     if kind == "listen":
         return _listen(message, text)
     if kind == "settings" and message.keys() == {"type", "read_emotions", "mirror"}:
@@ -237,7 +262,8 @@ def _decode_text(text: str) -> SettingsMessage | CalibrateMessage | WordsMessage
     raise HangupError(
         Close.BAD_MESSAGE,
         'expected {"type": "settings", "read_emotions": bool, "mirror": bool}, {"type": "words", "on": bool},'
-        f' {{"type": "listen", ...}} or {{"type": "calibrate"}}; found {text[:60]!r}',
+        ' {"type": "guide", "on": bool}, {"type": "profile", "keep": bool}, {"type": "listen", ...} or'
+        f' {{"type": "calibrate"}}; found {text[:60]!r}',
     )
 
 

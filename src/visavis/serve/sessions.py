@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import anyio.to_thread
 
@@ -17,6 +18,7 @@ from visavis.errors import InputError
 from visavis.pipeline import Pipeline
 from visavis.reaction.listener import FaceListener
 from visavis.serve.answers import NO_TOKENIZER, encode_error, encode_moment
+from visavis.serve.calibrating import Calibrating
 from visavis.serve.listening import Ear
 from visavis.serve.protocol import (
     Close,
@@ -51,8 +53,10 @@ class Session:
         clock: measures waiting and work.
         vocabulary: that faces are told in; None where there is no tokenizer.
         listener: that may answer the person; None where there is none.
+        profile_path: where the person's profile is kept on request; None where none may be.
 
     Attributes:
+        calibrating: the person's guided calibration and profile.
         dropped: frames replaced by newer ones before they were processed.
         refused: frames that could not be used (damaged, or out of order).
     """
@@ -63,8 +67,10 @@ class Session:
         clock: Clock | None = None,
         vocabulary: Vocabulary | None = None,
         listener: FaceListener | None = None,
+        profile_path: Path | None = None,
     ) -> None:
         self.pipeline = pipeline
+        self.calibrating = Calibrating(pipeline, profile_path)
         self.vocabulary = vocabulary
         self.reads_emotions = pipeline.read_emotions
         self.drops_tokens = pipeline.drops_tokens
@@ -170,7 +176,9 @@ class Session:
             timings_ms["word"] = 1e3 * (self._clock.now_s() - before_s)
         listener = self.pipeline.listener
         hears = None if listener is None else listener.hears
-        return encode_moment(moment, message.id, timings_ms, self.dropped, self._calibrated(), word, hears)
+        calibrated = self._calibrated()
+        guiding = self.calibrating.see(self.pipeline, moment.faces, frame.time_s)
+        return encode_moment(moment, message.id, timings_ms, self.dropped, calibrated, word, hears, guiding)
 
     def _decode(self, message: FrameMessage) -> Frame:
         if message.time_s <= self._last_time_s:
@@ -203,6 +211,7 @@ class SessionPool:
         clock: given to every session.
         vocabulary: given to every session.
         listener: given to every session.
+        profile_path: given to every session.
     """
 
     def __init__(
@@ -212,6 +221,7 @@ class SessionPool:
         clock: Clock | None = None,
         vocabulary: Vocabulary | None = None,
         listener: FaceListener | None = None,
+        profile_path: Path | None = None,
     ) -> None:
         if limit < 1:
             raise InputError(f"the number of sessions must be at least 1; found {limit}")
@@ -220,6 +230,7 @@ class SessionPool:
         self.draining = asyncio.Event()
         self.vocabulary = vocabulary
         self.listener = listener
+        self.profile_path = profile_path
         self._make_pipeline = make_pipeline
         self._clock = clock
 
@@ -245,7 +256,7 @@ class SessionPool:
         self.active += 1
         try:
             pipeline = await anyio.to_thread.run_sync(self._make_pipeline, abandon_on_cancel=True)
-            session = Session(pipeline, self._clock, self.vocabulary, self.listener)
+            session = Session(pipeline, self._clock, self.vocabulary, self.listener, self.profile_path)
             try:
                 yield session
             finally:  # A frame may still be in work; nobody waits for its end.

@@ -2,6 +2,7 @@
 
 import { Avatar } from "./avatar.js";
 import { Bars } from "./bars.js";
+import { Calibrating } from "./calibrating.js";
 import { Capture, SourceError } from "./capture.js";
 import { FaceWords } from "./face_words.js";
 import { Figures } from "./figures.js";
@@ -31,6 +32,7 @@ const timeline = new Timeline($("timeline"), $("timeline-caption"));
 const faceWords = new FaceWords($("words"), avatar, () => settings.get("mirror"));
 const link = new Link(new URL("ws", location.href.replace(/^http/, "ws")).href);
 const capture = new Capture($("video"), link);
+const calibrating = new Calibrating(link);
 const listening = new Listening(link, settings, capture);
 
 const figures = new Figures();
@@ -54,6 +56,7 @@ function enterPhase(phase) {
     lastMoment = null;
   }
   listening.enter(phase === "live");
+  calibrating.enter(phase === "live" && link.state === "open");
   showSign();
   showHint();
 }
@@ -106,7 +109,12 @@ async function listCameras() {
 
 capture.addEventListener("lost", () => showProblem("lost"));
 
-link.addEventListener("hello", ({ detail }) => introduce(detail));
+link.addEventListener("hello", ({ detail }) => {
+  introduce(detail);
+  calibrating.offer(detail.profile);
+});
+
+link.addEventListener("profile", ({ detail }) => calibrating.remember(detail.kept));
 
 link.addEventListener("moment", ({ detail: moment }) => {
   if (document.body.dataset.phase !== "live") return;
@@ -126,19 +134,19 @@ link.addEventListener("moment", ({ detail: moment }) => {
   faceWords.add(at, moment);
   listening.hear(moment.hears, at);
   showHint();
-  if (moment.calibrated !== null) {
-    $("calibrated").textContent = moment.calibrated ? "Done." : "No face in view; try again.";
-  }
+  calibrating.take(moment.guide);
 });
 
 link.addEventListener("problem", ({ detail }) => {
   figures.problems += 1;
+  if (detail.code === "not_kept") calibrating.note(detail.message);
   console.warn("the server could not do it:", detail.message);
 });
 
 link.addEventListener("state", ({ detail }) => {
   serverState = detail;
   if (detail.state !== "open") showNothing();
+  calibrating.enter(document.body.dataset.phase === "live" && detail.state === "open");
   showServer();
   showSign();
   showHint();
@@ -235,12 +243,8 @@ function connectControls() {
   $("start").onclick = startCamera;
   $("stop").onclick = stop;
   $("again").onclick = () => start(source);
-  $("calibrate").onclick = () => link.calibrate();
   $("reset").onclick = () => settings.reset();
-  $("open-settings").onclick = () => {
-    $("calibrated").textContent = "";
-    $("settings").showModal();
-  };
+  $("open-settings").onclick = () => $("settings").showModal();
   document.querySelectorAll("[data-choose-file]").forEach((button) => {
     button.onclick = () => $("file").click();
   });

@@ -91,8 +91,8 @@ const orders = {
     // On the clock that pictures get their times from.
     connection?.sendSound(pcm, rateHz, Math.max(0, (atMs - performance.timeOrigin) / 1000));
   },
-  calibrate() {
-    connection?.calibrate();
+  tell({ wish }) {
+    connection?.tell(wish);
   },
   picture({ width, quality }) {
     Object.assign(picture, { width, quality });
@@ -106,7 +106,7 @@ const orders = {
 };
 
 function watched(made) {
-  for (const type of ["hello", "moment", "settings", "problem", "state"]) {
+  for (const type of ["hello", "moment", "settings", "profile", "problem", "state"]) {
     made.addEventListener(type, ({ detail }) => {
       if (made === connection) self.postMessage({ type, detail });
     });

@@ -43,8 +43,14 @@ export class Link extends EventTarget {
     this.worker.postMessage({ order: "sound", pcm, rateHz, atMs }, [pcm]);
   }
 
-  calibrate() {
-    this.worker.postMessage({ order: "calibrate" });
+  /** Begin a guided calibration with the next picture, or break it off. */
+  sendGuide(on) {
+    this.worker.postMessage({ order: "tell", wish: { type: "guide", on } });
+  }
+
+  /** Let the server remember the person's calibration, or forget it. */
+  sendProfile(keep) {
+    this.worker.postMessage({ order: "tell", wish: { type: "profile", keep } });
   }
 
   /** How wide the pictures are that are sent, in pixels, and of what JPEG quality. */

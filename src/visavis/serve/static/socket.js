@@ -16,7 +16,7 @@ export const Close = Object.freeze({
   TOO_BIG: 1009, RESTARTING: 1012, BAD_MESSAGE: 4400, BAD_VERSION: 4406, IDLE: 4408, FULL: 4429,
 });
 // Errors without a frame after which the conversation goes on.
-const REFUSALS = ["no_tokenizer", "no_listener", "bad_request", "bad_sound", "too_much_sound"];
+const REFUSALS = ["no_tokenizer", "no_listener", "bad_request", "bad_sound", "too_much_sound", "not_kept"];
 const FINAL = [Close.BAD_MESSAGE, Close.BAD_VERSION, Close.TOO_BIG];
 
 /** Milliseconds to wait before try number `failures` (from 1): exponential with jitter. */
@@ -37,7 +37,7 @@ function packed(kind, number, timeS, data) {
 }
 
 /**
- * Events: "hello", "moment", "settings", "problem" (an error that ends nothing) with the message as detail, and
+ * Events: "hello", "moment", "settings", "profile", "problem" (an error that ends nothing) with the message as detail, and
  * "state" with {state: connecting | open | waiting | idle | refused, code, reason, retryAtMs}.
  */
 export class Connection extends EventTarget {
@@ -112,8 +112,9 @@ export class Connection extends EventTarget {
     if (this.state === "open") this.socket.send(JSON.stringify({ type: "words", on }));
   }
 
-  calibrate() {
-    if (this.state === "open") this.socket.send(JSON.stringify({ type: "calibrate" }));
+  /** Send a wish for this moment: after a reconnection it is not repeated. */
+  tell(wish) {
+    if (this.state === "open") this.socket.send(JSON.stringify(wish));
   }
 
   receive(data) {

@@ -33,6 +33,18 @@ export const CAMERA_PROBLEMS = {
   },
 };
 
+/** How a guided calibration begins and ends; what to do at each step, the server says. */
+export const CALIBRATION = {
+  running: "Calibration",
+  done: "Calibrated",
+  refused: "Not calibrated",
+  begins: "Five short steps, about 20 seconds.",
+  early: "Start the camera first.",
+  broken: "The picture or the server went away. Start again when they are back.",
+  kept: "Remembered on this computer, for the next time too.",
+  forgotten: "Forgotten. The avatar learns your face anew.",
+};
+
 /** What the banner says for a connection state: {title, text, retry} or null where all is well. */
 export function serverWords({ state, code, reason, retryAtMs }, nowMs) {
   if (state === "refused") {

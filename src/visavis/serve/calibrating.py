@@ -1,0 +1,95 @@
+"""One client's wishes for a guided calibration in; the guide, and the profile that its avatar wears, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from visavis.avatar.guide import Guide, Guiding
+from visavis.avatar.profile import Profile
+from visavis.errors import InputError
+from visavis.pipeline import Pipeline
+from visavis.serve.protocol import RefusedError
+from visavis.types import Face
+
+NOT_HERE = "this server keeps nothing: it keeps a profile only where it serves its own computer alone"
+LISTENS = "The avatar listens: choose Mirror first."
+
+
+class Calibrating:
+    """One session's calibration: ``see`` belongs to the worker thread, everything else to the event loop.
+
+    A profile that was kept is worn from the beginning. One that cannot be read is ignored.
+
+    Args:
+        animator_of: the pipeline whose avatar wears the profile.
+        path: where a profile is kept on request; None where none may be.
+
+    Attributes:
+        problem: why nothing can be kept, or why what was kept is ignored; empty where all is well.
+    """
+
+    def __init__(self, animator_of: Pipeline, path: Path | None) -> None:
+        self.problem = NOT_HERE if path is None else ""
+        self._path = path
+        self._guide: Guide | None = None
+        self._wanted: tuple[Profile | None] | None = None
+        self._profile = animator_of.animator.profile
+        if self.kept and path is not None and self._profile is None:
+            try:
+                self._profile = Profile.load(path)
+                animator_of.animator.wear(self._profile)
+            except InputError as error:
+                self.problem = str(error)
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a kept profile."""
+        return self._path is not None and self._path.is_file()
+
+    def guide(self, on: bool) -> None:
+        """Begin a guided calibration with the next frame, or break it off."""
+        self._guide = Guide() if on else None
+
+    def keep(self, wish: bool) -> bool:
+        """Keep the profile in its file, or forget it: then its file is deleted and the avatar learns anew.
+
+        Raises:
+            RefusedError: nothing may be kept here, there is no profile yet, or the file cannot be changed.
+        """
+        if self._path is None:
+            raise RefusedError("not_kept", NOT_HERE)
+        try:
+            if wish:
+                if self._profile is None:
+                    raise RefusedError("not_kept", "there is nothing to remember yet: calibrate first")
+                self._profile.save(self._path)
+            else:
+                self._path.unlink(missing_ok=True)
+                self._profile, self._wanted = None, (None,)
+        except InputError as error:
+            raise RefusedError("not_kept", str(error)) from error
+        except OSError as error:
+            raise RefusedError("not_kept", f"{self._path}: cannot be deleted: {error.strerror}") from error
+        self.problem = ""
+        return wish
+
+    def see(self, pipeline: Pipeline, faces: tuple[Face, ...], time_s: float) -> Guiding | None:
+        """Go on with one frame's faces; None while nobody is guided."""
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            pipeline.animator.profile = wanted[0]
+            if pipeline.listener is None:
+                pipeline.animator.wear(wanted[0])
+        guide = self._guide
+        if guide is None:
+            return None
+        if pipeline.listener is not None:
+            self._guide = None
+            return Guiding("refused", "rest", 1, 1.0, LISTENS)
+        guiding = guide.update(faces[0] if faces else None, time_s)
+        if guiding.state != "running":
+            self._guide = None
+        if guide.profile is not None:
+            self._profile = guide.profile
+            pipeline.animator.wear(guide.profile)
+        return guiding

@@ -1,0 +1,84 @@
+"""The page's guided calibration in headless Chromium: led through, kept, forgotten, refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from page_host import Host, opened_page, wait_for_moments
+from visavis.avatar.profile import Profile
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
+]
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    running = Host(obeys=True)
+    yield running
+    running.kill()
+
+
+def test_it_is_led_through_remembered_and_forgotten(page: Any, host: Host) -> None:
+    expect = playwright.expect
+    expect(page.locator(".calibrate")).to_be_hidden()
+    page.click("#start")
+    wait_for_moments(page)
+    page.click(".calibrate")
+    expect(page.locator("#guide-says")).to_contain_text("relaxed face")
+    expect(page.locator("#guide-title")).to_have_text("Calibration, step 2 of 5")
+    expect(page.locator("#guide-says")).to_contain_text("Smile")
+    expect(page.locator("#guide-title")).to_have_text("Calibrated")
+    kept = Path(host.config) / "profile.json"
+    assert not kept.exists()  # Only on request.
+    page.click("#guide-keep")
+    expect(page.locator("#guide-note")).to_contain_text("Remembered on this computer")
+    assert Profile.load(kept).reach["smile"] > 0.5
+    page.click("#guide-close")
+
+    page.reload()
+    page.click("#start")
+    wait_for_moments(page)
+    page.click("#open-settings")
+    expect(page.locator("#remember")).to_be_checked()
+    page.click("#remember")
+    expect(page.locator("#remember-note")).to_contain_text("Forgotten")
+    expect(page.locator("#remember")).not_to_be_checked()
+    assert not kept.exists()
+    page.click("#remember")
+    expect(page.locator("#remember-note")).to_contain_text("calibrate first")
+    expect(page.locator("#remember")).not_to_be_checked()
+
+
+def test_who_talks_is_told_so_and_nothing_is_changed(browser: Any) -> None:
+    talking = Host(talks=True)
+    with opened_page(browser, talking) as page:
+        page.click("#start")
+        wait_for_moments(page)
+        page.click(".calibrate")
+        playwright.expect(page.locator("#guide-title")).to_have_text("Not calibrated")
+        playwright.expect(page.locator("#guide-problem")).to_contain_text("do not talk")
+        playwright.expect(page.locator("#guide-keep")).to_be_hidden()
+        page.click("#guide-close")
+        playwright.expect(page.locator("#guide")).to_be_hidden()
+    talking.kill()
+
+
+def test_it_ends_in_words_when_the_server_goes(browser: Any) -> None:
+    leaving = Host(obeys=True)
+    with opened_page(browser, leaving) as page:
+        page.click("#open-settings")
+        page.click("#calibrate")
+        playwright.expect(page.locator("#guide-says")).to_have_text("Start the camera first.")
+        page.click("#guide-close")
+        page.click("#start")
+        wait_for_moments(page)
+        page.click(".calibrate")
+        leaving.kill()
+        playwright.expect(page.locator("#guide-says")).to_contain_text("went away")
