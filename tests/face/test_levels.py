@@ -28,23 +28,23 @@ STILLS = 40
 # Beginning of a channel's name -> largest difference of the medians, and of the ranges (10 to 90%).
 STILL_BOUNDS = {
     "": (0.03, 0.07),
-    "brow": (0.04, 0.13),
-    "eye": (0.05, 0.12),
+    "brow": (0.065, 0.13),
+    "eye": (0.07, 0.17),
     "mouthPress": (0.065, 0.07),
     "mouthShrugLower": (0.03, 0.21),
 }
 CLIP_BOUNDS = {
     "": (0.05, 0.04),
-    "brow": (0.12, 0.115),
-    "eyeBlink": (0.05, 0.13),
+    "brow": (0.19, 0.115),
+    "eyeBlink": (0.07, 0.13),
     "eyeLook": (0.19, 0.2),
     "eyeSquint": (0.15, 0.16),
     "jawOpen": (0.08, 0.09),
     "mouthLowerDown": (0.165, 0.165),
     "mouthPucker": (0.05, 0.12),
-    "mouthSmile": (0.08, 0.04),
+    "mouthSmile": (0.08, 0.08),
     "mouthStretch": (0.11, 0.14),
-    "mouthUpperUp": (0.13, 0.105),
+    "mouthUpperUp": (0.17, 0.17),
 }
 
 

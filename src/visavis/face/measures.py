@@ -6,6 +6,7 @@ front.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -97,23 +98,26 @@ def measure(landmarks_xy: FloatArray, numbers: NumberArray) -> FloatArray:
         front = to_front(landmarks_xy[rows].astype(np.float64) * (1, -1), LEAST_AREA)
     except InputError:
         return np.zeros(0, np.float32)
-    right, left, upper, lower = (front[_PLACE[number]] for number in (*MOUTH_CORNERS, *LIPS))
-    brows, lids, gaze = [], [], []
+    at = dict(zip(DEPTH, front.tolist(), strict=True))
+    (right, left), (upper, lower) = ([at[number] for number in pair] for pair in (MOUTH_CORNERS, LIPS))
+    brows, lids, gaze_x, gaze_y = [], [], 0.0, 0.0
     for eye, brow in zip(EYE_POINTS, BROWS, strict=True):
-        start, end, over, under, iris = (front[_PLACE[number]] for number in eye)
-        middle = (start + end) / 2
-        brows.append(np.mean([front[_PLACE[number], 1] for number in brow]) - middle[1])
-        lids.append(np.linalg.norm(over - under))
-        gaze.append(iris - middle)
+        start, end, over, under, iris = (at[number] for number in eye)
+        height = (start[1] + end[1]) / 2
+        brows.append(sum(at[number][1] for number in brow) / len(brow) - height)
+        lids.append(math.dist(over, under))
+        gaze_x += (iris[0] - (start[0] + end[0]) / 2) / 2
+        gaze_y += (iris[1] - height) / 2
     values = (
-        np.linalg.norm(upper - lower),
-        np.linalg.norm(left - right),
+        math.dist(upper, lower),
+        math.dist(left, right),
         left[1],
         right[1],
         (left[0] + right[0]) / 2,
-        *brows[::-1],
-        *lids[::-1],
-        *np.mean(gaze, axis=0),
+        *reversed(brows),
+        *reversed(lids),
+        gaze_x,
+        gaze_y,
     )
     return np.asarray(values, np.float32)
 
