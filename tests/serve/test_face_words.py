@@ -62,13 +62,14 @@ def test_words_appear_show_their_faces_and_stop(page: Any) -> None:
     playwright.expect(page.locator("#word-figures")).to_contain_text("words in the last minute")
     assert not any("/words/" in url for url in asked)
 
+    strong = "[...document.querySelectorAll('.word')].filter(c => parseInt(c.run.name) >= 8)"
+    until(page, f"{strong}.length > 0")
     # Under the pointer the stream stands still, and the face of each word is drawn.
     page.locator("#word-strip").hover(position={"x": 2, "y": 2})
     newest = page.evaluate(NEWEST)
     page.locator(".word").nth(0).hover()
     until(page, f"{INKED} > 0.2")
     first = face_picture(page)
-    strong = "[...document.querySelectorAll('.word')].filter(c => parseInt(c.run.name) >= 8)"
     page.evaluate(f"void {strong}[0].dispatchEvent(new PointerEvent('pointerover', {{bubbles: true}}))")
     until(page, "document.querySelector('#word-shapes').textContent.startsWith('browDownLeft')")
     assert face_picture(page) != first or page.evaluate(f"{strong}[0] === document.querySelector('.word')")

@@ -20,7 +20,7 @@ SIDE_PX = 220
 COLUMNS = 8
 PAPER_RGB, INK_RGB = (238, 238, 252), (70, 66, 120)
 # A movement whose score stays below this is not shown by any face.
-LEAST = 0.15
+LEAST = 0.25
 # A face's box is widened by so much.
 MARGIN = 1.5
 
