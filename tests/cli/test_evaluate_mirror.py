@@ -152,3 +152,20 @@ def test_real_clips(command_line: CommandLine, shared: Path, capsys: pytest.Capt
         assert measures[name]["r"] > 0.5, name
         assert 0.1 < measures[name]["amplitude"] < 3, name
     assert answer["clips"]["lp_d0"]["measures"]["head_yaw"]["r"] is None  # This head stands still.
+
+
+def test_stills_that_cannot_be_drawn_are_refused_and_cost_no_figures(
+    talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = make_video(count=T)
+    for options, words in (
+        (("--outlines",), "name it with --stills"),
+        (("--stills", tmp_path / "stills.jpg"), "ends in .png"),
+        (("--stills", tmp_path / "none" / "stills.png"), "in a folder that exists"),
+    ):
+        assert talker("evaluate", "mirror", clip, *options) == 2
+        assert words in capsys.readouterr().err
+    assert talker("evaluate", "mirror", clip, "--stills", tmp_path / "stills.png", "--json") == 2
+    out, err = capsys.readouterr()
+    assert "no face showed any of the movements" in err  # This face has no measures.
+    assert json.loads(out)["compared"] == T

@@ -58,6 +58,10 @@ def mirror(
 
     if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
         raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")
+    if outlines and stills is None:
+        raise InputError("--outlines draws faces in a picture; name it with --stills OUT.png")
+    if stills is not None and (stills.suffix.lower() != ".png" or not stills.absolute().parent.is_dir()):
+        raise InputError(f"--stills {stills}: name a file that ends in .png, in a folder that exists")
     for clip in clips:
         with VideoFile(clip):  # Its reader says what is wrong with it, before the work.
             pass
@@ -69,15 +73,15 @@ def mirror(
         pipeline.animator.mirror = False
         for clip, teacher in zip(clips, teachers, strict=True):
             found.append(mirror_clip(clip, pipeline, rig, teacher, advance))
-    if stills is not None:
-        missing = write_stills(stills, [one.followed for one in found], outlines=outlines)
-        if missing:
-            output.print_note(f"{stills}: no face showed {', '.join(missing)}")
     result = mirror_json(clips, found, "own" if landmarks is None else str(landmarks))
     if as_json:
         output.print_json(result)
     else:
         _print(result)
+    if stills is not None:
+        missing = write_stills(stills, [one.followed for one in found], outlines=outlines)
+        if missing:
+            output.print_note(f"{stills}: no face showed {', '.join(missing)}")
 
 
 def _teachers(clips: Sequence[Path], landmarks: Path | None) -> Sequence[Landmarks | None]:
