@@ -150,8 +150,18 @@ def test_mouth_shapes() -> None:
     assert abs(smirk[0, 1]) < 1
     assert np.ptp(pose("mouth", MouthPuckerWiden=-1)[:, 0]) < 0.6 * np.ptp(pose("mouth")[:, 0])
     assert height(pose("mouth", MouthPressLipOpen=1)) > 20
-    aside = pose("mouth", MouthX=1) - pose("mouth")
-    assert aside[:, 0].min() > 15
+    # Pursed lips stay shut; the corners stand a little below the middle.
+    pursed = pose("mouth", MouthPuckerWiden=-1)
+    assert abs(pursed[18, 1] - pursed[6, 1]) < 2
+    for screen, near, far in ((1, 12, 0), (-1, 0, 12)):
+        rest, aside = pose("mouth"), pose("mouth", MouthX=screen)
+        moved = screen * (aside - rest)[:, 0]
+        assert moved.min() > 0.3 * np.ptp(rest[:, 0])
+        assert 15 < aside[far, 1] - aside[near, 1] < 30  # it slants up to its side
+        assert 0.8 < np.ptp(aside[:, 0]) / np.ptp(rest[:, 0]) < 1
+        for name in ("teeth", "teeth_low", "tongue", "tongue_out", "lip_shadow"):
+            carried = screen * (pose(name, MouthX=screen) - pose(name))[:, 0]
+            assert np.allclose(carried, moved.mean(), atol=12), name
 
 
 def test_a_grid_interpolates_between_its_keys() -> None:
