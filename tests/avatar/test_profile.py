@@ -43,6 +43,9 @@ def put(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
     [
         (put("version", value=2), "version 2; expected 1"),
         (put("version", value=None), "version None"),
+        (put("version", value=True), "version True; expected 1"),
+        (put("version", value=1.0), "version 1.0; expected 1"),
+        (put("version", value="9" * 5000), "9...9"),
         (lambda found: found.pop("reach"), "expected version, weights"),
         (put("more", value=1), "expected version, weights"),
         (lambda found: found["reach"].pop("smile"), "reach of a profile"),
@@ -50,7 +53,7 @@ def put(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (put("weights", value=[1, 2]), "weights of a profile"),
         (put("reach", "smile", value=float("nan")), "reach.smile of a profile is nan"),
         (put("reach", "mouth", value=float("inf")), "reach.mouth of a profile is inf"),
-        (put("reach", "mouth", value=10**400), "reach.mouth of a profile"),
+        (put("reach", "mouth", value=10**29), "reach.mouth of a profile"),
         (put("reach", "smile", value=0), "expected 0.1 to 4"),
         (put("head", "yaw", value=90), "head.yaw of a profile is 90; expected -60 to 60"),
         (put("weights", "browInnerUp", value="0.1"), "weights.browInnerUp"),
@@ -73,21 +76,39 @@ def test_what_no_profile_may_hold_is_refused(
     assert str(caught.value).startswith(str(path))
     assert "calibrate anew" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 250
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[]", b"[" * 5000, b" " * 70_000])
-def test_what_is_no_profile_is_refused(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b"{", "is no JSON"),
+        (b"\xff\xfe", "is no JSON"),
+        (b"[]", "expected an object; found a list"),
+        (b"null", "expected an object; found null"),
+        (b'"me"', "expected an object; found a text"),
+        (b"1", "expected an object; found a number"),
+        (b"[" * 5000, "too deep"),
+        (b" " * 70_000, "no profile has more than 65536 bytes"),
+        (b'{"version": ' + b"1" * 5000 + b"}", "a number of 5000 digits; at most 30 are read"),
+    ],
+)
+def test_what_is_no_profile_is_refused(tmp_path: Path, data: bytes, says: str) -> None:
     path = tmp_path / "p.json"
     path.write_bytes(data)
     with pytest.raises(InputError) as caught:
         Profile.load(path)
+    assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not {"calibrate", "sys.set_int_max_str_digits"} & set(str(caught.value).split())
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.json", tmp_path):
-        with pytest.raises(InputError, match="no profile can be read"):
+def test_a_wrong_path_is_told_and_nobody_is_asked_to_calibrate(tmp_path: Path) -> None:
+    for path, says in ((tmp_path / "none.json", "no such file"), (tmp_path, "is a folder, not a file")):
+        with pytest.raises(InputError, match=says) as caught:
             Profile.load(path)
+        assert "calibrate" not in str(caught.value).replace(str(path), "")
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be made a folder"):
         PROFILE.save(tmp_path / "file" / "p.json")
@@ -105,8 +126,11 @@ def test_where_settings_are_kept() -> None:
 def test_me_is_the_kept_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISAVIS_CONFIG", str(tmp_path))
     assert named_profile(None) is None
-    with pytest.raises(InputError, match="no profile can be read"):
+    with pytest.raises(InputError, match=r"nothing has been remembered yet .* press Remember me"):
         named_profile("me")
+    for empty in ("", " "):
+        with pytest.raises(InputError, match="--profile is empty; name a profile's JSON file, or me"):
+            named_profile(empty)
     PROFILE.save(my_profile())
     assert named_profile("me") == named_profile(str(tmp_path / "profile.json")) == PROFILE
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tiny_listener
+from people import PROFILE
 from tiny_listener import Echo
 from visavis.pipeline import Pipeline
 from visavis.reaction.clip import Reaction
@@ -61,6 +62,19 @@ def test_the_listener_is_as_asked_for(
     np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.5, 0.5, 0.5, 1])
     assert scripted_pipeline.listener is not None
     assert not scripted_pipeline.animator.mirror
+
+
+def test_a_profile_that_moves_nothing_is_told(
+    visavis, make_video, tmp_path: Path, echo: Echo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile, clip = tmp_path / "p.json", make_video(count=6)
+    PROFILE.save(profile)
+    assert visavis("run", clip, "--mode", "listen", "--profile", profile, "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["frames"] == 6
+    assert err == "--profile has no effect on a listener, whose face is its own; the run goes on\n"
+    assert visavis("run", clip, "--profile", profile) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

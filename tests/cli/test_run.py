@@ -87,7 +87,7 @@ def test_truncated_file_keeps_results_and_exits_2(
     ("arguments", "message"),
     [
         (["missing.mp4"], "missing.mp4: no such file"),
-        (["clip.mp4", "--profile", "none.json"], "none.json: no profile can be read"),
+        (["clip.mp4", "--profile", "none.json"], "none.json: no such file"),
         (["93"], "camera 93 was not found"),
         (["text.mp4"], "not a video, or damaged"),
         (["clip.mp4", "--out", "clip.gif"], "expected a name that ends in .mp4"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from visavis.atomic import whole_file
 from visavis.avatar.motion import TARGETS, Curve, Kind, Motion, Segment
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
+from visavis.files import json_type, parse_json, regular
 from visavis.types import AvatarPose
 
 VERSION = 3
@@ -66,21 +68,24 @@ def read_motion3(path: Path) -> Motion:
         InputError: missing, not JSON, another version, or malformed; names the curve.
     """
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = parse_json(regular(path).read_text("utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable motion3.json: {error}") from error
-    if not isinstance(data, dict) or data.get("Version") != VERSION:
-        found = data.get("Version") if isinstance(data, dict) else type(data).__name__
-        raise InputError(f"{path}: a motion3.json says Version {VERSION}; found {found!r}")
+    version = data.get("Version") if isinstance(data, dict) else None
+    if version != VERSION:
+        found = reprlib.repr(version) if isinstance(data, dict) else json_type(data)
+        raise InputError(f"{path}: a motion3.json says Version {VERSION}; found {found}")
     meta, curves = data.get("Meta"), data.get("Curves")
     if not isinstance(meta, dict) or not isinstance(curves, list):
         raise InputError(f"{path}: a motion3.json holds the object Meta and the list Curves")
     numbers = {key: _number(meta.get(key)) for key in ("Duration", "Fps")}
     for key, value in numbers.items():
         if value is None or value <= 0:
-            raise InputError(f"{path}: Meta.{key} must be a positive number; found {meta.get(key)!r}")
+            raise InputError(
+                f"{path}: Meta.{key} must be a positive number; found {reprlib.repr(meta.get(key))}"
+            )
     return Motion(
         duration_s=numbers["Duration"] or 0.0,
         fps=numbers["Fps"] or 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from visavis.avatar.calibration import WEIGHTS_AT_REST
 from visavis.avatar.reach import MOVEMENTS
 from visavis.channels import FACE_MEASURES
 from visavis.errors import InputError
+from visavis.files import json_type, parse_json, regular
 
 VERSION = 1
 MINE = "me"
@@ -75,29 +77,40 @@ class Profile:
         Raises:
             InputError: it is missing or unreadable, of another version, or holds what no profile may.
         """
-        again = "calibrate anew on the page of  visavis serve"
         try:
-            with path.open("rb") as file:
+            with regular(path).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file; name a profile that is there, or me") from error
         except OSError as error:
-            raise InputError(f"{path}: no profile can be read: {error.strerror}; {again}") from error
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        if not data:
+            raise InputError(f"{path}: is empty; name a profile")
         if len(data) > MAX_BYTES:
-            raise InputError(f"{path}: more than {MAX_BYTES} bytes are no profile; {again}")
+            raise InputError(f"{path}: no profile has more than {MAX_BYTES} bytes; name a profile")
         try:
-            found = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: is no JSON: {error}; {again}") from error
-        if not isinstance(found, dict) or found.get("version") != VERSION:
-            version = found.get("version") if isinstance(found, dict) else None
-            raise InputError(f"{path}: a profile of version {version!r}; expected {VERSION}; {again}")
-        if found.keys() != {"version", *BOUNDS}:
+            found = parse_json(data)
+        except ValueError as error:
+            raise InputError(f"{path}: is no JSON: {error}; name a profile") from error
+        if not isinstance(found, dict):
             raise InputError(
-                f"{path}: has {', '.join(sorted(found))[:99]}; expected version, {', '.join(BOUNDS)}; {again}"
+                f"{path}: is no profile: expected an object; found {json_type(found)}; name a profile"
             )
         try:
-            return cls(**{part: found[part] for part in BOUNDS})
+            return cls._of(found)
         except InputError as error:
+            again = "calibrate anew on the page of  visavis serve"
             raise InputError(f"{path}: {error}; {again}") from error
+
+    @classmethod
+    def _of(cls, found: Mapping[str, Any]) -> Self:
+        version = found.get("version")
+        if type(version) is not int or version != VERSION:  # True and 1.0 equal 1 too.
+            raise InputError(f"a profile of version {reprlib.repr(version)}; expected {VERSION}")
+        if found.keys() != {"version", *BOUNDS}:
+            names = ", ".join(sorted(found))[:99]
+            raise InputError(f"has {names}; expected version, {', '.join(BOUNDS)}")
+        return cls(**{part: found[part] for part in BOUNDS})
 
     def save(self, path: Path) -> None:
         """Write a JSON file that the person alone may read; its folder is made if missing.
@@ -118,14 +131,14 @@ class Profile:
 
 def _check(part: str, values: Any, bounds: Mapping[str, tuple[float, float]]) -> None:
     if not isinstance(values, Mapping) or values.keys() != bounds.keys():
-        found = ", ".join(map(str, values))[:80] if isinstance(values, Mapping) else repr(values)[:80]
+        found = ", ".join(map(str, values))[:80] if isinstance(values, Mapping) else reprlib.repr(values)
         raise InputError(f"{part} of a profile: {found or 'nothing'}; expected {', '.join(bounds)}")
     for name, (low, high) in bounds.items():
         value = values[name]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and low <= value <= high):
             raise InputError(
-                f"{part}.{name} of a profile is {repr(value)[:40]}; expected {low:.3g} to {high:.3g}"
+                f"{part}.{name} of a profile is {reprlib.repr(value)}; expected {low:.3g} to {high:.3g}"
             )
 
 
@@ -154,8 +167,18 @@ def named_profile(name: str | None) -> Profile | None:
     """The profile of a file, or for ``me`` the one that was kept; None for None.
 
     Raises:
-        InputError: see :meth:`Profile.load`.
+        InputError: see :meth:`Profile.load`; or the name is empty, or nothing was kept.
     """
     if name is None:
         return None
-    return Profile.load(my_profile() if name == MINE else Path(name))
+    if not name.strip():
+        raise InputError(f"--profile is empty; name a profile's JSON file, or {MINE} for the remembered one")
+    if name != MINE:
+        return Profile.load(Path(name))
+    path = my_profile()
+    if not path.exists():
+        raise InputError(
+            f"--profile {MINE}: nothing has been remembered yet ({path} is not there); calibrate on the page "
+            "of  visavis serve  and press Remember me, see docs/how-to/calibrate.md"
+        )
+    return Profile.load(path)

@@ -99,13 +99,16 @@ def run(
         raise InputError("--reaction, --temperament, --listener, --encoder and --decoder need --mode listen")
     if no_emotions and (keep is not None or recognizer is not RecognizerName.DENSE):
         raise InputError("--recognizer and --keep say how emotions are read: leave out --no-emotions")
+    worn = named_profile(profile)
+    if worn is not None and avatar is not None:
+        output.print_note("--profile has no effect on a listener, whose face is its own; the run goes on")
     make_pipeline = partial(
         Pipeline.default,
         tracker=tracker.value,
         emotions=not no_emotions,
         recognizer=recognizer.value,
         keep=parse_keep(keep),
-        profile=named_profile(profile),
+        profile=worn,
     )
     recording, live = _record(source, make_pipeline, avatar, outputs, limit_s)
     reader = None if no_emotions else recognizer.value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 from visavis.capture.image_header import image_size
 from visavis.errors import InputError, VisavisError
+from visavis.files import parse_json
 from visavis.reaction.sound_stream import RATES_HZ
 from visavis.reaction.temperament import CONTROLS, Temperament
 
@@ -240,8 +240,8 @@ def _decode_text(text: str) -> Wish:
             Close.TOO_BIG, f"a text of {len(text)} characters; at most {MAX_TEXT_BYTES} are taken"
         )
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        message = parse_json(text)
+    except ValueError as error:
         raise HangupError(Close.BAD_MESSAGE, f"a text message must be JSON: {error}") from error
     kind = message.get("type") if isinstance(message, dict) else None
     if kind == "calibrate" and message.keys() == {"type"}:

@@ -1,0 +1,60 @@
+"""A file from outside in, what may be read of it out: no pipe that never ends, no error of Python's own."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+from visavis.errors import InputError
+
+# More digits than any whole number in our files has.
+MOST_DIGITS = 30
+_OTHERS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_JSON_TYPES = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def regular(path: Path) -> Path:
+    """The path, for whoever opens it next; also one that is not there, since opening it says so.
+
+    Raises:
+        InputError: it is a folder, a named pipe, a socket or a device; reading might never end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return path
+    for is_kind, kind in _OTHERS:
+        if is_kind(mode):
+            raise InputError(f"{path}: is {kind}, not a file; name a regular file")
+    return path
+
+
+def parse_json(data: str | bytes) -> Any:
+    """The value of a JSON text from outside.
+
+    Raises:
+        ValueError: it is none, too deep, or holds a number that is too long.
+    """
+    try:
+        return json.loads(data, parse_int=_whole)
+    except RecursionError as error:
+        raise ValueError("lists or objects within one another, too deep to be read") from error
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits; at most {MOST_DIGITS} are read")
+    return int(text)
+
+
+def json_type(value: Any) -> str:
+    """What a value is called in JSON, for messages."""
+    return _JSON_TYPES.get(type(value), "a number")
