@@ -170,7 +170,7 @@ def test_a_track_of_an_older_version_has_no_landmarks(tmp_path: Path) -> None:
         (np.zeros((4, 2, 2)), [1, 2], r"landmarks_xy has shape \(4, 2, 2\); expected \(5, 2, 2\)"),
         (np.zeros((5, 2, 3)), [1, 2], r"landmarks_xy has shape \(5, 2, 3\)"),
         (np.zeros((5, 2, 2)), [], r"landmarks_xy has shape \(5, 2, 2\); expected \(5, 0, 2\)"),
-        (np.full((5, 2, 2), np.nan), [1, 2], "landmarks_xy holds NaN in a frame whose face"),
+        (np.full((5, 2, 2), np.nan), [1, 2], "landmarks_xy holds NaN in frame 0, whose face is"),
         (np.full((5, 2, 2), np.inf), [1, 2], "landmarks_xy holds inf"),
         (np.zeros((5, 2, 2)), [1, 1], "landmark_numbers holds a number twice"),
         (np.zeros((5, 2, 2)), [1, 478], r"landmark_numbers must lie in 0\.\.477; found 1 to 478"),

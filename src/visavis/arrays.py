@@ -34,7 +34,7 @@ def checked(
         with np.errstate(over="ignore"):  # What float32 cannot hold becomes infinite, and is refused below.
             array = np.array(value, np.float32)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is not an array of numbers: {error}") from error
+        raise InputError(f"{name} is not an array of numbers; found {kind_of(value)}") from error
     fits = array.ndim == len(shape) and all(
         want is None or want == size for want, size in zip(shape, array.shape, strict=True)
     )
@@ -68,7 +68,7 @@ def checked_numbers(name: str, value: Any, below: int) -> NDArray[np.int32]:
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is not a list of whole numbers: {error}") from error
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise InputError(f"{name} must be whole numbers (N,); found {array.dtype} of shape {array.shape}")
+        raise InputError(f"{name} must be whole numbers (N,); found {kind_of(array)}")
     if array.size and (array.min() < 0 or array.max() >= below):
         raise InputError(f"{name} must lie in 0..{below - 1}; found {array.min()} to {array.max()}")
     if len(np.unique(array)) < len(array):
@@ -91,7 +91,7 @@ def checked_times(name: str, value: Any) -> NDArray[np.float64]:
     try:
         times = np.array(value, np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be numbers: {error}") from error
+        raise InputError(f"{name} must be numbers; found {kind_of(value)}") from error
     if times.ndim != 1:
         raise InputError(f"{name} must be (T,); found shape {times.shape}")
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
@@ -116,7 +116,27 @@ def checked_flags(name: str, value: Any, length: int) -> NDArray[np.bool_]:
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be booleans: {error}") from error
     if flags.shape != (length,) or (length and flags.dtype.kind not in "biu"):
-        raise InputError(f"{name} must be {length} booleans; found {flags.dtype} of shape {flags.shape}")
+        raise InputError(f"{name} must be {length} booleans; found {kind_of(flags)}")
     flags = flags.astype(np.bool_)
     flags.setflags(write=False)
     return flags
+
+
+def require_known(name: str, rows: NDArray[np.float32], found: NDArray[np.bool_]) -> None:
+    """Check that rows (T, ...) hold no NaN where a face was found (T,).
+
+    Raises:
+        InputError: one does; the first is named.
+    """
+    holes = found & np.isnan(rows).any(axis=tuple(range(1, rows.ndim)))
+    if holes.any():
+        frame = holes.argmax()
+        raise InputError(f"{name} holds NaN in frame {frame}, whose face is marked as found")
+
+
+def kind_of(value: Any) -> str:
+    """What something is that should be numbers, for messages."""
+    if not isinstance(value, np.ndarray | np.generic):
+        return f"a {type(value).__name__} that is none"
+    words = {"U": "text", "S": "text", "O": "Python objects"}
+    return f"{words.get(value.dtype.kind, value.dtype)} of shape {value.shape}"

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.arrays import checked, checked_flags, checked_numbers, checked_times
+from visavis.arrays import checked, checked_flags, checked_numbers, checked_times, require_known
 from visavis.atomic import whole_file
 from visavis.channels import (
     ACTION_UNITS,
@@ -270,15 +270,13 @@ class Track:
             raise InputError(f"a track's fps must be positive; found {self.fps}")
         face = checked("face", self.face, (length, len(FACE_CHANNELS)), allow_nan=True)
         emotion = checked("emotion", self.emotion, (length, len(EMOTION_CHANNELS)), allow_nan=True)
-        if np.isnan(face[found]).any():
-            raise InputError("face holds NaN in a frame whose face is marked as found")
+        require_known("face", face, found)
         numbers = checked_numbers("landmark_numbers", self.landmark_numbers, LANDMARK_COUNT)
         points = self.landmarks_xy
         if isinstance(points, np.ndarray) and points.shape == (0, 0, 2):
             points = np.zeros((length, 0, 2), np.float32)
         points = checked("landmarks_xy", points, (length, len(numbers), 2), allow_nan=True)
-        if np.isnan(points[found]).any():
-            raise InputError("landmarks_xy holds NaN in a frame whose face is marked as found")
+        require_known("landmarks_xy", points, found)
         values = (time_s, face, emotion, found, self.fps, points, numbers)
         for each, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, each.name, value)
@@ -311,4 +309,4 @@ class Track:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: not a readable track (.npz): {error}") from error
+            raise InputError(f"{path}: not a readable track (.npz): fps is no single number") from error

@@ -14,6 +14,7 @@ from visavis.metrics.mirror import LEAST
 from visavis.pipeline import Pipeline
 
 T = 30
+SIZE = (640, 600)
 CommandLine = Callable[..., int]
 
 
@@ -40,7 +41,7 @@ def teacher(path: Path, **changed: object) -> Path:
 def test_one_clip(
     talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clip, known = make_video(count=T), teacher(tmp_path / "known.npz")
+    clip, known = make_video(count=T, size=SIZE), teacher(tmp_path / "known.npz")
     assert talker("evaluate", "mirror", clip, "--landmarks", known, "--json") == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -63,7 +64,7 @@ def test_one_clip(
 def test_several_clips_and_a_folder(
     talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    moves, still = make_video("moves.mp4", count=T), make_video("still.mp4", count=T)
+    moves, still = make_video("moves.mp4", count=T, size=SIZE), make_video("still.mp4", count=T, size=SIZE)
     folder = tmp_path / "known"
     folder.mkdir()
     teacher(folder / "moves.npz")
@@ -74,7 +75,8 @@ def test_several_clips_and_a_folder(
     )  # fmt: skip
     assert talker("evaluate", "mirror", moves, still, "--landmarks", folder, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer.keys() == {"landmarks", "clips", "measures"}
+    assert answer.keys() == {"landmarks", "clips", "errors", "measures"}
+    assert answer["errors"] == []
     assert list(answer["clips"]) == ["moves", "still"]
     # Means are over the clips in which the face moves.
     assert answer["measures"] == answer["clips"]["moves"]["measures"]
@@ -86,7 +88,7 @@ def test_several_clips_and_a_folder(
 def test_bad_input_is_one_line_and_status_2(
     visavis: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clip = make_video(count=T)
+    clip = make_video(count=T, size=SIZE)
     shutil.copy(clip, tmp_path / "other.mp4")
     (tmp_path / "far").mkdir()
     shutil.copy(clip, tmp_path / "far" / "clip.mp4")
@@ -94,7 +96,7 @@ def test_bad_input_is_one_line_and_status_2(
     words.write_text("no arrays")
     holes = landmarks({}, np.zeros((T, 3)))
     holes[3, 0, 0] = np.nan
-    flat = np.zeros((T, 146, 2))
+    flat, away = np.zeros((T, 146, 2)), talking(np.arange(T) / 30) + 400
 
     def bad(name: str, **changed: object) -> tuple[Path, str, Path]:
         return clip, "--landmarks", teacher(tmp_path / f"{name}.npz", **changed)
@@ -104,18 +106,25 @@ def test_bad_input_is_one_line_and_status_2(
         ((tmp_path / "none.mp4",), "none.mp4: no such file"),
         ((words,), "words.npz: not a video"),
         ((clip, "--landmarks", tmp_path / "none.npz"), "none.npz: no such file"),
-        ((clip, "--landmarks", words), "words.npz: not a readable file of landmarks (.npz)"),
+        (
+            (clip, "--landmarks", words),
+            "landmarks (.npz): it is no file of arrays",
+        ),
+        (
+            bad("away", landmarks_146_px=away),
+            "away.npz: the face of frame 0 is at",
+        ),
         ((clip, "--landmarks", tmp_path / "far"), "clip.npz: no such file"),
-        (bad("key", found=None), "found landmarks_146_px, landmarks_146_index, fps"),
+        (bad("key", found=None), "key.npz: found missing: landmarks are the arrays"),
         (bad("count", landmarks_146_index=NUMBERS[:9]), "has shape (30, 146, 2); expected (any, 9, 2)"),
         (bad("flags", found=np.ones(3, np.bool_)), "found must be 30 booleans"),
-        (bad("nan", landmarks_146_px=holes), "holds NaN in a frame whose face is marked as found"),
+        (bad("nan", landmarks_146_px=holes), "nan.npz: landmarks_146_px holds NaN in frame 3, whose face is"),
         (bad("nowhere", found=np.zeros(T, np.bool_)), "nowhere.npz: no face in any frame"),
         (bad("short", **short), f"clip.mp4: {T} frames, but landmarks of {T - 4}"),
-        (bad("flat", landmarks_146_px=flat), "lie on one another"),
+        (bad("flat", landmarks_146_px=flat), "flat.npz: landmarks that lie on one another"),
         (
             bad("few", landmarks_146_px=holes[:, 9:12], landmarks_146_index=NUMBERS[9:12]),
-            "clip.mp4: landmarks without the points",
+            "few.npz: landmarks without the points",
         ),
         ((clip, tmp_path / "other.mp4", "--landmarks", tmp_path / "nan.npz"), "for 2 clips name one that"),
         ((clip, tmp_path / "far" / "clip.mp4"), "more than one clip is called clip"),
@@ -126,6 +135,44 @@ def test_bad_input_is_one_line_and_status_2(
         assert out == ""
         assert err.count("\n") == 1
         assert message in err, err
+
+
+def test_one_clip_without_a_face_costs_the_others_nothing(
+    talker: CommandLine,
+    scripted_pipeline: Pipeline,
+    make_video: MakeVideo,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clips = [make_video("a.mp4", count=T), make_video("b.mp4", count=3), make_video("c.mp4", count=T)]
+    assert talker("evaluate", "mirror", *clips) == 2
+    out, err = capsys.readouterr()
+    assert f"2 clips, {2 * T} of {2 * T} frames compared" in out
+    assert err.count("\n") == 1
+    assert f"{clips[1]}: a face in 3 of 3 frames; expected at least 20" in err
+    assert talker("evaluate", "mirror", *clips, "--json") == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer["clips"]) == ["a", "c"]
+    assert answer["measures"]["mouth_opening"]["moves"] == 2
+    (error,) = answer["errors"]
+    assert error["clip"] == str(clips[1])
+    assert error["error"].startswith(f"{clips[1]}: a face in 3 of 3 frames")
+    scripted_pipeline.tracker.blind = True  # type: ignore[attr-defined]
+    assert talker("evaluate", "mirror", *clips) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("no face found in any of") == 3
+    assert "3 inputs could not be read whole" in err
+
+
+def test_a_face_that_stands_still_is_told(
+    visavis: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = teacher(tmp_path / "still.npz", landmarks_146_px=landmarks({}, np.zeros((T, 3))))
+    assert visavis("evaluate", "mirror", make_video(count=T, size=SIZE), "--landmarks", still, "--json") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"the face stands still in all {T} compared frames; give some seconds" in err
 
 
 def test_a_clip_without_a_face_is_refused(

@@ -115,7 +115,7 @@ def test_sound_of_another_length_is_told(
         (["none.npz"], "none.npz: no such file"),
         (["text.npz"], "text.npz: not a readable track"),
         (["wrong.npz"], "wrong.npz: a track holds the arrays"),
-        (["nan.npz"], "nan.npz: face holds NaN in a frame whose face is marked as found"),
+        (["nan.npz"], "nan.npz: face holds NaN in frame 4, whose face is marked as found"),
         (["nobody.npz"], "nobody.npz: no face in any of the track's 30 frames"),
         (["t.npz", "--samples", "0"], "--samples is 0; expected 1 to 1000"),
         (["t.npz", "--temperature", "-1"], "temperature must be 0 or more"),

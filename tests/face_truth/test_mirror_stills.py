@@ -40,6 +40,16 @@ def test_each_movement_is_shown_where_it_is_strongest(tmp_path: Path) -> None:
     assert (avatar[5, 5] == PAPER_RGB).all()
 
 
+def test_a_movement_is_measured_from_the_persons_own_rest(tmp_path: Path) -> None:
+    """High brows at rest are not raised ones; they are shown where they rise."""
+    faces = [seen(browInnerUp=0.5), seen(browInnerUp=0.55), seen(browInnerUp=0.6)]
+    with pytest.raises(InputError, match="no face showed any"):
+        write_stills(tmp_path / "s.png", [Followed(Path("no.mp4"), faces, [REST] * 3)], outlines=True)
+    faces.append(seen(browInnerUp=0.95))
+    missing = write_stills(tmp_path / "s.png", [Followed(Path("no.mp4"), faces, [REST] * 4)], outlines=True)
+    assert set(MOVEMENTS) - set(missing) == {"brows up"}
+
+
 def test_still_faces_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no face showed any"):
         write_stills(
@@ -48,6 +58,6 @@ def test_still_faces_are_told(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_another_kind_is_refused(tmp_path: Path) -> None:
-    followed = Followed(Path("no.mp4"), [seen(tongueOut=1)], [REST])
+    followed = Followed(Path("no.mp4"), [seen(), seen(tongueOut=1)], [REST] * 2)
     with pytest.raises(InputError, match=r"ends in \.png"):
         write_stills(tmp_path / "s.jpg", [followed], outlines=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.cli import output
-from visavis.errors import InputError
+from visavis.errors import InputError, VisavisError
 
 if TYPE_CHECKING:
     from visavis.face_truth.mirror import ClipMirror, Landmarks
@@ -50,11 +50,7 @@ def mirror(
         visavis evaluate mirror clips/*.mp4 --landmarks teachers/
         visavis evaluate mirror clips/*.mp4 --stills stills.png --outlines
     """
-    from visavis.avatar.puppet import Puppet
-    from visavis.capture.video import VideoFile
-    from visavis.face_truth.mirror import mirror_clip
     from visavis.face_truth.mirror_stills import write_stills
-    from visavis.pipeline import Pipeline
 
     if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
         raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")
@@ -62,56 +58,93 @@ def mirror(
         raise InputError("--outlines draws faces in a picture; name it with --stills OUT.png")
     if stills is not None and (stills.suffix.lower() != ".png" or not stills.absolute().parent.is_dir()):
         raise InputError(f"--stills {stills}: name a file that ends in .png, in a folder that exists")
-    for clip in clips:
-        with VideoFile(clip):  # Its reader says what is wrong with it, before the work.
-            pass
     teachers = _teachers(clips, landmarks)
+    found, problems = _mirror_all(clips, teachers)
+    if len(clips) == 1 and problems:
+        raise problems[0][1]
+    result = mirror_json(clips, found, problems, "own" if landmarks is None else str(landmarks))
+    if found and not any(one["moves"] for one in result["measures"].values()):
+        compared = sum(one.compared for one in found)
+        place = str(clips[0]) if len(clips) == 1 else f"{len(found)} clips"
+        raise InputError(
+            f"{place}: the face stands still in all {compared} compared frames; give some seconds of a face "
+            "that moves"
+        )
+    if as_json:
+        output.print_json(result)
+    elif found:
+        _print(result)
+    if stills is not None and found:
+        missing = write_stills(stills, [one.followed for one in found], outlines=outlines)
+        if missing:
+            output.print_note(f"{stills}: no face showed {', '.join(missing)}")
+    output.raise_problems(problems, told=as_json)
+
+
+def _mirror_all(
+    clips: Sequence[Path], teachers: Sequence[Landmarks | None]
+) -> tuple[list[ClipMirror], list[tuple[Path, VisavisError]]]:
+    """What came of each clip that can be measured; what is wrong with the others."""
+    from visavis.avatar.puppet import Puppet
+    from visavis.face_truth.mirror import mirror_clip
+    from visavis.pipeline import Pipeline
+
     rig = Puppet.load().rig
     found: list[ClipMirror] = []
+    problems: list[tuple[Path, VisavisError]] = []
     with closing(Pipeline.default()) as pipeline, output.progress("clips", None, "frames") as advance:
         # The face is shown as the camera sees it, not as in a mirror: so must be the avatar.
         pipeline.animator.mirror = False
         for clip, teacher in zip(clips, teachers, strict=True):
-            found.append(mirror_clip(clip, pipeline, rig, teacher, advance))
-    result = mirror_json(clips, found, "own" if landmarks is None else str(landmarks))
-    if as_json:
-        output.print_json(result)
-    else:
-        _print(result)
-    if stills is not None:
-        missing = write_stills(stills, [one.followed for one in found], outlines=outlines)
-        if missing:
-            output.print_note(f"{stills}: no face showed {', '.join(missing)}")
+            try:
+                found.append(mirror_clip(clip, pipeline, rig, teacher, advance))
+            except VisavisError as error:
+                problems.append((clip, error))
+    return found, problems
 
 
 def _teachers(clips: Sequence[Path], landmarks: Path | None) -> Sequence[Landmarks | None]:
+    """Where the face of each clip is; whatever is wrong with a file is said here, before the work."""
+    from visavis.capture.video import VideoFile
     from visavis.face_truth.mirror import Landmarks
 
+    sizes = []
+    for clip in clips:
+        with VideoFile(clip) as video:
+            sizes.append(video.size)
     if landmarks is None:
         return [None] * len(clips)
     if landmarks.is_dir():
-        return [Landmarks.load(landmarks / f"{clip.stem}.npz") for clip in clips]
-    if len(clips) > 1:
+        files = [landmarks / f"{clip.stem}.npz" for clip in clips]
+    elif len(clips) > 1:
         raise InputError(
             f"--landmarks {landmarks}: no folder; for {len(clips)} clips name one that holds CLIP.npz of each"
         )
-    return [Landmarks.load(landmarks)]
+    else:
+        files = [landmarks]
+    return [Landmarks.load(file, size) for file, size in zip(files, sizes, strict=True)]
 
 
-def mirror_json(clips: Sequence[Path], found: Sequence[ClipMirror], landmarks: str) -> dict[str, Any]:
+def mirror_json(
+    clips: Sequence[Path],
+    found: Sequence[ClipMirror],
+    problems: Sequence[tuple[Path, VisavisError]],
+    landmarks: str,
+) -> dict[str, Any]:
     """What ``--json`` prints; null where a figure has no value."""
     each = {
-        clip.stem: {
-            "clip": str(clip),
+        one.followed.path.stem: {
+            "clip": str(one.followed.path),
             "frames": one.frames,
             "compared": one.compared,
             "measures": _measures([one]),
         }
-        for clip, one in zip(clips, found, strict=True)
+        for one in found
     }
     if len(clips) == 1:
         return {"landmarks": landmarks, **each[clips[0].stem]}
-    return {"landmarks": landmarks, "clips": each, "measures": _measures(found)}
+    errors = [{"clip": str(clip), "error": str(problem)} for clip, problem in problems]
+    return {"landmarks": landmarks, "clips": each, "errors": errors, "measures": _measures(found)}
 
 
 def _measures(found: Sequence[ClipMirror]) -> Measures:

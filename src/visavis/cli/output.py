@@ -6,12 +6,15 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from visavis.errors import InputError, VisavisError
 
 # Columns of text that a table may take.
 WIDEST = 1000
@@ -26,6 +29,24 @@ def print_error(text: str) -> None:
 def print_note(text: str) -> None:
     """One line on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def raise_problems(problems: Sequence[tuple[Path, VisavisError]], *, told: bool) -> None:
+    """End a command of several inputs, of which the others were read.
+
+    Args:
+        problems: inputs and what is wrong with them; with none, nothing happens.
+        told: each stands in what was printed.
+
+    Raises:
+        VisavisError: the only problem; of several their number, after a line for each.
+    """
+    if len(problems) == 1:
+        raise problems[0][1]
+    if problems:
+        for _, problem in () if told else problems:
+            print_note(str(problem))
+        raise InputError(f"{len(problems)} inputs could not be read whole")
 
 
 def print_line(text: str) -> None:

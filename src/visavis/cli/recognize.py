@@ -12,7 +12,7 @@ import typer
 from visavis.cli import output
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.cli.run import INTERRUPTED
-from visavis.errors import InputError, VisavisError
+from visavis.errors import VisavisError
 
 if TYPE_CHECKING:
     from visavis.recognition import ReadFile, Reading, Recognizer
@@ -61,12 +61,7 @@ def recognize(
     if interrupted:
         output.print_note(f"interrupted: {len(results)} of {len(media)} files were read")
         raise typer.Exit(INTERRUPTED)
-    if len(problems) == 1:
-        raise problems[0][1]
-    if problems:
-        for _, problem in problems if not as_json else ():
-            output.print_note(str(problem))
-        raise InputError(f"{len(problems)} inputs could not be read whole")
+    output.raise_problems(problems, told=as_json)
 
 
 def _read_all(

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from visavis.arrays import checked, checked_flags, checked_numbers
+from visavis.arrays import checked, checked_flags, checked_numbers, require_known
 from visavis.avatar.rig import Rig, evaluate
 from visavis.capture.video import VideoFile
 from visavis.channels import AVATAR_PARAMETERS
@@ -23,6 +23,10 @@ from visavis.types import LANDMARK_COUNT, AvatarPose, BoolArray, Face, FloatArra
 
 # So many frames may a teacher have more or fewer than the clip: decoders differ at its end.
 FRAMES_APART = 2
+# So many frames with a face must there be: fewer are a picture, not a movement.
+LEAST_FRAMES = 20
+# A face may be cut by the border, but not lie with its middle so far beyond it, in shares of the picture.
+OUTSIDE = 0.05
 # Names of the arrays: of a teacher's landmarks, and of a track.
 KINDS = (("landmarks_146_px", "landmarks_146_index"), ("landmarks_xy", "landmark_numbers"))
 AT_REST = np.asarray([rest for _, _, rest in AVATAR_PARAMETERS.values()])
@@ -47,30 +51,54 @@ class Landmarks:
     found: BoolArray
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, size: tuple[int, int]) -> Self:
         """Read a teacher's landmarks (`landmarks_146_px`, `landmarks_146_index`, `found`) or a track.
 
+        Args:
+            path: the file.
+            size: width and height of the clip's frames in pixels.
+
         Raises:
-            InputError: missing, damaged, without these arrays, with arrays that contradict each other, or
-                without a face.
+            InputError: missing, damaged, without these arrays, with arrays that contradict each other,
+                without a face, with one that cannot be measured, or with one outside of the picture.
         """
         arrays = read_npz(path, "file of landmarks")
-        kind = next((names for names in KINDS if {*names, "found"} <= arrays.keys()), None)
-        if kind is None:
+        # The kind of which the file holds the most.
+        kind = max(KINDS, key=lambda names: len(arrays.keys() & names))
+        if missing := [name for name in (*kind, "found") if name not in arrays]:
             expected = " or ".join(f"{', '.join(names)} and found" for names in KINDS)
             held = ", ".join(arrays) or "nothing"
-            raise InputError(f"{path}: landmarks are the arrays {expected}; found {held}")
+            raise InputError(
+                f"{path}: {', '.join(missing)} missing: landmarks are the arrays {expected}; found {held}"
+            )
         try:
             numbers = checked_numbers(kind[1], arrays[kind[1]], LANDMARK_COUNT)
             points = checked(kind[0], arrays[kind[0]], (None, len(numbers), 2), allow_nan=True)
             found = checked_flags("found", arrays["found"], len(points))
+            _require_measurable(kind[0], points, numbers, found, np.asarray(size))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        if not found.any():
-            raise InputError(f"{path}: no face in any frame; give landmarks of a clip that shows one")
-        if np.isnan(points[found]).any():
-            raise InputError(f"{path}: {kind[0]} holds NaN in a frame whose face is marked as found")
         return cls(points, numbers, found)
+
+
+def _require_measurable(
+    name: str, points: FloatArray, numbers: NumberArray, found: BoolArray, size: NumberArray
+) -> None:
+    if not found.any():
+        raise InputError("no face in any frame; give landmarks of a clip that shows one")
+    frames, seen = np.flatnonzero(found), points[found]
+    require_known(name, points, found)
+    face_motion(seen, numbers)
+    middle = np.median(seen, axis=1)
+    away = (middle < -OUTSIDE * size) | (middle > (1 + OUTSIDE) * size)
+    away |= ((seen < -size) | (seen > 2 * size)).any(axis=1)
+    if (away := away.any(axis=1)).any():
+        first = away.argmax()
+        x, y = middle[first].tolist()
+        raise InputError(
+            f"the face of frame {frames[first]} is at ({x:.4g}, {y:.4g}), outside of the picture of "
+            f"{size[0]}x{size[1]} pixels; give landmarks of this clip, in its pixels"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,8 +131,8 @@ def mirror_clip(
         on_frame: called after each frame.
 
     Raises:
-        InputError: the video cannot be read, there is no face in it, the landmarks are those of another clip,
-            or points are missing.
+        InputError: the video cannot be read, there is no face in it or too briefly, the landmarks are those
+            of another clip, or points are missing.
     """
     followed = _follow(path, pipeline, on_frame)
     poses = np.stack([pose.values for pose in followed.poses])
@@ -116,13 +144,18 @@ def mirror_clip(
     found = known.found[: len(poses)]
     if not found.any():
         raise InputError(f"{path}: no face found in any of {len(poses)} frames; name a clip that shows one")
+    if (compared := int(found.sum())) < LEAST_FRAMES:
+        raise InputError(
+            f"{path}: a face in {compared} of {len(poses)} frames; expected at least {LEAST_FRAMES}: give "
+            "some seconds of a face that moves"
+        )
     try:
         face = face_motion(known.points[: len(poses)][found], known.numbers)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     shown = poses[: len(found)][found]
     drawn = drawing_motion(draw(rig, shown, ~CARRIES), draw(rig, shown, CARRIES))
-    return ClipMirror(len(poses), int(found.sum()), MirrorScores.of(drawn, face), followed)
+    return ClipMirror(len(poses), compared, MirrorScores.of(drawn, face), followed)
 
 
 def _follow(path: Path, pipeline: Pipeline, on_frame: Callable[[], None]) -> Followed:

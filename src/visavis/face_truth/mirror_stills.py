@@ -12,7 +12,7 @@ import numpy as np
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.puppet_sheet import write_png
 from visavis.capture.video import VideoFile
-from visavis.channels import FACE_MEASURES
+from visavis.channels import BLENDSHAPES, FACE_MEASURES
 from visavis.errors import InputError
 from visavis.types import AvatarPose, Face, Frame, ImageArray
 
@@ -25,38 +25,43 @@ LEAST = 0.25
 MARGIN = 1.5
 
 
-def _measured(face: Face, name: str) -> float:
-    usual, reach = FACE_MEASURES[name]
-    value = float(face.measures[list(FACE_MEASURES).index(name)]) if len(face.measures) else usual
-    return (value - usual) / reach
+NAMES = (*BLENDSHAPES, *FACE_MEASURES)
+_REACHES = np.asarray([reach for _, reach in FACE_MEASURES.values()])
 
 
-def _pair(face: Face, name: str) -> float:
-    return (face.state[f"{name}Left"] + face.state[f"{name}Right"]) / 2
+def _moves(faces: Sequence[Face]) -> list[dict[str, float]]:
+    """How far each face is from the person's own rest, the median: weights above it, measures in reaches."""
+    weights = np.stack([face.state.weights for face in faces])
+    raised = np.maximum(weights - np.median(weights, axis=0), 0.0)
+    known = [face.measures for face in faces if len(face.measures)]
+    rest = np.median(known, axis=0) if known else np.zeros(len(FACE_MEASURES))
+    measures = np.stack([face.measures if len(face.measures) else rest for face in faces])
+    rows = np.hstack([raised, (measures - rest) / _REACHES])
+    return [dict(zip(NAMES, row, strict=True)) for row in rows.tolist()]
 
 
-# How much a face shows of each movement.
-MOVEMENTS: Mapping[str, Callable[[Face], float]] = {
-    "toothy smile": lambda face: (
-        _pair(face, "mouthSmile") * _pair(face, "mouthUpperUp") - face.state["jawOpen"]
-    ),
-    "laugh": lambda face: _pair(face, "mouthSmile") * face.state["jawOpen"],
-    "yawn": lambda face: _measured(face, "mouthOpening") - _pair(face, "mouthSmile"),
-    "mouth to the left": lambda face: face.state["mouthLeft"],
-    "mouth to the right": lambda face: face.state["mouthRight"],
-    "pout": lambda face: face.state["mouthPucker"] - face.state["jawOpen"],
-    "corners down": lambda face: (
-        -_measured(face, "mouthCornerLeft") - 3 * abs(_measured(face, "mouthOpening"))
-    ),
-    "one corner": lambda face: abs(_measured(face, "mouthCornerLeft") - _measured(face, "mouthCornerRight")),
-    "brows up": lambda face: _pair(face, "browOuterUp") + face.state["browInnerUp"],
-    "brows down": lambda face: _pair(face, "browDown") - _pair(face, "browOuterUp"),
-    "eyes shut": lambda face: -1 - _measured(face, "lidLeft") - _measured(face, "lidRight"),
-    "half a wink": lambda face: abs(_measured(face, "lidLeft") - _measured(face, "lidRight")),
-    "gaze aside": lambda face: abs(_measured(face, "gazeX")),
-    "puffed cheeks": lambda face: face.state["cheekPuff"],
-    "sneer": lambda face: _pair(face, "noseSneer"),
-    "tongue": lambda face: face.state["tongueOut"],
+def _pair(move: Mapping[str, float], name: str) -> float:
+    return (move[f"{name}Left"] + move[f"{name}Right"]) / 2
+
+
+# How much a face shows of each movement, from :func:`_moves`.
+MOVEMENTS: Mapping[str, Callable[[Mapping[str, float]], float]] = {
+    "toothy smile": lambda move: _pair(move, "mouthSmile") * _pair(move, "mouthUpperUp") - move["jawOpen"],
+    "laugh": lambda move: _pair(move, "mouthSmile") * move["jawOpen"],
+    "yawn": lambda move: move["mouthOpening"] - _pair(move, "mouthSmile"),
+    "mouth to the left": lambda move: move["mouthLeft"],
+    "mouth to the right": lambda move: move["mouthRight"],
+    "pout": lambda move: move["mouthPucker"] - move["jawOpen"],
+    "corners down": lambda move: -move["mouthCornerLeft"] - 3 * abs(move["mouthOpening"]),
+    "one corner": lambda move: abs(move["mouthCornerLeft"] - move["mouthCornerRight"]),
+    "brows up": lambda move: _pair(move, "browOuterUp") + move["browInnerUp"],
+    "brows down": lambda move: _pair(move, "browDown") - _pair(move, "browOuterUp"),
+    "eyes shut": lambda move: -1 - move["lidLeft"] - move["lidRight"],
+    "half a wink": lambda move: abs(move["lidLeft"] - move["lidRight"]),
+    "gaze aside": lambda move: abs(move["gazeX"]),
+    "puffed cheeks": lambda move: move["cheekPuff"],
+    "sneer": lambda move: _pair(move, "noseSneer"),
+    "tongue": lambda move: move["tongueOut"],
 }
 
 
@@ -91,11 +96,11 @@ def write_stills(path: Path, clips: Sequence[Followed], *, outlines: bool) -> li
     """
     chosen: dict[str, tuple[float, int, int]] = {}
     for number, clip in enumerate(clips):
-        for place, face in enumerate(clip.faces):
-            if face is None:
-                continue
+        seen = [(place, face) for place, face in enumerate(clip.faces) if face is not None]
+        moves = _moves([face for _, face in seen]) if seen else []
+        for (place, _), move in zip(seen, moves, strict=True):
             for name, shown in MOVEMENTS.items():
-                score = shown(face)
+                score = shown(move)
                 if score > chosen.get(name, (LEAST, 0, 0))[0]:
                     chosen[name] = score, number, place
     if not chosen:
