@@ -34,11 +34,23 @@ def test_a_missing_file_says_what_makes_it(tmp_path: Path) -> None:
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", face=np.arange(6))
-    with pytest.raises(InputError, match="a track holds the arrays face, fps; 'fps is not a file"):
+    with pytest.raises(InputError, match=r"a track holds the arrays face, fps; fps is missing; found face$"):
         read_npz(tmp_path / "a.npz", "track", ["face", "fps"])
 
 
-@pytest.mark.parametrize("damage", ["text", "huge", "cut", "pickled", "single"])
+DAMAGES = {
+    "text": "it is no file of arrays",
+    "empty": "it is empty or cut off",
+    "huge": "it is damaged or cut off",
+    "cut": "it is damaged or cut off",
+    "truncated": "it is damaged or cut off",
+    "pickled": "it holds Python objects, which are never loaded",
+    "single": "it is one array alone (.npy)",
+    "bytes": "face is no array",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "a.npz"
     written = io.BytesIO()
@@ -46,6 +58,13 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
     array = written.getvalue()
     if damage == "text":
         path.write_text("no arrays")
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "truncated":
+        np.savez(path, face=np.arange(600.0))
+        path.write_bytes(path.read_bytes()[:999])
+    elif damage == "bytes":
+        file_with(path, b"no array")
     elif damage == "huge":
         # The header claims more than any computer has.
         file_with(path, array.replace(b"(6,), }" + b" " * 15, b"(1000000000000000,), }"))
@@ -54,7 +73,6 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
         path.write_bytes(array)
     else:
         file_with(path, array[:-9] if damage == "cut" else array)
-    with pytest.raises(InputError, match=r"a\.npz: not a readable track \(\.npz\)") as told:
+    with pytest.raises(InputError, match=r"a\.npz: not a readable track \(\.npz\): ") as told:
         read_npz(path, "track", ["face"])
-    assert "allow_pickle" not in str(told.value)
-    assert ("never loaded" in str(told.value)) == (damage in ("text", "pickled"))
+    assert str(told.value).endswith(f": {DAMAGES[damage]}")

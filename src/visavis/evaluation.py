@@ -21,6 +21,7 @@ from visavis.emotion.labels import given
 from visavis.emotion.opening import DEFAULT, classifier_of, network_of
 from visavis.emotion.sparse import Keeping, SparseClassifier
 from visavis.errors import InputError, WeightsError
+from visavis.files import regular
 from visavis.metrics.emotion import ClassScores, Reliability, accuracy_interval, confusion_matrix
 from visavis.types import BoolArray, FloatArray, ImageArray
 
@@ -79,7 +80,7 @@ class Model:
             WeightsError: it is no network, or one of another kind.
         """
         try:
-            data = path.read_bytes()
+            data = regular(path).read_bytes()
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}; expected an ONNX file") from error
         return cls._of(data, path.name, str(path), mirror, keep)

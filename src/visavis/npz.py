@@ -10,14 +10,16 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
+from visavis.files import regular
 
 # What numpy's parser of headers raises over a damaged file.
 PARSER_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, TokenError, MemoryError)
-# What reading an archive of arrays raises; an AttributeError if it is a single array.
-DAMAGED = (*PARSER_ERRORS, AttributeError, BadZipFile, zlib.error)
+# What reading an archive of arrays raises.
+DAMAGED = (*PARSER_ERRORS, BadZipFile, zlib.error)
 
 
 def read_npz(
@@ -41,23 +43,35 @@ def read_npz(
         InputError: missing, damaged, no .npz file, or without one of the arrays.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as pack:
-            wanted = (
-                pack.files if names is None else [*names, *(name for name in others if name in pack.files)]
-            )
-            return {name: pack[name] for name in wanted}
+        with regular(path).open("rb") as file:
+            pack = np.load(file, allow_pickle=False)
+            if not isinstance(pack, NpzFile):
+                raise InputError(f"{path}: not a readable {kind} (.npz): it is one array alone (.npy)")
+            held = pack.files
+            if missing := [name for name in names or () if name not in held]:
+                lacks = f"{', '.join(missing)} is missing; found {', '.join(held) or 'nothing'}"
+                raise InputError(f"{path}: a {kind} holds the arrays {', '.join(names or ())}; {lacks}")
+            wanted = held if names is None else [*names, *(name for name in others if name in held)]
+            arrays = {name: pack[name] for name in wanted}
     except FileNotFoundError as error:
         advice = "" if made_by is None else f"; make it by  {made_by}"
         raise InputError(f"{path}: no such file{advice}") from error
-    except KeyError as error:
-        expected = ", ".join(names or ())
-        raise InputError(f"{path}: a {kind} holds the arrays {expected}; {error}") from error
     except DAMAGED as error:
-        raise InputError(f"{path}: not a readable {kind} (.npz): {said_safely(error)}") from error
+        raise InputError(f"{path}: not a readable {kind} (.npz): {said_plainly(error)}") from error
+    if others_than_arrays := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise InputError(f"{path}: not a readable {kind} (.npz): {others_than_arrays[0]} is no array")
+    return arrays
 
 
-def said_safely(error: BaseException) -> str:
-    """What numpy says of a file, without its advice to load as a pickle what holds no arrays."""
-    if "allow_pickle" in str(error):
-        return "it holds no arrays, or Python objects, which are never loaded"
-    return str(error)
+def said_plainly(error: BaseException) -> str:
+    """What is wrong with a file of arrays, from what numpy raises; without its advice to load pickles."""
+    said = str(error)
+    if "Object arrays" in said:
+        return "it holds Python objects, which are never loaded"
+    if "allow_pickle" in said:
+        return "it is no file of arrays"
+    if isinstance(error, EOFError):
+        return "it is empty or cut off"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "it is damaged or cut off"

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from visavis.errors import InputError
+from visavis.files import regular
 
 _FORMAT = "visavis-checkpoint-1"
 # In a run folder: what the next epoch depends on, and the weights that did best.
@@ -66,7 +67,7 @@ def load_checkpoint(
         InputError: missing, not such a file, or for other modules.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(regular(path), framework="pt") as file:
             header = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (OSError, SafetensorError) as error:

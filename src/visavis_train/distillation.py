@@ -14,6 +14,7 @@ from torch.nn import functional
 from visavis.datasets.fer2013 import SIDE_PX
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.weights import session_of
 from visavis_train.models.graph import ExpressionGraph
 
@@ -67,7 +68,7 @@ def onnx_teacher(path: Path, threads: int) -> Teacher:
         WeightsError: it is no ONNX file, or not that of an emotion network.
     """
     try:
-        session = session_of(path.read_bytes(), str(path), threads)
+        session = session_of(regular(path).read_bytes(), str(path), threads)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if (side := ExpressionClassifier(session).side_px) != SIDE_PX:

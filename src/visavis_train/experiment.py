@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visavis.errors import InputError
+from visavis.files import regular
 
 
 class Settings(BaseModel):
@@ -28,7 +29,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         InputError: unreadable, or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(regular(path).read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from visavis.errors import InputError, WeightsError
+from visavis.files import regular
 from visavis.weights import WeightFile
 from visavis_train.half import halve
 
@@ -127,13 +128,13 @@ def register(manifest_path: Path, name: str, file: Path, entry: Mapping[str, Any
     """
     if file.resolve().parent != manifest_path.resolve().parent:
         raise InputError(f"{file} must lie beside {manifest_path}")
-    data = file.read_bytes()
+    data = regular(file).read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     try:
         weights = WeightFile(file=file.name, sha256=digest, size=len(data), **entry)
     except TypeError as error:
         raise InputError(f"manifest entry {name!r}: {error}") from error
-    entries = json.loads(manifest_path.read_text("utf-8")) if manifest_path.exists() else {}
+    entries = json.loads(regular(manifest_path).read_text("utf-8")) if manifest_path.exists() else {}
     entries[name] = {field: getattr(weights, field) for field in WeightFile.__dataclass_fields__}
     partial = manifest_path.with_name(manifest_path.name + ".partial")
     partial.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n", "utf-8")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis_train.checkpoint import LAST, load_checkpoint, save_checkpoint
 from visavis_train.experiment import Settings, flat
 from visavis_train.run_log import LOG, cut_log
@@ -79,7 +80,7 @@ def require_same(path: Path, config: Settings) -> None:
         InputError: it began with others, or they cannot be read.
     """
     try:
-        stored = type(config).model_validate_json(path.read_text("utf-8"))
+        stored = type(config).model_validate_json(regular(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not the settings of this run: {error}; train anew elsewhere") from error
     was, now = (flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visavis.atomic import require_place, whole_file
 from visavis.cli.output import print_error, print_json, print_line
 from visavis.errors import InputError, VisavisError
+from visavis.files import regular
 from visavis_train.checkpoint import BEST, load_checkpoint
 from visavis_train.models.factory import ModelConfig, build_model
 from visavis_train.models.heads import ExpressionNet
@@ -41,7 +42,7 @@ def load_run(folder: Path) -> tuple[ExpressionNet, int]:
         InputError: the folder holds no emotion run, none with weights yet, or weights of another network.
     """
     try:
-        text = (folder / CONFIG).read_text("utf-8")
+        text = regular(folder / CONFIG).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{folder}: no run: {CONFIG} cannot be read; expected a folder that  visavis train  made"

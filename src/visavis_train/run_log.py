@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from visavis.atomic import whole_file
 from visavis.errors import InputError
+from visavis.files import regular
 
 LOG, CURVES = "log.jsonl", "tensorboard"
 
@@ -85,7 +86,7 @@ def read_log(out: Path, key: str = "epoch") -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows: list[dict[str, Any]] = []
-    lines = path.read_text("utf-8", "replace").splitlines()
+    lines = regular(path).read_text("utf-8", "replace").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)

@@ -138,7 +138,7 @@ def test_bad_input_is_one_line_and_status_2(
     for arguments, message in (
         ((tmp_path / "none",), "none: no such file"),
         ((words,), "words.mp4: not a video"),
-        ((damaged,), "crops.npy: not a readable array (.npy): it holds no arrays"),
+        ((damaged,), "crops.npy: not a readable array (.npy): it is no file of arrays"),
         ((empty,), "found neither a pack (crops.npy and labels.npz) nor videos"),
         (
             (old,),

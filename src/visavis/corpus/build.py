@@ -31,6 +31,7 @@ from visavis.corpus.recording import Recording, Settings, Source
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.machine import versions
 from visavis.weights import manifest as embedded
 
@@ -174,7 +175,7 @@ def _require_same(root: Path, settings: Settings) -> None:
             raise InputError(f"{root}: holds other files and no {MANIFEST}; name a new or empty folder")
         return
     try:
-        there = json.loads(path.read_text("utf-8"))
+        there = json.loads(regular(path).read_text("utf-8"))
         differing = [name for name in _BINDING if there[name] != _header(settings)[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -18,6 +18,7 @@ from visavis.channels import EMOTION_CHANNELS
 from visavis.corpus.recording import PEOPLE, Recording, Source
 from visavis.datasets.react import COLUMNS, EMOTIONS, FACES, SOUNDS
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import Track
 
 # The first part of each path in the index, where REACT names the data set.
@@ -56,7 +57,7 @@ class Outcome:
     def load(cls, path: Path) -> Self | None:
         """Read a record; None where it is missing or is none."""
         try:
-            notes = json.loads(path.read_text("utf-8"))
+            notes = json.loads(regular(path).read_text("utf-8"))
             notes["sources"] = tuple(Source(**source) for source in notes["sources"])
             return cls(**notes)
         except (OSError, ValueError, TypeError, KeyError):

@@ -21,6 +21,7 @@ from visavis.datasets.faces import LabelledFaces, LoadedImages
 from visavis.datasets.tables import header, rows, whole_number
 from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import BoolArray, ImageArray
 
 NAME = "FER-2013"
@@ -178,7 +179,7 @@ def _load_sheets(folder: Path) -> Fer2013:
         for where, row in rows(table, columns):
             name = row["sheet"]
             if name not in sheets:
-                sheet = cv2.imread(str(folder / Path(name).name), cv2.IMREAD_GRAYSCALE)
+                sheet = cv2.imread(str(regular(folder / Path(name).name)), cv2.IMREAD_GRAYSCALE)
                 if sheet is None:
                     raise InputError(f"{where}: the sheet {name} is missing or no image")
                 sheets = {name: sheet.astype(np.uint8, copy=False)}  # Rows come sheet by sheet: keep one.

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.npz import PARSER_ERRORS, said_safely
+from visavis.files import regular
+from visavis.npz import PARSER_ERRORS, said_plainly
 
 
 def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
@@ -23,11 +24,11 @@ def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
         InputError: missing, no .npy file, cut off, or without numbers.
     """
     try:
-        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        array = np.load(regular(path), mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except PARSER_ERRORS as error:
-        raise InputError(f"{path}: not a readable array (.npy): {said_safely(error)}") from error
+        raise InputError(f"{path}: not a readable array (.npy): {said_plainly(error)}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         found = array.dtype if isinstance(array, np.ndarray) else "several arrays"
         raise InputError(f"{path}: expected one array of numbers; found {found}")

@@ -15,6 +15,7 @@ import numpy as np
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces
 from visavis.errors import InputError
+from visavis.files import regular
 
 NAME = "RAF-DB"
 LIST = "list_patition_label.txt"
@@ -53,7 +54,7 @@ def _open(path: Path, root: Path, table: Path) -> DataSet:
 def _lines(table: Path) -> list[tuple[str, str, int]]:
     """(``file:line``, picture's name, label from 0) of each line that is not blank."""
     try:
-        text = table.read_text("utf-8-sig")
+        text = regular(table).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{table}: cannot be read: {error}") from error
     found = []

@@ -29,6 +29,7 @@ from visavis.datasets import tables
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import FloatArray
 
 NAME = "REACT"
@@ -145,7 +146,7 @@ def _convention(path: Path) -> tuple[float, FaceSpace]:
     if not manifest.is_file():
         return FPS, FaceSpace.FACEVERSE
     try:
-        notes = json.loads(manifest.read_text("utf-8"))
+        notes = json.loads(regular(manifest).read_text("utf-8"))
         return float(notes["settings"]["fps"]), FaceSpace(notes["face_space"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
@@ -208,7 +209,7 @@ def read_emotion(path: Path) -> FloatArray:
     if names != wanted:
         raise InputError(f"{path}: the header is {','.join(names)}; expected {','.join(wanted)}")
     try:
-        lines = path.read_text("utf-8-sig").splitlines()[1:]
+        lines = regular(path).read_text("utf-8-sig").splitlines()[1:]
         if not any(lines):
             raise InputError(f"{path}: a header without rows; expected one a frame")
         values = np.loadtxt(lines, np.float32, delimiter=",", ndmin=2)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from visavis.errors import InputError
+from visavis.files import regular
 
 # With or without a byte order mark.
 _ENCODING = "utf-8-sig"
@@ -19,7 +20,7 @@ def header(path: Path) -> tuple[str, ...]:
         InputError: the file cannot be read, or is no text.
     """
     try:
-        with path.open(newline="", encoding=_ENCODING) as file:
+        with regular(path).open(newline="", encoding=_ENCODING) as file:
             return tuple(name.strip() for name in next(csv.reader(file), []))
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a CSV table: {error}") from error
@@ -42,7 +43,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
     if missing := set(columns) - set(names):
         raise InputError(f"{path}: the header lacks {', '.join(sorted(missing))}")
     try:
-        with path.open(newline="", encoding=_ENCODING) as file:
+        with regular(path).open(newline="", encoding=_ENCODING) as file:
             reader = csv.reader(file, skipinitialspace=True)
             next(reader)
             for cells in reader:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from visavis.errors import InputError
-from visavis.npz import DAMAGED
+from visavis.files import regular
+from visavis.npz import DAMAGED, said_plainly
 
 NEEDED = ("predictions", "listeners", "speakers", "neighbours")
 OPTIONAL = ("real_features", "fake_features")
@@ -34,7 +35,7 @@ class StoredArray:
             InputError: damaged, in columns (Fortran's order), or not of numbers.
         """
         self._path, self._member = path, member
-        with ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
+        with ZipFile(regular(path)) as archive, archive.open(f"{member}.npy") as file:
             self.shape, self._dtype = self._header(file)
 
     def __iter__(self) -> Iterator[np.ndarray[Any, Any]]:
@@ -46,7 +47,7 @@ class StoredArray:
         shape = self.shape[1:]
         size = math.prod(shape) * self._dtype.itemsize
         try:
-            with ZipFile(self._path) as archive, archive.open(f"{self._member}.npy") as file:
+            with ZipFile(regular(self._path)) as archive, archive.open(f"{self._member}.npy") as file:
                 self._header(file)
                 for index in range(self.shape[0]):
                     data = file.read(size)
@@ -54,7 +55,7 @@ class StoredArray:
                         raise InputError(f"{self._member} ends within item {index}")
                     yield np.frombuffer(data, self._dtype).reshape(shape)
         except DAMAGED as error:
-            raise InputError(f"{self._member} is damaged: {error}") from error
+            raise InputError(f"{self._member}: {said_plainly(error)}") from error
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """All of it, for what is small."""
@@ -81,7 +82,7 @@ def read_reactions(path: Path) -> dict[str, StoredArray]:
         InputError: missing, damaged, no ``.npz``, or without one of the arrays.
     """
     try:
-        with ZipFile(path) as archive:
+        with ZipFile(regular(path)) as archive:
             members = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         found = {
             name: StoredArray(path, own)
@@ -92,7 +93,7 @@ def read_reactions(path: Path) -> dict[str, StoredArray]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except DAMAGED as error:
-        raise InputError(f"{path}: not a readable file of reactions (.npz): {error}") from error
+        raise InputError(f"{path}: not a readable file of reactions (.npz): {said_plainly(error)}") from error
     if missing := [name for name in NEEDED if name not in found]:
         raise InputError(
             f"{path}: no array named {', '.join(missing)}; found {', '.join(members) or 'nothing'}. It needs "

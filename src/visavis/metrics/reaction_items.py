@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.arrays import checked
+from visavis.arrays import checked, kind_of
 from visavis.channels import EMOTION_CHANNELS
 from visavis.errors import InputError
 from visavis.types import FloatArray
@@ -82,7 +82,7 @@ def sized(name: str, items: Any, shape: tuple[int | None, ...]) -> Items:
     try:
         array = items if hasattr(items, "shape") else np.asarray(items, np.float32)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is not an array of numbers: {error}") from error
+        raise InputError(f"{name} is not an array of numbers; found {kind_of(items)}") from error
     found = tuple(array.shape)
     wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
     fits = len(found) == len(shape) and all(w in (None, f) for w, f in zip(shape, found, strict=True))
@@ -136,7 +136,7 @@ def appropriate(
     try:
         matrix = np.asarray(neighbours, np.float32)
     except (TypeError, ValueError) as error:
-        raise InputError(f"neighbours is not an array of numbers: {error}") from error
+        raise InputError(f"neighbours is not an array of numbers; found {kind_of(neighbours)}") from error
     if matrix.ndim != 2 or len(matrix) != items:
         raise InputError(
             f"neighbours has shape {matrix.shape}; expected ({items}, any), a row for each of the predictions"

@@ -85,7 +85,7 @@ class Reaction:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: not a readable file of reactions (.npz): {error}") from error
+            raise InputError(f"{path}: not a readable file of reactions: fps or seed is no number") from error
 
 
 def faces_at_25_hz(track: Track) -> FloatArray:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from visavis import weights
 from visavis.errors import InputError, WeightsError
+from visavis.files import regular
 from visavis.reaction.head import TokenHead
 from visavis.types import FloatArray
 
@@ -99,7 +100,7 @@ class Predictor:
             WeightsError: it is no listener.
         """
         try:
-            data = path.read_bytes()
+            data = regular(path).read_bytes()
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}; expected an ONNX file") from error
         return cls(weights.session_of(data, str(path), threads))

@@ -19,6 +19,7 @@ from visavis import weights
 from visavis.arrays import checked
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError, WeightsError
+from visavis.files import regular
 from visavis.types import FloatArray
 
 Tokens = NDArray[np.int64]
@@ -110,7 +111,7 @@ class FaceTokenizer:
         sessions = []
         for path in (encoder, decoder):
             try:
-                data = path.read_bytes()
+                data = regular(path).read_bytes()
             except OSError as error:
                 raise InputError(
                     f"{path}: cannot be read: {error.strerror}; expected an ONNX file"

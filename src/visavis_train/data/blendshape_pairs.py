@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from visavis.face.mesh import LANDMARKS_146
+from visavis.files import regular
 from visavis.types import FloatArray
 from visavis_train.data.faces import load_pack, validation_rows
 
@@ -44,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     from ai_edge_litert.interpreter import Interpreter
 
-    with zipfile.ZipFile(args.task) as bundle:
+    with zipfile.ZipFile(regular(args.task)) as bundle:
         model = Interpreter(model_content=bundle.read("face_blendshapes.tflite"), num_threads=1)
     model.allocate_tensors()
     source = model.get_input_details()[0]["index"]

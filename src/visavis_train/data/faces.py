@@ -19,6 +19,7 @@ from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.face.geometry import roll_matrix
 from visavis.face.mesh import LANDMARKS_146
+from visavis.files import regular
 from visavis.npz import read_npz
 from visavis.types import BoolArray, FloatArray
 from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
@@ -113,7 +114,7 @@ def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, Floa
     n = len(labels["source"])
     labels.setdefault("occluded", np.zeros(n))
     try:
-        crops = np.load(folder / "crops.npy", mmap_mode="r")
+        crops = np.load(regular(folder / "crops.npy"), mmap_mode="r")
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}/crops.npy: cannot be read ({error}); make the pack again") from error
     shapes = {

@@ -26,6 +26,7 @@ from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Corpus, Dyads, Person
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, speech_features
 from visavis.reaction.temperament import CONTROLS, Temperament
 from visavis.types import BoolArray, FloatArray, Track
@@ -77,7 +78,7 @@ def speech_of(audio: Path | None, frames: int) -> HalfArray:
     rows = np.full((frames, len(SPEECH_CHANNELS)), np.nan, np.float16)
     if audio is not None:
         try:
-            with audio.open("rb") as file:
+            with regular(audio).open("rb") as file:
                 samples = decode(file, str(audio))
         except OSError as error:
             raise InputError(f"{audio}: cannot be read: {error.strerror}") from error
@@ -95,7 +96,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        notes: dict[str, Any] = dict(json.loads(path.read_text("utf-8")))
+        notes: dict[str, Any] = dict(json.loads(regular(path).read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a manifest: {error}; make the corpus again") from error
     return notes

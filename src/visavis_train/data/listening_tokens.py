@@ -11,6 +11,7 @@ import numpy as np
 
 from visavis import weights
 from visavis.errors import InputError, WeightsError
+from visavis.files import regular
 from visavis.reaction.cues import CuedSpeech
 from visavis.reaction.listener import LISTENER_TOKENIZER
 from visavis.reaction.rest import as_seen, resting
@@ -50,7 +51,7 @@ class Vocabulary:
         else:
             encoder = folder / f"{ENCODER}.onnx"
             tokenizer = FaceTokenizer.load(encoder, folder / f"{DECODER}.onnx", threads)
-            notes = weights.metadata(weights.session_of(encoder.read_bytes(), str(encoder), threads))
+            notes = weights.metadata(weights.session_of(regular(encoder).read_bytes(), str(encoder), threads))
         return cls(tokenizer, levels_of(tokenizer, notes))
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from visavis.capture.image import read_image
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis.files import regular
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.clutter import clutter
 from visavis_train.data.real_faces import video_images
@@ -63,7 +64,7 @@ def face_parts(crops: NDArray[np.uint8], rng: np.random.Generator, count: int) -
 
 def beside_faces(pack: Path, videos: list[Path], rng: np.random.Generator) -> Iterator[ImageArray]:
     """Squares of the videos' backgrounds, where the pack knows all faces."""
-    with np.load(pack / "labels.npz") as labels:
+    with np.load(regular(pack / "labels.npz")) as labels:
         boxes: dict[str, list[FloatArray]] = {}
         for name, (x, y, side, _) in zip(labels["source"], labels["region"], strict=True):
             half = side / LANDMARK_MARGIN / 2
@@ -92,7 +93,7 @@ def main() -> None:
         for path in sorted(args.photographs.glob("*.jpg")):
             found.extend(from_photograph(read_image(path), rng, args.squares))
         found.extend(clutter(rng) for _ in range(args.most))
-    found.extend(face_parts(np.load(args.pack / "crops.npy", mmap_mode="r"), rng, args.parts))
+    found.extend(face_parts(np.load(regular(args.pack / "crops.npy"), mmap_mode="r"), rng, args.parts))
     out = args.out or args.pack / "negatives.npy"
     out.parent.mkdir(parents=True, exist_ok=True)
     new = out.with_name(f"{out.stem}.part.npy")

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import FloatArray, ImageArray
 from visavis_train.command import status_of
 from visavis_train.experiment import Settings
@@ -96,7 +97,7 @@ def fetch(package: Package, cache: Path) -> Path:
         _run(sys.executable, "-m", "pip", "download", *options, str(package.wheel), folder=load)
         wheel = _loaded(load, "*.whl")
         try:
-            with zipfile.ZipFile(wheel) as file:
+            with zipfile.ZipFile(regular(wheel)) as file:
                 file.extractall(unpacked)
         except (zipfile.BadZipFile, OSError) as error:
             raise InputError(f"{wheel}: cannot be unpacked: {error}") from error
@@ -125,6 +126,7 @@ def _loaded(folder: Path, pattern: str) -> Path:
 
 def read_any(path: Path) -> ImageArray | None:
     """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None where there is none."""
+    path = regular(path)
     raw = _light(path) if path.suffix.lower() == ".exr" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or min(raw.shape[:2]) < SMALLEST_PX:
         return None
@@ -239,7 +241,7 @@ def main() -> int:
     args = parser.parse_args()
 
     def work() -> None:
-        sources = Sources.model_validate(tomllib.loads(args.sources.read_text("utf-8")))
+        sources = Sources.model_validate(tomllib.loads(regular(args.sources).read_text("utf-8")))
         check = FaceCheck(args.landmarker) if args.landmarker else None
         sort_out(sources, args.cache, check, args.out)
 

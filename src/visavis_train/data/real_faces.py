@@ -13,6 +13,7 @@ import numpy as np
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import ImageArray
 from visavis_train.data.crops import shard_images
 
@@ -32,7 +33,7 @@ def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
     table = fer / "training.csv"
     if not table.is_file():
         raise InputError(f"{table}: no such file; expected FER-2013's table of faces")
-    with table.open() as file:
+    with regular(table).open() as file:
         for number, row in enumerate(csv.DictReader(file)):
             if number % FER_STEP:
                 continue

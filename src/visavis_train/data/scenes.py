@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 from visavis.capture.image import read_image
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.face.region import LANDMARK_MARGIN
+from visavis.files import regular
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.clutter import clutter
 from visavis_train.data.faces import recolour
@@ -59,7 +60,7 @@ class Material:
 
 def load_frames(labels: Path, videos: Sequence[Path], step: int) -> list[tuple[ImageArray, FloatArray]]:
     """Every ``step``-th frame of the videos with its faces (F, 4): centre x, y, side in its pixels, roll."""
-    with np.load(labels) as file:
+    with np.load(regular(labels)) as file:
         source, region = file["source"], file["region"]
     faces: dict[str, list[FloatArray]] = {}
     for name, (x, y, side, roll) in zip(source, region, strict=True):

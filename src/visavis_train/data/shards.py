@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from visavis.capture.image import decode_image
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.npz import read_npz
 from visavis_train.data.teacher import CROP_PX
 
@@ -42,7 +43,7 @@ def pack(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int
     """
     labels = read_npz(source / "labels.npz", "pack of labelled faces", LABELS, others=IF_THERE)
     try:
-        crops = np.load(source / "crops.npy", mmap_mode="r")
+        crops = np.load(regular(source / "crops.npy"), mmap_mode="r")
     except (OSError, ValueError) as error:
         raise InputError(f"{source}/crops.npy: cannot be read ({error})") from error
     out.mkdir(parents=True, exist_ok=True)

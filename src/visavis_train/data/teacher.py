@@ -32,6 +32,7 @@ from visavis.errors import InputError, MissingExtraError, VisavisError
 from visavis.face.geometry import upright
 from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis.files import regular
 from visavis.types import FloatArray, ImageArray
 from visavis_train.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
 from visavis_train.data.real_faces import GRID_STEP, folder_images, still_images, video_images
@@ -207,12 +208,14 @@ _ARRAYS = ("landmarks146", "blendshapes", "rotation", "region")
 
 def join(parts: list[Path], out: Path) -> int:
     """Put the parts together, in the order of their sources; returns the number of faces."""
-    packs = [np.load(path) for path in parts]
+    packs = [np.load(regular(path)) for path in parts]
     sources: NDArray[np.str_] = np.concatenate([pack["source"] for pack in packs])
     order = np.argsort(sources, kind="stable")
     joined = {key: np.concatenate([pack[key] for pack in packs])[order] for key in packs[0].files}
     np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
-    crops = [np.load(path.with_name(path.name.replace("part", "crops")[:-4] + ".npy")) for path in parts]
+    crops = [
+        np.load(regular(path.with_name(path.name.replace("part", "crops")[:-4] + ".npy"))) for path in parts
+    ]
     shape = (len(order), *crops[0].shape[1:])
     target = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)
     starts = np.cumsum([0] + [len(part) for part in crops])
@@ -255,7 +258,7 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         grid = args.shared / "data" / "video" / "grid_s1_av.tar" if args.shared else None
         if grid is not None and grid.exists():
-            with tarfile.open(grid) as tar:
+            with tarfile.open(regular(grid)) as tar:
                 tar.extractall(folder, filter="data")
         sources = Sources(args.shared, Path(folder), tuple(args.own), args.warps, args.seed)
         jobs = [(part, args.workers, sources, args.model, args.out) for part in range(args.workers)]

@@ -31,6 +31,7 @@ from visavis.datasets.calls import CALL_RATE_HZ, read_calls
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles
 from visavis.face.tracker import open_tracker
+from visavis.files import regular
 from visavis.npz import read_npz
 from visavis.pipeline import Pipeline
 from visavis.reaction.speech import FRAME_RATE_HZ
@@ -105,7 +106,7 @@ def still_clips(folder: Path) -> list[Clip]:
         InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
     """
     try:
-        with (folder / "index.csv").open(encoding="utf-8", newline="") as table:
+        with regular(folder / "index.csv").open(encoding="utf-8", newline="") as table:
             splits = {row["id"]: row["split"] for row in csv.DictReader(table)}
     except (OSError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{folder}: no faces with index.csv: {error}") from error
@@ -150,7 +151,7 @@ def _videos(path: Path) -> Iterator[dict[str, Path]]:
         return
     with TemporaryDirectory() as scratch:
         try:
-            with tarfile.open(path) as archive:
+            with tarfile.open(regular(path)) as archive:
                 members = [m for m in archive.getmembers() if m.isfile() and m.name.endswith(VIDEOS)]
                 archive.extractall(scratch, members, filter="data")
         except (OSError, tarfile.TarError) as error:

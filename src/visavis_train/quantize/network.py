@@ -15,6 +15,7 @@ from visavis.emotion import opening
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.sparse import SparseClassifier
 from visavis.errors import InputError, WeightsError
+from visavis.files import regular
 from visavis.types import FloatArray, ImageArray
 from visavis.weights import session_of
 from visavis_train.half import widen
@@ -50,7 +51,7 @@ class Network:
         """
         file = path / RUN_NETWORK if path.is_dir() else path
         try:
-            network = cls(file, file.read_bytes())
+            network = cls(file, regular(file).read_bytes())
         except OSError as error:
             hint = f"; run  visavis export {path} --out {file}" if path.is_dir() else ""
             raise InputError(

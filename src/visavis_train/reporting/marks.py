@@ -11,6 +11,7 @@ from typing import Any
 from visavis.atomic import whole_file
 from visavis.datasets.faces import LabelledFaces
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.machine import machine, versions
 from visavis_train.export import current_commit
 
@@ -41,7 +42,7 @@ def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> N
     first, last = marks
     pattern = re.compile(re.escape(first) + ".*?" + re.escape(last), re.DOTALL)
     try:
-        text = page.read_text("utf-8")
+        text = regular(page).read_text("utf-8")
     except OSError as error:
         raise InputError(
             f"{page}: cannot be read: {error.strerror}; run from the project's folder"

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis_train.experiment import read_toml
 from visavis_train.run_log import LOG, read_log
 
@@ -216,7 +217,7 @@ def _run(folder: Path, name: str, recipe: Recipe) -> Run:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text("utf-8"))
+        return json.loads(regular(path).read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -248,7 +249,7 @@ def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
         if values.get("task", "emotion") != "emotion" or name in known:
             continue
         has_log = "out" in values and (Path(str(values["out"])) / LOG).is_file()
-        what = _first_sentence(path.read_text("utf-8"))
+        what = _first_sentence(regular(path).read_text("utf-8"))
         found.append(NotRun(path, name, what, "run, but not given here" if has_log else "not run"))
     return tuple(found)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis_train.reporting import paper
 from visavis_train.reporting.findings import Findings
 
@@ -31,7 +32,7 @@ def read_quantised(path: Path) -> tuple[Quantised, ...]:
         InputError: the file cannot be read, or is of another layout.
     """
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json.loads(regular(path).read_text("utf-8"))
         return tuple(Quantised(str(row["name"]), int(row["bytes"])) for row in values["variants"])
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error

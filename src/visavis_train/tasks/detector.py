@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from visavis.files import regular
 from visavis_train.command import command_line
 from visavis_train.data.scenes import Material, SceneDataset, load_frames, load_photographs
 from visavis_train.experiment import Settings
@@ -172,10 +173,10 @@ def pixels(batch: dict[str, Tensor]) -> Tensor:
 
 def load_stills(pack: Path, step: int) -> NDArray[np.uint8]:
     """Every ``step``-th still of a pack: crops (N, 224, 224, 3)."""
-    with np.load(pack / "labels.npz") as labels:
+    with np.load(regular(pack / "labels.npz")) as labels:
         # Warped copies, named with a tilde, are the same faces.
         rows = [i for i, name in enumerate(labels["source"]) if name.startswith(PASTED) and "~" not in name]
-    crops = np.load(pack / "crops.npy", mmap_mode="r")
+    crops = np.load(regular(pack / "crops.npy"), mmap_mode="r")
     return np.asarray(crops[rows[::step]])
 
 

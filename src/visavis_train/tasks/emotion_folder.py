@@ -11,6 +11,7 @@ import torch
 
 from visavis.atomic import whole_file
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.machine import machine
 from visavis_train.checkpoint import BEST, LAST
 from visavis_train.experiment import flat
@@ -76,7 +77,7 @@ def trained_on(out: Path) -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(regular(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(found, dict):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from visavis.emotion.sparse import SparseClassifier
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis_train.checkpoint import load_checkpoint
 from visavis_train.data.augment import augment
 from visavis_train.models.sparse import SparseNet
@@ -43,7 +44,7 @@ def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     if experiment.init_deeper:
         raise InputError(f"{init}: init_deeper needs a checkpoint, such as another run's best.safetensors")
     try:
-        data = init.read_bytes()
+        data = regular(init).read_bytes()
     except OSError as error:
         raise InputError(f"{init}: cannot be read: {error.strerror}; expected an ONNX file") from error
     asks_keep = isinstance(classifier_of(data, str(init)), SparseClassifier)

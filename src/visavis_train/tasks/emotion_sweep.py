@@ -22,6 +22,7 @@ from visavis.cli.output import print_note, progress
 from visavis.datasets import fer2013
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis_train.checkpoint import BEST
 from visavis_train.command import status_of
 from visavis_train.experiment import load_experiment
@@ -128,7 +129,7 @@ def run_one(experiment: Experiment, config: Path) -> Variant:
         parameters=report["parameters"],
         macs=report["macs"],
         macs_equation_4=model.macs_equation_4(),
-        network=(experiment.out / NETWORK).read_bytes(),
+        network=regular(experiment.out / NETWORK).read_bytes(),
     )
 
 
@@ -144,7 +145,7 @@ def finished(experiment: Experiment, config: Path) -> dict[str, Any]:
     if not report.exists():
         train(experiment, resume=True)
         release(experiment, config)
-    result: dict[str, Any] = json.loads(report.read_text("utf-8"))
+    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8"))
     return result
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import ImageArray
 from visavis_train.checkpoint import load_checkpoint
 from visavis_train.distillation import BATCH, Teacher, ask, onnx_teacher, soften, torch_teacher
@@ -34,7 +35,7 @@ def load_trained(checkpoint: Path) -> tuple[ExpressionNet, Experiment]:
         raise InputError(f"{checkpoint}: no such file; expected a checkpoint in its run folder")
     config = checkpoint.with_name("config.json")
     try:
-        experiment = Experiment.model_validate_json(config.read_text("utf-8"))
+        experiment = Experiment.model_validate_json(regular(config).read_text("utf-8"))
     except OSError as error:
         raise InputError(
             f"{config}: cannot be read: {error.strerror}; a checkpoint needs its run folder's config.json"

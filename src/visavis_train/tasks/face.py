@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import FloatArray
 from visavis_train.command import command_line
 from visavis_train.data.faces import (
@@ -125,7 +126,7 @@ class Pairs:
 
     def __init__(self, path: Path, batch: int, device: torch.device) -> None:
         self.device = device
-        with np.load(path) as file:
+        with np.load(regular(path)) as file:
             self.landmarks = torch.from_numpy(file["landmarks"])
             self.weights = torch.from_numpy(file["weights"])
         self.batch = batch
@@ -179,7 +180,7 @@ class Trainer:
             self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
         self.pairs = Pairs(config.pairs, config.pair_batch, self.device)
-        self.negatives = np.load(config.negatives, mmap_mode="r")
+        self.negatives = np.load(regular(config.negatives), mmap_mode="r")
         self.chances = torch.from_numpy(sample_weights(self.pack, self.rows, config)).double()
         self.faces = FaceDataset(self.pack, self.rows, Augmentation())
         self.optimizer = torch.optim.AdamW(

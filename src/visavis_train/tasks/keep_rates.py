@@ -25,6 +25,7 @@ from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.sparse import NAME, Keep, Keeping, SparseClassifier
 from visavis.errors import InputError
 from visavis.evaluation import BATCH
+from visavis.files import regular
 from visavis.weights import session_of
 from visavis_train.command import run_parser, status_of
 from visavis_train.models.cost import cost
@@ -88,7 +89,7 @@ def read_network(run: Path) -> bytes:
     """
     file = run / f"{NAME}.onnx"
     try:
-        return file.read_bytes()
+        return regular(file).read_bytes()
     except OSError as error:
         raise InputError(
             f"{file}: cannot be read: {error.strerror}; expected a finished run with training.keep_rates"

@@ -26,6 +26,7 @@ import torch
 from visavis.atomic import require_folder, whole_file
 from visavis.cli.output import print_note
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.machine import machine, versions
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis_train.command import status_of
@@ -101,8 +102,8 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
                 ways[f"{experiment.name}, guidance {much:g}"] = way
         file = folder / LISTENER_FILE
         if file.is_file():
-            stored = json.loads((folder / "config.json").read_text("utf-8"))
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            stored = json.loads(regular(folder / "config.json").read_text("utf-8"))
+            digest = hashlib.sha256(regular(file).read_bytes()).hexdigest()
             for name, way in ways.items():
                 settings = {"file": digest, "sampling": way.model_dump()}
                 yield Candidate(name, int(stored["seed"]), settings, _loaded(experiment, file, way))
@@ -140,7 +141,7 @@ def scored(candidate: Candidate, data: str, test: Contest, samples: int, kept: P
         with whole_file(file) as partial:
             partial.write_text(json.dumps(found) + "\n", "utf-8")
         print_note(f"{candidate.name}, seed {candidate.seed}: measured")
-    result: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    result: dict[str, Any] = json.loads(regular(file).read_text("utf-8"))
     return result
 
 
@@ -164,7 +165,7 @@ def compare(
     torch.set_num_threads(1)
     files = [next(iter(folders)) / f"{split}.npz" for split in ("train", "test")]
     train, pack = (load_listening(file) for file in files)
-    data = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    data = hashlib.sha256(b"".join(regular(file).read_bytes() for file in files)).hexdigest()
     test = Contest.of(pack)
     own = {experiment.name: list(listeners(experiment, guidance)) for experiment in experiments}
     candidates = [*baselines(train, test, peers, seeds), *(one for runs in own.values() for one in runs)]
@@ -225,7 +226,7 @@ def main() -> int:
             result = compare(experiments, peers, args.seeds, args.samples, args.kept, args.guidance)
             with whole_file(args.results) as partial:
                 partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_between(args.page, MARKS, tables(json.loads(args.results.read_text("utf-8"))))
+        write_between(args.page, MARKS, tables(json.loads(regular(args.results).read_text("utf-8"))))
 
     return status_of(work, "interrupted: the same command goes on")
 

@@ -20,6 +20,7 @@ from typing import Any
 from visavis.atomic import whole_file
 from visavis.cli.output import print_note
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.machine import machine, versions
 from visavis_train.command import status_of
 from visavis_train.experiment import load_experiment
@@ -48,11 +49,13 @@ def run_one(config: Path, seed: int, overrides: Sequence[str]) -> dict[str, Any]
     out = named.out.with_name(f"{named.out.name}_seed{seed}")
     experiment = named.model_copy(update={"seed": seed, "out": out})
     stored, report = out / "config.json", out / REPORT
-    if stored.exists() and json.loads(stored.read_text("utf-8")) != experiment.model_dump(mode="json"):
+    if stored.exists() and json.loads(regular(stored).read_text("utf-8")) != experiment.model_dump(
+        mode="json"
+    ):
         raise InputError(f"{out} holds a run of other settings; move it away")
     if not report.exists():
         release(experiment, train(experiment, resume=True), config.name)
-    result: dict[str, Any] = json.loads(report.read_text("utf-8"))
+    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8"))
     return result
 
 
@@ -166,7 +169,7 @@ def main() -> int:
             result = run_all(args.experiments, args.seeds, args.set)
             with whole_file(args.results) as partial:
                 partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_between(args.page, MARKS, tables(json.loads(args.results.read_text("utf-8"))))
+        write_between(args.page, MARKS, tables(json.loads(regular(args.results).read_text("utf-8"))))
 
     return status_of(work, "interrupted: the same command goes on")
 

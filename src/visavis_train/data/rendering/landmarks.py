@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
+from visavis.files import regular
 from visavis.types import FloatArray
 from visavis_train.data.rendering.bending import Bent
 from visavis_train.data.rendering.head import Head
@@ -47,7 +48,7 @@ class LandmarkTable:
             InputError: it is missing, or not for these landmarks and this head.
         """
         try:
-            rows = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+            rows = np.loadtxt(regular(path), delimiter=",", skiprows=1, ndmin=2)
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: no readable table of landmarks: {error}") from error
         if rows.shape[1] != 7 or tuple(rows[:, 0].astype(int)) != SKIN_POINTS:

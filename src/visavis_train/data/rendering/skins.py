@@ -24,6 +24,7 @@ from visavis.capture.image import decode_image
 from visavis.channels import BLENDSHAPES
 from visavis.cli.output import print_note
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.npz import read_npz
 from visavis.types import FloatArray, ImageArray
 from visavis_train.command import status_of
@@ -145,7 +146,7 @@ def calm_crops(crops: Path) -> dict[str, str]:
     """
     teacher = read_npz(crops / "teacher.npz", "teacher's answers", ("ids", "blendshapes", "matrix"))
     try:
-        with (crops / "index.csv").open(encoding="utf-8") as file:
+        with regular(crops / "index.csv").open(encoding="utf-8") as file:
             splits = {r["id"]: r["split"] for r in csv.DictReader(file) if r["source"] == "UTKFace"}
     except (OSError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{crops / 'index.csv'}: no readable index of crops: {error}") from error

@@ -22,6 +22,7 @@ from visavis.datasets.appropriateness import write_neighbours
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import FPS, MANIFEST
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import BoolArray
 from visavis.waveform import SPEECH_RATE_HZ
 from visavis_train.data.simulation.clip import SILENCE, Job, listener_name, write, write_samples
@@ -104,7 +105,7 @@ def _grid(archive: Path, faces: RealFaces) -> list[Utterance]:
 
 def _labels(path: Path) -> dict[str, str]:
     try:
-        with path.open(encoding="utf-8", newline="") as table:
+        with regular(path).open(encoding="utf-8", newline="") as table:
             rows = csv.DictReader(table)
             return {f"still_{row['split']}_{row['id']}": row["label"] for row in rows if row["label"]}
     except (OSError, KeyError, csv.Error) as error:
@@ -232,7 +233,7 @@ def _require_same(root: Path, settings: Settings) -> None:
     if not path.exists():
         return
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(regular(path).read_text("utf-8"))
         same = {key: found.get(key) for key in ("format", "settings")}
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: not the manifest of a simulated corpus: {error!r}") from error
@@ -243,7 +244,7 @@ def _require_same(root: Path, settings: Settings) -> None:
 
 def _record(root: Path, split: str, name: str) -> dict[str, Any] | None:
     try:
-        notes = json.loads(record_path(root, split, name).read_text("utf-8"))
+        notes = json.loads(regular(record_path(root, split, name)).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return notes if isinstance(notes, dict) and isinstance(notes.get("files"), dict) else None

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from visavis.errors import InputError
+from visavis.files import regular
 
 COLUMNS = ("dialogue", "start", "end", "speaker", "short_response")
 # Windows in which the person talks less are no use for a listener to react to.
@@ -75,7 +76,7 @@ def read_timings(path: Path, window_s: float) -> Timings:
     """
     dialogues: dict[str, list[tuple[str, Turn, bool]]] = {}
     try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as table:
+        with gzip.open(regular(path), "rt", encoding="utf-8", newline="") as table:
             for row in csv.DictReader(table):
                 name, start, end, speaker, short = (row[column] for column in COLUMNS)
                 turn = Turn(float(start), float(end))

@@ -15,6 +15,7 @@ import numpy as np
 
 from visavis.arrays import checked
 from visavis.errors import InputError
+from visavis.files import regular
 from visavis.types import FloatArray
 from visavis.waveform import SPEECH_RATE_HZ
 
@@ -61,7 +62,7 @@ def read_ravdess(folder: Path) -> list[Utterance]:
     """
     index = folder / "index.csv"
     try:
-        with index.open(encoding="utf-8", newline="") as table:
+        with regular(index).open(encoding="utf-8", newline="") as table:
             rows = {row["file"]: row for row in csv.DictReader(table) if row["archive"] == RAVDESS}
             raw = read_sounds(folder / RAVDESS, ".flac")
             found = [
@@ -94,7 +95,7 @@ def read_sounds(archive: Path, ending: str) -> dict[str, FloatArray]:
     """
     sounds: dict[str, FloatArray] = {}
     try:
-        with tarfile.open(archive) as members:
+        with tarfile.open(regular(archive)) as members:
             for member in members:
                 file = members.extractfile(member) if member.name.endswith(ending) else None
                 if file is not None:
