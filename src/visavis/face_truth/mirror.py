@@ -90,9 +90,9 @@ def _require_measurable(
     require_known(name, points, found)
     face_motion(seen, numbers)
     middle = np.median(seen, axis=1)
-    away = (middle < -OUTSIDE * size) | (middle > (1 + OUTSIDE) * size)
-    away |= ((seen < -size) | (seen > 2 * size)).any(axis=1)
-    if (away := away.any(axis=1)).any():
+    beyond = (middle < -OUTSIDE * size) | (middle > (1 + OUTSIDE) * size)
+    away = (beyond | ((seen < -size) | (seen > 2 * size)).any(axis=1)).any(axis=1)
+    if away.any():
         first = away.argmax()
         x, y = middle[first].tolist()
         raise InputError(

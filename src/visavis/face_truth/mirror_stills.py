@@ -34,7 +34,7 @@ def _moves(faces: Sequence[Face]) -> list[dict[str, float]]:
     weights = np.stack([face.state.weights for face in faces])
     raised = np.maximum(weights - np.median(weights, axis=0), 0.0)
     known = [face.measures for face in faces if len(face.measures)]
-    rest = np.median(known, axis=0) if known else np.zeros(len(FACE_MEASURES))
+    rest = np.median(np.stack(known or [np.zeros(len(FACE_MEASURES), np.float32)]), axis=0)
     measures = np.stack([face.measures if len(face.measures) else rest for face in faces])
     rows = np.hstack([raised, (measures - rest) / _REACHES])
     return [dict(zip(NAMES, row, strict=True)) for row in rows.tolist()]

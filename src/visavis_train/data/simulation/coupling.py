@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.files import regular
 
 NAME = "smile_coupling.json"
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -94,7 +93,7 @@ class SmileCoupling:
         """
         place = files(__package__) / NAME if path is None else path
         try:
-            notes: dict[str, Any] = json.loads(regular(place).read_text("utf-8"))["measured"]
+            notes: dict[str, Any] = json.loads(place.read_text("utf-8"))["measured"]
             values: dict[str, Any] = {
                 key: Spread(tuple(value)) if isinstance(value, list) else value
                 for key, value in notes.items()
