@@ -105,7 +105,7 @@ def written(path: Path, kind: str) -> None:
         ("objects", "r.npz: listeners holds object; expected numbers"),
         ("columns", "r.npz: listeners is stored in Fortran's order"),
         ("number", "r.npz: neighbours is a single number"),
-        ("cut", "r.npz: predictions is damaged: Bad CRC-32"),
+        ("cut", "r.npz: predictions: it is damaged or cut off"),
     ],
 )
 def test_bad_files_are_named(
