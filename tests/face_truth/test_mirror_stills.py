@@ -12,13 +12,15 @@ from acting import face
 from front_faces import NUMBERS, landmarks
 from visavis.avatar.puppet_sheet import PAPER_RGB
 from visavis.errors import InputError
-from visavis.face.measures import measure
+from visavis.face.measures import BROWS, measure
 from visavis.face_truth.mirror_stills import MOVEMENTS, SIDE_PX, Followed, write_stills
 from visavis.types import AvatarPose, Face
 
 
-def seen(**weights: float) -> Face:
-    xy = landmarks({}, np.zeros((1, 3)))[0]
+def seen(brows: float = 0.0, **weights: float) -> Face:
+    """A face with its brows so far up, in distances between the outer eye corners, and with weights."""
+    raised = np.asarray([[0.0, brows]])
+    xy = landmarks({number: raised for side in BROWS for number in side}, np.zeros((1, 3)))[0]
     box = np.concatenate([xy.min(axis=0), xy.max(axis=0)])
     corners = np.asarray([[200, 200], [400, 200], [400, 400], [200, 400]], np.float32)
     state = face(**weights)
@@ -42,11 +44,12 @@ def test_each_movement_is_shown_where_it_is_strongest(tmp_path: Path) -> None:
 
 def test_a_movement_is_measured_from_the_persons_own_rest(tmp_path: Path) -> None:
     """High brows at rest are not raised ones; they are shown where they rise."""
-    faces = [seen(browInnerUp=0.5), seen(browInnerUp=0.55), seen(browInnerUp=0.6)]
+    faces = [seen(0.1, browInnerUp=0.5), seen(0.1, browInnerUp=0.55), seen(0.1, browInnerUp=0.6)]
+    faces += [seen(0.1, browInnerUp=0.95), seen(0.16, browInnerUp=0.5)]  # One of the two signs is not enough.
     with pytest.raises(InputError, match="no face showed any"):
-        write_stills(tmp_path / "s.png", [Followed(Path("no.mp4"), faces, [REST] * 3)], outlines=True)
-    faces.append(seen(browInnerUp=0.95))
-    missing = write_stills(tmp_path / "s.png", [Followed(Path("no.mp4"), faces, [REST] * 4)], outlines=True)
+        write_stills(tmp_path / "s.png", [Followed(Path("no.mp4"), faces, [REST] * 5)], outlines=True)
+    faces.append(seen(0.16, browInnerUp=0.95))
+    missing = write_stills(tmp_path / "s.png", [Followed(Path("no.mp4"), faces, [REST] * 6)], outlines=True)
     assert set(MOVEMENTS) - set(missing) == {"brows up"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,15 +47,18 @@ def _pair(move: Mapping[str, float], name: str) -> float:
 
 # How much a face shows of each movement, from :func:`_moves`.
 MOVEMENTS: Mapping[str, Callable[[Mapping[str, float]], float]] = {
-    "toothy smile": lambda move: _pair(move, "mouthSmile") * _pair(move, "mouthUpperUp") - move["jawOpen"],
-    "laugh": lambda move: _pair(move, "mouthSmile") * move["jawOpen"],
+    "toothy smile": lambda move: (
+        math.sqrt(_pair(move, "mouthSmile") * _pair(move, "mouthUpperUp")) - move["jawOpen"]
+    ),
+    "laugh": lambda move: math.sqrt(_pair(move, "mouthSmile") * move["jawOpen"]),
     "yawn": lambda move: move["mouthOpening"] - _pair(move, "mouthSmile"),
     "mouth to the left": lambda move: move["mouthLeft"],
     "mouth to the right": lambda move: move["mouthRight"],
     "pout": lambda move: move["mouthPucker"] - move["jawOpen"],
     "corners down": lambda move: -move["mouthCornerLeft"] - 3 * abs(move["mouthOpening"]),
     "one corner": lambda move: abs(move["mouthCornerLeft"] - move["mouthCornerRight"]),
-    "brows up": lambda move: _pair(move, "browOuterUp") + move["browInnerUp"],
+    # Seen to rise, and not only believed to.
+    "brows up": lambda move: min(_pair(move, "browOuterUp") + move["browInnerUp"], _pair(move, "brow")),
     "brows down": lambda move: _pair(move, "browDown") - _pair(move, "browOuterUp"),
     "eyes shut": lambda move: -1 - move["lidLeft"] - move["lidRight"],
     "half a wink": lambda move: abs(move["lidLeft"] - move["lidRight"]),
