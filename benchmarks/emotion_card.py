@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from visavis.atomic import whole_file
+from visavis.base.files import whole_file
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -19,13 +19,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from visavis.atomic import whole_file
+from visavis.base.files import whole_file
+from visavis.base.machine import machine, versions
 from visavis.channels import BLENDSHAPES, EXPRESSIONS
 from visavis.datasets.tables import rows
 from visavis.errors import InputError
-from visavis.evaluation import Model
+from visavis.evaluate.expressions import Model
 from visavis.face.embedded import EmbeddedTracker
-from visavis.machine import machine, versions
 from visavis.metrics.emotion import accuracy_interval
 from visavis.metrics.ranking import area_interval, area_under_curve
 from visavis.pipeline import EMOTION_CROP_PX, emotion_region

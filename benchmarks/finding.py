@@ -2,7 +2,7 @@
 
     python benchmarks/finding.py CLIPS HELD_OUT --out benchmarks/results/finding.json
 
-CLIPS is a folder of videos, HELD_OUT the one that visavis_train.data.photographs writes. The reference is
+CLIPS is a folder of videos, HELD_OUT one of visavis_train.face.data.photographs. The reference is
 the tracker's own reading of the upright frame at full size. "Right" means: one face, its box within
 15% in size and place, its roll within 8 degrees. ``--only`` runs some parts.
 """
@@ -20,13 +20,13 @@ from time import process_time
 import cv2
 import numpy as np
 
+from visavis.base.console import print_error
+from visavis.base.machine import machine, versions
 from visavis.capture.image import read_image
 from visavis.capture.video import VideoFile
-from visavis.cli.output import print_error
 from visavis.errors import InputError, VisavisError
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.region import FaceRegion, rotation
-from visavis.machine import machine, versions
 from visavis.types import Face, FloatArray, Frame, ImageArray
 
 ANGLES_DEG = range(-180, 180, 15)

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from visavis.base.machine import machine, versions
 from visavis.capture.sound import Soundtrack
-from visavis.machine import machine, versions
 from visavis.reaction.clip import faces_at_25_hz, start_of
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.speech import FRAME_RATE_HZ, SpeechReader

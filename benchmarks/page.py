@@ -20,7 +20,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from visavis.machine import machine, versions
+from visavis.base.machine import machine, versions
 
 WARM_UP_S = 5.0
 DRAW_S = 4.0

@@ -24,7 +24,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tslearn.metrics import dtw
 
-from visavis.machine import machine, versions
+from visavis.base.machine import machine, versions
 from visavis.metrics import reaction
 from visavis.metrics.reaction_file import read_reactions
 from visavis.metrics.reaction_items import Work

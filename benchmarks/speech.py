@@ -23,11 +23,11 @@ import av
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from visavis.machine import machine, versions
+from visavis.base.machine import machine, versions
+from visavis.base.waveform import mono
 from visavis.reaction.spectrum import HISTORY, spectra
 from visavis.reaction.speech import SPEECH_CHANNELS, SpeechReader, speech_features, speech_samples
 from visavis.types import AudioChunk
-from visavis.waveform import mono
 
 BLOCK = 640
 UNIT_S = 1 / 25_000  # GRID's alignments.

@@ -18,12 +18,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from visavis.base.console import print_error
+from visavis.base.machine import machine, versions
 from visavis.capture.video import VideoFile
-from visavis.cli.output import print_error
 from visavis.errors import InputError, VisavisError
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.mediapipe import MediaPipeTracker
-from visavis.machine import machine, versions
 from visavis.types import Frame
 
 WARM_UP_FRAMES = 10

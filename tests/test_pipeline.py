@@ -9,17 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny_listener
-import tiny_sparse
-from people import PROFILE
+from support import tiny_listener, tiny_sparse
+from support.people import PROFILE
 from visavis.avatar.parameters import Animator
+from visavis.base.networks import session_of
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS, FACE_CHANNELS
 from visavis.emotion.reader import EmotionReader
 from visavis.emotion.sparse import Keep, SparseClassifier
 from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.live import LiveListener
 from visavis.types import AudioChunk, Face, FaceState, FloatArray, Frame, ImageArray
-from visavis.weights import session_of
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 

@@ -13,7 +13,7 @@ export PYTHONPATH=src PYTHONUNBUFFERED=1
 case ${1:-} in
 pack)
     for name in face_pack renders; do
-        "$PYTHON" -m visavis_train.data.shards pack "runs/$name" "runs/gpu/face/$name" --side 112 --quality 60
+        "$PYTHON" -m visavis_train.face.data.shards pack "runs/$name" "runs/gpu/face/$name" --side 112 --quality 60
     done
     "$PYTHON" - <<'PYTHON'
 import numpy as np
@@ -28,7 +28,7 @@ PYTHON
     ;;
 unpack)
     for name in face_pack renders; do
-        "$PYTHON" -m visavis_train.data.shards unpack "runs/gpu/face/$name" "runs/gpu/$name"
+        "$PYTHON" -m visavis_train.face.data.shards unpack "runs/gpu/face/$name" "runs/gpu/$name"
     done
     "$PYTHON" - <<'PYTHON'
 import numpy as np

@@ -8,7 +8,7 @@ from typing import Self
 
 from visavis.avatar.parameters import Animator
 from visavis.avatar.profile import Profile
-from visavis.clock import Clock, SystemClock
+from visavis.base.clock import Clock, SystemClock
 from visavis.emotion.opening import DEFAULT
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE, EmotionReader
 from visavis.emotion.sparse import Keeping

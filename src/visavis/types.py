@@ -9,8 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.arrays import checked, checked_flags, checked_numbers, checked_times, require_known
-from visavis.atomic import whole_file
+from visavis.base.arrays import checked, checked_flags, checked_numbers, checked_times, require_known
+from visavis.base.files import whole_file
+from visavis.base.npz import read_npz
 from visavis.channels import (
     ACTION_UNITS,
     AVATAR_PARAMETERS,
@@ -23,7 +24,6 @@ from visavis.channels import (
     TRANSLATIONS,
 )
 from visavis.errors import InputError
-from visavis.npz import read_npz
 
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]

@@ -10,18 +10,27 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from visavis.cli.output import print_error
+from visavis.base.console import print_error
 from visavis.errors import InputError, VisavisError
-from visavis_train.experiment import read_toml
+from visavis_train.loop.experiment import read_toml
 
-TASKS = ("emotion", "pretraining", "face", "detector", "tokenizer", "calls", "listener")
+# Each task's module.
+TASKS = {
+    "emotion": "expression.task",
+    "pretraining": "expression.pretraining",
+    "face": "face.face_task",
+    "detector": "face.detector_task",
+    "tokenizer": "tokenizer.task",
+    "calls": "listener.calls",
+    "listener": "listener.task",
+}
 # Those whose own command line knows --install.
 INSTALLING = ("emotion", "tokenizer", "calls", "listener")
-_EXPORT = "install its result by  python -m visavis_train.tasks.export_"
+_EXPORT = "install its result by  python -m visavis_train.face."
 # What to do with the results of the others.
 _ELSEWHERE = {
-    "face": _EXPORT + "face",
-    "detector": _EXPORT + "detector",
+    "face": _EXPORT + "release",
+    "detector": _EXPORT + "detector_release",
     "pretraining": "an emotion run's init takes its result",
 }
 
@@ -32,7 +41,7 @@ def task_of(path: Path) -> str:
     Raises:
         InputError: the file cannot be read, or names another task.
     """
-    task = read_toml(path).get("task", TASKS[0])
+    task = read_toml(path).get("task", "emotion")
     if task not in TASKS:
         raise InputError(f"{path}: task is {task!r}; expected one of {', '.join(TASKS)}")
     return str(task)
@@ -54,7 +63,7 @@ def main() -> int:
         print_error(str(error))
         return 2
     # Only the wanted task is imported; its own parser reads the whole command line.
-    status: int = import_module(f"visavis_train.tasks.{task}").main()
+    status: int = import_module(f"visavis_train.{TASKS[task]}").main()
     return status
 
 

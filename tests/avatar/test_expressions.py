@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acting import FPS, face, feeling, warmed
+from support.acting import FPS, face, feeling, warmed
 from visavis.avatar.expressions import LOOKS, added, worn
 from visavis.avatar.parameters import Animator
 from visavis.channels import EXPRESSIONS

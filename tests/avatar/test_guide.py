@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acting import FPS
-from people import BROWS_DOWN, BROWS_UP, OPEN, SHUT, SMILE, STEPS_ACTED, acting, seen_face
+from support.acting import FPS
+from support.people import BROWS_DOWN, BROWS_UP, OPEN, SHUT, SMILE, STEPS_ACTED, acting, seen_face
 from visavis.avatar.guide import STEPS, Guide, Guiding
 from visavis.avatar.parameters import HIGHEST, LOWEST, Animator
 from visavis.avatar.profile import Profile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from acting import FPS, after, face, warmed
+from support.acting import FPS, after, face, warmed
 from visavis.avatar.parameters import Animator
 
 # Eyes

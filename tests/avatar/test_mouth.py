@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acting import face
+from support.acting import face
 from visavis.avatar.mouth import CORNER_GAIN, FORM_RAISES, OPEN_GAIN, OPEN_SINKS, WEIGHTS_GAIN, mouth
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.rig import evaluate

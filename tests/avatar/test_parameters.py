@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acting import FPS, after, face, feeling, warmed
+from support.acting import FPS, after, face, feeling, warmed
 from visavis.avatar.idle import breath
 from visavis.avatar.parameters import Animator
 from visavis.channels import AVATAR_PARAMETERS, FACE_CHANNELS

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from people import PROFILE, seen_face
+from support.people import PROFILE, seen_face
 from visavis.avatar.parameters import Animator
 from visavis.avatar.profile import Profile, config_folder, my_profile, named_profile
 from visavis.errors import InputError

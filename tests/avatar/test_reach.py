@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from acting import FPS
-from people import BROWS_DOWN, BROWS_UP, OPEN, SHUT, SMILE, acting, lived, seen_face
+from support.acting import FPS
+from support.people import BROWS_DOWN, BROWS_UP, OPEN, SHUT, SMILE, acting, lived, seen_face
 from visavis.avatar.parameters import Animator
 from visavis.avatar.reach import MOVEMENTS, REACHED, Reach
 from visavis.channels import AVATAR_PARAMETERS

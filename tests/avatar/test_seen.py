@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from acting import FPS
-from people import seen_face
+from support.acting import FPS
+from support.people import seen_face
 from visavis.avatar.mapping import FaceMapper
 from visavis.avatar.seen import Seen, Watcher
 from visavis.types import Face

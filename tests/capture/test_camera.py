@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from visavis.base.clock import ManualClock
 from visavis.capture.camera import MAX_FAILED_READS, Camera
-from visavis.clock import ManualClock
 from visavis.errors import DeviceError, InputError
 
 

@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
+from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.capture.sound import Soundtrack, write_wav
 from visavis.errors import InputError
-from visavis.waveform import SPEECH_RATE_HZ
 
 
 def read(path: Path) -> np.ndarray:

@@ -7,10 +7,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from visavis.benchmark import TIMED, Timing, measure, steps
+from visavis.base.clock import ManualClock
 from visavis.cli import app
-from visavis.clock import ManualClock
 from visavis.errors import InputError
+from visavis.evaluate.bench import TIMED, Timing, measure, steps
 from visavis.pipeline import Pipeline
 
 
@@ -59,7 +59,9 @@ def test_json_names_input_machine_versions_and_results() -> None:
 
 
 def test_text_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visavis.benchmark.measure", lambda *_, **__: {"puppet": Timing(5, 1.5, 2.0, 3.0)})
+    monkeypatch.setattr(
+        "visavis.evaluate.bench.measure", lambda *_, **__: {"puppet": Timing(5, 1.5, 2.0, 3.0)}
+    )
     result = CliRunner().invoke(app, ["bench", "puppet"])
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()

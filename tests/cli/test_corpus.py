@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations import BLUE, RED, draw, film, square_pipeline
+from support.conversations import BLUE, RED, draw, film, square_pipeline
 from visavis.pipeline import Pipeline
 
 

@@ -25,8 +25,8 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline) -> N
     """A scripted face on a short clip, and a computer with camera and display."""
     monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline)
     monkeypatch.setattr("visavis.capture.portrait.PortraitClip", lambda: PortraitClip(0.2))
-    monkeypatch.setattr("visavis.checkup.camera_likely", lambda: True)
-    monkeypatch.setattr("visavis.checkup.display_likely", lambda _: True)
+    monkeypatch.setattr("visavis.evaluate.doctor.camera_likely", lambda: True)
+    monkeypatch.setattr("visavis.evaluate.doctor.display_likely", lambda _: True)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_with_camera_and_display_the_page_opens(served: list[dict[str, Any]]) ->
 def test_without_camera_or_display_it_writes_files_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: list[dict[str, Any]], lacking: str
 ) -> None:
-    monkeypatch.setattr(f"visavis.checkup.{lacking}", lambda *_: False)
+    monkeypatch.setattr(f"visavis.evaluate.doctor.{lacking}", lambda *_: False)
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert f"no {lacking.removesuffix('_likely')} here" in result.stderr

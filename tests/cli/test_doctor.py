@@ -11,18 +11,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from visavis import checkup, weights
-from visavis.checkup import Check, attempt, camera_likely, check_extra, check_networks, display_likely
+from visavis.base import networks
 from visavis.cli import app
 from visavis.errors import DeviceError, InputError, WeightsError
+from visavis.evaluate import doctor
+from visavis.evaluate.doctor import Check, attempt, camera_likely, check_extra, check_networks, display_likely
 
 
 @pytest.fixture
 def sound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that are as the manifest says."""
     entry = SimpleNamespace(file="x.onnx", size=1_500_000)
-    monkeypatch.setattr(weights, "manifest", lambda: {"tracker": entry})
-    monkeypatch.setattr(weights, "open_session", lambda name: None)
+    monkeypatch.setattr(networks, "manifest", lambda: {"tracker": entry})
+    monkeypatch.setattr(networks, "open_session", lambda name: None)
 
 
 def run(*arguments: str) -> tuple[int, dict[str, Any]]:
@@ -46,7 +47,7 @@ def test_a_changed_network_ends_with_status_2(monkeypatch: pytest.MonkeyPatch) -
     def refuse(name: str) -> None:
         raise WeightsError("assets/x.onnx is not the file that the manifest describes")
 
-    monkeypatch.setattr(weights, "open_session", refuse)
+    monkeypatch.setattr(networks, "open_session", refuse)
     status, data = run()
     assert status == 2
     assert data["ok"] is False
@@ -58,9 +59,9 @@ def test_a_missing_manifest_is_one_failed_check(monkeypatch: pytest.MonkeyPatch)
     def refuse() -> None:
         raise WeightsError("assets/manifest.json cannot be read")
 
-    monkeypatch.setattr(weights, "manifest", refuse)
+    monkeypatch.setattr(networks, "manifest", refuse)
     assert list(check_networks()) == [Check("networks", False, True, "assets/manifest.json cannot be read")]
-    monkeypatch.setattr(weights, "manifest", dict)
+    monkeypatch.setattr(networks, "manifest", dict)
     assert [check.ok for check in check_networks()] == [False]
 
 
@@ -74,7 +75,7 @@ def test_text_has_a_line_for_each_check() -> None:
 
 def test_what_is_checked_stands_apart_from_what_was_found() -> None:
     lines = CliRunner().invoke(app, ["doctor"]).stdout.splitlines()
-    for name in weights.manifest():
+    for name in networks.manifest():
         assert any(f"network {name}  " in line for line in lines), name
 
 
@@ -101,7 +102,7 @@ def test_a_port_in_use_is_told_and_does_not_fail() -> None:
 
 def test_a_missing_encoder_says_what_to_do() -> None:
     with pytest.raises(DeviceError, match="comes without no_such_codec: pip install"):
-        checkup._look_at_codec("no_such_codec")
+        doctor._look_at_codec("no_such_codec")
 
 
 def test_extras_that_are_missing_say_how_to_install_them() -> None:
@@ -126,11 +127,11 @@ class StandInCamera:
 
 
 def test_cameras_that_open_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "_candidates", lambda: [0, 1, 2])
-    assert checkup.look_at_cameras(StandInCamera) == "0 (640x480), 2 (640x480)"  # type: ignore[arg-type]
-    monkeypatch.setattr(checkup, "_candidates", lambda: [1])
+    monkeypatch.setattr(doctor, "_candidates", lambda: [0, 1, 2])
+    assert doctor.look_at_cameras(StandInCamera) == "0 (640x480), 2 (640x480)"  # type: ignore[arg-type]
+    monkeypatch.setattr(doctor, "_candidates", lambda: [1])
     with pytest.raises(DeviceError, match="none found"):
-        checkup.look_at_cameras(StandInCamera)  # type: ignore[arg-type]
+        doctor.look_at_cameras(StandInCamera)  # type: ignore[arg-type]
 
 
 def test_camera_and_display_are_guessed_from_the_system(
@@ -152,4 +153,4 @@ def test_a_broken_drawing_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
         raise InputError("puppet.json: not a drawing")
 
     monkeypatch.setattr("visavis.avatar.puppet.Puppet.load", refuse)
-    assert not attempt("avatar", checkup._look_at_avatar).ok
+    assert not attempt("avatar", doctor._look_at_avatar).ok

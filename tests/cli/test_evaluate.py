@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny_sparse
-from pictures import picture, write
-from svg import read_svg
-from visavis import weights
+from support import tiny_sparse
+from support.pictures import picture, write
+from support.svg import read_svg
+from visavis.base import networks
 from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
 
@@ -58,7 +58,7 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
     assert empty == {"precision": None, "recall": None, "f1": None, "support": 0}
     assert answer["duplicates"]["in_training"] == 1
     assert answer["duplicates"]["n_without"] == 5
-    entry = weights.manifest()["emotion"]
+    entry = networks.manifest()["emotion"]
     assert answer["model"].keys() == {"name", "bytes", "parameters", "sha256", "mirror", "keep"}
     assert (answer["model"]["name"], answer["model"]["keep"], answer["tokens"]) == ("emotion", None, None)
     assert (answer["model"]["bytes"], answer["model"]["sha256"]) == (entry.size, entry.sha256)
@@ -132,7 +132,7 @@ def test_folders_with_a_model_of_ones_own(
 ) -> None:
     for number, word in enumerate(("Anger", "Happiness")):
         write(tmp_path / "faces" / word / "a.png", picture(number, 90))
-    (tmp_path / "mine.onnx").write_bytes(weights.read("emotion"))
+    (tmp_path / "mine.onnx").write_bytes(networks.read("emotion"))
     model = tmp_path / "mine.onnx"
     assert visavis("evaluate", "emotion", tmp_path / "faces", "--model", model, "--mirror", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
@@ -225,7 +225,7 @@ def with_options(*words: str) -> Callable[[Path], list[object]]:
 
 
 def keep_of_another(folder: Path) -> list[object]:
-    (folder / "m.onnx").write_bytes(weights.read("emotion"))
+    (folder / "m.onnx").write_bytes(networks.read("emotion"))
     return [folder / "fer2013.csv", "--model", folder / "m.onnx", "--keep", "0.3"]
 
 
@@ -296,4 +296,4 @@ def test_the_embedded_network_reaches_what_its_manifest_states(
     visavis, shared: Path, capsys: pytest.CaptureFixture[str], options: list[str], score: str
 ) -> None:
     assert visavis("evaluate", "emotion", shared / "data" / "fer2013", *options, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["accuracy"] == weights.manifest()["emotion"].score[score]
+    assert json.loads(capsys.readouterr().out)["accuracy"] == networks.manifest()["emotion"].score[score]

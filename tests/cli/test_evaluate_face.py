@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from known_faces import KnownNetwork, KnownTracker, labels, write_pack
+from support.known_faces import KnownNetwork, KnownTracker, labels, write_pack
+from visavis.base.networks import manifest
 from visavis.channels import BLENDSHAPES
 from visavis.face import embedded, network
 from visavis.face import mediapipe as mediapipe_tracker
-from visavis.weights import manifest
 
 FIGURES = {
     "set", "kind", "truth", "network", "n", "mean_r", "channels", "moving_r", "moving", "mean_rise", "rising",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import MakeVideo
-from front_faces import NUMBERS, TalkingTracker, landmarks, talking
+from support.front_faces import NUMBERS, TalkingTracker, landmarks, talking
 from visavis.metrics.mirror import LEAST
 from visavis.pipeline import Pipeline
 

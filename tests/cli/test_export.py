@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reaso
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    from tiny_networks import write_run
+    from support.tiny_networks import write_run
 
     return write_run(tmp_path / "run")
 
@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Path:
 def test_writes_what_evaluate_accepts(
     visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tiny_networks import write_data
+    from support.tiny_networks import write_data
 
     out = tmp_path / "mine.onnx"
     data = write_data(tmp_path, (run / "emotion.onnx").read_bytes())

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reaso
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run, its network under another name, and data that it reads perfectly."""
-    from tiny_networks import write_data, write_run
+    from support.tiny_networks import write_data, write_run
 
     folder = tmp_path_factory.mktemp("made")
     network = write_run(folder / "run") / "emotion.onnx"
@@ -28,10 +28,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stranger(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The quantiser gives another network's answers."""
-    from tiny_networks import write_run
+    from support.tiny_networks import write_run
 
     other = (write_run(tmp_path / "other", seed=3) / "emotion.onnx").read_bytes()
-    monkeypatch.setattr("visavis_train.quantize.int8.dynamic", lambda _: other)
+    monkeypatch.setattr("visavis_train.expression.quantize.int8.dynamic", lambda _: other)
 
 
 def test_writes_what_passes_the_gate(
@@ -75,7 +75,7 @@ def test_one_table_of_all_methods(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("visavis_train.quantize.comparison.TIMED_CALLS", 5)
+    monkeypatch.setattr("visavis_train.expression.quantize.comparison.TIMED_CALLS", 5)
     before = set(made.rglob("*"))
     assert visavis("quantize", made / "run", "--compare", "--data", made, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
@@ -163,6 +163,6 @@ def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.Capture
 
 def test_the_command_offers_every_method() -> None:
     from visavis.cli.quantize import Method
-    from visavis_train.quantize.methods import METHODS
+    from visavis_train.expression.quantize.methods import METHODS
 
     assert [method.value for method in Method] == list(METHODS)

@@ -10,11 +10,10 @@ import av
 import numpy as np
 import pytest
 
-import tiny_listener
-import tiny_tokenizer
-from later_listener import Later
-from svg import read_svg
-from tiny_listener import Echo
+from support import tiny_listener, tiny_tokenizer
+from support.later_listener import Later
+from support.svg import read_svg
+from support.tiny_listener import Echo
 from visavis.channels import FACE_INDEX
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import FaceListener
@@ -149,7 +148,7 @@ def test_bad_input_is_one_line_and_status_2(
     arguments: list[str],
     message: str,
 ) -> None:
-    monkeypatch.setattr("visavis.weights.manifest", dict)
+    monkeypatch.setattr("visavis.base.networks.manifest", dict)
     track = Track.load(write_track(tmp_path / "t.npz"))
     write_track(tmp_path / "nobody.npz", found=False)
     np.savez(tmp_path / "wrong.npz", face=track.face)
@@ -233,7 +232,7 @@ def test_a_video_shows_person_and_listeners(
 def test_without_weights_it_says_what_to_do(
     visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("visavis.weights.manifest", dict)
+    monkeypatch.setattr("visavis.base.networks.manifest", dict)
     assert visavis("react", write_track(tmp_path / "t.npz"), "--out", tmp_path / "r.npz") == 2
     assert "brings no listener: train one" in capsys.readouterr().err
 

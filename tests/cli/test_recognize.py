@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from visavis import recognition
 from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.face.network import FaceReading
 from visavis.face.region import FaceRegion
 from visavis.pipeline import Pipeline
-from visavis.recognition import Recognizer
+from visavis.recording import recognize
+from visavis.recording.recognize import Recognizer
 from visavis.types import ImageArray
 
 
@@ -92,7 +92,7 @@ def test_a_face_crop_is_read_whole_and_marked(
 ) -> None:
     scripted_pipeline.tracker.blind = True
     network = Sure()
-    monkeypatch.setattr(recognition, "FaceNetwork", lambda: network)
+    monkeypatch.setattr(recognize, "FaceNetwork", lambda: network)
     options = ("--crops",) if asked else ()
     assert visavis("recognize", image(tmp_path / "a.png", size), "--json", *options) == 0
     (face,) = json.loads(capsys.readouterr().out)["files"][0]["faces"]
@@ -122,7 +122,7 @@ def test_what_the_network_does_not_see_as_a_face_is_none_unless_asked(
     size: tuple[int, int],
 ) -> None:
     scripted_pipeline.tracker.blind = True
-    monkeypatch.setattr(recognition, "FaceNetwork", lambda: network)
+    monkeypatch.setattr(recognize, "FaceNetwork", lambda: network)
     path = image(tmp_path / "a.png", size)
     assert visavis("recognize", path) == 0
     assert capsys.readouterr().out == f"{path}: no face\n"

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-import tiny_sparse
-from visavis import weights
-from visavis.benchmark import Timing
+from support import tiny_sparse
+from visavis.base import networks
 from visavis.channels import EMOTION_CHANNELS
 from visavis.cli.recognizer import RecognizerName, parse_keep
 from visavis.emotion.opening import DEFAULT, NETWORKS
 from visavis.emotion.sparse import Keep
+from visavis.evaluate.bench import Timing
 from visavis.pipeline import Pipeline
 from visavis.types import Frame, Track
 
@@ -131,7 +131,7 @@ def test_bench_times_the_sparse_network_and_says_so(
         made.append(make_pipeline())
         return {name: Timing(5, 1.5, 2.0, 3.0) for name in names}
 
-    monkeypatch.setattr("visavis.benchmark.measure", measure)
+    monkeypatch.setattr("visavis.evaluate.bench.measure", measure)
     assert sparse("bench", "emotion", "--recognizer", "sparse", "--keep", "adaptive", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["recognizer"], answer["keep"]) == ("sparse", "adaptive")
@@ -194,7 +194,7 @@ def test_timing_the_avatar_needs_no_recogniser(
     capsys: pytest.CaptureFixture[str],
     options: list[str],
 ) -> None:
-    monkeypatch.setattr("visavis.benchmark.measure", lambda *_, **__: pytest.fail("it was timed"))
+    monkeypatch.setattr("visavis.evaluate.bench.measure", lambda *_, **__: pytest.fail("it was timed"))
     assert sparse("bench", "puppet", *options) == 2
     one_line(capsys, "puppet reads none")
 
@@ -205,8 +205,8 @@ def test_a_version_without_the_sparse_network_says_so(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    known = {name: entry for name, entry in weights.manifest().items() if name != "emotion_sparse"}
-    monkeypatch.setattr(weights, "manifest", lambda: known)
+    known = {name: entry for name, entry in networks.manifest().items() if name != "emotion_sparse"}
+    monkeypatch.setattr(networks, "manifest", lambda: known)
     assert command_line("run", make_video(count=3), "--recognizer", "sparse") == 2
     one_line(capsys, "no embedded network is called 'emotion_sparse'; there are: ")
 

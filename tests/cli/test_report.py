@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import tiny_fer
-from visavis import weights
+from support import tiny_fer
+from visavis.base import networks
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 
@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Path:
     release = {"config": "tiny.toml", "epochs": 1, "best_epoch": 1, "machine": {}, "parameters": 1, "macs": 1}
     for name, value in {"config.json": config, "log.jsonl": epoch, "report.json": release}.items():
         (folder / name).write_text(json.dumps(value) + "\n")
-    (folder / "emotion.onnx").write_bytes(weights.read("emotion"))
+    (folder / "emotion.onnx").write_bytes(networks.read("emotion"))
     return folder
 
 
@@ -59,7 +59,7 @@ def test_arguments_reach_the_research_code(
         seen.append(list(sys.argv))
         return 2
 
-    monkeypatch.setattr("visavis_train.report.main", main)
+    monkeypatch.setattr("visavis_train.expression.report.command.main", main)
     assert visavis("report", "a", "b", "--data", "d", "--split", "s", "--json") == 2
     words = ["a", "b", "--out", str(Path("out/runs")), "--data", "d", "--split", "s", "--json"]
     assert seen == [["visavis report", *words]]

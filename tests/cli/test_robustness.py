@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import tiny_sparse
-from pictures import picture
-from svg import read_svg
-from visavis import weights
-from visavis.corruptions import CORRUPTIONS, SEVERITIES
+from support import tiny_sparse
+from support.pictures import picture
+from support.svg import read_svg
+from visavis.base import networks
+from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES
 
 FIELDS = "dataset split n limit seed clean mean_corrupted_accuracy corruptions model".split()
 SCORE = "severity level accuracy interval_95 mean_accuracy kept".split()
@@ -47,7 +47,7 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
         assert group["unit"] == CORRUPTIONS[name].unit
         assert [score["severity"] for score in group["severities"]] == list(SEVERITIES)
         assert [score["level"] for score in group["severities"]] == list(CORRUPTIONS[name].levels)
-    assert answer["model"]["sha256"] == weights.manifest()["emotion"].sha256
+    assert answer["model"]["sha256"] == networks.manifest()["emotion"].sha256
     read_svg(plot.read_text("utf-8"))
     # The faces as they are score as in an evaluation.
     assert visavis("evaluate", "emotion", fer2013, "--json") == 0

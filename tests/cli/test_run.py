@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from people import PROFILE
+from support.people import PROFILE
 from visavis import __version__
 from visavis.pipeline import Pipeline
 from visavis.types import Track

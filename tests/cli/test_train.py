@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import tiny_fer
+from support import tiny_fer
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conversations import BLUE, GREY, RED, alone, call, draw, film, make, square_pipeline, tree
+from support.conversations import BLUE, GREY, RED, alone, call, draw, film, make, square_pipeline, tree
 from visavis.capture.video import VideoFile
 from visavis.channels import FACE_INDEX
 from visavis.corpus import engines

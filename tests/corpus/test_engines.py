@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations import call, make, square_pipeline, tree
+from support.conversations import call, make, square_pipeline, tree
 from visavis.channels import FACE_INDEX
 from visavis.corpus.build import build, plan
 from visavis.corpus.engines import InProcess, Processes, open_engine
@@ -28,7 +28,7 @@ def squares(monkeypatch: pytest.MonkeyPatch) -> None:
 SLOW_BUILD = """
 import sys, time
 from pathlib import Path
-import conversations
+from support import conversations
 from visavis.corpus import build, engines
 from visavis.corpus.recording import Settings, list_recordings
 from visavis.pipeline import Pipeline

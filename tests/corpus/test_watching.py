@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversations import BLUE, RED, draw, film, square_pipeline
+from support.conversations import BLUE, RED, draw, film, square_pipeline
 from visavis.capture.video import VideoFile
 from visavis.channels import FACE_INDEX
 from visavis.corpus.quality import PersonQuality, swapped_share

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pictures import write
+from support.pictures import write
 from visavis.datasets import affectnet
 from visavis.datasets.data_set import DataSet
 from visavis.errors import InputError

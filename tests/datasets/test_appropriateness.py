@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conversations import write_npy, write_react
+from support.conversations import write_npy, write_react
 from visavis.datasets import appropriateness
 from visavis.errors import InputError
 

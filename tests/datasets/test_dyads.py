@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conversations import face_numbers
+from support.conversations import face_numbers
 from visavis.channels import FACE_INDEX
 from visavis.datasets.dyads import WIDTHS, Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
 from visavis.errors import InputError

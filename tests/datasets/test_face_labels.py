@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from known_faces import SIDE, labels, write_pack
+from support.known_faces import SIDE, labels, write_pack
 from visavis.datasets.face_labels import STORED_MARGIN, FaceLabels, FacePack
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles, roll_matrix, upright

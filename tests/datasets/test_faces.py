@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictures import picture, write
+from support.pictures import picture, write
 from visavis.datasets.duplicates import Repeats, fingerprints, seen_in
 from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces, LoadedImages, as_square
 from visavis.errors import InputError

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pictures import picture
+from support.pictures import picture
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import ferplus
 from visavis.datasets.fer2013 import Fer2013

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pictures import picture, write
+from support.pictures import picture, write
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013_folders, image_folder
 from visavis.datasets.data_set import DataSet

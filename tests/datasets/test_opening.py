@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pictures import picture, write
+from support.pictures import picture, write
 from visavis.datasets.opening import find_dataset, open_dataset
 from visavis.errors import InputError
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pictures import picture, write
+from support.pictures import picture, write
 from visavis.datasets import raf_db
 from visavis.errors import InputError
 

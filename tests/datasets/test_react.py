@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conversations import face_numbers, write_emotion, write_npy, write_react
+from support.conversations import face_numbers, write_emotion, write_npy, write_react
 from visavis.datasets import react
 from visavis.datasets.dyads import FaceSpace
 from visavis.errors import InputError

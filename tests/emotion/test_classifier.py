@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visavis import weights
+from visavis.base import networks
 from visavis.channels import EXPRESSIONS
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.labels import FER2013_LABELS
@@ -38,7 +38,7 @@ class FakeSession:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeSession]:
     notes = {"expressions": list(EXPRESSIONS), "labels": list(FER2013_LABELS)}
-    monkeypatch.setattr(weights, "metadata", lambda _: notes)
+    monkeypatch.setattr(networks, "metadata", lambda _: notes)
     return FakeSession
 
 
@@ -106,7 +106,7 @@ def test_answers_of_another_width_are_refused(fake: Callable[..., FakeSession]) 
 
 
 def test_other_class_orders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "metadata", lambda _: {"expressions": ["happy"], "labels": []})
+    monkeypatch.setattr(networks, "metadata", lambda _: {"expressions": ["happy"], "labels": []})
     with pytest.raises(WeightsError, match="orders"):
         ExpressionClassifier(FakeSession())  # type: ignore[arg-type]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import tiny_sparse
-from visavis import weights
+from support import tiny_sparse
+from visavis.base import networks
 from visavis.emotion.classifier import ExpressionClassifier
 from visavis.emotion.opening import classifier_of, network_of, open_classifier
 from visavis.emotion.sparse import Keep, Keeping, SparseClassifier
@@ -21,11 +21,11 @@ def test_a_name_opens_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_network_is_told_by_its_inputs_and_outputs() -> None:
-    sparse = weights.session_of(tiny_sparse.network(), "the tiny network")
+    sparse = networks.session_of(tiny_sparse.network(), "the tiny network")
     found = classifier_of(sparse, "adaptive", mirror=True)
     assert isinstance(found, SparseClassifier)
     assert (found.keep.more, found.mirror) == (0.5, True)
-    plain = classifier_of(weights.open_session("emotion"), mirror=True)
+    plain = classifier_of(networks.open_session("emotion"), mirror=True)
     assert (type(plain), plain.mirror) == (ExpressionClassifier, True)
 
 
@@ -41,6 +41,6 @@ def test_a_network_that_keeps_all_tokens_takes_no_keep_rate(keep: Keeping) -> No
 
 
 def test_a_missing_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "manifest", dict)
+    monkeypatch.setattr(networks, "manifest", dict)
     with pytest.raises(WeightsError, match="no embedded network is called 'emotion_sparse'"):
         open_classifier("sparse")

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tiny_sparse
-from tiny_sparse import GRID, SIDE_PX, answers, brightness
+from support import tiny_sparse
+from support.tiny_sparse import GRID, SIDE_PX, answers, brightness
+from visavis.base.networks import session_of
 from visavis.channels import EXPRESSIONS
 from visavis.emotion.reader import EmotionReader
 from visavis.emotion.sparse import Keep, Keeping, SparseClassifier
 from visavis.errors import InputError, WeightsError
 from visavis.types import BoolArray, FloatArray, ImageArray
-from visavis.weights import session_of
 
 CELLS = GRID**2
 # Of the tiny network's own keep rates: 0.25; 0.125 first, then 0.5.

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from front_faces import NUMBERS, landmarks
+from support.front_faces import NUMBERS, landmarks
 from visavis.channels import FACE_MEASURES
 from visavis.face.measures import BROWS, MeasureFilter, measure
 from visavis.face.tracker import open_tracker

@@ -18,7 +18,7 @@ def test_the_parts_lie_among_the_146_and_share_no_point_but_the_ovals() -> None:
 
 def test_the_146_are_those_of_the_network_and_of_its_training() -> None:
     assert FaceNetwork().landmark_numbers == LANDMARKS_146
-    models = pytest.importorskip("visavis_train.models.face")
+    models = pytest.importorskip("visavis_train.face.network")
     assert models.LANDMARKS_146 == LANDMARKS_146
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from front_faces import NUMBERS, landmarks
+from support.front_faces import NUMBERS, landmarks
 from visavis.errors import InputError
 from visavis.metrics.mirror import (
     BROWS,

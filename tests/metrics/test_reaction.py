@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slow_reaction import (
+from support.slow_reaction import (
     corpus,
     slow_ccc,
     slow_correlations,

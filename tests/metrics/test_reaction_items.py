@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from slow_reaction import (
+from support.slow_reaction import (
     corpus,
     walk,
 )

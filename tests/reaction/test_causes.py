@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny_listener
-import tiny_tokenizer
-from later_listener import Later
+from support import tiny_listener, tiny_tokenizer
+from support.later_listener import Later
 from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
 from visavis.reaction.causes import FACE, NEITHER, SPEECH, explain, explain_gestures

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tiny_listener
-from tiny_listener import Echo
+from support import tiny_listener
+from support.tiny_listener import Echo
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.clip import (

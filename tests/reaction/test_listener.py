@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny_listener
-import tiny_tokenizer
-from tiny_listener import Echo
+from support import tiny_listener, tiny_tokenizer
+from support.tiny_listener import Echo
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
 from visavis.reaction.listener import FaceListener
@@ -136,7 +135,7 @@ def test_an_empty_clip_has_no_reaction(tmp_path: Path) -> None:
 
 
 def test_without_weights_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visavis.weights.manifest", dict)
+    monkeypatch.setattr("visavis.base.networks.manifest", dict)
     with pytest.raises(WeightsError, match="brings no listener: train one"):
         FaceListener.default()
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny_listener
-import tiny_tokenizer
-from tiny_listener import Echo
+from support import tiny_listener, tiny_tokenizer
+from support.tiny_listener import Echo
 from visavis.reaction.live import ALONE_AFTER_S, HELD_FACE_S, SMOOTHING_S, LiveListener
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.types import AudioChunk, FaceState

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sounds
+from support import sounds
 from visavis.errors import InputError
 from visavis.reaction.speech import (
     FRAME_RATE_HZ,

@@ -7,13 +7,13 @@ import logging
 import numpy as np
 import pytest
 
-import sounds
+from support import sounds
+from visavis.base.waveform import mono
 from visavis.errors import InputError
 from visavis.reaction.resample import DELAY_S
 from visavis.reaction.sound_stream import SoundStream
 from visavis.reaction.speech import SPEECH_CHANNELS, SpeechReader, speech_features
 from visavis.types import AudioChunk, FloatArray
-from visavis.waveform import mono
 
 RATE_HZ = 16_000
 

@@ -10,11 +10,11 @@ import av
 import numpy as np
 import pytest
 
-import sounds
+from support import sounds
+from visavis.base.waveform import mono
 from visavis.reaction.spectrum import HISTORY, spectra
 from visavis.reaction.speech import speech_features, speech_samples
 from visavis.types import FloatArray
-from visavis.waveform import mono
 
 pytestmark = pytest.mark.shared
 

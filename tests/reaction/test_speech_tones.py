@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import sounds
+from support import sounds
 from visavis.reaction.resample import DELAY_S
 from visavis.reaction.spectrum import HISTORY, spectra
 from visavis.reaction.speech import speech_features, speech_samples

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tiny_tokenizer
-from visavis import weights
+from support import tiny_tokenizer
+from visavis.base import networks
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.tokenizer import FaceTokenizer
@@ -176,7 +176,7 @@ def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
     ):
         FaceTokenizer.load(decoder, encoder)
     with pytest.raises(WeightsError, match="found another network with images, expressions, labels"):
-        FaceTokenizer(weights.open_session("emotion"), weights.open_session("emotion"))
+        FaceTokenizer(networks.open_session("emotion"), networks.open_session("emotion"))
     with pytest.raises(InputError, match=r"none\.onnx: cannot be read"):
         FaceTokenizer.load(tmp_path / "none.onnx", decoder)
     (tmp_path / "text.onnx").write_text("no network")

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from page_host import Host, opened_page
+from support.page_host import Host, opened_page
 from visavis.serve.app import Server, create_app
 from visavis.types import ImageArray
 

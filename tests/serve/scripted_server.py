@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from people import STEPS_ACTED, acting
+from support.people import STEPS_ACTED, acting
 from visavis.avatar.guide import Guide, Guiding
 from visavis.avatar.parameters import Animator
 from visavis.channels import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
@@ -140,7 +140,7 @@ class TalkingPipeline(ObedientPipeline):
 
 
 def main() -> None:
-    import tiny_listener
+    from support import tiny_listener
     from visavis.avatar import guide
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.serve import calibrating

@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-import tiny_listener
-import tiny_tokenizer
+from support import tiny_listener, tiny_tokenizer
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.pipeline import emotion_region
 from visavis.reaction.temperament import CONTROLS

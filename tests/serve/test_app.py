@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 import visavis.serve
-from talking import fetch, receive, talk
+from support.talking import fetch, receive, talk
 from visavis.channels import EXPRESSIONS
 from visavis.errors import DeviceError, WeightsError
 from visavis.serve import connection

@@ -13,9 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
-import tiny_listener
-import tiny_tokenizer
-from talking import fetch, receive, talk
+from support import tiny_listener, tiny_tokenizer
+from support.talking import fetch, receive, talk
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.serve.app import Server

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from people import STEPS_ACTED, acting, seen_face
-from talking import receive, talk
+from support.people import STEPS_ACTED, acting, seen_face
+from support.talking import receive, talk
 from visavis.avatar.parameters import Animator
 from visavis.avatar.profile import Profile
 from visavis.pipeline import Pipeline

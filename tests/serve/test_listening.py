@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tiny_listener
-from tiny_listener import Echo
-from visavis.clock import ManualClock
+from support import tiny_listener
+from support.tiny_listener import Echo
+from visavis.base.clock import ManualClock
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.temperament import Temperament

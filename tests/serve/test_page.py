@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from page_host import Host, until, wait_for_moments
+from support.page_host import Host, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = [

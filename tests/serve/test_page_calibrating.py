@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from page_host import Host, opened_page, wait_for_moments
+from support.page_host import Host, opened_page, wait_for_moments
 from visavis.avatar.profile import Profile
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")

@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
-import tiny_tokenizer
-from page_host import Host, opened_page, until, wait_for_moments
+from support import tiny_tokenizer
+from support.page_host import Host, opened_page, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from page_host import Host, opened_page, until, wait_for_moments
+from support.page_host import Host, opened_page, until, wait_for_moments
 from visavis.types import FloatArray
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tiny_tokenizer
-from visavis.clock import ManualClock
+from support import tiny_tokenizer
+from visavis.base.clock import ManualClock
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.tokenizer import FaceTokenizer, Tokens
 from visavis.serve.protocol import (

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import tiny_tokenizer
-from visavis import weights
+from support import tiny_tokenizer
+from visavis.base import networks
 from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import ENCODER, FaceTokenizer
@@ -150,4 +150,4 @@ def test_another_person_s_words_do_not_hang_on_the_last_one_s(
 
 
 def test_the_embedded_vocabulary_is_there_where_its_networks_are() -> None:
-    assert (Vocabulary.embedded() is not None) == (ENCODER in weights.manifest())
+    assert (Vocabulary.embedded() is not None) == (ENCODER in networks.manifest())

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-import tiny_fer
+from support import tiny_fer
 from visavis.capture.portrait import PortraitClip
 from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.face.detector import FaceDetector
@@ -38,7 +38,7 @@ def toml(data: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that the trainer made."""
-    from tiny_report import train_one
+    from support.tiny_report import train_one
 
     return train_one(data, tmp_path_factory.mktemp("trained"))
 
@@ -46,7 +46,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def make_run(data: Path, tmp_path: Path) -> Callable[..., Path]:
     """Writes a run folder by hand; see :func:`tiny_report.write_run`."""
-    from tiny_report import write_run
+    from support.tiny_report import write_run
 
     def make(folder: str = "a", name: str = "tiny", faces: Path = data, *, finished: bool = True) -> Path:
         return write_run(tmp_path / folder, name, faces, finished=finished)
@@ -69,6 +69,6 @@ def crop() -> ImageArray:
 @pytest.fixture(scope="session")
 def points(crop: ImageArray) -> FloatArray:
     """(146, 2) of that face, in shares of the crop's side."""
-    from visavis_train.data.crop_landmarks import find_landmarks
+    from visavis_train.face.data.crop_landmarks import find_landmarks
 
     return find_landmarks(crop[None]).points[0]

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.atomic import whole_file
 from visavis.avatar.motion import TARGETS, Curve, Kind, Motion, Segment
+from visavis.base.files import whole_file
+from visavis.base.reading import json_type, parse_json, regular
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
-from visavis.files import json_type, parse_json, regular
 from visavis.types import AvatarPose
 
 VERSION = 3

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from visavis.atomic import whole_file
 from visavis.avatar.calibration import WEIGHTS_AT_REST
 from visavis.avatar.reach import MOVEMENTS
+from visavis.base.files import whole_file
+from visavis.base.reading import json_type, parse_json, regular
 from visavis.channels import FACE_MEASURES
 from visavis.errors import InputError
-from visavis.files import json_type, parse_json, regular
 
 VERSION = 1
 MINE = "me"

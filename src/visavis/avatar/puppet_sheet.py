@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from visavis.atomic import whole_file
 from visavis.avatar.expressions import worn
 from visavis.avatar.puppet import Puppet
+from visavis.base.files import whole_file
 from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError
 from visavis.types import AvatarPose, ImageArray

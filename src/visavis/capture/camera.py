@@ -8,8 +8,8 @@ from typing import Self
 import cv2
 import numpy as np
 
+from visavis.base.clock import Clock, SystemClock
 from visavis.capture.quiet import quiet_opencv
-from visavis.clock import Clock, SystemClock
 from visavis.errors import DeviceError, InputError
 from visavis.types import Frame, ImageArray
 

@@ -12,10 +12,10 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from visavis.base.waveform import SPEECH_RATE_HZ, mono
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError
 from visavis.types import AudioChunk
-from visavis.waveform import SPEECH_RATE_HZ, mono
 
 # Timestamps of sound are rounded, in some containers to several milliseconds; only a larger jump is a hole.
 LARGEST_ROUNDING_S = 0.1

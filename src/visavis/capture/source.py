@@ -6,9 +6,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol, Self
 
+from visavis.base.clock import Clock
 from visavis.capture.camera import Camera
 from visavis.capture.video import VideoFile
-from visavis.clock import Clock
 from visavis.errors import InputError
 from visavis.types import Frame
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from visavis import __version__
+from visavis.base.console import print_error
 from visavis.cli.bench import bench
 from visavis.cli.corpus import corpus
 from visavis.cli.demo import demo
@@ -17,7 +18,6 @@ from visavis.cli.dictionary import dictionary
 from visavis.cli.doctor import doctor
 from visavis.cli.evaluate import evaluate
 from visavis.cli.export import export
-from visavis.cli.output import print_error
 from visavis.cli.quantize import quantize
 from visavis.cli.react import react
 from visavis.cli.recognize import recognize

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.errors import InputError
 
@@ -39,20 +39,18 @@ def bench(
         visavis bench track --json
         visavis bench emotion --recognizer sparse --keep 0.3
     """
-    from visavis import benchmark
-    from visavis.machine import machine, versions
+    from visavis.base.machine import machine, versions
+    from visavis.evaluate import bench
     from visavis.pipeline import Pipeline
 
     if name is Benchmark.PUPPET and (keep is not None or recognizer is not RecognizerName.DENSE):
         raise InputError("--recognizer and --keep say how emotions are read: puppet reads none")
     make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
-    names = [name.value] if name else list(benchmark.TIMED)
-    with output.progress("bench", benchmark.steps(names, duration_s)) as advance:
-        results = benchmark.measure(
-            names, duration_s=duration_s, make_pipeline=make_pipeline, on_step=advance
-        )
+    names = [name.value] if name else list(bench.TIMED)
+    with console.progress("bench", bench.steps(names, duration_s)) as advance:
+        results = bench.measure(names, duration_s=duration_s, make_pipeline=make_pipeline, on_step=advance)
     if as_json:
-        output.print_json(
+        console.print_json(
             {
                 "input": f"the embedded portrait, {duration_s:g} s of 480x480 at 25 frames/s",
                 "recognizer": recognizer.value,
@@ -61,7 +59,7 @@ def bench(
                 "versions": versions(),
                 "results": {
                     key: {
-                        "what": benchmark.TIMED[key],
+                        "what": bench.TIMED[key],
                         "calls": timing.calls,
                         "p50_ms": round(timing.p50_ms, 3),
                         "p95_ms": round(timing.p95_ms, 3),
@@ -72,10 +70,10 @@ def bench(
             }
         )
         return
-    output.print_line(f"{'':10}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}")
+    console.print_line(f"{'':10}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}")
     for key, timing in results.items():
         figures = "".join(f"{v:9.2f}" for v in (timing.p50_ms, timing.p95_ms, timing.max_ms))
-        output.print_line(f"{key:10}{figures}   {benchmark.TIMED[key]}")
+        console.print_line(f"{key:10}{figures}   {bench.TIMED[key]}")
     about = machine()
     made = ", ".join(f"{package} {version}" for package, version in versions().items())
-    output.print_line(f"on {about['processor']}, {about['threads']} threads, {about['system']}; {made}")
+    console.print_line(f"on {about['processor']}, {about['threads']} threads, {about['system']}; {made}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.run import INTERRUPTED
 from visavis.errors import InputError
 
@@ -67,7 +67,7 @@ def build(
 
     workers = open_engine(engine.value, jobs)
     todo = plan(out, list_recordings(videos, split, pairs=pairs), Settings(fps=fps))
-    with output.progress("corpus", todo.frames) as step:
+    with console.progress("corpus", todo.frames) as step:
 
         def advance(frames: int) -> None:
             for _ in range(frames):
@@ -76,18 +76,18 @@ def build(
         result = build(todo, workers, advance)
     summary = summarise(out, result)
     if as_json:
-        output.print_json(summary)
+        console.print_json(summary)
     else:
         _print_summary(summary)
     if result.interrupted:
         finished = f"{len(result.outcomes)} of {len(todo.recordings)} recordings"
-        output.print_note(f"interrupted: {finished} are finished; the same command goes on")
+        console.print_note(f"interrupted: {finished} are finished; the same command goes on")
         raise typer.Exit(INTERRUPTED)
     if len(result.refused) == 1:
         raise InputError(str(result.refused[0].reason))
     if result.refused:
         for outcome in result.refused if not as_json else ():
-            output.print_note(f"{outcome.name}: {outcome.reason}")
+            console.print_note(f"{outcome.name}: {outcome.reason}")
         raise InputError(f"{len(result.refused)} of {len(todo.recordings)} recordings were refused")
 
 
@@ -119,16 +119,16 @@ def _print_summary(summary: dict[str, Any]) -> None:
         if quality is None:
             continue
         faces = ", ".join(f"{name} {person['found']:.0%}" for name, person in quality["people"].items())
-        output.print_line(
+        console.print_line(
             f"{recording['name']}: {quality['frames']} frames ({quality['duration_s']:.1f} s), faces: {faces}"
         )
         for name, person in quality["people"].items():
             for warning in person["warnings"]:
-                output.print_line(f"  {name}: {warning}")
+                console.print_line(f"  {name}: {warning}")
         for warning in quality["warnings"]:
-            output.print_line(f"  {warning}")
+            console.print_line(f"  {warning}")
     done = len(summary["recordings"]) - summary["refused"]
-    output.print_line(
+    console.print_line(
         f"{done} recordings in {summary['out']}, {summary['refused']} refused; "
         f"{summary['kept']} of all were finished before"
     )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from visavis.record import Recording
+    from visavis.recording.record import Recording
 
 VIDEO, TRACK, MOTION, REPORT = "demo.mp4", "demo.npz", "demo.motion3.json", "report.html"
 
@@ -40,7 +40,7 @@ def demo(
         visavis demo
         visavis demo --headless --out /tmp/demo
     """
-    from visavis.checkup import camera_likely, display_likely
+    from visavis.evaluate.doctor import camera_likely, display_likely
 
     missing = [
         what
@@ -49,7 +49,9 @@ def demo(
     ]
     if headless or as_json or missing:
         if missing and not (headless or as_json):
-            output.print_note(f"no {' and no '.join(missing)} here: running on the embedded portrait instead")
+            console.print_note(
+                f"no {' and no '.join(missing)} here: running on the embedded portrait instead"
+            )
         _write(out, as_json)
     else:
         _open_page(port)
@@ -62,7 +64,7 @@ def _open_page(port: int | None) -> None:
     from visavis.serve.vocabulary import Vocabulary
 
     def announce(url: str) -> None:
-        output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
+        console.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
     serve(
         Pipeline.default,
@@ -76,7 +78,7 @@ def _open_page(port: int | None) -> None:
 
 def _write(folder: Path, as_json: bool) -> None:
     from visavis.cli.run import INTERRUPTED, summarise
-    from visavis.report import write_report
+    from visavis.recording.page import write_report
     from visavis.types import Track as TrackFile
 
     try:
@@ -95,26 +97,26 @@ def _write(folder: Path, as_json: bool) -> None:
     summary = summarise(name, recording)
     summary["written"] = [*summary["written"], str(report)]
     if as_json:
-        output.print_json(summary)
+        console.print_json(summary)
     else:
         share = recording.frames_with_face / recording.frames
         found = f"a face in {share:.0%} of them"
-        output.print_line(f"{recording.frames} frames in {recording.elapsed_s:.1f} s, {found}")
+        console.print_line(f"{recording.frames} frames in {recording.elapsed_s:.1f} s, {found}")
         for path in summary["written"]:
-            output.print_line(f"wrote {path}")
+            console.print_line(f"wrote {path}")
     if recording.interrupted:
         raise typer.Exit(INTERRUPTED)
 
 
 def _record(folder: Path) -> tuple[str, Recording]:
     from visavis.capture.portrait import PortraitClip
-    from visavis.outputs import Outputs
     from visavis.pipeline import Pipeline
-    from visavis.record import record
+    from visavis.recording.outputs import Outputs
+    from visavis.recording.record import record
 
     outputs = Outputs(folder / VIDEO, folder / TRACK, folder / MOTION)
     with closing(Pipeline.default()) as pipeline, PortraitClip() as clip:
         # The face is shown as a camera sees it, not as in a mirror: so must be the avatar.
         pipeline.animator.mirror = False
-        with output.progress("demo", clip.frame_count_hint) as advance:
+        with console.progress("demo", clip.frame_count_hint) as advance:
             return clip.name, record(clip, pipeline, outputs, on_frame=lambda _: advance())

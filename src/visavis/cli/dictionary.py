@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.tokenizer import Decoder, Encoder, named
 
 
@@ -31,7 +31,7 @@ def dictionary(
         visavis dictionary talk.npz --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx --out w.png
     """
     from visavis.avatar.puppet_sheet import write_png
-    from visavis.dictionary import draw_sheet, most_used
+    from visavis.drawing.codebook import draw_sheet, most_used
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.types import Track
 
@@ -39,7 +39,7 @@ def dictionary(
     words = most_used(tokenizer, [Track.load(path) for path in tracks], most)
     write_png(out, draw_sheet(tokenizer, words))
     if as_json:
-        output.print_json(
+        console.print_json(
             {
                 "out": str(out),
                 "quantizer": tokenizer.quantizer,
@@ -49,4 +49,4 @@ def dictionary(
         )
     else:
         covered = sum(word.share for word in words)
-        output.print_line(f"{out}: {len(words)} words, which {covered:.0%} of the frames consist of")
+        console.print_line(f"{out}: {len(words)} words, which {covered:.0%} of the frames consist of")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 
 ESSENTIALS_FAIL = 2
 
@@ -27,16 +27,16 @@ def doctor(
 
         visavis doctor
     """
-    from visavis.checkup import checks
+    from visavis.evaluate.doctor import checks
 
     found = []
     for check in checks(port):
         found.append(check)
         if not as_json:
             mark = "ok" if check.ok else "FAIL" if check.essential else "-"
-            output.print_line(f"{mark:5}{check.name:33}{check.detail}")
+            console.print_line(f"{mark:5}{check.name:33}{check.detail}")
     good = all(check.ok for check in found if check.essential)
     if as_json:
-        output.print_json({"ok": good, "checks": [asdict(check) for check in found]})
+        console.print_json({"ok": good, "checks": [asdict(check) for check in found]})
     if not good:
         raise typer.Exit(ESSENTIALS_FAIL)

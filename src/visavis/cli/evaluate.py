@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.evaluate_dyads import dyads
 from visavis.cli.evaluate_face import face
 from visavis.cli.evaluate_mirror import mirror
@@ -31,8 +31,8 @@ from visavis.cli.robustness import robustness
 
 if TYPE_CHECKING:
     from visavis.datasets.faces import LabelledFaces
-    from visavis.evaluation import Evaluation, Model
-    from visavis.temperature import Calibration
+    from visavis.evaluate.calibration import Calibration
+    from visavis.evaluate.expressions import Evaluation, Model
 
 evaluate = typer.Typer(
     name="evaluate",
@@ -86,11 +86,12 @@ def emotion(
         visavis evaluate emotion fer2013.csv --model sparse --keep adaptive
         visavis evaluate emotion faces/ --split test --temperature-from validation --figures figures/
     """
-    from visavis import temperature
-    from visavis.atomic import require_folder
+    from visavis.base.files import require_folder
     from visavis.datasets.opening import find_dataset
-    from visavis.evaluation import evaluate, steps
-    from visavis.figures import save_evaluation
+    from visavis.evaluate.calibration import Calibration, fit, require_other_split
+    from visavis.evaluate.calibration import steps as fitting_steps
+    from visavis.evaluate.expressions import evaluate, steps
+    from visavis.evaluate.figures import save_evaluation
 
     if figures is not None:
         require_folder(figures)
@@ -101,25 +102,25 @@ def emotion(
         training = found.read(found.training_split)
     total = steps(faces, training)
     if temperature_from is not None:
-        temperature.require_other_split(temperature_from, faces)
+        require_other_split(temperature_from, faces)
         fitting = read_faces(found, temperature_from, labels)
-        total += temperature.steps(fitting, faces)
-    with output.progress("evaluate", total, "faces") as advance:
-        fitted = None if fitting is None else temperature.fit(fitting, faces, network.classifier, advance)
+        total += fitting_steps(fitting, faces)
+    with console.progress("evaluate", total, "faces") as advance:
+        fitted = None if fitting is None else fit(fitting, faces, network.classifier, advance)
         result = evaluate(faces, network.classifier, training=training, on_step=advance)
     calibration = None
     if fitted is not None:
-        calibration = temperature.Calibration.of(fitted, result.probabilities, faces.labels)
+        calibration = Calibration.of(fitted, result.probabilities, faces.labels)
     written: list[Path] = []
     if figures is not None:
         after = None if calibration is None else calibration.after
         written = save_evaluation(figures, result, _counted(faces, training), after)
     if as_json:
-        output.print_json(evaluation_json(result, network, calibration, written))
+        console.print_json(evaluation_json(result, network, calibration, written))
     else:
         _print_result(result, network, calibration)
         for path in written:
-            output.print_line(f"written: {path}")
+            console.print_line(f"written: {path}")
 
 
 evaluate.command()(face)
@@ -201,44 +202,44 @@ def _rounded(value: float | None) -> float | None:
 
 def _print_result(result: Evaluation, model: Model, calibration: Calibration | None) -> None:
     scores, (low, high) = result.scores, result.interval_95
-    output.print_line(f"{result.dataset}, {result.split}: {result.n} faces" + _left_out(result))
-    output.print_line(
+    console.print_line(f"{result.dataset}, {result.split}: {result.n} faces" + _left_out(result))
+    console.print_line(
         f"accuracy {scores.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), mean over classes "
         f"{scores.mean_accuracy:.2%}, macro F1 {scores.macro_f1:.2%}, ECE {result.calibration_error:.2%}"
     )
     if (twice := result.duplicates) and twice.accuracy is not None:
-        output.print_line(
+        console.print_line(
             f"without {twice.in_training} faces that training shows too: {twice.accuracy:.2%} of {twice.n}"
         )
     if (repeats := result.repeats).pictures:
-        output.print_line(
+        console.print_line(
             f"{repeats.pictures} pictures stand in {result.split} more than once, as {repeats.faces} faces; "
             f"{repeats.pictures_with_other_labels} of them with different labels"
         )
     if calibration is not None:
         fitted = calibration.temperature
-        output.print_line(
+        console.print_line(
             f"temperature {fitted.value:.3f}, fitted on {fitted.n} faces of {fitted.split}: ECE "
             f"{calibration.before.error:.2%} before, {calibration.after.error:.2%} after"
         )
     size = "" if model.parameters is None else f", {model.parameters / 1e6:.2f} M parameters"
-    output.print_line(
+    console.print_line(
         f"{model.name}: {model.size_bytes / 1e6:.2f} MB{size}, "
         f"{result.ms_per_face:.2f} ms a face on one thread"
     )
     if tokens := result.tokens:
-        output.print_line(
+        console.print_line(
             f"{tokens.kept:.1%} of the tokens kept, {tokens.second_looks:.1%} of the faces looked at twice"
         )
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
     rows = [[name, *(_percent(v) for v in (p, r, f1)), str(n)] for name, p, r, f1, n in columns]
-    output.print_table(["%", "precision", "recall", "F1", "faces"], rows)
+    console.print_table(["%", "precision", "recall", "F1", "faces"], rows)
     # A column is as wide as a count, so names are cut; their order is that of the rows.
     shares = [
         [name, *("-" if n == 0 else f"{100 * count / n:.0f}" for count in row)]
         for name, row, n in zip(result.names, result.confusion, scores.support, strict=True)
     ]
-    output.print_table(["% answered", *(name[:4] for name in result.names)], shares)
+    console.print_table(["% answered", *(name[:4] for name in result.names)], shares)
 
 
 def _percent(value: float) -> str:

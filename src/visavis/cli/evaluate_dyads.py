@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.listener import Guidance
 
 if TYPE_CHECKING:
-    from visavis.coupling import Coupling
+    from visavis.evaluate.partner import Coupling
 
 
 def dyads(
@@ -44,20 +44,20 @@ def dyads(
         visavis evaluate dyads calls.npz --guidance 3
         visavis evaluate dyads calls.npz --model runs/calls_listener/fold1/listener.onnx --json
     """
-    from visavis import weights
-    from visavis.coupling import ASSET, DEFAULT_SAMPLING, Coupling, measure_coupling
+    from visavis.base import networks
     from visavis.datasets.calls import read_calls
+    from visavis.evaluate.partner import ASSET, DEFAULT_SAMPLING, Coupling, measure_coupling
     from visavis.reaction.predictor import Predictor
 
     sampling = DEFAULT_SAMPLING if guidance is None else replace(DEFAULT_SAMPLING, guidance=guidance)
     calls = read_calls(file)
-    predictor = Predictor(weights.open_session(ASSET)) if model is None else Predictor.load(model)
-    with output.progress("evaluate", len(calls), "calls") as advance:
+    predictor = Predictor(networks.open_session(ASSET)) if model is None else Predictor.load(model)
+    with console.progress("evaluate", len(calls), "calls") as advance:
         scores = measure_coupling(predictor, calls, seed=seed, sampling=sampling, on_call=advance)
         coupling = Coupling.of(scores)
     result = dyads_json(coupling)
     if as_json:
-        output.print_json(result)
+        console.print_json(result)
     else:
         _print(result)
 
@@ -73,16 +73,16 @@ def dyads_json(coupling: Coupling) -> dict[str, Any]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    output.print_line(
+    console.print_line(
         f"{result['calls']} calls; true partner against others: p {result['p_value']:.2g}, paired by call"
     )
     bits = result["bits_per_frame"]
-    output.print_table(
+    console.print_table(
         ["predicted with", "bits a frame"],
         [[name.replace("_", " "), f"{value:.4f}"] for name, value in bits.items()],
     )
     variance = result["variance"]
-    output.print_table(
+    console.print_table(
         ["listener", "AU12: peak r within 2 s", "variance"],
         [
             [name, f"{value:.3f}", f"{variance[name]:.3f}" if name in variance else "-"]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.evaluate_face_json import clips_json, false_json, figures_json, turned_json
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from visavis.face_truth.clips import ClipFigures
+    from visavis.evaluate.face_clips import ClipFigures
 
 # So many faces of a pack are turned and made small; more say nothing else.
 MOST_TURNED = 40
@@ -51,8 +51,8 @@ def face(
     """Measure how truly faces are read.
 
     SET is a pack of labelled crops (a folder of crops.npy and labels.npz, as python -m
-    visavis_train.data.teacher writes), a video, or a folder of videos. Videos are compared with --labels, or
-    else with MediaPipe on the same frames (extra mediapipe). The tracker does not smooth here.
+    visavis_train.face.data.teacher writes), a video, or a folder of videos. Videos are compared with
+    --labels, or else with MediaPipe on the same frames (extra mediapipe). The tracker does not smooth here.
 
     Examples:
 
@@ -61,7 +61,7 @@ def face(
         visavis evaluate face clips/ --labels packs/held_out/labels.npz
         visavis evaluate face clip.mp4 --no-face photographs/rooms
     """
-    from visavis.face_truth.stills import count_false_faces, pictures_in
+    from visavis.evaluate.face_stills import count_false_faces, pictures_in
 
     rooms = [] if no_face is None else pictures_in(no_face)
     if is_pack(faces):
@@ -74,13 +74,13 @@ def face(
         result = _of_clips(faces, labels)
     if no_face is not None:
         from visavis.face.embedded import EmbeddedTracker
-        from visavis.recognition import MAX_FACES
+        from visavis.recording.recognize import MAX_FACES
 
-        with output.progress("no face", len(rooms), "pictures") as advance:
+        with console.progress("no face", len(rooms), "pictures") as advance:
             found = count_false_faces(no_face, EmbeddedTracker(MAX_FACES), advance)
         result["false_faces"] = false_json(found)
     if as_json:
-        output.print_json(result)
+        console.print_json(result)
     else:
         _print(result)
 
@@ -94,35 +94,35 @@ def _of_pack(folder: Path, limit: int | None, seed: int, turned: bool) -> dict[s
     import numpy as np
 
     from visavis.datasets.face_labels import FacePack
+    from visavis.evaluate.face_finding import COPIES, measure_finding
+    from visavis.evaluate.face_stills import measure_pack
     from visavis.face.embedded import EmbeddedTracker
     from visavis.face.network import FaceNetwork
-    from visavis.face_truth.finding import COPIES, measure_finding
-    from visavis.face_truth.stills import measure_pack
 
     pack = FacePack.load(folder)
     count = len(pack.labels)
     drawn = np.random.default_rng(seed).permutation(count)
     rows = np.sort(drawn[: limit or count])
-    with output.progress("faces", len(rows), "faces") as advance:
+    with console.progress("faces", len(rows), "faces") as advance:
         figures = measure_pack(pack, FaceNetwork(), rows, advance)
     result = _head(folder, "pack", pack.labels.truth) | figures_json(figures) | _NO_CLIPS
     if turned:
         some = drawn[: min(len(rows), MOST_TURNED)].tolist()
-        with output.progress("turned", len(some) * len(COPIES), "pictures") as advance:
+        with console.progress("turned", len(some) * len(COPIES), "pictures") as advance:
             result["turned"] = turned_json(measure_finding(pack, EmbeddedTracker(), some, advance))
     return result
 
 
 def _of_clips(path: Path, labels: Path | None) -> dict[str, Any]:
     from visavis.datasets.face_labels import FaceLabels
+    from visavis.evaluate.face_clips import beside_labels, beside_tracker
     from visavis.face.embedded import EmbeddedTracker
-    from visavis.face_truth.clips import beside_labels, beside_tracker
 
     clips = _videos(path)
     tracker = EmbeddedTracker(smooth=False)
     known = None if labels is None else FaceLabels.load(labels)
     measured: list[ClipFigures] = []
-    with output.progress("clips", None, "frames") as advance:
+    with console.progress("clips", None, "frames") as advance:
         if known is not None:
             measured += [beside_labels(clip, tracker, known, advance) for clip in clips]
         else:
@@ -156,9 +156,9 @@ _NO_CLIPS: dict[str, Any] = {"found": None, "blinks": None, "jitter": None, "cli
 
 
 def _head(path: Path, kind: str, truth: str) -> dict[str, Any]:
-    from visavis import weights
+    from visavis.base import networks
 
-    entry = weights.manifest()["face"]
+    entry = networks.manifest()["face"]
     network = {"name": "face", "bytes": entry.size, "sha256": entry.sha256, "commit": entry.commit}
     extra = {"false_faces": None, "turned": None}
     return {"set": str(path), "kind": kind, "truth": truth, "network": network} | extra
@@ -166,7 +166,7 @@ def _head(path: Path, kind: str, truth: str) -> dict[str, Any]:
 
 def _print(result: dict[str, Any]) -> None:
     network = result["network"]
-    output.print_line(
+    console.print_line(
         f"{result['set']}: {result['n']} faces, truth: {result['truth']}; network of "
         f"{network['bytes'] / 1e6:.2f} MB, commit {network['commit'][:12]}"
     )
@@ -193,14 +193,14 @@ def _print(result: dict[str, Any]) -> None:
         rows.append(
             [f"pictures without a face, with one found, of {false['pictures']}", str(false["with_faces"])]
         )
-    output.print_table(["figure", "value"], rows)
-    output.print_table(
+    console.print_table(["figure", "value"], rows)
+    console.print_table(
         ["blendshape", "r", "rise", "error"],
         [[name, *(_shown(result[key][name]) for key in ("r", "rise", "error"))] for name in result["r"]],
     )
     if (turned := result["turned"]) is not None:
         keys = ("turned_deg", "height", "found", "right", "roll_error_deg", "size")
-        output.print_table(
+        console.print_table(
             ["turned by", "height", "found", "right", "roll off", "size"],
             [[_shown(one[key], 1, 2) for key in keys] for one in turned],
         )

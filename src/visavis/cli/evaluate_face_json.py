@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from visavis.face_truth.clips import ClipFigures
-    from visavis.face_truth.figures import FaceFigures
-    from visavis.face_truth.finding import Found
-    from visavis.face_truth.stills import FalseFaces
+    from visavis.evaluate.face_clips import ClipFigures
+    from visavis.evaluate.face_figures import FaceFigures
+    from visavis.evaluate.face_finding import Found
+    from visavis.evaluate.face_stills import FalseFaces
 
 
 def figures_json(figures: FaceFigures) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.errors import InputError, VisavisError
 
 if TYPE_CHECKING:
-    from visavis.face_truth.mirror import ClipMirror, Landmarks
+    from visavis.evaluate.mirror import ClipMirror, Landmarks
 
 Measures = dict[str, dict[str, float | None]]
 
@@ -50,7 +50,7 @@ def mirror(
         visavis evaluate mirror clips/*.mp4 --landmarks teachers/
         visavis evaluate mirror clips/*.mp4 --stills stills.png --outlines
     """
-    from visavis.face_truth.mirror_stills import write_stills
+    from visavis.evaluate.mirror_stills import write_stills
 
     if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
         raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")
@@ -71,14 +71,14 @@ def mirror(
             "that moves"
         )
     if as_json:
-        output.print_json(result)
+        console.print_json(result)
     elif found:
         _print(result)
     if stills is not None and found:
         missing = write_stills(stills, [one.followed for one in found], outlines=outlines)
         if missing:
-            output.print_note(f"{stills}: no face showed {', '.join(missing)}")
-    output.raise_problems(problems, told=as_json)
+            console.print_note(f"{stills}: no face showed {', '.join(missing)}")
+    console.raise_problems(problems, told=as_json)
 
 
 def _mirror_all(
@@ -86,13 +86,13 @@ def _mirror_all(
 ) -> tuple[list[ClipMirror], list[tuple[Path, VisavisError]]]:
     """What came of each clip that can be measured; what is wrong with the others."""
     from visavis.avatar.puppet import Puppet
-    from visavis.face_truth.mirror import mirror_clip
+    from visavis.evaluate.mirror import mirror_clip
     from visavis.pipeline import Pipeline
 
     rig = Puppet.load().rig
     found: list[ClipMirror] = []
     problems: list[tuple[Path, VisavisError]] = []
-    with closing(Pipeline.default()) as pipeline, output.progress("clips", None, "frames") as advance:
+    with closing(Pipeline.default()) as pipeline, console.progress("clips", None, "frames") as advance:
         # The face is shown as the camera sees it, not as in a mirror: so must be the avatar.
         pipeline.animator.mirror = False
         for clip, teacher in zip(clips, teachers, strict=True):
@@ -106,7 +106,7 @@ def _mirror_all(
 def _teachers(clips: Sequence[Path], landmarks: Path | None) -> Sequence[Landmarks | None]:
     """Where the face of each clip is; whatever is wrong with a file is said here, before the work."""
     from visavis.capture.video import VideoFile
-    from visavis.face_truth.mirror import Landmarks
+    from visavis.evaluate.mirror import Landmarks
 
     sizes = []
     for clip in clips:
@@ -171,11 +171,11 @@ def _mean(values: Sequence[float]) -> float | None:
 def _print(result: dict[str, Any]) -> None:
     clips = result.get("clips") or {"": result}
     frames, compared = (sum(one[key] for one in clips.values()) for key in ("frames", "compared"))
-    output.print_line(
+    console.print_line(
         f"{len(clips)} {'clip' if len(clips) == 1 else 'clips'}, {compared} of {frames} frames compared, "
         f"landmarks: {result['landmarks']}"
     )
-    output.print_table(
+    console.print_table(
         ["measure", "r", "amplitude", "clips in which it moves"],
         [
             [name, _shown(one["r"]), _shown(one["amplitude"]), str(one["moves"])]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 
 if TYPE_CHECKING:
     from visavis.metrics.reaction_suite import ReactionScores
@@ -62,7 +62,7 @@ def reaction(
     if out_of_range not in list(OutOfRange):
         raise InputError(f"--out-of-range must be one of {', '.join(OutOfRange)}; found {out_of_range}")
     arrays = read_reactions(file)
-    with output.progress("evaluate", arrays["predictions"].shape[0], "items") as advance:
+    with console.progress("evaluate", arrays["predictions"].shape[0], "items") as advance:
         options: dict[str, Any] = {} if threads is None else {"threads": threads}
         work = Work(on_item=advance, out_of_range=OutOfRange(out_of_range), **options)
         try:
@@ -70,7 +70,7 @@ def reaction(
         except InputError as error:
             raise InputError(f"{file}: {error}") from error
     if as_json:
-        output.print_json(reaction_json(scores))
+        console.print_json(reaction_json(scores))
     else:
         _print_scores(scores)
 
@@ -85,7 +85,7 @@ def reaction_json(scores: ReactionScores) -> dict[str, Any]:
 
 
 def _print_scores(scores: ReactionScores) -> None:
-    output.print_line(
+    console.print_line(
         f"{scores.items} items of {scores.predictions} predictions and {scores.frames} frames; "
         f"{scores.listeners} listeners, {scores.neighbours / scores.items:.1f} appropriate for an item"
     )
@@ -94,7 +94,7 @@ def _print_scores(scores: ReactionScores) -> None:
         [title, _figure(values[name]), _figure(values.get(f"{name}_repaired"))]
         for title, name in _ROWS.items()
     ]
-    output.print_table(["metric", "official", "repaired"], rows)
+    console.print_table(["metric", "official", "repaired"], rows)
 
 
 def _figure(value: float | None) -> str:

@@ -28,4 +28,4 @@ def export(
         visavis export runs/fer_vgg --out small.onnx --half
     """
     words = [str(run), "--out", str(out), *(["--half"] if half else []), *(["--json"] if as_json else [])]
-    start("visavis_train.run_folder", "visavis export", words)
+    start("visavis_train.expression.run_folder", "visavis export", words)

@@ -15,7 +15,7 @@ from visavis.errors import InputError
 if TYPE_CHECKING:
     from visavis.datasets.data_set import DataSet
     from visavis.datasets.faces import LabelledFaces
-    from visavis.evaluation import Model
+    from visavis.evaluate.expressions import Model
 
 
 class Labels(StrEnum):
@@ -59,7 +59,7 @@ def open_model(model: str | None, keep: str | None, mirror: bool) -> Model:
         WeightsError: it is no expression network.
     """
     from visavis.emotion.opening import NETWORKS
-    from visavis.evaluation import Model
+    from visavis.evaluate.expressions import Model
 
     keeping = parse_keep(keep)
     if model is None:

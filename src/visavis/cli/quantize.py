@@ -65,4 +65,4 @@ def quantize(
     words += [] if method is None else ["--method", method.value]
     words += [] if out is None else ["--out", str(out)]
     words += [*(["--compare"] if compare else []), *(["--json"] if as_json else [])]
-    start("visavis_train.quantize.__main__", "visavis quantize", words, NEEDED)
+    start("visavis_train.expression.quantize.task", "visavis quantize", words, NEEDED)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.listener import Guidance, Listener, Seed, TemperamentText, named_listener, parse_temperament
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from visavis.explanation import Explanation
+    from visavis.drawing.explanation import Explanation
     from visavis.reaction.clip import Reaction
     from visavis.reaction.listener import FaceListener
     from visavis.reaction.temperament import Temperament
@@ -84,7 +84,7 @@ def react(
         temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
     )
     clip.hear()
-    with output.progress("react", len(clip.face)) as advance:
+    with console.progress("react", len(clip.face)) as advance:
         tokens = follow(networks.start(seed, samples, character), clip.face, clip.speech, advance)
     reaction = Reaction.of_tokens(tokens, networks.tokenizer, seed)
     reaction.save(out)
@@ -103,15 +103,15 @@ def react(
             "written": [str(path) for path in (out, *extra.written)],
             "raised_by": None if told is None else told.counts(),
         }
-        output.print_json(summary)
+        console.print_json(summary)
         return
     if told is not None:
-        from visavis.explanation import COLUMNS
+        from visavis.drawing.explanation import COLUMNS
 
-        output.print_table(COLUMNS, told.rows())
-    output.print_line(f"wrote {out}: {samples} x {len(clip.face) / reaction.fps:.1f} s")
+        console.print_table(COLUMNS, told.rows())
+    console.print_line(f"wrote {out}: {samples} x {len(clip.face) / reaction.fps:.1f} s")
     for path in extra.written:
-        output.print_line(f"wrote {path}")
+        console.print_line(f"wrote {path}")
 
 
 def _check_size(samples: int, frames: int) -> None:
@@ -174,7 +174,7 @@ class _Clip:
                 self.note = f"ends at {sound.end_s:.1f} s, the track at {end_s:.1f} s; silence in between"
         if self.note is not None:
             self.note = f"{self.audio}: {self.note}"
-            output.print_note(self.note)
+            console.print_note(self.note)
 
 
 @dataclass(slots=True)
@@ -192,8 +192,8 @@ class _Extra:
     written: list[Path] = field(default_factory=list)
 
     def check(self, out: Path, sources: list[Path]) -> None:
-        from visavis.avatar.video import CONTAINERS
-        from visavis.outputs import require_outputs
+        from visavis.recording.outputs import require_outputs
+        from visavis.recording.video_writer import CONTAINERS
 
         wanted = (
             (out, (".npz",)),
@@ -212,14 +212,19 @@ class _Extra:
         temperament: Temperament | None,
     ) -> Explanation | None:
         """What raised the gestures of the first listeners, written; None where nobody asked."""
-        from visavis.explanation import MOST_EXPLAINED, Explanation, explanation_figure, save_explanation
+        from visavis.drawing.explanation import (
+            MOST_EXPLAINED,
+            Explanation,
+            explanation_figure,
+            save_explanation,
+        )
+        from visavis.drawing.svg import save
         from visavis.reaction.causes import explain
-        from visavis.svg import save
 
         if self.explanation is None and self.figure is None:
             return None
         explained = []
-        with output.progress("explain", min(len(tokens), MOST_EXPLAINED), "listeners") as advance:
+        with console.progress("explain", min(len(tokens), MOST_EXPLAINED), "listeners") as advance:
             for each in tokens[:MOST_EXPLAINED]:
                 explained.append(tuple(explain(networks, clip.face, clip.speech, each, temperament)))
                 advance()
@@ -234,10 +239,10 @@ class _Extra:
 
     def film(self, clip: _Clip, reaction: Reaction) -> None:
         """Write the video where one is wanted."""
-        from visavis.side_by_side import write_side_by_side
+        from visavis.recording.side_by_side import write_side_by_side
 
         if self.video is None:
             return
-        with output.progress("video", len(clip.face)) as advance:
+        with console.progress("video", len(clip.face)) as advance:
             write_side_by_side(self.video, clip.face, reaction, clip.start_s, clip.audio, advance)
         self.written.append(self.video)

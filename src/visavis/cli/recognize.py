@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
 from visavis.cli.run import INTERRUPTED
 from visavis.errors import VisavisError
 
 if TYPE_CHECKING:
-    from visavis.recognition import ReadFile, Reading, Recognizer
+    from visavis.recording.recognize import ReadFile, Reading, Recognizer
 
 
 def recognize(
@@ -42,7 +42,7 @@ def recognize(
         visavis recognize fer2013/test --crops
         visavis recognize clip.mp4 --recognizer sparse
     """
-    from visavis.recognition import Recognizer, list_media
+    from visavis.recording.recognize import Recognizer, list_media
 
     keeping = parse_keep(keep)
     media, problems = list_media(paths)
@@ -57,18 +57,18 @@ def recognize(
         interrupted = True
     if as_json:
         errors = [{"path": str(path), "error": str(problem)} for path, problem in problems]
-        output.print_json({"files": results, "errors": errors})
+        console.print_json({"files": results, "errors": errors})
     if interrupted:
-        output.print_note(f"interrupted: {len(results)} of {len(media)} files were read")
+        console.print_note(f"interrupted: {len(results)} of {len(media)} files were read")
         raise typer.Exit(INTERRUPTED)
-    output.raise_problems(problems, told=as_json)
+    console.raise_problems(problems, told=as_json)
 
 
 def _read_all(
     recognizer: Recognizer, media: Sequence[Path], problems: list[tuple[Path, VisavisError]]
 ) -> Iterator[ReadFile]:
     """Every file that can be read; what is wrong with the others is added to the problems."""
-    with output.progress("recognize", len(media), "files") as advance:
+    with console.progress("recognize", len(media), "files") as advance:
         for path in media:
             try:
                 read = recognizer.read_file(path)
@@ -134,13 +134,13 @@ def _print_result(result: dict[str, Any]) -> None:
     if result["kind"] == "video":
         shares = ", ".join(f"{label} {share:.0%}" for label, share in result["expressions"].items())
         found = f"a face in {result['frames_with_face']} of {result['frames']} frames"
-        output.print_line(f"{path}: {found}" + (f"; {shares}" if shares else ""))
+        console.print_line(f"{path}: {found}" + (f"; {shares}" if shares else ""))
         return
     if not result["faces"]:
-        output.print_line(f"{path}: no face")
+        console.print_line(f"{path}: no face")
     for face in result["faces"]:
         place = "the whole image" if face["cropped"] else f"at {[round(v) for v in face['box_xyxy']]}"
-        output.print_line(
+        console.print_line(
             f"{path}: {face['label']} {face['expressions'][face['label']]:.0%} "
             f"(valence {face['valence']:+.2f}, arousal {face['arousal']:+.2f}), {place}"
         )

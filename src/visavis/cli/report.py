@@ -39,4 +39,4 @@ def report(
     words += [] if data is None else ["--data", str(data)]
     words += [] if split is None else ["--split", split]
     words += ["--json"] if as_json else []
-    start("visavis_train.report", "visavis report", words, (*NEEDED, "matplotlib"))
+    start("visavis_train.expression.report.command", "visavis report", words, (*NEEDED, "matplotlib"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.labelled import (
     DatasetArgument,
     JsonOption,
@@ -23,8 +23,8 @@ from visavis.cli.labelled import (
 from visavis.cli.recognizer import KeepOption
 
 if TYPE_CHECKING:
-    from visavis.evaluation import Model
-    from visavis.robustness import Robustness, Score
+    from visavis.evaluate.expressions import Model
+    from visavis.evaluate.robustness import Robustness, Score
 
 
 def robustness(
@@ -54,11 +54,11 @@ def robustness(
         visavis evaluate robustness fer2013.csv --plot robustness.svg
         visavis evaluate robustness fer2013.csv --limit 1000 --json
     """
-    from visavis.atomic import require_place
+    from visavis.base.files import require_place
     from visavis.datasets.opening import find_dataset
-    from visavis.figures import robustness_figure
-    from visavis.robustness import measure, sample, steps
-    from visavis.svg import save, svg_path
+    from visavis.drawing.svg import save, svg_path
+    from visavis.evaluate.figures import robustness_figure
+    from visavis.evaluate.robustness import measure, sample, steps
 
     target = plot and svg_path(plot)
     if target is not None:
@@ -67,19 +67,19 @@ def robustness(
     faces = read_faces(find_dataset(dataset), split, labels)
     if limit is not None:
         faces = sample(faces, limit, seed)
-    with output.progress("evaluate", steps(faces), "batches") as advance:
+    with console.progress("evaluate", steps(faces), "batches") as advance:
         result = measure(faces, network.classifier, seed=seed, on_step=advance)
     if target is not None:
         save(target, robustness_figure(result))
     if as_json:
-        output.print_json(robustness_json(result, network, limit))
+        console.print_json(robustness_json(result, network, limit))
     else:
         _print_result(result, network)
 
 
 def robustness_json(result: Robustness, model: Model, limit: int | None) -> dict[str, Any]:
     """What ``--json`` prints."""
-    from visavis.corruptions import CORRUPTIONS
+    from visavis.evaluate.corruptions import CORRUPTIONS
 
     return {
         "dataset": result.dataset,
@@ -109,11 +109,13 @@ def _score_json(score: Score) -> dict[str, Any]:
 
 
 def _print_result(result: Robustness, model: Model) -> None:
-    from visavis.corruptions import CORRUPTIONS, SEVERITIES
+    from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES
 
     low, high = result.clean.interval_95
-    output.print_line(f"{result.dataset}, {result.split}: {result.n} faces, {model.name}, seed {result.seed}")
-    output.print_line(
+    console.print_line(
+        f"{result.dataset}, {result.split}: {result.n} faces, {model.name}, seed {result.seed}"
+    )
+    console.print_line(
         f"accuracy {result.clean.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}) as they are, "
         f"{result.mean_accuracy:.2%} in the mean of all that follows"
     )
@@ -121,4 +123,4 @@ def _print_result(result: Robustness, model: Model) -> None:
         [f"{name}, {CORRUPTIONS[name].unit}", *(f"{s.level:g}: {100 * s.accuracy:.1f}" for s in scores)]
         for name, scores in result.corrupted.items()
     ]
-    output.print_table(["level: % right", *(f"severity {severity}" for severity in SEVERITIES)], rows)
+    console.print_table(["level: % right", *(f"severity {severity}" for severity in SEVERITIES)], rows)

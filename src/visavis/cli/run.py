@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.listener import Listener, Seed, TemperamentText, named_listener, parse_temperament
 from visavis.cli.profile import ProfileOption
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
@@ -20,10 +20,10 @@ from visavis.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from visavis.outputs import Outputs
     from visavis.pipeline import Pipeline
     from visavis.reaction.live import LiveListener
-    from visavis.record import Recording
+    from visavis.recording.outputs import Outputs
+    from visavis.recording.record import Recording
 
 INTERRUPTED = 130
 MAX_LIMIT_S = 1e7
@@ -85,8 +85,8 @@ def run(
         visavis run talk.mp4 --mode listen --temperament nodding=.9,smiling=.2 --out listening.mp4
     """
     from visavis.avatar.profile import named_profile
-    from visavis.outputs import Outputs
     from visavis.pipeline import Pipeline
+    from visavis.recording.outputs import Outputs
 
     if limit_s is not None and not 0 < limit_s < MAX_LIMIT_S:
         raise InputError(f"--limit-s is {limit_s:g}; expected seconds between 0 and {MAX_LIMIT_S:g}")
@@ -101,7 +101,7 @@ def run(
         raise InputError("--recognizer and --keep say how emotions are read: leave out --no-emotions")
     worn = named_profile(profile)
     if worn is not None and avatar is not None:
-        output.print_note("--profile has no effect on a listener, whose face is its own; the run goes on")
+        console.print_note("--profile has no effect on a listener, whose face is its own; the run goes on")
     make_pipeline = partial(
         Pipeline.default,
         tracker=tracker.value,
@@ -114,7 +114,7 @@ def run(
     reader = None if no_emotions else recognizer.value
     summary = {**summarise(source, recording), "recognizer": reader, "keep": keep}
     if as_json:
-        output.print_json(summary)
+        console.print_json(summary)
     else:
         _print_summary(summary)
     if recording.error is not None:
@@ -132,7 +132,7 @@ def _record(
 ) -> tuple[Recording, bool]:
     """What came of the source, and whether it is a live one."""
     from visavis.capture.source import open_source
-    from visavis.record import record
+    from visavis.recording.record import record
 
     with open_source(source) as opened, closing(make_pipeline()) as pipeline:
         # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
@@ -143,7 +143,7 @@ def _record(
         if limit_s is not None:
             limited = round(limit_s * opened.fps)
             expected = limited if expected is None else min(expected, limited)
-        with output.progress(opened.name, expected) as advance:
+        with console.progress(opened.name, expected) as advance:
             recording = record(opened, pipeline, outputs, limit_s=limit_s, on_frame=lambda _: advance())
         return recording, opened.live
 
@@ -184,14 +184,14 @@ def summarise(source: str, recording: Recording) -> dict[str, Any]:
 def _print_summary(summary: dict[str, Any]) -> None:
     frames = summary["frames"]
     share = summary["frames_with_face"] / frames if frames else 0.0
-    output.print_line(
+    console.print_line(
         f"{frames} frames ({summary['duration_s']:.1f} s) in {summary['elapsed_s']:.1f} s, "
         f"a face in {share:.0%} of them"
     )
     if shown := summary["expressions"]:
         total = sum(shown.values())
-        output.print_line(
+        console.print_line(
             "shown: " + ", ".join(f"{label} {count / total:.0%}" for label, count in shown.items())
         )
     for path in summary["written"]:
-        output.print_line(f"wrote {path}")
+        console.print_line(f"wrote {path}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from visavis.cli import output
+from visavis.base import console
 from visavis.cli.listener import Listener
 from visavis.cli.profile import ProfileOption
 from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
@@ -52,7 +52,7 @@ def serve(
     from visavis.serve.vocabulary import Vocabulary
 
     def announce(url: str) -> None:
-        output.print_note(f"visavis is at {url} (Ctrl-C stops it)")
+        console.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
     make_pipeline = partial(
         Pipeline.default,

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from visavis import __version__
-from visavis.atomic import whole_file
+from visavis.base.files import whole_file
+from visavis.base.machine import versions
+from visavis.base.networks import manifest as embedded
+from visavis.base.reading import regular
 from visavis.capture.video import VideoFile
 from visavis.corpus.engines import Engine
 from visavis.corpus.item import Job
@@ -31,9 +34,6 @@ from visavis.corpus.recording import Recording, Settings, Source
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
-from visavis.files import regular
-from visavis.machine import versions
-from visavis.weights import manifest as embedded
 
 FORMAT = "visavis corpus 1"
 QUALITY = "quality.csv"

@@ -13,12 +13,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from visavis.atomic import whole_file
+from visavis.base.files import whole_file
+from visavis.base.reading import regular
 from visavis.channels import EMOTION_CHANNELS
 from visavis.corpus.recording import PEOPLE, Recording, Source
 from visavis.datasets.react import COLUMNS, EMOTIONS, FACES, SOUNDS
 from visavis.errors import InputError
-from visavis.files import regular
 from visavis.types import Track
 
 # The first part of each path in the index, where REACT names the data set.

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.atomic import whole_file
+from visavis.base.files import whole_file
 from visavis.datasets import tables
 from visavis.datasets.npy import read_npy
 from visavis.datasets.react import COLUMNS, SPEAKER

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
+from visavis.base.npz import read_npz
 from visavis.errors import InputError
-from visavis.npz import read_npz
 from visavis.reaction.signals import MOTION, SIGNALS
 from visavis.types import FloatArray
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.types import FloatArray, Track

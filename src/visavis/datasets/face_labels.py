@@ -2,7 +2,7 @@
 
 A pack is a folder of ``crops.npy`` (N, S, S, 3) uint8, upright and 1.4 times as large as the face's region,
 and ``labels.npz``. Labels alone can stand for the clips that they were made from. ``python -m
-visavis_train.data.teacher`` writes both.
+visavis_train.face.data.teacher`` writes both.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.arrays import checked, checked_numbers
+from visavis.base.arrays import checked, checked_numbers
+from visavis.base.npz import read_npz
 from visavis.channels import BLENDSHAPES
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
 from visavis.face.geometry import upright
 from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import FaceRegion
-from visavis.npz import read_npz
 from visavis.types import LANDMARK_COUNT, FloatArray, ImageArray, NumberArray
 
 # The side of a stored crop over that of the region: room for augmentation to shift, turn and scale it.
 STORED_MARGIN = 1.4
 SMALLEST_CROP_PX = 32
-_MADE_BY = "python -m visavis_train.data.teacher"
+_MADE_BY = "python -m visavis_train.face.data.teacher"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

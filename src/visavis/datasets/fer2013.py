@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.reading import regular
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import LabelledFaces, LoadedImages
 from visavis.datasets.tables import header, rows, whole_number
 from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
 from visavis.errors import InputError
-from visavis.files import regular
 from visavis.types import BoolArray, ImageArray
 
 NAME = "FER-2013"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.datasets.dyads import WIDTHS, Corpus, Dyad, Dyads, FaceSpace, Person
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError

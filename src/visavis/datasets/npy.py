@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.npz import PARSER_ERRORS, said_plainly
+from visavis.base.reading import regular
 from visavis.errors import InputError
-from visavis.files import regular
-from visavis.npz import PARSER_ERRORS, said_plainly
 
 
 def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:

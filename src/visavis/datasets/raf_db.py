@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from visavis.base.reading import regular
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces
 from visavis.errors import InputError
-from visavis.files import regular
 
 NAME = "RAF-DB"
 LIST = "list_patition_label.txt"

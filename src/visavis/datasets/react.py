@@ -23,13 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
+from visavis.base.reading import regular
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.datasets import tables
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
-from visavis.files import regular
 from visavis.types import FloatArray
 
 NAME = "REACT"

@@ -14,7 +14,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.channels import EMOTION_CHANNELS
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace
 from visavis.datasets.npy import read_npy

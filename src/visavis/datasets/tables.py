@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from visavis.base.reading import regular
 from visavis.errors import InputError
-from visavis.files import regular
 
 # With or without a byte order mark.
 _ENCODING = "utf-8-sig"

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
+from visavis.base.npz import PARSER_ERRORS
 from visavis.datasets import tables
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
 from visavis.errors import InputError, MissingExtraError
-from visavis.npz import PARSER_ERRORS
 from visavis.types import FloatArray
 
 NAME = "ViCo"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.channels import ACTION_UNITS, BLENDSHAPES
 from visavis.types import FloatArray
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.channels import EXPRESSIONS
 from visavis.types import FloatArray
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from visavis import weights
+from visavis.base import networks
 from visavis.channels import EXPRESSIONS
 from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError, WeightsError
@@ -36,7 +36,7 @@ class ExpressionClassifier:
 
     def __init__(self, session: ort.InferenceSession, *, mirror: bool = False) -> None:
         found = ends(session)
-        notes = weights.metadata(session)
+        notes = networks.metadata(session)
         if found != self.ENDS:
             raise WeightsError(f"the emotion network has {', '.join(found)}; expected {', '.join(self.ENDS)}")
         orders = (notes.get("expressions"), notes.get("labels"))

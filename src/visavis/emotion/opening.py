@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnxruntime as ort
 
-from visavis import weights
+from visavis.base import networks
 from visavis.emotion import classifier, sparse
 from visavis.emotion.classifier import ExpressionClassifier, ends
 from visavis.emotion.sparse import Keeping, SparseClassifier
@@ -37,7 +37,7 @@ def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> E
         InputError: another name, or ``keep`` for a recogniser that drops no tokens.
         WeightsError: the network is missing or was changed.
     """
-    return classifier_of(weights.open_session(network_of(recognizer)), keep)
+    return classifier_of(networks.open_session(network_of(recognizer)), keep)
 
 
 def classifier_of(

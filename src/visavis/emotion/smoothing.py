@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError
 from visavis.types import FloatArray

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 import onnxruntime as ort
 
-from visavis import weights
+from visavis.base import networks
 from visavis.emotion.classifier import ExpressionClassifier, checked_answer
 from visavis.errors import InputError, WeightsError
 from visavis.types import BoolArray, FloatArray, ImageArray
@@ -92,7 +92,7 @@ class SparseClassifier(ExpressionClassifier):
             raise WeightsError(
                 f"the sparse network reads keep as {count.type} {count.shape}; expected tensor(int64) []"
             )
-        notes = weights.metadata(session)
+        notes = networks.metadata(session)
         grid, defaults = notes.get("grid"), notes.get("adaptive" if keep == "adaptive" else "keep")
         if not isinstance(grid, int) or not 0 < grid <= self.side_px or not isinstance(defaults, dict):
             raise WeightsError(

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from visavis.base.networks import metadata, open_session
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
-from visavis.weights import metadata, open_session
 
 # Chosen on photographs and clips that are not held out (experiments/LOG.md): for all of an image, and for the
 # second scale, which has many more places to err.

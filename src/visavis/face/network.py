@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from visavis.base.networks import metadata, open_session
 from visavis.channels import BLENDSHAPES
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
-from visavis.weights import metadata, open_session
 
 
 @dataclass(frozen=True, slots=True, eq=False)

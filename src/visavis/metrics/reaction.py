@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.errors import InputError
 from visavis.metrics.reaction_item import (
     concordance_share,

@@ -11,9 +11,9 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.lib import format as npy
 
+from visavis.base.npz import DAMAGED, said_plainly
+from visavis.base.reading import regular
 from visavis.errors import InputError
-from visavis.files import regular
-from visavis.npz import DAMAGED, said_plainly
 
 NEEDED = ("predictions", "listeners", "speakers", "neighbours")
 OPTIONAL = ("real_features", "fake_features")

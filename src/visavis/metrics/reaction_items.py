@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.arrays import checked, kind_of
+from visavis.base.arrays import checked, kind_of
 from visavis.channels import EMOTION_CHANNELS
 from visavis.errors import InputError
 from visavis.types import FloatArray

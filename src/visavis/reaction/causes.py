@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.cues import CuedSpeech

@@ -13,11 +13,11 @@ from typing import Self
 
 import numpy as np
 
-from visavis.arrays import checked
-from visavis.atomic import whole_file
+from visavis.base.arrays import checked
+from visavis.base.files import whole_file
+from visavis.base.npz import read_npz
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
-from visavis.npz import read_npz
 from visavis.reaction.listener import ListenerStream
 from visavis.reaction.live import HELD_FACE_S, ROUNDING_S
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import FloatArray

@@ -11,8 +11,8 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visavis import weights
-from visavis.arrays import checked
+from visavis.base import networks
+from visavis.base.arrays import checked
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
@@ -72,13 +72,13 @@ class FaceListener:
         Raises:
             WeightsError: this version has none, or they are missing or were changed.
         """
-        if ASSET not in weights.manifest():
+        if ASSET not in networks.manifest():
             raise WeightsError(
                 "this version of visavis brings no listener: train one (visavis train "
                 "experiments/listener.toml) and name its listener.onnx with --listener"
             )
         tokenizer = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
-        return cls(Predictor(weights.open_session(ASSET, threads)), tokenizer)
+        return cls(Predictor(networks.open_session(ASSET, threads)), tokenizer)
 
     @classmethod
     def embedded(cls) -> Self | None:
@@ -87,7 +87,7 @@ class FaceListener:
         Raises:
             WeightsError: they are damaged.
         """
-        return cls.default() if ASSET in weights.manifest() else None
+        return cls.default() if ASSET in networks.manifest() else None
 
     @classmethod
     def load(cls, path: Path, tokenizer: FaceTokenizer | None = None, threads: int = 1) -> Self:
@@ -272,7 +272,7 @@ class ListenerStream:
 
 def _embedded_tokenizer(pair: object, threads: int) -> FaceTokenizer:
     """The package's tokenizer of that training; its general one if it has none such."""
-    if weights.manifest().keys() >= set(LISTENER_TOKENIZER):
+    if networks.manifest().keys() >= set(LISTENER_TOKENIZER):
         own = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
         if own.pair == pair:
             return own

@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from visavis import weights
+from visavis.base import networks
+from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
-from visavis.files import regular
 from visavis.reaction.head import TokenHead
 from visavis.types import FloatArray
 
@@ -74,7 +74,7 @@ class Predictor:
     """
 
     def __init__(self, session: ort.InferenceSession) -> None:
-        notes = weights.metadata(session)
+        notes = networks.metadata(session)
         if notes.get("kind") != KIND:
             raise WeightsError(f"expected a {KIND}; found {notes.get('kind', 'another network')}")
         if missing := _NEEDED - notes.keys():
@@ -103,7 +103,7 @@ class Predictor:
             data = regular(path).read_bytes()
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}; expected an ONNX file") from error
-        return cls(weights.session_of(data, str(path), threads))
+        return cls(networks.session_of(data, str(path), threads))
 
     def memory(self, streams: int) -> Memory:
         """The state of N streams that run side by side, before their first frame."""
@@ -137,8 +137,8 @@ class Predictor:
             np.zeros((*shape, self.sound_channels), np.float32),
             np.zeros((1, 1, self.controls), np.float32),
         )
-        hidden, weights = self._session.run(["hidden", "head"], self._feed(nothing, self.memory(1)))
-        return TokenHead(self.levels, hidden.shape[-1], weights)
+        hidden, head = self._session.run(["hidden", "head"], self._feed(nothing, self.memory(1)))
+        return TokenHead(self.levels, hidden.shape[-1], head)
 
     def _feed(self, heard: Heard, memory: Memory) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = {

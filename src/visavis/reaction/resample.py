@@ -13,8 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.types import FloatArray
-from visavis.waveform import SPEECH_RATE_HZ
 
 FRAME_RATE_HZ = 25
 BLOCK = SPEECH_RATE_HZ // FRAME_RATE_HZ

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visavis.arrays import checked
+from visavis.base.arrays import checked
 from visavis.errors import InputError
 from visavis.types import FloatArray
 

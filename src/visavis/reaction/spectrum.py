@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.reaction.resample import BLOCK
 from visavis.types import FloatArray
-from visavis.waveform import SPEECH_RATE_HZ
 
 DoubleArray = NDArray[np.float64]
 MEL_BANDS = 40

@@ -13,13 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from visavis.base.waveform import SPEECH_RATE_HZ, mono
 from visavis.errors import InputError
 from visavis.reaction.resample import FRAME_RATE_HZ
 from visavis.reaction.sound_stream import SoundStream
 from visavis.reaction.spectrum import HISTORY, spectra
 from visavis.reaction.voice import SPEECH_CHANNELS, VoiceTracker
 from visavis.types import AudioChunk, FloatArray
-from visavis.waveform import SPEECH_RATE_HZ, mono
 
 __all__ = [
     "FRAME_RATE_HZ",
@@ -110,7 +110,7 @@ def speech_features(samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
     """Features of a whole clip: what a stream of it gives.
 
     Args:
-        samples: (N,), or (N, C) for C channels; see :func:`~visavis.waveform.mono`.
+        samples: (N,), or (N, C) for C channels; see :func:`~visavis.base.waveform.mono`.
         sample_rate_hz: 8 to 192 kHz.
 
     Returns:

@@ -15,11 +15,11 @@ import onnxruntime as ort
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from visavis import weights
-from visavis.arrays import checked
+from visavis.base import networks
+from visavis.base.arrays import checked
+from visavis.base.reading import regular
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError, WeightsError
-from visavis.files import regular
 from visavis.types import FloatArray
 
 Tokens = NDArray[np.int64]
@@ -92,12 +92,12 @@ class FaceTokenizer:
         Raises:
             WeightsError: this version has none, or they are missing or were changed.
         """
-        if not weights.manifest().keys() >= set(names):
+        if not networks.manifest().keys() >= set(names):
             raise WeightsError(
                 f"this version of visavis brings no {names[0]}: train one (visavis train "
                 "experiments/tokenizer_fsq.toml) and name its tokens_encoder.onnx and tokens_decoder.onnx"
             )
-        encoder, decoder = (weights.open_session(name, threads) for name in names)
+        encoder, decoder = (networks.open_session(name, threads) for name in names)
         return cls(encoder, decoder)
 
     @classmethod
@@ -116,7 +116,7 @@ class FaceTokenizer:
                 raise InputError(
                     f"{path}: cannot be read: {error.strerror}; expected an ONNX file"
                 ) from error
-            sessions.append(weights.session_of(data, str(path), threads))
+            sessions.append(networks.session_of(data, str(path), threads))
         return cls(*sessions)
 
     @property
@@ -255,7 +255,7 @@ class TokenStream:
 def _notes(session: ort.InferenceSession, kind: str, names: list[str]) -> dict[str, Any]:
     """The metadata of a tokenizer's network, after a look whether it is one."""
     found = [spec.name for spec in (*session.get_inputs(), *session.get_outputs())]
-    notes = weights.metadata(session)
+    notes = networks.metadata(session)
     if found != names or notes.get("kind") != kind:
         raise WeightsError(
             f"expected a {kind} with {', '.join(names)}; found {notes.get('kind', 'another network')} with "

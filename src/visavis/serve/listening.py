@@ -7,13 +7,13 @@ from collections import deque
 
 import numpy as np
 
-from visavis.clock import Clock
+from visavis.base.clock import Clock
+from visavis.base.waveform import mono
 from visavis.pipeline import Pipeline
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.live import LiveListener
 from visavis.serve.protocol import ListenMessage, RefusedError, SoundMessage
 from visavis.types import AudioChunk
-from visavis.waveform import mono
 
 NO_LISTENER = (
     "this version of visavis brings no listener: start the server with --listener and the ONNX file of one; "

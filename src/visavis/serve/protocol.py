@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from visavis.base.reading import parse_json
 from visavis.capture.image_header import image_size
 from visavis.errors import InputError, VisavisError
-from visavis.files import parse_json
 from visavis.reaction.sound_stream import RATES_HZ
 from visavis.reaction.temperament import CONTROLS, Temperament
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from visavis.base.clock import Clock, SystemClock
 from visavis.capture.image import decode_image
-from visavis.clock import Clock, SystemClock
 from visavis.errors import InputError
 from visavis.pipeline import Pipeline
 from visavis.reaction.listener import FaceListener

@@ -9,9 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from visavis import weights
+from visavis.base import networks
 from visavis.channels import BLENDSHAPES, FACE_CHANNELS, FACE_INDEX
-from visavis.dictionary import pose_of
+from visavis.drawing.codebook import pose_of
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import ENCODER, FaceTokenizer
 from visavis.types import AvatarPose, Face, FloatArray
@@ -89,7 +89,7 @@ class Vocabulary:
         Raises:
             WeightsError: it is damaged.
         """
-        return cls(FaceTokenizer.default()) if ENCODER in weights.manifest() else None
+        return cls(FaceTokenizer.default()) if ENCODER in networks.manifest() else None
 
     def word(self, tokens: tuple[int, ...]) -> FaceWord:
         """How a word is shown.

@@ -1,216 +1,229 @@
-"""Videos of faces and signals of calls in, one pack of face tracks out.
+"""A pack of face tracks in; its clips, and rows to learn from or to measure on, out.
 
-``track_pack PACK.npz [--from SOURCE VIDEO...] [--two VIDEO...] [--dyads FILE] [--stills DIR]
-[--conversations PACK...] [--add PACK...]``
-
-Run it as ``python -m visavis_train.data.track_pack``. A video may be a tar of videos. ``--two`` are calls
-with two people side by side. Every clip is tracked once: its track is kept beside the pack, in a folder of
-the pack's name, and a run that was ended goes on from there. ``--conversations`` are packs of
-``visavis_train.data.listening_corpus``, and ``--add`` are packs that this command made before.
+The pack is one ``.npz``: ``clips`` and ``sources`` (C,) names, ``lengths`` (C,) frames, ``fps`` (C,), and end
+to end ``face`` (N, 58) and ``emotion`` (N, 25), NaN where a number is not known.
+``visavis_train.tokenizer.tracks`` makes it.
 """
 
 from __future__ import annotations
 
-import argparse
-import csv
-import sys
-import tarfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visavis.capture.video import VideoFile
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
-from visavis.cli.output import print_note, progress
-from visavis.corpus.sides import MOST_FACES, find_cut
-from visavis.corpus.watching import watch
-from visavis.datasets.calls import CALL_RATE_HZ, read_calls
+from visavis.base.arrays import checked
+from visavis.base.files import whole_file
+from visavis.base.npz import read_npz
+from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS, HEAD_ANGLES
 from visavis.errors import InputError
-from visavis.face.geometry import euler_angles
-from visavis.face.tracker import open_tracker
-from visavis.files import regular
-from visavis.npz import read_npz
-from visavis.pipeline import Pipeline
-from visavis.reaction.speech import FRAME_RATE_HZ
-from visavis.types import Track
-from visavis_train.command import status_of
-from visavis_train.data.listening_pack import load_listening
-from visavis_train.data.tracks import Clip, load_pack, save_pack
+from visavis.types import FloatArray
 
-VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
-# Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
-# Single faces have no rate; a clip must have one.
-STILL_FPS = 1.0
-AU_RANGE = 5.0
-DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
+Rows = NDArray[np.int64]
+# Channels that stand nearly still are not blown up: weights, radians, centimetres.
+LEAST_SPREAD = np.concatenate(
+    [np.full(len(BLENDSHAPES), 0.03), np.full(len(HEAD_ANGLES), 0.02), np.full(3, 0.5)]
+).astype(np.float32)
 
 
-def track_video(path: Path, *, two: bool = False) -> list[Track]:
-    """Follow the face, or the two people side by side, through a video.
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """One person's track.
+
+    Attributes:
+        name: of the clip.
+        source: where it comes from: ``video``, ``grid``, ``dyads``, ``stills``, ``talks``.
+        fps: frames per second.
+        face: (T, 58) float32, NaN where not known.
+        emotion: (T, 25) float32, NaN where not known.
+    """
+
+    name: str
+    source: str
+    fps: float
+    face: FloatArray
+    emotion: FloatArray
+
+    def __post_init__(self) -> None:
+        face = checked(f"{self.name}: face", self.face, (None, len(FACE_CHANNELS)), allow_nan=True)
+        shape = (len(face), len(EMOTION_CHANNELS))
+        emotion = checked(f"{self.name}: emotion", self.emotion, shape, allow_nan=True)
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"{self.name}: fps must be positive; found {self.fps}")
+        object.__setattr__(self, "face", face)
+        object.__setattr__(self, "emotion", emotion)
+
+    def __len__(self) -> int:
+        return len(self.face)
+
+
+def save_pack(path: Path, clips: Sequence[Clip]) -> None:
+    """Write clips as one file, whole or not at all.
 
     Raises:
-        InputError: not a video, damaged, or not two people.
+        InputError: no clip, two of one name, or the file cannot be written.
     """
-    cut = None
-    if two:
-        with closing(open_tracker("visavis", MOST_FACES)) as tracker:
-            cut = find_cut(path, tracker)
-    people = [Pipeline.default() for _ in range(2 if two else 1)]
-    with VideoFile(path) as video:
-        fps = video.fps
-        observed = watch(video, people, cut, lambda: None)
-    for pipeline in people:
-        pipeline.close()
-    tracks = []
-    for person in observed:
-        face = np.stack(person.face)
-        found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
-        tracks.append(Track(np.asarray(person.time_s), face, np.stack(person.emotion), found, fps))
-    return tracks
+    names = [clip.name for clip in clips]
+    if not names or len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(f"{path}: expected clips of different names; found {', '.join(twice) or 'none'}")
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            clips=np.asarray(names),
+            sources=np.asarray([clip.source for clip in clips]),
+            lengths=np.asarray([len(clip) for clip in clips]),
+            fps=np.asarray([clip.fps for clip in clips]),
+            face=np.concatenate([clip.face for clip in clips]),
+            emotion=np.concatenate([clip.emotion for clip in clips]),
+        )
 
 
-def dyad_clips(path: Path) -> list[Clip]:
-    """Both people of every call as tracks of which only smile and cheeks are known.
-
-    AU12 becomes mouthSmile and AU06 cheekSquint on both sides, 5 being 1: the blendshapes that
-    ``visavis.emotion.action_units`` reads these two units from.
+def load_pack(path: Path) -> tuple[Clip, ...]:
+    """Read a pack.
 
     Raises:
-        InputError: not such a file.
+        InputError: missing, damaged, not such a file, or its arrays contradict each other.
     """
-    clips = []
-    for call in read_calls(path):
-        name, signals = call.name, call.signals
-        for person, who in enumerate("ab"):
-            face = np.full((len(signals), len(FACE_CHANNELS)), np.nan, np.float32)
-            emotion = np.full((len(signals), len(EMOTION_CHANNELS)), np.nan, np.float32)
-            for column, channel, unit in DYAD_CHANNELS:
-                strength = np.clip(signals[:, person, column] / AU_RANGE, 0, 1)
-                emotion[:, EMOTION_CHANNELS.index(unit)] = strength
-                for side in ("Left", "Right"):
-                    face[:, FACE_INDEX[channel + side]] = strength
-            clips.append(Clip(f"{name}_{who}", "dyads", CALL_RATE_HZ, face, emotion))
-    return clips
-
-
-def still_clips(folder: Path) -> list[Clip]:
-    """Single faces as clips of one frame, called ``still_<split>_<id>``: many people, for breadth.
-
-    Weights and rotation are those of ``teacher.npz``; where a face stands is not known, since it was cut out
-    of its picture.
-
-    Raises:
-        InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
-    """
+    names = ("clips", "sources", "lengths", "fps", "face", "emotion")
+    pack = read_npz(path, "pack of face tracks", names, made_by="python -m visavis_train.tokenizer.tracks")
     try:
-        with regular(folder / "index.csv").open(encoding="utf-8", newline="") as table:
-            splits = {row["id"]: row["split"] for row in csv.DictReader(table)}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{folder}: no faces with index.csv: {error}") from error
-    arrays = ("ids", "blendshapes", "matrix")
-    names, weights, matrices = read_npz(folder / "teacher.npz", "teacher's answers", arrays).values()
-    nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
-    clips = []
-    for name, shapes, matrix in zip(names.tolist(), weights, matrices.astype(np.float32), strict=True):
-        if name not in splits:
-            raise InputError(f"{folder}: the face {name} of teacher.npz is not in index.csv")
-        face = np.asarray(
-            [[*shapes, *euler_angles(matrix[:3, :3]), *[np.nan] * len(TRANSLATIONS)]], np.float32
+        ends = np.cumsum(pack["lengths"])[:-1]
+        parts = [np.split(pack[name], ends) for name in ("face", "emotion")]
+        heads = zip(pack["clips"].tolist(), pack["sources"].tolist(), pack["fps"].tolist(), strict=True)
+        return tuple(
+            Clip(name, source, fps, face, emotion)
+            for (name, source, fps), face, emotion in zip(heads, *parts, strict=True)
         )
-        clips.append(Clip(f"still_{splits[name]}_{name}", "stills", STILL_FPS, face, nothing))
-    return clips
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: the arrays of this pack of face tracks do not fit: {error}") from error
 
 
-def conversation_clips(path: Path) -> list[Clip]:
-    """Everybody in a pack of conversations, called ``talk_<split>_<number>``, source ``talks``.
+def split_clips(clips: Sequence[Clip], held_out: Mapping[str, Sequence[str]]) -> dict[str, tuple[Clip, ...]]:
+    """Part clips by their names: whole clips, never frames.
+
+    Args:
+        clips: all there are.
+        held_out: for each part but ``training``, patterns of names such as ``lp_d9`` or ``grid_p*``.
+
+    Returns:
+        The parts by name; ``training`` has what no other part claims.
 
     Raises:
-        InputError: not such a pack.
+        InputError: a pattern fits no clip, two parts claim one clip, or a part would be empty.
     """
-    pack = load_listening(path)
-    return [
-        Clip(
-            f"talk_{pack.split}_{number:04d}",
-            "talks",
-            FRAME_RATE_HZ,
-            clip.face.astype(np.float32),
-            clip.emotion.astype(np.float32),
+    claimed: dict[str, str] = {}
+    for part, patterns in held_out.items():
+        for pattern in patterns:
+            names = [clip.name for clip in clips if fnmatchcase(clip.name, pattern)]
+            if not names:
+                raise InputError(f"{part}: no clip is called {pattern!r}")
+            for name in names:
+                if claimed.setdefault(name, part) != part:
+                    raise InputError(f"the clip {name} is in {claimed[name]} and in {part}: choose one")
+    parts = {
+        part: tuple(clip for clip in clips if claimed.get(clip.name, "training") == part)
+        for part in ("training", *held_out)
+    }
+    if empty := [part for part, members in parts.items() if not members]:
+        raise InputError(f"the split leaves no clip for {', '.join(empty)}")
+    return parts
+
+
+def face_scale(clips: Sequence[Clip], shares: Mapping[str, float]) -> tuple[FloatArray, FloatArray]:
+    """Mean (58,) and standard deviation (58,) of every channel where it is known.
+
+    Args:
+        clips: of the training.
+        shares: of each source, as batches have them: a source with many frames counts no more than that.
+
+    Raises:
+        InputError: a channel is known in no frame.
+    """
+    sums = np.zeros((3, len(FACE_CHANNELS)))
+    for source, share in shares.items():
+        members = [clip.face for clip in clips if clip.source == source]
+        frames = max(sum(map(len, members)), 1)
+        for face in members:
+            values = np.nan_to_num(face.astype(np.float64), nan=0.0)
+            powers = np.stack([np.isfinite(face), values, np.square(values)])
+            sums += share / frames * powers.sum(axis=1)
+    if not sums[0].all():
+        missing = FACE_CHANNELS[int(sums[0].argmin())]
+        raise InputError(f"no training clip knows the channel {missing}; add a tracked video")
+    mean, square = sums[1:] / sums[0]
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    return mean.astype(np.float32), np.maximum(spread.astype(np.float32), LEAST_SPREAD)
+
+
+def windows(clip: Clip, width: int) -> FloatArray:
+    """The last ``width`` frames at every frame in which something is known: (M, width, 58), oldest first.
+
+    Frames in which nothing is known are passed over; before the first frame, it stands still.
+    """
+    face = clip.face[known_rows(clip)]
+    rows = np.arange(len(face))[:, None] + np.arange(1 - width, 1)
+    return np.asarray(face[np.maximum(rows, 0)], np.float32)
+
+
+def known_rows(clip: Clip) -> Rows:
+    """Numbers of the frames in which at least one channel is known."""
+    return np.flatnonzero(np.isfinite(clip.face).any(axis=1))
+
+
+def tracked(clips: Sequence[Clip]) -> tuple[Clip, ...]:
+    """Those in which whole faces are known."""
+    return tuple(clip for clip in clips if np.isfinite(clip.face).all(axis=1).any())
+
+
+class Sampler:
+    """Random rows of training clips, so many from every source as wanted.
+
+    Args:
+        clips: to draw from.
+        shares: of each source in a batch, in any unit; sources that are not named are left out.
+        window: frames up to and with the drawn one.
+
+    Raises:
+        InputError: a source has no clip with a face, or none is wanted.
+    """
+
+    def __init__(self, clips: Sequence[Clip], shares: Mapping[str, float], window: int) -> None:
+        self.window = window
+        rows: list[FloatArray] = []
+        emotions: list[FloatArray] = []
+        firsts: list[Rows] = []
+        ends: dict[str, tuple[int, int]] = {}
+        total = 0
+        for source in shares:
+            start = total
+            for clip in (clip for clip in clips if clip.source == source):
+                known = known_rows(clip)
+                rows.append(clip.face[known])
+                emotions.append(clip.emotion[known])
+                firsts.append(np.full(len(known), total))
+                total += len(known)
+            if total == start:
+                found = ", ".join(sorted({clip.source for clip in clips}))
+                raise InputError(
+                    f"no training clip of the source {source!r} holds a face; there are: {found}"
+                )
+            ends[source] = (start, total)
+        if not ends or sum(shares.values()) <= 0:
+            raise InputError("data.shares must name a source with a share above 0")
+        self.face, self.emotion = np.concatenate(rows), np.concatenate(emotions)
+        self._first = np.concatenate(firsts)
+        self._ends = ends
+        self._chance = np.asarray(list(shares.values())) / sum(shares.values())
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Windows (count, window, 58), oldest frame first, and the last frames' emotions (count, 25)."""
+        numbers = rng.multinomial(count, self._chance)
+        rows = np.concatenate(
+            [rng.integers(*ends, size=n) for ends, n in zip(self._ends.values(), numbers, strict=True)]
         )
-        for number, clip in enumerate(pack.clips())
-    ]
-
-
-@contextmanager
-def _videos(path: Path) -> Iterator[dict[str, Path]]:
-    """Name -> file, of a video or of all those in a tar."""
-    if path.suffix != ".tar":
-        yield {path.stem: path}
-        return
-    with TemporaryDirectory() as scratch:
-        try:
-            with tarfile.open(regular(path)) as archive:
-                members = [m for m in archive.getmembers() if m.isfile() and m.name.endswith(VIDEOS)]
-                archive.extractall(scratch, members, filter="data")
-        except (OSError, tarfile.TarError) as error:
-            raise InputError(f"{path}: not a readable tar: {error}") from error
-        prefix = path.stem.partition("_")[0]
-        yield {f"{prefix}_{Path(m.name).stem}": Path(scratch) / m.name for m in members}
-
-
-def tracked_clips(path: Path, source: str, kept: Path, *, two: bool = False) -> list[Clip]:
-    """The clips of one video or tar, tracked now or in an earlier run."""
-    kept.mkdir(parents=True, exist_ok=True)
-    clips = []
-    with _videos(path) as videos, progress(path.name, len(videos), "videos") as advance:
-        for name, video in sorted(videos.items()):
-            names = [f"{name}_left", f"{name}_right"] if two else [name]
-            files = [kept / f"{each}.npz" for each in names]
-            if not all(file.exists() for file in files):
-                for file, track in zip(files, track_video(video, two=two), strict=True):
-                    track.save(file)
-            for each, file in zip(names, files, strict=True):
-                track = Track.load(file)
-                clips.append(Clip(each, source, track.fps, track.face, track.emotion))
-            advance()
-    return clips
-
-
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Track faces in videos and pack the tracks.")
-    parser.add_argument("pack", type=Path, help="the .npz to write")
-    parser.add_argument("--from", dest="sources", action="append", nargs="+", default=[], metavar="WORD")
-    parser.add_argument("--two", type=Path, nargs="+", default=[], help="two people side by side")
-    parser.add_argument("--dyads", type=Path, help="vc_dyads.npz")
-    parser.add_argument("--stills", type=Path, help="folder of single faces with teacher.npz")
-    parser.add_argument("--conversations", type=Path, nargs="+", default=[], help="packs of conversations")
-    parser.add_argument("--add", type=Path, nargs="+", default=[], help="packs made by this command")
-    args = parser.parse_args()
-    kept = args.pack.with_suffix("")
-
-    def work() -> None:
-        clips: list[Clip] = []
-        for source, *paths in args.sources:
-            for path in paths:
-                clips += tracked_clips(Path(path), source, kept)
-        for path in args.two:
-            clips += tracked_clips(path, "video", kept, two=True)
-        if args.dyads is not None:
-            clips += dyad_clips(args.dyads)
-        if args.stills is not None:
-            clips += still_clips(args.stills)
-        for path in args.conversations:
-            clips += conversation_clips(path)
-        for path in args.add:
-            clips += load_pack(path)
-        save_pack(args.pack, clips)
-        print_note(f"{args.pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
-
-    return status_of(work, "interrupted: the same command goes on")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        back = rows[:, None] + np.arange(1 - self.window, 1)
+        return self.face[np.maximum(back, self._first[rows][:, None])], self.emotion[rows]

@@ -1,0 +1,1 @@
+"""Tools that every room uses: files, arrays, networks, the clock, the console."""

@@ -1,0 +1,77 @@
+"""Reading .npz files: the arrays by name; whatever is wrong with the file is one clear error."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from visavis.base.reading import regular
+from visavis.errors import InputError
+
+# What numpy's parser of headers raises over a damaged file.
+PARSER_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, TokenError, MemoryError)
+# What reading an archive of arrays raises.
+DAMAGED = (*PARSER_ERRORS, BadZipFile, zlib.error)
+
+
+def read_npz(
+    path: Path,
+    kind: str,
+    names: Sequence[str] | None = None,
+    *,
+    others: Sequence[str] = (),
+    made_by: str | None = None,
+) -> dict[str, NDArray[Any]]:
+    """The arrays of a file; pickles are refused.
+
+    Args:
+        path: the file.
+        kind: what it should be, for messages: `track`, `pack of face tracks`.
+        names: of the arrays that it must hold; None for all that there are.
+        others: names of arrays that are read where the file holds them.
+        made_by: the command that makes such a file, told where there is none.
+
+    Raises:
+        InputError: missing, damaged, no .npz file, or without one of the arrays.
+    """
+    try:
+        with regular(path).open("rb") as file:
+            pack = np.load(file, allow_pickle=False)
+            if not isinstance(pack, NpzFile):
+                raise InputError(f"{path}: not a readable {kind} (.npz): it is one array alone (.npy)")
+            held = pack.files
+            if missing := [name for name in names or () if name not in held]:
+                lacks = f"{', '.join(missing)} is missing; found {', '.join(held) or 'nothing'}"
+                raise InputError(f"{path}: a {kind} holds the arrays {', '.join(names or ())}; {lacks}")
+            wanted = held if names is None else [*names, *(name for name in others if name in held)]
+            arrays = {name: pack[name] for name in wanted}
+    except FileNotFoundError as error:
+        advice = "" if made_by is None else f"; make it by  {made_by}"
+        raise InputError(f"{path}: no such file{advice}") from error
+    except DAMAGED as error:
+        raise InputError(f"{path}: not a readable {kind} (.npz): {said_plainly(error)}") from error
+    if others_than_arrays := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise InputError(f"{path}: not a readable {kind} (.npz): {others_than_arrays[0]} is no array")
+    return arrays
+
+
+def said_plainly(error: BaseException) -> str:
+    """What is wrong with a file of arrays, from what numpy raises; without its advice to load pickles."""
+    said = str(error)
+    if "Object arrays" in said:
+        return "it holds Python objects, which are never loaded"
+    if "allow_pickle" in said:
+        return "it is no file of arrays"
+    if isinstance(error, EOFError):
+        return "it is empty or cut off"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "it is damaged or cut off"

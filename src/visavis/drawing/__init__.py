@@ -1,0 +1,1 @@
+"""Pictures of what was measured: timelines, panels, codebooks, explanations."""

@@ -1,0 +1,1 @@
+"""Measurements: of expressions, of faces, of the mirror, of listeners, of speed."""

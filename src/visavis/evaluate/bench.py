@@ -1,0 +1,116 @@
+"""Names of stages in, their times on the embedded portrait out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from visavis.avatar.parameters import Animator
+from visavis.avatar.puppet import Puppet
+from visavis.base.clock import Clock, SystemClock
+from visavis.capture.portrait import DURATION_S, FPS, PortraitClip
+from visavis.errors import InputError
+from visavis.pipeline import Pipeline
+
+# What is timed, by name; the networks run in one thread, as everywhere in visavis by default.
+TIMED = {
+    "track": "a frame to face states, one thread",
+    "emotion": "a face to its expression and action units, one thread",
+    "puppet": "an avatar pose to a picture of 512 px",
+    "pipeline": "a frame to face, expression and avatar pose, one thread",
+}
+WARM_UP_S = 1.0
+PUPPET_PX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long one call takes.
+
+    Attributes:
+        calls: how many were timed, after the warm-up.
+        p50_ms, p95_ms, max_ms: percentiles and the longest, in milliseconds.
+    """
+
+    calls: int
+    p50_ms: float
+    p95_ms: float
+    max_ms: float
+
+    @classmethod
+    def of(cls, times_ms: Sequence[float]) -> Timing:
+        """Summarise single times in milliseconds."""
+        p50, p95 = np.percentile(times_ms, (50, 95))
+        return cls(len(times_ms), float(p50), float(p95), float(max(times_ms)))
+
+
+def measure(
+    names: Sequence[str],
+    *,
+    duration_s: float = DURATION_S,
+    make_pipeline: Callable[[], Pipeline] = Pipeline.default,
+    clock: Clock | None = None,
+    on_step: Callable[[], None] = lambda: None,
+) -> dict[str, Timing]:
+    """Time stages on the embedded portrait, the first second of it being the warm-up.
+
+    Args:
+        names: of :data:`TIMED`.
+        duration_s: how much of the clip to use.
+        make_pipeline: gives the pipeline to time.
+        clock: measures.
+        on_step: called after each frame.
+
+    Raises:
+        InputError: an unknown name, no name, or a clip no longer than the warm-up.
+        WeightsError: an embedded network is missing or was changed.
+    """
+    unknown = sorted(set(names) - TIMED.keys())
+    if unknown or not names:
+        raise InputError(f"benchmarks are {', '.join(TIMED)}; found {', '.join(unknown) or 'none'}")
+    if duration_s * FPS < WARM_UP_S * FPS + 1:
+        raise InputError(
+            f"a benchmark needs more than its warm-up of {WARM_UP_S:g} s; found {duration_s:g} s"
+        )
+    clock = clock or SystemClock()
+    times_ms: dict[str, list[float]] = {}
+    if {"track", "emotion", "pipeline"} & set(names):
+        times_ms |= _time_pipeline(make_pipeline(), duration_s, on_step)
+    if "puppet" in names:
+        times_ms["puppet"] = _time_puppet(duration_s, clock, on_step)
+    skip = round(WARM_UP_S * FPS)
+    return {name: Timing.of(times_ms[name][skip:]) for name in TIMED if name in names}
+
+
+def steps(names: Sequence[str], duration_s: float = DURATION_S) -> int:
+    """How many times :func:`measure` will call ``on_step``."""
+    passes = bool({"track", "emotion", "pipeline"} & set(names)) + ("puppet" in names)
+    return passes * round(duration_s * FPS)
+
+
+def _time_pipeline(
+    pipeline: Pipeline, duration_s: float, on_step: Callable[[], None]
+) -> dict[str, list[float]]:
+    times_ms: dict[str, list[float]] = {"track": [], "emotion": [], "pipeline": []}
+    with PortraitClip(duration_s) as clip:
+        for frame in clip:
+            timings = pipeline.step(frame).timings_ms
+            times_ms["track"].append(timings["face"])
+            times_ms["emotion"].append(timings["emotion"])
+            times_ms["pipeline"].append(sum(timings.values()))
+            on_step()
+    return times_ms
+
+
+def _time_puppet(duration_s: float, clock: Clock, on_step: Callable[[], None]) -> list[float]:
+    puppet, animator, times_ms = Puppet.load(), Animator(), []
+    for index in range(round(duration_s * FPS)):
+        # Idle: it blinks, breathes, looks about and sways.
+        pose = animator.update(None, None, index / FPS)
+        start_s = clock.now_s()
+        puppet.draw(pose, PUPPET_PX)
+        times_ms.append(1e3 * (clock.now_s() - start_s))
+        on_step()
+    return times_ms

@@ -1,0 +1,115 @@
+"""A split to fit a temperature on and answers for another in, their calibration before and after out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from visavis.datasets.duplicates import seen_in
+from visavis.datasets.faces import LabelledFaces
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.errors import InputError
+from visavis.evaluate.expressions import predict
+from visavis.metrics.emotion import (
+    IntArray,
+    Reliability,
+    fit_temperature,
+    negative_log_likelihood,
+    with_temperature,
+)
+from visavis.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Temperature:
+    """A temperature and the faces that it was fitted on.
+
+    Attributes:
+        split: which split they are from.
+        n: how many.
+        left_out: faces of that split that the scored split shows too, which were not used.
+        value: T of ``softmax(log p / T)``; above 1 the network was too sure.
+    """
+
+    split: str
+    n: int
+    left_out: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What a temperature does to the answers for a split.
+
+    Attributes:
+        temperature: fitted on another split.
+        nll_before, nll_after: mean of -log p(truth), nats.
+        before, after: confidence against accuracy.
+    """
+
+    temperature: Temperature
+    nll_before: float
+    nll_after: float
+    before: Reliability
+    after: Reliability
+
+    @classmethod
+    def of(cls, temperature: Temperature, probabilities: FloatArray, truth: IntArray) -> Calibration:
+        """From the answers (N, C) and labels (N,) of the scored split."""
+        cooled = with_temperature(probabilities, temperature.value)
+        return cls(
+            temperature,
+            negative_log_likelihood(probabilities, truth),
+            negative_log_likelihood(cooled, truth),
+            Reliability.of(probabilities, truth),
+            Reliability.of(cooled, truth),
+        )
+
+
+def require_other_split(name: str, scored: LabelledFaces) -> None:
+    """Refuse to fit a temperature on the split that is scored: it would look calibrated whatever it is.
+
+    Raises:
+        InputError: it is the same split.
+    """
+    if name == scored.split:
+        raise InputError(
+            f"a temperature must not be fitted on the split that is scored; found {name!r} for both: "
+            "name another one, held out from training"
+        )
+
+
+def fit(
+    fitting: LabelledFaces,
+    scored: LabelledFaces,
+    classifier: ExpressionClassifier,
+    on_step: Callable[[], None] = lambda: None,
+) -> Temperature:
+    """Fit a temperature on one split for another.
+
+    Args:
+        fitting: the split to fit on. Faces whose very pixels ``scored`` shows too are left out.
+        scored: the split that will be reported.
+        classifier: the network.
+        on_step: called :func:`steps` times.
+
+    Raises:
+        InputError: both are the same split, ``fitting`` has no face of its own, or a picture cannot be read.
+    """
+    require_other_split(fitting.split, scored)
+    shared = seen_in(fitting, scored, on_step)
+    if shared.all():
+        raise InputError(
+            f"{fitting.name}: every face of {fitting.split} stands in {scored.split} too; "
+            "fit the temperature on other faces"
+        )
+    answers = predict(fitting, classifier, on_step)[~shared]
+    value = fit_temperature(answers, fitting.labels[~shared])
+    return Temperature(fitting.split, len(answers), int(np.count_nonzero(shared)), value)
+
+
+def steps(fitting: LabelledFaces, scored: LabelledFaces) -> int:
+    """How many times :func:`fit` will call ``on_step``."""
+    return 2 * len(fitting) + len(scored)

@@ -1,0 +1,89 @@
+"""Still faces: crops of a pack compared with their labels, and pictures in which there is no face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.capture.image import IMAGE_SUFFIXES, read_image
+from visavis.datasets.face_labels import FacePack
+from visavis.errors import InputError
+from visavis.evaluate.face_figures import FaceFigures, Readings
+from visavis.face.geometry import euler_angles
+from visavis.face.network import LandmarkNetwork
+from visavis.face.tracker import Tracker
+from visavis.types import FloatArray, Frame
+
+
+class NumberedNetwork(LandmarkNetwork, Protocol):
+    """A face network that names its landmarks by their numbers among MediaPipe's 478."""
+
+    landmark_numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FalseFaces:
+    """Pictures without a face.
+
+    Attributes:
+        faces: found in each picture, by its name.
+    """
+
+    faces: dict[str, int]
+
+
+def measure_pack(
+    pack: FacePack, network: NumberedNetwork, rows: NDArray[np.intp], on_face: Callable[[], None]
+) -> FaceFigures:
+    """Let the network read some rows of a pack, at least one, each framed as its label says."""
+    readings = []
+    for row in rows:
+        readings.append(network.read(np.asarray(pack.crops[row]), [pack.region])[0])
+        on_face()
+    labels = pack.labels
+    ours = Readings(
+        np.stack([reading.weights for reading in readings]),
+        _angles(np.stack([reading.rotation for reading in readings])),
+        np.stack([reading.landmarks[:, :2] for reading in readings]),
+        np.asarray(network.landmark_numbers, np.int32),
+    )
+    truth = Readings(
+        labels.weights[rows], _angles(labels.rotation[rows]), labels.landmarks[rows, :, :2], labels.numbers
+    )
+    return FaceFigures.of(ours, truth)
+
+
+def _angles(rotation: FloatArray) -> FloatArray:
+    return np.asarray([euler_angles(each) for each in rotation], np.float32)
+
+
+def count_false_faces(folder: Path, tracker: Tracker, on_picture: Callable[[], None]) -> FalseFaces:
+    """Look for faces in every picture of a folder where there is none.
+
+    Raises:
+        InputError: there is no picture, or one cannot be read.
+    """
+    found = {}
+    for path in pictures_in(folder):
+        tracker.reset()
+        found[str(path.relative_to(folder))] = len(tracker.update(Frame(read_image(path), 0.0)))
+        on_picture()
+    return FalseFaces(found)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Every picture in a folder and its subfolders.
+
+    Raises:
+        InputError: there is none, or no such folder.
+    """
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(path for path in found if not path.name.startswith("."))
+    if not paths:
+        raise InputError(f"{folder}: no folder with pictures")
+    return paths

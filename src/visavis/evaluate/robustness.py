@@ -1,0 +1,150 @@
+"""Labelled faces and an expression network in, its accuracy on those faces seen badly out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from visavis.datasets.faces import LabelledFaces
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.errors import InputError
+from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from visavis.evaluate.expressions import BATCH, reader
+from visavis.metrics.emotion import ClassScores, IntArray, accuracy_interval, confusion_matrix
+
+# What the faces as they are go by, at severity 0.
+CLEAN = "clean"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well a network reads the faces at one severity.
+
+    Attributes:
+        severity: 0 for the faces as they are, else 1 to 3.
+        level: of the corruption, in its unit; None at severity 0.
+        accuracy: share of the faces that are right.
+        interval_95: of the accuracy, by bootstrap.
+        mean_accuracy: mean over the classes.
+        kept: share of the faces whose answer is that for the face as it is.
+    """
+
+    severity: int
+    level: float | None
+    accuracy: float
+    interval_95: tuple[float, float]
+    mean_accuracy: float
+    kept: float
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """How well a network reads a split under every corruption.
+
+    Attributes:
+        dataset, split: what it was measured on.
+        n: number of faces.
+        seed: of the corruptions.
+        clean: on the faces as they are.
+        corrupted: name of a corruption -> its scores, mild to severe.
+    """
+
+    dataset: str
+    split: str
+    n: int
+    seed: int
+    clean: Score
+    corrupted: Mapping[str, tuple[Score, ...]]
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean of the accuracies over all corruptions and severities, each counting alike."""
+        return float(np.mean([score.accuracy for scores in self.corrupted.values() for score in scores]))
+
+
+def measure(
+    faces: LabelledFaces,
+    classifier: ExpressionClassifier,
+    *,
+    seed: int = 0,
+    corruptions: Mapping[str, Corruption] = CORRUPTIONS,
+    on_step: Callable[[], None] = lambda: None,
+) -> Robustness:
+    """Let a network read every face as it is and under every corruption, and compare with the labels.
+
+    Faces are brought to the network's side first, and corrupted then. A face draws the same random numbers
+    for every severity: it is turned to the same side, and the light falls on the same place.
+
+    Args:
+        faces: the split.
+        classifier: the network.
+        seed: of the random places, directions and noise.
+        corruptions: by name.
+        on_step: called :func:`steps` times.
+
+    Raises:
+        InputError: a picture cannot be read, or the labels name no expressions.
+        WeightsError: the network's answers have another shape.
+    """
+    answers = _read(faces, classifier, seed, corruptions, on_step)
+    classes = len(faces.names)
+
+    def score(name: str, severity: int, level: float | None) -> Score:
+        given = answers[name, severity]
+        found = ClassScores.of(confusion_matrix(faces.labels, given, classes))
+        kept = float(np.mean(given == answers[CLEAN, 0]))
+        interval = accuracy_interval(given == faces.labels)
+        return Score(severity, level, found.accuracy, interval, found.mean_accuracy, kept)
+
+    corrupted = {
+        name: tuple(score(name, *pair) for pair in zip(SEVERITIES, corruption.levels, strict=True))
+        for name, corruption in corruptions.items()
+    }
+    return Robustness(faces.name, faces.split, len(faces), seed, score(CLEAN, 0, None), corrupted)
+
+
+def _read(
+    faces: LabelledFaces,
+    classifier: ExpressionClassifier,
+    seed: int,
+    corruptions: Mapping[str, Corruption],
+    on_step: Callable[[], None],
+) -> dict[tuple[str, int], IntArray]:
+    """Answers (N,) for each corruption and severity, and for the faces as they are."""
+    read = reader(faces, classifier)
+    parts: dict[tuple[str, int], list[IntArray]] = {(CLEAN, 0): []}
+    parts |= {(name, severity): [] for name in corruptions for severity in SEVERITIES}
+    first = 0
+    for batch in faces.batches(BATCH, classifier.side_px):
+        for (name, severity), answers in parts.items():
+            seen = batch
+            if severity:
+                rngs = (np.random.default_rng((seed, first + row)) for row in range(len(batch)))
+                pairs = zip(batch, rngs, strict=True)
+                seen = np.stack([corruptions[name].apply(image, severity, rng) for image, rng in pairs])
+            answers.append(read(seen).argmax(axis=1))
+            on_step()
+        first += len(batch)
+    return {setting: np.concatenate(answers) for setting, answers in parts.items()}
+
+
+def steps(faces: LabelledFaces, corruptions: Mapping[str, Corruption] = CORRUPTIONS) -> int:
+    """How many times :func:`measure` will call ``on_step``: once for each batch and setting."""
+    return -(-len(faces) // BATCH) * (1 + len(SEVERITIES) * len(corruptions))
+
+
+def sample(faces: LabelledFaces, limit: int, seed: int = 0) -> LabelledFaces:
+    """At most ``limit`` faces, drawn at random and kept in their order.
+
+    Raises:
+        InputError: a limit below 1.
+    """
+    if limit < 1:
+        raise InputError(f"at least one face must be read; found a limit of {limit}")
+    if limit >= len(faces):
+        return faces
+    chosen = np.zeros(len(faces), np.bool_)
+    chosen[np.random.default_rng(seed).choice(len(faces), limit, replace=False)] = True
+    return faces[chosen]

@@ -1,0 +1,1 @@
+"""What a run leaves behind: videos, tracks, readings, a page."""

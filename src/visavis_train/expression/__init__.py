@@ -1,0 +1,1 @@
+"""The expression networks: data, models, training, release."""

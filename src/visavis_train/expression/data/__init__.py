@@ -1,0 +1,1 @@
+"""Pictures to learn expressions from: augmentation and mixing."""

@@ -1,0 +1,87 @@
+"""Trained networks and faces in; what they say of the faces, and the loss of not saying the same, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from visavis.base.networks import session_of
+from visavis.base.reading import regular
+from visavis.datasets.fer2013 import SIDE_PX
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.errors import InputError
+from visavis_train.expression.models.graph import ExpressionGraph
+
+# (B, 1, 48, 48) uint8 -> probabilities (B, 8) of EXPRESSIONS and (B, 7) of FER2013_LABELS.
+Teacher: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
+BATCH = 256
+
+
+def distillation_loss(logits: Tensor, answer: Tensor, temperature: float) -> Tensor:
+    """Divergence KL(teacher || network) at a temperature, times its square, mean over faces.
+
+    Zero where the network gives the teacher's answer (Hinton et al. 2015, arXiv:1503.02531, section 2, who
+    leave out the teacher's entropy, a constant).
+
+    Args:
+        logits: (N, classes) of the network.
+        answer: (N, classes) probabilities of the teacher at that temperature, see :func:`soften`.
+        temperature: divides the logits.
+    """
+    found = functional.log_softmax(logits / temperature, dim=1)
+    return functional.kl_div(found, answer, reduction="batchmean") * temperature**2
+
+
+def soften(probabilities: Tensor, temperature: float) -> Tensor:
+    """What a softmax over (N, classes) would have given had its logits been divided by ``temperature``."""
+    return torch.softmax(probabilities.clamp_min(1e-12).log() / temperature, dim=1)
+
+
+def ask(teachers: Sequence[Teacher], images: Tensor, advance: Callable[[], None]) -> tuple[Tensor, Tensor]:
+    """Mean probabilities (N, 8) and (N, 7) of all teachers.
+
+    Args:
+        teachers: one or more.
+        images: (N, 1, 48, 48) uint8; each is shown mirrored too.
+        advance: called after every ``BATCH`` faces.
+    """
+    columns: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for faces in torch.split(images, BATCH):
+        answers = [teacher(seen) for teacher in teachers for seen in (faces, faces.flip(3))]
+        for column, answer in zip(columns, zip(*answers, strict=True), strict=True):
+            column.append(torch.stack(answer).mean(dim=0))
+        advance()
+    return torch.cat(columns[0]), torch.cat(columns[1])
+
+
+def onnx_teacher(path: Path, threads: int) -> Teacher:
+    """A network as the runtime reads it.
+
+    Raises:
+        InputError: the file is missing, or takes faces of another side.
+        WeightsError: it is no ONNX file, or not that of an emotion network.
+    """
+    try:
+        session = session_of(regular(path).read_bytes(), str(path), threads)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if (side := ExpressionClassifier(session).side_px) != SIDE_PX:
+        raise InputError(f"{path}: a teacher takes faces of {SIDE_PX} px; this one takes {side} px")
+
+    def answer(images: Tensor) -> tuple[Tensor, Tensor]:
+        found: list[np.ndarray] = session.run(["expressions", "labels"], {"images": images.numpy()})
+        return torch.from_numpy(found[0]), torch.from_numpy(found[1])
+
+    return answer
+
+
+def torch_teacher(graph: ExpressionGraph) -> Teacher:
+    """A network in torch, put into evaluation mode."""
+    graph.eval()
+    return torch.no_grad()(graph)

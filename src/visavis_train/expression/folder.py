@@ -1,0 +1,85 @@
+"""An emotion experiment in; what stands in its run folder, and which machine it is trained on, out."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visavis.base.files import whole_file
+from visavis.base.machine import machine
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis_train.expression.config import Experiment
+from visavis_train.loop.checkpoint import BEST, LAST
+from visavis_train.loop.experiment import flat
+from visavis_train.loop.log import read_log
+
+CONFIG, MACHINE = "config.json", "machine.json"
+
+
+class Standing(Enum):
+    """What a run folder holds: nothing yet, a run that goes on, or one whose epochs are all trained."""
+
+    NEW = auto()
+    BEGUN = auto()
+    TRAINED = auto()
+
+
+def standing(experiment: Experiment, *, resume: bool) -> Standing:
+    """How far the experiment's run is.
+
+    A run whose log is complete needs no ``last.safetensors``: it may come from another machine.
+
+    Raises:
+        InputError: there is a run and ``resume`` is off, or it lacks the file to go on from.
+    """
+    out, rows = experiment.out, read_log(experiment.out)
+    begun = bool(rows) or any((out / name).exists() for name in (LAST, BEST))
+    if begun and not resume:
+        raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
+    if (out / BEST).exists() and len(rows) >= experiment.training.epochs:
+        return Standing.TRAINED
+    if begun and not (out / LAST).exists():
+        raise InputError(f"{out}: holds a run but no {LAST} to go on from; choose another folder")
+    return Standing.BEGUN if begun else Standing.NEW
+
+
+def describe(experiment: Experiment, device: torch.device) -> list[str]:
+    """Write ``config.json`` and ``machine.json``; returns what the experiment has changed since."""
+    out, settings = experiment.out, experiment.model_dump(mode="json")
+    out.mkdir(parents=True, exist_ok=True)
+    before = flat(_read(out / CONFIG)) if (out / CONFIG).exists() else {}
+    changes = [
+        f"{key} {before[key]} -> {value}"
+        for key, value in flat(settings).items()
+        if key in before and before[key] != value
+    ]
+    gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    with whole_file(out / CONFIG) as partial:
+        partial.write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+    with whole_file(out / MACHINE) as partial:
+        partial.write_text(json.dumps(machine() | gpu, indent=2) + "\n", "utf-8")
+    return changes
+
+
+def trained_on(out: Path) -> dict[str, str]:
+    """The machine that a run was last trained on; of an older run, which does not say, this one.
+
+    Raises:
+        InputError: its file is damaged.
+    """
+    return _read(out / MACHINE) if (out / MACHINE).exists() else machine()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(regular(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: holds no object; expected what  visavis train  wrote")
+    return found

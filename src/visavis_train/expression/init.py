@@ -1,0 +1,62 @@
+"""A new expression network and ``init`` in; the weights that a run starts from, in the network, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from visavis.base.reading import regular
+from visavis.emotion.sparse import SparseClassifier
+from visavis.errors import InputError
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.data.augment import augment
+from visavis_train.expression.models.sparse import SparseNet
+from visavis_train.expression.quantize.network import classifier_of
+from visavis_train.expression.release import export_network, export_sparse
+from visavis_train.loop.checkpoint import load_checkpoint
+from visavis_train.onnx.read import read_back
+
+# So many faces tell batch norms what to expect.
+_FACES = 1024
+
+
+def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
+    """Replace the weights by those of ``experiment.init``, where that is given.
+
+    Args:
+        network: of ``experiment.model``.
+        experiment: says where to start from.
+        images: (N, 1, 48, 48) uint8, faces of the Training split.
+
+    Raises:
+        InputError: ``init`` is neither a checkpoint nor an ONNX file of such a network.
+        WeightsError: it is the ONNX file of something else.
+    """
+    init = experiment.init
+    if init is None:
+        return
+    if init.suffix != ".onnx":
+        load_checkpoint(init, {"model": network}, more=experiment.init_deeper)
+        return
+    if experiment.init_deeper:
+        raise InputError(f"{init}: init_deeper needs a checkpoint, such as another run's best.safetensors")
+    try:
+        data = regular(init).read_bytes()
+    except OSError as error:
+        raise InputError(f"{init}: cannot be read: {error.strerror}; expected an ONNX file") from error
+    asks_keep = isinstance(classifier_of(data, str(init)), SparseClassifier)
+    side_px = experiment.model.image_px
+
+    def write(each: nn.Module, path: Path) -> None:
+        if asks_keep and isinstance(each, SparseNet):
+            export_sparse(each, path, min(each.pruning.rates.values(), default=1.0), {})
+        else:
+            export_network(each, path, side_px)
+
+    rng = torch.Generator().manual_seed(experiment.seed)
+    some = images[torch.randperm(len(images), generator=rng)[:_FACES].to(images.device)].cpu()
+    batch = augment(some, side_px, experiment.augmentation, rng)
+    read_back(onnx.load_model_from_string(data), str(init), network, write, batch)

@@ -1,0 +1,1 @@
+"""Expression networks and their parts."""

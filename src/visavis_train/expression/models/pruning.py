@@ -1,0 +1,221 @@
+"""Tokens and what the CLS token attends to in; the tokens that are worth going on with out.
+
+Liang et al. 2022, "Expediting Vision Transformers via Token Reorganizations" (EViT, arXiv:2202.07800), which
+"Sparse Attention to Emotion" (SAE) takes over as its Eq. 5-10. Tokens are really removed, so that all that
+follows is cheaper. Everywhere here token 0 is the CLS token and is always kept (SAE's Eq. 10 leaves it out).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple, Self, TypeAlias
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from visavis.emotion import sparse
+from visavis.errors import InputError
+from visavis_train.loop.experiment import Settings
+
+Fused: TypeAlias = Literal["sum", "mean", "none"]
+
+
+class Counts(NamedTuple):
+    """How many tokens, CLS among them, do what in a layer.
+
+    Attributes:
+        answering: have keys and values.
+        asking: have queries.
+        left: go through the MLP, and on.
+    """
+
+    answering: int
+    asking: int
+    left: int
+
+
+class PruningConfig(Settings):
+    """Which tokens are removed, where, and how many.
+
+    Attributes:
+        method: ``cls``: those that the CLS token attends to least (EViT, SAE); ``random``: any, other ones
+            for every face in training, always the same ones afterwards; ``tome``: the most similar ones are
+            merged (Bolya et al. 2023, arXiv:2210.09461); ``none``: no token, whatever ``keep`` says.
+        keep: keep rate, above 0 and at most 1: of the n tokens beside CLS that come into a layer of ``at``,
+            ceil(keep n) go on; 1 removes nothing. A list gives each layer of ``at`` its own.
+        at: layers that remove tokens, between their attention and their MLP, counted from 0, rising.
+        asking: which tokens ask in a layer that prunes: ``all``, as published: attention, then pruning; or
+            those ``kept``: pruning first, by the row of CLS alone. The removed ones then only answer, and the
+            fused token is made of what they were before. Cheaper; not for ``tome``, which lets all ask.
+        fused: one token more that stands for those that ``cls`` removes: their ``sum``, weighted by their
+            attention (SAE's Eq. 9, not normalised), their weighted ``mean``, or ``none``.
+    """
+
+    method: Literal["cls", "random", "tome", "none"] = "cls"
+    keep: float | tuple[float, ...] = 1.0
+    at: tuple[int, ...] = Field(default=(0,))
+    asking: Literal["all", "kept"] = "all"
+    fused: Fused = "sum"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = self.keep if isinstance(self.keep, tuple) else (self.keep,)
+        for rate in given:
+            check_rate(rate)
+        if isinstance(self.keep, tuple) and len(self.keep) != len(self.at):
+            raise ValueError(f"keep lists {len(self.keep)} rates for {len(self.at)} layers of at")
+        if list(self.at) != sorted(set(self.at)) or (self.at and self.at[0] < 0):
+            raise ValueError(f"at is {list(self.at)}; expected layers from 0, rising")
+        return self
+
+    @property
+    def rates(self) -> dict[int, float]:
+        """Layer -> keep rate, where it is below 1 and the method removes tokens."""
+        rates = self.keep if isinstance(self.keep, tuple) else (self.keep,) * len(self.at)
+        wanted = dict(zip(self.at, rates, strict=True))
+        return {layer: rate for layer, rate in wanted.items() if rate < 1 and self.method != "none"}
+
+    def require_depth(self, layers: int) -> None:
+        """See that the network has all layers of ``at``.
+
+        Raises:
+            ValueError: it has not.
+        """
+        if self.at and self.at[-1] >= layers:
+            raise ValueError(
+                f"pruning.at holds layer {self.at[-1]}; the network has {layers}: expected 0 to {layers - 1}"
+            )
+
+    def counts(self, tokens: int, layers: int) -> list[Counts]:
+        """How many tokens do what in each layer.
+
+        Args:
+            tokens: that come into the first layer, CLS among them.
+            layers: how many there are.
+        """
+        rates, counts = self.rates, []
+        for layer in range(layers):
+            left = tokens
+            if (rate := rates.get(layer)) is not None and kept_count(tokens - 1, rate) < tokens - 1:
+                fused = self.method == "cls" and self.fused != "none"
+                left = 1 + kept_count(tokens - 1, rate) + fused
+            first = self.asking == "kept" and self.method != "tome"
+            counts.append(Counts(tokens, left if first else tokens, left))
+            tokens = left
+        return counts
+
+
+class Pruned(NamedTuple):
+    """What is left of T tokens.
+
+    Attributes:
+        tokens: (N, 1 + K [+ 1], D) CLS, the kept ones, and the fused one if there is one.
+        kept: (N, K) int64 which of the T - 1 tokens beside CLS they are, 0 to T - 2.
+    """
+
+    tokens: Tensor
+    kept: Tensor
+
+
+def check_rate(rate: float) -> None:
+    """See that a keep rate is one.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0 < rate <= 1:
+        raise ValueError(f"keep is {rate:g}; expected above 0 and at most 1")
+
+
+def kept_count(tokens: int, rate: float) -> int:
+    """ceil(rate * tokens), of the tokens beside CLS; 1 at least.
+
+    Raises:
+        ValueError: the rate is not in (0, 1].
+    """
+    check_rate(rate)
+    return sparse.kept_count(tokens, rate)
+
+
+def cls_attention(queries: Tensor, keys: Tensor) -> Tensor:
+    """Share of the CLS token's attention that each other token gets, mean over heads (SAE's Eq. 5-7).
+
+    Eq. 5 also multiplies by V, which would leave no score for each token; EViT does not. The scale is that
+    of one head.
+
+    Args:
+        queries: (N, heads, T, D/heads).
+        keys: of the same shape.
+
+    Returns:
+        (N, T - 1), 0 or more; with what CLS gives to itself they sum to 1.
+    """
+    scores = queries[:, :, :1] @ keys.transpose(2, 3) / math.sqrt(queries.shape[3])
+    return scores.softmax(dim=3).mean(dim=1)[:, 0, 1:]
+
+
+def best(scores: Tensor, count: int) -> Tensor:
+    """Which ``count`` of (N, T - 1) scores are the highest: (N, count) int64, best first (Eq. 8).
+
+    Raises:
+        InputError: there are not so many, or none is wanted.
+    """
+    if not 1 <= count <= scores.shape[1]:
+        raise InputError(f"asked for {count} of the tokens; expected 1 to {scores.shape[1]}")
+    return scores.topk(count, dim=1).indices
+
+
+def gather(tokens: Tensor, kept: Tensor) -> Tensor:
+    """CLS and those of the others that are kept: (N, T, D) and (N, K) -> (N, 1 + K, D)."""
+    chosen = (kept + 1)[:, :, None].expand(-1, -1, tokens.shape[2])
+    return torch.cat([tokens[:, :1], tokens.gather(1, chosen)], dim=1)
+
+
+def fused_token(tokens: Tensor, scores: Tensor, kept: Tensor, *, mean: bool = False) -> Tensor:
+    """The removed tokens, weighted by their scores and added up, as one (N, 1, D) (Eq. 9).
+
+    Args:
+        tokens: (N, T, D).
+        scores: (N, T - 1) of all but CLS.
+        kept: (N, K) which of them are kept.
+        mean: divide by the sum of the weights, which Eq. 9 does not.
+    """
+    weights = scores.scatter(1, kept, 0.0)
+    if mean:
+        weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-9)
+    return weights[:, None] @ tokens[:, 1:]
+
+
+def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> Pruned:
+    """Keep CLS and the ceil(rate (T - 1)) tokens that score best; if that is all, nothing changes.
+
+    Args:
+        tokens: (N, T, D), CLS first.
+        scores: (N, T - 1) of all but CLS, such as :func:`cls_attention`.
+        rate: keep rate, above 0 and at most 1.
+        fused: whether one token more stands for the removed ones; see :class:`PruningConfig`.
+
+    Raises:
+        InputError: another number of scores than of tokens beside CLS.
+        ValueError: the rate is out of range.
+    """
+    others = tokens.shape[1] - 1
+    if scores.shape[1] != others:
+        raise InputError(f"found {scores.shape[1]} scores for {others} tokens beside CLS; expected as many")
+    count = kept_count(others, rate)
+    if count == others:
+        return Pruned(tokens, torch.arange(others, device=tokens.device).expand(len(tokens), -1))
+    kept = best(scores, count)
+    return Pruned(take(tokens, scores, kept, fused), kept)
+
+
+def take(tokens: Tensor, scores: Tensor, kept: Tensor, fused: Fused) -> Tensor:
+    """What is left (N, 1 + K [+ 1], D) of tokens of which it is known which are kept; see :func:`prune`."""
+    left = gather(tokens, kept)
+    if fused == "none":
+        return left
+    together = fused_token(tokens, scores, kept, mean=fused == "mean")
+    # Where all are kept, none stands for nobody. The exporter need not know which is the case.
+    some = torch.sym_min(1, scores.shape[1] - kept.shape[1])
+    return torch.cat([left, together[:, :some]], dim=1)

@@ -1,0 +1,253 @@
+"""Grey face crops in, expression and label logits out: a light stem, then a transformer that drops tokens.
+
+Pruning saves only what comes after it. So the stem is light, the transformer, which has nearly all of the
+cost, works on many tokens (12x12 for 48 px), and tokens are removed in its first layer: the keep rate is then
+felt by the clock and not by a formula alone. All keep rates and methods share one set of weights.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Literal, Self, cast
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from visavis.errors import InputError
+from visavis_train.expression.models.convolution import Conv, ResidualBlock
+from visavis_train.expression.models.cost import transformer_macs
+from visavis_train.expression.models.heads import ExpressionNet, grid_positions
+from visavis_train.expression.models.merging import Merged, merge
+from visavis_train.expression.models.pruning import (
+    Counts,
+    PruningConfig,
+    best,
+    cls_attention,
+    gather,
+    kept_count,
+    take,
+)
+from visavis_train.layers.transformer import TransformerLayer
+from visavis_train.loop.experiment import Settings
+
+# From the input to the grid of tokens.
+DOWNSAMPLING = 4
+
+
+class SparseConfig(Settings):
+    """The sparse recogniser: convolutions, then a transformer with a CLS token that drops tokens.
+
+    Attributes:
+        kind: which network this is.
+        image_px: side of the input at run time; a multiple of 4: there is a token for every 4x4 pixels.
+        stem: channels at 1/2 and 1/4 of the side.
+        blocks: residual blocks at 1/2 and 1/4.
+        width: channels of a token; a multiple of ``heads``.
+        layers: transformer layers.
+        heads: attention heads.
+        mlp_ratio: hidden width of a layer's MLP over ``width``.
+        dropout: share of the CLS token's features dropped before the heads in training.
+        drop_path: chance to skip a layer's branch in training, per face.
+    """
+
+    kind: Literal["sparse"] = "sparse"
+    image_px: int = Field(default=48, ge=8, multiple_of=DOWNSAMPLING)
+    stem: tuple[int, int] = (16, 40)
+    blocks: tuple[int, int] = (1, 1)
+    width: int = Field(default=96, ge=1)
+    layers: int = Field(default=6, ge=1)
+    heads: int = Field(default=3, ge=1)
+    mlp_ratio: float = Field(default=2.0, gt=0)
+    dropout: float = Field(default=0.15, ge=0, lt=1)
+    drop_path: float = Field(default=0.05, ge=0, lt=1)
+    pruning: PruningConfig = PruningConfig()
+
+    @property
+    def side_step_px(self) -> int:
+        """Sides of pictures are multiples of this."""
+        return DOWNSAMPLING
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if min(self.stem) < 1 or min(self.blocks) < 0:
+            raise ValueError(
+                f"stem {list(self.stem)} must be 1 or more, and blocks {list(self.blocks)} 0 or more"
+            )
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads, {self.heads}")
+        self.pruning.require_depth(self.layers)
+        return self
+
+    def counts(self) -> list[Counts]:
+        """How many tokens do what in each layer, at ``image_px``."""
+        return self.pruning.counts(1 + (self.image_px // DOWNSAMPLING) ** 2, self.layers)
+
+    def macs_equation_4(self) -> int:
+        """Multiply-accumulates of the transformer's layers for one face, by the paper's formula."""
+        return transformer_macs(self.counts(), self.width, self.mlp_ratio)
+
+
+class SparseLayer(TransformerLayer):
+    """A transformer layer that may remove tokens between its attention and its MLP.
+
+    Args:
+        config: of the network.
+        rate: keep rate; 1 removes nothing.
+    """
+
+    def __init__(self, config: SparseConfig, rate: float) -> None:
+        super().__init__(config.width, config.heads, config.mlp_ratio, config.drop_path)
+        self.rate, self.how = rate, config.pruning
+
+    def reduce(
+        self, x: Tensor, sizes: Tensor | None = None, keep: int | None = None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """One pass through the layer.
+
+        Args:
+            x: (N, T, D), CLS first.
+            sizes: (N, T) how many tokens each stands for, after merging; None for one each.
+            keep: how many of the T - 1 tokens go on in a layer that prunes; None as its keep rate says.
+
+        Returns:
+            The tokens (N, K, D) that are left, their sizes, and (N, K') which of the T - 1 they are;
+            None where all went on, or where merging leaves no such choice.
+        """
+        others = x.shape[1] - 1
+        # A number that is given is not compared: the exporter does not know whether it is less than all.
+        prunes = self.rate < 1 and (keep is not None or kept_count(others, self.rate) < others)
+        count = others if not prunes else keep if keep is not None else kept_count(others, self.rate)
+        if prunes and self.how.asking == "kept" and self.how.method in ("cls", "random"):
+            return self._reduce_first(x, count)
+        q, k, v = self.attention.project(self.norm1(x))
+        # A merged token counts as many times as it has parts (ToMe, Eq. 1).
+        bias = None if sizes is None else sizes.log()[:, None, None]
+        x = x + self._skip(self.dropout(self.attention.mix(q, k, v, bias)))
+        kept: Tensor | None = None
+        if prunes:
+            match self.how.method:
+                case "cls":
+                    scores = cls_attention(q, k)
+                    kept = best(scores, count)
+                    x = take(x, scores, kept, self.how.fused)
+                case "random":
+                    kept = self._anything(x, count)
+                    x = gather(x, kept)
+                case "tome":
+                    ones = x.new_ones(x.shape[:2]) if sizes is None else sizes
+                    x, sizes, _ = merge(Merged(x, ones, k.mean(dim=1)), count)
+        return x + self._skip(self.dropout(self.mlp(self.norm2(x)))), sizes, kept
+
+    def _reduce_first(self, x: Tensor, count: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """:meth:`reduce`, where the removed tokens do not ask: only CLS does before it is known who goes."""
+        normed = self.norm1(x)
+        k, v = self.attention.look(normed)
+        if self.how.method == "cls":
+            scores = cls_attention(self.attention.ask(normed[:, :1]), k)
+            kept = best(scores, count)
+            x = take(x, scores, kept, self.how.fused)
+        else:
+            kept = self._anything(x, count)
+            x = gather(x, kept)
+        return self.ask_all(x, k, v), None, kept
+
+    def ask_all(self, x: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Pass the tokens that are left (N, K, D) through the layer; all answer them, by keys and values."""
+        x = x + self._skip(self.dropout(self.attention.mix(self.attention.ask(self.norm1(x)), k, v)))
+        return x + self._skip(self.dropout(self.mlp(self.norm2(x))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> the tokens that are left (N, K, D)."""
+        return self.reduce(x)[0]
+
+    def _anything(self, x: Tensor, count: int) -> Tensor:
+        """(N, count) tokens by chance; outside of training always the same ones, so that answers repeat."""
+        others = x.shape[1] - 1
+        if self.training:
+            return torch.rand(len(x), others, device=x.device).topk(count, dim=1).indices
+        drawn = random.Random(others).sample(range(others), count)
+        return torch.tensor(drawn, device=x.device).expand(len(x), -1)
+
+
+class SparseNet(ExpressionNet):
+    """The network of :class:`SparseConfig`.
+
+    S may be any multiple of 4: the positions are learned on the grid of ``image_px`` and interpolated for
+    smaller pictures; the keep rate then is a share of fewer tokens.
+    """
+
+    def __init__(self, config: SparseConfig) -> None:
+        super().__init__()
+        half, quarter = config.stem
+        self.config = config
+        self.grid = config.image_px // DOWNSAMPLING
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(2),  # As in HybridNet: four pixels become four channels.
+            Conv(4, half),
+            nn.ReLU(),
+            *[ResidualBlock(half) for _ in range(config.blocks[0])],
+            Conv(half, quarter, stride=2),
+            nn.ReLU(),
+            *[ResidualBlock(quarter) for _ in range(config.blocks[1])],
+            nn.Conv2d(quarter, config.width, 1),
+        )
+        self.positions = grid_positions(config.width, self.grid)
+        self.cls = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
+        rates = config.pruning.rates
+        self.layers = nn.ModuleList(
+            SparseLayer(config, rates.get(number, 1.0)) for number in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.add_heads(config.width, config.dropout)
+        # In training at many keep rates, that of the next batch; None stands for the configured ones.
+        self.drawn_rate: float | None = None
+
+    @property
+    def pruning(self) -> PruningConfig:
+        """Which tokens are dropped, and where."""
+        return cast(SparseLayer, self.layers[0]).how
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """(N, 1, S, S) -> (N, 1 + (S/4)^2, width): CLS, then the grid row by row.
+
+        Raises:
+            InputError: S is not a multiple of 4, or the picture is not square.
+        """
+        height, width = x.shape[2:]
+        if height != width or height % DOWNSAMPLING:
+            raise InputError(f"a picture of {height}x{width} px; expected a square, its side a multiple of 4")
+        x = self.stem(x)
+        positions: Tensor = self.positions
+        if x.shape[2] != self.grid:
+            positions = functional.interpolate(positions, size=x.shape[2:], mode="bilinear")
+        cells = (x + positions).flatten(2).transpose(1, 2)
+        return torch.cat([self.cls.expand(len(x), -1, -1), cells], dim=1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 1, S, S) -> (N, width): the CLS token after the last layer."""
+        tokens, rate = self.tokens(x), self.drawn_rate
+        return self.read(tokens, None if rate is None else kept_count(tokens.shape[1] - 1, rate))[0]
+
+    def read(self, tokens: Tensor, keep: int | None = None) -> tuple[Tensor, list[Tensor]]:
+        """Pass tokens through all layers.
+
+        Args:
+            tokens: (N, T, width), CLS first.
+            keep: how many beside CLS go on in each layer that prunes; None as its keep rate says.
+
+        Returns:
+            The CLS token (N, width), and for each layer that chose among its tokens (N, K) which cells of
+            the grid it kept, row by row from 0; -1 is an earlier layer's fused token.
+        """
+        sizes: Tensor | None = None
+        cells = torch.arange(tokens.shape[1] - 1, device=tokens.device).expand(len(tokens), -1)
+        chosen: list[Tensor] = []
+        for layer in self.layers:
+            tokens, sizes, kept = cast(SparseLayer, layer).reduce(tokens, sizes, keep)
+            if kept is not None:
+                chosen.append(cells.gather(1, kept))
+                cells = functional.pad(chosen[-1], (0, tokens.shape[1] - 1 - kept.shape[1]), value=-1)
+        result: Tensor = self.norm(tokens[:, 0])
+        return result, chosen

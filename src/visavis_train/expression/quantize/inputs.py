@@ -1,0 +1,92 @@
+"""A network, some of its weights and faces in; the second moments of what those weights multiply, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from visavis.base.networks import session_of
+from visavis.types import FloatArray
+from visavis_train.expression.quantize.network import Weight
+
+Moments = NDArray[np.float64]
+
+
+def input_products(
+    model: onnx.ModelProto, weights: Sequence[Weight], feeds: Sequence[Mapping[str, NDArray[Any]]]
+) -> dict[str, Moments]:
+    """Name of a weight -> (K, K), sum of x x^T over all x that it meets: all places of all faces.
+
+    Where a convolution is of a kind that :func:`windows` does not know, the identity.
+
+    Args:
+        model: in 32 bits; not changed.
+        weights: of that model.
+        feeds: the network's inputs, batch by batch; see :meth:`Network.feeds`.
+    """
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    known = [weight for weight in weights if _is_plain(weight.node)]
+    sources = list(dict.fromkeys(weight.node.input[0] for weight in known))
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sources)
+    session = session_of(watched.SerializeToString(), "the network with its activations as outputs")
+    products = {weight.name: np.eye(weight.rows.shape[1]) for weight in weights}
+    for weight in known:
+        products[weight.name][:] = 0
+    for feed in feeds:
+        seen = dict(zip(sources, session.run(sources, dict(feed)), strict=True))
+        for weight in known:
+            x = inputs_of(weight, seen[weight.node.input[0]])
+            products[weight.name] += x.T @ x
+    return products
+
+
+def inputs_of(weight: Weight, activation: FloatArray) -> FloatArray:
+    """(M, K): every vector that the weight's rows are multiplied with, for one batch of its node's input."""
+    if weight.node.op_type != "Conv":
+        return activation.reshape(-1, activation.shape[-1])
+    flags = _flags(weight.node)
+    size = weight.values.shape[2:]
+    return windows(activation, size, flags.get("strides", (1, 1)), flags.get("pads", (0, 0, 0, 0)))
+
+
+def windows(
+    image: FloatArray, size: Sequence[int], strides: Sequence[int], pads: Sequence[int]
+) -> FloatArray:
+    """(N, C, H, W) -> (N H' W', C h w): the windows of a convolution, padded with zeros.
+
+    Args:
+        image: feature maps.
+        size: h, w of the kernel.
+        strides: down and right.
+        pads: top, left, bottom, right.
+    """
+    top, left, bottom, right = pads
+    padded = np.pad(image, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    views = sliding_window_view(padded, tuple(size), axis=(2, 3))[:, :, :: strides[0], :: strides[1]]
+    patches = views.transpose(0, 2, 3, 1, 4, 5)
+    return np.ascontiguousarray(patches).reshape(-1, image.shape[1] * size[0] * size[1])
+
+
+def _flags(node: onnx.NodeProto) -> dict[str, tuple[int, ...]]:
+    return {attribute.name: tuple(attribute.ints) for attribute in node.attribute if attribute.ints}
+
+
+def _is_plain(node: onnx.NodeProto) -> bool:
+    """Whether :func:`inputs_of` knows it: no groups, no dilation, no automatic padding, two axes."""
+    numbers = {attribute.name: attribute.i for attribute in node.attribute}
+    flags = _flags(node)
+    if node.op_type == "Gemm":
+        return not numbers.get("transA", 0)
+    if node.op_type != "Conv":
+        return True
+    automatic = any(a.name == "auto_pad" and a.s not in (b"", b"NOTSET") for a in node.attribute)
+    flat = len(flags.get("kernel_shape", (1, 1))) == 2
+    return (
+        flat and not automatic and numbers.get("group", 1) == 1 and set(flags.get("dilations", (1,))) == {1}
+    )

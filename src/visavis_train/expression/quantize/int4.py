@@ -1,0 +1,157 @@
+"""A network in 32 bits and faces in; the same one with 4-bit weights, an eighth as large, out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+from onnx.numpy_helper import from_array
+from onnxruntime.quantization import QuantFormat
+
+from visavis.types import ImageArray
+from visavis_train.expression.quantize.inputs import input_products
+from visavis_train.expression.quantize.network import (
+    Network,
+    Weight,
+    large_matrices,
+    large_weights,
+    with_notes_of,
+)
+from visavis_train.expression.quantize.rounding import LOWEST, Rounded, block_of, round_matrix
+
+# At most so many numbers share a scale of 16 bits.
+BLOCK = 96
+_MATMUL_BLOCK = 32
+_PREFIX = "packed/"
+
+
+def packed(network: Network, faces: ImageArray) -> bytes:
+    """All large weights in 4 bits: small on disk, 32 bits once it is loaded.
+
+    The codes lie in one tensor of bytes, the scales in another. Plain operators (opset 18) unpack them.
+    ONNX Runtime folds those when it loads the file, so a call costs what it costs in 32 bits. It does not
+    fold DequantizeLinear, which would therefore unpack all weights in every call.
+
+    Args:
+        network: in 32 bits.
+        faces: (N, 1, S, S) uint8 of the training split, whose activations say which errors matter.
+    """
+    model = network.model()
+    weights = large_weights(model)
+    products = input_products(model, weights, network.feeds(faces))
+    rounded = [
+        round_matrix(rows, products[weight.name], block_of(rows.shape[1], BLOCK))
+        for weight in weights
+        for rows in (weight.rows,)
+    ]
+    names = {weight.name for weight in weights}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in names]
+    nodes, tensors = _unpacking(weights, rounded)
+    nodes += model.graph.node
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend([*kept, *tensors])
+    model.graph.node.extend(nodes)
+    return with_notes_of(model, network.model(), "int4")
+
+
+def pack(codes: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Codes (2 N,) of -8 to 7 as bytes (N,): the first half in the low four bits, the second in the high."""
+    low, high = (codes - LOWEST).astype(np.uint8).reshape(2, -1)
+    return np.asarray(low | high << 4, np.uint8)
+
+
+def unpack(data: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """What :func:`pack` packed: bytes (N,) -> codes (2 N,)."""
+    return (np.concatenate([data & 15, data >> 4]).astype(np.int8) + LOWEST).astype(np.int8)
+
+
+def matmul(network: Network) -> bytes:
+    """Large matrices in 4 bits that ONNX Runtime multiplies with as they are (MatMulNBits).
+
+    Convolutions stay in 32 bits.
+
+    Raises:
+        InputError: there are no large matrices.
+    """
+    # Here alone: importing it turns on logging for the whole program, which the caller undoes.
+    from onnxruntime.quantization import matmul_nbits_quantizer
+
+    source = network.model()
+    wanted = {weight.node.name for weight in large_matrices(source, network.path)}
+    others = [node.name for node in source.graph.node if node.name not in wanted]
+    settings = matmul_nbits_quantizer.DefaultWeightOnlyQuantConfig(
+        block_size=_MATMUL_BLOCK, is_symmetric=True, quant_format=QuantFormat.QOperator
+    )
+    quantizer = matmul_nbits_quantizer.MatMulNBitsQuantizer(
+        network.model(), nodes_to_exclude=others, algo_config=settings
+    )
+    quantizer.process()
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "network.onnx"
+        quantizer.model.save_model_to_file(str(out))
+        return with_notes_of(onnx.load(out), source, "int4-matmul")
+
+
+def _unpacking(
+    weights: Sequence[Weight], rounded: Sequence[Rounded]
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """The nodes that turn bytes and scales into the weights, and the tensors that they read."""
+    codes = np.concatenate([each.codes.ravel() for each in rounded])
+    sizes = [each.codes.size for each in rounded]
+    parts = [f"{number}/codes" for number in range(len(weights))]
+    if len(codes) % 2:  # Two to a byte: one more, which nobody reads.
+        codes, sizes, parts = np.append(codes, np.int8(0)), [*sizes, 1], [*parts, "rest"]
+    constants: dict[str, NDArray[np.generic]] = {
+        "codes": pack(codes),
+        "scales": np.concatenate([each.scales.ravel() for each in rounded]),
+        "mask": np.asarray([15], np.uint8),
+        "shift": np.asarray([4], np.uint8),
+        "zero": np.asarray(-LOWEST, np.float32),
+        "code counts": np.asarray(sizes),
+        "scale counts": np.asarray([each.scales.size for each in rounded]),
+    }
+    nodes = [
+        _node("BitwiseAnd", ["codes", "mask"], ["low"]),
+        _node("BitShift", ["codes", "shift"], ["high"], direction="RIGHT"),
+        _node("Concat", ["low", "high"], ["bytes"], axis=0),
+        _node("Cast", ["bytes"], ["shifted"], to=onnx.TensorProto.FLOAT),
+        _node("Sub", ["shifted", "zero"], ["integers"]),
+        _node("Split", ["integers", "code counts"], parts, axis=0),
+        _node("Cast", ["scales"], ["steps"], to=onnx.TensorProto.FLOAT),
+        _node("Split", ["steps", "scale counts"], [f"{n}/steps" for n in range(len(weights))], axis=0),
+    ]
+    for number, (weight, each) in enumerate(zip(weights, rounded, strict=True)):
+        constants[f"{number}/blocks"] = np.asarray([-1, each.block])
+        constants[f"{number}/column"] = np.asarray([-1, 1])
+        constants[f"{number}/shape"] = np.asarray(
+            weight.values.shape if weight.outputs_first else weight.rows.shape
+        )
+        nodes += _unpacking_one(number, weight)
+    return nodes, [from_array(np.ascontiguousarray(v), _PREFIX + key) for key, v in constants.items()]
+
+
+def _unpacking_one(number: int, weight: Weight) -> list[onnx.NodeProto]:
+    """From a weight's codes and scales to the weight."""
+    here = f"{number}/"
+    nodes = [
+        _node("Reshape", [here + "codes", here + "blocks"], [here + "grouped"]),
+        _node("Reshape", [here + "steps", here + "column"], [here + "factors"]),
+        _node("Mul", [here + "grouped", here + "factors"], [here + "numbers"]),
+        _node("Reshape", [here + "numbers", here + "shape"], [here + "weight"]),
+    ]
+    if weight.outputs_first:
+        nodes[-1].output[0] = weight.name
+    else:
+        nodes.append(helper.make_node("Transpose", [f"{_PREFIX}{here}weight"], [weight.name], perm=[1, 0]))
+    return nodes
+
+
+def _node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **flags: Any) -> onnx.NodeProto:
+    read, made = ([_PREFIX + name for name in side] for side in (inputs, outputs))
+    return helper.make_node(operator, read, made, **flags)

@@ -1,0 +1,127 @@
+"""A network, a method and faces to calibrate with in; the quantised network, ready to be measured, out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from visavis.datasets.data_set import DataSet
+from visavis.datasets.faces import LabelledFaces
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.errors import InputError
+from visavis.types import ImageArray
+from visavis_train.expression.quantize import int4, int8
+from visavis_train.expression.quantize.network import Network, classifier_of
+
+CALIBRATION_FACES = 512
+# By name, what each does; the table of --compare has this order.
+METHODS = {
+    "int8": "ONNX Runtime, static: convolutions and matrices in 8 bits",
+    "int8-dynamic": "ONNX Runtime, dynamic: matrices in 8 bits",
+    "int4": "all large weights stored in 4 bits (GPTQ), unpacked when loaded",
+    "int4-matmul": "ONNX Runtime's MatMulNBits: matrices in 4 bits",
+    "nf4": "bitsandbytes NF4, the paper's: Linear layers in 4 bits, in torch",
+}
+CALIBRATED = ("int8", "int4")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A network that may be written.
+
+    Attributes:
+        name: ``fp32`` or the method's.
+        data: the whole file.
+        open: gives what reads faces with it, on so many threads.
+    """
+
+    name: str
+    data: bytes
+    open: Callable[[int], ExpressionClassifier]
+
+    @classmethod
+    def of_onnx(cls, name: str, data: bytes) -> Candidate:
+        """From the bytes of an ONNX file."""
+        return cls(name, data, lambda threads: classifier_of(data, f"the {name} network", threads))
+
+
+def quantized(method: str, network: Network, run: Path, faces: Callable[[], ImageArray]) -> Candidate:
+    """Quantise.
+
+    Args:
+        method: of METHODS.
+        network: in 32 bits.
+        run: the run folder that it is from; nf4 alone reads it.
+        faces: gives (N, 1, S, S) uint8 of the training split; called by the CALIBRATED methods alone.
+
+    Raises:
+        InputError: the method does not suit the network, or there are no training faces.
+        MissingExtraError: a package that the method needs is not installed.
+    """
+    with _quiet():
+        match method:
+            case "int8":
+                data = int8.static(network, faces())
+            case "int8-dynamic":
+                data = int8.dynamic(network)
+            case "int4":
+                data = int4.packed(network, faces())
+            case "int4-matmul":
+                data = int4.matmul(network)
+            case _:
+                return _nf4(run)
+    return Candidate.of_onnx(method, data)
+
+
+def _nf4(run: Path) -> Candidate:
+    if not run.is_dir():
+        raise InputError(f"{run}: nf4 works on torch's layers; give the run folder instead of an ONNX file")
+    # Here alone: it imports torch, which the other methods do without.
+    from visavis_train.expression.quantize.nf4 import TorchSession, nf4
+
+    data, graph = nf4(run)
+    return Candidate("nf4", data, lambda threads: ExpressionClassifier(TorchSession(graph, threads)))
+
+
+def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
+    """Faces of the training split alone, drawn at random: (N, 1, S, S) uint8, N at most 512.
+
+    Raises:
+        InputError: there is no training split.
+    """
+    if data.training_split is None:
+        raise InputError(
+            f"{data.path}: {data.name} has no training split here, and {' and '.join(CALIBRATED)} calibrate "
+            "on one; take int8-dynamic or int4-matmul"
+        )
+    return grey_faces(data.read(data.training_split), side_px, seed)
+
+
+def grey_faces(training: LabelledFaces, side_px: int, seed: int = 0) -> ImageArray:
+    """At most 512 faces of a split, drawn at random, grey: (N, 1, S, S) uint8."""
+    count = min(CALIBRATION_FACES, len(training))
+    chosen = np.zeros(len(training), np.bool_)
+    chosen[np.random.default_rng(seed).choice(len(training), count, replace=False)] = True
+    pictures = [face for batch in training[chosen].batches(64, side_px) for face in batch]
+    grey = [cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) if face.ndim == 3 else face for face in pictures]
+    return np.stack(grey)[:, None].astype(np.uint8)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantisers from telling of every tensor."""
+    root = logging.getLogger()
+    disabled, handlers, level = root.manager.disable, root.handlers[:], root.level
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.handlers[:] = handlers
+        root.setLevel(level)

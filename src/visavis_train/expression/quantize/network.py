@@ -1,0 +1,176 @@
+"""An ONNX file or a run folder in; its expression network, and which weights are worth shrinking, out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from visavis.base.networks import session_of
+from visavis.base.reading import regular
+from visavis.emotion import opening
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.emotion.sparse import SparseClassifier
+from visavis.errors import InputError, WeightsError
+from visavis.types import FloatArray, ImageArray
+from visavis_train.onnx.float16 import widen
+
+# What a run leaves: the network as it runs.
+RUN_NETWORK = "emotion.onnx"
+# Smaller weights stay in 32 bits: they hold a percent of the bytes, and the first and the last layer,
+# which suffer most from rounding, are among them.
+LARGE = 4096
+# Faces that a calibration reads at once.
+BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An expression network in 32 bits.
+
+    Attributes:
+        path: its file.
+        data: the bytes of that file, with all weights in 32 bits.
+    """
+
+    path: Path
+    data: bytes
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read an ONNX file, or the one that a run left in its folder; weights stored in 16 bits are widened.
+
+        Raises:
+            InputError: it cannot be read, or holds no large weights in 32 or 16 bits.
+            WeightsError: it is no expression network.
+        """
+        file = path / RUN_NETWORK if path.is_dir() else path
+        try:
+            network = cls(file, regular(file).read_bytes())
+        except OSError as error:
+            hint = f"; run  visavis export {path} --out {file}" if path.is_dir() else ""
+            raise InputError(
+                f"{file}: cannot be read: {error.strerror}; expected an ONNX file{hint}"
+            ) from error
+        network.classifier()
+        model = network.model()
+        widened = widen(model)
+        if not large_weights(model):
+            raise InputError(
+                f"{file}: no weights of {LARGE} or more numbers in 32 or 16 bits; is it quantised already? "
+                "Expected a network as visavis export writes it"
+            )
+        return cls(file, model.SerializeToString()) if widened else network
+
+    def classifier(self, threads: int = 1) -> ExpressionClassifier:
+        """What reads faces with it.
+
+        Raises:
+            WeightsError: it is no expression network.
+        """
+        return classifier_of(self.data, str(self.path), threads)
+
+    def model(self) -> onnx.ModelProto:
+        """Its graph, a new copy each time."""
+        return onnx.load_model_from_string(self.data)
+
+    def feeds(self, faces: ImageArray) -> list[dict[str, NDArray[Any]]]:
+        """All inputs for faces (N, 1, S, S) uint8, batch by batch; tokens are dropped as they are unasked."""
+        classifier = self.classifier()
+        keep: dict[str, NDArray[Any]] = {}
+        if isinstance(classifier, SparseClassifier):
+            keep["keep"] = np.asarray(classifier.count(classifier.keep.rate), np.int64)
+        return [{"images": faces[start : start + BATCH], **keep} for start in range(0, len(faces), BATCH)]
+
+
+def classifier_of(data: bytes, what: str, threads: int = 1) -> ExpressionClassifier:
+    """Open an expression network held in memory.
+
+    Args:
+        data: the whole ONNX file.
+        what: its name in messages.
+        threads: how many threads one call may use.
+
+    Raises:
+        WeightsError: ONNX Runtime cannot load it, or it is of another kind.
+    """
+    try:
+        return opening.classifier_of(session_of(data, what, threads))
+    except WeightsError as error:
+        raise WeightsError(str(error) if what in str(error) else f"{what}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """A large weight in 32 bits, and the node that multiplies by it.
+
+    Attributes:
+        name: of the tensor.
+        node: the node, a Conv, Gemm or MatMul.
+        values: the tensor.
+        outputs_first: whether its first axis counts the outputs (Conv, transposed Gemm), or its last.
+    """
+
+    name: str
+    node: onnx.NodeProto
+    values: FloatArray
+    outputs_first: bool
+
+    @property
+    def rows(self) -> FloatArray:
+        """(outputs, inputs): for a convolution the inputs are channel, row and column of its window."""
+        flat = self.values.reshape(len(self.values), -1)
+        return np.ascontiguousarray(flat if self.outputs_first else flat.T)
+
+
+def large_weights(model: onnx.ModelProto) -> list[Weight]:
+    """The weights of at least LARGE numbers in 32 bits, in the order of the graph."""
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    found: dict[str, Weight] = {}
+    for node in model.graph.node:
+        if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] in found:
+            continue
+        tensor = tensors.get(node.input[1])
+        if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < LARGE:
+            continue
+        flags = {attribute.name: attribute.i for attribute in node.attribute}
+        outputs_first = node.op_type == "Conv" or bool(flags.get("transB"))
+        if outputs_first or len(tensor.dims) == 2:
+            values = onnx.numpy_helper.to_array(tensor)
+            found[tensor.name] = Weight(tensor.name, node, values, outputs_first)
+    return list(found.values())
+
+
+def large_matrices(model: onnx.ModelProto, path: Path) -> list[Weight]:
+    """The large weights that are no convolutions'.
+
+    Raises:
+        InputError: there are none; ``path`` is named.
+    """
+    found = [weight for weight in large_weights(model) if weight.node.op_type != "Conv"]
+    if not found:
+        raise InputError(f"{path}: no large matrices, which this method is for; take int8 or int4")
+    return found
+
+
+def with_notes_of(model: onnx.ModelProto, source: onnx.ModelProto, method: str) -> bytes:
+    """The file of a quantised network, with the notes of the one that it was made from, and how.
+
+    Raises:
+        WeightsError: the graph is not valid.
+    """
+    del model.metadata_props[:]
+    notes = {entry.key: entry.value for entry in source.metadata_props} | {"quantized": json.dumps(method)}
+    for key, value in notes.items():
+        model.metadata_props.add(key=key, value=value)
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise WeightsError(f"{method}: the quantised graph is not valid: {error}") from error
+    data: bytes = model.SerializeToString()
+    return data

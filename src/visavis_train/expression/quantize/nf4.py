@@ -1,0 +1,96 @@
+"""A run folder in; its network with Linear layers in NF4, the first paper's method, out. Stays in torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from visavis.channels import EXPRESSIONS
+from visavis.datasets.fer2013 import SIDE_PX
+from visavis.emotion.labels import FER2013_LABELS
+from visavis.errors import MissingExtraError
+from visavis.types import FloatArray, ImageArray
+from visavis_train.expression.models.graph import ExpressionGraph
+from visavis_train.expression.run_folder import load_run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TorchSession:
+    """A torch network behind the few methods of ONNX Runtime's session that visavis calls.
+
+    Attributes:
+        graph: from pictures to probabilities.
+        threads: how many threads one call may use.
+    """
+
+    graph: nn.Module
+    threads: int
+
+    def get_inputs(self) -> list[SimpleNamespace]:
+        """The pictures (N, 1, 48, 48)."""
+        return [SimpleNamespace(name="images", type="tensor(uint8)", shape=["N", 1, SIDE_PX, SIDE_PX])]
+
+    def get_outputs(self) -> list[SimpleNamespace]:
+        """The two probabilities."""
+        return [SimpleNamespace(name="expressions"), SimpleNamespace(name="labels")]
+
+    def get_modelmeta(self) -> SimpleNamespace:
+        """The order of the classes."""
+        notes = {"expressions": list(EXPRESSIONS), "labels": list(FER2013_LABELS)}
+        return SimpleNamespace(custom_metadata_map={key: json.dumps(value) for key, value in notes.items()})
+
+    @torch.no_grad()
+    def run(self, names: list[str] | None, feed: dict[str, ImageArray]) -> list[FloatArray]:
+        """Probabilities by name; all where ``names`` is None."""
+        torch.set_num_threads(self.threads)
+        expressions, labels = self.graph(torch.from_numpy(feed["images"].copy()))
+        found = {"expressions": expressions.numpy(), "labels": labels.numpy()}
+        return [found[name] for name in names or found]
+
+
+def nf4(folder: Path) -> tuple[bytes, nn.Module]:
+    """The safetensors file and the graph of a run's network, its Linear layers in NF4.
+
+    NormalFloat with 4 bits and doubly quantised scales (Dettmers et al. 2023, arXiv:2305.14314, section 3),
+    by bitsandbytes; computing is in 32 bits, and convolutions stay as they are.
+
+    Raises:
+        MissingExtraError: bitsandbytes is not installed.
+        InputError: the folder holds no emotion run.
+    """
+    if find_spec("bitsandbytes") is None:
+        raise MissingExtraError("bitsandbytes", "train", "visavis quantize --method nf4")
+    network, side_px = load_run(folder)
+    _replace(network)
+    state: dict[str, Tensor] = {key: value.contiguous() for key, value in network.state_dict().items()}
+    return save(state, {"quantized": json.dumps("nf4")}), ExpressionGraph(network, side_px).eval()
+
+
+def _replace(module: nn.Module) -> None:
+    """Put bitsandbytes' layer in place of every Linear below a module."""
+    # Here alone: it takes seconds, and the other methods do without.
+    layers: Any = import_module("bitsandbytes.nn")
+    for name, child in module.named_children():
+        if not isinstance(child, nn.Linear):
+            _replace(child)
+            continue
+        layer = layers.Linear4bit(
+            child.in_features,
+            child.out_features,
+            bias=child.bias is not None,
+            compute_dtype=torch.float32,
+            quant_type="nf4",
+        )
+        layer.load_state_dict(child.state_dict())
+        # Its own kernel for AVX512-BF16 takes only some shapes, and computes in 16 bits.
+        layer.support_avx512bf16_for_cpu = False
+        setattr(module, name, layer.to("cpu"))  # Moving it is what quantises it.

@@ -1,0 +1,224 @@
+"""A network and a data set in; a quantised network that passed the gate, or a table of all methods, out.
+
+``visavis quantize NET.onnx|RUN_DIR --method int8 --data DATASET --out Q.onnx [--max-loss 0.5] [--json]``
+``visavis quantize NET.onnx|RUN_DIR --compare --data DATASET [--json]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from visavis.base import console
+from visavis.base.files import require_place, whole_file
+from visavis.base.machine import machine, versions
+from visavis.datasets.opening import find_dataset
+from visavis.errors import InputError, VisavisError
+from visavis.evaluate.bench import Timing
+from visavis.types import ImageArray
+from visavis_train.expression.quantize.comparison import THREADS, Variant, compare, right_answers, steps
+from visavis_train.expression.quantize.methods import METHODS, Candidate, calibration_faces, quantized
+from visavis_train.expression.quantize.network import Network
+from visavis_train.loop.paired import Paired
+
+# Of the share of faces: what differs less than that is the same.
+_ROUNDING = 1e-9
+
+
+def quantize(
+    network: Path, method: str, data: Path, split: str | None, out: Path, max_loss: float
+) -> dict[str, Any]:
+    """Quantise, measure on a split, and write where no more than ``max_loss`` points are lost.
+
+    Raises:
+        InputError: the accuracy falls further; or something cannot be read or written.
+        WeightsError: the network is no expression network.
+        MissingExtraError: a package is not installed.
+    """
+    if not 0 <= max_loss <= 100:
+        raise InputError(f"--max-loss is {max_loss:g}; expected points of accuracy, 0 to 100")
+    suffix = ".safetensors" if method == "nf4" else ".onnx"
+    if out.suffix != suffix:
+        raise InputError(f"{out}: {method} makes a {suffix} file; name it so")
+    original = Network.load(network)
+    if out.resolve() == original.path.resolve():
+        raise InputError(f"{out} is the network itself; choose another name for the quantised one")
+    require_place(out)
+    found = find_dataset(data)
+    faces = found.read(split)
+    base = Candidate.of_onnx("fp32", original.data)
+    side_px = base.open(1).side_px
+    made = quantized(method, original, network, lambda: calibration_faces(found, side_px))
+    with console.progress("measure", 2 * len(faces), "faces") as advance:
+        before, after = (right_answers(faces, each, advance) for each in (base, made))
+    paired = Paired.of(method, "fp32", after, before)
+    if -paired.difference > max_loss / 100 + _ROUNDING:
+        raise InputError(
+            f"{method} loses {-100 * paired.difference:.2f} points on {faces.name}, {faces.split} "
+            f"({before.mean():.2%} to {after.mean():.2%}); --max-loss allows {max_loss:g}, so nothing was "
+            "written: take another method, or allow more"
+        )
+    with whole_file(out) as partial:
+        partial.write_bytes(made.data)
+    return {
+        "network": str(original.path),
+        "method": method,
+        "out": str(out),
+        "bytes": len(made.data),
+        "ratio": round(len(original.data) / len(made.data), 3),
+        "sha256": hashlib.sha256(made.data).hexdigest(),
+        "dataset": faces.name,
+        "split": faces.split,
+        "n": len(faces),
+        "accuracy_fp32": round(float(before.mean()), 4),
+        "accuracy": round(float(after.mean()), 4),
+        **_change(paired),
+        "max_loss": max_loss,
+    }
+
+
+def compare_all(network: Path, data: Path, split: str | None) -> dict[str, Any]:
+    """Every method that this network and this installation allow, in one table.
+
+    Raises:
+        InputError: something cannot be read.
+        WeightsError: the network is no expression network.
+    """
+    original = Network.load(network)
+    found = find_dataset(data)
+    faces = found.read(split)
+    candidates, left_out = [Candidate.of_onnx("fp32", original.data)], {}
+    side_px = candidates[0].open(1).side_px
+
+    @cache
+    def training() -> ImageArray:
+        return calibration_faces(found, side_px)
+
+    for method in METHODS:
+        console.print_note(f"quantising: {method}")
+        try:
+            candidates.append(quantized(method, original, network, training))
+        except VisavisError as error:
+            left_out[method] = str(error)
+    with console.progress("measure", steps(len(faces), len(candidates)), "steps") as advance:
+        variants = compare(faces, candidates, on_step=advance)
+    torch = {"torch": _version("torch"), "bitsandbytes": _version("bitsandbytes")}
+    return {
+        "network": {
+            "name": original.path.name,
+            "bytes": len(original.data),
+            "sha256": hashlib.sha256(original.data).hexdigest(),
+        },
+        "dataset": faces.name,
+        "split": faces.split,
+        "n": len(faces),
+        "machine": machine(),
+        "versions": versions() | (torch if "nf4" not in left_out else {}),
+        "variants": [_row(variant, variants[0]) for variant in variants],
+        "left_out": left_out,
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _change(paired: Paired) -> dict[str, Any]:
+    return {
+        "change_points": round(100 * paired.difference, 2),
+        "interval_95_points": [round(100 * bound, 2) for bound in paired.interval_95],
+    }
+
+
+def _row(variant: Variant, base: Variant) -> dict[str, Any]:
+    return {
+        "name": variant.name,
+        "what": METHODS.get(variant.name, "32 bits, as it was"),
+        "bytes": variant.size_bytes,
+        "ratio": round(base.size_bytes / variant.size_bytes, 3),
+        "accuracy": round(variant.accuracy, 4),
+        **_change(variant.paired),
+        "latency_ms": {str(threads): _times(variant.latency[threads]) for threads in THREADS},
+        "speed_up": {
+            str(threads): round(base.latency[threads].p50_ms / variant.latency[threads].p50_ms, 3)
+            for threads in THREADS
+        },
+    }
+
+
+def _times(timing: Timing) -> dict[str, float]:
+    return {"p50": round(timing.p50_ms, 3), "p95": round(timing.p95_ms, 3), "calls": timing.calls}
+
+
+def _print_table(facts: dict[str, Any]) -> None:
+    console.print_line(
+        f"{facts['network']['name']} on {facts['dataset']}, {facts['split']}: {facts['n']} faces"
+    )
+    rows = []
+    for row in facts["variants"]:
+        low, high = row["interval_95_points"]
+        measured = (row["latency_ms"][str(threads)] for threads in THREADS)
+        times = [f"{ms['p50']:.2f}, {ms['p95']:.2f}" for ms in measured]
+        change = f"{row['change_points']:+.2f} ({low:+.2f} to {high:+.2f})"
+        shown = [f"{row['bytes'] / 1e6:.2f}", f"{row['ratio']:.2f}", f"{100 * row['accuracy']:.2f}", change]
+        rows.append([row["name"], *shown, *times])
+    console.print_line("times smaller than 32 bits; ms a face: p50, p95")
+    columns = [f"ms, {threads} thr." for threads in THREADS]
+    console.print_table(["", "MB", "times", "% right", "points (95%)", *columns], rows)
+    for method, reason in facts["left_out"].items():
+        console.print_note(f"{method} is left out: {reason}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Quantise an expression network.")
+    parser.add_argument("network", type=Path, help="ONNX file or run folder")
+    parser.add_argument("--data", type=Path, required=True, help="data set to measure on and calibrate with")
+    parser.add_argument("--split", help="part of the data set to measure on")
+    parser.add_argument("--method", choices=list(METHODS))
+    parser.add_argument("--out", type=Path, help="file for the quantised network")
+    parser.add_argument("--max-loss", type=float, default=0.5, help="points of accuracy that may be lost")
+    parser.add_argument("--compare", action="store_true", help="measure all methods, write none")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args()
+
+
+def _run(args: argparse.Namespace) -> None:
+    if args.compare == bool(args.method and args.out) or (args.compare and (args.method or args.out)):
+        raise InputError("give --method and --out to write a network, or --compare alone to see all methods")
+    if args.compare:
+        facts = compare_all(args.network, args.data, args.split)
+        if not args.json:
+            _print_table(facts)
+    else:
+        facts = quantize(args.network, args.method, args.data, args.split, args.out, args.max_loss)
+        if not args.json:
+            low, high = facts["interval_95_points"]
+            console.print_line(
+                f"{args.out}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller; accuracy "
+                f"{facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
+                f"{facts['change_points']:+.2f} points (95% interval {low:+.2f} to {high:+.2f})"
+            )
+    if args.json:
+        console.print_json(facts)
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    try:
+        _run(_arguments())
+    except VisavisError as error:
+        console.print_error(str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,261 @@
+"""Run folders in; their settings, epochs and reports, checked and each under a name of its own, out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis_train.loop.experiment import read_toml
+from visavis_train.loop.log import LOG, read_log
+
+CONFIG, REPORT, NETWORK = "config.json", "report.json", "emotion.onnx"
+
+
+class _Stored(BaseModel):
+    """Base of what is read back; other keys are left aside, since runs outlive changes of their settings."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class StoredModel(_Stored):
+    """The network of a run."""
+
+    kind: str
+    name: str = ""
+    pretrained: bool = False
+
+
+class StoredTraining(_Stored):
+    """How long a run was meant to be."""
+
+    epochs: int = Field(ge=1)
+
+
+class Recipe(_Stored):
+    """What a report needs of ``config.json``."""
+
+    task: Literal["emotion"] = "emotion"
+    name: str
+    data: Path
+    seed: int
+    init: Path | None = None
+    model: StoredModel
+    training: StoredTraining
+
+
+class Epoch(_Stored):
+    """A row of ``log.jsonl``.
+
+    Attributes:
+        epoch: from 0.
+        loss: mean training loss, with all that the recipe does to the targets.
+        seconds: of training.
+        fer2013_accuracy: on PublicTest, 0 to 1.
+    """
+
+    epoch: int = Field(ge=0)
+    loss: float
+    seconds: float = Field(ge=0)
+    fer2013_accuracy: float = Field(ge=0, le=1)
+
+
+class Release(_Stored):
+    """What a report needs of ``report.json``, which a run writes when it has ended.
+
+    Attributes:
+        config: the experiment file's name.
+        epochs: how many it had.
+        best_epoch: the chosen one, from 1.
+        machine: where it was trained.
+        processes: that trained together; None in reports from before they were counted.
+        parameters, macs: of the network; multiply-accumulates for one face.
+    """
+
+    config: str
+    epochs: int
+    best_epoch: int
+    machine: dict[str, str]
+    processes: int | None = None
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, finished or under way.
+
+    Attributes:
+        folder: as it was given.
+        name: unlike that of any other run in the report.
+        recipe: its settings.
+        epochs: its log, oldest first; at least one.
+        release: of its end; None as long as it has not ended.
+    """
+
+    folder: Path
+    name: str
+    recipe: Recipe
+    epochs: tuple[Epoch, ...]
+    release: Release | None
+
+    @property
+    def network(self) -> Path:
+        """Its ONNX file, which is there once it has ended."""
+        return self.folder / NETWORK
+
+    @property
+    def kind(self) -> str:
+        """What network it trains."""
+        model = self.recipe.model
+        return model.name or model.kind
+
+    @property
+    def start(self) -> str:
+        """Where its weights began: a run, an ONNX file, ``a hub``, ``its streams`` (SAE), or ``nothing``."""
+        init = self.recipe.init
+        if init is not None:  # A checkpoint by its run folder.
+            return "/".join(init.parts[-2:]) if init.suffix == ".onnx" else init.parent.name or init.name
+        if self.recipe.model.kind == "sae":
+            return "its streams"
+        return "a hub" if self.recipe.model.pretrained else "nothing"
+
+    @property
+    def training_s(self) -> float:
+        """How long its epochs took."""
+        return sum(row.seconds for row in self.epochs)
+
+    @property
+    def status(self) -> str:
+        """How far it has come, in words."""
+        if self.release is not None:
+            return "finished"
+        planned = self.recipe.training.epochs
+        if len(self.epochs) >= planned:
+            return f"trained, all of {planned} epochs, but not exported: visavis train with --resume does it"
+        return f"not finished: {len(self.epochs)} of {planned} epochs"
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """An experiment file without a run in the report.
+
+    Attributes:
+        file: the experiment file.
+        name: of the experiment.
+        what: the first line of its comment.
+        status: ``not run``, or that its run was not given.
+    """
+
+    file: Path
+    name: str
+    what: str
+    status: str
+
+
+_Kind = TypeVar("_Kind", bound=_Stored)
+
+
+def read_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
+    """Read run folders; where two runs have one name, their folders are added to it.
+
+    Raises:
+        InputError: a folder is given twice, or is no run of the emotion task with at least one epoch.
+    """
+    seen: dict[Path, Path] = {}
+    for folder in folders:
+        if (place := folder.resolve()) in seen:
+            raise InputError(f"{folder}: the same run as {seen[place]}: give each run once")
+        seen[place] = folder
+    recipes = [_recipe(folder) for folder in folders]
+    times = Counter(recipe.name for recipe in recipes)
+    names = [
+        recipe.name if times[recipe.name] == 1 else f"{recipe.name} ({folder})"
+        for folder, recipe in zip(folders, recipes, strict=True)
+    ]
+    return tuple(
+        _run(folder, name, recipe) for folder, name, recipe in zip(folders, names, recipes, strict=True)
+    )
+
+
+def _recipe(folder: Path) -> Recipe:
+    path = folder / CONFIG
+    if not path.is_file():
+        what = f"it has no {CONFIG}" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: {what}; expected the run folder of an emotion experiment")
+    return _checked(Recipe, _json(path), str(path))
+
+
+def _run(folder: Path, name: str, recipe: Recipe) -> Run:
+    rows = read_log(folder)
+    if not rows:
+        raise InputError(
+            f"{folder}: no epoch stands in its {LOG}; leave the run out until its first epoch has ended"
+        )
+    epochs = tuple(
+        _checked(Epoch, row, f"{folder / LOG}:{number}") for number, row in enumerate(rows, start=1)
+    )
+    for number, row in enumerate(epochs):
+        if row.epoch != number:
+            raise InputError(f"{folder / LOG}:{number + 1}: epoch {row.epoch}; expected {number}")
+    path = folder / REPORT
+    release = _checked(Release, _json(path), str(path)) if path.is_file() else None
+    # A run that went on after its report has not ended: its network is an older one's.
+    if release is not None and release.epochs != len(epochs):
+        release = None
+    return Run(folder, name, recipe, epochs, release)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(regular(path).read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}; expected what visavis train wrote") from error
+
+
+def _checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{place}: {where or 'content'}: {first['msg']}") from error
+
+
+def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
+    """The emotion experiments of a folder of TOML files that no given run is of.
+
+    Raises:
+        InputError: there is no such folder, or a file is not TOML.
+    """
+    if not experiments.is_dir():
+        raise InputError(f"{experiments}: no such folder; expected experiment files (*.toml)")
+    known = {run.recipe.name for run in runs}
+    found = []
+    for path in sorted(experiments.glob("*.toml")):
+        values = read_toml(path)
+        name = str(values.get("name", path.stem))
+        if values.get("task", "emotion") != "emotion" or name in known:
+            continue
+        has_log = "out" in values and (Path(str(values["out"])) / LOG).is_file()
+        what = _first_sentence(regular(path).read_text("utf-8"))
+        found.append(NotRun(path, name, what, "run, but not given here" if has_log else "not run"))
+    return tuple(found)
+
+
+def _first_sentence(text: str) -> str:
+    """Of the comment that a TOML file begins with; empty where it begins with none."""
+    comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    whole = " ".join(line.removeprefix("#").strip() for line in comment)
+    return re.split(r"(?<=\.) (?=[A-Z])", whole, maxsplit=1)[0]

@@ -1,0 +1,50 @@
+"""The figures of ``visavis quantize`` and the findings in; the size of every model, by name, out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis_train.expression.report import paper
+from visavis_train.expression.report.findings import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """A network in another number format.
+
+    Attributes:
+        name: of network and format.
+        size_bytes: of the file.
+    """
+
+    name: str
+    size_bytes: int
+
+
+def read_quantised(path: Path) -> tuple[Quantised, ...]:
+    """What ``visavis quantize`` measured: ``variants``, each with its ``name`` and ``bytes``.
+
+    Raises:
+        InputError: the file cannot be read, or is of another layout.
+    """
+    try:
+        values = json.loads(regular(path).read_text("utf-8"))
+        return tuple(Quantised(str(row["name"]), int(row["bytes"])) for row in values["variants"])
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: expected JSON with variants, each with name and bytes") from error
+
+
+def sizes_bytes(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> dict[str, float]:
+    """Name -> bytes: the paper's, what its ViT really takes, then ours."""
+    sizes = {f"paper: {size.name}": size.size_bytes for size in paper.SIZES}
+    sizes |= {f"measured: {size.name}": size.size_bytes for size in paper.REAL_SIZES}
+    for each in findings.runs:
+        if each.measured is not None:
+            sizes[each.run.name] = each.measured.model.size_bytes
+    return sizes | {each.name: each.size_bytes for each in quantised}

@@ -1,0 +1,116 @@
+"""A run folder in; its network with the best weights, and that network as an ONNX file, out.
+
+``visavis export RUN_DIR --out NET.onnx [--half] [--json]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from visavis.base.console import print_error, print_json, print_line
+from visavis.base.files import require_place, whole_file
+from visavis.base.reading import regular
+from visavis.errors import InputError, VisavisError
+from visavis_train.expression.models.factory import ModelConfig, build_model
+from visavis_train.expression.models.heads import ExpressionNet
+from visavis_train.expression.release import HALF_TOLERANCE, TOLERANCE, export_network
+from visavis_train.loop.checkpoint import BEST, load_checkpoint
+
+CONFIG = "config.json"
+
+
+class _Stored(BaseModel):
+    """What is needed of ``config.json``; other keys are left aside, since runs outlive their changes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    task: Literal["emotion"] = "emotion"
+    model: ModelConfig
+
+
+def load_run(folder: Path) -> tuple[ExpressionNet, int]:
+    """The network of an emotion run with its best weights, and the side of its pictures in pixels.
+
+    Raises:
+        InputError: the folder holds no emotion run, none with weights yet, or weights of another network.
+    """
+    try:
+        text = regular(folder / CONFIG).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{folder}: no run: {CONFIG} cannot be read; expected a folder that  visavis train  made"
+        ) from error
+    try:
+        stored = _Stored.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{folder / CONFIG}: not the settings of an emotion run: {where or 'file'}: {first['msg']}"
+        ) from error
+    if not (folder / BEST).is_file():
+        raise InputError(f"{folder}: no {BEST}; expected a run that has finished an epoch")
+    network = build_model(stored.model, download=False)
+    load_checkpoint(folder / BEST, {"model": network})
+    return network.eval(), stored.model.image_px
+
+
+def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
+    """Write a run's network as ONNX, in one piece, checked against torch; returns the file's bytes.
+
+    Args:
+        folder: the run.
+        out: the file.
+        half_weights: store large weights in 16 bits.
+
+    Raises:
+        InputError: see :func:`load_run`; or the file cannot be written.
+        WeightsError: ONNX Runtime answers differently.
+    """
+    require_place(out)
+    network, side_px = load_run(folder)
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / "network.onnx"
+        export_network(network, file, side_px, half_weights=half_weights)
+        data = file.read_bytes()
+    with whole_file(out) as partial:
+        partial.write_bytes(data)
+    return data
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Write a run's network as ONNX.")
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--out", type=Path, required=True, help="the ONNX file")
+    parser.add_argument("--half", action="store_true", help="store large weights in 16 bits")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    try:
+        data = export_run(args.run, args.out, half_weights=args.half)
+    except VisavisError as error:
+        print_error(str(error))
+        return 2
+    facts: dict[str, Any] = {
+        "run": str(args.run),
+        "out": str(args.out),
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    if args.json:
+        print_json(facts)
+    else:
+        tolerance = HALF_TOLERANCE if args.half else TOLERANCE
+        print_line(f"{args.out}: {len(data) / 1e6:.2f} MB, answers as torch does to {tolerance:g}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What token pruning keeps, costs and saves."""

@@ -1,0 +1,167 @@
+"""Networks that keep more and fewer tokens, and faces, in; accuracy, cost and time of each, and tables, out.
+
+Tables I and II of "Sparse Attention to Emotion", with what they leave out: intervals, costs and times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from visavis.base.clock import Clock, SystemClock
+from visavis.datasets.faces import LabelledFaces
+from visavis.evaluate.bench import Timing
+from visavis_train.expression.quantize.comparison import TIMED_CALLS, interleaved, right_answers
+from visavis_train.expression.quantize.methods import Candidate
+from visavis_train.expression.report.by_class import ByClass
+from visavis_train.expression.report.tables import NONE, Table
+from visavis_train.expression.sparsity.memory import inference_bytes
+from visavis_train.loop.paired import Paired
+
+# What stands for figures on a data set that its users must ask for.
+NEEDS_DATA = "needs the data set"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A network of the comparison.
+
+    Attributes:
+        name: unlike that of any other.
+        method, keep: which tokens it removes, and its keep rate.
+        seed: of its training.
+        parameters: how many numbers it learned.
+        macs: multiply-accumulates for one face, counted by torch, all of the network.
+        macs_equation_4: of its transformer's layers alone, by the paper's formula.
+        network: the whole ONNX file.
+    """
+
+    name: str
+    method: str
+    keep: float
+    seed: int
+    parameters: int
+    macs: int
+    macs_equation_4: int
+    network: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a network is worth and what it takes.
+
+    Attributes:
+        variant: the network.
+        scores: accuracy in the paper's three ways.
+        paired: against the first network of the same seed, on the same faces.
+        latency: one face at a time in ONNX Runtime, on one thread, all networks in turn.
+        memory_bytes: what opening it and reading such faces adds to a process; None where it is not known.
+    """
+
+    variant: Variant
+    scores: ByClass
+    paired: Paired
+    latency: Timing
+    memory_bytes: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        variant = self.variant
+        facts = {key: getattr(variant, key) for key in Variant.__dataclass_fields__ if key != "network"}
+        return facts | {
+            "bytes": len(variant.network),
+            "overall": asdict(self.scores.overall),
+            "mean": asdict(self.scores.mean),
+            "classes": {name: asdict(share) for name, share in self.scores.classes.items()},
+            "against_first": asdict(self.paired),
+            "latency": asdict(self.latency),
+            "memory_bytes": self.memory_bytes,
+        }
+
+
+def compare(
+    faces: LabelledFaces,
+    variants: Sequence[Variant],
+    *,
+    calls: int = TIMED_CALLS,
+    clock: Clock | None = None,
+    on_step: Callable[[], None] = lambda: None,
+) -> list[Compared]:
+    """Measure networks; each is compared with the first one of its seed.
+
+    Args:
+        faces: the split.
+        variants: at least one, their names unlike.
+        calls: how many single faces are timed, after 20 to warm up.
+        clock: measures.
+        on_step: called once for a face and network, and once for a timed face and those to warm up.
+    """
+    candidates = [Candidate.of_onnx(variant.name, variant.network) for variant in variants]
+    right = [right_answers(faces, candidate, on_step) for candidate in candidates]
+    latency = interleaved(faces, candidates, calls, clock or SystemClock(), on_step)
+    firsts: dict[int, int] = {}
+    for place, variant in enumerate(variants):
+        firsts.setdefault(variant.seed, place)
+    return [
+        Compared(
+            variant,
+            ByClass.of(faces.labels, found, faces.names),
+            Paired.of(variant.name, variants[firsts[variant.seed]].name, found, right[firsts[variant.seed]]),
+            latency[variant.name][1],
+            inference_bytes(variant.network),
+        )
+        for variant, found in zip(variants, right, strict=True)
+    ]
+
+
+def costs_table(compared: Sequence[Compared]) -> Table:
+    """Each network's accuracy beside its cost."""
+    first = compared[0]
+    heads = (
+        "network",
+        "keep rate",
+        "seed",
+        "accuracy % (95%)",
+        "mean over classes % (95%)",
+        "against the first, points (95%)",
+        "parameters",
+        "MMAC",
+        "of the first",
+        "MMAC by Eq. 4",
+        "ms p50",
+        "ms p95",
+        "times as fast",
+        "MB of memory",
+        "RAF-DB %",
+    )
+    rows = tuple(
+        (
+            each.variant.name,
+            f"{each.variant.keep:g}",
+            str(each.variant.seed),
+            each.scores.overall.percent,
+            each.scores.mean.percent,
+            NONE if each.paired.first == each.paired.second else each.paired.points,
+            str(each.variant.parameters),
+            f"{each.variant.macs / 1e6:.1f}",
+            f"{each.variant.macs / first.variant.macs:.0%}",
+            f"{each.variant.macs_equation_4 / 1e6:.1f}",
+            f"{each.latency.p50_ms:.2f}",
+            f"{each.latency.p95_ms:.2f}",
+            f"{first.latency.p50_ms / each.latency.p50_ms:.2f}",
+            NONE if each.memory_bytes is None else f"{each.memory_bytes / 1e6:.1f}",
+            NEEDS_DATA,
+        )
+        for each in compared
+    )
+    return Table(heads, rows)
+
+
+def classes_table(compared: Sequence[Compared]) -> Table:
+    """Each network's accuracy on the faces of each class, in percent with its interval."""
+    names = tuple(compared[0].scores.classes)
+    rows = tuple(
+        (each.variant.name, *(each.scores.classes[name].percent for name in names)) for each in compared
+    )
+    return Table(("network", *names), rows)

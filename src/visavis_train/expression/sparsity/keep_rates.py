@@ -1,0 +1,182 @@
+"""A network trained at many keep rates and labelled faces in; what each rate is worth and takes out.
+
+``python -m visavis_train.expression.sparsity.keep_rates runs/fer_sparse_any --data ../shared/data/fer2013``
+
+Measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and what a second look
+with more tokens at unsure faces is worth. Writes one JSON file, and what stands between the marks of a page.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from visavis.base.clock import SystemClock
+from visavis.base.console import progress
+from visavis.base.files import require_place
+from visavis.base.networks import session_of
+from visavis.base.reading import regular
+from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.opening import find_dataset
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.emotion.sparse import NAME, Keep, Keeping, SparseClassifier
+from visavis.errors import InputError
+from visavis.evaluate.expressions import BATCH
+from visavis_train.expression.models.cost import cost
+from visavis_train.expression.models.sparse import SparseNet
+from visavis_train.expression.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS, time_in_turn
+from visavis_train.expression.release import export_network
+from visavis_train.expression.run_folder import load_run
+from visavis_train.expression.sparsity.kept import drop_tokens
+from visavis_train.expression.sparsity.rates import (
+    Answered,
+    adaptive_table,
+    as_json,
+    at_rates,
+    frontier,
+    rates_table,
+    second_looks,
+)
+from visavis_train.loop.command import run_parser, status_of
+from visavis_train.loop.marks import measured_on, write_results
+
+RESULTS = Path("benchmarks/results/keep_rates.json")
+PAGE = Path("docs/reference/sparse.md")
+MARKS = ("<!-- keep rates: by visavis_train.expression.sparsity.keep_rates -->", "<!-- end of keep rates -->")
+RATES = (1.0, 0.9, 0.6, 0.3, 0.1)
+
+
+def open_run(run: Path) -> tuple[SparseNet, int]:
+    """The network of a run and the side of its pictures in pixels.
+
+    Raises:
+        InputError: there is no run, or none of kind sparse.
+    """
+    network, side_px = load_run(run)
+    if not isinstance(network, SparseNet):
+        raise InputError(f"{run}: holds a {type(network).__name__}; expected a run of kind sparse")
+    return network, side_px
+
+
+def costs(network: SparseNet, side_px: int, rates: Sequence[float]) -> dict[float, int]:
+    """Keep rate -> multiply-accumulates for one face."""
+    found = {}
+    for rate in rates:
+        drop_tokens(network, rate, None)
+        found[rate] = cost(network, side_px).macs
+    return found
+
+
+def whole(network: SparseNet, side_px: int) -> ExpressionClassifier:
+    """The network as one would export it to keep all tokens: nothing is scored, sorted or gathered."""
+    drop_tokens(network, 1.0, None)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "whole.onnx"
+        export_network(network, file, side_px)
+        return ExpressionClassifier(session_of(file.read_bytes(), "the whole network"))
+
+
+def read_network(run: Path) -> bytes:
+    """The ONNX file of a run whose number of tokens is an input.
+
+    Raises:
+        InputError: it has none.
+    """
+    file = run / f"{NAME}.onnx"
+    try:
+        return regular(file).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be read: {error.strerror}; expected a finished run with training.keep_rates"
+        ) from error
+
+
+def answer(
+    faces: LabelledFaces, classifier: SparseClassifier, rate: float, macs: int, on_face: Callable[[], None]
+) -> Answered:
+    """What the network says of all faces at one keep rate.
+
+    Raises:
+        InputError: a picture cannot be read.
+        WeightsError: its answers are not what they should be.
+    """
+    labels, confidence = [], []
+    for batch in faces.batches(BATCH, classifier.side_px):
+        answers, _ = classifier.look(batch, rate)
+        labels.append(answers["labels"].argmax(axis=1))
+        confidence.append(answers["expressions"].max(axis=1))
+        for _ in batch:
+            on_face()
+    right = np.concatenate(labels) == faces.labels
+    return Answered(rate, classifier.count(rate), macs, right, np.concatenate(confidence))
+
+
+def open_at(network: bytes, keep: Keeping) -> SparseClassifier:
+    """The network with a keep rate, on one thread."""
+    return SparseClassifier(session_of(network, "the sparse network"), keep)
+
+
+def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any], list[str]]:
+    """Measure a run's network; returns the JSON values and the Markdown between the marks.
+
+    Raises:
+        InputError: the run has no such network, or a picture cannot be read.
+        WeightsError: its network is another one.
+    """
+    (net, side_px), network = open_run(run), read_network(run)
+    macs = costs(net, side_px, RATES)
+    readers = {rate: whole(net, side_px) if rate == 1 else open_at(network, Keep(rate)) for rate in RATES}
+    adaptive = open_at(network, "adaptive")
+    total = len(RATES) * len(faces) + WARM_UP_CALLS + calls
+    with progress("keep rates", total, "faces") as advance:
+        answers = [answer(faces, adaptive, rate, macs[rate], advance) for rate in RATES]
+        latency = time_in_turn(faces, readers, calls, SystemClock(), advance)
+    rows, options = at_rates(faces, answers, latency), second_looks(answers)
+    unasked = [each for each in second_looks(answers, (adaptive.keep.sure,)) if each.keep == adaptive.keep]
+    result: dict[str, Any] = {
+        **measured_on(faces),
+        "run": run.name,
+        **as_json(rows, options),
+    }
+    lines = [
+        f"{run.name}: {faces.name}, {faces.split}, {len(faces)} faces; "
+        f"{result['machine']['processor']}, one thread, batch 1; commit {result['commit'][:12]}.",
+        "",
+        *rates_table(rows).markdown().splitlines(),
+        "",
+        "Keep rate 1 is timed as the network without any pruning. A second look at unsure faces, as "
+        "`--keep adaptive` has it:",
+        "",
+        *adaptive_table(unasked, rows[0]).markdown().splitlines(),
+        "",
+        f"And those of {len(options)} others that nothing cheaper matches. They were chosen by these very "
+        "faces, so they look a little better than they are:",
+        "",
+        *adaptive_table(frontier(options, answers), rows[0]).markdown().splitlines(),
+    ]
+    return result, lines
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = run_parser("Compare keep rates of one network.", RESULTS, PAGE)
+    parser.add_argument("--calls", type=int, default=TIMED_CALLS, help="how many faces are timed")
+    args = parser.parse_args()
+    if args.calls < 1:
+        parser.error("--calls must be 1 or more")
+
+    def work() -> None:
+        require_place(args.results)
+        result, lines = compare(args.run, find_dataset(args.data).read(args.split), args.calls)
+        write_results(args.results, result, args.page, MARKS, lines)
+
+    return status_of(work, "interrupted: nothing was written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

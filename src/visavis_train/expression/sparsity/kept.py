@@ -1,0 +1,164 @@
+"""A network that drops tokens and faces in; which tokens each of its layers kept out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from visavis.errors import InputError
+from visavis.types import BoolArray, ImageArray
+from visavis_train.expression.models.heads import standardise
+from visavis_train.expression.models.pruning import PruningConfig, kept_count
+from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseLayer, SparseNet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """Which cells of the grid the layers that prune kept for N faces.
+
+    Attributes:
+        layers: their numbers, from 0, rising.
+        masks: (L, N, cells) row by row; an earlier layer's fused token is no cell.
+    """
+
+    layers: tuple[int, ...]
+    masks: BoolArray
+
+    def __post_init__(self) -> None:
+        if self.masks.ndim != 3 or len(self.masks) != len(self.layers) or not self.masks.size:
+            raise InputError(f"found masks {self.masks.shape} of layers {list(self.layers)}; expected some")
+
+    @property
+    def grid(self) -> int:
+        """Cells along a side."""
+        return math.isqrt(self.masks.shape[2])
+
+    def maps(self, labels: NDArray[np.int64], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """``all`` and each label that has faces -> (L, cells) share of its faces for which a cell is kept."""
+        shown = {"all": self.masks.mean(axis=1)}
+        for number, name in enumerate(names):
+            if (chosen := labels == number).any():
+                shown[name] = self.masks[:, chosen].mean(axis=1)
+        return shown
+
+
+def drop_tokens(network: SparseNet, keep: float, at: Sequence[int] | None) -> None:
+    """Let a network keep other shares of its tokens, by the attention of CLS, in place.
+
+    Args:
+        network: any keep rate has the same weights.
+        keep: the keep rate.
+        at: layers that prune; None for those that the network names.
+
+    Raises:
+        InputError: rate or layers are out of range.
+    """
+    layers = [cast(SparseLayer, layer) for layer in network.layers]
+    changes: dict[str, Any] = {"method": "cls", "keep": keep}
+    changes |= {} if at is None else {"at": tuple(at)}
+    try:
+        how = PruningConfig.model_validate(layers[0].how.model_dump() | changes)
+        how.require_depth(len(layers))
+    except ValidationError as error:
+        raise InputError(
+            f"--keep and --at: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"--at: {error}") from error
+    for number, layer in enumerate(layers):
+        layer.how, layer.rate = how, how.rates.get(number, 1.0)
+
+
+def untrained(network: SparseNet, seed: int) -> SparseNet:
+    """A network of the same shape that drops tokens alike, its weights drawn anew, in evaluation mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        other = SparseNet(network.config)
+    for fresh, layer in zip(other.layers, network.layers, strict=True):
+        cast(SparseLayer, fresh).how, cast(SparseLayer, fresh).rate = (
+            cast(SparseLayer, layer).how,
+            cast(SparseLayer, layer).rate,
+        )
+    return other.eval()
+
+
+def choosing_layers(network: SparseNet, tokens: int) -> tuple[int, ...]:
+    """Layers that choose among the tokens beside CLS, of which ``tokens`` come into the first layer.
+
+    Raises:
+        InputError: none does.
+    """
+    how = network.pruning
+    if how.method == "tome" and how.rates:
+        raise InputError("the network merges tokens (tome), so it keeps none; expected method cls or random")
+    counts = how.counts(1 + tokens, len(network.layers))
+    others = {layer: count.answering - 1 for layer, count in enumerate(counts)}
+    found = tuple(
+        layer for layer, rate in how.rates.items() if kept_count(others[layer], rate) < others[layer]
+    )
+    if not found:
+        raise InputError(
+            "the network keeps all tokens (keep rate 1): nothing to show; choose a lower rate with --keep"
+        )
+    return found
+
+
+def read_kept(
+    network: SparseNet, pictures: ImageArray, on_face: Callable[[], None] = lambda: None, batch: int = 64
+) -> Kept:
+    """Which cells a network keeps of pictures (N, S, S) uint8.
+
+    Args:
+        network: in evaluation mode.
+        pictures: N of them, at least one; S a multiple of 4.
+        on_face: called after each.
+        batch: how many at once.
+
+    Raises:
+        InputError: the network drops no tokens, or the pictures are of a wrong size.
+    """
+    cells = (pictures.shape[1] // DOWNSAMPLING) ** 2
+    layers = choosing_layers(network, cells)
+    parts: list[BoolArray] = []
+    for start in range(0, len(pictures), batch):
+        some = torch.from_numpy(pictures[start : start + batch])[:, None]
+        with torch.inference_mode():
+            chosen = network.read(network.tokens(standardise(some.float() / 255)))[1]
+        masks = np.zeros((len(chosen), len(some), cells + 1), np.bool_)
+        for mask, kept in zip(masks, chosen, strict=True):
+            # The fused token is -1: the place behind the last cell, which is cut off.
+            np.put_along_axis(mask, kept.numpy(), True, axis=1)
+        parts.append(masks[:, :, :cells])
+        for _ in some:
+            on_face()
+    return Kept(layers, np.concatenate(parts, axis=1))
+
+
+def read_untrained(
+    network: SparseNet, pictures: ImageArray, on_face: Callable[[], None] = lambda: None, networks: int = 5
+) -> Kept:
+    """What networks of the same shape keep that have learned nothing, each of its share of the pictures.
+
+    Args:
+        network: gives the shape and how tokens are dropped.
+        pictures: (N, S, S) uint8.
+        on_face: called after each.
+        networks: how many, with the seeds 0, 1, and so on; face n is read by network n modulo that.
+
+    Raises:
+        InputError: see :func:`read_kept`.
+    """
+    layers = choosing_layers(network, (pictures.shape[1] // DOWNSAMPLING) ** 2)
+    masks = np.zeros((len(layers), len(pictures), (pictures.shape[1] // DOWNSAMPLING) ** 2), np.bool_)
+    for seed in range(min(networks, len(pictures))):
+        masks[:, seed::networks] = read_kept(
+            untrained(network, seed), pictures[seed::networks], on_face
+        ).masks
+    return Kept(layers, masks)

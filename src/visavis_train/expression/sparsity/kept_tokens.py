@@ -1,0 +1,231 @@
+"""A trained network that drops tokens, and labelled faces, in; what it looks at, as numbers and figures, out.
+
+``python -m visavis_train.expression.sparsity.kept_tokens runs/fer_sparse_more --data ../shared/data/fer2013``
+
+Writes one JSON file, two figures, and what stands between the marks of a page.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+
+from visavis.base.console import print_note, progress
+from visavis.base.files import require_folder, require_place
+from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.opening import find_dataset
+from visavis.drawing.svg import save
+from visavis.errors import InputError
+from visavis.evaluate.expressions import BATCH
+from visavis.face.framing import LOOKS
+from visavis.types import ImageArray
+from visavis_train.expression.models.pruning import PruningConfig
+from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseNet
+from visavis_train.expression.run_folder import load_run
+from visavis_train.expression.sparsity.face_parts import cell_parts
+from visavis_train.expression.sparsity.kept import (
+    Kept,
+    choosing_layers,
+    drop_tokens,
+    read_kept,
+    read_untrained,
+)
+from visavis_train.expression.sparsity.kept_figures import examples_figure, maps_figure
+from visavis_train.expression.sparsity.kept_parts import (
+    Overlap,
+    PartKept,
+    on_parts,
+    overlap,
+    overlap_line,
+    parts_table,
+)
+from visavis_train.face.data.crop_landmarks import CropLandmarks, find_landmarks
+from visavis_train.loop.command import run_parser, status_of
+from visavis_train.loop.marks import measured_on, write_results
+from visavis_train.onnx.export import current_commit
+
+RESULTS = Path("benchmarks/results/kept_tokens.json")
+PAGE = Path("docs/reference/sparse.md")
+MARKS = (
+    "<!-- kept tokens: by visavis_train.expression.sparsity.kept_tokens -->",
+    "<!-- end of kept tokens -->",
+)
+FOLDER, MAPS, FACES = "kept_tokens", "maps.svg", "faces.svg"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What a network looks at.
+
+    Attributes:
+        name: of its run.
+        how: which tokens it drops.
+        faces: the split.
+        pictures: (N, S, S) uint8, grey, as the network gets them.
+        kept: which tokens each layer kept.
+        believable: of how many faces the landmarks are believed.
+        parts: for each layer, on which parts of these faces its tokens lie.
+        overlaps: for each layer, how alike the tokens of two faces are.
+    """
+
+    name: str
+    how: PruningConfig
+    faces: LabelledFaces
+    pictures: ImageArray
+    kept: Kept
+    believable: int
+    parts: tuple[list[PartKept], ...]
+    overlaps: tuple[Overlap, ...]
+
+    @classmethod
+    def of(
+        cls, name: str, network: SparseNet, faces: LabelledFaces, pictures: ImageArray, where: CropLandmarks
+    ) -> Self:
+        """Measure.
+
+        Raises:
+            InputError: the network drops no tokens, there are fewer than two faces, or no face's landmarks
+                are believed.
+        """
+        chosen = where.believable
+        if not chosen.any():
+            raise InputError(
+                f"{faces.name}, {faces.split}: in none of {len(faces)} faces were landmarks found; "
+                "expected faces cut as in FER-2013"
+            )
+        with progress("tokens", 2 * len(faces), "faces") as advance:
+            kept = read_kept(network, pictures, advance)
+            control = read_untrained(network, pictures, advance)
+        shares = np.stack([cell_parts(points, kept.grid) for points in where.points[chosen]])
+        return cls(
+            name,
+            network.pruning,
+            faces,
+            pictures,
+            kept,
+            int(chosen.sum()),
+            tuple(
+                on_parts(shares, mask[chosen], other[chosen])
+                for mask, other in zip(kept.masks, control.masks, strict=True)
+            ),
+            tuple(overlap(mask, faces.labels) for mask in kept.masks),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        maps = self.kept.maps(self.faces.labels, self.faces.names)
+        return {
+            **measured_on(self.faces),
+            "run": self.name,
+            "pruning": self.how.model_dump(mode="json"),
+            "faces_with_landmarks": self.believable,
+            "grid": self.kept.grid,
+            "layers": [
+                {
+                    "layer": layer,
+                    "tokens": float(mask.sum(axis=1).mean()),
+                    "parts": [asdict(part) for part in parts],
+                    "overlap": asdict(alike),
+                    "maps": {name: shown[row].round(4).tolist() for name, shown in maps.items()},
+                }
+                for row, (layer, mask, parts, alike) in enumerate(
+                    zip(self.kept.layers, self.kept.masks, self.parts, self.overlaps, strict=True)
+                )
+            ],
+        }
+
+    def markdown(self) -> list[str]:
+        """What stands between the marks."""
+        rates = ", ".join(f"{rate:g}" for rate in self.how.rates.values())
+        lines = [
+            f"{self.name}, keep rate {rates}; {self.faces.name}, {self.faces.split}, "
+            f"{len(self.faces)} faces, landmarks of {self.believable}; commit {current_commit()[:12]}.",
+        ]
+        for layer, parts, alike in zip(self.kept.layers, self.parts, self.overlaps, strict=True):
+            lines += ["", f"Layer {layer}. {overlap_line(alike)}", ""]
+            lines += parts_table(parts).markdown().splitlines()
+        return lines
+
+    def figures(self) -> dict[str, str]:
+        """File name -> SVG."""
+        labels, names = self.faces.labels, self.faces.names
+        maps = self.kept.maps(labels, names)
+        chosen = {
+            name: np.ones(len(labels), np.bool_) if name == "all" else labels == names.index(name)
+            for name in maps
+        }
+        means = {
+            name: np.rint(self.pictures[rows].mean(axis=0)).astype(np.uint8) for name, rows in chosen.items()
+        }
+        counts = {name: int(rows.sum()) for name, rows in chosen.items()}
+        return {
+            MAPS: maps_figure(maps, means, counts, self.kept.layers),
+            FACES: examples_figure(self.pictures, self.kept, labels, names),
+        }
+
+
+def open_network(run: Path, keep: float | None, at: Sequence[int] | None) -> tuple[SparseNet, int]:
+    """The network of a run, dropping tokens as asked for, and the side of its pictures in pixels.
+
+    Raises:
+        InputError: there is no run, or a network that drops no tokens.
+    """
+    network, side_px = load_run(run)
+    if not isinstance(network, SparseNet):
+        raise InputError(f"{run}: holds a {type(network).__name__}; expected a run of kind sparse")
+    if keep is not None:
+        drop_tokens(network, keep, at)
+    try:
+        choosing_layers(network, (side_px // DOWNSAMPLING) ** 2)
+    except InputError as error:
+        raise InputError(f"{run}: {error}") from error
+    return network, side_px
+
+
+def grey(faces: LabelledFaces, side_px: int) -> ImageArray:
+    """All pictures (N, S, S) uint8."""
+    batches = faces.batches(BATCH, side_px)
+    flat = [
+        np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in batch]) if batch.ndim == 4 else batch
+        for batch in batches
+    ]
+    return np.asarray(np.concatenate(flat), np.uint8)
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = run_parser("Show and measure which tokens a sparse network keeps.", RESULTS, PAGE)
+    parser.add_argument("--keep", type=float, help="another keep rate than the run's")
+    parser.add_argument("--at", type=int, nargs="+", help="with --keep: the layers that prune")
+    parser.add_argument("--out", type=Path, help=f"folder of the figures; {FOLDER} in the run if not given")
+    args = parser.parse_args()
+    if args.at is not None and args.keep is None:
+        parser.error("--at needs --keep")
+    out: Path = args.out or args.run / FOLDER
+
+    def work() -> None:
+        network, side_px = open_network(args.run, args.keep, args.at)
+        require_place(args.results)
+        require_folder(out)
+        faces = find_dataset(args.data).read(args.split)
+        pictures = grey(faces, side_px)
+        with progress("landmarks", len(faces), "faces") as advance:
+            where = find_landmarks(pictures, on_face=advance)
+        print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
+        looked = Looked.of(args.run.resolve().name, network, faces, pictures, where)
+        write_results(args.results, looked.as_dict(), args.page, MARKS, looked.markdown())
+        out.mkdir(parents=True, exist_ok=True)
+        for name, svg in looked.figures().items():
+            save(out / name, svg)
+
+    return status_of(work, "interrupted: nothing was written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""One network's answers at several keep rates in; what each, and a second look, is worth and costs, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from visavis.datasets.faces import LabelledFaces
+from visavis.emotion.sparse import Keep
+from visavis.evaluate.bench import Timing
+from visavis.types import BoolArray, FloatArray
+from visavis_train.expression.report.by_class import ByClass
+from visavis_train.expression.report.tables import NONE, Table
+from visavis_train.loop.paired import Paired
+
+# Probabilities of the most probable expression that may end it.
+SURE = (0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What a network says of N faces at one keep rate.
+
+    Attributes:
+        rate: the keep rate.
+        tokens: how many were kept, of those beside CLS.
+        macs: multiply-accumulates for one face, all of the network.
+        right: (N,) whether its label is the face's.
+        confidence: (N,) probability of the most probable of the 8 expressions.
+    """
+
+    rate: float
+    tokens: int
+    macs: int
+    right: BoolArray
+    confidence: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class AtRate:
+    """What one keep rate is worth and takes.
+
+    Attributes:
+        rate, tokens, macs: see :class:`Answered`.
+        scores: accuracy in the paper's three ways.
+        paired: against the highest keep rate, on the same faces.
+        latency: one face at a time in ONNX Runtime, on one thread, all rates in turn.
+    """
+
+    rate: float
+    tokens: int
+    macs: int
+    scores: ByClass
+    paired: Paired
+    latency: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptive:
+    """What a second look at unsure faces is worth.
+
+    Attributes:
+        keep: rates of both looks, and when the first is enough.
+        twice: share of the faces that were looked at twice.
+        macs: multiply-accumulates for one face, mean.
+        accuracy: of all faces, 0..1.
+        paired: against the highest keep rate alone.
+    """
+
+    keep: Keep
+    twice: float
+    macs: float
+    accuracy: float
+    paired: Paired
+
+
+def at_rates(
+    faces: LabelledFaces, answers: Sequence[Answered], latency: Mapping[float, Timing]
+) -> list[AtRate]:
+    """Every rate, measured; ``answers`` begin with the highest."""
+    first = answers[0]
+    return [
+        AtRate(
+            each.rate,
+            each.tokens,
+            each.macs,
+            ByClass.of(faces.labels, each.right, faces.names),
+            Paired.of(f"{each.rate:g}", f"{first.rate:g}", each.right, first.right),
+            latency[each.rate],
+        )
+        for each in answers
+    ]
+
+
+def second_looks(answers: Sequence[Answered], sure: Sequence[float] = SURE) -> list[Adaptive]:
+    """Every pair of rates with every probability that may end it; ``answers`` begin with the highest rate."""
+    found = []
+    for more, few in combinations(answers, 2):
+        for threshold in sure:
+            again = few.confidence < threshold
+            right = np.where(again, more.right, few.right)
+            twice = float(again.mean())
+            keep = Keep(few.rate, more.rate, threshold)
+            name = f"{few.rate:g}, then {more.rate:g}"
+            paired = Paired.of(name, f"{answers[0].rate:g}", right, answers[0].right)
+            found.append(Adaptive(keep, twice, few.macs + twice * more.macs, float(right.mean()), paired))
+    return found
+
+
+def frontier(options: Sequence[Adaptive], steady: Sequence[Answered]) -> list[Adaptive]:
+    """Those that nothing cheaper or as cheap, fixed rates among them, matches in accuracy; cheapest first."""
+    best, kept = -1.0, []
+    others = [(each.macs, float(each.right.mean())) for each in steady]
+    for each in sorted(options, key=lambda option: (option.macs, -option.accuracy)):
+        best = max([best, *(accuracy for macs, accuracy in others if macs <= each.macs)])
+        if each.accuracy > best:
+            kept.append(each)
+            best = each.accuracy
+    return kept
+
+
+def rates_table(rows: Sequence[AtRate]) -> Table:
+    """What each keep rate is worth and takes."""
+    heads = (
+        "keep rate",
+        "tokens",
+        "accuracy % (95%)",
+        "mean over classes % (95%)",
+        "against the first, points (95%)",
+        "MMAC",
+        "of the first",
+        "ms p50",
+        "ms p95",
+        "times as fast",
+    )
+    first = rows[0]
+    return Table(
+        heads,
+        tuple(
+            (
+                f"{row.rate:g}",
+                str(row.tokens),
+                row.scores.overall.percent,
+                row.scores.mean.percent,
+                NONE if row is first else row.paired.points,
+                f"{row.macs / 1e6:.1f}",
+                f"{row.macs / first.macs:.0%}",
+                f"{row.latency.p50_ms:.2f}",
+                f"{row.latency.p95_ms:.2f}",
+                f"{first.latency.p50_ms / row.latency.p50_ms:.2f}",
+            )
+            for row in rows
+        ),
+    )
+
+
+def adaptive_table(options: Sequence[Adaptive], first: AtRate) -> Table:
+    """What second looks are worth and take."""
+    heads = (
+        "first look",
+        "second look",
+        "sure from",
+        "looked at twice",
+        "accuracy %",
+        "against the first rate, points (95%)",
+        "MMAC, mean",
+        "of the first",
+    )
+    return Table(
+        heads,
+        tuple(
+            (
+                f"{each.keep.rate:g}",
+                f"{each.keep.more:g}",
+                f"{each.keep.sure:g}",
+                f"{each.twice:.0%}",
+                f"{100 * each.accuracy:.1f}",
+                each.paired.points,
+                f"{each.macs / 1e6:.1f}",
+                f"{each.macs / first.macs:.0%}",
+            )
+            for each in options
+        ),
+    )
+
+
+def as_json(rows: Sequence[AtRate], options: Sequence[Adaptive]) -> dict[str, Any]:
+    """JSON values."""
+    return {"rates": [asdict(row) for row in rows], "adaptive": [asdict(each) for each in options]}

@@ -1,0 +1,219 @@
+"""A fine-tuning and networks that can drop tokens in; each tuned at every keep rate, and compared, out.
+
+``python -m visavis_train.expression.sweep experiments/fer_sae_tune.toml experiments/fer_sae.toml --peers``
+
+The second file's run is trained first if it has not ended. Then it is tuned at every keep rate (1 too, so
+that all get the same steps more), and with other ways to drop tokens; further files are trained and tuned as
+they are, such as a network with fewer layers. Writes one JSON file, and what stands between the marks of a
+page. What has ended is not trained again, so the command may be ended and repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from visavis.base.console import print_note, progress
+from visavis.base.reading import regular
+from visavis.datasets import fer2013
+from visavis.datasets.opening import find_dataset
+from visavis.errors import InputError
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.models.factory import Prunable
+from visavis_train.expression.models.pruning import PruningConfig, check_rate
+from visavis_train.expression.quantize.comparison import TIMED_CALLS, steps
+from visavis_train.expression.sparsity.compare import Variant, classes_table, compare, costs_table
+from visavis_train.expression.task import release, train
+from visavis_train.loop.checkpoint import BEST
+from visavis_train.loop.command import status_of
+from visavis_train.loop.experiment import load_experiment
+from visavis_train.loop.marks import measured_on, write_results
+from visavis_train.loop.rounds import require_same
+
+PAGE = Path("docs/reference/sparse.md")
+# By the kind of network that is pruned: where the results go, and between which marks of the page the tables.
+RESULTS = {
+    "sparse": Path("benchmarks/results/sparsity.json"),
+    "sae": Path("benchmarks/results/sae.json"),
+}
+MARKS = {
+    "sparse": ("<!-- sweep: by visavis_train.expression.sweep -->", "<!-- end of sweep -->"),
+    "sae": ("<!-- sae: by visavis_train.expression.sweep -->", "<!-- end of sae -->"),
+}
+REPORT, NETWORK = "report.json", "emotion.onnx"
+RATES, PEER_RATES = (1.0, 0.9, 0.6, 0.3, 0.1), (0.3, 0.1)
+PEERS = ("random", "tome")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is compared.
+
+    Attributes:
+        tuning: how every network is tuned; its ``model`` and ``init`` are replaced.
+        bases: the network that is pruned, then those that are tuned as they are.
+        rates: keep rates of the first one.
+        peers: other methods of ``model.pruning``.
+        peer_rates: at which keep rates these are tried.
+    """
+
+    tuning: Experiment
+    bases: tuple[Experiment, ...]
+    rates: tuple[float, ...] = RATES
+    peers: tuple[str, ...] = PEERS
+    peer_rates: tuple[float, ...] = PEER_RATES
+
+    def __post_init__(self) -> None:
+        for base in self.bases:
+            if not isinstance(base.model, Prunable):
+                raise InputError(f"{base.name}: model.kind is {base.model.kind}, which drops no tokens")
+        if self.bases[0].model.kind == "sae" and self.peers:
+            raise InputError(f"{self.bases[0].name}: sae drops tokens by cls alone: give --peers no names")
+        for rate in (*self.rates, *self.peer_rates):
+            try:
+                check_rate(rate)
+            except ValueError as error:
+                raise InputError(f"keep rates of the sweep: {error}") from error
+
+    def runs(self, seed: int) -> Iterator[Experiment]:
+        """What is tuned with one seed; the first has keep rate 1."""
+        first, *others = self.bases
+        rates = sorted({1.0, *self.rates}, reverse=True)
+        for method, keep in (
+            *(("cls", rate) for rate in rates),
+            *((method, rate) for method in self.peers for rate in self.peer_rates),
+        ):
+            yield self._tuned(first, seed, method, keep)
+        for other in others:
+            yield self._tuned(other, seed)
+
+    def _tuned(self, base: Experiment, seed: int, method: str = "", keep: float = 1.0) -> Experiment:
+        name, model = base.name, base.model
+        if method and isinstance(model, Prunable):
+            how = model.pruning.model_dump() | {"method": method, "keep": keep}
+            model = model.model_copy(update={"pruning": PruningConfig.model_validate(how)})
+            name += f"_{'keep' if method == 'cls' else method}{100 * keep:g}"
+        name += f"_tuned_seed{seed}"
+        start = of_seed(base, seed).out / BEST
+        changes = {"name": name, "seed": seed, "model": model, "init": start}
+        return self.tuning.model_copy(update=changes | {"out": self.tuning.out.with_name(name)})
+
+
+def of_seed(base: Experiment, seed: int) -> Experiment:
+    """The same experiment with another seed, in a folder of its own if that is not its seed."""
+    if seed == base.seed:
+        return base
+    return base.model_copy(update={"seed": seed, "out": base.out.with_name(f"{base.out.name}_seed{seed}")})
+
+
+def run_one(experiment: Experiment, config: Path) -> Variant:
+    """Tune, export and measure one network, or read what an earlier run reported.
+
+    Raises:
+        InputError: data or weights cannot be used, or the run folder holds another experiment.
+    """
+    report, model = finished(experiment, config), experiment.model
+    if not isinstance(model, Prunable):
+        raise InputError(f"{experiment.name}: model.kind is {model.kind}, which drops no tokens")
+    rates = model.pruning.rates
+    return Variant(
+        name=experiment.name,
+        method=model.pruning.method if rates else "none",
+        keep=min(rates.values(), default=1.0),
+        seed=experiment.seed,
+        parameters=report["parameters"],
+        macs=report["macs"],
+        macs_equation_4=model.macs_equation_4(),
+        network=regular(experiment.out / NETWORK).read_bytes(),
+    )
+
+
+def finished(experiment: Experiment, config: Path) -> dict[str, Any]:
+    """The report of a run, which is trained first if it has not ended.
+
+    Raises:
+        InputError: data or weights cannot be used, or the run folder holds another experiment.
+    """
+    report, stored = experiment.out / REPORT, experiment.out / "config.json"
+    if stored.exists():
+        require_same(stored, experiment)
+    if not report.exists():
+        train(experiment, resume=True)
+        release(experiment, config)
+    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8"))
+    return result
+
+
+def run_all(sweep: Sweep, seeds: int, configs: Sequence[Path]) -> list[Variant]:
+    """Every network with the seeds 1, 2, and so on; ``configs`` are the files of tuning and bases."""
+    variants = []
+    for seed in range(1, seeds + 1):
+        for base, config in zip(sweep.bases, configs[1:], strict=True):
+            finished(of_seed(base, seed), config)
+        for experiment in sweep.runs(seed):
+            variants.append(run_one(experiment, configs[0]))
+            print_note(f"{experiment.name}: {variants[-1].macs / 1e6:.1f} MMAC")
+    return variants
+
+
+def tables(
+    variants: Sequence[Variant], data: Path, split: str, calls: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Measure all networks; returns the JSON values and the Markdown between the marks."""
+    faces = find_dataset(data).read(split)
+    with progress("comparing", steps(len(faces), len(variants), calls), "faces") as advance:
+        compared = compare(faces, variants, calls=calls, on_step=advance)
+    result: dict[str, Any] = {
+        **measured_on(faces),
+        "networks": [each.as_dict() for each in compared],
+    }
+    lines = [
+        f"{faces.name}, {split}, {len(faces)} faces; {result['machine']['processor']}, one thread, batch 1; "
+        f"commit {result['commit'][:12]}.",
+        "",
+        *costs_table(compared).markdown().splitlines(),
+        "",
+        "Accuracy on the faces of each class, % (95%):",
+        "",
+        *classes_table(compared).markdown().splitlines(),
+    ]
+    return result, lines
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Tune networks at every keep rate and compare them.")
+    parser.add_argument("tuning", type=Path, help="TOML file: how to tune")
+    parser.add_argument("bases", type=Path, nargs="+", help="TOML files: the network to prune, then others")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="keep rates")
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=("random", "tome"), help="other methods")
+    parser.add_argument("--peer-rates", type=float, nargs="+", default=PEER_RATES, help="their keep rates")
+    parser.add_argument("--seeds", type=int, default=1, help="how many, 1 or more")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the tuning")
+    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
+    parser.add_argument("--calls", type=int, default=TIMED_CALLS, help="how many faces are timed")
+    parser.add_argument("--results", type=Path, help="the JSON file to write, by default a benchmark's")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
+    args = parser.parse_args()
+    if args.seeds < 1 or args.calls < 1:
+        parser.error("--seeds and --calls must be 1 or more")
+
+    def work() -> None:
+        tuning = load_experiment(args.tuning, Experiment, args.set)
+        bases = tuple(load_experiment(base, Experiment) for base in args.bases)
+        sweep = Sweep(tuning, bases, tuple(args.rates), tuple(args.peers), tuple(args.peer_rates))
+        variants = run_all(sweep, args.seeds, [args.tuning, *args.bases])
+        result, lines = tables(variants, tuning.data, args.split, args.calls)
+        kind = bases[0].model.kind
+        write_results(args.results or RESULTS[kind], result, args.page, MARKS[kind], lines)
+
+    return status_of(work, "interrupted: the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""FER-2013 with FER+ votes and an experiment in; a trained expression network, its log and report out.
+
+``visavis train experiments/fer_first.toml [--resume] [--set key=value] [--install]``
+
+The run folder receives ``config.json``, ``machine.json`` (what it is trained on), ``log.jsonl`` (one line an
+epoch), ``tensorboard/``, ``last.safetensors`` (to resume; written after each epoch that is the best so far,
+and after others once in 20 s), ``best.safetensors`` (the averaged weights that did best on PublicTest),
+``emotion.onnx`` and ``report.json``; with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the
+number of tokens as an input.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from visavis.base.console import print_note
+from visavis.base.files import whole_file
+from visavis.datasets import fer2013
+from visavis.datasets.fer2013 import Fer2013
+from visavis.emotion import sparse
+from visavis_train.data.face_crops import read_crops
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.distillation import onnx_teacher
+from visavis_train.expression.folder import Standing, describe, standing, trained_on
+from visavis_train.expression.models.cost import cost
+from visavis_train.expression.models.factory import build_model
+from visavis_train.expression.models.sparse import SparseNet
+from visavis_train.expression.release import (
+    NAME,
+    Scores,
+    export_network,
+    export_sparse,
+    install,
+    measure,
+    score,
+)
+from visavis_train.expression.teachers import answers
+from visavis_train.expression.trainer import Trainer, make_accelerator
+from visavis_train.loop.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
+from visavis_train.loop.command import Command, command_line
+from visavis_train.loop.log import RunLog, read_log
+from visavis_train.loop.progress import progress_bar, unwatched
+
+# A GPU may take a second for an epoch, and longer to write all that the next one depends on.
+SAVE_EVERY_S = 20.0
+
+
+def train(experiment: Experiment, *, resume: bool = False) -> Path:
+    """Run (or finish) an experiment; returns the run folder.
+
+    Raises:
+        InputError: data, teachers or checkpoint cannot be used, or the run folder holds a run and ``resume``
+            is off.
+        VisavisError: pretrained weights cannot be fetched.
+    """
+    torch.set_num_threads(experiment.threads)
+    out, last = experiment.out, experiment.out / LAST
+    accelerator = make_accelerator(experiment.mixed_precision)
+    found, main = standing(experiment, resume=resume), accelerator.is_main_process
+    if found is Standing.TRAINED:
+        return out
+    data = fer2013.load(experiment.data)
+    faces, chosen_on = data.split(fer2013.TRAINING), data.split(fer2013.PUBLIC_TEST)
+    crops = [read_crops(folder) for folder in experiment.distillation.faces]
+    taught = answers(experiment, [faces.images, *crops], progress_bar if main else unwatched)
+    unlabelled = np.concatenate(crops) if crops else None
+    trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=found is Standing.NEW)
+    if found is Standing.BEGUN:
+        trainer.load(last)
+    accelerator.wait_for_everyone()  # Nobody may find what the first process writes from here on.
+    if main and not trainer.finished and (changes := describe(experiment, accelerator.device)):
+        print_note(f"{out}: goes on with other settings: {', '.join(changes)}")
+    with RunLog(out, experiment.training.epochs, trainer.epoch) if main else nullcontext() as log:
+        saved_s = -math.inf
+        while not trainer.finished:
+            better = _train_epoch(trainer, chosen_on, log)
+            if main and (better or trainer.finished or time.monotonic() - saved_s > SAVE_EVERY_S):
+                trainer.save(last)
+                saved_s = time.monotonic()
+    accelerator.end_training()
+    return out
+
+
+def _train_epoch(trainer: Trainer, chosen_on: Fer2013, log: RunLog | None) -> bool:
+    """One epoch, its scores, and what is kept of it; says whether it was the best so far.
+
+    ``log`` is the first process' alone.
+    """
+    out, side_px = trainer.experiment.out, trainer.experiment.side_px(trainer.epoch)
+    row: dict[str, Any] = {"epoch": trainer.epoch, "side_px": side_px}
+    row |= trainer.run_epoch(unwatched if log is None else progress_bar)
+    network = trainer.average.module
+    scores: list[Scores] = [measure(network, chosen_on, side_px=side_px)] if log else [Scores(0, 0, 0, 0)]
+    broadcast_object_list(scores)  # So that all processes choose, and stop, alike.
+    better = trainer.judge(scores[0], side_px)
+    if log is not None:
+        row |= scores[0].as_dict()
+        if better:
+            save_checkpoint(out / BEST, {"model": network}, None, row)
+        log.write(row)
+    return better
+
+
+def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
+    """Export the best weights of a finished run and measure them on PublicTest; writes ``report.json``.
+
+    Raises:
+        InputError: the run has no best weights, or its data cannot be read.
+        WeightsError: ONNX Runtime answers differently.
+    """
+    side_px = experiment.model.image_px
+    model = build_model(experiment.model, download=False)
+    progress = load_checkpoint(experiment.out / BEST, {"model": model})
+    network = experiment.out / "emotion.onnx"
+    export_network(model.eval(), network, side_px, half_weights=experiment.half_weights)
+    if isinstance(model, SparseNet) and experiment.training.keep_rates:
+        [rate] = model.pruning.rates.values()
+        adaptive = experiment.adaptive.model_dump()
+        export_sparse(model, experiment.out / f"{sparse.NAME}.onnx", rate, adaptive)
+    data = fer2013.load(experiment.data)
+    test, seen = data.split(fer2013.PUBLIC_TEST), data.split(fer2013.TRAINING)
+    answer = onnx_teacher(network, experiment.threads)  # The file is measured, not what it was made from.
+    scores = score(answer, test)
+    unseen = test[~test.seen_in(seen)]
+    rows = read_log(experiment.out)
+    costs = cost(model, side_px)
+    report = {
+        "name": experiment.name,
+        "config": config.name,
+        "kind": experiment.model.kind,
+        "seed": experiment.seed,
+        "epochs": len(rows),
+        "best_epoch": progress["epoch"] + 1,
+        "training_s": round(sum(row["seconds"] for row in rows), 1),
+        "machine": trained_on(experiment.out),
+        "processes": PartialState().num_processes,
+        "parameters": costs.parameters,
+        "macs": costs.macs,
+        "bytes": network.stat().st_size,
+        "public_test": scores.as_dict(),
+        "public_test_mirrored": score(answer, test, mirror=True).as_dict(),
+        "public_test_without_images_of_training": score(answer, unseen).as_dict(),
+    }
+    with whole_file(experiment.out / "report.json") as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    return network, scores
+
+
+def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
+    """Release the trained network, and install it if that was asked for; returns the report's path.
+
+    Of several processes, the first does it alone.
+    """
+    if not PartialState().is_main_process:
+        return None
+    network, scores = release(experiment, command.config)
+    if command.install:
+        name = sparse.NAME if experiment.training.keep_rates else NAME
+        config = f"experiments/{command.config.name}"
+        installed = install(network.with_stem(name), scores, config, name, experiment.also_trained_on)
+        print_note(f"installed as {installed}")
+    return experiment.out / "report.json"
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    return command_line("Train the expression network.", Experiment, train, finish)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

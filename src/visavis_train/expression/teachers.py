@@ -1,0 +1,139 @@
+"""Trained emotion networks by their files, and faces, in; what the networks say of the faces out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+from torch.nn import functional
+
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis.types import ImageArray
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.distillation import BATCH, Teacher, ask, onnx_teacher, soften, torch_teacher
+from visavis_train.expression.models.factory import build_model
+from visavis_train.expression.models.graph import ExpressionGraph
+from visavis_train.expression.models.heads import ExpressionNet
+from visavis_train.loop.checkpoint import load_checkpoint
+from visavis_train.loop.memory_layout import channels_last
+from visavis_train.loop.progress import Watch
+
+
+def load_trained(checkpoint: Path) -> tuple[ExpressionNet, Experiment]:
+    """A trained network and its experiment, by a checkpoint in its run folder.
+
+    Raises:
+        InputError: the checkpoint or the ``config.json`` beside it cannot be read, or they do not fit.
+    """
+    if not checkpoint.is_file():
+        raise InputError(f"{checkpoint}: no such file; expected a checkpoint in its run folder")
+    config = checkpoint.with_name("config.json")
+    try:
+        experiment = Experiment.model_validate_json(regular(config).read_text("utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{config}: cannot be read: {error.strerror}; a checkpoint needs its run folder's config.json"
+        ) from error
+    except ValidationError as error:
+        raise InputError(f"{config}: not the configuration of an emotion run") from error
+    network = build_model(experiment.model, download=False)
+    load_checkpoint(checkpoint, {"model": network})
+    return network, experiment
+
+
+def open_teacher(path: Path, threads: int) -> Teacher:
+    """A teacher from an ONNX file, or from a checkpoint in its run folder.
+
+    Raises:
+        InputError: neither of them, or it cannot be read.
+        WeightsError: the ONNX file is not that of an emotion network.
+    """
+    match path.suffix:
+        case ".onnx":
+            return onnx_teacher(path, threads)
+        case ".safetensors":
+            network, experiment = load_trained(path)
+            return torch_teacher(ExpressionGraph(network, experiment.model.image_px))
+    raise InputError(f"{path}: a teacher is an .onnx file or a checkpoint, .safetensors")
+
+
+class ConsistentTeachers:
+    """Teachers that see the very pictures that the network sees (Beyer et al. 2022, arXiv:2106.05237).
+
+    Args:
+        experiment: names the teachers, checkpoints in their run folders; none of them: nothing is taught.
+        device: where the pictures are.
+
+    Raises:
+        InputError: a teacher is no checkpoint, or it cannot be read.
+    """
+
+    def __init__(self, experiment: Experiment, device: torch.device) -> None:
+        teaching = experiment.distillation
+        self._temperature = teaching.temperature
+        self._networks: list[tuple[ExpressionNet, int]] = []
+        for path in teaching.teachers if teaching.consistent else ():
+            if path.suffix != ".safetensors":
+                raise InputError(
+                    f"{path}: distillation.consistent wants checkpoints, such as a run's best.safetensors"
+                )
+            network, taught = load_trained(path)
+            channels_last(network)
+            self._networks.append((network.eval().to(device), taught.model.image_px))
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Mean probabilities (N, 8) and (N, 7) at the temperature; nothing without teachers.
+
+        Args:
+            images: (N, 1, S, S), standardised; resized where a teacher takes another side.
+        """
+        if not self._networks:
+            return []
+        said = [network(_sized(images, side_px)) for network, side_px in self._networks]
+        means = [
+            torch.stack([one.float().softmax(dim=1) for one in head]).mean(dim=0)
+            for head in zip(*said, strict=True)
+        ]
+        return [soften(mean, self._temperature) for mean in means]
+
+
+def _sized(images: Tensor, side_px: int) -> Tensor:
+    if images.shape[-1] == side_px:
+        return images
+    sized = functional.interpolate(
+        images, (side_px, side_px), mode="bilinear", antialias=side_px < images.shape[-1]
+    )
+    return sized.contiguous(memory_format=torch.channels_last)
+
+
+def answers(
+    experiment: Experiment, faces: Sequence[ImageArray], watch: Watch
+) -> tuple[Tensor, Tensor] | None:
+    """The teachers' probabilities (N, 8) and (N, 7) for every face at the temperature.
+
+    Args:
+        experiment: names the teachers.
+        faces: of each source (n, 48, 48) uint8, N in all.
+        watch: is told how far it is.
+
+    Returns:
+        None without teachers, and where they are asked anew at every step: see :class:`ConsistentTeachers`.
+
+    Raises:
+        InputError, WeightsError: a teacher cannot be used.
+    """
+    teaching = experiment.distillation
+    if not teaching.teachers or teaching.consistent:
+        return None
+    teachers = [open_teacher(path, experiment.threads) for path in teaching.teachers]
+    images = torch.from_numpy(np.concatenate(faces))[:, None]
+    with watch("asking the teachers", math.ceil(len(images) / BATCH)) as advance:
+        expressions, labels = ask(teachers, images, advance)
+    return soften(expressions, teaching.temperature), soften(labels, teaching.temperature)

@@ -1,0 +1,229 @@
+"""An experiment and FER-2013's Training split in; a network that gets better with every epoch out.
+
+Every epoch draws its randomness from (seed, epoch), and in processes other than the first also from their
+number: so a run that was killed and resumed equals an unbroken one, to the bit on one processor process.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from visavis.datasets.fer2013 import Fer2013
+from visavis.errors import InputError
+from visavis.types import ImageArray
+from visavis_train.expression.config import Experiment, Training
+from visavis_train.expression.data.augment import augment
+from visavis_train.expression.data.mixing import Mixing
+from visavis_train.expression.distillation import distillation_loss
+from visavis_train.expression.init import start
+from visavis_train.expression.models.factory import build_model
+from visavis_train.expression.models.sparse import SparseNet
+from visavis_train.expression.release import Scores
+from visavis_train.expression.targets import targets
+from visavis_train.expression.teachers import ConsistentTeachers
+from visavis_train.loop.checkpoint import load_checkpoint, save_checkpoint
+from visavis_train.loop.ema import running_average
+from visavis_train.loop.memory_layout import channels_last
+from visavis_train.loop.progress import Watch, unwatched
+from visavis_train.loop.sam import climbed, still_statistics
+
+
+def make_accelerator(mixed_precision: str) -> Accelerator:
+    """The devices and processes that ``torchrun`` or ``accelerate launch`` give; one process without them.
+
+    Raises:
+        InputError: the device does not know that precision.
+    """
+    try:
+        # Unless told so, accelerate does not join processes on a CPU: each would train alone.
+        return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=mixed_precision)
+    except ValueError as error:
+        raise InputError(f"mixed_precision {mixed_precision}: {error}") from error
+
+
+def make_optimizer(network: nn.Module, how: Training) -> torch.optim.Optimizer:
+    """The optimiser; vectors (norms, biases) are spared the weight decay."""
+    learned = [weights for weights in network.parameters() if weights.requires_grad]
+    groups = [
+        {"params": [w for w in learned if w.ndim > 1], "weight_decay": how.weight_decay},
+        {"params": [w for w in learned if w.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if how.optimizer == "sgd":
+        return torch.optim.SGD(groups, how.learning_rate, momentum=0.9, nesterov=True)
+    kind = torch.optim.AdamW if how.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, how.learning_rate, fused=all(weights.is_cuda for weights in learned) or None)
+
+
+class Trainer:
+    """The state of one run: network, running average, optimiser, and how far it has come.
+
+    Args:
+        experiment: what to do.
+        data: the Training split.
+        accelerator: devices and processes; made from the experiment if None.
+        answers: the teachers' probabilities (N, 8) and (N, 7) for every face, at the temperature, first those
+            of the split; None without teachers, and where they are asked at every step.
+        unlabelled: (M, 48, 48) uint8, faces that only teachers know; None: none.
+        fresh: begin with ``experiment.init`` or pretrained weights if there are any; off where :meth:`load`
+            follows.
+
+    Raises:
+        InputError: ``experiment.init`` or the network cannot be used.
+        VisavisError: pretrained weights cannot be fetched.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: Fer2013,
+        accelerator: Accelerator | None = None,
+        answers: tuple[Tensor, Tensor] | None = None,
+        unlabelled: ImageArray | None = None,
+        *,
+        fresh: bool = True,
+    ) -> None:
+        torch.manual_seed(experiment.seed)
+        self.experiment, self.how = experiment, experiment.training
+        self.accelerator = accelerator or make_accelerator(experiment.mixed_precision)
+        device = self.accelerator.device
+        torch.backends.cudnn.benchmark = device.type == "cuda"  # Steps are of few different shapes.
+        more = data.images[:0] if unlabelled is None else unlabelled
+        self.images = torch.from_numpy(np.concatenate([data.images, more]))[:, None].to(device)
+        goals = [functional.pad(goal, (0, 0, 0, len(more))) for goal in targets(data, self.how)]
+        self.goals = [goal.to(device) for goal in (*goals, *(answers or ()))]
+        self.teachers = ConsistentTeachers(experiment, device)
+        self.mix = Mixing(self.how.mixup, self.how.cutmix)
+        self.network = build_model(experiment.model, download=fresh)
+        if fresh:
+            start(self.network, experiment, self.images[: len(data.images)])
+        channels_last(self.network)
+        self.network.to(device)
+        # Copied before accelerate wraps the network for mixed precision: the average answers in full.
+        self.average = running_average(self.network, self.how.average)
+        optimizer = make_optimizer(self.network, self.how)
+        self.model, self.optimizer = self.accelerator.prepare(self.network, optimizer)
+        self.epoch = 0
+        self.best = -1.0
+        self.best_epoch = -1
+
+    @property
+    def finished(self) -> bool:
+        """All epochs are done, or it is no use to wait any longer."""
+        waited = self.epoch - 1 - self.best_epoch if self.best_epoch >= 0 else 0
+        return self.epoch >= self.how.epochs or 0 < self.how.patience <= waited
+
+    def run_epoch(self, watch: Watch = unwatched) -> dict[str, float]:
+        """Train for one epoch; returns its mean loss, learning rate, seconds, and faces a second."""
+        rng = np.random.default_rng((self.experiment.seed, self.epoch))
+        states = [int(rng.integers(2**63)) for _ in range(2)]
+        order = torch.from_numpy(rng.permutation(len(self.images))).to(self.images.device)
+        batches = self._batches(order)
+        if process := self.accelerator.process_index:  # The others draw for themselves.
+            rng = np.random.default_rng((self.experiment.seed, self.epoch, process))
+            states = [int(rng.integers(2**63)) for _ in range(2)]
+        torch.manual_seed(states[0])  # Dropout and skipped layers.
+        images_rng = torch.Generator(self.accelerator.device).manual_seed(states[1])
+        self.model.train()
+        start_s, total = time.perf_counter(), torch.zeros((), device=self.images.device)
+        with watch(f"epoch {self.epoch + 1}/{self.how.epochs}", len(batches)) as advance:
+            for number, rows in enumerate(batches):
+                rate = self.how.rate(self.epoch * len(batches) + number, self.how.epochs * len(batches))
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate
+                loss = self._step(rows, rng, images_rng)
+                total += loss
+                if loss.device.type == "cpu":  # A GPU would have to be waited for.
+                    self._require_finite(loss.item())
+                advance()
+        mean = self.accelerator.reduce(total / len(batches), "mean").item()
+        self._require_finite(mean)
+        self.epoch += 1
+        faces = sum(map(len, batches)) * self.accelerator.num_processes
+        seconds = time.perf_counter() - start_s
+        return {"loss": mean, "learning_rate": rate, "seconds": seconds, "faces_per_s": faces / seconds}
+
+    def _require_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise InputError(f"the loss became {loss} in epoch {self.epoch + 1}: lower learning_rate")
+
+    def _batches(self, order: Tensor) -> list[Tensor]:
+        """This process' share of every batch: the first faces, the second ones, and so on."""
+        batches = list(torch.split(order, self.how.batch_size))
+        if len(batches) > 1 and len(batches[-1]) < self.how.batch_size // 2:
+            batches.pop()  # A tiny last batch would spoil the batch statistics.
+        processes, own = self.accelerator.num_processes, self.accelerator.process_index
+        return [rows[: len(rows) // processes * processes][own::processes] for rows in batches]
+
+    def _step(self, rows: Tensor, rng: np.random.Generator, images_rng: torch.Generator) -> Tensor:
+        """One step of the optimiser on some faces; returns their loss, not waiting for it."""
+        side = self.experiment.side_px(self.epoch)
+        images = augment(self.images[rows], side, self.experiment.augmentation, images_rng)
+        images, goals = self.mix(images, [goal[rows] for goal in self.goals], rng)
+        images = images.contiguous(memory_format=torch.channels_last)
+        if self.how.keep_rates and isinstance(self.network, SparseNet):
+            self.network.drawn_rate = float(rng.choice(self.how.keep_rates))
+        with self.accelerator.autocast():
+            goals += self.teachers(images)
+        loss = self._loss(images, goals)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        if self.how.sam > 0:
+            with climbed(self.network.parameters(), self.how.sam), still_statistics(self.network):
+                again = self._loss(images, goals)
+                self.optimizer.zero_grad()
+                self.accelerator.backward(again)
+        self.accelerator.clip_grad_norm_(self.network.parameters(), self.how.max_gradient)
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        return loss.detach()
+
+    def _loss(self, images: Tensor, goals: Sequence[Tensor]) -> Tensor:
+        """Cross-entropy of both heads, and what the teachers say, weighted as the experiment wants."""
+        teaching = self.experiment.distillation
+        shares = (1 - self.how.labels_share, self.how.labels_share)
+        loss = torch.zeros((), device=images.device)
+        for head, (share, logits) in enumerate(zip(shares, self.model(images), strict=True)):
+            answer = logits.float()
+            # The mean over the faces that have labels: the targets of others are zeros, and ask for nothing.
+            asked = goals[head].sum().clamp_min(1)
+            part = functional.cross_entropy(answer, goals[head], reduction="sum") / asked
+            if teaching.teachers:
+                taught = distillation_loss(answer, goals[head + 2], teaching.temperature)
+                part = (1 - teaching.weight) * part + teaching.weight * taught
+            loss = loss + share * part
+        return loss
+
+    def judge(self, scores: Scores, side_px: int) -> bool:
+        """Take the last epoch's scores into account; says whether it is the best one at the full side."""
+        score = scores.selection(self.how.select)
+        if side_px != self.experiment.model.image_px or score <= self.best:
+            return False
+        self.best, self.best_epoch = score, self.epoch - 1
+        return True
+
+    def save(self, path: Path) -> None:
+        """Write everything that the next epoch depends on."""
+        progress = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
+        save_checkpoint(path, self._modules(), self.optimizer, progress)
+
+    def load(self, path: Path) -> None:
+        """Go on from :meth:`save`'s file.
+
+        Raises:
+            InputError: missing, not such a file, or of another network.
+        """
+        progress = load_checkpoint(path, self._modules(), self.optimizer)
+        self.epoch, self.best = progress["epoch"], progress["best"]
+        self.best_epoch = progress.get("best_epoch", self.epoch - 1 if self.best >= 0 else -1)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"model": self.network, "average": self.average}

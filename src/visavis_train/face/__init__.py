@@ -1,0 +1,1 @@
+"""The face network and the face detector: data, model, training, release."""

@@ -1,0 +1,106 @@
+"""Square pictures that hold no face, cut from photographs and videos.
+
+The photographs are those of :mod:`visavis_train.face.data.photographs`; held-out ones are not among them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.base.reading import regular
+from visavis.capture.image import read_image
+from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis.types import FloatArray, ImageArray
+from visavis_train.face.data.clutter import clutter
+from visavis_train.face.data.real_faces import video_images
+from visavis_train.face.network import INPUT_PX
+
+
+def from_photograph(image: ImageArray, rng: np.random.Generator, count: int) -> Iterator[ImageArray]:
+    """Random squares of a picture without faces, of all sizes, a third of them turned."""
+    height, width = image.shape[:2]
+    for _ in range(count):
+        side = float(np.exp(rng.uniform(np.log(0.12), np.log(1.1))) * min(height, width))
+        side = max(side, 40.0)
+        center = rng.uniform(0, 1, 2) * np.maximum([width - 0.7 * side, height - 0.7 * side], 1) + 0.35 * side
+        roll = float(rng.uniform(-np.pi, np.pi)) if rng.random() < 1 / 3 else 0.0
+        square = FaceRegion((float(center[0]), float(center[1])), side, roll).crop(image, INPUT_PX)
+        yield np.ascontiguousarray(square[:, ::-1]) if rng.random() < 0.5 else square
+
+
+def from_video(
+    image: ImageArray, faces: list[FloatArray], rng: np.random.Generator, count: int
+) -> Iterator[ImageArray]:
+    """Random squares of a frame that hold less than a tenth of any face."""
+    height, width = image.shape[:2]
+    for _ in range(count):
+        side = float(rng.uniform(0.12, 1.0) * min(height, width))
+        corner = rng.uniform(-0.2, 1.0, size=2) * [width, height] - side * 0.3
+        box = np.concatenate([corner, corner + side]).astype(np.float32)
+        if all(_held(face, box) < 0.1 for face in faces):
+            yield FaceRegion.from_box(box).crop(image, INPUT_PX)
+
+
+def _held(face: FloatArray, box: FloatArray) -> float:
+    """Share of a face's box that lies in another."""
+    sides = np.minimum(face[2:], box[2:]) - np.maximum(face[:2], box[:2])
+    return float(np.prod(np.maximum(sides, 0)) / np.prod(face[2:] - face[:2]))
+
+
+def face_parts(crops: NDArray[np.uint8], rng: np.random.Generator, count: int) -> Iterator[ImageArray]:
+    """Small pieces of face crops (an eye, a cheek, hair): a tracker that drifts onto them must let go."""
+    for row in rng.integers(len(crops), size=count):
+        crop = np.asarray(crops[row])
+        side = int(rng.uniform(0.15, 0.33) * len(crop))
+        y, x = rng.integers(len(crop) - side, size=2)
+        yield np.asarray(cv2.resize(crop[y : y + side, x : x + side], (INPUT_PX, INPUT_PX)), np.uint8)
+
+
+def beside_faces(pack: Path, videos: list[Path], rng: np.random.Generator) -> Iterator[ImageArray]:
+    """Squares of the videos' backgrounds, where the pack knows all faces."""
+    with np.load(regular(pack / "labels.npz")) as labels:
+        boxes: dict[str, list[FloatArray]] = {}
+        for name, (x, y, side, _) in zip(labels["source"], labels["region"], strict=True):
+            half = side / LANDMARK_MARGIN / 2
+            boxes.setdefault(str(name), []).append(np.array([x - half, y - half, x + half, y + half]))
+    for name, image in video_images(videos, 4):
+        if name in boxes:
+            yield from from_video(image, boxes[name], rng, 8)
+
+
+def main() -> None:
+    """``python -m visavis_train.face.data.negatives PACK VIDEO... [--photographs FOLDER --out FILE.npy]``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("videos", type=Path, nargs="+")
+    parser.add_argument("--photographs", type=Path, help="folder of pictures without faces")
+    parser.add_argument("--out", type=Path, help="default: negatives.npy in the pack")
+    parser.add_argument("--squares", type=int, default=9, help="squares of each photograph")
+    parser.add_argument("--most", type=int, default=1500, help="squares of the videos, and drawn ones")
+    parser.add_argument("--parts", type=int, default=0, help="pieces of faces")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    rng = np.random.default_rng(args.seed)
+    found = list(beside_faces(args.pack, args.videos, rng))
+    found = [found[i] for i in rng.permutation(len(found))[: args.most]]
+    if args.photographs:
+        for path in sorted(args.photographs.glob("*.jpg")):
+            found.extend(from_photograph(read_image(path), rng, args.squares))
+        found.extend(clutter(rng) for _ in range(args.most))
+    found.extend(face_parts(np.load(regular(args.pack / "crops.npy"), mmap_mode="r"), rng, args.parts))
+    out = args.out or args.pack / "negatives.npy"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    new = out.with_name(f"{out.stem}.part.npy")
+    np.save(new, np.stack(found))
+    new.replace(out)
+    print(f"{len(found)} pictures in {out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Readers of real face pictures: shards of crops, FER-2013's sheets, videos, and a user's own folders."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from visavis.base.reading import regular
+from visavis.capture.image import IMAGE_SUFFIXES, read_image
+from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
+from visavis.errors import InputError
+from visavis.types import ImageArray
+from visavis_train.data.face_crops import shard_images
+
+# FER-2013's 48 px faces carry too little detail for the teacher's finest points; half of them suffice.
+FER_STEP = 2
+# Talking heads filmed for one sentence hardly differ from frame to frame.
+GRID_STEP = 5
+OWN_STEP = 5
+ENLARGED_PX = 336
+
+
+def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
+    """Yield every still as (id, RGB image with a border, 336 px)."""
+    for crop, image in shard_images(faces):
+        yield crop, enlarge(image)
+    sheets: dict[str, ImageArray] = {}
+    table = fer / "training.csv"
+    if not table.is_file():
+        raise InputError(f"{table}: no such file; expected FER-2013's table of faces")
+    with regular(table).open() as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            if number % FER_STEP:
+                continue
+            name = row["sheet"]
+            if name not in sheets:
+                sheets = {name: read_image(fer / name)}
+            y, x = (48 * v for v in divmod(int(row["cell"]), 64))
+            yield f"fer_{number:05d}", enlarge(sheets[name][y : y + 48, x : x + 48])
+
+
+def enlarge(image: ImageArray) -> ImageArray:
+    """Repeat the edge for a quarter of the side and scale to 336 px: such crops are cut too tightly."""
+    pad = image.shape[0] // 4
+    padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    size = (ENLARGED_PX, ENLARGED_PX)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def video_images(paths: list[Path], step: int = 1) -> Iterator[tuple[str, ImageArray]]:
+    """Yield every ``step``-th frame of each video as (``video:frame``, RGB image)."""
+    for path in paths:
+        with VideoFile(path) as video:
+            for frame in video:
+                if frame.index % step == 0:
+                    yield f"{path.stem}:{frame.index:05d}", frame.image_rgb
+
+
+def folder_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
+    """Yield the pictures and every fifth frame of the videos of a folder and its subfolders.
+
+    Raises:
+        InputError: no such folder, or a file in it cannot be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected pictures or videos")
+    for place, _, names in sorted(os.walk(folder)):
+        for name in sorted(names):
+            path = Path(place, name)
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                # A colon would make a clip of it, and "~" a bent copy.
+                plain = path.relative_to(folder).as_posix().replace(":", "_").replace("~", "_")
+                yield f"own_{plain}", read_image(path)
+            elif path.suffix.lower() in VIDEO_SUFFIXES:
+                yield from ((f"own-{number}", image) for number, image in video_images([path], OWN_STEP))

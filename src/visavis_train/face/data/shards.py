@@ -1,0 +1,127 @@
+"""Packs of labelled faces as small files: crops as JPEG, so that a pack can travel to another computer.
+
+``python -m visavis_train.face.data.shards pack PACK OUT`` writes ``shard_00.npz`` and so on;
+``python -m visavis_train.face.data.shards unpack OUT PACK`` makes the pack again, with JPEG's small losses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.base.npz import read_npz
+from visavis.base.reading import regular
+from visavis.capture.image import decode_image
+from visavis.errors import InputError
+from visavis_train.face.data.teacher import CROP_PX
+
+SHARDS = "shard_*.npz"
+LABELS = ("landmarks146", "blendshapes", "rotation", "source")
+# Of packs that have it: rendered ones.
+IF_THERE = ("occluded",)
+
+
+def pack(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int, step: int) -> int:
+    """Write every ``step``-th face of a pack as shards; returns how many shards there are.
+
+    Args:
+        source: folder of ``crops.npy`` and ``labels.npz``.
+        out: folder of the shards.
+        side_px: side of the stored crops, which are cut at 224 px.
+        quality: of JPEG, 1..100.
+        most_bytes: of pictures in a shard.
+        step: 1 for all faces.
+
+    Raises:
+        InputError: the pack cannot be read.
+    """
+    labels = read_npz(source / "labels.npz", "pack of labelled faces", LABELS, others=IF_THERE)
+    try:
+        crops = np.load(regular(source / "crops.npy"), mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{source}/crops.npy: cannot be read ({error})") from error
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[int] = []
+    files: list[bytes] = []
+    shards = 0
+    for row in range(0, len(crops), step):
+        rows.append(row)
+        files.append(_jpeg(np.asarray(crops[row]), side_px, quality))
+        if row + step >= len(crops) or sum(map(len, files)) > most_bytes:
+            _write(out / f"shard_{shards:02d}.npz", labels, rows, files)
+            rows, files, shards = [], [], shards + 1
+    return shards
+
+
+def _jpeg(crop: NDArray[np.uint8], side_px: int, quality: int) -> bytes:
+    small = cv2.resize(crop, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
+
+
+def _write(path: Path, labels: dict[str, Any], rows: list[int], files: list[bytes]) -> None:
+    offsets = np.cumsum([0] + [len(file) for file in files])
+    kept: dict[str, Any] = {name: array[rows] for name, array in labels.items()}
+    for name in LABELS[:3]:
+        kept[name] = kept[name].astype(np.float16)
+    np.savez_compressed(path, jpeg=np.frombuffer(b"".join(files), np.uint8), offsets=offsets, **kept)
+
+
+def unpack(folder: Path, out: Path) -> int:
+    """Make a pack of all shards of a folder; returns the number of faces.
+
+    Raises:
+        InputError: no shards, or a damaged one.
+    """
+    paths = sorted(folder.glob(SHARDS))
+    if not paths:
+        raise InputError(f"{folder}: holds no {SHARDS}; expected shards of a pack")
+    names = (*LABELS, "jpeg", "offsets")
+    parts = [read_npz(path, "shard of labelled faces", names, others=IF_THERE) for path in paths]
+    count = sum(len(part["source"]) for part in parts)
+    out.mkdir(parents=True, exist_ok=True)
+    crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, (count, CROP_PX, CROP_PX, 3))
+    row = 0
+    for path, part in zip(paths, parts, strict=True):
+        for start, end in zip(part["offsets"][:-1], part["offsets"][1:], strict=True):
+            image = decode_image(part["jpeg"][start:end].tobytes(), f"{path}: face {row}")
+            crops[row] = cv2.resize(image, (CROP_PX, CROP_PX), interpolation=cv2.INTER_LINEAR)
+            row += 1
+    crops.flush()
+    known = [*LABELS, *(name for name in IF_THERE if all(name in part for part in parts))]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in known}
+    joined |= {name: joined[name].astype(np.float32) for name in LABELS[:3]}
+    np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
+    return count
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=("pack", "unpack"))
+    parser.add_argument("source", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--side", type=int, default=128, help="px of the stored crops")
+    parser.add_argument("--quality", type=int, default=70, help="of JPEG")
+    parser.add_argument("--most-mb", type=float, default=15, help="of pictures in a shard")
+    parser.add_argument("--step", type=int, default=1, help="every so many-th face")
+    args = parser.parse_args()
+    try:
+        if args.what == "pack":
+            most = int(1e6 * args.most_mb)
+            sizes = {"side_px": args.side, "quality": args.quality, "most_bytes": most, "step": args.step}
+            print(f"{pack(args.source, args.out, **sizes)} shards in {args.out}")
+        else:
+            print(f"{unpack(args.source, args.out)} faces in {args.out}")
+    except InputError as error:
+        sys.exit(f"shards: {error}")
+
+
+if __name__ == "__main__":
+    main()

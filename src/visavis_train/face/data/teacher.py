@@ -1,0 +1,274 @@
+"""The data engine for real faces: MediaPipe labels pictures and videos, and the result is a pack.
+
+The teacher is MediaPipe Face Landmarker (extra ``mediapipe``) in its good habits: image mode, because video
+mode drifts on a still picture; the mean of its answers for a picture and for the mirrored picture, because it
+is not symmetric; and no black bars, which move its scores: crops that are cut tightly get a border that
+repeats their edge.
+
+A pack is a folder: ``crops.npy`` (N, 224, 224, 3) uint8, and ``labels.npz`` with ``landmarks146``
+(N, 146, 3) float32 in units of the face region (0 at its centre, x and y +-0.5 at its edges, z on the same
+scale), ``blendshapes`` (N, 52) float32 in the order of :data:`visavis.channels.BLENDSHAPES` (tongueOut 0),
+``rotation`` (N, 3, 3) float32 of the head in the upright crop, ``source`` (N,) str, ``frame_size`` (N, 2)
+int32 (width, height) and ``region`` (N, 4) float32 (centre x, y and side in image pixels, roll in radians).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import Pool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.base.reading import regular
+from visavis.datasets.face_labels import STORED_MARGIN
+from visavis.errors import InputError, MissingExtraError, VisavisError
+from visavis.face.geometry import upright
+from visavis.face.mesh import LANDMARKS_146
+from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis.types import FloatArray, ImageArray
+from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
+from visavis_train.face.data.real_faces import GRID_STEP, folder_images, still_images, video_images
+from visavis_train.face.data.warping import warped
+from visavis_train.face.network import EYE_CORNERS
+
+CROP_PX = 224
+# The two answers, for the picture and for its mirror image, must agree this well (in shares of the region):
+# where they do not, the teacher does not know.
+LARGEST_DOUBT = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One face with the teacher's answer (the arrays of a pack, for one face)."""
+
+    crop: ImageArray
+    landmarks146: FloatArray
+    blendshapes: FloatArray
+    rotation: FloatArray
+    source: str
+    frame_size: tuple[int, int]
+    region: FloatArray
+
+
+class Teacher:
+    """MediaPipe Face Landmarker on single pictures.
+
+    Args:
+        model: the file ``face_landmarker.task``.
+        faces: most faces in a picture.
+
+    Raises:
+        InputError: no such file, or not one that MediaPipe can open.
+    """
+
+    def __init__(self, model: Path, faces: int = 1) -> None:
+        try:
+            import mediapipe as mp
+            from mediapipe.tasks.python import BaseOptions, vision
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("mediapipe", "mediapipe", "labelling faces") from error
+
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(model)),
+            output_face_blendshapes=True,
+            output_facial_transformation_matrixes=True,
+            num_faces=faces,
+        )
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{model}: MediaPipe cannot open it as face_landmarker.task; fetch the file again"
+            ) from error
+        self._image: Any = lambda image: mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(image))
+
+    def close(self) -> None:
+        """Free MediaPipe's graph; left to the interpreter's end, it complains."""
+        self._landmarker.close()
+
+    def answers(self, image_rgb: ImageArray) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Landmarks (146, 3) in pixels, blendshapes (52,) and rotation (3, 3) of each face."""
+        height, width = image_rgb.shape[:2]
+        answer = self._landmarker.detect(self._image(image_rgb))
+        result = []
+        for points, scores, matrix in zip(
+            answer.face_landmarks,
+            answer.face_blendshapes,
+            answer.facial_transformation_matrixes,
+            strict=True,
+        ):
+            # MediaPipe counts from the edge of the first pixel, we from its middle.
+            chosen = [points[number] for number in LANDMARKS_146]
+            xyz = [(p.x * width - 0.5, p.y * height - 0.5, p.z * width) for p in chosen]
+            weights = [score.score for score in scores[1:]] + [0.0]
+            rotation = np.asarray(matrix, np.float32)[:3, :3]
+            result.append((np.asarray(xyz, np.float32), np.asarray(weights, np.float32), rotation))
+        return result
+
+    def label(self, name: str, image_rgb: ImageArray) -> Iterator[Labelled]:
+        """Each face of a picture on which the teacher agrees with itself about the mirrored picture."""
+        height, width = image_rgb.shape[:2]
+        seen = self.answers(image_rgb)
+        mirrored = self.answers(image_rgb[:, ::-1]) if seen else []
+        for xyz, weights, rotation in seen:
+            for other, other_weights, other_rotation in mirrored:
+                back = other[list(PARTNERS)] * np.asarray([-1, 1, 1], np.float32)
+                back[:, 0] += width - 1
+                found = FaceRegion.from_landmarks(xyz[:, :2], EYE_CORNERS, LANDMARK_MARGIN)
+                if np.abs(back - xyz)[:, :2].mean() > LARGEST_DOUBT * found.size_px:
+                    continue
+                mean: FloatArray = np.asarray((xyz + back) / 2, np.float32)
+                region = FaceRegion.from_landmarks(mean[:, :2], EYE_CORNERS, LANDMARK_MARGIN)
+                turned = (rotation + MIRROR[:, None] * other_rotation * MIRROR) / 2
+                u, _, v = np.linalg.svd(turned)
+                yield Labelled(
+                    region.scaled(STORED_MARGIN).crop(image_rgb, CROP_PX),
+                    np.column_stack([region.to_unit(mean[:, :2]), mean[:, 2] / region.size_px]),
+                    np.asarray((weights + other_weights[FLIPPED_WEIGHTS]) / 2, np.float32),
+                    upright(np.asarray(u @ v, np.float32)[None])[0],
+                    name,
+                    (width, height),
+                    np.asarray((*region.center_xy, region.size_px, region.roll_rad), np.float32),
+                )
+                break
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is to be labelled.
+
+    Attributes:
+        shared: folder with ``data/faces``, ``data/fer2013`` and ``data/video``; None for none.
+        grid: folder with the unpacked GRID videos; None for none.
+        own: folders of the user's pictures and videos, searched in subfolders too.
+        warps: how many warped copies of each still are labelled as well.
+        seed: of the warps.
+    """
+
+    shared: Path | None
+    grid: Path | None
+    own: tuple[Path, ...] = ()
+    warps: int = 0
+    seed: int = 0
+
+    def images(self) -> Iterator[tuple[str, ImageArray, int]]:
+        """Every picture as (id, RGB image, most faces in it)."""
+        if self.shared is not None:
+            data = self.shared / "data"
+            for name, image in video_images(sorted((data / "video").glob("*.mp4"))):
+                yield name, image, 2
+            for number, (name, image) in enumerate(still_images(data / "faces", data / "fer2013")):
+                yield name, image, 1
+                yield from self._warped(name, image, number)
+        if self.grid is not None:
+            for name, image in video_images(sorted(self.grid.glob("*.mp4")), GRID_STEP):
+                yield name, image, 1
+        for number, (name, image) in enumerate(pair for folder in self.own for pair in folder_images(folder)):
+            yield name, image, 4
+            yield from self._warped(name, image, number)
+
+    def _warped(self, name: str, image: ImageArray, number: int) -> Iterator[tuple[str, ImageArray, int]]:
+        for copy in range(self.warps):
+            rng = np.random.default_rng((self.seed, number, copy))
+            yield f"{name}~{copy}", warped(image, rng), 1
+
+
+def write_part(job: tuple[int, int, Sources, Path, Path]) -> tuple[Path, int]:
+    """Label every ``parts``-th picture (worker of :func:`main`); returns the part's file and its faces."""
+    part, parts, sources, model, out = job
+    teachers = {faces: Teacher(model, faces) for faces in (1, 2, 4)}
+    found: list[Labelled] = []
+    for number, (name, image, faces) in enumerate(sources.images()):
+        if number % parts == part:
+            found.extend(teachers[faces].label(name, image))
+            if part == 0 and number % 1000 < parts:
+                print(f"\r{number} pictures, {parts * len(found)} faces", end="", file=sys.stderr)
+    for teacher in teachers.values():
+        teacher.close()
+    if not found:
+        return out / f"part{part}.npz", 0
+    np.save(out / f"crops{part}.npy", np.stack([face.crop for face in found]))
+    arrays: dict[str, Any] = {name: np.stack([getattr(face, name) for face in found]) for name in _ARRAYS}
+    arrays["source"] = np.asarray([face.source for face in found])
+    arrays["frame_size"] = np.asarray([face.frame_size for face in found], np.int32)
+    np.savez(out / f"part{part}.npz", **arrays)
+    return out / f"part{part}.npz", len(found)
+
+
+_ARRAYS = ("landmarks146", "blendshapes", "rotation", "region")
+
+
+def join(parts: list[Path], out: Path) -> int:
+    """Put the parts together, in the order of their sources; returns the number of faces."""
+    packs = [np.load(regular(path)) for path in parts]
+    sources: NDArray[np.str_] = np.concatenate([pack["source"] for pack in packs])
+    order = np.argsort(sources, kind="stable")
+    joined = {key: np.concatenate([pack[key] for pack in packs])[order] for key in packs[0].files}
+    np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
+    crops = [
+        np.load(regular(path.with_name(path.name.replace("part", "crops")[:-4] + ".npy"))) for path in parts
+    ]
+    shape = (len(order), *crops[0].shape[1:])
+    target = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)
+    starts = np.cumsum([0] + [len(part) for part in crops])
+    for place, row in enumerate(order):
+        part = int(np.searchsorted(starts, row, side="right")) - 1
+        target[place] = crops[part][row - starts[part]]
+    target.flush()
+    for path in parts:
+        path.unlink()
+        path.with_name(path.name.replace("part", "crops")[:-4] + ".npy").unlink()
+    return len(order)
+
+
+def main() -> None:
+    """``python -m visavis_train.face.data.teacher MODEL OUT [--shared DIR] [--own DIR]...``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="MediaPipe's face_landmarker.task")
+    parser.add_argument("out", type=Path, help="folder of the pack; made if it is not there")
+    parser.add_argument("--shared", type=Path, help="folder with data/faces, data/fer2013 and data/video")
+    parser.add_argument("--own", type=Path, action="append", default=[], help="folder of pictures and videos")
+    parser.add_argument("--warps", type=int, default=0, help="warped copies of each still")
+    parser.add_argument("--seed", type=int, default=0, help="of the warps")
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    try:
+        run(args)
+    except VisavisError as error:
+        sys.exit(f"teacher: {error}")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Label everything and write the pack.
+
+    Raises:
+        InputError: nothing to label, no face found, or a file that cannot be read.
+    """
+    if args.shared is None and not args.own:
+        raise InputError("nothing to label; name --shared DIR or --own DIR")
+    args.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        grid = args.shared / "data" / "video" / "grid_s1_av.tar" if args.shared else None
+        if grid is not None and grid.exists():
+            with tarfile.open(regular(grid)) as tar:
+                tar.extractall(folder, filter="data")
+        sources = Sources(args.shared, Path(folder), tuple(args.own), args.warps, args.seed)
+        jobs = [(part, args.workers, sources, args.model, args.out) for part in range(args.workers)]
+        with Pool(args.workers) as pool:
+            parts = pool.map(write_part, jobs)
+    if not any(count for _, count in parts):
+        raise InputError(f"no face was found in {args.shared or args.own}")
+    faces = join([path for path, count in parts if count], args.out)
+    print(f"{faces} faces in {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Export of the trained detector as the embedded ONNX file, with its manifest entry."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from visavis.base.networks import manifest
+from visavis.errors import InputError
+from visavis.face.detector import FaceDetector, overlap, views
+from visavis.types import FloatArray, ImageArray
+from visavis_train.face.data.scenes import load_frames
+from visavis_train.face.detector import INPUT_PX, STRIDE_PX, DetectorExport, DetectorNet
+from visavis_train.face.detector_task import DetectorConfig
+from visavis_train.loop.command import status_of
+from visavis_train.loop.experiment import load_experiment
+from visavis_train.onnx.export import current_commit, export, register
+
+ASSETS = Path("src/visavis/assets")
+LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/detector.md"
+DATA = (
+    "UTKFace (non-commercial research), YawDD (research), LFW-type press photographs (research) and six "
+    "short clips of video, boxes by MediaPipe Face Landmarker 0.10.32; pictures without faces from the "
+    "public packages of experiments/photographs.toml"
+)
+
+
+def export_detector(path: Path, commit: str) -> None:
+    """Export ``detector.onnx`` of one experiment file, made at a commit.
+
+    Raises:
+        InputError: no frame of the test clips has a labelled face.
+    """
+    config = load_experiment(path, DetectorConfig)
+    frames = test_frames(config)  # Before anything is written.
+    net = DetectorNet(config.width)
+    net.load_state_dict(load_file(config.out / "detector.safetensors"))
+    net.eval()
+    export(
+        DetectorExport(net),
+        (torch.randint(0, 256, (2, INPUT_PX, INPUT_PX, 3), dtype=torch.uint8),),
+        ASSETS / "detector.onnx",
+        input_names=["pictures"],
+        output_names=["heat", "size", "offset", "roll"],
+        metadata={"input_px": INPUT_PX, "stride_px": STRIDE_PX},
+        tolerance=5e-3,
+        half_weights=True,
+    )
+    enter(path, commit, {})
+    manifest.cache_clear()
+    enter(path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)})
+
+
+def test_frames(config: DetectorConfig) -> list[tuple[ImageArray, FloatArray]]:
+    """Every fifth frame of the test clips with its faces (centre x, y, side and roll).
+
+    Raises:
+        InputError: there is none.
+    """
+    clips = [video for video in sorted(config.videos.glob("*.mp4")) if video.stem in config.test_clips]
+    frames = load_frames(config.pack / "labels.npz", clips, 5)
+    if not frames:
+        names = ", ".join(config.test_clips) or "none"
+        raise InputError(
+            f"{config.videos}: no frame of the test clips ({names}) has a face in "
+            f"{config.pack / 'labels.npz'}; expected clips NAME.mp4 that the pack was made of"
+        )
+    return frames
+
+
+def recall(detector: FaceDetector, frames: list[tuple[ImageArray, FloatArray]]) -> float:
+    """Share of the faces (centre x, y, side and roll) that a box covers with an overlap above 0.45."""
+    hits = total = 0
+    for image, faces in frames:
+        found = detector.detect(image, looks=views(image))
+        for x, y, side, _ in faces:
+            box = np.asarray([x - side / 2, y - side / 2, x + side / 2, y + side / 2], np.float32)
+            hits += any(overlap(box, detection.box_xyxy) > 0.45 for detection in found)
+            total += 1
+    return hits / total
+
+
+def enter(config: Path, commit: str, score: dict[str, float]) -> None:
+    """Write the manifest's entry."""
+    facts = {"licence": LICENCE, "training_data": DATA, "config": config.as_posix(), "commit": commit}
+    register(ASSETS / "manifest.json", "detector", ASSETS / "detector.onnx", {**facts, "score": score})
+
+
+def main() -> int:
+    """``python -m visavis_train.face.detector_release DETECTOR.toml``, from the repository's root."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("detector", type=Path)
+    args = parser.parse_args()
+    return status_of(
+        lambda: export_detector(args.detector, current_commit()), "interrupted: the same command begins anew"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,291 @@
+"""Training of the face network, on packs of labelled real faces and of rendered ones.
+
+``visavis train experiments/face_second.toml [--resume] [--set key=value]``
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis.types import FloatArray
+from visavis_train.face.data.faces import (
+    Augmentation,
+    FaceDataset,
+    FacePack,
+    load_pack,
+    recolour,
+    validation_rows,
+)
+from visavis_train.face.heads import polish_head
+from visavis_train.face.losses import Losses
+from visavis_train.face.measure import evaluate
+from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
+from visavis_train.face.rendering.skins import read_skins
+from visavis_train.loop.command import command_line
+from visavis_train.loop.experiment import Settings
+from visavis_train.loop.memory_layout import channels_last
+from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
+
+# The held-out stills are measured after every so many rounds.
+EVALUATED_ROUNDS = 4
+
+
+class FaceConfig(Settings):
+    """One training run.
+
+    Attributes:
+        packs: folders of :mod:`visavis_train.face.data.teacher` and :mod:`visavis_train.face.rendering`.
+        pairs: ``pairs.npz`` of :mod:`visavis_train.face.data.blendshape_pairs`.
+        negatives: ``.npy`` of pictures (M, 160, 160, 3) without a face.
+        truths: packs of rendered faces with other people than ``packs`` has, to choose by.
+        init: ``face.safetensors`` of an earlier run, whose weights this one begins with.
+        out: the run folder (see :mod:`visavis_train.loop.rounds`); the result is its ``face.safetensors``.
+        test_clips: videos that training never sees.
+        skins: file of :mod:`visavis_train.face.rendering.skins`; the photographs of its skins for validation
+            and test are not trained on either.
+        clip_weight: how often a video's frame is drawn, relative to a still.
+        render_share: share of rendered faces among those drawn.
+        pair_steps: steps of the weights head alone, on landmark pairs, before the joint training; 0 where
+            ``init`` has taught that head.
+        head_views: views of faces on which the teacher's head is trained alone at the end (see
+            :mod:`visavis_train.face.heads`).
+        head_steps: steps of that training; 0: none.
+        round_steps: steps between two checkpoints.
+        half: compute convolutions in bfloat16.
+        workers: processes that prepare pictures.
+    """
+
+    task: Literal["face"] = "face"
+    packs: tuple[Path, ...]
+    pairs: Path
+    negatives: Path
+    truths: tuple[Path, ...] = ()
+    init: Path | None = None
+    out: Path
+    test_clips: tuple[str, ...]
+    skins: Path | None = None
+    seed: int = 0
+    width: int = 48
+    batch: int = 96
+    steps: int = 5000
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    clip_weight: float = 3.0
+    fer_weight: float = 0.6
+    render_share: float = 0.3
+    negative_count: int = 10
+    pair_steps: int = 3000
+    pair_batch: int = 256
+    head_views: int = 60_000
+    head_steps: int = 0
+    round_steps: int = 250
+    warm_steps: int = 300
+    half: bool = False
+    workers: int = 1
+    threads: int = 2
+
+
+def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
+    """How often each face is drawn: rare expressions and turned heads more, near-copies less."""
+    weights, rendered = pack.weights[rows], pack.rendered[rows]
+    spread = weights[~rendered].std(axis=0) + 0.03
+    unusual = np.abs(weights - np.median(weights[~rendered], axis=0)) / spread
+    chance = 0.4 + np.clip(unusual.mean(axis=1), 0, 3)
+    clip = pack.clip[rows]
+    chance[clip == "fer"] *= config.fer_weight
+    stills = np.isin(clip, ["fer", "utk", "lfwx", "yawdd", "own"])
+    chance[~stills] *= config.clip_weight
+    # One talker filmed for a hundred sentences counts as a few clips, not as a hundred.
+    names, counts = np.unique(clip, return_counts=True)
+    short = dict(zip(names, counts, strict=True))
+    sentence = np.asarray([short[c] < 30 for c in clip])
+    chance[sentence] /= config.clip_weight
+    if rendered.any() and not rendered.all():
+        share = config.render_share
+        chance[rendered] = share / rendered.sum()
+        chance[~rendered] *= (1 - share) / chance[~rendered].sum()
+    return np.asarray(chance / chance.mean(), np.float32)
+
+
+class Pairs:
+    """Endless batches of landmark-weight pairs."""
+
+    def __init__(self, path: Path, batch: int, device: torch.device) -> None:
+        self.device = device
+        with np.load(regular(path)) as file:
+            self.landmarks = torch.from_numpy(file["landmarks"])
+            self.weights = torch.from_numpy(file["weights"])
+        self.batch = batch
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """Landmarks (P, 146, 2) and weights (P, 51)."""
+        rows = torch.randint(0, len(self.landmarks), (self.batch,))
+        return self.landmarks[rows].to(self.device), self.weights[rows].to(self.device)
+
+
+def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> float:
+    """Teach the weights head alone; returns its last mean loss."""
+    optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-4)
+    recent = 0.0
+    for step in range(steps):
+        set_learning_rate(optimizer, 2e-3 * warm_cosine(step, steps, steps // 20))
+        landmarks, weights = pairs.next()
+        loss = losses.shapes(head(landmarks), weights, torch.ones(len(weights), device=pairs.device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        recent += 0.01 * (float(loss.detach()) - recent)
+    return recent
+
+
+class Trainer:
+    """The state of one run: network, running average, optimiser and data."""
+
+    def __init__(self, config: FaceConfig) -> None:
+        torch.manual_seed(config.seed)
+        use_half_precision(config.half)
+        self.config = config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.pack = load_pack(*config.packs).in_memory()
+        self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
+        if config.skins is not None:
+            self.rows = self.rows[~self.pack.shows(read_skins(config.skins).held_out)[self.rows]]
+        real = self.rows[~self.pack.rendered[self.rows]]
+        if missing := [clip for clip in config.test_clips if clip not in set(self.pack.clip)]:
+            raise InputError(f"test_clips: no face of {', '.join(missing)} in the packs; leave the clip out")
+        if not len(real):
+            raise InputError("packs hold no real face to learn from; name a pack of the teacher's")
+        self.net = FaceNet(torch.from_numpy(self.pack.landmarks[real].mean(axis=0)), config.width)
+        if config.init is not None:
+            self.net.load_state_dict(load_file(config.init))
+        spread = torch.from_numpy(self.pack.weights[real].std(axis=0))
+        self.losses = Losses(self.net, spread).to(self.device)
+        self.net.to(self.device)
+        channels_last(self.net)
+        self.average = AveragedModel(
+            self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
+        )
+        self.pairs = Pairs(config.pairs, config.pair_batch, self.device)
+        self.negatives = np.load(regular(config.negatives), mmap_mode="r")
+        self.chances = torch.from_numpy(sample_weights(self.pack, self.rows, config)).double()
+        self.faces = FaceDataset(self.pack, self.rows, Augmentation())
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+
+    @property
+    def trained(self) -> FaceNet:
+        """The averaged network: the result."""
+        net = self.average.module
+        if not isinstance(net, FaceNet):
+            raise TypeError(f"the average of a FaceNet is a {type(net).__name__}")
+        return net
+
+    def run_round(self, number: int) -> dict[str, Any]:
+        """Train for ``round_steps`` steps (fewer in the last round); returns the mean of every loss."""
+        config = self.config
+        row: dict[str, Any] = {}
+        if number == 0 and config.pair_steps:
+            row["weights_head_alone"] = train_pairs(
+                self.net.weights, self.pairs, self.losses, config.pair_steps
+            )
+        first = number * config.round_steps
+        steps = min(config.round_steps, config.steps - first)
+        drawn = torch.multinomial(self.chances, steps * config.batch, replacement=True)
+        loader = DataLoader(self.faces, config.batch, sampler=drawn.tolist(), num_workers=config.workers)
+        totals: dict[str, float] = {}
+        for step, batch in enumerate(loader, start=first):
+            rate = config.learning_rate * warm_cosine(step, config.steps, config.warm_steps)
+            set_learning_rate(self.optimizer, rate)
+            for name, value in self._step(batch).items():
+                totals[name] = totals.get(name, 0.0) + value / steps
+        row |= {"step": first + steps} | {name: round(value, 4) for name, value in totals.items()}
+        last = row["step"] == config.steps
+        if len(self.held_out) and (last or number % EVALUATED_ROUNDS == EVALUATED_ROUNDS - 1):
+            row["held_out"] = evaluate(self.trained, self.pack, self.held_out)
+        if last:
+            row["test"] = {
+                clip: evaluate(self.trained, self.pack, np.flatnonzero(self.pack.clip == clip))
+                for clip in config.test_clips
+            }
+            for path in config.truths:
+                pack = load_pack(path)
+                row["truth"] = evaluate(self.trained, pack, np.arange(len(pack.source)))
+        return row
+
+    def polish(self) -> None:
+        """Train the averaged network's head for the teacher's weights alone."""
+        config = self.config
+        faces = FaceDataset(self.pack, self.rows, Augmentation(wild=0.1, lost=0))
+        drawn = torch.multinomial(self.chances, config.head_views, replacement=True).tolist()
+        loader = DataLoader(faces, config.batch, sampler=drawn, num_workers=config.workers)
+        polish_head(self.trained, loader, self.pairs.next, self.losses, config.head_steps)
+
+    def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        chosen = torch.randint(0, len(self.negatives), (self.config.negative_count,)).tolist()
+        extra = torch.from_numpy(np.stack([recolour(self.negatives[i]) for i in chosen]))
+        batch = {name: value.to(self.device) for name, value in batch.items()}
+        images = torch.cat([batch["image"], extra.to(self.device)])
+        out = self.net(images.permute(0, 3, 1, 2).float() / 255)
+        parts = self.losses(out, batch)
+        landmarks, weights = self.pairs.next()
+        known = torch.cat([landmarks, batch["landmarks"][..., :2]])
+        real = batch["trust"] * (1 - batch["rendered"])
+        parts["pairs"] = self.losses.shapes(
+            self.net.weights(known),
+            torch.cat([weights, batch["weights"][:, :TEACHER_WEIGHTS]]),
+            torch.cat([torch.ones_like(weights[:, 0]), real]),
+        )
+        self.optimizer.zero_grad()
+        torch.stack(list(parts.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.net)
+        return {name: float(part.detach()) for name, part in parts.items()}
+
+
+def train(config: FaceConfig, *, resume: bool = False) -> FaceNet:
+    """Run (or finish) one training; returns the averaged network and writes ``face.safetensors``.
+
+    Raises:
+        InputError: the run folder holds a run and ``resume`` is off, or its checkpoint does not fit.
+    """
+    torch.set_num_threads(config.threads)
+    trainer = Trainer(config)
+    modules = {"model": trainer.net, "average": trainer.average}
+    rounds = math.ceil(config.steps / config.round_steps)
+    run_rounds(
+        config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
+    )
+    if config.head_steps:
+        trainer.polish()
+    save(trainer.trained, config.out / "face.safetensors")
+    return trainer.trained
+
+
+def save(net: torch.nn.Module, path: Path) -> None:
+    """Write a network's tensors as safetensors (which wants them in plain memory order)."""
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    return command_line("Train the face network.", FaceConfig, train)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

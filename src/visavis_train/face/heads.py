@@ -1,0 +1,76 @@
+"""The last step of a face network's training: its teacher's head alone, on landmarks that the network finds.
+
+Landmarks and weights are small, so many more faces can be shown to the head than the whole network sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from visavis_train.face.losses import Losses
+from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet
+from visavis_train.loop.rounds import set_learning_rate, warm_cosine
+
+LEARNING_RATE = 1e-3
+
+
+@torch.no_grad()
+def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network sees in some views of faces.
+
+    Returns:
+        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is to be trusted (N,): 0 for
+        rendered faces, of which the teacher knows nothing.
+    """
+    net.eval()
+    columns: list[tuple[Tensor, Tensor, Tensor]] = []
+    for batch in loader:
+        images = batch["image"].to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255
+        landmarks = net(images).landmarks[..., :2].cpu()
+        trust = batch["trust"] * (1 - batch["rendered"])
+        columns.append((landmarks, batch["weights"][:, :TEACHER_WEIGHTS], trust))
+    net.train()
+    landmarks, weights, trust = (torch.cat(column) for column in zip(*columns, strict=True))
+    return landmarks, weights, trust
+
+
+def polish_head(
+    net: FaceNet,
+    loader: DataLoader[dict[str, Tensor]],
+    pairs: Callable[[], tuple[Tensor, Tensor]],
+    losses: Losses,
+    steps: int,
+    batch: int = 512,
+) -> float:
+    """Train the teacher's head on found landmarks and on pairs; nothing else of the network changes.
+
+    Args:
+        net: the trained network.
+        loader: views of faces.
+        pairs: landmarks (P, 146, 2) and weights (P, 51) of the teacher's own.
+        losses: of the training.
+        steps: how many.
+        batch: views in a step.
+
+    Returns:
+        The mean loss of the last steps.
+    """
+    device = net.mean_shape.device
+    landmarks, weights, trust = (column.to(device) for column in found_landmarks(net, loader))
+    optimizer = torch.optim.AdamW(net.weights.parameters(), LEARNING_RATE, weight_decay=1e-4)
+    recent = 0.0
+    for step in range(steps):
+        set_learning_rate(optimizer, LEARNING_RATE * warm_cosine(step, steps, steps // 20))
+        rows = torch.randint(0, len(landmarks), (batch,), device=device)
+        known, wanted = pairs()
+        loss = losses.shapes(net.weights(landmarks[rows]), weights[rows], trust[rows])
+        loss = loss + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        recent += 0.01 * (float(loss.detach()) - recent)
+    return recent

@@ -1,0 +1,90 @@
+"""The losses of the face network: landmarks, weights by source, rotation and the face score."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from visavis_train.face.network import IRISES, TEACHER_WEIGHTS, FaceNet, FaceOutput, rotation_matrix
+
+# Standard deviation over real faces below which a weight does not move in the teacher's answers.
+STILL = 0.004
+
+
+class Losses(nn.Module):
+    """Weighted sum of everything the network is asked for.
+
+    Args:
+        net: for the indices of its eye and mouth points.
+        spread: (52,) standard deviation of each weight over the real training faces.
+    """
+
+    # How much the teacher's answers on real faces teach the truth head: of what moves there,
+    # and of what never does.
+    SEEN_BY_TEACHER = 0.5
+    BLIND = 0.1
+    # How much the landmarks of rendered faces count beside those that the teacher gives.
+    RENDERED = 0.3
+
+    focus: Tensor
+    balance: Tensor
+    trust_teacher: Tensor
+    on_renders: Tensor
+
+    def __init__(self, net: FaceNet, spread: Tensor) -> None:
+        super().__init__()
+        focus = torch.ones(len(net.mean_shape), 1)
+        focus[torch.cat([net.eye, net.other_eye, net.mouth])] = 2.0
+        self.register_buffer("focus", focus * torch.tensor([1.0, 1.0, 0.4]))
+        # Points of rendered faces are known exactly, but the teacher's lie elsewhere, most of all its irises.
+        on_renders = torch.full((len(net.mean_shape),), self.RENDERED)
+        on_renders[list(IRISES)] = 0.0
+        self.register_buffer("on_renders", on_renders)
+        # Weights that move count alike, however little; those that never move are not taught by the teacher.
+        moves = (spread > STILL).float()
+        balance = moves / (spread + 0.05)
+        self.register_buffer("balance", (balance / balance.mean())[:TEACHER_WEIGHTS])
+        self.register_buffer("trust_teacher", self.SEEN_BY_TEACHER * moves + self.BLIND * (1 - moves))
+
+    def forward(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Every part by name, for a batch whose first rows are faces and whose last ones are not."""
+        faces = len(batch["landmarks"])
+        trust, rendered = batch["trust"], batch["rendered"]
+        missing = out.score.new_zeros(len(out.score) - faces)
+        turned = (rotation_matrix(out.rotation[:faces]) - batch["rotation"]).abs().mean(dim=(1, 2))
+        return {
+            "coarse": 12 * self.points(out.coarse[:faces], batch["landmarks"], trust, rendered),
+            "landmarks": 25 * self.points(out.landmarks[:faces], batch["landmarks"], trust, rendered),
+            "weights": self.shapes(out.weights[:faces], batch["weights"], trust * (1 - rendered)),
+            "truth": self.truth(out.truth[:faces], batch["weights"], trust, rendered),
+            "rotation": 4 * mean_of(turned, trust),
+            "score": 0.3
+            * functional.binary_cross_entropy_with_logits(out.score, torch.cat([batch["score"], missing])),
+        }
+
+    def points(self, found: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
+        """Mean absolute error of landmarks, eyes and mouth counting most."""
+        error = ((found - wanted).abs() * self.focus).mean(dim=2)
+        believed = (1 - rendered[:, None]) + rendered[:, None] * self.on_renders
+        return mean_of((error * believed).mean(dim=1), trust)
+
+    def shapes(self, logits: Tensor, wanted: Tensor, trust: Tensor) -> Tensor:
+        """Cross-entropy of the teacher's blendshape weights, each balanced by its spread."""
+        # An absolute error through a sigmoid gets stuck at the median, near zero: this does not.
+        wanted = wanted[:, :TEACHER_WEIGHTS]
+        loss = functional.binary_cross_entropy_with_logits(
+            logits, wanted, weight=self.balance, reduction="none"
+        )
+        return 3 * mean_of(loss.mean(dim=1), trust)
+
+    def truth(self, logits: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
+        """Cross-entropy of true weights; on real faces the teacher's, as far as it is to be believed."""
+        loss = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        believed = rendered[:, None] + (1 - rendered[:, None]) * self.trust_teacher
+        return 5 * mean_of((loss * believed).mean(dim=1), trust)
+
+
+def mean_of(values: Tensor, trust: Tensor) -> Tensor:
+    """Mean of the values (B,), weighted by trust (B,)."""
+    return (values * trust).sum() / trust.sum().clamp(min=1)

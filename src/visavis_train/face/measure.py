@@ -1,0 +1,138 @@
+"""What a face network says of a pack's faces, beside what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from visavis.types import FloatArray
+from visavis_train.face.data.faces import FaceDataset, FacePack
+from visavis_train.face.network import EYE_CORNERS, TEACHER_WEIGHTS, FaceNet, rotation_matrix
+
+
+class Answers(NamedTuple):
+    """What the network says of some faces of a pack, and what is known of them."""
+
+    landmarks: FloatArray
+    weights: FloatArray
+    truth: FloatArray
+    rotation: FloatArray
+    score: FloatArray
+
+
+@torch.no_grad()
+def answers(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
+    """Look at the exact crops of some rows."""
+    net.eval()
+    data, outs = FaceDataset(pack, rows, None), []
+    for start in range(0, len(rows), 64):
+        images = torch.stack([data[i]["image"] for i in range(start, min(start + 64, len(rows)))])
+        out = net(images.to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255)
+        probabilities = (torch.sigmoid(each) for each in (out.weights, out.truth, out.score))
+        weights, truth, score = probabilities
+        outs.append((out.landmarks, weights, truth, rotation_matrix(out.rotation), score))
+    net.train()
+    return Answers(*(torch.cat(column).cpu().numpy() for column in zip(*outs, strict=True)))
+
+
+def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, float | None]:
+    """Agreement with what is known of some faces.
+
+    ``r`` is the mean Pearson correlation over the weights that move there (standard deviation > 0.03), of the
+    teacher's head; ``true_r`` the same of the truth head; ``landmark`` the mean error as a share of the
+    distance between the outer eye corners; ``yaw_deg`` and ``pitch_deg`` mean errors. None: nothing moves.
+    """
+    found, wanted = answers(net, pack, rows), pack.weights[rows]
+    moving = np.flatnonzero(wanted.std(axis=0) > 0.03)
+    error = np.abs(angles(found.rotation) - angles(pack.rotation[rows])).mean(axis=0)
+    points = pack.landmarks[rows][..., :2]
+    apart = np.linalg.norm(points[:, EYE_CORNERS[0]] - points[:, EYE_CORNERS[1]], axis=1)
+    off = np.linalg.norm(found.landmarks[..., :2] - points, axis=2).mean(axis=1)
+    result = {
+        "r": correlations(found.weights, wanted)[moving[moving < TEACHER_WEIGHTS]],
+        "true_r": correlations(found.truth, wanted)[moving],
+        "landmark": off / apart,
+        "yaw_deg": error[0],
+        "pitch_deg": error[1],
+        "score": found.score,
+    }
+    return {
+        name: round(float(np.mean(value)), 4) if np.size(value) else None for name, value in result.items()
+    }
+
+
+def correlations(found: FloatArray, wanted: FloatArray) -> FloatArray:
+    """(C,) Pearson's r of each of the first C channels of (N, C) and (N, 52); 0 where one does not move."""
+    a = found - found.mean(axis=0)
+    b = wanted[:, : found.shape[1]] - wanted[:, : found.shape[1]].mean(axis=0)
+    size = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    r = np.divide((a * b).sum(axis=0), size, np.zeros_like(size), where=size > 1e-9)
+    return np.asarray(r, np.float32)
+
+
+def angles(rotation: FloatArray) -> FloatArray:
+    """Yaw and pitch (N, 2) in degrees of rotations (N, 3, 3)."""
+    forward = rotation[:, :, 2]
+    yaw = np.arctan2(forward[:, 0], forward[:, 2])
+    pitch = np.arcsin(np.clip(forward[:, 1], -1, 1))
+    return np.asarray(np.degrees(np.stack([yaw, pitch], axis=1)), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How the two heads share each weight.
+
+    Attributes:
+        share: (52,) of the truth head, 0..1; -1 where neither head can read the channel.
+        reliability: (52,) 0..1, correlation of the blend with what is known: the teacher's answers within
+            clips where the teacher sees, true weights of rendered faces where it is blind.
+    """
+
+    share: FloatArray
+    reliability: FloatArray
+
+
+# Shares of the truth head that are tried.
+SHARES = tuple(step / 10 for step in range(11))
+# How much a correlation with the truth counts beside one with the teacher, where the teacher sees.
+TRUTH_COUNTS = 0.2
+# A channel moves in a clip whose standard deviation is at least this.
+MOVES = 0.03
+# A channel on which the teacher is blind is read if the truth head follows the truth at least so well.
+LEAST_R = 0.3
+
+
+def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers, FloatArray]) -> Blend:
+    """Choose how the heads share each weight, on faces of which no report tells.
+
+    Where the teacher sees, the share that agrees best with it within each clip, and a little with the truth:
+    the two heads err differently, and most of the time a mean of them is better than either. Where the
+    teacher is blind, the truth head alone.
+
+    Args:
+        real: for each clip, and for the stills, what the network says, and the teacher's weights (N, 52).
+        true: what it says of rendered faces, and their true weights (M, 52).
+    """
+    moves = np.stack([wanted.std(axis=0) > MOVES for _, wanted in real])
+    seen = moves.any(axis=0)
+    by_share = [
+        np.stack([correlations(blended(found, share), known) for found, known in real]) for share in SHARES
+    ]
+    on_real = np.stack([(r * moves).sum(axis=0) / moves.sum(axis=0).clip(1) for r in by_share])
+    on_true = np.stack([correlations(blended(true[0], share), true[1]) for share in SHARES])
+    best = (on_real + TRUTH_COUNTS * on_true).argmax(axis=0)
+    agreed = np.take_along_axis(on_real, best[None], axis=0)[0]
+    share = np.where(seen, np.asarray(SHARES)[best], np.where(on_true[-1] >= LEAST_R, 1, -1))
+    reliability = np.where(seen, agreed, np.where(share > 0, on_true[-1], 0))
+    return Blend(share.astype(np.float32), np.clip(reliability, 0, 1).astype(np.float32))
+
+
+def blended(found: Answers, share: float) -> FloatArray:
+    """Weights (N, 52) of which the truth head says a share, and the teacher's head the rest."""
+    teacher = np.pad(found.weights, ((0, 0), (0, 1)))
+    return np.asarray(teacher + share * (found.truth - teacher), np.float32)

@@ -1,0 +1,99 @@
+"""Export of the trained face network as the embedded ONNX file, with its manifest entry."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from visavis.channels import BLENDSHAPES
+from visavis.face.mesh import LANDMARKS_146
+from visavis_train.face.data.faces import FacePack, load_pack, validation_rows, warp
+from visavis_train.face.face_task import FaceConfig
+from visavis_train.face.measure import answers, choose_blend, evaluate
+from visavis_train.face.network import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
+from visavis_train.loop.experiment import load_experiment
+from visavis_train.onnx.export import current_commit, export, register
+
+ASSETS = Path("src/visavis/assets")
+# The heads' shares are chosen on clips of at least so many frames, on so many of each.
+LEAST_FRAMES, MOST_FRAMES = 60, 400
+LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/face.md"
+DATA = (
+    "UTKFace (non-commercial research), YawDD (research), LFW-type press photographs (research), FER-2013 "
+    "(research), GRID talker s1 and six short clips of video, labels by MediaPipe Face Landmarker 0.10.32; "
+    "renders of ICT-FaceKit (MIT) with skins of UTKFace; pictures without faces from the public packages of "
+    "experiments/photographs.toml"
+)
+
+
+def export_face(path: Path, commit: str) -> None:
+    """Export ``face.onnx`` of one experiment file, made at a commit."""
+    config = load_experiment(path, FaceConfig)
+    state = load_file(config.out / "face.safetensors")
+    net = FaceNet(state["mean_shape"], config.width)
+    net.load_state_dict(state)
+    net.eval()
+    pack, truths = load_pack(*config.packs), load_pack(*config.truths)
+    _, held_out = validation_rows(pack, config.test_clips)
+    sets = [held_out, *training_clips(pack, config.test_clips)]
+    blend = choose_blend(
+        [(answers(net, pack, rows), pack.weights[rows]) for rows in sets],
+        (answers(net, truths, np.arange(len(truths.source))), truths.weights),
+    )
+    rows = np.flatnonzero(np.isin(pack.clip, config.test_clips))
+    crops = np.stack([warp(pack.crop(int(row)), np.eye(2, 3, dtype=np.float32)) for row in rows[:2]])
+    export(
+        FaceExport(net, torch.from_numpy(blend.share)),
+        (torch.from_numpy(crops),),
+        ASSETS / "face.onnx",
+        input_names=["crops"],
+        output_names=["landmarks", "weights", "rotations", "scores"],
+        metadata={
+            "input_px": INPUT_PX,
+            "eye_corners": EYE_CORNERS,
+            "landmark_numbers": LANDMARKS_146,
+            "not_read": [name for name, share in zip(BLENDSHAPES, blend.share, strict=True) if share < 0],
+            "reliability": [round(float(value), 3) for value in blend.reliability],
+            "truth_share": [round(float(max(value, 0)), 2) for value in blend.share],
+        },
+        tolerance=5e-3,
+        half_weights=True,
+    )
+    found = {clip: evaluate(net, pack, np.flatnonzero(pack.clip == clip)) for clip in config.test_clips}
+    score = {f"r_{clip}": value for clip, each in found.items() if (value := each["r"]) is not None}
+    for key in ("r", "landmark", "yaw_deg", "pitch_deg"):
+        known = [value for each in found.values() if (value := each[key]) is not None]
+        score[f"mean_{key}"] = round(float(np.mean(known)), 4)
+    enter(path, commit, score)
+
+
+def training_clips(pack: FacePack, test_clips: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Rows of each clip that is long enough to correlate over, and not for tests."""
+    filmed = np.char.find(pack.source, ":") >= 0
+    names, counts = np.unique(pack.clip[filmed & ~pack.rendered], return_counts=True)
+    long = names[counts >= LEAST_FRAMES]
+    return [np.flatnonzero(pack.clip == name)[:MOST_FRAMES] for name in long if name not in test_clips]
+
+
+def enter(path: Path, commit: str, score: dict[str, float]) -> None:
+    """Write the manifest's entry."""
+    facts = {"licence": LICENCE, "training_data": DATA, "config": path.as_posix(), "commit": commit}
+    register(ASSETS / "manifest.json", "face", ASSETS / "face.onnx", {**facts, "score": score})
+
+
+def main() -> None:
+    """``python -m visavis_train.face.release FACE.toml``, from the repository's root."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("face", type=Path)
+    args = parser.parse_args()
+    export_face(args.face, current_commit())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Packs of rendered faces, in the layout of :mod:`visavis_train.face.data.teacher`.
+
+The folder holds ``crops.npy`` (N, 224, 224, 3) uint8 and ``labels.npz`` with one array for each other field
+of :class:`visavis_train.face.rendering.scene.Rendered`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InputError
+from visavis_train.face.data.teacher import CROP_PX
+from visavis_train.face.rendering.scene import Rendered, Renderer
+
+CHUNK = 64
+TYPES: dict[str, type] = {
+    "landmarks146": np.float32,
+    "blendshapes": np.float32,
+    "rotation": np.float32,
+    "gaze": np.float32,
+    "identity": np.int64,
+    "skin": np.str_,
+    "occluded": np.float32,
+    "source": np.str_,
+}
+_worker: list[Renderer] = []
+
+
+def write_pack(renderer: Renderer, out: Path, count: int, workers: int) -> None:
+    """Render pictures 0 to ``count`` and write the pack; progress goes to standard error.
+
+    Raises:
+        InputError: the count or the workers are fewer than 1, or the folder cannot be written.
+    """
+    if count < 1 or workers < 1:
+        raise InputError(f"--count and --workers: at least 1; found {count} and {workers}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        shape = (count, CROP_PX, CROP_PX, 3)
+        crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)
+    except OSError as error:
+        raise InputError(f"{out}: cannot write there: {error}") from error
+    labels: list[dict[str, Any]] = []
+    for start, pictures, found in _chunks(renderer, count, workers):
+        crops[start : start + len(pictures)] = pictures
+        labels += found
+        print(f"\r{len(labels)} of {count} faces", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    crops.flush()
+    arrays: dict[str, Any] = {
+        name: np.asarray([label[name] for label in labels], kind) for name, kind in TYPES.items()
+    }
+    arrays["truth"] = np.asarray("known")  # For `visavis evaluate face`.
+    np.savez_compressed(out / "labels.npz", allow_pickle=False, **arrays)
+
+
+Chunk = tuple[int, NDArray[np.uint8], list[dict[str, Any]]]
+
+
+def _chunks(renderer: Renderer, count: int, workers: int) -> Iterator[Chunk]:
+    jobs = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    if workers == 1:
+        yield from (_render(renderer, *job) for job in jobs)
+        return
+    with get_context("spawn").Pool(workers, _begin, (renderer,)) as pool:
+        yield from pool.imap(_work, jobs)
+
+
+def _begin(renderer: Renderer) -> None:
+    cv2.setNumThreads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    _worker[:] = [renderer]
+
+
+def _work(job: tuple[int, int]) -> Chunk:
+    return _render(_worker[0], *job)
+
+
+def _render(renderer: Renderer, first: int, end: int) -> Chunk:
+    found = list(renderer.render(first, end))
+    return first, np.stack([face.crop for face in found]), [_label(face) for face in found]
+
+
+def _label(face: Rendered) -> dict[str, Any]:
+    return {f.name: getattr(face, f.name) for f in fields(face) if f.name != "crop"}

@@ -1,0 +1,1 @@
+"""The listener: conversations, model, training, release, report."""

@@ -1,0 +1,210 @@
+"""A speaker's face and speech in; reactions from latents that are diffused window by window out.
+
+Small, after BeLFusion (Barquero, Escalera and Palmero 2023, arXiv:2211.14304) as the REACT challenges use it
+(Song et al. 2024, arXiv:2401.05166): an autoencoder of windows of a listener's behaviour; a network that
+takes the noise from a window's latent, told the speaker's window and the listener's latent before; sampling
+by DDIM (Song, Meng and Ermon 2021, arXiv:2010.02502). What differs: MLPs over pieces of five frames in place
+of recurrent networks and a U-Net, windows of 2 s that follow one another, our own sizes. It sees the
+speaker's window to its end, up to 2 s of speech that is still to come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from visavis.types import FloatArray
+from visavis_train.data.conversation_pack import BEHAVIOUR_CHANNELS, ListeningPack, PersonClip
+from visavis_train.listener.baselines.method import each_item
+from visavis_train.listener.baselines.training import (
+    HEARD_CHANNELS,
+    PeerTraining,
+    Stretches,
+    divergence,
+    drawn,
+    fit,
+    heard,
+)
+
+WINDOW, PIECE = 50, 5
+NOISE_STEPS, SAMPLING_STEPS = 100, 10
+# Our choice: the latent must be smooth, but keep the window.
+DIVERGENCE_WEIGHT = 1e-3
+# Of training windows, so many have no window before, as the first of a clip.
+FIRST_SHARE = 0.1
+LAYERS = 3
+
+
+def kept_share(step: Tensor) -> Tensor:
+    """Share of the variance that is still the latent's (Nichol and Dhariwal 2021, equation 17)."""
+    angle = (step / NOISE_STEPS + 0.008) / 1.008 * math.pi / 2
+    share: Tensor = (angle.cos() ** 2).clamp(1e-4, 0.9999)
+    return share
+
+
+class WindowReader(nn.Sequential):
+    """(N, 50, C) -> (N, out): pieces of five frames, one after the other, then all together.
+
+    Args:
+        channels: C.
+        width: hidden.
+        out: numbers of a window.
+    """
+
+    def __init__(self, channels: int, width: int, out: int) -> None:
+        super().__init__(
+            nn.Unflatten(1, (WINDOW // PIECE, PIECE)),
+            nn.Flatten(2),
+            nn.Linear(PIECE * channels, width),
+            nn.GELU(),
+            nn.Flatten(1),
+            nn.Linear(WINDOW // PIECE * width, out),
+        )
+
+
+class WindowVae(nn.Module):
+    """Windows of a listener's behaviour <-> latents.
+
+    Args:
+        width: hidden.
+        latent: Z.
+    """
+
+    def __init__(self, width: int, latent: int) -> None:
+        super().__init__()
+        self.encoder = WindowReader(BEHAVIOUR_CHANNELS, width, 2 * latent)
+        pieces = WINDOW // PIECE
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, pieces * width),
+            nn.GELU(),
+            nn.Unflatten(1, (pieces, width)),
+            nn.Linear(width, PIECE * BEHAVIOUR_CHANNELS),
+            nn.Unflatten(2, (PIECE, BEHAVIOUR_CHANNELS)),
+            nn.Flatten(1, 2),
+        )
+
+    def encode(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 50, 83) -> mean and logarithm of the variance, (N, Z)."""
+        mean, log_variance = self.encoder(windows).chunk(2, dim=-1)
+        return mean, log_variance.clamp(-10, 10)
+
+    def loss(self, speaker: Tensor, listener: Tensor) -> Tensor:
+        """L1 of every window of a stretch, and divergence."""
+        windows = listener.unflatten(1, (-1, WINDOW)).flatten(0, 1)
+        mean, log_variance = self.encode(windows)
+        again = self.decoder(drawn(mean, log_variance))
+        return functional.l1_loss(again, windows) + DIVERGENCE_WEIGHT * divergence(mean, log_variance)
+
+
+class Denoiser(nn.Module):
+    """A noisy latent, the speaker's window and the latent before -> the latent without noise.
+
+    Args:
+        vae: gives latents; it does not learn any more.
+        width: hidden.
+        latent: Z.
+    """
+
+    def __init__(self, vae: WindowVae, width: int, latent: int) -> None:
+        super().__init__()
+        self._encode = vae.encode
+        self.speaker = WindowReader(HEARD_CHANNELS, width, width)
+        self.first = nn.Parameter(torch.randn(latent) * 0.02)
+        self.join = nn.Linear(width + 2 * latent + 1, width)
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+            )
+            for _ in range(LAYERS)
+        )
+        self.out = nn.Linear(width, latent)
+
+    def forward(self, noisy: Tensor, kept: Tensor, context: Tensor, before: Tensor) -> Tensor:
+        """(N, Z), (N, 1), (N, D) and (N, Z) -> (N, Z)."""
+        x = self.join(torch.cat([noisy, kept, context, before], dim=-1))
+        for layer in self.layers:
+            x = x + layer(x)
+        clean: Tensor = self.out(x)
+        return clean
+
+    def loss(self, speaker: Tensor, listener: Tensor) -> Tensor:
+        """Squared error of the latent of the second window of each stretch."""
+        with torch.no_grad():
+            before = self._encode(listener[:, :WINDOW])[0]
+            clean = self._encode(listener[:, WINDOW : 2 * WINDOW])[0]
+        before = torch.where(torch.rand(len(before), 1) < FIRST_SHARE, self.first, before)
+        kept = kept_share(torch.randint(1, NOISE_STEPS + 1, (len(clean), 1)))
+        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * torch.randn_like(clean)
+        context = self.speaker(speaker[:, WINDOW : 2 * WINDOW])
+        return functional.mse_loss(self(noisy, kept, context, before), clean)
+
+    def sample(self, noise: Tensor, context: Tensor, before: Tensor) -> Tensor:
+        """Take the noise away in a few steps, by DDIM without new noise: (N, Z) -> (N, Z)."""
+        steps = torch.linspace(NOISE_STEPS, 0, SAMPLING_STEPS + 1)
+        latent = noise
+        for now, then in pairwise(steps):
+            kept, later = kept_share(now), kept_share(then)
+            clean = self(latent, kept.expand(len(latent), 1), context, before)
+            direction = (latent - kept.sqrt() * clean) / (1 - kept).sqrt()
+            latent = later.sqrt() * clean + (1 - later).sqrt() * direction
+        return latent
+
+
+class LatentDiffusion:
+    """A trained pair of networks.
+
+    Args:
+        vae: of windows.
+        denoiser: of its latents.
+        stretches: whose scales they were trained with.
+    """
+
+    def __init__(self, vae: WindowVae, denoiser: Denoiser, stretches: Stretches) -> None:
+        self._vae, self._denoiser = vae.eval(), denoiser.eval()
+        self._heard, self._shown = stretches.heard, stretches.shown
+        self.losses: tuple[list[float], list[float]] = ([], [])
+
+    @classmethod
+    def trained(cls, train: ListeningPack, training: PeerTraining, seed: int) -> Self:
+        """Train the autoencoder, then the denoiser.
+
+        Raises:
+            InputError: no conversation is long enough, or a training diverged.
+        """
+        torch.manual_seed(seed)
+        rng = np.random.default_rng(seed)
+        stretches = Stretches(train, training.frames)
+        vae = WindowVae(training.width, training.latent)
+        first = fit("latent diffusion: autoencoder", vae, vae.loss, stretches, training, rng)
+        pairs = training.model_copy(update={"frames": 2 * WINDOW, "batch_size": 4 * training.batch_size})
+        denoiser = Denoiser(vae, training.width, training.latent)
+        short = Stretches(train, pairs.frames)
+        short.heard, short.shown = stretches.heard, stretches.shown
+        second = fit("latent diffusion: denoiser", denoiser, denoiser.loss, short, pairs, rng)
+        peer = cls(vae, denoiser, stretches)
+        peer.losses = (first, second)
+        return peer
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`."""
+
+        @torch.no_grad()
+        def react(item: PersonClip, rng: np.random.Generator) -> FloatArray:
+            rows = self._heard.into(heard(item))
+            full = torch.from_numpy(np.pad(rows, ((0, -len(rows) % WINDOW), (0, 0)), "edge"))
+            before = self._denoiser.first.expand(samples, -1)
+            windows = []
+            for context in self._denoiser.speaker(full.unflatten(0, (-1, WINDOW))):
+                noise = torch.from_numpy(rng.standard_normal(before.shape, np.float32))
+                before = self._denoiser.sample(noise, context.expand(samples, -1), before)
+                windows.append(self._vae.decoder(before))
+            return self._shown.back(torch.cat(windows, dim=1)[:, : len(item)].numpy())
+
+        return each_item(items, react, seed)

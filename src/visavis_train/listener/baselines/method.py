@@ -1,0 +1,46 @@
+"""What every way to react has in common: speakers' clips in, K reactions to each out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from visavis.types import FloatArray
+from visavis_train.data.conversation_pack import PersonClip
+
+
+class Method(Protocol):
+    """A way to react. What it makes of a clip depends on that clip and the seed, never on other clips."""
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """(N, K, T, 83) faces and emotions of K listeners to each of N speakers' clips of T frames."""
+        ...
+
+
+def each_item(
+    items: Sequence[PersonClip], react: Callable[[PersonClip, np.random.Generator], FloatArray], seed: int
+) -> FloatArray:
+    """React to one clip after the other, each with chances of its own.
+
+    Args:
+        items: of as many frames.
+        react: gives (K, T, 83) of one clip.
+        seed: of all chances.
+
+    Returns:
+        (N, K, T, 83).
+    """
+    return np.stack([react(item, np.random.default_rng(item_seed(item, seed))) for item in items])
+
+
+def item_seed(item: PersonClip, seed: int) -> int:
+    """A seed for one clip: of its name, so that it is the same in any company."""
+    return int(np.random.default_rng((seed, zlib.crc32(item.name.encode()))).integers(2**31))
+
+
+def fitted(values: FloatArray, frames: int) -> FloatArray:
+    """(T, C) cut to so many frames, or begun again until they are full."""
+    return values[np.arange(frames) % len(values)]

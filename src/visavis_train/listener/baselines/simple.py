@@ -1,0 +1,124 @@
+"""Baselines that learn next to nothing: truth, chance, the speaker's own face, means, the nearest neighbour.
+
+The first four are those of the REACT challenges (Song et al. 2024, arXiv:2401.05166).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from visavis.types import FloatArray
+from visavis_train.data.conversation_pack import BEHAVIOUR_CHANNELS, ListeningPack, PersonClip
+from visavis_train.listener.baselines.method import each_item, fitted
+
+
+def _repeated(behaviour: FloatArray, samples: int) -> FloatArray:
+    return np.repeat(behaviour[None], samples, axis=0)
+
+
+class GroundTruth:
+    """What the real listener did, K times over, as the challenges count it.
+
+    Args:
+        listeners: of each speaker's clip, by the clip's name.
+    """
+
+    def __init__(self, listeners: Mapping[str, PersonClip]) -> None:
+        self._listeners = listeners
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance."""
+        return np.stack([_repeated(self._listeners[item.name].behaviour, samples) for item in items])
+
+
+class Uniform:
+    """Each number of each frame drawn evenly from 0 to 1.
+
+    Their variance is 1/12 and their diversity 1/6, which is what is printed for REACT2024's random baseline.
+    """
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`."""
+
+        def react(item: PersonClip, rng: np.random.Generator) -> FloatArray:
+            return rng.random((samples, len(item), BEHAVIOUR_CHANNELS), np.float32)
+
+        return each_item(items, react, seed)
+
+
+class Mime:
+    """The speaker's own face, of the same moment."""
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance."""
+        return np.stack([_repeated(item.behaviour, samples) for item in items])
+
+
+class MeanSequence:
+    """The mean of all listeners of the training: frame by frame, or one face that never moves.
+
+    Args:
+        train: the training.
+        still: one face.
+    """
+
+    def __init__(self, train: ListeningPack, *, still: bool = False) -> None:
+        every = [item.listener.behaviour for item in train.items]
+        longest = max(map(len, every))
+        # Columns that no listener has stay unknown, which the metrics refuse in one line.
+        total, known = np.zeros((2, longest, BEHAVIOUR_CHANNELS))
+        for behaviour in every:
+            total[: len(behaviour)] += np.nan_to_num(behaviour)
+            known[: len(behaviour)] += np.isfinite(behaviour)
+        if still:
+            total, known = total.sum(axis=0, keepdims=True), known.sum(axis=0, keepdims=True)
+        self._mean = np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0).astype(
+            np.float32
+        )
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance."""
+        return np.stack([_repeated(fitted(self._mean, len(item)), samples) for item in items])
+
+
+class NearestNeighbour:
+    """What the listeners of the most similar speakers of the training did.
+
+    Speakers are compared by mean and spread over time of their face, emotion and speech, each number in units
+    of its spread over the training's speakers.
+
+    Args:
+        train: the training.
+    """
+
+    def __init__(self, train: ListeningPack) -> None:
+        speakers = [train.items[place].speaker for place in train.first_of_speakers()]
+        self._listeners = [
+            [item.listener for item in train.items if item.speaker is speaker] for speaker in speakers
+        ]
+        described = np.stack([_described(speaker) for speaker in speakers])
+        self._mean, self._spread = described.mean(axis=0), described.std(axis=0) + 1e-6
+        self._described = (described - self._mean) / self._spread
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance.
+
+        The listeners of the nearest speaker come first, then those of the next; where the training has fewer
+        than K listeners, they begin again.
+        """
+        return np.stack([self._nearest(item, samples) for item in items])
+
+    def _nearest(self, item: PersonClip, samples: int) -> FloatArray:
+        here = (_described(item) - self._mean) / self._spread
+        order = np.argsort(((self._described - here) ** 2).sum(axis=1), kind="stable")
+        ranked = [listener for place in order for listener in self._listeners[place]]
+        return np.stack([fitted(ranked[k % len(ranked)].behaviour, len(item)) for k in range(samples)])
+
+
+def _described(clip: PersonClip) -> FloatArray:
+    """(2 x 127,) mean and spread over the frames; 0 where nothing is known."""
+    speech = np.zeros((len(clip), 0)) if clip.speech is None else clip.speech
+    rows = np.nan_to_num(np.concatenate([clip.behaviour, speech], axis=1).astype(np.float32))
+    return np.concatenate([rows.mean(axis=0), rows.std(axis=0)])

@@ -1,0 +1,145 @@
+"""A speaker's face and speech in; reactions from a Gaussian latent, by a transformer, out.
+
+Small, after Trans-VAE of the REACT challenges (Song et al. 2024, arXiv:2401.05166, and
+``model/TransformerVAE.py`` of reactmultimodalchallenge/baseline_react2024). What is the same: the speaker is
+encoded by a transformer, two learned positions read a Gaussian latent from it, a transformer decoder turns a
+draw of it into the reaction; L1, divergence and a diversity loss. What differs: face weights and our speech
+features in place of pictures and MFCC, five frames a position, sinusoidal positions, our own sizes and
+weights of the losses. It sees the whole clip, later speech included, which our listener never does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from visavis.types import FloatArray
+from visavis_train.data.conversation_pack import BEHAVIOUR_CHANNELS, ListeningPack, PersonClip
+from visavis_train.listener.baselines.method import each_item
+from visavis_train.listener.baselines.training import (
+    HEARD_CHANNELS,
+    PeerTraining,
+    Stretches,
+    divergence,
+    drawn,
+    fit,
+    heard,
+)
+
+STRIDE = 5
+HEADS, LAYERS, DROPOUT = 4, 2, 0.1
+# Weights of the losses beside L1; our choice, such that no one vanishes beside it.
+DIVERGENCE_WEIGHT, DIVERSITY_WEIGHT = 1e-3, 0.1
+
+
+def places(count: int, width: int) -> Tensor:
+    """(count, width) sinusoidal positions (Vaswani et al. 2017, section 3.5)."""
+    angles = torch.arange(count)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(1e4) / width))
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+class TransVaeNet(nn.Module):
+    """(N, T, 102) of a speaker -> (N, T, 83) of a listener, all standardised.
+
+    Args:
+        width: of its layers.
+        latent: numbers of the latent.
+    """
+
+    def __init__(self, width: int, latent: int) -> None:
+        super().__init__()
+        self.width = width
+        self.read = nn.Linear(STRIDE * HEARD_CHANNELS, width)
+        self.encoder = _encoder(width, LAYERS)
+        self.moments = nn.Parameter(torch.randn(2, width) * 0.02)
+        self.distribution = _encoder(width, 1)
+        self.mean, self.log_variance = nn.Linear(width, latent), nn.Linear(width, latent)
+        self.start = nn.Linear(latent, width)
+        layer = nn.TransformerDecoderLayer(
+            width, HEADS, 2 * width, DROPOUT, "gelu", batch_first=True, norm_first=True
+        )
+        self.decoder = nn.TransformerDecoder(layer, LAYERS, nn.LayerNorm(width))
+        self.write = nn.Linear(width, STRIDE * BEHAVIOUR_CHANNELS)
+
+    def encode(self, speaker: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, T, 102) -> (N, T / 5, D), and mean and logarithm of the variance (N, Z) of the latent."""
+        tokens = self.read(speaker.unflatten(1, (-1, STRIDE)).flatten(2))
+        encoded = self.encoder(tokens + places(tokens.shape[1], self.width))
+        asked = torch.cat([self.moments.expand(len(encoded), -1, -1), encoded], dim=1)
+        moments = self.distribution(asked)
+        return encoded, self.mean(moments[:, 0]), self.log_variance(moments[:, 1]).clamp(-10, 10)
+
+    def decode(self, latent: Tensor, encoded: Tensor) -> Tensor:
+        """(N, Z) and (N, T / 5, D) -> (N, T, 83)."""
+        start = self.start(latent)[:, None]
+        queries = start + places(encoded.shape[1], self.width)
+        hidden = self.decoder(queries, torch.cat([start, encoded], dim=1))
+        reaction: Tensor = self.write(hidden).unflatten(2, (STRIDE, -1)).flatten(1, 2)
+        return reaction
+
+    def loss(self, speaker: Tensor, listener: Tensor) -> Tensor:
+        """L1, divergence of the latent, and how alike two draws are (Yuan and Kitani 2020)."""
+        encoded, mean, log_variance = self.encode(speaker)
+        first, second = (self.decode(drawn(mean, log_variance), encoded) for _ in range(2))
+        alike = (-((first - second) ** 2).mean(dim=(1, 2))).exp().mean()
+        return (
+            functional.l1_loss(first, listener)
+            + DIVERGENCE_WEIGHT * divergence(mean, log_variance)
+            + DIVERSITY_WEIGHT * alike
+        )
+
+
+def _encoder(width: int, layers: int) -> nn.TransformerEncoder:
+    layer = nn.TransformerEncoderLayer(
+        width, HEADS, 2 * width, DROPOUT, "gelu", batch_first=True, norm_first=True
+    )
+    return nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+
+
+class TransVae:
+    """A trained Trans-VAE.
+
+    Args:
+        net: the network.
+        stretches: whose scales it was trained with.
+    """
+
+    def __init__(self, net: TransVaeNet, stretches: Stretches) -> None:
+        self._net, self._heard, self._shown = net.eval(), stretches.heard, stretches.shown
+        self.losses: list[float] = []
+
+    @classmethod
+    def trained(cls, train: ListeningPack, training: PeerTraining, seed: int) -> Self:
+        """Train one.
+
+        Raises:
+            InputError: no conversation is long enough, or the training diverged.
+        """
+        torch.manual_seed(seed)
+        stretches = Stretches(train, training.frames)
+        net = TransVaeNet(training.width, training.latent)
+        losses = fit("Trans-VAE", net, net.loss, stretches, training, np.random.default_rng(seed))
+        peer = cls(net, stretches)
+        peer.losses = losses
+        return peer
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`."""
+
+        @torch.no_grad()
+        def react(item: PersonClip, rng: np.random.Generator) -> FloatArray:
+            rows = self._heard.into(heard(item))
+            full = np.pad(rows, ((0, -len(rows) % STRIDE), (0, 0)), "edge")
+            encoded, mean, log_variance = self._net.encode(torch.from_numpy(full)[None])
+            noise = torch.from_numpy(rng.standard_normal((samples, mean.shape[1]), np.float32))
+            latents = mean + (0.5 * log_variance).exp() * noise
+            made = self._net.decode(latents, encoded.expand(samples, -1, -1))
+            return self._shown.back(made[:, : len(item)].numpy())
+
+        return each_item(items, react, seed)

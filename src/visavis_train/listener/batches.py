@@ -1,0 +1,103 @@
+"""Conversations as tokens, sound and temperament in; batches of stretches to learn listening from out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visavis.errors import InputError
+from visavis.reaction.predictor import UNKNOWN
+from visavis.types import FloatArray
+from visavis_train.listener.network import Heard, into_patches
+
+Tokens = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conversation:
+    """What one person hears of another, and how the person reacts.
+
+    Attributes:
+        name: of the item.
+        partner: (F,) int64 tokens, -1 where none is known.
+        own: (F,) int64 tokens, -1 where none is known.
+        sound: (F, S) float32 of the partner, NaN where there is none.
+        controls: (C,) float32, the temperament of who reacts, NaN where it is not known.
+    """
+
+    name: str
+    partner: Tokens
+    own: Tokens
+    sound: FloatArray
+    controls: FloatArray
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.partner), len(self.own), len(self.sound)}
+        if len(lengths) > 1 or not len(self.own):
+            raise InputError(
+                f"{self.name}: expected as many frames of both people and of sound; found "
+                f"{len(self.partner)}, {len(self.own)} and {len(self.sound)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Stretches of conversations.
+
+    Attributes:
+        partner, own: (N, F) int64.
+        sound: (N, F, S) float32.
+        controls: (N, C) float32.
+    """
+
+    partner: Tensor
+    own: Tensor
+    sound: Tensor
+    controls: Tensor
+
+    def heard(self, patch: int) -> Heard:
+        """As positions of ``patch`` frames, none of which holds what comes after its first frame."""
+        own = into_patches(self.own, patch, ahead=patch)
+        return Heard(
+            into_patches(self.partner, patch, ahead=patch - 1),
+            own,
+            into_patches(self.sound, patch, ahead=patch - 1),
+            self.controls[:, None].expand(-1, own.shape[1], -1),
+        )
+
+
+def draw(conversations: Sequence[Conversation], count: int, frames: int, rng: np.random.Generator) -> Batch:
+    """Stretches from conversations drawn by their length; what a short one lacks is not known.
+
+    Args:
+        conversations: to draw from.
+        count: N.
+        frames: F of a stretch.
+        rng: of the draw.
+    """
+    lengths = np.asarray([len(item.own) for item in conversations], np.float64)
+    chosen = [conversations[k] for k in rng.choice(len(conversations), count, p=lengths / lengths.sum())]
+    starts = [int(rng.integers(max(len(item.own) - frames, 0) + 1)) for item in chosen]
+    cuts = [slice(start, start + frames) for start in starts]
+    pairs = list(zip(chosen, cuts, strict=True))
+    return Batch(
+        torch.from_numpy(np.stack([_filled(item.partner[cut], frames, UNKNOWN) for item, cut in pairs])),
+        torch.from_numpy(np.stack([_filled(item.own[cut], frames, UNKNOWN) for item, cut in pairs])),
+        torch.from_numpy(np.stack([_filled(item.sound[cut], frames, np.nan) for item, cut in pairs])),
+        torch.from_numpy(np.stack([item.controls for item in chosen])),
+    )
+
+
+def _filled(
+    values: NDArray[np.float32] | NDArray[np.int64], frames: int, fill: float
+) -> NDArray[np.float32] | NDArray[np.int64]:
+    lacking = frames - len(values)
+    if not lacking:
+        return values
+    rest = np.full((lacking, *values.shape[1:]), fill, values.dtype)
+    return np.concatenate([values, rest])

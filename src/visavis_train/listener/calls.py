@@ -1,0 +1,235 @@
+"""Real calls and an experiment in; a listener of four signals, and what it proves on unseen pairs, out.
+
+``visavis train experiments/calls_listener.toml [--resume] [--set key=value] [--install]``
+
+The pairs of people are dealt into folds; for each, a network learns from the others and is measured on it.
+Then the network to be shipped learns from all. The run folder receives ``fold1`` and so on, and ``all``, each
+with its log, checkpoint and ``listener.onnx``, and ``report.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from visavis.base.console import print_note
+from visavis.base.files import whole_file
+from visavis.base.machine import machine
+from visavis.datasets.calls import CALL_RATE_HZ, Call, read_calls
+from visavis.errors import InputError
+from visavis.evaluate.partner import ASSET, DEFAULT_SAMPLING, SPEAKS, CallScores, Coupling, measure_coupling
+from visavis.reaction.predictor import UNKNOWN, Predictor
+from visavis.reaction.signals import HEARD_CHANNELS, SIGNALS, SignalCodec, as_heard
+from visavis_train.listener.batches import Conversation
+from visavis_train.listener.network import ListenerConfig, ListenerNet, ListenerSize
+from visavis_train.listener.release import export_listener, install_listener
+from visavis_train.listener.trainer import ListenerTrainer, ListenerTraining
+from visavis_train.loop.command import Command, command_line
+from visavis_train.loop.experiment import Settings
+from visavis_train.loop.rounds import run_rounds
+
+REPORT = "report.json"
+# How strongly samples are guided when they are compared; the report's other figures are of the program's way.
+GUIDANCE = (1.0, 2.0, 3.0, 4.0)
+ALL = "all"
+LICENCE = "Apache-2.0"
+TRAINING_DATA = (
+    "AU06, AU12, body motion and gaze regions of both people in 45 video calls (Diao, Arevalo Arboleda and "
+    "Raake, ICMI 2024, doi 10.1145/3678957.3685733; MIT)"
+)
+
+
+class Signals(Settings):
+    """How signals become tokens.
+
+    Attributes:
+        levels: at most so many for AU06, AU12 and motion; gaze has its four regions.
+        mean_of: frames of the calls, at 30 Hz, that are averaged into one.
+    """
+
+    levels: tuple[int, int, int] = (8, 8, 5)
+    mean_of: int = Field(default=3, ge=1)
+
+
+class CallsExperiment(Settings):
+    """One run of the calls task.
+
+    Attributes:
+        task: which task the file is for.
+        name: of the run, for its report.
+        data: the file of calls, from the working folder.
+        out: the run folder, from the working folder.
+        seed: of all randomness.
+        threads: processor threads.
+        folds: into how many parts the pairs are dealt.
+        signals: the table `[signals]`.
+        model: the table `[model]`.
+        training: the table `[training]`.
+    """
+
+    task: Literal["calls"] = "calls"
+    name: str
+    data: Path
+    out: Path
+    seed: int = Field(default=0, ge=0)
+    threads: int = Field(default=1, ge=1)
+    folds: int = Field(default=5, ge=2)
+    signals: Signals = Signals()
+    model: ListenerSize = ListenerSize()
+    training: ListenerTraining = ListenerTraining()
+
+
+def deal(calls: Sequence[Call], folds: int, seed: int) -> tuple[tuple[Call, ...], ...]:
+    """Deal the calls into folds; all calls of a pair fall into one.
+
+    Raises:
+        InputError: fewer pairs than folds.
+    """
+    pairs = sorted({call.pair for call in calls})
+    if len(pairs) < folds:
+        raise InputError(f"{len(pairs)} pairs of people cannot be dealt into {folds} folds")
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    fold_of = {pairs[int(pair)]: place % folds for place, pair in enumerate(order)}
+    return tuple(tuple(call for call in calls if fold_of[call.pair] == fold) for fold in range(folds))
+
+
+def codec_for(experiment: CallsExperiment, calls: Sequence[Call]) -> SignalCodec:
+    """Levels that fit the calls that are learnt from."""
+    slow = [call.slowed(experiment.signals.mean_of).reshape(-1, len(SIGNALS)) for call in calls]
+    return SignalCodec.fitted(np.concatenate(slow), experiment.signals.levels)
+
+
+def conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tuple[Conversation, ...]:
+    """Each person of each call as who reacts to the other: the own tokens, and the partner as heard."""
+    result = []
+    for call in calls:
+        slow = call.slowed(mean_of)
+        people = zip(codec.encode(slow).T, (slow[:, 1], slow[:, 0]), "AB", strict=True)
+        for own, partner, who in people:
+            heard = as_heard(partner, CALL_RATE_HZ / mean_of)
+            unknown = np.full_like(own, UNKNOWN)
+            result.append(Conversation(f"{call.name}_{who}", unknown, own, heard, np.zeros(0, np.float32)))
+    return tuple(result)
+
+
+def learner(experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call]) -> ListenerTrainer:
+    """A network before its training, and what trains it; ``unseen`` calls are only looked at for the log."""
+    torch.manual_seed(experiment.seed)
+    codec, mean_of = codec_for(experiment, calls), experiment.signals.mean_of
+    config = ListenerConfig(
+        levels=codec.levels, sound_channels=HEARD_CHANNELS, **experiment.model.model_dump()
+    )
+    heard, looked_at = (conversations(some, codec, mean_of) for some in (calls, unseen))
+    return ListenerTrainer(ListenerNet(config), experiment.training, heard, looked_at, experiment.seed)
+
+
+def train_on(
+    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
+) -> Predictor:
+    """Train one network (or finish it) and export it."""
+    torch.set_num_threads(experiment.threads)
+    trainer, codec = learner(experiment, calls, unseen), codec_for(experiment, calls)
+    run_rounds(
+        out,
+        experiment,
+        experiment.seed,
+        experiment.training.rounds,
+        trainer.run_round,
+        {"model": trainer.net},
+        trainer.optimizer,
+        resume=resume,
+    )
+    notes = {
+        "frame_rate_hz": CALL_RATE_HZ / experiment.signals.mean_of,
+        "speaks": SPEAKS,
+        "signals": list(SIGNALS),
+        "edges": [values.tolist() for values in codec.edges],
+        "centres": [values.tolist() for values in codec.centres],
+    }
+    return export_listener(trainer.net, out, notes)
+
+
+def train(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, Coupling]:
+    """Run (or finish) an experiment.
+
+    Returns:
+        By the guidance of the samples, what the folds' networks prove on the pairs that they never saw.
+
+    Raises:
+        InputError: the calls or a checkpoint cannot be used, or the run folder holds a run and ``resume`` is
+            off.
+    """
+    calls = read_calls(experiment.data)
+    ways = {much: replace(DEFAULT_SAMPLING, guidance=much) for much in GUIDANCE}
+    ways[DEFAULT_SAMPLING.guidance] = DEFAULT_SAMPLING
+    scores: dict[float, list[CallScores]] = {much: [] for much in ways}
+    for number, unseen in enumerate(deal(calls, experiment.folds, experiment.seed), start=1):
+        seen = [call for call in calls if call not in unseen]
+        predictor = train_on(experiment, seen, unseen, experiment.out / f"fold{number}", resume=resume)
+        for much, way in ways.items():
+            scores[much] += measure_coupling(
+                predictor, unseen, others=calls, seed=experiment.seed, sampling=way
+            )
+    train_on(experiment, calls, (), experiment.out / ALL, resume=resume)
+    return {much: Coupling.of(found) for much, found in scores.items()}
+
+
+def report_of(experiment: CallsExperiment, couplings: dict[float, Coupling], config: str) -> dict[str, Any]:
+    """What ``report.json`` says."""
+    coupling = couplings[DEFAULT_SAMPLING.guidance]
+    logs = [
+        line for log in experiment.out.glob("*/log.jsonl") for line in log.read_text("utf-8").splitlines()
+    ]
+    return {
+        "name": experiment.name,
+        "config": config,
+        "seed": experiment.seed,
+        "folds": experiment.folds,
+        "training_s": round(sum(json.loads(line)["seconds"] for line in logs), 1),
+        "machine": machine(),
+        **{name: coupling.mean(name) for name in ("bits_per_frame", "au12_peak_r", "variance")},
+        "p_value": coupling.p_value,
+        "model_against": {name: coupling.model_against(name) for name in ("mime", "mean", "random")},
+        "by_guidance": {
+            f"{much:g}": {name: found.mean(name) for name in ("au12_peak_r", "variance")}
+            for much, found in couplings.items()
+        },
+        "calls": [asdict(call) for call in coupling.calls],
+    }
+
+
+def install(experiment: CallsExperiment, report: dict[str, Any], config: str) -> Path:
+    """Copy the network that learnt from all calls into the package's assets; returns its path."""
+    bits = report["bits_per_frame"]
+    score = {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()}
+    entry = {"licence": LICENCE, "training_data": TRAINING_DATA, "config": config, "score": score}
+    return install_listener(experiment.out / ALL, ASSET, entry)
+
+
+def finish(experiment: CallsExperiment, couplings: dict[float, Coupling], command: Command) -> Path:
+    """Write the report, and install the network if that was asked for; returns the report's path."""
+    report = report_of(experiment, couplings, command.config.name)
+    path = experiment.out / REPORT
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    if command.install:
+        installed = install(experiment, report, config=f"experiments/{command.config.name}")
+        print_note(f"installed as {installed}")
+    return path
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    return command_line("Train a listener on real calls.", CallsExperiment, train, finish)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

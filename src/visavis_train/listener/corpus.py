@@ -1,0 +1,199 @@
+"""A corpus of conversations in; one pack a split, from which listeners are trained and measured, out.
+
+``python -m visavis_train.listener.corpus CORPUS --out runs/listening/NAME [--split test]``
+
+CORPUS is any that ``visavis.datasets.conversations`` recognises and whose faces are weights: REACT's layout,
+with FaceVerse's numbers or ours, at 25 frames a second. OUT receives ``train.npz`` and so on, one a split;
+what is there stays, so a run that was ended goes on with the next split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis.base.console import print_note, progress
+from visavis.base.files import require_folder
+from visavis.base.reading import regular
+from visavis.base.waveform import SPEECH_RATE_HZ
+from visavis.datasets.appropriateness import read_neighbours
+from visavis.datasets.conversations import find_corpus
+from visavis.datasets.dyads import Corpus, Dyads, Person
+from visavis.datasets.react import MANIFEST
+from visavis.errors import InputError
+from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, speech_features
+from visavis.reaction.temperament import CONTROLS, Temperament
+from visavis.types import BoolArray, FloatArray, Track
+from visavis_train.data.conversation_pack import (
+    HalfArray,
+    ListeningItem,
+    ListeningPack,
+    PersonClip,
+    save_listening,
+)
+from visavis_train.loop.command import status_of
+from visavis_train.simulation.utterances import decode
+
+Temperaments = Mapping[str, FloatArray]
+_FREE = np.full(len(CONTROLS), np.nan, np.float32)
+
+
+class _Clips:
+    """The clips of a split; the same numbers and the same sound are one clip."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, bool], PersonClip] = {}
+
+    def of(self, person: Person, track: Track, *, speaks: bool) -> PersonClip:
+        """The clip of a person, new or known."""
+        digest = hashlib.sha256(track.face.tobytes() + track.emotion.tobytes())
+        if speaks and person.audio is not None:
+            # Hard links are one file under several names, read once.
+            place = person.audio.stat()
+            digest.update(f"{place.st_dev} {place.st_ino}".encode())
+        key = (digest.digest(), speaks)
+        if key not in self._known:
+            self._known[key] = PersonClip(
+                person.name,
+                track.face.astype(np.float16),
+                track.emotion.astype(np.float16),
+                speech_of(person.audio, len(track.face)) if speaks else None,
+            )
+        return self._known[key]
+
+
+def speech_of(audio: Path | None, frames: int) -> HalfArray:
+    """(T, 44) features of a sound file; NaN where there is no file, and behind its end.
+
+    Raises:
+        InputError: the sound cannot be read.
+    """
+    rows = np.full((frames, len(SPEECH_CHANNELS)), np.nan, np.float16)
+    if audio is not None:
+        try:
+            with regular(audio).open("rb") as file:
+                samples = decode(file, str(audio))
+        except OSError as error:
+            raise InputError(f"{audio}: cannot be read: {error.strerror}") from error
+        found = speech_features(samples, SPEECH_RATE_HZ)[:frames]
+        rows[: len(found)] = found
+    return rows
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What a corpus that visavis made says of itself; nothing for others.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        notes: dict[str, Any] = dict(json.loads(regular(path).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a manifest: {error}; make the corpus again") from error
+    return notes
+
+
+def temperaments(notes: Mapping[str, Any]) -> Temperaments:
+    """(5,) of the listener of each simulated conversation, by its name.
+
+    Raises:
+        InputError: the manifest says something else of listeners.
+    """
+    try:
+        return {
+            listener["conversation"]: Temperament(**listener["temperament"]).values
+            for clip in notes.get("clips", ())
+            for listener in clip["listeners"]
+        }
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{MANIFEST}: no record of simulated listeners: {error!r}") from error
+
+
+def pack_split(corpus: Corpus, split: str, notes: Mapping[str, Any]) -> ListeningPack:
+    """Read one split.
+
+    Both directions of each conversation are taken; of a simulated corpus the first alone, since in the other
+    nobody listens.
+
+    Raises:
+        InputError: a file is bad, the corpus has another rate or other faces, or a simulation is unfinished.
+    """
+    dyads = corpus.read(split)
+    simulated = "simulated" in notes
+    count = len(dyads) // 2 if simulated else len(dyads)
+    known, clips, items = temperaments(notes) if simulated else {}, _Clips(), []
+    with progress(f"{corpus.path} {split}", count, "conversations") as advance:
+        for place in range(count):
+            items.append(_item(dyads, place, clips, known))
+            if simulated and np.isnan(items[-1].temperament).any():
+                raise InputError(
+                    f"{corpus.path / MANIFEST}: nothing is said of {items[-1].listener.name}; let "
+                    "visavis_train.simulation finish"
+                )
+            advance()
+    name = "simulated dyads" if simulated else corpus.name
+    sources = tuple(str(source) for source in notes.get("sources", ()))
+    return ListeningPack(name, sources, split, tuple(items), _neighbours(corpus, dyads, count))
+
+
+def _item(dyads: Dyads, place: int, clips: _Clips, known: Temperaments) -> ListeningItem:
+    dyad = dyads[place]
+    if dyad.fps != FRAME_RATE_HZ:
+        raise InputError(f"{dyad.key}: {dyad.fps:g} frames a second; a listener needs {FRAME_RATE_HZ}")
+    speaker, listener = dyad.tracks()
+    conversation = Path(dyad.listener.name).parent.parent.name
+    return ListeningItem(
+        clips.of(dyad.speaker, speaker, speaks=True),
+        clips.of(dyad.listener, listener, speaks=False),
+        known.get(conversation, _FREE),
+    )
+
+
+def _neighbours(corpus: Corpus, dyads: Dyads, count: int) -> BoolArray:
+    """The corpus's own matrix; without one, each listener fits its own speaker alone."""
+    path = corpus.path / f"neighbour_emotion_{dyads.split}.npy"
+    if not path.is_file():
+        print_note(f"{path}: not there; each reaction is appropriate for its own speaker alone")
+        return np.eye(count, dtype=np.bool_)
+    return read_neighbours(path, len(dyads))[:count, :count]
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m visavis_train.listener.corpus", description="Pack a corpus for listeners."
+    )
+    parser.add_argument("corpus", type=Path, help="folder of a corpus of conversations")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the packs")
+    parser.add_argument("--split", action="append", default=[], help="only this one; may be repeated")
+    args = parser.parse_args()
+
+    def work() -> None:
+        corpus, notes = find_corpus(args.corpus), read_manifest(args.corpus / MANIFEST)
+        require_folder(args.out)
+        args.out.mkdir(parents=True, exist_ok=True)
+        for split in args.split or corpus.splits:
+            path = args.out / f"{split}.npz"
+            if path.exists():
+                print_note(f"{path}: is there, and stays")
+                continue
+            pack = pack_split(corpus, split, notes)
+            save_listening(path, pack)
+            print_note(
+                f"{path}: {len(pack.items)} conversations, {len(pack.first_of_speakers())} speakers' clips"
+            )
+
+    return status_of(work, "interrupted: the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""A listener's configuration in; its parameters and its multiply-accumulates a second of stream out.
+
+Nothing is computed: the networks are built of shapes alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from visavis_train.listener.causal_attention import Past
+from visavis_train.listener.network import Heard, ListenerConfig, ListenerGraph, ListenerNet
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCost:
+    """What a second of stream costs, in matrix products; tokenizer and speech features are left out.
+
+    Attributes:
+        parameters: numbers that are learned.
+        streamed: multiply-accumulates a second with the keys and values of the past kept.
+        re_encoded: as the third paper's code does it: each frame is a position, and the whole context is
+            encoded anew for every patch.
+    """
+
+    parameters: int
+    streamed: float
+    re_encoded: float
+
+
+def stream_cost(config: ListenerConfig, frame_rate_hz: float) -> StreamCost:
+    """Count what a listener costs.
+
+    Args:
+        config: its sizes.
+        frame_rate_hz: of the stream.
+    """
+    frames = config.model_copy(update={"patch": 1, "context": config.context * config.patch})
+    steps_per_s = frame_rate_hz / config.patch
+    with torch.device("meta"):
+        net, whole = ListenerNet(config).eval(), ListenerNet(frames).eval()
+    return StreamCost(
+        sum(weights.numel() for weights in net.parameters()),
+        _macs_of_step(net) * steps_per_s,
+        _macs_of_context(whole, config.patch) * steps_per_s,
+    )
+
+
+@torch.no_grad()
+def _macs_of_step(net: ListenerNet) -> int:
+    """Of one position with its whole past, and its distributions."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        ages, past = _past(net, net.config.context)
+        hidden = ListenerGraph(net)(*_heard(net.config, 1), ages, *past)[0]
+        net.head(hidden, hidden.new_zeros(hidden.shape[:-1], dtype=torch.int64))
+    return int(counter.get_total_flops()) // 2
+
+
+@torch.no_grad()
+def _macs_of_context(net: ListenerNet, patch: int) -> int:
+    """Of all positions of a context without a past, and the distributions of the last ``patch``."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        hidden, _ = net(_heard(net.config, net.config.context), *_past(net, 0))
+        last = hidden[:, -patch:]
+        net.head(last, last.new_zeros(last.shape[:-1], dtype=torch.int64))
+    return int(counter.get_total_flops()) // 2
+
+
+def _past(net: ListenerNet, positions: int) -> tuple[torch.Tensor, Past]:
+    each = net.config.width // net.config.heads
+    shape = (1, net.attentions, net.config.heads)
+    past = Past(torch.zeros(*shape, each, positions), torch.zeros(*shape, positions, each))
+    return torch.ones(1, positions, dtype=torch.int64), past
+
+
+def _heard(config: ListenerConfig, positions: int) -> Heard:
+    shape = (1, positions, config.patch)
+    return Heard(
+        torch.zeros(shape, dtype=torch.int64),
+        torch.zeros(shape, dtype=torch.int64),
+        torch.zeros(*shape, config.sound_channels),
+        torch.zeros(1, positions, config.controls),
+    )

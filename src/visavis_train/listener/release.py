@@ -1,0 +1,96 @@
+"""A trained listener in; its ONNX file, checked against torch, out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import visavis
+from visavis.errors import InputError
+from visavis.reaction.predictor import KIND, Predictor
+from visavis_train.listener.network import Heard, ListenerGraph, ListenerNet
+from visavis_train.onnx.export import current_commit, export, register
+
+LISTENER_FILE = "listener.onnx"
+# Streams, positions and remembered positions of the example that torch and ONNX must agree on.
+_STREAMS, _LENGTH = 2, 3
+
+
+def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) -> Predictor:
+    """Write a listener as ONNX into a folder, check it against torch, and open it.
+
+    Args:
+        net: the network.
+        folder: receives ``listener.onnx``.
+        notes: ``frame_rate_hz``, ``speaks``, and what else the runtime must know.
+
+    Raises:
+        WeightsError: ONNX Runtime answers differently.
+    """
+    net.eval()
+    config = net.config
+    inputs = _example(net)
+    export(
+        ListenerGraph(net),
+        tuple(inputs.values()),
+        folder / LISTENER_FILE,
+        input_names=tuple(inputs),
+        output_names=("hidden", "keys", "values", "head"),
+        dynamic_axes=dict.fromkeys(("partner", "own", "sound", "controls"), (1,)),
+        metadata={
+            "kind": KIND,
+            **{name: getattr(config, name) for name in ("sound_channels", "controls", "patch", "context")},
+            "levels": list(config.levels),
+            "cache": [net.attentions, config.heads, config.width // config.heads],
+            **notes,
+        },
+    )
+    return Predictor.load(folder / LISTENER_FILE)
+
+
+def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
+    """Inputs of a stream that has a past, with unknown tokens, sound and controls among them."""
+    config, rng = net.config, torch.Generator().manual_seed(0)
+    shape = (_STREAMS, _LENGTH, config.patch)
+    vocabulary = net.head.digits.vocabulary
+    sound = torch.randn(*shape, config.sound_channels, generator=rng)
+    controls = torch.rand(_STREAMS, _LENGTH, config.controls, generator=rng)
+    sound[0, 0], controls[0, 0] = torch.nan, torch.nan
+    ages = torch.arange(config.context).flip(0).expand(_STREAMS, -1).contiguous()
+    each = config.width // config.heads
+    shape_of_past = (_STREAMS, net.attentions, config.heads)
+    keys = torch.randn(*shape_of_past, each, config.context, generator=rng)
+    values = torch.randn(*shape_of_past, config.context, each, generator=rng)
+    tokens = Heard(
+        torch.randint(-1, vocabulary, shape, generator=rng),
+        torch.randint(-1, vocabulary, shape, generator=rng),
+        sound,
+        controls,
+    )
+    return {**tokens._asdict(), "ages": ages, "past_keys": keys, "past_values": values}
+
+
+def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
+    """Copy a run's listener into the package's assets and enter it in the manifest; returns its path.
+
+    Args:
+        folder: of the run.
+        name: what it is called in the manifest.
+        entry: see :func:`~visavis_train.onnx.export.register`; the commit is added.
+
+    Raises:
+        InputError: the run has not been exported.
+    """
+    source = folder / LISTENER_FILE
+    if not source.is_file():
+        raise InputError(f"{folder}: no {LISTENER_FILE}; train to the end first")
+    assets = Path(visavis.__file__).parent / "assets"
+    commit = current_commit()  # Before the files that it describes change.
+    target = assets / f"{name}.onnx"
+    shutil.copyfile(source, target)
+    register(assets / "manifest.json", name, target, {**entry, "commit": commit})
+    return target

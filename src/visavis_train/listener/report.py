@@ -1,0 +1,235 @@
+"""Listener experiments in; them, baselines and peers measured alike on the test split, and their tables, out.
+
+``python -m visavis_train.listener.report experiments/listener*.toml [--seeds 3] [--samples 10]``
+
+All experiments must name one folder of packs. Peers are trained here, in minutes; listeners are not: an
+experiment's runs are its folder and those beside it that are called the same with ``_seed2`` and so on
+(``visavis train E.toml --set seed=2 --set out=runs/E_seed2``), and one without any is listed as not run.
+Writes ``benchmarks/results/listener.json`` and what stands between the marks of
+``docs/reference/listener.md``. What has been scored is kept in ``runs/listener_report``, so the command may
+be ended and repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visavis.base.console import print_note
+from visavis.base.files import require_folder, whole_file
+from visavis.base.machine import machine, versions
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis.reaction.speech import FRAME_RATE_HZ
+from visavis_train.data.conversation_pack import ListeningPack, load_listening
+from visavis_train.listener.baselines.latent_diffusion import LatentDiffusion
+from visavis_train.listener.baselines.method import Method
+from visavis_train.listener.baselines.simple import GroundTruth, MeanSequence, Mime, NearestNeighbour, Uniform
+from visavis_train.listener.baselines.trained_listener import TrainedListener
+from visavis_train.listener.baselines.training import PeerTraining
+from visavis_train.listener.baselines.trans_vae import TransVae
+from visavis_train.listener.config import Drawing, ListenerExperiment
+from visavis_train.listener.cost import stream_cost
+from visavis_train.listener.release import LISTENER_FILE
+from visavis_train.listener.scores import Contest, score, summary
+from visavis_train.listener.tables import tables
+from visavis_train.listener.task import network_config
+from visavis_train.listener.tokens import Vocabulary
+from visavis_train.loop.command import status_of
+from visavis_train.loop.experiment import load_experiment
+from visavis_train.loop.marks import write_between
+from visavis_train.onnx.export import current_commit
+
+RESULTS = Path("benchmarks/results/listener.json")
+PAGE = Path("docs/reference/listener.md")
+KEPT = Path("runs/listener_report")
+MARKS = ("<!-- listeners: by visavis_train.listener.report -->", "<!-- end of listeners -->")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One row of the table with one seed.
+
+    Attributes:
+        name: of the row.
+        seed: of its training and its chances.
+        settings: what its scores depend on beside the data, as JSON values.
+        open: gives it, trained.
+    """
+
+    name: str
+    seed: int
+    settings: dict[str, Any]
+    open: Callable[[], Method]
+
+
+def baselines(train: ListeningPack, test: Contest, peers: PeerTraining, seeds: int) -> Iterator[Candidate]:
+    """Everything but our own network; what leaves nothing to chance comes once."""
+    yield Candidate("ground truth", 1, {}, lambda: GroundTruth(test.truths))
+    for seed in range(1, seeds + 1):
+        yield Candidate("random", seed, {}, Uniform)
+    yield Candidate("mime", 1, {}, Mime)
+    yield Candidate("mean face", 1, {}, lambda: MeanSequence(train, still=True))
+    yield Candidate("mean sequence", 1, {}, lambda: MeanSequence(train))
+    yield Candidate("nearest neighbour", 1, {}, lambda: NearestNeighbour(train))
+    for name, kind in (("Trans-VAE, small", TransVae), ("latent diffusion, small", LatentDiffusion)):
+        for seed in range(1, seeds + 1):
+            yield Candidate(name, seed, peers.model_dump(), _trained(kind, train, peers, seed))
+
+
+def _trained(
+    kind: type[TransVae] | type[LatentDiffusion], train: ListeningPack, peers: PeerTraining, seed: int
+) -> Callable[[], Method]:
+    return lambda: kind.trained(train, peers, seed)
+
+
+def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) -> Iterator[Candidate]:
+    """The runs of an experiment that ended; where it is guided, its own folder's also otherwise guided."""
+    folders = [experiment.out, *sorted(experiment.out.parent.glob(f"{experiment.out.name}_seed*"))]
+    for folder in folders:
+        ways = {experiment.name: experiment.sampling}
+        if experiment.sampling.guided and folder == experiment.out:
+            for much in guidance:
+                way = experiment.sampling.model_copy(update={"guidance": much})
+                ways[f"{experiment.name}, guidance {much:g}"] = way
+        file = folder / LISTENER_FILE
+        if file.is_file():
+            stored = json.loads(regular(folder / "config.json").read_text("utf-8"))
+            digest = hashlib.sha256(regular(file).read_bytes()).hexdigest()
+            for name, way in ways.items():
+                settings = {"file": digest, "sampling": way.model_dump()}
+                yield Candidate(name, int(stored["seed"]), settings, _loaded(experiment, file, way))
+
+
+def _loaded(experiment: ListenerExperiment, file: Path, drawing: Drawing) -> Callable[[], Method]:
+    def load() -> Method:
+        tokenizer = Vocabulary.open(experiment.tokenizer).tokenizer
+        return TrainedListener.load(file, tokenizer, drawing.sampling)
+
+    return load
+
+
+def scored(candidate: Candidate, data: str, test: Contest, samples: int, kept: Path) -> dict[str, Any]:
+    """Measure a candidate, or read what an earlier run of this command found.
+
+    Args:
+        candidate: which.
+        data: digest of the packs.
+        test: what it is measured on.
+        samples: K.
+        kept: folder of what was found.
+    """
+    key = {
+        "name": candidate.name,
+        "seed": candidate.seed,
+        "settings": candidate.settings,
+        "data": data,
+        "samples": samples,
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    file = kept / f"{digest}.json"
+    if not file.exists():
+        found = key | score(candidate.name, candidate.open(), test, samples, candidate.seed)
+        with whole_file(file) as partial:
+            partial.write_text(json.dumps(found) + "\n", "utf-8")
+        print_note(f"{candidate.name}, seed {candidate.seed}: measured")
+    result: dict[str, Any] = json.loads(regular(file).read_text("utf-8"))
+    return result
+
+
+def compare(
+    experiments: Sequence[ListenerExperiment],
+    peers: PeerTraining,
+    seeds: int,
+    samples: int,
+    kept: Path,
+    guidance: Sequence[float],
+) -> dict[str, Any]:
+    """Measure everything.
+
+    Raises:
+        InputError: the experiments name several folders of packs, or a pack or run cannot be used.
+    """
+    if len(folders := {experiment.data for experiment in experiments}) != 1:
+        raise InputError(
+            f"the experiments are of {', '.join(sorted(map(str, folders)))}; expected one folder of packs"
+        )
+    torch.set_num_threads(1)
+    files = [next(iter(folders)) / f"{split}.npz" for split in ("train", "test")]
+    train, pack = (load_listening(file) for file in files)
+    data = hashlib.sha256(b"".join(regular(file).read_bytes() for file in files)).hexdigest()
+    test = Contest.of(pack)
+    own = {experiment.name: list(listeners(experiment, guidance)) for experiment in experiments}
+    candidates = [*baselines(train, test, peers, seeds), *(one for runs in own.values() for one in runs)]
+    require_folder(kept)
+    kept.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for candidate in candidates:
+        found.setdefault(candidate.name, []).append(scored(candidate, data, test, samples, kept))
+    return {
+        "commit": current_commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "samples": samples,
+        "peers": peers.model_dump(),
+        "test": {
+            "corpus": pack.corpus,
+            "clips": len(test.speakers),
+            "listeners": len(test.listeners),
+            "frames": len(test.speakers[0]),
+        },
+        "methods": {name: summary(runs) for name, runs in found.items()},
+        "not_run": [name for name, runs in own.items() if not runs],
+        "costs": {experiment.name: _cost(experiment) for experiment in experiments},
+    }
+
+
+def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
+    """A guided listener runs twice: beside the partner and alone."""
+    levels = Vocabulary.open(experiment.tokenizer).levels
+    cost = stream_cost(network_config(experiment, levels), FRAME_RATE_HZ)
+    return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.guided else 1)))
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Compare listeners with baselines and peers.")
+    parser.add_argument("experiments", type=Path, nargs="*", help="TOML files")
+    parser.add_argument("--seeds", type=int, default=3, help="of what is trained or drawn here")
+    parser.add_argument("--samples", type=int, default=10, help="reactions to each clip, 2 or more")
+    parser.add_argument(
+        "--guidance", type=float, nargs="*", default=[1.0, 4.0], help="that guided ones are also drawn with"
+    )
+    parser.add_argument("--peer-steps", type=int, default=PeerTraining().steps, help="training of each peer")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of all experiments")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of what was scored")
+    parser.add_argument("--tables-only", action="store_true", help="from the results that are there")
+    args = parser.parse_args()
+    least = min(args.seeds, args.samples - 1, args.peer_steps)
+    if not args.tables_only and (not args.experiments or least < 1):
+        parser.error("expected experiment files, a seed, two samples and a step at least")
+
+    def work() -> None:
+        if not args.tables_only:
+            experiments = [load_experiment(path, ListenerExperiment, args.set) for path in args.experiments]
+            peers = PeerTraining(steps=args.peer_steps)
+            result = compare(experiments, peers, args.seeds, args.samples, args.kept, args.guidance)
+            with whole_file(args.results) as partial:
+                partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_between(args.page, MARKS, tables(json.loads(regular(args.results).read_text("utf-8"))))
+
+    return status_of(work, "interrupted: the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Results of the comparison of listeners in; the Markdown of their tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+METRICS = {
+    "fr_corr": ("FRCorr", 3),
+    "fr_dist": ("FRDist", 2),
+    "fr_div": ("FRDiv", 4),
+    "fr_var": ("FRVar", 4),
+    "fr_dvs": ("FRDvs", 4),
+    "fr_syn": ("FRSyn", 2),
+}
+# Dam et al. 2024, Table I. FRRea, which needs rendered pictures, is left out.
+PUBLISHED = (
+    ("ground truth, validation", "8.35", "0", "0", ".0635", ".2117", "48.42"),
+    ("mime, validation", ".37", "84.78", ".2483", ".0635", ".2117", "43.50"),
+    ("random, validation", ".05", "228.33", ".1666", ".0833", ".1666", "46.27"),
+    ("Trans-VAE, validation", ".07", "90.31", ".0009", ".0012", ".0064", "44.65"),
+    ("BeLFusion (k = 10, binary AU), validation", ".12", "94.09", ".0397", ".0248", ".0379", "49"),
+    ("the paper, validation", ".26", "86.73", ".116", ".035", ".116", "46.96"),
+    ("the paper, test", ".319", "82.03", ".116", ".035", ".116", "43.09"),
+)
+
+
+def tables(result: Mapping[str, Any]) -> list[str]:
+    """Lines of Markdown.
+
+    Args:
+        result: what ``visavis_train.listener.report`` writes.
+    """
+    test, names = result["test"], [label for label, _ in METRICS.values()]
+    head = [*names, "FRRea"]
+    return [
+        f"Test split of {test['corpus']}: {test['clips']} speakers' clips of {test['frames']} frames, "
+        f"{test['listeners']} listeners, {result['samples']} reactions to each clip. Mean over clips, ± "
+        "standard deviation over seeds where there are several, and in brackets the 95% interval over clips. "
+        f"Commit {result['commit'][:12]}.",
+        "",
+        f"| method | seeds | {' | '.join(head)} |",
+        "|---" * (len(head) + 2) + "|",
+        *(_row(name, scores) for name, scores in result["methods"].items()),
+        *(f"| {name} | not run |{' - |' * len(head)}" for name in result["not_run"]),
+        "",
+        "What the papers print for REACT2024. **Other data, other people, other emotion reading: these "
+        "numbers and those above do not measure the same thing.**",
+        "",
+        f"| system, on REACT2024 | {' | '.join(names)} |",
+        "|---" * (len(names) + 1) + "|",
+        *(f"| {' | '.join(row)} |" for row in PUBLISHED),
+        "",
+        "Arithmetic of the listeners' networks alone, in multiply-accumulates of matrix products a second "
+        "of stream, tokenizer and speech features left out. *Re-encoded* is the published code's way: every "
+        "frame is a position, and the whole context is encoded anew for each patch.",
+        "",
+        "| network | parameters | kept past, a second | re-encoded, a second |",
+        "|---|---|---|---|",
+        *(_cost(name, cost) for name, cost in result["costs"].items()),
+    ]
+
+
+def _row(name: str, scores: Mapping[str, Any]) -> str:
+    cells = [_cell(scores[metric], digits) for metric, (_, digits) in METRICS.items()]
+    return f"| {name} | {scores['fr_dvs']['seeds']} | {' | '.join(cells)} | - |"
+
+
+def _cell(found: Mapping[str, Any], digits: int) -> str:
+    parts = [f"{found['mean']:.{digits}f}"]
+    if found["deviation_over_seeds"] is not None:
+        parts.append(f"± {found['deviation_over_seeds']:.{digits}f}")
+    if "interval" in found:
+        low, high = found["interval"]
+        parts.append(f"[{low:.{digits}f}, {high:.{digits}f}]")
+    return " ".join(parts)
+
+
+def _cost(name: str, cost: Mapping[str, Any]) -> str:
+    numbers: Sequence[str] = (
+        f"{cost['parameters'] / 1e6:.2f} million",
+        f"{cost['streamed'] / 1e6:.0f} million",
+        f"{cost['re_encoded'] / 1e6:.0f} million",
+    )
+    return f"| {name} | {' | '.join(numbers)} |"

@@ -1,0 +1,170 @@
+"""A pack of conversations and a tokenizer in; conversations as a listener learns them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from visavis.base import networks
+from visavis.base.reading import regular
+from visavis.errors import InputError, WeightsError
+from visavis.reaction.cues import CuedSpeech
+from visavis.reaction.listener import LISTENER_TOKENIZER
+from visavis.reaction.rest import as_seen, resting
+from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
+from visavis.types import FloatArray
+from visavis_train.data.conversation_pack import ListeningPack, PersonClip
+from visavis_train.data.track_pack import LEAST_SPREAD
+from visavis_train.listener.batches import Conversation, Tokens
+from visavis_train.tokenizer.face_groups import FACE_GROUPS
+
+HEAD_WEIGHT = 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """A tokenizer of one token a frame, and how its tokens are written.
+
+    Attributes:
+        tokenizer: encodes and decodes.
+        levels: of a token's digits, least significant first: FSQ's levels; one digit for other quantizers.
+    """
+
+    tokenizer: FaceTokenizer
+    levels: tuple[int, ...]
+
+    @classmethod
+    def open(cls, folder: Path | None, threads: int = 1) -> Self:
+        """The tokenizer of a run folder; for None the one that the package brings for its listener.
+
+        Raises:
+            InputError: a file cannot be read, or a frame has several tokens.
+            WeightsError: no tokenizer, or the package brings none.
+        """
+        if folder is None:
+            tokenizer = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
+            notes = networks.metadata(networks.open_session(LISTENER_TOKENIZER[0], threads))
+        else:
+            encoder = folder / f"{ENCODER}.onnx"
+            tokenizer = FaceTokenizer.load(encoder, folder / f"{DECODER}.onnx", threads)
+            notes = networks.metadata(
+                networks.session_of(regular(encoder).read_bytes(), str(encoder), threads)
+            )
+        return cls(tokenizer, levels_of(tokenizer, notes))
+
+
+def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...]:
+    """The digits of a tokenizer's tokens.
+
+    Args:
+        tokenizer: which.
+        notes: what its encoder's file says of itself.
+
+    Raises:
+        InputError: a frame has several tokens.
+        WeightsError: the file does not say its levels, or others than its vocabulary has.
+    """
+    if tokenizer.depth != 1:
+        raise InputError(
+            f"the tokenizer {tokenizer.pair} gives {tokenizer.depth} tokens a frame; a listener speaks one: "
+            "choose a tokenizer that is not residual"
+        )
+    if tokenizer.quantizer != "fsq":
+        return tokenizer.vocabulary
+    levels = tuple(int(size) for size in notes.get("quantizer_settings", {}).get("levels", ()))
+    if prod(levels) != tokenizer.vocabulary[0]:
+        raise WeightsError(
+            f"the tokenizer {tokenizer.pair} has {tokenizer.vocabulary[0]} tokens and says its levels are "
+            f"{list(levels)}; export it again"
+        )
+    return levels
+
+
+def conversations(
+    pack: ListeningPack,
+    tokenizer: FaceTokenizer,
+    *,
+    sound: bool,
+    controls: bool,
+    steady: float | None = None,
+) -> tuple[Conversation, ...]:
+    """Every item of a pack as tokens; items of one speaker share arrays.
+
+    Args:
+        pack: the conversations.
+        tokenizer: of one token a frame.
+        sound: whether the listener hears speech.
+        controls: whether it is told its temperament.
+        steady: tolerance of the listeners' tokens, see :func:`steady_tokens`; None for plain ones.
+    """
+    seen: dict[int, Tokens] = {}
+    heard = {}
+    for speaker in {id(item.speaker): item.speaker for item in pack.items}.values():
+        seen[id(speaker)] = tokenizer.encode(as_seen(speaker.face.astype(np.float32), tokenizer.rest))
+        heard[id(speaker)] = _sound(speaker, sound)
+    return tuple(
+        Conversation(
+            item.listener.name,
+            seen[id(item.speaker)],
+            steady_tokens(tokenizer, as_shown(item.listener, tokenizer), steady),
+            heard[id(item.speaker)],
+            item.temperament[: None if controls else 0],
+        )
+        for item in pack.items
+    )
+
+
+def steady_tokens(tokenizer: FaceTokenizer, face: FloatArray, tolerance: float | None) -> Tokens:
+    """Tokens of a track that change where the face does, not where it trembles between two of them.
+
+    A frame keeps the token before it unless its own is nearer to the face by more than the tolerance.
+    Distances are means over the groups of channels of absolute differences, in the track's standard
+    deviations; the head's rotation counts :data:`HEAD_WEIGHT` times, since nods are small.
+
+    Args:
+        tokenizer: of one token a frame.
+        face: (T, 58).
+        tolerance: in standard deviations; None to take every frame's own token.
+
+    Returns:
+        (T,) tokens, each one that :meth:`FaceTokenizer.encode` gave for this frame or an earlier one.
+    """
+    tokens = tokenizer.encode(face)
+    if tolerance is None or not len(tokens):
+        return tokens
+    shown = tokenizer.decode(tokens)
+    scale = _scale(face)
+    missed = np.abs(face - shown) @ scale
+    result, kept = tokens.copy(), 0
+    for frame in range(1, len(tokens)):
+        # No distance to or from a frame without a face: its token is its own.
+        if not np.abs(face[frame] - shown[kept]) @ scale <= missed[frame] + tolerance:
+            kept = frame
+        result[frame] = tokens[kept]
+    return result
+
+
+def _scale(face: FloatArray) -> FloatArray:
+    """(58,) what absolute differences are weighted with, so that their sum is the distance."""
+    known = np.isfinite(face).all(axis=1)
+    spread = np.maximum(face[known].std(axis=0), LEAST_SPREAD) if known.any() else LEAST_SPREAD
+    shares = np.zeros(len(spread), np.float32)
+    for name, place in FACE_GROUPS.items():
+        shares[place] = (HEAD_WEIGHT if name == "rotation" else 1.0) / len(shares[place])
+    return np.asarray(shares / shares.sum() / spread, np.float32)
+
+
+def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
+    """(T, 58): the face as a listener is to show it, on the tokenizer's own face at rest."""
+    face = clip.face.astype(np.float32)
+    return face if tokenizer.rest is None else face - resting(face) + tokenizer.rest
+
+
+def _sound(clip: PersonClip, sound: bool) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if not sound or clip.speech is None:
+        return np.zeros((len(clip), 0), np.float32)
+    return CuedSpeech().updated(clip.speech.astype(np.float32))

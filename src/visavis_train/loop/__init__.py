@@ -1,0 +1,1 @@
+"""What every training shares: experiments, rounds, checkpoints, logs."""

@@ -1,0 +1,66 @@
+"""Results, lines of Markdown and a page in; a JSON file, and the page with the lines in their place, out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from visavis.base.files import whole_file
+from visavis.base.machine import machine, versions
+from visavis.base.reading import regular
+from visavis.datasets.faces import LabelledFaces
+from visavis.errors import InputError
+from visavis_train.onnx.export import current_commit
+
+
+def measured_on(faces: LabelledFaces) -> dict[str, Any]:
+    """JSON values that say by which code, where and on which faces something was measured."""
+    return {
+        "commit": current_commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "dataset": faces.name,
+        "split": faces.split,
+        "n": len(faces),
+    }
+
+
+def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> None:
+    """Replace what stands between two marks.
+
+    Args:
+        page: a Markdown file.
+        marks: comments that stand in it once, in this order.
+        lines: what shall stand between them.
+
+    Raises:
+        InputError: the page cannot be read or written, or has not these marks.
+    """
+    first, last = marks
+    pattern = re.compile(re.escape(first) + ".*?" + re.escape(last), re.DOTALL)
+    try:
+        text = regular(page).read_text("utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{page}: cannot be read: {error.strerror}; run from the project's folder"
+        ) from error
+    if len(pattern.findall(text)) != 1:
+        raise InputError(f"{page}: expected the marks {first} and {last}, once")
+    with whole_file(page) as partial:
+        partial.write_text(pattern.sub(lambda _: "\n".join([first, "", *lines, "", last]), text), "utf-8")
+
+
+def write_results(
+    results: Path, values: Mapping[str, Any], page: Path, marks: tuple[str, str], lines: Sequence[str]
+) -> None:
+    """Write JSON values into a file, and lines into a page; see :func:`write_between`.
+
+    Raises:
+        InputError: the page cannot be read or written, or has not these marks; no file is written then.
+    """
+    write_between(page, marks, lines)
+    with whole_file(results) as partial:
+        partial.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", "utf-8")

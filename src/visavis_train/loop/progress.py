@@ -1,0 +1,22 @@
+"""A name and a number of steps in; what to call after each step, which may show the progress, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeAlias
+
+from visavis.base.console import progress
+
+Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+
+
+@contextmanager
+def unwatched(_what: str, _steps: int) -> Iterator[Callable[[], None]]:
+    """Show nothing."""
+    yield lambda: None
+
+
+def progress_bar(what: str, steps: int) -> AbstractContextManager[Callable[[], None]]:
+    """A bar on standard error, where that is a terminal."""
+    return progress(what, steps, "steps")

@@ -1,0 +1,130 @@
+"""A training cut into rounds in; its log and a checkpoint after every round out.
+
+Each round draws its randomness from (seed, round), so a run that was killed and resumed equals an unbroken
+one. The run folder receives ``config.json``, ``log.jsonl`` and ``last.safetensors``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis_train.loop.checkpoint import LAST, load_checkpoint, save_checkpoint
+from visavis_train.loop.experiment import Settings, flat
+from visavis_train.loop.log import LOG, cut_log
+
+
+def run_rounds(
+    out: Path,
+    config: Settings,
+    seed: int,
+    rounds: int,
+    one_round: Callable[[int], Mapping[str, Any]],
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    *,
+    resume: bool = False,
+) -> None:
+    """Run every round that the folder does not hold yet.
+
+    Args:
+        out: the run folder.
+        config: written beside the log.
+        seed: of the run.
+        rounds: how many there are.
+        one_round: trains for the round of that number, from 0; returns what the log shall say.
+        modules: whose weights a checkpoint holds, by name.
+        optimizer: whose tensors it holds.
+        resume: go on from the folder's checkpoint.
+
+    Raises:
+        InputError: the folder holds a run and ``resume`` is off, its checkpoint is of another network or
+            other settings, or its log is not one of ours.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    last, first = out / LAST, 0
+    if last.exists():
+        if not resume:
+            raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
+        first = int(load_checkpoint(last, modules, optimizer)["round"])
+        require_same(out / "config.json", config)
+    (out / "config.json").write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
+    cut_log(out, first, "round")  # A round that was logged and not kept is trained again.
+    with (out / LOG).open("a", encoding="utf-8") as log:
+        for number in range(first, rounds):
+            torch.manual_seed(int(np.random.default_rng((seed, number)).integers(2**63)))
+            start_s = time.perf_counter()
+            row = {"round": number + 1, **one_round(number)}
+            row["seconds"] = round(time.perf_counter() - start_s, 1)
+            line = json.dumps(row)
+            print(line, file=log, flush=True)
+            save_checkpoint(last, modules, optimizer, {"round": number + 1})
+            print(f"round {number + 1}/{rounds}: {line}", file=sys.stderr, flush=True)
+
+
+def require_same(path: Path, config: Settings) -> None:
+    """A run goes on with the settings that it began with; only where, and on how many threads, may change.
+
+    Raises:
+        InputError: it began with others, or they cannot be read.
+    """
+    try:
+        stored = type(config).model_validate_json(regular(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not the settings of this run: {error}; train anew elsewhere") from error
+    was, now = (flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
+    for key in sorted(was.keys() | now.keys()):
+        if was.get(key) != now.get(key):
+            raise InputError(
+                f"{path}: this run began with {key} {was.get(key)}; now it is {now.get(key)}: put it back, "
+                "or choose another folder"
+            )
+
+
+def warm_cosine(step: int, steps: int, warm: int) -> float:
+    """Share of the learning rate: linear over the first ``warm`` steps, then a cosine down to 1%."""
+    if step < warm:
+        return (step + 1) / warm
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let every group of parameters learn at this rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def descend(
+    loss: Tensor, net: nn.Module, optimizer: torch.optim.Optimizer, max_gradient: float, number: int
+) -> float:
+    """One step of the optimiser; returns the loss.
+
+    Args:
+        loss: () to be made smaller.
+        net: its gradients are cut to the norm ``max_gradient``.
+        optimizer: of the network.
+        max_gradient: see ``net``.
+        number: of the round, for the message.
+
+    Raises:
+        InputError: the loss is not finite; nothing is changed.
+    """
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise InputError(f"the loss became {value} in round {number}: lower learning_rate")
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), max_gradient)
+    optimizer.step()
+    return value

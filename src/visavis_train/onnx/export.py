@@ -1,0 +1,161 @@
+"""A torch network in; an ONNX file that gives the same numbers, and its entry in the manifest, out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from visavis.base.networks import WeightFile
+from visavis.base.reading import regular
+from visavis.errors import InputError, WeightsError
+from visavis_train.onnx.float16 import halve
+
+OPSET = 18
+
+
+def export(
+    module: nn.Module,
+    example_inputs: tuple[Tensor, ...],
+    path: Path,
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    dynamic_batch: bool = True,
+    dynamic_axes: Mapping[str, Sequence[int]] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    tolerance: float = 1e-4,
+    half_weights: bool = False,
+) -> None:
+    """Write a network as ONNX and check that ONNX Runtime and torch agree.
+
+    Args:
+        module: the network; put into evaluation mode.
+        example_inputs: at least 2 rows each if the batch is dynamic; also what agreement is checked on.
+        path: the ONNX file to write, in one piece.
+        input_names: one for each example input.
+        output_names: one for each output.
+        dynamic_batch: let axis 0 of every input have any size.
+        dynamic_axes: further axes of any size, by the input's name; examples have at least 2 there.
+        metadata: JSON values stored in the file (read back by ``visavis.base.networks.metadata``), beside
+            ``parameters``, how many numbers the network learns.
+        tolerance: largest difference between torch and ONNX Runtime, absolute.
+        half_weights: store large tensors in 16 bits, see :mod:`visavis_train.onnx.float16`.
+
+    Raises:
+        WeightsError: the exported network answers differently.
+    """
+    module.eval()
+    first = (0,) if dynamic_batch else ()
+    axes = [(*first, *(dynamic_axes or {}).get(name, ())) for name in input_names]
+    shapes = tuple(dict.fromkeys(some, torch.export.Dim.DYNAMIC) or None for some in axes)
+    with warnings.catch_warnings():
+        # torch's exporter warns of its own internals, which no caller can mend.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            example_inputs,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(input_names),
+            output_names=list(output_names),
+            dynamic_shapes=shapes,
+            verbose=False,
+        )
+    if program is None:
+        raise WeightsError("torch.onnx.export returned no program; expected torch >= 2.6 with dynamo=True")
+    model = program.model_proto
+    del model.metadata_props[:]
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    for key, value in {"parameters": parameters, **(metadata or {})}.items():
+        model.metadata_props.add(key=key, value=json.dumps(value))
+    _forget_origins(model)
+    if half_weights:
+        halve(model)
+    onnx.checker.check_model(model)
+    partial = path.with_name(path.name + ".partial")
+    onnx.save(model, partial)
+    worst = difference(module, partial, example_inputs)
+    if not worst <= tolerance:
+        partial.unlink()
+        raise WeightsError(f"ONNX Runtime differs from torch by {worst:.2g}; expected at most {tolerance:g}")
+    partial.replace(path)
+
+
+def _forget_origins(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes, which hold stack traces with the paths of this machine."""
+    model.graph.ClearField("metadata_props")
+    model.graph.ClearField("value_info")
+    for part in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+
+
+@torch.no_grad()
+def difference(module: nn.Module, path: Path, inputs: tuple[Tensor, ...]) -> float:
+    """Largest absolute difference between the outputs of torch and of ONNX Runtime."""
+    answers = module(*inputs)
+    expected = answers if isinstance(answers, tuple) else (answers,)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    feed = {spec.name: value.numpy() for spec, value in zip(session.get_inputs(), inputs, strict=True)}
+    found = session.run(None, feed)
+    pairs = zip(expected, found, strict=True)
+    return max(float(np.abs(want.numpy().astype(np.float64) - got).max()) for want, got in pairs)
+
+
+def register(manifest_path: Path, name: str, file: Path, entry: Mapping[str, Any]) -> None:
+    """Enter a weight file in the manifest, in place of an entry of the same name.
+
+    Args:
+        manifest_path: the manifest; created if it is not there.
+        name: what ``visavis.base.networks.open_session`` will call it.
+        file: the weight file, in the manifest's folder.
+        entry: ``licence``, ``training_data``, ``config``, ``commit`` and ``score``; sha256 and size are
+            taken from the file.
+
+    Raises:
+        InputError: the file lies elsewhere, or the entry lacks a field or has one too many.
+    """
+    if file.resolve().parent != manifest_path.resolve().parent:
+        raise InputError(f"{file} must lie beside {manifest_path}")
+    data = regular(file).read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        weights = WeightFile(file=file.name, sha256=digest, size=len(data), **entry)
+    except TypeError as error:
+        raise InputError(f"manifest entry {name!r}: {error}") from error
+    entries = json.loads(regular(manifest_path).read_text("utf-8")) if manifest_path.exists() else {}
+    entries[name] = {field: getattr(weights, field) for field in WeightFile.__dataclass_fields__}
+    partial = manifest_path.with_name(manifest_path.name + ".partial")
+    partial.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n", "utf-8")
+    partial.replace(manifest_path)
+
+
+def current_commit() -> str:
+    """The commit of the working tree, with ``+changes`` where it differs; ``unknown`` outside of git."""
+    folder = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        answer = subprocess.run(  # noqa: S603 - the words are the project's own
+            ["git", *words],  # noqa: S607 - whichever git the person uses
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return answer.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

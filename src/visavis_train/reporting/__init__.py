@@ -1,1 +1,0 @@
-"""Runs in; their figures, tables, charts and page beside the first paper's out."""

@@ -1,0 +1,267 @@
+"""Real parts and settings in, a folder in REACT's layout out: conversations, index, neighbours, manifest."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis.base.console import progress
+from visavis.base.files import require_folder, whole_file
+from visavis.base.reading import regular
+from visavis.base.waveform import SPEECH_RATE_HZ
+from visavis.corpus.layout import UNFINISHED, record_path, write_index, write_json
+from visavis.datasets.appropriateness import write_neighbours
+from visavis.datasets.dyads import FaceSpace
+from visavis.datasets.react import FPS, MANIFEST
+from visavis.errors import InputError
+from visavis.types import BoolArray
+from visavis_train.data.track_pack import load_pack
+from visavis_train.simulation.clip import SILENCE, Job, listener_name, write, write_samples
+from visavis_train.simulation.coupling import SmileCoupling
+from visavis_train.simulation.draws import Draws
+from visavis_train.simulation.real_faces import Habits, RealFaces, habits, real_faces
+from visavis_train.simulation.settings import ACTORS, GRID_EVERY, SPLITS, Settings
+from visavis_train.simulation.turns import Timings, read_timings
+from visavis_train.simulation.utterances import (
+    GRID,
+    GRID_SPEAKER,
+    Utterance,
+    read_ravdess,
+    read_sounds,
+)
+from visavis_train.simulation.voice import speak
+
+FORMAT = "visavis simulated dyads 1"
+SOURCES = (
+    "RAVDESS speech (CC BY-NC-SA 4.0)",
+    "turn timings of BACKSpeech (CC BY-NC-SA 4.0)",
+    "GRID s1, tracks and sound",
+    "face tracks of videos and of single faces (the pack of visavis_train.tokenizer.tracks)",
+    "smile_coupling.json, measured on vc_dyads.npz (MIT)",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """All real parts, by split where they are split.
+
+    Attributes:
+        utterances: by speaker.
+        timings: of turns.
+        faces: by split.
+        habits: measured on train.
+        coupling: measured on real calls.
+    """
+
+    utterances: Mapping[str, tuple[Utterance, ...]]
+    timings: Timings
+    faces: Mapping[str, RealFaces]
+    habits: Habits
+    coupling: SmileCoupling
+
+
+def read_parts(data: Path, pack: Path, length_s: float) -> Parts:
+    """Read every real part.
+
+    Args:
+        data: the shared data: its folders speech, video and faces.
+        pack: of face tracks.
+        length_s: of a clip.
+
+    Raises:
+        InputError: something is missing or damaged.
+    """
+    clips = load_pack(pack)
+    faces = {split: real_faces(clips, split) for split in SPLITS}
+    spoken = read_ravdess(data / "speech") + _grid(data / "video" / GRID, faces["train"])
+    by_speaker = {name: tuple(u for u in spoken if u.speaker == name) for name in {u.speaker for u in spoken}}
+    timings = read_timings(data / "speech" / "turn_timings.csv.gz", length_s)
+    labels = _labels(data / "faces" / "index.csv")
+    return Parts(by_speaker, timings, faces, habits(clips, labels), SmileCoupling.load())
+
+
+def _grid(archive: Path, faces: RealFaces) -> list[Utterance]:
+    """Whole sentences, as long as their tracks."""
+    found = []
+    for name, samples in sorted(read_sounds(archive, ".mp4").items()):
+        own = f"{GRID_SPEAKER}_{Path(name).stem}"
+        if own in faces.own_sound:
+            length = round(len(faces.own_sound[own].face) / FPS * SPEECH_RATE_HZ)
+            fitted = np.zeros(length, np.float32)
+            fitted[: len(samples)] = samples[:length]
+            found.append(Utterance(own, GRID_SPEAKER, "neutral", False, fitted))
+    return found
+
+
+def _labels(path: Path) -> dict[str, str]:
+    try:
+        with regular(path).open(encoding="utf-8", newline="") as table:
+            rows = csv.DictReader(table)
+            return {f"still_{row['split']}_{row['id']}": row["label"] for row in rows if row["label"]}
+    except (OSError, KeyError, csv.Error) as error:
+        raise InputError(f"{path}: no table of faces with id, split and label: {error!r}") from error
+
+
+def clip_names(settings: Settings, split: str) -> list[str]:
+    """The clips of a split."""
+    return [f"{split}_{number:04}" for number in range(settings.count(split))]
+
+
+def speaker_of(split: str, number: int) -> str:
+    """Who speaks in a clip: the actors in turn, and in train now and then GRID's talker."""
+    if split == "train" and number % GRID_EVERY == GRID_EVERY - 1:
+        return GRID_SPEAKER
+    before = number // GRID_EVERY if split == "train" else 0
+    return ACTORS[split][(number - before) % len(ACTORS[split])]
+
+
+def job(root: Path, settings: Settings, parts: Parts, split: str, number: int) -> Job:
+    """What one clip is made from.
+
+    Raises:
+        InputError: the speaker has no utterances.
+    """
+    seed = (settings.seed, SPLITS.index(split), number)
+    speaker = speaker_of(split, number)
+    own = parts.utterances.get(speaker, ())
+    if not own:
+        raise InputError(f"the archives hold nothing that {speaker} says; expected RAVDESS and GRID whole")
+    voice = speak(own, parts.timings, settings.length_s, Draws(seed).at("voice"))
+    return Job(
+        root=root,
+        name=clip_names(settings, split)[number],
+        split=split,
+        seed=seed,
+        listeners=settings.listeners,
+        frames=settings.frames,
+        speaker=speaker,
+        voice=voice,
+        faces=parts.faces[split],
+        habits=parts.habits,
+        coupling=parts.coupling,
+        short_per_minute=parts.timings.short_per_minute,
+    )
+
+
+def neighbours(clips: int, listeners: int) -> BoolArray:
+    """(2L, 2L) for L = clips x listeners conversations, as ``visavis.datasets.react`` orders them.
+
+    A listener is appropriate for a speaker's clip if it was made for that clip. In the other direction, in
+    which the listener is taken for the speaker, each conversation has its own answer alone.
+    """
+    whose = np.repeat(np.arange(clips), listeners)
+    count = len(whose)
+    matrix = np.eye(2 * count, dtype=np.bool_)
+    matrix[:count, :count] = whose[:, None] == whose
+    return matrix
+
+
+def build(root: Path, settings: Settings, parts: Parts, workers: int = 1) -> int:
+    """Make what is missing of a corpus; what was finished before stays.
+
+    Returns:
+        How many clips were made now.
+
+    Raises:
+        InputError: the folder holds another corpus, or cannot be written.
+    """
+    require_folder(root)
+    _require_same(root, settings)
+    shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+    write_json(root / MANIFEST, _head(settings))
+    with whole_file(root / SILENCE) as partial:
+        write_samples(partial, np.zeros(round(settings.length_s * SPEECH_RATE_HZ), np.float32))
+    missing = [
+        (split, number)
+        for split in SPLITS
+        for number, name in enumerate(clip_names(settings, split))
+        if not _finished(root, split, name)
+    ]
+    jobs = (job(root, settings, parts, split, number) for split, number in missing)
+    with progress(str(root), len(missing), "clips") as advance:
+        for _ in _work(jobs, workers):
+            advance()
+    shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+    for split in SPLITS:
+        numbers = range(1, settings.listeners + 1)
+        names = [listener_name(clip, n) for clip in clip_names(settings, split) for n in numbers]
+        write_index(root, split, names)
+        matrix = neighbours(settings.count(split), settings.listeners)
+        write_neighbours(root / f"neighbour_emotion_{split}.npy", matrix)
+    write_json(root / MANIFEST, {**_head(settings), "clips": _records(root, settings)})
+    return len(missing)
+
+
+def _work(jobs: Iterable[Job], workers: int) -> Iterator[str]:
+    if workers == 1:
+        yield from map(write, jobs)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        # A job holds a clip's sound: only a few wait at a time.
+        waiting: deque[Future[str]] = deque()
+        for one in jobs:
+            waiting.append(pool.submit(write, one))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _head(settings: Settings) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "simulated": "no such conversation took place; see docs/data/simulated_dyads.md",
+        "face_space": FaceSpace.VISAVIS.value,
+        "settings": {"fps": FPS, **asdict(settings)},
+        "sources": list(SOURCES),
+        "people": {"A": "the speaker", "B": "the listener, silent"},
+    }
+
+
+def _require_same(root: Path, settings: Settings) -> None:
+    path = root / MANIFEST
+    if not path.exists():
+        return
+    try:
+        found = json.loads(regular(path).read_text("utf-8"))
+        same = {key: found.get(key) for key in ("format", "settings")}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: not the manifest of a simulated corpus: {error!r}") from error
+    head = _head(settings)
+    if same != {key: head[key] for key in same}:
+        raise InputError(f"{root}: holds a corpus that was made otherwise ({same}); choose another folder")
+
+
+def _record(root: Path, split: str, name: str) -> dict[str, Any] | None:
+    try:
+        notes = json.loads(regular(record_path(root, split, name)).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return notes if isinstance(notes, dict) and isinstance(notes.get("files"), dict) else None
+
+
+def _finished(root: Path, split: str, name: str) -> bool:
+    notes = _record(root, split, name)
+    return notes is not None and all(
+        (root / file).is_file() and (root / file).stat().st_size == size
+        for file, size in notes["files"].items()
+    )
+
+
+def _records(root: Path, settings: Settings) -> Sequence[Mapping[str, Any]]:
+    records = []
+    for split in SPLITS:
+        for name in clip_names(settings, split):
+            notes = _record(root, split, name) or {}
+            records.append({key: value for key, value in notes.items() if key != "files"})
+    return records

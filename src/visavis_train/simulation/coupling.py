@@ -1,0 +1,103 @@
+"""How real people smile and smile back, as measured: a small JSON file in, distributions to draw from out.
+
+``visavis_train.simulation.measure_smiles`` makes the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InputError
+
+NAME = "smile_coupling.json"
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Later than 2 s is not counted as smiling back: the window of the peak correlation.
+REPLY_S = (0.2, 2.0)
+
+Signal = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A distribution by its quantiles at :data:`LEVELS`."""
+
+    quantiles: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float] | Signal) -> Self:
+        """That of values."""
+        return cls(tuple(round(float(value), 4) for value in np.quantile(np.asarray(values), LEVELS)))
+
+    def at(self, share: float) -> float:
+        """The value that a share of the distribution, 0..1, lies below; beyond the ends, the ends."""
+        return float(np.interp(share, LEVELS, self.quantiles))
+
+
+@dataclass(frozen=True, slots=True)
+class SmileCoupling:
+    """How smiles come, go and are returned; strengths are 0..1 (AU12 over 5), times in seconds.
+
+    Attributes:
+        calls: how many calls were measured.
+        rises_per_minute: of one person.
+        alone_per_minute: those of them that follow no rise of the partner within the window of replies.
+        level: where a person's AU12 mostly stands (its median over the call).
+        rise: by how much a smile rises.
+        rise_s: from 10% to 90% of a rise.
+        fall_s: from 90% to 10% of the fall after it.
+        above_s: how long a smile stays above half of its rise.
+        reply_share: share of rises that the partner answers with a rise within :data:`REPLY_S`.
+        reply_share_by_chance: the same with the partner shifted in time.
+        reply_s: when the answer begins, after the rise began.
+        reply_gain: rise of the answer over that of the smile.
+        peak_r: mean over calls of the largest correlation of the two within 2 s, whole calls.
+        peak_r_in_clips: the same in stretches of 30 s.
+        peak_r_of_strangers: the same of people of different calls, in stretches of 30 s.
+    """
+
+    calls: int
+    rises_per_minute: float
+    alone_per_minute: float
+    level: Spread
+    rise: Spread
+    rise_s: Spread
+    fall_s: Spread
+    above_s: Spread
+    reply_share: float
+    reply_share_by_chance: float
+    reply_s: Spread
+    reply_gain: Spread
+    peak_r: float
+    peak_r_in_clips: float
+    peak_r_of_strangers: float
+
+    @property
+    def reply_beyond_chance(self) -> float:
+        """Probability that a smile makes the partner smile, beyond smiles that would have come anyway."""
+        return (self.reply_share - self.reply_share_by_chance) / (1 - self.reply_share_by_chance)
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read the file beside this module, or another.
+
+        Raises:
+            InputError: missing, damaged, or not such a file.
+        """
+        place = files(__package__) / NAME if path is None else path
+        try:
+            notes: dict[str, Any] = json.loads(place.read_text("utf-8"))["measured"]
+            values: dict[str, Any] = {
+                key: Spread(tuple(value)) if isinstance(value, list) else value
+                for key, value in notes.items()
+            }
+            return cls(**values)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{place}: no measured smiles: {error!r}; remake it by its module") from error

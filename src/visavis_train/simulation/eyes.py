@@ -1,0 +1,132 @@
+"""Rates and shares in, blinks and glances over a clip out, for speakers and listeners alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visavis.channels import FACE_CHANNELS, FACE_INDEX
+from visavis.datasets.react import FPS
+from visavis.types import FloatArray
+from visavis_train.simulation.draws import Draws
+from visavis_train.simulation.movements import BLINK, SACCADE_FRAMES, ease, reach
+
+# Mean blinks a minute at rest and in conversation, log-normal over people: Bentivoglio et al. 1997,
+# "Analysis of blink rate patterns in normal subjects", Movement Disorders 12(6):1028-1034. A listener, who
+# does not talk, is taken to be nearer to rest: half way. The spread over people is our choice.
+BLINKS_AT_REST, BLINKS_TALKING = 17.0, 26.0
+BLINKS_LISTENING = (BLINKS_AT_REST + BLINKS_TALKING) / 2
+PERSON_SPREAD, INTERVAL_SPREAD = 0.25, 0.6
+LEAST_INTERVAL_S = 0.4
+# How far a blink closes the lids in our tracker's numbers: in GRID's and the other tracks .4 to .8.
+LIDS = (0.5, 0.8)
+# Share of the time that one looks at the other while listening and while talking, and the mean length of a
+# glance: Argyle and Ingham 1972, "Gaze, mutual gaze, and proximity", Semiotica 6:32-49, in the values that
+# later work repeats; we have not seen the printed table itself.
+LOOK_LISTENING, LOOK_TALKING, GLANCE_S = 0.75, 0.41, 2.95
+LEAST_GLANCE_S = 0.4
+# Nobody looks away for long while somebody is there: a lower share makes looks shorter instead. Our choice.
+AWAY_S = 2.0
+# How far the eyes turn away, in weights of eyeLook*: our choice.
+ASIDE, DOWN, UP = (0.25, 0.6), 0.5, 0.2
+# While looking at a face, the eyes go from eye to eye and to the mouth. Size and pace are our choice.
+SCAN, SCAN_S = 0.04, 0.7
+# Eyes that look away rest nowhere for long either: seconds at one place, our choice.
+ASIDE_S = 1.2
+# Of a turn of the eyes by 1, the head turns by so much: radians of yaw and of pitch. Our choice.
+HEAD_WITH_EYES = (0.12, 0.06)
+
+
+def blinks(frames: int, per_minute: float, draws: Draws, also_at: tuple[int, ...] = ()) -> FloatArray:
+    """(T,) how far lids are closed, 0 to 1.
+
+    Args:
+        frames: T.
+        per_minute: mean rate of people; this person's own is drawn.
+        draws: of this person.
+        also_at: frames at which a blink begins besides.
+    """
+    result = np.zeros(frames, np.float32)
+    own = per_minute * np.exp(PERSON_SPREAD * draws.at("blink rate").standard_normal())
+    mean_s = 60 / own
+    at_s, number = 0.0, 0
+    starts = list(also_at)
+    while at_s < frames / FPS:
+        draw = draws.at("blink", number)
+        middle = np.log(mean_s) - INTERVAL_SPREAD**2 / 2
+        at_s += max(float(np.exp(middle + INTERVAL_SPREAD * draw.standard_normal())), LEAST_INTERVAL_S)
+        starts.append(int(at_s * FPS))
+        number += 1
+    for start in starts:
+        reach(result, start, BLINK * draws.at("lids", start).uniform(*LIDS))
+    return result
+
+
+def glances(
+    look_share: FloatArray, draws: Draws, away_at: tuple[int, ...] = ()
+) -> tuple[FloatArray, list[int]]:
+    """Where the eyes go: (T, 2) to the picture's right and up, 0 at the other's face; and when they leave it.
+
+    Args:
+        look_share: (T,) share of the time that the eyes rest on the other; it is read when a glance ends.
+        draws: of this person.
+        away_at: frames at which the eyes turn away if they look.
+    """
+    frames = len(look_share)
+    goal = np.zeros((frames, 2), np.float32)
+    left: list[int] = []
+    looking = bool(draws.at("glance first").random() < look_share[0])
+    number, start = 0, 0
+    while start < frames:
+        draw = draws.at("glance", number)
+        share = float(np.clip(look_share[start], 0.05, 0.97))
+        # Looks last as published, if that does not keep the eyes away for too long.
+        away_s = min(GLANCE_S * (1 - share) / share, AWAY_S)
+        mean_s = away_s * share / (1 - share) if looking else away_s
+        length = max(round(FPS * max(float(draw.gamma(2.0, mean_s / 2)), LEAST_GLANCE_S)), 1)
+        if looking:
+            length = min(
+                [frame - start for frame in away_at if start < frame < start + length], default=length
+            )
+            _scan(goal[start : start + length], draw, SCAN_S, SCAN)
+        else:
+            left.append(start)
+            side = draw.choice([-1.0, 1.0]) * draw.uniform(*ASIDE)
+            part = goal[start : start + length]
+            _scan(part, draw, ASIDE_S, 0.15)
+            part += np.asarray([side, draw.uniform(-DOWN, UP)], np.float32)
+        start, looking, number = start + length, not looking, number + 1
+    return _saccades(goal), left
+
+
+def _scan(part: FloatArray, draw: np.random.Generator, each_s: float, size: float) -> None:
+    """Another place within ``size`` every so often."""
+    step = round(each_s * FPS)
+    for start in range(0, len(part), step):
+        part[start : start + step] = draw.uniform(-size, size, 2)
+
+
+def _saccades(goal: FloatArray) -> FloatArray:
+    """Steps take :data:`SACCADE_FRAMES` frames, beginning at the step."""
+    result = goal.copy()
+    for frame in np.flatnonzero(np.abs(np.diff(goal, axis=0)).max(axis=1) > 0) + 1:
+        course = ease(SACCADE_FRAMES)[:, None]
+        part = slice(frame, frame + SACCADE_FRAMES)
+        count = len(result[part])
+        result[part] = goal[frame - 1] + course[:count] * (goal[frame] - goal[frame - 1])
+    return result
+
+
+def look(direction: FloatArray) -> FloatArray:
+    """(T, 58) what a gaze (T, 2) adds to a face whose eyes look ahead."""
+    result = np.zeros((len(direction), len(FACE_CHANNELS)), np.float32)
+    aside, up = direction[:, 0], direction[:, 1]
+    # Seen in the picture, the person's own left eye turns outward to the right.
+    for names, value in (
+        (("eyeLookOutLeft", "eyeLookInRight"), aside),
+        (("eyeLookInLeft", "eyeLookOutRight"), -aside),
+        (("eyeLookUpLeft", "eyeLookUpRight"), up),
+        (("eyeLookDownLeft", "eyeLookDownRight"), -up),
+    ):
+        for name in names:
+            result[:, FACE_INDEX[name]] = value
+    return result

@@ -1,0 +1,65 @@
+"""GRID's talker: sentences whose own tracks are known in, one speaker's face over a clip out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from visavis.datasets.react import FPS
+from visavis.errors import InputError
+from visavis.types import FloatArray
+from visavis_train.simulation.movements import ease
+from visavis_train.simulation.real_faces import Take
+from visavis_train.simulation.speaker import Talker
+from visavis_train.simulation.voice import Voice
+
+# From the end of one sentence to the face of the next: at most so long, in frames.
+CROSSING = 12
+
+
+def own_face(voice: Voice, takes: Mapping[str, Take], frames: int) -> Talker:
+    """Every sentence with the very face that said it; between sentences the face eases to the next.
+
+    Args:
+        voice: of untrimmed sentences, each as long as its take.
+        takes: by the sentence's name.
+        frames: T.
+
+    Raises:
+        InputError: a sentence without a take, or a voice that says nothing.
+    """
+    names = [one.utterance.name for one in voice.said]
+    if missing := [name for name in names if name not in takes]:
+        raise InputError(f"no track belongs to the sound {missing[0]}; track its video first")
+    if not names:
+        raise InputError("a clip in which nothing is said has no face of its own")
+    face = np.empty((frames, takes[names[0]].face.shape[1]), np.float32)
+    # Before anything is said, the face is that with which the first sentence begins.
+    at, last = 0, takes[names[0]].face[0]
+    for one in voice.said:
+        start = round(FPS * one.start_s)
+        own = takes[one.utterance.name].face
+        _bridge(face[at:start], last, own[0])
+        count = min(len(own), frames - start)
+        face[start : start + count] = own[:count]
+        _soften(face, start, last if start == at else face[start - 1])
+        at, last = start + count, own[count - 1]
+    face[at:] = last
+    rest = np.median(np.concatenate([takes[name].face for name in names]), axis=0)
+    return Talker(face, rest, {"rest": "grid_s1", "small_movements": "grid_s1", "mouth": " ".join(names)})
+
+
+def _bridge(gap: FloatArray, before: FloatArray, after: FloatArray) -> None:
+    """Hold the face, then ease to the next one."""
+    gap[:] = before
+    count = min(len(gap), CROSSING)
+    if count:
+        gap[len(gap) - count :] = before + ease(count)[:, None] * (after - before)
+
+
+def _soften(face: FloatArray, start: int, before: FloatArray) -> None:
+    """Sentences that follow at once begin with what is left of the face before."""
+    rest = before - face[start]
+    count = min(CROSSING, len(face) - start)
+    face[start : start + count] += (1 - ease(count))[:, None] * rest

@@ -1,0 +1,105 @@
+"""A speaker's smile in, a listener's smile out: returned smiles and smiles of its own, as real calls have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from visavis.datasets.react import FPS
+from visavis.reaction.temperament import Temperament
+from visavis.types import FloatArray
+from visavis_train.simulation.coupling import REPLY_S, SmileCoupling
+from visavis_train.simulation.cues import RISE, Cue
+from visavis_train.simulation.draws import Draws
+from visavis_train.simulation.movements import delayed, follow, plateau, reach
+from visavis_train.simulation.temperament import scale_of
+
+# Chance that a smile is returned, for mirroring = .5. In the real calls, rises are answered by rises only a
+# little more often than by chance (smile_coupling.json), but smiles move together slowly. The number is
+# chosen so that simulated clips of 30 s have the real calls' peak correlation in such clips.
+RETURNED = 0.35
+# Real smiles rise upon smiles; simulated ones merge into one. So more are drawn than are counted in the end.
+MERGED = 1.6
+# Of the real times of rises and falls, these shares are used for smiles: what is slower (up to 12 s) are
+# drifts of mood, what is faster are small jerks. Of times above half of a rise, all but the longest.
+TIMES = (0.25, 0.7)
+# No real smile stands still: it wobbles by about so much of its height, anew every .8 s. Our choice.
+WOBBLE, WOBBLE_S = 0.12, 0.8
+# While a smile is returned it follows the speaker's after so long.
+FOLLOW_S = (0.25, 0.6)
+LARGEST = 0.95
+
+
+def own_and_returned(
+    smile: FloatArray,
+    cues: Sequence[Cue],
+    kind: Temperament,
+    coupling: SmileCoupling,
+    draws: Draws,
+    engaged: FloatArray,
+) -> FloatArray:
+    """(T,) how far the corners of the mouth are drawn up, 0 to 1.
+
+    Args:
+        smile: (T,) the speaker's.
+        cues: those of the speaker's smile are used.
+        kind: of the listener.
+        coupling: measured on real calls.
+        draws: of the listener.
+        engaged: (T,) 0 to 1; nobody smiles for long at one who has left.
+    """
+    back = returned(smile, cues, kind, coupling, draws)
+    own = own_smiles(len(smile), kind, coupling, draws)
+    level = coupling.level.at(0.6 * kind.smiling) * scale_of(kind)
+    both = np.maximum(back, scale_of(kind) * own) * engaged + level * (0.4 + 0.6 * engaged)
+    both *= 1 + WOBBLE * wobble(len(smile), draws)
+    return np.asarray(LARGEST * np.tanh(both / LARGEST), np.float32)
+
+
+def wobble(frames: int, draws: Draws) -> FloatArray:
+    """(T,) slow and about 0, of spread 1 before it is smoothed."""
+    step = round(WOBBLE_S * FPS)
+    goals = [draws.at("wobble", number).standard_normal() for number in range(-(-frames // step))]
+    return follow(np.repeat(np.asarray(goals, np.float32), step)[:frames], 0.4, 0.4)
+
+
+def returned(
+    smile: FloatArray, cues: Sequence[Cue], kind: Temperament, coupling: SmileCoupling, draws: Draws
+) -> FloatArray:
+    """(T,) smiles that answer the speaker's: from the reply on, its course, weakened or strengthened."""
+    gain = np.zeros(len(smile), np.float32)
+    for cue in cues:
+        if cue.kind != RISE:
+            continue
+        draw = draws.at("smile back", cue.frame)
+        reply_s = coupling.reply_s.at(draw.random())
+        start = max(cue.since + round(FPS * reply_s), cue.frame + round(FPS * REPLY_S[0]))
+        size = min(coupling.reply_gain.at(draw.random()), 1.2) * (0.5 + kind.mirroring)
+        answered = draw.random() < 2 * kind.mirroring * RETURNED
+        gain[start:] = size * scale_of(kind) if answered else 0.0
+    lag = round(FPS * draws.at("smile lag").uniform(*FOLLOW_S))
+    target = gain * delayed(smile, lag)
+    tempo = draws.at("smile tempo").uniform(*TIMES)
+    return follow(target, coupling.rise_s.at(tempo) / 2.2, coupling.fall_s.at(tempo) / 2.2)
+
+
+def own_smiles(frames: int, kind: Temperament, coupling: SmileCoupling, draws: Draws) -> FloatArray:
+    """(T,) smiles that nobody caused: rate, height and course are those of real ones without a cause."""
+    result = np.zeros(frames, np.float32)
+    rate = 2 * kind.smiling * MERGED * coupling.alone_per_minute
+    at_s, number = 0.0, 0
+    while rate > 0:
+        draw = draws.at("own smile", number)
+        at_s += float(draw.exponential(60 / rate))
+        if at_s * FPS >= frames:
+            break
+        rise, hold, fall = (
+            round(FPS * spread.at(share))
+            for spread, share in zip(
+                (coupling.rise_s, coupling.above_s, coupling.fall_s), draw.uniform(*TIMES, 3), strict=True
+            )
+        )
+        reach(result, int(at_s * FPS), plateau(rise, hold, fall, coupling.rise.at(draw.random())))
+        number += 1
+    return result

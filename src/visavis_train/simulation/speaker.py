@@ -1,0 +1,155 @@
+"""A voice and real faces in, a speaker's face out: the mouth follows the sound, moods colour the face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from visavis.channels import FACE_CHANNELS, FACE_INDEX
+from visavis.datasets.react import FPS
+from visavis.reaction.cues import STRESS
+from visavis.reaction.temperament import Temperament
+from visavis.types import BoolArray, FloatArray
+from visavis_train.simulation.coupling import SmileCoupling
+from visavis_train.simulation.cues import Speaker, find_cues
+from visavis_train.simulation.draws import Draws
+from visavis_train.simulation.eyes import (
+    BLINKS_TALKING,
+    HEAD_WITH_EYES,
+    LOOK_LISTENING,
+    LOOK_TALKING,
+    blinks,
+    glances,
+    look,
+)
+from visavis_train.simulation.listener import at_rest, settle
+from visavis_train.simulation.mouth import Mouths, string_together, wanted_opening
+from visavis_train.simulation.movements import add, bump, follow, plateau, reach
+from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wander
+from visavis_train.simulation.smiles import LARGEST, TIMES, WOBBLE, own_smiles, wobble
+from visavis_train.simulation.voice import Said, Voice
+
+# How much of each mood's difference from a neutral face is shown, with normal and with strong intensity. The
+# differences are means over press photographs with noisy labels, thus weaker than one acted face: our choice.
+SHOWN = (1.5, 2.5)
+# A happy utterance brings a smile, a calm one now and then a small one. Our choice; sizes are measured.
+SMILES: Mapping[str, float] = MappingProxyType(
+    {"happy": 0.95, "surprised": 0.3, "calm": 0.25, "neutral": 0.1}
+)
+# Speakers also smile a little for no reason that we know: half as often as real people, and half as much.
+# Our choice.
+UNCAUSED, UNCAUSED_SIZE = 0.25, 0.5
+# Heads move more while talking than while listening: our choice.
+TALKING_HEAD = 1.8
+BEAT, BEAT_BROW = 0.5, 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Talker:
+    """A speaker's face over a clip.
+
+    Attributes:
+        face: (T, 58) float32.
+        rest: (58,) the relaxed face.
+        parts: names of the real parts that it was made from.
+    """
+
+    face: FloatArray
+    rest: FloatArray
+    parts: dict[str, str]
+
+
+def talk(
+    voice: Voice, features: Speaker, faces: RealFaces, habits: Habits, coupling: SmileCoupling, draws: Draws
+) -> Talker:
+    """Give a voice a face.
+
+    Args:
+        voice: what is said.
+        features: the voice's features; its face is not looked at.
+        faces: of the split.
+        habits: how movements of a face go together.
+        coupling: how real people smile.
+        draws: of this speaker.
+    """
+    frames = len(features)
+    rest_name, rest = at_rest(faces, draws)
+    face = np.tile(rest, (frames, 1))
+    mouths = Mouths.of(faces.talking, draws.at("mouths"))
+    wanted = wanted_opening(features.energy, heard(voice, frames), mouths)
+    face += draws.at("mouth size").uniform(0.9, 1.3) * string_together(wanted, mouths)
+    take_name, small = wander(faces.moving, frames, draws.at("small movements"))
+    face += TALKING_HEAD * small
+    face += np.outer(smile_of(voice, frames, coupling, draws), habits.smile)
+    face += mood_of(voice, frames, habits)
+    share = np.where(features.speech, LOOK_TALKING, LOOK_LISTENING).astype(np.float32)
+    direction, _ = glances(share, draws)
+    face += look(direction) + np.outer(blinks(frames, BLINKS_TALKING, draws), habits.blink)
+    turned = np.zeros((frames, 3), np.float32)
+    for column, reached in enumerate(HEAD_WITH_EYES):
+        turned[:, column] = reached * follow(direction[:, column], 0.35, 0.35)
+    turned[:, 1] -= _beats(face, features, draws)
+    face[:, HEAD_AT[:3]] += turned
+    face[:, HEAD_AT[3:]] += turned @ habits.head_shift
+    parts = {"rest": rest_name, "small_movements": take_name, "mouth": " ".join(mouths.names)}
+    return Talker(settle(face), rest, parts)
+
+
+def heard(voice: Voice, frames: int) -> BoolArray:
+    """(T,) whether an utterance is going on: known here, before the features' voice activity notices it."""
+    result = np.zeros(frames, np.bool_)
+    for one in voice.said:
+        result[round(FPS * one.start_s) : round(FPS * one.end_s)] = True
+    return result
+
+
+def _beats(face: FloatArray, features: Speaker, draws: Draws) -> FloatArray:
+    """(T,) small downward beats of the head at stressed phrases, some with raised brows; radians."""
+    depth = np.zeros(len(features), np.float32)
+    for cue in (cue for cue in find_cues(features) if cue.kind == STRESS):
+        draw = draws.at("beat", cue.frame)
+        if draw.random() < BEAT:
+            add(depth, cue.frame, bump(int(draw.integers(7, 13)), draw.uniform(0.03, 0.08)))
+        if draw.random() < BEAT_BROW:
+            course = plateau(4, int(draw.integers(3, 12)), 8, draw.uniform(0.15, 0.4))
+            for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"):
+                add(face[:, FACE_INDEX[name]], cue.frame, course)
+    return depth
+
+
+def smile_of(voice: Voice, frames: int, coupling: SmileCoupling, draws: Draws) -> FloatArray:
+    """(T,) smiles of happy, and some of calmer, utterances, strong ones larger; and a few small others."""
+    result = UNCAUSED_SIZE * own_smiles(frames, Temperament(smiling=UNCAUSED), coupling, draws)
+    for number, one in enumerate(voice.said):
+        draw = draws.at("smile", number)
+        chance = SMILES.get(one.utterance.emotion, 0.0)
+        if draw.random() >= chance:
+            continue
+        share = draw.uniform(0.5, 1) if one.utterance.strong else draw.uniform(0, 0.75)
+        height = coupling.rise.at(share) + coupling.level.at(share)
+        times = zip((coupling.rise_s, coupling.fall_s), draw.uniform(*TIMES, 2), strict=True)
+        rise, fall = (round(FPS * spread.at(tempo)) for spread, tempo in times)
+        hold = round(FPS * one.utterance.length_s)
+        reach(result, max(round(FPS * one.start_s) - rise // 2, 0), plateau(rise, hold, fall, height))
+    result *= 1 + WOBBLE * wobble(frames, draws)
+    return np.asarray(LARGEST * np.tanh(result / LARGEST), np.float32)
+
+
+def mood_of(voice: Voice, frames: int, habits: Habits) -> FloatArray:
+    """(T, 58) what sad, angry, fearful, disgusted and surprised utterances add to the face."""
+    result = np.zeros((frames, len(FACE_CHANNELS)), np.float32)
+    for emotion, difference in habits.emotions.items():
+        strength = np.zeros(frames, np.float32)
+        for one in voice.said:
+            if one.utterance.emotion == emotion:
+                _show(strength, one)
+        result += np.outer(follow(strength, 0.35, 0.8), difference)
+    return result
+
+
+def _show(strength: FloatArray, one: Said) -> None:
+    part = slice(round(FPS * one.start_s), round(FPS * one.end_s))
+    strength[part] = SHOWN[one.utterance.strong]

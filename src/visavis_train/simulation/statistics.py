@@ -1,0 +1,216 @@
+"""A simulated corpus in, its statistics beside published and real ones out.
+
+``python -m visavis_train.simulation.statistics runs/simulated`` reads a corpus as anyone would and
+measures faces, not what the simulation meant to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.base.console import print_json, print_table, progress
+from visavis.channels import FACE_INDEX
+from visavis.datasets import react
+from visavis.datasets.dyads import Dyads
+from visavis.errors import InputError
+from visavis.metrics.pairing import peak_r
+from visavis.types import FloatArray
+from visavis_train.loop.command import status_of
+from visavis_train.simulation.coupling import SmileCoupling
+from visavis_train.simulation.eyes import (
+    BLINKS_AT_REST,
+    BLINKS_TALKING,
+    LOOK_LISTENING,
+    LOOK_TALKING,
+    SCAN,
+)
+from visavis_train.simulation.measure_smiles import WINDOW_S, rises
+from visavis_train.simulation.real_faces import HEAD_AT, SMILE_AT
+
+# A nod: the head dips below where it was in the second around it by this much, radians (1.4 degrees).
+DIP = 0.025
+NOD_APART_S = 0.8
+LID_RISE = 0.25
+ASIDE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Of one person, or a mean over people.
+
+    Attributes:
+        nods_per_minute: dips of the head.
+        blinks_per_minute: closings of the lids.
+        look_share: share of the time that the eyes are where they mostly are.
+        smiles_per_minute: rises of the smile, as in real calls.
+        smile: mean of both corners.
+        head_jitter_deg: mean size of the second difference of yaw, pitch and roll, degrees.
+        weight_jitter: the same of the weights.
+    """
+
+    nods_per_minute: float
+    blinks_per_minute: float
+    look_share: float
+    smiles_per_minute: float
+    smile: float
+    head_jitter_deg: float
+    weight_jitter: float
+
+
+def numbers(face: FloatArray, fps: float) -> Numbers:
+    """Measure one face (T, 58)."""
+    minutes = len(face) / fps / 60
+    smile = face[:, SMILE_AT].mean(axis=1).astype(np.float64)
+    second = np.abs(np.diff(face, 2, axis=0))
+    return Numbers(
+        nods_per_minute=count_nods(face[:, FACE_INDEX["pitch"]], fps) / minutes,
+        blinks_per_minute=count_blinks(face) / minutes,
+        look_share=look_share(face),
+        smiles_per_minute=len(rises(smile)) / minutes,
+        smile=float(smile.mean()),
+        head_jitter_deg=float(np.rad2deg(second[:, HEAD_AT[:3]].mean())),
+        weight_jitter=float(second[:, : HEAD_AT[0]].mean()),
+    )
+
+
+def count_nods(pitch: FloatArray, fps: float) -> int:
+    """Dips of the pitch against its median over the second around, at least .8 s apart."""
+    half = round(fps / 2)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(pitch, half, "edge"), 2 * half + 1)
+    low = pitch - around.max(axis=1) < -2 * DIP
+    dips = np.flatnonzero(low & (pitch <= around.min(axis=1)) & (np.median(around, axis=1) - pitch > DIP))
+    count, last = 0, -np.inf
+    for frame in dips.tolist():
+        if frame - last >= NOD_APART_S * fps:
+            count, last = count + 1, frame
+    return count
+
+
+def count_blinks(face: FloatArray) -> int:
+    """Rises of the lids by :data:`LID_RISE` over their median."""
+    lids = face[:, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]].mean(axis=1)
+    shut = lids > np.median(lids) + LID_RISE
+    return int((shut[1:] & ~shut[:-1]).sum())
+
+
+def look_share(face: FloatArray) -> float:
+    """Share of frames whose gaze is near the most frequent one, to either side."""
+    at = FACE_INDEX
+    aside = (
+        face[:, at["eyeLookOutLeft"]]
+        + face[:, at["eyeLookInRight"]]
+        - face[:, at["eyeLookInLeft"]]
+        - face[:, at["eyeLookOutRight"]]
+    ) / 2
+    counts, edges = np.histogram(aside, bins=80, range=(-1, 1))
+    middle = edges[int(counts.argmax())] + (edges[1] - edges[0]) / 2
+    return float((np.abs(aside - middle) < ASIDE + SCAN).mean())
+
+
+def mean_of(people: Sequence[Numbers]) -> dict[str, float]:
+    """Mean of each number."""
+    names = Numbers.__dataclass_fields__
+    return {name: float(np.mean([getattr(one, name) for one in people])) for name in names}
+
+
+def measure(dyads: Dyads, listeners: int) -> dict[str, Any]:
+    """Statistics of the forward half of a split.
+
+    Args:
+        dyads: of the split.
+        listeners: of each clip of a speaker; a clip is counted once among speakers.
+    """
+    speakers: list[Numbers] = []
+    reactions: list[Numbers] = []
+    smiles: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    count, fps = len(dyads) // 2, 0.0
+    with progress(dyads.split, count, "conversations") as advance:
+        for row in range(count):
+            dyad = dyads[row]
+            fps = dyad.fps
+            if row % listeners == 0:
+                speakers.append(numbers(dyad.speaker.face, fps))
+            reactions.append(numbers(dyad.listener.face, fps))
+            one, other = (
+                person.face[:, SMILE_AT].mean(axis=1).astype(np.float64)
+                for person in (dyad.speaker, dyad.listener)
+            )
+            smiles.append((one, other))
+            advance()
+    lag = round(WINDOW_S * fps)
+    moved = [smiles[(row + listeners) % count][1] for row in range(count)]
+    return {
+        "conversations": count,
+        "speaker": mean_of(speakers),
+        "listener": mean_of(reactions),
+        "peak_r": float(np.mean([peak_r(a, b, lag) for a, b in smiles])),
+        "peak_r_of_strangers": float(
+            np.mean([peak_r(a, c, lag) for (a, _), c in zip(smiles, moved, strict=True)])
+        ),
+    }
+
+
+def targets() -> dict[str, str]:
+    """What is published or was measured on real people, by what it is of."""
+    real = SmileCoupling.load()
+    return {
+        "nods_per_minute, listener": "no table found",
+        "blinks_per_minute, listener": f"{BLINKS_AT_REST:g} at rest, {BLINKS_TALKING:g} talking",
+        "blinks_per_minute, speaker": f"{BLINKS_TALKING:g}",
+        "look_share, listener": f"{LOOK_LISTENING:g}",
+        "look_share, speaker": f"{LOOK_TALKING:g} while talking",
+        "smiles_per_minute, listener": f"{real.rises_per_minute:.1f} in real calls",
+        "smiles_per_minute, speaker": f"{real.rises_per_minute:.1f} in real calls",
+        "smile, listener": f"median {real.level.at(0.5):.2f} in real calls",
+        "peak_r": f"{real.peak_r_in_clips:.2f} in 30 s of real calls ({real.peak_r:.2f} whole)",
+        "peak_r_of_strangers": f"{real.peak_r_of_strangers:.2f} in 30 s of real calls",
+    }
+
+
+def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """A row for each number, a column for each split, and the target."""
+    wanted = targets()
+    rows = []
+    for who in ("listener", "speaker"):
+        for name in Numbers.__dataclass_fields__:
+            label = f"{name}, {who}"
+            values = [f"{found[who][name]:.4g}" for found in measured.values()]
+            rows.append([label, *values, wanted.get(label, "")])
+    return rows + [
+        [name, *(f"{found[name]:.3f}" for found in measured.values()), wanted[name]]
+        for name in ("peak_r", "peak_r_of_strangers")
+    ]
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Measure a simulated corpus beside real people.")
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--listeners", type=int, default=4, help="of each clip of a speaker")
+    parser.add_argument("--splits", nargs="+", default=["train", "val", "test"])
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+
+    def work() -> None:
+        corpus = react.find(args.corpus)
+        if corpus is None:
+            raise InputError(f"{args.corpus}: no corpus; python -m visavis_train.simulation makes one")
+        found = {split: measure(corpus.read(split), args.listeners) for split in args.splits}
+        if args.json:
+            print_json(found)
+        else:
+            print_table(["", *found, "real or published"], as_rows(found))
+
+    return status_of(work, "interrupted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Archives of real speech in, utterances as samples with their speaker and emotion out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import av
+import numpy as np
+
+from visavis.base.arrays import checked
+from visavis.base.reading import regular
+from visavis.base.waveform import SPEECH_RATE_HZ
+from visavis.errors import InputError
+from visavis.types import FloatArray
+
+RAVDESS, GRID = "ravdess_speech_16k.tar", "grid_s1_av.tar"
+GRID_SPEAKER = "grid_s1"
+# Quieter than this share of an utterance's loudest 10 ms is the room, not the voice.
+VOICE_SHARE = 0.03
+EDGE_S = 0.05
+BLOCK = SPEECH_RATE_HZ // 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """One thing said.
+
+    Attributes:
+        name: file within its archive.
+        speaker: who says it.
+        emotion: how, in RAVDESS's words.
+        strong: whether with strong intensity.
+        samples: (N,) float32 at 16 kHz.
+    """
+
+    name: str
+    speaker: str
+    emotion: str
+    strong: bool
+    samples: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", checked(self.name, self.samples, (None,)))
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return len(self.samples) / SPEECH_RATE_HZ
+
+
+def read_ravdess(folder: Path) -> list[Utterance]:
+    """RAVDESS's utterances without the silence around them, every actor equally loud on the whole.
+
+    Raises:
+        InputError: the archive or ``index.csv`` is missing or damaged.
+    """
+    index = folder / "index.csv"
+    try:
+        with regular(index).open(encoding="utf-8", newline="") as table:
+            rows = {row["file"]: row for row in csv.DictReader(table) if row["archive"] == RAVDESS}
+            raw = read_sounds(folder / RAVDESS, ".flac")
+            found = [
+                Utterance(name, row["speaker"], row["emotion"], row["intensity"] == "strong", trim(raw[name]))
+                for name, row in sorted(rows.items())
+            ]
+    except (OSError, KeyError, csv.Error) as error:
+        raise InputError(f"{index}: no table of the files in {RAVDESS}: {error!r}") from error
+    return _level(found)
+
+
+def _level(utterances: list[Utterance], wanted: float = 0.06) -> list[Utterance]:
+    """Bring each actor's mean power to one value; loud and soft utterances of one actor stay so."""
+    levelled = []
+    for speaker in sorted({utterance.speaker for utterance in utterances}):
+        own = [utterance for utterance in utterances if utterance.speaker == speaker]
+        power = np.mean([np.mean(np.square(utterance.samples)) for utterance in own])
+        gain = wanted / max(float(np.sqrt(power)), 1e-6)
+        levelled += [
+            Utterance(u.name, speaker, u.emotion, u.strong, (u.samples * gain).clip(-0.98, 0.98)) for u in own
+        ]
+    return levelled
+
+
+def read_sounds(archive: Path, ending: str) -> dict[str, FloatArray]:
+    """Samples at 16 kHz of each file in a tar, by its name.
+
+    Raises:
+        InputError: no readable tar, or a file in it has no sound.
+    """
+    sounds: dict[str, FloatArray] = {}
+    try:
+        with tarfile.open(regular(archive)) as members:
+            for member in members:
+                file = members.extractfile(member) if member.name.endswith(ending) else None
+                if file is not None:
+                    sounds[member.name] = decode(io.BytesIO(file.read()), f"{archive}: {member.name}")
+    except (OSError, tarfile.TarError) as error:
+        raise InputError(f"{archive}: not a readable tar: {error}") from error
+    return sounds
+
+
+def decode(file: IO[bytes], name: str) -> FloatArray:
+    """Mono samples, -1..1, at 16 kHz.
+
+    Raises:
+        InputError: no sound that can be read.
+    """
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SPEECH_RATE_HZ)
+    parts: list[FloatArray] = [np.empty(0, np.float32)]
+    try:
+        with av.open(file, "r") as container:
+            for packet in container.demux(audio=0):
+                # A damaged packet is left out, as everywhere (visavis.capture.sound).
+                with suppress(av.FFmpegError):
+                    for frame in packet.decode():
+                        parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+        parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+    except (av.FFmpegError, IndexError) as error:
+        raise InputError(f"{name}: no readable sound: {error}") from error
+    samples = np.concatenate(parts)
+    if not len(samples):
+        raise InputError(f"{name}: holds no sound that can be read")
+    return samples.astype(np.float32)
+
+
+def trim(samples: FloatArray) -> FloatArray:
+    """Cut the silence at both ends, and fade the edges in and out."""
+    blocks = len(samples) // BLOCK
+    levels = np.abs(samples[: blocks * BLOCK]).reshape(blocks, BLOCK).max(axis=1, initial=0.0)
+    loud = np.flatnonzero(levels > VOICE_SHARE * max(float(levels.max(initial=0.0)), 1e-6))
+    if not len(loud):
+        return samples
+    edge = round(EDGE_S * SPEECH_RATE_HZ)
+    start, end = max(int(loud[0]) * BLOCK - edge, 0), min(int(loud[-1] + 1) * BLOCK + edge, len(samples))
+    kept = samples[start:end].copy()
+    ramp = np.linspace(0, 1, min(edge, len(kept) // 2), dtype=np.float32)
+    kept[: len(ramp)] *= ramp
+    kept[len(kept) - len(ramp) :] *= ramp[::-1]
+    return kept

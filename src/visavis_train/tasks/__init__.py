@@ -1,1 +1,0 @@
-"""Training tasks, one a module."""

@@ -1,0 +1,1 @@
+"""The face tokenizers: tracks, model, training, release."""

@@ -1,0 +1,178 @@
+"""Tokenizer experiments in; all of them trained with several seeds, and one table of them, out.
+
+``python -m visavis_train.tokenizer.ablation experiments/tokenizer_*.toml [--seeds 3]``
+
+The third paper's Table II on real tracks. Writes ``benchmarks/results/tokenizer_ablation.json`` and what
+stands between the marks of ``docs/reference/tokens.md``. Runs that have ended are not trained again, so the
+command may be ended and repeated; ``--tables-only`` makes the tables from the results that are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from visavis.base.console import print_note
+from visavis.base.files import whole_file
+from visavis.base.machine import machine, versions
+from visavis.base.reading import regular
+from visavis.errors import InputError
+from visavis_train.loop.command import status_of
+from visavis_train.loop.experiment import load_experiment
+from visavis_train.loop.marks import write_between
+from visavis_train.onnx.export import current_commit
+from visavis_train.tokenizer.config import TokenizerExperiment
+from visavis_train.tokenizer.task import REPORT, release, train
+
+RESULTS = Path("benchmarks/results/tokenizer_ablation.json")
+PAGE = Path("docs/reference/tokens.md")
+# The source whose people training never saw.
+UNSEEN = "video"
+MARKS = (
+    "<!-- ablation: by visavis_train.tokenizer.ablation -->",
+    "<!-- end of ablation -->",
+)
+
+
+def run_one(config: Path, seed: int, overrides: Sequence[str]) -> dict[str, Any]:
+    """Train, export and measure one experiment with one seed, or read what an earlier run reported.
+
+    Raises:
+        InputError: the experiment or its data cannot be used, or the run folder holds another experiment.
+    """
+    named = load_experiment(config, TokenizerExperiment, overrides)
+    out = named.out.with_name(f"{named.out.name}_seed{seed}")
+    experiment = named.model_copy(update={"seed": seed, "out": out})
+    stored, report = out / "config.json", out / REPORT
+    if stored.exists() and json.loads(regular(stored).read_text("utf-8")) != experiment.model_dump(
+        mode="json"
+    ):
+        raise InputError(f"{out} holds a run of other settings; move it away")
+    if not report.exists():
+        release(experiment, train(experiment, resume=True), config.name)
+    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8"))
+    return result
+
+
+def run_all(configs: Sequence[Path], seeds: int, overrides: Sequence[str]) -> dict[str, Any]:
+    """Every experiment with the seeds 1, 2, and so on."""
+    runs = []
+    for config in configs:
+        for seed in range(1, seeds + 1):
+            runs.append(run_one(config, seed, overrides))
+            error = runs[-1]["test"][UNSEEN]["unexplained"]
+            print_note(f"{config.stem}, seed {seed}: unexplained {error:.3f} on unseen people")
+    return {"commit": current_commit(), "machine": machine(), "versions": versions(), "runs": runs}
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Mean and standard deviation over seeds."""
+    if len(values) < 2:
+        return f"{mean(values):.{digits}f}"
+    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+
+
+def tables(result: dict[str, Any]) -> list[str]:
+    """The Markdown between the marks."""
+    named: dict[str, list[dict[str, Any]]] = {}
+    for run in result["runs"]:
+        named.setdefault(run["name"].removeprefix("tokenizer_"), []).append(run)
+    seeds = {len(runs) for runs in named.values()}
+    return [
+        f"Mean ± standard deviation over {max(seeds)} seeds; commit {result['commit'][:12]}; "
+        f"{result['machine']['processor']}, one thread.",
+        "",
+        "| tokenizer | tokens | a frame | unexplained: unseen people | known talker | smiles of calls "
+        "| used % | perplexity | jitter | changes a second | tokens a second, streamed | parameters |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *(_row(name, runs) for name, runs in named.items()),
+        "",
+        "Mean absolute error by group on unseen people, in weights (0 to 1), radians and centimetres; first "
+        "the mean face's, which knows nothing:",
+        "",
+        *_groups(named),
+        "",
+        "Mean absolute error of the decoded emotion on unseen people:",
+        "",
+        *_emotions(named),
+    ]
+
+
+def _row(name: str, runs: Sequence[dict[str, Any]]) -> str:
+    first, unseen = runs[0], [run["test"][UNSEEN] for run in runs]
+    use = [run["code_use"] for run in runs]
+    places = range(len(first["vocabulary"]))
+    cells = [
+        name,
+        " x ".join(str(size) for size in first["vocabulary"]),
+        str(len(first["vocabulary"])),
+        *(
+            spread([run["test"][source]["unexplained"] for run in runs], 3)
+            for source in (UNSEEN, "grid", "dyads")
+        ),
+        ", ".join(spread([100 * part["all"]["used"][place] for part in use], 1) for place in places),
+        ", ".join(spread([part["all"]["perplexity"][place] for part in use], 0) for place in places),
+        spread([part["jitter"] for part in unseen], 2),
+        spread([part["changes_per_s"] for part in unseen], 1),
+        spread([run["tokens_per_s"]["streamed"] for run in runs], 0),
+        str(first["parameters"]),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _groups(named: dict[str, list[dict[str, Any]]]) -> list[str]:
+    some = next(iter(named.values()))[0]["test"][UNSEEN]
+    groups = [name for name, error in some["groups"].items() if error is not None]
+    plain = " | ".join(f"{some['mean_face'][group]:.3f}" for group in groups)
+    lines = [
+        f"| tokenizer | {' | '.join(groups)} |",
+        "|---" * (len(groups) + 1) + "|",
+        f"| mean face | {plain} |",
+    ]
+    for name, runs in named.items():
+        cells = [f"{mean(run['test'][UNSEEN]['groups'][group] for run in runs):.3f}" for group in groups]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _emotions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
+    lines = ["| tokenizer | action units | valence and arousal | expressions |", "|---|---|---|---|"]
+    for name, runs in named.items():
+        parts = [run["test"][UNSEEN]["emotion"] for run in runs]
+        cells = [
+            spread([part[key] for part in parts], 3) for key in ("action_units", "affect", "expressions")
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Train tokenizers with several seeds and compare them.")
+    parser.add_argument("experiments", type=Path, nargs="*", help="TOML files")
+    parser.add_argument("--seeds", type=int, default=3, help="how many, 1 or more")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
+    parser.add_argument("--tables-only", action="store_true", help="from the results that are there")
+    args = parser.parse_args()
+    if not args.tables_only and (not args.experiments or args.seeds < 1):
+        parser.error("expected experiment files, and at least one seed")
+
+    def work() -> None:
+        if not args.tables_only:
+            result = run_all(args.experiments, args.seeds, args.set)
+            with whole_file(args.results) as partial:
+                partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_between(args.page, MARKS, tables(json.loads(regular(args.results).read_text("utf-8"))))
+
+    return status_of(work, "interrupted: the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

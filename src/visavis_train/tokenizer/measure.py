@@ -1,0 +1,204 @@
+"""A tokenizer and clips in; how well it keeps them, how it uses its vocabulary, and its speed out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from visavis.channels import ACTION_UNITS, EMOTION_CHANNELS, EXPRESSIONS
+from visavis.reaction.tokenizer import FaceTokenizer, Tokens
+from visavis.types import FloatArray
+from visavis_train.data.track_pack import Clip, known_rows, windows
+from visavis_train.tokenizer.face_groups import FACE_GROUPS
+from visavis_train.tokenizer.network import TokenizerNet
+
+EMOTION_GROUPS = {
+    "action_units": slice(0, len(ACTION_UNITS)),
+    "affect": slice(len(ACTION_UNITS), len(EMOTION_CHANNELS) - len(EXPRESSIONS)),
+    "expressions": slice(len(EMOTION_CHANNELS) - len(EXPRESSIONS), len(EMOTION_CHANNELS)),
+}
+# A group that differs from its mean by less than this was still, or is not tracked.
+STILL = 1e-4
+_BATCH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How well decoded clips equal the true ones.
+
+    Attributes:
+        frames: how many were compared.
+        groups: mean absolute error of each face group, in its own units (weights, radians, centimetres); None
+            where nothing of it is known.
+        mean_face: the same, if every frame were decoded as the training's mean face.
+        emotion: mean absolute error of action units, of valence and arousal, and of the expressions; None
+            where nothing is known.
+        jitter: mean size of the decoded faces' second difference in time over that of the true ones, both
+            standardised; 1 is as steady as the original.
+        changes_per_s: how often a second the tokens change.
+    """
+
+    frames: int
+    groups: dict[str, float | None]
+    mean_face: dict[str, float | None]
+    emotion: dict[str, float | None]
+    jitter: float
+    changes_per_s: float
+
+    @property
+    def unexplained(self) -> float:
+        """Mean over the groups that move of the error over the mean face's: 1 has learned nothing."""
+        pairs = [(self.groups[name], self.mean_face[name]) for name in self.groups]
+        shares = [error / plain for error, plain in pairs if error is not None and plain and plain > STILL]
+        return float(np.mean(shares))
+
+    def as_dict(self) -> dict[str, Any]:
+        """By name, for reports."""
+        return asdict(self) | {"unexplained": self.unexplained}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """One clip through the tokenizer and back, frames without a face left out.
+
+    Attributes:
+        clip: the clip.
+        true: (M, 58).
+        found: (M, 58).
+        emotion: (M, 25) decoded.
+        tokens: (M, R).
+    """
+
+    clip: Clip
+    true: FloatArray
+    found: FloatArray
+    emotion: FloatArray
+    tokens: Tokens
+
+
+@torch.no_grad()
+def tokens_of(net: TokenizerNet, rows: FloatArray) -> torch.Tensor:
+    """Tokens (M, R) of windows (M, W, 58), batch by batch."""
+    return torch.cat([net.tokens(part) for part in torch.from_numpy(rows).split(_BATCH)])
+
+
+@torch.no_grad()
+def decode_clips(net: TokenizerNet, clips: Sequence[Clip]) -> Iterator[Decoded]:
+    """Pass every clip through the network, which is put into evaluation mode meanwhile."""
+    was_training = net.training
+    net.eval()
+    for clip in clips:
+        rows = windows(clip, net.window)
+        tokens = tokens_of(net, rows)
+        codes = net.quantizer.codes(tokens)
+        faces, emotions = net.faces(codes).numpy(), net.emotions(codes).numpy()
+        yield Decoded(clip, rows[:, -1], faces, emotions, tokens.numpy())
+    net.train(was_training)
+
+
+class _Means:
+    """Sums of numbers, and of how many there were, by channel; NaN is passed over."""
+
+    def __init__(self, width: int) -> None:
+        self.total = np.zeros(width)
+        self.count = np.zeros(width)
+
+    def add(self, values: FloatArray) -> None:
+        self.total += np.nansum(values, axis=0, dtype=np.float64)
+        self.count += np.isfinite(values).sum(axis=0)
+
+    def of(self, part: slice) -> float | None:
+        count = self.count[part].sum()
+        return float(self.total[part].sum() / count) if count else None
+
+
+def fidelity(net: TokenizerNet, clips: Sequence[Clip]) -> Fidelity:
+    """Decode clips and compare; see :class:`Fidelity`."""
+    mean, spread = net.get_buffer("mean").numpy(), net.get_buffer("spread").numpy()
+    faces, plain, emotions = _Means(len(mean)), _Means(len(mean)), _Means(len(EMOTION_CHANNELS))
+    shaken, shakes = _Means(len(mean)), _Means(len(mean))
+    frames, changes, seconds = 0, 0, 0.0
+    for decoded in decode_clips(net, clips):
+        true, rows = decoded.true, known_rows(decoded.clip)
+        faces.add(np.abs(decoded.found - true))
+        plain.add(np.abs(mean - true))
+        emotions.add(np.abs(decoded.emotion - decoded.clip.emotion[rows]))
+        shakes.add(np.abs(np.diff(true / spread, 2, axis=0)))
+        unknown = np.where(np.isfinite(true), 0, np.nan).astype(np.float32)
+        shaken.add(np.abs(np.diff(decoded.found / spread + unknown, 2, axis=0)))
+        frames += len(true)
+        changes += int((np.diff(decoded.tokens, axis=0) != 0).any(axis=1).sum())
+        seconds += max(len(true) - 1, 0) / decoded.clip.fps
+    every = slice(None)
+    return Fidelity(
+        frames=frames,
+        groups={name: faces.of(part) for name, part in FACE_GROUPS.items()},
+        mean_face={name: plain.of(part) for name, part in FACE_GROUPS.items()},
+        emotion={name: emotions.of(part) for name, part in EMOTION_GROUPS.items()},
+        jitter=(shaken.of(every) or 0.0) / max(shakes.of(every) or 0.0, 1e-9),
+        changes_per_s=changes / max(seconds, 1e-9),
+    )
+
+
+def code_use(net: TokenizerNet, clips: Sequence[Clip]) -> dict[str, Any]:
+    """How a vocabulary is used over clips; the network is put into evaluation mode.
+
+    Returns:
+        ``frames``; and for each of the R tokens of a frame ``used``, the share of the vocabulary that occurs,
+        and ``perplexity``, the exponential of the entropy of how often each occurs.
+    """
+    counts = [np.zeros(size, np.int64) for size in net.quantizer.vocabulary]
+    net.eval()
+    for clip in clips:
+        tokens = tokens_of(net, windows(clip, net.window)).numpy()
+        for place, count in enumerate(counts):
+            count += np.bincount(tokens[:, place], minlength=len(count))
+    return {
+        "frames": int(counts[0].sum()),
+        "used": [float(np.mean(count > 0)) for count in counts],
+        "perplexity": [perplexity(count) for count in counts],
+    }
+
+
+def perplexity(counts: NDArray[np.int64]) -> float:
+    """Exponential of the entropy of how often each token occurs: as many tokens, evenly used, would do."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def tokens_per_s(tokenizer: FaceTokenizer, face: FloatArray, repeats: int = 3) -> dict[str, float]:
+    """Frames encoded a second as ONNX networks on one thread: one at a time as in a stream, and all at once.
+
+    Args:
+        tokenizer: the networks, on one thread.
+        face: (T, 58).
+        repeats: the fastest of so many counts, after one to warm up.
+    """
+
+    def one_by_one() -> None:
+        stream = tokenizer.stream()
+        for row in face:
+            stream.encode(row[None])
+
+    def whole() -> None:
+        tokenizer.encode(face)
+
+    def back() -> None:
+        tokenizer.decode(tokens)
+
+    tokens = tokenizer.encode(face)
+    result = {}
+    for name, work in (("streamed", one_by_one), ("whole", whole), ("decoded", back)):
+        times_s = []
+        for _ in range(repeats + 1):
+            start_s = time.perf_counter()
+            work()
+            times_s.append(time.perf_counter() - start_s)
+        result[name] = len(face) * tokenizer.depth / min(times_s[1:])
+    return result

@@ -1,0 +1,131 @@
+"""Faces in, tokens out, and from tokens faces and emotions: the network of a face tokenizer, and its graphs.
+
+After Dam et al. 2024, section II-B: an encoder, a quantiser, a decoder for the face and one for the emotion.
+Unlike theirs, every frame's token depends on that frame alone, or on it and frames before it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from visavis.channels import ACTION_UNITS, BLENDSHAPES, EMOTION_CHANNELS, EXPRESSIONS
+from visavis.types import FloatArray
+from visavis_train.loop.experiment import Settings
+from visavis_train.tokenizer.coders import CoderConfig, MlpConfig, build_decoder, build_encoder
+from visavis_train.tokenizer.quantizers import FsqConfig, QuantizerConfig, build_quantizer
+
+_EMOTION = len(EMOTION_CHANNELS)
+
+
+class TokenizerConfig(Settings):
+    """The network.
+
+    Attributes:
+        emotion_width: channels of the emotion decoder, an MLP.
+    """
+
+    quantizer: QuantizerConfig = FsqConfig()
+    coder: CoderConfig = MlpConfig()
+    emotion_width: int = 128
+
+
+class Coded(NamedTuple):
+    """What training sees of some faces.
+
+    Attributes:
+        face: (N, 58) decoded, standardised.
+        tokens: (N, R).
+        loss: () the quantiser's own.
+    """
+
+    face: Tensor
+    tokens: Tensor
+    loss: Tensor
+
+
+class TokenizerNet(nn.Module):
+    """A face tokenizer; the scale of its inputs is part of it.
+
+    Args:
+        config: what it is made of.
+        mean: (58,) of the training faces.
+        spread: (58,) their standard deviations.
+    """
+
+    def __init__(self, config: TokenizerConfig, mean: FloatArray, spread: FloatArray) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("spread", torch.tensor(spread))
+        self.quantizer = build_quantizer(config.quantizer)
+        self.encoder = build_encoder(config.coder, self.quantizer.width)
+        self.decoder = build_decoder(self.quantizer.width, config.coder)
+        self.emotion = nn.Sequential(
+            nn.Linear(self.quantizer.width, config.emotion_width),
+            nn.GELU(),
+            nn.Linear(config.emotion_width, config.emotion_width),
+            nn.GELU(),
+            nn.Linear(config.emotion_width, _EMOTION),
+        )
+
+    @property
+    def window(self) -> int:
+        """Frames that the encoder sees."""
+        return self.config.coder.window
+
+    def standardise(self, faces: Tensor) -> Tensor:
+        """(..., 58) in natural units -> mean 0, spread 1; what is not known (NaN) is taken as the mean."""
+        return torch.nan_to_num((faces - self.get_buffer("mean")) / self.get_buffer("spread"), nan=0.0)
+
+    def forward(self, windows: Tensor) -> Coded:
+        """Encode, quantise and decode windows (N, W, 58) in natural units."""
+        quantized = self.quantizer(self.encoder(self.standardise(windows)))
+        return Coded(self.decoder(quantized.codes), quantized.tokens, quantized.loss)
+
+    def tokens(self, windows: Tensor) -> Tensor:
+        """(N, W, 58) in natural units -> (N, R) int64."""
+        return self.quantizer.tokens(self.encoder(self.standardise(windows)))
+
+    def faces(self, codes: Tensor) -> Tensor:
+        """(N, D) codes -> (N, 58) in natural units, blendshape weights within 0..1."""
+        faces = self.decoder(codes) * self.get_buffer("spread") + self.get_buffer("mean")
+        weights, pose = faces[:, : len(BLENDSHAPES)], faces[:, len(BLENDSHAPES) :]
+        return torch.cat([weights.clamp(0, 1), pose], dim=1)
+
+    def emotions(self, codes: Tensor) -> Tensor:
+        """(N, D) codes -> (N, 25) within their ranges; the 8 expressions sum to 1."""
+        raw = self.emotion(codes)
+        units, rest = raw[:, : len(ACTION_UNITS)], raw[:, len(ACTION_UNITS) :]
+        feeling, expressions = rest[:, : -len(EXPRESSIONS)], rest[:, -len(EXPRESSIONS) :].clamp(min=1e-6)
+        shares = expressions / expressions.sum(dim=1, keepdim=True)
+        return torch.cat([units.clamp(0, 1), feeling.clamp(-1, 1), shares], dim=1)
+
+
+class EncoderGraph(nn.Module):
+    """What the runtime calls to encode: windows (N, W, 58) in natural units -> tokens (N, R) int64."""
+
+    def __init__(self, net: TokenizerNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """(N, W, 58) -> (N, R)."""
+        # Every number is known here: the runtime fills in the mean.
+        scaled = (windows - self.net.get_buffer("mean")) / self.net.get_buffer("spread")
+        return self.net.quantizer.tokens(self.net.encoder(scaled))
+
+
+class DecoderGraph(nn.Module):
+    """What the runtime calls to decode: tokens (N, R) int64 -> faces (N, 58) and emotions (N, 25)."""
+
+    def __init__(self, net: TokenizerNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, R) -> (N, 58) and (N, 25)."""
+        codes = self.net.quantizer.codes(tokens)
+        return self.net.faces(codes), self.net.emotions(codes)

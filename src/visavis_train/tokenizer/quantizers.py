@@ -1,0 +1,292 @@
+"""Latent vectors in; tokens, and the vectors that they stand for, out: FSQ, VQ, LFQ and residual FSQ.
+
+All four are those of ``vector-quantize-pytorch``; here they get one face.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import prod
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import AfterValidator, BeforeValidator, Field
+from torch import Tensor, nn
+from vector_quantize_pytorch import FSQ, LFQ, ResidualFSQ, VectorQuantize
+
+from visavis_train.loop.experiment import Settings
+
+# Levels by name: the paper's, whose vocabulary is 1000 and not the 2048 that it states; and those that FSQ's
+# own paper (Mentzer et al. 2023, arXiv:2309.15505, table 1) gives for 2^11 and 2^14 tokens.
+PRESETS: dict[str, tuple[int, ...]] = {
+    "paper": (8, 5, 5, 5),
+    "standard": (8, 8, 6, 5),
+    "large": (8, 8, 8, 6, 5),
+}
+# Of a product of levels, and of a codebook, whose entries are learned one by one.
+MOST_TOKENS, MOST_ENTRIES = 1 << 20, 1 << 16
+
+
+def _preset(value: object) -> object:
+    """The levels of a preset; anything else as it is."""
+    if isinstance(value, str):
+        if value not in PRESETS:
+            raise ValueError(
+                f"{value!r} is no preset; expected {', '.join(PRESETS)}, or levels as [8, 5, 5, 5]"
+            )
+        return PRESETS[value]
+    return value
+
+
+def _within_limits(levels: tuple[int, ...]) -> tuple[int, ...]:
+    if prod(levels) > MOST_TOKENS:
+        raise ValueError(f"these levels make {prod(levels)} tokens; expected at most {MOST_TOKENS}")
+    return levels
+
+
+Levels = Annotated[
+    tuple[Annotated[int, Field(ge=3)], ...],
+    Field(min_length=1),
+    BeforeValidator(_preset),
+    AfterValidator(_within_limits),
+]
+
+
+class FsqConfig(Settings):
+    """Finite scalar quantisation (Mentzer et al. 2023, arXiv:2309.15505).
+
+    Attributes:
+        kind: which quantiser this is.
+        levels: of each dimension, 3 or more, or a preset: `paper`, `standard`, `large`. The vocabulary is
+            their product.
+    """
+
+    kind: Literal["fsq"] = "fsq"
+    levels: Levels = PRESETS["standard"]
+
+
+class ResidualFsqConfig(Settings):
+    """Residual FSQ: each further token refines what the ones before it left over. Our extension.
+
+    Attributes:
+        kind: which quantiser this is.
+        levels: of each dimension, for every token alike, or a preset.
+        depth: tokens a frame.
+    """
+
+    kind: Literal["rfsq"] = "rfsq"
+    levels: Levels = PRESETS["paper"]
+    depth: int = Field(default=2, ge=2, le=8)
+
+
+class VqConfig(Settings):
+    """Vector quantisation with a learned codebook (van den Oord et al. 2017, arXiv:1711.00937).
+
+    Attributes:
+        kind: which quantiser this is.
+        vocabulary: entries of the codebook.
+        width: numbers of an entry.
+        decay: of the running mean that an entry is of the vectors nearest to it.
+        commitment: weight of the pull of vectors towards their entries.
+        dead_below: entries that fewer vectors a batch come to, in the running mean, start anew.
+        kmeans_rounds: of the k-means that the codebook starts from, on the first batches.
+    """
+
+    kind: Literal["vq"] = "vq"
+    vocabulary: int = Field(default=2048, ge=2, le=MOST_ENTRIES)
+    width: int = Field(default=16, ge=2)
+    decay: float = Field(default=0.99, gt=0, lt=1)
+    commitment: float = Field(default=0.25, ge=0)
+    dead_below: float = Field(default=0.01, ge=0)
+    kmeans_rounds: int = Field(default=10, ge=1)
+
+
+class LfqConfig(Settings):
+    """Lookup-free quantisation (Yu et al. 2023, arXiv:2310.05737): one bit a dimension.
+
+    Attributes:
+        kind: which quantiser this is.
+        bits: dimensions; the vocabulary is 2 to their number.
+        entropy: weight of the pull towards sure bits, evenly used over a batch.
+        diversity: weight in it of even use against sureness.
+        commitment: weight of the pull of numbers towards their bits.
+    """
+
+    kind: Literal["lfq"] = "lfq"
+    bits: int = Field(default=11, ge=1, le=16)
+    entropy: float = Field(default=0.1, ge=0)
+    diversity: float = Field(default=1.0, ge=0)
+    commitment: float = Field(default=0.25, ge=0)
+
+
+QuantizerConfig = Annotated[FsqConfig | ResidualFsqConfig | VqConfig | LfqConfig, Field(discriminator="kind")]
+
+
+class Quantized(NamedTuple):
+    """What becomes of latent vectors in training.
+
+    Attributes:
+        codes: (N, D) what the tokens stand for; gradients pass straight through.
+        tokens: (N, R) int64.
+        loss: () the quantiser's own.
+    """
+
+    codes: Tensor
+    tokens: Tensor
+    loss: Tensor
+
+
+class Quantizer(nn.Module, ABC):
+    """Latent vectors (N, D) -> tokens (N, R), R of them a frame, and back.
+
+    A code is the sum of one row of each of R tables: see :meth:`tables`.
+
+    Attributes:
+        width: D.
+        vocabulary: number of tokens, for each of the R.
+    """
+
+    width: int
+    vocabulary: tuple[int, ...]
+
+    @abstractmethod
+    def forward(self, latents: Tensor) -> Quantized:
+        """Quantise in training; a quantiser that learns by itself learns here."""
+
+    @abstractmethod
+    def tokens(self, latents: Tensor) -> Tensor:
+        """(N, D) -> (N, R) int64."""
+
+    @abstractmethod
+    def tables(self) -> list[Tensor]:
+        """For each of the R tokens, what every value of it stands for: (V, D)."""
+
+    def codes(self, tokens: Tensor) -> Tensor:
+        """(N, R) -> (N, D), what the tokens stand for."""
+        rows = [table[tokens[:, place]] for place, table in enumerate(self.tables())]
+        return torch.stack(rows).sum(dim=0)
+
+
+class Fsq(Quantizer):
+    """See :class:`FsqConfig`."""
+
+    def __init__(self, config: FsqConfig) -> None:
+        super().__init__()
+        self.width = len(config.levels)
+        self.vocabulary = (prod(config.levels),)
+        self.inner = FSQ(list(config.levels))
+
+    def forward(self, latents: Tensor) -> Quantized:
+        """Round every number to a level."""
+        codes, tokens = self.inner(latents[None])
+        return Quantized(codes[0], tokens[0, :, None].long(), latents.new_zeros(()))
+
+    def tokens(self, latents: Tensor) -> Tensor:
+        """(N, D) -> (N, 1)."""
+        found: Tensor = self.inner.codes_to_indices(self.inner.quantize(latents))
+        return found[:, None].long()
+
+    def tables(self) -> list[Tensor]:
+        """The grid, as one table."""
+        return [self.inner.implicit_codebook]
+
+
+class ResidualFsq(Quantizer):
+    """See :class:`ResidualFsqConfig`."""
+
+    def __init__(self, config: ResidualFsqConfig) -> None:
+        super().__init__()
+        self.width = len(config.levels)
+        self.vocabulary = (prod(config.levels),) * config.depth
+        self.inner = ResidualFSQ(levels=list(config.levels), num_quantizers=config.depth)
+
+    def forward(self, latents: Tensor) -> Quantized:
+        """Round, then round what is left over on a finer grid, and so on."""
+        codes, tokens = self.inner(latents[None])
+        return Quantized(codes[0], tokens[0].long(), latents.new_zeros(()))
+
+    def tokens(self, latents: Tensor) -> Tensor:
+        """(N, D) -> (N, R)."""
+        found: Tensor = self.inner(latents[None])[1]
+        return found[0].long()
+
+    def tables(self) -> list[Tensor]:
+        """One grid for each token, every one finer than the one before."""
+        grids, scales = self.inner.codebooks, self.inner.scales
+        return [grid * scale for grid, scale in zip(grids, scales, strict=True)]
+
+
+class Vq(Quantizer):
+    """See :class:`VqConfig`."""
+
+    def __init__(self, config: VqConfig) -> None:
+        super().__init__()
+        self.width = config.width
+        self.vocabulary = (config.vocabulary,)
+        self.inner = VectorQuantize(
+            dim=config.width,
+            codebook_size=config.vocabulary,
+            decay=config.decay,
+            kmeans_init=True,
+            kmeans_iters=config.kmeans_rounds,
+            threshold_ema_dead_code=config.dead_below,
+            commitment_weight=config.commitment,
+        )
+
+    def forward(self, latents: Tensor) -> Quantized:
+        """Take the nearest entry; in training the codebook follows."""
+        codes, tokens, loss = self.inner(latents[None])
+        return Quantized(codes[0], tokens[0, :, None].long(), loss.sum())
+
+    def tokens(self, latents: Tensor) -> Tensor:
+        """(N, D) -> (N, 1)."""
+        (table,) = self.tables()
+        distance = table.square().sum(dim=1) - 2 * latents @ table.T
+        return distance.argmin(dim=1, keepdim=True)
+
+    def tables(self) -> list[Tensor]:
+        """The codebook."""
+        return [self.inner.codebook]
+
+
+class Lfq(Quantizer):
+    """See :class:`LfqConfig`."""
+
+    def __init__(self, config: LfqConfig) -> None:
+        super().__init__()
+        self.width = config.bits
+        self.vocabulary = (1 << config.bits,)
+        self.inner = LFQ(
+            dim=config.bits,
+            codebook_size=1 << config.bits,
+            entropy_loss_weight=config.entropy,
+            diversity_gamma=config.diversity,
+            commitment_loss_weight=config.commitment,
+        )
+
+    def forward(self, latents: Tensor) -> Quantized:
+        """Take every number's sign."""
+        codes, tokens, loss = self.inner(latents[None])
+        return Quantized(codes[0], tokens[0, :, None].long(), loss)
+
+    def tokens(self, latents: Tensor) -> Tensor:
+        """(N, D) -> (N, 1)."""
+        found: Tensor = ((latents > 0).long() * self.inner.mask).sum(dim=1, keepdim=True)
+        return found
+
+    def tables(self) -> list[Tensor]:
+        """All signs."""
+        return [self.inner.codebook]
+
+
+def build_quantizer(config: QuantizerConfig) -> Quantizer:
+    """Make a quantiser; a learned codebook is drawn from torch's global generator."""
+    match config:
+        case FsqConfig():
+            return Fsq(config)
+        case ResidualFsqConfig():
+            return ResidualFsq(config)
+        case VqConfig():
+            return Vq(config)
+        case LfqConfig():
+            return Lfq(config)

@@ -1,0 +1,164 @@
+"""A trained tokenizer in; its two ONNX files, its report and its place in the package out."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import visavis
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.errors import InputError
+from visavis.reaction.tokenizer import DECODER, DECODER_KIND, ENCODER, ENCODER_KIND, FaceTokenizer
+from visavis.types import FloatArray
+from visavis_train.data.track_pack import Clip, known_rows, tracked
+from visavis_train.onnx.export import current_commit, export, register
+from visavis_train.tokenizer.measure import code_use, fidelity, tokens_per_s
+from visavis_train.tokenizer.network import DecoderGraph, EncoderGraph, TokenizerNet
+
+ENCODER_FILE, DECODER_FILE = f"{ENCODER}.onnx", f"{DECODER}.onnx"
+LICENCE = "for research and personal use: trained on footage whose rights are not cleared"
+SIMULATED = (
+    "; simulated conversations: RAVDESS and BACKSpeech (CC BY-NC-SA 4.0), GRID s1, and the faces above"
+)
+TRAINING_DATA = (
+    "tracks of visavis' own tracker on short clips of talking faces and yawning drivers and on the GRID "
+    "talker s1; MediaPipe's weights of UTKFace, YawDD and LFW-type faces (research); AU06 and AU12 of video "
+    "calls (Diao et al., ICMI 2024, doi 10.1145/3678957.3685733; MIT)"
+)
+# So many frames of the test's longest clip are what speed is measured on.
+SPEED_FRAMES = 250
+
+
+def export_tokenizer(net: TokenizerNet, folder: Path, rest: FloatArray | None = None) -> FaceTokenizer:
+    """Write encoder and decoder as ONNX into a folder, check both against torch, and open them.
+
+    Args:
+        net: the network.
+        folder: receives both files.
+        rest: (58,) face at rest that all faces of its training were moved to; None if they were as they are.
+
+    Raises:
+        WeightsError: ONNX Runtime answers differently.
+    """
+    net.eval()
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn(3, net.window, len(FACE_CHANNELS), generator=rng)
+    examples = net.get_buffer("mean") + net.get_buffer("spread") * noise
+    sizes = torch.tensor(net.quantizer.vocabulary)
+    tokens = (torch.rand(3, len(sizes), generator=rng) * sizes).long()
+    notes = _notes(net) | {"rest": None if rest is None else rest.tolist()}
+    export(
+        EncoderGraph(net),
+        (examples,),
+        folder / ENCODER_FILE,
+        input_names=("windows",),
+        output_names=("tokens",),
+        metadata=notes | {"kind": ENCODER_KIND, "parameters": _learned(net.encoder, net.quantizer)},
+    )
+    export(
+        DecoderGraph(net),
+        (tokens,),
+        folder / DECODER_FILE,
+        input_names=("tokens",),
+        output_names=("face", "emotion"),
+        metadata=notes | {"kind": DECODER_KIND, "parameters": _learned(net.decoder, net.emotion)},
+    )
+    return FaceTokenizer.load(folder / ENCODER_FILE, folder / DECODER_FILE)
+
+
+def _notes(net: TokenizerNet) -> dict[str, Any]:
+    """What the runtime must know, and ``pair``, which both files of one training share."""
+    settings = net.config.quantizer.model_dump()
+    return {
+        "quantizer": settings.pop("kind"),
+        "quantizer_settings": settings,
+        "vocabulary": list(net.quantizer.vocabulary),
+        "window": net.window,
+        "mean": net.get_buffer("mean").tolist(),
+        "spread": net.get_buffer("spread").tolist(),
+        "channels": list(FACE_CHANNELS),
+        "emotion_channels": list(EMOTION_CHANNELS),
+        "pair": _fingerprint(net.state_dict()),
+    }
+
+
+def _fingerprint(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, values in sorted(state.items()):
+        digest.update(name.encode() + values.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _learned(*modules: nn.Module) -> int:
+    return sum(weights.numel() for module in modules for weights in module.parameters())
+
+
+def by_source(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
+    """Clips by where they come from."""
+    sources = sorted({clip.source for clip in clips})
+    return {source: [clip for clip in clips if clip.source == source] for source in sources}
+
+
+def measured(
+    net: TokenizerNet, tokenizer: FaceTokenizer, parts: Mapping[str, Sequence[Clip]]
+) -> dict[str, Any]:
+    """What a report says of a tokenizer: errors by source, use of the vocabulary, and speed.
+
+    Args:
+        net: the network.
+        tokenizer: the same, exported.
+        parts: the clips ``training``, ``validation`` and ``test``.
+    """
+    every = [clip for clips in parts.values() for clip in clips]
+    errors = {
+        part: {name: fidelity(net, clips).as_dict() for name, clips in by_source(parts[part]).items()}
+        for part in ("validation", "test")
+    }
+    use = {"all": code_use(net, every), "tracked": code_use(net, tracked(every))}
+    return errors | {"code_use": use, "tokens_per_s": tokens_per_s(tokenizer, _for_speed(parts["test"]))}
+
+
+def _for_speed(clips: Sequence[Clip]) -> FloatArray:
+    longest = max(clips, key=lambda clip: len(known_rows(clip)))
+    return longest.face[known_rows(longest)][:SPEED_FRAMES]
+
+
+def install(
+    folder: Path, report: Mapping[str, Any], config: str, names: tuple[str, str] = (ENCODER, DECODER)
+) -> tuple[Path, ...]:
+    """Copy a run's networks into the package's assets and enter them in the manifest; returns their paths.
+
+    Args:
+        folder: of the run.
+        report: what was measured.
+        config: the experiment's file.
+        names: of encoder and decoder in the manifest.
+
+    Raises:
+        InputError: the run has not been exported.
+    """
+    assets = Path(visavis.__file__).parent / "assets"
+    commit = current_commit()  # Before the files that it describes change.
+    errors = report["test"]
+    score = {f"test_{source}_unexplained": round(errors[source]["unexplained"], 4) for source in errors}
+    score["used_of_the_vocabulary"] = round(min(report["code_use"]["all"]["used"]), 4)
+    entry = {
+        "licence": LICENCE,
+        "training_data": TRAINING_DATA + (SIMULATED if "talks" in errors else ""),
+        "config": config,
+        "commit": commit,
+        "score": score,
+    }
+    if missing := [name for name in (ENCODER_FILE, DECODER_FILE) if not (folder / name).is_file()]:
+        raise InputError(f"{folder}: no {missing[0]}; train to the end first")
+    targets = tuple(assets / f"{name}.onnx" for name in names)
+    for file, name, target in zip((ENCODER_FILE, DECODER_FILE), names, targets, strict=True):
+        shutil.copyfile(folder / file, target)
+        register(assets / "manifest.json", name, target, entry)
+    return targets

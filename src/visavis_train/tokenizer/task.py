@@ -1,0 +1,126 @@
+"""A pack of face tracks and an experiment in; a trained face tokenizer, its ONNX files and report out.
+
+``visavis train experiments/tokenizer_fsq.toml [--resume] [--set key=value] [--install]``
+
+The run folder receives ``config.json``, ``log.jsonl`` (one line a round), ``last.safetensors``,
+``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``. ``--install`` makes it the general
+tokenizer of the package, or with ``one_rest`` that of its listener.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visavis.base.console import print_note
+from visavis.base.files import whole_file
+from visavis.base.machine import machine
+from visavis.reaction.listener import LISTENER_TOKENIZER
+from visavis.reaction.tokenizer import DECODER, ENCODER
+from visavis_train.data.track_pack import Clip, load_pack, split_clips
+from visavis_train.loop.command import Command, command_line
+from visavis_train.loop.rounds import run_rounds
+from visavis_train.tokenizer.config import TokenizerExperiment
+from visavis_train.tokenizer.network import TokenizerNet
+from visavis_train.tokenizer.neutral_faces import at_one_rest, mean_rest
+from visavis_train.tokenizer.release import (
+    DECODER_FILE,
+    ENCODER_FILE,
+    export_tokenizer,
+    install,
+    measured,
+)
+from visavis_train.tokenizer.trainer import TokenizerTrainer
+
+REPORT = "report.json"
+
+
+def parts_of(experiment: TokenizerExperiment) -> dict[str, tuple[Clip, ...]]:
+    """The clips ``training``, ``validation`` and ``test``, at one rest if that is wished for.
+
+    Raises:
+        InputError: the pack cannot be read, or the split does not fit it.
+    """
+    split = experiment.split
+    parts = split_clips(load_pack(experiment.data), {"validation": split.validation, "test": split.test})
+    if experiment.one_rest:
+        rest = mean_rest(parts["training"], experiment.training.shares)
+        parts = {part: at_one_rest(clips, rest) for part, clips in parts.items()}
+    return parts
+
+
+def train(experiment: TokenizerExperiment, *, resume: bool = False) -> TokenizerNet:
+    """Run (or finish) an experiment; returns the network.
+
+    Raises:
+        InputError: the data or the checkpoint cannot be used, or the run folder holds a run and ``resume`` is
+            off.
+    """
+    torch.set_num_threads(experiment.threads)
+    trainer = TokenizerTrainer(experiment, parts_of(experiment))
+    run_rounds(
+        experiment.out,
+        experiment,
+        experiment.seed,
+        trainer.rounds,
+        trainer.run_round,
+        {"model": trainer.net},
+        trainer.optimizer,
+        resume=resume,
+    )
+    return trainer.net.eval()
+
+
+def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> dict[str, Any]:
+    """Export a trained network, measure it, and write ``report.json``; returns the report.
+
+    Raises:
+        WeightsError: ONNX Runtime answers differently.
+    """
+    parts = parts_of(experiment)
+    # All people have this one by now.
+    rest = mean_rest(parts["training"], experiment.training.shares) if experiment.one_rest else None
+    tokenizer = export_tokenizer(net, experiment.out, rest)
+    files = [experiment.out / name for name in (ENCODER_FILE, DECODER_FILE)]
+    rows = [json.loads(line) for line in (experiment.out / "log.jsonl").read_text("utf-8").splitlines()]
+    report = {
+        "name": experiment.name,
+        "config": config,
+        "quantizer": tokenizer.quantizer,
+        "coder": experiment.model.coder.kind,
+        "vocabulary": list(tokenizer.vocabulary),
+        "window": tokenizer.window,
+        "seed": experiment.seed,
+        "rounds": len(rows),
+        "training_s": round(sum(row["seconds"] for row in rows), 1),
+        "machine": machine(),
+        "parameters": sum(weights.numel() for weights in net.parameters()),
+        "bytes": sum(file.stat().st_size for file in files),
+        **measured(net, tokenizer, parts),
+    }
+    with whole_file(experiment.out / REPORT) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    return report
+
+
+def finish(experiment: TokenizerExperiment, net: TokenizerNet, command: Command) -> Path:
+    """Release a trained network, and install it if that was asked for; returns the report's path."""
+    report = release(experiment, net, command.config.name)
+    if command.install:
+        names = LISTENER_TOKENIZER if experiment.one_rest else (ENCODER, DECODER)
+        paths = install(experiment.out, report, f"experiments/{command.config.name}", names)
+        print_note("installed as " + " and ".join(str(path) for path in paths))
+    return experiment.out / REPORT
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    return command_line("Train a face tokenizer.", TokenizerExperiment, train, finish)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""Videos of faces and signals of calls in, one pack of face tracks out.
+
+``track_pack PACK.npz [--from SOURCE VIDEO...] [--two VIDEO...] [--dyads FILE] [--stills DIR]
+[--conversations PACK...] [--add PACK...]``
+
+Run it as ``python -m visavis_train.tokenizer.tracks``. A video may be a tar of videos. ``--two`` are calls
+with two people side by side. Every clip is tracked once: its track is kept beside the pack, in a folder of
+the pack's name, and a run that was ended goes on from there. ``--conversations`` are packs of
+``visavis_train.listener.corpus``, and ``--add`` are packs that this command made before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from visavis.base.console import print_note, progress
+from visavis.base.npz import read_npz
+from visavis.base.reading import regular
+from visavis.capture.video import VideoFile
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
+from visavis.corpus.sides import MOST_FACES, find_cut
+from visavis.corpus.watching import watch
+from visavis.datasets.calls import CALL_RATE_HZ, read_calls
+from visavis.errors import InputError
+from visavis.face.geometry import euler_angles
+from visavis.face.tracker import open_tracker
+from visavis.pipeline import Pipeline
+from visavis.reaction.speech import FRAME_RATE_HZ
+from visavis.types import Track
+from visavis_train.data.conversation_pack import load_listening
+from visavis_train.data.track_pack import Clip, load_pack, save_pack
+from visavis_train.loop.command import status_of
+
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+# Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
+# Single faces have no rate; a clip must have one.
+STILL_FPS = 1.0
+AU_RANGE = 5.0
+DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
+
+
+def track_video(path: Path, *, two: bool = False) -> list[Track]:
+    """Follow the face, or the two people side by side, through a video.
+
+    Raises:
+        InputError: not a video, damaged, or not two people.
+    """
+    cut = None
+    if two:
+        with closing(open_tracker("visavis", MOST_FACES)) as tracker:
+            cut = find_cut(path, tracker)
+    people = [Pipeline.default() for _ in range(2 if two else 1)]
+    with VideoFile(path) as video:
+        fps = video.fps
+        observed = watch(video, people, cut, lambda: None)
+    for pipeline in people:
+        pipeline.close()
+    tracks = []
+    for person in observed:
+        face = np.stack(person.face)
+        found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
+        tracks.append(Track(np.asarray(person.time_s), face, np.stack(person.emotion), found, fps))
+    return tracks
+
+
+def dyad_clips(path: Path) -> list[Clip]:
+    """Both people of every call as tracks of which only smile and cheeks are known.
+
+    AU12 becomes mouthSmile and AU06 cheekSquint on both sides, 5 being 1: the blendshapes that
+    ``visavis.emotion.action_units`` reads these two units from.
+
+    Raises:
+        InputError: not such a file.
+    """
+    clips = []
+    for call in read_calls(path):
+        name, signals = call.name, call.signals
+        for person, who in enumerate("ab"):
+            face = np.full((len(signals), len(FACE_CHANNELS)), np.nan, np.float32)
+            emotion = np.full((len(signals), len(EMOTION_CHANNELS)), np.nan, np.float32)
+            for column, channel, unit in DYAD_CHANNELS:
+                strength = np.clip(signals[:, person, column] / AU_RANGE, 0, 1)
+                emotion[:, EMOTION_CHANNELS.index(unit)] = strength
+                for side in ("Left", "Right"):
+                    face[:, FACE_INDEX[channel + side]] = strength
+            clips.append(Clip(f"{name}_{who}", "dyads", CALL_RATE_HZ, face, emotion))
+    return clips
+
+
+def still_clips(folder: Path) -> list[Clip]:
+    """Single faces as clips of one frame, called ``still_<split>_<id>``: many people, for breadth.
+
+    Weights and rotation are those of ``teacher.npz``; where a face stands is not known, since it was cut out
+    of its picture.
+
+    Raises:
+        InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
+    """
+    try:
+        with regular(folder / "index.csv").open(encoding="utf-8", newline="") as table:
+            splits = {row["id"]: row["split"] for row in csv.DictReader(table)}
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder}: no faces with index.csv: {error}") from error
+    arrays = ("ids", "blendshapes", "matrix")
+    names, weights, matrices = read_npz(folder / "teacher.npz", "teacher's answers", arrays).values()
+    nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
+    clips = []
+    for name, shapes, matrix in zip(names.tolist(), weights, matrices.astype(np.float32), strict=True):
+        if name not in splits:
+            raise InputError(f"{folder}: the face {name} of teacher.npz is not in index.csv")
+        face = np.asarray(
+            [[*shapes, *euler_angles(matrix[:3, :3]), *[np.nan] * len(TRANSLATIONS)]], np.float32
+        )
+        clips.append(Clip(f"still_{splits[name]}_{name}", "stills", STILL_FPS, face, nothing))
+    return clips
+
+
+def conversation_clips(path: Path) -> list[Clip]:
+    """Everybody in a pack of conversations, called ``talk_<split>_<number>``, source ``talks``.
+
+    Raises:
+        InputError: not such a pack.
+    """
+    pack = load_listening(path)
+    return [
+        Clip(
+            f"talk_{pack.split}_{number:04d}",
+            "talks",
+            FRAME_RATE_HZ,
+            clip.face.astype(np.float32),
+            clip.emotion.astype(np.float32),
+        )
+        for number, clip in enumerate(pack.clips())
+    ]
+
+
+@contextmanager
+def _videos(path: Path) -> Iterator[dict[str, Path]]:
+    """Name -> file, of a video or of all those in a tar."""
+    if path.suffix != ".tar":
+        yield {path.stem: path}
+        return
+    with TemporaryDirectory() as scratch:
+        try:
+            with tarfile.open(regular(path)) as archive:
+                members = [m for m in archive.getmembers() if m.isfile() and m.name.endswith(VIDEOS)]
+                archive.extractall(scratch, members, filter="data")
+        except (OSError, tarfile.TarError) as error:
+            raise InputError(f"{path}: not a readable tar: {error}") from error
+        prefix = path.stem.partition("_")[0]
+        yield {f"{prefix}_{Path(m.name).stem}": Path(scratch) / m.name for m in members}
+
+
+def tracked_clips(path: Path, source: str, kept: Path, *, two: bool = False) -> list[Clip]:
+    """The clips of one video or tar, tracked now or in an earlier run."""
+    kept.mkdir(parents=True, exist_ok=True)
+    clips = []
+    with _videos(path) as videos, progress(path.name, len(videos), "videos") as advance:
+        for name, video in sorted(videos.items()):
+            names = [f"{name}_left", f"{name}_right"] if two else [name]
+            files = [kept / f"{each}.npz" for each in names]
+            if not all(file.exists() for file in files):
+                for file, track in zip(files, track_video(video, two=two), strict=True):
+                    track.save(file)
+            for each, file in zip(names, files, strict=True):
+                track = Track.load(file)
+                clips.append(Clip(each, source, track.fps, track.face, track.emotion))
+            advance()
+    return clips
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Track faces in videos and pack the tracks.")
+    parser.add_argument("pack", type=Path, help="the .npz to write")
+    parser.add_argument("--from", dest="sources", action="append", nargs="+", default=[], metavar="WORD")
+    parser.add_argument("--two", type=Path, nargs="+", default=[], help="two people side by side")
+    parser.add_argument("--dyads", type=Path, help="vc_dyads.npz")
+    parser.add_argument("--stills", type=Path, help="folder of single faces with teacher.npz")
+    parser.add_argument("--conversations", type=Path, nargs="+", default=[], help="packs of conversations")
+    parser.add_argument("--add", type=Path, nargs="+", default=[], help="packs made by this command")
+    args = parser.parse_args()
+    kept = args.pack.with_suffix("")
+
+    def work() -> None:
+        clips: list[Clip] = []
+        for source, *paths in args.sources:
+            for path in paths:
+                clips += tracked_clips(Path(path), source, kept)
+        for path in args.two:
+            clips += tracked_clips(path, "video", kept, two=True)
+        if args.dyads is not None:
+            clips += dyad_clips(args.dyads)
+        if args.stills is not None:
+            clips += still_clips(args.stills)
+        for path in args.conversations:
+            clips += conversation_clips(path)
+        for path in args.add:
+            clips += load_pack(path)
+        save_pack(args.pack, clips)
+        print_note(f"{args.pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
+
+    return status_of(work, "interrupted: the same command goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""A tokenizer experiment and its clips in; a network that gets better with every round out.
+
+Two phases (Dam et al. 2024, section II-B): encoder, quantiser and face decoder by the 13 group losses; then
+the emotion decoder alone, on tokens that no longer change. The authors' code trains it in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visavis.errors import InputError
+from visavis_train.data.track_pack import Clip, Sampler, face_scale, tracked
+from visavis_train.loop.rounds import descend, set_learning_rate, warm_cosine
+from visavis_train.tokenizer.config import TokenizerExperiment
+from visavis_train.tokenizer.face_groups import group_means
+from visavis_train.tokenizer.measure import fidelity
+from visavis_train.tokenizer.network import Coded, TokenizerNet
+
+
+class TokenizerTrainer:
+    """The state of one run: network, optimiser and data.
+
+    Args:
+        experiment: what to do.
+        parts: the clips ``training`` and ``validation``.
+
+    Raises:
+        InputError: a source of ``training.shares`` has no clip, a channel is known nowhere, or no clip of the
+            validation holds a whole face.
+    """
+
+    def __init__(self, experiment: TokenizerExperiment, parts: Mapping[str, Sequence[Clip]]) -> None:
+        torch.manual_seed(experiment.seed)
+        self.experiment, self.how = experiment, experiment.training
+        clips, shares = parts["training"], self.how.shares
+        self.sampler = Sampler(clips, shares, experiment.model.coder.window)
+        self.net = TokenizerNet(experiment.model, *face_scale(clips, shares))
+        self.validation = tracked(parts["validation"])
+        if not self.validation:
+            raise InputError("split.validation names no clip with a whole face; add a tracked video")
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), self.how.learning_rate, weight_decay=self.how.weight_decay
+        )
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of both phases."""
+        return self.how.face_rounds + self.how.emotion_rounds
+
+    def run_round(self, number: int) -> dict[str, Any]:
+        """Train for the round of that number, from 0; returns its mean loss and the validation's error."""
+        on_face = number < self.how.face_rounds
+        self._take_up(on_face)
+        rng = np.random.default_rng((self.experiment.seed, number, 1))
+        first, rounds = (
+            (number, self.how.face_rounds)
+            if on_face
+            else (number - self.how.face_rounds, self.how.emotion_rounds)
+        )
+        total, steps = 0.0, self.how.round_steps
+        for step in range(first * steps, (first + 1) * steps):
+            share = warm_cosine(step, rounds * steps, self.how.warm_steps)
+            set_learning_rate(self.optimizer, self.how.learning_rate * share)
+            total += self._step(on_face, rng, number) / steps
+        result = fidelity(self.net, self.validation)
+        row: dict[str, Any] = {"phase": "face" if on_face else "emotion", "loss": round(total, 5)}
+        return row | {"validation_unexplained": round(result.unexplained, 5)}
+
+    def _take_up(self, on_face: bool) -> None:
+        """Let this phase's part of the network learn; everything else is still."""
+        self.net.train(on_face)
+        self.net.requires_grad_(on_face)
+        self.net.emotion.requires_grad_(not on_face)
+
+    def _step(self, on_face: bool, rng: np.random.Generator, number: int) -> float:
+        faces, emotions = (torch.from_numpy(part) for part in self.sampler.draw(self.how.batch_size, rng))
+        loss = self._face_loss(faces) if on_face else self._emotion_loss(faces, emotions)
+        return descend(loss, self.net, self.optimizer, self.how.max_gradient, number)
+
+    def _face_loss(self, windows: Tensor) -> Tensor:
+        """Sum of the 13 groups' mean absolute errors (Eq. 4), standardised, and the quantiser's own loss."""
+        now = windows[:, -1]
+        coded: Coded = self.net(windows)
+        errors = (coded.face - self.net.standardise(now)).abs()
+        return group_means(errors, now.isfinite()).sum() + coded.loss
+
+    def _emotion_loss(self, windows: Tensor, emotions: Tensor) -> Tensor:
+        """Mean absolute error of what is known of the emotion (Eq. 5)."""
+        with torch.no_grad():
+            codes = self.net.quantizer.codes(self.net.tokens(windows))
+        known = emotions.isfinite()
+        errors = (self.net.emotion(codes) - emotions.nan_to_num(0.0)).abs()
+        return torch.where(known, errors, 0.0).sum() / known.sum().clamp(min=1)

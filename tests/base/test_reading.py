@@ -1,0 +1,100 @@
+"""Files from outside: what cannot be read to its end is refused at once, by every reader."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from visavis.avatar.motion3 import read_motion3
+from visavis.avatar.profile import Profile
+from visavis.base.npz import read_npz
+from visavis.base.reading import json_type, parse_json, regular
+from visavis.datasets.npy import read_npy
+from visavis.datasets.react import read_emotion
+from visavis.datasets.tables import header
+from visavis.errors import InputError
+from visavis.evaluate.expressions import Model
+from visavis.metrics.reaction_file import read_reactions
+from visavis.reaction.clip import Reaction
+from visavis.reaction.predictor import Predictor
+from visavis.reaction.tokenizer import FaceTokenizer
+from visavis.types import Track
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+READERS: dict[str, Callable[[Path], object]] = {
+    "npz": lambda path: read_npz(path, "track"),
+    "npy": read_npy,
+    "mapped npy": lambda path: read_npy(path, mapped=True),
+    "track": Track.load,
+    "reaction": Reaction.load,
+    "reactions": read_reactions,
+    "profile": Profile.load,
+    "motion": read_motion3,
+    "table": header,
+    "emotion": read_emotion,
+    "recogniser": Model.load,
+    "listener": Predictor.load,
+    "tokenizer": lambda path: FaceTokenizer.load(path, path),
+}
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fail instead of waiting for ever."""
+
+    def late(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"no answer within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_named_pipe_is_refused_at_once(tmp_path: Path, reader: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with within(2), pytest.raises(InputError, match="pipe: is a named pipe, not a file; name a regular file"):
+        reader(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_folder_is_called_one(tmp_path: Path, reader: Callable[[Path], object]) -> None:
+    with pytest.raises(InputError, match="is a folder, not a file"):
+        reader(tmp_path)
+
+
+def test_sockets_and_devices_are_refused_files_and_links_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # A socket's path is short.
+    with socket.socket(socket.AF_UNIX) as heard:
+        heard.bind("s")
+        with pytest.raises(InputError, match="s: is a socket"):
+            regular(Path("s"))
+    with pytest.raises(InputError, match="/dev/zero: is a device"):
+        regular(Path("/dev/zero"))
+    Path("file").write_text("")
+    Path("link").symlink_to("file")
+    for there in ("file", "link", "none", "n" * 300, "\0"):
+        assert regular(Path(there)) == Path(there)
+
+
+def test_json_from_outside_has_errors_of_its_own() -> None:
+    assert parse_json('{"a": [1, -2.5, true, null]}') == {"a": [1, -2.5, True, None]}
+    assert parse_json("9" * 30) == 10**30 - 1
+    for text, says in (("9" * 31, "31 digits"), ("9" * 9000, "9000 digits"), ("[" * 9000, "too deep")):
+        with pytest.raises(ValueError, match=says):
+            parse_json(text)
+    found = [json_type(parse_json(text)) for text in ("{}", "[]", '"a"', "1", "2.5", "true", "null")]
+    assert found == ["an object", "a list", "a text", "a number", "a number", "true or false", "null"]

@@ -1,0 +1,176 @@
+"""REACT2025, ViCo and Learning to Listen, and the search for any of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.conversations import face_numbers, write_npy, write_react, write_silence
+from visavis.datasets import l2l, react2025, vico
+from visavis.datasets.conversations import find_corpus
+from visavis.datasets.dyads import FaceSpace
+from visavis.errors import InputError, MissingExtraError
+
+CAMERA = "Camera-2024-06-21-103121-103102"
+
+
+def write_react2025(root: Path, sessions: tuple[str, ...] = ("session10", "session2")) -> Path:
+    for number, session in enumerate(sessions):
+        for side, role in enumerate(("speaker", "listener")):
+            place, seed = Path(role) / session / CAMERA, 2 * number + side
+            train = root / "train"
+            write_npy(train / "coefficients" / f"{place}.npy", face_numbers(seed, 12)[:, None])
+            write_npy(train / "facial-attributes" / f"{place}.npy", face_numbers(100 + seed, 12, 25))
+            write_silence(train / "audio" / f"{place}.wav")
+    return root
+
+
+def test_react2025_sessions_in_both_directions(tmp_path: Path) -> None:
+    corpus = find_corpus(write_react2025(tmp_path))
+    assert (corpus.name, corpus.splits) == ("REACT2025", ("train",))
+    train = corpus.read("train")
+    keys = [f"speaker/session2/{CAMERA}", f"speaker/session10/{CAMERA}"]
+    assert [dyad.key for dyad in train] == keys + [key.replace("speaker", "listener") for key in keys]
+    one = train[0]
+    assert (one.fps, one.space, one.labels) == (30.0, FaceSpace.FACEVERSE, {"session": "session2"})
+    assert np.array_equal(one.speaker.face, face_numbers(2, 12))
+    assert np.array_equal(one.listener.emotion, face_numbers(103, 12, 25))
+    assert one.listener.audio == tmp_path / "train" / "audio" / "listener" / "session2" / f"{CAMERA}.wav"
+
+
+def test_react2025_a_speaker_without_a_listener_is_named(tmp_path: Path) -> None:
+    write_react2025(tmp_path)
+    (tmp_path / "train" / "coefficients" / "listener" / "session2" / f"{CAMERA}.npy").unlink()
+    with pytest.raises(InputError, match=f"session2/{CAMERA} has a speaker and no listener"):
+        find_corpus(tmp_path).read("train")
+
+
+def write_mat(
+    path: Path, seed: int, frames: int = 6, *, compressed: bool = False, **changes: np.ndarray
+) -> None:
+    savemat = pytest.importorskip("scipy.io").savemat
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = {
+        "coeff": face_numbers(seed, frames, 257),
+        "transform_params": face_numbers(seed + 50, frames, 5),
+    }
+    savemat(path, values | changes, do_compression=compressed)
+
+
+def write_vico(root: Path) -> Path:
+    root.mkdir(exist_ok=True)
+    (root / "train.csv").write_text("video_id,uuid,speaker_id,listener_id\nv1,a1b2,7,9\n")
+    write_mat(root / "recons" / "test" / "a1b2.speaker.mat", 0)
+    write_mat(root / "recons" / "test" / "a1b2.listener.mat", 1)
+    write_silence(root / "audios" / "a1b2.wav")
+    return root
+
+
+def test_vico_challenge(tmp_path: Path) -> None:
+    corpus = find_corpus(write_vico(tmp_path))
+    assert (corpus.name, corpus.splits) == ("ViCo", ("train",))
+    (one,) = corpus.read("train")
+    assert (one.key, one.space, one.fps, len(one)) == ("a1b2", FaceSpace.BFM, 30.0, 6)
+    assert one.labels == {"speaker_id": "7", "listener_id": "9", "video_id": "v1", "fps": "assumed"}
+    assert one.speaker.audio == tmp_path / "audios" / "a1b2.wav"
+    assert one.listener.audio is None
+    coeff, params = face_numbers(1, 6, 257), face_numbers(51, 6, 5)
+    angle, exp, trans = coeff[:, 224:227], coeff[:, 80:144], coeff[:, 254:257]
+    assert np.array_equal(one.listener.face, np.concatenate([angle, exp, trans, params[:, 2:]], axis=1))
+
+
+def test_vico_whole(tmp_path: Path) -> None:
+    (tmp_path / "RLD.csv").write_text(
+        "attitude,audio,speaker,listener,speaker_id,listener_id,data_split\n"
+        "positive,v1_0_9,v1_s,v1_l,7,9,train\nnegative,v2_0_9,v2_s,v2_l,7,8,ood\n"
+    )
+    for number, name in enumerate(("v1_s", "v1_l", "v2_s", "v2_l")):
+        write_mat(tmp_path / "recons" / f"{name}.mat", number)
+    write_silence(tmp_path / "audios" / "v2_0_9.wav")
+    corpus = find_corpus(tmp_path)
+    assert corpus.splits == ("train", "ood")
+    one = corpus.read("ood")[0]
+    assert (one.key, one.labels["attitude"]) == ("v2_l", "negative")
+    assert one.speaker.audio == tmp_path / "audios" / "v2_0_9.wav"
+
+
+def test_vico_missing_and_bad_coefficients_are_named(tmp_path: Path) -> None:
+    path = write_vico(tmp_path) / "recons" / "test" / "a1b2.listener.mat"
+    write_mat(path, 1, coeff=np.zeros((6, 70)))
+    with pytest.raises(InputError, match=r"listener\.mat: coeff has shape \(6, 70\); expected \(any, 257\)"):
+        find_corpus(tmp_path).read("train")[0]
+    path.write_bytes(b"no MATLAB file, only text that is long enough to be taken for a header" * 9)
+    with pytest.raises(InputError, match=r"listener\.mat: not a readable MATLAB file"):
+        find_corpus(tmp_path).read("train")[0]
+    write_mat(path, 1, compressed=True)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:600] + bytes(400) + whole[1000:])
+    with pytest.raises(InputError, match=r"listener\.mat: not a readable MATLAB file"):
+        find_corpus(tmp_path).read("train")[0]
+    path.unlink()
+    with pytest.raises(InputError, match=r"train\.csv:2: the coefficients .*a1b2\.listener\.mat are missing"):
+        find_corpus(tmp_path)
+
+
+def test_vico_one_person_as_both_is_refused(tmp_path: Path) -> None:
+    write_mat(tmp_path / "recons" / "a.mat", 0)
+    (tmp_path / "RLD.csv").write_text("audio,speaker,listener,data_split\nv1,a,a,train\n")
+    with pytest.raises(InputError, match=r"RLD\.csv:2: a is speaker and listener; expected two people"):
+        find_corpus(tmp_path)
+
+
+def test_vico_without_scipy_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(
+        MissingExtraError, match=r"'scipy': install it with  pip install 'visavis\[corpora\]'"
+    ):
+        vico.read_coefficients(tmp_path / "a.mat")
+
+
+def write_l2l(root: Path, clips: int = 3) -> Path:
+    for seed, name in enumerate(("p0_list", "p0_speak", "p1_list", "p1_speak")):
+        values = face_numbers(seed, clips * 64, 184).reshape(clips, 64, 184)
+        write_npy(root / "conan" / "test" / f"{name}_faces_clean_deca.npy", values)
+    return root
+
+
+def test_l2l_pairs_the_sides(tmp_path: Path) -> None:
+    corpus = find_corpus(write_l2l(tmp_path))
+    assert (corpus.name, corpus.splits) == ("Learning to Listen", ("test",))
+    test = corpus.read("test")
+    assert len(test) == 6
+    one = test[4]  # The right person listens, second clip.
+    assert (one.key, one.space, len(one)) == ("conan/p1/1", FaceSpace.DECA, 64)
+    assert (one.speaker.name, one.listener.name) == ("conan/p0", "conan/p1")
+    assert np.array_equal(one.speaker.face, face_numbers(1, 192, 184).reshape(3, 64, 184)[1, :, :56])
+    assert np.array_equal(one.listener.face, face_numbers(2, 192, 184).reshape(3, 64, 184)[1, :, :56])
+    assert [dyad.key for dyad in l2l.find(tmp_path / "conan").read("test")][:1] == ["conan/p0/0"]
+
+
+def test_l2l_sides_of_different_length_are_named(tmp_path: Path) -> None:
+    write_l2l(tmp_path)
+    write_npy(tmp_path / "conan" / "test" / "p1_speak_faces_clean_deca.npy", np.zeros((2, 64, 184)))
+    with pytest.raises(InputError, match=r"p1_speak.* is \(2, 64, 184\) and .*p0_list.* \(3, 64, 184\)"):
+        find_corpus(tmp_path).read("test")
+
+
+def test_each_layout_is_told_from_the_others(tmp_path: Path) -> None:
+    react = write_react(tmp_path / "react", [("NoXI/a/Expert_video/1", "NoXI/a/Novice_video/1")])
+    others = (
+        write_react2025(tmp_path / "react2025"),
+        write_vico(tmp_path / "vico"),
+        write_l2l(tmp_path / "l2l"),
+    )
+    names = [find_corpus(path).name for path in (react, *others)]
+    assert names == ["REACT", "REACT2025", "ViCo", "Learning to Listen"]
+    assert react2025.find(react) is None
+
+
+def test_nothing_and_something_else_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none: no such folder"):
+        find_corpus(tmp_path / "none")
+    with pytest.raises(InputError, match="no corpus of conversations is recognised here; expected REACT2023"):
+        find_corpus(tmp_path)

@@ -1,0 +1,54 @@
+"""A listener with a memory: it shows what its partner showed some frames before, on ``tiny_tokenizer``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from support import tiny_tokenizer
+from visavis.reaction.cues import HEARD_CHANNELS
+from visavis.reaction.head import TokenHead
+from visavis.reaction.predictor import Heard, Memory, Predictor
+from visavis.reaction.speech import SPEECH_CHANNELS
+from visavis.reaction.temperament import CONTROLS
+from visavis.types import FloatArray
+
+SURE = 50.0
+
+
+class Later(Predictor):
+    """Shows the partner's face of so many frames before; alone, token 1.
+
+    Args:
+        delay: frames, 1 or more; that long is its memory.
+        speech: whether it shows token 14 instead where the partner spoke then.
+        even: whether every token is as likely as any other.
+    """
+
+    def __init__(self, delay: int, speech: bool = False, even: bool = False) -> None:
+        self.levels, self.vocabulary = (tiny_tokenizer.LEVELS,), tiny_tokenizer.LEVELS
+        self.sound_channels, self.controls = len(HEARD_CHANNELS), len(CONTROLS)
+        self.patch, self.context, self.frame_rate_hz, self.speaks = 1, delay, 25.0, "faces"
+        self.notes = {"tokenizer": "1-1"}
+        # A state is what each token is to get before the softmax.
+        weights = np.concatenate([np.eye(self.vocabulary).ravel(), np.zeros(self.vocabulary)])
+        self.head = TokenHead(self.levels, self.vocabulary, weights.astype(np.float32))
+        self.delay, self.speech, self.even = delay, speech, even
+
+    def memory(self, streams: int) -> Memory:
+        keys = np.zeros((streams, 1, 1, 1, self.context), np.float32)
+        return Memory(keys, np.zeros((streams, 1, 1, self.context, 1), np.float32))
+
+    def predict(self, heard: Heard, memory: Memory) -> FloatArray:
+        self._check(heard, len(memory.ages))
+        spoke = heard.sound[..., 0, SPEECH_CHANNELS.index("speech")] > 0.5
+        shown = np.where(heard.partner[..., 0] < 0, 1, heard.partner[..., 0])
+        now = np.where(spoke & self.speech, 14, shown).astype(np.float32)
+        oldest_first = np.argsort(-memory.ages[0], kind="stable")[: int((memory.ages[0] > 0).sum())]
+        known = np.concatenate([memory.keys[:, 0, 0, 0, oldest_first], now], axis=1)
+        past = np.pad(known, ((0, 0), (self.delay, 0)), constant_values=1)
+        wanted = past[:, -self.delay - now.shape[1] : -self.delay].astype(np.int64)
+        memory.add(now[:, None, None, None], now[:, None, None, :, None])
+        states = np.zeros((*wanted.shape, 1, self.vocabulary), np.float32)
+        if not self.even:
+            np.put_along_axis(states, wanted[..., None, None], SURE, axis=-1)
+        return states

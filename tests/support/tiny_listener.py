@@ -1,0 +1,67 @@
+"""Listeners that anybody can compute, on the tokenizer of ``tiny_tokenizer``: they copy, or draw evenly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from support import tiny_tokenizer
+from visavis.reaction.cues import HEARD_CHANNELS
+from visavis.reaction.head import TokenHead
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.predictor import Heard, Memory, Predictor
+from visavis.reaction.sampling import Sampling
+from visavis.reaction.speech import SPEECH_CHANNELS
+from visavis.reaction.temperament import CONTROLS
+from visavis.reaction.tokenizer import FaceTokenizer
+from visavis.types import FloatArray
+
+SURE = 50.0
+
+
+class Echo(Predictor):
+    """Shows the partner's face of the same frame; alone, token 1; with speech, token 14; or draws evenly.
+
+    Args:
+        patch: frames of a position.
+        even: whether every token is as likely as any other.
+        surely: how sure it is, in nats.
+    """
+
+    def __init__(self, patch: int = 1, even: bool = False, surely: float = SURE) -> None:
+        self.levels, self.vocabulary = (tiny_tokenizer.LEVELS,), tiny_tokenizer.LEVELS
+        self.sound_channels, self.controls = len(HEARD_CHANNELS), len(CONTROLS)
+        self.patch, self.context, self.frame_rate_hz, self.speaks = patch, 1, 25.0, "faces"
+        self.notes = {"tokenizer": "1-1"}
+        self.even, self.surely = even, surely
+        self.heard: list[Heard] = []
+        size = self.vocabulary
+        weights = np.concatenate([np.eye(size).ravel(), np.zeros(size)]).astype(np.float32)
+        self.head = TokenHead(self.levels, size, weights)
+
+    def memory(self, streams: int) -> Memory:
+        return Memory(
+            np.zeros((streams, 1, 1, 1, 1), np.float32), np.zeros((streams, 1, 1, 1, 1), np.float32)
+        )
+
+    def predict(self, heard: Heard, memory: Memory) -> FloatArray:
+        self._check(heard, len(memory.ages))
+        self.heard.append(heard)
+        logits = np.zeros((*heard.partner.shape, self.vocabulary), np.float32)
+        if not self.even:
+            wanted = np.where(heard.partner < 0, 1, heard.partner)
+            speaks = heard.sound[..., SPEECH_CHANNELS.index("speech")] > 0.5
+            wanted = np.where(speaks, 14, wanted)
+            np.put_along_axis(logits, wanted[..., None], self.surely, axis=-1)
+        return logits
+
+
+def listener(folder: Path, predictor: Predictor | None = None) -> FaceListener:
+    """A listener in front of the tiny tokenizer."""
+    return of_tokenizer(*tiny_tokenizer.write(folder), predictor=predictor)
+
+
+def of_tokenizer(encoder: Path, decoder: Path, predictor: Predictor | None = None) -> FaceListener:
+    """A listener in front of these two networks of the tiny tokenizer."""
+    return FaceListener(predictor or Echo(), FaceTokenizer.load(encoder, decoder), Sampling())

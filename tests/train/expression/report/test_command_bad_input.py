@@ -1,0 +1,105 @@
+"""visavis report: a run that cannot be read is one clear line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.tiny_report import row
+from visavis.errors import InputError
+from visavis_train.expression.report import command as report_module
+from visavis_train.expression.report.command import report
+
+
+def no_run(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def other_task(folder: Path) -> None:
+    (folder / "config.json").write_text('{"task": "face"}')
+
+
+def no_log(folder: Path) -> None:
+    (folder / "log.jsonl").unlink()
+
+
+def foreign_log(folder: Path) -> None:
+    (folder / "log.jsonl").write_text("hello\nyou\n")
+
+
+def poor_row(folder: Path) -> None:
+    (folder / "log.jsonl").write_text('{"epoch": 0}\n')
+
+
+def skipped_epoch(folder: Path) -> None:
+    (folder / "log.jsonl").write_text("".join(json.dumps(row(n, 0.5)) + "\n" for n in (0, 2)))
+
+
+def cut_report(folder: Path) -> None:
+    (folder / "report.json").write_text('{"epochs"')
+
+
+def no_network(folder: Path) -> None:
+    (folder / "emotion.onnx").unlink()
+
+
+def no_data(folder: Path) -> None:
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "data": "/nowhere"}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (no_run, "it has no config.json; expected the run folder of an emotion experiment"),
+        (other_task, "config.json: task: Input should be 'emotion'"),
+        (no_log, "no epoch stands in its log.jsonl; leave the run out"),
+        (foreign_log, "log.jsonl:1: no row of a run's log"),
+        (poor_row, "log.jsonl:1: loss: Field required"),
+        (skipped_epoch, "log.jsonl:2: epoch 2; expected 1"),
+        (cut_report, "report.json: not JSON"),
+        (no_network, "emotion.onnx: cannot be read"),
+        (no_data, "its data set /nowhere is not here; say where by --data"),
+    ],
+)
+def test_a_bad_run_is_one_clear_line(
+    spoil: Callable[[Path], None],
+    message: str,
+    make_run: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = make_run()
+    spoil(folder)
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["visavis report", str(folder), "--out", str(tmp_path / "out")])
+    assert report_module.main() == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"Error: {folder}")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_bad_input(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_run()
+    with pytest.raises(InputError, match=r"the same run as .*: give each run once"):
+        report([folder, folder / ".." / "a"], tmp_path / "out")
+    with pytest.raises(InputError, match="no such folder; expected the run folder"):
+        report([tmp_path / "none"], tmp_path / "out")
+    with pytest.raises(InputError, match="has no split 'test' here; it has Training, PublicTest"):
+        report([folder], tmp_path / "out", split="test")
+    with pytest.raises(InputError, match=r"expected experiment files \(\*\.toml\)"):
+        report([folder], tmp_path / "out", experiments=tmp_path / "none")
+    (tmp_path / "q.json").write_text("{}")
+    with pytest.raises(InputError, match=r"q\.json: expected JSON with variants"):
+        report([folder], tmp_path / "out", quantised=tmp_path / "q.json")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="is no folder; choose another place"):
+        report([folder], folder / "config.json" / "out")

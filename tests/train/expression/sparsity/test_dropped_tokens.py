@@ -1,0 +1,139 @@
+"""Tokens chosen and dropped in other ways than the network was trained with: what is left of its answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from visavis.errors import InputError
+from visavis_train.expression import task
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.models.heads import standardise
+from visavis_train.expression.models.sparse import SparseConfig, SparseNet
+from visavis_train.expression.sparsity import dropped_tokens
+from visavis_train.expression.sparsity.dropping import Choice, Looked, Way, drop_in_every_way, dropping_table
+from visavis_train.expression.sparsity.kept import drop_tokens
+
+MODEL: dict[str, Any] = {"stem": (4, 8), "blocks": (0, 0), "width": 16, "layers": 2, "heads": 2}
+PRUNING: dict[str, Any] = {"keep": 0.3, "asking": "kept"}
+
+
+def build(pruning: dict[str, Any] = PRUNING) -> SparseNet:
+    torch.manual_seed(0)
+    return SparseNet(SparseConfig.model_validate(MODEL | {"pruning": pruning})).eval()
+
+
+def faces(count: int = 4) -> torch.Tensor:
+    drawn = torch.Generator().manual_seed(1)
+    return standardise(torch.rand(count, 1, 48, 48, generator=drawn))
+
+
+def logits(network: SparseNet, count: int, choice: Choice, way: Way) -> torch.Tensor:
+    with torch.inference_mode():
+        return Looked.at(network, faces(), torch.Generator().manual_seed(2)).answer(count, choice, way)
+
+
+def test_fused_and_most_is_what_the_network_does_by_itself() -> None:
+    network = build()
+    drop_tokens(network, 0.1, None)
+    with torch.inference_mode():
+        itself = network(faces())[1]
+    torch.testing.assert_close(logits(network, 15, "most", "fused"), itself)
+    assert not torch.allclose(logits(network, 15, "least", "fused"), itself, atol=1e-4)
+
+
+@pytest.mark.parametrize("way", ["fused", "removed", "never asked", "never seen"])
+@pytest.mark.parametrize("choice", ["most", "chance", "least"])
+def test_who_keeps_all_tokens_drops_nothing(way: Way, choice: Choice) -> None:
+    network = build()
+    drop_tokens(network, 1.0, None)
+    with torch.inference_mode():
+        every = network(faces())[1]
+    torch.testing.assert_close(logits(network, 144, choice, way), every, atol=1e-5, rtol=1e-4)
+
+
+def test_what_is_never_seen_cannot_matter() -> None:
+    network, seen = build(), faces()
+    with torch.inference_mode():
+        found = Looked.at(network, seen, torch.Generator()).answer(1, "most", "never seen")
+        normed = network.layers[0].norm1(network.tokens(seen))
+        q, k, _ = network.layers[0].attention.project(normed)
+        kept = (q[:, :, :1] @ k.transpose(2, 3) / q.shape[3] ** 0.5).softmax(3).mean(1)[:, 0, 1:].argmax(1)
+        alone = torch.zeros_like(seen)
+        for face, cell in enumerate(kept.tolist()):
+            rows, columns = (slice(4 * part, 4 * part + 4) for part in divmod(cell, 12))
+            alone[face, :, rows, columns] = seen[face, :, rows, columns]
+        drop_tokens(network, 1.0, None)
+        tokens = network.tokens(alone)
+        chosen = torch.stack([tokens[range(4), 0], tokens[range(4), kept + 1]], dim=1)
+        expected = network.answer(network.read(chosen)[0])[1]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "pruning",
+    [{"keep": 0.3}, PRUNING | {"at": [1]}, PRUNING | {"method": "random"}],
+)
+def test_other_pruning_is_refused(pruning: dict[str, Any]) -> None:
+    pictures = np.zeros((2, 48, 48), np.uint8)
+    with pytest.raises(InputError, match="expected cls, layer 0 alone, and kept"):
+        drop_in_every_way(build(pruning), pictures, torch.zeros(2, dtype=torch.int64), (0.3,))
+
+
+def test_pictures_and_labels_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="found 2 pictures and 3 labels"):
+        drop_in_every_way(build(), np.zeros((2, 48, 48), np.uint8), torch.zeros(3, dtype=torch.int64), (0.3,))
+
+
+def test_every_way_is_told_once_and_counted() -> None:
+    rng = np.random.default_rng(0)
+    pictures, told = rng.integers(0, 256, (5, 48, 48), np.uint8), []
+    labels = torch.arange(5)
+    found = drop_in_every_way(build(), pictures, labels, (0.3, 0.1), lambda: told.append(1), batch=2)
+    assert len(told) == 5
+    assert len({(each.way, each.choice, each.rate) for each in found}) == len(found) == 24
+    again = drop_in_every_way(build(), pictures, labels, (0.3, 0.1))
+    assert [each.accuracy for each in again] == [each.accuracy for each in found]
+    table = dropping_table(found)
+    assert len(table.rows) == 12
+    assert len(table.columns) == 2 + 2 * 2
+
+
+def test_one_command_writes_page_and_results(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = Experiment.model_validate(
+        {
+            "name": "small",
+            "data": data,
+            "out": tmp_path / "run",
+            "threads": 1,
+            "model": MODEL | {"kind": "sparse", "pruning": PRUNING},
+            "training": {"epochs": 1, "batch_size": 16},
+        }
+    )
+    run, page, results = task.train(experiment), tmp_path / "page.md", tmp_path / "dropped.json"
+    page.write_text("\n".join(["# Page", *dropped_tokens.MARKS]))
+    words = [run, "--data", data, "--rates", 0.1, "--page", page, "--results", results]
+    monkeypatch.setattr(sys, "argv", ["dropped_tokens", *map(str, words)])
+    assert dropped_tokens.main() == 0
+    found = json.loads(results.read_text())
+    assert found["run"] == "run"
+    assert len(found["dropped"]) == 12
+    assert "| never seen | chance |" in page.read_text()
+
+
+@pytest.mark.parametrize("rate", ["0", "1.5"])
+def test_a_rate_out_of_range_is_refused(
+    rate: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dropped_tokens", "run", "--data", "data", "--rates", rate])
+    with pytest.raises(SystemExit):
+        dropped_tokens.main()
+    assert f"keep is {float(rate):g}; expected above 0 and at most 1" in capsys.readouterr().err

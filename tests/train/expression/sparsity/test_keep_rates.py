@@ -1,0 +1,238 @@
+"""One set of weights for all keep rates: trained, exported with their number as an input, measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from visavis.base import networks
+from visavis.base.networks import session_of
+from visavis.datasets import fer2013
+from visavis.datasets.opening import find_dataset
+from visavis.emotion.sparse import Keep, SparseClassifier
+from visavis.errors import InputError
+from visavis_train.expression import task
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
+from visavis_train.expression.models.sparse import SparseConfig, SparseNet
+from visavis_train.expression.quantize.methods import quantized
+from visavis_train.expression.quantize.network import Network
+from visavis_train.expression.release import export_sparse
+from visavis_train.expression.sparsity import keep_rates
+from visavis_train.expression.sparsity.kept import drop_tokens
+from visavis_train.expression.sparsity.rates import Answered, frontier, second_looks
+from visavis_train.expression.trainer import Trainer
+from visavis_train.loop.experiment import load_experiment
+
+MODEL: dict[str, Any] = {"stem": (4, 8), "blocks": (0, 0), "width": 64, "layers": 2, "heads": 2}
+ADAPTIVE = {"rate": 0.1, "more": 0.6, "sure": 0.8}
+CONFIG = """
+name = "any"
+data = "{data}"
+out = "{out}"
+seed = 1
+threads = 1
+
+[model]
+kind = "sparse"
+stem = [4, 8]
+blocks = [0, 0]
+width = 16
+layers = 2
+heads = 2
+drop_path = 0.0
+
+[model.pruning]
+keep = 0.3
+asking = "kept"
+
+[training]
+epochs = 3
+batch_size = 16
+learning_rate = 5e-3
+keep_rates = [1.0, 0.3, 0.1]
+
+[adaptive]
+rate = 0.1
+more = 1.0
+sure = 0.7
+"""
+
+
+def build(pruning: dict[str, Any] | None = None) -> SparseNet:
+    torch.manual_seed(0)
+    how = {"keep": 0.3, "asking": "kept"} if pruning is None else pruning
+    return SparseNet(SparseConfig.model_validate(MODEL | {"pruning": how})).eval()
+
+
+def pictures(count: int = 3) -> torch.Tensor:
+    drawn = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, 1, 48, 48), dtype=torch.uint8, generator=drawn)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The network of :func:`build`, its number of tokens an input."""
+    path = tmp_path_factory.mktemp("exported") / "sparse.onnx"
+    export_sparse(build(), path, 0.3, ADAPTIVE)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.9, 0.3, 0.1, 0.001])
+def test_one_file_answers_as_the_network_of_each_keep_rate(rate: float, exported: bytes) -> None:
+    network, faces = build(), pictures()
+    drop_tokens(network, rate, None)
+    with torch.no_grad():
+        expressions, labels = ExpressionGraph(network)(faces)
+        _, chosen = network.read(network.tokens(ExpressionGraph(network).prepare(faces)))
+    reader = SparseClassifier(session_of(exported, "test"), Keep(rate))
+    crops = faces[:, 0].numpy()
+    np.testing.assert_allclose(reader.predict(crops), expressions, atol=1e-5)
+    np.testing.assert_allclose(reader.predict_labels(crops), labels, atol=1e-5)
+    kept = np.ones((3, 144), np.bool_)
+    if chosen:
+        kept[:] = False
+        np.put_along_axis(kept, chosen[0].numpy(), True, axis=1)
+    assert reader.kept is not None
+    np.testing.assert_array_equal(reader.kept, kept.reshape(3, 12, 12))
+
+
+def test_the_file_says_how_many_tokens_are_kept_unasked(exported: bytes) -> None:
+    session = session_of(exported, "test")
+    assert SparseClassifier(session).keep == Keep(0.3)
+    assert SparseClassifier(session, "adaptive").keep == Keep(0.1, 0.6, 0.8)
+
+
+@pytest.mark.parametrize(
+    "pruning",
+    [{"keep": 1.0, "asking": "kept"}, {"keep": 0.3}, {"keep": 0.3, "at": [0, 1], "asking": "kept"}],
+)
+def test_other_pruning_cannot_have_the_number_as_an_input(pruning: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"pruning\.method is cls, asking is kept, and one"):
+        SparseGraph(build(pruning))
+
+
+@pytest.mark.parametrize("method", ["int8", "int4"])
+def test_the_file_can_be_quantised(method: str, exported: bytes, tmp_path: Path) -> None:
+    path, faces = tmp_path / "sparse.onnx", pictures(40).numpy()
+    path.write_bytes(exported)
+    candidate = quantized(method, Network.load(path), path, lambda: faces)
+    before, after = (SparseClassifier(session_of(data, "test")) for data in (exported, candidate.data))
+    assert len(candidate.data) < len(exported)
+    assert after.keep == before.keep
+    np.testing.assert_allclose(after.predict(faces[:, 0]), before.predict(faces[:, 0]), atol=0.1)
+    assert not np.array_equal(after.predict(faces[:, 0]), before.predict(faces[:, 0]))
+
+
+def test_a_drawn_rate_takes_the_place_of_the_configured_one() -> None:
+    network, faces = build(), torch.randn(2, 1, 48, 48)
+    for rate in (1.0, 0.6, 0.1):
+        fixed = build()
+        drop_tokens(fixed, rate, None)
+        network.drawn_rate = rate
+        assert torch.allclose(network(faces)[0], fixed(faces)[0], atol=1e-6)
+        network.drawn_rate = None
+    assert not torch.allclose(network(faces)[0], fixed(faces)[0], atol=1e-6)
+
+
+@pytest.fixture
+def toml(data: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "any.toml"
+    path.write_text(CONFIG.format(data=data, out=tmp_path / "run"))
+    return path
+
+
+def test_every_step_draws_a_rate_and_scores_do_not(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = load_experiment(toml, Experiment)
+    trainer = Trainer(experiment, fer2013.load(experiment.data).split(fer2013.TRAINING))
+    drawn: list[float | None] = []
+    read = SparseNet.features
+
+    def watched(self: SparseNet, x: torch.Tensor) -> torch.Tensor:
+        drawn.append(self.drawn_rate)
+        return read(self, x)
+
+    monkeypatch.setattr(SparseNet, "features", watched)
+    first = trainer.run_epoch()["loss"]
+    trainer.run_epoch()
+    assert trainer.run_epoch()["loss"] < first
+    assert set(drawn) == {1.0, 0.3, 0.1}
+    trainer.average.module(pictures(1).float())
+    assert drawn[-1] is None
+
+
+def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = load_experiment(toml, Experiment)
+    monkeypatch.setattr(
+        task, "export_network", lambda _, path, __, **___: path.write_bytes(networks.read("emotion"))
+    )  # See test_sparse.
+    task.release(experiment.model_copy(update={"out": task.train(experiment)}), toml)
+    page, results = tmp_path / "page.md", tmp_path / "rates.json"
+    page.write_text("\n".join(["# Page", *keep_rates.MARKS]))
+    words = [experiment.out, "--data", experiment.data, "--calls", 2, "--page", page, "--results", results]
+    monkeypatch.setattr(sys, "argv", ["keep_rates", *map(str, words)])
+    assert keep_rates.main() == 0
+    found = json.loads(results.read_text())
+    assert [row["tokens"] for row in found["rates"]] == [144, 130, 87, 44, 15]
+    for more, fewer in pairwise(found["rates"]):
+        assert more["macs"] > fewer["macs"]
+    assert "| 0.3 | 44 |" in page.read_text()
+    assert "| 0.1 | 1 | 0.7 |" in page.read_text()  # What the experiment says of adaptive.
+    reader = SparseClassifier(session_of((experiment.out / "emotion_sparse.onnx").read_bytes(), "run"))
+    faces = find_dataset(experiment.data).read("PublicTest")
+    right = reader.predict_labels(next(faces.batches(64, 48))).argmax(axis=1) == faces.labels
+    assert found["rates"][3]["scores"]["overall"]["value"] == pytest.approx(right.mean())
+
+
+def test_a_run_without_keep_rates_is_refused(
+    data: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["keep_rates", str(trained), "--data", str(data)])
+    assert keep_rates.main() == 2
+    assert "expected a run of kind sparse" in capsys.readouterr().err
+
+
+def answers() -> list[Answered]:
+    """Of 400 faces; with fewer tokens fewer are right, and the more sure the better."""
+    rng = np.random.default_rng(0)
+    hard = rng.random(400)
+    return [
+        Answered(rate, int(100 * rate), int(1e6 * rate), hard < share, (1 - hard).astype(np.float32))
+        for rate, share in ((1.0, 0.7), (0.3, 0.65), (0.1, 0.5))
+    ]
+
+
+def test_second_looks_change_unsure_faces_alone() -> None:
+    full, some, few = answers()
+    options = second_looks([full, some, few], (0.0, 0.6, 1.0))
+    assert len(options) == 3 * 3
+    never, sometimes, always = (
+        each for each in options if (each.keep.rate, each.keep.more) == (few.rate, full.rate)
+    )
+    assert (never.twice, never.accuracy, never.macs) == (0, few.right.mean(), few.macs)
+    assert (always.twice, always.accuracy, always.macs) == (1, full.right.mean(), few.macs + full.macs)
+    unsure = few.confidence < 0.6
+    assert 0 < sometimes.twice == unsure.mean() < 1
+    assert sometimes.accuracy == (few.right & ~unsure).mean() + (full.right & unsure).mean()
+
+
+def test_nothing_cheaper_is_better_than_what_is_shown() -> None:
+    found = answers()
+    options = second_looks(found)
+    shown = frontier(options, found)
+    assert shown
+    fixed = [(float(each.macs), float(each.right.mean())) for each in found]
+    looks = [(each.macs, each.accuracy) for each in options]
+
+    def worthwhile(each: tuple[float, float]) -> bool:
+        rivals = fixed + [other for other in looks if other != each]
+        return all(accuracy < each[1] for macs, accuracy in rivals if macs <= each[0])
+
+    assert [(each.macs, each.accuracy) for each in shown] == sorted(filter(worthwhile, set(looks)))

@@ -1,0 +1,217 @@
+"""The face network's and the detector's tasks on a small pack: the portrait, labelled by our network."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from visavis.capture.portrait import PortraitClip
+from visavis.datasets.face_labels import STORED_MARGIN
+from visavis.errors import InputError
+from visavis.face.detector import FaceDetector
+from visavis.face.network import FaceNetwork
+from visavis.face.region import LANDMARK_MARGIN, FaceRegion
+from visavis.recording.video_writer import VideoWriter
+from visavis_train.face import detector_task, face_task
+from visavis_train.face.data.teacher import CROP_PX
+from visavis_train.face.detector_task import DetectorConfig
+from visavis_train.face.face_task import FaceConfig
+from visavis_train.face.network import TEACHER_WEIGHTS
+from visavis_train.loop.command import command_line
+from visavis_train.loop.rounds import warm_cosine
+
+FRAMES = 36
+TEST_CLIP = "unseen"
+
+
+def read_portrait() -> Iterator[tuple[int, Any, FaceRegion]]:
+    """Some frames of the portrait, well apart, with the network's reading and the region it holds for."""
+    network = FaceNetwork()
+    region = None
+    for frame in PortraitClip():
+        if region is None:
+            box = FaceDetector().detect(frame.image_rgb)[0].box_xyxy
+            region = FaceRegion.from_box(box, LANDMARK_MARGIN)
+        reading = network.read(frame.image_rgb, [region])[0]
+        region = network.next_region(reading)
+        if frame.index % 8 == 0:
+            yield frame.index, frame, region
+        if frame.index >= 8 * (FRAMES - 1):
+            return
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as :mod:`visavis_train.face.data.teacher` and its companions write it, and ``videos/``."""
+    folder = tmp_path_factory.mktemp("pack")
+    network = FaceNetwork()
+    crops, rows = [], []
+    (folder / "videos").mkdir()
+    with VideoWriter(folder / "videos" / "portrait.mp4", (480, 480), 25.0) as video:
+        for place, (index, frame, region) in enumerate(read_portrait()):
+            reading = network.read(frame.image_rgb, [region])[0]
+            kind = min(place % 6, 2)
+            clip = (f"portrait:{place:05d}", f"{TEST_CLIP}:{index:05d}", f"utk_{place}")[kind]
+            if place % 6 == 5:
+                clip = f"render:{place:06d}"
+            crops.append(region.scaled(STORED_MARGIN).crop(frame.image_rgb, CROP_PX))
+            box = (*region.center_xy, region.size_px, region.roll_rad)
+            rows.append((reading.landmarks, reading.weights, reading.rotation, clip, (480, 480), box))
+            video.write(frame.image_rgb, frame.time_s)
+    names = ("landmarks146", "blendshapes", "rotation", "source", "frame_size", "region")
+    columns = (np.asarray(column) for column in zip(*rows, strict=True))
+    labels = dict(zip(names, columns, strict=True))
+    np.savez(folder / "labels.npz", **labels)
+    np.save(folder / "crops.npy", np.stack(crops))
+    rng = np.random.default_rng(0)
+    shapes = labels["landmarks146"][..., :2]
+    noise = rng.normal(0, 0.002, (20, *shapes.shape))
+    np.savez(
+        folder / "pairs.npz",
+        landmarks=(shapes + noise).reshape(-1, 146, 2).astype(np.float32),
+        weights=np.tile(labels["blendshapes"][:, :TEACHER_WEIGHTS], (20, 1)),
+    )
+    np.save(folder / "negatives.npy", rng.integers(0, 256, (20, 160, 160, 3), np.uint8))
+    return folder
+
+
+def face_config(pack: Path, out: Path, **changes: Any) -> FaceConfig:
+    values: dict[str, Any] = {"width": 8, "batch": 8, "negative_count": 2, "pair_steps": 20}
+    values |= {"pair_batch": 16, "steps": 24, "round_steps": 8, "warm_steps": 4, "workers": 0, "threads": 1}
+    values |= {"packs": (pack,), "pairs": pack / "pairs.npz", "negatives": pack / "negatives.npy"}
+    return FaceConfig(**{"out": out, "test_clips": (TEST_CLIP,), **values, **changes})
+
+
+def detector_config(pack: Path, out: Path) -> DetectorConfig:
+    return DetectorConfig(
+        pack=pack,
+        videos=pack / "videos",
+        out=out,
+        test_clips=(TEST_CLIP,),
+        width=8,
+        batch=4,
+        steps=60,
+        round_steps=20,
+        warm_steps=4,
+        workers=0,
+        threads=1,
+    )
+
+
+def kill_after_one_round(monkeypatch: pytest.MonkeyPatch, trainer: type) -> None:
+    run_round = trainer.run_round
+
+    def run(self: Any, number: int) -> Any:
+        if number == 1:
+            raise KeyboardInterrupt
+        return run_round(self, number)
+
+    monkeypatch.setattr(trainer, "run_round", run)
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = load_file(one), load_file(other)
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_face_training_lowers_every_loss_and_reports_the_unseen_clip(pack: Path, tmp_path: Path) -> None:
+    trainer = face_task.Trainer(face_config(pack, tmp_path, steps=48, round_steps=16))
+    rows = [trainer.run_round(number) for number in range(3)]
+    for name in ("coarse", "landmarks", "weights", "truth", "rotation"):
+        assert rows[2][name] < rows[0][name], name
+    assert rows[0].keys() - rows[1].keys() == {"weights_head_alone"}
+    assert rows[2]["test"].keys() == {TEST_CLIP}
+    assert rows[2]["test"][TEST_CLIP].keys() >= {"r", "landmark", "yaw_deg"}
+
+
+def test_the_teachers_head_learns_alone_and_nothing_else_changes(pack: Path, tmp_path: Path) -> None:
+    trainer = face_task.Trainer(face_config(pack, tmp_path, head_steps=60, head_views=24))
+    before = {name: value.clone() for name, value in trainer.trained.state_dict().items()}
+    known, wanted = trainer.pairs.next()
+
+    @torch.no_grad()
+    def loss() -> float:
+        found = trainer.trained.weights(known)
+        return float(trainer.losses.shapes(found, wanted, torch.ones(len(known))))
+
+    untrained = loss()
+    trainer.polish()
+    assert loss() < untrained
+    after = trainer.trained.state_dict()
+    changed = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed == {"weights"}
+
+
+def test_face_training_killed_and_resumed_equals_an_unbroken_one(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    face_task.train(face_config(pack, whole))
+    with monkeypatch.context() as patch:
+        kill_after_one_round(patch, face_task.Trainer)
+        with pytest.raises(KeyboardInterrupt):
+            face_task.train(face_config(pack, broken))
+    assert not (broken / "face.safetensors").exists()
+    face_task.train(face_config(pack, broken), resume=True)
+    assert_same_weights(whole / "face.safetensors", broken / "face.safetensors")
+    assert len((broken / "log.jsonl").read_text().splitlines()) == 3
+
+
+def test_detector_training_lowers_the_loss_and_resumes_exactly(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    detector_task.train(detector_config(pack, whole))
+    rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
+    # The roll, which weighs much, takes longer than these 60 steps.
+    assert rows[2]["loss"] < 0.92 * rows[0]["loss"]
+    with monkeypatch.context() as patch:
+        kill_after_one_round(patch, detector_task.Trainer)
+        with pytest.raises(KeyboardInterrupt):
+            detector_task.train(detector_config(pack, broken))
+    detector_task.train(detector_config(pack, broken), resume=True)
+    assert_same_weights(whole / "detector.safetensors", broken / "detector.safetensors")
+
+
+def test_a_test_clip_that_no_pack_holds_is_refused_before_the_training(pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no face of nowhere in the packs"):
+        face_task.train(face_config(pack, tmp_path, test_clips=("nowhere",)))
+
+
+def test_a_folder_that_holds_a_run_is_refused_without_resume(pack: Path, tmp_path: Path) -> None:
+    (tmp_path / "last.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(InputError, match="already holds a run"):
+        face_task.train(face_config(pack, tmp_path))
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        face_task.train(face_config(pack, tmp_path), resume=True)
+
+
+def test_command_line_reads_the_experiment_and_its_overrides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "e.toml"
+    path.write_text('packs = ["p"]\npairs = "p"\nnegatives = "n"\nout = "o"\ntest_clips = []\n')
+    seen: list[tuple[FaceConfig, bool]] = []
+    monkeypatch.setattr(sys, "argv", ["face", str(path), "--resume", "--set", "steps=7"])
+    assert command_line("Train.", FaceConfig, lambda config, resume: seen.append((config, resume))) == 0
+    assert (seen[0][0].steps, seen[0][1]) == (7, True)
+    monkeypatch.setattr(sys, "argv", ["face", str(path), "--set", "stepps=7"])
+    assert command_line("Train.", FaceConfig, lambda config, resume: None) == 2
+    assert "stepps" in capsys.readouterr().err
+
+
+def test_learning_rate_rises_then_falls_to_a_hundredth() -> None:
+    shares = [warm_cosine(step, 100, 10) for step in range(101)]
+    assert shares[0] == pytest.approx(0.1)
+    assert shares[9] == pytest.approx(1)
+    assert (np.diff(shares[10:]) < 0).all()
+    assert shares[100] == pytest.approx(0.01)

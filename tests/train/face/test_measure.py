@@ -1,0 +1,73 @@
+"""How two heads share each weight, and what a pack's figures are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from visavis.types import FloatArray
+from visavis_train.face.measure import Answers, blended, choose_blend, correlations
+
+N, CHANNELS = 400, 52
+
+
+def answers(weights: FloatArray, truth: FloatArray) -> Answers:
+    return Answers(np.zeros((N, 146, 3), np.float32), weights, truth, np.zeros((N, 3, 3)), np.ones(N))
+
+
+def noisy(weights: FloatArray, sigma: float, seed: int) -> FloatArray:
+    rng = np.random.default_rng(seed)
+    return np.asarray(weights + rng.normal(0, sigma, weights.shape), np.float32)
+
+
+def test_where_the_teacher_sees_two_heads_that_err_differently_share_the_weight() -> None:
+    known = np.random.default_rng(0).uniform(0, 1, (N, CHANNELS)).astype(np.float32)
+    real = answers(noisy(known, 0.2, 1)[:, :51], noisy(known, 0.2, 2))
+    blend = choose_blend([(real, known)], (real, known))
+    assert (blend.share[:51] > 0.2).all()
+    assert (blend.share[:51] < 0.8).all()
+    assert (blend.reliability[:51] > correlations(real.weights, known)).all()
+    assert blend.reliability.max() <= 1
+
+
+def test_where_it_is_blind_the_truth_head_speaks_if_it_follows_the_truth_and_else_nobody() -> None:
+    known = np.random.default_rng(0).uniform(0, 1, (N, CHANNELS)).astype(np.float32)
+    blind = known.copy()
+    blind[:, [5, 22]] = 0  # The teacher never moves these.
+    truth = noisy(known, 0.1, 3)
+    truth[:, 22] = np.random.default_rng(9).uniform(0, 1, N)
+    found = answers(known[:, :51], truth)
+    blend = choose_blend([(found, blind)], (found, known))
+    assert (blend.share[5], blend.share[22]) == (1, -1)
+    assert blend.reliability[22] == 0
+    assert blend.reliability[5] == pytest.approx(correlations(truth, known)[5], abs=1e-5)
+
+
+def test_a_clip_counts_only_for_what_moves_in_it() -> None:
+    known = np.random.default_rng(0).uniform(0, 1, (N, CHANNELS)).astype(np.float32)
+    other = noisy(known, 0.2, 1)
+    real, still = answers(known[:, :51], other), known.copy()
+    still[:, 7] = 0.4
+    still_found = answers(noisy(known, 0.5, 2)[:, :51], other)
+    blend = choose_blend([(real, known), (still_found, still)], (real, known))
+    assert blend.reliability[7] == pytest.approx(1, abs=0.01)
+    assert blend.reliability[8] < 0.97
+
+
+def test_where_both_heads_agree_with_the_teacher_the_truth_decides() -> None:
+    known = np.random.default_rng(0).uniform(0, 1, (N, CHANNELS)).astype(np.float32)
+    true = answers(noisy(known, 2.0, 1)[:, :51], known)
+    blend = choose_blend([(answers(known[:, :51], known), known)], (true, known))
+    assert (blend.share[:51] > 0.9).all()
+
+
+def test_a_share_of_0_is_the_teachers_head_and_of_1_the_truth_head() -> None:
+    rng = np.random.default_rng(0)
+    found = answers(rng.random((N, 51)).astype(np.float32), rng.random((N, 52)).astype(np.float32))
+    np.testing.assert_allclose(blended(found, 0)[:, :51], found.weights, atol=1e-6)
+    np.testing.assert_allclose(blended(found, 1), found.truth, atol=1e-6)
+
+
+def test_a_channel_that_does_not_move_has_no_correlation() -> None:
+    still = np.zeros((N, 52), np.float32)
+    assert (correlations(still, np.random.default_rng(0).random((N, 52)).astype(np.float32)) == 0).all()

@@ -1,0 +1,154 @@
+"""Ways to react: each item's reactions are its own, seeds repeat, and what is trained learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from support import tiny_listener, tiny_listening
+from visavis.channels import FACE_CHANNELS
+from visavis.types import FloatArray
+from visavis_train.data.conversation_pack import PersonClip
+from visavis_train.listener.baselines.latent_diffusion import NOISE_STEPS, LatentDiffusion, kept_share
+from visavis_train.listener.baselines.method import Method
+from visavis_train.listener.baselines.simple import GroundTruth, MeanSequence, Mime, NearestNeighbour, Uniform
+from visavis_train.listener.baselines.trained_listener import TrainedListener
+from visavis_train.listener.baselines.training import PeerTraining, Scale
+from visavis_train.listener.baselines.trans_vae import TransVae
+
+SMALL = PeerTraining(steps=40, batch_size=4, frames=100, width=16, latent=4, learning_rate=3e-3)
+TRAIN, TEST = tiny_listening.pack("train"), tiny_listening.pack("test", speakers=3, frames=60)
+SPEAKERS = [TEST.items[place].speaker for place in TEST.first_of_speakers()]
+TRUTHS = {TEST.items[place].speaker.name: TEST.items[place].listener for place in TEST.first_of_speakers()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def vae() -> TransVae:
+    return TransVae.trained(TRAIN, SMALL, seed=1)
+
+
+@pytest.fixture(scope="module")
+def diffusion() -> LatentDiffusion:
+    return LatentDiffusion.trained(TRAIN, SMALL, seed=1)
+
+
+@pytest.fixture
+def opened(vae: TransVae, diffusion: LatentDiffusion, tmp_path: Path) -> Callable[[str], Method]:
+    ways: dict[str, Callable[[], Method]] = {
+        "truth": lambda: GroundTruth(TRUTHS),
+        "random": Uniform,
+        "mime": Mime,
+        "mean face": lambda: MeanSequence(TRAIN, still=True),
+        "mean sequence": lambda: MeanSequence(TRAIN),
+        "nearest neighbour": lambda: NearestNeighbour(TRAIN),
+        "trans-vae": lambda: vae,
+        "diffusion": lambda: diffusion,
+        "listener": lambda: TrainedListener(tiny_listener.listener(tmp_path, tiny_listener.Echo(even=True))),
+    }
+    return lambda name: ways[name]()
+
+
+STOCHASTIC = ("random", "trans-vae", "diffusion", "listener")
+STILL = ("truth", "mime", "mean face", "mean sequence", "nearest neighbour")
+
+
+@pytest.mark.parametrize("name", [*STOCHASTIC, *STILL])
+def test_reactions_belong_to_their_item(name: str, opened: Callable[[str], Method]) -> None:
+    method = opened(name)
+    together = method.reactions(SPEAKERS, samples=4, seed=3)
+    assert together.shape == (3, 4, 60, 83)
+    assert together.dtype == np.float32
+    assert np.isfinite(together).all()
+    # In any order and alone, a clip gets what it gets in company: no sample moves to another item.
+    np.testing.assert_allclose(method.reactions(SPEAKERS[::-1], 4, 3)[::-1], together, atol=1e-5)
+    for place, speaker in enumerate(SPEAKERS):
+        np.testing.assert_allclose(method.reactions([speaker], 4, 3)[0], together[place], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", STOCHASTIC)
+def test_chances_are_the_seeds(name: str, opened: Callable[[str], Method]) -> None:
+    method = opened(name)
+    first = method.reactions(SPEAKERS[:1], 3, seed=5)
+    np.testing.assert_array_equal(method.reactions(SPEAKERS[:1], 3, seed=5), first)
+    assert np.abs(method.reactions(SPEAKERS[:1], 3, seed=6) - first).max() > 1e-3
+    assert np.abs(first[0, 0] - first[0, 1]).max() > 1e-3
+
+
+def test_a_listener_that_copies_copies_its_own_item(tmp_path: Path) -> None:
+    """The official code's samples land in other items; here each must show its own speaker's face."""
+    method = TrainedListener(tiny_listener.listener(tmp_path))
+    silent = [PersonClip(c.name, c.face, c.emotion, np.full_like(c.speech, np.nan)) for c in SPEAKERS]
+    made = method.reactions(silent, samples=3, seed=0)
+    for speaker, reactions in zip(SPEAKERS, made, strict=True):
+        expected = (np.floor(speaker.face[:, 0].astype(float) * 16) + 0.5) / 16
+        for reaction in reactions:
+            np.testing.assert_allclose(reaction[:, 0], expected, atol=1e-6)
+
+
+def test_baselines_are_what_they_are_called() -> None:
+    speaker = SPEAKERS[1]
+    np.testing.assert_array_equal(Mime().reactions([speaker], 2, 0)[0, 1], speaker.behaviour)
+    truth = GroundTruth(TRUTHS).reactions([speaker], 2, 0)[0, 0]
+    np.testing.assert_array_equal(truth, TRUTHS[speaker.name].behaviour)
+    rows = np.stack([item.listener.behaviour for item in TRAIN.items])
+    still = MeanSequence(TRAIN, still=True).reactions([speaker], 1, 0)[0, 0]
+    np.testing.assert_allclose(still, np.tile(rows.mean(axis=(0, 1)), (60, 1)), atol=1e-5)
+    moving = MeanSequence(TRAIN).reactions([speaker], 1, 0)[0, 0]
+    np.testing.assert_allclose(moving, rows.mean(axis=0)[:60], atol=1e-5)
+    known = TRAIN.items[4]
+    near = NearestNeighbour(TRAIN).reactions([known.speaker], 3, 0)[0]
+    np.testing.assert_array_equal(near[0], TRAIN.items[4].listener.behaviour)
+    np.testing.assert_array_equal(near[1], TRAIN.items[5].listener.behaviour)
+    assert not np.array_equal(near[2], near[0])
+
+
+def test_random_has_the_printed_variance_and_diversity() -> None:
+    made = Uniform().reactions(SPEAKERS, 10, 0)[..., len(FACE_CHANNELS) :]
+    assert made.var(axis=2).mean() == pytest.approx(1 / 12, rel=0.02)
+    assert ((made[:, 0] - made[:, 1]) ** 2).mean() == pytest.approx(1 / 6, rel=0.05)
+    assert ((made[0] - made[1]) ** 2).mean() == pytest.approx(1 / 6, rel=0.05)
+
+
+def test_peers_learn(vae: TransVae, diffusion: LatentDiffusion) -> None:
+    for losses in (vae.losses, *diffusion.losses):
+        assert len(losses) == SMALL.steps
+        assert np.mean(losses[-8:]) < 0.9 * np.mean(losses[:8])
+
+
+def test_a_seed_trains_the_same_peer_again(vae: TransVae) -> None:
+    short = SMALL.model_copy(update={"steps": 3})
+    one, other = (TransVae.trained(TRAIN, short, seed=1) for _ in range(2))
+    np.testing.assert_array_equal(one.losses, other.losses)
+    different = TransVae.trained(TRAIN, short, seed=2)
+    assert different.losses != one.losses
+
+
+def test_noise_grows_until_nothing_is_left() -> None:
+    kept = kept_share(torch.arange(NOISE_STEPS + 1))
+    assert (kept.diff() <= 0).all()
+    assert kept[0] > 0.99
+    assert kept[-1] < 1e-3
+
+
+def test_scales_go_there_and_back() -> None:
+    rng = np.random.default_rng(0)
+    rows: FloatArray = (rng.normal(size=(200, 3)) * [1, 5, 0.1] + [0, -40, 2]).astype(np.float32)
+    rows[7, 1] = np.nan
+    scale = Scale.of([rows[:80], rows[80:]])
+    np.testing.assert_allclose(scale.mean, np.nanmean(rows, axis=0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scale.spread, np.nanstd(rows, axis=0), rtol=1e-4)
+    assert scale.into(rows)[7, 1] == 0
+    rows[7, 1] = scale.mean[1]
+    np.testing.assert_allclose(scale.back(scale.into(rows)), rows, atol=1e-4)

@@ -1,0 +1,153 @@
+"""Training on calls: it learns, again and again alike, and finds out who listens to whom."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from support import tiny_listening
+from visavis.cli import app
+from visavis.datasets.calls import Call, read_calls
+from visavis.errors import InputError
+from visavis.reaction.signals import as_heard
+from visavis_train.listener.calls import (
+    CallsExperiment,
+    codec_for,
+    conversations,
+    deal,
+    learner,
+    main,
+    report_of,
+    train,
+)
+from visavis_train.listener.trainer import ListenerTrainer
+from visavis_train.loop.experiment import load_experiment
+from visavis_train.loop.rounds import run_rounds
+
+FOLLOWED = 0.9
+CONFIG = """
+task = "calls"
+name = "tiny"
+data = "{data}"
+out = "{out}"
+seed = 1
+folds = 2
+
+[signals]
+levels = [2, 2, 2]
+"""
+
+
+def write_calls(path: Path, pairs: int = 6, frames: int = 1800) -> None:
+    """Calls in which both smile mostly as the other did a tenth of a second before; nothing else moves."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for pair in range(pairs):
+        signals = np.zeros((frames // 3, 2, 4), np.float32)
+        signals[0, :, 1] = rng.integers(0, 2, 2)
+        for k in range(1, len(signals)):
+            other = rng.random(2) >= FOLLOWED
+            signals[k, :, 1] = np.where(other, 1 - signals[k - 1, ::-1, 1], signals[k - 1, ::-1, 1])
+        arrays[f"s{pair}_x"] = np.repeat(signals, 3, axis=0)
+    np.savez(path, **arrays)
+
+
+def entropy(chance: float) -> float:
+    return float(-chance * np.log2(chance) - (1 - chance) * np.log2(1 - chance))
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    write_calls(tmp_path / "calls.npz")
+    path = tmp_path / "tiny.toml"
+    network = tiny_listening.NETWORK.format(round_steps=120, frames=64)
+    path.write_text(CONFIG.format(data=tmp_path / "calls.npz", out=tmp_path / "run") + network)
+    return path
+
+
+def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
+    experiment = load_experiment(toml, CallsExperiment)
+    report = report_of(experiment, train(experiment), toml.name)
+    rows = [json.loads(line) for line in (tmp_path / "run/all/log.jsonl").read_text().splitlines()]
+    assert rows[-1]["bits_per_frame"] < rows[0]["bits_per_frame"]
+    bits = report["bits_per_frame"]
+    # Who sees the other knows what is copied; who is alone knows what the other copied before.
+    assert bits["true_partner"] == pytest.approx(entropy(FOLLOWED), abs=0.1)
+    assert bits["alone"] == pytest.approx(entropy(FOLLOWED**2 + (1 - FOLLOWED) ** 2), abs=0.1)
+    assert bits["other_partner"] > 0.9
+    assert len(report["calls"]) == 6
+    assert list(report["by_guidance"]) == ["1", "2", "3", "4"]
+    assert report["by_guidance"]["3"]["au12_peak_r"] == report["au12_peak_r"]
+    model = ["--model", str(tmp_path / "run/all/listener.onnx"), "--json"]
+    result = CliRunner().invoke(app, ["evaluate", "dyads", str(tmp_path / "calls.npz"), *model])
+    assert result.exit_code == 0
+    printed = json.loads(result.stdout)
+    assert printed["calls"] == 6
+    assert set(printed["bits_per_frame"]) == {"true_partner", "other_partner", "alone"}
+    assert set(printed["au12_peak_r"]) == {
+        "truth",
+        "model",
+        "mime",
+        "mean",
+        "random",
+        "model_with_strangers",
+    }
+
+
+def test_a_run_that_is_resumed_equals_an_unbroken_one(toml: Path, tmp_path: Path) -> None:
+    experiment = load_experiment(toml, CallsExperiment, ["training.round_steps=3", "training.frames=16"])
+    calls = read_calls(tmp_path / "calls.npz")
+    whole, broken = (learner(experiment, calls, ()) for _ in range(2))
+    go_on(whole, experiment, tmp_path / "whole", rounds=2)
+    go_on(broken, experiment, tmp_path / "broken", rounds=1)
+    resumed = learner(experiment, calls, ())
+    go_on(resumed, experiment, tmp_path / "broken", rounds=2)
+    for name, values in whole.net.state_dict().items():
+        np.testing.assert_array_equal(values, resumed.net.state_dict()[name], err_msg=name)
+
+
+def go_on(trainer: ListenerTrainer, experiment: CallsExperiment, out: Path, rounds: int) -> None:
+    run_rounds(
+        out, experiment, 1, rounds, trainer.run_round, {"model": trainer.net}, trainer.optimizer, resume=True
+    )
+
+
+def test_folds_keep_pairs_together() -> None:
+    signals = np.zeros((3, 2, 4), np.float32)
+    calls = [Call(f"s{pair}_{take}", signals) for pair in range(5) for take in range(3)]
+    folds = deal(calls, 2, seed=0)
+    assert sorted(len(fold) for fold in folds) == [6, 9]
+    assert not {c.pair for c in folds[0]} & {c.pair for c in folds[1]}
+    with pytest.raises(InputError, match="5 pairs of people cannot be dealt into 6 folds"):
+        deal(calls, 6, seed=0)
+
+
+def test_each_person_reacts_to_the_other(toml: Path, tmp_path: Path) -> None:
+    calls = read_calls(tmp_path / "calls.npz")
+    codec = codec_for(load_experiment(toml, CallsExperiment), calls)
+    first, second = conversations(calls[:1], codec, 3)
+    slow = calls[0].slowed(3)
+    np.testing.assert_array_equal(codec.encode(slow[:, 0]), first.own)
+    np.testing.assert_array_equal(as_heard(slow[:, 1], 10.0), first.sound)
+    np.testing.assert_array_equal(as_heard(slow[:, 0], 10.0), second.sound)
+
+
+def test_bad_data_is_one_line(
+    toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["train", str(toml), "--set", f"data={tmp_path / 'none.npz'}"])
+    assert main() == 2
+    assert "no such file" in capsys.readouterr().err
+
+
+@pytest.mark.shared
+def test_the_committed_experiment_fits_the_real_calls(shared: Path) -> None:
+    path = Path(__file__).parents[3] / "experiments/calls_listener.toml"
+    experiment = load_experiment(path, CallsExperiment)
+    calls = read_calls(shared / "data/dyads/vc_dyads.npz")
+    folds = deal(calls, experiment.folds, experiment.seed)
+    assert [len(fold) for fold in folds] == [9] * 5

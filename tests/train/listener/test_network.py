@@ -1,0 +1,224 @@
+"""Listener networks: tokens are one to one with digits, nothing sees the future, a stream equals a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor
+
+from visavis.errors import InputError, WeightsError
+from visavis.reaction.head import TokenHead as RuntimeHead
+from visavis.reaction.predictor import Heard as RuntimeHeard
+from visavis.reaction.predictor import Predictor
+from visavis_train.listener.batches import Batch
+from visavis_train.listener.digits import Digits, TokenHead
+from visavis_train.listener.network import Heard, ListenerConfig, ListenerNet, into_patches
+from visavis_train.listener.release import LISTENER_FILE, export_listener
+
+LEVELS = (4, 3, 5)
+CONTEXT = 7
+
+
+def network(sound: int = 3, controls: int = 2, patch: int = 1, **sizes: int) -> ListenerNet:
+    torch.manual_seed(0)
+    config = ListenerConfig(
+        levels=LEVELS,
+        sound_channels=sound,
+        controls=controls,
+        patch=patch,
+        context=CONTEXT,
+        **{"width": 16, "heads": 2, "layers": 2, **sizes},
+    )
+    net = ListenerNet(config).eval()
+    with torch.no_grad():  # Gates and biases start at 0, where they would hide what they let through.
+        for weights in net.parameters():
+            weights += 0.1 * torch.randn_like(weights)
+    return net
+
+
+def batch_for(net: ListenerNet, frames: int = 24, count: int = 2) -> Batch:
+    rng = torch.Generator().manual_seed(1)
+    sound = torch.randn(count, frames, net.config.sound_channels, generator=rng)
+    if net.config.sound_channels:
+        sound[0, 3] = torch.nan
+    return Batch(
+        torch.randint(-1, 60, (count, frames), generator=rng),
+        torch.randint(0, 60, (count, frames), generator=rng),
+        sound,
+        torch.rand(count, net.config.controls, generator=rng),
+    )
+
+
+@torch.no_grad()
+def predicted(net: ListenerNet, batch: Batch) -> Tensor:
+    """(N, F, V) log-probabilities of a whole clip."""
+    return net(batch.heard(net.config.patch))[0].flatten(1, 2)
+
+
+@given(st.lists(st.integers(2, 6), min_size=1, max_size=4))
+def test_digits_number_the_tokens(levels: list[int]) -> None:
+    digits = Digits(levels)
+    every = digits(torch.arange(digits.vocabulary))
+    places = [int(np.prod(levels[:k])) for k in range(len(levels))]
+    assert (every * torch.tensor(places)).sum(-1).tolist() == list(range(digits.vocabulary))
+    assert (every.amax(0) == torch.tensor(levels) - 1).all()
+
+
+@pytest.mark.parametrize("levels", [(6,), LEVELS])
+def test_the_head_is_a_distribution_that_the_program_knows_too(levels: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    head, hidden = TokenHead(levels, 8), torch.randn(5, 8)
+    with torch.no_grad():
+        every = torch.arange(head.digits.vocabulary)[None].expand(5, -1)
+        nats = head(hidden[:, None].expand(-1, every.shape[1], -1), every)
+        torch.testing.assert_close((-nats).exp().sum(-1), torch.ones(5))
+        ours = RuntimeHead(levels, 8, head.weights().numpy())
+        states = np.repeat(hidden[:, None].numpy(), every.shape[1], axis=1)
+        np.testing.assert_allclose(ours.nats(states, every.numpy()), nats.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("patch", [1, 4])
+@pytest.mark.parametrize("what", ["partner", "sound", "own"])
+def test_nothing_sees_the_future(what: str, patch: int) -> None:
+    net = network(patch=patch)
+    batch, changed = batch_for(net), batch_for(net)
+    frame = 12
+    values = getattr(changed, what)
+    values[:, frame + 1 :] = (values[:, frame + 1 :] + 1) % 60
+    before, after = predicted(net, batch), predicted(net, changed)
+    # One's own token of a frame is what that frame predicts, so it may change the frames behind it alone.
+    torch.testing.assert_close(before[:, : frame + 1], after[:, : frame + 1], rtol=0, atol=0)
+    assert not torch.allclose(before[:, frame + 1 :], after[:, frame + 1 :])
+
+
+@pytest.mark.parametrize("what", ["partner", "sound"])
+def test_a_cause_is_heard_in_its_own_frame(what: str) -> None:
+    net = network()
+    batch, changed = batch_for(net), batch_for(net)
+    getattr(changed, what)[:, 12] = (getattr(changed, what)[:, 12] + 1) % 60
+    assert not torch.allclose(predicted(net, batch)[:, 12], predicted(net, changed)[:, 12])
+
+
+def test_a_position_reaches_back_by_the_context_in_each_layer() -> None:
+    net = network(layers=1)
+    batch, changed = batch_for(net), batch_for(net)
+    changed.partner[:, 2] = (changed.partner[:, 2] + 1) % 60
+    # One layer: the partner looks back at itself, and then the listener at the partner.
+    reach = 2 + 2 * CONTEXT
+    differs = (predicted(net, batch) != predicted(net, changed)).any(-1).any(0)
+    assert differs[2]
+    assert differs[reach]
+    assert not differs[reach + 1 :].any()
+
+
+def test_items_are_strangers_to_each_other() -> None:
+    net = network()
+    batch, changed = batch_for(net), batch_for(net)
+    changed.partner[1] = 7
+    torch.testing.assert_close(predicted(net, batch)[0], predicted(net, changed)[0], rtol=0, atol=0)
+
+
+def test_the_gate_starts_closed() -> None:
+    torch.manual_seed(0)
+    net = ListenerNet(ListenerConfig(levels=LEVELS, width=16, heads=2, layers=2, context=CONTEXT)).eval()
+    batch, changed = batch_for(net), batch_for(net)
+    changed.partner[:] = 5
+    torch.testing.assert_close(predicted(net, batch), predicted(net, changed), rtol=0, atol=0)
+
+
+def test_unknown_frames_have_no_loss() -> None:
+    net = network()
+    batch = batch_for(net)
+    batch.own[0, 5] = -1
+    loss = net.loss(batch.heard(1), into_patches(batch.own, 1))
+    assert loss.isnan().nonzero().tolist() == [[0, 5, 0]]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[ListenerNet, Predictor]:
+    net = network()
+    return net, export_listener(net, tmp_path_factory.mktemp("listener"), NOTES)
+
+
+NOTES = {"frame_rate_hz": 25.0, "speaks": "faces"}
+
+
+def runtime(heard: Heard, start: int, stop: int) -> RuntimeHeard:
+    return RuntimeHeard(*(np.ascontiguousarray(part[:, start:stop].numpy()) for part in heard))
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=24))
+def test_a_stream_equals_a_clip(exported: tuple[ListenerNet, Predictor], chunks: list[int]) -> None:
+    net, predictor = exported
+    batch = batch_for(net)
+    heard, expected = batch.heard(1), predicted(net, batch)
+    memory, start = predictor.memory(2), 0
+    for size in chunks:
+        stop = min(start + size, expected.shape[1])
+        if stop == start:
+            break
+        found = predictor.predict(runtime(heard, start, stop), memory)[:, :, 0]
+        np.testing.assert_allclose(found, expected[:, start:stop].numpy(), atol=2e-5)
+        start = stop
+
+
+def test_a_reset_memory_is_as_new(exported: tuple[ListenerNet, Predictor]) -> None:
+    net, predictor = exported
+    heard = runtime(batch_for(net).heard(1), 0, 10)
+    memory = predictor.memory(2)
+    first = predictor.predict(heard, memory)
+    memory.reset()
+    np.testing.assert_array_equal(first, predictor.predict(heard, memory))
+
+
+def test_a_memory_does_not_grow(exported: tuple[ListenerNet, Predictor]) -> None:
+    net, predictor = exported
+    memory = predictor.memory(2)
+    size = memory.keys.nbytes + memory.values.nbytes
+    for _ in range(20):
+        predictor.predict(runtime(batch_for(net).heard(1), 0, 3), memory)
+    assert memory.keys.nbytes + memory.values.nbytes == size
+    assert memory.ages.max() == CONTEXT
+
+
+def test_a_listener_that_hears_nothing_is_exported(tmp_path: Path) -> None:
+    net = network(sound=0, controls=0)
+    predictor = export_listener(net, tmp_path, NOTES)
+    batch = batch_for(net)
+    found = predictor.predict(runtime(batch.heard(1), 0, 24), predictor.memory(2))[:, :, 0]
+    np.testing.assert_allclose(found, predicted(net, batch).numpy(), atol=2e-5)
+
+
+def test_arrays_that_do_not_fit_are_named(exported: tuple[ListenerNet, Predictor]) -> None:
+    net, predictor = exported
+    heard = runtime(batch_for(net).heard(1), 0, 4)
+    with pytest.raises(InputError, match=r"partner has shape \(2, 4, 1\); expected \(3, 4, 1\)"):
+        predictor.predict(heard, predictor.memory(3))
+    wrong = RuntimeHeard(heard.partner, heard.own + 60, heard.sound, heard.controls)
+    with pytest.raises(InputError, match="own holds tokens 59 to 1"):
+        predictor.predict(wrong, predictor.memory(2))
+    silent = RuntimeHeard(heard.partner, heard.own, heard.sound[..., :1], heard.controls)
+    with pytest.raises(InputError, match="sound has shape"):
+        predictor.predict(silent, predictor.memory(2))
+
+
+def test_files_that_are_no_listener_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        Predictor.load(tmp_path / LISTENER_FILE)
+    (tmp_path / "text.onnx").write_text("no network")
+    with pytest.raises(WeightsError, match="cannot load"):
+        Predictor.load(tmp_path / "text.onnx")
+
+
+def test_impossible_sizes_are_named() -> None:
+    with pytest.raises(ValidationError, match="width 16 is no multiple of heads 3"):
+        ListenerConfig(levels=LEVELS, width=16, heads=3)
+    with pytest.raises(ValidationError, match="less than or equal to 32"):
+        ListenerConfig(levels=LEVELS, patch=33)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from visavis.errors import InputError
+from visavis_train.loop.checkpoint import load_checkpoint, save_checkpoint
+
+
+def test_checkpoints_of_other_networks_and_formats_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, {"model": torch.nn.Linear(2, 2)}, None, {"epoch": 4})
+    assert load_checkpoint(path, {"model": torch.nn.Linear(2, 2)}) == {"epoch": 4}
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": torch.nn.Linear(2, 3)})
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": torch.nn.Linear(2, 3)}, more=True)
+    path.write_bytes(b"not safetensors")
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        load_checkpoint(path, {})
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        load_checkpoint(tmp_path / "none", {})
+
+
+def test_a_network_starts_from_the_first_layers_of_a_deeper_one_only_where_it_is_asked_to(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "c.safetensors"
+    deep = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    shallow, deeper = (
+        torch.nn.Sequential(torch.nn.Linear(2, 2)),
+        torch.nn.Sequential(*deep, torch.nn.Linear(2, 2)),
+    )
+    save_checkpoint(path, {"model": deep}, None, {})
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": shallow})
+    with pytest.raises(InputError, match="another network"):
+        load_checkpoint(path, {"model": deeper}, more=True)
+    load_checkpoint(path, {"model": shallow}, more=True)
+    assert torch.equal(shallow[0].weight, deep[0].weight)
+
+
+def test_an_optimiser_comes_back_as_its_weights_lie_in_memory(tmp_path: Path) -> None:
+    def made() -> tuple[torch.nn.Conv2d, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        network = torch.nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+        return network, torch.optim.AdamW(network.parameters(), 0.1, fused=True)
+
+    def step(network: torch.nn.Conv2d, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad()
+        network(torch.ones(1, 3, 8, 8)).square().sum().backward()
+        optimizer.step()
+
+    path = tmp_path / "c.safetensors"
+    first, unbroken = made()
+    step(first, unbroken)
+    save_checkpoint(path, {"model": first}, unbroken, {})
+    second, resumed = made()
+    load_checkpoint(path, {"model": second}, resumed)
+    for weights in second.parameters():
+        for name in ("exp_avg", "exp_avg_sq"):
+            assert resumed.state[weights][name].stride() == weights.stride()
+    step(first, unbroken)
+    step(second, resumed)
+    assert torch.equal(first.weight, second.weight)

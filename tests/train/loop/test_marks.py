@@ -1,0 +1,41 @@
+"""Commands that write tables into a page find the marks that these stand between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from visavis_train.expression import sweep
+from visavis_train.expression.sparsity import dropped_tokens, keep_rates, kept_tokens
+from visavis_train.listener import behaviour, report
+from visavis_train.tokenizer import ablation
+
+ROOT = Path(__file__).parents[3]
+WRITERS = [
+    *((sweep.PAGE, marks) for marks in sweep.MARKS.values()),
+    *(
+        (task.PAGE, task.MARKS)
+        for task in (
+            dropped_tokens,
+            keep_rates,
+            kept_tokens,
+            behaviour,
+            report,
+            ablation,
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("page", "marks"), WRITERS)
+def test_a_page_holds_each_mark_once_and_in_order(page: Path, marks: tuple[str, str]) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    first, last = marks
+    assert text.count(first) == text.count(last) == 1
+    assert text.index(first) < text.index(last)
+
+
+def test_every_kind_of_sweep_has_a_place_of_its_own() -> None:
+    assert sweep.MARKS.keys() == sweep.RESULTS.keys()
+    assert len(set(sweep.RESULTS.values())) == len(sweep.RESULTS)

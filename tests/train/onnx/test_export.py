@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from visavis.base.networks import metadata
+from visavis.emotion.classifier import ExpressionClassifier
+from visavis.errors import InputError, WeightsError
+
+torch = pytest.importorskip("torch")
+
+from visavis_train.expression.models.graph import ExpressionGraph  # noqa: E402
+from visavis_train.expression.models.heads import standardise  # noqa: E402
+from visavis_train.expression.models.hybrid import HybridConfig, HybridNet  # noqa: E402
+from visavis_train.expression.release import export_network  # noqa: E402
+from visavis_train.onnx import export as exporting  # noqa: E402
+from visavis_train.onnx.export import export, register  # noqa: E402
+from visavis_train.onnx.float16 import LARGE, widen  # noqa: E402
+
+SMALL = HybridConfig(widths=(4, 8, 16), blocks=(1, 1), layers=1, heads=2)
+ENTRY = {"licence": "l", "training_data": "d", "config": "c", "commit": "k", "score": {"accuracy": 0.5}}
+
+
+@pytest.fixture(scope="module")
+def network() -> HybridNet:
+    torch.manual_seed(0)
+    net = HybridNet(SMALL)
+    net(torch.randn(32, 1, 48, 48))  # Batch statistics other than the initial ones.
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def file(network: HybridNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "emotion.onnx"
+    export_network(network, path)
+    return path
+
+
+@pytest.mark.parametrize("faces", [1, 5])
+def test_torch_equals_onnx_at_any_batch_size(network: HybridNet, file: Path, faces: int) -> None:
+    images = torch.randint(0, 256, (faces, 1, 48, 48), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = ExpressionGraph(network)(images)
+    found = ort.InferenceSession(file).run(None, {"images": images.numpy()})
+    for want, got in zip(expected, found, strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-5)
+        np.testing.assert_allclose(got.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_runtime_reads_the_file(file: Path) -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48), np.uint8)
+    session = ort.InferenceSession(file)
+    plain, mirrored = ExpressionClassifier(session), ExpressionClassifier(session, mirror=True)
+    assert plain.predict(faces).shape == (2, 8)
+    assert plain.predict_labels(faces).shape == (2, 7)
+    assert not np.allclose(plain.predict(faces), plain.predict(faces[..., ::-1]), atol=1e-6)
+    np.testing.assert_allclose(mirrored.predict(faces), mirrored.predict(faces[..., ::-1]), atol=1e-6)
+
+
+def test_file_says_what_it_is_and_nothing_of_this_machine(file: Path) -> None:
+    notes = metadata(ort.InferenceSession(file))
+    assert [len(notes["expressions"]), len(notes["labels"])] == [8, 7]
+    assert str(Path(exporting.__file__).parent).encode() not in file.read_bytes()
+
+
+def test_a_differing_export_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "difference", lambda *_: 0.5)
+    with pytest.raises(WeightsError, match=r"differs from torch by 0\.5"):
+        export(torch.nn.Linear(2, 2), (torch.randn(2, 2),), tmp_path / "n", input_names="a", output_names="b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_16_bits_are_half_as_large_and_widen_to_the_same_answers(
+    network: HybridNet, file: Path, tmp_path: Path
+) -> None:
+    export_network(network, tmp_path / "half.onnx", half_weights=True)
+    model, faces = onnx.load(tmp_path / "half.onnx"), torch.randint(0, 256, (5, 1, 48, 48)).byte().numpy()
+    kinds = {tensor.data_type for tensor in model.graph.initializer if np.prod(tensor.dims) >= LARGE}
+    assert kinds == {onnx.TensorProto.FLOAT16}
+    halved = ort.InferenceSession(tmp_path / "half.onnx").run(None, {"images": faces})
+    full = ort.InferenceSession(file).run(None, {"images": faces})
+    assert widen(model)
+    assert not widen(model)
+    assert not any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer)
+    wide = ort.InferenceSession(model.SerializeToString()).run(None, {"images": faces})
+    for head in range(2):
+        np.testing.assert_array_equal(wide[head], halved[head])
+        np.testing.assert_allclose(halved[head], full[head], atol=5e-3)
+
+
+def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:
+    bilinear = torch.nn.Bilinear(3, 4, 2)
+    inputs = (torch.randn(2, 3), torch.randn(2, 4))
+    names = {"input_names": ("a", "b"), "output_names": ("c",)}
+    export(bilinear, inputs, tmp_path / "b.onnx", **names, metadata={"mean": [1, 2]})
+    session = ort.InferenceSession(tmp_path / "b.onnx")
+    assert [spec.name for spec in session.get_inputs()] == ["a", "b"]
+    assert metadata(session) == {"parameters": 2 * 3 * 4 + 2, "mean": [1, 2]}
+
+
+@pytest.mark.parametrize("side", [32, 40, 48])
+def test_network_reads_smaller_pictures(network: HybridNet, side: int) -> None:
+    expressions, labels = network(torch.randn(3, 1, side, side))
+    assert expressions.shape == (3, 8)
+    assert labels.shape == (3, 7)
+
+
+def test_standardised_faces_have_no_light_of_their_own() -> None:
+    faces = torch.rand(4, 1, 48, 48)
+    found = standardise(faces)
+    assert torch.allclose(found.mean(dim=(1, 2, 3)), torch.zeros(4), atol=1e-5)
+    assert torch.allclose(found, standardise(faces * 0.5 + 0.2), atol=0.02)
+    assert torch.isfinite(standardise(torch.ones(1, 1, 48, 48))).all()
+
+
+def test_manifest_entries_describe_their_file(tmp_path: Path) -> None:
+    manifest, file = tmp_path / "manifest.json", tmp_path / "net.onnx"
+    for content in (b"first", b"second"):
+        file.write_bytes(content)
+        register(manifest, "net", file, ENTRY)
+    register(manifest, "other", file, ENTRY)
+    entries = json.loads(manifest.read_text())
+    assert set(entries) == {"net", "other"}
+    assert entries["net"]["size"] == 6
+    assert entries["net"]["sha256"] == "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4"
+    assert entries["net"]["score"] == {"accuracy": 0.5}
+
+
+@pytest.mark.parametrize("entry", [{}, {**ENTRY, "colour": "red"}])
+def test_bad_manifest_entries_are_refused(tmp_path: Path, entry: dict[str, object]) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"x")
+    with pytest.raises(InputError, match="manifest entry 'net'"):
+        register(tmp_path / "manifest.json", "net", tmp_path / "net.onnx", entry)
+    assert not (tmp_path / "manifest.json").exists()

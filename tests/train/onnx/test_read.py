@@ -1,0 +1,137 @@
+"""Exported networks read back: the same answers, norms fit for training, and what cannot be read."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from support.tiny_fer import KINDS
+from visavis.datasets import fer2013
+from visavis.errors import InputError, VisavisError
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.data.augment import augment
+from visavis_train.expression.init import start
+from visavis_train.expression.models.factory import build_model
+from visavis_train.expression.models.graph import ExpressionGraph
+from visavis_train.expression.models.sparse import SparseNet
+from visavis_train.expression.release import export_network, export_sparse
+from visavis_train.expression.trainer import Trainer
+from visavis_train.loop.experiment import load_experiment
+from visavis_train.onnx.read import read_back
+
+PLAIN = ["training.sizes=[]", "training.mixup=0"]
+
+
+@pytest.fixture
+def experiment(toml: Path) -> Experiment:
+    return load_experiment(toml, Experiment, [KINDS["vgg"], *PLAIN])
+
+
+@pytest.fixture
+def images(experiment: Experiment) -> torch.Tensor:
+    return torch.from_numpy(fer2013.load(experiment.data).split("Training").images)[:, None]
+
+
+def lived_in(experiment: Experiment) -> nn.Module:
+    """A network none of whose numbers is the one that it was made with."""
+    network = build_model(experiment.model, download=False)
+    rng = torch.Generator().manual_seed(3)
+    for tensor in network.parameters():
+        tensor.data += 0.1 * torch.randn(tensor.shape, generator=rng)
+    for norm in (each for each in network.modules() if isinstance(each, nn.BatchNorm2d)):
+        norm.get_buffer("running_mean").normal_(generator=rng)
+        norm.get_buffer("running_var").uniform_(0.5, 2.0, generator=rng)
+    return network.eval()
+
+
+@torch.no_grad()
+def answers(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    return torch.cat(ExpressionGraph(network.eval())(images), dim=1)
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "vgg"])
+def test_a_network_is_the_exported_one_again(
+    kind: str, toml: Path, images: torch.Tensor, tmp_path: Path
+) -> None:
+    experiment = load_experiment(toml, Experiment, [KINDS[kind], *PLAIN, f"init={tmp_path / 'n.onnx'}"])
+    network = lived_in(experiment)
+    export_network(network, tmp_path / "n.onnx")
+    other = build_model(experiment.model, download=False)
+    assert (answers(other, images) - answers(network, images)).abs().max() > 1e-3
+    start(other, experiment, images)
+    assert (answers(other, images) - answers(network, images)).abs().max() < 1e-5
+
+
+def test_the_number_of_tokens_as_an_input_and_weights_of_16_bits_are_read_back(
+    toml: Path, images: torch.Tensor, tmp_path: Path
+) -> None:
+    path = tmp_path / "n.onnx"
+    for kind in ("sparse", "vgg"):
+        model = KINDS[kind].replace("keep=0.3", "keep=0.3, asking='kept'")
+        experiment = load_experiment(toml, Experiment, [model, *PLAIN, f"init={path}"])
+        network = lived_in(experiment)
+        if isinstance(network, SparseNet):
+            export_sparse(network, path, 0.3, {"rate": 0.3, "more": 1.0, "sure": 0.5})
+        else:
+            export_network(network, path, half_weights=True)
+        other = build_model(experiment.model, download=False)
+        start(other, experiment, images)
+        assert (answers(other, images) - answers(network, images)).abs().max() < 5e-3
+
+
+def test_batch_norms_expect_what_they_will_see(
+    experiment: Experiment, images: torch.Tensor, tmp_path: Path
+) -> None:
+    network = lived_in(experiment)
+    export_network(network, tmp_path / "n.onnx")
+    other = build_model(experiment.model, download=False)
+    batch = augment(images, 48, experiment.augmentation, torch.Generator().manual_seed(1))
+    read_back(onnx.load(tmp_path / "n.onnx"), "n.onnx", other, export_network, batch)
+    still = copy.deepcopy(other).eval()
+    for norm in (each for each in other.modules() if isinstance(each, nn.BatchNorm2d)):
+        norm.train()  # Dropout stays off.
+    with torch.no_grad():
+        for moved, kept in zip(other(batch), still(batch), strict=True):
+            assert torch.allclose(moved, kept, atol=1e-4)
+
+
+def test_a_run_starts_from_an_onnx_file(experiment: Experiment, images: torch.Tensor, tmp_path: Path) -> None:
+    path = tmp_path / "n.onnx"
+    network = lived_in(experiment)
+    export_network(network, path)
+    data = fer2013.load(experiment.data).split("Training")
+    changed = experiment.model_copy(update={"init": path})
+    started = Trainer(changed, data).network
+    assert (answers(started, images) - answers(network, images)).abs().max() < 1e-5
+    with pytest.raises(InputError, match=r"n\.onnx: init_deeper needs a checkpoint"):
+        Trainer(changed.model_copy(update={"init_deeper": True}), data)
+
+
+def test_files_that_are_not_the_networks_are_named(
+    toml: Path, experiment: Experiment, images: torch.Tensor, tmp_path: Path
+) -> None:
+    path = tmp_path / "n.onnx"
+    network = lived_in(experiment)
+    changed = experiment.model_copy(update={"init": path})
+
+    def refused(reason: str, how: Experiment = changed) -> None:
+        with pytest.raises(VisavisError, match=r"n\.onnx.*" + reason):
+            start(build_model(how.model, download=False), how, images)
+
+    refused("cannot be read: No such file")
+    path.write_bytes(b"no network at all")
+    refused("Failed to load model")
+    export_network(network, path)
+    wider = [KINDS["vgg"].replace("[8, 16, 16]", "[8, 16, 24]"), *PLAIN, f"init={path}"]
+    shapes = r"network\..* is \[16, 16, 3, 3\]; expected \[24, 16, 3, 3\]"
+    refused(shapes, load_experiment(toml, Experiment, wider))
+    refused("another network", load_experiment(toml, Experiment, [KINDS["hybrid"], *PLAIN, f"init={path}"]))
+    model = onnx.load(path)
+    next(node for node in model.graph.node if node.op_type == "Relu").op_type = "Elu"
+    onnx.save(model, path)
+    refused("another network")
