@@ -56,8 +56,8 @@ class Script:
         self.labels: Iterator[str] = iter(labels)
 
     def predict(self, crops: ImageArray) -> FloatArray:
-        label = next(self.labels)
-        return np.where(np.asarray(EXPRESSIONS) == label, 0.86, 0.02).astype(np.float32)[None]
+        labels = [next(self.labels) for _ in crops]
+        return np.stack([np.where(np.asarray(EXPRESSIONS) == n, 0.86, 0.02) for n in labels]).astype("f4")
 
 
 def play(cast: Sequence[Sequence[int]], labels: Sequence[str]) -> list[Moment]:
@@ -67,33 +67,36 @@ def play(cast: Sequence[Sequence[int]], labels: Sequence[str]) -> list[Moment]:
 
 def test_the_label_is_held_while_the_probabilities_waver() -> None:
     moments = play([[0]] * 40, ["sad"] * 10 + ["sad", "happy"] * 15)
-    assert {moment.label for moment in moments} == {"sad"}
+    assert {moment.face.label for moment in moments} == {"sad"}
 
 
 def test_the_label_follows_a_lasting_change() -> None:
-    labels = [moment.label for moment in play([[0]] * 40, ["sad"] * 10 + ["happy"] * 30)]
+    labels = [moment.face.label for moment in play([[0]] * 40, ["sad"] * 10 + ["happy"] * 30)]
     assert (labels[0], labels[-1]) == ("sad", "happy")
     assert sum(a != b for a, b in pairwise(labels)) == 1
 
 
 def test_another_persons_past_does_not_colour_a_face() -> None:
-    moments = play([[0]] * 10 + [[1]], ["sad"] * 10 + ["happy"])
-    assert moments[-1].label == "happy"
-    assert moments[-1].emotion is not None
-    assert moments[-1].emotion.label == "happy"
+    face = play([[0]] * 10 + [[1]], ["sad"] * 10 + ["happy"])[-1].face
+    assert (face.label, face.emotion.label) == ("happy", "happy")
+
+
+def test_everybody_in_the_picture_is_read_and_held_apart() -> None:
+    labels = [[face.label for face in moment.faces] for moment in play([[0, 1]] * 20, ["sad", "happy"] * 20)]
+    assert labels == [["sad", "happy"]] * 20
 
 
 def test_a_face_missed_for_a_frame_keeps_its_label() -> None:
     moments = play([[0]] * 10 + [[], [0]], ["sad"] * 10 + ["happy"])
-    assert (moments[10].emotion, moments[10].label) == (None, None)
-    assert moments[11].label == "sad"
+    assert moments[10].face is None
+    assert moments[11].face.label == "sad"
 
 
 def turn_at_the_end(cast: Sequence[Sequence[int]]) -> float:
     """ParamAngleX at the end of a stream that calibrates on person 1 at its beginning."""
     pipeline = Pipeline(Cast(cast), None, Animator(mirror=False))
     pose = pipeline.step(Frame(IMAGE, 0.0, 0)).pose
-    assert pipeline.animator.calibrate()
+    assert pipeline._animator.calibrate()
     for index in range(1, len(cast)):
         pose = pipeline.step(Frame(IMAGE, index / 25, index)).pose
     return float(pose.values[list(AVATAR_PARAMETERS).index("ParamAngleX")])
@@ -114,7 +117,7 @@ def test_nothing_is_read_while_reading_is_off_and_it_starts_anew_after() -> None
     labels = []
     for index, reads in enumerate([True, False, True]):
         pipeline.read_emotions = reads
-        labels.append(pipeline.step(Frame(IMAGE, index / 25, index)).label)
+        labels.append(pipeline.step(Frame(IMAGE, index / 25, index)).face.label)
     assert labels == ["sad", None, "happy"]
 
 
@@ -126,8 +129,8 @@ def test_a_listener_moves_the_avatar_and_the_speakers_emotion_does_not(tmp_path:
     for index in range(40):
         pipeline.hear(AudioChunk(np.zeros(640, np.float32), 16_000, index / 25))
         moment = pipeline.step(Frame(IMAGE, index / 25, index))
-    assert moment.label == "happy"  # It is still read,
-    assert pipeline.animator.expression == "neutral"  # and not worn.
+    assert moment.face.label == "happy"  # It is still read,
+    assert pipeline._animator.expression == "neutral"  # and not worn.
     assert moment.timings_ms.keys() == {"face", "emotion", "listen", "avatar"}
     # Person 4 turns by 0.4 rad; the tiny listener's head never turns.
     turn = list(AVATAR_PARAMETERS).index("ParamAngleX")
@@ -142,7 +145,7 @@ def test_the_avatar_does_not_jump_when_the_mode_changes(tmp_path: Path) -> None:
             pipeline.listen(LiveListener(tiny_listener.listener(tmp_path)) if index == 40 else None)
         pose = pipeline.step(Frame(IMAGE, index / 25, index)).pose
         turns.append(float(pose.values[list(AVATAR_PARAMETERS).index("ParamAngleX")]))
-        assert pipeline.animator.acting == (40 <= index < 80)  # A listener's nods are small.
+        assert pipeline._animator.acting == (40 <= index < 80)  # A listener's nods are small.
     assert min(turns[30], turns[110]) > 8  # Person 4 turns by 0.4 rad; the tiny listener does not.
     assert abs(turns[70]) < 2
     assert np.abs(np.diff(turns)).max() < 4
@@ -181,13 +184,14 @@ def test_the_tokens_that_were_kept_are_told_where_an_emotion_is_read() -> None:
     for index in range(4):
         pipeline.read_emotions = index != 3
         moment = pipeline.step(Frame(IMAGE, index / 30, index))
-        told.append(None if moment.kept is None else (moment.kept.shape, int(moment.kept.sum())))
+        kept = None if moment.face is None else moment.face.kept
+        told.append(None if kept is None else (kept.shape, int(kept.sum())))
     seen = ((tiny_sparse.GRID, tiny_sparse.GRID), tiny_sparse.GRID**2 // 2)
     assert told == [seen, None, seen, None]
 
 
 def test_a_recogniser_that_keeps_all_tokens_tells_none() -> None:
-    assert [moment.kept for moment in play([[0]], ["sad"])] == [None]
+    assert [moment.face.kept for moment in play([[0]], ["sad"])] == [None]
 
 
 @pytest.mark.parametrize("reader", [None, EmotionReader(Script([]))])

@@ -272,3 +272,62 @@ def test_a_track_of_strange_arrays_is_one_clear_error(tmp_path: Path, name: str,
     np.savez(path, **(arrays | {name: value}))
     with pytest.raises(InputError, match=r"t\.npz"):
         Track.load(path)
+
+
+def small_track() -> Track:
+    face = np.zeros((3, 58), np.float32)
+    face[:, FACE_CHANNELS.index("mouthSmileLeft")] = 0.5, 0.25, np.nan
+    face[2] = np.nan
+    emotion = np.full((3, 25), np.nan, np.float32)
+    emotion[0, EMOTION_CHANNELS.index("valence")] = 0.5
+    return Track(np.arange(3) / 25, face, emotion, np.asarray([True, True, False]), 25.0)
+
+
+def test_a_track_gives_channels_by_name() -> None:
+    track = small_track()
+    np.testing.assert_array_equal(track["mouthSmileLeft"], np.asarray([0.5, 0.25, np.nan], np.float32))
+    assert track["valence"][0] == 0.5
+    with pytest.raises(KeyError, match="did you mean 'mouthSmileLeft'"):
+        _ = track["mouthSmileLef"]
+
+
+def test_a_track_is_a_table(tmp_path: Path) -> None:
+    track = small_track()
+    track.to_csv(str(tmp_path / "t.csv"))
+    head, first, _, last = (tmp_path / "t.csv").read_text("utf-8").splitlines()
+    row = dict(zip(head.split(","), first.split(","), strict=True))
+    assert (row["time_s"], row["found"], row["mouthSmileLeft"], row["arousal"]) == (
+        "0.000000",
+        "1",
+        "0.5",
+        "",
+    )
+    assert last.startswith("0.080000,0,,")
+    assert list(track.columns()) == ["time_s", "found", *FACE_CHANNELS, *EMOTION_CHANNELS]
+    pandas = pytest.importorskip("pandas")
+    assert pandas.read_csv(tmp_path / "t.csv")["mouthSmileLeft"][1] == 0.25
+    assert list(track.to_pandas().columns) == list(track.columns())
+    pytest.importorskip("pyarrow")
+    track.to_parquet(tmp_path / "t.parquet")
+    assert pandas.read_parquet(tmp_path / "t.parquet")["valence"][0] == 0.5
+
+
+def test_each_noun_prints_as_one_line() -> None:
+    values = np.zeros(58, np.float32)
+    values[FACE_CHANNELS.index("jawOpen")], values[52] = 0.4, -0.2
+    state = FaceState(values)
+    corners = np.asarray([[0, 0], [9, 0], [9, 9], [0, 9]], np.float32)
+    shown = np.zeros(25, np.float32)
+    shown[-7] = 0.8
+    face = Face(2, 0.9, np.asarray([1, 2, 30, 40]), corners, corners, state, emotion=Emotion(shown))
+    nouns = {
+        Frame(np.zeros((4, 6, 3), np.uint8), 1.5, 3): "Frame 3: 6 x 4 pixels, at 1.50 s",
+        AudioChunk(np.zeros(800, np.float32), 16000, 0.5): "AudioChunk: 0.05 s of 16000 Hz, from 0.50 s",
+        state: "FaceState: jawOpen 0.40, yaw -11, pitch 0, roll 0 deg",
+        face: "Face 2: jawOpen 0.40, yaw -11, pitch 0, roll 0 deg, at x 1-30, y 2-40",
+        Emotion(shown): "Emotion: happy 0.80, valence +0.00, arousal +0.00",
+        small_track(): "Track: 3 frames, 0.1 s at 25 Hz, a face in 67%",
+    }
+    for noun, line in nouns.items():
+        assert repr(noun) == line
+    assert "ParamAngleX" in repr(AvatarPose.from_mapping({"ParamAngleX": 20}, 0.0))

@@ -1,11 +1,90 @@
-"""visavis: watches a person, understands the face, and answers with one."""
+"""visavis: watches a person, understands the face, and answers with one.
+
+The names below are loaded when they are first used, so that ``import visavis`` costs nothing.
+"""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visavis.api import react, recognize, record, watch
+    from visavis.avatar.profile import Profile
+    from visavis.avatar.puppet import Puppet
+    from visavis.errors import DeviceError, InputError, MissingExtraError, VisavisError, WeightsError
+    from visavis.pipeline import Moment, Pipeline
+    from visavis.reaction.clip import Reaction
+    from visavis.reaction.listener import FaceListener
+    from visavis.reaction.live import LiveListener
+    from visavis.reaction.tokenizer import FaceTokenizer
+    from visavis.recording.record import Recording
+    from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Faces, FaceState, Frame, Track
 
 # ONNX Runtime 1.31 and later reports to its maker unless this is set before its first import; visavis
 # promises that nothing leaves the computer. Who wants the reports sets the variable to 0.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
+
+# Each public name and its module.
+_HOMES = {
+    **dict.fromkeys(("watch", "record", "recognize", "react"), "api"),
+    **dict.fromkeys(("Moment", "Pipeline"), "pipeline"),
+    **dict.fromkeys(
+        ("AudioChunk", "AvatarPose", "Emotion", "Face", "FaceState", "Faces", "Frame", "Track"), "types"
+    ),
+    "Profile": "avatar.profile",
+    "Puppet": "avatar.puppet",
+    "FaceListener": "reaction.listener",
+    "FaceTokenizer": "reaction.tokenizer",
+    "LiveListener": "reaction.live",
+    "Reaction": "reaction.clip",
+    "Recording": "recording.record",
+    **dict.fromkeys(
+        ("DeviceError", "InputError", "MissingExtraError", "VisavisError", "WeightsError"), "errors"
+    ),
+}
+
+__all__ = [
+    "AudioChunk",
+    "AvatarPose",
+    "DeviceError",
+    "Emotion",
+    "Face",
+    "FaceListener",
+    "FaceState",
+    "FaceTokenizer",
+    "Faces",
+    "Frame",
+    "InputError",
+    "LiveListener",
+    "MissingExtraError",
+    "Moment",
+    "Pipeline",
+    "Profile",
+    "Puppet",
+    "Reaction",
+    "Recording",
+    "Track",
+    "VisavisError",
+    "WeightsError",
+    "__version__",
+    "react",
+    "recognize",
+    "record",
+    "watch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'visavis' has no attribute {name!r}")
+    found = getattr(import_module(f"visavis.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -60,6 +60,7 @@ EXPRESSIONS: tuple[str, ...] = (
     "contempt",
 )
 EMOTION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
+EMOTION_INDEX = MappingProxyType({name: index for index, name in enumerate(EMOTION_CHANNELS)})
 
 # An avatar's parameters: id -> (lowest, highest, at rest). First Live2D's standard ones, up to ParamBreath.
 # https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/

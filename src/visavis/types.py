@@ -1,29 +1,35 @@
-"""The nouns of visavis: what one stage gives and the next takes. All are immutable and checked when made."""
+"""The nouns of visavis: what one stage gives and the next takes.
+
+All nouns are immutable, are checked when they are made, and print as one line.
+"""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Self
+from difflib import get_close_matches
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.arrays import checked, checked_flags, checked_numbers, checked_times, require_known
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, whole_file
 from visavis.base.npz import read_npz
 from visavis.channels import (
     ACTION_UNITS,
     AVATAR_PARAMETERS,
     BLENDSHAPES,
     EMOTION_CHANNELS,
+    EMOTION_INDEX,
     EXPRESSIONS,
     FACE_CHANNELS,
     FACE_INDEX,
     FACE_MEASURES,
     TRANSLATIONS,
 )
-from visavis.errors import InputError
+from visavis.errors import InputError, MissingExtraError
 
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
@@ -31,6 +37,17 @@ BoolArray = NDArray[np.bool_]
 NumberArray = NDArray[np.int32]
 # MediaPipe numbers the points of its face mesh 0 to 477.
 LANDMARK_COUNT = 478
+# A printed face names so many movements, each of at least this weight.
+SHOWN_MOVEMENTS = 3
+MOVES = 0.1
+
+
+def _channel(index: Mapping[str, int], name: str) -> int:
+    """The place of a channel; a KeyError names the nearest channel."""
+    if name in index:
+        return index[name]
+    near = get_close_matches(name, index, 1)
+    raise KeyError(f"no channel is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +74,10 @@ class Frame:
         if not np.isfinite(self.time_s):
             raise InputError(f"a frame's time must be finite; found {self.time_s}")
 
+    def __repr__(self) -> str:
+        height, width = self.image_rgb.shape[:2]
+        return f"Frame {self.index}: {width} x {height} pixels, at {self.time_s:.2f} s"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioChunk:
@@ -78,6 +99,10 @@ class AudioChunk:
             raise InputError(f"sample rate must be positive; found {self.sample_rate_hz} Hz")
         if not np.isfinite(self.time_s):
             raise InputError(f"a chunk's time must be finite; found {self.time_s}")
+
+    def __repr__(self) -> str:
+        length_s = len(self.samples) / self.sample_rate_hz
+        return f"AudioChunk: {length_s:.2f} s of {self.sample_rate_hz} Hz, from {self.time_s:.2f} s"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +139,17 @@ class FaceState:
         return self.values[-len(TRANSLATIONS) :]
 
     def __getitem__(self, channel: str) -> float:
-        return float(self.values[FACE_INDEX[channel]])
+        return float(self.values[_channel(FACE_INDEX, channel)])
+
+    def __repr__(self) -> str:
+        return f"FaceState: {self.summary()}"
+
+    def summary(self) -> str:
+        """The strongest movements of the face and where the head points, in a few words."""
+        strongest = [int(i) for i in np.argsort(-self.weights, kind="stable")[:SHOWN_MOVEMENTS]]
+        moves = [f"{BLENDSHAPES[i]} {self.weights[i]:.2f}" for i in strongest if self.weights[i] >= MOVES]
+        yaw, pitch, roll = np.degrees(self.head_rad)
+        return ", ".join([*(moves or ["at rest"]), f"yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} deg"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +170,13 @@ class Face:
             they are none of them.
         measures: (11,) what a viewer sees of the face from the front, in the order and units of
             :data:`~visavis.channels.FACE_MEASURES`; empty where that is not known.
+        emotion: what the face shows; None where it was not read.
+        label: the expression to show. In a stream the label is held, so that it does not flicker. None where
+            ``emotion`` is None.
+        kept: (G, G) which tokens of the face crop a sparse recognizer kept, row by row; None where
+            ``emotion`` is None, or where no tokens are dropped.
+        cropped: the whole picture was taken for a tight crop of a face. Nothing but ``emotion`` was read of
+            it: ``state`` is at rest, ``reliability`` is 0, and the action units mean nothing.
     """
 
     track_id: int
@@ -146,6 +188,10 @@ class Face:
     reliability: FloatArray = field(default_factory=lambda: np.ones(len(BLENDSHAPES), np.float32))
     landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
     measures: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    emotion: Emotion | None = None
+    label: str | None = None
+    kept: BoolArray | None = None
+    cropped: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box_xyxy", checked("face box", self.box_xyxy, (4,)))
@@ -161,6 +207,40 @@ class Face:
         object.__setattr__(self, "landmark_numbers", numbers)
         if not isinstance(self.measures, np.ndarray) or self.measures.shape != (0,):
             object.__setattr__(self, "measures", checked("measures", self.measures, (len(FACE_MEASURES),)))
+
+    @classmethod
+    def of_crop(cls, box_xyxy: FloatArray) -> Self:
+        """The face of a picture that is a tight crop of it; see :attr:`cropped`."""
+        x0, y0, x1, y1 = box_xyxy
+        return cls(
+            track_id=0,
+            score=0.0,
+            box_xyxy=box_xyxy,
+            landmarks_xy=np.zeros((0, 2), np.float32),
+            corners_xy=np.asarray([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32),
+            state=FaceState(np.zeros(len(FACE_CHANNELS), np.float32)),
+            reliability=np.zeros(len(BLENDSHAPES), np.float32),
+            cropped=True,
+        )
+
+    def __repr__(self) -> str:
+        shown = ""
+        if self.emotion is not None and self.label is not None:
+            shown = f"{self.label} {self.emotion.expressions[EXPRESSIONS.index(self.label)]:.2f}, "
+        if self.cropped:
+            return f"Face {self.track_id}: {shown}the whole picture"
+        x0, y0, x1, y1 = self.box_xyxy
+        place = f"at x {x0:.0f}-{x1:.0f}, y {y0:.0f}-{y1:.0f}"
+        return f"Face {self.track_id}: {shown}{self.state.summary()}, {place}"
+
+
+class Faces(tuple[Face, ...]):
+    """Several faces, the largest first; prints one line for each face."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "no face"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,6 +282,10 @@ class Emotion:
         """The most probable expression."""
         return EXPRESSIONS[int(self.expressions.argmax())]
 
+    def __repr__(self) -> str:
+        affect = f"valence {self.valence:+.2f}, arousal {self.arousal:+.2f}"
+        return f"Emotion: {self.label} {float(self.expressions.max()):.2f}, {affect}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AvatarPose:
@@ -237,6 +321,13 @@ class AvatarPose:
     def as_dict(self) -> dict[str, float]:
         """Value by parameter id."""
         return {name: float(v) for name, v in zip(AVATAR_PARAMETERS, self.values, strict=True)}
+
+    def __repr__(self) -> str:
+        low, high, rest = np.asarray(list(AVATAR_PARAMETERS.values()), np.float32).T
+        away = np.abs(self.values - rest) / (high - low)
+        names = [list(AVATAR_PARAMETERS)[int(i)] for i in np.argsort(-away)[:SHOWN_MOVEMENTS]]
+        values = self.as_dict()
+        return f"AvatarPose at {self.time_s:.2f} s: " + ", ".join(f"{n} {values[n]:.2f}" for n in names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -284,7 +375,69 @@ class Track:
     def __len__(self) -> int:
         return len(self.time_s)
 
-    def save(self, path: Path) -> None:
+    def __repr__(self) -> str:
+        length_s = self.time_s[-1] - self.time_s[0] if len(self) else 0.0
+        seen = self.found.mean() if len(self) else 0.0
+        return f"Track: {len(self)} frames, {length_s:.1f} s at {self.fps:g} Hz, a face in {seen:.0%}"
+
+    def __getitem__(self, channel: str) -> FloatArray:
+        """(T,) one channel of the face or of the emotion by its name, such as ``mouthSmileLeft``.
+
+        Raises:
+            KeyError: no channel has this name; the message names the nearest one.
+        """
+        if channel in EMOTION_INDEX:
+            return self.emotion[:, EMOTION_INDEX[channel]]
+        return self.face[:, _channel(FACE_INDEX | EMOTION_INDEX, channel)]
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The table of the track: ``time_s``, ``found``, 58 face channels and 25 emotion channels by name."""
+        faces = dict(zip(FACE_CHANNELS, self.face.T, strict=True))
+        emotions = dict(zip(EMOTION_CHANNELS, self.emotion.T, strict=True))
+        return {"time_s": self.time_s, "found": self.found, **faces, **emotions}
+
+    def to_csv(self, path: PathText) -> None:
+        """Write :meth:`columns` as text; cells of what was not read are empty.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        columns = self.columns()
+        with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            for time_s, found, *numbers in zip(*columns.values(), strict=True):
+                cells = ["" if np.isnan(number) else f"{number:.6g}" for number in numbers]
+                writer.writerow([f"{time_s:.6f}", int(found), *cells])
+
+    def to_pandas(self) -> Any:
+        """:meth:`columns` as a ``pandas.DataFrame``.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingExtraError("pandas", "tables", "Track.to_pandas") from error
+        return pandas.DataFrame(self.columns())
+
+    def to_parquet(self, path: PathText) -> None:
+        """Write :meth:`columns` as a Parquet file.
+
+        Raises:
+            InputError: the file cannot be written.
+            MissingExtraError: pandas or pyarrow is not installed.
+        """
+        try:
+            import pyarrow as arrow
+            from pyarrow import parquet
+        except ImportError as error:
+            raise MissingExtraError("pyarrow", "tables", "Track.to_parquet") from error
+        with whole_file(path) as partial:
+            parquet.write_table(arrow.table(self.columns()), partial)
+
+    def save(self, path: PathText) -> None:
         """Write ``T.npz``; the file appears whole or not at all.
 
         Raises:
@@ -294,7 +447,7 @@ class Track:
             np.savez_compressed(file, **{each.name: getattr(self, each.name) for each in fields(self)})
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: PathText) -> Self:
         """Read ``T.npz``.
 
         Raises:

@@ -190,7 +190,7 @@ def test_a_real_face_with_another_rest_moves_the_avatar_alike(shared: Path) -> N
     path = shared / "data" / "video" / "lp_d12.mp4"
     if not path.is_file():
         pytest.skip(f"no {path}")
-    pipeline = Pipeline.default(emotions=False)
+    pipeline = Pipeline(recognizer=None)
     with open_source(str(path)) as video:
         faces = [moment.faces[0] for frame in video if (moment := pipeline.step(frame)).faces]
     pipeline.close()

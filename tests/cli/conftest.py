@@ -14,7 +14,12 @@ def visavis(
     command_line: Callable[..., int], monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
 ) -> Callable[..., int]:
     """Runs a command line on the scripted pipeline; returns its exit status."""
-    monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline)
+
+    def made(*_: object, mirror: bool = True, **__: object) -> Pipeline:
+        scripted_pipeline.mirror = mirror
+        return scripted_pipeline
+
+    monkeypatch.setattr("visavis.pipeline.Pipeline", made)
     return command_line
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from support.conversations import BLUE, RED, draw, film, square_pipeline
-from visavis.pipeline import Pipeline
+from support.conversations import BLUE, RED, SquareTracker, draw, film, square_pipeline
 
 
 @pytest.fixture
 def visavis(visavis, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Pipeline, "default", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
     return visavis
 
 

@@ -23,7 +23,12 @@ FILES = {"demo.mp4", "demo.npz", "demo.motion3.json", "report.html"}
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline) -> None:
     """A scripted face on a short clip, and a computer with camera and display."""
-    monkeypatch.setattr(Pipeline, "default", lambda **_: scripted_pipeline)
+
+    def made(*_: object, mirror: bool = True, **__: object) -> Pipeline:
+        scripted_pipeline.mirror = mirror
+        return scripted_pipeline
+
+    monkeypatch.setattr("visavis.pipeline.Pipeline", made)
     monkeypatch.setattr("visavis.capture.portrait.PortraitClip", lambda: PortraitClip(0.2))
     monkeypatch.setattr("visavis.evaluate.doctor.camera_likely", lambda: True)
     monkeypatch.setattr("visavis.evaluate.doctor.display_likely", lambda _: True)
@@ -52,7 +57,7 @@ def test_headless_writes_four_whole_files(tmp_path: Path, scripted_pipeline: Pip
     assert read_motion3(out / "demo.motion3.json").fps == 25.0
     assert 'src="demo.mp4"' in (out / "report.html").read_text("utf-8")
     assert all(str(out / name) in result.stdout for name in FILES)
-    assert scripted_pipeline.animator.mirror is False  # as the picture beside it
+    assert scripted_pipeline.mirror is False  # as the picture beside it
 
 
 def test_json_is_one_object_and_implies_headless(tmp_path: Path, served: list[dict[str, Any]]) -> None:

@@ -21,7 +21,7 @@ CommandLine = Callable[..., int]
 @pytest.fixture
 def talker(visavis: CommandLine, scripted_pipeline: Pipeline) -> CommandLine:
     """The command line on a face that talks."""
-    scripted_pipeline.tracker = TalkingTracker()
+    scripted_pipeline._tracker = TalkingTracker()
     return visavis
 
 
@@ -181,7 +181,7 @@ def test_a_clip_without_a_face_is_refused(
     make_video: MakeVideo,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    scripted_pipeline.tracker.blind = True  # type: ignore[attr-defined]
+    scripted_pipeline._tracker.blind = True  # type: ignore[attr-defined]
     assert visavis("evaluate", "mirror", make_video(count=3)) == 2
     assert "no face found in any of 3 frames" in capsys.readouterr().err
 

@@ -245,10 +245,10 @@ def test_help_has_an_example(visavis, capsys: pytest.CaptureFixture[str]) -> Non
 def test_more_faces_than_memory_holds_are_refused(
     visavis, tmp_path: Path, echo: Echo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(import_module("visavis.cli.react"), "MOST_FACES", 50)
+    monkeypatch.setattr(import_module("visavis.recording.react"), "MOST_FACES", 50)
     track = write_track(tmp_path / "t.npz")
     assert visavis("react", track, "--samples", 9, "--out", tmp_path / "r.npz") == 2
-    assert "9 samples of 25 frames are 225 faces; expected at most 50: fewer --samples" in " ".join(
+    assert "9 samples of 25 frames are 225 faces; expected at most 50: fewer samples" in " ".join(
         capsys.readouterr().err.split()
     )
     assert not (tmp_path / "r.npz").exists()

@@ -32,9 +32,9 @@ def test_image(
     monkeypatch: pytest.MonkeyPatch,
     scripted_pipeline: Pipeline,
 ) -> None:
-    update, reliability = scripted_pipeline.tracker.update, np.full(len(BLENDSHAPES), 0.9)
+    update, reliability = scripted_pipeline._tracker.update, np.full(len(BLENDSHAPES), 0.9)
     monkeypatch.setattr(
-        scripted_pipeline.tracker,
+        scripted_pipeline._tracker,
         "update",
         lambda frame: tuple(replace(face, reliability=reliability) for face in update(frame)),
     )
@@ -90,7 +90,7 @@ def test_a_face_crop_is_read_whole_and_marked(
     size: tuple[int, int],
     asked: bool,
 ) -> None:
-    scripted_pipeline.tracker.blind = True
+    scripted_pipeline._tracker.blind = True
     network = Sure()
     monkeypatch.setattr(recognize, "FaceNetwork", lambda: network)
     options = ("--crops",) if asked else ()
@@ -121,7 +121,7 @@ def test_what_the_network_does_not_see_as_a_face_is_none_unless_asked(
     network: Sure,
     size: tuple[int, int],
 ) -> None:
-    scripted_pipeline.tracker.blind = True
+    scripted_pipeline._tracker.blind = True
     monkeypatch.setattr(recognize, "FaceNetwork", lambda: network)
     path = image(tmp_path / "a.png", size)
     assert visavis("recognize", path) == 0
@@ -151,8 +151,8 @@ def test_crops_of_fer2013_are_read_where_the_network_agrees_and_all_when_asked(
         assert cv2.imwrite(str(path), sheet[48 * number : 48 * number + 48, :48])
     found = {}
     for crops in (False, True):
-        recognizer = Recognizer.default(crops=crops)
-        found[crops] = sum(bool(recognizer.read_image(path).moments[0].faces) for path in paths)
+        recognizer = Recognizer(crops=crops)
+        found[crops] = sum(bool(recognizer.read_image(path).faces[0]) for path in paths)
     assert found[True] == len(paths)
     assert found[False] >= 0.85 * len(paths)
 
@@ -165,7 +165,7 @@ def test_other_images_without_a_face_have_none(
     scripted_pipeline: Pipeline,
     size: tuple[int, int],
 ) -> None:
-    scripted_pipeline.tracker.blind = True
+    scripted_pipeline._tracker.blind = True
     path = image(tmp_path / "a.png", size)
     assert visavis("recognize", path, "--json", "--crops") == 0
     assert json.loads(capsys.readouterr().out)["files"][0]["faces"] == []
@@ -174,7 +174,7 @@ def test_other_images_without_a_face_have_none(
 
 
 def test_video(visavis, make_video, capsys: pytest.CaptureFixture[str], scripted_pipeline: Pipeline) -> None:
-    scripted_pipeline.tracker.misses = {2}
+    scripted_pipeline._tracker.misses = {2}
     path = make_video(count=8)
     assert visavis("recognize", path, "--json") == 0
     (file,) = json.loads(capsys.readouterr().out)["files"]
@@ -189,7 +189,7 @@ def test_video(visavis, make_video, capsys: pytest.CaptureFixture[str], scripted
 
 def test_each_file_starts_anew(visavis, tmp_path: Path, scripted_pipeline: Pipeline) -> None:
     visavis("recognize", image(tmp_path / "a.png"), image(tmp_path / "b.png"))
-    assert scripted_pipeline.tracker.resets == 2
+    assert scripted_pipeline._tracker.resets == 2
 
 
 def test_folder(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ def sparse(
 ) -> Callable[..., int]:
     """Runs a command line with a scripted tracker and the tiny sparse network; returns its exit status."""
     tiny_sparse.embed(monkeypatch)
-    monkeypatch.setattr("visavis.pipeline.open_tracker", lambda *_: scripted_pipeline.tracker)
+    monkeypatch.setattr("visavis.pipeline.open_tracker", lambda *_: scripted_pipeline._tracker)
     return command_line
 
 
@@ -116,8 +116,8 @@ def test_serve_gives_every_session_a_sparse_reader_of_its_own(
     assert sparse("serve", "--recognizer", "sparse", "--keep", "0.5") == 0
     one, other = made
     moment = one.step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
-    assert moment.kept is not None
-    assert moment.kept.sum() == moment.kept.size / 2
+    assert moment.face.kept is not None
+    assert moment.face.kept.sum() == moment.face.kept.size / 2
     assert other.reader is not None
     assert other.reader.kept is None
 
@@ -136,8 +136,8 @@ def test_bench_times_the_sparse_network_and_says_so(
     answer = json.loads(capsys.readouterr().out)
     assert (answer["recognizer"], answer["keep"]) == ("sparse", "adaptive")
     moment = made[0].step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
-    assert moment.kept is not None
-    assert moment.kept.sum() == 72  # Black: the second look's half.
+    assert moment.face.kept is not None
+    assert moment.face.kept.sum() == 72  # Black: the second look's half.
     assert sparse("bench", "emotion", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["recognizer"], answer["keep"]) == ("dense", None)

@@ -53,7 +53,7 @@ def test_the_avatar_is_not_mirrored_beside_a_plain_picture(
     visavis, make_video, scripted_pipeline: Pipeline
 ) -> None:
     visavis("run", make_video(count=2))
-    assert not scripted_pipeline.animator.mirror
+    assert not scripted_pipeline._animator.mirror
 
 
 def test_a_profile_is_that_of_the_file_that_is_named(
@@ -62,7 +62,8 @@ def test_a_profile_is_that_of_the_file_that_is_named(
     given: list[object] = []
     monkeypatch.setenv("VISAVIS_CONFIG", str(tmp_path))
     monkeypatch.setattr(
-        Pipeline, "default", lambda **options: given.append(options["profile"]) or scripted_pipeline
+        "visavis.pipeline.Pipeline",
+        lambda *_, **options: given.append(options["profile"]) or scripted_pipeline,
     )
     PROFILE.save(tmp_path / "profile.json")
     assert visavis("run", make_video(count=2), "--profile", "me") == 0
@@ -138,7 +139,7 @@ def test_impossible_options_exit_2(visavis, make_video, option: list[str]) -> No
 
 def test_the_pipeline_is_closed(visavis, make_video, scripted_pipeline: Pipeline) -> None:
     visavis("run", make_video(count=2))
-    assert scripted_pipeline.tracker.closed
+    assert scripted_pipeline._tracker.closed
 
 
 def test_the_command_line_loads_lazily() -> None:

@@ -61,7 +61,7 @@ def test_the_listener_is_as_asked_for(
     assert visavis("run", make_video(count=6), "--mode", "listen", "--temperament", "gaze=1") == 0
     np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.5, 0.5, 0.5, 1])
     assert scripted_pipeline.listener is not None
-    assert not scripted_pipeline.animator.mirror
+    assert not scripted_pipeline._animator.mirror
 
 
 def test_a_profile_that_moves_nothing_is_told(

@@ -12,7 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.conversations import BLUE, GREY, RED, alone, call, draw, film, make, square_pipeline, tree
+from support.conversations import (
+    BLUE,
+    GREY,
+    RED,
+    SquareTracker,
+    alone,
+    call,
+    draw,
+    film,
+    make,
+    square_pipeline,
+    tree,
+)
 from visavis.capture.video import VideoFile
 from visavis.channels import FACE_INDEX
 from visavis.corpus import engines
@@ -22,14 +34,14 @@ from visavis.corpus.recording import Settings, list_recordings
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Dyad, FaceSpace
 from visavis.errors import InputError
-from visavis.pipeline import Pipeline
 
 JAW = FACE_INDEX["jawOpen"]
 
 
 @pytest.fixture(autouse=True)
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pipeline, "default", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
 
 
 def first(root: Path, split: str = "train") -> Dyad:
@@ -237,7 +249,8 @@ def test_a_full_disk_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
         make(tmp_path / "c", source)
     monkeypatch.undo()
-    monkeypatch.setattr(Pipeline, "default", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
     assert not list((tmp_path / "c").rglob("*.npy"))
     assert make(tmp_path / "c", source).outcomes[0].status == "done"
 

@@ -9,31 +9,31 @@ from pathlib import Path
 
 import pytest
 
-from support.conversations import call, make, square_pipeline, tree
+from support.conversations import SquareTracker, call, make, square_pipeline, tree
 from visavis.channels import FACE_INDEX
 from visavis.corpus.build import build, plan
 from visavis.corpus.engines import InProcess, Processes, open_engine
 from visavis.corpus.recording import Settings, list_recordings
 from visavis.errors import InputError, MissingExtraError
-from visavis.pipeline import Pipeline
 
 JAW = FACE_INDEX["jawOpen"]
 
 
 @pytest.fixture(autouse=True)
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pipeline, "default", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
 
 
 SLOW_BUILD = """
 import sys, time
 from pathlib import Path
 from support import conversations
-from visavis.corpus import build, engines
+from visavis.corpus import build, engines, item
 from visavis.corpus.recording import Settings, list_recordings
-from visavis.pipeline import Pipeline
 
-Pipeline.default = conversations.square_pipeline
+item.Pipeline = conversations.square_pipeline
+item.open_tracker = lambda *_: conversations.SquareTracker()
 videos = [Path(name) for name in sys.argv[2:]]
 todo = build.plan(Path(sys.argv[1]), list_recordings(videos, "train", pairs=False), Settings())
 build.build(todo, engines.InProcess(), lambda frames: time.sleep(0.02))

@@ -76,7 +76,7 @@ def test_a_half_is_seen_by_its_own_pipeline(tmp_path: Path) -> None:
 
 
 def test_the_cut_is_the_middle_or_between_the_faces(tmp_path: Path) -> None:
-    tracker = square_pipeline().tracker
+    tracker = square_pipeline()._tracker
     middle = film(tmp_path / "a.mp4", [draw([(20, RED), (100, BLUE)])] * 30)
     assert find_cut(middle, tracker) == 64
     aside = film(tmp_path / "b.mp4", [draw([(76, RED), (110, BLUE)])] * 30)
@@ -94,13 +94,13 @@ def test_the_cut_is_the_middle_or_between_the_faces(tmp_path: Path) -> None:
 def test_another_number_of_faces_is_refused(tmp_path: Path, faces, message: str) -> None:
     path = film(tmp_path / "a.mp4", [draw(faces)] * 50)
     with pytest.raises(InputError, match=rf"a\.mp4: {message}"):
-        find_cut(path, square_pipeline().tracker)
+        find_cut(path, square_pipeline()._tracker)
 
 
 def test_one_person_leaving_for_a_while_is_no_reason(tmp_path: Path) -> None:
     both, alone = draw([(20, RED), (100, BLUE)]), draw([(20, RED)])
     path = film(tmp_path / "a.mp4", [alone] * 30 + [both] * 100)
-    assert find_cut(path, square_pipeline().tracker) == 64
+    assert find_cut(path, square_pipeline()._tracker) == 64
 
 
 def test_people_who_change_sides_are_noticed() -> None:

@@ -6,15 +6,15 @@ import pytest
 from visavis.channels import EXPRESSIONS
 from visavis.drawing.panels import BACKGROUND, COLORS, MAX_HEIGHT_PX, MIN_HEIGHT_PX, Bars, Composer
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import AvatarPose, Emotion, Frame
+from visavis.types import AvatarPose, Emotion, Faces, Frame
 
 REST = AvatarPose.from_mapping({}, 0.0)
 
 
 def moment(size: tuple[int, int], pipeline: Pipeline | None = None, level: int = 77) -> Moment:
     frame = Frame(np.full((size[1], size[0], 3), level, np.uint8), 0.0)
-    faces = pipeline.tracker.update(frame) if pipeline else ()
-    return Moment(frame, faces, None, None, REST, {})
+    faces = pipeline._tracker.update(frame) if pipeline else ()
+    return Moment(frame, Faces(faces), REST, {})
 
 
 def emotion(**named: float) -> Emotion:
@@ -44,7 +44,7 @@ def test_480p_is_shown_pixel_by_pixel() -> None:
     composer = Composer((640, 480), emotions=False)
     assert composer.size == (640 + 480, 480)
     avatar = np.random.default_rng(1).integers(0, 256, (480, 480, 3), np.uint8)
-    picture = composer.compose(Moment(frame, (), None, None, REST, {}), avatar)
+    picture = composer.compose(Moment(frame, Faces(), REST, {}), avatar)
     assert np.array_equal(picture[:, :640], frame.image_rgb)
     assert np.array_equal(picture[:, 640:], avatar)
 

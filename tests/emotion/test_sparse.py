@@ -18,7 +18,7 @@ from visavis.channels import EXPRESSIONS
 from visavis.emotion.reader import EmotionReader
 from visavis.emotion.sparse import Keep, Keeping, SparseClassifier
 from visavis.errors import InputError, WeightsError
-from visavis.types import BoolArray, FloatArray, ImageArray
+from visavis.types import BoolArray, Face, FloatArray, ImageArray
 
 CELLS = GRID**2
 # Of the tiny network's own keep rates: 0.25; 0.125 first, then 0.5.
@@ -229,7 +229,7 @@ def test_bad_metadata_are_refused_in_one_line(
 
 def test_a_network_without_the_input_keep_is_refused() -> None:
     with pytest.raises(WeightsError, match="expected images, keep, expressions, labels, kept"):
-        SparseClassifier(session_of(tiny_sparse.weights.read("emotion"), "the other"))
+        SparseClassifier(session_of(tiny_sparse.networks.read("emotion"), "the other"))
 
 
 def test_an_input_keep_of_another_kind_is_refused() -> None:
@@ -257,25 +257,11 @@ def test_answers_of_other_shapes_and_cells_out_of_range_are_refused(
 # In a stream.
 
 
-def test_a_reader_tells_which_tokens_of_the_last_crop_were_kept() -> None:
+def test_a_reader_tells_which_tokens_of_each_crop_were_kept() -> None:
     reader, crops = EmotionReader(open_tiny()), noise(2)
-    assert reader.kept is None
+    face = Face.of_crop(np.asarray([0, 0, *crops.shape[1:3]], np.float32))
     for number, crop in enumerate(crops):
-        emotion = reader.read(crop, None, number / 30)
-        assert reader.kept is not None
-        np.testing.assert_array_equal(reader.kept, brightest(crop[None], USUAL)[0])
-    assert emotion.label == EXPRESSIONS[tiny_sparse.SHOWN["expressions"]]
-
-
-def test_kept_is_of_this_stream_alone() -> None:
-    classifier, crops = open_tiny(), noise(2)
-    reader, other = EmotionReader(classifier), EmotionReader(classifier)
-    reader.read(crops[0], None, 0.0)
-    assert reader.kept is not None
-    seen = reader.kept.copy()
-    other.read(crops[1], None, 0.0)
-    reader.read_still(crops[1])
-    np.testing.assert_array_equal(reader.kept, seen)
-    reader.reset()
-    assert reader.kept is None
-    assert other.kept is not None
+        (found,) = reader.read(crop[None], [face], number / 30)
+        np.testing.assert_array_equal(found.kept, brightest(crop[None], USUAL)[0])
+    assert found.emotion.label == EXPRESSIONS[tiny_sparse.SHOWN["expressions"]]
+    np.testing.assert_array_equal(reader.read_still(crops[0], face).kept, brightest(crops[:1], USUAL)[0])

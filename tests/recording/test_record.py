@@ -63,13 +63,13 @@ def record_file(path: Path, pipeline: Pipeline, folder: Path, limit_s: float | N
 def test_a_track_holds_the_landmarks_of_trackers_that_number_them(
     make_video, tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scripted_pipeline.tracker.misses = {1}
+    scripted_pipeline._tracker.misses = {1}
     path = make_video(count=3)
     record_file(path, scripted_pipeline, tmp_path / "without")
     assert Track.load(tmp_path / "without" / "out.npz").landmarks_xy.shape == (3, 0, 2)
-    numbers, update = np.arange(40) + 100, scripted_pipeline.tracker.update
+    numbers, update = np.arange(40) + 100, scripted_pipeline._tracker.update
     monkeypatch.setattr(
-        scripted_pipeline.tracker,
+        scripted_pipeline._tracker,
         "update",
         lambda frame: tuple(replace(face, landmark_numbers=numbers) for face in update(frame)),
     )
@@ -82,7 +82,7 @@ def test_a_track_holds_the_landmarks_of_trackers_that_number_them(
 
 
 def test_writes_all_three(make_video, tmp_path: Path, scripted_pipeline: Pipeline) -> None:
-    scripted_pipeline.tracker.misses = {3, 4}
+    scripted_pipeline._tracker.misses = {3, 4}
     result = record_file(make_video(count=20, sound_hz=300), scripted_pipeline, tmp_path / "o")
     assert result.error is None
     assert not result.interrupted
@@ -175,7 +175,7 @@ def test_limit(make_video, tmp_path: Path, scripted_pipeline: Pipeline) -> None:
 
 
 def test_without_emotions(make_video, tmp_path: Path, scripted_pipeline: Pipeline) -> None:
-    pipeline = Pipeline(scripted_pipeline.tracker, None, scripted_pipeline.animator)
+    pipeline = Pipeline(scripted_pipeline._tracker, None, scripted_pipeline._animator)
     result = record_file(make_video(count=4), pipeline, tmp_path / "o")
     assert result.expressions == {}
     assert np.isnan(Track.load(tmp_path / "o" / "out.npz").emotion).all()

@@ -17,7 +17,7 @@ from visavis.channels import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.region import FaceRegion, rotation
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import BoolArray, Emotion, Face, FaceState, Frame
+from visavis.types import BoolArray, Emotion, Face, Faces, FaceState, Frame
 
 DARK = 16  # mean brightness below which a picture shows nobody
 GRID = 11  # tokens across and down; its cells do not fill whole bytes
@@ -62,7 +62,7 @@ class ScriptedPipeline(Pipeline):
     """The real avatar on a scripted face and scripted emotions; counts what it was asked for."""
 
     def __init__(self, step_s: float = 0.0) -> None:
-        super().__init__(tracker=None, reader=None, animator=Animator())  # type: ignore[arg-type]
+        super().__init__(tracker=None, recognizer=None, animator=Animator())  # type: ignore[arg-type]
         self.read_emotions = True
         self.step_s = step_s
         self.steps = 0
@@ -82,9 +82,10 @@ class ScriptedPipeline(Pipeline):
         led, worn = faces[0].state if faces else None, shown
         if self.listener is not None:
             led, worn = self.listener.see(led, frame.time_s), None
-        pose = self.animator.update(led, worn, frame.time_s)
+        pose = self._animator.update(led, worn, frame.time_s)
         timings_ms: Mapping[str, float] = {"face": 1.0, "emotion": 1.0, "avatar": 0.1}
-        return Moment(frame, faces, shown, shown and shown.label, pose, timings_ms)
+        read = Faces(replace(one, emotion=shown, label=shown and shown.label) for one in faces)
+        return Moment(frame, read, pose, timings_ms)
 
 
 def kept() -> BoolArray:
@@ -103,7 +104,8 @@ class SparsePipeline(ScriptedPipeline):
 
     def step(self, frame: Frame) -> Moment:
         moment = super().step(frame)
-        return moment if moment.emotion is None else replace(moment, kept=kept())
+        read = Faces(one if one.emotion is None else replace(one, kept=kept()) for one in moment.faces)
+        return replace(moment, faces=read)
 
 
 class ToldGuide(Guide):
@@ -127,9 +129,9 @@ class ObedientPipeline(ScriptedPipeline):
         opening = 0.2 + 0.2 * np.sin(12 * frame.time_s)
         act = {"mouthOpening": opening} if self.talks else STEPS_ACTED[ToldGuide.asks]
         acted = acting(act, 1.0)
-        faces = tuple(replace(one, state=acted.state, measures=acted.measures) for one in moment.faces)
+        faces = Faces(replace(one, state=acted.state, measures=acted.measures) for one in moment.faces)
         led = faces[0] if faces else None
-        pose = self.animator.update(led and led.state, None, frame.time_s, led)
+        pose = self._animator.update(led and led.state, None, frame.time_s, led)
         return replace(moment, faces=faces, pose=pose)
 
 

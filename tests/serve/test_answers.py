@@ -64,7 +64,7 @@ def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
     assert len(face["landmarks"]) == 2 * len(moment.faces[0].landmarks_xy)
     np.testing.assert_allclose(face["landmarks"], moment.faces[0].landmarks_xy.ravel(), atol=0.0501)
     assert all(round(value, 1) == value for value in face["landmarks"])
-    assert message["emotion"]["label"] == moment.label
+    assert message["emotion"]["label"] == moment.face.label
     assert sum(message["emotion"]["expressions"]) == pytest.approx(1, abs=1e-3)
     assert len(message["emotion"]["action_units"]) == 15
     assert message["tokens"] is None
@@ -76,7 +76,7 @@ def test_moment_tells_which_tokens_were_kept_and_of_which_square(scripted: Simpl
     tokens = message["tokens"]
     grid = tokens["grid"]
     bits = np.unpackbits(np.frombuffer(bytes.fromhex(tokens["kept"]), np.uint8), count=grid**2)
-    assert bits.reshape(grid, grid).tolist() == moment.kept.astype(int).tolist()
+    assert bits.reshape(grid, grid).tolist() == moment.face.kept.astype(int).tolist()
     # The crop that the network saw is the picture between these corners.
     from_crop = cv2.invertAffineTransform(emotion_region(moment.faces[0]).to_crop(96))
     edges = np.asarray([[(-0.5, -0.5), (95.5, -0.5), (95.5, 95.5), (-0.5, 95.5)]])

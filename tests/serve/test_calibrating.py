@@ -42,18 +42,18 @@ def test_what_was_found_is_worn_at_once_and_kept_on_request_alone(tmp_path: Path
     with pytest.raises(RefusedError, match="calibrate first"):
         calibrating.keep(True)
     assert led(calibrating, followed) == "done"
-    assert followed.animator.profile is not None
+    assert followed.profile is not None
     assert (path.exists(), calibrating.kept) == (False, False)
     assert calibrating.keep(True) is True
-    assert Profile.load(path) == followed.animator.profile
+    assert Profile.load(path) == followed.profile
 
     later = pipeline()
     again = Calibrating(later, path)
     assert (again.kept, again.problem) == (True, "")
-    assert later.animator.profile == followed.animator.profile
+    assert later.profile == followed.profile
     assert again.keep(False) is False
     again.see(later, (), 0.0)
-    assert (path.exists(), later.animator.profile) == (False, None)
+    assert (path.exists(), later.profile) == (False, None)
     assert again.keep(False) is False  # Twice is once.
 
 
@@ -61,7 +61,7 @@ def test_a_kept_file_that_is_damaged_is_ignored_in_words(tmp_path: Path) -> None
     path, followed = tmp_path / "profile.json", pipeline()
     path.write_text('{"version": 7}')
     calibrating = Calibrating(followed, path)
-    assert followed.animator.profile is None
+    assert followed.profile is None
     assert "version 7" in calibrating.problem
     calibrating.keep(False)
     assert (path.exists(), calibrating.problem) == (False, "")

@@ -11,14 +11,13 @@ import json
 import math
 import reprlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.avatar.motion import TARGETS, Curve, Kind, Motion, Segment
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, as_path, whole_file
 from visavis.base.reading import json_type, parse_json, regular
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
@@ -29,7 +28,7 @@ VERSION = 3
 TOLERANCE = 0.005
 
 
-def write_motion3(path: Path, poses: Sequence[AvatarPose], fps: float) -> None:
+def write_motion3(path: PathText, poses: Sequence[AvatarPose], fps: float) -> None:
     """Write poses as a motion file; it appears whole or not at all.
 
     Keys that a straight line between their neighbours hits within 0.5% of the parameter's range are left
@@ -44,6 +43,7 @@ def write_motion3(path: Path, poses: Sequence[AvatarPose], fps: float) -> None:
         InputError: no poses, times that do not increase, fps that is not positive, or a place that cannot be
             written.
     """
+    path = as_path(path)
     if not poses:
         raise InputError(f"{path}: a motion needs at least one pose; found none")
     if not (math.isfinite(fps) and fps > 0):
@@ -61,12 +61,13 @@ def write_motion3(path: Path, poses: Sequence[AvatarPose], fps: float) -> None:
         partial.write_text(json.dumps(_to_json(motion), indent=1) + "\n", "utf-8")
 
 
-def read_motion3(path: Path) -> Motion:
+def read_motion3(path: PathText) -> Motion:
     """Read a motion file.
 
     Raises:
         InputError: missing, not JSON, another version, or malformed; names the curve.
     """
+    path = as_path(path)
     try:
         data = parse_json(regular(path).read_text("utf-8"))
     except FileNotFoundError as error:

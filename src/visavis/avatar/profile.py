@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from visavis.avatar.calibration import WEIGHTS_AT_REST
 from visavis.avatar.reach import MOVEMENTS
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, as_path, whole_file
 from visavis.base.reading import json_type, parse_json, regular
 from visavis.channels import FACE_MEASURES
 from visavis.errors import InputError
@@ -71,12 +71,13 @@ class Profile:
                 _check(part, values, bounds)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: PathText) -> Self:
         """Read a file that :meth:`save` wrote.
 
         Raises:
             InputError: it is missing or unreadable, of another version, or holds what no profile may.
         """
+        path = as_path(path)
         try:
             with regular(path).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
@@ -112,12 +113,13 @@ class Profile:
             raise InputError(f"has {names}; expected version, {', '.join(BOUNDS)}")
         return cls(**{part: found[part] for part in BOUNDS})
 
-    def save(self, path: Path) -> None:
+    def save(self, path: PathText) -> None:
         """Write a JSON file that the person alone may read; its folder is made if missing.
 
         Raises:
             InputError: it cannot be written.
         """
+        path = as_path(path)
         text = json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from visavis.avatar.expressions import worn
 from visavis.avatar.puppet import Puppet
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, as_path, whole_file
 from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError
 from visavis.types import AvatarPose, ImageArray
@@ -76,12 +76,13 @@ def contact_sheet(cell_px: int = CELL_PX) -> ImageArray:
     return np.vstack(rows)
 
 
-def write_png(path: Path, image: ImageArray) -> None:
+def write_png(path: PathText, image: ImageArray) -> None:
     """Write a picture (H, W, 3) RGB as a PNG file, whole or not at all.
 
     Raises:
         InputError: another ending, or it cannot be written.
     """
+    path = as_path(path)
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: expected a name that ends in .png")
     _, data = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])

@@ -1,4 +1,4 @@
-"""A path in, a place to write out: the file appears under its name whole or not at all."""
+"""Paths and files: text as paths, places to write, files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from visavis.errors import InputError
+
+PathText = str | os.PathLike[str]
+
+
+def as_path(path: PathText) -> Path:
+    """A path from text or from anything that stands for a path.
+
+    Raises:
+        InputError: it is neither, or empty.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"expected the path of a file, as text or Path; found {type(path).__name__}")
+    if not os.fspath(path):
+        raise InputError("the path of a file is empty; name a file")
+    return Path(path)
 
 
 def require_place(path: Path) -> None:
@@ -46,7 +61,7 @@ def require_folder(path: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: PathText) -> Iterator[Path]:
     """Write to the path that this gives; when the block ends well, it takes the name ``path``.
 
     Raises:

@@ -1,10 +1,9 @@
-"""Reading .npz files: the arrays by name; whatever is wrong with the file is one clear error."""
+"""Reading .npz files: arrays by name, and one clear error for whatever is wrong with a file."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
 from visavis.errors import InputError
 
@@ -23,7 +23,7 @@ DAMAGED = (*PARSER_ERRORS, BadZipFile, zlib.error)
 
 
 def read_npz(
-    path: Path,
+    path: PathText,
     kind: str,
     names: Sequence[str] | None = None,
     *,
@@ -42,6 +42,7 @@ def read_npz(
     Raises:
         InputError: missing, damaged, no .npz file, or without one of the arrays.
     """
+    path = as_path(path)
     try:
         with regular(path).open("rb") as file:
             pack = np.load(file, allow_pickle=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 
+from visavis.base.files import PathText, as_path
 from visavis.capture.image_header import FORMATS, image_size
 from visavis.capture.quiet import quiet_opencv
 from visavis.errors import InputError
@@ -23,12 +22,13 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 8 * MAX_PIXELS
 
 
-def read_image(path: Path) -> ImageArray:
+def read_image(path: PathText) -> ImageArray:
     """Read an image file as RGB (H, W, 3) uint8, turned as its EXIF orientation says.
 
     Raises:
         InputError: missing, not a file, unreadable, damaged, of an unknown format, or too large.
     """
+    path = as_path(path)
     try:
         if path.is_dir():
             raise InputError(f"{path}: found a folder; expected an image file")

@@ -12,6 +12,7 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from visavis.base.files import PathText, as_path
 from visavis.base.waveform import SPEECH_RATE_HZ, mono
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError
@@ -79,7 +80,8 @@ class Soundtrack:
         InputError: the file is missing or cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: PathText) -> None:
+        path = as_path(path)
         if not path.is_file():
             raise InputError(f"{path}: no such file; expected one with sound")
         self.path = path

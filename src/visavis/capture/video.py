@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from visavis.base.files import PathText, as_path
 from visavis.errors import InputError
 from visavis.types import Frame, ImageArray
 
@@ -55,7 +56,8 @@ class VideoFile:
 
     live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: PathText) -> None:
+        path = as_path(path)
         self.path = path
         self.name = str(path)
         self._container = _open(path)

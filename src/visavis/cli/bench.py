@@ -45,7 +45,7 @@ def bench(
 
     if name is Benchmark.PUPPET and (keep is not None or recognizer is not RecognizerName.DENSE):
         raise InputError("--recognizer and --keep say how emotions are read: puppet reads none")
-    make_pipeline = partial(Pipeline.default, recognizer=recognizer.value, keep=parse_keep(keep))
+    make_pipeline = partial(Pipeline, recognizer=recognizer.value, keep=parse_keep(keep))
     names = [name.value] if name else list(bench.TIMED)
     with console.progress("bench", bench.steps(names, duration_s)) as advance:
         results = bench.measure(names, duration_s=duration_s, make_pipeline=make_pipeline, on_step=advance)

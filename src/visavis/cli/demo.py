@@ -67,7 +67,7 @@ def _open_page(port: int | None) -> None:
         console.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
     serve(
-        Pipeline.default,
+        Pipeline,
         port=DEFAULT_PORT if port is None else port,
         vocabulary=Vocabulary.embedded(),
         listener=FaceListener.embedded(),
@@ -115,8 +115,10 @@ def _record(folder: Path) -> tuple[str, Recording]:
     from visavis.recording.record import record
 
     outputs = Outputs(folder / VIDEO, folder / TRACK, folder / MOTION)
-    with closing(Pipeline.default()) as pipeline, PortraitClip() as clip:
+    with (
         # The face is shown as a camera sees it, not as in a mirror: so must be the avatar.
-        pipeline.animator.mirror = False
-        with console.progress("demo", clip.frame_count_hint) as advance:
-            return clip.name, record(clip, pipeline, outputs, on_frame=lambda _: advance())
+        closing(Pipeline(mirror=False)) as pipeline,
+        PortraitClip() as clip,
+        console.progress("demo", clip.frame_count_hint) as advance,
+    ):
+        return clip.name, record(clip, pipeline, outputs, on_frame=lambda _: advance())

@@ -92,9 +92,8 @@ def _mirror_all(
     rig = Puppet.load().rig
     found: list[ClipMirror] = []
     problems: list[tuple[Path, VisavisError]] = []
-    with closing(Pipeline.default()) as pipeline, console.progress("clips", None, "frames") as advance:
-        # The face is shown as the camera sees it, not as in a mirror: so must be the avatar.
-        pipeline.animator.mirror = False
+    # The face is shown as the camera sees it, not as in a mirror: so must be the avatar.
+    with closing(Pipeline(mirror=False)) as pipeline, console.progress("clips", None, "frames") as advance:
         for clip, teacher in zip(clips, teachers, strict=True):
             try:
                 found.append(mirror_clip(clip, pipeline, rig, teacher, advance))

@@ -1,10 +1,10 @@
-"""A track and sound of a person in, the reactions of listeners out."""
+"""The command ``visavis react``: listeners react to a recorded person."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
 
@@ -12,20 +12,6 @@ from visavis.base import console
 from visavis.cli.listener import Guidance, Listener, Seed, TemperamentText, named_listener, parse_temperament
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
-
-if TYPE_CHECKING:
-    from visavis.drawing.explanation import Explanation
-    from visavis.reaction.clip import Reaction
-    from visavis.reaction.listener import FaceListener
-    from visavis.reaction.temperament import Temperament
-    from visavis.reaction.tokenizer import Tokens
-    from visavis.types import FloatArray
-
-MOST_SAMPLES = 1000
-# Faces of all samples together; they and their emotions are held in memory: 1.7 GB.
-MOST_FACES = 5_000_000
-# Sound and track may differ by this much before it is worth telling.
-_NEARLY_S = 0.2
 
 
 def react(
@@ -71,178 +57,66 @@ def react(
         visavis react talk.npz --temperament nodding=.9,smiling=.2 --seed 3 --out warm.npz
         visavis react talk.npz --audio talk.mp4 --out r.npz --explain why.json --figure why.svg
     """
-    from visavis.reaction.clip import Reaction, follow
+    from visavis.drawing.explanation import COLUMNS, MOST_EXPLAINED, explanation_figure, save_explanation
+    from visavis.drawing.svg import save
+    from visavis.recording.outputs import require_outputs
+    from visavis.recording.react import MOST_SAMPLES, SpeakerClip, answer
+    from visavis.recording.video_writer import CONTAINERS
+    from visavis.types import Track
 
     if not 1 <= samples <= MOST_SAMPLES:
         raise InputError(f"--samples is {samples}; expected 1 to {MOST_SAMPLES}")
-    extra = _Extra(video, explain, figure)
-    extra.check(out, [path for path in (track, audio) if path is not None])
+    wanted = ((out, (".npz",)), (video, tuple(CONTAINERS)), (explain, (".json",)), (figure, (".svg",)))
+    require_outputs(wanted, [path for path in (track, audio) if path is not None])
     character = parse_temperament(temperament)
-    clip = _Clip.read(track, audio)
-    _check_size(samples, len(clip.face))
+    person = Track.load(track)
     networks = named_listener(listener, encoder, decoder).drawing(
         temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
     )
-    clip.hear()
-    with console.progress("react", len(clip.face)) as advance:
-        tokens = follow(networks.start(seed, samples, character), clip.face, clip.speech, advance)
-    reaction = Reaction.of_tokens(tokens, networks.tokenizer, seed)
-    reaction.save(out)
-    told = extra.explained(networks, clip, tokens, reaction, character)
-    extra.film(clip, reaction)
+    try:
+        speaker = SpeakerClip.of(person, audio)
+    except InputError as error:
+        raise error if str(audio) in str(error) else InputError(f"{track}: {error}") from error
+    if speaker.note is not None:
+        console.print_note(speaker.note)
+    with console.progress("react", len(speaker.face)) as advance:
+        answered = answer(
+            speaker, networks, samples=samples, seed=seed, temperament=character, on_frame=advance
+        )
+    answered.reaction.save(out)
+    written = [out]
+    told = None
+    if explain is not None or figure is not None:
+        with console.progress("explain", min(samples, MOST_EXPLAINED), "listeners") as advance:
+            told = answered.explain(advance)
+        if explain is not None:
+            save_explanation(explain, told)
+            written.append(explain)
+        if figure is not None:
+            save(figure, explanation_figure(told))
+            written.append(figure)
+    if video is not None:
+        with console.progress("video", len(speaker.face)) as advance:
+            answered.film(video, advance)
+        written.append(video)
     if as_json:
         summary: dict[str, Any] = {
             "out": str(out),
             "samples": samples,
-            "frames": len(clip.face),
-            "fps": reaction.fps,
+            "frames": len(speaker.face),
+            "fps": answered.reaction.fps,
             "seed": seed,
             "temperament": None if character is None else asdict(character),
             "sound": audio is not None,
-            "note": clip.note,
-            "written": [str(path) for path in (out, *extra.written)],
+            "note": speaker.note,
+            "written": [str(path) for path in written],
             "raised_by": None if told is None else told.counts(),
         }
         console.print_json(summary)
         return
     if told is not None:
-        from visavis.drawing.explanation import COLUMNS
-
         console.print_table(COLUMNS, told.rows())
-    console.print_line(f"wrote {out}: {samples} x {len(clip.face) / reaction.fps:.1f} s")
-    for path in extra.written:
+    length_s = len(speaker.face) / answered.reaction.fps
+    console.print_line(f"wrote {out}: {samples} x {length_s:.1f} s")
+    for path in written[1:]:
         console.print_line(f"wrote {path}")
-
-
-def _check_size(samples: int, frames: int) -> None:
-    if samples * frames > MOST_FACES:
-        raise InputError(
-            f"{samples} samples of {frames} frames are {samples * frames} faces; expected at most "
-            f"{MOST_FACES}: fewer --samples, or a shorter track"
-        )
-
-
-@dataclass(slots=True)
-class _Clip:
-    """The person at 25 Hz.
-
-    Attributes:
-        audio: that is heard; None for nothing.
-        start_s: time of the first row.
-        face, speech: (T, 58) and (T, 44).
-        note: what to tell about the sound's length.
-    """
-
-    audio: Path | None
-    start_s: float
-    face: FloatArray
-    speech: FloatArray
-    note: str | None = None
-
-    @classmethod
-    def read(cls, track: Path, audio: Path | None) -> Self:
-        """A person who is seen and not yet heard."""
-        from visavis.reaction.clip import faces_at_25_hz, speech_at_25_hz, start_of
-        from visavis.types import Track
-
-        person = Track.load(track)
-        try:
-            face = faces_at_25_hz(person)
-        except InputError as error:
-            raise InputError(f"{track}: {error}") from error
-        start_s = start_of(person)
-        return cls(audio, start_s, face, speech_at_25_hz((), start_s, len(face)))
-
-    def hear(self) -> None:
-        """Take in the sound, where there is any, and tell what its length was."""
-        from visavis.capture.sound import Soundtrack
-        from visavis.reaction.clip import speech_at_25_hz
-        from visavis.reaction.speech import FRAME_RATE_HZ
-
-        if self.audio is None:
-            return
-        end_s = self.start_s + len(self.face) / FRAME_RATE_HZ
-        with Soundtrack(self.audio) as sound:
-            if not sound.has_sound:
-                raise InputError(f"{self.audio}: no sound in this file; name another, or leave --audio out")
-            self.speech = speech_at_25_hz(sound.until(end_s), self.start_s, len(self.face))
-            for _ in sound.until(end_s + _NEARLY_S):  # Only a look whether there is more.
-                pass
-            if sound.end_s is None:
-                self.note = f"goes on after the track's end at {end_s:.1f} s; the rest is not heard"
-            elif sound.end_s < end_s - _NEARLY_S:
-                self.note = f"ends at {sound.end_s:.1f} s, the track at {end_s:.1f} s; silence in between"
-        if self.note is not None:
-            self.note = f"{self.audio}: {self.note}"
-            console.print_note(self.note)
-
-
-@dataclass(slots=True)
-class _Extra:
-    """What is wanted beside the reactions.
-
-    Attributes:
-        video, explanation, figure: files; None for none.
-        written: those that now exist.
-    """
-
-    video: Path | None
-    explanation: Path | None
-    figure: Path | None
-    written: list[Path] = field(default_factory=list)
-
-    def check(self, out: Path, sources: list[Path]) -> None:
-        from visavis.recording.outputs import require_outputs
-        from visavis.recording.video_writer import CONTAINERS
-
-        wanted = (
-            (out, (".npz",)),
-            (self.video, tuple(CONTAINERS)),
-            (self.explanation, (".json",)),
-            (self.figure, (".svg",)),
-        )
-        require_outputs(wanted, sources)
-
-    def explained(
-        self,
-        networks: FaceListener,
-        clip: _Clip,
-        tokens: Tokens,
-        reaction: Reaction,
-        temperament: Temperament | None,
-    ) -> Explanation | None:
-        """What raised the gestures of the first listeners, written; None where nobody asked."""
-        from visavis.drawing.explanation import (
-            MOST_EXPLAINED,
-            Explanation,
-            explanation_figure,
-            save_explanation,
-        )
-        from visavis.drawing.svg import save
-        from visavis.reaction.causes import explain
-
-        if self.explanation is None and self.figure is None:
-            return None
-        explained = []
-        with console.progress("explain", min(len(tokens), MOST_EXPLAINED), "listeners") as advance:
-            for each in tokens[:MOST_EXPLAINED]:
-                explained.append(tuple(explain(networks, clip.face, clip.speech, each, temperament)))
-                advance()
-        told = Explanation(clip.start_s, clip.face, clip.speech, reaction, tuple(explained))
-        if self.explanation is not None:
-            save_explanation(self.explanation, told)
-            self.written.append(self.explanation)
-        if self.figure is not None:
-            save(self.figure, explanation_figure(told))
-            self.written.append(self.figure)
-        return told
-
-    def film(self, clip: _Clip, reaction: Reaction) -> None:
-        """Write the video where one is wanted."""
-        from visavis.recording.side_by_side import write_side_by_side
-
-        if self.video is None:
-            return
-        with console.progress("video", len(clip.face)) as advance:
-            write_side_by_side(self.video, clip.face, reaction, clip.start_s, clip.audio, advance)
-        self.written.append(self.video)

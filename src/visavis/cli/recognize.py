@@ -15,7 +15,8 @@ from visavis.cli.run import INTERRUPTED
 from visavis.errors import VisavisError
 
 if TYPE_CHECKING:
-    from visavis.recording.recognize import ReadFile, Reading, Recognizer
+    from visavis.recording.recognize import FacesInFile, Recognizer
+    from visavis.types import Face
 
 
 def recognize(
@@ -33,7 +34,7 @@ def recognize(
 ) -> None:
     """Read the emotions shown in images and videos.
 
-    In a video the emotion of the largest face is read. A small square image without a detected face is read
+    A small square image without a detected face is read
     whole, and marked so, where the face network sees a tight face crop in it, or with --crops.
 
     Examples:
@@ -42,14 +43,16 @@ def recognize(
         visavis recognize fer2013/test --crops
         visavis recognize clip.mp4 --recognizer sparse
     """
-    from visavis.recording.recognize import Recognizer, list_media
+    from visavis.pipeline import Pipeline
+    from visavis.recording.recognize import MAX_FACES, Recognizer, list_media
 
     keeping = parse_keep(keep)
     media, problems = list_media(paths)
     results: list[dict[str, Any]] = []
     interrupted = False
     try:
-        for read in _read_all(Recognizer.default(recognizer.value, keeping, crops=crops), media, problems):
+        pipeline = Pipeline(recognizer=recognizer.value, keep=keeping, max_faces=MAX_FACES)
+        for read in _read_all(Recognizer(pipeline, crops=crops), media, problems):
             results.append(file_json(read))
             if not as_json:
                 _print_result(results[-1])
@@ -66,7 +69,7 @@ def recognize(
 
 def _read_all(
     recognizer: Recognizer, media: Sequence[Path], problems: list[tuple[Path, VisavisError]]
-) -> Iterator[ReadFile]:
+) -> Iterator[FacesInFile]:
     """Every file that can be read; what is wrong with the others is added to the problems."""
     with console.progress("recognize", len(media), "files") as advance:
         for path in media:
@@ -81,37 +84,37 @@ def _read_all(
             advance()
 
 
-def file_json(read: ReadFile) -> dict[str, Any]:
+def file_json(read: FacesInFile) -> dict[str, Any]:
     """What ``--json`` prints of one file."""
     head = {"path": str(read.path), "width": read.size[0], "height": read.size[1]}
     if read.fps is None:
-        return {"kind": "image", **head, "faces": [face_json(face) for face in read.moments[0].faces]}
-    labels = [moment.faces[0].label for moment in read.moments if moment.faces and moment.faces[0].label]
+        return {"kind": "image", **head, "faces": [face_json(face) for face in read.faces[0]]}
+    labels = [faces[0].label for faces in read.faces if faces and faces[0].label]
     return {
         "kind": "video",
         **head,
         "fps": read.fps,
-        "frames": len(read.moments),
-        "frames_with_face": sum(bool(moment.faces) for moment in read.moments),
+        "frames": len(read.faces),
+        "frames_with_face": sum(map(bool, read.faces)),
         "expressions": {label: n / len(labels) for label, n in Counter(labels).most_common()},
         "moments": [
-            {"time_s": round(moment.time_s, 4), "faces": [face_json(face) for face in moment.faces]}
-            for moment in read.moments
+            {"time_s": round(time_s, 4), "faces": [face_json(face) for face in faces]}
+            for time_s, faces in zip(read.times_s, read.faces, strict=True)
         ],
     }
 
 
-def face_json(face: Reading) -> dict[str, Any]:
+def face_json(face: Face) -> dict[str, Any]:
     """What ``--json`` prints of one face; null where a value was not read."""
     from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS, HEAD_ANGLES
 
     values: dict[str, Any] = {
         "box_xyxy": [round(float(v), 1) for v in face.box_xyxy],
-        "score": None if face.score is None else round(face.score, 4),
+        "score": None if face.cropped else round(face.score, 4),
         "cropped": face.cropped,
-        "head_rad": None if face.state is None else _named(HEAD_ANGLES, face.state.head_rad),
-        "blendshapes": None if face.state is None else _named(BLENDSHAPES, face.state.weights),
-        "reliability": None if face.reliability is None else _named(BLENDSHAPES, face.reliability),
+        "head_rad": None if face.cropped else _named(HEAD_ANGLES, face.state.head_rad),
+        "blendshapes": None if face.cropped else _named(BLENDSHAPES, face.state.weights),
+        "reliability": None if face.cropped else _named(BLENDSHAPES, face.reliability),
     }
     emotion = face.emotion
     if emotion is None:
@@ -121,7 +124,7 @@ def face_json(face: Reading) -> dict[str, Any]:
         "expressions": _named(EXPRESSIONS, emotion.expressions),
         "valence": round(emotion.valence, 4),
         "arousal": round(emotion.arousal, 4),
-        "action_units": None if face.state is None else _named(ACTION_UNITS, emotion.action_units),
+        "action_units": None if face.cropped else _named(ACTION_UNITS, emotion.action_units),
     }
 
 

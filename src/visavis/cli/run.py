@@ -103,10 +103,11 @@ def run(
     if worn is not None and avatar is not None:
         console.print_note("--profile has no effect on a listener, whose face is its own; the run goes on")
     make_pipeline = partial(
-        Pipeline.default,
-        tracker=tracker.value,
-        emotions=not no_emotions,
-        recognizer=recognizer.value,
+        Pipeline,
+        tracker.value,
+        None if no_emotions else recognizer.value,
+        # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
+        mirror=False,
         keep=parse_keep(keep),
         profile=worn,
     )
@@ -135,8 +136,6 @@ def _record(
     from visavis.recording.record import record
 
     with open_source(source) as opened, closing(make_pipeline()) as pipeline:
-        # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
-        pipeline.animator.mirror = False
         if avatar is not None:
             pipeline.listen(avatar)
         expected = opened.frame_count_hint

@@ -55,7 +55,7 @@ def serve(
         console.print_note(f"visavis is at {url} (Ctrl-C stops it)")
 
     make_pipeline = partial(
-        Pipeline.default,
+        Pipeline,
         recognizer=recognizer.value,
         keep=parse_keep(keep),
         profile=named_profile(profile),

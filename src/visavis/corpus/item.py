@@ -16,6 +16,7 @@ from visavis.corpus.recording import PEOPLE, Recording, Settings, Source
 from visavis.corpus.sides import MOST_FACES, find_cut
 from visavis.corpus.watching import Observed, Watched, watch
 from visavis.errors import InputError
+from visavis.face.tracker import open_tracker
 from visavis.pipeline import Pipeline
 
 
@@ -42,8 +43,8 @@ class Bench:
     """The networks of one worker: they are opened once, and used for recording after recording."""
 
     def __init__(self) -> None:
-        self.people = [Pipeline.default(emotions=True, max_faces=1) for _ in PEOPLE]
-        self.searcher = Pipeline.default(emotions=False, max_faces=MOST_FACES).tracker
+        self.people = [Pipeline() for _ in PEOPLE]
+        self.searcher = open_tracker("visavis", MOST_FACES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,10 @@ class Observed:
     def add(self, moment: Moment) -> None:
         """Append a frame."""
         self.time_s.append(moment.frame.time_s)
-        self.face.append(moment.faces[0].state.values if moment.faces else NO_FACE)
-        self.emotion.append(NO_EMOTION if moment.emotion is None else moment.emotion.values)
+        face = moment.face
+        emotion = None if face is None else face.emotion
+        self.face.append(NO_FACE if face is None else face.state.values)
+        self.emotion.append(NO_EMOTION if emotion is None else emotion.values)
         self.look.append(_look(moment) if moment.faces else NO_LOOK)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, as_path, whole_file
 from visavis.datasets import tables
 from visavis.datasets.npy import read_npy
 from visavis.datasets.react import COLUMNS, SPEAKER
@@ -23,7 +23,7 @@ from visavis.types import BoolArray
 ANNOTATED, APPROPRIATE = "data_indices.csv", "Approprirate_facial_reaction.npy"
 
 
-def read_neighbours(path: Path, count: int) -> BoolArray:
+def read_neighbours(path: PathText, count: int) -> BoolArray:
     """(N, N): which conversations' listeners react appropriately to each speaker.
 
     Args:
@@ -33,6 +33,7 @@ def read_neighbours(path: Path, count: int) -> BoolArray:
     Raises:
         InputError: missing, damaged, another shape, or anything but 0 and 1.
     """
+    path = as_path(path)
     array = read_npy(path)
     if array.shape != (count, count):
         raise InputError(
@@ -43,17 +44,18 @@ def read_neighbours(path: Path, count: int) -> BoolArray:
     return np.asarray(array, np.bool_)
 
 
-def write_neighbours(path: Path, matrix: NDArray[np.bool_] | NDArray[np.uint8]) -> None:
+def write_neighbours(path: PathText, matrix: NDArray[np.bool_] | NDArray[np.uint8]) -> None:
     """Write (N, N) as the official files are: float64, 0 and 1.
 
     Raises:
         InputError: it cannot be written.
     """
+    path = as_path(path)
     with whole_file(path) as partial, partial.open("wb") as file:
         np.save(file, np.asarray(matrix, np.float64))
 
 
-def annotation_rows(path: Path, split: str) -> NDArray[np.int64]:
+def annotation_rows(path: PathText, split: str) -> NDArray[np.int64]:
     """Which row of the whole annotation each row of a split's index is: L numbers.
 
     Args:
@@ -63,6 +65,7 @@ def annotation_rows(path: Path, split: str) -> NDArray[np.int64]:
     Raises:
         InputError: a table is bad, or a clip is not annotated.
     """
+    path = as_path(path)
     known = {name: number for number, name in enumerate(_annotated(path))}
     rows = []
     for place, row in tables.rows(path / f"{split}.csv", COLUMNS):
@@ -87,7 +90,7 @@ def _annotated(path: Path) -> list[str]:
     return [f"{row['site'].upper()}/{row['chat_index']}/{row['clip_index']}" for _, row in table]
 
 
-def read_annotation(path: Path) -> NDArray[np.float64]:
+def read_annotation(path: PathText) -> NDArray[np.float64]:
     """The whole annotation of appropriateness in a folder, before it is split.
 
     :func:`visavis.metrics.reaction.neighbour_matrix` makes a split's matrix of it and of
@@ -99,6 +102,7 @@ def read_annotation(path: Path) -> NDArray[np.float64]:
     Raises:
         InputError: one is missing or damaged, or they do not fit each other.
     """
+    path = as_path(path)
     count, matrix = len(_annotated(path)), path / APPROPRIATE
     array = np.asarray(read_npy(matrix), np.float64)
     if array.shape != (2 * count, 2 * count):

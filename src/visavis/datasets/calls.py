@@ -8,11 +8,11 @@ The file is one ``.npz`` with an array (T, 2, 4) for each call, named by its pai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from visavis.base.arrays import checked
+from visavis.base.files import PathText, as_path
 from visavis.base.npz import read_npz
 from visavis.errors import InputError
 from visavis.reaction.signals import MOTION, SIGNALS
@@ -61,12 +61,13 @@ class Call:
         return result
 
 
-def read_calls(path: Path) -> tuple[Call, ...]:
+def read_calls(path: PathText) -> tuple[Call, ...]:
     """Read a file of calls.
 
     Raises:
         InputError: missing, damaged, empty, or an array that is no call; the call is named.
     """
+    path = as_path(path)
     arrays = read_npz(path, "file of calls")
     if not arrays:
         raise InputError(f"{path}: holds no call; expected arrays (T, 2, {len(SIGNALS)})")

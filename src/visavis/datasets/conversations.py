@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from visavis.base.files import PathText, as_path
 from visavis.datasets import l2l, react, react2025, vico
 from visavis.datasets.dyads import Corpus
 from visavis.errors import InputError
@@ -16,12 +15,13 @@ EXPECTED = (
 )
 
 
-def find_corpus(path: Path) -> Corpus:
+def find_corpus(path: PathText) -> Corpus:
     """Recognise the corpus at a path.
 
     Raises:
         InputError: there is nothing, none of the known layouts fits, or its tables are bad.
     """
+    path = as_path(path)
     if not path.exists():
         raise InputError(f"{path}: no such folder; expected a corpus of conversations")
     for find in _READERS:

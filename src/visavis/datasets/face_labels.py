@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.arrays import checked, checked_numbers
+from visavis.base.files import PathText, as_path
 from visavis.base.npz import read_npz
 from visavis.channels import BLENDSHAPES
 from visavis.datasets.npy import read_npy
@@ -56,7 +57,7 @@ class FaceLabels:
         return len(self.source)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: PathText) -> Self:
         """Read ``labels.npz``.
 
         ``landmarks146`` (N, 146, 3), or ``landmarks`` (N, 478, 3); ``blendshapes`` (N, 52); ``rotation``
@@ -67,6 +68,7 @@ class FaceLabels:
         Raises:
             InputError: missing, damaged, without some of these arrays, or with arrays of other shapes.
         """
+        path = as_path(path)
         arrays = read_npz(path, "file of face labels", made_by=_MADE_BY)
         choices = (("landmarks146", "landmarks"), ("blendshapes",), ("rotation", "matrix"), ("source",))
         lacking = [" or ".join(names) for names in choices if not arrays.keys() & set(names)]

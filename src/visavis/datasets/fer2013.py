@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import LabelledFaces, LoadedImages
@@ -117,12 +118,13 @@ def find(path: Path) -> DataSet | None:
     return DataSet(NAME, path, splits, PUBLIC_TEST, TRAINING if TRAINING in splits else None, data.faces)
 
 
-def load(path: Path) -> Fer2013:
+def load(path: PathText) -> Fer2013:
     """Read FER-2013 from a folder of sheets, a folder with ``fer2013.csv``, or that file.
 
     Raises:
         InputError: nothing readable there, or a bad row (named by file and line).
     """
+    path = as_path(path)
     if path.is_file():
         return _load_kaggle(path, path.with_name(VOTE_TABLE))
     if (path / SHEET_TABLES[0]).is_file():

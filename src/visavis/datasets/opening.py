@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from visavis.base.files import PathText, as_path
 from visavis.datasets import affectnet, fer2013, fer2013_folders, image_folder, raf_db
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import LabelledFaces
@@ -18,12 +17,13 @@ EXPECTED = (
 )
 
 
-def find_dataset(path: Path) -> DataSet:
+def find_dataset(path: PathText) -> DataSet:
     """Recognise the data set at a path.
 
     Raises:
         InputError: there is nothing, none of the known layouts fits, or its tables are bad.
     """
+    path = as_path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; expected a data set")
     for find in _READERS:
@@ -32,10 +32,11 @@ def find_dataset(path: Path) -> DataSet:
     raise InputError(f"{path}: no data set is recognised here; expected {EXPECTED}")
 
 
-def open_dataset(path: Path, split: str | None = None) -> LabelledFaces:
+def open_dataset(path: PathText, split: str | None = None) -> LabelledFaces:
     """Read one split of the data set at a path; None for its default one.
 
     Raises:
         InputError: see :func:`find_dataset`; or there is no such split.
     """
+    path = as_path(path)
     return find_dataset(path).read(split)

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from html import escape
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, as_path, whole_file
 from visavis.drawing.svg import document, heading, line, text
 from visavis.reaction.causes import BEFORE_S, BLOCK_S, CAUSE_BITS, FACE, NEITHER, SPEECH, Block, Explained
 from visavis.reaction.clip import Reaction
@@ -153,12 +152,13 @@ class Explanation:
         return {name: round(self._time_s(frame), 3) for name, frame in zip(names, (first, last), strict=True)}
 
 
-def save_explanation(path: Path, explanation: Explanation) -> None:
+def save_explanation(path: PathText, explanation: Explanation) -> None:
     """Write the JSON file; it appears whole or not at all.
 
     Raises:
         InputError: it cannot be written.
     """
+    path = as_path(path)
     with whole_file(path) as partial:
         partial.write_text(json.dumps(explanation.as_dict(), indent=1, allow_nan=False) + "\n", "utf-8")
 

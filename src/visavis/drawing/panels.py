@@ -75,7 +75,9 @@ class Composer:
         self._draw_face(self._canvas[:, :split], moment)
         self._canvas[:, split : split + self.height_px] = avatar_rgb
         if self._panel is not None:
-            self._panel.draw(self._canvas[:, split + self.height_px :], moment.emotion, moment.label)
+            face = moment.face
+            shown = (None, None) if face is None else (face.emotion, face.label)
+            self._panel.draw(self._canvas[:, split + self.height_px :], *shown)
         return self._canvas
 
     def _draw_face(self, panel: ImageArray, moment: Moment) -> None:

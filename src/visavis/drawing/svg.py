@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, as_path, whole_file
 from visavis.errors import InputError
 
 # A file on its own has no page around it, so it brings the colours of the report, for light and dark.
@@ -35,12 +35,13 @@ def svg_path(path: Path) -> Path:
     return path
 
 
-def save(path: Path, svg: str) -> None:
+def save(path: PathText, svg: str) -> None:
     """Write a figure; it appears whole or not at all.
 
     Raises:
         InputError: the place cannot be written.
     """
+    path = as_path(path)
     with whole_file(path) as partial:
         partial.write_text(svg, "utf-8")
 

@@ -1,7 +1,9 @@
-"""A face crop and a FaceState in, an Emotion out: the emotion stage of one stream."""
+"""The emotion stage: reads what the faces of one stream of frames show."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -12,7 +14,7 @@ from visavis.emotion.circumplex import valence_arousal
 from visavis.emotion.opening import DEFAULT, open_classifier
 from visavis.emotion.smoothing import LabelHold, ProbabilitySmoother
 from visavis.emotion.sparse import Keeping, SparseClassifier
-from visavis.types import BoolArray, Emotion, FaceState, FloatArray, ImageArray
+from visavis.types import BoolArray, Emotion, Face, FaceState, FloatArray, ImageArray
 
 # How FER-2013 frames a face, against the tracker's region (1.5 times the box of the landmarks, turned with
 # the head): median over the 676 of 700 random Training faces in which MediaPipe (0.10.32) finds landmarks.
@@ -21,6 +23,8 @@ from visavis.types import BoolArray, Emotion, FaceState, FloatArray, ImageArray
 # FER-2013's cells are not turned with the head, ours are: its faces' roll has quartiles -0.10 and 0.06 rad.
 CROP_SCALE = 0.74
 CROP_DOWN = -0.037
+# A person who was not seen for so long starts anew.
+FORGOTTEN_S = 2.0
 
 
 class Classifier(Protocol):
@@ -30,25 +34,25 @@ class Classifier(Protocol):
         """(N, H, H[, 3]) uint8 -> (N, 8) probabilities of EXPRESSIONS."""
 
 
+@dataclass(slots=True)
+class _Person:
+    """What is remembered of one person of a stream."""
+
+    last_s: float
+    smoother: ProbabilitySmoother = field(default_factory=ProbabilitySmoother)
+    hold: LabelHold = field(default_factory=LabelHold)
+
+
 class EmotionReader:
-    """Reads one person's emotion through a stream of frames.
+    """Reads what the faces of one stream show; each person has an own smoothing and label.
 
     Args:
         classifier: gives the 8 expressions of a crop.
-        smoother: steadies the probabilities; its default has a time constant of 0.3 s.
-        hold: keeps the label from flickering.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        smoother: ProbabilitySmoother | None = None,
-        hold: LabelHold | None = None,
-    ) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
-        self._smoother = smoother or ProbabilitySmoother()
-        self._hold = hold or LabelHold()
-        self._kept: BoolArray | None = None
+        self._people: dict[int, _Person] = {}
 
     @classmethod
     def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None) -> Self:
@@ -56,50 +60,56 @@ class EmotionReader:
         return cls(open_classifier(recognizer, keep))
 
     @property
-    def label(self) -> str | None:
-        """The expression to show, with hysteresis; None before the first reading."""
-        return self._hold.label
-
-    @property
     def drops_tokens(self) -> bool:
         """Whether the network drops tokens of the crop."""
         return isinstance(self._classifier, SparseClassifier)
 
-    @property
-    def kept(self) -> BoolArray | None:
-        """(G, G) which tokens of the stream's last crop were kept, row by row.
-
-        None before the first reading, and where the network drops none.
-        """
-        return self._kept
-
-    def read(self, crop_rgb: ImageArray, state: FaceState | None, time_s: float) -> Emotion:
-        """Read the stream's next frame.
+    def read(self, crops_rgb: ImageArray, faces: Sequence[Face], time_s: float) -> tuple[Face, ...]:
+        """The faces of the stream's next frame with their emotions and labels.
 
         Args:
-            crop_rgb: (H, H, 3) or (H, H) uint8, framed by :data:`CROP_SCALE` and :data:`CROP_DOWN`.
-            state: the face's state; None leaves the action units at 0.
+            crops_rgb: (N, H, H, 3) or (N, H, H) uint8, framed by :data:`CROP_SCALE` and :data:`CROP_DOWN`.
+            faces: N, in the same order.
             time_s: the frame's time.
 
         Raises:
-            InputError: the crop is not square uint8.
+            InputError: the crops are not square uint8.
         """
-        now = self._classifier.predict(crop_rgb[None])[0]
-        if isinstance(self._classifier, SparseClassifier) and self._classifier.kept is not None:
-            self._kept = self._classifier.kept[0]
-        smooth = self._smoother.update(now, time_s)
-        self._hold.update(smooth, time_s)
-        return emotion(smooth, state)
+        self._forget(time_s - FORGOTTEN_S)
+        read = []
+        for face, now, kept in zip(faces, *self._predict(crops_rgb), strict=True):
+            person = self._people.setdefault(face.track_id, _Person(time_s))
+            person.last_s = time_s
+            smooth = person.smoother.update(now, time_s)
+            person.hold.update(smooth, time_s)
+            shown = emotion(smooth, face.state)
+            read.append(replace(face, emotion=shown, label=person.hold.label, kept=kept))
+        return tuple(read)
 
-    def read_still(self, crop_rgb: ImageArray, state: FaceState | None = None) -> Emotion:
-        """Read one picture on its own: no smoothing, and the stream's state stays as it is."""
-        return emotion(self._classifier.predict(crop_rgb[None])[0], state)
+    def read_still(self, crop_rgb: ImageArray, face: Face) -> Face:
+        """The face of one picture with its emotion; without smoothing, and without a trace in the stream.
+
+        Args:
+            crop_rgb: (H, H, 3) or (H, H) uint8, framed as in :meth:`read`.
+            face: that the crop shows.
+        """
+        (now,), (kept,) = self._predict(crop_rgb[None])
+        shown = emotion(now, None if face.cropped else face.state)
+        return replace(face, emotion=shown, label=shown.label, kept=kept)
 
     def reset(self) -> None:
         """Forget the stream, as before its first frame."""
-        self._smoother.reset()
-        self._hold.reset()
-        self._kept = None
+        self._people.clear()
+
+    def _predict(self, crops_rgb: ImageArray) -> tuple[FloatArray, Sequence[BoolArray | None]]:
+        """(N, 8) probabilities, and the tokens kept of each crop."""
+        now = self._classifier.predict(crops_rgb)
+        kept = self._classifier.kept if isinstance(self._classifier, SparseClassifier) else None
+        return now, [None] * len(now) if kept is None else list(kept)
+
+    def _forget(self, before_s: float) -> None:
+        for number in [number for number, person in self._people.items() if person.last_s < before_s]:
+            del self._people[number]
 
 
 def emotion(probabilities: FloatArray, state: FaceState | None) -> Emotion:

@@ -50,7 +50,7 @@ def measure(
     names: Sequence[str],
     *,
     duration_s: float = DURATION_S,
-    make_pipeline: Callable[[], Pipeline] = Pipeline.default,
+    make_pipeline: Callable[[], Pipeline] = Pipeline,
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> dict[str, Timing]:

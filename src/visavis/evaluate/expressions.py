@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from visavis.base import networks
 from visavis.base.clock import Clock, SystemClock
+from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
 from visavis.datasets import fer2013
 from visavis.datasets.duplicates import Repeats, fingerprints
@@ -67,7 +67,7 @@ class Model:
         return cls._of(networks.read(name), name, name, mirror, keep)
 
     @classmethod
-    def load(cls, path: Path, *, mirror: bool = False, keep: Keeping | None = None) -> Self:
+    def load(cls, path: PathText, *, mirror: bool = False, keep: Keeping | None = None) -> Self:
         """An ONNX file with the inputs, outputs and metadata of one of the embedded networks.
 
         Args:
@@ -79,6 +79,7 @@ class Model:
             InputError: the file cannot be read, or its network takes no ``keep``.
             WeightsError: it is no network, or one of another kind.
         """
+        path = as_path(path)
         try:
             data = regular(path).read_bytes()
         except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from visavis.avatar.rig import Rig, evaluate
 from visavis.base.arrays import checked, checked_flags, checked_numbers, require_known
+from visavis.base.files import PathText, as_path
 from visavis.base.npz import read_npz
 from visavis.capture.video import VideoFile
 from visavis.channels import AVATAR_PARAMETERS
@@ -51,7 +52,7 @@ class Landmarks:
     found: BoolArray
 
     @classmethod
-    def load(cls, path: Path, size: tuple[int, int]) -> Self:
+    def load(cls, path: PathText, size: tuple[int, int]) -> Self:
         """Read a teacher's landmarks (`landmarks_146_px`, `landmarks_146_index`, `found`) or a track.
 
         Args:
@@ -62,6 +63,7 @@ class Landmarks:
             InputError: missing, damaged, without these arrays, with arrays that contradict each other,
                 without a face, with one that cannot be measured, or with one outside of the picture.
         """
+        path = as_path(path)
         arrays = read_npz(path, "file of landmarks")
         # The kind of which the file holds the most.
         kind = max(KINDS, key=lambda names: len(arrays.keys() & names))

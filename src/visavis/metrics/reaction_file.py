@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.lib import format as npy
 
+from visavis.base.files import PathText, as_path
 from visavis.base.npz import DAMAGED, said_plainly
 from visavis.base.reading import regular
 from visavis.errors import InputError
@@ -75,12 +76,13 @@ class StoredArray:
         return shape, dtype
 
 
-def read_reactions(path: Path) -> dict[str, StoredArray]:
+def read_reactions(path: PathText) -> dict[str, StoredArray]:
     """The arrays that :func:`~visavis.metrics.reaction_suite.score_reactions` takes, by name.
 
     Raises:
         InputError: missing, damaged, no ``.npz``, or without one of the arrays.
     """
+    path = as_path(path)
     try:
         with ZipFile(regular(path)) as archive:
             members = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from visavis.base.arrays import checked
-from visavis.base.files import whole_file
+from visavis.base.files import PathText, whole_file
 from visavis.base.npz import read_npz
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
@@ -50,6 +49,10 @@ class Reaction:
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"a reaction's fps must be positive; found {self.fps}")
 
+    def __repr__(self) -> str:
+        listeners, frames = self.face.shape[:2]
+        return f"Reaction: {listeners} listeners, {frames / self.fps:.1f} s at {self.fps:g} Hz"
+
     @classmethod
     def of_tokens(cls, tokens: Tokens, tokenizer: FaceTokenizer, seed: int) -> Self:
         """The reactions of (K, T) tokens."""
@@ -61,7 +64,7 @@ class Reaction:
             seed,
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: PathText) -> None:
         """Write ``R.npz``; the file appears whole or not at all.
 
         Raises:
@@ -73,7 +76,7 @@ class Reaction:
             )
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: PathText) -> Self:
         """Read ``R.npz``.
 
         Raises:

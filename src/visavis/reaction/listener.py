@@ -5,7 +5,6 @@ A listener is a distribution, not a face: samples of one moment differ, and each
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visavis.base import networks
 from visavis.base.arrays import checked
+from visavis.base.files import PathText, as_path
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
@@ -90,7 +90,7 @@ class FaceListener:
         return cls.default() if ASSET in networks.manifest() else None
 
     @classmethod
-    def load(cls, path: Path, tokenizer: FaceTokenizer | None = None, threads: int = 1) -> Self:
+    def load(cls, path: PathText, tokenizer: FaceTokenizer | None = None, threads: int = 1) -> Self:
         """A listener from a file, as a training leaves it in its run folder.
 
         Args:
@@ -102,6 +102,7 @@ class FaceListener:
             InputError: the file cannot be read.
             WeightsError: it is no listener, or not one of this tokenizer.
         """
+        path = as_path(path)
         predictor = Predictor.load(path, threads)
         return cls(predictor, tokenizer or _embedded_tokenizer(predictor.notes.get("tokenizer"), threads))
 

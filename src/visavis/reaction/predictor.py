@@ -6,7 +6,6 @@ What it remembers of a stream are keys and values in a ring: memory is flat howe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from visavis.base import networks
+from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.head import TokenHead
@@ -92,13 +92,14 @@ class Predictor:
         self.head = self._read_head()
 
     @classmethod
-    def load(cls, path: Path, threads: int = 1) -> Self:
+    def load(cls, path: PathText, threads: int = 1) -> Self:
         """A network from a file, as a training leaves it in its run folder.
 
         Raises:
             InputError: the file cannot be read.
             WeightsError: it is no listener.
         """
+        path = as_path(path)
         try:
             data = regular(path).read_bytes()
         except OSError as error:

@@ -7,7 +7,6 @@ never on later ones. So a stream that is encoded frame by frame gives what the w
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visavis.base import networks
 from visavis.base.arrays import checked
+from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError, WeightsError
@@ -101,7 +101,7 @@ class FaceTokenizer:
         return cls(encoder, decoder)
 
     @classmethod
-    def load(cls, encoder: Path, decoder: Path, threads: int = 1) -> Self:
+    def load(cls, encoder: PathText, decoder: PathText, threads: int = 1) -> Self:
         """Networks from files, as a tokenizer's training leaves them in its run folder.
 
         Raises:
@@ -109,7 +109,7 @@ class FaceTokenizer:
             WeightsError: it is no network of a tokenizer.
         """
         sessions = []
-        for path in (encoder, decoder):
+        for path in map(as_path, (encoder, decoder)):
             try:
                 data = regular(path).read_bytes()
             except OSError as error:

@@ -63,6 +63,11 @@ class Recording:
     interrupted: bool
     error: VisavisError | None
 
+    def __repr__(self) -> str:
+        seen = self.frames_with_face / self.frames if self.frames else 0.0
+        written = "".join(f", wrote {path}" for path in self.written)
+        return f"Recording: {self.frames} frames, {self.duration_s:.1f} s, a face in {seen:.0%}{written}"
+
 
 def record(
     source: FrameSource,
@@ -192,17 +197,19 @@ class _Log:
 
     def add(self, moment: Moment, timings_ms: Mapping[str, float]) -> None:
         self.times_s.append(moment.frame.time_s)
-        self.found.append(bool(moment.faces))
+        face = moment.face
+        emotion = None if face is None else face.emotion
+        self.found.append(face is not None)
         if self.outputs.track is not None:
-            self.face.append(moment.faces[0].state.values if moment.faces else NO_FACE)
-            self.emotion.append(NO_EMOTION if moment.emotion is None else moment.emotion.values)
-            self.landmarks.append(moment.faces[0].landmarks_xy if moment.faces else None)
-            if moment.faces:
-                self.landmark_numbers = moment.faces[0].landmark_numbers
+            self.face.append(NO_FACE if face is None else face.state.values)
+            self.emotion.append(NO_EMOTION if emotion is None else emotion.values)
+            self.landmarks.append(None if face is None else face.landmarks_xy)
+            if face is not None:
+                self.landmark_numbers = face.landmark_numbers
         if self.outputs.motion is not None:
             self.poses.append(moment.pose)
-        if moment.label is not None:
-            self.labels[moment.label] += 1
+        if face is not None and face.label is not None:
+            self.labels[face.label] += 1
         for stage, time_ms in (*moment.timings_ms.items(), *timings_ms.items()):
             self.timings_ms.setdefault(stage, []).append(time_ms)
 

@@ -154,13 +154,14 @@ def encode_moment(
         hears: whether the listener has sound; None while the avatar mirrors.
         guiding: where a guided calibration stands; None while nobody is guided.
     """
+    face = moment.face
     return _encode(
         type="moment",
         id=frame_id,
         time_s=moment.frame.time_s,
         faces=[_face(face) for face in moment.faces],
-        emotion=None if moment.emotion is None else _emotion(moment.emotion, moment.label),
-        tokens=None if moment.kept is None else _tokens(moment.faces[0], moment.kept),
+        emotion=None if face is None or face.emotion is None else _emotion(face.emotion, face.label),
+        tokens=None if face is None or face.kept is None else _tokens(face, face.kept),
         pose=_pose(moment.pose),
         timings_ms={name: round(value, 2) for name, value in timings_ms.items()},
         dropped=dropped,

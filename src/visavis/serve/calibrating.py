@@ -28,16 +28,16 @@ class Calibrating:
         problem: why nothing can be kept, or why what was kept is ignored; empty where all is well.
     """
 
-    def __init__(self, animator_of: Pipeline, path: Path | None) -> None:
+    def __init__(self, pipeline: Pipeline, path: Path | None) -> None:
         self.problem = NOT_HERE if path is None else ""
         self._path = path
         self._guide: Guide | None = None
         self._wanted: tuple[Profile | None] | None = None
-        self._profile = animator_of.animator.profile
+        self._profile = pipeline.profile
         if self.kept and path is not None and self._profile is None:
             try:
                 self._profile = Profile.load(path)
-                animator_of.animator.wear(self._profile)
+                pipeline.wear(self._profile)
             except InputError as error:
                 self.problem = str(error)
 
@@ -77,9 +77,7 @@ class Calibrating:
         """Go on with one frame's faces; None while nobody is guided."""
         wanted, self._wanted = self._wanted, None
         if wanted is not None:
-            pipeline.animator.profile = wanted[0]
-            if pipeline.listener is None:
-                pipeline.animator.wear(wanted[0])
+            pipeline.wear(wanted[0])
         guide = self._guide
         if guide is None:
             return None
@@ -91,5 +89,5 @@ class Calibrating:
             self._guide = None
         if guide.profile is not None:
             self._profile = guide.profile
-            pipeline.animator.wear(guide.profile)
+            pipeline.wear(guide.profile)
         return guiding

@@ -81,7 +81,7 @@ class Session:
         self._at_work = threading.Lock()
         self._inbox: _Waiting | None = None
         self._arrived = asyncio.Event()
-        self._settings = SettingsMessage(self.reads_emotions, pipeline.animator.mirror)
+        self._settings = SettingsMessage(self.reads_emotions, pipeline.mirror)
         self._calibrate = False
         self._speaker: Speaker | None = None
         self._last_time_s = -1.0
@@ -157,8 +157,7 @@ class Session:
             frame = self._decode(message)
             # Not before: sound that no frame is to consume would pile up.
             self._ear.tune(self.pipeline)
-            # A listener is somebody else, whom one sees as a camera does.
-            self.pipeline.animator.mirror = settings.mirror and self.pipeline.listener is None
+            self.pipeline.mirror = settings.mirror
             decoded_s = self._clock.now_s()
             moment = self.pipeline.step(frame)
         except InputError as error:
@@ -197,9 +196,7 @@ class Session:
         if not self._calibrate:
             return None
         self._calibrate = False
-        if self.pipeline.listener is not None:  # The avatar shows another face than the person's.
-            return False
-        return self.pipeline.animator.calibrate()
+        return self.pipeline.calibrate()
 
 
 class SessionPool:

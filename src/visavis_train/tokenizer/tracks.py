@@ -58,7 +58,7 @@ def track_video(path: Path, *, two: bool = False) -> list[Track]:
     if two:
         with closing(open_tracker("visavis", MOST_FACES)) as tracker:
             cut = find_cut(path, tracker)
-    people = [Pipeline.default() for _ in range(2 if two else 1)]
+    people = [Pipeline() for _ in range(2 if two else 1)]
     with VideoFile(path) as video:
         fps = video.fps
         observed = watch(video, people, cut, lambda: None)

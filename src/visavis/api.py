@@ -1,0 +1,197 @@
+"""The front door: watch, record, recognize and react, each one call.
+
+These functions are also names of the package itself: ``visavis.watch`` is :func:`visavis.api.watch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from visavis.avatar.profile import Profile, named_profile
+from visavis.base.files import PathText, as_path
+from visavis.capture.source import open_source
+from visavis.capture.video import VIDEO_SUFFIXES
+from visavis.emotion.opening import DEFAULT
+from visavis.emotion.sparse import Keeping
+from visavis.errors import InputError
+from visavis.pipeline import Moment, Pipeline
+from visavis.reaction.clip import Reaction
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.live import LiveListener
+from visavis.reaction.temperament import Temperament
+from visavis.recording.outputs import Outputs
+from visavis.recording.react import SpeakerClip, answer
+from visavis.recording.recognize import MAX_FACES, Recognizer
+from visavis.recording.record import Recording
+from visavis.recording.record import record as record_source
+from visavis.types import Faces, ImageArray, Track
+
+
+def watch(
+    source: PathText | int = 0,
+    *,
+    tracker: str = "visavis",
+    recognizer: str | None = DEFAULT,
+    keep: Keeping | None = None,
+    max_faces: int = 1,
+    mirror: bool = True,
+    profile: Profile | str | None = None,
+) -> Iterator[Moment]:
+    """Watch a person: one :class:`~visavis.pipeline.Moment` for each frame.
+
+    Args:
+        source: a video file, or the number of a camera.
+        tracker: ``visavis``, or ``mediapipe`` where that extra is installed.
+        recognizer: ``dense`` or ``sparse``; None leaves emotions unread.
+        keep: how many tokens ``sparse`` keeps.
+        max_faces: people to follow; the largest face moves the avatar.
+        mirror: whether the avatar moves like a mirror image.
+        profile: of the person: a profile, the name of its file, or ``me``; None learns it.
+
+    Raises:
+        InputError: the source is no video, or is damaged from some frame on.
+        DeviceError: the camera is missing or lost.
+
+    Example:
+        >>> for moment in visavis.watch("clip.mp4"):  # doctest: +SKIP
+        ...     print(moment.face)
+    """
+    known = named_profile(profile) if isinstance(profile, str) else profile
+    with (
+        open_source(source if isinstance(source, int) else as_path(source)) as opened,
+        closing(
+            Pipeline(tracker, recognizer, keep=keep, max_faces=max_faces, mirror=mirror, profile=known)
+        ) as pipeline,
+    ):
+        for frame in opened:
+            yield pipeline.step(frame)
+
+
+def record(
+    source: PathText | int = 0,
+    *,
+    video: PathText | None = None,
+    track: PathText | None = None,
+    motion: PathText | None = None,
+    reaction: PathText | None = None,
+    listener: FaceListener | LiveListener | bool | None = None,
+    seed: int = 0,
+    limit_s: float | None = None,
+    **options: Any,
+) -> Recording:
+    """Let the avatar follow a person, or listen to the person, and write what comes of it.
+
+    Args:
+        source: a video file, or the number of a camera.
+        video: the real face beside the avatar, such as ``out.mp4``.
+        track: face and emotion over time, ``.npz``.
+        motion: the avatar's motion, ``.motion3.json``.
+        reaction: the listener's face over time, ``.npz``; needs a listener.
+        listener: the avatar listens instead of mirroring: True for the embedded listener, or another one.
+        seed: another seed is another listener.
+        limit_s: stop after so many seconds.
+        options: of :class:`~visavis.pipeline.Pipeline`, such as ``recognizer`` or ``profile``.
+
+    Returns:
+        What came of it. Its ``error`` is set where a source ended early; what was read so far is written.
+
+    Raises:
+        InputError: an output cannot be written, or the source is no video.
+        DeviceError: there is no such camera.
+
+    Example:
+        >>> visavis.record("clip.mp4", video="out.mp4", track="clip.npz")  # doctest: +SKIP
+    """
+    outputs = Outputs(*(None if path is None else as_path(path) for path in (video, track, motion, reaction)))
+    if reaction is not None and not listener:
+        raise InputError("reaction needs a listener: give listener=True")
+    outputs.check(str(source))
+    if isinstance(options.get("profile"), str):
+        options["profile"] = named_profile(options["profile"])
+    if isinstance(listener, bool):
+        listener = FaceListener.default() if listener else None
+    live = LiveListener(listener, seed) if isinstance(listener, FaceListener) else listener
+    with (
+        open_source(source if isinstance(source, int) else as_path(source)) as opened,
+        closing(Pipeline(**{"mirror": False, **options})) as pipeline,
+    ):
+        if live is not None:
+            pipeline.listen(live)
+        return record_source(opened, pipeline, outputs, limit_s=limit_s)
+
+
+def recognize(
+    picture: PathText | ImageArray,
+    *,
+    recognizer: str = DEFAULT,
+    keep: Keeping | None = None,
+    max_faces: int = MAX_FACES,
+    crops: bool = False,
+) -> Faces:
+    """The faces in a picture, the largest first, with what they show.
+
+    Args:
+        picture: an image file, or an RGB array (H, W, 3) of uint8.
+        recognizer: ``dense`` or ``sparse``.
+        keep: how many tokens ``sparse`` keeps.
+        max_faces: at most so many faces.
+        crops: take a small square picture in which no face is found for a tight crop of a face.
+
+    Raises:
+        InputError: it is no picture; for videos, see :func:`watch`.
+
+    Example:
+        >>> print(visavis.recognize("photo.jpg"))  # doctest: +SKIP
+        Face 0: happy 0.83, mouthSmileLeft 0.71, yaw -12, pitch 3, roll 0 deg, at x 210-420, y 96-330
+    """
+    # What is wrong with the picture is said before networks are opened.
+    path = None if isinstance(picture, np.ndarray) else as_path(picture)
+    if path is not None and path.suffix.lower() in VIDEO_SUFFIXES:
+        raise InputError(f"{path}: a video; recognize reads pictures. Use visavis.watch")
+    if path is not None and not path.is_file():
+        found = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {found}; expected an image file")
+    pipeline = Pipeline(recognizer=recognizer, keep=keep, max_faces=max_faces)
+    with closing(pipeline):
+        reader = Recognizer(pipeline, crops=crops)
+        if isinstance(picture, np.ndarray):
+            return reader.read_picture(picture)
+        return reader.read_image(picture).faces[0]
+
+
+def react(
+    track: Track | PathText,
+    *,
+    audio: PathText | None = None,
+    samples: int = 1,
+    seed: int = 0,
+    temperament: Temperament | Mapping[str, float] | None = None,
+    guidance: float | None = None,
+    listener: FaceListener | None = None,
+) -> Reaction:
+    """Let listeners react to a recorded person.
+
+    Args:
+        track: of the person, or the name of its file.
+        audio: what the person says: a sound file, or the video itself.
+        samples: how many listeners; they hear the same and differ.
+        seed: another seed gives other listeners.
+        temperament: of the listeners, such as ``{"nodding": 0.9}``; None draws it at random.
+        guidance: 0 ignores the person, 1 is as trained, more is stronger; None is the listener's own.
+        listener: another one than the embedded listener.
+
+    Raises:
+        InputError: the track shows no face, the file has no sound, or a number is out of its range.
+
+    Example:
+        >>> visavis.react("clip.npz", audio="clip.mp4", samples=3).save("reactions.npz")  # doctest: +SKIP
+    """
+    person = track if isinstance(track, Track) else Track.load(track)
+    speaker = SpeakerClip.of(person, audio)
+    networks = (listener or FaceListener.default()).drawing(guidance=guidance)
+    character = Temperament(**temperament) if isinstance(temperament, Mapping) else temperament
+    return answer(speaker, networks, samples=samples, seed=seed, temperament=character).reaction

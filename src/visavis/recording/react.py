@@ -1,0 +1,150 @@
+"""Listeners that react to a recorded person: reactions, why they came, and a video of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from visavis.base.files import PathText, as_path
+from visavis.capture.sound import Soundtrack
+from visavis.drawing.explanation import MOST_EXPLAINED, Explanation
+from visavis.errors import InputError
+from visavis.reaction.causes import explain
+from visavis.reaction.clip import Reaction, faces_at_25_hz, follow, speech_at_25_hz, start_of
+from visavis.reaction.listener import FaceListener
+from visavis.reaction.speech import FRAME_RATE_HZ
+from visavis.reaction.temperament import Temperament
+from visavis.reaction.tokenizer import Tokens
+from visavis.recording.side_by_side import write_side_by_side
+from visavis.types import FloatArray, Track
+
+MOST_SAMPLES = 1000
+# Faces of all samples together; they and their emotions are held in memory: 1.7 GB.
+MOST_FACES = 5_000_000
+# Sound and track may differ by this much before it is worth telling.
+_NEARLY_S = 0.2
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeakerClip:
+    """A recorded person as listeners see and hear her, 25 frames a second.
+
+    Attributes:
+        start_s: time of the first row.
+        face: (T, 58), NaN where nobody is.
+        speech: (T, 44), NaN where no sound is known.
+        audio: file of the sound; None for none.
+        note: how the sound's length differs from the track's; None where it does not.
+    """
+
+    start_s: float
+    face: FloatArray
+    speech: FloatArray
+    audio: PathText | None = None
+    note: str | None = None
+
+    @classmethod
+    def of(cls, track: Track, audio: PathText | None = None) -> Self:
+        """A track, and what the person says, from a sound file or from the video itself.
+
+        Raises:
+            InputError: the track shows no face or is too long, or the file has no sound.
+        """
+        face, start_s = faces_at_25_hz(track), start_of(track)
+        if audio is None:
+            return cls(start_s, face, speech_at_25_hz((), start_s, len(face)))
+        end_s = start_s + len(face) / FRAME_RATE_HZ
+        note = None
+        with Soundtrack(audio) as sound:
+            if not sound.has_sound:
+                raise InputError(f"{audio}: no sound in this file; name another, or leave it out")
+            speech = speech_at_25_hz(sound.until(end_s), start_s, len(face))
+            for _ in sound.until(end_s + _NEARLY_S):  # Only a look whether there is more.
+                pass
+            if sound.end_s is None:
+                note = f"{audio}: goes on after the track's end at {end_s:.1f} s; the rest is not heard"
+            elif sound.end_s < end_s - _NEARLY_S:
+                note = f"{audio}: ends at {sound.end_s:.1f} s, the track at {end_s:.1f} s; silence in between"
+        return cls(start_s, face, speech, audio, note)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """How K listeners reacted to a recorded person.
+
+    Attributes:
+        speaker: the person.
+        networks: of the listeners.
+        temperament: of the listeners; None where it was drawn at random.
+        tokens: (K, T) of the listeners' faces.
+        reaction: these faces.
+    """
+
+    speaker: SpeakerClip
+    networks: FaceListener
+    temperament: Temperament | None
+    tokens: Tokens
+    reaction: Reaction
+
+    def explain(self, on_listener: Callable[[], None] = _nothing) -> Explanation:
+        """What raised each smile, nod and raise of the brows of the first listeners.
+
+        Args:
+            on_listener: called after each listener, of whom there are at most
+                :data:`~visavis.drawing.explanation.MOST_EXPLAINED`.
+        """
+        clip, explained = self.speaker, []
+        for tokens in self.tokens[:MOST_EXPLAINED]:
+            explained.append(tuple(explain(self.networks, clip.face, clip.speech, tokens, self.temperament)))
+            on_listener()
+        return Explanation(clip.start_s, clip.face, clip.speech, self.reaction, tuple(explained))
+
+    def film(self, path: PathText, on_frame: Callable[[], None] = _nothing) -> None:
+        """Write a video of the person beside up to ten listeners.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        clip = self.speaker
+        audio = None if clip.audio is None else as_path(clip.audio)
+        write_side_by_side(as_path(path), clip.face, self.reaction, clip.start_s, audio, on_frame)
+
+
+def answer(
+    speaker: SpeakerClip,
+    networks: FaceListener,
+    *,
+    samples: int = 1,
+    seed: int = 0,
+    temperament: Temperament | None = None,
+    on_frame: Callable[[], None] = _nothing,
+) -> Answer:
+    """Let listeners react to a recorded person.
+
+    Args:
+        speaker: the person.
+        networks: of the listeners.
+        samples: how many listeners; they hear the same and differ.
+        seed: another seed gives other listeners.
+        temperament: of the listeners; None draws it at random.
+        on_frame: called after each frame.
+
+    Raises:
+        InputError: too few or too many samples.
+    """
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise InputError(f"samples is {samples}; expected 1 to {MOST_SAMPLES}")
+    frames = len(speaker.face)
+    if samples * frames > MOST_FACES:
+        raise InputError(
+            f"{samples} samples of {frames} frames are {samples * frames} faces; expected at most "
+            f"{MOST_FACES}: fewer samples, or a shorter track"
+        )
+    tokens = follow(networks.start(seed, samples, temperament), speaker.face, speaker.speech, on_frame)
+    reaction = Reaction.of_tokens(tokens, networks.tokenizer, seed)
+    return Answer(speaker, networks, temperament, tokens, reaction)

@@ -1,0 +1,108 @@
+"""The front door: what ``import visavis`` offers, costs, and answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import visavis
+from support import tiny_listener
+from support.people import PROFILE
+from visavis.capture.portrait import PortraitClip
+from visavis.reaction.listener import FaceListener
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded portrait as a picture."""
+    path = tmp_path_factory.mktemp("door") / "photo.png"
+    with PortraitClip(0.1) as clip:
+        frame = next(iter(clip))
+    assert cv2.imwrite(str(path), frame.image_rgb[..., ::-1])
+    return path
+
+
+def test_all_is_what_the_package_offers() -> None:
+    assert visavis.__all__ == sorted(visavis.__all__, key=lambda name: (not name[0].isupper(), name))
+    assert set(visavis.__all__) == {*visavis._HOMES, "__version__"}
+    for name in visavis.__all__:
+        assert getattr(visavis, name) is not None
+    assert set(visavis.__all__) <= set(dir(visavis))
+    with pytest.raises(AttributeError, match="no attribute 'weep'"):
+        _ = visavis.weep
+
+
+def test_the_import_alone_loads_nothing_heavy() -> None:
+    heavy = "{'cv2', 'onnxruntime', 'numpy', 'av', 'typer', 'torch'}"
+    program = f"import sys, visavis; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_recognize_prints_one_line_a_face(portrait: Path) -> None:
+    faces = visavis.recognize(str(portrait))
+    assert len(faces) == 1
+    assert str(faces).startswith(f"Face 0: {faces[0].label} 0.")
+    assert "\n" not in str(faces)
+    assert "yaw" in str(faces)
+    other = visavis.recognize(cv2.imread(str(portrait))[..., ::-1].copy())
+    np.testing.assert_array_equal(other[0].state.values, faces[0].state.values)
+    nobody = visavis.recognize(np.zeros((64, 400, 3), np.uint8))
+    assert (len(nobody), str(nobody)) == (0, "no face")
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("nothere.jpg", "nothere.jpg: no such file"),
+        (".", ".: is a folder"),
+        ("clip.mp4", "Use visavis.watch"),
+        ("", "the path of a file is empty"),
+        (7, "found int"),
+        (np.zeros((4, 4), np.uint8), "an RGB array"),
+    ],
+)
+def test_what_is_no_picture_is_said_in_one_line(what: object, message: str) -> None:
+    with pytest.raises(visavis.InputError, match=message) as error:
+        visavis.recognize(what)
+    assert "\n" not in str(error.value)
+
+
+def test_watch_gives_a_moment_a_frame(make_video) -> None:
+    moments = list(visavis.watch(str(make_video(count=4)), recognizer=None))
+    assert len(moments) == 4
+    assert repr(moments[0]) == "Moment at 0.00 s: no face"
+    with pytest.raises(visavis.InputError, match="no such file"):
+        next(visavis.watch("nothere.mp4"))
+
+
+def test_record_and_react_by_text_paths(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted_pipeline, painted_puppet
+) -> None:
+    networks = tiny_listener.listener(tmp_path)
+    monkeypatch.setattr(FaceListener, "default", lambda: networks)
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr("visavis.api.Pipeline", lambda **o: given.append(o) or scripted_pipeline)
+    clip = str(make_video(count=30, sound_hz=200))
+    track, video, reaction = (str(tmp_path / name) for name in ("t.npz", "v.mp4", "r.npz"))
+    recording = visavis.record(
+        clip, video=video, track=track, reaction=reaction, listener=True, profile=PROFILE, recognizer="dense"
+    )
+    assert given == [{"mirror": False, "profile": PROFILE, "recognizer": "dense"}]
+    assert recording.error is None
+    assert [path.name for path in recording.written] == ["v.mp4", "t.npz", "r.npz"]
+    assert "30 frames" in repr(recording)
+    answer = visavis.react(track, audio=clip, samples=3, temperament={"nodding": 0.9})
+    assert answer.face.shape == (3, 25, 58)
+    assert repr(answer) == "Reaction: 3 listeners, 1.0 s at 25 Hz"
+    answer.save(str(tmp_path / "again.npz"))
+    np.testing.assert_array_equal(visavis.Reaction.load(str(tmp_path / "again.npz")).face, answer.face)
+    with pytest.raises(visavis.InputError, match="samples is 0; expected 1 to 1000"):
+        visavis.react(visavis.Track.load(track), samples=0)
+    with pytest.raises(visavis.InputError, match="reaction needs a listener"):
+        visavis.record(clip, reaction=reaction)
