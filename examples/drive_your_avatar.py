@@ -1,0 +1,18 @@
+"""Live2D parameters as JSON lines: ``python examples/drive_your_avatar.py [CLIP or camera] | your_program``."""
+
+import json
+import sys
+
+import visavis
+
+
+def main() -> None:
+    """Print one line a frame: the time, and each parameter of the avatar by its id."""
+    source = sys.argv[1] if len(sys.argv) > 1 else 0
+    for moment in visavis.watch(source):
+        parameters = {name: round(value, 3) for name, value in moment.pose.as_dict().items()}
+        print(json.dumps({"time_s": moment.frame.time_s, "parameters": parameters}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
