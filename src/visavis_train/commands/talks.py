@@ -1,0 +1,7 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+COMMANDS: dict[str, Callable[..., None]] = {}
