@@ -1,7 +1,185 @@
-"""TODO."""
+"""The commands of ``visavis lab`` for networks that drop tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
-COMMANDS: dict[str, Callable[..., None]] = {}
+import typer
+
+from visavis_train.commands.ending import interrupted_says
+
+PUBLIC_TEST = "PublicTest"
+Data = Annotated[Path, typer.Option(metavar="DATASET", help="As for visavis evaluate emotion.")]
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="The page whose tables are replaced.", show_default="docs/reference/sparse.md"
+    ),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the project's"),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run of kind sparse.")]
+Split = Annotated[str, typer.Option(help="Part of the data set.")]
+TimedFaces = Annotated[int | None, typer.Option(help="How many faces are timed.", min=1, show_default="200")]
+NOTHING_WRITTEN = interrupted_says("interrupted: nothing was written")
+
+
+class Peer(StrEnum):
+    """Another way to choose the tokens that are dropped."""
+
+    RANDOM = "random"
+    TOME = "tome"
+
+
+@interrupted_says("interrupted: the same command goes on")
+def sweep(
+    tuning: Annotated[Path, typer.Argument(help="TOML file: how to tune.")],
+    bases: Annotated[
+        list[Path],
+        typer.Argument(metavar="BASE", help="TOML files: the network to prune, then others."),
+    ],
+    rates: Annotated[
+        list[float] | None,
+        typer.Option("--rate", help="A keep rate; may be repeated.", show_default="1, 0.9, 0.6, 0.3 and 0.1"),
+    ] = None,
+    peers: Annotated[
+        list[Peer] | None,
+        typer.Option(
+            "--peer", help="Another way to drop tokens; may be repeated.", show_default="random and tome"
+        ),
+    ] = None,
+    no_peers: Annotated[bool, typer.Option("--no-peers", help="Try no other way to drop tokens.")] = False,
+    peer_rates: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--peer-rate", help="A keep rate of the peers; may be repeated.", show_default="0.3 and 0.1"
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the tuning; may be repeated."),
+    ] = None,
+    split: Split = PUBLIC_TEST,
+    calls: TimedFaces = None,
+    results: Results = None,
+    page: Page = None,
+) -> None:
+    """Tune a network at every keep rate, and compare what that costs and saves.
+
+    The first BASE is trained first if its run has not ended, then tuned at every rate and with other ways to
+    drop tokens; further ones are trained and tuned as they are. What has ended is not trained again.
+
+    Examples:
+
+        visavis lab sweep experiments/fer_sae_tune.toml experiments/fer_sae.toml --no-peers
+        visavis lab sweep experiments/fer_sparse_tune.toml experiments/fer_sparse_more.toml --rate 0.3
+    """
+    from visavis_train.expression import sweep as sweeping
+
+    sweeping.report(
+        tuning,
+        bases,
+        split=split,
+        rates=rates or sweeping.RATES,
+        peers=() if no_peers else peers or sweeping.PEERS,
+        peer_rates=peer_rates or sweeping.PEER_RATES,
+        seeds=seeds,
+        overrides=overrides or (),
+        calls=calls,
+        results=results,
+        page=page,
+    )
+
+
+@NOTHING_WRITTEN
+def keep_rates(
+    run: Run,
+    data: Data,
+    split: Split = PUBLIC_TEST,
+    calls: TimedFaces = None,
+    results: Results = None,
+    page: Page = None,
+) -> None:
+    """Measure one network, trained at many keep rates, at each of them.
+
+    Also measures what a second look with more tokens at unsure faces is worth.
+
+    Examples:
+
+        visavis lab keep-rates runs/fer_sparse_any --data fer2013.csv
+    """
+    from visavis_train.expression.sparsity.keep_rates import report
+
+    report(run, data, split=split, calls=calls, results=results, page=page)
+
+
+@NOTHING_WRITTEN
+def kept_tokens(
+    run: Run,
+    data: Data,
+    split: Split = PUBLIC_TEST,
+    keep: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Another keep rate.", show_default="the run's")
+    ] = None,
+    at: Annotated[
+        list[int] | None,
+        typer.Option(metavar="LAYER", help="With --keep: a layer that prunes; may be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the figures.", show_default="kept_tokens in the run"),
+    ] = None,
+    results: Results = None,
+    page: Page = None,
+) -> None:
+    """Show and measure which tokens a network keeps: on which parts of the face it looks.
+
+    Writes a JSON file, two figures and the tables of the page.
+
+    Examples:
+
+        visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv
+        visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv --keep 0.3 --at 0 --at 2
+    """
+    from visavis_train.expression.sparsity.kept_tokens import report
+
+    report(run, data, split=split, keep=keep, at=at, out=out, results=results, page=page)
+
+
+@NOTHING_WRITTEN
+def dropped_tokens(
+    run: Run,
+    data: Data,
+    split: Split = PUBLIC_TEST,
+    rates: Annotated[
+        list[float] | None,
+        typer.Option("--rate", help="A keep rate; may be repeated.", show_default="0.3, 0.1 and 0.03"),
+    ] = None,
+    results: Results = None,
+    page: Page = None,
+) -> None:
+    """Drop other tokens than a network would, and earlier, and measure what that costs.
+
+    Writes a JSON file and the table of the page.
+
+    Examples:
+
+        visavis lab dropped-tokens runs/fer_sparse_more --data fer2013.csv --rate 0.1
+    """
+    from visavis_train.expression.sparsity.dropped_tokens import RATES, report
+
+    report(run, data, split=split, rates=rates or RATES, results=results, page=page)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "sweep": sweep,
+    "keep-rates": keep_rates,
+    "kept-tokens": kept_tokens,
+    "dropped-tokens": dropped_tokens,
+}

@@ -1,7 +1,334 @@
-"""TODO."""
+"""The commands of ``visavis lab`` for tokenizers, simulated conversations and listeners."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
 
-COMMANDS: dict[str, Callable[..., None]] = {}
+import typer
+
+from visavis.errors import InputError
+from visavis_train.commands.ending import interrupted_says
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value of all experiments; may be repeated."),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The page whose tables are replaced.", show_default="the project's"),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the project's"),
+]
+TablesOnly = Annotated[
+    bool, typer.Option("--tables-only", help="Only make the tables, from the results that are there.")
+]
+GOES_ON = interrupted_says("interrupted: the same command goes on")
+
+
+@GOES_ON
+def tracks(
+    pack: Annotated[Path, typer.Argument(metavar="PACK.npz", help="The file to write.")],
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="SOURCE=PATH",
+            help="A video, or a folder or tar of videos, and the name of its source, such as video or grid; "
+            "may be repeated.",
+        ),
+    ] = None,
+    two: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="VIDEO", help="A call with two people side by side, or a folder or tar; may be repeated."
+        ),
+    ] = None,
+    dyads: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The signals of calls: vc_dyads.npz.")
+    ] = None,
+    stills: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Single faces: a folder with index.csv and teacher.npz."),
+    ] = None,
+    conversations: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PACK", help="A pack of `visavis lab conversations`; may be repeated."),
+    ] = None,
+    add: Annotated[
+        list[Path] | None, typer.Option(metavar="PACK", help="A pack of this command; may be repeated.")
+    ] = None,
+) -> None:
+    """Track the faces of videos and pack the tracks, for tokenizers and simulations.
+
+    Every clip is tracked once: its track is kept beside the pack, in a folder of the pack's name. A run that
+    was ended goes on from there.
+
+    Examples:
+
+        visavis lab tracks runs/tokens/faces.npz --from video=clips/ --from grid=grid_s1_av.tar
+        visavis lab tracks runs/tokens/faces.npz --two call.mp4 --dyads vc_dyads.npz
+        visavis lab tracks runs/tokens/talks.npz --add runs/tokens/faces.npz
+    """
+    from visavis_train.tokenizer.tracks import make_pack
+
+    make_pack(
+        pack,
+        sources=[_sourced(word) for word in sources or ()],
+        two=two or (),
+        dyads=dyads,
+        stills=stills,
+        conversations=conversations or (),
+        add=add or (),
+    )
+
+
+def _sourced(word: str) -> tuple[str, Path]:
+    source, _, path = word.partition("=")
+    if not source or not path:
+        raise InputError(f"--from {word}: expected SOURCE=PATH, such as video=clips/")
+    return source, Path(path)
+
+
+@GOES_ON
+def tokenizer_ablation(
+    experiments: Annotated[
+        list[Path] | None, typer.Argument(metavar="EXPERIMENT", help="TOML files of tokenizers.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds each is trained with.", min=1)] = 3,
+    overrides: Overrides = None,
+    results: Results = None,
+    page: Page = None,
+    tables_only: TablesOnly = False,
+) -> None:
+    """Train tokenizers with several seeds and compare them in one table.
+
+    Writes a JSON file and the tables of docs/reference/tokens.md. Runs that have ended are not trained again.
+
+    Examples:
+
+        visavis lab tokenizer-ablation experiments/tokenizer_*.toml
+        visavis lab tokenizer-ablation --tables-only
+    """
+    from visavis_train.tokenizer.ablation import report
+
+    report(
+        experiments or (),
+        seeds=seeds,
+        overrides=overrides or (),
+        results=results,
+        page=page,
+        tables_only=tables_only,
+    )
+
+
+@GOES_ON
+def simulate(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the corpus.")],
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 1,
+    clips: Annotated[int, typer.Option(help="Clips of train; val and test have a fifth of it each.")] = 240,
+    listeners: Annotated[int, typer.Option(help="For each clip.")] = 4,
+    frames: Annotated[int, typer.Option(help="Of a clip, 25 a second.")] = 750,
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the folders speech, video and faces.")
+    ] = Path("../shared/data"),
+    pack: Annotated[
+        Path, typer.Option(metavar="PACK.npz", help="Face tracks: a pack of `visavis lab tracks`.")
+    ] = Path("runs/tokens/faces.npz"),
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+) -> None:
+    """Simulate conversations from real parts: who listens, nods and smiles as people do.
+
+    A run that was ended goes on where it was.
+
+    Examples:
+
+        visavis lab simulate --out runs/simulated --seed 1
+        visavis lab simulate --out runs/small --clips 20 --workers 2
+    """
+    from visavis.base.console import print_note
+    from visavis_train.simulation.corpus import build, read_parts
+    from visavis_train.simulation.settings import SPLITS, Settings
+
+    settings = Settings(seed, clips, listeners, frames)
+    made = build(out, settings, read_parts(data, pack, settings.length_s), workers)
+    print_note(f"{out}: {made} clips made now, {sum(map(settings.count, SPLITS))} in all")
+
+
+@interrupted_says("interrupted")
+def simulation_statistics(
+    corpus: Annotated[Path, typer.Argument(help="Folder of a simulated corpus.")],
+    listeners: Annotated[int, typer.Option(help="Of each clip of a speaker.", min=1)] = 4,
+    splits: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="Only this split; may be repeated.", show_default="train, val and test"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a simulated corpus beside real people: nods, blinks, gaze and smiles.
+
+    The corpus is read as anyone would, and its faces are measured, not what the simulation meant to do.
+
+    Examples:
+
+        visavis lab simulation-statistics runs/simulated
+        visavis lab simulation-statistics runs/simulated --split test --json
+    """
+    from visavis.base.console import print_json, print_table
+    from visavis_train.simulation.settings import SPLITS
+    from visavis_train.simulation.statistics import as_rows, measure_corpus
+
+    found = measure_corpus(corpus, listeners, splits or SPLITS)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(["", *found, "real or published"], as_rows(found))
+
+
+@interrupted_says("interrupted: nothing was written")
+def smiles(
+    calls: Annotated[Path, typer.Argument(metavar="CALLS", help="The signals of real calls: vc_dyads.npz.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The JSON file to write.", show_default="that of the simulation"),
+    ] = None,
+) -> None:
+    """Measure in real calls how people smile and smile back.
+
+    Simulated listeners smile as the written file says. Pairs that test tokenizers are left out.
+
+    Examples:
+
+        visavis lab smiles vc_dyads.npz --out smile_coupling.json
+    """
+    from visavis_train.simulation.measure_smiles import measure_calls
+
+    measure_calls(calls, out)
+
+
+@GOES_ON
+def conversations(
+    corpus: Annotated[Path, typer.Argument(help="Folder of a corpus of conversations.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the packs: train.npz and so on.")],
+    splits: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="Only this split; may be repeated.", show_default="all"),
+    ] = None,
+) -> None:
+    """Pack a corpus of conversations, to train and measure listeners.
+
+    The corpus holds weights at 25 frames a second in REACT's layout. Packs that are there stay.
+
+    Examples:
+
+        visavis lab conversations runs/simulated --out runs/listening/simulated
+        visavis lab conversations react/ --out runs/listening/react --split val
+    """
+    from visavis_train.listener.corpus import pack_corpus
+
+    pack_corpus(corpus, out, splits or ())
+
+
+@GOES_ON
+def listener_report(
+    experiments: Annotated[
+        list[Path] | None, typer.Argument(metavar="EXPERIMENT", help="TOML files of listeners.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Of what is trained or drawn here.", min=1)] = 3,
+    samples: Annotated[int, typer.Option(help="Reactions to each clip.", min=2)] = 10,
+    guidance: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="FACTOR",
+            help="Also draw guided listeners with this guidance; may be repeated.",
+            show_default="1 and 4",
+        ),
+    ] = None,
+    no_guidance: Annotated[
+        bool, typer.Option("--no-guidance", help="Draw guided listeners as their experiments say alone.")
+    ] = False,
+    peer_steps: Annotated[
+        int | None, typer.Option(help="Steps of the training of each peer.", min=1, show_default="1500")
+    ] = None,
+    overrides: Overrides = None,
+    results: Results = None,
+    page: Page = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of what was scored.", show_default="runs/listener_report"),
+    ] = None,
+    tables_only: TablesOnly = False,
+) -> None:
+    """Compare trained listeners with baselines and peers, and write the tables.
+
+    Peers are trained here; listeners are not: one without a run is listed as not run. Writes a JSON file and
+    the tables of docs/reference/listener.md. What was scored is not scored again.
+
+    Examples:
+
+        visavis lab listener-report experiments/listener.toml experiments/listener_patches.toml
+        visavis lab listener-report experiments/listener.toml --seeds 1 --guidance 2 --guidance 3
+        visavis lab listener-report --tables-only
+    """
+    from visavis_train.listener.report import GUIDANCE, report
+
+    report(
+        experiments or (),
+        seeds=seeds,
+        samples=samples,
+        guidance=() if no_guidance else guidance or GUIDANCE,
+        peer_steps=peer_steps,
+        overrides=overrides or (),
+        results=results,
+        page=page,
+        kept=kept,
+        tables_only=tables_only,
+    )
+
+
+@interrupted_says("interrupted: nothing was written")
+def behaviour(
+    experiment: Annotated[Path, typer.Argument(help="TOML file of a listener that was trained.")],
+    guidance: Annotated[
+        list[float] | None,
+        typer.Option(metavar="FACTOR", help="Guidance to try; may be repeated.", show_default="1 and 3"),
+    ] = None,
+    clips: Annotated[int, typer.Option(help="Speakers' clips, 4 or more.")] = 24,
+    samples: Annotated[int, typer.Option(help="Listeners of each clip.", min=1)] = 6,
+    results: Results = None,
+    page: Page = None,
+) -> None:
+    """Count what a trained listener does, beside the people that it learnt from: nods, smiles, brows.
+
+    Writes a JSON file and the table of docs/models/listener.md.
+
+    Examples:
+
+        visavis lab behaviour experiments/listener.toml
+        visavis lab behaviour experiments/listener.toml --guidance 1 --guidance 2 --clips 8
+    """
+    from visavis_train.listener.behaviour import GUIDANCE, report
+
+    report(
+        experiment,
+        guidance=guidance or GUIDANCE,
+        clips=clips,
+        samples=samples,
+        results=results,
+        page=page,
+    )
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "tracks": tracks,
+    "tokenizer-ablation": tokenizer_ablation,
+    "simulate": simulate,
+    "simulation-statistics": simulation_statistics,
+    "smiles": smiles,
+    "conversations": conversations,
+    "listener-report": listener_report,
+    "behaviour": behaviour,
+}

@@ -1,7 +1,7 @@
 """Packs of conversations: who was seen and heard, who reacted and how; written and read as one .npz a split.
 
 A pack holds numbers, not tokens, so that a new tokenizer needs no new pack. Clips that are the same, such as
-the speaker whom several people listen to, are held once. ``visavis_train.listener.corpus`` makes packs.
+the speaker whom several people listen to, are held once. ``visavis lab conversations`` makes packs.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def load_listening(path: Path) -> ListeningPack:
     Raises:
         InputError: missing, damaged, not such a file, or its arrays contradict each other.
     """
-    made_by = "python -m visavis_train.listener.corpus"
+    made_by = "visavis lab conversations"
     arrays = read_npz(path, "pack of conversations", made_by=made_by)
     try:
         clips = _clips(arrays)

@@ -2,7 +2,7 @@
 
 The pack is one ``.npz``: ``clips`` and ``sources`` (C,) names, ``lengths`` (C,) frames, ``fps`` (C,), and end
 to end ``face`` (N, 58) and ``emotion`` (N, 25), NaN where a number is not known.
-``visavis_train.tokenizer.tracks`` makes it.
+``visavis lab tracks`` makes it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def load_pack(path: Path) -> tuple[Clip, ...]:
         InputError: missing, damaged, not such a file, or its arrays contradict each other.
     """
     names = ("clips", "sources", "lengths", "fps", "face", "emotion")
-    pack = read_npz(path, "pack of face tracks", names, made_by="python -m visavis_train.tokenizer.tracks")
+    pack = read_npz(path, "pack of face tracks", names, made_by="visavis lab tracks")
     try:
         ends = np.cumsum(pack["lengths"])[:-1]
         parts = [np.split(pack[name], ends) for name in ("face", "emotion")]

@@ -1,18 +1,14 @@
-"""A fine-tuning and networks that can drop tokens in; each tuned at every keep rate, and compared, out.
-
-``python -m visavis_train.expression.sweep experiments/fer_sae_tune.toml experiments/fer_sae.toml --peers``
+"""Networks that can drop tokens, tuned at every keep rate and compared: ``visavis lab sweep``.
 
 The second file's run is trained first if it has not ended. Then it is tuned at every keep rate (1 too, so
 that all get the same steps more), and with other ways to drop tokens; further files are trained and tuned as
 they are, such as a network with fewer layers. Writes one JSON file, and what stands between the marks of a
-page. What has ended is not trained again, so the command may be ended and repeated.
+page. What has ended is not trained again.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +16,6 @@ from typing import Any
 
 from visavis.base.console import print_note, progress
 from visavis.base.reading import regular
-from visavis.datasets import fer2013
 from visavis.datasets.opening import find_dataset
 from visavis.errors import InputError
 from visavis_train.expression.config import Experiment
@@ -30,7 +25,6 @@ from visavis_train.expression.quantize.comparison import TIMED_CALLS, steps
 from visavis_train.expression.sparsity.compare import Variant, classes_table, compare, costs_table
 from visavis_train.expression.task import release, train
 from visavis_train.loop.checkpoint import BEST
-from visavis_train.loop.command import status_of
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import measured_on, write_results
 from visavis_train.loop.rounds import require_same
@@ -42,8 +36,8 @@ RESULTS = {
     "sae": Path("benchmarks/results/sae.json"),
 }
 MARKS = {
-    "sparse": ("<!-- sweep: by visavis_train.expression.sweep -->", "<!-- end of sweep -->"),
-    "sae": ("<!-- sae: by visavis_train.expression.sweep -->", "<!-- end of sae -->"),
+    "sparse": ("<!-- sweep: by visavis lab sweep -->", "<!-- end of sweep -->"),
+    "sae": ("<!-- sae: by visavis lab sweep -->", "<!-- end of sae -->"),
 }
 REPORT, NETWORK = "report.json", "emotion.onnx"
 RATES, PEER_RATES = (1.0, 0.9, 0.6, 0.3, 0.1), (0.3, 0.1)
@@ -73,7 +67,7 @@ class Sweep:
             if not isinstance(base.model, Prunable):
                 raise InputError(f"{base.name}: model.kind is {base.model.kind}, which drops no tokens")
         if self.bases[0].model.kind == "sae" and self.peers:
-            raise InputError(f"{self.bases[0].name}: sae drops tokens by cls alone: give --peers no names")
+            raise InputError(f"{self.bases[0].name}: sae drops tokens by cls alone: give --no-peers")
         for rate in (*self.rates, *self.peer_rates):
             try:
                 check_rate(rate)
@@ -185,35 +179,40 @@ def tables(
     return result, lines
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Tune networks at every keep rate and compare them.")
-    parser.add_argument("tuning", type=Path, help="TOML file: how to tune")
-    parser.add_argument("bases", type=Path, nargs="+", help="TOML files: the network to prune, then others")
-    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="keep rates")
-    parser.add_argument("--peers", nargs="*", default=PEERS, choices=("random", "tome"), help="other methods")
-    parser.add_argument("--peer-rates", type=float, nargs="+", default=PEER_RATES, help="their keep rates")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, 1 or more")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the tuning")
-    parser.add_argument("--split", default=fer2013.PUBLIC_TEST, help="part of the data set")
-    parser.add_argument("--calls", type=int, default=TIMED_CALLS, help="how many faces are timed")
-    parser.add_argument("--results", type=Path, help="the JSON file to write, by default a benchmark's")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
-    args = parser.parse_args()
-    if args.seeds < 1 or args.calls < 1:
-        parser.error("--seeds and --calls must be 1 or more")
+def report(
+    tuning: Path,
+    bases: Sequence[Path],
+    *,
+    split: str,
+    rates: Sequence[float] = RATES,
+    peers: Sequence[str] = PEERS,
+    peer_rates: Sequence[float] = PEER_RATES,
+    seeds: int = 1,
+    overrides: Sequence[str] = (),
+    calls: int | None = None,
+    results: Path | None = None,
+    page: Path | None = None,
+) -> None:
+    """Train, tune and compare what was not before, and write the results and the tables.
 
-    def work() -> None:
-        tuning = load_experiment(args.tuning, Experiment, args.set)
-        bases = tuple(load_experiment(base, Experiment) for base in args.bases)
-        sweep = Sweep(tuning, bases, tuple(args.rates), tuple(args.peers), tuple(args.peer_rates))
-        variants = run_all(sweep, args.seeds, [args.tuning, *args.bases])
-        result, lines = tables(variants, tuning.data, args.split, args.calls)
-        kind = bases[0].model.kind
-        write_results(args.results or RESULTS[kind], result, args.page, MARKS[kind], lines)
+    Args:
+        tuning: TOML file that says how every network is tuned.
+        bases: TOML files of the network that is pruned, then of those that are tuned as they are.
+        split: the part of the data set on which they are compared.
+        rates, peers, peer_rates: see :class:`Sweep`.
+        seeds: how many, 1 or more.
+        overrides: of the tuning, ``key=value``.
+        calls: how many faces are timed, :data:`TIMED_CALLS` by default.
+        results: the JSON file, by default that of :data:`RESULTS` for the kind of the pruned network.
+        page: whose tables are replaced, :data:`PAGE` by default.
 
-    return status_of(work, "interrupted: the same command goes on")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: an experiment, its data, a keep rate or the page cannot be used.
+    """
+    experiment = load_experiment(tuning, Experiment, overrides)
+    networks = tuple(load_experiment(base, Experiment) for base in bases)
+    sweep = Sweep(experiment, networks, tuple(rates), tuple(peers), tuple(peer_rates))
+    variants = run_all(sweep, seeds, [tuning, *bases])
+    result, lines = tables(variants, experiment.data, split, calls or TIMED_CALLS)
+    kind = networks[0].model.kind
+    write_results(results or RESULTS[kind], result, page or PAGE, MARKS[kind], lines)

@@ -1,18 +1,14 @@
-"""A trained listener in; what its samples do, beside the people that it learnt from, as a table out.
-
-``python -m visavis_train.listener.behaviour experiments/listener.toml [--guidance 1 3]``
+"""What the samples of a trained listener do, beside the people that it learnt from.
 
 Bits hardly tell listeners from the deaf: a nod is a few frames. So gestures are counted, after pauses of the
-speaker and elsewhere, and smiles are compared with the speaker's and with strangers'. Writes
-``benchmarks/results/listener_behaviour.json`` and what stands between the marks of
-``docs/models/listener.md``.
+speaker and elsewhere, and smiles are compared with the speaker's and with strangers'.
+``visavis lab behaviour`` writes ``benchmarks/results/listener_behaviour.json`` and what stands between the
+marks of ``docs/models/listener.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +19,7 @@ import numpy as np
 from visavis.base.console import progress
 from visavis.base.files import whole_file
 from visavis.base.machine import machine
+from visavis.errors import InputError
 from visavis.evaluate.partner import PEAK_WITHIN_S
 from visavis.metrics.pairing import peak_r
 from visavis.reaction.gestures import BROWS, NOD, SMILE, find_gestures, smile_of
@@ -34,17 +31,17 @@ from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load
 from visavis_train.listener.config import ListenerExperiment
 from visavis_train.listener.release import LISTENER_FILE
 from visavis_train.listener.tokens import Vocabulary, as_shown
-from visavis_train.loop.command import status_of
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
 
 RESULTS = Path("benchmarks/results/listener_behaviour.json")
 PAGE = Path("docs/models/listener.md")
-MARKS = ("<!-- behaviour: by visavis_train.listener.behaviour -->", "<!-- end of behaviour -->")
+MARKS = ("<!-- behaviour: by visavis lab behaviour -->", "<!-- end of behaviour -->")
 # Seconds after the speaker falls silent within which a nod begins that answers the pause.
 AFTER_PAUSE_S = (0.2, 1.2)
 STRANGERS = 3
+GUIDANCE = (1.0, 3.0)
 _ACTIVITY = SPEECH_CHANNELS.index("speech")
 Tracks = Sequence[FloatArray]
 
@@ -235,28 +232,31 @@ def _cell(key: str, found: Sequence[float]) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Count what a listener's samples do.")
-    parser.add_argument("experiment", type=Path, help="TOML file of a listener that was trained")
-    parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 3.0], help="to try")
-    parser.add_argument("--clips", type=int, default=24, help="speakers' clips, 4 or more")
-    parser.add_argument("--samples", type=int, default=6, help="listeners of each clip")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose table is replaced")
-    args = parser.parse_args()
-    if args.clips <= STRANGERS or args.samples < 1:
-        parser.error(f"expected more than {STRANGERS} clips, and a sample at least")
+def report(
+    experiment: Path,
+    *,
+    guidance: Sequence[float] = GUIDANCE,
+    clips: int = 24,
+    samples: int = 6,
+    results: Path | None = None,
+    page: Path | None = None,
+) -> None:
+    """Measure a listener, and write the results and the table.
 
-    def work() -> None:
-        experiment = load_experiment(args.experiment, ListenerExperiment)
-        result = compare(experiment, args.guidance, args.clips, args.samples)
-        with whole_file(args.results) as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_between(args.page, MARKS, table(result))
+    Args:
+        experiment: TOML file of a listener that was trained.
+        guidance: to try.
+        clips: speakers' clips, more than :data:`STRANGERS`.
+        samples: listeners of each clip.
+        results: the JSON file, :data:`RESULTS` by default.
+        page: whose table is replaced, :data:`PAGE` by default.
 
-    return status_of(work, "interrupted: nothing was written")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: too few clips, or the experiment, its pack, its listener or the page cannot be used.
+    """
+    if clips <= STRANGERS:
+        raise InputError(f"found {clips} clips; expected more than {STRANGERS}")
+    result = compare(load_experiment(experiment, ListenerExperiment), guidance, clips, samples)
+    with whole_file(results or RESULTS) as partial:
+        partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write_between(page or PAGE, MARKS, table(result))

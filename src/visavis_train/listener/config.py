@@ -47,7 +47,7 @@ class ListenerExperiment(Settings):
     Attributes:
         task: which task the file is for.
         name: of the run, for its report.
-        data: the folder of packs that `visavis_train.listener.corpus` made, from the working folder.
+        data: the folder of packs that `visavis lab conversations` made, from the working folder.
         tokenizer: the run folder of the face tokenizer; that of the package's listener if it is left out.
         out: the run folder, from the working folder.
         seed: of all randomness.

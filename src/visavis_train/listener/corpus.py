@@ -1,19 +1,14 @@
-"""A corpus of conversations in; one pack a split, from which listeners are trained and measured, out.
+"""Packs of conversations, from which listeners are trained and measured: one for each split of a corpus.
 
-``python -m visavis_train.listener.corpus CORPUS --out runs/listening/NAME [--split test]``
-
-CORPUS is any that ``visavis.datasets.conversations`` recognises and whose faces are weights: REACT's layout,
-with FaceVerse's numbers or ours, at 25 frames a second. OUT receives ``train.npz`` and so on, one a split;
-what is there stays, so a run that was ended goes on with the next split.
+``visavis lab conversations`` makes them from any corpus that ``visavis.datasets.conversations`` recognises
+and whose faces are weights: REACT's layout, with FaceVerse's numbers or ours, at 25 frames a second.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +33,6 @@ from visavis_train.data.conversation_pack import (
     PersonClip,
     save_listening,
 )
-from visavis_train.loop.command import status_of
 from visavis_train.simulation.utterances import decode
 
 Temperaments = Mapping[str, FloatArray]
@@ -137,7 +131,7 @@ def pack_split(corpus: Corpus, split: str, notes: Mapping[str, Any]) -> Listenin
             if simulated and np.isnan(items[-1].temperament).any():
                 raise InputError(
                     f"{corpus.path / MANIFEST}: nothing is said of {items[-1].listener.name}; let "
-                    "visavis_train.simulation finish"
+                    "visavis lab simulate finish"
                 )
             advance()
     name = "simulated dyads" if simulated else corpus.name
@@ -167,33 +161,27 @@ def _neighbours(corpus: Corpus, dyads: Dyads, count: int) -> BoolArray:
     return read_neighbours(path, len(dyads))[:count, :count]
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m visavis_train.listener.corpus", description="Pack a corpus for listeners."
-    )
-    parser.add_argument("corpus", type=Path, help="folder of a corpus of conversations")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the packs")
-    parser.add_argument("--split", action="append", default=[], help="only this one; may be repeated")
-    args = parser.parse_args()
+def pack_corpus(path: Path, out: Path, splits: Sequence[str] = ()) -> None:
+    """Write a pack for each split; packs that are there stay.
 
-    def work() -> None:
-        corpus, notes = find_corpus(args.corpus), read_manifest(args.corpus / MANIFEST)
-        require_folder(args.out)
-        args.out.mkdir(parents=True, exist_ok=True)
-        for split in args.split or corpus.splits:
-            path = args.out / f"{split}.npz"
-            if path.exists():
-                print_note(f"{path}: is there, and stays")
-                continue
-            pack = pack_split(corpus, split, notes)
-            save_listening(path, pack)
-            print_note(
-                f"{path}: {len(pack.items)} conversations, {len(pack.first_of_speakers())} speakers' clips"
-            )
+    Args:
+        path: folder of the corpus.
+        out: folder of the packs, ``train.npz`` and so on.
+        splits: only these.
 
-    return status_of(work, "interrupted: the same command goes on")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: no such corpus, or a split of it cannot be used.
+    """
+    corpus, notes = find_corpus(path), read_manifest(path / MANIFEST)
+    require_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
+    for split in splits or corpus.splits:
+        file = out / f"{split}.npz"
+        if file.exists():
+            print_note(f"{file}: is there, and stays")
+            continue
+        pack = pack_split(corpus, split, notes)
+        save_listening(file, pack)
+        print_note(
+            f"{file}: {len(pack.items)} conversations, {len(pack.first_of_speakers())} speakers' clips"
+        )

@@ -1,21 +1,16 @@
-"""Listener experiments in; them, baselines and peers measured alike on the test split, and their tables, out.
-
-``python -m visavis_train.listener.report experiments/listener*.toml [--seeds 3] [--samples 10]``
+"""Listeners, baselines and peers, measured alike on the test split, and their tables.
 
 All experiments must name one folder of packs. Peers are trained here, in minutes; listeners are not: an
 experiment's runs are its folder and those beside it that are called the same with ``_seed2`` and so on
 (``visavis train E.toml --set seed=2 --set out=runs/E_seed2``), and one without any is listed as not run.
-Writes ``benchmarks/results/listener.json`` and what stands between the marks of
-``docs/reference/listener.md``. What has been scored is kept in ``runs/listener_report``, so the command may
-be ended and repeated.
+``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and what stands between the marks
+of ``docs/reference/listener.md``. What has been scored is kept in ``runs/listener_report``.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -43,7 +38,6 @@ from visavis_train.listener.scores import Contest, score, summary
 from visavis_train.listener.tables import tables
 from visavis_train.listener.task import network_config
 from visavis_train.listener.tokens import Vocabulary
-from visavis_train.loop.command import status_of
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
@@ -51,7 +45,8 @@ from visavis_train.onnx.export import current_commit
 RESULTS = Path("benchmarks/results/listener.json")
 PAGE = Path("docs/reference/listener.md")
 KEPT = Path("runs/listener_report")
-MARKS = ("<!-- listeners: by visavis_train.listener.report -->", "<!-- end of listeners -->")
+GUIDANCE = (1.0, 4.0)
+MARKS = ("<!-- listeners: by visavis lab listener-report -->", "<!-- end of listeners -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,37 +194,43 @@ def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
     return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.guided else 1)))
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Compare listeners with baselines and peers.")
-    parser.add_argument("experiments", type=Path, nargs="*", help="TOML files")
-    parser.add_argument("--seeds", type=int, default=3, help="of what is trained or drawn here")
-    parser.add_argument("--samples", type=int, default=10, help="reactions to each clip, 2 or more")
-    parser.add_argument(
-        "--guidance", type=float, nargs="*", default=[1.0, 4.0], help="that guided ones are also drawn with"
-    )
-    parser.add_argument("--peer-steps", type=int, default=PeerTraining().steps, help="training of each peer")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of all experiments")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
-    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of what was scored")
-    parser.add_argument("--tables-only", action="store_true", help="from the results that are there")
-    args = parser.parse_args()
-    least = min(args.seeds, args.samples - 1, args.peer_steps)
-    if not args.tables_only and (not args.experiments or least < 1):
-        parser.error("expected experiment files, a seed, two samples and a step at least")
+def report(
+    experiments: Sequence[Path],
+    *,
+    seeds: int = 3,
+    samples: int = 10,
+    guidance: Sequence[float] = GUIDANCE,
+    peer_steps: int | None = None,
+    overrides: Sequence[str] = (),
+    results: Path | None = None,
+    page: Path | None = None,
+    kept: Path | None = None,
+    tables_only: bool = False,
+) -> None:
+    """Measure everything that was not measured before, and write the results and the tables.
 
-    def work() -> None:
-        if not args.tables_only:
-            experiments = [load_experiment(path, ListenerExperiment, args.set) for path in args.experiments]
-            peers = PeerTraining(steps=args.peer_steps)
-            result = compare(experiments, peers, args.seeds, args.samples, args.kept, args.guidance)
-            with whole_file(args.results) as partial:
-                partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_between(args.page, MARKS, tables(json.loads(regular(args.results).read_text("utf-8"))))
+    Args:
+        experiments: TOML files.
+        seeds: of what is trained or drawn here, 1 or more.
+        samples: reactions to each clip, 2 or more.
+        guidance: that guided listeners are also drawn with.
+        peer_steps: of the training of each peer.
+        overrides: of all experiments, ``key=value``.
+        results: the JSON file, :data:`RESULTS` by default.
+        page: whose tables are replaced, :data:`PAGE` by default.
+        kept: folder of what was scored, :data:`KEPT` by default.
+        tables_only: make the tables from the results that are there.
 
-    return status_of(work, "interrupted: the same command goes on")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: there is no experiment, or one of them, the results or the page cannot be used.
+    """
+    results = results or RESULTS
+    if not tables_only:
+        if not experiments:
+            raise InputError("found no experiment; expected TOML files such as experiments/listener*.toml")
+        read = [load_experiment(path, ListenerExperiment, overrides) for path in experiments]
+        peers = PeerTraining() if peer_steps is None else PeerTraining(steps=peer_steps)
+        result = compare(read, peers, seeds, samples, kept or KEPT, guidance)
+        with whole_file(results) as partial:
+            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write_between(page or PAGE, MARKS, tables(json.loads(regular(results).read_text("utf-8"))))

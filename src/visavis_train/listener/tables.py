@@ -29,7 +29,7 @@ def tables(result: Mapping[str, Any]) -> list[str]:
     """Lines of Markdown.
 
     Args:
-        result: what ``visavis_train.listener.report`` writes.
+        result: what ``visavis lab listener-report`` writes.
     """
     test, names = result["test"], [label for label, _ in METRICS.values()]
     head = [*names, "FRRea"]

@@ -46,7 +46,7 @@ SOURCES = (
     "RAVDESS speech (CC BY-NC-SA 4.0)",
     "turn timings of BACKSpeech (CC BY-NC-SA 4.0)",
     "GRID s1, tracks and sound",
-    "face tracks of videos and of single faces (the pack of visavis_train.tokenizer.tracks)",
+    "face tracks of videos and of single faces (the pack of visavis lab tracks)",
     "smile_coupling.json, measured on vc_dyads.npz (MIT)",
 )
 

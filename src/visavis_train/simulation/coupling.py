@@ -1,6 +1,6 @@
 """How real people smile and smile back, as measured: a small JSON file in, distributions to draw from out.
 
-``visavis_train.simulation.measure_smiles`` makes the file.
+``visavis lab smiles`` makes the file.
 """
 
 from __future__ import annotations

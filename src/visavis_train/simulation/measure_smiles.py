@@ -1,14 +1,12 @@
-"""Real calls in, how people smile and smile back out: ``smile_coupling.json``.
+"""How people smile and smile back in real calls: what ``smile_coupling.json`` holds.
 
-``python -m visavis_train.simulation.measure_smiles vc_dyads.npz`` remakes it. The calls are those of
-Diao, Arevalo Arboleda and Raake, ICMI 2024 (doi 10.1145/3678957.3685733), AU12 at 30 Hz; of their pairs, only
-those that the tokenizers' experiments train on are used.
+``visavis lab smiles vc_dyads.npz`` remakes it. The calls are those of Diao, Arevalo Arboleda and Raake,
+ICMI 2024 (doi 10.1145/3678957.3685733), AU12 at 30 Hz; of their pairs, only those that the tokenizers'
+experiments train on are used.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,6 @@ from visavis.channels import EMOTION_CHANNELS
 from visavis.corpus.layout import write_json
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
-from visavis_train.loop.command import status_of
 from visavis_train.simulation.coupling import LEVELS, NAME, REPLY_S, Signal, SmileCoupling, Spread
 from visavis_train.tokenizer.tracks import dyad_clips
 
@@ -181,27 +178,24 @@ def as_json(measured: SmileCoupling) -> dict[str, Any]:
         for value in (getattr(measured, name),)
     }
     return {
-        "made_by": "python -m visavis_train.simulation.measure_smiles vc_dyads.npz",
+        "made_by": "visavis lab smiles vc_dyads.npz",
         "from": "vc_dyads.npz without the pairs " + ", ".join(HELD_OUT),
         "quantiles_at": list(LEVELS),
         "measured": notes,
     }
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure how people smile and smile back.")
-    parser.add_argument("calls", type=Path, help="vc_dyads.npz")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name(NAME))
-    args = parser.parse_args()
+def measure_calls(path: Path, out: Path | None = None) -> None:
+    """Measure the calls and write the file.
 
-    def work() -> None:
-        calls, fps = training_calls(args.calls)
-        write_json(args.out, as_json(measure(calls, fps)))
-        print_note(f"{args.out}: {len(calls)} calls")
+    Args:
+        path: of the calls, ``vc_dyads.npz``.
+        out: the file to write, the package's by default.
 
-    return status_of(work, "interrupted")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: not the file of the calls.
+    """
+    out = out or Path(__file__).with_name(NAME)
+    calls, fps = training_calls(path)
+    write_json(out, as_json(measure(calls, fps)))
+    print_note(f"{out}: {len(calls)} calls")

@@ -1,13 +1,11 @@
-"""A simulated corpus in, its statistics beside published and real ones out.
+"""Statistics of a simulated corpus beside published and real ones.
 
-``python -m visavis_train.simulation.statistics runs/simulated`` reads a corpus as anyone would and
-measures faces, not what the simulation meant to do.
+``visavis lab simulation-statistics`` reads a corpus as anyone would and measures faces, not what the
+simulation meant to do.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.console import print_json, print_table, progress
+from visavis.base.console import progress
 from visavis.channels import FACE_INDEX
 from visavis.datasets import react
 from visavis.datasets.dyads import Dyads
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
 from visavis.types import FloatArray
-from visavis_train.loop.command import status_of
 from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.eyes import (
     BLINKS_AT_REST,
@@ -190,27 +187,18 @@ def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
     ]
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure a simulated corpus beside real people.")
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--listeners", type=int, default=4, help="of each clip of a speaker")
-    parser.add_argument("--splits", nargs="+", default=["train", "val", "test"])
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
+def measure_corpus(path: Path, listeners: int, splits: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What :func:`measure` says of each split.
 
-    def work() -> None:
-        corpus = react.find(args.corpus)
-        if corpus is None:
-            raise InputError(f"{args.corpus}: no corpus; python -m visavis_train.simulation makes one")
-        found = {split: measure(corpus.read(split), args.listeners) for split in args.splits}
-        if args.json:
-            print_json(found)
-        else:
-            print_table(["", *found, "real or published"], as_rows(found))
+    Args:
+        path: folder of the corpus.
+        listeners: of each clip of a speaker.
+        splits: which of its splits.
 
-    return status_of(work, "interrupted")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: no such corpus, or a split of it cannot be read.
+    """
+    corpus = react.find(path)
+    if corpus is None:
+        raise InputError(f"{path}: no corpus; visavis lab simulate makes one")
+    return {split: measure(corpus.read(split), listeners) for split in splits}

@@ -1,17 +1,13 @@
-"""Tokenizer experiments in; all of them trained with several seeds, and one table of them, out.
+"""Tokenizers compared: every experiment is trained with several seeds, and one table is made of them.
 
-``python -m visavis_train.tokenizer.ablation experiments/tokenizer_*.toml [--seeds 3]``
-
-The third paper's Table II on real tracks. Writes ``benchmarks/results/tokenizer_ablation.json`` and what
-stands between the marks of ``docs/reference/tokens.md``. Runs that have ended are not trained again, so the
-command may be ended and repeated; ``--tables-only`` makes the tables from the results that are there.
+The third paper's Table II on real tracks. ``visavis lab tokenizer-ablation`` writes
+``benchmarks/results/tokenizer_ablation.json`` and what stands between the marks of
+``docs/reference/tokens.md``. Runs that have ended are not trained again.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -22,7 +18,6 @@ from visavis.base.files import whole_file
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.errors import InputError
-from visavis_train.loop.command import status_of
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
@@ -33,10 +28,7 @@ RESULTS = Path("benchmarks/results/tokenizer_ablation.json")
 PAGE = Path("docs/reference/tokens.md")
 # The source whose people training never saw.
 UNSEEN = "video"
-MARKS = (
-    "<!-- ablation: by visavis_train.tokenizer.ablation -->",
-    "<!-- end of ablation -->",
-)
+MARKS = ("<!-- ablation: by visavis lab tokenizer-ablation -->", "<!-- end of ablation -->")
 
 
 def run_one(config: Path, seed: int, overrides: Sequence[str]) -> dict[str, Any]:
@@ -151,28 +143,33 @@ def _emotions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
     return lines
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Train tokenizers with several seeds and compare them.")
-    parser.add_argument("experiments", type=Path, nargs="*", help="TOML files")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, 1 or more")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file to write")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose tables are replaced")
-    parser.add_argument("--tables-only", action="store_true", help="from the results that are there")
-    args = parser.parse_args()
-    if not args.tables_only and (not args.experiments or args.seeds < 1):
-        parser.error("expected experiment files, and at least one seed")
+def report(
+    experiments: Sequence[Path],
+    *,
+    seeds: int = 3,
+    overrides: Sequence[str] = (),
+    results: Path | None = None,
+    page: Path | None = None,
+    tables_only: bool = False,
+) -> None:
+    """Run everything that has not run, and write the results and the tables.
 
-    def work() -> None:
-        if not args.tables_only:
-            result = run_all(args.experiments, args.seeds, args.set)
-            with whole_file(args.results) as partial:
-                partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        write_between(args.page, MARKS, tables(json.loads(regular(args.results).read_text("utf-8"))))
+    Args:
+        experiments: TOML files.
+        seeds: how many, 1 or more.
+        overrides: of all experiments, ``key=value``.
+        results: the JSON file, :data:`RESULTS` by default.
+        page: whose tables are replaced, :data:`PAGE` by default.
+        tables_only: make the tables from the results that are there.
 
-    return status_of(work, "interrupted: the same command goes on")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: there is no experiment, or one of them, the results or the page cannot be used.
+    """
+    results = results or RESULTS
+    if not tables_only:
+        if not experiments:
+            raise InputError("found no experiment; expected TOML files such as experiments/tokenizer_*.toml")
+        result = run_all(experiments, seeds, overrides)
+        with whole_file(results) as partial:
+            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write_between(page or PAGE, MARKS, tables(json.loads(regular(results).read_text("utf-8"))))

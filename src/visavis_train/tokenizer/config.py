@@ -55,7 +55,7 @@ class TokenizerExperiment(Settings):
     Attributes:
         task: which task the file is for.
         name: of the run, for its report.
-        data: the pack of `visavis_train.tokenizer.tracks`, from the working folder.
+        data: the pack of `visavis lab tracks`, from the working folder.
         out: the run folder, from the working folder.
         seed: of all randomness.
         threads: processor threads.

@@ -1,21 +1,14 @@
-"""Videos of faces and signals of calls in, one pack of face tracks out.
+"""Packs of face tracks, made of videos, of signals of calls, of single faces and of conversations.
 
-``track_pack PACK.npz [--from SOURCE VIDEO...] [--two VIDEO...] [--dyads FILE] [--stills DIR]
-[--conversations PACK...] [--add PACK...]``
-
-Run it as ``python -m visavis_train.tokenizer.tracks``. A video may be a tar of videos. ``--two`` are calls
-with two people side by side. Every clip is tracked once: its track is kept beside the pack, in a folder of
-the pack's name, and a run that was ended goes on from there. ``--conversations`` are packs of
-``visavis_train.listener.corpus``, and ``--add`` are packs that this command made before.
+``visavis lab tracks`` makes them. Every clip is tracked once: its track is kept beside the pack, in a folder
+of the pack's name, and a run that was ended goes on from there.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
-import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +31,6 @@ from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import Track
 from visavis_train.data.conversation_pack import load_listening
 from visavis_train.data.track_pack import Clip, load_pack, save_pack
-from visavis_train.loop.command import status_of
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 # Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
@@ -145,7 +137,13 @@ def conversation_clips(path: Path) -> list[Clip]:
 
 @contextmanager
 def _videos(path: Path) -> Iterator[dict[str, Path]]:
-    """Name -> file, of a video or of all those in a tar."""
+    """Name -> file, of a video or of all those in a folder or a tar."""
+    if path.is_dir():
+        found = {p.stem: p for p in sorted(path.iterdir()) if p.suffix.lower() in VIDEOS}
+        if not found:
+            raise InputError(f"{path}: holds no video; expected files ending in {', '.join(VIDEOS)}")
+        yield found
+        return
     if path.suffix != ".tar":
         yield {path.stem: path}
         return
@@ -161,7 +159,7 @@ def _videos(path: Path) -> Iterator[dict[str, Path]]:
 
 
 def tracked_clips(path: Path, source: str, kept: Path, *, two: bool = False) -> list[Clip]:
-    """The clips of one video or tar, tracked now or in an earlier run."""
+    """The clips of one video, folder or tar, tracked now or in an earlier run."""
     kept.mkdir(parents=True, exist_ok=True)
     clips = []
     with _videos(path) as videos, progress(path.name, len(videos), "videos") as advance:
@@ -178,39 +176,43 @@ def tracked_clips(path: Path, source: str, kept: Path, *, two: bool = False) -> 
     return clips
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Track faces in videos and pack the tracks.")
-    parser.add_argument("pack", type=Path, help="the .npz to write")
-    parser.add_argument("--from", dest="sources", action="append", nargs="+", default=[], metavar="WORD")
-    parser.add_argument("--two", type=Path, nargs="+", default=[], help="two people side by side")
-    parser.add_argument("--dyads", type=Path, help="vc_dyads.npz")
-    parser.add_argument("--stills", type=Path, help="folder of single faces with teacher.npz")
-    parser.add_argument("--conversations", type=Path, nargs="+", default=[], help="packs of conversations")
-    parser.add_argument("--add", type=Path, nargs="+", default=[], help="packs made by this command")
-    args = parser.parse_args()
-    kept = args.pack.with_suffix("")
+def make_pack(
+    pack: Path,
+    *,
+    sources: Sequence[tuple[str, Path]] = (),
+    two: Sequence[Path] = (),
+    dyads: Path | None = None,
+    stills: Path | None = None,
+    conversations: Sequence[Path] = (),
+    add: Sequence[Path] = (),
+) -> None:
+    """Track what was not tracked before, and write the pack.
 
-    def work() -> None:
-        clips: list[Clip] = []
-        for source, *paths in args.sources:
-            for path in paths:
-                clips += tracked_clips(Path(path), source, kept)
-        for path in args.two:
-            clips += tracked_clips(path, "video", kept, two=True)
-        if args.dyads is not None:
-            clips += dyad_clips(args.dyads)
-        if args.stills is not None:
-            clips += still_clips(args.stills)
-        for path in args.conversations:
-            clips += conversation_clips(path)
-        for path in args.add:
-            clips += load_pack(path)
-        save_pack(args.pack, clips)
-        print_note(f"{args.pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
+    Args:
+        pack: the file to write.
+        sources: the name of a source, and a video, or a folder or tar of videos.
+        two: videos with two people side by side, of the source ``video``.
+        dyads: the signals of calls, ``vc_dyads.npz``.
+        stills: a folder of single faces, see :func:`still_clips`.
+        conversations: packs of conversations.
+        add: packs of this function.
 
-    return status_of(work, "interrupted: the same command goes on")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    kept = pack.with_suffix("")
+    clips: list[Clip] = []
+    for source, path in sources:
+        clips += tracked_clips(path, source, kept)
+    for path in two:
+        clips += tracked_clips(path, "video", kept, two=True)
+    if dyads is not None:
+        clips += dyad_clips(dyads)
+    if stills is not None:
+        clips += still_clips(stills)
+    for path in conversations:
+        clips += conversation_clips(path)
+    for path in add:
+        clips += load_pack(path)
+    save_pack(pack, clips)
+    print_note(f"{pack}: {len(clips)} clips, {sum(map(len, clips))} frames")

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from support import conversations, tiny_listening, tiny_simulation
+from support.research import run_lab
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
 from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening, save_listening
-from visavis_train.listener.corpus import main, pack_split, read_manifest
+from visavis_train.listener.corpus import pack_corpus, pack_split, read_manifest
 from visavis_train.simulation.corpus import build
 
 
@@ -48,10 +49,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_a_simulated_corpus_is_packed_whole(
-    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["listening_corpus", str(simulated), "--out", str(tmp_path / "packs")])
-    assert main() == 0
+    pack_corpus(simulated, tmp_path / "packs")
     settings = tiny_simulation.SETTINGS
     pack = load_listening(tmp_path / "packs/train.npz")
     # The direction in which nobody listens is left out; a speaker of two listeners is held once.
@@ -68,7 +68,7 @@ def test_a_simulated_corpus_is_packed_whole(
         assert np.isfinite(item.speaker.speech).all()
     assert len({tuple(item.temperament.tolist()) for item in pack.items}) == len(pack.items)
     written = (tmp_path / "packs/train.npz").stat().st_mtime_ns
-    assert main() == 0
+    assert run_lab("conversations", simulated, "--out", tmp_path / "packs", "--split", "train") == 0
     assert (tmp_path / "packs/train.npz").stat().st_mtime_ns == written
     assert "stays" in capsys.readouterr().err
 
@@ -87,7 +87,7 @@ def test_temperaments_are_those_of_the_manifest(simulated: Path) -> None:
 
 def test_a_simulation_that_has_not_ended_is_refused(simulated: Path) -> None:
     notes = {key: value for key, value in read_manifest(simulated / MANIFEST).items() if key != "clips"}
-    with pytest.raises(InputError, match=r"let visavis_train\.data\.simulation finish"):
+    with pytest.raises(InputError, match=r"let visavis lab simulate finish"):
         pack_split(find_corpus(simulated), "val", notes)
 
 

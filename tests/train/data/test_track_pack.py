@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from support import tiny_listening, tiny_tracks
+from support.research import run_lab
 from visavis.channels import EMOTION_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.geometry import rotation_from_euler
+from visavis.types import Track
 from visavis_train.data.conversation_pack import save_listening
 from visavis_train.data.track_pack import (
     LEAST_SPREAD,
@@ -23,7 +25,8 @@ from visavis_train.data.track_pack import (
     tracked,
     windows,
 )
-from visavis_train.tokenizer.tracks import conversation_clips, dyad_clips, main, still_clips, track_video
+from visavis_train.tokenizer import tracks
+from visavis_train.tokenizer.tracks import conversation_clips, dyad_clips, make_pack, still_clips, track_video
 
 
 def named(name: str, source: str = "video", frames: int = 5) -> Clip:
@@ -164,15 +167,41 @@ def test_single_faces_are_clips_that_stand_nowhere(tmp_path: Path) -> None:
     assert not tracked([first])
 
 
-def test_a_missing_file_ends_with_status_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("video=/no/such.mp4", "/no/such.mp4"),
+        ("clips/", "--from clips/: expected SOURCE=PATH"),
+        ("video={empty}", "{empty}: holds no video"),
+    ],
+)
+def test_bad_sources_end_with_status_2(
+    source: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        "sys.argv", ["track_pack", str(tmp_path / "p.npz"), "--from", "video", "/no/such.mp4"]
-    )
-    assert main() == 2
-    assert capsys.readouterr().err.startswith("Error: /no/such.mp4")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert run_lab("tracks", tmp_path / "p.npz", "--from", source.format(empty=empty)) == 2
+    assert capsys.readouterr().err.startswith(f"Error: {message.format(empty=empty)}")
     assert not (tmp_path / "p.npz").exists()
+
+
+def test_videos_of_a_folder_are_tracked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("b.mp4", "a.MOV", "notes.txt"):
+        (tmp_path / name).touch()
+    seen: list[str] = []
+
+    def track(path: Path, *, two: bool) -> list[Track]:
+        assert not two
+        seen.append(path.name)
+        face = tiny_tracks.moving_face(1, 5)
+        return [Track(np.arange(5) / 25, face, tiny_tracks.emotion_of(face), np.ones(5, np.bool_), 25.0)]
+
+    monkeypatch.setattr(tracks, "track_video", track)
+    pack = tmp_path / "packs" / "p.npz"
+    for _ in range(2):
+        make_pack(pack, sources=[("grid", tmp_path)])
+    assert seen == ["a.MOV", "b.mp4"]
+    assert [(clip.name, clip.source) for clip in load_pack(pack)] == [("a", "grid"), ("b", "grid")]
 
 
 @pytest.mark.shared
@@ -183,7 +212,7 @@ def test_both_people_of_a_real_call_are_tracked(shared: Path) -> None:
     assert not np.array_equal(tracks[0].face, tracks[1].face)
 
 
-def test_conversations_and_other_packs_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conversations_and_other_packs_are_joined(tmp_path: Path) -> None:
     packs = [tmp_path / "train.npz", tmp_path / "val.npz"]
     for path in packs:
         save_listening(path, tiny_listening.pack(path.stem, speakers=2, frames=30))
@@ -194,11 +223,7 @@ def test_conversations_and_other_packs_are_joined(tmp_path: Path, monkeypatch: p
     np.testing.assert_array_equal(talks[0].face[:, 1], np.full(30, 0.5, np.float32))
 
     first, joined = tmp_path / "first.npz", tmp_path / "joined.npz"
-    for arguments in (
-        [str(first), "--conversations", str(packs[0])],
-        [str(joined), "--conversations", str(packs[1]), "--add", str(first)],
-    ):
-        monkeypatch.setattr("sys.argv", ["track_pack", *arguments])
-        assert main() == 0
+    make_pack(first, conversations=packs[:1])
+    assert run_lab("tracks", joined, "--conversations", packs[1], "--add", first) == 0
     names = {clip.name for clip in load_pack(joined)}
     assert names == {f"talk_{split}_{number:04d}" for split in ("train", "val") for number in range(6)}

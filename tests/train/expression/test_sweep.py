@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from torch import nn
 
+from support.research import run_lab
 from visavis.base import networks
 from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError
-from visavis_train.expression import sweep as sweeping
 from visavis_train.expression import task
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.report.by_class import ByClass
@@ -56,11 +56,6 @@ def files(data: Path, tmp_path: Path) -> list[Path]:
     return [write(tmp_path, name, data, n) for name, n in (("tune", 2), ("base", 2), ("shallow", 1))]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["sweep", *map(str, words)])
-    return sweeping.main()
-
-
 def test_one_command_trains_tunes_and_compares(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,9 +63,9 @@ def test_one_command_trains_tunes_and_compares(
         path.write_bytes(networks.read("emotion"))  # Seven exports would take a minute; see test_sparse.
 
     monkeypatch.setattr(task, "export_network", export)
-    words = [*files, "--rates", 0.3, "--peers", "random", "--peer-rates", 0.3, "--calls", 3]
+    words = [*files, "--rate", 0.3, "--peer", "random", "--peer-rate", 0.3, "--calls", 3]
     words += ["--results", tmp_path / "all.json", "--page", tmp_path / "page.md"]
-    assert run(monkeypatch, *words) == 0
+    assert run_lab("sweep", *words) == 0
     result: dict[str, Any] = json.loads((tmp_path / "all.json").read_text())
     assert (result["split"], result["n"]) == ("PublicTest", 35)
     names = ["base_keep100", "base_keep30", "base_random30", "shallow"]
@@ -94,10 +89,10 @@ def test_one_command_trains_tunes_and_compares(
     start = Experiment.model_validate_json((tmp_path / "base_keep30_tuned_seed1/config.json").read_text())
     assert start.init == tmp_path / "base" / "best.safetensors"
     stored = (tmp_path / "base_keep30_tuned_seed1" / "last.safetensors").stat().st_mtime_ns
-    assert run(monkeypatch, *words) == 0  # Nothing is trained again.
+    assert run_lab("sweep", *words) == 0  # Nothing is trained again.
     assert (tmp_path / "base_keep30_tuned_seed1" / "last.safetensors").stat().st_mtime_ns == stored
     assert len(read_log(tmp_path / "base_keep30_tuned_seed1")) == 1
-    assert run(monkeypatch, *words, "--set", "training.label_smoothing=0.1") == 2
+    assert run_lab("sweep", *words, "--set", "training.label_smoothing=0.1") == 2
 
 
 def sweep(files: list[Path], **changes: Any) -> Sweep:

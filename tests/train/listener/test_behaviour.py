@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from support import tiny_listening
+from support.research import run_lab, run_visavis
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis_train.__main__ import main as train_main
 from visavis_train.data.conversation_pack import PersonClip
 from visavis_train.listener import behaviour
 
@@ -66,17 +66,16 @@ def test_intervals_are_over_clips() -> None:
     assert low == 0 < value < high == same[0]
 
 
-def test_the_command_measures_a_trained_listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_measures_a_trained_listener(tmp_path: Path) -> None:
     toml = tiny_listening.write(tmp_path, frames=150)
     toml.write_text(toml.read_text().replace("round_steps = 60", "round_steps = 2"))
-    monkeypatch.setattr("sys.argv", ["visavis_train", str(toml)])
-    assert train_main() == 0
+    assert run_visavis("train", toml) == 0
     page = tmp_path / "page.md"
     page.write_text("\n".join(behaviour.MARKS))
-    places = ["--page", str(page), "--results", str(tmp_path / "r.json")]
-    sizes = ["--clips", "4", "--samples", "2", "--guidance", "1", "2"]
-    monkeypatch.setattr("sys.argv", ["listener_behaviour", str(toml), *sizes, *places])
-    assert behaviour.main() == 0
+    places = ["--page", page, "--results", tmp_path / "r.json"]
+    sizes = ["--samples", 2, "--guidance", 1, "--guidance", 2]
+    assert run_lab("behaviour", toml, "--clips", 3, *sizes, *places) == 2
+    assert run_lab("behaviour", toml, "--clips", 4, *sizes, *places) == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert (result["clips"], result["samples"]) == (4, 2)
     names = ["simulated listeners", "the same, through the tokenizer", "tiny, guidance 1", "tiny, guidance 2"]

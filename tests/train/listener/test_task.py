@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from support import tiny_listening, tiny_tokenizer
+from support.research import run_lab, run_visavis
 from visavis.errors import InputError, WeightsError
 from visavis.metrics.reaction import fr_corr, fr_dist
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train import __main__ as program
 from visavis_train.data.conversation_pack import ListeningItem, PersonClip, load_listening
 from visavis_train.listener import report as reporting
 from visavis_train.listener import task
@@ -42,9 +42,7 @@ def toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(toml: Path) -> Path:
     """A run that ended, by the command itself."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["visavis_train", str(toml)])
-        assert program.main() == 0
+    assert run_visavis("train", toml) == 0
     return toml.parent / "run"
 
 
@@ -220,10 +218,9 @@ def test_the_report_compares_all_methods(
     other.write_text(never.replace("width = 16", "width = 32\npatch = 2"))
     page = tmp_path / "page.md"
     page.write_text("\n".join(["before", *reporting.MARKS, "after"]))
-    options = ["--seeds", "1", "--samples", "2", "--peer-steps", "1", "--results", str(tmp_path / "r.json")]
-    places = ["--page", str(page), "--kept", str(tmp_path / "kept"), "--guidance", "2"]
-    monkeypatch.setattr("sys.argv", ["listener_report", str(toml), str(other), *options, *places])
-    assert reporting.main() == 0
+    words = [toml, other, "--seeds", 1, "--samples", 2, "--peer-steps", 1, "--guidance", 2]
+    places = ["--results", tmp_path / "r.json", "--page", page, "--kept", tmp_path / "kept"]
+    assert run_lab("listener-report", *words, *places) == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["not_run"] == ["never"]
     assert len(result["methods"]) == 10
@@ -239,7 +236,7 @@ def test_the_report_compares_all_methods(
     assert corr["ground truth"] > corr["nearest neighbour"]
     # What was measured is not measured again.
     monkeypatch.setattr(reporting, "score", None)
-    assert reporting.main() == 0
+    assert run_lab("listener-report", *words, *places) == 0
 
 
 def test_marks_must_stand_once(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import wave
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import numpy as np
 import pytest
 
 from support import tiny_simulation as tiny
+from support.research import run_lab
 from visavis.datasets.appropriateness import read_neighbours
 from visavis.datasets.conversations import find_corpus
 from visavis.errors import InputError
-from visavis_train.simulation import command, statistics
 from visavis_train.simulation.corpus import build, neighbours, speaker_of
 from visavis_train.simulation.settings import ACTORS, SPLITS, Settings
 from visavis_train.simulation.utterances import GRID_SPEAKER
@@ -128,15 +127,13 @@ def test_no_actor_is_in_two_splits_and_grid_is_in_train_alone() -> None:
 
 
 def test_statistics_are_printed_beside_their_targets(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["statistics", str(corpus), "--listeners", "2", "--splits", "train"])
-    assert statistics.main() == 0
+    assert run_lab("simulation-statistics", corpus, "--listeners", 2, "--split", "train") == 0
     out = capsys.readouterr().out
     assert "peak_r" in out
     assert "0.32 in 30 s of real calls" in out
-    monkeypatch.setattr(sys, "argv", ["statistics", str(corpus.parent), "--json"])
-    assert statistics.main() == 2
+    assert run_lab("simulation-statistics", corpus.parent, "--json") == 2
     assert "no corpus" in capsys.readouterr().err
 
 
@@ -145,19 +142,14 @@ def test_statistics_are_printed_beside_their_targets(
     [
         (["--clips", "0"], "at least one clip and listener"),
         (["--frames", "10"], "a clip has 100 to 10000 frames"),
-        (["--workers", "0"], "at least one process"),
+        (["--workers", "0"], "Invalid value for '--workers'"),
         ([], "no such file"),
     ],
 )
 def test_bad_input_is_one_line(
-    arguments: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fixed = ["simulation", "--out", str(tmp_path / "o"), "--pack", str(tmp_path / "none.npz")]
-    monkeypatch.setattr(sys, "argv", [*fixed, *arguments])
-    assert command.main() == 2
+    fixed = ["simulate", "--out", tmp_path / "o", "--pack", tmp_path / "none.npz"]
+    assert run_lab(*fixed, *arguments) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "o").exists()

@@ -84,7 +84,7 @@ def test_turns_of_two_give_windows_of_the_one_who_talks(tmp_path: Path) -> None:
     assert timings.windows[0].turns == (Turn(0.0, 4.0), Turn(4.5, 9.5))
     assert timings.pauses_s == pytest.approx((0.5, 0.7))
     assert timings.short_per_minute == pytest.approx(60 / (4 + 5 + 19.8 + 2))
-    with pytest.raises(InputError, match="no table of turns"):
+    with pytest.raises(InputError, match="is a folder, not a file"):
         read_timings(tmp_path, 10.0)
 
 

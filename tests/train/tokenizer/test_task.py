@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from support import tiny_tracks
+from support.research import run_lab, run_visavis
 from visavis.errors import InputError
 from visavis.reaction.rest import resting
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train import __main__ as program
 from visavis_train.data.track_pack import Clip, load_pack
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.rounds import run_rounds
@@ -201,11 +200,6 @@ def test_code_use_is_of_every_frame(toml: Path, tmp_path: Path) -> None:
     assert all(1 <= p <= 100 * share for p, share in zip(use["perplexity"], use["used"], strict=True))
 
 
-def run_program(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["visavis_train", *map(str, words)])
-    return program.main()
-
-
 def test_the_program_trains_reports_and_installs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,7 +208,7 @@ def test_the_program_trains_reports_and_installs(
     (package / "assets").mkdir(parents=True)
     monkeypatch.setattr(releasing.visavis, "__file__", str(package / "__init__.py"))
     short = ["--set", "training.face_rounds=1", "--set", "training.emotion_rounds=1"]
-    assert run_program(monkeypatch, toml, *short, "--install") == 0
+    assert run_visavis("train", toml, *short, "--install") == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["name"], report["quantizer"], report["vocabulary"]) == ("tiny", "fsq", [100])
     assert set(report["test"]) == {"video", "grid", "dyads"}
@@ -227,7 +221,7 @@ def test_the_program_trains_reports_and_installs(
     assert entries["tokens_encoder"]["config"] == "experiments/tokenizer_tiny.toml"
     installed = [package / "assets" / f"{name}.onnx" for name in ("tokens_encoder", "tokens_decoder")]
     assert FaceTokenizer.load(*installed).vocabulary == (100,)
-    assert run_program(monkeypatch, toml, *short) == 2
+    assert run_visavis("train", toml, *short) == 2
     assert "already holds a run" in " ".join(capsys.readouterr().err.split())
 
 
@@ -238,12 +232,11 @@ def test_the_ablation_trains_all_goes_on_and_writes_one_table(
     page, results = tmp_path / "tokens.md", tmp_path / "results.json"
     first, last = ablation.MARKS
     page.write_text(f"before\n{first}\nold\n{last}\nafter\n")
-    words = [toml, "--seeds", 1, "--page", page, "--results", results]
-    words += [w for key in ("face_rounds", "emotion_rounds") for w in ("--set", f"training.{key}=1")]
+    places = ["--page", page, "--results", results]
+    short = [w for key in ("face_rounds", "emotion_rounds") for w in ("--set", f"training.{key}=1")]
 
     def run(*more: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["ablation", *map(str, words), *map(str, more)])
-        return ablation.main()
+        return run_lab("tokenizer-ablation", toml, "--seeds", 1, *places, *short, *more)
 
     assert run() == 0
     found = json.loads(results.read_text())
@@ -260,7 +253,9 @@ def test_the_ablation_trains_all_goes_on_and_writes_one_table(
     assert run("--set", "threads=2") == 2
     assert "holds a run of other settings" in " ".join(capsys.readouterr().err.split())
     results.write_text(json.dumps({**found, "runs": 2 * found["runs"]}))
-    assert run("--tables-only") == 0
+    assert run_lab("tokenizer-ablation", *places) == 2
+    assert "found no experiment" in capsys.readouterr().err
+    assert run_lab("tokenizer-ablation", "--tables-only", *places) == 0
     assert "over 2 seeds" in page.read_text()
     assert " ± 0.000 | " in page.read_text()
     page.write_text("no marks")

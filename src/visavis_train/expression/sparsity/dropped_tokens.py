@@ -1,13 +1,11 @@
-"""A trained network that drops tokens, and labelled faces, in; what dropping others would cost out.
-
-``python -m visavis_train.expression.sparsity.dropped_tokens runs/fer_sparse_more --data fer2013``
+"""What it would cost a trained network to drop other tokens than it does: ``visavis lab dropped-tokens``.
 
 Writes one JSON file, and what stands between the marks of a page.
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,16 @@ from visavis.base.console import progress
 from visavis.base.files import require_place
 from visavis.datasets.faces import LabelledFaces
 from visavis.datasets.opening import find_dataset
+from visavis.errors import InputError
 from visavis_train.expression.models.pruning import check_rate
 from visavis_train.expression.sparsity.dropping import drop_in_every_way, dropping_table, require_first_layer
 from visavis_train.expression.sparsity.keep_rates import open_run
 from visavis_train.expression.sparsity.kept_tokens import grey
-from visavis_train.loop.command import run_parser, status_of
 from visavis_train.loop.marks import measured_on, write_results
 
 RESULTS = Path("benchmarks/results/dropped_tokens.json")
 PAGE = Path("docs/reference/sparse.md")
-MARKS = (
-    "<!-- dropped tokens: by visavis_train.expression.sparsity.dropped_tokens -->",
-    "<!-- end of dropped tokens -->",
-)
+MARKS = ("<!-- dropped tokens: by visavis lab dropped-tokens -->", "<!-- end of dropped tokens -->")
 RATES = (0.3, 0.1, 0.03)
 
 
@@ -58,24 +53,34 @@ def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[
     return result, lines
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = run_parser("Drop other tokens than a network would, and earlier.", RESULTS, PAGE)
-    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="keep rates")
-    args = parser.parse_args()
+def report(
+    run: Path,
+    data: Path,
+    *,
+    split: str,
+    rates: Sequence[float] = RATES,
+    results: Path | None = None,
+    page: Path | None = None,
+) -> None:
+    """Drop tokens in every way, and write the results and the table.
+
+    Args:
+        run: folder of the network's run.
+        data: the data set.
+        split: which part of it.
+        rates: keep rates.
+        results: the JSON file, :data:`RESULTS` by default.
+        page: whose table is replaced, :data:`PAGE` by default.
+
+    Raises:
+        InputError: a keep rate, the run, the data set or the page cannot be used.
+    """
     try:
-        for rate in args.rates:
+        for rate in rates:
             check_rate(rate)
     except ValueError as error:
-        parser.error(f"--rates: {error}")
-
-    def work() -> None:
-        require_place(args.results)
-        result, lines = compare(args.run, find_dataset(args.data).read(args.split), tuple(args.rates))
-        write_results(args.results, result, args.page, MARKS, lines)
-
-    return status_of(work, "interrupted: nothing was written")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise InputError(str(error)) from error
+    results = results or RESULTS
+    require_place(results)
+    result, lines = compare(run, find_dataset(data).read(split), tuple(rates))
+    write_results(results, result, page or PAGE, MARKS, lines)

@@ -1,6 +1,4 @@
-"""A network trained at many keep rates and labelled faces in; what each rate is worth and takes out.
-
-``python -m visavis_train.expression.sparsity.keep_rates runs/fer_sparse_any --data ../shared/data/fer2013``
+"""What every keep rate of a network that was trained at many is worth and takes: ``visavis lab keep-rates``.
 
 Measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and what a second look
 with more tokens at unsure faces is worth. Writes one JSON file, and what stands between the marks of a page.
@@ -8,7 +6,6 @@ with more tokens at unsure faces is worth. Writes one JSON file, and what stands
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,12 +39,11 @@ from visavis_train.expression.sparsity.rates import (
     rates_table,
     second_looks,
 )
-from visavis_train.loop.command import run_parser, status_of
 from visavis_train.loop.marks import measured_on, write_results
 
 RESULTS = Path("benchmarks/results/keep_rates.json")
 PAGE = Path("docs/reference/sparse.md")
-MARKS = ("<!-- keep rates: by visavis_train.expression.sparsity.keep_rates -->", "<!-- end of keep rates -->")
+MARKS = ("<!-- keep rates: by visavis lab keep-rates -->", "<!-- end of keep rates -->")
 RATES = (1.0, 0.9, 0.6, 0.3, 0.1)
 
 
@@ -162,21 +158,30 @@ def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any]
     return result, lines
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = run_parser("Compare keep rates of one network.", RESULTS, PAGE)
-    parser.add_argument("--calls", type=int, default=TIMED_CALLS, help="how many faces are timed")
-    args = parser.parse_args()
-    if args.calls < 1:
-        parser.error("--calls must be 1 or more")
+def report(
+    run: Path,
+    data: Path,
+    *,
+    split: str,
+    calls: int | None = None,
+    results: Path | None = None,
+    page: Path | None = None,
+) -> None:
+    """Measure a run's network at every rate, and write the results and the tables.
 
-    def work() -> None:
-        require_place(args.results)
-        result, lines = compare(args.run, find_dataset(args.data).read(args.split), args.calls)
-        write_results(args.results, result, args.page, MARKS, lines)
+    Args:
+        run: its folder.
+        data: the data set.
+        split: which part of it.
+        calls: how many faces are timed, :data:`TIMED_CALLS` by default.
+        results: the JSON file, :data:`RESULTS` by default.
+        page: whose tables are replaced, :data:`PAGE` by default.
 
-    return status_of(work, "interrupted: nothing was written")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: the run, the data set or the page cannot be used.
+        WeightsError: the run's network is another one.
+    """
+    results = results or RESULTS
+    require_place(results)
+    result, lines = compare(run, find_dataset(data).read(split), calls or TIMED_CALLS)
+    write_results(results, result, page or PAGE, MARKS, lines)

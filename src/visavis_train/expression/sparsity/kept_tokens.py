@@ -1,13 +1,10 @@
-"""A trained network that drops tokens, and labelled faces, in; what it looks at, as numbers and figures, out.
-
-``python -m visavis_train.expression.sparsity.kept_tokens runs/fer_sparse_more --data ../shared/data/fer2013``
+"""What a trained network that drops tokens looks at, as numbers and figures: ``visavis lab kept-tokens``.
 
 Writes one JSON file, two figures, and what stands between the marks of a page.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,16 +43,12 @@ from visavis_train.expression.sparsity.kept_parts import (
     parts_table,
 )
 from visavis_train.face.data.crop_landmarks import CropLandmarks, find_landmarks
-from visavis_train.loop.command import run_parser, status_of
 from visavis_train.loop.marks import measured_on, write_results
 from visavis_train.onnx.export import current_commit
 
 RESULTS = Path("benchmarks/results/kept_tokens.json")
 PAGE = Path("docs/reference/sparse.md")
-MARKS = (
-    "<!-- kept tokens: by visavis_train.expression.sparsity.kept_tokens -->",
-    "<!-- end of kept tokens -->",
-)
+MARKS = ("<!-- kept tokens: by visavis lab kept-tokens -->", "<!-- end of kept tokens -->")
 FOLDER, MAPS, FACES = "kept_tokens", "maps.svg", "faces.svg"
 
 
@@ -198,34 +191,46 @@ def grey(faces: LabelledFaces, side_px: int) -> ImageArray:
     return np.asarray(np.concatenate(flat), np.uint8)
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = run_parser("Show and measure which tokens a sparse network keeps.", RESULTS, PAGE)
-    parser.add_argument("--keep", type=float, help="another keep rate than the run's")
-    parser.add_argument("--at", type=int, nargs="+", help="with --keep: the layers that prune")
-    parser.add_argument("--out", type=Path, help=f"folder of the figures; {FOLDER} in the run if not given")
-    args = parser.parse_args()
-    if args.at is not None and args.keep is None:
-        parser.error("--at needs --keep")
-    out: Path = args.out or args.run / FOLDER
+def report(
+    run: Path,
+    data: Path,
+    *,
+    split: str,
+    keep: float | None = None,
+    at: Sequence[int] | None = None,
+    out: Path | None = None,
+    results: Path | None = None,
+    page: Path | None = None,
+) -> None:
+    """Measure which tokens a run's network keeps, and write the results, the figures and the tables.
 
-    def work() -> None:
-        network, side_px = open_network(args.run, args.keep, args.at)
-        require_place(args.results)
-        require_folder(out)
-        faces = find_dataset(args.data).read(args.split)
-        pictures = grey(faces, side_px)
-        with progress("landmarks", len(faces), "faces") as advance:
-            where = find_landmarks(pictures, on_face=advance)
-        print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
-        looked = Looked.of(args.run.resolve().name, network, faces, pictures, where)
-        write_results(args.results, looked.as_dict(), args.page, MARKS, looked.markdown())
-        out.mkdir(parents=True, exist_ok=True)
-        for name, svg in looked.figures().items():
-            save(out / name, svg)
+    Args:
+        run: its folder.
+        data: the data set.
+        split: which part of it.
+        keep: another keep rate than the run's.
+        at: with ``keep``: the layers that prune.
+        out: folder of the figures, :data:`FOLDER` in the run by default.
+        results: the JSON file, :data:`RESULTS` by default.
+        page: whose tables are replaced, :data:`PAGE` by default.
 
-    return status_of(work, "interrupted: nothing was written")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: layers without a keep rate; the run, the data set or the page cannot be used; or no
+            landmarks are found.
+    """
+    if at and keep is None:
+        raise InputError("--at needs --keep")
+    results, out = results or RESULTS, out or run / FOLDER
+    network, side_px = open_network(run, keep, at or None)
+    require_place(results)
+    require_folder(out)
+    faces = find_dataset(data).read(split)
+    pictures = grey(faces, side_px)
+    with progress("landmarks", len(faces), "faces") as advance:
+        where = find_landmarks(pictures, on_face=advance)
+    print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
+    looked = Looked.of(run.resolve().name, network, faces, pictures, where)
+    write_results(results, looked.as_dict(), page or PAGE, MARKS, looked.markdown())
+    out.mkdir(parents=True, exist_ok=True)
+    for name, svg in looked.figures().items():
+        save(out / name, svg)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from support.research import run_lab
 from visavis.errors import InputError
 from visavis_train.expression import task
 from visavis_train.expression.config import Experiment
@@ -105,9 +105,7 @@ def test_every_way_is_told_once_and_counted() -> None:
     assert len(table.columns) == 2 + 2 * 2
 
 
-def test_one_command_writes_page_and_results(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_report_writes_page_and_results(data: Path, tmp_path: Path) -> None:
     experiment = Experiment.model_validate(
         {
             "name": "small",
@@ -120,9 +118,7 @@ def test_one_command_writes_page_and_results(
     )
     run, page, results = task.train(experiment), tmp_path / "page.md", tmp_path / "dropped.json"
     page.write_text("\n".join(["# Page", *dropped_tokens.MARKS]))
-    words = [run, "--data", data, "--rates", 0.1, "--page", page, "--results", results]
-    monkeypatch.setattr(sys, "argv", ["dropped_tokens", *map(str, words)])
-    assert dropped_tokens.main() == 0
+    dropped_tokens.report(run, data, split="PublicTest", rates=(0.1,), page=page, results=results)
     found = json.loads(results.read_text())
     assert found["run"] == "run"
     assert len(found["dropped"]) == 12
@@ -130,10 +126,6 @@ def test_one_command_writes_page_and_results(
 
 
 @pytest.mark.parametrize("rate", ["0", "1.5"])
-def test_a_rate_out_of_range_is_refused(
-    rate: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["dropped_tokens", "run", "--data", "data", "--rates", rate])
-    with pytest.raises(SystemExit):
-        dropped_tokens.main()
+def test_a_rate_out_of_range_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_lab("dropped-tokens", "run", "--data", "data", "--rate", rate) == 2
     assert f"keep is {float(rate):g}; expected above 0 and at most 1" in capsys.readouterr().err

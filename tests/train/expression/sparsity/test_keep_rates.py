@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from support.research import run_lab
 from visavis.base import networks
 from visavis.base.networks import session_of
 from visavis.datasets import fer2013
@@ -177,8 +177,7 @@ def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch
     page, results = tmp_path / "page.md", tmp_path / "rates.json"
     page.write_text("\n".join(["# Page", *keep_rates.MARKS]))
     words = [experiment.out, "--data", experiment.data, "--calls", 2, "--page", page, "--results", results]
-    monkeypatch.setattr(sys, "argv", ["keep_rates", *map(str, words)])
-    assert keep_rates.main() == 0
+    assert run_lab("keep-rates", *words) == 0
     found = json.loads(results.read_text())
     assert [row["tokens"] for row in found["rates"]] == [144, 130, 87, 44, 15]
     for more, fewer in pairwise(found["rates"]):
@@ -192,10 +191,9 @@ def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch
 
 
 def test_a_run_without_keep_rates_is_refused(
-    data: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: Path, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["keep_rates", str(trained), "--data", str(data)])
-    assert keep_rates.main() == 2
+    assert run_lab("keep-rates", trained, "--data", data) == 2
     assert "expected a run of kind sparse" in capsys.readouterr().err
 
 

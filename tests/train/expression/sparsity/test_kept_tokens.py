@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from support.research import run_lab
 from support.svg import SVG, read_svg
 from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError
@@ -207,10 +207,9 @@ def write_run(folder: Path, config: SparseConfig | HybridConfig) -> Path:
     return folder
 
 
-def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: object) -> int:
+def run(folder: Path, *words: object) -> int:
     places = ["--results", folder.parent / "kept.json", "--page", folder.parent / "page.md"]
-    monkeypatch.setattr(sys, "argv", ["kept_tokens", *map(str, [folder, *places, *words])])
-    return kept_tokens.main()
+    return run_lab("kept-tokens", folder, *places, *words)
 
 
 def test_one_command_writes_numbers_figures_and_the_page(
@@ -221,7 +220,7 @@ def test_one_command_writes_numbers_figures_and_the_page(
         return CropLandmarks(np.repeat(points[None], len(pictures), axis=0), believable)
 
     monkeypatch.setattr(kept_tokens, "find_landmarks", found)
-    assert run(monkeypatch, run_folder, "--data", data, "--keep", 0.3, "--at", 0, 2) == 0
+    assert run(run_folder, "--data", data, "--keep", 0.3, "--at", 0, "--at", 2) == 0
     result = json.loads((run_folder.parent / "kept.json").read_text())
     assert (result["run"], result["split"], result["n"]) == ("run", "PublicTest", 35)
     assert (result["faces_with_landmarks"], result["grid"]) == (28, 12)
@@ -248,16 +247,17 @@ def test_one_command_writes_numbers_figures_and_the_page(
 
 
 def test_bad_input_is_told_in_one_line(
-    run_folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run_folder: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused(folder: Path, *words: object) -> str:
-        assert run(monkeypatch, folder, *words) == 2
+        assert run(folder, *words) == 2
         assert not (folder.parent / "kept.json").exists()
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         return error
 
     assert "keeps all tokens (keep rate 1)" in refused(run_folder, "--data", data)
+    assert "--at needs --keep" in refused(run_folder, "--data", data, "--at", 0)
     assert "no such file" in refused(run_folder, "--data", data / "none", "--keep", 0.3)
     assert "keep is 0;" in refused(run_folder, "--data", data, "--keep", 0)
     assert "no run" in refused(run_folder.parent / "none", "--data", data)
@@ -278,5 +278,5 @@ def test_pictures_without_faces_are_told(
         )
 
     monkeypatch.setattr(kept_tokens, "find_landmarks", found)
-    assert run(monkeypatch, run_folder, "--data", data, "--keep", 0.3) == 2
+    assert run(run_folder, "--data", data, "--keep", 0.3) == 2
     assert "in none of 35 faces were landmarks found" in capsys.readouterr().err
