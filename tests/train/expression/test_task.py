@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from support.research import run_visavis
 from support.tiny_fer import KINDS
 from visavis.datasets import fer2013
 from visavis.errors import InputError
@@ -180,16 +180,9 @@ def test_fp16_needs_a_gpu() -> None:
         make_accelerator("fp16")
 
 
-def run_task(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["emotion", *map(str, words)])
-    return task.main()
-
-
-def test_command_line_trains_exports_and_reports(
-    toml: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_line_trains_exports_and_reports(toml: Path, capsys: pytest.CaptureFixture[str]) -> None:
     short = ["--set", "training.epochs=1", "--set", "training.sizes=[[0.0, 48]]"]
-    assert run_task(monkeypatch, toml, *short) == 0
+    assert run_visavis("train", toml, *short) == 0
     report: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert report["public_test"]["faces"] == 35
     assert (toml.parent / "run" / "emotion.onnx").stat().st_size == report["bytes"]
@@ -197,8 +190,10 @@ def test_command_line_trains_exports_and_reports(
     assert report["training_s"] > 0
     assert report["macs"] > report["parameters"] > 1000
     assert report["machine"]["processor"]
-    assert run_task(monkeypatch, toml, "--set", "data=/nowhere", "--resume") == 2
-    assert capsys.readouterr().err.startswith("Error: /nowhere: no FER-2013 here")
+    assert run_visavis("train", toml, "--set", "data=/nowhere", "--resume") == 2
+    assert capsys.readouterr().err.endswith(
+        "data is /nowhere: no such file or folder; name yours with --set data=PATH\n"
+    )
 
 
 def test_ctrl_c_leaves_a_run_that_can_go_on(
@@ -215,7 +210,7 @@ def test_ctrl_c_leaves_a_run_that_can_go_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "run_epoch", interrupted)
-        assert run_task(patch, toml) == 130
+        assert run_visavis("train", toml) == 130
     assert "--resume" in capsys.readouterr().err
     train(load_experiment(toml, Experiment), resume=True)
     assert_same_checkpoint(whole.out, toml.parent / "run")

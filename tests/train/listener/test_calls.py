@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support import tiny_listening
+from support.research import run_visavis
 from visavis.cli import app
 from visavis.datasets.calls import Call, read_calls
 from visavis.errors import InputError
@@ -20,7 +21,6 @@ from visavis_train.listener.calls import (
     conversations,
     deal,
     learner,
-    main,
     report_of,
     train,
 )
@@ -136,11 +136,8 @@ def test_each_person_reacts_to_the_other(toml: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(as_heard(slow[:, 0], 10.0), second.sound)
 
 
-def test_bad_data_is_one_line(
-    toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["train", str(toml), "--set", f"data={tmp_path / 'none.npz'}"])
-    assert main() == 2
+def test_bad_data_is_one_line(toml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_visavis("train", toml, "--set", f"data={tmp_path / 'none.npz'}") == 2
     assert "no such file" in capsys.readouterr().err
 
 
