@@ -2,7 +2,7 @@
 
     python benchmarks/finding.py CLIPS HELD_OUT --out benchmarks/results/finding.json
 
-CLIPS is a folder of videos, HELD_OUT one of visavis_train.face.data.photographs. The reference is
+CLIPS is a folder of videos, HELD_OUT one that visavis lab photographs made. The reference is
 the tracker's own reading of the upright frame at full size. "Right" means: one face, its box within
 15% in size and place, its roll within 8 degrees. ``--only`` runs some parts.
 """

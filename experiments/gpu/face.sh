@@ -13,7 +13,7 @@ export PYTHONPATH=src PYTHONUNBUFFERED=1
 case ${1:-} in
 pack)
     for name in face_pack renders; do
-        "$PYTHON" -m visavis_train.face.data.shards pack "runs/$name" "runs/gpu/face/$name" --side 112 --quality 60
+        "$PYTHON" -m visavis lab pack-faces "runs/$name" "runs/gpu/face/$name" --side 112 --quality 60
     done
     "$PYTHON" - <<'PYTHON'
 import numpy as np
@@ -28,7 +28,7 @@ PYTHON
     ;;
 unpack)
     for name in face_pack renders; do
-        "$PYTHON" -m visavis_train.face.data.shards unpack "runs/gpu/face/$name" "runs/gpu/$name"
+        "$PYTHON" -m visavis lab unpack-faces "runs/gpu/face/$name" "runs/gpu/$name"
     done
     "$PYTHON" - <<'PYTHON'
 import numpy as np
@@ -40,7 +40,7 @@ with np.load("runs/gpu/face/pairs.npz") as pairs:
 PYTHON
     ;;
 train)
-    "$PYTHON" -m visavis_train experiments/face_second.toml --set out=runs/gpu/face_run --set "steps=$2" \
+    "$PYTHON" -m visavis train experiments/face_second.toml --set out=runs/gpu/face_run --set "steps=$2" \
         --set 'packs=["runs/gpu/face_pack", "runs/gpu/renders"]' --set 'truths=[]' --set batch=256 \
         --set pairs=runs/gpu/pairs.npz --set negatives=runs/gpu/negatives.npy --set learning_rate=2e-3 \
         --set "workers=${WORKERS:-14}"

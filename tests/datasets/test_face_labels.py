@@ -128,7 +128,7 @@ def test_labels_that_are_damaged_or_missing_are_one_clear_line(tmp_path: Path) -
     with pytest.raises(InputError, match=r"labels\.npz: not a readable file of face labels"):
         FacePack.load(folder)
     path.unlink()
-    with pytest.raises(InputError, match=r"labels\.npz: no such file; make it by  python -m visavis_train"):
+    with pytest.raises(InputError, match=r"labels\.npz: no such file; make it by  visavis lab label-faces"):
         FacePack.load(folder)
 
 

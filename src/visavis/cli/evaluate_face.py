@@ -50,9 +50,9 @@ def face(
 ) -> None:
     """Measure how truly faces are read.
 
-    SET is a pack of labelled crops (a folder of crops.npy and labels.npz, as python -m
-    visavis_train.face.data.teacher writes), a video, or a folder of videos. Videos are compared with
-    --labels, or else with MediaPipe on the same frames (extra mediapipe). The tracker does not smooth here.
+    SET is a pack of labelled crops (a folder of crops.npy and labels.npz, as visavis lab
+    label-faces writes), a video, or a folder of videos. Videos are compared with --labels, or else with
+    MediaPipe on the same frames (extra mediapipe). The tracker does not smooth here.
 
     Examples:
 

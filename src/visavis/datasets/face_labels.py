@@ -1,8 +1,8 @@
 """Labelled faces to measure the face network by: packs of crops, and labels for the frames of clips.
 
 A pack is a folder of ``crops.npy`` (N, S, S, 3) uint8, upright and 1.4 times as large as the face's region,
-and ``labels.npz``. Labels alone can stand for the clips that they were made from. ``python -m
-visavis_train.face.data.teacher`` writes both.
+and ``labels.npz``. Labels alone can stand for the clips that they were made from. ``visavis lab
+label-faces`` writes both.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from visavis.types import LANDMARK_COUNT, FloatArray, ImageArray, NumberArray
 # The side of a stored crop over that of the region: room for augmentation to shift, turn and scale it.
 STORED_MARGIN = 1.4
 SMALLEST_CROP_PX = 32
-_MADE_BY = "python -m visavis_train.face.data.teacher"
+_MADE_BY = "visavis lab label-faces"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

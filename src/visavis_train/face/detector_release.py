@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +15,8 @@ from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.scenes import load_frames
 from visavis_train.face.detector import INPUT_PX, STRIDE_PX, DetectorExport, DetectorNet
 from visavis_train.face.detector_task import DetectorConfig
-from visavis_train.loop.command import status_of
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.onnx.export import current_commit, export, register
+from visavis_train.onnx.export import export, register
 
 ASSETS = Path("src/visavis/assets")
 LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/detector.md"
@@ -89,17 +86,3 @@ def enter(config: Path, commit: str, score: dict[str, float]) -> None:
     """Write the manifest's entry."""
     facts = {"licence": LICENCE, "training_data": DATA, "config": config.as_posix(), "commit": commit}
     register(ASSETS / "manifest.json", "detector", ASSETS / "detector.onnx", {**facts, "score": score})
-
-
-def main() -> int:
-    """``python -m visavis_train.face.detector_release DETECTOR.toml``, from the repository's root."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("detector", type=Path)
-    args = parser.parse_args()
-    return status_of(
-        lambda: export_detector(args.detector, current_commit()), "interrupted: the same command begins anew"
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

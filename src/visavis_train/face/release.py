@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.measure import answers, choose_blend, evaluate
 from visavis_train.face.network import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.onnx.export import current_commit, export, register
+from visavis_train.onnx.export import export, register
 
 ASSETS = Path("src/visavis/assets")
 # The heads' shares are chosen on clips of at least so many frames, on so many of each.
@@ -85,15 +84,3 @@ def enter(path: Path, commit: str, score: dict[str, float]) -> None:
     """Write the manifest's entry."""
     facts = {"licence": LICENCE, "training_data": DATA, "config": path.as_posix(), "commit": commit}
     register(ASSETS / "manifest.json", "face", ASSETS / "face.onnx", {**facts, "score": score})
-
-
-def main() -> None:
-    """``python -m visavis_train.face.release FACE.toml``, from the repository's root."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("face", type=Path)
-    args = parser.parse_args()
-    export_face(args.face, current_commit())
-
-
-if __name__ == "__main__":
-    main()

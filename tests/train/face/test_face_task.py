@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from visavis.capture.portrait import PortraitClip
 from visavis.datasets.face_labels import STORED_MARGIN
@@ -20,12 +21,13 @@ from visavis.face.detector import FaceDetector
 from visavis.face.network import FaceNetwork
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.recording.video_writer import VideoWriter
+from visavis_train.commands import mount
 from visavis_train.face import detector_task, face_task
 from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.detector_task import DetectorConfig
 from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.network import TEACHER_WEIGHTS
-from visavis_train.loop.command import command_line
+from visavis_train.loop.command import Task
 from visavis_train.loop.rounds import warm_cosine
 
 FRAMES = 36
@@ -195,18 +197,23 @@ def test_a_folder_that_holds_a_run_is_refused_without_resume(pack: Path, tmp_pat
         face_task.train(face_config(pack, tmp_path), resume=True)
 
 
-def test_command_line_reads_the_experiment_and_its_overrides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_command_reads_the_experiment_and_its_overrides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "e.toml"
-    path.write_text('packs = ["p"]\npairs = "p"\nnegatives = "n"\nout = "o"\ntest_clips = []\n')
+    path.write_text(
+        'task = "face"\npacks = ["p"]\npairs = "p"\nnegatives = "n"\nout = "o"\ntest_clips = []\n'
+    )
     seen: list[tuple[FaceConfig, bool]] = []
-    monkeypatch.setattr(sys, "argv", ["face", str(path), "--resume", "--set", "steps=7"])
-    assert command_line("Train.", FaceConfig, lambda config, resume: seen.append((config, resume))) == 0
+    task = Task(FaceConfig, lambda config, resume: seen.append((config, resume)))
+    monkeypatch.setattr(face_task, "TASK", task)
+    app = typer.Typer()
+    mount(app)
+    assert CliRunner().invoke(app, ["train", str(path), "--resume", "--set", "steps=7"]).exit_code == 0
     assert (seen[0][0].steps, seen[0][1]) == (7, True)
-    monkeypatch.setattr(sys, "argv", ["face", str(path), "--set", "stepps=7"])
-    assert command_line("Train.", FaceConfig, lambda config, resume: None) == 2
-    assert "stepps" in capsys.readouterr().err
+    ran = CliRunner().invoke(app, ["train", str(path), "--set", "stepps=7"])
+    assert isinstance(ran.exception, InputError)
+    assert "stepps" in str(ran.exception)
 
 
 def test_learning_rate_rises_then_falls_to_a_hundredth() -> None:

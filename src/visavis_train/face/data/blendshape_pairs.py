@@ -7,13 +7,16 @@ photographed. Needs the package ``ai-edge-litert``.
 
 from __future__ import annotations
 
-import argparse
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from visavis.base.console import progress
 from visavis.base.reading import regular
+from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray
 from visavis_train.face.data.faces import load_pack, validation_rows
@@ -34,36 +37,55 @@ def mixed_face(faces: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(points @ np.array([[c, s], [-s, c]]), np.float32)
 
 
-def main() -> None:
-    """``python -m visavis_train.face.data.blendshape_pairs face_landmarker.task PACK``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("task", type=Path)
-    parser.add_argument("pack", type=Path, help="folder with labels.npz")
-    parser.add_argument("--pairs", type=int, default=240_000)
-    parser.add_argument("--without", nargs="*", default=[], help="clips that training must not see")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    from ai_edge_litert.interpreter import Interpreter
+def write_pairs(
+    task: Path, folder: Path, *, count: int = 240_000, without: Sequence[str] = (), seed: int = 0
+) -> None:
+    """Ask the model about mixtures of a pack's faces and write ``pairs.npz`` into the pack.
 
-    with zipfile.ZipFile(regular(args.task)) as bundle:
-        model = Interpreter(model_content=bundle.read("face_blendshapes.tflite"), num_threads=1)
-    model.allocate_tensors()
+    Args:
+        task: ``face_landmarker.task``, which holds the model.
+        folder: the pack.
+        count: of pairs.
+        without: clips whose faces are not mixed.
+        seed: of the mixtures.
+
+    Raises:
+        InputError: the pack or the model cannot be read, or ``ai-edge-litert`` is not installed.
+    """
+    model = _model(task)
     source = model.get_input_details()[0]["index"]
     target = model.get_output_details()[0]["index"]
-    pack = load_pack(args.pack)
-    rows, _ = validation_rows(pack, args.without)
+    pack = load_pack(folder)
+    rows, _ = validation_rows(pack, without)
     faces = pack.landmarks[rows][..., :2]
-    rng = np.random.default_rng(args.seed)
-    landmarks = np.empty((args.pairs, len(LANDMARKS_146), 2), np.float32)
-    weights = np.empty((args.pairs, 51), np.float32)
-    for row in range(args.pairs):
-        landmarks[row] = mixed_face(faces, rng)
-        # The model ignores position and scale; 256 only keeps it in the range of pixels.
-        model.set_tensor(source, 256 * landmarks[row][None] + 128)
-        model.invoke()
-        weights[row] = model.get_tensor(target)[1:]
-    np.savez(args.pack / "pairs.npz", landmarks=landmarks, weights=weights)
+    if not len(faces):
+        raise InputError(f"{folder}: no face is left to mix without {', '.join(without) or 'held-out ones'}")
+    rng = np.random.default_rng(seed)
+    landmarks = np.empty((count, len(LANDMARKS_146), 2), np.float32)
+    weights = np.empty((count, 51), np.float32)
+    with progress("mixed faces", count, "pairs") as advance:
+        for row in range(count):
+            landmarks[row] = mixed_face(faces, rng)
+            # The model ignores position and scale; 256 only keeps it in the range of pixels.
+            model.set_tensor(source, 256 * landmarks[row][None] + 128)
+            model.invoke()
+            weights[row] = model.get_tensor(target)[1:]
+            advance()
+    np.savez(folder / "pairs.npz", landmarks=landmarks, weights=weights)
 
 
-if __name__ == "__main__":
-    main()
+def _model(task: Path) -> Any:
+    """The interpreter of the blendshape model in ``face_landmarker.task``."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "asking MediaPipe's blendshape model needs a package: pip install ai-edge-litert"
+        ) from error
+    try:
+        with zipfile.ZipFile(regular(task)) as bundle:
+            model = Interpreter(model_content=bundle.read("face_blendshapes.tflite"), num_threads=1)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{task}: not a readable face_landmarker.task: {error}") from error
+    model.allocate_tensors()
+    return model

@@ -1,6 +1,6 @@
 """Grey face crops in; what the embedded face network says of them, as one pack for pretraining, out.
 
-``python -m visavis_train.face.data.face_states FER2013 PACK.npz [--faces FOLDER ...]``
+``visavis lab face-states FER2013 PACK.npz [--faces FOLDER]...``
 
 The pack has FER-2013's Training faces and those of the folders, and, held out, PublicTest's: faces alone, no
 labels. Faces that the network does not see as one (:mod:`.crop_landmarks`) are left out.
@@ -8,8 +8,7 @@ labels. Faces that the network does not see as one (:mod:`.crop_landmarks`) are 
 
 from __future__ import annotations
 
-import argparse
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -29,9 +28,8 @@ from visavis_train.data.face_crops import read_crops
 from visavis_train.face.data.crop_landmarks import look
 from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS
 from visavis_train.face.network import PARTNERS, WEIGHTS
-from visavis_train.loop.command import status_of
 
-MADE_BY = "python -m visavis_train.face.data.face_states"
+MADE_BY = "visavis lab face-states"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,27 +146,23 @@ def normal_shape(landmarks: FloatArray) -> FloatArray:
     return np.asarray(centred / size, np.float32)
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Make a pack of face states for pretraining.")
-    parser.add_argument("data", type=Path, help="FER-2013")
-    parser.add_argument("pack", type=Path, help="the .npz file to write")
-    parser.add_argument("--faces", type=Path, nargs="+", default=[], help="folders of further face crops")
-    args = parser.parse_args()
+def write_states(fer: Path, pack: Path, folders: Sequence[Path] = ()) -> None:
+    """Make a pack of FER-2013's faces and of those in folders; how many it holds is said.
 
-    def work() -> None:
-        require_place(args.pack)
-        data = fer2013.load(args.data)
-        crops = [read_crops(folder) for folder in args.faces]
-        faces = np.concatenate([data.split(fer2013.TRAINING).images, *crops])
-        others = data.split(fer2013.PUBLIC_TEST).images
-        states = measure(faces, others)
-        states.save(args.pack)
-        asked, believed = len(faces) + len(others), len(states.images)
-        print_note(f"{args.pack}: {believed} of {asked} faces, {states.held_out.sum()} of them held out")
+    Args:
+        fer: FER-2013.
+        pack: the .npz file to write.
+        folders: of further crops of faces.
 
-    return status_of(work, "interrupted: nothing was written")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: unreadable data, no place to write, or no face that the network sees as one.
+    """
+    require_place(pack)
+    data = fer2013.load(fer)
+    crops = [read_crops(folder) for folder in folders]
+    faces = np.concatenate([data.split(fer2013.TRAINING).images, *crops])
+    others = data.split(fer2013.PUBLIC_TEST).images
+    states = measure(faces, others)
+    states.save(pack)
+    asked, believed = len(faces) + len(others), len(states.images)
+    print_note(f"{pack}: {believed} of {asked} faces, {states.held_out.sum()} of them held out")

@@ -5,16 +5,17 @@ The photographs are those of :mod:`visavis_train.face.data.photographs`; held-ou
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.npz import read_npz
 from visavis.base.reading import regular
 from visavis.capture.image import read_image
+from visavis.errors import InputError
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.clutter import clutter
@@ -62,45 +63,77 @@ def face_parts(crops: NDArray[np.uint8], rng: np.random.Generator, count: int) -
         yield np.asarray(cv2.resize(crop[y : y + side, x : x + side], (INPUT_PX, INPUT_PX)), np.uint8)
 
 
-def beside_faces(pack: Path, videos: list[Path], rng: np.random.Generator) -> Iterator[ImageArray]:
-    """Squares of the videos' backgrounds, where the pack knows all faces."""
-    with np.load(regular(pack / "labels.npz")) as labels:
-        boxes: dict[str, list[FloatArray]] = {}
-        for name, (x, y, side, _) in zip(labels["source"], labels["region"], strict=True):
-            half = side / LANDMARK_MARGIN / 2
-            boxes.setdefault(str(name), []).append(np.array([x - half, y - half, x + half, y + half]))
-    for name, image in video_images(videos, 4):
+def beside_faces(pack: Path, videos: Sequence[Path], rng: np.random.Generator) -> Iterator[ImageArray]:
+    """Squares of the videos' backgrounds, where the pack knows all faces.
+
+    Raises:
+        InputError: the pack or a video cannot be read.
+    """
+    labels = read_npz(
+        pack / "labels.npz",
+        "pack of labelled faces",
+        ("source", "region"),
+        made_by="visavis lab label-faces",
+    )
+    boxes: dict[str, list[FloatArray]] = {}
+    for name, (x, y, side, _) in zip(labels["source"], labels["region"], strict=True):
+        half = side / LANDMARK_MARGIN / 2
+        boxes.setdefault(str(name), []).append(np.array([x - half, y - half, x + half, y + half]))
+    for name, image in video_images(list(videos), 4):
         if name in boxes:
             yield from from_video(image, boxes[name], rng, 8)
 
 
-def main() -> None:
-    """``python -m visavis_train.face.data.negatives PACK VIDEO... [--photographs FOLDER --out FILE.npy]``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pack", type=Path)
-    parser.add_argument("videos", type=Path, nargs="+")
-    parser.add_argument("--photographs", type=Path, help="folder of pictures without faces")
-    parser.add_argument("--out", type=Path, help="default: negatives.npy in the pack")
-    parser.add_argument("--squares", type=int, default=9, help="squares of each photograph")
-    parser.add_argument("--most", type=int, default=1500, help="squares of the videos, and drawn ones")
-    parser.add_argument("--parts", type=int, default=0, help="pieces of faces")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rng = np.random.default_rng(args.seed)
-    found = list(beside_faces(args.pack, args.videos, rng))
-    found = [found[i] for i in rng.permutation(len(found))[: args.most]]
-    if args.photographs:
-        for path in sorted(args.photographs.glob("*.jpg")):
-            found.extend(from_photograph(read_image(path), rng, args.squares))
-        found.extend(clutter(rng) for _ in range(args.most))
-    found.extend(face_parts(np.load(regular(args.pack / "crops.npy"), mmap_mode="r"), rng, args.parts))
-    out = args.out or args.pack / "negatives.npy"
+def write_negatives(
+    pack: Path,
+    videos: Sequence[Path],
+    out: Path,
+    *,
+    photographs: Path | None = None,
+    squares: int = 9,
+    most: int = 1500,
+    parts: int = 0,
+    seed: int = 0,
+) -> int:
+    """Cut squares without faces and write them; returns how many.
+
+    Args:
+        pack: of the teacher, with the faces of the videos.
+        videos: their backgrounds are cut.
+        out: the .npy file (N, 160, 160, 3).
+        photographs: folder of pictures (.jpg) without faces; with it, clutter is drawn, too.
+        squares: of each photograph.
+        most: squares of the videos, and drawn ones.
+        parts: small pieces of faces.
+        seed: of everything random.
+
+    Raises:
+        InputError: the pack, a video or a photograph cannot be read, or there is no square at all.
+    """
+    rng = np.random.default_rng(seed)
+    found = list(beside_faces(pack, videos, rng))
+    found = [found[i] for i in rng.permutation(len(found))[:most]]
+    if photographs is not None:
+        for path in sorted(photographs.glob("*.jpg")):
+            found.extend(from_photograph(read_image(path), rng, squares))
+        found.extend(clutter(rng) for _ in range(most))
+    if parts:
+        found.extend(face_parts(_crops(pack), rng, parts))
+    if not found:
+        raise InputError(
+            f"no square to cut: {pack} knows no face of the videos; name --photographs or others"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     new = out.with_name(f"{out.stem}.part.npy")
     np.save(new, np.stack(found))
     new.replace(out)
-    print(f"{len(found)} pictures in {out}")
+    return len(found)
 
 
-if __name__ == "__main__":
-    main()
+def _crops(pack: Path) -> NDArray[np.uint8]:
+    path = pack / "crops.npy"
+    try:
+        crops: NDArray[np.uint8] = np.load(regular(path), mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); make the pack again") from error
+    return crops

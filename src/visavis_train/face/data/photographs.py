@@ -6,11 +6,9 @@ Debian's wallpapers, games' textures and libraries' sample photographs are fetch
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -24,10 +22,9 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from visavis.base.reading import regular
-from visavis.errors import InputError
+from visavis.errors import InputError, MissingExtraError
 from visavis.types import FloatArray, ImageArray
-from visavis_train.loop.command import status_of
-from visavis_train.loop.experiment import Settings
+from visavis_train.loop.experiment import Settings, load_experiment
 
 # Long side of a kept picture: ample for views of 160 px.
 KEPT_PX = 800
@@ -188,15 +185,25 @@ class FaceCheck:
 
     Args:
         model: MediaPipe's ``face_landmarker.task``.
+
+    Raises:
+        InputError: MediaPipe cannot open the model.
+        MissingExtraError: MediaPipe is not installed.
     """
 
     def __init__(self, model: Path) -> None:
-        from mediapipe.tasks.python import BaseOptions, vision
+        try:
+            from mediapipe.tasks.python import BaseOptions, vision
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("mediapipe", "mediapipe", "looking for faces in pictures") from error
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)), min_face_detection_confidence=0.4
         )
-        self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InputError(f"{model}: MediaPipe cannot open it as face_landmarker.task") from error
 
     def __call__(self, image: ImageArray) -> bool:
         """Look at an RGB image whole, and at nine overlapping windows of half its sides."""
@@ -231,22 +238,19 @@ def sort_out(sources: Sources, cache: Path, check: FaceCheck | None, out: Path) 
     (out / "list.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def main() -> int:
-    """``python -m visavis_train.face.data.photographs SOURCES.toml OUT --landmarker MODEL``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sources", type=Path)
-    parser.add_argument("out", type=Path, help="receives training/, held_out/ and list.txt")
-    parser.add_argument("--landmarker", type=Path, help="pictures in which it sees a face are left out")
-    parser.add_argument("--cache", type=Path, default=Path("runs/packages"), help="unpacked packages")
-    args = parser.parse_args()
+def collect(sources: Path, out: Path, *, cache: Path, landmarker: Path | None = None) -> None:
+    """Fetch the packages of a file of sources and sort their pictures out.
 
-    def work() -> None:
-        sources = Sources.model_validate(tomllib.loads(regular(args.sources).read_text("utf-8")))
-        check = FaceCheck(args.landmarker) if args.landmarker else None
-        sort_out(sources, args.cache, check, args.out)
+    Args:
+        sources: such as ``experiments/photographs.toml``.
+        out: receives ``training``, ``held_out`` and ``list.txt``.
+        cache: unpacked packages.
+        landmarker: ``face_landmarker.task``; pictures in which it sees a face are left out.
 
-    return status_of(work, "interrupted: the same command begins anew; what was downloaded stays")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: the file is no list of sources, a package cannot be fetched, or the model not opened.
+    """
+    wanted = load_experiment(sources, Sources)
+    check = None if landmarker is None else FaceCheck(landmarker)
+    out.mkdir(parents=True, exist_ok=True)
+    sort_out(wanted, cache, check, out)

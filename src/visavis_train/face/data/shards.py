@@ -1,13 +1,11 @@
 """Packs of labelled faces as small files: crops as JPEG, so that a pack can travel to another computer.
 
-``python -m visavis_train.face.data.shards pack PACK OUT`` writes ``shard_00.npz`` and so on;
-``python -m visavis_train.face.data.shards unpack OUT PACK`` makes the pack again, with JPEG's small losses.
+``visavis lab pack-faces PACK OUT`` writes ``shard_00.npz`` and so on; ``visavis lab unpack-faces OUT PACK``
+makes the pack again, with JPEG's small losses.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,29 +97,3 @@ def unpack(folder: Path, out: Path) -> int:
     joined |= {name: joined[name].astype(np.float32) for name in LABELS[:3]}
     np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
     return count
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=("pack", "unpack"))
-    parser.add_argument("source", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--side", type=int, default=128, help="px of the stored crops")
-    parser.add_argument("--quality", type=int, default=70, help="of JPEG")
-    parser.add_argument("--most-mb", type=float, default=15, help="of pictures in a shard")
-    parser.add_argument("--step", type=int, default=1, help="every so many-th face")
-    args = parser.parse_args()
-    try:
-        if args.what == "pack":
-            most = int(1e6 * args.most_mb)
-            sizes = {"side_px": args.side, "quality": args.quality, "most_bytes": most, "step": args.step}
-            print(f"{pack(args.source, args.out, **sizes)} shards in {args.out}")
-        else:
-            print(f"{unpack(args.source, args.out)} faces in {args.out}")
-    except InputError as error:
-        sys.exit(f"shards: {error}")
-
-
-if __name__ == "__main__":
-    main()

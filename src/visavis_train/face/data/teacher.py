@@ -14,11 +14,11 @@ int32 (width, height) and ``region`` (N, 4) float32 (centre x, y and side in ima
 
 from __future__ import annotations
 
-import argparse
-import sys
+import signal
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import Pool
 from pathlib import Path
@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.console import progress
 from visavis.base.reading import regular
 from visavis.datasets.face_labels import STORED_MARGIN
-from visavis.errors import InputError, MissingExtraError, VisavisError
+from visavis.errors import InputError, MissingExtraError
 from visavis.face.geometry import upright
 from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
@@ -182,15 +183,17 @@ class Sources:
 
 
 def write_part(job: tuple[int, int, Sources, Path, Path]) -> tuple[Path, int]:
-    """Label every ``parts``-th picture (worker of :func:`main`); returns the part's file and its faces."""
+    """Label every ``parts``-th picture, in a process of its own; returns the part's file and its faces."""
     part, parts, sources, model, out = job
     teachers = {faces: Teacher(model, faces) for faces in (1, 2, 4)}
     found: list[Labelled] = []
-    for number, (name, image, faces) in enumerate(sources.images()):
-        if number % parts == part:
-            found.extend(teachers[faces].label(name, image))
-            if part == 0 and number % 1000 < parts:
-                print(f"\r{number} pictures, {parts * len(found)} faces", end="", file=sys.stderr)
+    # Every worker goes through all pictures: one bar shows them.
+    bar: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
+    with bar if part else progress("labelling", None, "pictures") as advance:
+        for number, (name, image, faces) in enumerate(sources.images()):
+            if number % parts == part:
+                found.extend(teachers[faces].label(name, image))
+            advance()
     for teacher in teachers.values():
         teacher.close()
     if not found:
@@ -229,46 +232,49 @@ def join(parts: list[Path], out: Path) -> int:
     return len(order)
 
 
-def main() -> None:
-    """``python -m visavis_train.face.data.teacher MODEL OUT [--shared DIR] [--own DIR]...``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path, help="MediaPipe's face_landmarker.task")
-    parser.add_argument("out", type=Path, help="folder of the pack; made if it is not there")
-    parser.add_argument("--shared", type=Path, help="folder with data/faces, data/fer2013 and data/video")
-    parser.add_argument("--own", type=Path, action="append", default=[], help="folder of pictures and videos")
-    parser.add_argument("--warps", type=int, default=0, help="warped copies of each still")
-    parser.add_argument("--seed", type=int, default=0, help="of the warps")
-    parser.add_argument("--workers", type=int, default=2)
-    args = parser.parse_args()
-    try:
-        run(args)
-    except VisavisError as error:
-        sys.exit(f"teacher: {error}")
+def label_faces(
+    model: Path,
+    out: Path,
+    *,
+    shared: Path | None = None,
+    own: Sequence[Path] = (),
+    warps: int = 0,
+    seed: int = 0,
+    workers: int = 2,
+) -> int:
+    """Label everything and write the pack; returns the number of faces.
 
-
-def run(args: argparse.Namespace) -> None:
-    """Label everything and write the pack.
+    Args:
+        model: MediaPipe's ``face_landmarker.task``.
+        out: folder of the pack.
+        shared: see :class:`Sources`.
+        own: see :class:`Sources`.
+        warps: copies of each still that are bent.
+        seed: of the bends.
+        workers: processes.
 
     Raises:
         InputError: nothing to label, no face found, or a file that cannot be read.
+        MissingExtraError: MediaPipe is not installed.
     """
-    if args.shared is None and not args.own:
+    if shared is None and not own:
         raise InputError("nothing to label; name --shared DIR or --own DIR")
-    args.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        grid = args.shared / "data" / "video" / "grid_s1_av.tar" if args.shared else None
+        grid = None if shared is None else shared / "data" / "video" / "grid_s1_av.tar"
         if grid is not None and grid.exists():
             with tarfile.open(regular(grid)) as tar:
                 tar.extractall(folder, filter="data")
-        sources = Sources(args.shared, Path(folder), tuple(args.own), args.warps, args.seed)
-        jobs = [(part, args.workers, sources, args.model, args.out) for part in range(args.workers)]
-        with Pool(args.workers) as pool:
+        sources = Sources(shared, Path(folder), tuple(own), warps, seed)
+        jobs = [(part, workers, sources, model, out) for part in range(workers)]
+        with Pool(workers, _end_quietly) as pool:
             parts = pool.map(write_part, jobs)
     if not any(count for _, count in parts):
-        raise InputError(f"no face was found in {args.shared or args.own}")
-    faces = join([path for path, count in parts if count], args.out)
-    print(f"{faces} faces in {args.out}")
+        raise InputError(f"no face was found in {', '.join(str(path) for path in (shared, *own) if path)}")
+    return join([path for path, count in parts if count], out)
 
 
-if __name__ == "__main__":
-    main()
+def _end_quietly() -> None:
+    """Let the command alone answer Ctrl-C, and a worker that it ends say nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,15 +1,13 @@
 """The search for MediaPipe's 146 landmarks on the mesh, which writes ``landmarks_146.csv``.
 
-``python -m visavis_train.face.rendering.correspond HEAD.npz face_landmarker.task [--skins SKINS.npz]`` draws
-some hundred different people from near the front, with mild expressions, asks MediaPipe (extra ``mediapipe``)
-where their landmarks are, and looks for the place on the mesh that is nearest to each one in all pictures.
-Left and right are found together, as mirror images.
+``visavis lab correspond HEAD.npz face_landmarker.task [--skins SKINS.npz]`` draws some hundred different
+people from near the front, with mild expressions, asks MediaPipe (extra ``mediapipe``) where their landmarks
+are, and looks for the place on the mesh that is nearest to each one in all pictures. Left and right are found
+together, as mirror images.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.console import print_note
+from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.face.network import PARTNERS
@@ -30,7 +28,6 @@ from visavis_train.face.rendering.head import FACE_VERTICES, Head
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, TABLE
 from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
 from visavis_train.face.rendering.skins import read_skins
-from visavis_train.loop.command import status_of
 
 PICTURE_PX = 448
 # A landmark that is farther off in one picture, in shares of the eyes' distance, counts no more than this.
@@ -148,29 +145,28 @@ def write(path: Path, corners: NDArray[np.int64], weights: FloatArray) -> None:
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("head", type=Path)
-    parser.add_argument("model", type=Path, help="face_landmarker.task")
-    parser.add_argument("--skins", type=Path, help="from the skins command; painted ones alone without it")
-    parser.add_argument("--count", type=int, default=240)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=TABLE)
-    args = parser.parse_args()
+def find_landmarks(
+    head: Path, model: Path, *, skins: Path | None = None, count: int = 240, seed: int = 1, out: Path = TABLE
+) -> int:
+    """Draw people, ask MediaPipe, and write the table; returns in how many pictures it found a face.
 
-    def work() -> None:
-        head = Head.load(args.head)
-        skins = [] if args.skins is None else read_skins(args.skins).textures()
-        with MediaPipeReader(args.model) as reader:
-            pictures = list(samples(head, reader, skins, args.count, args.seed))
-        write(args.out, *place(head, pictures))
-        print_note(
-            f"{args.out}: from {len(pictures)} of {args.count} pictures in which MediaPipe finds a face"
-        )
+    Args:
+        head: ``ict_face.npz``.
+        model: ``face_landmarker.task``.
+        skins: file of skins; painted ones alone without it.
+        count: of pictures.
+        seed: of everything random.
+        out: the table.
 
-    return status_of(work, "interrupted: nothing is written")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        InputError: a file cannot be read, or MediaPipe finds no face.
+        MissingExtraError: MediaPipe is not installed.
+    """
+    mesh = Head.load(head)
+    textures = [] if skins is None else read_skins(skins).textures()
+    with MediaPipeReader(model) as reader:
+        pictures = list(samples(mesh, reader, textures, count, seed))
+    if not pictures:
+        raise InputError(f"MediaPipe finds a face in none of {count} pictures of {head}")
+    write(out, *place(mesh, pictures))
+    return len(pictures)

@@ -7,7 +7,6 @@ of :class:`visavis_train.face.rendering.scene.Rendered`.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from multiprocessing import get_context
@@ -18,11 +17,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.console import progress
 from visavis.errors import InputError
 from visavis_train.face.data.teacher import CROP_PX
+from visavis_train.face.rendering.head import Head
+from visavis_train.face.rendering.landmarks import LandmarkTable
 from visavis_train.face.rendering.scene import Rendered, Renderer
+from visavis_train.face.rendering.skins import MOST_SKINS, make_skins, read_skins, write_skins
+from visavis_train.face.rendering.surroundings import read_photographs
 
 CHUNK = 64
+SKINS = "skins.npz"
 TYPES: dict[str, type] = {
     "landmarks146": np.float32,
     "blendshapes": np.float32,
@@ -34,6 +39,53 @@ TYPES: dict[str, type] = {
     "source": np.str_,
 }
 _worker: list[Renderer] = []
+
+
+def render_faces(
+    head: Path,
+    crops: Path,
+    out: Path,
+    *,
+    count: int,
+    seed: int,
+    split: str = "train",
+    workers: int = 1,
+    skins: Path | None = None,
+    model: Path | None = None,
+    photographs: Path | None = None,
+    plain: bool = False,
+    probes: bool = False,
+) -> None:
+    """Render a pack; skins are made first where their file is missing.
+
+    Args:
+        head: ``ict_face.npz``.
+        crops: folder of face crops, for skins.
+        out: folder of the pack.
+        count: of pictures.
+        seed: see :class:`Renderer`.
+        split: see :class:`Renderer`.
+        workers: processes.
+        skins: file of skins; ``skins.npz`` beside the pack without it.
+        model: ``face_landmarker.task``, if skins are to be made.
+        photographs: folder of pictures for backgrounds.
+        plain: see :class:`Renderer`.
+        probes: see :class:`Renderer`.
+
+    Raises:
+        InputError: a file cannot be read or written, or there are no skins of the split.
+        MissingExtraError: skins are to be made, and MediaPipe is not installed.
+    """
+    mesh = Head.load(head)
+    path = skins or out.parent / SKINS
+    if not path.is_file():
+        model = model or crops.parent.parent / "models" / "face_landmarker.task"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_skins(path, make_skins(mesh, crops, model, MOST_SKINS))
+    pictures = [] if photographs is None else read_photographs(photographs)
+    table = LandmarkTable.load(mesh)
+    renderer = Renderer(mesh, table, read_skins(path), split, seed, pictures, plain, probes)
+    write_pack(renderer, out, count, workers)
 
 
 def write_pack(renderer: Renderer, out: Path, count: int, workers: int) -> None:
@@ -51,11 +103,12 @@ def write_pack(renderer: Renderer, out: Path, count: int, workers: int) -> None:
     except OSError as error:
         raise InputError(f"{out}: cannot write there: {error}") from error
     labels: list[dict[str, Any]] = []
-    for start, pictures, found in _chunks(renderer, count, workers):
-        crops[start : start + len(pictures)] = pictures
-        labels += found
-        print(f"\r{len(labels)} of {count} faces", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+    with progress("faces", count, "faces") as advance:
+        for start, pictures, found in _chunks(renderer, count, workers):
+            crops[start : start + len(pictures)] = pictures
+            labels += found
+            for _ in found:
+                advance()
     crops.flush()
     arrays: dict[str, Any] = {
         name: np.asarray([label[name] for label in labels], kind) for name, kind in TYPES.items()

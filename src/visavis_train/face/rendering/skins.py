@@ -1,6 +1,6 @@
 """Textures for the head, made from real crops of calm faces seen from the front.
 
-``python -m visavis_train.face.rendering.skins HEAD.npz CROPS_DIR face_landmarker.task SKINS.npz``
+``visavis lab skins HEAD.npz CROPS face_landmarker.task SKINS.npz``
 
 The file holds ``jpeg`` uint8 (JPEG files of 256 x 256 px end to end), ``offsets`` int64 (N + 1), ``ids`` str
 (N) of the crops, ``split`` str (N), and ``grounds`` (N, 32, 32, 3) uint8, the crops small and blurred,
@@ -9,9 +9,7 @@ as backgrounds.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.console import print_note
+from visavis.base.console import progress
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
 from visavis.capture.image import decode_image
@@ -34,7 +32,6 @@ from visavis_train.face.rendering.fitting import Fitter
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
 from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
-from visavis_train.loop.command import status_of
 
 SPLITS = ("train", "val", "test")
 # Crops are too tight for MediaPipe: edges are repeated, in shares of the enlarged picture's side.
@@ -44,6 +41,8 @@ TURNED_DEGREES = 14.0
 MOVED = {"jawOpen": 0.05, "eyeBlink": 0.35, "mouthSmile": 0.45, "mouthPucker": 0.6, "eyeSquint": 0.6}
 LARGEST_ERROR = 0.035
 GROUND_PX = 32
+# Crops that are tried.
+MOST_SKINS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def read_skins(path: Path) -> Skins:
         InputError: missing, damaged or another file.
     """
     names = ("jpeg", "offsets", "ids", "split", "grounds")
-    pack = read_npz(path, "file of skins", names, made_by="python -m visavis_train.face.rendering.skins")
+    pack = read_npz(path, "file of skins", names, made_by="visavis lab skins")
     count = len(pack["ids"])
     shapes = pack["offsets"].shape, pack["split"].shape, pack["grounds"].shape
     if shapes != ((count + 1,), (count,), (count, GROUND_PX, GROUND_PX, 3)):
@@ -174,15 +173,14 @@ def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
     table = LandmarkTable.load(head)
     fitter, baker = Fitter.of(head, table, FACE_VERTICES), Baker.of(head, FACE_VERTICES)
     found: list[tuple[str, str, ImageArray, ImageArray]] = []
-    with MediaPipeReader(model) as reader:
+    with MediaPipeReader(model) as reader, progress("skins", len(wanted), "crops") as advance:
         for name, crop in shard_images(crops):
             if name not in wanted or chosen[name] not in SPLITS:
                 continue
             texture = _skin(enlarge(crop), reader, fitter, baker)
             if texture is not None:
                 found.append((name, chosen[name], texture, crop))
-                print(f"\r{len(found)} skins", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+            advance()
     return Skins.joined(found)
 
 
@@ -193,25 +191,3 @@ def _skin(image: ImageArray, reader: MediaPipeReader, fitter: Fitter, baker: Bak
     marks: FloatArray = answer.landmarks[list(SKIN_POINTS), :2]
     fit = fitter.fit(marks)
     return None if fit.error > LARGEST_ERROR else baker.bake(image, fit, EDGE)
-
-
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("head", type=Path)
-    parser.add_argument("crops", type=Path)
-    parser.add_argument("model", type=Path, help="face_landmarker.task")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--count", type=int, default=2000, help="crops to try")
-    args = parser.parse_args()
-
-    def work() -> None:
-        skins = make_skins(Head.load(args.head), args.crops, args.model, args.count)
-        write_skins(args.out, skins)
-        print_note(f"{args.out}: {len(skins.ids)} skins")
-
-    return status_of(work, "interrupted: nothing is written")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

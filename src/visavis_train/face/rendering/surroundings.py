@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.capture.image import IMAGE_SUFFIXES, read_image
+from visavis.errors import InputError
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.rendering import paint
 
 Rng = np.random.Generator
+PHOTOGRAPH_PX = 448
+
+
+def read_photographs(folder: Path) -> list[ImageArray]:
+    """Pictures of a folder for backgrounds, in the order of their names, made small.
+
+    Raises:
+        InputError: there are none, or one cannot be read.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
+        raise InputError(f"{folder}: no pictures there")
+    return [_small(read_image(path)) for path in paths]
+
+
+def _small(image: ImageArray) -> ImageArray:
+    scale = PHOTOGRAPH_PX / min(image.shape[:2])
+    if scale >= 1:
+        return image
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def background(rng: Rng, side_px: int, pictures: list[ImageArray]) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +19,8 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import ImageArray
-from visavis_train.face.data import face_states
 from visavis_train.face.data.crop_landmarks import look
-from visavis_train.face.data.face_states import FaceStates, measure
+from visavis_train.face.data.face_states import FaceStates, measure, write_states
 from visavis_train.face.network import PARTNERS
 
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
@@ -179,33 +177,26 @@ def write_fer(folder: Path, faces: ImageArray) -> None:
             rows.writerow([6, " ".join(map(str, face.ravel())), usage])
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["face_states", *map(str, words)])
-    return face_states.main()
-
-
-def test_the_command_writes_faces_of_fer_2013_and_of_folders(
-    crops: ImageArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_faces_of_fer_2013_and_of_folders_are_written(
+    crops: ImageArray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "more").mkdir()
     cv2.imwrite(str(tmp_path / "more" / "a.png"), crops[1])
     write_fer(tmp_path, np.stack([crops[0], NOISE, crops[2]]))
     pack = tmp_path / "pack.npz"
-    assert run(monkeypatch, tmp_path, pack, "--faces", tmp_path / "more") == 0
+    write_states(tmp_path, pack, [tmp_path / "more"])
     assert "3 of 4 faces, 1 of them held out" in " ".join(capsys.readouterr().err.split())
     np.testing.assert_array_equal(FaceStates.load(pack).images, crops)
 
 
-def test_faces_that_are_none_end_with_one_line_and_no_pack(
-    crop: ImageArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_faces_that_are_none_are_told_and_leave_no_pack(crop: ImageArray, tmp_path: Path) -> None:
     for faces, told in (
         ([NOISE, NOISE, crop], "in none of the 2 pictures to learn from"),
         ([crop, NOISE], "in none of the 1 pictures to measure on"),
     ):
         write_fer(tmp_path, np.stack(faces))
-        assert run(monkeypatch, tmp_path, tmp_path / "pack.npz") == 2
-        assert told in " ".join(capsys.readouterr().err.split())
-    assert run(monkeypatch, tmp_path, tmp_path / "nowhere" / "pack.npz") == 2
-    assert "make it first" in " ".join(capsys.readouterr().err.split())
+        with pytest.raises(InputError, match=told):
+            write_states(tmp_path, tmp_path / "pack.npz")
+    with pytest.raises(InputError, match="make it first"):
+        write_states(tmp_path, tmp_path / "nowhere" / "pack.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["fer2013.csv"]

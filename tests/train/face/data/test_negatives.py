@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from visavis_train.face.data.negatives import from_video
+import numpy as np
+import pytest
+
+from support.tiny_faces import write
+from visavis.errors import InputError
+from visavis_train.face.data.negatives import from_video, write_negatives
 from visavis_train.face.network import INPUT_PX
 
 
@@ -28,3 +33,32 @@ def test_squares_of_a_video_avoid_faces() -> None:
     squares = list(from_video(image, [box], np.random.default_rng(0), 200))
     assert 20 < len(squares) < 200
     assert max(float((square > 250).mean()) for square in squares) < 0.15
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """Faces with a clip's region for the first."""
+    folder = write(tmp_path / "pack")
+    with np.load(folder / "labels.npz") as labels:
+        arrays = dict(labels)
+    arrays["region"] = np.tile(np.float32([40, 40, 20, 0]), (len(arrays["source"]), 1))
+    np.savez(folder / "labels.npz", **arrays)
+    return folder
+
+
+def test_pieces_of_faces_are_written(pack: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "some.npy"
+    assert write_negatives(pack, [], out, parts=5) == 5
+    assert np.load(out).shape == (5, INPUT_PX, INPUT_PX, 3)
+    assert [path.name for path in out.parent.iterdir()] == ["some.npy"]
+
+
+def test_without_a_square_nothing_is_written(pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no square to cut"):
+        write_negatives(pack, [], tmp_path / "some.npy")
+    assert not (tmp_path / "some.npy").exists()
+
+
+def test_a_pack_that_is_missing_is_told_with_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="make it by  visavis lab label-faces"):
+        write_negatives(tmp_path, [], tmp_path / "some.npy")

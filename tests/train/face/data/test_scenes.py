@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from visavis.errors import InputError
 from visavis.face.detector import FaceDetector, View
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data import negatives, photographs
@@ -144,7 +144,7 @@ def test_what_shines_through_lies_on_a_plain_ground(tmp_path: Path) -> None:
     assert image[0].min() >= 40
 
 
-def test_the_command_keeps_held_out_pictures_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_pictures_are_kept_apart(tmp_path: Path) -> None:
     package_folder(tmp_path / "cache")
     sources = tmp_path / "sources.toml"
     sources.write_text(
@@ -152,11 +152,17 @@ def test_the_command_keeps_held_out_pictures_apart(tmp_path: Path, monkeypatch: 
         '[[package]]\ndebian = "some-pictures"\nfolder = "usr"\n'
     )
     out = tmp_path / "out"
-    arguments = ["photographs", str(sources), str(out), "--cache", str(tmp_path / "cache")]
-    monkeypatch.setattr(sys, "argv", arguments)
-    photographs.main()
+    photographs.collect(sources, out, cache=tmp_path / "cache")
     assert [path.name for path in sorted(out.glob("*/*.jpg"))] == [
         "some-pictures-b.jpg",
         "some-pictures-a.jpg",
     ]
     assert (out / "list.txt").read_text().split("\n")[1] == "held_out\tsome-pictures/b"
+
+
+def test_a_file_that_names_no_sources_is_told(tmp_path: Path) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text("faces = []\n")
+    with pytest.raises(InputError, match=r"sources\.toml: cleared: Field required"):
+        photographs.collect(sources, tmp_path / "out", cache=tmp_path / "cache")
+    assert not (tmp_path / "out").exists()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from visavis.errors import InputError
 from visavis_train.face.rendering.head import Head
 from visavis_train.face.rendering.landmarks import LandmarkTable
-from visavis_train.face.rendering.pack import write_pack
+from visavis_train.face.rendering.pack import render_faces, write_pack
 from visavis_train.face.rendering.paint import painted_skin
 from visavis_train.face.rendering.scene import IDENTITIES, IDENTITIES_EACH, Renderer
 from visavis_train.face.rendering.skins import Skins, read_skins, write_skins
@@ -76,20 +74,16 @@ def test_skins_are_read_back(renderer: Renderer, tmp_path: Path) -> None:
         np.testing.assert_array_equal(again.texture(row), renderer.skins.texture(row))
 
 
-def test_the_command_tells_a_damaged_mesh_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.shared
+def test_a_pack_is_rendered_from_files(shared: Path, renderer: Renderer, tmp_path: Path) -> None:
+    write_skins(tmp_path / "skins.npz", renderer.skins)
+    mesh = shared / "data" / "ict_face" / "ict_face.npz"
+    render_faces(mesh, tmp_path, tmp_path / "out", count=2, seed=7, plain=True)
+    assert len(np.load(tmp_path / "out" / "crops.npy")) == 2
+
+
+def test_a_damaged_mesh_is_told(tmp_path: Path) -> None:
     mesh = tmp_path / "head.npz"
     mesh.write_bytes(b"no archive")
-    command = [
-        sys.executable,
-        "-m",
-        "visavis_train.face.rendering",
-        str(mesh),
-        str(tmp_path),
-        str(tmp_path / "out"),
-    ]
-    ran = subprocess.run(
-        [*command, "--count", "1", "--seed", "1"], capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 2
-    assert len(ran.stderr.strip().splitlines()) == 1
-    assert "head.npz" in ran.stderr
+    with pytest.raises(InputError, match=r"head\.npz"):
+        render_faces(mesh, tmp_path, tmp_path / "out", count=1, seed=1)
