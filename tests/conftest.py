@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from visavis import cli
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet import Puppet
 from visavis.channels import EXPRESSIONS, FACE_CHANNELS
@@ -138,3 +140,30 @@ def painted_puppet(monkeypatch: pytest.MonkeyPatch) -> None:
 def scripted_pipeline() -> Pipeline:
     """A pipeline whose tracker and classifier are stand-ins and whose avatar is real."""
     return Pipeline(ScriptedTracker(), EmotionReader(ScriptedClassifier()), Animator())
+
+
+@pytest.fixture
+def visavis(
+    command_line: Callable[..., int], monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
+) -> Callable[..., int]:
+    """Runs a command line on the scripted pipeline; returns its exit status."""
+
+    def made(*_: object, mirror: bool = True, **__: object) -> Pipeline:
+        scripted_pipeline.mirror = mirror
+        return scripted_pipeline
+
+    monkeypatch.setattr("visavis.pipeline.Pipeline", made)
+    return command_line
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a command line; returns its exit status."""
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    return call

@@ -24,5 +24,6 @@ class MissingExtraError(VisavisError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package!r}: install it with  pip install 'visavis[{extra}]'"
+            f"{purpose} needs the package {package!r}: install the extra {extra!r}, in a clone with  "
+            f"pip install -e '.[{extra}]'"
         )

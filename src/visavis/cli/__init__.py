@@ -1,10 +1,11 @@
-"""Command-line arguments in, an exit status out: 0, or 2 with one clear line for bad input."""
+"""The command line: its commands, and how it ends: status 0, or 2 with one clear line for bad input."""
 
 from __future__ import annotations
 
 import io
 import signal
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -17,15 +18,11 @@ from visavis.cli.demo import demo
 from visavis.cli.dictionary import dictionary
 from visavis.cli.doctor import doctor
 from visavis.cli.evaluate import evaluate
-from visavis.cli.export import export
-from visavis.cli.quantize import quantize
 from visavis.cli.react import react
 from visavis.cli.recognize import recognize
-from visavis.cli.report import report
 from visavis.cli.run import run
 from visavis.cli.serve import serve
-from visavis.cli.train import train
-from visavis.errors import VisavisError
+from visavis.errors import MissingExtraError, VisavisError
 
 # The commands' modules import typer alone; what does the work is imported when a command runs.
 app = typer.Typer(
@@ -35,23 +32,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.command()(demo)
-app.command()(run)
-app.command()(react)
-app.command()(recognize)
-app.command()(dictionary)
-app.command()(serve)
-app.command()(train)
-app.command()(export)
-app.command()(quantize)
-app.command()(report)
-app.add_typer(evaluate)
-app.add_typer(corpus)
-app.command()(bench)
-app.command()(doctor)
-
+USE, MEASURE, TRAIN = "Use", "Measure", "Train"
+app.command(rich_help_panel=USE)(demo)
+app.command(rich_help_panel=USE)(run)
+app.command(rich_help_panel=USE)(react)
+app.command(rich_help_panel=USE)(recognize)
+app.command(rich_help_panel=USE)(serve)
+app.add_typer(evaluate, rich_help_panel=MEASURE)
+app.command(rich_help_panel=MEASURE)(bench)
+app.command(rich_help_panel=MEASURE)(doctor)
+app.command(rich_help_panel=MEASURE)(dictionary)
+app.add_typer(corpus, rich_help_panel=TRAIN)
+# The research commands; torch is imported when one of them runs.
+import_module("visavis_train.commands").mount(app)
 
 BAD_INPUT = 2
+# What the extra `train` brings.
+TRAIN_PACKAGES = frozenset(
+    """accelerate bitsandbytes matplotlib onnx onnx_ir onnxscript pydantic safetensors tensorboard timm torch
+    vector_quantize_pytorch""".split()
+)
 
 
 def main() -> None:
@@ -63,6 +63,12 @@ def main() -> None:
         sys.stdout.flush()
     except VisavisError as error:
         print_error(str(error))
+        status = BAD_INPUT
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in TRAIN_PACKAGES:
+            raise
+        print_error(str(MissingExtraError(package, "train", "this command")))
         status = BAD_INPUT
     except typer.TyperException as error:  # Wrong options; without arguments the help was printed.
         if message := error.format_message():

@@ -15,8 +15,10 @@ TRAIN, LAB = "Train", "Lab"
 
 def mount(app: typer.Typer) -> None:
     """Add the research commands to the command line of visavis."""
-    for command in (train, export, quantize, report):
-        app.command(rich_help_panel=TRAIN)(command)
+    app.command(rich_help_panel=TRAIN)(train)
+    app.command(rich_help_panel=TRAIN)(export)
+    app.command(rich_help_panel=TRAIN)(quantize)
+    app.command(rich_help_panel=TRAIN)(report)
     lab = typer.Typer(
         name="lab",
         help="Programs behind the networks: data, training, tables. Need the extra `train`.",

@@ -9,7 +9,6 @@ from its features alone: no label is asked for. The run folder (:mod:`visavis_tr
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +27,7 @@ from visavis_train.expression.models.hybrid import HybridConfig
 from visavis_train.expression.trainer import make_accelerator
 from visavis_train.face.data.face_states import FaceStates
 from visavis_train.loop.checkpoint import LAST, save_checkpoint
-from visavis_train.loop.command import command_line
+from visavis_train.loop.command import Task
 from visavis_train.loop.ema import running_average
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
@@ -47,7 +46,7 @@ class Pretraining(Settings):
 
     Attributes:
         task: which task the file is for.
-        pack: face states, as ``python -m visavis_train.face.data.face_states`` writes them.
+        pack: face states, as ``visavis lab face-states`` writes them.
         out: the run folder, from the working folder.
         seed: of all randomness.
         threads: processor threads.
@@ -223,10 +222,4 @@ def train(config: Pretraining, *, resume: bool = False) -> Path:
     return path
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    return command_line("Pretrain an expression network on face states.", Pretraining, train)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TASK = Task(Pretraining, train)

@@ -5,22 +5,18 @@
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from visavis.base.console import print_error, print_json, print_line
 from visavis.base.files import require_place, whole_file
 from visavis.base.reading import regular
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
 from visavis_train.expression.models.factory import ModelConfig, build_model
 from visavis_train.expression.models.heads import ExpressionNet
-from visavis_train.expression.release import HALF_TOLERANCE, TOLERANCE, export_network
+from visavis_train.expression.release import export_network
 from visavis_train.loop.checkpoint import BEST, load_checkpoint
 
 CONFIG = "config.json"
@@ -83,34 +79,3 @@ def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
     with whole_file(out) as partial:
         partial.write_bytes(data)
     return data
-
-
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Write a run's network as ONNX.")
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--out", type=Path, required=True, help="the ONNX file")
-    parser.add_argument("--half", action="store_true", help="store large weights in 16 bits")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    args = parser.parse_args()
-    try:
-        data = export_run(args.run, args.out, half_weights=args.half)
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    facts: dict[str, Any] = {
-        "run": str(args.run),
-        "out": str(args.out),
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
-    if args.json:
-        print_json(facts)
-    else:
-        tolerance = HALF_TOLERANCE if args.half else TOLERANCE
-        print_line(f"{args.out}: {len(data) / 1e6:.2f} MB, answers as torch does to {tolerance:g}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

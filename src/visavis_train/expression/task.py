@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -48,7 +47,7 @@ from visavis_train.expression.release import (
 from visavis_train.expression.teachers import answers
 from visavis_train.expression.trainer import Trainer, make_accelerator
 from visavis_train.loop.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
-from visavis_train.loop.command import Command, command_line
+from visavis_train.loop.command import Command, Task
 from visavis_train.loop.log import RunLog, read_log
 from visavis_train.loop.progress import progress_bar, unwatched
 
@@ -173,10 +172,4 @@ def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
     return experiment.out / "report.json"
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    return command_line("Train the expression network.", Experiment, train, finish)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TASK = Task(Experiment, train, finish)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from visavis.base.reading import regular
 from visavis_train.face.data.scenes import Material, SceneDataset, load_frames, load_photographs
 from visavis_train.face.detector import INPUT_PX, DetectorNet, DetectorOutput
 from visavis_train.face.face_task import save
-from visavis_train.loop.command import command_line
+from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
@@ -203,10 +202,4 @@ def train(config: DetectorConfig, *, resume: bool = False) -> DetectorNet:
     return trainer.net
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    return command_line("Train the face detector.", DetectorConfig, train)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TASK = Task(DetectorConfig, train)

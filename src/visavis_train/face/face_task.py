@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +33,7 @@ from visavis_train.face.losses import Losses
 from visavis_train.face.measure import evaluate
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
-from visavis_train.loop.command import command_line
+from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
@@ -282,10 +281,4 @@ def save(net: torch.nn.Module, path: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    return command_line("Train the face network.", FaceConfig, train)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TASK = Task(FaceConfig, train)

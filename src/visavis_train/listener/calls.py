@@ -10,7 +10,6 @@ with its log, checkpoint and ``listener.onnx``, and ``report.json``.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from visavis_train.listener.batches import Conversation
 from visavis_train.listener.network import ListenerConfig, ListenerNet, ListenerSize
 from visavis_train.listener.release import export_listener, install_listener
 from visavis_train.listener.trainer import ListenerTrainer, ListenerTraining
-from visavis_train.loop.command import Command, command_line
+from visavis_train.loop.command import Command, Task
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.rounds import run_rounds
 
@@ -226,10 +225,4 @@ def finish(experiment: CallsExperiment, couplings: dict[float, Coupling], comman
     return path
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    return command_line("Train a listener on real calls.", CallsExperiment, train, finish)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TASK = Task(CallsExperiment, train, finish)

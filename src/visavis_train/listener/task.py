@@ -10,7 +10,6 @@ and ``report.json``.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -38,7 +37,7 @@ from visavis_train.listener.release import export_listener, install_listener
 from visavis_train.listener.tokens import Vocabulary, conversations
 from visavis_train.listener.trainer import ListenerTrainer
 from visavis_train.loop.checkpoint import BEST, load_checkpoint, save_checkpoint
-from visavis_train.loop.command import Command, command_line
+from visavis_train.loop.command import Command, Task
 from visavis_train.loop.rounds import run_rounds
 
 REPORT = "report.json"
@@ -231,10 +230,4 @@ def finish(
     return experiment.out / REPORT
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    return command_line("Train a listener of faces.", ListenerExperiment, train_listener, finish)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TASK = Task(ListenerExperiment, train_listener, finish)

@@ -1,16 +1,17 @@
-"""An experiment's TOML file and overrides in, a checked configuration out."""
+"""Experiments: TOML files with overrides, checked against what a task expects."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from visavis.base.reading import regular
 from visavis.errors import InputError
+from visavis_train.loop.toml_file import read_toml
 
 
 class Settings(BaseModel):
@@ -22,32 +23,34 @@ class Settings(BaseModel):
 _Kind = TypeVar("_Kind", bound=Settings)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a TOML file.
-
-    Raises:
-        InputError: unreadable, or not TOML.
-    """
-    try:
-        return tomllib.loads(regular(path).read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from error
-
-
 def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()) -> _Kind:
-    """Read and check an experiment.
+    """Read and check an experiment file.
 
     Args:
         path: the TOML file.
         kind: what it must be.
-        overrides: ``key=value`` with dots for tables (``training.epochs=3``); values as in TOML, or text.
+        overrides: see :func:`checked_experiment`.
 
     Raises:
         InputError: unreadable, not TOML, or not what ``kind`` expects.
     """
-    values = read_toml(path)
+    return checked_experiment(path, read_toml(path), kind, overrides)
+
+
+def checked_experiment(
+    path: Path, values: dict[str, Any], kind: type[_Kind], overrides: Sequence[str] = ()
+) -> _Kind:
+    """The experiment that a file's values are.
+
+    Args:
+        path: the file, for messages.
+        values: of the file.
+        kind: what it must be.
+        overrides: ``key=value`` with dots for tables (``training.epochs=3``); values as in TOML, or text.
+
+    Raises:
+        InputError: not what ``kind`` expects. An unknown key is named with the nearest valid key.
+    """
     for override in overrides:
         _override(values, override)
     try:
@@ -58,7 +61,34 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
         said = first["msg"].removeprefix("Value error, ")
         if first["type"] == "tuple_type":
             said = f"found {first['input']!r}; expected a list"
+        if first["type"] == "extra_forbidden":
+            said = f"no such key{_nearest(kind, first['loc'])}"
         raise InputError(": ".join(part for part in (str(path), where, said) if part)) from error
+
+
+def _nearest(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """``; did you mean training.epochs?``, or which keys there are."""
+    keys = _keys(kind)
+    *tables, last = (str(part) for part in place)
+    # Of alternatives such as model kinds, the place names the kind too.
+    table = ".".join(part for part in tables if any(part in key.split(".")[:-1] for key in keys))
+    beside = [key for key in keys if key.rpartition(".")[0] == table]
+    for pool, cutoff in ((beside, 0.6), (keys, 0.8)):
+        names = {key.rpartition(".")[2]: key for key in pool}
+        if near := get_close_matches(last, names, 1, cutoff):
+            return f"; did you mean {names[near[0]]}?"
+    return f"; expected one of {', '.join(beside or keys)}"
+
+
+def _keys(kind: type[BaseModel], above: str = "") -> list[str]:
+    """Every key of a kind of experiment, with dots for tables."""
+    found = []
+    for name, field in kind.model_fields.items():
+        found.append(above + name)
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found += _keys(part, f"{above}{name}.")
+    return list(dict.fromkeys(found))
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -10,7 +10,6 @@ tokenizer of the package, or with ``one_rest`` that of its listener.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from visavis.base.machine import machine
 from visavis.reaction.listener import LISTENER_TOKENIZER
 from visavis.reaction.tokenizer import DECODER, ENCODER
 from visavis_train.data.track_pack import Clip, load_pack, split_clips
-from visavis_train.loop.command import Command, command_line
+from visavis_train.loop.command import Command, Task
 from visavis_train.loop.rounds import run_rounds
 from visavis_train.tokenizer.config import TokenizerExperiment
 from visavis_train.tokenizer.network import TokenizerNet
@@ -117,10 +116,4 @@ def finish(experiment: TokenizerExperiment, net: TokenizerNet, command: Command)
     return experiment.out / REPORT
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    return command_line("Train a face tokenizer.", TokenizerExperiment, train, finish)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TASK = Task(TokenizerExperiment, train, finish)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from visavis_train.loop.log import read_log
 
-LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2 -m visavis_train"
+LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2 -m visavis train"
 
 
 def test_two_processes_train_one_network_in_mixed_precision(toml: Path) -> None:

@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -158,7 +157,8 @@ def _times(timing: Timing) -> dict[str, float]:
     return {"p50": round(timing.p50_ms, 3), "p95": round(timing.p95_ms, 3), "calls": timing.calls}
 
 
-def _print_table(facts: dict[str, Any]) -> None:
+def print_table(facts: Mapping[str, Any]) -> None:
+    """Show what :func:`compare_all` found."""
     console.print_line(
         f"{facts['network']['name']} on {facts['dataset']}, {facts['split']}: {facts['n']} faces"
     )
@@ -177,48 +177,11 @@ def _print_table(facts: dict[str, Any]) -> None:
         console.print_note(f"{method} is left out: {reason}")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Quantise an expression network.")
-    parser.add_argument("network", type=Path, help="ONNX file or run folder")
-    parser.add_argument("--data", type=Path, required=True, help="data set to measure on and calibrate with")
-    parser.add_argument("--split", help="part of the data set to measure on")
-    parser.add_argument("--method", choices=list(METHODS))
-    parser.add_argument("--out", type=Path, help="file for the quantised network")
-    parser.add_argument("--max-loss", type=float, default=0.5, help="points of accuracy that may be lost")
-    parser.add_argument("--compare", action="store_true", help="measure all methods, write none")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
-
-
-def _run(args: argparse.Namespace) -> None:
-    if args.compare == bool(args.method and args.out) or (args.compare and (args.method or args.out)):
-        raise InputError("give --method and --out to write a network, or --compare alone to see all methods")
-    if args.compare:
-        facts = compare_all(args.network, args.data, args.split)
-        if not args.json:
-            _print_table(facts)
-    else:
-        facts = quantize(args.network, args.method, args.data, args.split, args.out, args.max_loss)
-        if not args.json:
-            low, high = facts["interval_95_points"]
-            console.print_line(
-                f"{args.out}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller; accuracy "
-                f"{facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
-                f"{facts['change_points']:+.2f} points (95% interval {low:+.2f} to {high:+.2f})"
-            )
-    if args.json:
-        console.print_json(facts)
-
-
-def main() -> int:
-    """Command line; returns the exit status."""
-    try:
-        _run(_arguments())
-    except VisavisError as error:
-        console.print_error(str(error))
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def print_change(facts: Mapping[str, Any]) -> None:
+    """Say what :func:`quantize` made."""
+    low, high = facts["interval_95_points"]
+    console.print_line(
+        f"{facts['out']}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller; accuracy "
+        f"{facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
+        f"{facts['change_points']:+.2f} points (95% interval {low:+.2f} to {high:+.2f})"
+    )

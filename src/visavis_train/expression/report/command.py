@@ -5,21 +5,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from visavis.base.console import print_error, print_json, print_line
 from visavis.base.files import require_folder, whole_file
-from visavis.errors import InputError, VisavisError
+from visavis.errors import InputError
 from visavis_train.expression.report import page
 from visavis_train.expression.report.findings import find
 from visavis_train.expression.report.runs import find_not_run, read_runs
 from visavis_train.expression.report.sizes import read_quantised
-
-EXPERIMENTS, QUANTISED = Path("experiments"), Path("benchmarks/results/quantization.json")
 
 
 def report(
@@ -64,41 +59,3 @@ def report(
         with whole_file(out / name) as partial:
             partial.write_text(text, "utf-8")
     return facts
-
-
-def main() -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Report on training runs beside the paper.")
-    parser.add_argument("runs", type=Path, nargs="+", help="run folders")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the report")
-    parser.add_argument("--data", type=Path, help="measure all runs on this data set")
-    parser.add_argument("--split", help="part of the data set")
-    parser.add_argument("--experiments", type=Path, help="folder of experiment files")
-    parser.add_argument("--quantised", type=Path, help="JSON of visavis quantize")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    args = parser.parse_args()
-    try:
-        facts = report(
-            args.runs,
-            args.out,
-            data=args.data,
-            split=args.split,
-            experiments=args.experiments or _if_there(EXPERIMENTS),
-            quantised=args.quantised or _if_there(QUANTISED),
-        )
-    except VisavisError as error:
-        print_error(str(error))
-        return 2
-    if args.json:
-        print_json(facts)
-    else:
-        print_line(f"{args.out / 'report.html'}, with report.json and report.md beside it")
-    return 0
-
-
-def _if_there(path: Path) -> Path | None:
-    return path if path.exists() else None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

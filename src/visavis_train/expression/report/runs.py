@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visavis.base.reading import regular
 from visavis.errors import InputError
-from visavis_train.loop.experiment import read_toml
 from visavis_train.loop.log import LOG, read_log
+from visavis_train.loop.toml_file import read_toml
 
 CONFIG, REPORT, NETWORK = "config.json", "report.json", "emotion.onnx"
 

@@ -1,12 +1,12 @@
-"""visavis train: hands the command line to the task that the file names, and its exit status back."""
+"""visavis train: one reading of the file, the task that it names, and bad input before anything heavy."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,7 @@ def test_trains_resumes_and_prints_the_report(
 @pytest.mark.parametrize(
     ("content", "words", "message"),
     [
-        (None, (), "cannot be read"),
+        (None, (), "no such file; expected an experiment"),
         ("task = ", (), "not a TOML file"),
         ("task = 'dance'", (), "task is 'dance'; expected one of emotion, pretraining, face, detector"),
         ("task = 'face'", (), "packs: Field required"),
@@ -53,6 +53,8 @@ def test_trains_resumes_and_prints_the_report(
         ("task = 'detector'", ("--set", "pack=a"), "videos: Field required"),
         ("task = 'detector'", ("--install",), "--install is for the tasks emotion, tokenizer"),
         ("name = 'x'", (), "data: Field required"),
+        ("data = 'none'", (), "data is none: no such file or folder; name yours with --set data=PATH"),
+        ("name = 'x'", ("--set", "data='none'"), "data is none: no such file"),
         ("name = 'x'", ("--set", "epochs"), "expected key=value"),
     ],
 )
@@ -76,37 +78,49 @@ def test_bad_input_ends_with_status_2_and_one_line(
     assert set(tmp_path.iterdir()) <= {path}
 
 
-def test_without_the_extra_it_says_what_to_install(
-    visavis: Callable[..., int],
-    toml: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def find(name: str) -> ModuleSpec | None:
-        return None if name == "accelerate" else importlib.util.find_spec(name)
-
-    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", find)
-    assert visavis("train", toml) == 2
-    assert capsys.readouterr().err == (
-        "Error: visavis train needs the package 'accelerate': install it with pip install 'visavis[train]'\n"
-    )
-
-
-def test_arguments_reach_the_task_as_they_are(
-    visavis: Callable[..., int], toml: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[list[str]] = []
-
-    def main() -> int:
-        seen.append(list(sys.argv))
-        return 0
-
-    monkeypatch.setattr("visavis_train.__main__.main", main)
-    assert visavis("train", toml, "--install", "--set", "a=1", "--resume", "--set", "b=[2, 3]") == 0
-    words = ["--resume", "--install", "--set", "a=1", "--set", "b=[2, 3]"]
-    assert seen == [["visavis train", str(toml), *words]]
-
-
 def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert visavis("train", "--help") == 0
     assert "visavis train experiments/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "training.epoch=3"), "training.epoch: no such key; did you mean training.epochs?"),
+        (("--set", "epochs=3"), "epochs: no such key; did you mean training.epochs?"),
+        (("--set", "training.zzz=3"), "training.zzz: no such key; expected one of training."),
+        (("--set", "sed=3"), "sed: no such key; did you mean seed?"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(
+    visavis: Callable[..., int],
+    toml: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    assert visavis("train", toml, *words) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("train",), ("export", "--out", "o.onnx"), ("report",), ("lab", "export-face", "--help")]
+)
+def test_help_and_missing_files_need_no_torch(tmp_path: Path, words: tuple[str, ...]) -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None; from visavis.cli import main; "
+        "sys.argv = ['visavis', *sys.argv[1:]]; main()"
+    )
+    place = () if "--help" in words else (str(tmp_path / "none"),)
+    command = [sys.executable, "-c", program, words[0], *place, *words[1:]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if words[0] == "train":
+        assert (done.returncode, "no such file" in done.stderr) == (2, True)
+    elif words[0] == "lab":
+        assert (done.returncode, "Usage" in done.stdout) == (0, True)
+    else:
+        assert done.returncode == 2
+        assert "needs the package 'torch': install the extra 'train', in a clone with" in done.stderr
+        assert "pip install -e '.[train]'" in done.stderr

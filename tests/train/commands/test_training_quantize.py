@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,17 +144,6 @@ def test_bad_input_is_one_line_and_status_2(
     assert set(tmp_path.iterdir()) == before
 
 
-def test_without_the_extra_it_says_what_to_install(
-    visavis: Callable[..., int],
-    made: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", lambda _: None)
-    assert visavis("quantize", made / "net.onnx", "--compare", "--data", made) == 2
-    assert "needs the package 'onnx': install it with pip install 'visavis[train]'" in capsys.readouterr().err
-
-
 def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert visavis("quantize", "--help") == 0
     assert "visavis quantize net.onnx" in capsys.readouterr().out
@@ -163,6 +151,7 @@ def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.Capture
 
 def test_the_command_offers_every_method() -> None:
     from visavis.cli.quantize import Method
+
     from visavis_train.expression.quantize.methods import METHODS
 
     assert [method.value for method in Method] == list(METHODS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,17 +101,6 @@ def test_folders_that_are_no_runs(
     assert told.err.count("\n") == 1
     assert message in told.err
     assert list(tmp_path.iterdir()) == [run]
-
-
-def test_without_the_extra_it_says_what_to_install(
-    visavis: Callable[..., int],
-    run: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", lambda _: None)
-    assert visavis("export", run, "--out", "x.onnx") == 2
-    assert "visavis export needs the package" in capsys.readouterr().err
 
 
 def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:

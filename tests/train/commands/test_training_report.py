@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -48,34 +46,6 @@ def test_bad_input_ends_with_status_2(
     assert visavis("report", run, run, "--out", tmp_path / "out") == 2
     assert "give each run once" in " ".join(capsys.readouterr().err.split())
     assert visavis("report") == 2
-
-
-def test_arguments_reach_the_research_code(
-    visavis: Callable[..., int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[list[str]] = []
-
-    def main() -> int:
-        seen.append(list(sys.argv))
-        return 2
-
-    monkeypatch.setattr("visavis_train.expression.report.command.main", main)
-    assert visavis("report", "a", "b", "--data", "d", "--split", "s", "--json") == 2
-    words = ["a", "b", "--out", str(Path("out/runs")), "--data", "d", "--split", "s", "--json"]
-    assert seen == [["visavis report", *words]]
-
-
-def test_without_the_extra_it_says_what_to_install(
-    visavis: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def find(name: str) -> ModuleSpec | None:
-        return None if name == "matplotlib" else importlib.util.find_spec(name)
-
-    monkeypatch.setattr(sys.modules["visavis.cli.research"], "find_spec", find)
-    assert visavis("report", "a") == 2
-    assert capsys.readouterr().err == (
-        "Error: visavis report needs the package 'matplotlib': install it with pip install 'visavis[train]'\n"
-    )
 
 
 def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,227 @@
+"""The commands that make networks: ``visavis train``, ``export``, ``quantize`` and ``report``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from visavis.errors import InputError
+from visavis_train.commands.ending import interrupted_says
+
+# Each task's module; its ``TASK`` says the rest.
+TASKS = {
+    "emotion": "expression.task",
+    "pretraining": "expression.pretraining",
+    "face": "face.face_task",
+    "detector": "face.detector_task",
+    "tokenizer": "tokenizer.task",
+    "calls": "listener.calls",
+    "listener": "listener.task",
+}
+# How to use the results of the tasks without --install.
+ELSEWHERE = {
+    "face": "install its result by  visavis lab export-face",
+    "detector": "install its result by  visavis lab export-detector",
+    "pretraining": "an emotion run's init takes its result",
+}
+DataSet = Annotated[
+    Path | None,
+    typer.Option(metavar="DATASET", help="Measure all runs on this data set.", show_default="each run's own"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+class Method(StrEnum):
+    """How to quantise."""
+
+    INT8 = "int8"
+    INT8_DYNAMIC = "int8-dynamic"
+    INT4 = "int4"
+    INT4_MATMUL = "int4-matmul"
+    NF4 = "nf4"
+
+
+@interrupted_says("interrupted: --resume goes on after what was last written")
+def train(
+    experiment: Annotated[Path, typer.Argument(help="A TOML file, such as experiments/fer_first.toml.")],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")
+    ] = False,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the file; may be repeated."),
+    ] = None,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install", help="Put the network into the package (emotion, tokenizer, calls, listener)."
+        ),
+    ] = False,
+) -> None:
+    """Train a network as an experiment file says. Needs the extra `train`.
+
+    Ctrl-C stops it; with `--resume` it goes on as if it had never stopped.
+
+    Examples:
+
+        visavis train experiments/fer_hybrid.toml
+        visavis train experiments/fer_hybrid.toml --set training.epochs=3 --set out=runs/short
+        visavis train experiments/fer_hybrid.toml --resume
+    """
+    from visavis_train.loop.toml_file import read_toml
+
+    values = read_toml(experiment)
+    name = values.get("task", "emotion")
+    if name not in TASKS:
+        raise InputError(f"{experiment}: task is {name!r}; expected one of {', '.join(TASKS)}")
+    if install and name in ELSEWHERE:
+        able = ", ".join(task for task in TASKS if task not in ELSEWHERE)
+        raise InputError(
+            f"--install is for the tasks {able}; {experiment} is of the {name} task: {ELSEWHERE[name]}"
+        )
+    _require_data(experiment, values, overrides or ())
+    from visavis_train.loop.command import Command
+    from visavis_train.loop.experiment import checked_experiment
+
+    task = import_module(f"visavis_train.{TASKS[name]}").TASK
+    settings = checked_experiment(experiment, values, task.kind, overrides or ())
+    trained = task.train(settings, resume=resume)
+    report = task.finish(settings, trained, Command(experiment, install)) if task.finish else None
+    if report is not None:
+        typer.echo(report.read_text("utf-8"), nl=False)
+
+
+def _require_data(experiment: Path, values: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Say that the data are missing before anything heavy is loaded."""
+    data = values.get("data")
+    for key, _, value in (override.partition("=") for override in overrides):
+        data = value.strip().strip("\"'") if key.strip() == "data" else data
+    if isinstance(data, str) and not Path(data).exists():
+        raise InputError(
+            f"{experiment}: data is {data}: no such file or folder; name yours with --set data=PATH"
+        )
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A folder that visavis train made.")],
+    out: Annotated[Path, typer.Option(metavar="NET.onnx", help="The ONNX file to write.")],
+    half: Annotated[
+        bool, typer.Option("--half", help="Store large weights in 16 bits: half the bytes, the same speed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a trained emotion network as ONNX, checked against torch. Needs the extra `train`.
+
+    Reads config.json and best.safetensors. The file is what `visavis evaluate emotion --model` takes.
+
+    Examples:
+
+        visavis export runs/fer_hybrid --out mine.onnx
+        visavis export runs/fer_vgg --out small.onnx --half
+    """
+    import hashlib
+
+    from visavis.base.console import print_json, print_line
+    from visavis_train.expression.release import HALF_TOLERANCE, TOLERANCE
+    from visavis_train.expression.run_folder import export_run
+
+    data = export_run(run, out, half_weights=half)
+    if as_json:
+        facts = {"run": str(run), "out": str(out), "bytes": len(data)}
+        print_json({**facts, "sha256": hashlib.sha256(data).hexdigest()})
+    else:
+        tolerance = HALF_TOLERANCE if half else TOLERANCE
+        print_line(f"{out}: {len(data) / 1e6:.2f} MB, answers as torch does to {tolerance:g}")
+
+
+def quantize(
+    network: Annotated[
+        Path,
+        typer.Argument(metavar="NET.onnx|RUN_DIR", help="A network in 32 bits, or a trained run's folder."),
+    ],
+    data: Annotated[Path, typer.Option(metavar="DATASET", help="As for visavis evaluate emotion.")],
+    split: Annotated[
+        str | None,
+        typer.Option(help="Part to measure on.", show_default="as in evaluate emotion"),
+    ] = None,
+    method: Annotated[Method | None, typer.Option(help="How to quantise.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The quantised network: .onnx; .safetensors of nf4.")
+    ] = None,
+    max_loss: Annotated[
+        float,
+        typer.Option(
+            "--max-loss", min=0, help="Points of accuracy that may be lost; else nothing is written."
+        ),
+    ] = 0.5,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Measure all methods in one table; writes no network.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an expression network smaller or faster, if it stays accurate. Needs the extra `train`.
+
+    int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. int8-dynamic, int4-matmul and
+    nf4 (bitsandbytes; needs a run folder) change matrices alone. int8 and int4 calibrate on 512 faces of the
+    training split; the accuracy is measured on the other one.
+
+    Examples:
+
+        visavis quantize net.onnx --method int4 --data fer2013.csv --out small.onnx
+        visavis quantize runs/fer_hybrid --compare --data fer2013.csv --split PublicTest --json
+    """
+    from visavis.base.console import print_json
+    from visavis_train.expression.quantize import task
+
+    if compare and method is None and out is None:
+        facts = task.compare_all(network, data, split)
+        tell = task.print_table
+    elif not compare and method is not None and out is not None:
+        facts = task.quantize(network, method.value, data, split, out, max_loss)
+        tell = task.print_change
+    else:
+        raise InputError("give --method and --out to write a network, or --compare alone to see all methods")
+    (print_json if as_json else tell)(facts)
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of emotion experiments.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report.")] = Path("out/runs"),
+    data: DataSet = None,
+    split: Annotated[
+        str | None, typer.Option(help="Part of the data set.", show_default="as in evaluate emotion")
+    ] = None,
+    experiments: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also list the experiment files of this folder that were not run."),
+    ] = None,
+    quantised: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also show what `visavis quantize --compare --json` measured."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare training runs with each other and with the paper. Needs the extra `train`.
+
+    Measures the network of every finished run and writes report.html (tables and charts), report.json and
+    report.md. Runs under way are shown by their log.
+
+    Examples:
+
+        visavis report runs/fer_first runs/fer_hybrid
+        visavis report runs/fer_*_small --data fer2013.csv --split PrivateTest --out out/fair
+        visavis report runs/fer_first --experiments experiments
+    """
+    from visavis.base.console import print_json, print_line
+    from visavis_train.expression.report.command import report as write_report
+
+    facts = write_report(runs, out, data=data, split=split, experiments=experiments, quantised=quantised)
+    if as_json:
+        print_json(facts)
+    else:
+        print_line(f"{out / 'report.html'}, with report.json and report.md beside it")
