@@ -1,7 +1,7 @@
 """Videos of faces and signals of calls in, one pack of face tracks out.
 
 ``track_pack PACK.npz [--from SOURCE VIDEO...] [--two VIDEO...] [--dyads FILE] [--stills DIR]
-[--conversations PACK...] [--add PACK...]``
+[--renders DIR...] [--conversations PACK...] [--add PACK...]``
 
 Run it as ``python -m visavis_train.tokenizer.tracks``. A video may be a tar of videos. ``--two`` are calls
 with two people side by side. Every clip is tracked once: its track is kept beside the pack, in a folder of
@@ -32,6 +32,7 @@ from visavis.corpus.watching import watch
 from visavis.datasets.calls import CALL_RATE_HZ, read_calls
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles
+from visavis.face.mediapipe import NOT_READ
 from visavis.face.tracker import open_tracker
 from visavis.pipeline import Pipeline
 from visavis.reaction.speech import FRAME_RATE_HZ
@@ -45,6 +46,7 @@ VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 # Single faces have no rate; a clip must have one.
 STILL_FPS = 1.0
 AU_RANGE = 5.0
+UNKNOWN_TO_TEACHER = [FACE_INDEX[name] for name in NOT_READ]
 DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
 
 
@@ -99,8 +101,8 @@ def dyad_clips(path: Path) -> list[Clip]:
 def still_clips(folder: Path) -> list[Clip]:
     """Single faces as clips of one frame, called ``still_<split>_<id>``: many people, for breadth.
 
-    Weights and rotation are those of ``teacher.npz``; where a face stands is not known, since it was cut out
-    of its picture.
+    Weights and rotation are those of ``teacher.npz``. Weights that the teacher does not read are not known.
+    The place of a face is not known: the face was cut out of its picture.
 
     Raises:
         InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
@@ -120,8 +122,39 @@ def still_clips(folder: Path) -> list[Clip]:
         face = np.asarray(
             [[*shapes, *euler_angles(matrix[:3, :3]), *[np.nan] * len(TRANSLATIONS)]], np.float32
         )
+        face[0, UNKNOWN_TO_TEACHER] = np.nan
         clips.append(Clip(f"still_{splits[name]}_{name}", "stills", STILL_FPS, face, nothing))
     return clips
+
+
+def rendered_clips(folder: Path) -> list[Clip]:
+    """Rendered faces as clips of one frame, called ``<folder>_<number>``, source ``renders``.
+
+    Weights and rotation are true ones. A face's place and what it shows are not known.
+
+    Raises:
+        InputError: the folder lacks the ``labels.npz`` of ``visavis_train.data.rendering``.
+    """
+    labels = read_npz(
+        folder / "labels.npz",
+        "pack of rendered faces",
+        ("blendshapes", "rotation"),
+        made_by="python -m visavis_train.data.rendering",
+    )
+    place = [np.nan] * len(TRANSLATIONS)
+    nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
+    return [
+        Clip(
+            f"{folder.name}_{number:05d}",
+            "renders",
+            STILL_FPS,
+            np.asarray([[*weights, *euler_angles(rotation), *place]], np.float32),
+            nothing,
+        )
+        for number, (weights, rotation) in enumerate(
+            zip(labels["blendshapes"], labels["rotation"], strict=True)
+        )
+    ]
 
 
 def conversation_clips(path: Path) -> list[Clip]:
@@ -186,6 +219,7 @@ def main() -> int:
     parser.add_argument("--two", type=Path, nargs="+", default=[], help="two people side by side")
     parser.add_argument("--dyads", type=Path, help="vc_dyads.npz")
     parser.add_argument("--stills", type=Path, help="folder of single faces with teacher.npz")
+    parser.add_argument("--renders", type=Path, nargs="+", default=[], help="packs of rendered faces")
     parser.add_argument("--conversations", type=Path, nargs="+", default=[], help="packs of conversations")
     parser.add_argument("--add", type=Path, nargs="+", default=[], help="packs made by this command")
     args = parser.parse_args()
@@ -202,6 +236,8 @@ def main() -> int:
             clips += dyad_clips(args.dyads)
         if args.stills is not None:
             clips += still_clips(args.stills)
+        for path in args.renders:
+            clips += rendered_clips(path)
         for path in args.conversations:
             clips += conversation_clips(path)
         for path in args.add:
