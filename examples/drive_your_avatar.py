@@ -1,4 +1,4 @@
-"""Live2D parameters as JSON lines: ``python examples/drive_your_avatar.py [CLIP or camera] | your_program``."""
+"""Live2D parameters as JSON lines: ``python examples/drive_your_avatar.py [CLIP] | your_program``."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ import visavis
 
 
 def main() -> None:
-    """Print one line a frame: the time, and each parameter of the avatar by its id."""
+    """Print one line for each frame of the clip or of the first camera: the time, and each parameter of the avatar by its id."""
     source = sys.argv[1] if len(sys.argv) > 1 else 0
     for moment in visavis.watch(source):
         parameters = {name: round(value, 3) for name, value in moment.pose.as_dict().items()}

@@ -165,7 +165,7 @@ def test_each_kind_of_segment_runs_as_the_format_says(tmp_path: Path) -> None:
         ([0, None], "finite numbers"),
         ([0, True], "finite numbers"),
         ([0, float("nan")], "finite numbers"),
-        ([0, 10**400], "a number of 401 digits"),
+        ([0, 10**400], "finite"),
         ("0 0", "the list Segments"),
     ],
 )

@@ -93,8 +93,8 @@ def test_sockets_and_devices_are_refused_files_and_links_are_not(
 def test_json_from_outside_has_errors_of_its_own() -> None:
     assert parse_json('{"a": [1, -2.5, true, null]}') == {"a": [1, -2.5, True, None]}
     assert parse_json("9" * 30) == 10**30 - 1
-    for text, says in (("9" * 31, "31 digits"), ("9" * 9000, "9000 digits"), ("[" * 9000, "too deep")):
-        with pytest.raises(ValueError, match=says):
-            parse_json(text)
+    assert (parse_json("9" * 31), parse_json("9" * 9000)) == (1e31, float("inf"))
+    with pytest.raises(ValueError, match="too deep"):
+        parse_json("[" * 9000)
     found = [json_type(parse_json(text)) for text in ("{}", "[]", '"a"', "1", "2.5", "true", "null")]
     assert found == ["an object", "a list", "a text", "a number", "a number", "true or false", "null"]

@@ -157,7 +157,7 @@ def test_one_clip_without_a_face_costs_the_others_nothing(
     (error,) = answer["errors"]
     assert error["clip"] == str(clips[1])
     assert error["error"].startswith(f"{clips[1]}: a face in 3 of 3 frames")
-    scripted_pipeline.tracker.blind = True  # type: ignore[attr-defined]
+    scripted_pipeline._tracker.blind = True  # type: ignore[attr-defined]
     assert talker("evaluate", "mirror", *clips) == 2
     out, err = capsys.readouterr()
     assert out == ""

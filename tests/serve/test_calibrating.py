@@ -88,7 +88,7 @@ def test_a_guide_can_be_broken_off_and_needs_the_mirror() -> None:
     calibrating.guide(False)
     assert calibrating.see(followed, (seen_face(),), 0.0) is None
     calibrating.guide(True)
-    followed.listener = object()  # type: ignore[assignment]
+    followed.listen(object())  # type: ignore[arg-type]
     guiding = calibrating.see(followed, (seen_face(),), 0.1)
     assert guiding is not None
     assert (guiding.state, guiding.says) == ("refused", LISTENS)

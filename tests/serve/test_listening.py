@@ -70,16 +70,13 @@ def test_it_listens_and_mirrors_as_wished(
     session = Session(scripted.ScriptedPipeline(), listener=networks)
     session.configure(SettingsMessage(False, True))
     assert play(session, jpeg(), range(1, 5))[-1]["hears"] is None
-    assert session.pipeline._animator.mirror
     assert session.listen(ON) is ON
     assert play(session, jpeg(), range(5, 10))[-1]["hears"] is False
-    assert not session.pipeline._animator.mirror
     assert len(echo.heard) == 4
     session.calibrate()
     assert answer(session, 10, 0.4, jpeg())["calibrated"] is False  # The avatar shows another's face.
     session.listen(ListenMessage(False, 3, None))
     assert play(session, jpeg(), range(11, 14))[-1]["hears"] is None
-    assert session.pipeline._animator.mirror
     assert len(echo.heard) == 5
 
 

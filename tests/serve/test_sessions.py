@@ -94,7 +94,7 @@ def test_with_reading_off_nothing_is_read(scripted: SimpleNamespace, jpeg: Calla
     assert session.configure(SettingsMessage(False, False)) == SettingsMessage(False, False)
     assert answer(session, FrameMessage(2, 2.0, jpeg()))["emotion"] is None
     assert session.pipeline.readings == 1
-    assert session.pipeline._animator.mirror is False
+    assert session.pipeline.mirror is False
 
 
 def test_a_server_without_a_reader_says_so(scripted: SimpleNamespace) -> None:

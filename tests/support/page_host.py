@@ -40,7 +40,7 @@ class Host:
         command = [sys.executable, str(SERVER), str(self.port), *self.options]
         environment = {
             **os.environ,
-            "PYTHONPATH": str(SERVER.parents[1]),  # for the tests' own modules
+            "PYTHONPATH": os.pathsep.join([str(SERVER.parents[1]), os.environ.get("PYTHONPATH", "")]),
             "VISAVIS_CONFIG": self.config,
         }
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)

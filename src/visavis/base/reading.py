@@ -40,8 +40,10 @@ def regular(path: Path) -> Path:
 def parse_json(data: str | bytes) -> Any:
     """The value of a JSON text from outside.
 
+    Whole numbers of more than 30 digits are given as float, infinite ones among them.
+
     Raises:
-        ValueError: it is none, too deep, or holds a number that is too long.
+        ValueError: it is none, or too deep.
     """
     try:
         return json.loads(data, parse_int=_whole)
@@ -49,10 +51,8 @@ def parse_json(data: str | bytes) -> Any:
         raise ValueError("lists or objects within one another, too deep to be read") from error
 
 
-def _whole(text: str) -> int:
-    if len(text) > MOST_DIGITS:
-        raise ValueError(f"a number of {len(text)} digits; at most {MOST_DIGITS} are read")
-    return int(text)
+def _whole(text: str) -> int | float:
+    return int(text) if len(text) <= MOST_DIGITS else float(text)
 
 
 def json_type(value: Any) -> str:

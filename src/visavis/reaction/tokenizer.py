@@ -18,7 +18,7 @@ from visavis.base import networks
 from visavis.base.arrays import checked
 from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.types import FloatArray
 
@@ -27,9 +27,6 @@ ENCODER, DECODER = "tokens_encoder", "tokens_decoder"
 ENCODER_KIND, DECODER_KIND = "face tokenizer encoder", "face tokenizer decoder"
 # The token of a frame without a face; decoded, it is a row of NaN.
 NO_FACE = -1
-_AU6, _AU7, _AU9, _AU12 = (EMOTION_CHANNELS.index(name) for name in ("AU6", "AU7", "AU9", "AU12"))
-# The only evidence of AU9, and the first of AU6.
-_EVIDENCE = ("cheekSquint", "noseSneer")
 # Frames that the networks get at a time.
 _BATCH = 4096
 
@@ -49,8 +46,6 @@ class FaceTokenizer:
         mean: (58,) the mean face of the training, which stands in for what is not known.
         rest: (58,) the face at rest that faces must have been moved to (:mod:`visavis.reaction.rest`); None
             for a tokenizer that takes faces as they are.
-        untaught: indices of face channels that its training data did not know (metadata ``untaught``). They
-            are taken as the mean of the training when faces are encoded, and are 0 in decoded faces.
         quantizer: what made the vocabulary: ``fsq``, ``rfsq``, ``vq`` or ``lfq``.
         pair: fingerprint of its training.
 
@@ -71,13 +66,6 @@ class FaceTokenizer:
         self.mean = checked("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
         rest = notes.get("rest")
         self.rest = None if rest is None else checked("the encoder's rest", rest, (len(FACE_CHANNELS),))
-        untaught = [str(name) for name in notes.get("untaught", [])]
-        if strange := sorted(set(untaught) - set(FACE_CHANNELS)):
-            raise WeightsError(
-                f"the encoder's untaught channels hold {strange[0]!r}, which is no face channel"
-            )
-        self.untaught = np.asarray([FACE_INDEX[name] for name in untaught], np.int64)
-        self._lacks = {name: any(each.startswith(name) for each in untaught) for name in _EVIDENCE}
         self.quantizer, self.pair = str(notes["quantizer"]), str(notes["pair"])
         self._encoder, self._decoder = encoder, decoder
 
@@ -156,22 +144,11 @@ class FaceTokenizer:
         Raises:
             InputError: no integers, another shape, or outside of the vocabulary; the row is named.
         """
-        face = self._decoded(tokens, "face", len(FACE_CHANNELS))
-        face[np.ix_(~np.isnan(face).all(axis=1), self.untaught)] = 0.0
-        return face
+        return self._decoded(tokens, "face", len(FACE_CHANNELS))
 
     def emotions(self, tokens: ArrayLike) -> FloatArray:
-        """What the faces show: (T, 25) as in :class:`~visavis.types.Emotion`; see :meth:`decode`.
-
-        AU6 of a tokenizer without cheekSquint, and AU9 of one without noseSneer, are those of the decoded
-        faces: its training computed them from channels that were not known.
-        """
-        emotion = self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
-        if self._lacks["cheekSquint"]:
-            emotion[:, _AU6] = np.sqrt((emotion[:, _AU7] * emotion[:, _AU12]).clip(0.0))
-        if self._lacks["noseSneer"]:
-            emotion[:, _AU9] *= 0.0
-        return emotion
+        """What the faces show: (T, 25) as in :class:`~visavis.types.Emotion`; see :meth:`decode`."""
+        return self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
 
     def encode_windows(self, windows: FloatArray) -> Tokens:
         """Tokens (N, R) of windows (N, W, 58) without NaN, oldest frame first."""
@@ -240,9 +217,7 @@ class TokenStream:
         seen = np.flatnonzero(~np.isnan(faces).all(axis=1))
         result = np.full((len(faces), tokenizer.depth), NO_FACE, np.int64)
         if seen.size:
-            unknown = np.isnan(faces[seen])
-            unknown[:, tokenizer.untaught] = True
-            known = np.where(unknown, tokenizer.mean, faces[seen])
+            known = np.where(np.isnan(faces[seen]), tokenizer.mean, faces[seen])
             # Before the first frame, it stands still.
             past = np.repeat(known[:1], tokenizer.window - 1, axis=0) if self._past is None else self._past
             joined = np.concatenate([past, known])

@@ -54,6 +54,10 @@ def tracks(
         Path | None,
         typer.Option(metavar="DIR", help="Single faces: a folder with index.csv and teacher.npz."),
     ] = None,
+    renders: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="A pack of `visavis lab render`; may be repeated."),
+    ] = None,
     conversations: Annotated[
         list[Path] | None,
         typer.Option(metavar="PACK", help="A pack of `visavis lab conversations`; may be repeated."),
@@ -81,6 +85,7 @@ def tracks(
         two=two or (),
         dyads=dyads,
         stills=stills,
+        renders=renders or (),
         conversations=conversations or (),
         add=add or (),
     )

@@ -25,6 +25,7 @@ from visavis.corpus.watching import watch
 from visavis.datasets.calls import CALL_RATE_HZ, read_calls
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles
+from visavis.face.mediapipe import NOT_READ
 from visavis.face.tracker import open_tracker
 from visavis.pipeline import Pipeline
 from visavis.reaction.speech import FRAME_RATE_HZ
@@ -37,6 +38,7 @@ VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 # Single faces have no rate; a clip must have one.
 STILL_FPS = 1.0
 AU_RANGE = 5.0
+UNKNOWN_TO_TEACHER = [FACE_INDEX[name] for name in NOT_READ]
 DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
 
 
@@ -91,8 +93,8 @@ def dyad_clips(path: Path) -> list[Clip]:
 def still_clips(folder: Path) -> list[Clip]:
     """Single faces as clips of one frame, called ``still_<split>_<id>``: many people, for breadth.
 
-    Weights and rotation are those of ``teacher.npz``; where a face stands is not known, since it was cut out
-    of its picture.
+    Weights and rotation are those of ``teacher.npz``. Weights that the teacher does not read are not known.
+    The place of a face is not known: the face was cut out of its picture.
 
     Raises:
         InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
@@ -112,8 +114,39 @@ def still_clips(folder: Path) -> list[Clip]:
         face = np.asarray(
             [[*shapes, *euler_angles(matrix[:3, :3]), *[np.nan] * len(TRANSLATIONS)]], np.float32
         )
+        face[0, UNKNOWN_TO_TEACHER] = np.nan
         clips.append(Clip(f"still_{splits[name]}_{name}", "stills", STILL_FPS, face, nothing))
     return clips
+
+
+def rendered_clips(folder: Path) -> list[Clip]:
+    """Rendered faces as clips of one frame, called ``<folder>_<number>``, source ``renders``.
+
+    Weights and rotation are true ones. A face's place and what it shows are not known.
+
+    Raises:
+        InputError: the folder lacks the ``labels.npz`` of ``visavis_train.data.rendering``.
+    """
+    labels = read_npz(
+        folder / "labels.npz",
+        "pack of rendered faces",
+        ("blendshapes", "rotation"),
+        made_by="visavis lab render",
+    )
+    place = [np.nan] * len(TRANSLATIONS)
+    nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
+    return [
+        Clip(
+            f"{folder.name}_{number:05d}",
+            "renders",
+            STILL_FPS,
+            np.asarray([[*weights, *euler_angles(rotation), *place]], np.float32),
+            nothing,
+        )
+        for number, (weights, rotation) in enumerate(
+            zip(labels["blendshapes"], labels["rotation"], strict=True)
+        )
+    ]
 
 
 def conversation_clips(path: Path) -> list[Clip]:
@@ -183,6 +216,7 @@ def make_pack(
     two: Sequence[Path] = (),
     dyads: Path | None = None,
     stills: Path | None = None,
+    renders: Sequence[Path] = (),
     conversations: Sequence[Path] = (),
     add: Sequence[Path] = (),
 ) -> None:
@@ -194,6 +228,7 @@ def make_pack(
         two: videos with two people side by side, of the source ``video``.
         dyads: the signals of calls, ``vc_dyads.npz``.
         stills: a folder of single faces, see :func:`still_clips`.
+        renders: packs of rendered faces.
         conversations: packs of conversations.
         add: packs of this function.
 
@@ -210,6 +245,8 @@ def make_pack(
         clips += dyad_clips(dyads)
     if stills is not None:
         clips += still_clips(stills)
+    for path in renders:
+        clips += rendered_clips(path)
     for path in conversations:
         clips += conversation_clips(path)
     for path in add:
