@@ -7,7 +7,7 @@ import visavis
 
 
 def main() -> None:
-    """Print one line for each frame of the clip or of the first camera: the time, and each parameter of the avatar by its id."""
+    """Print a line for each frame of the clip or the camera: its time, and the parameters by their ids."""
     source = sys.argv[1] if len(sys.argv) > 1 else 0
     for moment in visavis.watch(source):
         parameters = {name: round(value, 3) for name, value in moment.pose.as_dict().items()}
