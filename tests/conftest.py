@@ -13,13 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from visavis import cli
-from visavis.avatar.parameters import Animator
+from visavis import cli, testing
 from visavis.avatar.puppet import Puppet
-from visavis.channels import EXPRESSIONS, FACE_CHANNELS
-from visavis.emotion.reader import EmotionReader
 from visavis.pipeline import Pipeline
-from visavis.types import AvatarPose, Face, FaceState, FloatArray, Frame, ImageArray
+from visavis.testing import PaintedPuppet
+from visavis.types import ImageArray
 
 MakeVideo = Callable[..., Path]
 
@@ -83,53 +81,6 @@ def make_video(tmp_path: Path) -> MakeVideo:
     return make
 
 
-class ScriptedTracker:
-    """Finds a face in the middle of each frame, but for those whose numbers it is told to miss."""
-
-    def __init__(self, misses: Sequence[int] = ()) -> None:
-        self.misses = set(misses)
-        self.blind = False
-        self.resets = 0
-        self.closed = False
-
-    def update(self, frame: Frame) -> tuple[Face, ...]:
-        if self.blind or frame.index in self.misses:
-            return ()
-        height, width = frame.image_rgb.shape[:2]
-        center, half = np.asarray([width / 2, height / 2]), min(width, height) / 3
-        corners = center + half * np.asarray([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-        values = np.zeros(len(FACE_CHANNELS), np.float32)
-        values[:52] = 0.5 + 0.4 * np.sin(frame.time_s * 3)
-        box = np.concatenate([corners[0], corners[2]])
-        landmarks = center + half * np.random.default_rng(0).uniform(-0.6, 0.6, (40, 2))
-        return (Face(0, 0.9, box, landmarks, corners, FaceState(values)),)
-
-    def reset(self) -> None:
-        self.resets += 1
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class ScriptedClassifier:
-    """Always sure of the same expression."""
-
-    def __init__(self, label: str = "happy") -> None:
-        self.probabilities = np.where(np.asarray(EXPRESSIONS) == label, 0.86, 0.02).astype(np.float32)
-        self.seen: list[tuple[int, ...]] = []
-
-    def predict(self, crops: ImageArray) -> FloatArray:
-        self.seen.append(crops.shape)
-        return np.tile(self.probabilities, (len(crops), 1))
-
-
-class PaintedPuppet:
-    """An avatar that costs nothing to draw."""
-
-    def draw(self, pose: AvatarPose, size_px: int) -> ImageArray:
-        return np.full((size_px, size_px, 3), (190, 180, 220), np.uint8)
-
-
 @pytest.fixture
 def painted_puppet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the real puppet's place wherever one is loaded."""
@@ -139,7 +90,7 @@ def painted_puppet(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def scripted_pipeline() -> Pipeline:
     """A pipeline whose tracker and classifier are stand-ins and whose avatar is real."""
-    return Pipeline(ScriptedTracker(), EmotionReader(ScriptedClassifier()), Animator())
+    return testing.scripted_pipeline()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # promises that nothing leaves the computer. Who wants the reports sets the variable to 0.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Each public name and its module.
 _HOMES = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from conftest import ScriptedTracker
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.face.geometry import rotation_from_euler
 from visavis.face.measures import BROWS, DEPTH, FRONT, Doubles
 from visavis.face.mesh import LANDMARKS_146
+from visavis.testing import ScriptedTracker
 from visavis.types import Face, FaceState, FloatArray, Frame
 
 NUMBERS = np.asarray(LANDMARKS_146, np.int32)
