@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -74,6 +75,13 @@ def test_health_counts_sessions(server: Server) -> None:
     with talk(server) as client:
         receive(client)
         assert json.loads(fetch(server, "health"))["sessions"] == before["sessions"] + 1
+
+
+@pytest.mark.parametrize("path", ["", "health", "assets/puppet.json"])
+def test_the_head_of_a_page_can_be_asked_for(server: Server, path: str) -> None:
+    request = Request(f"http://127.0.0.1:{server.port}/{path}", method="HEAD")
+    with urlopen(request, timeout=5) as answer:
+        assert (answer.status, answer.read()) == (200, b"")
 
 
 def test_frames_come_back_as_moments(server: Server, jpeg: Jpeg) -> None:

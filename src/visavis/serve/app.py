@@ -37,6 +37,9 @@ DEFAULT_SESSIONS = 4
 DEFAULT_IDLE_S = 60.0
 
 
+READ = ["GET", "HEAD"]  # Monitors ask for the head alone.
+
+
 def create_app(
     make_pipeline: MakePipeline,
     *,
@@ -88,22 +91,22 @@ def _add_routes(app: FastAPI, pool: SessionPool, idle_s: float) -> None:
     package = Path(str(files("visavis")))
     static = package / "serve" / "static"
 
-    @app.get("/", response_class=FileResponse)
+    @app.api_route("/", methods=READ, response_class=FileResponse)
     def page() -> Path:
         return static / "index.html"
 
-    @app.get("/assets/puppet.json", response_class=FileResponse)
+    @app.api_route("/assets/puppet.json", methods=READ, response_class=FileResponse)
     def puppet() -> Path:
         return package / "assets" / "puppet.json"
 
-    @app.get("/health")
+    @app.api_route("/health", methods=READ)
     def health() -> dict[str, object]:
         try:
             return _health(pool)
         except VisavisError as error:
             raise HTTPException(503, str(error)) from error
 
-    @app.get("/words/{name}")
+    @app.api_route("/words/{name}", methods=READ)
     def word(name: str) -> dict[str, object]:
         if pool.vocabulary is None:
             raise HTTPException(404, NO_TOKENIZER)

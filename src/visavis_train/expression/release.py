@@ -52,9 +52,9 @@ class Scores:
         mean = (self.fer2013_accuracy + self.ferplus_accuracy) / 2
         return {"fer2013": self.fer2013_accuracy, "ferplus": self.ferplus_accuracy, "mean": mean}[by]
 
-    def as_dict(self) -> dict[str, float]:
-        """By name, for logs and reports."""
-        return asdict(self)
+    def as_dict(self) -> dict[str, float | None]:
+        """By name, for logs and reports; None where no face has votes."""
+        return asdict(self) | ({} if self.voted_faces else {"ferplus_accuracy": None})
 
 
 @torch.no_grad()
@@ -176,7 +176,7 @@ def install(network: Path, scores: Scores, config: str, name: str = NAME, also: 
         "commit": commit,
         "score": {
             "public_test_fer2013_accuracy": round(scores.fer2013_accuracy, 4),
-            "public_test_ferplus_accuracy": round(scores.ferplus_accuracy, 4),
+            "public_test_ferplus_accuracy": round(scores.ferplus_accuracy, 4) if scores.voted_faces else None,
         },
     }
     register(assets / "manifest.json", name, target, entry)

@@ -50,7 +50,7 @@ class RunLog:
         with self._path.open("a", encoding="utf-8") as file:
             print(json.dumps(row), file=file)
         for name, value in row.items():
-            if name != "epoch":
+            if name != "epoch" and value is not None:
                 self._curves.add_scalar(name, value, row["epoch"])
         self._curves.flush()
         votes = f"FER+ {row['ferplus_accuracy']:.2%}" if row.get("voted_faces", 1) else "no FER+ votes"

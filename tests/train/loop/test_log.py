@@ -32,7 +32,7 @@ def test_where_nobody_voted_no_share_of_votes_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with RunLog(tmp_path, 1, 0) as log:
-        log.write({**row(0), "ferplus_accuracy": 0.0, "voted_faces": 0})
+        log.write({**row(0), "ferplus_accuracy": None, "voted_faces": 0})
     assert "FER-2013 50.00%, no FER+ votes, 12 s" in capsys.readouterr().err
 
 
