@@ -12,7 +12,7 @@ PAGE = Path(__file__).parent / "reference" / "python.md"
 HEAD = """# Python
 
 What `import visavis` offers. `python docs/make_python_reference.py` makes this page from the docstrings,
-and a test holds it to the code. Paths may be text or `Path`. Every error is a one-line `visavis.VisavisError`.
+and a test holds it to the code. Paths may be text or `Path`. Errors are `visavis.VisavisError`s of one line.
 
 """
 GROUPS = {

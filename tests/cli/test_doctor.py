@@ -110,7 +110,7 @@ def test_extras_that_are_missing_say_how_to_install_them() -> None:
     missing = check_extra("mediapipe", "no_such_package", "tracking")
     assert not missing.ok
     assert not missing.essential
-    assert "pip install 'visavis[mediapipe]'" in missing.detail
+    assert "pip install -e '.[mediapipe]'" in missing.detail
 
 
 class StandInCamera:

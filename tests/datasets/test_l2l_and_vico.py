@@ -125,7 +125,8 @@ def test_vico_one_person_as_both_is_refused(tmp_path: Path) -> None:
 def test_vico_without_scipy_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.io", None)
     with pytest.raises(
-        MissingExtraError, match=r"'scipy': install it with  pip install 'visavis\[corpora\]'"
+        MissingExtraError,
+        match=r"'scipy': install the extra 'corpora', in a clone with  pip install -e '\.\[corpora\]'",
     ):
         vico.read_coefficients(tmp_path / "a.mat")
 

@@ -99,5 +99,5 @@ def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delattr(metrics, "reaction_kernels", raising=False)
     monkeypatch.delitem(sys.modules, "visavis.metrics.reaction_kernels", raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
-    with pytest.raises(MissingExtraError, match=r"visavis\[metrics\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[metrics\]"):
         nearest_distances(walk(0, 1, 60, 25), walk(1, 1, 60, 25))

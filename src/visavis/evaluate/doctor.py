@@ -174,7 +174,7 @@ def check_extra(extra: str, package: str, purpose: str) -> Check:
     """Whether an optional part is installed, or how to get it."""
     if find_spec(package) is not None:
         return Check(f"extra {extra}", True, False, purpose)
-    return Check(f"extra {extra}", False, False, f"{purpose}: pip install 'visavis[{extra}]'")
+    return Check(f"extra {extra}", False, False, f"{purpose}: in a clone, pip install -e '.[{extra}]'")
 
 
 def camera_likely(devices: Path = DEVICES) -> bool:

@@ -99,6 +99,6 @@ def read_reactions(path: PathText) -> dict[str, StoredArray]:
     if missing := [name for name in NEEDED if name not in found]:
         raise InputError(
             f"{path}: no array named {', '.join(missing)}; found {', '.join(members) or 'nothing'}. It needs "
-            f"{', '.join(NEEDED)} (docs/reference/files.md)"
+            f"{', '.join(NEEDED)} (docs/reference/files.md); visavis lab predict writes such a file"
         )
     return found

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from visavis.cli.listener import Guidance, Listener, Seed, named_listener
+from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 from visavis_train.commands.ending import interrupted_says
 
@@ -327,6 +329,31 @@ def behaviour(
     )
 
 
+@interrupted_says("interrupted: nothing was written")
+def predict(
+    pack: Annotated[Path, typer.Argument(metavar="PACK.npz", help="A pack of `visavis lab conversations`.")],
+    out: Annotated[Path, typer.Option(metavar="R.npz", help="What `visavis evaluate reaction` reads.")],
+    samples: Annotated[int, typer.Option(help="Reactions to each clip.", min=1)] = 10,
+    seed: Seed = 0,
+    guidance: Guidance = None,
+    listener: Listener = None,
+    encoder: Encoder = None,
+    decoder: Decoder = None,
+) -> None:
+    """Let a listener react to the speakers of a corpus, and write its reactions for the metrics.
+
+    Examples:
+
+        visavis lab conversations runs/simulated --out runs/listening/simulated
+        visavis lab predict runs/listening/simulated/test.npz --out R.npz
+        visavis evaluate reaction R.npz
+    """
+    from visavis_train.listener.scores import write_predictions
+
+    networks = named_listener(listener, encoder, decoder).drawing(guidance=guidance)
+    write_predictions(out, pack, networks, samples, seed)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "tracks": tracks,
     "tokenizer-ablation": tokenizer_ablation,
@@ -336,4 +363,5 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "conversations": conversations,
     "listener-report": listener_report,
     "behaviour": behaviour,
+    "predict": predict,
 }

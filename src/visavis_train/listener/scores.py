@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Self
 
@@ -11,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.console import progress
+from visavis.base.files import require_place, whole_file
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.metrics.reaction import fr_dvs
 from visavis.metrics.reaction_items import Work
 from visavis.metrics.reaction_suite import score_reactions
+from visavis.reaction.listener import FaceListener
 from visavis.types import BoolArray, FloatArray
-from visavis_train.data.conversation_pack import ListeningPack, PersonClip
+from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening
 from visavis_train.listener.baselines.method import Method
+from visavis_train.listener.baselines.trained_listener import TrainedListener
 
 # What is a mean over items; FRDvs compares items, so it has no share of one.
 BY_ITEM = (
@@ -111,6 +115,37 @@ def score(name: str, method: Method, test: Contest, samples: int, seed: int) -> 
             made.append(emotions[0])
             advance()
     return {"items": shares, "fr_dvs": float(fr_dvs(np.stack(made), Work(threads=1)))}
+
+
+def write_predictions(path: Path, pack: Path, listener: FaceListener, samples: int, seed: int) -> None:
+    """Let a listener react to each speaker's clip of a pack, and write what ``evaluate reaction`` reads.
+
+    Args:
+        path: the file to write: ``predictions`` (N, K, T, 25), ``listeners`` (L, T, 25), ``speakers``
+            (N, T, 25) and ``neighbours`` (N, L).
+        pack: of ``visavis lab conversations``.
+        listener: reacts.
+        samples: K, reactions to each clip.
+        seed: of the listener's chances.
+
+    Raises:
+        InputError: no such pack, or the file cannot be written.
+    """
+    require_place(path)
+    test, method = Contest.of(load_listening(pack)), TrainedListener(listener)
+    made = []
+    with progress("predict", len(test.speakers), "clips") as advance:
+        for speaker in test.speakers:
+            made.append(method.reactions([speaker], samples, seed)[0, :, :, len(FACE_CHANNELS) :])
+            advance()
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            predictions=np.stack(made),
+            listeners=test.listeners,
+            speakers=np.stack([speaker.emotion for speaker in test.speakers]).astype(np.float32),
+            neighbours=test.neighbours.astype(np.uint8),
+        )
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

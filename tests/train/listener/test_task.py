@@ -239,6 +239,18 @@ def test_the_report_compares_all_methods(
     assert run_lab("listener-report", *words, *places) == 0
 
 
+def test_predictions_are_what_the_metrics_read(
+    toml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "R.npz"
+    assert run_lab("predict", toml.parent / "test.npz", "--out", out, "--samples", 3) == 0
+    assert run_visavis("evaluate", "reaction", out, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert (scores["predictions"], scores["items"]) == (3, len(np.load(out)["speakers"]))
+    assert run_lab("predict", tmp_path / "none.npz", "--out", out) == 2
+    assert "visavis lab conversations" in capsys.readouterr().err
+
+
 def test_marks_must_stand_once(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing")

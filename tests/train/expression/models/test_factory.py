@@ -225,7 +225,7 @@ def test_nothing_is_fetched_where_weights_follow(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (ImportError("no timm"), MissingExtraError, r"pip install 'visavis\[train\]'"),
+        (ImportError("no timm"), MissingExtraError, r"pip install -e '\.\[train\]'"),
         (RuntimeError("operator torchvision::nms does not exist"), VisavisError, "one and the same place"),
     ],
 )
