@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from visavis.cli.listener import Guidance, Listener, Seed, named_listener
-from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 from visavis_train.commands.ending import interrupted_says
 
@@ -334,11 +332,11 @@ def predict(
     pack: Annotated[Path, typer.Argument(metavar="PACK.npz", help="A pack of `visavis lab conversations`.")],
     out: Annotated[Path, typer.Option(metavar="R.npz", help="What `visavis evaluate reaction` reads.")],
     samples: Annotated[int, typer.Option(help="Reactions to each clip.", min=1)] = 10,
-    seed: Seed = 0,
-    guidance: Guidance = None,
-    listener: Listener = None,
-    encoder: Encoder = None,
-    decoder: Decoder = None,
+    seed: Annotated[int, typer.Option(help="Another seed gives other listeners.", min=0)] = 0,
+    listener: Annotated[
+        Path | None,
+        typer.Option(metavar="NET.onnx", help="Another listener, for the package's tokenizer."),
+    ] = None,
 ) -> None:
     """Let a listener react to the speakers of a corpus, and write its reactions for the metrics.
 
@@ -348,9 +346,10 @@ def predict(
         visavis lab predict runs/listening/simulated/test.npz --out R.npz
         visavis evaluate reaction R.npz
     """
+    from visavis.reaction.listener import FaceListener
     from visavis_train.listener.scores import write_predictions
 
-    networks = named_listener(listener, encoder, decoder).drawing(guidance=guidance)
+    networks = FaceListener.default() if listener is None else FaceListener.load(listener)
     write_predictions(out, pack, networks, samples, seed)
 
 
