@@ -1,4 +1,4 @@
-"""visavis: watches a person, understands the face, and answers with one.
+"""visavis watches a person, understands the face, and answers with a face of its own.
 
 The names below are loaded when they are first used, so that ``import visavis`` costs nothing.
 """

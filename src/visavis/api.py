@@ -1,4 +1,4 @@
-"""The front door: watch, record, recognize and react, each one call.
+"""The shortest way into visavis: the functions watch, record, recognize and react.
 
 These functions are also names of the package itself: ``visavis.watch`` is :func:`visavis.api.watch`.
 """

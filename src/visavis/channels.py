@@ -1,4 +1,4 @@
-"""The names and orders of every channel: of a face, of an emotion and of an avatar's pose."""
+"""Names and orders of all channels of a face, an emotion and an avatar's pose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error that visavis raises on purpose: what was found, what was expected, what to do."""
+"""The errors that visavis raises on purpose; each says what was found, what was expected, what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole flow on one screen: frames and sound in; faces with emotions and the avatar's pose out."""
+"""The pipeline: from frames and sound to faces with emotions and the avatar's pose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nouns of visavis: what one stage gives and the next takes.
+"""The types that visavis's stages exchange, such as frames, faces, emotions, poses and tracks.
 
 All nouns are immutable, are checked when they are made, and print as one line.
 """

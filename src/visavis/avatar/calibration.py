@@ -1,4 +1,4 @@
-"""Face states in, what is neutral for this person out: resting brows, open and closed eyelids, head pose.
+"""Calibration of one person's neutral face: resting brows, open and closed eyelids, head pose.
 
 Trackers disagree with people at rest: on real clips the median of browInnerUp lies between 0 and 0.8 and
 that of an open eye's eyeBlink between 0.02 and 0.35, from person to person. Everything here is therefore

@@ -1,4 +1,4 @@
-"""A number in, a number out: the two curves that every blend of the avatar uses."""
+"""The two easing curves that every blend of the avatar uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emotions in, an expression laid over the avatar's parameters out.
+"""Emotional expressions, laid over the avatar's parameters.
 
 What they add is what tracking leaves room for: an expression never holds back what the person does. A face
 whose parts are measured shows its expression by itself, so that little is added but the blush, and a measured

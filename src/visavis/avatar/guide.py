@@ -1,4 +1,4 @@
-"""One person's faces in; a guided calibration of 20 s: what to do now, and in the end a profile, out."""
+"""A guided calibration of 20 s that tells one person what to do and ends with a profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A time in, the parameters of an avatar that nobody drives out: blinks, glances, breath and a slow sway.
+"""Idle motion of an avatar that nobody drives: blinks, glances, breath and a slow sway.
 
 Everything is a pure function of the seed and the time, so any frame can be made alone, in any order.
 """

@@ -1,4 +1,4 @@
-"""A face state in, the avatar parameters that tracking owns out, calibrated to the person.
+"""The mapping from a face state to the avatar parameters that tracking owns, calibrated to the person.
 
 Brow, mouth and eyelid formulas follow the community's ARKit-to-VTube-Studio conversion (BrowY = .5 + outerUp
 - down; MouthSmile = (2 - frowns - pucker + smiles + dimples / 2) / 4; MouthOpen = jawOpen - mouthClose - .2

@@ -1,4 +1,4 @@
-"""A motion (curves of parameters over time) and a moment in, the avatar's pose at that moment out."""
+"""A motion: curves of parameters over time, from which the avatar's pose at any moment follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Avatar poses in, a Live2D motion file (motion3.json, version 3) out, and the way back.
+"""Writing and reading Live2D motion files (motion3.json, version 3).
 
 Format: Live2D Inc., CubismSpecs, ``FileFormats/motion3.json.md``. A curve's ``Segments`` is a flat list: the
 first point (time, value), then segments, each a kind followed by its points: 0 linear (1 point), 1 cubic

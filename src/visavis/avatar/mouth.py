@@ -1,4 +1,4 @@
-"""Blendshape weights and what is seen of a mouth in, the avatar's mouth, jaw, cheeks and nose out.
+"""The avatar's mouth, jaw, cheeks and nose, from blendshape weights and landmarks.
 
 Where the face has landmarks, the drawn mouth opens, widens, rises at its corners and goes aside as far as
 the real one does, in shares of its own width; the weights say what landmarks cannot (teeth, pout or funnel,

@@ -1,4 +1,4 @@
-"""Face states and emotions in, avatar poses in Live2D's and VBridger's parameters out."""
+"""The animator: it turns face states and emotions into avatar poses (parameters of Live2D and VBridger)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JSON file in, what is one person's own (rest, head, shut lids, reach of movements) out, and back."""
+"""The profile of one person, kept as JSON: neutral face, head, shut lids, reach of movements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Avatar poses in, pictures of Mira out; ``visavis.avatar.puppet_sheet`` shows her at a glance.
+"""Mira, the drawn avatar; ``visavis.avatar.puppet_sheet`` draws an overview of her.
 
 What each parameter does to the drawing stands in ``docs/puppet.md``.
 """

@@ -1,4 +1,4 @@
-"""Hand-written outlines in, cubic Bézier control points and smooth runs out."""
+"""Hand-written outlines as cubic Bézier curves."""
 
 from __future__ import annotations
 

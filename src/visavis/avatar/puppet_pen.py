@@ -1,4 +1,4 @@
-"""A posed drawing's control points in, polygons of its tapered ink lines out."""
+"""Polygons of the drawing's tapered ink lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A posed drawing in, pixels out: areas, gradients, clips and ink, drawn by ThorVG on the processor."""
+"""The renderer of a posed drawing: areas, gradients, clips and ink, drawn by ThorVG on the processor."""
 
 from __future__ import annotations
 

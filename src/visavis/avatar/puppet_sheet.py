@@ -1,4 +1,4 @@
-"""Nothing in, a contact sheet out: Mira in the 8 expressions, with 12 mouths, and at the extremes.
+"""A contact sheet of Mira: 8 expressions, 12 mouths, and the extremes.
 
 ``python -m visavis.avatar.puppet_sheet docs/pictures/puppet.png`` draws the sheet of the documentation.
 """

@@ -1,4 +1,4 @@
-"""Parameters of one moment in; the same, so that a person's own range fills the avatar's, out."""
+"""Gains that fit a person's own range of movement to the avatar's range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameter values and spring positions in, every point and opacity of the drawing out.
+"""The rig: where every point of the drawing is, and how opaque each layer is, for given parameters.
 
 The same few formulas stand in ``serve/static/puppet.js``; a test holds the two together.
 """

@@ -1,4 +1,4 @@
-"""The keys of a drawing and the values of its parameters in, how far every point moves out."""
+"""Keys of the rig: how far every point moves for given parameter values."""
 
 from __future__ import annotations
 

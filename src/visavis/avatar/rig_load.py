@@ -1,4 +1,4 @@
-"""The text of a rig file in, a :class:`~visavis.avatar.rig.Rig` out. The format is told in docs/puppet.md."""
+"""Reading a rig file; docs/puppet.md describes the format."""
 
 from __future__ import annotations
 

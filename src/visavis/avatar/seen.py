@@ -1,4 +1,4 @@
-"""Faces and their measures in, how far each visible part stands from this person's rest out."""
+"""How far each visible part of a face is from this person's neutral face, from landmarks."""
 
 from __future__ import annotations
 

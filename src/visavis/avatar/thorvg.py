@@ -1,4 +1,4 @@
-"""Nothing in, the functions of the vector graphics library ThorVG that draw the puppet out.
+"""ctypes bindings to ThorVG, the vector graphics library that draws Mira.
 
 The package ``thorvg-python`` brings the library for every platform. Its own classes turn each number into an
 object, which takes longer than drawing; these are the same C functions (``thorvg_capi.h``), called with the

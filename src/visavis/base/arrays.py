@@ -1,4 +1,4 @@
-"""Checks of arrays: what comes out has the right shape and type, and holds no nonsense."""
+"""Checks of arrays: shape, type, range and finite values."""
 
 from __future__ import annotations
 

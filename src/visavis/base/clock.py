@@ -1,4 +1,4 @@
-"""Nothing in, seconds out: the one source of time, injected wherever time matters."""
+"""The one source of time, passed in wherever time matters."""
 
 from __future__ import annotations
 

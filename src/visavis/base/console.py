@@ -1,4 +1,4 @@
-"""Messages and results in; progress and errors on standard error, results on standard output, out."""
+"""Terminal output: progress and errors on standard error, results on standard output."""
 
 from __future__ import annotations
 

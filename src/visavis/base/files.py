@@ -1,4 +1,4 @@
-"""Paths and files: text as paths, places to write, files that appear whole or not at all."""
+"""Paths and files: checked paths, and files that appear complete or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing in, what this computer and installation are out: stands beside every measurement."""
+"""A description of this computer and installation, stored with every measurement."""
 
 from __future__ import annotations
 

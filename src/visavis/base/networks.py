@@ -1,4 +1,4 @@
-"""A network's name in, a session on it out: no weight file is opened before its sha256 is right."""
+"""Opening the embedded networks; each weight file's sha256 is checked first."""
 
 from __future__ import annotations
 

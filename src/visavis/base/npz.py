@@ -1,4 +1,4 @@
-"""Reading .npz files: arrays by name, and one clear error for whatever is wrong with a file."""
+"""Reading .npz files: arrays by name, with one clear error for each problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file from outside in, what may be read of it out: no pipe that never ends, no error of Python's own."""
+"""Safe reading of files from outside: no endless pipes, no unexpected Python errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound samples as devices and files give them in; mono float32 out."""
+"""Conversion of sound samples to mono float32."""
 
 from __future__ import annotations
 

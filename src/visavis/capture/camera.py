@@ -1,4 +1,4 @@
-"""A camera's number in, live frames out."""
+"""Live frames of a camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image file or its bytes in, one upright RGB array out."""
+"""Reading image files as upright RGB arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of an image file in, its width and height out, before anything is decoded."""
+"""Width and height of an image file, read from its header without decoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing in, frames of a real face that moves out: the demonstration that every install carries.
+"""The demonstration clip of every install: a real face that moves.
 
 The face is NASA's public-domain portrait of the astronaut Eileen Collins (see ``assets/README.md``), moved
 by :mod:`visavis.capture.portrait_warp` after a fixed score, so every run sees the same frames.

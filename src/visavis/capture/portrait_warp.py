@@ -1,4 +1,4 @@
-"""A portrait and a gesture in, a picture of that person making that gesture out.
+"""Warping of a portrait, so that the person makes a given gesture.
 
 Everything is one backward warp: each pixel of the result asks where in the portrait it comes from, first
 through the head's motion (a rotated relief with a soft rim), then through brows, cheeks, gaze and chin

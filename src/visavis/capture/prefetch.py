@@ -1,4 +1,4 @@
-"""Any stream in, the same stream out, produced a few items ahead in a thread of its own."""
+"""A stream whose items are produced a few ahead, in its own thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A block of calls to OpenCV in, the same block without OpenCV's own messages on standard error out."""
+"""A context manager that keeps OpenCV's own messages off standard error."""
 
 from __future__ import annotations
 

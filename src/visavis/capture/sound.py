@@ -1,4 +1,4 @@
-"""A file with sound in; a WAV file that runs beside its pictures, or the sound chunk by chunk, out."""
+"""The sound of a file, in step with its pictures: as a WAV file, or chunk by chunk."""
 
 from __future__ import annotations
 

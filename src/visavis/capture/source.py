@@ -1,4 +1,4 @@
-"""A file name or camera number in, a stream of frames out: what every source of frames promises."""
+"""The interface of every source of frames, and the function that opens one."""
 
 from __future__ import annotations
 

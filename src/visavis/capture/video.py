@@ -1,4 +1,4 @@
-"""A video file in, its frames out: upright, with true times, and every good one of a damaged file."""
+"""Frames of a video file: upright, with true times, and every good frame of a damaged file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: its commands, and how it ends: status 0, or 2 with one clear line for bad input."""
+"""The command line; bad input ends a command with status 2 and one clear line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The name of a stage in, how long it takes on this computer out."""
+"""The command ``visavis bench``: how fast each stage is on this computer."""
 
 from __future__ import annotations
 

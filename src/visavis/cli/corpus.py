@@ -1,4 +1,4 @@
-"""Videos of conversations in, a corpus that reaction models are trained and measured on out."""
+"""The commands ``visavis corpus``: corpora of conversations from videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing in; the page with the webcam, or a video and a report on the embedded portrait, out."""
+"""The command ``visavis demo``: the page with the webcam, or a video of the embedded portrait."""
 
 from __future__ import annotations
 

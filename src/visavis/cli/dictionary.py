@@ -1,4 +1,4 @@
-"""Tracks of faces in, a picture of the face tokens that they consist of out."""
+"""The command ``visavis dictionary``: a picture of the most used face tokens."""
 
 from __future__ import annotations
 

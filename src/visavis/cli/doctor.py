@@ -1,4 +1,4 @@
-"""Nothing in, what works here and what does not out."""
+"""The command ``visavis doctor``: what works on this computer and what does not."""
 
 from __future__ import annotations
 

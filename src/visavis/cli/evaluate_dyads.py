@@ -1,4 +1,4 @@
-"""Real calls in, how much of each person a listener explains by the true partner out."""
+"""The command ``visavis evaluate dyads``: how well a listener predicts people in real calls."""
 
 from __future__ import annotations
 

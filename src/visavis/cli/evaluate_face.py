@@ -1,4 +1,4 @@
-"""The command ``visavis evaluate face``: how truly faces are read."""
+"""The command ``visavis evaluate face``: how accurately faces are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``visavis evaluate face --json`` prints; null where a figure has no value."""
+"""The JSON output of ``visavis evaluate face``; a figure without a value is null."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``visavis evaluate mirror``: how well the drawn avatar does what a face does."""
+"""The command ``visavis evaluate mirror``: how well the drawn avatar copies a face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predicted reactions with the real ones in, the metrics of REACT2024 out."""
+"""The command ``visavis evaluate reaction``: the metrics of REACT2024."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that say which labelled faces and which network; the faces and the network that they name out."""
+"""Shared options that choose labelled faces and a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options in, the listener that they name and its temperament out."""
+"""Shared options that choose a listener and its temperament."""
 
 from __future__ import annotations
 

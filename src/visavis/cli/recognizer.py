@@ -1,4 +1,4 @@
-"""Options in, which recogniser reads expressions and how many tokens it keeps out."""
+"""Shared options that choose the emotion recogniser and how many tokens it keeps."""
 
 from __future__ import annotations
 

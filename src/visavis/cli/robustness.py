@@ -1,4 +1,4 @@
-"""Labelled faces in, how well a network reads them when they are seen badly out."""
+"""The command ``visavis evaluate robustness``: how well a network reads degraded faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A video file or camera in; a video of face and avatar, a track, a motion file and reactions out."""
+"""The command ``visavis run``: a video of face and avatar, a track, a motion file and a reaction."""
 
 from __future__ import annotations
 

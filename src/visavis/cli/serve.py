@@ -1,4 +1,4 @@
-"""A host and a port in; the page, its avatar and its sessions served until interrupted."""
+"""The command ``visavis serve``: the page with the webcam and the avatar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two options in, the face tokenizer that they name out."""
+"""Shared options that choose a face tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings in, a corpus with index, manifest and table of quality out; what is finished is kept."""
+"""Building a corpus with index, manifest and table of quality; finished recordings are kept."""
 
 from __future__ import annotations
 

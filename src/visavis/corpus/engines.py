@@ -1,4 +1,4 @@
-"""Jobs in, their outcomes as they are ready out: in this process, in several, or on a Ray cluster."""
+"""Engines that run jobs: in this process, in several processes, or on a Ray cluster."""
 
 from __future__ import annotations
 

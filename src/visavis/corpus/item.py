@@ -1,4 +1,4 @@
-"""One recording in, its files in the corpus, or the reason for refusing it, out."""
+"""Processing one recording: its files in the corpus, or the reason why it is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was watched in, files in REACT's layout out; a record of each recording says that it is finished."""
+"""Files in REACT's layout; a record marks each finished recording."""
 
 from __future__ import annotations
 

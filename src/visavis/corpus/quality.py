@@ -1,4 +1,4 @@
-"""Two watched people in, how good their recording is out."""
+"""The quality of a recording of two people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos as the user names them in, the recordings to be worked on, with what identifies their files, out."""
+"""The recordings that the user's videos make, with fingerprints of the files."""
 
 from __future__ import annotations
 

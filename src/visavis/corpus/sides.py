@@ -1,4 +1,4 @@
-"""A recording of a call in, the column between its two people out."""
+"""The column that separates the two people in a recording of a call."""
 
 from __future__ import annotations
 

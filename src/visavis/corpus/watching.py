@@ -1,4 +1,4 @@
-"""A video in, what each person in it does, frame by frame and then at a steady rate, out."""
+"""What each person in a video does: for each frame, and then at a steady rate."""
 
 from __future__ import annotations
 

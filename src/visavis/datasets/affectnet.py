@@ -1,4 +1,4 @@
-"""AffectNet's tables in, their splits as labelled faces, cut out by the tables' boxes, out.
+"""Reader of AffectNet; faces are cut out by the boxes in its tables.
 
 Mollahosseini et al. 2019, arXiv:1708.03985: ``training.csv`` and ``validation.csv``, the manually annotated
 part. The pictures are looked for beside the tables, and in the folders of the official archives.

@@ -1,4 +1,4 @@
-"""REACT's files of appropriate reactions in, matrices and their rows out.
+"""Reader of REACT's files that say which reactions are appropriate.
 
 Whose reactions fit a speaker is annotated for the whole corpus in ``Approprirate_facial_reaction.npy`` (so
 spelt) with ``data_indices.csv``, and cut out for a split as ``neighbour_emotion_val.npy``:

@@ -1,4 +1,4 @@
-"""A file of calls in, the four signals of both people of each call out.
+"""Reader of calls: four signals of both people of each call.
 
 The file is one ``.npz`` with an array (T, 2, 4) for each call, named by its pair of people as
 ``s<pair>_<anything>``: 30 frames a second, two participants, and the signals

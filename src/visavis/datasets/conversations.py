@@ -1,4 +1,4 @@
-"""A path in, the corpus of conversations that lies there out: the layout is recognised."""
+"""The function that recognises and opens a corpus of conversations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader found at a path in, its splits as labelled faces out."""
+"""A data set on disk, with its splits as labelled faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces in; which of them hold the very same pixels as another one, of the same set or of a second, out."""
+"""Faces with identical pixels, within one set or between two sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two people's faces, emotions and sound in, one checked conversation out; corpora are read item by item."""
+"""Conversations of two people with faces, emotions and sound; corpora are read item by item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled faces to measure the face network by: packs of crops, and labels for the frames of clips.
+"""Labelled faces to measure the face network with: packs of crops, and labels for frames of clips.
 
 A pack is a folder of ``crops.npy`` (N, S, S, 3) uint8, upright and 1.4 times as large as the face's region,
 and ``labels.npz``. Labels alone can stand for the clips that they were made from. ``visavis lab

@@ -1,4 +1,4 @@
-"""Labels and pictures of one split in, a checked set of labelled faces that is read batch by batch out."""
+"""A checked set of labelled faces that is read in batches."""
 
 from __future__ import annotations
 

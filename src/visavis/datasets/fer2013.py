@@ -1,4 +1,4 @@
-"""FER-2013 in either of its forms in, one checked set of faces, labels and FER+ votes out.
+"""Reader of FER-2013 with its labels and FER+'s votes.
 
 Two forms are read: a folder of contact sheets (``training.csv`` and ``publictest.csv`` beside PNG sheets of
 64 columns of 48x48 cells), and Kaggle's ``fer2013.csv`` (the file, or a folder that holds it) with FER+'s

@@ -1,4 +1,4 @@
-"""FER-2013 as Kaggle's folders of 48 px pictures in, its splits as labelled faces out."""
+"""Reader of FER-2013 as Kaggle's folders of 48 px pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces with FER+'s votes in, the same faces with FER+'s majority label out.
+"""FER+'s majority labels for faces with FER+'s votes.
 
 The soft labels, FER+'s distributions, are :func:`visavis.emotion.labels.ferplus_distribution` of the votes.
 """

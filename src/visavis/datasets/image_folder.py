@@ -1,4 +1,4 @@
-"""A folder with a subfolder for each expression in, its splits as labelled faces out.
+"""Reader of a folder with one subfolder for each expression.
 
 Two depths are read: ``split/class/picture`` and ``class/picture``. Class folders are called by any word that
 ``expression_of`` knows.

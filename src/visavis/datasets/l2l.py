@@ -1,4 +1,4 @@
-"""Learning to Listen's coefficients in, conversations of 64 frames out.
+"""Reader of Learning to Listen: conversations of 64 frames, as DECA coefficients.
 
 Ng et al. 2022, "Learning to Listen: Modeling Non-Deterministic Dyadic Facial Motion" (arXiv:2204.08451). The
 layout is that of the README and ``src/utils/load_utils.py`` of evonneng/learning2listen: for each channel

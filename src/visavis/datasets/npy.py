@@ -1,4 +1,4 @@
-"""Arrays of numbers from .npy files, checked, and mapped from disk where that saves memory."""
+"""Checked arrays of numbers from .npy files, mapped from disk where that saves memory."""
 
 from __future__ import annotations
 

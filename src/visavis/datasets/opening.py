@@ -1,4 +1,4 @@
-"""A path in, the data set that lies there, or one split of it, out: the layout is recognised."""
+"""The function that recognises and opens a data set of labelled faces."""
 
 from __future__ import annotations
 

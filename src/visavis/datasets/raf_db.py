@@ -1,4 +1,4 @@
-"""RAF-DB's basic expressions in, its two splits as labelled faces out.
+"""Reader of RAF-DB's basic expressions, with its two splits.
 
 Li et al. 2017, "Reliable crowdsourcing and deep locality-preserving learning for expression recognition in
 the wild". ``list_patition_label.txt`` (so spelt) lists ``train_00001.jpg 5``; the aligned picture of it is

@@ -1,4 +1,4 @@
-"""REACT2023 and REACT2024, and what ``visavis corpus build`` makes, in; conversations out.
+"""Reader of REACT2023, REACT2024 and corpora that ``visavis corpus build`` made.
 
 Song et al. 2024, "REACT 2024: the Second Multiple Appropriate Facial Reaction Generation Challenge"
 (arXiv:2401.05166). The layout is that of the README and ``dataset.py`` of

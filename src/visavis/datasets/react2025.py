@@ -1,4 +1,4 @@
-"""REACT2025 in, conversations out.
+"""Reader of REACT2025.
 
 Song et al. 2025, arXiv:2505.17223; the layout is that of the README and ``dataset/react_2025.py`` of
 reactmultimodalchallenge/baseline_react2025. There is no index: the files

@@ -1,4 +1,4 @@
-"""A CSV file in, its rows with the place of each out."""
+"""Rows of CSV files, each with its file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ViCo with its baseline's coefficients in, conversations out.
+"""Reader of ViCo with the coefficients of its baseline.
 
 Zhou et al. 2022, "Responsive Listening Head Generation: A Benchmark Dataset and Baseline" (arXiv:2112.13548).
 The layout is that of dc3ea9f/vico_challenge_baseline:

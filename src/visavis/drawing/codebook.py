@@ -1,4 +1,4 @@
-"""A face tokenizer and tracks in; its most used words, and a sheet of what they mean, out."""
+"""The most used tokens of a face tokenizer, and a sheet that shows what they mean."""
 
 from __future__ import annotations
 

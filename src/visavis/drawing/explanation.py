@@ -1,4 +1,4 @@
-"""A speaker, listeners' reactions and what raised them in; a JSON file, rows of a table and a figure out."""
+"""An explanation of listeners' reactions: a JSON file, rows of a table and a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A moment and the avatar's picture in; one picture of the real face, the avatar and the emotion out."""
+"""One picture of the real face, the avatar and the emotion next to each other."""
 
 from __future__ import annotations
 

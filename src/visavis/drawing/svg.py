@@ -1,4 +1,4 @@
-"""Words, lines and places in, a self-contained SVG file out."""
+"""Self-contained SVG files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A track in, timelines as inline SVG out."""
+"""Timelines of a track as inline SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""52 ARKit weights in, the intensities of REACT's 15 action units out.
+"""The intensities of REACT's 15 action units, from 52 ARKit weights.
 
 Each row of :data:`TABLE` reads one action unit of the Facial Action Coding System (Ekman, Friesen and Hager
 2002) from the blendshapes whose description by Apple names the same movement; M. Ozel's "ARKit to FACS

@@ -1,4 +1,4 @@
-"""Probabilities of the 8 expressions in, valence and arousal on Russell's circumplex out.
+"""Valence and arousal on Russell's circumplex, from the probabilities of the 8 expressions.
 
 The plane is that of Russell 1980 ("A circumplex model of affect", J. Pers. Soc. Psychol. 39:1161-1178).
 The points are mean pleasure and arousal ratings of emotion words on -1..1 by Russell and Mehrabian 1977

@@ -1,4 +1,4 @@
-"""Face crops in, probabilities of expressions out: the embedded network as it is."""
+"""The embedded network that gives the expression of a face crop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels and votes of data sets in, distributions over the 8 expressions (and back to 7 labels) out."""
+"""Labels and votes of data sets as distributions over the 8 expressions, and back to 7 labels."""
 
 from __future__ import annotations
 

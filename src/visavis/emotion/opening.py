@@ -1,4 +1,4 @@
-"""A recogniser's name, or an open network of expressions, in; the classifier that reads faces with it out."""
+"""Opening a recogniser of expressions by its name or from an open network."""
 
 from __future__ import annotations
 

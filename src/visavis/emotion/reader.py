@@ -1,4 +1,4 @@
-"""The emotion stage: reads what the faces of one stream of frames show."""
+"""The emotion stage: it reads what the faces of one stream of frames show."""
 
 from __future__ import annotations
 

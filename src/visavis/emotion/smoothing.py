@@ -1,4 +1,4 @@
-"""Expression probabilities at irregular times in; steady probabilities and a steady label out."""
+"""Steady expression probabilities and a steady label over time."""
 
 from __future__ import annotations
 

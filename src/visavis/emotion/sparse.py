@@ -1,4 +1,4 @@
-"""Face crops in, probabilities of expressions and the tokens that were kept out: the sparse recogniser.
+"""The sparse recogniser: expressions of face crops, and the tokens that it kept.
 
 Its transformer drops the tokens of a face that tell least; how many it keeps is an input of the network. One
 set of weights serves all keep rates; see docs/reference/sparse.md.

@@ -1,4 +1,4 @@
-"""Names of stages in, their times on the embedded portrait out."""
+"""Benchmarks of the stages on the embedded portrait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A split to fit a temperature on and answers for another in, their calibration before and after out."""
+"""Temperature scaling: calibration before and after, with a temperature fitted on another split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A face picture and a severity in, the same face seen badly out: in the dark, blurred, half covered, turned.
+"""Corruptions of a face picture: dark, blurred, half covered, turned and others.
 
 After Hendrycks and Dietterich 2019, arXiv:1903.12261: named kinds at rising severities. Every kind is a pure
 function of the picture (S, S) or (S, S, 3) uint8, its level and a random generator, and gives a new picture

@@ -1,4 +1,4 @@
-"""Nothing in, what works on this computer and what does not out.
+"""Checks of what works on this computer and what does not.
 
 Everything but the standard library is imported inside the checks: a package that cannot be imported is one of
 the things to find.

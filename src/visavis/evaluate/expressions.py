@@ -1,4 +1,4 @@
-"""Labelled faces and an expression network in, its figures on them out."""
+"""Measuring an expression network on labelled faces."""
 
 from __future__ import annotations
 

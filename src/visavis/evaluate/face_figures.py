@@ -1,4 +1,4 @@
-"""The figures of faces that were read: weights, landmarks and head angles compared with the truth."""
+"""Figures of face reading: weights, landmarks and head angles compared with the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding turned and small faces: copies of known faces are laid into a larger picture, and looked for."""
+"""Finding turned and small faces: copies of known faces inside a larger picture."""
 
 from __future__ import annotations
 

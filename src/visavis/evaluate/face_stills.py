@@ -1,4 +1,4 @@
-"""Still faces: crops of a pack compared with their labels, and pictures in which there is no face."""
+"""Still faces: crops of a pack compared with their labels, and pictures without a face."""
 
 from __future__ import annotations
 

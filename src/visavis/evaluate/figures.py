@@ -1,4 +1,4 @@
-"""What was measured of a network in, figures of it as self-contained SVG files out."""
+"""Figures of a network's results as self-contained SVG files."""
 
 from __future__ import annotations
 

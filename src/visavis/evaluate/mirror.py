@@ -1,4 +1,4 @@
-"""A clip in, with landmarks of its face where they are known; how far the drawn avatar does the same out."""
+"""Measuring on a clip how well the drawn avatar copies the face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips, their faces and the avatar's poses in; a picture of each movement, and of the avatar, out."""
+"""Stills of each movement in clips: the face, and the avatar below it."""
 
 from __future__ import annotations
 

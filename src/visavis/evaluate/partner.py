@@ -1,4 +1,4 @@
-"""A listener and real calls in; how much of a person it explains by the true partner, and by others, out.
+"""Measuring on real calls how much of a person a listener explains by the true partner and by others.
 
 Each person of each call is predicted frame by frame: with the partner of that call, with people of other
 calls, and alone. A listener that listens predicts best with the true one.

@@ -1,4 +1,4 @@
-"""Labelled faces and an expression network in, its accuracy on those faces seen badly out."""
+"""Measuring an expression network on corrupted faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tracker on visavis's own networks: it follows faces from frame to frame.
+"""The tracker on visavis's own networks; it follows faces from frame to frame.
 
 Faces are searched for only while one is missing (or, with several faces wanted, now and then); from then on
 each face's own landmarks tell where to look in the next frame.

@@ -1,4 +1,4 @@
-"""Faces at first sight: the detector proposes, and the face network must agree.
+"""Finding new faces: the detector proposes, and the face network must agree.
 
 The face network looks at a proposal, then where its own landmarks say that the face is, until the region
 stands still. What never does, what scores low, and what ends up elsewhere than the detector saw it

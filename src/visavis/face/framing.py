@@ -1,4 +1,4 @@
-"""Whether a square of a picture frames a face: the network looks several times, and its looks must agree.
+"""A test whether a square of a picture frames a face: several looks of the network must agree.
 
 The network's score alone says little: it is near 1 for nearly everything that is framed as a face. Of 300
 faces of FER-2013's PublicTest in their own framing 90% pass; of 204 squares without a face (a cup, coins,

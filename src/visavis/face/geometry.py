@@ -1,4 +1,4 @@
-"""Landmarks and a crop's rotation in, head angles in radians and position in centimetres out.
+"""Head angles in radians and position in centimetres, from landmarks and a crop's rotation.
 
 The camera is MediaPipe's: 63 degrees of vertical field of view. The constants below were fitted to its Face
 Landmarker on 4,900 frames of video; they reproduce its translation to 0.1 cm across and 0.4 cm in depth.

@@ -1,4 +1,4 @@
-"""Landmarks of a face in, what a viewer sees of it from the front out: how wide, high and open each part is.
+"""Measures of a face as seen from the front, from landmarks: how wide, high and open each part is.
 
 In each frame an affine camera is fitted to points that expressions hardly move; it turns all points to the
 front.

@@ -1,4 +1,4 @@
-"""The square region of an image that a face fills: fitted to landmarks or a box, cut out upright."""
+"""The square region of an image that a face fills, fitted to landmarks or a box, and its upright crop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noisy numbers with their times in, calm numbers out: the One-Euro filter.
+"""The One-Euro filter, which smooths noisy numbers over time.
 
 Casiez, Roussel and Vogel 2012: "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", doi 10.1145/2207676.2208639.

@@ -1,4 +1,4 @@
-"""Frames in, tracked faces out: what every face tracker promises, and the trackers by name."""
+"""The interface of every face tracker, and the trackers by name."""
 
 from __future__ import annotations
 

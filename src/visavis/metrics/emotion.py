@@ -1,4 +1,4 @@
-"""Labels and answers of an expression classifier in; accuracy, F1, calibration and intervals out."""
+"""Metrics of an expression classifier: accuracy, F1, calibration and intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of face reading: how blendshape weights, landmarks and head angles compare with the truth."""
+"""Metrics of face reading: blendshape weights, landmarks and head angles compared with the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landmarks of a face and outlines of the avatar drawn for it in; how far the avatar does the same out.
+"""Metrics of the mirror: how well the drawn avatar copies the landmarks of a face.
 
 Both sides have the same measures. Left and right are the person's and the character's own; x grows to the
 right of the picture, where the left of both is; heights grow upward.

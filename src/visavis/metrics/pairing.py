@@ -1,4 +1,4 @@
-"""Two people's signals, or two conditions of the same items, in; how far they go together, or apart, out."""
+"""Correlation of two signals at the best shift, and a test of paired differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores and who should score high in, how well the scores tell them apart out."""
+"""The area under the ROC curve: how well scores separate positives from negatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predicted reactions, real ones, and which of them are appropriate in; the metrics of REACT2024 out.
+"""The metrics of REACT2024, from predicted reactions, real reactions and which of them are appropriate.
 
 ``fr_corr`` to ``fr_rea`` are the official definitions (Song et al. 2024, arXiv:2401.05166, in the code of the
 challenge), quirks included. Names that end in ``_repaired`` are ours. docs/reference/metrics.md has the

@@ -1,4 +1,4 @@
-"""A file of predicted reactions in; its arrays, the large ones read item by item, out."""
+"""Reading a file of predicted reactions; large arrays are read item by item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One item's predictions and the series to compare them with in; its share of each metric out."""
+"""The share of one item in each metric of reaction."""
 
 from __future__ import annotations
 

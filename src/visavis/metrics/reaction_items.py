@@ -1,4 +1,4 @@
-"""Arrays of many items in; items known to be sound, their listeners, and parallel work on them out."""
+"""Checked items of large arrays, their appropriate listeners, and parallel work on them."""
 
 from __future__ import annotations
 

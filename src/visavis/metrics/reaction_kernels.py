@@ -1,4 +1,4 @@
-"""Series packed for the processor in; dynamic time warping and lagged correlation, compiled by numba, out.
+"""Dynamic time warping and lagged correlation, compiled by numba.
 
 Nothing is compiled at import: a kernel is compiled when first called, or read from numba's cache. Kernels
 release Python's lock, so items run in parallel threads.

@@ -1,4 +1,4 @@
-"""Predictions, listeners, speakers and neighbours in; every metric of reaction, from one reading, out."""
+"""All metrics of reaction in one pass over the items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clip and a listener's reaction to it in; which moment of the speaker raised which gesture out.
+"""Explanation of a listener's reaction: which moment of the speaker caused which gesture.
 
 The listener is made to do again what it did, while a stretch of the speaker's face or sound is hidden from
 it. How much less likely its gesture then is, is what that stretch did for it. Nothing is drawn by chance: the

@@ -1,4 +1,4 @@
-"""A partner's track and sound in; K listeners' reactions to the whole of it, the file ``R.npz``, out.
+"""Reactions of K listeners to a whole clip, and the file ``R.npz``.
 
 A clip is heard as a stream is: what comes out of a file is what a live listener would have done.
 """

@@ -1,4 +1,4 @@
-"""Speech features in; the moments that invite a listener to react, and how long ago they were, out.
+"""Moments of speech that invite a listener to react, and how long ago they were.
 
 Pauses, low pitch and stress, as listening people are known to answer them. Every level that a frame is
 compared with is the speaker's own, learnt from what was heard before: a voice is low for itself.

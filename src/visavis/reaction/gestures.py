@@ -1,4 +1,4 @@
-"""A track of a face in; the smiles, nods and raised brows in it out."""
+"""Smiles, nods and raised brows in a track of a face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hidden state in; how likely tokens are, or one drawn token, out: digit by digit, never over a vocabulary.
+"""The last layer of a listener: probabilities of tokens digit by digit, and draws from them.
 
 A token is its digits, the least significant first. Each is predicted from the state and the digits before it
 (Larochelle and Murray 2011, NADE), so a vocabulary may be as large as it likes.

@@ -1,4 +1,4 @@
-"""A partner's face and speech in, 25 times a second; the faces of listeners who react to it out.
+"""Listeners who react with faces to a speaker's face and speech, 25 times a second.
 
 A listener is a distribution, not a face: samples of one moment differ, and each goes on from its own past.
 """

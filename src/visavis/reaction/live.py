@@ -1,4 +1,4 @@
-"""Faces and sound as they come in; one listener's face at any moment out.
+"""A live listener: it takes faces and sound as they come, and gives its face at any moment.
 
 The listener lives in frames of 1/25 s; cameras and microphones do not. A frame is heard when the sound up to
 its end is here, or when waiting for it would be noticed.

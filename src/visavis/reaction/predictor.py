@@ -1,4 +1,4 @@
-"""A partner's tokens and sound and one's own past in; what to expect of one's own next tokens out.
+"""A network that predicts a listener's next tokens from the speaker's tokens and sound and its own past.
 
 What it remembers of a stream are keys and values in a ring: memory is flat however long a stream lasts.
 """

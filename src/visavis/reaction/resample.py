@@ -1,4 +1,4 @@
-"""Samples at any rate in, blocks of 640 samples at 16 kHz out, one for each frame of 1/25 s.
+"""Resampling to blocks of 640 samples at 16 kHz, one block for each frame of 1/25 s.
 
 A block is a fixed linear map of the samples that end where its frame ends, so nothing later can reach it and
 nothing depends on how the stream was cut. libswresample, which PyAV brings, gives no such promise: it mirrors

@@ -1,4 +1,4 @@
-"""A person's faces in; the same faces as they would be on somebody whose face at rest is another, out.
+"""Moving a person's faces to another neutral face.
 
 People differ more from each other than most faces do from the same person's face at rest. A tokenizer that is
 to spend its words on what faces do, not on whose they are, is trained on faces moved to one rest.

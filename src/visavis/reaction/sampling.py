@@ -1,4 +1,4 @@
-"""Log-probabilities of the values of a digit in, one drawn value for each row out."""
+"""Drawing the digits of a token from their log-probabilities."""
 
 from __future__ import annotations
 

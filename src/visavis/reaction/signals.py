@@ -1,4 +1,4 @@
-"""Four signals of a person in a call in, tokens out, and back: the alphabet of a listener on real dyads.
+"""Tokens of four signals of a person in a call: the alphabet of a listener of real calls.
 
 The signals are those of Diao et al. (ICMI 2024, doi 10.1145/3678957.3685733): AU06 and AU12 intensity, body
 motion, gaze region. Each is cut into a few levels; a token is their combination.

@@ -1,4 +1,4 @@
-"""Chunks of sound with their times in; blocks of 640 samples at 16 kHz out, one for each frame of 1/25 s.
+"""A live stream of sound as blocks of 640 samples at 16 kHz, one for each frame of 1/25 s.
 
 Here ends what live sound does wrong: holes and unknown samples become silence, what comes twice is dropped,
 another rate goes on where the last one stopped, and a clock that runs at another speed is followed.

@@ -1,4 +1,4 @@
-"""Sound at 16 kHz in; power in mel bands, loudness, period and periodicity of each frame of 1/25 s out.
+"""Mel bands, loudness, period and periodicity of each frame of 1/25 s of sound at 16 kHz.
 
 Nothing here has a memory: a frame depends on its own block of 640 samples and the 192 before it. Each frame
 is computed by the same operations whether alone or among others, so that a stream has the bits of a clip.

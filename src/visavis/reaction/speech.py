@@ -1,4 +1,4 @@
-"""Sound in; 44 speech features at 25 Hz out: 40 log-mel bands, energy, pitch, voicing and voice activity.
+"""44 speech features at 25 Hz: 40 log-mel bands, energy, pitch, voicing and voice activity.
 
 Row ``i`` describes the sound up to ``(i + 1) / 25`` s of its stream and knows nothing later. A stream gives
 the rows that the whole clip gives, however it is cut. docs/reference/speech.md states each channel's unit.

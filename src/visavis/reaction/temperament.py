@@ -1,4 +1,4 @@
-"""Five controls of a listener: what its temperament is, and the numbers that a network knows it by."""
+"""The temperament of a listener: five traits, and the numbers that a network gets for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Face states in, tokens out, and back: two ONNX networks, an encoder and a decoder of one training.
+"""The face tokenizer: two ONNX networks, an encoder and a decoder that were trained together.
 
 A token is one of a finite vocabulary of faces. A frame has one token, or R of them where each refines the
 ones before it. A frame's tokens depend on that frame and, if the encoder has a window, on frames before it;

@@ -1,4 +1,4 @@
-"""What frames sound like in; features free of the microphone's level and the voice's usual pitch out.
+"""Speech features that do not depend on the microphone's level and the voice's usual pitch.
 
 The memory of a speaker: the noise in each band, the level of the voice, its usual pitch. It is carried from
 frame to frame and uses no later one. Frames of digital silence change none of it.

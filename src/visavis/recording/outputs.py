@@ -1,4 +1,4 @@
-"""Names of files in; whether a run can write them, told before the work, out."""
+"""The output files of a run, checked before the work."""
 
 from __future__ import annotations
 

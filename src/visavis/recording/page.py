@@ -1,4 +1,4 @@
-"""A run's recording and track in, one self-contained HTML page about it out."""
+"""A self-contained HTML page about a run."""
 
 from __future__ import annotations
 

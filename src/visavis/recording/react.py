@@ -1,4 +1,4 @@
-"""Listeners that react to a recorded person: reactions, why they came, and a video of them."""
+"""Listeners that react to a recorded person: reactions, their causes, and a video."""
 
 from __future__ import annotations
 

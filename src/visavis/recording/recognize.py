@@ -1,4 +1,4 @@
-"""The faces in image and video files, with the emotions that they show."""
+"""Faces in image and video files, with the emotions that they show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording a run: the video, track, motion and reactions of a source, kept whatever ends it."""
+"""Recording a run: the video, track, motion and reaction of a source, kept even after an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person and the reactions of listeners in; one video of all of them, with the person's sound, out."""
+"""A video of a person and the listeners' reactions side by side, with the person's sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures with times in, an H.264 video file out, with the sound of another file where wanted."""
+"""Writing H.264 videos, with the sound of another file if wanted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments, words and settings in, the server's JSON text out."""
+"""The server's messages as JSON text."""
 
 from __future__ import annotations
 

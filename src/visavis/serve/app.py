@@ -1,4 +1,4 @@
-"""A pipeline factory in, the web application and the running server out."""
+"""The web application and its server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One client's wishes for a guided calibration in; the guide, and the profile that its avatar wears, out."""
+"""The guided calibration of one client, and the profile that its avatar uses."""
 
 from __future__ import annotations
 

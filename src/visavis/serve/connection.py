@@ -1,4 +1,4 @@
-"""One WebSocket in, one conversation held on it from hello to close code."""
+"""One WebSocket conversation, from hello to close code."""
 
 from __future__ import annotations
 

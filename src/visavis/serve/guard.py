@@ -1,4 +1,4 @@
-"""Requests in; those of foreign pages refused, the rest passed on and answered with strict headers."""
+"""Protection of the server: requests from other sites' pages are refused, answers get strict headers."""
 
 from __future__ import annotations
 

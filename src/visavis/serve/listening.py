@@ -1,4 +1,4 @@
-"""One client's wish for a listener and its sound in, the listener of its pipeline out."""
+"""The listener of one client's pipeline, and the sound that the client sends."""
 
 from __future__ import annotations
 

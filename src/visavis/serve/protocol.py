@@ -1,4 +1,4 @@
-"""WebSocket messages from a client in, checked values out: what may be said, and how conversations end."""
+"""The WebSocket protocol: checked messages from a client, and close codes."""
 
 from __future__ import annotations
 

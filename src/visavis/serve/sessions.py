@@ -1,4 +1,4 @@
-"""One client's messages in, its answers out: own pipeline, newest frame first, bounded in number."""
+"""Sessions: each client has its own pipeline, the newest frame goes first, and their number is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A face tokenizer in; its words as the page shows them out: a colour, a pose, what stands out."""
+"""The tokens of a face tokenizer as the page shows them: a colour, a pose, the strongest blendshapes."""
 
 from __future__ import annotations
 
