@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from visavis.recording.record import Recording
     from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Faces, FaceState, Frame, Track
 
-# ONNX Runtime 1.31 and later reports to its maker unless this is set before its first import; visavis
-# promises that nothing leaves the computer. Who wants the reports sets the variable to 0.
+# ONNX Runtime 1.31 and later sends reports to its maker unless this is set before its first import; visavis
+# promises that nothing leaves the computer. To send the reports, set the variable to 0.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
