@@ -49,11 +49,12 @@ class Call:
 
     @property
     def pair(self) -> str:
-        """Who talks: calls of one pair have it in common."""
+        """The pair of people; calls of one pair have the same."""
         return self.name.split("_")[0]
 
     def slowed(self, frames: int) -> FloatArray:
-        """(T / frames, 2, 4): means of so many frames, the gaze region of the last; the rest is cut off."""
+        """The signals (T / frames, 2, 4) as means of this many frames, with the gaze region of the last; the
+        rest is cut off."""
         length = len(self.signals) // frames
         blocks = self.signals[: length * frames].reshape(length, frames, 2, len(SIGNALS))
         result: FloatArray = blocks.mean(axis=1)
@@ -65,7 +66,7 @@ def read_calls(path: PathText) -> tuple[Call, ...]:
     """Read a file of calls.
 
     Raises:
-        InputError: missing, damaged, empty, or an array that is no call; the call is named.
+        InputError: the file is missing, damaged or empty, or an array is not a call; the message names it.
     """
     path = as_path(path)
     arrays = read_npz(path, "file of calls")
