@@ -225,8 +225,7 @@ class Guide:
             if most >= SEEN:
                 self._reach[movement] = min(most, 4.0)
         if step == "lids":
-            self._reach["lids"] = 1.0  # By definition of the shut levels, the person's own lids shut
-            completely.
+            self._reach["lids"] = 1.0  # The person's own lids shut completely.
             self.profile = replace(self._rest, shut=_shut(samples, self._rest), reach=self._reach)
 
     def _refuse(self, problem: str) -> Guiding:

@@ -31,8 +31,7 @@ def checked(
         InputError: the array has another shape, or is not numeric, not finite or out of range.
     """
     try:
-        with np.errstate(over="ignore"):  # Values too large for float32 become infinite and are refused
-        below.
+        with np.errstate(over="ignore"):  # Too large values become infinite and are refused below.
             array = np.array(value, np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is not an array of numbers; found {kind_of(value)}") from error

@@ -98,8 +98,7 @@ class VideoFile:
         while frame is not None:
             own_s = self._own_time_s(frame)
             own_s = time_s + 1 / self.fps if own_s is None else own_s - start_s
-            if own_s < time_s - LONGEST_STEP_BACK_S:  # Another recording begins; its clock continues from
-            here.
+            if own_s < time_s - LONGEST_STEP_BACK_S:  # Another recording begins; its clock continues.
                 start_s += own_s - (time_s + 1 / self.fps)
                 own_s = time_s + 1 / self.fps
             time_s = max(own_s, time_s + MIN_STEP_S) if index else 0.0

@@ -184,8 +184,7 @@ def _load_sheets(folder: Path) -> Fer2013:
                 sheet = cv2.imread(str(regular(folder / Path(name).name)), cv2.IMREAD_GRAYSCALE)
                 if sheet is None:
                     raise InputError(f"{where}: the sheet {name} is missing or no image")
-                sheets = {name: sheet.astype(np.uint8, copy=False)}  # Rows come sheet by sheet, so one sheet
-                is kept.
+                sheets = {name: sheet.astype(np.uint8, copy=False)}  # Rows come sheet by sheet.
             y, x = (SIDE_PX * v for v in divmod(whole_number(where, row, "cell", 0, 10**6), SHEET_COLUMNS))
             image = sheets[name][y : y + SIDE_PX, x : x + SIDE_PX]
             if image.shape != (SIDE_PX, SIDE_PX):

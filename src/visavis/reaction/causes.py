@@ -174,8 +174,7 @@ class _Again:
     ) -> None:
         predictor, length = listener.predictor, len(tokens)
         known = checked("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True)
-        faces = as_seen(known, listener.tokenizer.rest)  # What the listener already knows about the person is
-        not hidden.
+        faces = as_seen(known, listener.tokenizer.rest)  # What the listener knows is not hidden.
         sound = checked("speech", speech, (length, len(SPEECH_CHANNELS)), allow_nan=True)
         # A position hears the frames up to its own first frame, so the speaker is delayed by the rest of a
         # patch.
