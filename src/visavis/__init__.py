@@ -1,4 +1,4 @@
-"""visavis: watches a person, understands the face, and answers with one.
+"""visavis watches a person, understands the face, and answers with a face of its own.
 
 The names below are loaded when they are first used, so that ``import visavis`` costs nothing.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from visavis.recording.record import Recording
     from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Faces, FaceState, Frame, Track
 
-# ONNX Runtime 1.31 and later reports to its maker unless this is set before its first import; visavis
-# promises that nothing leaves the computer. Who wants the reports sets the variable to 0.
+# ONNX Runtime 1.31 and later sends reports to its maker unless this is set before its first import; visavis
+# promises that nothing leaves the computer. To send the reports, set the variable to 0.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""``python -m visavis``: the command line, where its script is not on the path."""
+"""The command line as ``python -m visavis``, for shells in which ``visavis`` is not on the path."""
 
 from visavis.cli import main
 

@@ -1,6 +1,6 @@
-"""The front door: watch, record, recognize and react, each one call.
+"""The shortest way into visavis: the functions watch, record, recognize and react.
 
-These functions are also names of the package itself: ``visavis.watch`` is :func:`visavis.api.watch`.
+The package itself has these functions too: ``visavis.watch`` is :func:`visavis.api.watch`.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ def watch(
     mirror: bool = True,
     profile: Profile | str | None = None,
 ) -> Iterator[Moment]:
-    """Watch a person: one :class:`~visavis.pipeline.Moment` for each frame.
+    """Watch a person; yields one :class:`~visavis.pipeline.Moment` for each frame.
 
     Args:
         source: a video file, or the number of a camera.
-        tracker: ``visavis``, or ``mediapipe`` where that extra is installed.
+        tracker: ``visavis``, or ``mediapipe`` if that extra is installed.
         recognizer: ``dense`` or ``sparse``; None leaves emotions unread.
         keep: how many tokens ``sparse`` keeps.
-        max_faces: people to follow; the largest face moves the avatar.
+        max_faces: maximum number of people to follow; the largest face moves the avatar.
         mirror: whether the avatar moves like a mirror image.
-        profile: of the person: a profile, the name of its file, or ``me``; None learns it.
+        profile: the person's profile, the name of its file, or ``me``; None learns it.
 
     Raises:
-        InputError: the source is no video, or is damaged from some frame on.
-        DeviceError: the camera is missing or lost.
+        InputError: the source is not a video, or is damaged after some frame.
+        DeviceError: the camera is missing or was lost.
 
     Example:
         >>> for moment in visavis.watch("clip.mp4"):  # doctest: +SKIP
@@ -83,25 +83,26 @@ def record(
     limit_s: float | None = None,
     **options: Any,
 ) -> Recording:
-    """Let the avatar follow a person, or listen to the person, and write what comes of it.
+    """Let the avatar follow a person or listen to them, and write the results.
 
     Args:
         source: a video file, or the number of a camera.
-        video: the real face beside the avatar, such as ``out.mp4``.
-        track: face and emotion over time, ``.npz``.
-        motion: the avatar's motion, ``.motion3.json``.
-        reaction: the listener's face over time, ``.npz``; needs a listener.
-        listener: the avatar listens instead of mirroring: True for the embedded listener, or another one.
-        seed: another seed is another listener.
-        limit_s: stop after so many seconds.
-        options: of :class:`~visavis.pipeline.Pipeline`, such as ``recognizer`` or ``profile``.
+        video: file for the real face next to the avatar, such as ``out.mp4``.
+        track: file for face and emotion over time, ``.npz``.
+        motion: file for the avatar's motion, ``.motion3.json``.
+        reaction: file for the listener's face over time, ``.npz``; needs a listener.
+        listener: lets the avatar listen instead of mirror; True for the embedded listener, or another
+            listener.
+        seed: a different seed gives a different listener.
+        limit_s: stop after this many seconds.
+        options: options of :class:`~visavis.pipeline.Pipeline`, such as ``recognizer`` or ``profile``.
 
     Returns:
-        What came of it. Its ``error`` is set where a source ended early; what was read so far is written.
+        The results. ``error`` is set if the source ended early; everything read before that is written.
 
     Raises:
-        InputError: an output cannot be written, or the source is no video.
-        DeviceError: there is no such camera.
+        InputError: an output cannot be written, or the source is not a video.
+        DeviceError: the camera does not exist.
 
     Example:
         >>> visavis.record("clip.mp4", video="out.mp4", track="clip.npz")  # doctest: +SKIP
@@ -132,23 +133,23 @@ def recognize(
     max_faces: int = MAX_FACES,
     crops: bool = False,
 ) -> Faces:
-    """The faces in a picture, the largest first, with what they show.
+    """The faces in a picture, the largest first, with their emotions.
 
     Args:
         picture: an image file, or an RGB array (H, W, 3) of uint8.
         recognizer: ``dense`` or ``sparse``.
         keep: how many tokens ``sparse`` keeps.
-        max_faces: at most so many faces.
-        crops: take a small square picture in which no face is found for a tight crop of a face.
+        max_faces: maximum number of faces.
+        crops: if no face is found in a small square picture, read it as a tight crop of a face.
 
     Raises:
-        InputError: it is no picture; for videos, see :func:`watch`.
+        InputError: the file is not a picture; for videos, see :func:`watch`.
 
     Example:
         >>> print(visavis.recognize("photo.jpg"))  # doctest: +SKIP
         Face 0: happy 0.83, mouthSmileLeft 0.71, yaw -12, pitch 3, roll 0 deg, at x 210-420, y 96-330
     """
-    # What is wrong with the picture is said before networks are opened.
+    # Errors of the picture are raised before networks are opened.
     path = None if isinstance(picture, np.ndarray) else as_path(picture)
     if path is not None and path.suffix.lower() in VIDEO_SUFFIXES:
         raise InputError(f"{path}: a video; recognize reads pictures. Use visavis.watch")
@@ -176,13 +177,13 @@ def react(
     """Let listeners react to a recorded person.
 
     Args:
-        track: of the person, or the name of its file.
+        track: track of the person, or the name of its file.
         audio: what the person says: a sound file, or the video itself.
-        samples: how many listeners; they hear the same and differ.
-        seed: another seed gives other listeners.
-        temperament: of the listeners, such as ``{"nodding": 0.9}``; None draws it at random.
-        guidance: 0 ignores the person, 1 is as trained, more is stronger; None is the listener's own.
-        listener: another one than the embedded listener.
+        samples: number of listeners; all hear the same, and each reacts differently.
+        seed: a different seed gives different listeners.
+        temperament: traits of the listeners, such as ``{"nodding": 0.9}``; None draws them at random.
+        guidance: 0 ignores the person, 1 is as trained, more is stronger; None is the listener's default.
+        listener: a listener to use instead of the embedded one.
 
     Raises:
         InputError: the track shows no face, the file has no sound, or a number is out of its range.

@@ -1,11 +1,11 @@
-"""The names and orders of every channel: of a face, of an emotion and of an avatar's pose."""
+"""Names and orders of all channels of a face, an emotion and an avatar's pose."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
 # The 52 coefficients of Apple's ARFaceAnchor.BlendShapeLocation, in alphabetical order: the order of
-# FaceVerse in REACT2024 and, but for tongueOut, of MediaPipe's Face Landmarker.
+# FaceVerse in REACT2024 and, except for tongueOut, of MediaPipe's Face Landmarker.
 # https://developer.apple.com/documentation/arkit/arfaceanchor/blendshapelocation
 BLENDSHAPES: tuple[str, ...] = tuple(
     """browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight

@@ -1,14 +1,14 @@
-"""Every error that visavis raises on purpose: what was found, what was expected, what to do."""
+"""The errors that visavis raises on purpose; each says what was found, what was expected, what to do."""
 
 from __future__ import annotations
 
 
 class VisavisError(Exception):
-    """Base of all; the command line prints its text as one line and exits with status 2."""
+    """Base class of all errors; the command line prints its text as one line and exits with status 2."""
 
 
 class InputError(VisavisError):
-    """A file, stream, array or message from outside is not what it should be."""
+    """A file, stream, array or message from outside is not as expected."""
 
 
 class DeviceError(VisavisError):
@@ -16,7 +16,7 @@ class DeviceError(VisavisError):
 
 
 class WeightsError(VisavisError):
-    """A weight file is missing, or differs from what the manifest says of it."""
+    """A weight file is missing, or differs from its entry in the manifest."""
 
 
 class MissingExtraError(VisavisError):

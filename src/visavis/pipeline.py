@@ -1,4 +1,4 @@
-"""The whole flow on one screen: frames and sound in; faces with emotions and the avatar's pose out."""
+"""The pipeline: from frames and sound to faces with emotions and the avatar's pose."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from visavis.face.tracker import Tracker, open_tracker
 from visavis.reaction.live import LiveListener
 from visavis.types import AudioChunk, AvatarPose, Face, Faces, Frame, ImageArray
 
-# The emotion stage's crop; its network shrinks it further.
+# Side of the emotion stage's crop; the network shrinks it further.
 EMOTION_CROP_PX = 96
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """Everything known about one frame.
+    """Everything that is known about one frame.
 
     Attributes:
         frame: the picture.
         faces: largest first; the first one drives the avatar.
-        pose: the avatar's.
-        timings_ms: milliseconds spent in ``face``, ``emotion`` and ``avatar``; ``listen`` in listen mode.
+        pose: the avatar's pose.
+        timings_ms: milliseconds spent in ``face``, ``emotion`` and ``avatar``; in listen mode also in
+            ``listen``.
     """
 
     frame: Frame
@@ -41,7 +42,7 @@ class Moment:
 
     @property
     def face(self) -> Face | None:
-        """The face that drives the avatar; None where nobody is seen."""
+        """The face that drives the avatar; None if no face is seen."""
         return self.faces[0] if self.faces else None
 
     def __repr__(self) -> str:
@@ -49,26 +50,26 @@ class Moment:
 
 
 class Pipeline:
-    """Mirror mode: the avatar follows the largest face of one stream of frames. Listen mode: it reacts to it.
+    """Processes one stream of frames; the avatar mirrors the largest face, or listens to this person.
 
     Args:
-        tracker: finds and follows faces; ``visavis``, or ``mediapipe`` where that extra is installed.
+        tracker: finds and follows faces; ``visavis``, or ``mediapipe`` if that extra is installed.
         recognizer: reads emotions: ``dense``, or ``sparse``, which drops tokens; None leaves emotions unread.
-        animator: turns faces into avatar poses; one of the embedded avatar if left out.
+        animator: turns faces into avatar poses; by default the embedded avatar's.
         clock: measures the timings.
         listener: for listen mode; None for mirror mode.
         keep: how many tokens ``sparse`` keeps: a :class:`~visavis.emotion.sparse.Keep`, ``adaptive``, or None
-            for what its weights were tuned for.
-        max_faces: people to follow.
-        mirror: whether the avatar moves like a mirror image; may be changed between frames. A listener is
-            another person and is never mirrored.
-        profile: what is the first person's own; None learns it while it runs.
+            for the number that its weights were tuned for.
+        max_faces: maximum number of people to follow.
+        mirror: whether the avatar moves like a mirror image; may be changed between frames. A listener is a
+            different person and is never mirrored.
+        profile: the first person's profile; None learns it during the run.
 
     Attributes:
-        read_emotions: may be set to False for a while.
+        read_emotions: whether emotions are read; may be changed at any time.
 
     Raises:
-        InputError: there is no such tracker or recognizer, or the recognizer takes no ``keep``.
+        InputError: the tracker or recognizer is unknown, or the recognizer takes no ``keep``.
         WeightsError: an embedded network is missing or was changed.
         MissingExtraError: the tracker's package is not installed.
     """
@@ -107,7 +108,7 @@ class Pipeline:
 
     @property
     def profile(self) -> Profile | None:
-        """What is the person's own; None while it is learned."""
+        """The person's profile; None while it is learned."""
         return self._animator.profile
 
     def reset(self) -> None:
@@ -116,21 +117,21 @@ class Pipeline:
         self._animator.reset()
         if self._listener is not None:
             self._listener.reset()
-            self._animator.meet()  # A profile is the person's, not the listener's.
+            self._animator.meet()  # A profile belongs to the person, not to the listener.
         self._leader = None
         self._forget_emotions()
 
     def close(self) -> None:
-        """Free what the tracker holds; after that, :meth:`reset` begins anew."""
+        """Free the tracker's resources; after that, :meth:`reset` starts again."""
         self._tracker.close()
 
     def listen(self, listener: LiveListener | None) -> None:
-        """React with this listener from the next frame on, or, with None, mirror again."""
+        """React with this listener from the next frame on; None mirrors again."""
         self._listener = listener
-        self._animator.meet(known=listener is None)  # Another face moves the avatar now.
+        self._animator.meet(known=listener is None)  # A different face moves the avatar now.
 
     def hear(self, chunk: AudioChunk) -> None:
-        """Take in the next sound of the person, on the clock of the frames; in mirror mode it is not heard.
+        """Take the next sound of the person, on the clock of the frames; mirror mode ignores sound.
 
         Raises:
             InputError: see :meth:`~visavis.reaction.live.LiveListener.hear`.
@@ -139,16 +140,16 @@ class Pipeline:
             self._listener.hear(chunk)
 
     def wear(self, profile: Profile | None) -> None:
-        """Use this person's profile from now on, or, with None, learn anew; a listener has none."""
+        """Use this person's profile from now on; None learns it again. A listener has no profile."""
         self._animator.profile = profile
         if self._listener is None:
             self._animator.wear(profile)
 
     def calibrate(self) -> bool:
-        """Take the face as last seen for neutral (relaxed, eyes open, facing the screen).
+        """Use the last seen face as the neutral face (relaxed, eyes open, facing the screen).
 
         Returns:
-            False when no face has been seen yet, or while a listener moves the avatar; nothing is changed.
+            False if no face has been seen yet, or while a listener moves the avatar; then nothing changes.
         """
         return self._listener is None and self._animator.calibrate()
 
@@ -166,7 +167,7 @@ class Pipeline:
         state = None if tracked is None else tracked.state
         shown = None if tracked is None else tracked.emotion
         if self._listener is not None:
-            # What the speaker shows is not what the listener shows.
+            # The listener does not show the speaker's expression.
             state, shown, tracked = self._listener.see(state, frame.time_s), None, None
             heard_s = clock.now_s()
             timings_ms["listen"] = 1e3 * (heard_s - read_s)
@@ -178,10 +179,10 @@ class Pipeline:
         return Moment(frame, Faces(faces), pose, timings_ms)
 
     def look(self, image_rgb: ImageArray) -> Faces:
-        """The faces of a single picture (H, W, 3) uint8, with what they show; the stream starts anew.
+        """The faces of a single picture (H, W, 3) uint8, with their emotions; the stream starts again.
 
         Raises:
-            InputError: no such picture.
+            InputError: the picture has another shape or type.
         """
         self.reset()
         frame = Frame(image_rgb, 0.0)
@@ -191,7 +192,7 @@ class Pipeline:
         return Faces(self._reader.read_still(_crop(frame, face), face) for face in faces)
 
     def look_at_crop(self, image_rgb: ImageArray) -> Face:
-        """What a square picture (H, H, 3) uint8 shows that is a tight crop of a face.
+        """The emotion in a square picture (H, H, 3) uint8 that is a tight crop of a face.
 
         Raises:
             InputError: the pipeline reads no emotions.
@@ -203,14 +204,14 @@ class Pipeline:
         return self._reader.read_still(image_rgb, Face.of_crop(box))
 
     def _look_who_leads(self, faces: tuple[Face, ...]) -> None:
-        """Let the avatar start anew when another person becomes the main face."""
-        if not faces:  # A face missed for a moment comes back under its own track_id.
+        """Let the avatar start again when another person becomes the main face."""
+        if not faces:  # A face that is lost for a moment comes back with the same track_id.
             return
         leader, last = faces[0].track_id, self._leader
         if leader == last:
             return
         self._leader = leader
-        # Who comes back after a while has a new number, is most likely the same, and keeps the calibration.
+        # A person who comes back later has a new number, is most likely the same, and keeps the calibration.
         if any(face.track_id == last for face in faces):
             (self._animator if self._listener is None else self._listener).meet()
 

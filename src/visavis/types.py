@@ -1,6 +1,6 @@
-"""The nouns of visavis: what one stage gives and the next takes.
+"""The types that visavis's stages exchange, such as frames, faces, emotions, poses and tracks.
 
-All nouns are immutable, are checked when they are made, and print as one line.
+All types are immutable, check their values when they are created, and print as one line.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ BoolArray = NDArray[np.bool_]
 NumberArray = NDArray[np.int32]
 # MediaPipe numbers the points of its face mesh 0 to 477.
 LANDMARK_COUNT = 478
-# A printed face names so many movements, each of at least this weight.
+# A printed face names this many movements at most, each of at least this weight.
 SHOWN_MOVEMENTS = 3
 MOVES = 0.1
 
 
 def _channel(index: Mapping[str, int], name: str) -> int:
-    """The place of a channel; a KeyError names the nearest channel."""
+    """The index of a channel; a KeyError names the most similar channel."""
     if name in index:
         return index[name]
     near = get_close_matches(name, index, 1)
@@ -56,8 +56,8 @@ class Frame:
 
     Attributes:
         image_rgb: (H, W, 3) uint8.
-        time_s: when it was taken, in seconds since the source's start.
-        index: its number in the source, from 0.
+        time_s: when the picture was taken, in seconds since the source's start.
+        index: number of the picture in the source, from 0.
     """
 
     image_rgb: ImageArray
@@ -107,7 +107,7 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceState:
-    """What a face does at one moment: the noun that joins every stage.
+    """What a face does at one moment; all stages use this type.
 
     Attributes:
         values: (58,) float32 in the order of :data:`~visavis.channels.FACE_CHANNELS`: 52 blendshape weights
@@ -145,7 +145,7 @@ class FaceState:
         return f"FaceState: {self.summary()}"
 
     def summary(self) -> str:
-        """The strongest movements of the face and where the head points, in a few words."""
+        """A few words on the strongest movements of the face and the direction of the head."""
         strongest = [int(i) for i in np.argsort(-self.weights, kind="stable")[:SHOWN_MOVEMENTS]]
         moves = [f"{BLENDSHAPES[i]} {self.weights[i]:.2f}" for i in strongest if self.weights[i] >= MOVES]
         yaw, pitch, roll = np.degrees(self.head_rad)
@@ -163,20 +163,20 @@ class Face:
         landmarks_xy: (N, 2) in image pixels.
         corners_xy: (4, 2) corners of the upright face square (its own top left, top right, bottom right,
             bottom left) in image pixels: the crop that the emotion stage reads.
-        state: the face's state.
-        reliability: (52,) in 0..1, how far each blendshape weight can be believed; 0 for those that are not
-            read. All 1 where the tracker does not know.
-        landmark_numbers: (N,) int32, which points of MediaPipe's face mesh the landmarks are; empty where
-            they are none of them.
-        measures: (11,) what a viewer sees of the face from the front, in the order and units of
-            :data:`~visavis.channels.FACE_MEASURES`; empty where that is not known.
-        emotion: what the face shows; None where it was not read.
-        label: the expression to show. In a stream the label is held, so that it does not flicker. None where
+        state: movements and head pose.
+        reliability: (52,) in 0..1, how reliable each blendshape weight is; 0 for weights that are not read.
+            All 1 if the tracker does not know.
+        landmark_numbers: (N,) int32, the landmarks' point numbers in MediaPipe's face mesh; empty if they are
+            no points of it.
+        measures: (11,) measures of the face as seen from the front, in the order and units of
+            :data:`~visavis.channels.FACE_MEASURES`; empty if not known.
+        emotion: what the face shows; None if it was not read.
+        label: the expression to display. In a stream the label is held, so that it does not flicker. None if
             ``emotion`` is None.
-        kept: (G, G) which tokens of the face crop a sparse recognizer kept, row by row; None where
-            ``emotion`` is None, or where no tokens are dropped.
-        cropped: the whole picture was taken for a tight crop of a face. Nothing but ``emotion`` was read of
-            it: ``state`` is at rest, ``reliability`` is 0, and the action units mean nothing.
+        kept: (G, G) which tokens of the face crop a sparse recognizer kept, row by row; None if ``emotion``
+            is None or no tokens are dropped.
+        cropped: whether the whole picture was read as a tight crop of a face. Then only ``emotion`` was read:
+            ``state`` is neutral, ``reliability`` is 0, and the action units mean nothing.
     """
 
     track_id: int
@@ -210,7 +210,7 @@ class Face:
 
     @classmethod
     def of_crop(cls, box_xyxy: FloatArray) -> Self:
-        """The face of a picture that is a tight crop of it; see :attr:`cropped`."""
+        """The face of a picture that is itself a tight face crop; see :attr:`cropped`."""
         x0, y0, x1, y1 = box_xyxy
         return cls(
             track_id=0,
@@ -235,7 +235,7 @@ class Face:
 
 
 class Faces(tuple[Face, ...]):
-    """Several faces, the largest first; prints one line for each face."""
+    """Several faces, the largest first; printed with one line for each face."""
 
     __slots__ = ()
 
@@ -289,12 +289,12 @@ class Emotion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AvatarPose:
-    """Where every parameter of an avatar stands.
+    """The value of every parameter of an avatar.
 
     Attributes:
         values: (P,) float32 in the order of :data:`~visavis.channels.AVATAR_PARAMETERS`, each
             within its range.
-        time_s: the moment it belongs to.
+        time_s: time of the pose in seconds.
     """
 
     values: FloatArray
@@ -305,10 +305,10 @@ class AvatarPose:
 
     @classmethod
     def from_mapping(cls, values: dict[str, float], time_s: float) -> Self:
-        """Clip to the parameters' ranges; parameters that are not named stay at rest.
+        """A pose from values by name, clipped to the parameters' ranges; unnamed parameters stay at rest.
 
         Raises:
-            InputError: a name that is no parameter, or a value that is not finite.
+            InputError: a name is no parameter, or a value is not finite.
         """
         if unknown := values.keys() - AVATAR_PARAMETERS.keys():
             raise InputError(f"no parameter of the avatar: {', '.join(sorted(unknown))}")
@@ -319,7 +319,7 @@ class AvatarPose:
         return cls(np.asarray(clipped, np.float32), time_s)
 
     def as_dict(self) -> dict[str, float]:
-        """Value by parameter id."""
+        """Values by parameter id."""
         return {name: float(v) for name, v in zip(AVATAR_PARAMETERS, self.values, strict=True)}
 
     def __repr__(self) -> str:
@@ -337,12 +337,12 @@ class Track:
     Attributes:
         time_s: (T,) float64, increasing.
         face: (T, 58) float32, NaN where no face was found.
-        emotion: (T, 25) float32, NaN where none was read.
-        found: (T,) bool.
+        emotion: (T, 25) float32, NaN where no emotion was read.
+        found: (T,) bool, whether a face was found.
         fps: nominal frames per second.
-        landmarks_xy: (T, N, 2) float32 in image pixels, NaN where no face was found; N is 0 where they were
+        landmarks_xy: (T, N, 2) float32 in image pixels, NaN where no face was found; N is 0 if landmarks were
             not kept.
-        landmark_numbers: (N,) int32, which points of MediaPipe's face mesh they are.
+        landmark_numbers: (N,) int32, the landmarks' point numbers in MediaPipe's face mesh.
     """
 
     time_s: NDArray[np.float64]
@@ -381,10 +381,10 @@ class Track:
         return f"Track: {len(self)} frames, {length_s:.1f} s at {self.fps:g} Hz, a face in {seen:.0%}"
 
     def __getitem__(self, channel: str) -> FloatArray:
-        """(T,) one channel of the face or of the emotion by its name, such as ``mouthSmileLeft``.
+        """One channel (T,) of the face or of the emotion by its name, such as ``mouthSmileLeft``.
 
         Raises:
-            KeyError: no channel has this name; the message names the nearest one.
+            KeyError: no channel has this name; the message names the most similar one.
         """
         if channel in EMOTION_INDEX:
             return self.emotion[:, EMOTION_INDEX[channel]]
@@ -397,7 +397,7 @@ class Track:
         return {"time_s": self.time_s, "found": self.found, **faces, **emotions}
 
     def to_csv(self, path: PathText) -> None:
-        """Write :meth:`columns` as text; cells of what was not read are empty.
+        """Write :meth:`columns` as a CSV file; values that were not read are empty cells.
 
         Raises:
             InputError: the file cannot be written.
@@ -438,10 +438,10 @@ class Track:
             parquet.write_table(arrow.table(self.columns()), partial)
 
     def save(self, path: PathText) -> None:
-        """Write ``T.npz``; the file appears whole or not at all.
+        """Write ``T.npz``; the file appears complete or not at all.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the file cannot be written.
         """
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **{each.name: getattr(self, each.name) for each in fields(self)})
@@ -451,8 +451,8 @@ class Track:
         """Read ``T.npz``.
 
         Raises:
-            InputError: missing, damaged, not an npz file, without one of the first five arrays, or with
-                arrays that contradict each other. Files of older versions hold no landmarks: N is 0.
+            InputError: the file is missing, damaged, not an npz file, lacks one of the first five arrays, or
+                its arrays contradict each other. Files of older versions have no landmarks: N is 0.
         """
         names = [each.name for each in fields(cls)]
         arrays = read_npz(path, "track", names[:5], others=names[5:])

@@ -72,7 +72,7 @@ def test_a_profile_that_moves_nothing_is_told(
     assert visavis("run", clip, "--mode", "listen", "--profile", profile, "--json") == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["frames"] == 6
-    assert err == "--profile has no effect on a listener, whose face is its own; the run goes on\n"
+    assert err == "--profile has no effect on a listener, which has its own face; the run goes on\n"
     assert visavis("run", clip, "--profile", profile) == 0
     assert capsys.readouterr().err == ""
 

@@ -1,1 +1,1 @@
-"""Face states in, avatar poses, pictures and motion files out."""
+"""The avatar: its poses, its drawing and its motion files."""

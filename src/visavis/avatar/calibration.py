@@ -1,8 +1,8 @@
-"""Face states in, what is neutral for this person out: resting brows, open and closed eyelids, head pose.
+"""Calibration of one person's neutral face: resting brows, open and closed eyelids, head pose.
 
-Trackers disagree with people at rest: on real clips the median of browInnerUp lies between 0 and 0.8 and
-that of an open eye's eyeBlink between 0.02 and 0.35, from person to person. Everything here is therefore
-measured while running, from a prior that suits most, and can be set by hand.
+Trackers give neutral faces values other than 0: on real clips, the median of browInnerUp is between 0 and
+0.8, and of an open eye's eyeBlink between 0.02 and 0.35, depending on the person. So all levels are measured
+during a run, starting from a common prior, and can be set by hand.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Rest:
     Attributes:
         quantile: the level is this quantile of the last seconds.
         prior: the level assumed before anything is seen.
-        highest: no level further from 0 than this is believed.
+        highest: levels further from 0 than this are not trusted.
     """
 
     quantile: float
@@ -32,7 +32,7 @@ class Rest:
     highest: float
 
 
-# Where the eyes rest sideways, as seen: a camera beside the screen shifts it.
+# Resting position of the eyes sideways; a camera at the side of the screen shifts it.
 GAZE_X = "gazeX"
 WEIGHTS_AT_REST = {
     GAZE_X: Rest(0.5, 0.0, 0.6),
@@ -52,15 +52,15 @@ class RestingLevels:
     """Running quantiles of some channels over the last 20 s.
 
     Args:
-        channels: what to measure, by name.
+        channels: channels to measure, by name.
     """
 
     SAMPLE_S = 0.1
     WINDOW = 200
-    # The prior counts as much as this many samples: it is outvoted within a second or two.
+    # The prior counts as much as this many samples; after a second or two, measured samples outweigh it.
     PRIOR_SAMPLES = 4
     SETTLE_S = 0.25
-    # A level that was measured on purpose is left by at most this share of the highest one.
+    # A level that was measured on purpose may change by at most this share of the highest level.
     HELD = 0.5
 
     def __init__(self, channels: Mapping[str, Rest]) -> None:
@@ -81,20 +81,21 @@ class RestingLevels:
         self._last_s: float | None = None
 
     def set(self, values: Mapping[str, float]) -> None:
-        """Take these values as the resting levels; they fade as newer ones are seen."""
+        """Use these values as the resting levels; newer samples replace them gradually."""
         self._low, self._high = -self._highest, self._highest
         row = np.asarray([values[name] for name in self._names], np.float32)
         self._samples.extend([row] * self.WINDOW)
         self._goal = self._levels = self._believed(row)
 
     def begin(self, values: Mapping[str, float], samples: int) -> None:
-        """Assume these values instead of the priors, as if they had been seen so often."""
+        """Use these values instead of the priors, with the same weight."""
         row = np.asarray([values[name] for name in self._names], np.float32)
         self._samples = deque([row] * samples, self.WINDOW)
         self._goal = self._levels = self._believed(row)
 
     def hold(self, values: Mapping[str, float]) -> None:
-        """Take these values, and believe no level that is further from them than half of what is possible."""
+        """Use these values, and do not trust levels that differ from them by more than half of the possible
+        range."""
         self.set(values)
         row, room = np.asarray(self._goal, np.float32), self.HELD * self._highest
         self._low, self._high = row - room, row + room
@@ -124,14 +125,14 @@ class RestingLevels:
 
 
 class ClosedLevel:
-    """The value that eyeBlink reaches when this person's eyes shut: a maximum that slowly forgets.
+    """The value that eyeBlink reaches when this person's eyes shut: a slowly decaying maximum.
 
     On real clips blinks peak between 0.5 and 0.85.
     """
 
     PRIOR = 0.52
     FORGET_S = 30.0
-    # Between open and shut there is always at least this much.
+    # Smallest difference between open and shut.
     SPAN = 0.3
 
     def __init__(self) -> None:
@@ -143,7 +144,7 @@ class ClosedLevel:
         self._last_s: float | None = None
 
     def hold(self, level: float) -> None:
-        """Take this for the level."""
+        """Use this value as the level."""
         self._peak = self._usual = level
 
     def update(self, blink: float, open_level: float, time_s: float) -> float:
@@ -155,10 +156,10 @@ class ClosedLevel:
 
 
 class NeutralHead:
-    """The pose in which this person faces the screen: yaw, pitch, roll in degrees, sideways place in cm.
+    """The pose in which this person faces the screen: yaw, pitch, roll in degrees, sideways position in cm.
 
-    A slow mean that trusts what is near it (Cauchy weights), quick at first and within limits, so a camera
-    beside or below the screen is allowed for while a turned head stays turned.
+    A slow mean that trusts poses near itself (Cauchy weights), fast at first and within limits. So it adapts
+    to a camera at the side of or below the screen, while a turned head stays turned.
     """
 
     QUICK_S = 2.0
@@ -177,7 +178,7 @@ class NeutralHead:
         self._last_s: float | None = None
 
     def set(self, pose: FloatArray, seen_s: float = SLOW_S) -> None:
-        """Take this pose (4,) as neutral, as if it had been seen for so long."""
+        """Use this pose (4,) as neutral, as if it had been seen for this time."""
         self._neutral = np.clip(pose, -self.LIMIT, self.LIMIT)
         self._known = True
         self._seen_s = seen_s
@@ -186,7 +187,7 @@ class NeutralHead:
         """Learn from one pose (4,) and give it relative to neutral (4,)."""
         elapsed_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), 0.5)
         if not self._known:
-            # Nobody sits right before the camera: the first pose is as good a neutral as any.
+            # Few people sit exactly in front of the camera, so the first pose is used as the neutral one.
             self.set(pose, 0.0)
         self._last_s = time_s
         self._seen_s += elapsed_s

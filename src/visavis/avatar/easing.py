@@ -1,4 +1,4 @@
-"""A number in, a number out: the two curves that every blend of the avatar uses."""
+"""The two easing curves that every blend of the avatar uses."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def ease(progress: float) -> float:
 
 
 def follow(current: float, target: float, elapsed_s: float, time_constant_s: float) -> float:
-    """First-order lag: where ``current`` stands after following ``target`` for ``elapsed_s``."""
+    """First-order lag: the value of ``current`` after it followed ``target`` for ``elapsed_s``."""
     return target + (current - target) * math.exp(-max(elapsed_s, 0.0) / time_constant_s)

@@ -1,8 +1,9 @@
-"""Emotions in, an expression laid over the avatar's parameters out.
+"""Emotional expressions, laid over the avatar's parameters.
 
-What they add is what tracking leaves room for: an expression never holds back what the person does. A face
-whose parts are measured shows its expression by itself, so that little is added but the blush, and a measured
-mouth is never opened. Where only weights are known, which say less of brows, expressions own these.
+An expression only uses the range that tracking leaves free; it never reduces a person's movement. A face
+whose parts are measured shows its expression by itself, so little more than the blush is added, and a
+measured mouth is never opened. If only weights are known, which tell little about brows, the expression
+controls the brows.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from visavis.avatar.idle import RELAXED_OPEN
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.types import Emotion
 
-# An expression starts at this probability, ends below that one, and lasts at least so long.
+# An expression starts at the first probability, ends below the second one, and lasts at least this long.
 ENTER, LEAVE = 0.4, 0.25
 HOLD_S = 1.0
 BLEND_S = 0.3
-# What stays of the tracked brows and cheeks under a full expression: a face that stops moving looks dead.
+# Share of the tracked brows and cheeks that remains under a full expression: a face that stops moving looks
+# dead.
 TRACKED_SHARE = 0.35
-# How much of an expression is laid over a face that is measured. Cheeks blush in full; the mouth stays shut.
+# Share of an expression that is added to a measured face. Cheeks blush fully; the mouth stays shut.
 MEASURED_SHARE = 0.2
 OPENS = frozenset(
     ("ParamMouthOpenY", "ParamMouthFunnel", "ParamMouthPressLipOpen", "ParamJawOpen", "ParamTongueOut")
@@ -31,7 +33,7 @@ BLUSH = "ParamCheek"
 
 
 def _both(**values: float) -> dict[str, float]:
-    """Values of both brows or eyes: ``BrowY=1`` stands for ParamBrowLY and ParamBrowRY."""
+    """Values of both brows or eyes: ``BrowY=1`` means ParamBrowLY and ParamBrowRY."""
     return {
         f"Param{name[: len(part)]}{side}{name[len(part) :]}": value
         for name, value in values.items()
@@ -86,7 +88,7 @@ class ExpressionOverlay:
         self._progress = dict.fromkeys(EXPRESSIONS[1:], 0.0)
 
     def update(self, emotion: Emotion | None, time_s: float) -> None:
-        """Take in one reading; None (no face, or reading is off) counts as neutral."""
+        """Take the next reading; None (no face, or reading is off) counts as neutral."""
         elapsed_s = 0.0 if self._last_s is None else max(time_s - self._last_s, 0.0)
         self._last_s = time_s
         if self.current == NEUTRAL or time_s - self._since_s >= HOLD_S:
@@ -109,8 +111,8 @@ class ExpressionOverlay:
         """Parameters with the expression laid over them.
 
         Args:
-            parameters: by name; those not named rest.
-            measured: whether they follow a face whose parts are measured.
+            parameters: values by name; unnamed parameters are at rest.
+            measured: whether the parameters follow a face whose parts are measured.
         """
         shares = {name: ease(p) for name, p in self._progress.items() if p > 0}
         result = dict(parameters)
@@ -127,16 +129,16 @@ class ExpressionOverlay:
 
 
 def worn(expression: str) -> dict[str, float]:
-    """Parameters of an avatar at rest that wears an expression in full; those not named rest."""
+    """Parameters of a neutral avatar with a full expression; unnamed parameters are at rest."""
     calm = {"ParamEyeLOpen": RELAXED_OPEN, "ParamEyeROpen": RELAXED_OPEN}
     look = LOOKS[expression]
     return calm | {name: added(name, calm.get(name, AVATAR_PARAMETERS[name][2]), look[name]) for name in look}
 
 
 def added(name: str, tracked: float, value: float) -> float:
-    """A tracked parameter and what an expression adds: all of it at rest, nothing where the range ends."""
+    """A tracked parameter plus an expression: fully added at rest, not at all at the end of the range."""
     low, high, rest = AVATAR_PARAMETERS[name]
-    if high == rest:  # Lids: who shuts the eyes has them shut.
+    if high == rest:  # Shut eyes stay shut.
         return tracked * (1 + value)
     end = high if value > 0 else low
     room = (end - tracked) / (end - rest) if end != rest else 0.0

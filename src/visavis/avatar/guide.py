@@ -1,4 +1,4 @@
-"""One person's faces in; a guided calibration of 20 s: what to do now, and in the end a profile, out."""
+"""A guided calibration of 20 s that tells one person what to do and ends with a profile."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from visavis.avatar.seen import RESTS, SHUT_SHARE, calmed, in_reaches
 from visavis.channels import FACE_MEASURES
 from visavis.types import Face
 
-# Each step begins with time to read what it says.
+# Each step begins with time to read the instruction.
 READ_S, STEP_S = 1.0, 4.0
 WAIT_S = 5.0
 # A step's movement is this quantile of its moments.
 MOST = 0.9
-# What is not yet known of a person's eyes.
+# The assumption about a person's eyes before they are measured.
 PRIOR_SHUT = {f"eyeBlink{side}": ClosedLevel.PRIOR for side in SIDES} | {
     f"lid{side}": SHUT_SHARE for side in SIDES
 }
-# A face that is less sure than this is half hidden; one that is turned further looks away (degrees).
+# A face with a lower score than this is half hidden; a face that is turned further (degrees) looks away.
 SURE, AWAY_DEG = 0.5, 25.0
-# At rest nothing moves further than this from its 5th to its 95th percentile: parameters, degrees of a head.
+# Largest movement at rest, from the 5th to the 95th percentile: parameters, and degrees of the head.
 STILL = {"ParamMouthOpenY": 0.12, "ParamMouthForm": 0.5, "ParamBrowLY": 0.4, "ParamBrowRY": 0.4}
 STILL_HEAD_DEG = 8.0
-# Weights at rest that a relaxed face stays below; and the opening of its mouth, in reaches.
+# Upper limits of a relaxed face: weights, and the opening of the mouth in reaches.
 SMILING, SHUTTING, GAPING, PARTED = 0.4, 0.55, 0.3, 0.1
-# How much of the avatar's range a step must move; how far eyes that are shut may still be open.
+# Share of the avatar's range that a step must move; and how far shut eyes may still be open.
 SEEN, OPEN_STILL = 0.25, 0.5
 
 State = Literal["running", "done", "refused"]
@@ -40,15 +40,15 @@ State = Literal["running", "done", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Guiding:
-    """Where a guided calibration stands.
+    """The state of a guided calibration.
 
     Attributes:
         state: ``running``, ``done`` or ``refused``.
         step: one of :data:`STEPS`.
-        number: of the step, from 1.
-        progress: 0..1, of the step.
-        says: what the person is to do now, or how it ended.
-        problem: what is wrong now, or was when the step was done last; empty where nothing is.
+        number: number of the step, from 1.
+        progress: progress of the step, 0..1.
+        says: what the person should do now, or how the calibration ended.
+        problem: what is wrong now, or was wrong in the last attempt; empty if nothing is.
     """
 
     state: State
@@ -94,7 +94,7 @@ def _unrest(samples: Samples) -> str:
     if spread["ParamMouthOpenY"] > STILL["ParamMouthOpenY"]:
         return "Your mouth moved: do not talk or laugh."
     if _middle(samples, "mouthSmileLeft", "mouthSmileRight") > SMILING:
-        return "You smiled: let your face hang."
+        return "You smiled: relax your face."
     if _is_open(samples):
         return "Your mouth was open, or something covers it."
     if max(turned) > STILL_HEAD_DEG:
@@ -122,16 +122,16 @@ def _unmoved(movement: str, part: str) -> Callable[[Samples], str]:
 
 
 def _unshut(samples: Samples) -> str:
-    # Of each eye alone: one that is covered does not move.
+    # Each eye by itself: a covered eye does not move.
     if all(np.median([s.parameters[eye] for s in samples]) <= OPEN_STILL for eye in EYES):
         return ""
     return "I did not see your eyes stay closed."
 
 
-# What each step says, and what tells why it was not done.
+# The instruction of each step, and the function that says why it was not done.
 STEPS: Final[Mapping[str, tuple[str, Callable[[Samples], str]]]] = {
     "rest": ("Look at the screen with a relaxed face. Hold still, and do not talk.", _unrest),
-    "smile": ("Smile as broadly as you like to.", _unmoved("smile", "the corners of your mouth rise")),
+    "smile": ("Smile as broadly as you like.", _unmoved("smile", "the corners of your mouth rise")),
     "brows": ("Raise your brows, then pull them down.", _unmoved("browUp", "your brows rise")),
     "mouth": ("Open your mouth wide.", _unmoved("mouth", "your mouth open")),
     "lids": ("Close your eyes, and open them after four seconds.", _unshut),
@@ -139,10 +139,10 @@ STEPS: Final[Mapping[str, tuple[str, Callable[[Samples], str]]]] = {
 
 
 class Guide:
-    """Leads one person through the steps; a step that is not done is repeated once, then it is refused.
+    """Leads one person through the steps; a failed step is repeated once, then the calibration is refused.
 
     Attributes:
-        profile: what came of it; None until it is done.
+        profile: the result; None until the calibration is done.
     """
 
     def __init__(self) -> None:
@@ -158,11 +158,11 @@ class Guide:
         self._ended: Guiding | None = None
 
     def update(self, face: Face | None, time_s: float) -> Guiding:
-        """Go on with the face of one moment.
+        """Process the face of one moment.
 
         Args:
-            face: the first one; None where there is none.
-            time_s: of it; must not decrease.
+            face: the first face; None if there is none.
+            time_s: time of the face; must not decrease.
         """
         if self._ended is not None:
             return self._ended
@@ -180,9 +180,9 @@ class Guide:
 
     def _unusable(self, face: Face) -> str:
         if self._person not in (None, face.track_id):
-            return "Somebody else is before the camera."
+            return "Somebody else is in front of the camera."
         if face.score < SURE:
-            return "Your face is half hidden, or in the dark."
+            return "Your face is half hidden, or too dark."
         if max(abs(head_pose(face.state)[:2])) > AWAY_DEG:
             return "Look at the screen."
         return ""
@@ -225,7 +225,7 @@ class Guide:
             if most >= SEEN:
                 self._reach[movement] = min(most, 4.0)
         if step == "lids":
-            self._reach["lids"] = 1.0  # The person's own lids shut wholly: that is what shut levels are.
+            self._reach["lids"] = 1.0  # The person's own lids shut completely.
             self.profile = replace(self._rest, shut=_shut(samples, self._rest), reach=self._reach)
 
     def _refuse(self, problem: str) -> Guiding:
@@ -237,7 +237,7 @@ class Guide:
 
 
 def _at_rest(samples: Samples) -> Profile:
-    """A profile of a face at rest; all else is as with most people."""
+    """A profile of a neutral face; everything else is typical of most people."""
     measures = {}
     if all(len(s.face.measures) for s in samples):
         rows = [

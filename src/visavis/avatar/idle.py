@@ -1,4 +1,4 @@
-"""A time in, the parameters of an avatar that nobody drives out: blinks, glances, breath and a slow sway.
+"""Idle motion of an avatar that nobody drives: blinks, glances, breath and a slow sway.
 
 Everything is a pure function of the seed and the time, so any frame can be made alone, in any order.
 """
@@ -12,9 +12,10 @@ import numpy as np
 
 from visavis.avatar.easing import ease
 
-# How open a relaxed eye stands; the rest of the range is left to widened eyes.
+# How open a relaxed eye is; the rest of the range is for widened eyes.
 RELAXED_OPEN = 0.9
-# One blink falls somewhere into each slot, so blinks come every 4 s on average, 0.5 to 7.5 s apart.
+# There is one blink at a random time in each slot, so blinks come every 4 s on average, with 0.5 to 7.5 s
+# between them.
 BLINK_SLOT_S = 4.0
 BLINK_CLOSE_S, BLINK_HOLD_S, BLINK_OPEN_S = 0.10, 0.05, 0.15
 BREATH_S = 3.2
@@ -24,15 +25,15 @@ GLANCE_REACH = (0.28, 0.14)
 
 
 def breath(time_s: float) -> float:
-    """ParamBreath, 0..1, over a cycle of 3.2 s that starts breathed out."""
+    """ParamBreath, 0..1, over a cycle of 3.2 s that starts with empty lungs."""
     return 0.5 - 0.5 * math.cos(2 * math.pi * time_s / BREATH_S)
 
 
 class IdleMotion:
-    """What the avatar does by itself.
+    """The movements that the avatar makes by itself.
 
     Args:
-        seed: of the blinks and glances; the same seed gives the same motion.
+        seed: random seed of the blinks and glances; the same seed gives the same motion.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -40,7 +41,7 @@ class IdleMotion:
         self._draw = lru_cache(maxsize=8)(self._draw_uncached)
 
     def at(self, time_s: float) -> dict[str, float]:
-        """Head, eyes and gaze at a moment; parameters that are not named rest."""
+        """Head, eyes and gaze at a moment; unnamed parameters are at rest."""
         eyes_open = RELAXED_OPEN * (1.0 - self.blink(time_s))
         gaze_x, gaze_y = self._glance(time_s)
         return {
@@ -79,6 +80,6 @@ class IdleMotion:
 
 
 def _sway(time_s: float, reach: float, period_s: float, phase: float) -> float:
-    """Two sines whose periods share no simple ratio: it never visibly repeats."""
+    """The sum of two sines whose periods have no simple ratio, so it never visibly repeats."""
     slow = 2 * math.pi * time_s / period_s + phase
     return reach * (0.7 * math.sin(slow) + 0.3 * math.sin(slow * 1.618 + phase))

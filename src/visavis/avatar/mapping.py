@@ -1,9 +1,9 @@
-"""A face state in, the avatar parameters that tracking owns out, calibrated to the person.
+"""The mapping from a face state to the avatar parameters that tracking owns, calibrated to the person.
 
 Brow, mouth and eyelid formulas follow the community's ARKit-to-VTube-Studio conversion (BrowY = .5 + outerUp
 - down; MouthSmile = (2 - frowns - pucker + smiles + dimples / 2) / 4; MouthOpen = jawOpen - mouthClose - .2
 rolls + .2 funnel; EyeOpen = .5 - .8 blink + .8 wide), rescaled from VTube Studio's 0..1 with rest at .5 to
-Live2D's ranges. Gains and what goes beyond them are this project's, set on real clips.
+Live2D's ranges. Gains and all additions are this project's own and were tuned on real clips.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, FACE_CHANNELS
 from visavis.types import Face, FaceState, FloatArray
 
 SIDES = ("Left", "Right")
-# Webcam users turn less than they think: their 25 degrees are the avatar's 30.
+# Webcam users turn less than they think: 25 degrees of the person are 30 degrees of the avatar.
 HEAD_GAIN = (1.2, 1.5, 1.0)
-# A listener's nods have 3 to 7 degrees, and a drawn head turns by little more than half of what it is told.
+# A listener's nods have 3 to 7 degrees, and a drawn head turns by little more than half of its parameter.
 ACTING_NOD_GAIN = 2.25
 LEAN_DEG_PER_CM = 0.4
 LEAN_LIMIT_DEG = 4.0
@@ -35,14 +35,14 @@ GAZE_GAIN = 1.3
 DRAWN_GAZE = 0.17, 0.134
 DRAWN_BROW_UP, DRAWN_BROW_DOWN = 0.34, 0.22
 DRAWN_BROW_ANGLE, DRAWN_BROW_FORM = 0.034, 0.042
-# A weight of less reliability than the first fades out; from the second on it counts in full.
+# A weight fades out below the second reliability, and counts nothing below the first.
 DOUBTED, BELIEVED = 0.2, 0.45
-# Between these two differences of the calibrated lids (0 open, 1 shut) a blink of both eyes turns into a
-# wink of one. Clips of people who do not wink stay below the first.
+# Between these two differences of the calibrated lids (0 open, 1 shut), a blink of both eyes becomes a wink
+# of one eye. Clips of people who do not wink stay below the first.
 WINK_FROM, WINK_TO = 0.45, 0.65
-# Where the wider of two closing lids is seen to be between these two, a blink begins to be one of both.
+# If the wider of two closing lids is between these two values, the blink begins to count for both eyes.
 BLINK_FROM, BLINK_TO = 0.75, 0.45
-# Beyond this turn the far eye is seen too slantwise to be believed (degrees).
+# Beyond this turn (degrees), the far eye is seen at too flat an angle to be trusted.
 TURN_FROM, TURN_TO = 15.0, 28.0
 # A full smile raises raw eyeBlink by about this much.
 SMILE_BLINK = 0.2
@@ -80,10 +80,10 @@ class FaceMapper:
         self._reach.set(profile.reach)
 
     def calibrate(self) -> bool:
-        """Take the face as last seen for neutral: relaxed, eyes open, facing the screen.
+        """Use the last seen face as the neutral face: relaxed, eyes open, facing the screen.
 
         Returns:
-            False when no face has been seen yet; nothing is changed then.
+            False if no face has been seen yet; then nothing changes.
         """
         if self._last is None:
             return False
@@ -97,26 +97,27 @@ class FaceMapper:
     ) -> dict[str, float]:
         """Parameters at one moment.
 
-        Also holds ``lean``, which is no parameter: degrees by which the body follows a shifted head.
+        The result also has ``lean``, which is not a parameter: the degrees by which the body follows a
+        shifted head.
 
         Args:
             state: the person's face.
-            time_s: of it; must not decrease.
-            tracked: the face that the state is of, for its measures and reliability; None where there are
+            time_s: time of the face; must not decrease.
+            tracked: the face to which the state belongs, for its measures and reliability; None if there are
                 none, as with a listener.
-            acting: whether the head's nods are exaggerated, so that small ones are seen.
+            acting: whether nods are exaggerated, so that small nods are visible.
         """
         parameters = self.unfitted(state, time_s, tracked, acting=acting)
-        if tracked is not None:  # Who acts by itself has the range that it means to have.
+        if tracked is not None:  # A listener's face already has the intended range.
             parameters |= self._reach.fit(parameters, time_s)
         lean = parameters.pop("lean")
-        # Within range before any blending: what fades from beyond the range would stand still at first.
+        # Clipped before any blending: a value beyond the range would seem to stand still at first.
         return {"lean": lean} | {name: _within_range(name, value) for name, value in parameters.items()}
 
     def unfitted(
         self, state: FaceState, time_s: float, tracked: Face | None = None, *, acting: bool = False
     ) -> dict[str, float]:
-        """The same, before the gains of this person's reach, and not yet within the parameters' ranges."""
+        """Parameters before the gains of this person's reach, not yet clipped to their ranges."""
         self._last = state
         face = channels_of(state)
         rest = self._levels.update(face, time_s)
@@ -162,9 +163,9 @@ class FaceMapper:
     def _shut(
         self, face: Mapping[str, float], rest: Mapping[str, float], time_s: float
     ) -> tuple[float, float]:
-        """How far the left and right eye are closed, 0..1, by the person's own range."""
+        """How far the left and right eye are closed, 0..1, relative to the person's own range."""
         above = {side: face[f"eyeBlink{side}"] - rest[f"eyeBlink{side}"] for side in SIDES}
-        # What a smile narrows, it narrows in both eyes: no more than the more open one shows.
+        # A smile narrows both eyes, so by no more than the more open eye shows.
         smile = (face["mouthSmileLeft"] + face["mouthSmileRight"]) / 2
         narrowed = min(SMILE_BLINK * smile, max(min(above.values()), 0.0))
         shut = []
@@ -201,7 +202,7 @@ def _eye(side: str, shut: float, wide: float) -> dict[str, float]:
 
 
 def _believed(state: FaceState, tracked: Face) -> dict[str, float]:
-    """Weights by name, those that are not reliable faded out."""
+    """Weights by name; unreliable weights are faded out."""
     share = ((tracked.reliability - DOUBTED) / (BELIEVED - DOUBTED)).clip(0, 1)
     return dict(zip(BLENDSHAPES, (state.weights * share).tolist(), strict=True))
 
@@ -211,9 +212,9 @@ def _squint(face: Mapping[str, float]) -> dict[str, float]:
 
 
 def _lids(seen: Seen, yaw_deg: float) -> dict[str, float]:
-    """Both lids as they are seen; of a turned head, the far eye does what the near one does.
+    """Both lids as they are seen; if the head is turned, the far eye copies the near eye.
 
-    When both close, it is a blink: the wider one closes as far as the other.
+    If both close, it is a blink: the wider one closes as far as the other.
     """
     turned = ease((abs(yaw_deg) - TURN_FROM) / (TURN_TO - TURN_FROM))
     near = seen.lid_right if yaw_deg > 0 else seen.lid_left
@@ -257,6 +258,7 @@ def _brow(
 
 
 def _relative(face: Mapping[str, float], rest: Mapping[str, float], channel: str) -> float:
-    """-1..1: above rest over the room that is left, below rest as it is."""
+    """A value relative to its rest, -1..1: above rest divided by the remaining range, below rest
+    unchanged."""
     above = face[channel] - rest[channel]
     return above / (1.0 - rest[channel]) if above > 0 else above

@@ -1,4 +1,4 @@
-"""A motion (curves of parameters over time) and a moment in, the avatar's pose at that moment out."""
+"""A motion: curves of parameters over time, from which the avatar's pose at any moment follows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Segment:
 
     Attributes:
         kind: how it runs.
-        points: (time in seconds, value), as many as the kind has; the last one ends the segment.
+        points: (time in seconds, value), as many as the kind has; the last point ends the segment.
     """
 
     kind: Kind
@@ -40,7 +40,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One parameter's course.
+    """The values of one parameter over time.
 
     Attributes:
         target: one of :data:`TARGETS`.
@@ -72,8 +72,8 @@ class Motion:
     """A motion file.
 
     Attributes:
-        duration_s: how long it lasts.
-        fps: frames per second it was made at.
+        duration_s: duration in seconds.
+        fps: frames per second at which the motion was made.
         loop: whether it repeats.
         restricted: whether Bezier handles stand at thirds of the time (``AreBeziersRestricted``).
         curves: in the file's order.
@@ -120,7 +120,8 @@ def _within(segment: Segment, before: tuple[float, float], time_s: float) -> flo
 
 
 def _bezier(points: tuple[tuple[float, float], ...], time_s: float) -> float:
-    """Value where the cubic's time, which increases along it, is ``time_s``: by bisection."""
+    """The value at which the cubic's time, which increases along the curve, is ``time_s``; found by
+    bisection."""
 
     def cubic(axis: int, t: float) -> float:
         a, b, c, d = (point[axis] for point in points)

@@ -1,6 +1,6 @@
-"""Avatar poses in, a Live2D motion file (motion3.json, version 3) out, and the way back.
+"""Writing and reading Live2D motion files (motion3.json, version 3).
 
-Format: Live2D Inc., CubismSpecs, ``FileFormats/motion3.json.md``. A curve's ``Segments`` is a flat list: the
+Format: Live2D Inc., CubismSpecs, ``FileFormats/motion3.json.md``. A curve's ``Segments`` are a flat list: the
 first point (time, value), then segments, each a kind followed by its points: 0 linear (1 point), 1 cubic
 Bezier (3), 2 stepped (1: holds the earlier value), 3 inverse stepped (1: takes the later one at once).
 """
@@ -24,23 +24,23 @@ from visavis.errors import InputError
 from visavis.types import AvatarPose
 
 VERSION = 3
-# A key may be left out where the straight line misses it by less than this share of the parameter's range.
+# A key may be left out if the straight line misses it by less than this share of the parameter's range.
 TOLERANCE = 0.005
 
 
 def write_motion3(path: PathText, poses: Sequence[AvatarPose], fps: float) -> None:
-    """Write poses as a motion file; it appears whole or not at all.
+    """Write poses as a motion file; it appears complete or not at all.
 
-    Keys that a straight line between their neighbours hits within 0.5% of the parameter's range are left
-    out. Times are the poses' own, counted from the first.
+    A key is left out if a straight line between its neighbours is within 0.5% of the parameter's range. Times
+    are counted from the first pose.
 
     Args:
-        path: the file, by custom ``*.motion3.json``.
+        path: the file, usually ``*.motion3.json``.
         poses: at least one, in order of time.
         fps: nominal frames per second, written into the file.
 
     Raises:
-        InputError: no poses, times that do not increase, fps that is not positive, or a place that cannot be
+        InputError: there are no poses, times do not increase, fps is not positive, or the file cannot be
             written.
     """
     path = as_path(path)
@@ -65,7 +65,8 @@ def read_motion3(path: PathText) -> Motion:
     """Read a motion file.
 
     Raises:
-        InputError: missing, not JSON, another version, or malformed; names the curve.
+        InputError: the file is missing, not JSON, of another version, or malformed; the message names the
+            curve.
     """
     path = as_path(path)
     try:

@@ -1,9 +1,9 @@
-"""Blendshape weights and what is seen of a mouth in, the avatar's mouth, jaw, cheeks and nose out.
+"""The avatar's mouth, jaw, cheeks and nose, from blendshape weights and landmarks.
 
-Where the face has landmarks, the drawn mouth opens, widens, rises at its corners and goes aside as far as
-the real one does, in shares of its own width; the weights say what landmarks cannot (teeth, pout or funnel,
-puffed cheeks, nose, tongue). Without landmarks the weights say all of it, by the community's conversion from
-ARKit to VTube Studio and VBridger.
+If the face has landmarks, the drawn mouth opens, widens, raises its corners and moves sideways as far as the
+real mouth, in shares of its own width; weights add what landmarks cannot show (teeth, pout or funnel, puffed
+cheeks, nose, tongue). Without landmarks, weights give everything, by the community's conversion from ARKit to
+VTube Studio and VBridger.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from visavis.avatar.easing import ease
 from visavis.avatar.seen import Seen
 
 MOUTH_OPEN_GAIN = 1.5
-# How the drawn mouth answers to its parameters at 1, in shares of its width at rest: how far it opens,
+# How the drawn mouth moves if its parameters are 1, in shares of its width at rest: how far it opens,
 OPENS = {"ParamMouthOpenY": 0.93, "ParamMouthFunnel": 0.29, "ParamMouthPressLipOpen": 0.33}
 # how much wider it gets (pucker: narrower),
 WIDENS, PUCKERS, FUNNEL_NARROWS, OPEN_NARROWS = 0.38, 0.43, 0.43, 0.05
@@ -25,9 +25,9 @@ ASIDE = 0.28
 # A drawn mouth is small in its face: its corners and its opening move further than the real one's.
 CORNER_GAIN, OPEN_GAIN = 1.3, 1.15
 PUCKER_SHARE = 0.4
-# How much of the corners the weights say, and how much further they go than a weight does.
+# The weights' share in the corners of the mouth, and how much further the corners move than a weight.
 WEIGHTS_SHARE, WEIGHTS_GAIN = 0.35, 1.4
-# From this weight of jawOpen on no closed teeth are seen.
+# From this weight of jawOpen on, closed teeth are not visible.
 JAW_PARTS = 0.4
 
 
@@ -35,7 +35,7 @@ def mouth(face: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
     """Parameters of mouth, jaw, cheeks, nose and tongue, not yet within their ranges.
 
     Args:
-        face: weights by name; what is not to be believed has faded to 0 already.
+        face: weights by name; unreliable weights have already faded to 0.
         seen: what the landmarks show; None without landmarks.
     """
     smile = face["mouthSmileLeft"] + face["mouthSmileRight"]
@@ -83,7 +83,7 @@ def _by_weights(face: Mapping[str, float]) -> dict[str, float]:
 def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
     opening = OPEN_GAIN * max(seen.opening, 0.0)
     funnel, press = weights["ParamMouthFunnel"], weights["ParamMouthPressLipOpen"]
-    # Bared teeth and a funnel take no more of the opening than there is; a dropped jaw parts the teeth.
+    # Bared teeth and a funnel use at most the existing opening; a dropped jaw parts the teeth.
     press = min(
         press * max(1 - weights["ParamJawOpen"] / JAW_PARTS, 0.0) if press > 0 else press,
         opening / OPENS["ParamMouthPressLipOpen"],
@@ -91,7 +91,7 @@ def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
     left = opening - max(press, 0.0) * OPENS["ParamMouthPressLipOpen"]
     funnel = min(funnel, left / OPENS["ParamMouthFunnel"])
     opened = (left - funnel * OPENS["ParamMouthFunnel"]) / OPENS["ParamMouthOpenY"]
-    # Pursed lips come forward more than they get narrow.
+    # Pursed lips move forward more than they become narrow.
     pursed = max(-weights["ParamMouthPuckerWiden"] - 0.3, 0.0)
     raised = CORNER_GAIN * (seen.corner_left + seen.corner_right) / 2
     apart = CORNER_GAIN * (seen.corner_left - seen.corner_right) / 2 / CORNER_RAISES

@@ -1,4 +1,4 @@
-"""Face states and emotions in, avatar poses in Live2D's and VBridger's parameters out."""
+"""The animator: it turns face states and emotions into avatar poses (parameters of Live2D and VBridger)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from visavis.channels import AVATAR_PARAMETERS
 from visavis.types import AvatarPose, Emotion, Face, FaceState
 
 LOWEST, HIGHEST = np.asarray([(low, high) for low, high, _ in AVATAR_PARAMETERS.values()], np.float32).T
-# How long the avatar takes from what it did to what it does now when a face is lost or found.
+# Duration of the blend when a face is lost or found.
 HANDOVER_S = 0.5
 BODY_LAG_S = 0.3
 BODY_SHARE = {"ParamAngleX": 0.3, "ParamAngleY": 0.2, "ParamAngleZ": 0.22}
 
 
-# What a mirror turns round; everything else is the same on both sides or changes sides (L and R).
+# Parameters whose sign a mirror changes; all others are symmetric or swap sides (L and R).
 REVERSED = frozenset({"ParamAngleX", "ParamAngleZ", "ParamEyeBallX", "ParamMouthX", "ParamJawX", "lean"})
 SIDED = re.compile(r"(?<=ParamEye)[LR](?=Open|Smile)|(?<=ParamBrow)[LR]|(?<=ParamMouth)[LR](?=Form)")
 
 
 def mirrored(parameters: Mapping[str, float]) -> dict[str, float]:
-    """Tracked parameters as a mirror shows them; applying it twice gives them back."""
+    """Tracked parameters as a mirror shows them; applied twice, it changes nothing."""
     result = {}
     for name, value in parameters.items():
         other = SIDED.sub(lambda side: "R" if side[0] == "L" else "L", name)
@@ -37,11 +37,11 @@ def mirrored(parameters: Mapping[str, float]) -> dict[str, float]:
 
 
 class Animator:
-    """Lets an avatar follow one person, and live by itself while nobody is there.
+    """Lets an avatar follow one person, and move by itself while nobody is there.
 
     Sides. Left and right in :class:`~visavis.types.FaceState` are the person's own, and in Live2D's ids
-    (ParamEyeLOpen) the character's own. Person and character both look at the viewer, so the left of each
-    is on the *right* of a plain picture, and a picture not mirrored maps left to left:
+    (ParamEyeLOpen) the character's own. Person and character both look at the viewer, so the left side of
+    each is on the *right* of a plain picture, and an unmirrored picture maps left to left:
 
     ==========================  ==============================  ==============================
     the person                  ``mirror=False``                ``mirror=True`` (default)
@@ -56,18 +56,17 @@ class Animator:
     (roll > 0)                  (ParamAngleZ > 0)               (ParamAngleZ < 0)
     ==========================  ==============================  ==============================
 
-    With ``mirror=True`` the avatar beside a flipped webcam picture does what that picture does. For a
-    video file shown unflipped beside its avatar use ``mirror=False``.
+    With ``mirror=True``, the avatar matches a flipped webcam picture next to it. For a video file that is
+    shown unflipped next to the avatar, use ``mirror=False``.
 
-    The face state is taken as it comes, smoothed already by the face stage; nothing here delays eyes or
-    mouth. Same seed, states and times give the same poses.
+    The face stage has already smoothed the face state; this class does not delay eyes or mouth. The same
+    seed, states and times give the same poses.
 
     Args:
-        seed: of the idle blinks and glances.
+        seed: random seed of the idle blinks and glances.
         mirror: whether left and right are exchanged (see above); may be changed between updates.
-        acting: whether nods are exaggerated, for a face that acts by itself and is to be understood; may be
-            changed between updates.
-        profile: what is the person's own; None learns it while it runs.
+        acting: whether nods are exaggerated, as for a listener; may be changed between updates.
+        profile: the person's profile; None learns it during the run.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class Animator:
         self._body: dict[str, float] = {}
 
     def meet(self, known: bool = False) -> None:
-        """Follow another person from now on: forget the last one's face at rest, and ease over.
+        """Follow another person from now on: forget the last person's neutral face, and blend smoothly.
 
         Args:
             known: whether it is the person of the profile, if there is one.
@@ -100,7 +99,8 @@ class Animator:
         self._met = True
 
     def wear(self, profile: Profile | None) -> None:
-        """Follow the person of this profile from now on, or, with None, learn anew; eases over."""
+        """Follow the person of this profile from now on; None learns it again. The change is blended
+        smoothly."""
         self.profile = profile
         self.meet(known=True)
 
@@ -111,16 +111,16 @@ class Animator:
             self._mapper.wear(profile)
 
     def calibrate(self) -> bool:
-        """Take the face as last seen for neutral (relaxed, eyes open, facing the screen).
+        """Use the last seen face as the neutral face (relaxed, eyes open, facing the screen).
 
         Returns:
-            False when no face has been seen yet; nothing is changed then.
+            False if no face has been seen yet; then nothing changes.
         """
         return self._mapper.calibrate()
 
     @property
     def expression(self) -> str:
-        """The expression that the avatar wears now, one of :data:`~visavis.channels.EXPRESSIONS`."""
+        """The expression that the avatar shows now, one of :data:`~visavis.channels.EXPRESSIONS`."""
         return self._overlay.current
 
     def update(
@@ -132,7 +132,7 @@ class Animator:
             state: the person's face; None while no face is found.
             emotion: what the face shows; None while it is not read.
             time_s: moment of the frame in seconds; must not decrease.
-            tracked: the face that the state is of: with its measures the avatar is more exact.
+            tracked: the face to which the state belongs; its measures make the avatar more exact.
         """
         target = self._idle.at(time_s) if state is None else self._follow(state, time_s, tracked)
         base = self._hand_over(target, state is not None, time_s)
@@ -150,10 +150,10 @@ class Animator:
         return mirrored(parameters) if self.mirror else parameters
 
     def _hand_over(self, target: dict[str, float], found: bool, time_s: float) -> dict[str, float]:
-        """Blend from the last pose when a face is lost or found, or is another's.
+        """Blend from the last pose when a face is lost, found or replaced by another person's.
 
-        The difference at that moment is kept and dies away on top of the live motion, so nothing snaps and
-        nothing freezes (inertialization: Bollo, "Inertialization: High-Performance Animation Transitions
+        The difference at that moment is added to the live motion and fades out, so nothing jumps or freezes
+        (inertialization: Bollo, "Inertialization: High-Performance Animation Transitions
         in Gears of War", GDC 2018).
         """
         if self._last_s is not None and (found != self._found or self._met):

@@ -1,4 +1,4 @@
-"""A JSON file in, what is one person's own (rest, head, shut lids, reach of movements) out, and back."""
+"""The profile of one person, kept as JSON: neutral face, head, shut lids, reach of movements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MINE = "me"
 MAX_BYTES = 1 << 16
 HEAD = ("yaw", "pitch", "roll", "x")
 SHUT = ("eyeBlinkLeft", "eyeBlinkRight", "lidLeft", "lidRight")
-# How many of its reaches a measure at rest may lie from the usual one.
+# Largest difference between a measure at rest and the usual one, in reaches of the measure.
 FARTHEST = 4.0
 ANYWHERE = {"yaw": (-60.0, 60.0), "pitch": (-60.0, 60.0), "roll": (-60.0, 60.0), "x": (-200.0, 200.0)}
 BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
@@ -40,22 +40,22 @@ BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is one person's own.
+    """One person's neutral face and range of movement.
 
     Attributes:
         weights: blendshape weights at rest, and ``gazeX``, by the names of
             :data:`~visavis.avatar.calibration.WEIGHTS_AT_REST`; -1..1.
-        measures: of the face at rest by the names and in the units of
-            :data:`~visavis.channels.FACE_MEASURES`, less what the weights explain; empty where the tracker
+        measures: measures of the neutral face, with names and units of
+            :data:`~visavis.channels.FACE_MEASURES`, minus the part that weights explain; empty if the tracker
             gives none.
-        head: the pose that faces the screen: ``yaw``, ``pitch``, ``roll`` in degrees, ``x`` in cm.
-        shut: of closed eyes ``eyeBlinkLeft`` and ``eyeBlinkRight`` as weights, 0..1, ``lidLeft`` and
+        head: pose of a head that faces the screen: ``yaw``, ``pitch``, ``roll`` in degrees, ``x`` in cm.
+        shut: values of closed eyes: ``eyeBlinkLeft`` and ``eyeBlinkRight`` as weights, 0..1, ``lidLeft`` and
             ``lidRight`` as shares of the open lids' gap, 0..0.7.
-        reach: how far the person moves the avatar without a gain, see
-            :func:`~visavis.avatar.reach.movements`; 0.1..4.
+        reach: how far the person moves the avatar without gains, 0.1..4; see
+            :func:`~visavis.avatar.reach.movements`.
 
     Raises:
-        InputError: a name is missing or unknown, or a value is no number or out of bounds.
+        InputError: a name is missing or unknown, or a value is not a number or out of bounds.
     """
 
     weights: Mapping[str, float]
@@ -75,7 +75,7 @@ class Profile:
         """Read a file that :meth:`save` wrote.
 
         Raises:
-            InputError: it is missing or unreadable, of another version, or holds what no profile may.
+            InputError: the file is missing or unreadable, of another version, or has invalid content.
         """
         path = as_path(path)
         try:
@@ -100,7 +100,7 @@ class Profile:
         try:
             return cls._of(found)
         except InputError as error:
-            again = "calibrate anew on the page of  visavis serve"
+            again = "calibrate again on the page of  visavis serve"
             raise InputError(f"{path}: {error}; {again}") from error
 
     @classmethod
@@ -114,7 +114,7 @@ class Profile:
         return cls(**{part: found[part] for part in BOUNDS})
 
     def save(self, path: PathText) -> None:
-        """Write a JSON file that the person alone may read; its folder is made if missing.
+        """Write a JSON file that only the person may read; a missing folder is created.
 
         Raises:
             InputError: it cannot be written.
@@ -145,10 +145,10 @@ def _check(part: str, values: Any, bounds: Mapping[str, tuple[float, float]]) ->
 
 
 def config_folder(environment: Mapping[str, str] = os.environ, system: str = sys.platform) -> Path:
-    """Where this person's settings are kept: ``VISAVIS_CONFIG``, or the system's usual folder.
+    """The folder of this person's settings: ``VISAVIS_CONFIG``, or the system's usual folder.
 
     Args:
-        environment: variables of the process.
+        environment: environment variables.
         system: as ``sys.platform`` names it.
     """
     if named := environment.get("VISAVIS_CONFIG"):
@@ -161,15 +161,15 @@ def config_folder(environment: Mapping[str, str] = os.environ, system: str = sys
 
 
 def my_profile() -> Path:
-    """The file in which this person's own profile is kept."""
+    """The file of this person's remembered profile."""
     return config_folder() / "profile.json"
 
 
 def named_profile(name: str | None) -> Profile | None:
-    """The profile of a file, or for ``me`` the one that was kept; None for None.
+    """The profile of a file, or for ``me`` the remembered one; None for None.
 
     Raises:
-        InputError: see :meth:`Profile.load`; or the name is empty, or nothing was kept.
+        InputError: see :meth:`Profile.load`; or the name is empty, or no profile is remembered.
     """
     if name is None:
         return None

@@ -1,6 +1,6 @@
-"""Avatar poses in, pictures of Mira out; ``visavis.avatar.puppet_sheet`` shows her at a glance.
+"""Mira, the drawn avatar; ``visavis.avatar.puppet_sheet`` draws an overview of her.
 
-What each parameter does to the drawing stands in ``docs/puppet.md``.
+``docs/puppet.md`` describes what each parameter does to the drawing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Background = ImageArray | tuple[int, int, int] | None
 
 
 class Puppet:
-    """Mira, drawn by ThorVG; one object for one stream of poses.
+    """Mira, drawn by ThorVG; use one object for each stream of poses.
 
     Args:
-        rig: the drawing and how it moves.
+        rig: the drawing and its movements.
     """
 
     def __init__(self, rig: Rig) -> None:
@@ -34,7 +34,7 @@ class Puppet:
 
     @classmethod
     def load(cls) -> Self:
-        """Read the drawing that the package brings.
+        """Read the drawing that comes with the package.
 
         Raises:
             WeightsError: it is missing.
@@ -48,23 +48,23 @@ class Puppet:
         return cls(load_rig(text, file.name))
 
     def reset(self) -> None:
-        """Let hair and accessories hang still, as before the first pose."""
+        """Stop the motion of hair and accessories, as before the first pose."""
         self._springs.reset()
 
     def draw(self, pose: AvatarPose, size_px: int = 512, background: Background = None) -> ImageArray:
-        """Draw the next pose of the stream; hair swings by the time since the pose before.
+        """Draw the next pose of the stream; hair swings for the time since the last pose.
 
         Args:
-            pose: where the parameters stand, and when.
+            pose: values of the parameters, and their time.
             size_px: side of the picture.
-            background: None for the drawing's own backdrop, one RGB colour, or a picture
-                (size_px, size_px, 3) RGB to stand before.
+            background: None for the drawing's own backdrop, one RGB colour, or a picture (size_px, size_px,
+                3) RGB.
 
         Returns:
             (size_px, size_px, 3) uint8 RGB.
 
         Raises:
-            InputError: a background of another shape, or a size below 16.
+            InputError: the background has another shape, or the size is below 16.
         """
         if size_px < 16:
             raise InputError(f"a picture of {size_px} px is too small for the puppet; draw at least 16 px")
@@ -79,7 +79,7 @@ class Puppet:
         return image
 
     def _before(self, background: Background, size_px: int) -> ImageArray:
-        """A fresh picture of what stands behind the character."""
+        """A new picture of the background."""
         if background is None and self._backdrop is not None:
             return self._backdrop.copy()
         image = np.asarray(background)

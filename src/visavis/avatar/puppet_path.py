@@ -1,4 +1,4 @@
-"""Hand-written outlines in, cubic Bézier control points and smooth runs out."""
+"""Hand-written outlines as cubic Bézier curves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parse_knots(text: str) -> tuple[Points, list[bool]]:
         (N, 2) knots in drawing units and, for each, whether it is a corner.
 
     Raises:
-        InputError: fewer than two knots, or something that is not ``x,y``.
+        InputError: there are fewer than two knots, or a knot is not ``x,y``.
     """
     knots, corners = [], []
     for word in text.split():
@@ -39,9 +39,9 @@ def parse_knots(text: str) -> tuple[Points, list[bool]]:
 def controls(knots: Points, corners: list[bool], closed: bool) -> Points:
     """Control points (3 S + 1, 2) of the smooth curve of S cubic segments through the knots.
 
-    The tangent at a knot is that of the parabola through it and its neighbours, and handles are as long as
-    on a circle's arc; at a corner each side goes its own way, as a quadratic would. A closed curve repeats
-    its first point at its end.
+    The tangent at a knot is the tangent of the parabola through it and its neighbours, and handles are as
+    long as on a circle's arc; at a corner, each side is a separate quadratic. A closed curve repeats its
+    first point at its end.
     """
     count = len(knots)
     step = np.roll(knots, -1, axis=0) - knots
@@ -74,7 +74,7 @@ def controls(knots: Points, corners: list[bool], closed: bool) -> Points:
 def smooth_runs(corners: list[bool], closed: bool) -> list[tuple[int, int]]:
     """Split a curve's segments at its corners: (first segment, number of segments) of each smooth run.
 
-    A run may go over the seam of a closed curve. A closed curve without corners is one run.
+    A run may cross the seam of a closed curve. A closed curve without corners is one run.
     """
     count = len(corners)
     cuts = [i for i, corner in enumerate(corners) if corner]

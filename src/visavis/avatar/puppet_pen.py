@@ -1,4 +1,4 @@
-"""A posed drawing's control points in, polygons of its tapered ink lines out."""
+"""Polygons of the drawing's tapered ink lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Traced:
 
     Attributes:
         curve: (segments, SAMPLES + 1, 2) in drawing units.
-        normal: (segments, SAMPLES + 1, 2) of length 1, to the right of the way along the curve on a screen.
+        normal: (segments, SAMPLES + 1, 2) unit normals, to the right of the curve's direction on a screen.
     """
 
     curve: Floats
@@ -30,7 +30,7 @@ class Pen:
     """Turns the control points of one rig into polygons.
 
     Attributes:
-        half: (segments, SAMPLES + 1) half width of the ink in drawing units; 0 where a layer has no line.
+        half: (segments, SAMPLES + 1) half width of the ink in drawing units; 0 if a layer has no line.
         strokes: for each layer, index arrays into ``(left, right)`` joined as in :meth:`ribbons`.
     """
 
@@ -66,7 +66,7 @@ class Pen:
         return out
 
     def trace(self, points: Floats) -> Traced:
-        """Sample every curve; ``points`` (P, 2) are the posed rig's."""
+        """Sample every curve; ``points`` (P, 2) are points of the posed rig."""
         controls = points[self._segments]
         slope = np.matmul(self._slope, controls)
         length = np.maximum(np.sqrt(slope[..., :1] ** 2 + slope[..., 1:] ** 2), 1e-9)

@@ -1,4 +1,4 @@
-"""A posed drawing in, pixels out: areas, gradients, clips and ink, drawn by ThorVG on the processor."""
+"""The renderer of a posed drawing: areas, gradients, clips and ink, drawn by ThorVG on the processor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Path:
 
     @classmethod
     def of(cls, first: int, commands: list[int]) -> Self:
-        """The path that takes as many points as its commands need."""
+        """The path with as many points as its commands need."""
         count = sum({CLOSE: 0, CUBIC_TO: 3}.get(command, 1) for command in commands)
         stored = np.array(commands, np.uint8)
         return cls(first, count, stored, stored.ctypes.data)
@@ -54,10 +54,10 @@ class Shape:
         layer: the layer's index.
         handle: the shape in ThorVG.
         paths: its outlines.
-        inked: whether they are outlines of ink, and not of the area.
-        clip: the shape in ThorVG that bounds it; None where nothing does.
-        bound: the outline of that shape.
-        gradient: in ThorVG; None where the colour is solid.
+        inked: whether the outlines are ink, not area.
+        clip: the shape in ThorVG that clips this one; None if nothing does.
+        bound: the outline of the clip.
+        gradient: the gradient in ThorVG; None for a solid colour.
         anchors: which points place the gradient, see :class:`~visavis.avatar.rig.Paint`.
     """
 
@@ -77,7 +77,7 @@ class Raster:
     Args:
         rig: the drawing.
         size_px: side of the picture.
-        backdrop: the layers of the scene, and not those of the character.
+        backdrop: draw the layers of the scene instead of the character's.
 
     Raises:
         VisavisError: ThorVG cannot be loaded.
@@ -113,7 +113,7 @@ class Raster:
         for shape in self._shapes:
             opacity = round(255 * posed.opacities[shape.layer])
             self._vg.set_opacity(shape.handle, opacity)
-            # The first time what is hidden, too: ThorVG crashes over a clip that never had a path.
+            # The first time, hidden shapes too: ThorVG crashes if a clip never had a path.
             if opacity == 0 and self._traced:
                 continue
             self._trace(shape.handle, shape.paths, addresses[shape.inked])
@@ -121,7 +121,7 @@ class Raster:
                 self._trace(shape.clip, (shape.bound,), addresses[0])
             if shape.gradient is not None:
                 self._place(shape.gradient, points[shape.anchors])
-                self._vg.set_gradient(shape.handle, shape.gradient)  # It is placed anew.
+                self._vg.set_gradient(shape.handle, shape.gradient)  # The gradient is placed again.
         self._traced = True
         with _DRAWING:
             self._vg.update(self._canvas)
@@ -184,7 +184,7 @@ def ink(strokes: list[list[NDArray[np.intp]]]) -> tuple[NDArray[np.intp], list[t
 
 
 def color_stops(paint: Paint) -> NDArray[np.void]:
-    """A paint's colours as ThorVG takes them: alpha, too, from 0 to 255."""
+    """A paint's colours in ThorVG's format: alpha is 0..255, too."""
     stops = np.zeros(len(paint.stops), STOP)
     stops["offset"] = paint.stops[:, 0]
     stops["rgba"] = np.rint(paint.stops[:, 1:] * [1, 1, 1, 255])

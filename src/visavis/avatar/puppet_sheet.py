@@ -1,4 +1,4 @@
-"""Nothing in, a contact sheet out: Mira in the 8 expressions, with 12 mouths, and at the extremes.
+"""A contact sheet of Mira: 8 expressions, 12 mouths, and the extremes.
 
 ``python -m visavis.avatar.puppet_sheet docs/pictures/puppet.png`` draws the sheet of the documentation.
 """
@@ -25,7 +25,7 @@ PAPER_RGB = (238, 238, 252)
 
 
 def both(**values: float) -> dict[str, float]:
-    """Parameters of both eyes or brows: ``EyeOpen=1`` stands for ParamEyeLOpen and ParamEyeROpen."""
+    """Parameters of both eyes or brows: ``EyeOpen=1`` means ParamEyeLOpen and ParamEyeROpen."""
     out = {}
     for name, value in values.items():
         part = next((part for part in ("Eye", "Brow") if name.startswith(part)), "")
@@ -77,10 +77,10 @@ def contact_sheet(cell_px: int = CELL_PX) -> ImageArray:
 
 
 def write_png(path: PathText, image: ImageArray) -> None:
-    """Write a picture (H, W, 3) RGB as a PNG file, whole or not at all.
+    """Write a picture (H, W, 3) RGB as a PNG file; it appears complete or not at all.
 
     Raises:
-        InputError: another ending, or it cannot be written.
+        InputError: the name has another ending, or the file cannot be written.
     """
     path = as_path(path)
     if path.suffix.lower() != ".png":

@@ -1,4 +1,4 @@
-"""Parameters of one moment in; the same, so that a person's own range fills the avatar's, out."""
+"""Gains that fit a person's own range of movement to the avatar's range."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from dataclasses import dataclass
 from visavis.avatar.easing import ease
 from visavis.avatar.idle import RELAXED_OPEN
 
-# The share of the avatar's range that a person's usual largest movement shall reach; also how far usual
-# people move it without any gain.
+# The share of the avatar's range that a person's usual largest movement should reach; average people reach it
+# without any gain.
 REACHED = 0.8
-# A movement of less than this is none; up to here a gain grows from 1, so that noise stays what it is.
+# Smaller movements than the first value are ignored; up to the second, the gain grows from 1, so that noise
+# is not amplified.
 ACTIVE = 0.25
 # The level is this quantile of the moments in which there is a movement.
 QUANTILE = 0.9
-# Gains come in between these two times for which the person has been seen.
+# Gains fade in between these two times since the person was first seen.
 TRUST_FROM_S, TRUST_TO_S = 15.0, 45.0
-# A blink is over before this lag has followed it; who looks down for long does not blink.
+# A blink is over before this lag has followed it; looking down for a long time is not a blink.
 LINGER_S = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """How one movement may be fitted.
+    """Limits for fitting one movement.
 
     Attributes:
-        gains: the smallest and the largest.
-        per_s: how far the level goes in a second of movement, in shares of the avatar's range over the
-            quantile: more for what is short.
-        short: whether only its first moments count.
+        gains: the smallest and the largest gain.
+        per_s: how far the level changes in a second of movement, in shares of the avatar's range over the
+            quantile; larger for short movements.
+        short: whether only the first moments of the movement count.
     """
 
     gains: tuple[float, float] = (0.8, 1.8)
@@ -52,10 +53,10 @@ def movements(parameters: Mapping[str, float]) -> dict[str, float]:
     """How far a face moves the avatar, in shares of its range: 0 at rest, 1 at the range's end.
 
     Args:
-        parameters: as the mapping gives them before any gain; they may be beyond their ranges.
+        parameters: parameters of the mapping before any gain; they may be beyond their ranges.
 
     Returns:
-        By the names of :data:`MOVEMENTS`, 0 or more.
+        Values of 0 or more by the names of :data:`MOVEMENTS`.
     """
     brow = (parameters[BROWS[0]] + parameters[BROWS[1]]) / 2
     shut = 1.0 - (parameters[EYES[0]] + parameters[EYES[1]]) / 2 / RELAXED_OPEN
@@ -70,7 +71,7 @@ def movements(parameters: Mapping[str, float]) -> dict[str, float]:
 
 
 class Reach:
-    """Learns how far one person moves, slowly, from how far people usually do."""
+    """Slowly learns how far one person moves, starting from the usual range of people."""
 
     def __init__(self) -> None:
         self.reset()
@@ -83,12 +84,12 @@ class Reach:
         self._lagging: dict[str, float] = {}
 
     def set(self, levels: Mapping[str, float]) -> None:
-        """Take these for the person's largest movements, at once; see :func:`movements`."""
+        """Use these as the person's largest movements at once; see :func:`movements`."""
         self._levels = {name: _within(level, name) for name, level in levels.items()}
         self._seen_s = TRUST_TO_S
 
     def fit(self, parameters: Mapping[str, float], time_s: float) -> dict[str, float]:
-        """Learn from one moment, and give it with this person's gains."""
+        """Learn from one moment; returns its parameters with this person's gains."""
         elapsed_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), 0.5)
         self._last_s = time_s
         self._seen_s += elapsed_s
@@ -109,7 +110,7 @@ class Reach:
         return fitted
 
     def gain(self, name: str) -> float:
-        """By how much a movement is multiplied now."""
+        """The current gain of a movement."""
         trust = ease((self._seen_s - TRUST_FROM_S) / (TRUST_TO_S - TRUST_FROM_S))
         return 1.0 + trust * (REACHED / self._levels[name] - 1.0)
 
@@ -125,11 +126,11 @@ class Reach:
 
 
 def _within(level: float, name: str) -> float:
-    """A level whose gain is within its bounds."""
+    """The level, limited so that its gain is within its bounds."""
     least, most = MOVEMENTS[name].gains
     return min(max(level, REACHED / most), REACHED / least)
 
 
 def _raised(value: float, gain: float) -> float:
-    """A value with the gain where it is above 0."""
+    """The value, multiplied by the gain if it is above 0."""
     return value * (1.0 + (gain - 1.0) * ease(value / ACTIVE))

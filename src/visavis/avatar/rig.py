@@ -1,6 +1,6 @@
-"""Parameter values and spring positions in, every point and opacity of the drawing out.
+"""The rig: where every point of the drawing is, and how opaque each layer is, for given parameters.
 
-The same few formulas stand in ``serve/static/puppet.js``; a test holds the two together.
+``serve/static/puppet.js`` has the same formulas; a test compares the two.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Spring:
 
     Attributes:
         axis: 0 moves points across, 1 along the screen's height.
-        follow: parameter index to units: where the head carries the root.
-        hang: parameter index to units: where gravity pulls at rest.
+        follow: parameter index -> units: how the head moves the root.
+        hang: parameter index -> units: how gravity moves it at rest.
     """
 
     name: str
@@ -96,15 +96,16 @@ class Spring:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rig:
-    """A drawing and how it moves.
+    """A drawing and its movements.
 
     Attributes:
-        name: the character's.
+        name: name of the character.
         size: side of the square drawing in its own units; y points down.
         head, body: the constants of :func:`turn_head` and :func:`lean_body`.
-        keys: of all layers.
+        keys: keys of all layers.
         points: (P, 2) at rest.
-        depth, bulge: (P,) distance before the head's axis, and how much of the head's roundness is added.
+        depth, bulge: (P,) distance in front of the head's axis, and how much of the head's roundness is
+            added.
         follow: (P,) 0..1, how much of the head's motion a point takes.
         carried: (P,) 0..1, how much of the body's motion a point takes.
         sway: (P, number of springs), how much of each spring's motion a point takes.
@@ -161,9 +162,9 @@ def layer_opacity(layer: Layer, values: list[float]) -> float:
 def turn_head(rig: Rig, points: Floats, values: list[float]) -> Floats:
     """Points (P, 2) of the head turned as on a rounded body, seen with slight perspective, then tilted.
 
-    Each point stands ``depth + bulge / (1 + r^2)`` before the head's axis, r being its distance from the
-    head's centre in head radii: what is nearer moves further, and the far side shortens. A head nods about
-    its neck, ``nod`` behind its centre, so all of it sinks.
+    Each point is ``depth + bulge / (1 + r^2)`` in front of the head's axis, where r is its distance from the
+    head's centre in head radii: near points move further, and the far side shortens. A head nods about its
+    neck, ``nod`` behind its centre, so the whole head sinks.
     """
     head = rig.head
     yaw = np.radians(head["turn_deg"][0] * values[PARAMETER_INDEX["ParamAngleX"]] / 30)
@@ -205,10 +206,10 @@ def rotate(points: Floats, pivot: Floats, angle_rad: float) -> Floats:
 
 
 class Springs:
-    """The springs of a rig in motion; their state starts at rest and :meth:`reset` brings it back.
+    """The moving springs of a rig; they start at rest, and :meth:`reset` stops them.
 
     Args:
-        springs: of the rig.
+        springs: springs of the rig.
     """
 
     LONGEST_GAP_S = 1.0
@@ -227,9 +228,9 @@ class Springs:
     def advance(self, values: Floats, time_s: float) -> Floats:
         """Positions (number of springs,) in drawing units at a later moment.
 
-        The root moves at once; what hangs from it then swings for the time that passed (the closed form of
-        a damped oscillator: stable at any frame rate). After a step back in time, or a gap of more than a
-        second, everything hangs still.
+        The root moves at once; the rest then swings for the elapsed time (the closed form of a damped
+        oscillator, stable at any frame rate). After a step back in time, or a gap of more than a second,
+        everything is at rest.
         """
         passed_s = None if self._time_s is None else time_s - self._time_s
         still = passed_s is None or not 0 <= passed_s <= self.LONGEST_GAP_S

@@ -1,4 +1,4 @@
-"""The keys of a drawing and the values of its parameters in, how far every point moves out."""
+"""Keys of the rig: how far every point moves for given parameter values."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Key:
 
 
 class KeyTable:
-    """All keys of a drawing, weighed at once.
+    """All keys of a drawing, weighted at once.
 
     Args:
-        keys: each with the index of its layer's first point.
+        keys: keys, each with the index of its layer's first point.
         points: number of points of the drawing.
     """
 
     def __init__(self, keys: Sequence[tuple[int, Key]], points: int) -> None:
         self._points = points
         widest = max((len(key.hats) for _, key in keys), default=0)
-        # A hat without sides is 1 everywhere: it fills up the keys that have fewer.
+        # A hat without sides is 1 everywhere; it pads keys that have fewer hats.
         everywhere = (0, 0.0, 0.0, 0.0)
         hats = np.array([[*key.hats, *[everywhere] * (widest - len(key.hats))] for _, key in keys])
         self._parameter, self._left, self._peak, self._right = np.moveaxis(
@@ -48,7 +48,7 @@ class KeyTable:
         self._key = np.repeat(np.arange(len(keys)), [len(rows) for rows in moved])
 
     def weights(self, values: Floats) -> Floats:
-        """Weight (keys,) of each: 1 where every parameter stands at its peak, 0 beyond its neighbours."""
+        """Weight (keys,) of each key: 1 if every parameter is at its peak, 0 beyond its neighbours."""
         value = values[self._parameter]
         rise, fall = self._peak - self._left, self._right - self._peak
         up = np.divide(value - self._left, rise, out=np.ones_like(value), where=rise > 0)

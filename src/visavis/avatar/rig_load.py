@@ -1,4 +1,4 @@
-"""The text of a rig file in, a :class:`~visavis.avatar.rig.Rig` out. The format is told in docs/puppet.md."""
+"""Reading a rig file; docs/puppet.md describes the format."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def load_rig(text: str, source: str = "rig") -> Rig:
     """Read a rig from JSON.
 
     Raises:
-        InputError: not JSON, an unknown field, parameter, layer or spring, or a malformed outline.
+        InputError: the text is not JSON, has an unknown field, parameter, layer or spring, or a malformed
+            outline.
     """
     try:
         data = json.loads(text)
@@ -42,7 +43,7 @@ def load_rig(text: str, source: str = "rig") -> Rig:
 
 
 class _Loader:
-    """Builds the layers one after the other; points of all layers stand in one array."""
+    """Builds the layers one after the other; one array holds the points of all layers."""
 
     def __init__(self, data: Table) -> None:
         self.data = data
@@ -104,7 +105,7 @@ class _Loader:
         self._place(spec, points)
 
     def _place(self, spec: Table, points: Floats) -> None:
-        """Everything about the layer's points that no parameter changes."""
+        """All properties of the layer's points that do not depend on parameters."""
         rows, y = len(points), points[:, 1]
         low, high = self.data["body"]["from"], self.data["body"]["to"]
         carried = np.zeros(rows) if spec["part"] == "backdrop" else smoothstep((y - low) / (high - low))
@@ -136,11 +137,11 @@ class _Loader:
 
 
 def expand(data: Table) -> Iterable[dict[str, Any]]:
-    """Layers with their part's defaults, shared keys written out, and each mirrored layer twice.
+    """Layers with their part's defaults and shared keys written out; each mirrored layer occurs twice.
 
-    A mirrored layer stands for the character's left (names with ``_L``); its twin lies across the
-    drawing's middle, with left and right swapped in names and parameters, and with the sign of lateral
-    parameters (those that mean a screen direction) turned.
+    A mirrored layer is the character's left side (names with ``_L``); its twin is mirrored at the drawing's
+    middle, with left and right swapped in names and parameters, and with the opposite sign of lateral
+    parameters (those that mean a screen direction).
     """
     for raw in data["layers"]:
         if unknown := raw.keys() - LAYER_FIELDS:
@@ -181,7 +182,7 @@ def _mirrored(spec: Table, size: float, lateral: frozenset[str]) -> dict[str, An
 
 
 def swap(name: str) -> str:
-    """Left for right in a layer's name or a parameter's id."""
+    """Left and right swapped in a layer's name or a parameter's id."""
     return re.sub(r"(?<=_)L$|(?<=ParamEye)L|(?<=ParamBrow)L|(?<=ParamMouth)L(?=Form)", "R", name)
 
 
@@ -238,7 +239,7 @@ def _parameter(name: str) -> int:
 def _keys(
     specs: Sequence[Table], knots: Floats, corners: list[bool], closed: bool, points: Floats
 ) -> tuple[Key, ...]:
-    """Keys of one layer: those that name the same parameters form a grid, interpolated between its lines."""
+    """Keys of one layer; keys with the same parameters form a grid, with interpolation between its lines."""
     keys = []
     for spec in specs:
         if unknown := spec.keys() - KEY_FIELDS:
@@ -255,7 +256,7 @@ def _keys(
 
 
 def _posed(spec: Table, knots: Floats, corners: list[bool], closed: bool, points: Floats) -> Floats:
-    """A layer's points (n, 2) as one key wants them."""
+    """A layer's points (n, 2) as one key defines them."""
     out, moved = points.copy(), knots.copy()
     if "path" in spec:
         moved, _ = parse_knots(spec["path"])

@@ -1,4 +1,4 @@
-"""Faces and their measures in, how far each visible part stands from this person's rest out."""
+"""How far each visible part of a face is from this person's neutral face, from landmarks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from visavis.avatar.easing import follow
 from visavis.channels import FACE_MEASURES
 from visavis.types import Face
 
-# In units of each measure's reach, from the usual face.
+# In units of each measure's reach, relative to the usual face.
 RESTS = {
     "mouthOpening": Rest(0.1, 0.0, 0.04),
     "mouthWidth": Rest(0.4, 0.0, 0.7),
@@ -24,33 +24,33 @@ RESTS = {
     "gazeX": Rest(0.5, 0.0, 0.6),
     "gazeY": Rest(0.5, 0.0, 0.6),
 }
-# What a weight of 1 adds to a measure, in the same units (fitted to eleven clips). It is taken off before the
-# rest is learned: the smile of somebody who always smiles is no rest.
+# What a weight of 1 adds to a measure, in the same units (fitted to eleven clips). It is subtracted before
+# the neutral face is learned: if somebody always smiles, the smile is not neutral.
 MOVES = {
     "mouthWidth": {"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4, "mouthPucker": -0.6},
     "mouthCornerLeft": {"mouthSmileLeft": 1.15, "mouthFrownLeft": -1.0, "jawOpen": -1.0},
     "mouthCornerRight": {"mouthSmileRight": 1.15, "mouthFrownRight": -1.0, "jawOpen": -1.0},
     "mouthAside": {"mouthLeft": 2.0, "mouthRight": -2.0},
 }
-# The gap of shut lids as a share of the open one: at most, and before a blink was seen.
+# The gap of shut lids as a share of the open gap: its maximum, and its value before a blink was seen.
 SHUT_SHARE = 0.3
 FORGET_S = 30.0
 EYE_WIDTH = 0.295
-# The first face counts as so many tenths of a second: most people look calmly into the camera at first.
+# The first face counts as this many tenths of a second: most people look calmly into the camera at first.
 FIRST_SAMPLES = 15
 
 
 class Seen(NamedTuple):
-    """What a viewer sees of a face, relative to its rest.
+    """Visible movements of a face relative to its neutral face.
 
     Attributes:
-        opening: of the mouth; with the next four in shares of the resting mouth's width.
+        opening: opening of the mouth; this and the next four are in shares of the resting mouth's width.
         width: how much wider the mouth is.
         corner_left, corner_right: how far the person's own corner of the mouth is raised.
-        aside: how far the mouth stands to the image's right.
+        aside: how far the mouth is moved to the image's right.
         brow_left, brow_right: how far the brow is raised, in shares of its height above the eye.
-        lid_left, lid_right: 0 shut, 1 as open as at rest, more where wider.
-        gaze_x, gaze_y: of both eyes to the image's right and upward, in shares of an eye's width.
+        lid_left, lid_right: 0 is shut, 1 is as open as at rest, more is wider.
+        gaze_x, gaze_y: gaze of both eyes to the image's right and upward, in shares of an eye's width.
     """
 
     opening: float
@@ -67,12 +67,12 @@ class Seen(NamedTuple):
 
 
 def in_reaches(measures: Mapping[str, float]) -> dict[str, float]:
-    """By name, how many reaches measures lie from the usual face."""
+    """Differences of measures from the usual face by name, in reaches."""
     return {name: (measures[name] - usual) / reach for name, (usual, reach) in FACE_MEASURES.items()}
 
 
 def calmed(measures: Mapping[str, float], face: Face) -> dict[str, float]:
-    """Measures in reaches, less what the face's weights explain of them."""
+    """Measures in reaches, minus the part that the face's weights explain."""
     return dict(measures) | {
         name: measures[name] - sum(much * face.state[channel] for channel, much in weights.items())
         for name, weights in MOVES.items()
@@ -80,7 +80,7 @@ def calmed(measures: Mapping[str, float], face: Face) -> dict[str, float]:
 
 
 class Watcher:
-    """Learns one person's face at rest."""
+    """Learns one person's neutral face."""
 
     def __init__(self) -> None:
         self._levels = RestingLevels(RESTS)
@@ -96,7 +96,7 @@ class Watcher:
         self._last_s: float | None = None
 
     def hold(self, measures: Mapping[str, float], shut: Mapping[str, float]) -> None:
-        """Take these for the face at rest and its lids; see :class:`~visavis.avatar.profile.Profile`."""
+        """Use these as the neutral face and its lids; see :class:`~visavis.avatar.profile.Profile`."""
         self._shut = {name: shut[name] for name in self._shut}
         self._usually_shut = dict(self._shut)
         if measures:
@@ -104,12 +104,12 @@ class Watcher:
             self._levels.hold(in_reaches(measures))
 
     def calibrate(self) -> None:
-        """Take the face as last seen for the person's rest."""
+        """Use the last seen face as the person's neutral face."""
         if self._last is not None:
             self._levels.set(self._last)
 
     def update(self, face: Face, time_s: float) -> Seen | None:
-        """Look at the next face; None where it has no measures."""
+        """Process the next face; returns None if it has no measures."""
         if not len(face.measures):
             return None
         now = in_reaches(dict(zip(FACE_MEASURES, face.measures.tolist(), strict=True)))

@@ -1,8 +1,8 @@
-"""Nothing in, the functions of the vector graphics library ThorVG that draw the puppet out.
+"""ctypes bindings to ThorVG, the vector graphics library that draws Mira.
 
-The package ``thorvg-python`` brings the library for every platform. Its own classes turn each number into an
-object, which takes longer than drawing; these are the same C functions (``thorvg_capi.h``), called with the
-addresses of whole arrays.
+The package ``thorvg-python`` provides the library for every platform. Its own classes turn each number into
+an object, which takes longer than drawing; this module calls the same C functions (``thorvg_capi.h``) with
+the addresses of whole arrays.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from visavis.errors import VisavisError
 
 # Path commands of ``append_path``.
 CLOSE, MOVE_TO, LINE_TO, CUBIC_TO = range(4)
-# How ``set_target`` lays out a pixel: bytes red, green, blue, alpha; colours multiplied by alpha.
+# Pixel format for ``set_target``: bytes red, green, blue, alpha; colours are multiplied by alpha.
 RGBA = 0
-# Redraw all of the picture each time: what lies behind it changes without the library's knowing.
+# Redraw the whole picture each time, because the library does not know that the background changes.
 NO_OPTIONS = 0
 
 _POINTER, _FLOAT, _COUNT, _BYTE = ctypes.c_void_p, ctypes.c_float, ctypes.c_uint32, ctypes.c_uint8
@@ -29,9 +29,9 @@ Matrix = _FLOAT * 9
 
 
 class ThorVG:
-    """The library, started; pointers are integers, and arrays are given by their address.
+    """The started library; pointers are integers, and arrays are passed by their address.
 
-    What is made belongs to the shape or canvas that it is handed to, and goes with it.
+    An object belongs to the shape or canvas that it is added to, and is freed together with it.
 
     Raises:
         OSError: the library cannot be loaded or started.
@@ -53,7 +53,7 @@ class ThorVG:
         self.draw = self._doer("canvas_draw", _POINTER, ctypes.c_bool)
         self.sync = self._doer("canvas_sync", _POINTER)
         self.destroy = self._doer("canvas_destroy", _POINTER)
-        # Forgets the path only.
+        # Deletes only the path.
         self.reset = self._doer("shape_reset", _POINTER)
         # shape, uint8 commands, their number, float32 points, their number
         self.append_path = self._doer("shape_append_path", _POINTER, _POINTER, _COUNT, _POINTER, _COUNT)
@@ -71,7 +71,7 @@ class ThorVG:
         self.set_transform = self._doer("gradient_set_transform", _POINTER, ctypes.POINTER(Matrix))
 
     def _function(self, name: str, result: type[Any], *arguments: type[Any]) -> Any:
-        # By index: the attributes of that name are the wrapper's, which declares them otherwise.
+        # By index, because the wrapper declares the attributes of these names differently.
         function = self._engine.thorvg_lib[f"tvg_{name}"]
         function.restype, function.argtypes = result, arguments
         return function

@@ -1,1 +1,1 @@
-"""Tools that every room uses: files, arrays, networks, the clock, the console."""
+"""Tools that all packages use: files, arrays, networks, the clock, the console."""

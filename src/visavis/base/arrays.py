@@ -1,4 +1,4 @@
-"""Checks of arrays: what comes out has the right shape and type, and holds no nonsense."""
+"""Checks of arrays: shape, type, range and finite values."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def checked(
     """A read-only float32 copy of ``value``.
 
     Args:
-        name: what the array is, for the message.
+        name: name of the array for the message.
         value: anything that numpy turns into numbers.
-        shape: the size of each axis; None where any size is allowed.
-        allow_nan: let NaN pass (infinities never do).
-        within: the smallest and the largest value that are allowed.
+        shape: the size of each axis; None if any size is allowed.
+        allow_nan: allow NaN (infinities are never allowed).
+        within: the smallest and the largest allowed value.
 
     Raises:
-        InputError: another shape, not numeric, not finite, or out of range.
+        InputError: the array has another shape, or is not numeric, not finite or out of range.
     """
     try:
-        with np.errstate(over="ignore"):  # What float32 cannot hold becomes infinite, and is refused below.
+        with np.errstate(over="ignore"):  # Too large values become infinite and are refused below.
             array = np.array(value, np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is not an array of numbers; found {kind_of(value)}") from error
@@ -56,12 +56,12 @@ def checked_numbers(name: str, value: Any, below: int) -> NDArray[np.int32]:
     """A read-only int32 copy of a list of numbers (N,), all different, from 0 to ``below`` - 1.
 
     Args:
-        name: what the list is, for the message.
+        name: name of the list for the message.
         value: anything that numpy turns into whole numbers; it may be empty.
-        below: one more than the largest number that is allowed.
+        below: one more than the largest allowed number.
 
     Raises:
-        InputError: not a list of whole numbers, one out of range, or one that stands there twice.
+        InputError: the value is not a list of whole numbers, or a number is out of range or occurs twice.
     """
     try:
         array = np.array(value)
@@ -82,11 +82,11 @@ def checked_times(name: str, value: Any) -> NDArray[np.float64]:
     """A read-only float64 copy of times (T,) in seconds, finite and increasing.
 
     Args:
-        name: what the times are, for the message.
+        name: name of the times for the message.
         value: anything that numpy turns into numbers.
 
     Raises:
-        InputError: not a list of numbers, not finite, or not increasing.
+        InputError: the times are not a list of numbers, not finite, or not increasing.
     """
     try:
         times = np.array(value, np.float64)
@@ -104,12 +104,12 @@ def checked_flags(name: str, value: Any, length: int) -> NDArray[np.bool_]:
     """A read-only boolean copy of flags (``length``,), given as booleans or as 0 and 1.
 
     Args:
-        name: what the flags are, for the message.
+        name: name of the flags for the message.
         value: anything that numpy turns into such numbers.
-        length: how many there must be.
+        length: required number of flags.
 
     Raises:
-        InputError: not a list of flags, or not as many.
+        InputError: the value is not a list of flags of this length.
     """
     try:
         flags = np.array(value)
@@ -126,7 +126,7 @@ def require_known(name: str, rows: NDArray[np.float32], found: NDArray[np.bool_]
     """Check that rows (T, ...) hold no NaN where a face was found (T,).
 
     Raises:
-        InputError: one does; the first is named.
+        InputError: a row does; the message names the first one.
     """
     holes = found & np.isnan(rows).any(axis=tuple(range(1, rows.ndim)))
     if holes.any():
@@ -135,7 +135,7 @@ def require_known(name: str, rows: NDArray[np.float32], found: NDArray[np.bool_]
 
 
 def kind_of(value: Any) -> str:
-    """What something is that should be numbers, for messages."""
+    """A description of a value that should be numbers, for messages."""
     if not isinstance(value, np.ndarray | np.generic):
         return f"a {type(value).__name__} that is none"
     words = {"U": "text", "S": "text", "O": "Python objects"}

@@ -1,4 +1,4 @@
-"""Nothing in, seconds out: the one source of time, injected wherever time matters."""
+"""The one source of time, passed in wherever time matters."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told: for tests, and for runs that must not depend on the machine."""
+    """A clock that moves only on request: for tests, and for runs that must not depend on the machine."""
 
     def __init__(self, start_s: float = 0.0) -> None:
         self._now_s = start_s
 
     def now_s(self) -> float:
-        """The time it was last moved to."""
+        """The current time of the clock."""
         return self._now_s
 
     def sleep_s(self, duration_s: float) -> None:
-        """Move on at once."""
+        """Advance the clock at once."""
         self._now_s += max(duration_s, 0.0)

@@ -1,4 +1,4 @@
-"""Messages and results in; progress and errors on standard error, results on standard output, out."""
+"""Terminal output: progress and errors on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from visavis.errors import InputError, VisavisError
 
-# Columns of text that a table may take.
+# Maximum width of a table in characters.
 WIDEST = 1000
 
 
@@ -32,14 +32,14 @@ def print_note(text: str) -> None:
 
 
 def raise_problems(problems: Sequence[tuple[Path, VisavisError]], *, told: bool) -> None:
-    """End a command of several inputs, of which the others were read.
+    """End a command with several inputs after the good ones were read.
 
     Args:
-        problems: inputs and what is wrong with them; with none, nothing happens.
-        told: each stands in what was printed.
+        problems: inputs and their errors; if there are none, nothing happens.
+        told: whether the printed output already contains each problem.
 
     Raises:
-        VisavisError: the only problem; of several their number, after a line for each.
+        VisavisError: the only problem; if there are several, their number, after a line for each.
     """
     if len(problems) == 1:
         raise problems[0][1]
@@ -55,35 +55,35 @@ def print_line(text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on standard output: the first column to the left, the others, numbers, to the right."""
+    """A table on standard output: the first column is left-aligned, the others (numbers) right-aligned."""
     table = Table(box=SIMPLE)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console = Console(markup=False, highlight=False)
-    # Numbers are never cut short: a narrow terminal wraps the lines instead.
+    # Numbers are never cut; a narrow terminal wraps the lines instead.
     wanted = console.measure(table, options=console.options.update(width=WIDEST)).maximum
     console.width = max(console.width, wanted)
     console.print(table)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One JSON object on standard output: all that ``--json`` may print there."""
+    """One JSON object on standard output; ``--json`` may print nothing else there."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error, where that is a terminal.
+    """A progress bar on standard error, if that is a terminal.
 
     Args:
-        what: is being worked on.
-        total: how many steps; None where nobody knows.
-        unit: what a step is.
+        what: description of the work.
+        total: number of steps; None if not known.
+        unit: name of a step.
 
     Yields:
-        What to call after each step.
+        A function to call after each step.
     """
     console = Console(stderr=True)
     columns = (
@@ -98,7 +98,8 @@ def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Cal
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        # What is printed while the bar runs belongs on standard output, also where that is a file or a pipe.
+        # Text that is printed while the bar runs belongs on standard output, even if that is a file or a
+        # pipe.
         redirect_stdout=sys.stdout.isatty(),
     ) as bar:
         task = bar.add_task(what, total=total)

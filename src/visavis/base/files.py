@@ -1,4 +1,4 @@
-"""Paths and files: text as paths, places to write, files that appear whole or not at all."""
+"""Paths and files: checked paths, and files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PathText = str | os.PathLike[str]
 
 
 def as_path(path: PathText) -> Path:
-    """A path from text or from anything that stands for a path.
+    """A path from text or from a path-like object.
 
     Raises:
-        InputError: it is neither, or empty.
+        InputError: the value is neither, or is empty.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"expected the path of a file, as text or Path; found {type(path).__name__}")
@@ -26,10 +26,10 @@ def as_path(path: PathText) -> Path:
 
 
 def require_place(path: Path) -> None:
-    """Look for what would make :func:`whole_file` fail only after the work is done.
+    """Find errors before the work that would make :func:`whole_file` fail after it.
 
     Raises:
-        InputError: the path is a folder or a device, or its folder is missing or closed.
+        InputError: the path is a folder or a device, or its folder is missing or not writable.
     """
     try:
         if path.is_dir():
@@ -45,10 +45,10 @@ def require_place(path: Path) -> None:
 
 
 def require_folder(path: Path) -> None:
-    """Look for what would keep a folder from being made, or files in it, only after the work is done.
+    """Find errors before the work that would prevent creating a folder, or files in it, after the work.
 
     Raises:
-        InputError: the path, or what it lies in, is no folder or closed.
+        InputError: the path or its parent is not a folder or not writable.
     """
     try:
         there = next(place for place in (path, *path.parents) if place.exists())
@@ -62,11 +62,12 @@ def require_folder(path: Path) -> None:
 
 @contextmanager
 def whole_file(path: PathText) -> Iterator[Path]:
-    """Write to the path that this gives; when the block ends well, it takes the name ``path``.
+    """Gives a temporary path to write to; if the block ends without an error, the file is renamed to
+    ``path``.
 
     Raises:
-        InputError: the system refused to write. Then, as after any other error, no partial file stays behind,
-            and an older file of that name is as it was.
+        InputError: the system refused to write. Then, as after any other error, no partial file remains, and
+            an older file of this name is unchanged.
     """
     target = Path(os.path.realpath(path))  # A link stays a link.
     partial = target.with_name(target.name + ".partial")

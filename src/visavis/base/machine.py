@@ -1,4 +1,4 @@
-"""Nothing in, what this computer and installation are out: stands beside every measurement."""
+"""A description of this computer and installation, stored with every measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = {"onnxruntime": "onnxruntime", "numpy": "numpy", "opencv": "cv2", "av
 
 
 def versions() -> dict[str, str]:
-    """Versions of visavis, Python and the packages that do the work, by name."""
+    """Versions of visavis, Python and the main packages, by name."""
     found = {"visavis": __version__, "python": platform.python_version()}
     for package, module in PACKAGES.items():
         try:
@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """Operating system, processor and number of its threads that may be used."""
+    """Operating system, processor and number of usable threads."""
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -37,7 +37,7 @@ def machine() -> dict[str, str]:
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name, as well as the system knows it."""
+    """The processor's name, as far as the system knows it."""
     try:
         for line in cpuinfo.read_text("utf-8", "replace").splitlines():
             key, _, value = line.partition(":")

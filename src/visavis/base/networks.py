@@ -1,4 +1,4 @@
-"""A network's name in, a session on it out: no weight file is opened before its sha256 is right."""
+"""Opening the embedded networks; each weight file's sha256 is checked first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from visavis.errors import WeightsError
 
 MANIFEST = "manifest.json"
-# What ONNX Runtime raises over a file that it cannot load; they share no base but Exception.
+# Errors of ONNX Runtime for a file that it cannot load; their only common base is Exception.
 LOAD_ERRORS = (
     RuntimeError,
     ort_errors.Fail,
@@ -31,17 +31,17 @@ LOAD_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """What the manifest says of one embedded network.
+    """The manifest's entry of one embedded network.
 
     Attributes:
         file: file name inside ``visavis/assets``.
         sha256: hexadecimal digest of its bytes.
         size: bytes.
         licence: terms of the weights.
-        training_data: what it was trained on, with those data's terms.
-        config: the experiment file that made it.
-        commit: the project's commit that it was trained at.
-        score: what was measured, by name.
+        training_data: data of the training, with their terms.
+        config: experiment file of the training.
+        commit: the project's commit at the training.
+        score: measured scores by name.
     """
 
     file: str
@@ -74,10 +74,10 @@ def manifest() -> dict[str, WeightFile]:
 
 
 def read(name: str) -> bytes:
-    """The bytes of an embedded network, after their check.
+    """The checked bytes of an embedded network.
 
     Raises:
-        WeightsError: unknown name, missing file, or another sha256 than the manifest's.
+        WeightsError: the name is unknown, the file is missing, or its sha256 differs from the manifest.
     """
     known = manifest()
     if name not in known:
@@ -101,7 +101,7 @@ def open_session(name: str, threads: int = 1) -> ort.InferenceSession:
 
     Args:
         name: its name in the manifest.
-        threads: how many threads one call may use.
+        threads: number of threads that one call may use.
 
     Raises:
         WeightsError: see :func:`read`; or ONNX Runtime cannot load it.
@@ -114,8 +114,8 @@ def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession
 
     Args:
         data: the whole file.
-        what: its name in messages.
-        threads: how many threads one call may use.
+        what: name of the file in messages.
+        threads: number of threads that one call may use.
 
     Raises:
         WeightsError: ONNX Runtime cannot load it.
@@ -124,7 +124,7 @@ def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Idle threads must sleep: a spinning pool would take a core from the video encoder.
+    # Idle threads must sleep; a spinning pool would take a core from the video encoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -133,10 +133,10 @@ def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession
 
 
 def metadata(session: ort.InferenceSession) -> dict[str, Any]:
-    """The JSON values that export wrote into the network's own metadata.
+    """The JSON values in the network's metadata, written by the export.
 
     Raises:
-        WeightsError: a value is no JSON: the network was not exported by visavis.
+        WeightsError: a value is not JSON, so the network was not exported by visavis.
     """
     notes = session.get_modelmeta().custom_metadata_map
     try:

@@ -1,4 +1,4 @@
-"""Reading .npz files: arrays by name, and one clear error for whatever is wrong with a file."""
+"""Reading .npz files: arrays by name, with one clear error for each problem."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
 from visavis.errors import InputError
 
-# What numpy's parser of headers raises over a damaged file.
+# Errors of numpy's header parser for a damaged file.
 PARSER_ERRORS = (OSError, ValueError, EOFError, TypeError, RuntimeError, SyntaxError, TokenError, MemoryError)
-# What reading an archive of arrays raises.
+# Errors of reading an archive of arrays.
 DAMAGED = (*PARSER_ERRORS, BadZipFile, zlib.error)
 
 
@@ -34,13 +34,13 @@ def read_npz(
 
     Args:
         path: the file.
-        kind: what it should be, for messages: `track`, `pack of face tracks`.
-        names: of the arrays that it must hold; None for all that there are.
-        others: names of arrays that are read where the file holds them.
-        made_by: the command that makes such a file, told where there is none.
+        kind: kind of file for messages: `track`, `pack of face tracks`.
+        names: names of required arrays; None for all arrays.
+        others: names of optional arrays.
+        made_by: the command that makes this kind of file, for the message if the file is missing.
 
     Raises:
-        InputError: missing, damaged, no .npz file, or without one of the arrays.
+        InputError: the file is missing, damaged, not an .npz file, or lacks one of the arrays.
     """
     path = as_path(path)
     try:
@@ -65,7 +65,7 @@ def read_npz(
 
 
 def said_plainly(error: BaseException) -> str:
-    """What is wrong with a file of arrays, from what numpy raises; without its advice to load pickles."""
+    """A plain message for numpy's error about a file of arrays, without its advice to load pickles."""
     said = str(error)
     if "Object arrays" in said:
         return "it holds Python objects, which are never loaded"

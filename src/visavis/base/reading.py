@@ -1,4 +1,4 @@
-"""A file from outside in, what may be read of it out: no pipe that never ends, no error of Python's own."""
+"""Safe reading of files from outside: no endless pipes, no unexpected Python errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from visavis.errors import InputError
 
-# More digits than any whole number in our files has.
+# More digits than any whole number in our files.
 MOST_DIGITS = 30
 _OTHERS = (
     (stat.S_ISDIR, "a folder"),
@@ -22,10 +22,10 @@ _JSON_TYPES = {dict: "an object", list: "a list", str: "a text", bool: "true or 
 
 
 def regular(path: Path) -> Path:
-    """The path, for whoever opens it next; also one that is not there, since opening it says so.
+    """The path, if it is safe to open. A missing file passes, because opening it raises an error.
 
     Raises:
-        InputError: it is a folder, a named pipe, a socket or a device; reading might never end.
+        InputError: the path is a folder, a named pipe, a socket or a device; reading might never end.
     """
     try:
         mode = path.stat().st_mode
@@ -40,10 +40,10 @@ def regular(path: Path) -> Path:
 def parse_json(data: str | bytes) -> Any:
     """The value of a JSON text from outside.
 
-    Whole numbers of more than 30 digits are given as float, infinite ones among them.
+    Whole numbers with more than 30 digits become float, possibly infinite.
 
     Raises:
-        ValueError: it is none, or too deep.
+        ValueError: the text is not JSON, or is nested too deeply.
     """
     try:
         return json.loads(data, parse_int=_whole)
@@ -56,5 +56,5 @@ def _whole(text: str) -> int | float:
 
 
 def json_type(value: Any) -> str:
-    """What a value is called in JSON, for messages."""
+    """The JSON name of a value's type, for messages."""
     return _JSON_TYPES.get(type(value), "a number")

@@ -1,4 +1,4 @@
-"""Sound samples as devices and files give them in; mono float32 out."""
+"""Conversion of sound samples to mono float32."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from visavis.errors import InputError
 
-# Samples per second of whatever reads or writes speech.
+# Sampling rate of everything that reads or writes speech.
 SPEECH_RATE_HZ = 16_000
 
 
 def mono(samples: ArrayLike) -> NDArray[np.float32]:
-    """One channel of samples, full scale at 1: what an :class:`~visavis.types.AudioChunk` holds.
+    """One channel of samples, full scale at 1, as in an :class:`~visavis.types.AudioChunk`.
 
     Args:
         samples: (N,), or (N, C) whose C channels are averaged. Integers are divided by their type's full
-            scale (unsigned ones have their middle at 0); floats are taken as they are.
+            scale (the middle of unsigned ones becomes 0); floats are not changed.
 
     Returns:
-        (N,) float32. What is not finite becomes NaN: sound that is not known.
+        (N,) float32. Values that are not finite become NaN: unknown sound.
 
     Raises:
-        InputError: another shape, or no numbers.
+        InputError: the samples have another shape or are not numbers.
     """
     try:
         array = np.asarray(samples)
@@ -39,7 +39,7 @@ def mono(samples: ArrayLike) -> NDArray[np.float32]:
         values = values / half - (array.dtype.kind == "u")
     if values.ndim == 2:
         values = values.mean(axis=1)
-    with np.errstate(over="ignore"):  # What float32 cannot hold becomes infinite, thus unknown.
+    with np.errstate(over="ignore"):  # Values too large for float32 become infinite, so unknown.
         result = values.astype(np.float32)
     result[~np.isfinite(result)] = np.nan
     return result

@@ -1,1 +1,1 @@
-"""Cameras, files and bytes in, frames out."""
+"""Sources of frames: cameras, videos and images."""

@@ -1,4 +1,4 @@
-"""A camera's number in, live frames out."""
+"""Live frames of a camera."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from visavis.errors import DeviceError, InputError
 from visavis.types import Frame, ImageArray
 
 DEFAULT_FPS = 30.0
-# OpenCV takes the hundreds of a number for the choice of a driver.
+# OpenCV interprets the hundreds of a number as a driver.
 HIGHEST_INDEX = 99
 MAX_FAILED_READS = 20
 RETRY_S = 0.05
-# A driver may wait seconds before it admits that no picture comes.
+# A driver may wait seconds before it reports that no picture comes.
 PATIENCE_S = 5.0
-# Two frames never share a time, however coarse the clock.
+# Two frames never have the same time, even with a coarse clock.
 MIN_STEP_S = 1e-4
 
 OpenCapture = Callable[[int], cv2.VideoCapture]
@@ -31,12 +31,12 @@ class Camera:
 
     Args:
         index: the camera's number, from 0.
-        clock: dates the frames.
-        open_capture: how OpenCV's capture is opened.
+        clock: gives the frames' times.
+        open_capture: function that opens OpenCV's capture.
 
     Raises:
-        InputError: a number that no camera has.
-        DeviceError: no such camera, or it gives no picture.
+        InputError: the number is out of range.
+        DeviceError: the camera does not exist or gives no picture.
     """
 
     live = True
@@ -57,7 +57,7 @@ class Camera:
                 f"{self.name} was not found: plug one in, close other programs that use it, "
                 "try another number, or give a video file"
             )
-        # The newest picture matters, not the ones that wait in the driver.
+        # Only the newest picture matters, not older ones in the driver's queue.
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = float(fps) if np.isfinite(fps) and 1 <= fps <= 1000 else DEFAULT_FPS
@@ -70,7 +70,7 @@ class Camera:
         self.size = (self._first.shape[1], self._first.shape[0])
 
     def __iter__(self) -> Generator[Frame, None, None]:
-        """Frames as they come, dated in seconds since opening.
+        """Frames as they come, with times in seconds since opening.
 
         Raises:
             DeviceError: the camera stopped giving pictures.
@@ -85,7 +85,7 @@ class Camera:
             index += 1
 
     def close(self) -> None:
-        """Give the camera back."""
+        """Release the camera."""
         self._capture.release()
 
     def __enter__(self) -> Self:

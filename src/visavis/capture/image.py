@@ -1,4 +1,4 @@
-"""An image file or its bytes in, one upright RGB array out."""
+"""Reading image files as upright RGB arrays."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from visavis.capture.quiet import quiet_opencv
 from visavis.errors import InputError
 from visavis.types import ImageArray
 
-# What image files are called: the formats that are read.
+# Endings of the supported image files.
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"}
 )
-# A small file can unfold into gigabytes: nothing larger than this is decoded. 8k video has 33 megapixels,
-# the largest phone cameras give 100 by default settings.
+# A small file can expand to gigabytes, so nothing larger than this is decoded. 8k video has 33 megapixels;
+# the largest phone cameras have 100 by default.
 MAX_PIXELS = 100_000_000
 # Uncompressed, 16 bits, four channels.
 MAX_BYTES = 8 * MAX_PIXELS
@@ -26,7 +26,7 @@ def read_image(path: PathText) -> ImageArray:
     """Read an image file as RGB (H, W, 3) uint8, turned as its EXIF orientation says.
 
     Raises:
-        InputError: missing, not a file, unreadable, damaged, of an unknown format, or too large.
+        InputError: the image is missing, not a file, unreadable, damaged, of an unknown format, or too large.
     """
     path = as_path(path)
     try:
@@ -47,17 +47,17 @@ def read_image(path: PathText) -> ImageArray:
 def decode_image(data: bytes, what: str) -> ImageArray:
     """Decode an image file held in memory.
 
-    Grey, palette, RGBA (alpha is dropped) and 16-bit images all come out as RGB.
+    Grey, palette, RGBA (alpha is dropped) and 16-bit images are converted to RGB.
 
     Args:
         data: the whole file.
-        what: its name in messages.
+        what: name of the image in messages.
 
     Returns:
         (H, W, 3) uint8 RGB, upright.
 
     Raises:
-        InputError: damaged, of an unknown format, or of more than ``MAX_PIXELS`` pixels.
+        InputError: the image is damaged, of an unknown format, or has more than ``MAX_PIXELS`` pixels.
     """
     if not data:
         raise InputError(f"{what}: the file is empty; expected an image")

@@ -1,11 +1,11 @@
-"""The bytes of an image file in, its width and height out, before anything is decoded."""
+"""Width and height of an image file, read from its header without decoding."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 
-# A JPEG's size stands in its start-of-frame segment: C0..CF without C4 (Huffman tables), C8 (reserved)
+# The start-of-frame segment of a JPEG contains its size: C0..CF without C4 (Huffman tables), C8 (reserved)
 # and CC (arithmetic coding tables). ITU-T T.81, table B.1.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -13,10 +13,10 @@ FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF or PNM"
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels as the header states them; None where no supported format is recognised.
+    """Width and height in pixels from the header; None if no supported format is recognised.
 
     Raises:
-        ValueError: a known format whose header or, for PNG, whose chunks are cut off or damaged.
+        ValueError: the header, or a chunk of a PNG, is cut off or damaged.
     """
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -39,7 +39,7 @@ def image_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _png(data: bytes) -> tuple[int, int]:
-    """Also walks all chunks: libpng would complain of a bad one on standard error, where nobody can act."""
+    """Also checks all chunks, because libpng would only report a bad one on standard error."""
     at = 8
     kind = b""
     while kind != b"IEND":

@@ -1,7 +1,7 @@
-"""Nothing in, frames of a real face that moves out: the demonstration that every install carries.
+"""The demonstration clip of every install: a real face that moves.
 
-The face is NASA's public-domain portrait of the astronaut Eileen Collins (see ``assets/README.md``), moved
-by :mod:`visavis.capture.portrait_warp` after a fixed score, so every run sees the same frames.
+The face is NASA's public-domain portrait of the astronaut Eileen Collins (see ``assets/README.md``), moved by
+:mod:`visavis.capture.portrait_warp` with a fixed score, so every run has the same frames.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FPS = 25.0
 
 BLINKS_S = (0.6, 3.0, 6.66, 11.5)
 WINK_S = 10.35
-# What each part of a Gesture does, as seconds:value, eased from one to the next. Each part ends on the value
-# that it begins with, so the clip can be looped.
+# The values of each part of a Gesture as seconds:value, with eased transitions. Each part ends with its first
+# value, so the clip can be looped.
 SCORE: Mapping[str, str] = {
     # Smile and mouth: at rest, a smile, talk, surprise, a frown, laughter, at rest.
     "relax": "0:1 1:1 1.7:0 4.5:0 5:0.8 8.4:0.9 9:0 11:0 11.8:1",
@@ -73,9 +73,9 @@ def _shutting(start_s: float, hold_s: float) -> Keys:
 
 
 def gesture_at(time_s: float) -> Gesture:
-    """What the person does at a moment of the score, 0 to 12 s."""
+    """The person's gesture at a moment of the score, 0 to 12 s."""
     parts = {part: _eased(keys, time_s) for part, keys in _score().items()}
-    # Nobody holds still: a slow drift, whole periods of it in the clip.
+    # Nobody is completely still: a slow drift with whole periods in the clip.
     turn = 2 * math.pi * time_s / DURATION_S
     parts["yaw"] += 0.02 * math.sin(3 * turn)
     parts["pitch"] += 0.012 * math.sin(5 * turn)
@@ -95,7 +95,7 @@ class PortraitClip:
     """Twelve seconds of a real face; iterate over it once, inside ``with``.
 
     Args:
-        duration_s: how much to give; beyond 12 s it repeats.
+        duration_s: duration of the clip; after 12 s it repeats.
 
     Raises:
         InputError: the portrait is missing or unreadable, or the duration is not positive.

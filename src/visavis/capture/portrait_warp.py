@@ -1,8 +1,8 @@
-"""A portrait and a gesture in, a picture of that person making that gesture out.
+"""Warping of a portrait, so that the person makes a given gesture.
 
-Everything is one backward warp: each pixel of the result asks where in the portrait it comes from, first
-through the head's motion (a rotated relief with a soft rim), then through brows, cheeks, gaze and chin
-(smooth bumps), last through lids and lips, which slide over what they cover.
+Everything is one backward warp: each pixel of the result finds its place in the portrait, first through the
+head's motion (a rotated relief with a soft rim), then through brows, cheeks, gaze and chin (smooth bumps),
+last through lids and lips, which slide over the face.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Contour = tuple[tuple[float, ...], tuple[float, ...]]
 # the person's own; left is on the picture's right.
 PORTRAIT_PX = 256
 OUTPUT_PX = 480
-# Smooth motion is computed on coarser grids, and only what has an edge (lids, lips) at every pixel.
+# Smooth motion is computed on coarser grids; only parts with an edge (lids, lips) at every pixel.
 GRID_PX = 160
 COARSE_PX = 64
 
@@ -63,7 +63,7 @@ TONGUE = np.asarray([150, 74, 72], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """What the person does. All zero is the portrait as it was taken: facing the camera with a broad smile.
+    """A gesture of the person. All zero is the original portrait: facing the camera with a broad smile.
 
     Attributes:
         yaw, pitch, roll: turns of the head in radians; positive as in FaceState.
@@ -71,7 +71,7 @@ class Gesture:
         scale: growth of the head (0.1 is 10% larger).
         blink_left, blink_right: 0 open, 1 shut.
         gaze_x, gaze_y: -1..1, to the picture's right and down.
-        relax: 0 the portrait's smile, 1 corners of the mouth at rest.
+        relax: 0 is the portrait's smile, 1 is neutral corners of the mouth.
         lips: 0 as pictured, 1 pressed shut.
         jaw: 0 as pictured, 1 dropped.
         brows: 1 raised, -1 lowered and drawn together.
@@ -101,7 +101,7 @@ class PortraitWarp:
     """
 
     def __init__(self, portrait_rgb: ImageArray) -> None:
-        # Enlarged once, well, so that every frame can be sampled fast.
+        # Enlarged once with high quality, so that every frame can be sampled fast.
         self._image = cv2.resize(portrait_rgb, (OUTPUT_PX, OUTPUT_PX), interpolation=cv2.INTER_LANCZOS4)
         self._coarse = _grid(COARSE_PX)
         self._mask, self._depth = _relief(*self._coarse)
@@ -125,7 +125,7 @@ class PortraitWarp:
         return np.asarray(picture, np.uint8)
 
     def _undo_head(self, gesture: Gesture) -> tuple[FloatArray, FloatArray]:
-        """Where each pixel was before the head moved: a fixed point of ``pixel - motion(source)``."""
+        """The place of each pixel before the head moved: a fixed point of ``pixel - motion(source)``."""
         start = np.stack(self._coarse)
         motion = _head_motion(start, self._depth, gesture) * self._mask
         source = start
@@ -211,7 +211,7 @@ def _undo_bumps(x: FloatArray, y: FloatArray, gesture: Gesture) -> tuple[FloatAr
             shift_x += right * weight
             shift_y += down * weight
     if gesture.jaw:
-        # From the lip, as it will have slid down, to the chin.
+        # From the lip, after it has slid down, to the chin.
         below = _ramp((y - 148.0 - LIP_DROP_PX * gesture.jaw) / 20.0) * (1.0 - _ramp((y - 180.0) / 34.0))
         shift_y += CHIN_DROP_PX * gesture.jaw * below * np.exp(-0.5 * ((x - MOUTH_X) / 27.0) ** 2)
     return x - shift_x, y - shift_y
@@ -260,13 +260,13 @@ def _undo_lips(x: FloatArray, y: FloatArray, gesture: Gesture) -> tuple[Window, 
 
     Returns:
         The window around the mouth, how far each of its pixels lies inside the opened mouth (H, W, 1),
-        0..1, and what is seen there (H, W, 3).
+        0..1, and the picture there (H, W, 3).
     """
     window = _window(x, y, (MOUTH_X - MOUTH_HALF, 135.0, MOUTH_X + MOUTH_HALF, 200.0))
     px, py = x[window], y[window].copy()
     lip, covered = _contour(px, LOWER_LIP), _contour(px, UPPER_LIP)
     across = np.maximum(1.0 - ((px - MOUTH_X) / MOUTH_HALF) ** 2, 0.0)
-    # Shut lips overlap a little, or teeth would shine through.
+    # Shut lips overlap a little; else teeth would be visible between them.
     slide = LIP_DROP_PX * gesture.jaw * across - gesture.lips * (1.0 - gesture.jaw) * (lip - covered + 1.2)
     slide[across == 0.0] = 0.0
     edge = lip + slide

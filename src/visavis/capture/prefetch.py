@@ -1,4 +1,4 @@
-"""Any stream in, the same stream out, produced a few items ahead in a thread of its own."""
+"""A stream whose items are produced a few ahead, in its own thread."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _RETRY_S = 0.1
 
 
 class Prefetch(Generic[T]):
-    """Runs a generator in a thread, at most ``depth`` items ahead of whoever iterates over this.
+    """Runs a generator in a thread, at most ``depth`` items ahead of the consumer.
 
     Order is kept. An error of the generator is raised here after all items that came before it. Leaving
     the ``with`` block stops the generator (its ``finally`` clauses run) and waits for the thread.
 
     Args:
-        items: the stream; from now on only the thread touches it.
-        depth: the most items that wait.
+        items: the stream; from now on only the thread uses it.
+        depth: maximum number of waiting items.
     """
 
     def __init__(self, items: Generator[T, None, None], depth: int = 4) -> None:

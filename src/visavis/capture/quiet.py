@@ -1,4 +1,4 @@
-"""A block of calls to OpenCV in, the same block without OpenCV's own messages on standard error out."""
+"""A context manager that keeps OpenCV's own messages off standard error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 
 
 class _Silence:
-    """Counts the blocks that are open in all threads: the last one out restores the level."""
+    """Counts the open blocks in all threads; the end of the last one restores the level."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ _SILENCE = _Silence()
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's warnings quiet: what they say is raised as an error of ours."""
+    """Silence OpenCV's warnings; visavis raises its own errors instead."""
     _SILENCE.enter()
     try:
         yield

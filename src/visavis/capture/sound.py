@@ -1,4 +1,4 @@
-"""A file with sound in; a WAV file that runs beside its pictures, or the sound chunk by chunk, out."""
+"""The sound of a file, in step with its pictures: as a WAV file, or chunk by chunk."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def write_wav(
 ) -> bool:
     """Write the first audio track as mono 16-bit PCM, one chunk in memory at a time.
 
-    Holes, and what the sound lacks at either end, are silent, so that sample ``n`` is always heard
-    ``n / rate_hz`` seconds after the first picture. Damaged packets count as holes.
+    Holes and missing sound at both ends are silent, so sample ``n`` is always ``n / rate_hz`` seconds after
+    the first picture. Damaged packets count as holes.
 
     Args:
         source: a file with sound or without.
         target: the .wav file.
-        start_s: the source's own time of the first picture.
+        start_s: time of the first picture in the source.
         duration_s: length of the result.
-        rate_hz: its sampling rate.
+        rate_hz: sampling rate of the result.
 
     Returns:
-        Whether the source has sound; without, nothing is written.
+        Whether the source has sound; if not, nothing is written.
 
     Raises:
-        InputError: the source cannot be opened, or the target not be written.
+        InputError: the source cannot be opened, or the target cannot be written.
     """
     with _opened(source) as container:
         if not container.streams.audio:
@@ -64,8 +64,8 @@ def write_wav(
 class Soundtrack:
     """The first audio track of a file, in step with pictures; use it inside ``with``.
 
-    Time 0 is that of the first picture, as in :class:`~visavis.capture.video.VideoFile`; for a file without
-    pictures it is where its sound starts. Holes, and what the sound lacks at either end, are silent. Damaged
+    Time 0 is the first picture's time, as in :class:`~visavis.capture.video.VideoFile`; for a file without
+    pictures, it is the start of the sound. Holes and missing sound at both ends are silent. Damaged
     packets count as holes.
 
     Args:
@@ -73,8 +73,8 @@ class Soundtrack:
 
     Attributes:
         has_sound: whether there is an audio track.
-        start_s: the file's own time of time 0.
-        end_s: where the file's own sound ended; None while that is not known.
+        start_s: the time in the file that is time 0.
+        end_s: end of the file's own sound; None while not known.
 
     Raises:
         InputError: the file is missing or cannot be opened.
@@ -88,7 +88,7 @@ class Soundtrack:
         self._container = _opened(path)
         self.has_sound = bool(self._container.streams.audio)
         self.end_s: float | None = None
-        self._written = 0  # Samples given so far.
+        self._written = 0  # Number of samples given so far.
         self.start_s = _first_picture_s(path, self._container)
         self._samples: Iterator[NDArray[np.int16]] = iter(())
         if self.has_sound:
@@ -101,9 +101,9 @@ class Soundtrack:
         self._container.close()
 
     def until(self, time_s: float) -> Generator[AudioChunk, None, None]:
-        """The next chunks, of 16 kHz, up to this time or a little more; none where there is no sound.
+        """The next chunks at 16 kHz, up to this time or a little more; none if there is no sound.
 
-        After the end of the file's own sound they are silent.
+        After the end of the file's own sound, they are silent.
         """
         while self.has_sound and self._written < time_s * SPEECH_RATE_HZ:
             samples = next(self._samples, None) if self.end_s is None else None
@@ -124,18 +124,18 @@ def _opened(source: Path) -> InputContainer:
 
 
 def _first_picture_s(path: Path, container: InputContainer) -> float:
-    """The file's own time that is time 0 of its sound."""
+    """The time in the file that is time 0 of its sound."""
     try:
         with VideoFile(path) as video:
             return video.start_s
-    except InputError:  # No pictures, or none that can be read.
+    except InputError:  # No readable pictures.
         return (container.start_time or 0) / av.time_base
 
 
 def _fitted(
     placed: Iterator[tuple[int, NDArray[np.int16]]], total: int | None
 ) -> Iterator[NDArray[np.int16]]:
-    """Samples without holes or overlaps: ``total`` in all, or None for as many as there are."""
+    """Samples without holes or overlaps: ``total`` samples, or all if it is None."""
     written = 0
     for position, samples in placed:
         for silence in _silent((position if total is None else min(position, total)) - written):
@@ -151,7 +151,7 @@ def _fitted(
 
 
 def _silent(count: int) -> Iterator[NDArray[np.int16]]:
-    """So many samples of silence, or none, in pieces: what a file says of its times may be absurd."""
+    """This many samples of silence in pieces, because times in a file may be absurd."""
     piece = round(_SILENCE_S * SPEECH_RATE_HZ)
     for start in range(0, count, piece):
         yield np.zeros(min(piece, count - start), "<i2")
@@ -164,10 +164,10 @@ def _placed(
     resampler = _resampler(rate_hz)
     kind: tuple[str, str, int] | None = None
     position = 0
-    fed: float | None = None  # Where the next sample to be decoded belongs.
+    fed: float | None = None  # The place of the next decoded sample.
     for frame in _decoded(container):
         before, kind = kind, (frame.format.name, frame.layout.name, frame.sample_rate)
-        if before not in (None, kind):  # Recorded broadcasts change it; a resampler takes one kind.
+        if before not in (None, kind):  # Recorded broadcasts change the format; a resampler accepts only one.
             for part in resampler.resample(None):
                 yield position, part.to_ndarray()[0]
                 position += part.samples

@@ -1,4 +1,4 @@
-"""A file name or camera number in, a stream of frames out: what every source of frames promises."""
+"""The interface of every source of frames, and the function that opens one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FrameSource(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
 
     @property
     def fps(self) -> float:
@@ -30,11 +30,11 @@ class FrameSource(Protocol):
 
     @property
     def frame_count_hint(self) -> int | None:
-        """About how many frames will come; None where nobody knows."""
+        """Estimated number of frames; None if not known."""
 
     @property
     def live(self) -> bool:
-        """Whether frames come at the pace of the clock."""
+        """Whether frames come in real time."""
 
     def __iter__(self) -> Generator[Frame, None, None]:
         """The frames.
@@ -50,11 +50,11 @@ class FrameSource(Protocol):
 
 
 def open_source(source: str | int | Path, clock: Clock | None = None) -> FrameSource:
-    """Open a video file, or a camera where ``source`` is a whole number and no file has that name.
+    """Open a video file, or a camera if ``source`` is a whole number and no file has this name.
 
     Raises:
-        InputError: no such file, or no video in it.
-        DeviceError: no such camera.
+        InputError: the file does not exist, or has no video.
+        DeviceError: the camera does not exist.
     """
     if isinstance(source, int):
         return Camera(source, clock)

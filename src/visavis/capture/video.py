@@ -1,4 +1,4 @@
-"""A video file in, its frames out: upright, with true times, and every good one of a damaged file."""
+"""Frames of a video file: upright, with true times, and every good frame of a damaged file."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ VIDEO_SUFFIXES = frozenset(
 DEFAULT_FPS = 25.0
 # Times must increase; broken files repeat them.
 MIN_STEP_S = 1e-3
-# Further back than this no repetition goes: files joined end to end start their clocks anew.
+# Repetitions go back at most this far; a longer step back means joined files, whose clocks start again.
 LONGEST_STEP_BACK_S = 0.5
-# A file is truncated when its packets end this much before the end that its header states: the
-# larger of both, since some muxers round the duration up.
+# A file is truncated if its packets end this long before the end in its header: the larger of both values,
+# because some muxers round the duration up.
 SHORTFALL_S = 0.5
 SHORTFALL_SHARE = 0.01
 # FFmpeg "plays" text files on an emulated terminal.
 NOT_VIDEO_FORMATS = frozenset({"tty"})
-# Pixels this near to square (a rounding of the encoder) are not worth a resampling.
+# Pixels this near to square (a rounding of the encoder) are not resampled.
 SQUARE = 0.02
 TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
@@ -39,19 +39,19 @@ TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTAT
 class VideoFile:
     """A video file; iterate over it once, inside ``with``.
 
-    Rotation and the shape of pixels stated by the file (phones, camcorders) are applied. The decoder runs
-    in one thread: with several, FFmpeg loses frames next to damaged ones.
+    Rotation and pixel shape in the file (phones, camcorders) are applied. The decoder uses one thread,
+    because with several, FFmpeg loses frames next to damaged ones.
 
     Attributes:
         path: the file.
-        fps: average frames per second as the file states it.
+        fps: average frames per second according to the file.
         size: width and height of the first frame, upright, in pixels.
-        frame_count_hint: about how many frames to expect; None where the file does not say.
-        duration_s: as the file states it; None where it does not say.
-        start_s: the file's own time of the first frame, which is time 0 of the frames given out.
+        frame_count_hint: estimated number of frames; None if the file does not say.
+        duration_s: duration according to the file; None if it does not say.
+        start_s: time of the first frame in the file, which is time 0 of this object's frames.
 
     Raises:
-        InputError: missing, not a video, or without a single frame that can be decoded.
+        InputError: the file is missing, not a video, or has no frame that can be decoded.
     """
 
     live = False
@@ -80,7 +80,7 @@ class VideoFile:
         self.size = (width, height)
         duration = self._container.duration
         self.duration_s = duration / av.time_base if duration and duration > 0 else None
-        # Not the stated count first: it includes frames that an edit list hides.
+        # The stated count is not the first choice, because it includes frames that an edit list hides.
         self.frame_count_hint = (
             round(self.duration_s * self.fps) if self.duration_s else self._stream.frames
         ) or None
@@ -89,7 +89,7 @@ class VideoFile:
         """The frames in order of presentation; times start at 0 and strictly increase.
 
         Raises:
-            InputError: after the last good frame, where some were damaged or the file is cut off.
+            InputError: after the last good frame, if frames were damaged or the file is cut off.
         """
         index = 0
         time_s = -1.0
@@ -98,7 +98,7 @@ class VideoFile:
         while frame is not None:
             own_s = self._own_time_s(frame)
             own_s = time_s + 1 / self.fps if own_s is None else own_s - start_s
-            if own_s < time_s - LONGEST_STEP_BACK_S:  # Another recording begins: its clock goes on from here.
+            if own_s < time_s - LONGEST_STEP_BACK_S:  # Another recording begins; its clock continues.
                 start_s += own_s - (time_s + 1 / self.fps)
                 own_s = time_s + 1 / self.fps
             time_s = max(own_s, time_s + MIN_STEP_S) if index else 0.0
@@ -140,7 +140,7 @@ class VideoFile:
                     yield frame
 
     def _packets(self) -> Generator[av.Packet[VideoStream] | None, None, None]:
-        """The video's packets and a last None; notes how far into the file any stream reached."""
+        """The video's packets and a last None; records how far any stream of the file reached."""
         try:
             for packet in self._container.demux():
                 if packet.pts is not None and packet.time_base is not None:
@@ -163,7 +163,7 @@ class VideoFile:
             )
 
     def _missing(self) -> str:
-        """What the header states and the file does not hold; empty where it is whole."""
+        """A description of the missing part according to the header; empty if the file is complete."""
         stated, counts_frames = (
             self._stream.frames,
             {"avi", "mp4"} & set(self._container.format.name.split(",")),
@@ -200,7 +200,7 @@ def _open(path: Path) -> InputContainer:
             raise InputError(f"{path}: not a file; expected a video")
         if not path.stat().st_size:
             raise InputError(f"{path}: the file is empty; expected a video")
-        # A file from anywhere must not make FFmpeg open addresses that it names.
+        # An untrusted file must not make FFmpeg open addresses that it contains.
         return av.open(f"file:{path}", container_options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

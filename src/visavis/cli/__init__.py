@@ -1,4 +1,4 @@
-"""The command line: its commands, and how it ends: status 0, or 2 with one clear line for bad input."""
+"""The command line; bad input ends a command with status 2 and one clear line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from visavis.cli.run import run
 from visavis.cli.serve import serve
 from visavis.errors import MissingExtraError, VisavisError
 
-# The commands' modules import typer alone; what does the work is imported when a command runs.
+# The commands' modules import only typer; everything else is imported when a command runs.
 app = typer.Typer(
     name="visavis",
     no_args_is_help=True,
@@ -47,7 +47,7 @@ app.add_typer(corpus, rich_help_panel=TRAIN)
 import_module("visavis_train.commands").mount(app)
 
 BAD_INPUT = 2
-# What the extra `train` brings.
+# Packages of the extra `train`.
 TRAIN_PACKAGES = frozenset(
     """accelerate bitsandbytes matplotlib onnx onnx_ir onnxscript pydantic safetensors tensorboard timm torch
     vector_quantize_pytorch""".split()
@@ -77,13 +77,13 @@ def main() -> None:
     except OSError as error:
         print_error(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         status = BAD_INPUT
-        # What could not be written must not be tried again when Python ends.
+        # Output that could not be written must not be written again when Python ends.
         sys.stdout = io.StringIO()
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _prepare_streams() -> None:
-    """Let every name be printed, and nothing where standard output is closed."""
+    """Make every name printable, and print nothing if standard output is closed."""
     if sys.stdout is None:
         sys.stdout = io.StringIO()
     for stream in (sys.stdout, sys.stderr):
@@ -92,7 +92,7 @@ def _prepare_streams() -> None:
 
 
 def _end_as_by_ctrl_c() -> None:
-    """Keep the results so far also where the system, a timeout or a closed terminal ends the program."""
+    """Keep the results so far also if the system, a timeout or a closed terminal ends the program."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
@@ -111,4 +111,5 @@ def _visavis(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Watches a person, understands the face, and answers with one, live, on an ordinary computer."""
+    """Watches a person, understands the face, and answers with a face of its own, live, on an ordinary
+    computer."""

@@ -1,4 +1,4 @@
-"""The name of a stage in, how long it takes on this computer out."""
+"""The command ``visavis bench``: how fast each stage is on this computer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visavis.errors import InputError
 
 
 class Benchmark(StrEnum):
-    """What to time."""
+    """The stages that can be timed."""
 
     TRACK = "track"
     EMOTION = "emotion"
@@ -23,9 +23,9 @@ class Benchmark(StrEnum):
 
 
 def bench(
-    name: Annotated[Benchmark | None, typer.Argument(help="What to time; all of them by default.")] = None,
+    name: Annotated[Benchmark | None, typer.Argument(help="Stages to time; all by default.")] = None,
     duration_s: Annotated[
-        float, typer.Option("--duration-s", min=1.2, max=3600.0, help="How much of the embedded clip to use.")
+        float, typer.Option("--duration-s", min=1.2, max=3600.0, help="Seconds of the embedded clip to use.")
     ] = 12.0,
     recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,

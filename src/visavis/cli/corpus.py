@@ -1,4 +1,4 @@
-"""Videos of conversations in, a corpus that reaction models are trained and measured on out."""
+"""The commands ``visavis corpus``: corpora of conversations from videos."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def _corpus() -> None:
 def build(
     videos: Annotated[
         list[Path],
-        typer.Argument(help="Recordings of two people side by side; with --pairs A's and B's in turn."),
+        typer.Argument(help="Videos of two people side by side; with --pairs, videos of A and B in turn."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the corpus; made if missing.")],
+    out: Annotated[Path, typer.Option(help="Folder of the corpus; it is created if missing.")],
     pairs: Annotated[
-        bool, typer.Option("--pairs", help="Take the videos two by two: A and B of one conversation.")
+        bool, typer.Option("--pairs", help="Every two videos show A and B of one conversation.")
     ] = False,
-    split: Annotated[str, typer.Option(help="The part of the corpus that they go to.")] = "train",
+    split: Annotated[str, typer.Option(help="Split of the corpus that gets the recordings.")] = "train",
     fps: Annotated[float, typer.Option(help="Frames per second of the corpus.")] = 25.0,
-    jobs: Annotated[int, typer.Option(help="Processes of the local engine.")] = 1,
-    engine: Annotated[EngineName, typer.Option(help="ray needs the extra scale.")] = EngineName.LOCAL,
+    jobs: Annotated[int, typer.Option(help="Number of processes of the local engine.")] = 1,
+    engine: Annotated[EngineName, typer.Option(help="Engine; ray needs the extra scale.")] = EngineName.LOCAL,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Turn videos of two people into a corpus in REACT's layout.
 
-    Faces, emotions and sound of both people are written at a steady rate and of one length. After a run that
-    was ended or killed, the same command goes on with what is missing.
+    Faces, emotions and sound of both people get the same frame rate and length. If a run was interrupted, run
+    the same command again: it continues with the missing recordings.
 
     Examples:
 

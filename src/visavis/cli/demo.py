@@ -1,4 +1,4 @@
-"""Nothing in; the page with the webcam, or a video and a report on the embedded portrait, out."""
+"""The command ``visavis demo``: the page with the webcam, or a video of the embedded portrait."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def demo(
         bool, typer.Option("--json", help="Print one JSON object; implies --headless.")
     ] = False,
 ) -> None:
-    """See it work: an avatar that follows your face, or an embedded one.
+    """Show an avatar that follows your face, or an embedded portrait.
 
-    Opens the page with your webcam. With --headless, or where there is no camera or display, it runs on a
-    portrait that visavis brings (and moves), and writes demo.mp4, report.html, the track and the motion.
+    Opens the page with your webcam. With --headless, or without a camera or display, it uses an embedded,
+    moving portrait, and writes demo.mp4, report.html, the track and the motion.
 
     Examples:
 
@@ -90,7 +90,7 @@ def _write(folder: Path, as_json: bool) -> None:
     name, recording = _record(folder)
     if recording.error is not None:
         raise recording.error
-    if not recording.frames:  # Ctrl-C before anything was done.
+    if not recording.frames:  # Ctrl-C before the first frame.
         raise typer.Exit(INTERRUPTED)
     report = folder / REPORT
     write_report(report, recording, TrackFile.load(folder / TRACK), source=name, video=folder / VIDEO)
@@ -116,7 +116,7 @@ def _record(folder: Path) -> tuple[str, Recording]:
 
     outputs = Outputs(folder / VIDEO, folder / TRACK, folder / MOTION)
     with (
-        # The face is shown as a camera sees it, not as in a mirror: so must be the avatar.
+        # The face is shown as a camera sees it, not as in a mirror, so the avatar must be, too.
         closing(Pipeline(mirror=False)) as pipeline,
         PortraitClip() as clip,
         console.progress("demo", clip.frame_count_hint) as advance,

@@ -1,4 +1,4 @@
-"""Tracks of faces in, a picture of the face tokens that they consist of out."""
+"""The command ``visavis dictionary``: a picture of the most used face tokens."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from visavis.cli.tokenizer import Decoder, Encoder, named
 
 
 def dictionary(
-    tracks: Annotated[list[Path], typer.Argument(help="Tracks as  visavis run --track  writes them.")],
-    out: Annotated[Path, typer.Option(help="The sheet, a .png.")],
-    most: Annotated[int, typer.Option(min=1, max=400, help="How many words to draw.")] = 40,
+    tracks: Annotated[list[Path], typer.Argument(help="Track files that  visavis run --track  wrote.")],
+    out: Annotated[Path, typer.Option(help="Picture file to write, a .png.")],
+    most: Annotated[int, typer.Option(min=1, max=400, help="Number of tokens to draw.")] = 40,
     encoder: Encoder = None,
     decoder: Decoder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw a dictionary of faces: what a tokenizer's most used tokens mean.
 
-    For another tokenizer than the embedded one, name the two files that `visavis train` left in a run folder.
+    To use another tokenizer, name the two files that `visavis train` left in a run folder.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""Nothing in, what works here and what does not out."""
+"""The command ``visavis doctor``: what works on this computer and what does not."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ESSENTIALS_FAIL = 2
 def doctor(
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Port that the page would use.", show_default="8765"),
+        typer.Option(min=1, max=65535, help="Port of the page.", show_default="8765"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check this installation: Python, packages, networks, cameras, encoders, port and extras.
 
-    Ends with status 0 where the essentials work, else with 2.
+    Exits with status 0 if the essential parts work, else with 2.
 
     Example:
 

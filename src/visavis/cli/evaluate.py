@@ -55,7 +55,7 @@ def emotion(
     temperature_from: Annotated[
         str | None,
         typer.Option(
-            help="Fit a temperature on this other split, and report the calibration with it.",
+            help="Also fit a temperature on this split, and report the calibration with it.",
             show_default="none",
         ),
     ] = None,
@@ -73,10 +73,10 @@ def emotion(
 ) -> None:
     """Measure how well expressions are recognised.
 
-    DATASET is FER-2013 (Kaggle's fer2013.csv, with FER+'s fer2013new.csv beside it if you have it, or
+    DATASET is FER-2013 (Kaggle's fer2013.csv, if you like with FER+'s fer2013new.csv in the same folder, or
     Kaggle's folders), RAF-DB (list_patition_label.txt with the aligned pictures), AffectNet (training.csv,
-    validation.csv and the pictures), or folders of pictures named by expressions, with or without splits
-    above them.
+    validation.csv and the pictures), or one folder of pictures for each expression, with or without folders
+    for splits above them.
 
     Examples:
 
@@ -131,7 +131,7 @@ evaluate.command()(dyads)
 
 
 def _counted(faces: LabelledFaces, training: LabelledFaces | None) -> list[LabelledFaces]:
-    """Splits whose classes can be drawn side by side: those with the same labels."""
+    """Splits with the same labels; their classes can be drawn side by side."""
     return [faces] if training is None or training.names != faces.names else [faces, training]
 
 
@@ -196,7 +196,7 @@ def _calibration_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Four digits; None where there is no value."""
+    """Rounded to four digits; None if there is no value."""
     return None if value is None or value != value else round(float(value), 4)
 
 
@@ -234,7 +234,7 @@ def _print_result(result: Evaluation, model: Model, calibration: Calibration | N
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
     rows = [[name, *(_percent(v) for v in (p, r, f1)), str(n)] for name, p, r, f1, n in columns]
     console.print_table(["%", "precision", "recall", "F1", "faces"], rows)
-    # A column is as wide as a count, so names are cut; their order is that of the rows.
+    # A column is as wide as a count, so names are cut; columns have the order of the rows.
     shares = [
         [name, *("-" if n == 0 else f"{100 * count / n:.0f}" for count in row)]
         for name, row, n in zip(result.names, result.confusion, scores.support, strict=True)

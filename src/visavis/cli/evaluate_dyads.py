@@ -1,4 +1,4 @@
-"""Real calls in, how much of each person a listener explains by the true partner out."""
+"""The command ``visavis evaluate dyads``: how well a listener predicts people in real calls."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def dyads(
     ],
     model: Annotated[
         Path | None,
-        typer.Option(help="A listener.onnx of the calls task.", show_default="the embedded one"),
+        typer.Option(help="A listener.onnx that was trained on calls.", show_default="the embedded one"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the wrong partners and the samples.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the wrong partners and the samples.", min=0)] = 0,
     guidance: Guidance = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a listener on real calls.
 
     Each person is predicted frame by frame with the true partner, with people of other calls, and alone. The
-    embedded listener has learnt from the 45 calls of Diao et al. (ICMI 2024): on those it proves nothing.
-    What it proves on pairs that it never saw is in docs/models/calls_listener.md.
+    embedded listener was trained on the 45 calls of Diao et al. (ICMI 2024), so results on these calls prove
+    nothing. Results on unseen pairs are in docs/models/calls_listener.md.
 
     Examples:
 

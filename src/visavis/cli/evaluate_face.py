@@ -1,4 +1,4 @@
-"""The command ``visavis evaluate face``: how truly faces are read."""
+"""The command ``visavis evaluate face``: how accurately faces are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visavis.errors import InputError
 if TYPE_CHECKING:
     from visavis.evaluate.face_clips import ClipFigures
 
-# So many faces of a pack are turned and made small; more say nothing else.
+# Number of faces of a pack that are turned and made small; more faces give the same result.
 MOST_TURNED = 40
 
 
@@ -28,13 +28,13 @@ def face(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="What is known of the videos' frames: a labels.npz.",
-            show_default="MediaPipe looks at them, too",
+            help="Labels of the videos' frames, a labels.npz.",
+            show_default="MediaPipe labels them",
         ),
     ] = None,
     no_face: Annotated[
         Path | None,
-        typer.Option(help="Also count the faces found in this folder of pictures without any."),
+        typer.Option(help="Also count the faces found in this folder of pictures without faces."),
     ] = None,
     turned: Annotated[
         bool,
@@ -45,10 +45,10 @@ def face(
     limit: Annotated[
         int | None, typer.Option(help="Read N faces of a pack, drawn at random.", min=1, show_default="all")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of these draws.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of --limit and --turned.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure how truly faces are read.
+    """Measure how accurately faces are read.
 
     SET is a pack of labelled crops (a folder of crops.npy and labels.npz, as visavis lab
     label-faces writes), a video, or a folder of videos. Videos are compared with --labels, or else with
@@ -86,7 +86,7 @@ def face(
 
 
 def is_pack(path: Path) -> bool:
-    """Whether a path is a pack of crops, be it damaged, rather than videos."""
+    """Whether a path is a pack of crops (even a damaged one) rather than videos."""
     return any((path / name).exists() for name in ("crops.npy", "labels.npz"))
 
 
@@ -141,7 +141,7 @@ def _videos(path: Path) -> list[Path]:
     from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
 
     if not path.is_dir():
-        with VideoFile(path):  # Its reader says what is wrong with it, before a model is looked for.
+        with VideoFile(path):  # Reading it first raises its errors before a model is searched for.
             return [path]
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
     if not found:

@@ -1,4 +1,4 @@
-"""What ``visavis evaluate face --json`` prints; null where a figure has no value."""
+"""The JSON output of ``visavis evaluate face``; a figure without a value is null."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def figures_json(figures: FaceFigures) -> dict[str, Any]:
-    """Of faces."""
+    """JSON of the figures of faces."""
     from visavis.channels import BLENDSHAPES, HEAD_ANGLES
 
     def named(values: Sequence[float]) -> dict[str, float | None]:
@@ -40,7 +40,7 @@ def figures_json(figures: FaceFigures) -> dict[str, Any]:
 
 
 def clips_json(clips: Sequence[ClipFigures]) -> dict[str, Any]:
-    """Of clips: means over them, sums of ``n`` and of blinks, and each clip."""
+    """JSON of clips: means over the clips, sums of ``n`` and of blinks, and each clip."""
     each = [
         figures_json(clip.faces)
         | {
@@ -61,7 +61,7 @@ def clips_json(clips: Sequence[ClipFigures]) -> dict[str, Any]:
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """The mean of numbers, or of each entry of objects; null where none has a value."""
+    """The mean of numbers, or of each entry of objects; null if none has a value."""
     if isinstance(values[0], dict):
         return {key: _mean([value[key] for value in values]) for key in values[0]}
     known = [value for value in values if value is not None]
@@ -69,7 +69,7 @@ def _mean(values: Sequence[Any]) -> Any:
 
 
 def blinks_json(counts: dict[str, int]) -> dict[str, float | None]:
-    """How many blinks the teacher and we see, and how far they are the same ones."""
+    """Numbers of blinks that the teacher and we see, and how many of them are the same."""
     teacher, ours, matched = (counts[name] for name in ("teacher", "ours", "matched"))
     return {
         "teacher": teacher,
@@ -80,14 +80,14 @@ def blinks_json(counts: dict[str, int]) -> dict[str, float | None]:
 
 
 def false_json(found: FalseFaces) -> dict[str, Any]:
-    """Of pictures without a face."""
+    """JSON of pictures without a face."""
     wrong = {name: count for name, count in found.faces.items() if count}
     share = _rounded(len(wrong) / len(found.faces))
     return {"pictures": len(found.faces), "with_faces": len(wrong), "share": share, "faces": wrong}
 
 
 def turned_json(found: Sequence[Found]) -> list[dict[str, Any]]:
-    """Of turned and small copies."""
+    """JSON of turned and small copies."""
     return [
         {
             "turned_deg": one.copy.roll_deg,

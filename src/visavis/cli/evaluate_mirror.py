@@ -1,4 +1,4 @@
-"""The command ``visavis evaluate mirror``: how well the drawn avatar does what a face does."""
+"""The command ``visavis evaluate mirror``: how well the drawn avatar copies a face."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def mirror(
     landmarks: Annotated[
         Path | None,
         typer.Option(
-            help="Where the face is in each frame: an .npz of one clip, or a folder of CLIP.npz.",
-            show_default="what visavis tracks",
+            help="Landmarks of the face in each frame: an .npz for one clip, or a folder of CLIP.npz.",
+            show_default="landmarks of visavis's own tracker",
         ),
     ] = None,
     stills: Annotated[
         Path | None,
-        typer.Option(help="Picture to write: each movement at its most, the avatar below the face."),
+        typer.Option(help="Picture to write: each movement at its largest, with the avatar below the face."),
     ] = None,
     outlines: Annotated[
-        bool, typer.Option("--outlines", help="In the stills, draw a face by its landmarks alone.")
+        bool, typer.Option("--outlines", help="In the stills, draw only the landmarks of a face.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure how well the drawn avatar does what a face does.
+    """Measure how well the drawn avatar copies a face.
 
     The avatar follows each clip as in  visavis run . For mouth, brows, lids, gaze and head, r is the
-    correlation over the frames between the face and the avatar's drawn points; amplitude is how far the
-    avatar moves over how far the face does, each over its own resting size.
+    correlation over the frames between the face and the avatar's drawn points; amplitude is the avatar's
+    movement divided by the face's movement, each relative to its own resting size.
 
     Examples:
 
@@ -84,7 +84,7 @@ def mirror(
 def _mirror_all(
     clips: Sequence[Path], teachers: Sequence[Landmarks | None]
 ) -> tuple[list[ClipMirror], list[tuple[Path, VisavisError]]]:
-    """What came of each clip that can be measured; what is wrong with the others."""
+    """The results of each clip that can be measured, and the errors of the others."""
     from visavis.avatar.puppet import Puppet
     from visavis.evaluate.mirror import mirror_clip
     from visavis.pipeline import Pipeline
@@ -92,7 +92,7 @@ def _mirror_all(
     rig = Puppet.load().rig
     found: list[ClipMirror] = []
     problems: list[tuple[Path, VisavisError]] = []
-    # The face is shown as the camera sees it, not as in a mirror: so must be the avatar.
+    # The face is shown as the camera sees it, not as in a mirror, so the avatar must be, too.
     with closing(Pipeline(mirror=False)) as pipeline, console.progress("clips", None, "frames") as advance:
         for clip, teacher in zip(clips, teachers, strict=True):
             try:
@@ -103,7 +103,7 @@ def _mirror_all(
 
 
 def _teachers(clips: Sequence[Path], landmarks: Path | None) -> Sequence[Landmarks | None]:
-    """Where the face of each clip is; whatever is wrong with a file is said here, before the work."""
+    """The landmarks of each clip; errors of the files are raised here, before the work."""
     from visavis.capture.video import VideoFile
     from visavis.evaluate.mirror import Landmarks
 
@@ -130,7 +130,7 @@ def mirror_json(
     problems: Sequence[tuple[Path, VisavisError]],
     landmarks: str,
 ) -> dict[str, Any]:
-    """What ``--json`` prints; null where a figure has no value."""
+    """What ``--json`` prints; a figure without a value is null."""
     each = {
         one.followed.path.stem: {
             "clip": str(one.followed.path),
@@ -147,7 +147,7 @@ def mirror_json(
 
 
 def _measures(found: Sequence[ClipMirror]) -> Measures:
-    """Of each measure the means over the clips in which the face moves it, and how many these are."""
+    """For each measure, the means over the clips in which the face moves, and the number of these clips."""
     from visavis.metrics.mirror import LEAST
 
     result: Measures = {}

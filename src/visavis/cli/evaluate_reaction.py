@@ -1,4 +1,4 @@
-"""Predicted reactions with the real ones in, the metrics of REACT2024 out."""
+"""The command ``visavis evaluate reaction``: the metrics of REACT2024."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _ROWS = {
 def reaction(
     file: Annotated[
         Path,
-        typer.Argument(help="An .npz with predictions, listeners, speakers, neighbours.", readable=False),
+        typer.Argument(help="An .npz of predictions, listeners, speakers, neighbours.", readable=False),
     ],
     threads: Annotated[
         int | None,
-        typer.Option(help="Items at a time.", show_default="one a processor"),
+        typer.Option(help="Number of items at a time.", show_default="one for each processor"),
     ] = None,
     out_of_range: Annotated[
         str,
         typer.Option(
-            help="Neighbours without a listener: error; zero: as the FSQ paper's parallel code, an item "
-            "left without any counts 0; leave-out: as its serial code, it does not count."
+            help="What to do if a neighbour has no listener. error: stop; zero: an item without listeners "
+            "counts 0 (the FSQ paper's parallel code); leave-out: it does not count (its serial code)."
         ),
     ] = "error",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -76,7 +76,7 @@ def reaction(
 
 
 def reaction_json(scores: ReactionScores) -> dict[str, Any]:
-    """What ``--json`` prints; null where a metric has no value."""
+    """What ``--json`` prints; a metric without a value is null."""
     from dataclasses import asdict
 
     return {

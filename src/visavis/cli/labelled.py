@@ -1,4 +1,4 @@
-"""Options that say which labelled faces and which network; the faces and the network that they name out."""
+"""Shared options that choose labelled faces and a network."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ DatasetArgument = Annotated[
 SplitOption = Annotated[
     str | None,
     typer.Option(
-        help="Part of the data set.",
-        show_default="PublicTest for FER-2013, validation for AffectNet, else test, or all there is",
+        help="Split of the data set.",
+        show_default="PublicTest for FER-2013, validation for AffectNet, else test, or everything",
     ),
 ]
 LabelsOption = Annotated[
     Labels,
-    typer.Option(help="own: the data set's; ferplus: FER+'s majority of 8, for FER-2013 with votes."),
+    typer.Option(help="own: the data set's labels; ferplus: FER+'s majority of 8 (FER-2013 with votes)."),
 ]
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        help="An embedded recogniser, dense or sparse, or an ONNX file made by visavis' export (one without "
-        "an ending as ./NAME).",
+        help="An embedded recogniser, dense or sparse, or an ONNX file that visavis exported (write a name "
+        "without an ending as ./NAME).",
         show_default="dense",
     ),
 ]
-MirrorOption = Annotated[bool, typer.Option("--mirror", help="Also read each face mirrored; average.")]
+MirrorOption = Annotated[bool, typer.Option("--mirror", help="Also read each face mirrored, and average.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def open_model(model: str | None, keep: str | None, mirror: bool) -> Model:
-    """The network that ``--model`` names: a recogniser if it is a bare word, else a file.
+    """The network that ``--model`` names: a recogniser if it is a plain word, else a file.
 
     Raises:
-        InputError: there is no such recogniser or file, or it does not take ``--keep``.
-        WeightsError: it is no expression network.
+        InputError: the recogniser or file does not exist, or it does not take ``--keep``.
+        WeightsError: the file is not an expression network.
     """
     from visavis.emotion.opening import NETWORKS
     from visavis.evaluate.expressions import Model
@@ -84,7 +84,7 @@ def read_faces(found: DataSet, split: str | None, labels: Labels) -> LabelledFac
 
 
 def model_json(model: Model) -> dict[str, Any]:
-    """What ``--json`` prints of a network; ``keep`` is null where it drops no tokens."""
+    """What ``--json`` prints about a network; ``keep`` is null if it drops no tokens."""
     from visavis.emotion.sparse import SparseClassifier
 
     keep = asdict(model.classifier.keep) if isinstance(model.classifier, SparseClassifier) else None

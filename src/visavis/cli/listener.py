@@ -1,4 +1,4 @@
-"""Options in, the listener that they name and its temperament out."""
+"""Shared options that choose a listener and its temperament."""
 
 from __future__ import annotations
 
@@ -18,34 +18,37 @@ Listener = Annotated[
     Path | None,
     typer.Option(
         "--listener",
-        help="Another listener, an ONNX file. Its tokenizer is the package's, or that of --encoder and "
-        "--decoder.",
+        help="ONNX file of another listener; --encoder and --decoder name its tokenizer if it is not one of "
+        "the package.",
     ),
 ]
 TemperamentText = Annotated[
     str | None,
     typer.Option(
         "--temperament",
-        help="Of the listener, say nodding=.9,smiling=.2: expressiveness, nodding, smiling, mirroring and "
-        "gaze, 0 to 1. What is not named is .5. Without this option all is left to chance.",
+        help="Five traits of the listener from 0 to 1: expressiveness, nodding, smiling, mirroring, gaze, "
+        "such as nodding=0.9,smiling=0.2. Unnamed traits are 0.5. Without the option, traits are drawn "
+        "at random.",
     ),
 ]
 Guidance = Annotated[
     float | None,
     typer.Option(
-        help="How much of what the person changes is taken: 0 nothing, 1 as predicted, more than 1 beyond.",
-        show_default="the listener's own",
+        help="How strongly the listener answers the speaker: 0 ignores the speaker, 1 is as trained, "
+        "more is stronger.",
+        show_default="the listener's default",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Another seed is another listener.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="A different seed gives a different listener.")]
 
 
 def named_listener(listener: Path | None, encoder: Path | None, decoder: Path | None) -> FaceListener:
-    """The listener of a file, with the package's tokenizer or that of two more; the embedded one without.
+    """The listener of a file, with the package's tokenizer or one of two more files; by default the embedded
+    one.
 
     Raises:
-        InputError: a tokenizer without a listener, half a tokenizer, or a file cannot be read.
-        WeightsError: no networks of a listener, or there is none embedded.
+        InputError: the tokenizer has no listener, half of it is missing, or a file cannot be read.
+        WeightsError: a file is not the network of a listener, or no listener is embedded.
     """
     from visavis.reaction.listener import FaceListener
 
@@ -60,10 +63,10 @@ def named_listener(listener: Path | None, encoder: Path | None, decoder: Path | 
 
 
 def parse_temperament(text: str | None) -> Temperament | None:
-    """``nodding=.9,smiling=.2`` as a temperament.
+    """The temperament that a text such as ``nodding=0.9,smiling=0.2`` describes.
 
     Raises:
-        InputError: an unknown or repeated name, or no share of 0 to 1.
+        InputError: a name is unknown or repeated, or a value is not in 0..1.
     """
     from visavis.reaction.temperament import CONTROLS, Temperament
 
@@ -79,7 +82,7 @@ def parse_temperament(text: str | None) -> Temperament | None:
         if name not in CONTROLS or name in values or not 0 <= share <= 1:
             raise InputError(
                 f"--temperament: {part.strip()!r}; expected each of {', '.join(CONTROLS)} at most once, with "
-                "a share of 0 to 1, such as nodding=.9,smiling=.2"
+                "a share of 0 to 1, such as nodding=0.9,smiling=0.2"
             )
         values[name] = share
     return Temperament(**values)

@@ -10,8 +10,8 @@ ProfileOption = Annotated[
     str | None,
     typer.Option(
         "--profile",
-        help="What a guided calibration found out about the person: a JSON file, or me, for the one that the "
-        "page was asked to remember. It is worn in mirror mode; a listener has a face of its own.",
-        show_default="learned while it runs",
+        help="The person's profile from a guided calibration: a JSON file, or me for the profile that the "
+        "page remembers. Only mirror mode uses it.",
+        show_default="learned during the run",
     ),
 ]

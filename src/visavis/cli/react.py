@@ -15,31 +15,31 @@ from visavis.errors import InputError
 
 
 def react(
-    track: Annotated[Path, typer.Argument(help="A track as  visavis run --track  writes it.")],
-    out: Annotated[Path, typer.Option(help="The reactions, as .npz.")],
+    track: Annotated[Path, typer.Argument(help="A track file that  visavis run --track  wrote.")],
+    out: Annotated[Path, typer.Option(help="File for the reactions, .npz.")],
     audio: Annotated[
         Path | None, typer.Option(help="What the person says: a sound file, or the video itself.")
     ] = None,
-    samples: Annotated[int, typer.Option(help="How many listeners; they hear the same and differ.")] = 1,
+    samples: Annotated[int, typer.Option(help="Number of listeners.")] = 1,
     seed: Seed = 0,
     temperament: TemperamentText = None,
     temperature: Annotated[
-        float | None, typer.Option(help="0 takes the likeliest face; 1 draws as predicted.")
+        float | None, typer.Option(help="Randomness: 0 takes the most likely face, 1 draws as predicted.")
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(help="Draw each digit of a face from its k likeliest values.")
+        int | None, typer.Option(help="Draw each digit of a token from its k most likely values.")
     ] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Draw from the likeliest that reach this share.")
+        float | None, typer.Option(help="Draw from the most likely values that reach this probability.")
     ] = None,
     guidance: Guidance = None,
     video: Annotated[
-        Path | None, typer.Option(help="Also a video of the person beside up to ten listeners.")
+        Path | None, typer.Option(help="Also write a video of the person and up to ten listeners.")
     ] = None,
     explain: Annotated[
-        Path | None, typer.Option(help="Also what raised each smile, nod and raise of the brows, as .json.")
+        Path | None, typer.Option(help="Also write the cause of each smile, nod and brow raise, .json.")
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Also that as a picture, .svg.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Also draw these causes, .svg.")] = None,
     listener: Listener = None,
     encoder: Encoder = None,
     decoder: Decoder = None,
@@ -47,14 +47,14 @@ def react(
 ) -> None:
     """Let listeners react to a recorded person.
 
-    The reactions run at 25 frames a second, whatever the track does: each frame has the last face before its
-    end. Sound runs on the clock of the pictures. A live listener would have done the same.
+    Reactions have 25 frames a second at any frame rate of the track; each frame gets the last face before its
+    end. Sound and pictures share one clock. A live listener reacts in the same way.
 
     Examples:
 
         visavis run talk.mp4 --track talk.npz
         visavis react talk.npz --audio talk.mp4 --samples 10 --out reactions.npz --video reactions.mp4
-        visavis react talk.npz --temperament nodding=.9,smiling=.2 --seed 3 --out warm.npz
+        visavis react talk.npz --temperament nodding=0.9,smiling=0.2 --seed 3 --out warm.npz
         visavis react talk.npz --audio talk.mp4 --out r.npz --explain why.json --figure why.svg
     """
     from visavis.drawing.explanation import COLUMNS, MOST_EXPLAINED, explanation_figure, save_explanation

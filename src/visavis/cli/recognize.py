@@ -27,15 +27,15 @@ def recognize(
         bool,
         typer.Option(
             "--crops",
-            help="Read every small square picture in which no face is detected whole, as a tight face crop.",
+            help="Read every small square picture without a detected face as a tight face crop.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Read the emotions shown in images and videos.
 
-    A small square image without a detected face is read
-    whole, and marked so, where the face network sees a tight face crop in it, or with --crops.
+    If a small square image has no detected face, but the face network sees a tight face crop in it, the whole
+    image is read and marked so. With --crops, all such images are read.
 
     Examples:
 
@@ -70,7 +70,7 @@ def recognize(
 def _read_all(
     recognizer: Recognizer, media: Sequence[Path], problems: list[tuple[Path, VisavisError]]
 ) -> Iterator[FacesInFile]:
-    """Every file that can be read; what is wrong with the others is added to the problems."""
+    """Every file that can be read; errors of the others are added to the problems."""
     with console.progress("recognize", len(media), "files") as advance:
         for path in media:
             try:
@@ -85,7 +85,7 @@ def _read_all(
 
 
 def file_json(read: FacesInFile) -> dict[str, Any]:
-    """What ``--json`` prints of one file."""
+    """What ``--json`` prints about one file."""
     head = {"path": str(read.path), "width": read.size[0], "height": read.size[1]}
     if read.fps is None:
         return {"kind": "image", **head, "faces": [face_json(face) for face in read.faces[0]]}
@@ -105,7 +105,7 @@ def file_json(read: FacesInFile) -> dict[str, Any]:
 
 
 def face_json(face: Face) -> dict[str, Any]:
-    """What ``--json`` prints of one face; null where a value was not read."""
+    """What ``--json`` prints about one face; a value that was not read is null."""
     from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS, HEAD_ANGLES
 
     values: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Options in, which recogniser reads expressions and how many tokens it keeps out."""
+"""Shared options that choose the emotion recogniser and how many tokens it keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADAPTIVE: Final = "adaptive"
 
 
 class RecognizerName(StrEnum):
-    """Which of the embedded recognisers."""
+    """The embedded recognisers."""
 
     DENSE = "dense"
     SPARSE = "sparse"
@@ -25,25 +25,25 @@ class RecognizerName(StrEnum):
 RecognizerOption = Annotated[
     RecognizerName,
     typer.Option(
-        "--recognizer", help="What reads expressions: dense looks at all of a face, sparse drops tokens."
+        "--recognizer", help="Recogniser of expressions: dense reads the whole face, sparse drops tokens."
     ),
 ]
 KeepOption = Annotated[
     str | None,
     typer.Option(
         "--keep",
-        help="Of the sparse recogniser: the share of tokens that it keeps, say 0.3; or adaptive: few of easy "
-        "faces, more of others.",
-        show_default="the recogniser's own",
+        help="Share of tokens that the sparse recogniser keeps, such as 0.3; or adaptive: few for easy "
+        "faces, more for others.",
+        show_default="the recogniser's default",
     ),
 ]
 
 
 def parse_keep(text: str | None) -> Keeping | None:
-    """What ``--keep`` says.
+    """The value of ``--keep``.
 
     Raises:
-        InputError: neither a keep rate in its range nor ``adaptive``.
+        InputError: the value is neither a keep rate in its range nor ``adaptive``.
     """
     from visavis.emotion.sparse import Keep
 

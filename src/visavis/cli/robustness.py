@@ -1,4 +1,4 @@
-"""Labelled faces in, how well a network reads them when they are seen badly out."""
+"""The command ``visavis evaluate robustness``: how well a network reads degraded faces."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def robustness(
         int | None,
         typer.Option(help="Read this many faces, drawn at random.", show_default="all", min=1),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of that draw and of the corruptions.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of this draw and of the corruptions.", min=0)] = 0,
     plot: Annotated[
-        Path | None, typer.Option(help="Also draw it into this SVG file.", show_default="none")
+        Path | None, typer.Option(help="Also draw the results into this SVG file.", show_default="none")
     ] = None,
     model: ModelOption = None,
     keep: KeepOption = None,
     mirror: MirrorOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how well expressions are recognised on faces that are seen badly.
+    """Measure how well expressions are recognised on degraded faces.
 
     The faces are darkened, lit by a spot, blurred, moved, covered at the eyes or the mouth, turned,
     compressed, shrunk and made noisy, each at three severities. DATASET is as for `visavis evaluate emotion`.

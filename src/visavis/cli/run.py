@@ -1,4 +1,4 @@
-"""A video file or camera in; a video of face and avatar, a track, a motion file and reactions out."""
+"""The command ``visavis run``: a video of face and avatar, a track, a motion file and a reaction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Mode(StrEnum):
 
 
 class TrackerName(StrEnum):
-    """Which face tracker."""
+    """The face trackers."""
 
     VISAVIS = "visavis"
     MEDIAPIPE = "mediapipe"
@@ -49,19 +49,19 @@ def run(
         Mode, typer.Option(help="mirror: the avatar does what you do; listen: it listens to you.")
     ] = Mode.MIRROR,
     out: Annotated[
-        Path | None, typer.Option(help="Video of the real face beside the avatar, e.g. out.mp4.")
+        Path | None, typer.Option(help="Video of the real face next to the avatar, such as out.mp4.")
     ] = None,
-    track: Annotated[Path | None, typer.Option(help="Face and emotion over time, as .npz.")] = None,
-    motion: Annotated[Path | None, typer.Option(help="The avatar's motion, as .motion3.json.")] = None,
+    track: Annotated[Path | None, typer.Option(help="File for face and emotion over time, .npz.")] = None,
+    motion: Annotated[Path | None, typer.Option(help="File for the avatar's motion, .motion3.json.")] = None,
     reaction: Annotated[
-        Path | None, typer.Option(help="In listen mode: the listener's face over time, as .npz.")
+        Path | None, typer.Option(help="In listen mode: file for the listener's face over time, .npz.")
     ] = None,
     seed: Seed = 0,
     temperament: TemperamentText = None,
     listener: Listener = None,
     encoder: Encoder = None,
     decoder: Decoder = None,
-    no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Leave emotions unread.")] = False,
+    no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Do not read emotions.")] = False,
     recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
     profile: ProfileOption = None,
@@ -69,12 +69,12 @@ def run(
     limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Let the avatar follow the face in a video or before a camera, or listen to it.
+    """Let the avatar follow the face in a video or in front of a camera, or listen to the person.
 
-    With --mode listen it hears a video file's own sound. Of a camera it has the picture alone: no microphone
-    is opened here; the page of  visavis serve  has one.
+    With --mode listen, the listener hears the sound of a video file. From a camera it only gets the picture,
+    because this command opens no microphone; the page of  visavis serve  does.
 
-    Ctrl-C ends a camera's run; whatever was read so far is kept.
+    Ctrl-C ends the run; all results so far are kept.
 
     Examples:
 
@@ -82,7 +82,7 @@ def run(
         visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
         visavis run 0 --profile me --out me.mp4
         visavis run clip.mp4 --recognizer sparse --keep adaptive
-        visavis run talk.mp4 --mode listen --temperament nodding=.9,smiling=.2 --out listening.mp4
+        visavis run talk.mp4 --mode listen --temperament nodding=0.9,smiling=0.2 --out listening.mp4
     """
     from visavis.avatar.profile import named_profile
     from visavis.pipeline import Pipeline
@@ -101,12 +101,12 @@ def run(
         raise InputError("--recognizer and --keep say how emotions are read: leave out --no-emotions")
     worn = named_profile(profile)
     if worn is not None and avatar is not None:
-        console.print_note("--profile has no effect on a listener, whose face is its own; the run goes on")
+        console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")
     make_pipeline = partial(
         Pipeline,
         tracker.value,
         None if no_emotions else recognizer.value,
-        # The real face is shown as the camera sees it, not as in a mirror: so must be the avatar.
+        # The real face is shown as the camera sees it, not as in a mirror, so the avatar must be, too.
         mirror=False,
         keep=parse_keep(keep),
         profile=worn,
@@ -131,7 +131,7 @@ def _record(
     outputs: Outputs,
     limit_s: float | None,
 ) -> tuple[Recording, bool]:
-    """What came of the source, and whether it is a live one."""
+    """The recording of the source, and whether the source is live."""
     from visavis.capture.source import open_source
     from visavis.recording.record import record
 

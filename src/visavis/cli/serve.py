@@ -1,4 +1,4 @@
-"""A host and a port in; the page, its avatar and its sessions served until interrupted."""
+"""The command ``visavis serve``: the page with the webcam and the avatar."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def serve(
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 8765,
-    sessions: Annotated[int, typer.Option(min=1, help="How many people may use it at a time.")] = 4,
+    sessions: Annotated[int, typer.Option(min=1, help="Maximum number of people at a time.")] = 4,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="A further name under which it is reached, say behind a proxy.")
+        list[str] | None, typer.Option(help="Another host name of this server, for example behind a proxy.")
     ] = None,
     recognizer: RecognizerOption = RecognizerName.DENSE,
     keep: KeepOption = None,
@@ -33,9 +33,9 @@ def serve(
 ) -> None:
     """Serve the page: the webcam on one side, the avatar on the other.
 
-    By default only this computer is served, and nothing is stored but, if you ask the page for it, your
-    calibration, which it then takes up again. Browsers give a page their camera on
-    http://localhost and on https alone: for other computers, put a proxy with https before it.
+    By default only this computer can open the page. Nothing is stored, except your calibration if you ask the
+    page to remember it. Browsers only allow a camera on http://localhost and https pages: for other
+    computers, put an https proxy in front of the server.
 
     Examples:
 
@@ -64,7 +64,7 @@ def serve(
     vocabulary = Vocabulary.embedded() if tokenizer is None else Vocabulary(tokenizer)
     networks = FaceListener.embedded() if listener is None else FaceListener.load(listener, tokenizer)
     Puppet.load()
-    make_pipeline().close()  # What is missing or damaged is told now, not to the first visitor.
+    make_pipeline().close()  # Missing or damaged files are reported now, not to the first visitor.
     run_server(
         make_pipeline,
         host=host,

@@ -1,4 +1,4 @@
-"""Two options in, the face tokenizer that they name out."""
+"""Shared options that choose a face tokenizer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from visavis.reaction.tokenizer import FaceTokenizer
 
 Encoder = Annotated[
-    Path | None, typer.Option(help="Another tokenizer's encoder, an ONNX file; with --decoder.")
+    Path | None, typer.Option(help="ONNX file of another tokenizer's encoder; needs --decoder.")
 ]
-Decoder = Annotated[Path | None, typer.Option(help="Its decoder.")]
+Decoder = Annotated[Path | None, typer.Option(help="ONNX file of the tokenizer's decoder.")]
 
 
 def named(encoder: Path | None, decoder: Path | None) -> FaceTokenizer | None:
-    """The tokenizer of two files; None where none is named.
+    """The tokenizer of two files; None if no file is named.
 
     Raises:
-        InputError: one file without the other, or a file cannot be read.
-        WeightsError: it is no network of a tokenizer.
+        InputError: only one file is named, or a file cannot be read.
+        WeightsError: a file is not the network of a tokenizer.
     """
     from visavis.reaction.tokenizer import FaceTokenizer
 

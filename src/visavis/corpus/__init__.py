@@ -1,1 +1,1 @@
-"""Videos of conversations in, a corpus of two people's faces, emotions and sound out."""
+"""Building corpora of two people's faces, emotions and sound from videos of conversations."""

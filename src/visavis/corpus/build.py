@@ -1,4 +1,4 @@
-"""Recordings in, a corpus with index, manifest and table of quality out; what is finished is kept."""
+"""Building a corpus with index, manifest and table of quality; finished recordings are kept."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from visavis.errors import InputError
 
 FORMAT = "visavis corpus 1"
 QUALITY = "quality.csv"
-# What must be the same in all recordings of a corpus.
+# Settings that must be the same in all recordings of a corpus.
 _BINDING = ("format", "visavis", "face_space", "weights", "settings")
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What came of a run.
+    """The results of a run.
 
     Attributes:
-        outcomes: of the recordings asked for, in their order; fewer when it was interrupted.
-        kept: how many of them were finished before.
-        interrupted: the user ended it.
+        outcomes: outcomes of the requested recordings in order; fewer if the run was interrupted.
+        kept: number of recordings that were finished before.
+        interrupted: whether the user ended the run.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -63,14 +63,14 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run has to do.
+    """The plan of a run.
 
     Attributes:
         root: the corpus's folder.
-        recordings: all that were asked for.
-        settings: how they are made.
-        kept: those that were finished before, by name.
-        jobs: the others.
+        recordings: all requested recordings.
+        settings: settings of the recordings.
+        kept: recordings that were finished before, by name.
+        jobs: jobs for the other recordings.
     """
 
     root: Path
@@ -81,17 +81,17 @@ class Plan:
 
     @property
     def frames(self) -> int | None:
-        """About how many are to be watched; None where nobody knows."""
+        """Estimated number of frames to process; None if not known."""
         frames = [job.frames for job in self.jobs]
         return None if None in frames else sum(filter(None, frames))
 
 
 def plan(root: Path, recordings: Sequence[Recording], settings: Settings) -> Plan:
-    """Look what is finished and what is to be done; nothing is written.
+    """Find out what is finished and what must be done; nothing is written.
 
     Raises:
-        InputError: a video that cannot be read, a folder with a corpus that was made otherwise, or other
-            videos than those that have a recording's name there.
+        InputError: a video cannot be read, the folder has a corpus with other settings, or a recording of the
+            same name has other videos there.
     """
     if root.exists() and not root.is_dir():
         raise InputError(f"{root}: is no folder; name one for the corpus")
@@ -112,14 +112,14 @@ def plan(root: Path, recordings: Sequence[Recording], settings: Settings) -> Pla
 
 
 def build(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> Build:
-    """Do what is to be done, and bring index, manifest and table up to date.
+    """Process the jobs, and update index, manifest and table.
 
-    Ctrl-C ends it early; all that is finished is kept, and the next run goes on from there.
+    Ctrl-C ends the run early; finished recordings are kept, and the next run continues.
 
     Args:
-        todo: from :func:`plan`.
-        engine: works on the recordings.
-        advance: told of frames that were watched.
+        todo: the result of :func:`plan`.
+        engine: processes the recordings.
+        advance: called with the number of processed frames.
 
     Raises:
         InputError: a file cannot be written.
@@ -143,13 +143,13 @@ def build(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> Build:
 
 
 def _count_frames(recording: Recording) -> int | None:
-    """About how many frames the videos have; None where one of them does not say, or is none."""
+    """Estimated number of frames of the videos; None if one of them does not say, or is not a video."""
     total = 0
     for path in recording.videos:
         try:
             with VideoFile(path) as video:
                 count = video.frame_count_hint
-        except InputError:  # Its job refuses it, and says why.
+        except InputError:  # The job refuses this video and gives the reason.
             return None
         if count is None:
             return None
@@ -187,9 +187,9 @@ def _require_same(root: Path, settings: Settings) -> None:
 
 
 def _require_same_videos(recording: Recording, before: Outcome, sources: Sequence[Source]) -> None:
-    """Refuse to put another video in the place of a recording that is there.
+    """Refuse to replace an existing recording's video by another one.
 
-    A video that was changed keeps its path, one that was moved its content.
+    A changed video keeps its path; a moved video keeps its content.
     """
     for old, new in zip(before.sources, sources, strict=False):
         if before.status == DONE and old.path != new.path and old.sha256 != new.sha256:
@@ -200,7 +200,7 @@ def _require_same_videos(recording: Recording, before: Outcome, sources: Sequenc
 
 
 def _write_manifest(todo: Plan) -> None:
-    """Index, table of quality and manifest of everything that the folder holds by now."""
+    """Write index, table of quality and manifest of everything in the folder."""
     by_split: dict[str, list[Outcome]] = defaultdict(list)
     for path in sorted((todo.root / RECORDS).glob("*/*.json")):
         if (outcome := Outcome.load(path)) is not None:
@@ -219,7 +219,7 @@ def _write_manifest(todo: Plan) -> None:
 
 
 def _table(outcomes: Sequence[Outcome]) -> str:
-    """A row for each person of each recording; one for a recording that was refused."""
+    """A row for each person of each recording; one row for a refused recording."""
     whole = ("split", "name", "status", "frames", "duration_s", "mismatch_s", "swapped", "mixed_sound")
     own = ("found", "gaps", "longest_gap_s", "source_fps", "source_s", "audio")
     text = io.StringIO()

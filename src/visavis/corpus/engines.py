@@ -1,4 +1,4 @@
-"""Jobs in, their outcomes as they are ready out: in this process, in several, or on a Ray cluster."""
+"""Engines that run jobs: in this process, in several processes, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from visavis.corpus.layout import Outcome
 from visavis.errors import InputError, MissingExtraError
 
 ENGINES = ("local", "ray")
-# Windows cannot wait for more.
+# Maximum number of processes; Windows cannot wait for more.
 MOST_PROCESSES = 61
 
 
 class Engine(Protocol):
-    """Works on jobs; each writes its own files, so that what is finished stays finished."""
+    """Runs jobs; each job writes its own files, so that finished work is kept."""
 
     def run(self, jobs: Sequence[Job], advance: Callable[[int], None]) -> Iterator[Outcome]:
-        """Yield outcomes in any order; ``advance`` is told of frames that were watched.
+        """Yield outcomes in any order; ``advance`` is called with the number of processed frames.
 
         Raises:
             InputError: a file cannot be written, or a worker died.
@@ -34,7 +34,7 @@ class Engine(Protocol):
 
 
 class InProcess:
-    """One job after another, here; progress is told frame by frame."""
+    """One job after another in this process; progress is reported frame by frame."""
 
     def run(self, jobs: Sequence[Job], advance: Callable[[int], None]) -> Iterator[Outcome]:
         """See :class:`Engine`."""
@@ -44,10 +44,10 @@ class InProcess:
 
 
 class Processes:
-    """Several jobs at a time, each in a process of its own.
+    """Several jobs at a time, each in its own process.
 
     Args:
-        count: how many.
+        count: number of processes.
     """
 
     def __init__(self, count: int) -> None:
@@ -66,7 +66,7 @@ class Processes:
                     yield future.result()
             except BrokenProcessPool as error:
                 raise InputError(
-                    "a worker process was killed, perhaps for want of memory; run the command again "
+                    "a worker process was killed, perhaps because memory was full; run the command again "
                     "with fewer --jobs: what is finished is kept"
                 ) from error
             finally:
@@ -107,8 +107,8 @@ def open_engine(name: str, jobs: int) -> Engine:
         jobs: processes of the local engine.
 
     Raises:
-        InputError: another name, or no process at all.
-        MissingExtraError: its package is not installed.
+        InputError: the name is unknown, or the number of processes is below 1.
+        MissingExtraError: the engine's package is not installed.
     """
     if name == "ray":
         return RayCluster()
@@ -120,21 +120,21 @@ def open_engine(name: str, jobs: int) -> Engine:
 
 
 class _Stopped(BaseException):
-    """The main process wants the worker to end."""
+    """The main process asks the worker to end."""
 
 
-# Set once in each worker, when it begins.
+# Set once in each worker at its start.
 _stop: list[Event] = []
 
 
 def _begin_worker(stop: Event) -> None:
     _stop[:] = [stop]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The main process hears Ctrl-C and sets the event.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The main process receives Ctrl-C and sets the event.
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """Leave nothing running when the main process is killed."""
+    """End this worker if the main process is killed."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""One recording in, its files in the corpus, or the reason for refusing it, out."""
+"""Processing one recording: its files in the corpus, or the reason why it is refused."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from visavis.pipeline import Pipeline
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know.
+    """A job for a worker.
 
     Attributes:
         root: the corpus's folder.
-        recording: what to work on.
-        settings: how.
+        recording: the recording to process.
+        settings: settings of the corpus.
         sources: the recording's videos.
-        frames: about how many will be read, for the progress bar; None where nobody knows.
+        frames: estimated number of frames, for the progress bar; None if not known.
     """
 
     root: Path
@@ -40,7 +40,7 @@ class Job:
 
 
 class Bench:
-    """The networks of one worker: they are opened once, and used for recording after recording."""
+    """The networks of one worker: they are opened once and used for all recordings."""
 
     def __init__(self) -> None:
         self.people = [Pipeline() for _ in PEOPLE]
@@ -49,7 +49,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One person as the video shows them."""
+    """One person in the video."""
 
     observed: Observed
     video: Path
@@ -58,20 +58,20 @@ class _Seen:
 
     @property
     def end_s(self) -> float:
-        """When the last frame is over."""
+        """The time at which the last frame ends."""
         return self.observed.time_s[-1] + 1 / self.fps
 
 
 def build_recording(job: Job, bench: Bench, on_frame: Callable[[], None]) -> Outcome:
-    """Watch a recording and write its files and its record.
+    """Process a recording and write its files and its record.
 
     Args:
-        job: what to do.
+        job: the job.
         bench: the worker's networks.
-        on_frame: called after each frame that was watched.
+        on_frame: called after each processed frame.
 
     Raises:
-        InputError: a file cannot be written. Whatever is wrong with the videos is the outcome's reason.
+        InputError: a file cannot be written. Errors of the videos are the outcome's reason instead.
     """
     recording = job.recording
     layout.discard(job.root, recording)
@@ -97,7 +97,7 @@ def build_recording(job: Job, bench: Bench, on_frame: Callable[[], None]) -> Out
 
 
 def _see(job: Job, bench: Bench, on_frame: Callable[[], None]) -> list[_Seen]:
-    """Both people, each watched through the whole video."""
+    """Both people, each through the whole video."""
     videos = job.recording.videos
     with ExitStack() as stack:
         for pipeline in bench.people:
@@ -118,10 +118,10 @@ def _see_video(
 
 
 def _align(job: Job, seen: list[_Seen]) -> tuple[list[Watched], float]:
-    """Both people at the corpus's rate and of one length, and by how much the longer was cut.
+    """Both people at the corpus's rate and with the same length, and how much of the longer video was cut.
 
     Raises:
-        InputError: lengths that differ too much, no single frame, or a person who is hardly seen.
+        InputError: lengths differ too much, there is no frame, or a person is rarely seen.
     """
     settings, (first, second) = job.settings, seen
     mismatch_s = abs(first.end_s - second.end_s)

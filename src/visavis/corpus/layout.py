@@ -1,4 +1,4 @@
-"""What was watched in, files in REACT's layout out; a record of each recording says that it is finished."""
+"""Files in REACT's layout; a record marks each finished recording."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from visavis.datasets.react import COLUMNS, EMOTIONS, FACES, SOUNDS
 from visavis.errors import InputError
 from visavis.types import Track
 
-# The first part of each path in the index, where REACT names the data set.
+# The first part of each path in the index, which in REACT is the name of the data set.
 SITE = "visavis"
-# A recording stays whole: it is the only clip of its conversation.
+# A recording is not divided: it is the only clip of its conversation.
 CLIP = "1"
 RECORDS = "items"
-# Unfinished files lie here; what is left from a run that was killed is thrown away by the next.
+# Folder of unfinished files; the next run deletes what a killed run left in it.
 UNFINISHED = ".partial"
 DONE, REFUSED = "done", "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a recording.
+    """The outcome of a recording.
 
     Attributes:
-        name: of its folder in the corpus.
-        split: the part of the corpus.
+        name: name of its folder in the corpus.
+        split: split of the corpus.
         status: :data:`DONE` or :data:`REFUSED`.
-        reason: why it was refused; None where it was not.
+        reason: why it was refused; None if it was not.
         sources: its videos.
         files: size in bytes of each file, by its path within the corpus.
-        quality: how good it is, by name; None where it was refused.
+        quality: figures of its quality by name; None if it was refused.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Outcome:
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """Read a record; None where it is missing or is none."""
+        """Read a record; None if it is missing or invalid."""
         try:
             notes = json.loads(regular(path).read_text("utf-8"))
             notes["sources"] = tuple(Source(**source) for source in notes["sources"])
@@ -64,7 +64,7 @@ class Outcome:
             return None
 
     def stands(self, root: Path, sources: Sequence[Source]) -> bool:
-        """Whether nothing needs to be done again: the same videos, and every file still there."""
+        """Whether the recording is up to date: the videos are the same, and every file still exists."""
         if [source.sha256 for source in sources] != [source.sha256 for source in self.sources]:
             return False
         return all(_size(root / name) == size for name, size in self.files.items())
@@ -79,7 +79,7 @@ class Outcome:
 
 
 def record_path(root: Path, split: str, name: str) -> Path:
-    """Where the record of a recording is kept."""
+    """The path of a recording's record."""
     return root / RECORDS / split / f"{name}.json"
 
 
@@ -89,7 +89,7 @@ def clip_path(recording: Recording, person: str) -> str:
 
 
 def discard(root: Path, recording: Recording) -> None:
-    """Throw away what an older version of a recording's videos left.
+    """Delete the files of an older version of a recording's videos.
 
     Raises:
         InputError: a file cannot be removed.
@@ -103,7 +103,7 @@ def discard(root: Path, recording: Recording) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all, its folder too.
+    """Write a JSON file and, if needed, its folder; the file appears complete or not at all.
 
     Raises:
         InputError: it cannot be written.
@@ -115,7 +115,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def write_index(root: Path, split: str, names: Sequence[str]) -> None:
-    """Write a split's ``.csv``: a row for each recording, A speaking.
+    """Write a split's ``.csv``: a row for each recording, with A as the speaker.
 
     Raises:
         InputError: it cannot be written.
@@ -130,12 +130,12 @@ def write_index(root: Path, split: str, names: Sequence[str]) -> None:
 
 @contextmanager
 def unfinished(root: Path, recording: Recording) -> Iterator[Path]:
-    """A folder to work in; what it holds at the end of the block is moved into the split's.
+    """A working folder; at the end of the block, its files are moved into the split's folder.
 
     Raises:
         InputError: something cannot be written.
     """
-    # The process's number keeps apart what a killed run's last worker may still be writing.
+    # The process's number separates files that the last worker of a killed run may still write.
     work = root / UNFINISHED / f"{recording.split}-{recording.name}-{os.getpid()}"
     target = root / recording.split
     with _writable(work):
@@ -159,20 +159,20 @@ def write_track(folder: Path, clip: str, track: Track) -> None:
     for path in (face, emotion):
         path.parent.mkdir(parents=True, exist_ok=True)
     np.save(face, track.face[:, None, :])
-    # Nine digits give back every float32.
+    # Nine digits preserve every float32.
     header = ",".join(EMOTION_CHANNELS)
     np.savetxt(emotion, track.emotion, "%.9g", delimiter=",", header=header, comments="")
 
 
 def sound_path(folder: Path, clip: str) -> Path:
-    """Where a person's sound goes; its folder is made."""
+    """The path of a person's sound; its folder is created."""
     path = folder / SOUNDS / f"{clip}.wav"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def list_files(folder: Path, split: str) -> dict[str, int]:
-    """Size of each file in a work folder, by the path it will have within the corpus."""
+    """Size of each file in a working folder, by its future path within the corpus."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {(Path(split) / path.relative_to(folder)).as_posix(): path.stat().st_size for path in files}
 

@@ -1,4 +1,4 @@
-"""Two watched people in, how good their recording is out."""
+"""The quality of a recording of two people."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from visavis.corpus.watching import Watched
 from visavis.types import BoolArray, FloatArray
 
-# The first part of a recording tells what each person looks like.
+# The first part of a recording defines what each person looks like.
 LEARN_SHARE = 0.25
-# Two people closer to each other in looks than this (mean difference, 0..255) cannot be told apart.
+# Two people whose looks differ less than this (mean difference, 0..255) cannot be distinguished.
 LEAST_DIFFERENCE = 8.0
-# More frames in which both look like the other are suspicious.
+# A larger share of frames in which each looks like the other is suspicious.
 SWAPPED_SHARE = 0.05
 LONG_GAP_S = 1.0
 LITTLE_FOUND = 0.9
-# A video at this share of the corpus's rate has no fewer frames but for rounding (29.97 and 30).
+# A video above this share of the corpus's rate has enough frames, except for rounding (29.97 and 30).
 SAME_RATE = 0.95
 
 
@@ -28,11 +28,11 @@ class PersonQuality:
     Attributes:
         found: share of the frames with a face, 0..1.
         gaps: stretches without a face.
-        longest_gap_s: the longest of them.
+        longest_gap_s: length of the longest stretch.
         source_fps: frames per second of the video.
-        source_s: its duration.
+        source_s: duration of the video.
         audio: whether there is sound.
-        warnings: what should be looked at.
+        warnings: problems to check.
     """
 
     found: float
@@ -71,14 +71,14 @@ class Quality:
     """How good a recording is.
 
     Attributes:
-        frames: of the corpus.
-        duration_s: of the corpus.
-        mismatch_s: by how much the longer video was cut.
-        swapped: share of the frames in which each person looks like the other; None where they look alike or
-            are never seen together.
-        mixed_sound: both people are heard in one track.
-        people: by name.
-        warnings: what should be looked at in both.
+        frames: number of frames at the corpus's rate.
+        duration_s: duration of these frames.
+        mismatch_s: how much of the longer video was cut.
+        swapped: share of frames in which each person looks like the other; None if they look alike or are
+            never seen together.
+        mixed_sound: whether one sound track has both people.
+        people: quality of each person by name.
+        warnings: problems to check in both.
     """
 
     frames: int
@@ -91,10 +91,11 @@ class Quality:
 
 
 def swapped_share(first: Watched, second: Watched) -> float | None:
-    """Share of the common frames in which each person looks more like the other's beginning than the own.
+    """Share of the common frames in which each person looks more like the other's first frames than like
+    their own.
 
     Returns:
-        0..1; None where the two are never seen together, or look too much alike for an answer.
+        0..1; None if the two are never seen together, or look too similar for an answer.
     """
     together = first.track.found & second.track.found
     if not together.any():

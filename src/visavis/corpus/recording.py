@@ -1,4 +1,4 @@
-"""Videos as the user names them in, the recordings to be worked on, with what identifies their files, out."""
+"""The recordings that the user's videos make, with fingerprints of the files."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from visavis.errors import InputError
 
-# The order of the people: in one picture the left one comes first.
+# The order of the people: in one picture, the left person comes first.
 PEOPLE = ("A", "B")
-# Names in a corpus that are no splits': see ``build.QUALITY`` and ``layout.RECORDS``.
+# Names in a corpus that cannot be splits: see ``build.QUALITY`` and ``layout.RECORDS``.
 TAKEN = ("quality", "items")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every recording of a corpus is made with.
+    """Settings of all recordings of a corpus.
 
     Attributes:
         fps: frames per second of the corpus; REACT has 25.
-        tolerance_s: by how much the lengths of two videos of one conversation may differ.
+        tolerance_s: largest allowed difference of the lengths of two videos of one conversation.
         least_found: share of the frames in which each person's face must be found.
     """
 
@@ -40,9 +40,9 @@ class Recording:
     """One conversation.
 
     Attributes:
-        name: of its folder in the corpus.
-        split: the part of the corpus that it goes to.
-        videos: one video with both people side by side, or those of A and of B.
+        name: name of its folder in the corpus.
+        split: its split of the corpus.
+        videos: one video with both people side by side, or a video of A and one of B.
     """
 
     name: str
@@ -55,9 +55,9 @@ class Source:
     """What identifies a video file.
 
     Attributes:
-        path: as it was named.
+        path: path as given by the user.
         size: bytes.
-        mtime_ns: when it was last changed.
+        mtime_ns: time of the last change.
         sha256: hexadecimal digest of its bytes.
     """
 
@@ -68,10 +68,10 @@ class Source:
 
     @classmethod
     def of(cls, path: Path, known: Source | None = None) -> Source:
-        """Look at a file; it is read through unless a known one has its size and time.
+        """The fingerprint of a file; it is read completely unless a known source has the same size and time.
 
         Raises:
-            InputError: there is no such file, or it cannot be read.
+            InputError: the file does not exist or cannot be read.
         """
         try:
             facts = path.stat()
@@ -90,14 +90,14 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
     """The recordings that these videos make.
 
     Args:
-        videos: in the user's order.
-        split: the part of the corpus that they go to.
-        pairs: two videos that follow one another show A and B of one conversation; else each video shows both
+        videos: videos in the user's order.
+        split: their split of the corpus.
+        pairs: every two consecutive videos show A and B of one conversation; else each video shows both
             people side by side.
 
     Raises:
-        InputError: an odd number of videos for pairs, a video named twice, two recordings of one name, or a
-            split that is no plain name or is called as another part of a corpus.
+        InputError: the number of videos for pairs is odd, a video is named twice, two recordings have the
+            same name, or the split's name is not plain or is reserved.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", split):
         raise InputError(f"{split!r} is no name of a split; use letters, digits, - and _, as in train")
@@ -115,7 +115,7 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
                 raise InputError(f"{video}: named twice; each video belongs to one recording")
             seen.add(video.resolve())
         name = "+".join(_plain(video.stem) for video in group)
-        # Some systems take names for the same that differ in case alone.
+        # On some systems, names that differ only in case are the same.
         if (other := recordings.get(name.casefold())) is not None:
             raise InputError(
                 f"{group[0]} and {other.videos[0]} would both be called {name!r} in the corpus; rename one"

@@ -1,4 +1,4 @@
-"""A recording of a call in, the column between its two people out."""
+"""The column that separates the two people in a recording of a call."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from visavis.errors import InputError
 from visavis.face.tracker import Tracker
 from visavis.types import Face, FloatArray
 
-# Looked for, so that a third person is noticed.
+# Number of faces to search for, so that a third person is noticed.
 MOST_FACES = 4
-# A face is one of the people if it is at least this wide, measured by the widest: bystanders are smaller.
+# A face is one of the people if it is at least this wide, relative to the widest: bystanders are smaller.
 LEAST_WIDTH = 0.4
 LOOK_INTERVAL_S = 0.5
-# After this many looks that show two people, the rest of the file is not looked through.
+# After this many looks that show two people, the rest of the file is not searched.
 ENOUGH_LOOKS = 6
-# In a shorter file two people must show in this share of the looks.
+# In a shorter file, this share of the looks must show two people.
 LEAST_SHARE = 0.5
 
 
 def find_cut(path: Path, tracker: Tracker) -> int:
-    """The column that parts two people side by side.
+    """The column between two people side by side.
 
-    The whole picture is looked at twice a second until two faces were seen often enough. The cut is the
-    middle of the picture where that lies between the faces, as in every common layout of two tiles; else the
-    middle between the faces.
+    The whole picture is searched twice a second until two faces were seen often enough. The cut is the middle
+    of the picture if it is between the faces, as in every common layout of two tiles; else the middle between
+    the faces.
 
     Args:
         path: the video.
-        tracker: follows up to :data:`MOST_FACES` faces; its stream starts anew at each look.
+        tracker: follows up to :data:`MOST_FACES` faces; its stream starts again at each look.
 
     Raises:
-        InputError: not a video, or not two people side by side; how many were seen is said.
+        InputError: the file is not a video, or does not show two people side by side; the message says how
+            many.
     """
     counts: list[int] = []
     pairs: list[FloatArray] = []

@@ -1,4 +1,4 @@
-"""A video in, what each person in it does, frame by frame and then at a steady rate, out."""
+"""What each person in a video does: for each frame, and then at a steady rate."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from visavis.types import BoolArray, FloatArray, Frame, ImageArray, Track
 
 NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
-# A face crop shrunk to this many pixels a side tells two people apart, and keeps memory small.
+# A face crop with a side of this many pixels is enough to distinguish two people, and needs little memory.
 LOOK_PX = 4
 NO_LOOK = np.zeros((LOOK_PX, LOOK_PX, 3), np.uint8)
-# A moment this near to a frame, in frames, is that frame: no neighbour without a face can take it away.
+# A moment this near to a frame, in frames, gets this frame, even if a neighbour has no face.
 SAME_MOMENT = 0.02
-# Nothing is made up between frames further apart than this.
+# There is no interpolation between frames with a larger gap than this.
 LONGEST_BRIDGE_S = 0.25
 
 
 @dataclass(slots=True)
 class Observed:
-    """One person in one video; grows by a row a frame.
+    """One person in one video; each frame adds a row.
 
     Attributes:
-        time_s: of each frame.
-        face: (58,) each, NaN without a face.
-        emotion: (25,) each, NaN where unread.
-        look: (LOOK_PX, LOOK_PX, 3) each, black without a face.
+        time_s: time of each frame.
+        face: (58,) for each frame, NaN without a face.
+        emotion: (25,) for each frame, NaN if not read.
+        look: (LOOK_PX, LOOK_PX, 3) for each frame, black without a face.
     """
 
     time_s: list[float] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Watched:
 
     Attributes:
         track: face and emotion.
-        looks: (T, LOOK_PX, LOOK_PX, 3) uint8, roughly what the face looks like; black without one.
+        looks: (T, LOOK_PX, LOOK_PX, 3) uint8, small pictures of the face; black without a face.
     """
 
     track: Track
@@ -69,8 +69,8 @@ class Watched:
     def at_rate(cls, observed: Observed, fps: float, count: int) -> Self:
         """Resample to the times ``k / fps``: linear between two frames that both have a face.
 
-        Where either neighbour has none, or they lie further apart than :data:`LONGEST_BRIDGE_S`, there is
-        none; a moment that falls onto a frame is that frame.
+        If a neighbour has no face, or the gap is longer than :data:`LONGEST_BRIDGE_S`, there is no face; a
+        moment at a frame gets this frame.
         """
         time_s = np.asarray(observed.time_s)
         face, emotion = np.stack(observed.face), np.stack(observed.emotion)
@@ -92,9 +92,9 @@ def watch(
     """Follow one person, or two side by side, through a video.
 
     Args:
-        video: open; read to its end.
-        people: one pipeline for each person, left to right; their streams start anew.
-        cut_px: the column that parts two people; None for one.
+        video: an open video; it is read to its end.
+        people: one pipeline for each person, left to right; their streams start again.
+        cut_px: the column between two people; None for one person.
         on_frame: called after each frame.
 
     Raises:
@@ -126,7 +126,7 @@ def _look(moment: Moment) -> ImageArray:
 def _neighbours(
     time_s: NDArray[np.float64], at_s: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """The frames before and after each moment, and how far it is on the way: 0 to 1."""
+    """The frames before and after each moment, and its position between them, 0 to 1."""
     right = np.clip(np.searchsorted(time_s, at_s), 0, len(time_s) - 1)
     left = np.clip(right - 1, 0, None)
     span = np.where(right > left, time_s[right] - time_s[left], 1.0)

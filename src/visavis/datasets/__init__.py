@@ -1,1 +1,1 @@
-"""Folders and tables of labelled faces and of conversations in, checked arrays out."""
+"""Readers of labelled faces and of conversations."""

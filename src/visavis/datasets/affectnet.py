@@ -1,7 +1,7 @@
-"""AffectNet's tables in, their splits as labelled faces, cut out by the tables' boxes, out.
+"""Reader of AffectNet; faces are cut out by the boxes in its tables.
 
 Mollahosseini et al. 2019, arXiv:1708.03985: ``training.csv`` and ``validation.csv``, the manually annotated
-part. The pictures are looked for beside the tables, and in the folders of the official archives.
+part. The pictures are searched in the folder of the tables, and in the folders of the official archives.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from visavis.datasets.tables import header, rows, whole_number
 from visavis.errors import InputError
 
 NAME = "AffectNet"
-# The column ``expression``, 0..7; then what is no expression, 8..10, and is left out.
+# The column ``expression``: 0..7 are expressions; 8..10 are not, and are left out.
 LABELS = ("Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "Anger", "Contempt")
 LEFT_OUT = ("None", "Uncertain", "No-Face")
 TABLES = ("training.csv", "validation.csv")
@@ -36,7 +36,7 @@ _MAX_PX = 10**5
 
 
 def find(path: Path) -> DataSet | None:
-    """AffectNet at one of its tables, or at a folder that holds them; None where no table has its columns.
+    """AffectNet at one of its tables, or in a folder that contains them; None if no table has its columns.
 
     Raises:
         InputError: a table cannot be read.
@@ -49,7 +49,7 @@ def find(path: Path) -> DataSet | None:
     if not known:
         return None
     default = path.stem if path.is_file() else "validation"
-    # Comparing every picture with those of training would mean to decode 300,000 photographs.
+    # Comparing every picture with the training pictures would mean decoding 300,000 photographs.
     return DataSet(NAME, path, tuple(known), default, None, partial(_read, known))
 
 
@@ -77,7 +77,7 @@ def _read(tables: dict[str, Path], split: str) -> LabelledFaces:
 
 
 def _picture_folder(where: str, base: Path, name: str) -> Path:
-    """The folder from which the table counts, told by the first picture."""
+    """The folder to which the table's paths are relative; the first picture determines it."""
     for folder in (base / inside for inside in _PICTURE_FOLDERS):
         if (folder / name).is_file():
             return folder

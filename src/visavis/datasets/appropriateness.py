@@ -1,7 +1,7 @@
-"""REACT's files of appropriate reactions in, matrices and their rows out.
+"""Reader of REACT's files that say which reactions are appropriate.
 
-Whose reactions fit a speaker is annotated for the whole corpus in ``Approprirate_facial_reaction.npy`` (so
-spelt) with ``data_indices.csv``, and cut out for a split as ``neighbour_emotion_val.npy``:
+The file ``Approprirate_facial_reaction.npy`` (with this spelling) with ``data_indices.csv`` says for the
+whole corpus whose reactions fit a speaker; ``neighbour_emotion_val.npy`` is the part of one split:
 ``regnn/tool/matrix_split.py`` of reactmultimodalchallenge/baseline_react2024, and for UDIVA's names
 ``tool/val_matrix.py`` of baseline_react2023.
 """
@@ -31,7 +31,7 @@ def read_neighbours(path: PathText, count: int) -> BoolArray:
         count: N, the length of the split's :class:`~visavis.datasets.dyads.Dyads`.
 
     Raises:
-        InputError: missing, damaged, another shape, or anything but 0 and 1.
+        InputError: the file is missing or damaged, has another shape, or other values than 0 and 1.
     """
     path = as_path(path)
     array = read_npy(path)
@@ -45,7 +45,7 @@ def read_neighbours(path: PathText, count: int) -> BoolArray:
 
 
 def write_neighbours(path: PathText, matrix: NDArray[np.bool_] | NDArray[np.uint8]) -> None:
-    """Write (N, N) as the official files are: float64, 0 and 1.
+    """Write (N, N) in the official format: float64, 0 and 1.
 
     Raises:
         InputError: it cannot be written.
@@ -56,11 +56,11 @@ def write_neighbours(path: PathText, matrix: NDArray[np.bool_] | NDArray[np.uint
 
 
 def annotation_rows(path: PathText, split: str) -> NDArray[np.int64]:
-    """Which row of the whole annotation each row of a split's index is: L numbers.
+    """For each of the L rows of a split's index, its row in the whole annotation.
 
     Args:
         path: the folder of the index and of ``data_indices.csv``.
-        split: which index.
+        split: split of the index.
 
     Raises:
         InputError: a table is bad, or a clip is not annotated.
@@ -74,7 +74,7 @@ def annotation_rows(path: PathText, split: str) -> NDArray[np.int64]:
             raise InputError(
                 f"{place}: {row[SPEAKER]!r} is no path of a clip; expected site/chat/person/clip"
             )
-        # UDIVA names the task before the chat; the annotation joins them the other way round.
+        # UDIVA names the task before the chat; the annotation joins them in the opposite order.
         chat = parts[1] if len(parts) == 4 else f"{parts[2]}_{parts[1]}"
         name = f"{parts[0].upper()}/{chat}/{parts[-1]}"
         if name not in known:
@@ -100,7 +100,7 @@ def read_annotation(path: PathText) -> NDArray[np.float64]:
         (2M, 2M) for the M rows of ``data_indices.csv``: first one direction, then the other.
 
     Raises:
-        InputError: one is missing or damaged, or they do not fit each other.
+        InputError: a file is missing or damaged, or they do not fit each other.
     """
     path = as_path(path)
     count, matrix = len(_annotated(path)), path / APPROPRIATE

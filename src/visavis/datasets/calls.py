@@ -1,4 +1,4 @@
-"""A file of calls in, the four signals of both people of each call out.
+"""Reader of calls: four signals of both people of each call.
 
 The file is one ``.npz`` with an array (T, 2, 4) for each call, named by its pair of people as
 ``s<pair>_<anything>``: 30 frames a second, two participants, and the signals
@@ -49,11 +49,12 @@ class Call:
 
     @property
     def pair(self) -> str:
-        """Who talks: calls of one pair have it in common."""
+        """The pair of people; calls of one pair have the same."""
         return self.name.split("_")[0]
 
     def slowed(self, frames: int) -> FloatArray:
-        """(T / frames, 2, 4): means of so many frames, the gaze region of the last; the rest is cut off."""
+        """The signals (T / frames, 2, 4) as means of this many frames, with the gaze region of the last; the
+        rest is cut off."""
         length = len(self.signals) // frames
         blocks = self.signals[: length * frames].reshape(length, frames, 2, len(SIGNALS))
         result: FloatArray = blocks.mean(axis=1)
@@ -65,7 +66,7 @@ def read_calls(path: PathText) -> tuple[Call, ...]:
     """Read a file of calls.
 
     Raises:
-        InputError: missing, damaged, empty, or an array that is no call; the call is named.
+        InputError: the file is missing, damaged or empty, or an array is not a call; the message names it.
     """
     path = as_path(path)
     arrays = read_npz(path, "file of calls")

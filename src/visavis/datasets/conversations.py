@@ -1,4 +1,4 @@
-"""A path in, the corpus of conversations that lies there out: the layout is recognised."""
+"""The function that recognises and opens a corpus of conversations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def find_corpus(path: PathText) -> Corpus:
     """Recognise the corpus at a path.
 
     Raises:
-        InputError: there is nothing, none of the known layouts fits, or its tables are bad.
+        InputError: the path does not exist, no known layout fits, or the tables are bad.
     """
     path = as_path(path)
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What a reader found at a path in, its splits as labelled faces out."""
+"""A data set on disk, with its splits as labelled faces."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class DataSet:
     """A data set on disk whose layout was recognised.
 
     Attributes:
-        name: in words.
-        path: where it lies.
-        splits: what its parts are called.
-        default_split: the part to evaluate on when none is named.
-        training_split: the part that its models are trained on; None where there is none, or where
-            comparing pictures with it would take hours.
-        read_split: gives a part by name.
+        name: name of the data set.
+        path: place of the data set.
+        splits: names of its splits.
+        default_split: the split to evaluate on by default.
+        training_split: the split for training models; None if there is none, or if comparing pictures with it
+            would take hours.
+        read_split: reads a split by name.
     """
 
     name: str
@@ -35,7 +35,7 @@ class DataSet:
         """Read one split; None for the default one.
 
         Raises:
-            InputError: there is no such split (those that there are are listed), or its data are bad.
+            InputError: the split does not exist (the message lists all splits), or its data are bad.
         """
         wanted = self.default_split if split is None else split
         if wanted not in self.splits:

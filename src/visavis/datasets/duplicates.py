@@ -1,4 +1,4 @@
-"""Faces in; which of them hold the very same pixels as another one, of the same set or of a second, out."""
+"""Faces with identical pixels, within one set or between two sets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from visavis.types import BoolArray
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Pictures that stand in a set more than once.
+    """Pictures that occur in a set more than once.
 
     Attributes:
-        pictures: different ones that do.
-        faces: rows that show one of them.
-        pictures_with_other_labels: of those pictures, how many do not have the same label everywhere.
-        faces_with_other_labels: rows that show one of these.
+        pictures: number of different pictures that do.
+        faces: number of rows with one of them.
+        pictures_with_other_labels: number of these pictures that have several labels.
+        faces_with_other_labels: number of rows with one of the latter.
     """
 
     pictures: int
@@ -32,7 +32,7 @@ class Repeats:
 
     @classmethod
     def of(cls, prints: Sequence[bytes], labels: NDArray[np.integer]) -> Repeats:
-        """From the fingerprint and the label (N,) of each face."""
+        """The repeats from the fingerprint and the label (N,) of each face."""
         counts = Counter(prints)
         kinds = Counter(picture for picture, _ in set(zip(prints, labels.tolist(), strict=True)))
         repeated = [picture for picture, count in counts.items() if count > 1]
@@ -44,11 +44,11 @@ class Repeats:
 def seen_in(
     faces: LabelledFaces, other: LabelledFaces, on_face: Callable[[], None] = lambda: None
 ) -> BoolArray:
-    """(N,) whether the very same picture, pixel by pixel, occurs in ``other``.
+    """Whether each picture (N,) occurs in ``other`` with identical pixels.
 
     Args:
-        faces: to be told apart.
-        other: what they may repeat, say the training split.
+        faces: faces to test.
+        other: faces that they may repeat, for example the training split.
         on_face: called after each picture of both.
 
     Raises:
@@ -59,7 +59,7 @@ def seen_in(
 
 
 def fingerprints(faces: LabelledFaces, on_face: Callable[[], None] = lambda: None) -> list[bytes]:
-    """A short digest of each picture's size and pixels: equal for equal pictures alone.
+    """A short digest of each picture's size and pixels: equal only for equal pictures.
 
     Args:
         faces: N of them.

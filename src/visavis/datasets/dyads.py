@@ -1,4 +1,4 @@
-"""Two people's faces, emotions and sound in, one checked conversation out; corpora are read item by item."""
+"""Conversations of two people with faces, emotions and sound; corpora are read item by item."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from visavis.types import FloatArray, Track
 
 
 class FaceSpace(StrEnum):
-    """What the numbers of a face are; different spaces cannot be compared.
+    """The meaning of a face's numbers; different spaces cannot be compared.
 
     Attributes:
         VISAVIS: 58, our face state: see :data:`~visavis.channels.FACE_CHANNELS`.
@@ -51,13 +51,13 @@ _FROM_FACEVERSE[[len(BLENDSHAPES), len(BLENDSHAPES) + 1]] = len(BLENDSHAPES) + 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """One of the two.
+    """One of the two people.
 
     Attributes:
-        name: within the conversation.
+        name: name within the conversation.
         face: (T, C) float32; NaN where no face was found.
-        emotion: (T, 25) float32, NaN where none was read; None where the corpus has none.
-        audio: the person's sound; None where there is none.
+        emotion: (T, 25) float32, NaN where no emotion was read; None if the corpus has none.
+        audio: the person's sound; None if there is none.
     """
 
     name: str
@@ -80,13 +80,13 @@ class Dyad:
     """One clip of a conversation, in one direction: who speaks, and who reacts.
 
     Attributes:
-        key: names the clip within its corpus.
-        split: which part of the corpus.
-        space: what the numbers of the faces are.
+        key: name of the clip within its corpus.
+        split: split of the corpus.
+        space: meaning of the faces' numbers.
         fps: frames per second of both.
-        speaker: whose behaviour is reacted to.
-        listener: who reacts.
-        labels: what else the corpus says of the clip, by name.
+        speaker: the person to whose behaviour the listener reacts.
+        listener: the person who reacts.
+        labels: further data of the corpus about the clip, by name.
     """
 
     key: str
@@ -126,11 +126,11 @@ class Dyad:
     def tracks(self) -> tuple[Track, Track]:
         """Speaker and listener as tracks: rotation in the order yaw, pitch, roll.
 
-        Of FaceVerse's numbers the order alone is changed: signs of the rotation and the units of the
-        translation stay its own.
+        Only the order of FaceVerse's numbers is changed; the signs of the rotation and the units of the
+        translation remain FaceVerse's own.
 
         Raises:
-            InputError: the coefficients are no blendshape weights (ViCo, Learning to Listen).
+            InputError: the coefficients are not blendshape weights (ViCo, Learning to Listen).
         """
         return self._track(self.speaker), self._track(self.listener)
 
@@ -148,14 +148,14 @@ class Dyad:
 
 @dataclass(frozen=True, slots=True)
 class Dyads:
-    """One split of a corpus: only names are held; a conversation is read when it is asked for.
+    """One split of a corpus: only names are in memory; a conversation is read when requested.
 
-    The order is that of the corpus's own matrix of appropriate reactions.
+    The order is the same as in the corpus's own matrix of appropriate reactions.
 
     Attributes:
-        name: the corpus.
-        split: which part of it.
-        readers: reads each conversation.
+        name: name of the corpus.
+        split: name of the split.
+        readers: functions that read each conversation.
     """
 
     name: str
@@ -173,7 +173,7 @@ class Dyads:
         """Read one conversation.
 
         Raises:
-            InputError: its files are missing, damaged or contradict each other.
+            InputError: files of the conversation are missing or damaged, or contradict each other.
         """
         return self.readers[row]()
 
@@ -187,10 +187,10 @@ class Corpus:
     """Conversations on disk whose layout was recognised.
 
     Attributes:
-        name: in words.
-        path: where they lie.
-        splits: what the parts are called.
-        open_split: gives a part by name.
+        name: name of the corpus.
+        path: place of the corpus.
+        splits: names of the splits.
+        open_split: opens a split by name.
     """
 
     name: str
@@ -199,10 +199,10 @@ class Corpus:
     open_split: Callable[[str], Dyads]
 
     def read(self, split: str) -> Dyads:
-        """Open one split; nothing but its index is read.
+        """Open one split; only its index is read.
 
         Raises:
-            InputError: there is no such split (those that there are are listed), or its index is bad.
+            InputError: the split does not exist (the message lists all splits), or its index is bad.
         """
         if split not in self.splits:
             raise InputError(
@@ -215,12 +215,12 @@ def cut_to_shortest(where: str, arrays: Mapping[str, FloatArray], tolerance: int
     """Arrays over the same frames, cut at the end to the shortest.
 
     Args:
-        where: the conversation, for the message.
-        arrays: by what they are.
-        tolerance: by how many frames they may differ.
+        where: name of the conversation for the message.
+        arrays: arrays by name.
+        tolerance: largest allowed difference in frames.
 
     Raises:
-        InputError: they differ by more.
+        InputError: the difference is larger.
     """
     lengths = {name: len(array) for name, array in arrays.items()}
     if max(lengths.values()) - min(lengths.values()) > tolerance:

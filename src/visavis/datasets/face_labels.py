@@ -1,4 +1,4 @@
-"""Labelled faces to measure the face network by: packs of crops, and labels for the frames of clips.
+"""Labelled faces to measure the face network with: packs of crops, and labels for frames of clips.
 
 A pack is a folder of ``crops.npy`` (N, S, S, 3) uint8, upright and 1.4 times as large as the face's region,
 and ``labels.npz``. Labels alone can stand for the clips that they were made from. ``visavis lab
@@ -25,7 +25,8 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import FaceRegion
 from visavis.types import LANDMARK_COUNT, FloatArray, ImageArray, NumberArray
 
-# The side of a stored crop over that of the region: room for augmentation to shift, turn and scale it.
+# The side of a stored crop divided by the side of the region: room for augmentation to shift, turn and scale
+# it.
 STORED_MARGIN = 1.4
 SMALLEST_CROP_PX = 32
 _MADE_BY = "visavis lab label-faces"
@@ -33,15 +34,15 @@ _MADE_BY = "visavis lab label-faces"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceLabels:
-    """What is known of N faces.
+    """Labels of N faces.
 
     Attributes:
         landmarks: (N, P, 3) in units of the region: 0 at its centre, x and y +-0.5 at its edges.
-        numbers: (P,) int32, which points of MediaPipe's face mesh they are.
+        numbers: (P,) int32, the landmarks' point numbers in MediaPipe's face mesh.
         weights: (N, 52) in the order of :data:`~visavis.channels.BLENDSHAPES`.
         rotation: (N, 3, 3) of the head in the upright crop.
         source: (N,) str, such as ``clip:00012`` for a frame of a video.
-        region: (N, 4) centre x, y and side in pixels of the image, roll in radians; None where not known.
+        region: (N, 4) centre x, y and side in pixels of the image, roll in radians; None if not known.
         truth: ``known`` for faces that were drawn with these weights, else ``teacher``.
     """
 
@@ -62,11 +63,12 @@ class FaceLabels:
 
         ``landmarks146`` (N, 146, 3), or ``landmarks`` (N, 478, 3); ``blendshapes`` (N, 52); ``rotation``
         (N, 3, 3) in the upright crop, or ``matrix`` (N, 4, 4) in the picture, and then the blendshapes are
-        in MediaPipe's order, ``_neutral`` first; ``source`` (N,). If there: ``landmark_numbers``, ``region``
+        in MediaPipe's order, ``_neutral`` first; ``source`` (N,). Optional: ``landmark_numbers``, ``region``
         and ``truth``.
 
         Raises:
-            InputError: missing, damaged, without some of these arrays, or with arrays of other shapes.
+            InputError: the file is missing or damaged, lacks some of these arrays, or has arrays of other
+                shapes.
         """
         path = as_path(path)
         arrays = read_npz(path, "file of face labels", made_by=_MADE_BY)
@@ -109,10 +111,10 @@ class FaceLabels:
         )
 
     def frames(self, clip: str) -> dict[int, int]:
-        """Number of each labelled frame of a clip, and its row: of several faces the largest.
+        """Number of each labelled frame of a clip, and its row; of several faces, the row of the largest.
 
         Raises:
-            InputError: there is no ``region``, or no frame of that clip.
+            InputError: there is no ``region``, or no frame of this clip.
         """
         if self.region is None:
             raise InputError("labels of clips need the array region: where each face is in its frame")
@@ -129,7 +131,7 @@ class FaceLabels:
         return found
 
     def region_of(self, row: int) -> FaceRegion:
-        """Where a face is in its picture."""
+        """The region of a face in its picture."""
         known = self.region
         if known is None:
             raise InputError("these labels do not say where the faces are: they lack the array region")
@@ -142,8 +144,8 @@ class FacePack:
     """Crops with their labels.
 
     Attributes:
-        crops: (N, S, S, 3) uint8, on disk until looked at.
-        labels: of the same faces.
+        crops: (N, S, S, 3) uint8, mapped from disk.
+        labels: labels of the same faces.
     """
 
     crops: ImageArray
@@ -154,7 +156,7 @@ class FacePack:
         """Read a folder of ``crops.npy`` and ``labels.npz``.
 
         Raises:
-            InputError: either is missing, damaged or of another shape, or they do not fit together.
+            InputError: a file is missing, damaged or of another shape, or they do not fit together.
         """
         labels = FaceLabels.load(folder / "labels.npz")
         crops = read_npy(folder / "crops.npy", mapped=True)

@@ -1,4 +1,4 @@
-"""Labels and pictures of one split in, a checked set of labelled faces that is read batch by batch out."""
+"""A checked set of labelled faces that is read in batches."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class FaceImages(Protocol):
         """One picture: uint8, grey (H, W) or RGB (H, W, 3).
 
         Raises:
-            InputError: it cannot be read; its file and row are named.
+            InputError: the picture cannot be read; the message names its file and row.
         """
 
     def place(self, row: int) -> str:
-        """Where it comes from: its file, or a table's ``file:line``."""
+        """The origin of a picture: its file, or a table's ``file:line``."""
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """The pictures at these rows."""
@@ -43,7 +43,7 @@ class LoadedImages:
 
     Attributes:
         pixels: (N, H, W) grey or (N, H, W, 3) RGB, uint8.
-        places: (N,) str, where each comes from.
+        places: (N,) str, origin of each picture.
     """
 
     pixels: ImageArray
@@ -66,7 +66,7 @@ class LoadedImages:
         return np.asarray(self.pixels[row], np.uint8)
 
     def place(self, row: int) -> str:
-        """Where it comes from."""
+        """The origin of a picture."""
         return str(self.places[row])
 
     def take(self, rows: NDArray[np.int64]) -> Self:
@@ -80,8 +80,8 @@ class FaceFile:
 
     Attributes:
         path: the image file.
-        place: where a table lists it, as ``file:line``; empty where none does.
-        box_xywh: the face's x, y, width and height in pixels; None where the picture is the face.
+        place: line of a table that lists the picture, as ``file:line``; empty if there is none.
+        box_xywh: the face's x, y, width and height in pixels; None if the picture is the face.
     """
 
     path: Path
@@ -91,7 +91,7 @@ class FaceFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles:
-    """Pictures that are read from disk one by one, when they are wanted: RGB.
+    """Pictures that are read from disk one by one when needed, as RGB.
 
     Attributes:
         files: one for each face.
@@ -119,7 +119,7 @@ class ImageFiles:
         return FaceRegion((x + width / 2 - 0.5, y + height / 2 - 0.5), side).crop(image, round(side))
 
     def place(self, row: int) -> str:
-        """Where it comes from."""
+        """The origin of a picture."""
         return self.files[row].place or str(self.files[row].path)
 
     def take(self, rows: NDArray[np.int64]) -> Self:
@@ -132,13 +132,13 @@ class LabelledFaces:
     """One split of a data set of facial expressions.
 
     Attributes:
-        name: the data set.
-        split: which part of it.
+        name: name of the data set.
+        split: name of the split.
         names: the labels in the data set's own words and order.
         labels: (N,) int64, index into ``names``.
         images: the N pictures.
-        votes: (N, 10) int64, FER+'s votes in the order of FERPLUS_COLUMNS; None where there are none.
-        left_out: why rows of the split are not here -> how many.
+        votes: (N, 10) int64, FER+'s votes in the order of FERPLUS_COLUMNS; None if there are none.
+        left_out: reason why rows of the split were left out -> number of rows.
     """
 
     name: str
@@ -168,7 +168,7 @@ class LabelledFaces:
         """The faces where the mask (N,) is true.
 
         Raises:
-            InputError: none is chosen.
+            InputError: no face is chosen.
         """
         rows = np.flatnonzero(chosen).astype(np.int64)
         votes = None if self.votes is None else self.votes[rows]
@@ -187,9 +187,9 @@ class LabelledFaces:
         """Yield all faces in their order as (B, S, S) or (B, S, S, 3) uint8, B at most ``size``.
 
         Args:
-            size: faces a batch.
-            side_px: S. Pictures that are not square get black edges, others are scaled; those of this size
-                pass untouched.
+            size: number of faces in a batch.
+            side_px: S. Pictures that are not square get black edges, others are scaled; pictures of this size
+                are unchanged.
 
         Raises:
             InputError: a picture cannot be read.
@@ -200,7 +200,8 @@ class LabelledFaces:
 
 
 def as_square(image: ImageArray, side_px: int) -> ImageArray:
-    """A picture (H, W[, 3]) as a square (S, S[, 3]) of side ``side_px``, with black edges if it is oblong."""
+    """A picture (H, W[, 3]) as a square (S, S[, 3]) of side ``side_px``, with black edges if it is not
+    square."""
     height, width = image.shape[:2]
     side = max(height, width)
     if height != width:

@@ -1,8 +1,8 @@
-"""FER-2013 in either of its forms in, one checked set of faces, labels and FER+ votes out.
+"""Reader of FER-2013 with its labels and FER+'s votes.
 
-Two forms are read: a folder of contact sheets (``training.csv`` and ``publictest.csv`` beside PNG sheets of
-64 columns of 48x48 cells), and Kaggle's ``fer2013.csv`` (the file, or a folder that holds it) with FER+'s
-``fer2013new.csv`` beside it if there is one.
+Two forms are read: a folder of contact sheets (``training.csv`` and ``publictest.csv`` with PNG sheets of 64
+columns of 48x48 cells), and Kaggle's ``fer2013.csv`` (the file, or its folder), with FER+'s
+``fer2013new.csv`` if it is in the same folder.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Fer2013:
     Attributes:
         images: (N, 48, 48) uint8, grey.
         labels: (N,) int64, index into FER2013_LABELS.
-        votes: (N, 10) int64 in the order of FERPLUS_COLUMNS; zeros where FER+ has none.
+        votes: (N, 10) int64 in the order of FERPLUS_COLUMNS; zeros if FER+ has none.
         usage: (N,) str: Training, PublicTest or PrivateTest.
-        places: (N,) str: ``file:line`` of each; None where the faces are from no file.
+        places: (N,) str: ``file:line`` of each face; None if the faces are not from a file.
     """
 
     images: ImageArray
@@ -76,7 +76,7 @@ class Fer2013:
         """The rows of one split.
 
         Raises:
-            InputError: the data hold no such row.
+            InputError: the split has no rows.
         """
         chosen = self.usage == usage
         if not chosen.any():
@@ -85,10 +85,10 @@ class Fer2013:
         return self[chosen]
 
     def faces(self, usage: str) -> LabelledFaces:
-        """One split as the noun that evaluation takes.
+        """One split as the type that evaluation uses.
 
         Raises:
-            InputError: the data hold no such row.
+            InputError: the split has no rows.
         """
         part = self.split(usage)
         places = np.full(len(part), NAME) if part.places is None else part.places
@@ -98,7 +98,7 @@ class Fer2013:
         )
 
     def seen_in(self, other: Fer2013) -> BoolArray:
-        """(N,) whether the very same pixels occur in ``other``: the data set repeats images."""
+        """Whether each face (N,) occurs in ``other`` with identical pixels; the data set repeats images."""
         known = {image.tobytes() for image in other.images}
         return np.asarray([image.tobytes() in known for image in self.images], np.bool_)
 
@@ -107,7 +107,7 @@ def find(path: Path) -> DataSet | None:
     """FER-2013 at a path: any file, or a folder with its tables; None for other folders.
 
     Raises:
-        InputError: a bad row (named by file and line).
+        InputError: a row is bad; the message names file and line.
     """
     sheets = path / SHEET_TABLES[0]
     has_sheets = sheets.is_file() and "sheet" in header(sheets)
@@ -122,7 +122,7 @@ def load(path: PathText) -> Fer2013:
     """Read FER-2013 from a folder of sheets, a folder with ``fer2013.csv``, or that file.
 
     Raises:
-        InputError: nothing readable there, or a bad row (named by file and line).
+        InputError: nothing readable is there, or a row is bad; the message names file and line.
     """
     path = as_path(path)
     if path.is_file():
@@ -148,7 +148,7 @@ class _Row:
 
     @classmethod
     def read(cls, where: str, row: dict[str, str], image: ImageArray, usage_column: str) -> Self:
-        """Check what stands beside the picture; the votes are those of the row, zeros where it has none."""
+        """Check the other cells of a picture's row; its votes are zeros if the row has none."""
         usage = row[usage_column]
         if usage not in USAGES:
             raise InputError(f"{where}: {usage_column} is {usage!r}; expected one of {', '.join(USAGES)}")
@@ -157,7 +157,7 @@ class _Row:
 
 
 def _votes(where: str, row: dict[str, str]) -> list[int]:
-    """Ten counts; zeros where FER+ left the row empty."""
+    """Ten counts; zeros if FER+ left the row empty."""
     return [whole_number(where, row, c, 0, 10) if row.get(c) else 0 for c in FERPLUS_COLUMNS]
 
 
@@ -184,7 +184,7 @@ def _load_sheets(folder: Path) -> Fer2013:
                 sheet = cv2.imread(str(regular(folder / Path(name).name)), cv2.IMREAD_GRAYSCALE)
                 if sheet is None:
                     raise InputError(f"{where}: the sheet {name} is missing or no image")
-                sheets = {name: sheet.astype(np.uint8, copy=False)}  # Rows come sheet by sheet: keep one.
+                sheets = {name: sheet.astype(np.uint8, copy=False)}  # Rows come sheet by sheet.
             y, x = (SIDE_PX * v for v in divmod(whole_number(where, row, "cell", 0, 10**6), SHEET_COLUMNS))
             image = sheets[name][y : y + SIDE_PX, x : x + SIDE_PX]
             if image.shape != (SIDE_PX, SIDE_PX):
@@ -211,10 +211,10 @@ def _pixels(where: str, text: str) -> ImageArray:
     """One face from its numbers, as Kaggle's file writes it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy before 2.3 only warns of what is no number.
+            warnings.simplefilter("error")  # NumPy before 2.3 only warns about text that is not a number.
             values = np.fromstring(text, np.int64, sep=" ")  # Three times as fast as splitting.
     except (DeprecationWarning, ValueError) as error:
-        raise InputError(f"{where}: pixels must be whole numbers apart by blanks") from error
+        raise InputError(f"{where}: pixels must be whole numbers separated by blanks") from error
     if values.size != SIDE_PX**2:
         raise InputError(f"{where}: {values.size} pixels; expected {SIDE_PX**2} numbers between 0 and 255")
     if values.min() < 0 or values.max() > 255:

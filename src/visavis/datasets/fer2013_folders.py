@@ -1,4 +1,4 @@
-"""FER-2013 as Kaggle's folders of 48 px pictures in, its splits as labelled faces out."""
+"""Reader of FER-2013 as Kaggle's folders of 48 px pictures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from visavis.emotion.labels import FER2013_LABELS
 
 
 def find(path: Path) -> DataSet | None:
-    """FER-2013 at a folder; None without splits, or where class folders or picture sizes are not FER-2013's.
+    """FER-2013 in a folder; None if there are no splits, or class folders or picture sizes are not
+    FER-2013's.
 
     Splits are the top folders, ``train`` and ``test`` or ``Training``, ``PublicTest`` and ``PrivateTest``.
-    Kaggle's ``test`` holds two of the official splits; its files begin with the official split's name, so
-    that name is a split too.
+    Kaggle's ``test`` has two of the official splits; its file names start with the official split's name, so
+    this name is a split too.
 
     Raises:
-        InputError: a class folder holds something else than pictures, or its first picture is bad.
+        InputError: a class folder contains something other than pictures, or its first picture is bad.
     """
     folders = find_classes(path)
     if ALL in folders or not folders or any(set(names) - set(FER2013_LABELS) for names in folders.values()):

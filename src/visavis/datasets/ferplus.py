@@ -1,4 +1,4 @@
-"""Faces with FER+'s votes in, the same faces with FER+'s majority label out.
+"""FER+'s majority labels for faces with FER+'s votes.
 
 The soft labels, FER+'s distributions, are :func:`visavis.emotion.labels.ferplus_distribution` of the votes.
 """
@@ -17,14 +17,14 @@ NO_MAJORITY = "no majority"
 
 
 def majority(faces: LabelledFaces) -> LabelledFaces:
-    """The faces on which most of FER+'s annotators agree, labelled with one of the 8 expressions.
+    """The faces on which most of FER+'s annotators agree, with one of the 8 expressions as the label.
 
     Raises:
         InputError: the faces have no votes, or none has a majority.
     """
     if faces.votes is None:
         raise InputError(
-            f"{faces.name} has no FER+ votes here; put FER+'s fer2013new.csv beside Kaggle's fer2013.csv"
+            f"{faces.name} has no FER+ votes here; put FER+'s fer2013new.csv next to Kaggle's fer2013.csv"
         )
     labels = ferplus_majority(faces.votes)
     voted = labels >= 0

@@ -1,7 +1,7 @@
-"""A folder with a subfolder for each expression in, its splits as labelled faces out.
+"""Reader of a folder with one subfolder for each expression.
 
-Two depths are read: ``split/class/picture`` and ``class/picture``. Class folders are called by any word that
-``expression_of`` knows.
+Two layouts are read: ``split/class/picture`` and ``class/picture``. The name of a class folder may be any
+word that ``expression_of`` knows.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from visavis.emotion.labels import expression_of
 from visavis.errors import InputError
 
 NAME = "ImageFolder"
-# The one split of a folder that has none.
+# Name of the only split of a folder without splits.
 ALL = "all"
 TRAINING_NAMES = ("train", "Training", "training")
-# What file managers leave behind; hidden files too are passed over.
+# Files that file managers create; these and hidden files are skipped.
 LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 def find(path: Path) -> DataSet | None:
-    """The data set at a folder; None where no class folder is found.
+    """The data set in a folder; None if no class folder is found.
 
     Raises:
-        InputError: beside class folders there is one that names no expression, or two that name the same.
+        InputError: next to class folders, a folder names no expression, or two folders name the same one.
     """
     splits = find_classes(path)
     if not splits:
@@ -44,7 +44,7 @@ def find(path: Path) -> DataSet | None:
 
 
 def find_classes(path: Path) -> dict[str, dict[str, Path]]:
-    """Folder of each class of each split, in the order of their names; nothing where there is none.
+    """Folder of each class of each split, in the order of their names; empty if there is none.
 
     Raises:
         InputError: see :func:`find`.
@@ -61,10 +61,10 @@ def find_classes(path: Path) -> dict[str, dict[str, Path]]:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The pictures in a class folder, by name; hidden files and file managers' litter are passed over.
+    """The pictures in a class folder, by name; hidden files and files of file managers are skipped.
 
     Raises:
-        InputError: something else lies there.
+        InputError: the folder contains something else.
     """
     pictures = []
     for file in sorted(folder.iterdir()):

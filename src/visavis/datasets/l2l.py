@@ -1,13 +1,13 @@
-"""Learning to Listen's coefficients in, conversations of 64 frames out.
+"""Reader of Learning to Listen: conversations of 64 frames, as DECA coefficients.
 
 Ng et al. 2022, "Learning to Listen: Modeling Non-Deterministic Dyadic Facial Motion" (arXiv:2204.08451). The
-layout is that of the README and ``src/utils/load_utils.py`` of evonneng/learning2listen: for each channel
+layout follows the README and ``src/utils/load_utils.py`` of evonneng/learning2listen: for each channel
 (conan, ...) the folders ``train`` and ``test`` with ``p0_speak_faces_clean_deca.npy`` and
 ``p1_list_faces_clean_deca.npy`` (N, 64, 184), which belong together row by row, and the same with p1 and p0;
-p0 sits on the left. Of the 184 numbers of DECA 50 are the expression, 6 the pose, and 128 details, which the
-official code leaves out too. Its sound is mel features (N, 256, 128), no recording, and is not read.
+p0 sits on the left. The 184 numbers of DECA are 50 for the expression, 6 for the pose, and 128 details, which
+the official code leaves out too. The sound is not read, because it is only mel features (N, 256, 128).
 
-Neither files nor README state the frame rate: 30 is assumed, and the label ``fps`` says so.
+The files and the README do not state the frame rate; 30 is assumed, and the label ``fps`` says so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Side:
     """All clips of a channel in which the same side listens.
 
     Attributes:
-        channel: whose show it is.
+        channel: name of the channel.
         listener: 0 where the left person listens, 1 the right one.
         speaker_file: (N, 64, 184).
         listener_file: (N, 64, 184).
@@ -51,7 +51,7 @@ class Side:
 
 
 def find(path: Path) -> Corpus | None:
-    """The channels in a folder, or one channel; None where there is none."""
+    """The channels in a folder, or one channel; None if there is none."""
     if not path.is_dir():
         return None
     folders = [path, *sorted(folder for folder in path.iterdir() if folder.is_dir())]

@@ -1,4 +1,4 @@
-"""Arrays of numbers from .npy files, checked, and mapped from disk where that saves memory."""
+"""Checked arrays of numbers from .npy files, mapped from disk where that saves memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from visavis.errors import InputError
 
 
 def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
-    """An array of numbers; pickles are refused.
+    """An array of numbers from a file; pickles are refused.
 
     Args:
         path: the file.
-        mapped: leave the numbers on disk until they are looked at.
+        mapped: leave the numbers on disk until they are used.
 
     Raises:
-        InputError: missing, no .npy file, cut off, or without numbers.
+        InputError: the file is missing, not a .npy file, cut off, or without numbers.
     """
     try:
         array = np.load(regular(path), mmap_mode="r" if mapped else None, allow_pickle=False)

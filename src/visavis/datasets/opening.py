@@ -1,4 +1,4 @@
-"""A path in, the data set that lies there, or one split of it, out: the layout is recognised."""
+"""The function that recognises and opens a data set of labelled faces."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import LabelledFaces
 from visavis.errors import InputError
 
-# Asked in turn: AffectNet before FER-2013, which takes any other file; ImageFolder last, which takes any
-# folder of class folders.
+# Tried in this order: AffectNet before FER-2013, which accepts any other file; ImageFolder last, because it
+# accepts any folder of class folders.
 _READERS = (affectnet.find, fer2013.find, raf_db.find, fer2013_folders.find, image_folder.find)
 EXPECTED = (
     "a fer2013.csv or its folder, Kaggle's folders (train/angry/...), RAF-DB (list_patition_label.txt "
@@ -21,7 +21,7 @@ def find_dataset(path: PathText) -> DataSet:
     """Recognise the data set at a path.
 
     Raises:
-        InputError: there is nothing, none of the known layouts fits, or its tables are bad.
+        InputError: the path does not exist, no known layout fits, or the tables are bad.
     """
     path = as_path(path)
     if not path.exists():
@@ -36,7 +36,7 @@ def open_dataset(path: PathText, split: str | None = None) -> LabelledFaces:
     """Read one split of the data set at a path; None for its default one.
 
     Raises:
-        InputError: see :func:`find_dataset`; or there is no such split.
+        InputError: see :func:`find_dataset`; or the split does not exist.
     """
     path = as_path(path)
     return find_dataset(path).read(split)

@@ -1,7 +1,8 @@
-"""RAF-DB's basic expressions in, its two splits as labelled faces out.
+"""Reader of RAF-DB's basic expressions, with its two splits.
 
 Li et al. 2017, "Reliable crowdsourcing and deep locality-preserving learning for expression recognition in
-the wild". ``list_patition_label.txt`` (so spelt) lists ``train_00001.jpg 5``; the aligned picture of it is
+the wild". ``list_patition_label.txt`` (with this spelling) lists ``train_00001.jpg 5``; the aligned picture
+is
 ``aligned/train_00001_aligned.jpg``.
 """
 
@@ -22,17 +23,17 @@ LIST = "list_patition_label.txt"
 # The list's label numbers 1..7.
 LABELS = ("Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral")
 SPLITS = TRAIN, TEST = ("train", "test")
-# Where the list and the pictures lie, from the folder that the user names.
+# Places of the list and the pictures, relative to the user's folder.
 _ROOTS = ("", "basic")
 _LIST_FOLDERS = ("", "EmoLabel")
 _PICTURE_FOLDERS = ("aligned", "Image/aligned")
 
 
 def find(path: Path) -> DataSet | None:
-    """RAF-DB at a folder; None where the list is not there.
+    """RAF-DB in a folder; None if the list is not there.
 
     Raises:
-        InputError: the list without the aligned pictures, or a bad line of it.
+        InputError: the aligned pictures are missing, or a line of the list is bad.
     """
     for root in (path / name for name in _ROOTS):
         for table in (root / name / LIST for name in _LIST_FOLDERS):

@@ -1,11 +1,11 @@
-"""REACT2023 and REACT2024, and what ``visavis corpus build`` makes, in; conversations out.
+"""Reader of REACT2023, REACT2024 and corpora that ``visavis corpus build`` made.
 
 Song et al. 2024, "REACT 2024: the Second Multiple Appropriate Facial Reaction Generation Challenge"
-(arXiv:2401.05166). The layout is that of the README and ``dataset.py`` of
+(arXiv:2401.05166). The layout follows the README and ``dataset.py`` of
 reactmultimodalchallenge/baseline_react2023 and baseline_react2024:
 
 - ``val.csv`` with the columns ``speaker_path`` and ``listener_path``, each ``site/chat/person/clip`` (UDIVA
-  has a task more between); all rows are read, then all rows the other way round, which is the order of
+  also has a task in between); all rows are read, then all rows in the other direction, as in
   ``neighbour_emotion_val.npy`` (2L, 2L).
 - ``val/3D_FV_files/<path>.npy`` (T, 1, 58), ``val/Emotion/<path>.csv`` with a header and 25 columns,
   ``val/Audio_files/<path>.wav``. 25 frames a second; faces have 751 rows and emotions 750.
@@ -35,10 +35,10 @@ from visavis.types import FloatArray
 NAME = "REACT"
 FACES, EMOTIONS, SOUNDS = "3D_FV_files", "Emotion", "Audio_files"
 SPEAKER, LISTENER = COLUMNS = ("speaker_path", "listener_path")
-# What ``visavis corpus build`` leaves beside the index; it says whose numbers the faces are.
+# A file that ``visavis corpus build`` writes next to the index; it states the space of the faces.
 MANIFEST = "manifest.json"
 FPS = 25.0
-# Emotions have a row less than faces in the official files.
+# In the official files, emotions have one row less than faces.
 TOLERANCE_FRAMES = 1
 KNOWN_SPLITS = ("train", "val", "test")
 _EMOTION_FOLDERS = {
@@ -56,8 +56,8 @@ class PersonFiles:
     Attributes:
         name: ``site/chat/person/clip``.
         face: .npy.
-        emotion: .csv; None where the split has no emotions at all.
-        audio: .wav; None where there is none.
+        emotion: .csv; None if the split has no emotions.
+        audio: .wav; None if there is none.
     """
 
     name: str
@@ -72,8 +72,8 @@ class Entry:
 
     Attributes:
         place: the row, as ``file:line``.
-        speaker: whose behaviour is reacted to.
-        listener: who reacts.
+        speaker: the person to whose behaviour the listener reacts.
+        listener: the person who reacts.
     """
 
     place: str
@@ -82,10 +82,10 @@ class Entry:
 
 
 def find(path: Path) -> Corpus | None:
-    """The corpus at a folder; None where no index is found.
+    """The corpus in a folder; None if no index is found.
 
     Raises:
-        InputError: an index without its folder, or a table that cannot be read.
+        InputError: an index has no folder, or a table cannot be read.
     """
     if not path.is_dir():
         return None
@@ -114,10 +114,10 @@ def _open(path: Path, split: str) -> Dyads:
 
 
 def _files(root: Path, name: str, place: str) -> PersonFiles:
-    """A person's files, which must be there.
+    """A person's files, which must exist.
 
     Raises:
-        InputError: the row points nowhere.
+        InputError: a file of the row does not exist.
     """
     parts = name.split("/")
     if len(parts) < 4 or any(part in ("", ".", "..") for part in parts):
@@ -141,7 +141,7 @@ def _emotion_file(folder: Path, parts: list[str], place: str) -> Path:
 
 
 def _convention(path: Path) -> tuple[float, FaceSpace]:
-    """Frames per second and space of the faces: the official ones, or what our manifest says."""
+    """Frames per second and space of the faces: the official values, or the values in our manifest."""
     manifest = path / MANIFEST
     if not manifest.is_file():
         return FPS, FaceSpace.FACEVERSE
@@ -165,8 +165,8 @@ def read_people(
     """Speaker and listener, cut to the same frames.
 
     Args:
-        entry: their files.
-        read_emotion: reads a file of emotions.
+        entry: files of both people.
+        read_emotion: function that reads a file of emotions.
         tolerance: by how many frames the arrays may differ in length.
 
     Raises:
@@ -190,7 +190,7 @@ def read_face(path: Path) -> FloatArray:
     """(T, 58) of a ``3D_FV_files`` file, which holds (T, 1, 58) or (T, 58).
 
     Raises:
-        InputError: missing, damaged, of another shape, or with an infinity.
+        InputError: the file is missing, damaged, of another shape, or has infinite values.
     """
     array = read_npy(path)
     if array.ndim == 3 and array.shape[1] == 1:
@@ -202,7 +202,7 @@ def read_emotion(path: Path) -> FloatArray:
     """(T, 25) of an ``Emotion`` file.
 
     Raises:
-        InputError: missing, another header than REACT's 25 channels in their order, or a bad row.
+        InputError: the file is missing, its header is not REACT's 25 channels in order, or a row is bad.
     """
     names = [name.lower() for name in tables.header(path)]
     wanted = [name.lower() for name in EMOTION_CHANNELS]
@@ -222,6 +222,6 @@ def read_statistic(path: Path) -> FloatArray:
     """(58,) of ``mean_face.npy`` or ``std_face.npy``; the official code subtracts the mean from each face.
 
     Raises:
-        InputError: missing, damaged, not 58 numbers, or not finite.
+        InputError: the file is missing, damaged, or not 58 finite numbers.
     """
     return checked(f"{path}: the statistic", read_npy(path).reshape(-1), (len(FACE_CHANNELS),))

@@ -1,6 +1,6 @@
-"""REACT2025 in, conversations out.
+"""Reader of REACT2025.
 
-Song et al. 2025, arXiv:2505.17223; the layout is that of the README and ``dataset/react_2025.py`` of
+Song et al. 2025, arXiv:2505.17223; the layout follows the README and ``dataset/react_2025.py`` of
 reactmultimodalchallenge/baseline_react2025. There is no index: the files
 ``train/coefficients/speaker/session0/NAME.npy`` (T, 1, 58) and the same name under ``listener`` belong
 together; ``facial-attributes`` holds (T, 25) as .npy and ``audio`` .wav. 30 frames a second (the loader's
@@ -26,12 +26,12 @@ NAME = "REACT2025"
 FACES, EMOTIONS, SOUNDS = "coefficients", "facial-attributes", "audio"
 ROLES = ("speaker", "listener")
 FPS = 30.0
-# The two were filmed by two cameras; how far their clips' lengths differ is nowhere documented.
+# Two cameras filmed the two people; it is not documented how much their clips' lengths differ.
 TOLERANCE_FRAMES = 30
 
 
 def find(path: Path) -> Corpus | None:
-    """The corpus at a folder; None where no split has ``coefficients/speaker``."""
+    """The corpus in a folder; None if no split has ``coefficients/speaker``."""
     splits = tuple(split for split in KNOWN_SPLITS if (path / split / FACES / ROLES[0]).is_dir())
     return Corpus(NAME, path, splits, partial(_open, path)) if splits else None
 

@@ -1,4 +1,4 @@
-"""A CSV file in, its rows with the place of each out."""
+"""Rows of CSV files, each with its file and line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def header(path: Path) -> tuple[str, ...]:
     """The column names of a CSV file, stripped of blanks; none for an empty file.
 
     Raises:
-        InputError: the file cannot be read, or is no text.
+        InputError: the file cannot be read, or is not text.
     """
     try:
         with regular(path).open(newline="", encoding=_ENCODING) as file:
@@ -33,10 +33,10 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
 
     Args:
         path: the file.
-        columns: what its header must name, among others.
+        columns: columns that the header must have.
 
     Raises:
-        InputError: the file cannot be read or is no table, lacks a column, or has a row with more or fewer
+        InputError: the file cannot be read, is not a table, lacks a column, or has a row with more or fewer
             cells than the header.
     """
     names = header(path)
@@ -63,7 +63,7 @@ def whole_number(where: str, row: dict[str, str], column: str, low: int, high: i
     """A cell as a whole number from ``low`` to ``high``.
 
     Raises:
-        InputError: it is none, or lies outside.
+        InputError: the cell is not a whole number, or is out of range.
     """
     text = row[column]
     try:

@@ -1,7 +1,7 @@
-"""ViCo with its baseline's coefficients in, conversations out.
+"""Reader of ViCo with the coefficients of its baseline.
 
 Zhou et al. 2022, "Responsive Listening Head Generation: A Benchmark Dataset and Baseline" (arXiv:2112.13548).
-The layout is that of dc3ea9f/vico_challenge_baseline:
+The layout follows dc3ea9f/vico_challenge_baseline:
 
 - The challenge's folder: ``train.csv`` with ``uuid``, ``speaker_id`` and ``listener_id``
   (``preprocess/convert.py``), ``audios/UUID.wav``, ``recons/**/UUID.speaker.mat`` and ``UUID.listener.mat``.
@@ -9,9 +9,9 @@ The layout is that of dc3ea9f/vico_challenge_baseline:
   names of the files, and often ``attitude``.
 - A ``.mat`` file, which the README's step 5 makes, holds ``coeff`` (T, 257): identity 80, expression 64,
   texture 80, rotation 3, lighting 27, translation 3; and ``transform_params`` (T, 5), whose last 3 are the
-  crop (``preprocess/rearrange_recon_coeffs.py``). Its ``.bin`` files are pickles, and are not read.
+  crop (``preprocess/rearrange_recon_coeffs.py``). Its ``.bin`` files are pickles and are not read.
 
-Neither files nor README state the frame rate: 30 is assumed, and the label ``fps`` says so.
+The files and the README do not state the frame rate; 30 is assumed, and the label ``fps`` says so.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Entry:
 
     Attributes:
         place: the row, as ``file:line``.
-        key: names the clip.
+        key: name of the clip.
         speaker: .mat file.
         listener: .mat file.
-        audio: the speaker's .wav; None where there is none.
+        audio: the speaker's .wav; None if there is none.
         labels: further cells of the row, by column.
     """
 
@@ -66,10 +66,10 @@ class Entry:
 
 
 def find(path: Path) -> Corpus | None:
-    """ViCo at a folder; None where no table of it is found.
+    """ViCo in a folder; None if no table is found.
 
     Raises:
-        InputError: a table that cannot be read, or a row whose coefficients are missing.
+        InputError: a table cannot be read, or the coefficients of a row are missing.
     """
     if not path.is_dir():
         return None
@@ -132,7 +132,7 @@ def read_coefficients(path: Path) -> FloatArray:
 
     Raises:
         MissingExtraError: scipy, which reads MATLAB's files, is not installed.
-        InputError: missing, damaged, or without the two arrays.
+        InputError: the file is missing, damaged, or lacks the two arrays.
     """
     try:
         from scipy.io import loadmat

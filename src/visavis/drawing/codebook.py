@@ -1,4 +1,4 @@
-"""A face tokenizer and tracks in; its most used words, and a sheet of what they mean, out."""
+"""The most used tokens of a face tokenizer, and a sheet that shows what they mean."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from visavis.types import AvatarPose, FaceState, FloatArray, ImageArray, Track
 CELL_PX = 160
 COLUMNS = 8
 INK_RGB = (70, 66, 120)
-# Long after the mean face was shown, the avatar's body has followed.
+# At this time after the mean face, the avatar's body has followed.
 SETTLED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A face of the vocabulary.
+    """A token of the vocabulary.
 
     Attributes:
-        tokens: (R,) its tokens.
-        count: frames that it stands for.
-        share: of all frames with a face.
+        tokens: (R,) the tokens of a frame.
+        count: number of frames with it.
+        share: share of all frames with a face.
     """
 
     tokens: tuple[int, ...]
@@ -39,7 +39,7 @@ class Word:
 
 
 def most_used(tokenizer: FaceTokenizer, tracks: Sequence[Track], most: int) -> list[Word]:
-    """The words that tracks consist of, most frequent first, ``most`` of them at most.
+    """The most frequent tokens in tracks, at most ``most``, the most frequent first.
 
     Raises:
         InputError: no track shows a face.
@@ -55,7 +55,7 @@ def most_used(tokenizer: FaceTokenizer, tracks: Sequence[Track], most: int) -> l
 
 
 def draw_sheet(tokenizer: FaceTokenizer, words: Sequence[Word], cell_px: int = CELL_PX) -> ImageArray:
-    """Every word's face, drawn with the avatar, in rows of eight: (H, W, 3) RGB.
+    """The face of every token, drawn with the avatar, in rows of eight: (H, W, 3) RGB.
 
     The mean face of the tokenizer's training is the avatar's neutral one.
     """
@@ -82,12 +82,12 @@ def _shape(tokenizer: FaceTokenizer, count: int) -> tuple[int, ...]:
 
 
 def pose_of(neutral: FloatArray, face: FloatArray, mirror: bool = False) -> AvatarPose:
-    """The avatar's pose for one face by itself, without a past.
+    """The avatar's pose for one single face, without a past.
 
     Args:
-        neutral: (58,) the face that the avatar's neutral one stands for.
-        face: (58,) what is shown.
-        mirror: as in a mirror, instead of as a camera sees it.
+        neutral: (58,) the face that becomes the avatar's neutral face.
+        face: (58,) the face to show.
+        mirror: show the face as in a mirror instead of as a camera sees it.
     """
     animator = Animator(mirror=mirror)
     animator.update(FaceState(neutral), None, 0.0)

@@ -1,4 +1,4 @@
-"""A speaker, listeners' reactions and what raised them in; a JSON file, rows of a table and a figure out."""
+"""An explanation of listeners' reactions: a JSON file, rows of a table and a figure."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from visavis.reaction.gestures import (
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.types import FloatArray
 
-# Of more listeners nobody reads.
+# Maximum number of explained listeners.
 MOST_EXPLAINED = 10
 COLUMNS = ("listener", "from", "gesture", "raised by", "the speaker", "from", "face, bits", "speech, bits")
 DOES = MappingProxyType({SMILE: "smiles", NOD: "nods", BROWS: "raises the brows"})
 UNITS = MappingProxyType({SMILE: "weight", NOD: "rad", BROWS: "weight"})
-# The figure stops here: nobody reads one of a hundred thousand pixels.
+# The figure stops at this time; a longer one would be unreadable.
 LONGEST_DRAWN_S = 600.0
 _ACTIVITY = SPEECH_CHANNELS.index("speech")
 _STRIP_PX, _GAP_PX, _LEFT_PX, _TOP_PX = 46, 10, 150, 56
 _PX_PER_S = (12.0, 40.0)
 _USUAL_PX = 900
-# What a strip is at least high: a small smile must not look large.
+# Smallest range of a strip, so that a small smile does not look large.
 _LEAST_SHOWN = MappingProxyType({SMILE: 0.5, NOD: 0.15, BROWS: 0.5})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """What raised the gestures of K listeners of one clip.
+    """The causes of the gestures of K listeners of one clip.
 
     Attributes:
         start_s: time of the first row.
-        face, speech: (T, 58) and (T, 44) of the speaker, NaN where nothing is known.
-        reaction: what the listeners did.
-        gestures: of each listener, explained.
+        face, speech: (T, 58) and (T, 44) of the speaker, NaN where not known.
+        reaction: the listeners' reactions.
+        gestures: explained gestures of each listener.
         speaker: the speaker's own gestures.
     """
 
@@ -67,7 +67,7 @@ class Explanation:
         object.__setattr__(self, "speaker", tuple(find_gestures(self.face)))
 
     def as_dict(self) -> dict[str, Any]:
-        """What the JSON file holds."""
+        """The contents of the JSON file."""
         return {
             "fps": self.reaction.fps,
             "seed": self.reaction.seed,
@@ -79,7 +79,7 @@ class Explanation:
         }
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Of a table with :data:`COLUMNS`: a row for each gesture, listeners numbered from 1."""
+        """The rows of a table with :data:`COLUMNS`: one for each gesture, with listeners numbered from 1."""
         rows: list[tuple[str, ...]] = []
         for number, found in self._all():
             cause = found.cause
@@ -98,12 +98,12 @@ class Explanation:
         return rows
 
     def counts(self) -> dict[str, int]:
-        """How many gestures the speaker's face raised, the speech, and neither."""
+        """The numbers of gestures caused by the speaker's face, by the speech, and by neither."""
         raised = Counter(found.raised_by for _, found in self._all())
         return {kind: raised[kind] for kind in (FACE, SPEECH, NEITHER)}
 
     def done(self, block: Block, how: str) -> str:
-        """What the speaker does in a block, by face or by speech; in words, empty where there are none."""
+        """A description of the speaker's face or speech in a block; empty if there is nothing to say."""
         if how == FACE:
             return self._shown(block)
         active = self.speech[block.start : block.end, _ACTIVITY]
@@ -153,10 +153,10 @@ class Explanation:
 
 
 def save_explanation(path: PathText, explanation: Explanation) -> None:
-    """Write the JSON file; it appears whole or not at all.
+    """Write the JSON file; it appears complete or not at all.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the file cannot be written.
     """
     path = as_path(path)
     with whole_file(path) as partial:
@@ -164,12 +164,12 @@ def save_explanation(path: PathText, explanation: Explanation) -> None:
 
 
 def explanation_figure(explanation: Explanation) -> str:
-    """Speaker and listeners over time, each gesture joined to what raised it, as an SVG file."""
+    """Speaker and listeners over time as an SVG file, with a line from each gesture to its cause."""
     return _Figure(explanation).draw()
 
 
 class _Figure:
-    """Strips over one axis of time: the speaker's speech and smile, and three of each listener."""
+    """Strips over one time axis: the speaker's speech and smile, and three strips for each listener."""
 
     def __init__(self, explanation: Explanation) -> None:
         self._told = explanation
@@ -201,7 +201,7 @@ class _Figure:
         return document(max(width, 620), height, self._parts, "What raised which gesture")
 
     def _strip(self, name: str, values: FloatArray, least: float) -> float:
-        """A strip with a line in it; returns where its top is."""
+        """Draw a strip with a line; returns the position of its top."""
         top = _TOP_PX + self._rows * (_STRIP_PX + _GAP_PX)
         self._rows += 1
         values = values[: self._frames]
@@ -223,7 +223,7 @@ class _Figure:
         return top
 
     def _mark(self, found: Explained, top: float, places: dict[str, float]) -> None:
-        """A dot where a gesture starts, and a line to what raised it."""
+        """A dot at the start of a gesture, and a line to its cause."""
         told, gesture, cause = self._told, found.gesture, found.cause
         kind = {FACE: "area", NEITHER: "faint"}.get(found.raised_by, "dot")
         x, y = self._across(gesture.start), top + _STRIP_PX - 7

@@ -1,4 +1,4 @@
-"""A moment and the avatar's picture in; one picture of the real face, the avatar and the emotion out."""
+"""One picture of the real face, the avatar and the emotion next to each other."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ COLORS: dict[str, Color] = {
     "valence": (126, 214, 150),
     "arousal": (246, 150, 96),
 }
-# The avatar's side, which is also the picture's height: that of the source within these bounds.
+# Bounds of the avatar's side and the picture's height, which else equal the source's height.
 MIN_HEIGHT_PX = 360
 MAX_HEIGHT_PX = 720
-# The real face's panel over its height; beyond these the video gets margins.
+# Bounds of the width divided by the height of the real face's panel; beyond them, the video gets margins.
 MIN_ASPECT, MAX_ASPECT = 0.5, 16 / 9
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-# Positions with this many more binary digits than pixels, for smooth edges.
+# Additional binary digits of positions within a pixel, for smooth edges.
 SUBPIXEL_BITS = 4
 
 
@@ -43,7 +43,7 @@ class Composer:
 
     Args:
         source_size: width and height of the source in pixels.
-        emotions: leave room for the emotion bars.
+        emotions: include the emotion bars.
     """
 
     def __init__(self, source_size: tuple[int, int], emotions: bool = True) -> None:
@@ -65,7 +65,7 @@ class Composer:
         """One picture.
 
         Args:
-            moment: the frame with what was found in it.
+            moment: the frame with its results.
             avatar_rgb: (avatar_px, avatar_px, 3) uint8.
 
         Returns:
@@ -92,7 +92,7 @@ class Bars:
     """The panel of eight expressions, valence and arousal.
 
     Args:
-        height_px: of the panel.
+        height_px: height of the panel.
     """
 
     def __init__(self, height_px: int) -> None:
@@ -111,7 +111,7 @@ class Bars:
         self._empty = self._draw_empty(height_px)
 
     def draw(self, panel: ImageArray, emotion: Emotion | None, label: str | None) -> None:
-        """Fill the panel (H, ``width_px``, 3), ``label`` bright; without an emotion it stays pale."""
+        """Fill the panel (H, ``width_px``, 3), with ``label`` bright; without an emotion, all stays pale."""
         panel[:] = self._empty
         if emotion is None:
             return
@@ -150,7 +150,7 @@ class Bars:
         for name, top in self._rows.items():
             self._label(panel, name, FAINT)
             self._pill(panel, self._left, self._right, top, TRACK)
-            if name not in EXPRESSIONS:  # Where zero is.
+            if name not in EXPRESSIONS:  # The position of zero.
                 middle, bar = self.width_px // 2, self._bar_h
                 cv2.line(panel, (middle, top + bar), (middle, round(top + 2.2 * bar)), FAINT)
         return panel
@@ -170,7 +170,7 @@ def fit(panel: ImageArray, image: ImageArray) -> ImageArray:
     scale = min(width / image.shape[1], height / image.shape[0])
     inner_w = min(max(round(image.shape[1] * scale), 1), width)
     inner_h = min(max(round(image.shape[0] * scale), 1), height)
-    if abs(inner_w - width) <= 2 and abs(inner_h - height) <= 2:  # A rounding is no margin.
+    if abs(inner_w - width) <= 2 and abs(inner_h - height) <= 2:  # A rounding difference is not a margin.
         inner_w, inner_h = width, height
     else:
         panel[:] = BACKGROUND
@@ -179,7 +179,7 @@ def fit(panel: ImageArray, image: ImageArray) -> ImageArray:
     if (inner_h, inner_w) == image.shape[:2]:
         view[:] = image
     else:
-        # Averaging areas takes long, and only a picture that shrinks much needs it.
+        # Averaging areas is slow, and only necessary if a picture shrinks a lot.
         how = cv2.INTER_AREA if inner_w < 0.6 * image.shape[1] else cv2.INTER_LINEAR
         view[:] = cv2.resize(image, (inner_w, inner_h), interpolation=how)
     return view
@@ -191,11 +191,11 @@ def draw_landmarks(image: ImageArray, face: Face, stretch: FloatArray) -> None:
     Args:
         image: (H, W, 3) uint8.
         face: the face, in the pixels of its own frame.
-        stretch: (2,) from those pixels to the picture's.
+        stretch: (2,) scale from these pixels to the picture's pixels.
     """
     points = (face.landmarks_xy + 0.5) * stretch - 0.5
     size_px = float(np.linalg.norm((face.corners_xy[1] - face.corners_xy[0]) * stretch))
-    # About 0.3% of the face's square, and never so thick that many points cover the face.
+    # About 0.3% of the face's square, and thin enough that many points do not cover the face.
     radius = round(max(size_px * 0.003, 0.7) * 2**SUBPIXEL_BITS)
     limit = 4 * max(image.shape)
     near = points[(np.abs(points) < limit).all(axis=1)]

@@ -1,4 +1,4 @@
-"""Words, lines and places in, a self-contained SVG file out."""
+"""Self-contained SVG files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from visavis.base.files import PathText, as_path, whole_file
 from visavis.errors import InputError
 
-# A file on its own has no page around it, so it brings the colours of the report, for light and dark.
+# A single file has no page around it, so it includes the colours of the report, for light and dark.
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #636a80; }
 .page { fill: #ffffff; } .ink { fill: #1d2130; } .on { fill: #ffffff; }
@@ -25,10 +25,10 @@ text { fill: #9aa1b8; } .page { fill: #1c1f2b; } .ink { fill: #e7e9f3; } .on { f
 
 
 def svg_path(path: Path) -> Path:
-    """The path, if it is called as an SVG file.
+    """The path, if its name is an SVG file's.
 
     Raises:
-        InputError: it has another ending.
+        InputError: the name has another ending.
     """
     if path.suffix.lower() != ".svg":
         raise InputError(f"{path}: figures are SVG files; choose a name that ends in .svg")
@@ -36,10 +36,10 @@ def svg_path(path: Path) -> Path:
 
 
 def save(path: PathText, svg: str) -> None:
-    """Write a figure; it appears whole or not at all.
+    """Write a figure; it appears complete or not at all.
 
     Raises:
-        InputError: the place cannot be written.
+        InputError: the file cannot be written.
     """
     path = as_path(path)
     with whole_file(path) as partial:
@@ -47,12 +47,12 @@ def save(path: PathText, svg: str) -> None:
 
 
 def heading(words: str) -> str:
-    """What a figure shows, at its top."""
+    """The heading of a figure."""
     return f'<text class="ink" x="20" y="30" style="font-size: 15px">{escape(words)}</text>'
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle", kind: str = "") -> str:
-    """Words at a place; ``kind`` is a class of :data:`STYLE`, as it is below."""
+    """Text at a position; ``kind`` is a class of :data:`STYLE`, also in the functions below."""
     style = f' class="{kind}"' if kind else ""
     return f'<text{style} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
 
@@ -63,7 +63,7 @@ def line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def document(width: float, height: float, parts: Sequence[str], label: str) -> str:
-    """The whole file; ``label`` says what it is to those who cannot see it."""
+    """The whole file; ``label`` describes it for people who cannot see it."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}"><style>{STYLE}</style>'

@@ -1,4 +1,4 @@
-"""A track in, timelines as inline SVG out."""
+"""Timelines of a track as inline SVG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visavis.channels import EXPRESSIONS, FACE_INDEX
 from visavis.types import FloatArray, Track
 
 WIDTH, LEFT, RIGHT = 960, 92, 12
-# More columns than this would not be seen: longer runs are averaged.
+# More columns than this would not be visible, so longer runs are averaged.
 COLUMNS = 480
 
 # Channel of the chart -> (lowest, highest, unit).
@@ -53,7 +53,7 @@ def emotion_chart(track: Track, colors: Mapping[str, str]) -> str:
 
 
 def channel_chart(track: Track) -> str:
-    """Lids, jaw, smile and turn of the head over time, one strip each."""
+    """Lids, jaw, smile and turn of the head over time, with one strip for each."""
     height, gap, top = 62, 16, 8
     times_s, values = thin(track.time_s, channels(track.face))
     parts = []
@@ -77,7 +77,7 @@ def channel_chart(track: Track) -> str:
 
 
 def channels(face: FloatArray) -> FloatArray:
-    """Face states (T, 58) to the channels of the chart (T, 4)."""
+    """The channels of the chart (T, 4) from face states (T, 58)."""
 
     def mean(*names: str) -> FloatArray:
         return np.asarray(face[:, [FACE_INDEX[name] for name in names]].mean(axis=1), np.float32)
@@ -92,7 +92,7 @@ def channels(face: FloatArray) -> FloatArray:
 
 
 def thin(time_s: NDArray[np.float64], values: FloatArray) -> tuple[NDArray[np.float64], FloatArray]:
-    """Average (T,) and (T, C) over at most 480 stretches; a stretch with nothing but NaN stays NaN."""
+    """Average (T,) and (T, C) over at most 480 stretches; a stretch of only NaN stays NaN."""
     if len(time_s) <= COLUMNS:
         return time_s, values
     starts = np.unique(np.linspace(0, len(time_s), COLUMNS, endpoint=False).astype(int))
@@ -111,13 +111,13 @@ def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _across(track: Track, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Horizontal place of each time."""
+    """Horizontal position of each time."""
     per_s = (WIDTH - LEFT - RIGHT) / span_s(track)
     return np.asarray(LEFT + (time_s - track.time_s[0]) * per_s, np.float64)
 
 
 def span_s(track: Track) -> float:
-    """From the first frame's time to the end of the last frame."""
+    """The time from the first frame to the end of the last frame."""
     return float(track.time_s[-1] - track.time_s[0]) + 1 / track.fps
 
 

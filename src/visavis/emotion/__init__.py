@@ -1,1 +1,1 @@
-"""Face crops and face states in, emotions out."""
+"""Emotions of faces."""

@@ -1,14 +1,14 @@
-"""52 ARKit weights in, the intensities of REACT's 15 action units out.
+"""The intensities of REACT's 15 action units, from 52 ARKit weights.
 
 Each row of :data:`TABLE` reads one action unit of the Facial Action Coding System (Ekman, Friesen and Hager
 2002) from the blendshapes whose description by Apple names the same movement; M. Ozel's "ARKit to FACS
 cheat sheet" (melindaozel.com) is the community's reading of the same pairs. Left and right are averaged.
 
-What a blendshape shows on a face at rest is subtracted: ``rest`` is the median of the row over 396 faces
+The value of a blendshape on a neutral face is subtracted: ``rest`` is the median of the row over 396 faces
 of FER-2013 Training with 8 or more of 10 FER+ votes for "neutral" (all but 4 of the 400 drawn, in which
 MediaPipe 0.10.32 finds no face). The remaining range is stretched to 0..1.
 
-cheekPuff, cheekSquint and noseSneer are not read by every tracker; they are 0 there. AU6 is therefore
+Some trackers do not read cheekPuff, cheekSquint and noseSneer; these are then 0. AU6 is therefore
 also read from tightened lids in a smile (:func:`action_units`); AU9 has no other evidence and stays 0
 with such trackers.
 """
@@ -26,12 +26,12 @@ from visavis.types import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one action unit is read.
+    """How one action unit is computed.
 
     Attributes:
-        terms: weight of each blendshape in a sum.
-        rest: the sum on a face at rest.
-        source: Apple's words for the blendshapes, FACS' name of the unit, and what is our own reading.
+        terms: weight of each blendshape in the sum.
+        rest: the sum on a neutral face.
+        source: Apple's descriptions of the blendshapes, FACS' name of the unit, and our own interpretation.
     """
 
     terms: tuple[tuple[str, float], ...]
@@ -95,11 +95,11 @@ def action_units(weights: FloatArray) -> FloatArray:
 
     Returns:
         (15,) in the order of ACTION_UNITS, 0..1. AU6 is the larger of its row and the geometric mean of
-        AU7 and AU12: tightened lids in a smile are what the cheek raiser of a Duchenne smile looks like to
-        a tracker without cheeks (Ekman, Davidson and Friesen 1990; the formula is ours).
+        AU7 and AU12: a tracker without cheeks sees the cheek raiser of a Duchenne smile as tightened lids
+        (Ekman, Davidson and Friesen 1990; the formula is ours).
 
     Raises:
-        InputError: another shape, or not finite.
+        InputError: the array has another shape or is not finite.
     """
     units = (_MATRIX @ checked("blendshape weights", weights, (len(BLENDSHAPES),)) - _REST) / (1 - _REST)
     units = units.clip(0.0, 1.0)

@@ -1,9 +1,9 @@
-"""Probabilities of the 8 expressions in, valence and arousal on Russell's circumplex out.
+"""Valence and arousal on Russell's circumplex, from the probabilities of the 8 expressions.
 
-The plane is that of Russell 1980 ("A circumplex model of affect", J. Pers. Soc. Psychol. 39:1161-1178).
+The plane is from Russell 1980 ("A circumplex model of affect", J. Pers. Soc. Psychol. 39:1161-1178).
 The points are mean pleasure and arousal ratings of emotion words on -1..1 by Russell and Mehrabian 1977
 ("Evidence for a three-factor theory of emotions", J. Res. Pers. 11:273-294), in the values that later work
-repeats; we have not seen the printed table itself. It rates words, not faces: a stopgap until valence and
+repeats; we have not seen the printed table. The ratings are for words, not faces: a stopgap until valence and
 arousal are trained.
 """
 
@@ -24,7 +24,7 @@ POINTS: dict[str, tuple[float, float]] = {
     "fear": (-0.64, 0.60),
     "disgust": (-0.60, 0.35),
     "anger": (-0.51, 0.59),
-    # Our own choice for want of a source: half way from neutral to the mean of anger and disgust.
+    # Our own choice, because there is no source: half way from neutral to the mean of anger and disgust.
     "contempt": (-0.28, 0.24),
 }
 _PLANE = np.asarray([POINTS[name] for name in EXPRESSIONS], np.float32)
@@ -40,7 +40,7 @@ def valence_arousal(probabilities: FloatArray) -> tuple[float, float]:
         Valence and arousal, each in -1..1.
 
     Raises:
-        InputError: another shape, or not finite.
+        InputError: the array has another shape or is not finite.
     """
     valence, arousal = checked("expression probabilities", probabilities, (len(EXPRESSIONS),)) @ _PLANE
     return float(valence), float(arousal)

@@ -1,4 +1,4 @@
-"""Face crops in, probabilities of expressions out: the embedded network as it is."""
+"""The embedded network that gives the expression of a face crop."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CLASSES = {"expressions": len(EXPRESSIONS), "labels": len(FER2013_LABELS)}
 
 
 class ExpressionClassifier:
-    """Expressions of square face crops framed as in FER-2013.
+    """Reads the expressions of square face crops that are framed as in FER-2013.
 
     Args:
         session: a network with the input ``images`` (N, 1, S, S) uint8 and the outputs ``expressions``
             (N, 8) and ``labels`` (N, 7), probabilities in the orders that its metadata name.
-        mirror: also read each face mirrored and average: a little more accurate, twice the time.
+        mirror: also read each face mirrored, and average; a little more accurate in twice the time.
 
     Raises:
         WeightsError: the network has other inputs, outputs or orders, or gives other shapes.
@@ -61,7 +61,7 @@ class ExpressionClassifier:
             crops: (N, H, H) grey or (N, H, H, 3) RGB, uint8, any H.
 
         Raises:
-            InputError: another shape or dtype.
+            InputError: the crops have another shape or dtype.
         """
         return self._run(crops, "expressions")
 
@@ -76,7 +76,7 @@ class ExpressionClassifier:
         return answer if turned is None else np.divide(answer + turned, 2, dtype=np.float32)
 
     def _answer(self, faces: ImageArray, output: str) -> FloatArray:
-        """What the network gives for faces (N, 1, S, S), of the output of that name."""
+        """The network's output of that name for faces (N, 1, S, S)."""
         return checked_answer(self._session.run([output], {"images": faces})[0], output, len(faces))
 
     def _prepare(self, crops: ImageArray) -> ImageArray:
@@ -98,10 +98,10 @@ class ExpressionClassifier:
 
 
 def checked_answer(answer: FloatArray, output: str, faces: int) -> FloatArray:
-    """What a network gave for so many faces, if its shape is that of the output of that name.
+    """A network's output for this many faces, checked to have the shape of the output of that name.
 
     Raises:
-        WeightsError: it is not.
+        WeightsError: the shape is wrong.
     """
     expected = (faces, CLASSES[output])
     if answer.shape != expected:

@@ -1,4 +1,4 @@
-"""Labels and votes of data sets in, distributions over the 8 expressions (and back to 7 labels) out."""
+"""Labels and votes of data sets as distributions over the 8 expressions, and back to 7 labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FERPLUS_COLUMNS: tuple[str, ...] = (
     "unknown",
     "NF",
 )
-# The data sets' own words, where they differ from ours.
+# The data sets' words that differ from ours.
 _SYNONYMS = {
     "angry": "anger",
     "happiness": "happy",
@@ -38,13 +38,13 @@ _SYNONYMS = {
 
 
 def expression_of(name: str) -> str | None:
-    """Our word for a data set's, in any case of letters; None where it names no expression (``NF``)."""
+    """Our word for a data set's word (upper or lower case); None if it names no expression (``NF``)."""
     word = name.casefold()
     word = _SYNONYMS.get(word, word)
     return word if word in EXPRESSIONS else None
 
 
-# Column of EXPRESSIONS for each of FER-2013's labels: a permutation of all but contempt.
+# Column of EXPRESSIONS for each of FER-2013's labels: a permutation of all except contempt.
 FER2013_TO_EXPRESSION: tuple[int, ...] = tuple(
     EXPRESSIONS.index(_SYNONYMS.get(name, name)) for name in FER2013_LABELS
 )
@@ -58,15 +58,15 @@ _FERPLUS_FOR_EXPRESSION: tuple[int, ...] = tuple(
 def given(probabilities: FloatArray, names: Sequence[str]) -> FloatArray:
     """Probabilities (..., 8) of EXPRESSIONS -> (..., C) of a data set's own classes.
 
-    Where a data set lacks an expression, its faces were labelled on the condition that they show none of
-    that kind: the others keep their ratios. A row without any of them becomes uniform.
+    If a data set lacks an expression, its labels assume that no face shows this expression, so the others
+    keep their ratios. A row that is 0 in all of them becomes uniform.
 
     Args:
-        probabilities: of all eight.
+        probabilities: (..., 8) probabilities of all expressions.
         names: the data set's classes in its own words and order.
 
     Raises:
-        InputError: a name is no expression, or two are the same.
+        InputError: a name is not an expression, or two names are the same.
     """
     columns = [EXPRESSIONS.index(word) for word in map(expression_of, names) if word]
     if len(set(columns)) < len(names):
@@ -77,7 +77,8 @@ def given(probabilities: FloatArray, names: Sequence[str]) -> FloatArray:
 
 
 def to_seven(probabilities: FloatArray) -> FloatArray:
-    """Probabilities (..., 8) of EXPRESSIONS -> (..., 7) of FER2013_LABELS, given that none is contempt."""
+    """Probabilities (..., 8) of EXPRESSIONS -> (..., 7) of FER2013_LABELS, under the condition that no face
+    shows contempt."""
     return given(probabilities, FER2013_LABELS)
 
 
@@ -85,7 +86,7 @@ def trusted_votes(votes: NDArray[np.integer]) -> NDArray[np.int64]:
     """FER+ votes (N, 10) with single votes removed: its authors count them as slips.
 
     Raises:
-        InputError: another shape, or negative votes.
+        InputError: the array has another shape or negative votes.
     """
     if votes.ndim != 2 or votes.shape[1] != len(FERPLUS_COLUMNS) or (votes < 0).any():
         raise InputError(f"FER+ votes must be counts (N, {len(FERPLUS_COLUMNS)}); found {votes.shape}")
@@ -93,9 +94,9 @@ def trusted_votes(votes: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def ferplus_distribution(votes: NDArray[np.integer]) -> tuple[FloatArray, BoolArray]:
-    """Soft targets from FER+ votes (N, 10): (N, 8) over EXPRESSIONS, and (N,) whether there is one.
+    """Soft targets from FER+ votes (N, 10): (N, 8) over EXPRESSIONS, and (N,) whether a row has a target.
 
-    Votes for ``unknown`` and ``NF`` are left out; rows with no trusted vote left are zero and False.
+    Votes for ``unknown`` and ``NF`` are left out; rows without any trusted vote are zero and False.
     """
     eight = trusted_votes(votes)[:, list(_FERPLUS_FOR_EXPRESSION)]
     total = eight.sum(axis=1, keepdims=True)
@@ -103,10 +104,10 @@ def ferplus_distribution(votes: NDArray[np.integer]) -> tuple[FloatArray, BoolAr
 
 
 def ferplus_majority(votes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """FER+'s majority label (N,) as an index into EXPRESSIONS, or -1 where it has none.
+    """FER+'s majority label (N,) as an index into EXPRESSIONS, or -1 if there is no majority.
 
-    The authors' "majority" mode: single votes removed, then more than half of the rest for one column,
-    which must be an expression (neither ``unknown`` nor ``NF``).
+    The authors' "majority" mode: single votes are removed; then one column must have more than half of the
+    votes, and be an expression (not ``unknown`` or ``NF``).
     """
     trusted = trusted_votes(votes)
     top = trusted.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""A recogniser's name, or an open network of expressions, in; the classifier that reads faces with it out."""
+"""Opening a recogniser of expressions by its name or from an open network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def network_of(recognizer: str) -> str:
     """The name of a recogniser's embedded network.
 
     Raises:
-        InputError: it is none of :data:`NETWORKS`.
+        InputError: the name is not in :data:`NETWORKS`.
     """
     if recognizer not in NETWORKS:
         raise InputError(f"no recogniser is called {recognizer!r}; there are: {', '.join(NETWORKS)}")
@@ -27,14 +27,14 @@ def network_of(recognizer: str) -> str:
 
 
 def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> ExpressionClassifier:
-    """An embedded recogniser by its name, on one thread.
+    """An embedded recogniser by its name; it uses one thread.
 
     Args:
         recognizer: one of :data:`NETWORKS`.
         keep: see :func:`classifier_of`.
 
     Raises:
-        InputError: another name, or ``keep`` for a recogniser that drops no tokens.
+        InputError: the name is unknown, or ``keep`` is given for a recogniser that drops no tokens.
         WeightsError: the network is missing or was changed.
     """
     return classifier_of(networks.open_session(network_of(recognizer)), keep)
@@ -43,15 +43,15 @@ def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> E
 def classifier_of(
     session: ort.InferenceSession, keep: Keeping | None = None, *, mirror: bool = False
 ) -> ExpressionClassifier:
-    """The classifier for a network of either kind, told by its inputs and outputs.
+    """The classifier for a network of either kind, which its inputs and outputs determine.
 
     Args:
         session: the network.
-        keep: how many tokens a network that drops some keeps; None as its metadata say.
+        keep: how many tokens a sparse network keeps; None uses the value in its metadata.
         mirror: see :class:`ExpressionClassifier`.
 
     Raises:
-        InputError: ``keep`` for a network that drops no tokens.
+        InputError: ``keep`` is given for a network that drops no tokens.
         WeightsError: the network is of neither kind.
     """
     if ends(session) == SparseClassifier.ENDS:

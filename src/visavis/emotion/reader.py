@@ -1,4 +1,4 @@
-"""The emotion stage: reads what the faces of one stream of frames show."""
+"""The emotion stage: it reads what the faces of one stream of frames show."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from visavis.emotion.smoothing import LabelHold, ProbabilitySmoother
 from visavis.emotion.sparse import Keeping, SparseClassifier
 from visavis.types import BoolArray, Emotion, Face, FaceState, FloatArray, ImageArray
 
-# How FER-2013 frames a face, against the tracker's region (1.5 times the box of the landmarks, turned with
+# How FER-2013 frames a face, compared with the tracker's region (1.5 times the box of the landmarks, turned
+# with
 # the head): median over the 676 of 700 random Training faces in which MediaPipe (0.10.32) finds landmarks.
-# Side of the cell over side of the region: quartiles 0.69, 0.74, 0.79. Centre of the cell from that of the
-# region, in sides of the region: across -0.03, 0.00, 0.02; down -0.05, -0.04, -0.01 (the cell sits higher).
-# FER-2013's cells are not turned with the head, ours are: its faces' roll has quartiles -0.10 and 0.06 rad.
+# Side of the cell over side of the region: quartiles 0.69, 0.74, 0.79. Centre of the cell relative to the
+# centre of the region, in sides of the region: across -0.03, 0.00, 0.02; down -0.05, -0.04, -0.01 (the cell
+# sits higher).
+# FER-2013's cells are not turned with the head, but ours are: its faces' roll has quartiles -0.10 and 0.06
+# rad.
 CROP_SCALE = 0.74
 CROP_DOWN = -0.037
-# A person who was not seen for so long starts anew.
+# The smoothing of a person who was not seen for this long starts again.
 FORGOTTEN_S = 2.0
 
 
 class Classifier(Protocol):
-    """What the reader needs of a network."""
+    """The interface of networks that the reader can use."""
 
     def predict(self, crops: ImageArray) -> FloatArray:
         """(N, H, H[, 3]) uint8 -> (N, 8) probabilities of EXPRESSIONS."""
@@ -36,7 +39,7 @@ class Classifier(Protocol):
 
 @dataclass(slots=True)
 class _Person:
-    """What is remembered of one person of a stream."""
+    """The state of one person in a stream."""
 
     last_s: float
     smoother: ProbabilitySmoother = field(default_factory=ProbabilitySmoother)
@@ -44,10 +47,10 @@ class _Person:
 
 
 class EmotionReader:
-    """Reads what the faces of one stream show; each person has an own smoothing and label.
+    """Reads the emotions of faces in one stream; each person has separate smoothing and a separate label.
 
     Args:
-        classifier: gives the 8 expressions of a crop.
+        classifier: gives the probabilities of the 8 expressions.
     """
 
     def __init__(self, classifier: Classifier) -> None:
@@ -56,7 +59,7 @@ class EmotionReader:
 
     @classmethod
     def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None) -> Self:
-        """With an embedded network; see :func:`~visavis.emotion.opening.open_classifier`."""
+        """A reader with an embedded network; see :func:`~visavis.emotion.opening.open_classifier`."""
         return cls(open_classifier(recognizer, keep))
 
     @property
@@ -69,8 +72,8 @@ class EmotionReader:
 
         Args:
             crops_rgb: (N, H, H, 3) or (N, H, H) uint8, framed by :data:`CROP_SCALE` and :data:`CROP_DOWN`.
-            faces: N, in the same order.
-            time_s: the frame's time.
+            faces: the N faces in the same order.
+            time_s: time of the frame.
 
         Raises:
             InputError: the crops are not square uint8.
@@ -87,11 +90,11 @@ class EmotionReader:
         return tuple(read)
 
     def read_still(self, crop_rgb: ImageArray, face: Face) -> Face:
-        """The face of one picture with its emotion; without smoothing, and without a trace in the stream.
+        """The face of one picture with its emotion, without smoothing; it does not affect the stream.
 
         Args:
             crop_rgb: (H, H, 3) or (H, H) uint8, framed as in :meth:`read`.
-            face: that the crop shows.
+            face: the face in the crop.
         """
         (now,), (kept,) = self._predict(crop_rgb[None])
         shown = emotion(now, None if face.cropped else face.state)
@@ -102,7 +105,7 @@ class EmotionReader:
         self._people.clear()
 
     def _predict(self, crops_rgb: ImageArray) -> tuple[FloatArray, Sequence[BoolArray | None]]:
-        """(N, 8) probabilities, and the tokens kept of each crop."""
+        """Probabilities (N, 8), and the kept tokens of each crop."""
         now = self._classifier.predict(crops_rgb)
         kept = self._classifier.kept if isinstance(self._classifier, SparseClassifier) else None
         return now, [None] * len(now) if kept is None else list(kept)
@@ -113,6 +116,6 @@ class EmotionReader:
 
 
 def emotion(probabilities: FloatArray, state: FaceState | None) -> Emotion:
-    """Join the expressions (8,), what the circumplex makes of them, and the action units of the face."""
+    """Combine the expressions (8,), their valence and arousal, and the face's action units."""
     units = np.zeros(len(ACTION_UNITS), np.float32) if state is None else action_units(state.weights)
     return Emotion(np.concatenate([units, valence_arousal(probabilities), probabilities]).astype(np.float32))

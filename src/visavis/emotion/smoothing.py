@@ -1,4 +1,4 @@
-"""Expression probabilities at irregular times in; steady probabilities and a steady label out."""
+"""Steady expression probabilities and a steady label over time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ProbabilitySmoother:
 
         Args:
             probabilities: (8,) summing to 1.
-            time_s: its time; a time at or before the last one counts as no time passed.
+            time_s: time of the reading; a time at or before the last one counts as no elapsed time.
 
         Returns:
             (8,) summing to 1.
@@ -56,11 +56,11 @@ class ProbabilitySmoother:
 class LabelHold:
     """The label of a stream of distributions, with hysteresis.
 
-    Another expression takes over when it has led the held one by ``margin`` without a break for ``dwell_s``.
+    Another expression replaces the held one after it has led by ``margin`` for ``dwell_s`` without a break.
 
     Args:
-        margin: lead in probability that a challenger needs.
-        dwell_s: seconds for which it must keep that lead.
+        margin: lead in probability that another expression needs.
+        dwell_s: seconds for which it must keep this lead.
     """
 
     def __init__(self, margin: float = 0.1, dwell_s: float = 0.2) -> None:
@@ -76,7 +76,7 @@ class LabelHold:
         return None if self._held is None else EXPRESSIONS[self._held]
 
     def update(self, probabilities: FloatArray, time_s: float) -> str:
-        """Take in the next distribution (8,); returns the label to show."""
+        """Take the next distribution (8,); returns the label to show."""
         top = int(probabilities.argmax())
         if self._held is None:
             self._held = top

@@ -1,7 +1,7 @@
-"""Face crops in, probabilities of expressions and the tokens that were kept out: the sparse recogniser.
+"""The sparse recogniser: expressions of face crops, and the tokens that it kept.
 
-Its transformer drops the tokens of a face that tell least; how many it keeps is an input of the network. One
-set of weights serves all keep rates; see docs/reference/sparse.md.
+Its transformer drops the least informative tokens of a face; the number of kept tokens is an input of the
+network. The same weights serve all keep rates; see docs/reference/sparse.md.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ NAME = "emotion_sparse"
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How many tokens go on.
+    """How many tokens are kept.
 
     Attributes:
-        rate: keep rate, above 0 and at most 1: ceil(rate n) of n tokens go on.
-        more: keep rate of a second look at faces whose expression the network is not sure of, above
-            ``rate`` and at most 1; None looks once.
-        sure: the most probable expression's probability that ends it, 0..1.
+        rate: keep rate, above 0 and at most 1: ceil(rate n) of n tokens are kept.
+        more: keep rate of a second look at faces with an uncertain expression, above ``rate`` and at most 1;
+            None looks once.
+        sure: probability of the most probable expression above which there is no second look, 0..1.
     """
 
     rate: float
@@ -47,34 +47,34 @@ class Keep:
             raise InputError(f"sure is {self.sure}; expected a probability, 0 to 1")
 
 
-# These rates; or few tokens first and more for unsure faces, as the network's metadata say.
+# A keep rate; or ``adaptive``: few tokens first, more for uncertain faces, with rates from the metadata.
 Keeping: TypeAlias = Keep | Literal["adaptive"]
 
 
 def kept_count(tokens: int, rate: float) -> int:
-    """ceil(rate * tokens), 1 at least."""
-    # 0.07 * 100 is a little above 7 in floating point, and no eighth token is meant.
+    """ceil(rate * tokens), at least 1."""
+    # 0.07 * 100 is a little above 7 in floating point, but must give 7 tokens.
     return max(1, math.ceil(round(rate * tokens, 9)))
 
 
 class SparseClassifier(ExpressionClassifier):
-    """Expressions of face crops by a network that drops tokens; not for several threads at once.
+    """Reads expressions with a network that drops tokens; do not use one object in several threads.
 
     Args:
-        session: a network with the inputs of :class:`ExpressionClassifier` and ``keep``, how many tokens go
-            on, () int64; and, after its outputs, ``kept`` (N, keep), which of the G x G cells these are, row
-            by row. Its metadata give ``grid`` (G), and ``keep`` and ``adaptive`` as :class:`Keep` takes them.
-        keep: how many tokens go on; ``adaptive``, or None for ``keep``, as the network's metadata say.
+        session: a network with the inputs of :class:`ExpressionClassifier` and ``keep``, the number of kept
+            tokens, () int64; and one more output ``kept`` (N, keep), their indices in the G x G cells, row by
+            row. Its metadata give ``grid`` (G), and ``keep`` and ``adaptive`` in the form of :class:`Keep`.
+        keep: how many tokens are kept; ``adaptive``, or None for ``keep``, use the network's metadata.
         mirror: see :class:`ExpressionClassifier`.
 
     Attributes:
-        keep: as given, or as the metadata say.
+        keep: the given value, or the value in the metadata.
         grid: G.
-        kept: (N, G, G) which tokens of the last crops the last look at them kept; None before the first call.
+        kept: (N, G, G) which tokens of the last crops their last look kept; None before the first call.
         twice: (N,) which of the last crops were looked at twice; None before the first call.
 
     Raises:
-        WeightsError: the network is no such one.
+        WeightsError: the network does not fit this description.
     """
 
     ENDS: ClassVar[tuple[str, ...]] = ("images", "keep", "expressions", "labels", "kept")
@@ -119,11 +119,11 @@ class SparseClassifier(ExpressionClassifier):
         return answers[output]
 
     def count(self, rate: float) -> int:
-        """How many of the G x G tokens go on at a keep rate."""
+        """How many of the G x G tokens are kept at a keep rate."""
         return kept_count(self.grid**2, rate)
 
     def look(self, crops: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
-        """One look at a keep rate; :attr:`kept` and :attr:`twice` stay as they are.
+        """One look at a keep rate; :attr:`kept` and :attr:`twice` do not change.
 
         Args:
             crops: as in :meth:`predict`.
@@ -133,8 +133,8 @@ class SparseClassifier(ExpressionClassifier):
             ``expressions`` (N, 8) and ``labels`` (N, 7), and which tokens (N, G, G) were kept.
 
         Raises:
-            InputError: other crops.
-            WeightsError: the network's answers are not what they should be.
+            InputError: the crops are invalid.
+            WeightsError: the network's answers are invalid.
         """
         return self._look(self._prepare(crops), rate)
 

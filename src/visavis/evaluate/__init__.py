@@ -1,1 +1,1 @@
-"""Measurements: of expressions, of faces, of the mirror, of listeners, of speed."""
+"""Measurements of expressions, faces, the mirror, listeners and speed."""

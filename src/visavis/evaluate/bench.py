@@ -1,4 +1,4 @@
-"""Names of stages in, their times on the embedded portrait out."""
+"""Benchmarks of the stages on the embedded portrait."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PUPPET_PX = 512
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long one call takes.
+    """Times of one call.
 
     Attributes:
-        calls: how many were timed, after the warm-up.
+        calls: number of timed calls after the warm-up.
         p50_ms, p95_ms, max_ms: percentiles and the longest, in milliseconds.
     """
 
@@ -41,7 +41,7 @@ class Timing:
 
     @classmethod
     def of(cls, times_ms: Sequence[float]) -> Timing:
-        """Summarise single times in milliseconds."""
+        """The summary of single times in milliseconds."""
         p50, p95 = np.percentile(times_ms, (50, 95))
         return cls(len(times_ms), float(p50), float(p95), float(max(times_ms)))
 
@@ -54,17 +54,17 @@ def measure(
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> dict[str, Timing]:
-    """Time stages on the embedded portrait, the first second of it being the warm-up.
+    """Time stages on the embedded portrait; its first second is the warm-up.
 
     Args:
-        names: of :data:`TIMED`.
-        duration_s: how much of the clip to use.
-        make_pipeline: gives the pipeline to time.
-        clock: measures.
+        names: names from :data:`TIMED`.
+        duration_s: seconds of the clip to use.
+        make_pipeline: makes the pipeline to time.
+        clock: measures the times.
         on_step: called after each frame.
 
     Raises:
-        InputError: an unknown name, no name, or a clip no longer than the warm-up.
+        InputError: a name is unknown, there is no name, or the clip is not longer than the warm-up.
         WeightsError: an embedded network is missing or was changed.
     """
     unknown = sorted(set(names) - TIMED.keys())
@@ -107,7 +107,7 @@ def _time_pipeline(
 def _time_puppet(duration_s: float, clock: Clock, on_step: Callable[[], None]) -> list[float]:
     puppet, animator, times_ms = Puppet.load(), Animator(), []
     for index in range(round(duration_s * FPS)):
-        # Idle: it blinks, breathes, looks about and sways.
+        # Idle: the avatar blinks, breathes, looks around and sways.
         pose = animator.update(None, None, index / FPS)
         start_s = clock.now_s()
         puppet.draw(pose, PUPPET_PX)

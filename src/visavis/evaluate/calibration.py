@@ -1,4 +1,4 @@
-"""A split to fit a temperature on and answers for another in, their calibration before and after out."""
+"""Temperature scaling: calibration before and after, with a temperature fitted on another split."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Temperature:
     """A temperature and the faces that it was fitted on.
 
     Attributes:
-        split: which split they are from.
-        n: how many.
-        left_out: faces of that split that the scored split shows too, which were not used.
-        value: T of ``softmax(log p / T)``; above 1 the network was too sure.
+        split: split of these faces.
+        n: number of faces.
+        left_out: number of faces in that split that are also in the scored split; they were not used.
+        value: T of ``softmax(log p / T)``; above 1, the network was overconfident.
     """
 
     split: str
@@ -41,12 +41,12 @@ class Temperature:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """What a temperature does to the answers for a split.
+    """The effect of a temperature on the answers for a split.
 
     Attributes:
         temperature: fitted on another split.
         nll_before, nll_after: mean of -log p(truth), nats.
-        before, after: confidence against accuracy.
+        before, after: confidence compared with accuracy.
     """
 
     temperature: Temperature
@@ -69,10 +69,10 @@ class Calibration:
 
 
 def require_other_split(name: str, scored: LabelledFaces) -> None:
-    """Refuse to fit a temperature on the split that is scored: it would look calibrated whatever it is.
+    """Refuse to fit a temperature on the scored split, because any network would then look calibrated.
 
     Raises:
-        InputError: it is the same split.
+        InputError: both are the same split.
     """
     if name == scored.split:
         raise InputError(
@@ -90,7 +90,7 @@ def fit(
     """Fit a temperature on one split for another.
 
     Args:
-        fitting: the split to fit on. Faces whose very pixels ``scored`` shows too are left out.
+        fitting: the split to fit on. Faces with identical pixels in ``scored`` are left out.
         scored: the split that will be reported.
         classifier: the network.
         on_step: called :func:`steps` times.

@@ -1,8 +1,8 @@
-"""A face picture and a severity in, the same face seen badly out: in the dark, blurred, half covered, turned.
+"""Corruptions of a face picture: dark, blurred, half covered, turned and others.
 
 After Hendrycks and Dietterich 2019, arXiv:1903.12261: named kinds at rising severities. Every kind is a pure
 function of the picture (S, S) or (S, S, 3) uint8, its level and a random generator, and gives a new picture
-of the same shape. Lengths of blur are in pixels of a face of 48 px and grow with the picture.
+of the same shape. Lengths of blur are in pixels of a face of 48 px and scale with the picture.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from visavis.errors import InputError
 from visavis.types import ImageArray
 
-# What lengths are stated for: the side of FER-2013's faces.
+# The side of a face for which lengths are stated: FER-2013's.
 SIDE_PX = 48
 SEVERITIES = (1, 2, 3)
-# How light becomes grey levels: twice the light is 2^(1 / 2.2) times the level.
+# Gamma from light to grey levels: twice the light is 2^(1 / 2.2) times the level.
 _GAMMA = 2.2
 # A spot of light fades with a Gaussian of this share of the side.
 _SPOT = 0.25
-# Where the middles of eyes and mouth lie in faces cut as in FER-2013, in shares of the side from the top:
+# Middles of eyes and mouth in faces that are cut as in FER-2013, in shares of the side from the top:
 # medians over the 393 of 400 random Training faces in which the embedded tracker finds landmarks.
 _EYES, _MOUTH = 0.39, 0.79
 
@@ -33,12 +33,12 @@ Corrupt = Callable[[ImageArray, float, np.random.Generator], ImageArray]
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """One way to see a face badly.
+    """One kind of corruption.
 
     Attributes:
-        unit: what a level says, in words.
+        unit: unit of a level, in words.
         levels: the level of each severity, mild to severe.
-        corrupt: does it to one picture.
+        corrupt: corrupts one picture.
     """
 
     unit: str
@@ -54,11 +54,11 @@ class Corruption:
 
         Args:
             image: (S, S) grey or (S, S, 3) RGB, uint8, any S.
-            severity: 0 (nothing is done) to 3.
+            severity: 0 (unchanged) to 3.
             rng: draws places, directions and noise.
 
         Raises:
-            InputError: another shape or dtype, or no such severity.
+            InputError: the picture has another shape or dtype, or the severity is out of range.
         """
         shape = image.shape
         if image.dtype != np.uint8 or shape[2:] not in ((), (3,)) or shape[:1] != shape[1:2] or 0 in shape:
@@ -69,7 +69,7 @@ class Corruption:
 
 
 def darken(image: ImageArray, stops: float, rng: np.random.Generator) -> ImageArray:
-    """A shorter exposure: half of the light, ``stops`` times (0: as it was). It adds no noise."""
+    """A shorter exposure: the light is halved ``stops`` times (0: unchanged). No noise is added."""
     return np.asarray(cv2.convertScaleAbs(image, alpha=2 ** (-stops / _GAMMA)), np.uint8)
 
 
@@ -85,13 +85,13 @@ def glare(image: ImageArray, strength: float, rng: np.random.Generator) -> Image
 
 
 def blur(image: ImageArray, sigma_px: float, rng: np.random.Generator) -> ImageArray:
-    """A lens out of focus: a Gaussian of this standard deviation (0: as it was)."""
+    """A lens out of focus: a Gaussian of this standard deviation (0: unchanged)."""
     sigma = _scaled(sigma_px, image)
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8) if sigma > 0 else image.copy()
 
 
 def motion_blur(image: ImageArray, length_px: float, rng: np.random.Generator) -> ImageArray:
-    """A face that moved while the shutter was open: the mean along a straight way in a random direction.
+    """A face that moved during the exposure: the mean along a straight line in a random direction.
 
     Up to 1 px nothing happens.
     """
@@ -99,7 +99,7 @@ def motion_blur(image: ImageArray, length_px: float, rng: np.random.Generator) -
     angle_rad = rng.uniform(0, np.pi)
     radius = int(np.ceil(reach)) + 1
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
-    # Points on the way, each shared between its four nearest pixels.
+    # Points on the line, each shared between its four nearest pixels.
     along = np.linspace(-reach, reach, 4 * radius + 1)
     for x, y in zip(radius + along * np.cos(angle_rad), radius + along * np.sin(angle_rad), strict=True):
         column, row = int(x), int(y)
@@ -116,12 +116,12 @@ def cover_eyes(image: ImageArray, height: float, rng: np.random.Generator) -> Im
 
 
 def cover_mouth(image: ImageArray, height: float, rng: np.random.Generator) -> ImageArray:
-    """A bar over the mouth, as over the eyes."""
+    """A bar over the mouth, as in :func:`cover_eyes`."""
     return _cover(image, _MOUTH, height)
 
 
 def rotate(image: ImageArray, angle_deg: float, rng: np.random.Generator) -> ImageArray:
-    """A tilted head: turned about the centre to either side; what comes in from outside repeats the edge."""
+    """A tilted head: rotation about the centre to either side; the outside repeats the edge."""
     side = len(image)
     turned = angle_deg if rng.random() < 0.5 else -angle_deg
     matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), turned, 1.0)
@@ -145,7 +145,7 @@ def compress(image: ImageArray, quality: float, rng: np.random.Generator) -> Ima
 
 
 def shrink(image: ImageArray, side_px: float, rng: np.random.Generator) -> ImageArray:
-    """A face far from the camera: only ``side_px`` wide, and enlarged again."""
+    """A face far from the camera: shrunk to a width of ``side_px`` and enlarged again."""
     side = len(image)
     small = min(max(round(side_px), 1), side)
     few = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
@@ -153,7 +153,7 @@ def shrink(image: ImageArray, side_px: float, rng: np.random.Generator) -> Image
 
 
 def add_noise(image: ImageArray, deviation: float, rng: np.random.Generator) -> ImageArray:
-    """A noisy sensor: normal noise of this standard deviation in grey levels, another for each value."""
+    """A noisy sensor: independent normal noise of this standard deviation in grey levels."""
     return _as_picture(image + deviation * rng.standard_normal(image.shape))
 
 

@@ -1,7 +1,7 @@
-"""Nothing in, what works on this computer and what does not out.
+"""Checks of what works on this computer and what does not.
 
-Everything but the standard library is imported inside the checks: a package that cannot be imported is one of
-the things to find.
+Everything except the standard library is imported inside the checks, because they must find packages that
+cannot be imported.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ MOST_CAMERAS = 4
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: what.
+        name: what was checked.
         ok: whether it works.
-        essential: whether visavis needs it for its main job.
+        essential: whether visavis needs it for its main functions.
         detail: what was found, or what to do.
     """
 
@@ -52,10 +52,10 @@ class Check:
 
 
 def checks(port: int | None = None) -> Iterator[Check]:
-    """Look at everything, one thing after the other; never raises for what it looks at.
+    """Run all checks, one after the other; failed checks raise no errors.
 
     Args:
-        port: that the page would use; None for its default.
+        port: port of the page; None for its default.
     """
     python = ".".join(str(v) for v in sys.version_info[:3])
     oldest = ".".join(str(v) for v in OLDEST_PYTHON)
@@ -78,7 +78,7 @@ def checks(port: int | None = None) -> Iterator[Check]:
 
 
 def attempt(name: str, look: Callable[[], str], *, essential: bool = True) -> Check:
-    """Turn a look that gives details, or raises, into a check."""
+    """The check of a function that returns details or raises an error."""
     try:
         return Check(name, True, essential, look())
     except (VisavisError, ImportError) as error:
@@ -86,7 +86,7 @@ def attempt(name: str, look: Callable[[], str], *, essential: bool = True) -> Ch
 
 
 def check_networks() -> Iterator[Check]:
-    """Every embedded network against the manifest, and whether ONNX Runtime opens it."""
+    """Compare every embedded network with the manifest, and open it with ONNX Runtime."""
     try:
         from visavis.base import networks
 
@@ -130,10 +130,10 @@ def _look_at_codec(codec: str) -> str:
 
 
 def look_at_cameras(open_camera: Callable[[int], Camera] | None = None) -> str:
-    """Which cameras give a picture.
+    """The cameras that give a picture.
 
     Raises:
-        DeviceError: none does.
+        DeviceError: no camera does.
     """
     if open_camera is None:
         from visavis.capture.camera import Camera
@@ -152,10 +152,10 @@ def look_at_cameras(open_camera: Callable[[int], Camera] | None = None) -> str:
 
 
 def look_at_port(port: int | None) -> str:
-    """Whether the page's port is free.
+    """Test that the page's port is free.
 
     Raises:
-        DeviceError: it is taken.
+        DeviceError: the port is in use.
     """
     from visavis.serve.app import DEFAULT_PORT
 
@@ -171,14 +171,15 @@ def look_at_port(port: int | None) -> str:
 
 
 def check_extra(extra: str, package: str, purpose: str) -> Check:
-    """Whether an optional part is installed, or how to get it."""
+    """Check whether an optional part is installed, or say how to install it."""
     if find_spec(package) is not None:
         return Check(f"extra {extra}", True, False, purpose)
     return Check(f"extra {extra}", False, False, f"{purpose}: in a clone, pip install -e '.[{extra}]'")
 
 
 def camera_likely(devices: Path = DEVICES) -> bool:
-    """Whether there seems to be a camera, without opening it: that would light it, or ask the person."""
+    """Whether there seems to be a camera. It is not opened: that could turn on its light or ask for
+    permission."""
     return sys.platform != "linux" or bool(_candidates(devices))
 
 

@@ -1,4 +1,4 @@
-"""Labelled faces and an expression network in, its figures on them out."""
+"""Measuring an expression network on labelled faces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from visavis.metrics.emotion import ClassScores, Reliability, accuracy_interval,
 from visavis.types import BoolArray, FloatArray, ImageArray
 
 BATCH = 64
-# Single faces that are read before and while the clock runs.
+# Number of single faces that are read before and during the time measurement.
 WARM_UP_CALLS, TIMED_CALLS = 20, 100
 
 
@@ -36,9 +36,9 @@ class Model:
 
     Attributes:
         classifier: the network, opened on one thread.
-        name: that of an embedded one in the manifest, else the file's name.
-        size_bytes: of the file.
-        parameters: how many numbers it learned; None where the file does not say.
+        name: name of an embedded network in the manifest, else the file's name.
+        size_bytes: size of the file.
+        parameters: number of trained parameters; None if the file does not say.
         sha256: hexadecimal digest of the file.
     """
 
@@ -52,16 +52,16 @@ class Model:
     def embedded(
         cls, recognizer: str = DEFAULT, *, mirror: bool = False, keep: Keeping | None = None
     ) -> Self:
-        """A network that the package brings.
+        """A network of the package.
 
         Args:
             recognizer: ``dense``, or ``sparse``, which drops tokens.
             mirror: also read each face mirrored, and average.
-            keep: how many tokens ``sparse`` keeps; None as its weights say.
+            keep: how many tokens ``sparse`` keeps; None uses the value in its weights.
 
         Raises:
-            InputError: there is no such recogniser, or it takes no ``keep``.
-            WeightsError: it is missing or was changed.
+            InputError: the recogniser is unknown, or takes no ``keep``.
+            WeightsError: the network is missing or was changed.
         """
         name = network_of(recognizer)
         return cls._of(networks.read(name), name, name, mirror, keep)
@@ -73,11 +73,11 @@ class Model:
         Args:
             path: the file.
             mirror: also read each face mirrored, and average.
-            keep: how many tokens a network that drops some keeps; None as its metadata say.
+            keep: how many tokens a sparse network keeps; None uses the value in its metadata.
 
         Raises:
             InputError: the file cannot be read, or its network takes no ``keep``.
-            WeightsError: it is no network, or one of another kind.
+            WeightsError: the file is not a network, or the network is of another kind.
         """
         path = as_path(path)
         try:
@@ -100,12 +100,12 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """What becomes of the accuracy without the faces that training shows too.
+    """The accuracy without faces that also occur in training.
 
     Attributes:
-        in_training: faces whose very pixels occur in the training split.
-        n: the other faces.
-        accuracy: on those; None where there are none.
+        in_training: number of faces with identical pixels in the training split.
+        n: number of the other faces.
+        accuracy: accuracy on the other faces; None if there are none.
     """
 
     in_training: int
@@ -114,17 +114,17 @@ class Duplicates:
 
     @classmethod
     def of(cls, seen: BoolArray, right: BoolArray) -> Self:
-        """From (N,) whether training shows a face too, and (N,) whether its answer was right."""
+        """The result from (N,) whether training has the face too, and (N,) whether its answer was right."""
         unseen = right[~seen]
         return cls(int(seen.sum()), len(unseen), float(unseen.mean()) if len(unseen) else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """How many tokens of the faces a network that drops some kept.
+    """How many tokens of the faces a sparse network kept.
 
     Attributes:
-        kept: share of a face's tokens that the last look at it kept, mean over the faces.
+        kept: share of a face's tokens that its last look kept, mean over the faces.
         second_looks: share of the faces that were looked at twice.
     """
 
@@ -137,20 +137,20 @@ class Evaluation:
     """How well a network reads a split.
 
     Attributes:
-        dataset, split: what it was measured on.
+        dataset, split: data of the measurement.
         names: the C labels.
         n: number of faces.
-        left_out: why rows of the split were not used -> how many.
+        left_out: reason why rows of the split were not used -> number of rows.
         confusion: (C, C) int64, rows the truth, columns the answers.
-        scores: of each class, and their means.
-        interval_95: of the accuracy, by bootstrap.
+        scores: scores of each class, and their means.
+        interval_95: 95% interval of the accuracy, by bootstrap.
         calibration_error: expected calibration error, 0..1.
-        duplicates: without what training shows too; None where training was not at hand.
+        duplicates: accuracy without the faces of training; None if the training split was not available.
         ms_per_face: median milliseconds for one face at a time, on one thread.
-        probabilities: (N, C) the answer to every face, in the split's order.
-        reliability: confidence against accuracy.
-        repeats: pictures that stand in the split more than once.
-        tokens: what was kept of the faces; None for a network that drops no tokens.
+        probabilities: (N, C) probabilities of every face, in the split's order.
+        reliability: confidence compared with accuracy.
+        repeats: pictures that occur more than once in the split.
+        tokens: share of kept tokens; None for a network that drops no tokens.
     """
 
     dataset: str
@@ -181,8 +181,8 @@ def evaluate(
     """Let a network read every face of a split, and compare with the labels.
 
     FER-2013's own labels are read from the output that is trained for them. For other labels, the
-    probabilities of the 8 expressions are taken on the condition that the data set's classes set: where it
-    has no contempt, that none is contempt.
+    probabilities of the 8 expressions are conditioned on the data set's classes: if it has no contempt, then
+    on no face showing contempt.
 
     Args:
         faces: the split.
@@ -226,7 +226,7 @@ def evaluate(
 
 
 class _Looks:
-    """What a classifier kept of batch after batch."""
+    """The tokens that a classifier kept in all batches."""
 
     def __init__(self, classifier: ExpressionClassifier) -> None:
         self._classifier = classifier
@@ -234,7 +234,7 @@ class _Looks:
         self._twice: list[BoolArray] = []
 
     def note(self) -> None:
-        """Remember the last batch."""
+        """Add the last batch."""
         read = self._classifier
         if isinstance(read, SparseClassifier) and read.kept is not None and read.twice is not None:
             self._kept.append(read.kept)
@@ -280,10 +280,10 @@ def predict(
 
 
 def reader(faces: LabelledFaces, classifier: ExpressionClassifier) -> Callable[[ImageArray], FloatArray]:
-    """What turns crops (B, S, S[, 3]) into probabilities (B, C) of the faces' own labels.
+    """A function that turns crops (B, S, S[, 3]) into probabilities (B, C) of the faces' own labels.
 
     Raises:
-        InputError: a label names no expression, or two name the same.
+        InputError: a label is not an expression, or two labels are the same one.
     """
     if faces.name == fer2013.NAME:
         return classifier.predict_labels

@@ -28,15 +28,15 @@ class ClipFigures:
     """One clip, compared with its teacher.
 
     Attributes:
-        name: of the clip.
-        frames: in the clip.
-        taught: frames in which the teacher has a face.
-        found: share of these in which we have one, too.
-        faces: over the frames in which both have one.
-        blinks: events of the ``teacher`` and of ``ours``, and how many are ``matched``.
-        jitter: where the teacher is calm, standard deviation of the second difference of ``weights``,
-            ``head_deg`` and ``landmarks`` (those that both have, in shares of the eye distance), of ours and,
-            with the prefix ``teacher_``, of the teacher.
+        name: name of the clip.
+        frames: number of frames in the clip.
+        taught: number of frames in which the teacher has a face.
+        found: share of these frames in which visavis has a face, too.
+        faces: figures over the frames in which both have a face.
+        blinks: number of blinks of the ``teacher`` and of ``ours``, and how many are ``matched``.
+        jitter: standard deviation of the second difference of ``weights``, ``head_deg`` and ``landmarks``
+            (common ones, in shares of the eye distance) in frames in which the teacher is calm; ours, and the
+            teacher's with the prefix ``teacher_``.
     """
 
     name: str
@@ -52,14 +52,14 @@ class ClipFigures:
         """Compare two tracks of the same frames.
 
         Raises:
-            InputError: in no frame both have a face.
+            InputError: there is no frame in which both have a face.
         """
         both: BoolArray = ours.found & teacher.found
         if not both.any():
             raise InputError(f"{name}: no frame in which the teacher and visavis both find a face")
         seen, known = Readings.of_track(ours, both), Readings.of_track(teacher, both)
         faces = FaceFigures.of(seen, known)
-        # What one of them has not seen is neither right nor wrong.
+        # A face that only one of them has seen is neither right nor wrong.
         seen_s = ours.time_s[both]
         shut, truly_shut = metrics.blinks(seen_s, seen.weights), metrics.blinks(seen_s, known.weights)
         calm = metrics.calm(np.where(both[:, None], teacher.face[:, WEIGHTS], np.nan))
@@ -89,7 +89,7 @@ def _jitter(track: Track, calm: BoolArray, wide: float, numbers: Sequence[int]) 
 def beside_tracker(
     path: Path, tracker: Tracker, teacher: Tracker, on_frame: Callable[[], None]
 ) -> ClipFigures:
-    """Follow a clip by a tracker and by its teacher.
+    """Follow a clip with the tracker and with its teacher.
 
     Raises:
         InputError: the video cannot be read, or has no frame in which both find a face.
@@ -102,20 +102,20 @@ def beside_tracker(
 def beside_labels(
     path: Path, tracker: Tracker, labels: FaceLabels, on_frame: Callable[[], None]
 ) -> ClipFigures:
-    """Follow a clip, and compare with what labels say of its frames.
+    """Follow a clip, and compare with the labels of its frames.
 
     Raises:
-        InputError: the video cannot be read, has no labels or those of another clip, or no frame in which
+        InputError: the video cannot be read, has no labels or another clip's labels, or has no frame in which
             both have a face.
     """
-    frames = labels.frames(path.stem)  # Before the work.
+    frames = labels.frames(path.stem)  # Checked before the work.
     with VideoFile(path) as video:
         (ours,) = follow(video, [tracker], on_frame)
     return ClipFigures.of(path.stem, ours, labelled_track(labels, frames, ours))
 
 
 def follow(video: VideoFile, trackers: Sequence[Tracker], on_frame: Callable[[], None]) -> list[Track]:
-    """The track of the largest face by each tracker, over the same decoded frames."""
+    """The track of the largest face by each tracker, on the same decoded frames."""
     times: list[float] = []
     faces: list[list[FloatArray]] = [[] for _ in trackers]
     points: list[list[FloatArray | None]] = [[] for _ in trackers]
@@ -150,15 +150,15 @@ def _track(
 
 
 def labelled_track(labels: FaceLabels, frames: dict[int, int], like: Track) -> Track:
-    """What labels say of the frames of a clip: NaN for those without; positions are not known, and 0.
+    """The labels of a clip as a track: NaN for frames without labels; positions are unknown and 0.
 
     Args:
-        labels: of this and other clips.
-        frames: number of each labelled frame, and its row in the labels.
-        like: gives the times of the frames.
+        labels: labels of this and other clips.
+        frames: number of each labelled frame -> its row in the labels.
+        like: track with the times of the frames.
 
     Raises:
-        InputError: a frame is labelled that is not there.
+        InputError: a labelled frame does not exist.
     """
     if (last := max(frames)) >= len(like):
         raise InputError(f"frame {last} is labelled, but the clip has {len(like)}: expected its own labels")

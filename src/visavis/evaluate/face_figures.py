@@ -1,4 +1,4 @@
-"""The figures of faces that were read: weights, landmarks and head angles compared with the truth."""
+"""Figures of face reading: weights, landmarks and head angles compared with the truth."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ HEAD = slice(len(BLENDSHAPES), len(BLENDSHAPES) + len(HEAD_ANGLES))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readings:
-    """What is said of N faces, by us or by who knows.
+    """Readings of N faces, ours or the true ones.
 
     Attributes:
         weights: (N, 52).
         head_rad: (N, 3) yaw, pitch, roll.
         landmarks: (N, P, 2).
-        numbers: (P,) which points of MediaPipe's face mesh they are.
+        numbers: (P,) the landmarks' point numbers in MediaPipe's face mesh.
     """
 
     weights: FloatArray
@@ -35,27 +35,27 @@ class Readings:
 
     @classmethod
     def of_track(cls, track: Track, frames: BoolArray) -> Self:
-        """Some frames of a track, each with a face."""
+        """The readings in some frames of a track; each must have a face."""
         face = track.face[frames]
         return cls(face[:, WEIGHTS], face[:, HEAD], track.landmarks_xy[frames], track.landmark_numbers)
 
     def points(self, numbers: Sequence[int]) -> FloatArray:
-        """(N, len(numbers), 2) landmarks by their numbers."""
+        """Landmarks (N, len(numbers), 2) with these numbers."""
         places = {int(number): place for place, number in enumerate(self.numbers)}
         return self.landmarks[:, [places[number] for number in numbers]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceFigures:
-    """How faces are read, compared with the truth; see :mod:`visavis.metrics.faces`.
+    """Accuracy of face reading; see :mod:`visavis.metrics.faces`.
 
     Attributes:
-        n: faces.
+        n: number of faces.
         r: (52,) correlation; NaN where the truth does not vary.
-        rise: (52,) from rest to full; NaN where the truth has not both.
+        rise: (52,) rise of the weight from rest to full; NaN if the truth does not have both.
         error: (52,) mean absolute error.
         moving: (52,) whether the truth moves.
-        landmarks: error as a share of the distance between the outer eye corners, in all and by part.
+        landmarks: error as a share of the distance between the outer eye corners, overall and by part.
         head_deg: (3,) mean absolute error of yaw, pitch and roll.
     """
 
@@ -69,10 +69,10 @@ class FaceFigures:
 
     @classmethod
     def of(cls, ours: Readings, truth: Readings) -> Self:
-        """Compare readings of the same faces, at least one; landmarks are those that both have.
+        """Compare readings of at least one face; common landmarks are used.
 
         Raises:
-            InputError: they do not both have the outer eye corners.
+            InputError: one of them lacks the outer eye corners.
         """
         numbers = sorted(set(ours.numbers.tolist()) & set(truth.numbers.tolist()))
         return cls(
@@ -87,32 +87,33 @@ class FaceFigures:
 
     @property
     def mean_r(self) -> float:
-        """Mean correlation over the channels that are not gaze and vary in the truth; NaN without any."""
+        """Mean correlation over the channels (without gaze) that vary in the truth; NaN if there are none."""
         return _mean(self.r[~metrics.GAZE])
 
     @property
     def channels(self) -> int:
-        """Over how many channels :attr:`mean_r` is."""
+        """Number of channels in :attr:`mean_r`."""
         return int(np.isfinite(self.r[~metrics.GAZE]).sum())
 
     @property
     def moving_r(self) -> float:
-        """Mean correlation over the channels that move in the truth, gaze included; NaN without any."""
+        """Mean correlation over the channels that move in the truth, including gaze; NaN if there are
+        none."""
         return _mean(self.r[self.moving])
 
     @property
     def mean_rise(self) -> float:
-        """Mean rise over the channels that have one, without gaze and tongueOut; NaN without any."""
+        """Mean rise over the channels with a rise, without gaze and tongueOut; NaN if there are none."""
         return _mean(self.rise[metrics.RISING])
 
     @property
     def rising(self) -> int:
-        """Over how many channels :attr:`mean_rise` is: 43 at most."""
+        """Number of channels in :attr:`mean_rise`, at most 43."""
         return int(np.isfinite(self.rise[metrics.RISING]).sum())
 
     @property
     def flat(self) -> int:
-        """How many of these rise by less than 0.1."""
+        """Number of these channels that rise by less than 0.1."""
         return int((self.rise[metrics.RISING] < metrics.LEAST_RISE).sum())
 
 

@@ -1,4 +1,4 @@
-"""Finding turned and small faces: copies of known faces are laid into a larger picture, and looked for."""
+"""Finding turned and small faces: copies of known faces inside a larger picture."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from visavis.face.tracker import Tracker
 from visavis.types import Frame, ImageArray
 
 CANVAS_PX = (640, 480)
-# A copy is right where its region is: by so many sides of it, so many times larger or smaller, so turned.
+# A copy is found right if its region differs by less than these limits: distance in sides of the region, size
+# ratio, roll.
 RIGHT_SHIFT, RIGHT_SIZE, RIGHT_ROLL_DEG = 0.15, 1.25, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """How faces are laid into the picture.
+    """How faces are placed in the picture.
 
     Attributes:
-        roll_deg: clockwise.
-        height: of the face, as a share of the picture's width.
+        roll_deg: clockwise rotation.
+        height: height of the face, as a share of the picture's width.
     """
 
     roll_deg: float
@@ -39,15 +40,15 @@ COPIES = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How copies of one kind were found.
+    """Results for copies of one kind.
 
     Attributes:
-        copy: the kind.
-        n: copies.
-        found: share in which any face was found.
-        right: share that was found where it is, as large and as turned as it is.
-        roll_deg: median error of the roll of those found; NaN without any.
-        size: median of their size over the true one; NaN without any.
+        copy: kind of the copies.
+        n: number of copies.
+        found: share of copies in which any face was found.
+        right: share of copies that were found with the right place, size and roll.
+        roll_deg: median error of the roll of found copies; NaN if there are none.
+        size: median ratio of found and true size; NaN if there are none.
     """
 
     copy: Copy
@@ -59,12 +60,12 @@ class Found:
 
 
 def lay(crop: ImageArray, region: FaceRegion, copy: Copy) -> tuple[ImageArray, FaceRegion]:
-    """A picture of :data:`CANVAS_PX` with a face in its middle, and where it is.
+    """A picture of :data:`CANVAS_PX` with a face in its middle, and the face's region.
 
     Args:
-        crop: (S, S, 3) uint8; around it, its edge is repeated.
-        region: of the face in it, upright.
-        copy: how it is laid.
+        crop: (S, S, 3) uint8; its edge is repeated around it.
+        region: upright region of the face in the crop.
+        copy: size and roll of the face.
     """
     width, height = CANVAS_PX
     side = copy.height * width * LANDMARK_MARGIN
@@ -84,7 +85,7 @@ def lay(crop: ImageArray, region: FaceRegion, copy: Copy) -> tuple[ImageArray, F
 def measure_finding(
     pack: FacePack, tracker: Tracker, rows: Sequence[int], on_picture: Callable[[], None]
 ) -> tuple[Found, ...]:
-    """Look for some faces of a pack, at least one, in each of :data:`COPIES`, each at first sight."""
+    """Look for some faces of a pack, at least one, in each of :data:`COPIES`, always as a first search."""
     result = []
     for copy in COPIES:
         errors = []

@@ -1,4 +1,4 @@
-"""Still faces: crops of a pack compared with their labels, and pictures in which there is no face."""
+"""Still faces: crops of a pack compared with their labels, and pictures without a face."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from visavis.types import FloatArray, Frame
 
 
 class NumberedNetwork(LandmarkNetwork, Protocol):
-    """A face network that names its landmarks by their numbers among MediaPipe's 478."""
+    """A face network that states its landmarks' numbers among MediaPipe's 478."""
 
     landmark_numbers: tuple[int, ...]
 
@@ -31,7 +31,7 @@ class FalseFaces:
     """Pictures without a face.
 
     Attributes:
-        faces: found in each picture, by its name.
+        faces: number of faces found in each picture, by its name.
     """
 
     faces: dict[str, int]
@@ -40,7 +40,7 @@ class FalseFaces:
 def measure_pack(
     pack: FacePack, network: NumberedNetwork, rows: NDArray[np.intp], on_face: Callable[[], None]
 ) -> FaceFigures:
-    """Let the network read some rows of a pack, at least one, each framed as its label says."""
+    """Let the network read some rows of a pack, at least one, each framed by its label."""
     readings = []
     for row in rows:
         readings.append(network.read(np.asarray(pack.crops[row]), [pack.region])[0])
@@ -63,10 +63,10 @@ def _angles(rotation: FloatArray) -> FloatArray:
 
 
 def count_false_faces(folder: Path, tracker: Tracker, on_picture: Callable[[], None]) -> FalseFaces:
-    """Look for faces in every picture of a folder where there is none.
+    """Look for faces in every picture of a folder of pictures without faces.
 
     Raises:
-        InputError: there is no picture, or one cannot be read.
+        InputError: there is no picture, or a picture cannot be read.
     """
     found = {}
     for path in pictures_in(folder):
@@ -80,7 +80,7 @@ def pictures_in(folder: Path) -> list[Path]:
     """Every picture in a folder and its subfolders.
 
     Raises:
-        InputError: there is none, or no such folder.
+        InputError: the folder is missing or has no pictures.
     """
     found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     paths = sorted(path for path in found if not path.name.startswith("."))

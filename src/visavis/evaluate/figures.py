@@ -1,4 +1,4 @@
-"""What was measured of a network in, figures of it as self-contained SVG files out."""
+"""Figures of a network's results as self-contained SVG files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visavis.evaluate.expressions import Evaluation
 from visavis.evaluate.robustness import Robustness, Score
 from visavis.metrics.emotion import Reliability
 
-# Text on a cell that is filled by more than this share must change its colour.
+# Text on a cell with more than this share changes its colour.
 _STRONG = 0.55
 
 
@@ -25,12 +25,12 @@ def save_evaluation(
     splits: Sequence[LabelledFaces],
     after: Reliability | None = None,
 ) -> list[Path]:
-    """Write ``confusion.svg``, ``classes.svg`` and ``calibration.svg`` into a folder, made if missing.
+    """Write ``confusion.svg``, ``classes.svg`` and ``calibration.svg`` into a folder, created if missing.
 
     Args:
-        folder: of the files.
-        result: of the evaluation.
-        splits: whose classes are counted.
+        folder: folder for the files.
+        result: result of the evaluation.
+        splits: splits in which classes are counted.
         after: reliability with a temperature; None without.
 
     Returns:
@@ -54,7 +54,7 @@ def save_evaluation(
 
 
 def confusion_figure(result: Evaluation) -> str:
-    """For each class (row) the shares of its faces that were answered with each class (column)."""
+    """For each class (row), the shares of its faces that were answered with each class (column)."""
     cell, left, top = 64, 110, 74
     side = cell * len(result.names)
     parts = [
@@ -85,7 +85,7 @@ def class_figure(splits: Sequence[LabelledFaces]) -> str:
         splits: one or more with the same labels.
 
     Raises:
-        InputError: none, or their labels differ.
+        InputError: there is no split, or the labels differ.
     """
     if not splits or any(split.names != splits[0].names for split in splits):
         raise InputError("class counts need splits with the same labels")
@@ -109,10 +109,10 @@ def class_figure(splits: Sequence[LabelledFaces]) -> str:
 
 
 def calibration_figure(result: Evaluation, after: Reliability | None = None) -> str:
-    """Confidence across, accuracy upward; on the dotted line they agree. A dot's area is its bin's faces.
+    """Confidence (x) and accuracy (y); on the dotted line they agree. A dot's area is the number of faces.
 
     Args:
-        result: of the evaluation.
+        result: result of the evaluation.
         after: the same answers with a temperature; None without.
     """
     side, left, top = 400, 60, 66
@@ -128,7 +128,7 @@ def calibration_figure(result: Evaluation, after: Reliability | None = None) -> 
     parts.append(line("grid", left, top + side, left + side, top))
     parts.append(text(left + side / 2, top + side + 38, "confidence across, accuracy upward"))
     for place, (kind, dots, bins, words) in enumerate(lines):
-        # Below the line on the right, where no network is: sure and mostly wrong.
+        # Bottom right, where no network is: sure and mostly wrong.
         y = top + side - 18 - 18 * place
         words = f"{words}: ECE {100 * bins.error:.1f}%"
         parts.append(text(left + side - 50, y + 4, words, "end", "ink"))
@@ -149,7 +149,7 @@ def robustness_figure(result: Robustness, corruptions: Mapping[str, Corruption] 
 
     Args:
         result: the measurement.
-        corruptions: those that were measured, for their units.
+        corruptions: the measured corruptions, for their units.
     """
     width, height, left, top, columns = 132, 130, 46, 78, 5
     scores = [result.clean, *(score for group in result.corrupted.values() for score in group)]

@@ -1,4 +1,4 @@
-"""A clip in, with landmarks of its face where they are known; how far the drawn avatar does the same out."""
+"""Measuring on a clip how well the drawn avatar copies the face."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from visavis.metrics.mirror import LAYERS, MirrorScores, drawing_motion, face_mo
 from visavis.pipeline import Pipeline
 from visavis.types import LANDMARK_COUNT, AvatarPose, BoolArray, Face, FloatArray, NumberArray
 
-# So many frames may a teacher have more or fewer than the clip: decoders differ at its end.
+# A teacher may have this many frames more or fewer than the clip, because decoders differ at its end.
 FRAMES_APART = 2
-# So many frames with a face must there be: fewer are a picture, not a movement.
+# Smallest number of frames with a face: fewer frames show no movement.
 LEAST_FRAMES = 20
-# A face may be cut by the border, but not lie with its middle so far beyond it, in shares of the picture.
+# The border may cut a face, but the face's middle must not be this far beyond it, in shares of the picture.
 OUTSIDE = 0.05
 # Names of the arrays: of a teacher's landmarks, and of a track.
 KINDS = (("landmarks_146_px", "landmarks_146_index"), ("landmarks_xy", "landmark_numbers"))
@@ -39,11 +39,11 @@ CARRIES = np.asarray(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """Where a face is in each frame of a clip.
+    """Landmarks of a face in each frame of a clip.
 
     Attributes:
-        points: (T, N, 2) in pixels; anything where no face was found.
-        numbers: (N,) which points of MediaPipe's face mesh they are.
+        points: (T, N, 2) in pixels; any value where no face was found.
+        numbers: (N,) the landmarks' point numbers in MediaPipe's face mesh.
         found: (T,).
     """
 
@@ -60,12 +60,12 @@ class Landmarks:
             size: width and height of the clip's frames in pixels.
 
         Raises:
-            InputError: missing, damaged, without these arrays, with arrays that contradict each other,
-                without a face, with one that cannot be measured, or with one outside of the picture.
+            InputError: the file is missing, damaged, lacks these arrays, or they contradict each other; or
+                there is no face, a face that cannot be measured, or a face outside the picture.
         """
         path = as_path(path)
         arrays = read_npz(path, "file of landmarks")
-        # The kind of which the file holds the most.
+        # The kind with the most arrays in the file.
         kind = max(KINDS, key=lambda names: len(arrays.keys() & names))
         if missing := [name for name in (*kind, "found") if name not in arrays]:
             expected = " or ".join(f"{', '.join(names)} and found" for names in KINDS)
@@ -105,12 +105,12 @@ def _require_measurable(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipMirror:
-    """What came of one clip.
+    """The result of one clip.
 
     Attributes:
-        frames: in the clip.
-        compared: of them, those in which the landmarks have a face.
-        scores: over these.
+        frames: number of frames in the clip.
+        compared: number of frames in which the landmarks have a face.
+        scores: scores over the compared frames.
         followed: the face and the avatar's pose in each frame.
     """
 
@@ -123,18 +123,18 @@ class ClipMirror:
 def mirror_clip(
     path: Path, pipeline: Pipeline, rig: Rig, teacher: Landmarks | None, on_frame: Callable[[], None]
 ) -> ClipMirror:
-    """Let the avatar follow a clip, and compare what is drawn with the face.
+    """Let the avatar follow a clip, and compare the drawing with the face.
 
     Args:
         path: the video.
-        pipeline: unmirrored, as the picture is; its stream starts anew here.
+        pipeline: a pipeline without mirroring, like the picture; its stream starts again here.
         rig: the drawing.
-        teacher: where the face is; None for the landmarks that the pipeline's own tracker finds.
+        teacher: landmarks of the face; None uses the pipeline's own tracker.
         on_frame: called after each frame.
 
     Raises:
-        InputError: the video cannot be read, there is no face in it or too briefly, the landmarks are those
-            of another clip, or points are missing.
+        InputError: the video cannot be read, shows no face or too few, the landmarks are from another clip,
+            or points are missing.
     """
     followed = _follow(path, pipeline, on_frame)
     poses = np.stack([pose.values for pose in followed.poses])
@@ -175,7 +175,7 @@ def _follow(path: Path, pipeline: Pipeline, on_frame: Callable[[], None]) -> Fol
 
 
 def own_landmarks(faces: Sequence[Face | None]) -> Landmarks:
-    """Where the tracker itself found the face in each frame."""
+    """The landmarks that the tracker itself found in each frame."""
     numbers = next((face.landmark_numbers for face in faces if face), np.zeros(0, np.int32))
     nowhere = np.full((len(numbers), 2), np.nan, np.float32)
     points = np.stack([face.landmarks_xy[: len(numbers)] if face else nowhere for face in faces])
@@ -183,12 +183,12 @@ def own_landmarks(faces: Sequence[Face | None]) -> Landmarks:
 
 
 def draw(rig: Rig, poses: FloatArray, free: BoolArray) -> dict[str, Doubles]:
-    """Outlines (T, K, 2), y upward, of the layers that are measured.
+    """Outlines (T, K, 2), y upward, of the measured layers.
 
     Args:
         rig: the drawing.
         poses: (T, P) values of the avatar's parameters.
-        free: (P,) which parameters count; the others are at rest.
+        free: (P,) which parameters count; all others are at rest.
     """
     layers = [layer for layer in rig.layers if layer.name in LAYERS]
     curves: dict[str, list[Doubles]] = {layer.name: [] for layer in layers}

@@ -1,4 +1,4 @@
-"""Clips, their faces and the avatar's poses in; a picture of each movement, and of the avatar, out."""
+"""Stills of each movement in clips: the face, and the avatar below it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from visavis.types import AvatarPose, Face, Frame, ImageArray
 SIDE_PX = 220
 COLUMNS = 8
 PAPER_RGB, INK_RGB = (238, 238, 252), (70, 66, 120)
-# A movement whose score stays below this is not shown by any face.
+# If the score of a movement stays below this, no face shows it.
 LEAST = 0.25
-# A face's box is widened by so much.
+# A face's box is enlarged by this factor.
 MARGIN = 1.5
 
 
@@ -31,7 +31,7 @@ _REACHES = np.asarray([reach for _, reach in FACE_MEASURES.values()])
 
 
 def _moves(faces: Sequence[Face]) -> list[dict[str, float]]:
-    """How far each face is from the person's own rest, the median: weights above it, measures in reaches."""
+    """How far each face is from the person's median face: weights above it, measures in reaches."""
     weights = np.stack([face.state.weights for face in faces])
     raised = np.maximum(weights - np.median(weights, axis=0), 0.0)
     known = [face.measures for face in faces if len(face.measures)]
@@ -57,7 +57,7 @@ MOVEMENTS: Mapping[str, Callable[[Mapping[str, float]], float]] = {
     "pout": lambda move: move["mouthPucker"] - move["jawOpen"],
     "corners down": lambda move: -move["mouthCornerLeft"] - 3 * abs(move["mouthOpening"]),
     "one corner": lambda move: abs(move["mouthCornerLeft"] - move["mouthCornerRight"]),
-    # Seen to rise, and not only believed to.
+    # The rise is visible, not only estimated.
     "brows up": lambda move: min(_pair(move, "browOuterUp") + move["browInnerUp"], _pair(move, "brow")),
     "brows down": lambda move: _pair(move, "browDown") - _pair(move, "browOuterUp"),
     "eyes shut": lambda move: -1 - move["lidLeft"] - move["lidRight"],
@@ -71,12 +71,12 @@ MOVEMENTS: Mapping[str, Callable[[Mapping[str, float]], float]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """A clip and what came of each of its frames.
+    """A clip with the results of each frame.
 
     Attributes:
         path: the video.
-        faces: the face in each frame; None where none was found.
-        poses: the avatar's.
+        faces: the face in each frame; None if none was found.
+        poses: the avatar's poses.
     """
 
     path: Path
@@ -85,18 +85,18 @@ class Followed:
 
 
 def write_stills(path: Path, clips: Sequence[Followed], *, outlines: bool) -> list[str]:
-    """Draw each movement where a face shows it most, the avatar's picture below the face's.
+    """Draw each movement at its strongest in all clips, with the avatar's picture below the face.
 
     Args:
         path: the picture file.
-        clips: where to look.
-        outlines: show the face by its landmarks alone, so that nobody is recognised.
+        clips: clips to search.
+        outlines: show only the face's landmarks, so that nobody can be recognised.
 
     Returns:
         The movements that no face showed.
 
     Raises:
-        InputError: no face showed any, or the picture cannot be written.
+        InputError: no face showed any movement, or the picture cannot be written.
     """
     chosen: dict[str, tuple[float, int, int]] = {}
     for number, clip in enumerate(clips):
@@ -139,7 +139,7 @@ def _frame(path: Path, place: int) -> Frame:
 
 
 def _square(face: Face) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """(2, 3) from the image's pixels to a still's, the face in the middle."""
+    """The matrix (2, 3) from the image's pixels to a still's pixels, with the face in the middle."""
     low, high = face.box_xyxy[:2], face.box_xyxy[2:]
     middle, scale = (low + high) / 2, SIDE_PX / (MARGIN * float((high - low).max()))
     shift = SIDE_PX / 2 - scale * middle

@@ -1,7 +1,7 @@
-"""A listener and real calls in; how much of a person it explains by the true partner, and by others, out.
+"""Measuring on real calls how much of a person a listener explains by the true partner and by others.
 
 Each person of each call is predicted frame by frame: with the partner of that call, with people of other
-calls, and alone. A listener that listens predicts best with the true one.
+calls, and alone. A listener that really listens predicts best with the true partner.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ SPEAKS = "signals"
 # The embedded listener of calls.
 ASSET = "calls_listener"
 PEAK_WITHIN_S = 2.0
-# People of other calls that each person is predicted with, and positions that are predicted in one call.
+# Number of people from other calls with whom each person is predicted, and number of positions predicted at a
+# time.
 OTHERS = 3
-# Samples of a listener, and people of other calls, that a correlation is the mean over: one alone is chance.
+# Number of samples of a listener, and of people from other calls, in a mean correlation: one alone is chance.
 SAMPLES = 10
-# Guided as far as samples follow the speaker like real listeners do: experiments/LOG.md.
+# Guidance at which samples follow the speaker like real listeners: experiments/LOG.md.
 DEFAULT_SAMPLING = Sampling(guidance=3.0)
 _POSITIONS = 64
 _CONDITIONS = ("true_partner", "other_partner", "alone")
@@ -36,14 +37,14 @@ _CONDITIONS = ("true_partner", "other_partner", "alone")
 
 @dataclass(frozen=True, slots=True)
 class CallScores:
-    """One call, both people.
+    """Scores of both people in one call.
 
     Attributes:
-        name: of the call.
-        bits_per_frame: by ``true_partner``, ``other_partner`` and ``alone``.
-        au12_peak_r: with the speaker, by ``truth``, ``model``, ``mime``, ``mean`` and ``random``; and of
-            ``model_with_strangers``, with people of other calls.
-        variance: of AU12 over time, by ``truth`` and ``model``.
+        name: name of the call.
+        bits_per_frame: bits by ``true_partner``, ``other_partner`` and ``alone``.
+        au12_peak_r: peak correlation with the speaker, by ``truth``, ``model``, ``mime``, ``mean`` and
+            ``random``; for ``model_with_strangers``, with people of other calls.
+        variance: variance of AU12 over time, by ``truth`` and ``model``.
     """
 
     name: str
@@ -54,12 +55,12 @@ class CallScores:
 
 @dataclass(frozen=True, slots=True)
 class Coupling:
-    """All calls.
+    """Scores of all calls.
 
     Attributes:
-        calls: scores of each.
-        p_value: that the true partner and others explain as much; two-sided, by flipping the signs of the
-            calls' differences.
+        calls: scores of each call.
+        p_value: two-sided p-value that the true partner and others explain equally much, by flipping the
+            signs of the calls' differences.
     """
 
     calls: tuple[CallScores, ...]
@@ -67,7 +68,7 @@ class Coupling:
 
     @classmethod
     def of(cls, calls: Sequence[CallScores]) -> Coupling:
-        """Join calls, which may have been scored by several networks."""
+        """Combine calls, which may be scored by several networks."""
         differences = [
             call.bits_per_frame["true_partner"] - call.bits_per_frame["other_partner"] for call in calls
         ]
@@ -79,11 +80,12 @@ class Coupling:
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     def model_against(self, other: str) -> dict[str, float]:
-        """How the model's samples stand beside another listener of ``au12_peak_r``, paired over calls.
+        """Compare the model's samples with another listener of ``au12_peak_r``, paired over calls.
 
         Returns:
-            ``above``: by how much they follow the speaker more, with ``above_p``; and ``nearer_p``: that they
-            come no nearer to the real listener than the other does. p-values by flipping signs, two-sided.
+            ``above``: how much more the samples follow the speaker, with ``above_p``; and ``nearer_p``, the
+            p-value that they are no nearer to the real listener than the other. p-values are two-sided, by
+            flipping signs.
         """
         peaks = {
             name: np.asarray([call.au12_peak_r[name] for call in self.calls])
@@ -99,10 +101,10 @@ class Coupling:
 
 
 def codec_of(predictor: Predictor) -> SignalCodec:
-    """How the signals become the tokens that a listener was trained on.
+    """The codec that turns signals into the tokens of a listener's training.
 
     Raises:
-        WeightsError: it speaks in faces, or does not say how.
+        WeightsError: the listener uses face tokens, or lacks the codec's data.
     """
     notes = predictor.notes
     found = (predictor.speaks, predictor.patch, predictor.sound_channels)
@@ -127,16 +129,16 @@ def measure_coupling(
 
     Args:
         predictor: a listener of signals.
-        calls: to be scored.
-        others: calls that wrong partners and the baselines ``mean`` and ``random`` come from; ``calls``
-            if left out. Those of the scored call's own pair are not taken.
-        seed: of the wrong partners and the samples.
-        sampling: how the sampled listeners are drawn.
+        calls: calls to score.
+        others: calls for wrong partners and the baselines ``mean`` and ``random``; by default ``calls``.
+            Calls of the scored call's own pair are not used.
+        seed: random seed of the wrong partners and the samples.
+        sampling: how sampled listeners are drawn.
         on_call: called after each call.
 
     Raises:
-        InputError: no call of another pair, or calls too short for a correlation.
-        WeightsError: a listener of something else.
+        InputError: there is no call of another pair, or calls are too short for a correlation.
+        WeightsError: the listener is not a listener of signals.
     """
     codec = codec_of(predictor)
     slower = round(CALL_RATE_HZ / predictor.frame_rate_hz)
@@ -154,7 +156,7 @@ def measure_coupling(
 
 
 class _Scoring:
-    """One call's numbers."""
+    """Computes the scores of one call."""
 
     def __init__(
         self,
@@ -178,7 +180,7 @@ class _Scoring:
             )
 
     def bits(self) -> dict[str, float]:
-        """Bits a frame, both people's mean."""
+        """Bits for each frame, mean of both people."""
         alone = np.full_like(self.partner, np.nan)
         wrong = [self._people(self._stranger()) for _ in range(OTHERS)]
         partners = np.concatenate([self.partner, alone, *wrong])
@@ -192,7 +194,7 @@ class _Scoring:
         }
 
     def au12(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Peak correlations with the speaker's AU12, and variances, both people's mean."""
+        """Peak correlations with the speaker's AU12, and variances, mean of both people."""
         truth = self.call.signals[..., AU12].T
         speaker, length = truth[::-1], truth.shape[1]
         model = np.repeat(self.codec.decode(self._sampled())[..., AU12], self.slower, axis=-1)
@@ -217,7 +219,7 @@ class _Scoring:
         return float(np.mean([peak_r(a, b[: len(a)], self.reach) for a, b in pairs]))
 
     def _people(self, call: Call) -> FloatArray:
-        """(2, T, 6): both people of a call as they are heard, repeated or cut to this call's length."""
+        """Both people of a call (2, T, 6) as a listener hears them, repeated or cut to this call's length."""
         slow = call.slowed(self.slower)
         shape = (self.own.shape[1], HEARD_CHANNELS)
         return np.stack(
@@ -229,7 +231,8 @@ class _Scoring:
         return self.strangers[int(self.rng.integers(len(self.strangers)))]
 
     def _nats(self, partner: FloatArray, own: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(N, T, 6) of partners and (N, T) tokens of who is predicted -> (N,) mean nats a frame."""
+        """Mean nats for each frame (N,), from partners (N, T, 6) and the tokens (N, T) of the predicted
+        person."""
         before = np.concatenate([np.full((len(own), 1), UNKNOWN), own[:, :-1]], axis=1)
         memory = self.predictor.memory(len(own))
         total: NDArray[np.float64] = np.zeros(len(own))
@@ -242,7 +245,7 @@ class _Scoring:
         return mean
 
     def _sampled(self) -> NDArray[np.int64]:
-        """(S, 2, T) tokens of sampled listeners for each person."""
+        """Tokens (S, 2, T) of sampled listeners for each person."""
         head, partner = self.predictor.head, np.tile(self.partner, (SAMPLES, 1, 1))
         count, length = partner.shape[:2]
         guided = self.sampling.guided
@@ -259,7 +262,7 @@ class _Scoring:
         return result.reshape(SAMPLES, 2, length)
 
     def _heard(self, partner: FloatArray, own: NDArray[np.int64]) -> Heard:
-        """(N, T, 6) and (N, T) tokens as the network takes them: partners are heard, not read as tokens."""
+        """The network's input from (N, T, 6) and tokens (N, T): partners are sound channels, not tokens."""
         return Heard(
             np.full((*own.shape, 1), UNKNOWN),
             np.ascontiguousarray(own[..., None]),

@@ -1,4 +1,4 @@
-"""Labelled faces and an expression network in, its accuracy on those faces seen badly out."""
+"""Measuring an expression network on corrupted faces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from visavis.evaluate.expressions import BATCH, reader
 from visavis.metrics.emotion import ClassScores, IntArray, accuracy_interval, confusion_matrix
 
-# What the faces as they are go by, at severity 0.
+# Name of the unchanged faces, at severity 0.
 CLEAN = "clean"
 
 
@@ -23,12 +23,12 @@ class Score:
     """How well a network reads the faces at one severity.
 
     Attributes:
-        severity: 0 for the faces as they are, else 1 to 3.
-        level: of the corruption, in its unit; None at severity 0.
-        accuracy: share of the faces that are right.
-        interval_95: of the accuracy, by bootstrap.
+        severity: 0 for unchanged faces, else 1 to 3.
+        level: level of the corruption, in its unit; None at severity 0.
+        accuracy: share of faces with the right answer.
+        interval_95: 95% interval of the accuracy, by bootstrap.
         mean_accuracy: mean over the classes.
-        kept: share of the faces whose answer is that for the face as it is.
+        kept: share of faces with the same answer as for the unchanged face.
     """
 
     severity: int
@@ -44,10 +44,10 @@ class Robustness:
     """How well a network reads a split under every corruption.
 
     Attributes:
-        dataset, split: what it was measured on.
+        dataset, split: data of the measurement.
         n: number of faces.
-        seed: of the corruptions.
-        clean: on the faces as they are.
+        seed: random seed of the corruptions.
+        clean: score on unchanged faces.
         corrupted: name of a corruption -> its scores, mild to severe.
     """
 
@@ -60,7 +60,7 @@ class Robustness:
 
     @property
     def mean_accuracy(self) -> float:
-        """Mean of the accuracies over all corruptions and severities, each counting alike."""
+        """Mean of the accuracies over all corruptions and severities, with equal weights."""
         return float(np.mean([score.accuracy for scores in self.corrupted.values() for score in scores]))
 
 
@@ -72,16 +72,16 @@ def measure(
     corruptions: Mapping[str, Corruption] = CORRUPTIONS,
     on_step: Callable[[], None] = lambda: None,
 ) -> Robustness:
-    """Let a network read every face as it is and under every corruption, and compare with the labels.
+    """Let a network read every face unchanged and with every corruption, and compare with the labels.
 
-    Faces are brought to the network's side first, and corrupted then. A face draws the same random numbers
-    for every severity: it is turned to the same side, and the light falls on the same place.
+    Faces are first scaled to the network's side, and then corrupted. A face gets the same random numbers for
+    every severity, so it is turned to the same side, and the light falls on the same place.
 
     Args:
         faces: the split.
         classifier: the network.
-        seed: of the random places, directions and noise.
-        corruptions: by name.
+        seed: random seed of places, directions and noise.
+        corruptions: corruptions by name.
         on_step: called :func:`steps` times.
 
     Raises:
@@ -112,7 +112,7 @@ def _read(
     corruptions: Mapping[str, Corruption],
     on_step: Callable[[], None],
 ) -> dict[tuple[str, int], IntArray]:
-    """Answers (N,) for each corruption and severity, and for the faces as they are."""
+    """Answers (N,) for each corruption and severity, and for unchanged faces."""
     read = reader(faces, classifier)
     parts: dict[tuple[str, int], list[IntArray]] = {(CLEAN, 0): []}
     parts |= {(name, severity): [] for name in corruptions for severity in SEVERITIES}
@@ -136,10 +136,10 @@ def steps(faces: LabelledFaces, corruptions: Mapping[str, Corruption] = CORRUPTI
 
 
 def sample(faces: LabelledFaces, limit: int, seed: int = 0) -> LabelledFaces:
-    """At most ``limit`` faces, drawn at random and kept in their order.
+    """At most ``limit`` faces, drawn at random, in their original order.
 
     Raises:
-        InputError: a limit below 1.
+        InputError: the limit is below 1.
     """
     if limit < 1:
         raise InputError(f"at least one face must be read; found a limit of {limit}")

@@ -1,1 +1,1 @@
-"""Frames in, tracked faces out."""
+"""Tracking faces."""

@@ -1,7 +1,7 @@
 """The embedded face detector: boxes with scores and rolls in a single image.
 
-A small network gives, for every cell of a grid, how likely a face's centre lies there, where in the cell, how
-large the face is and which way up (Zhou et al. 2019, "Objects as Points", arXiv:1904.07850).
+For every cell of a grid, a small network gives the probability of a face's centre, its place in the cell, the
+face's size and its roll (Zhou et al. 2019, "Objects as Points", arXiv:1904.07850).
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from visavis.base.networks import metadata, open_session
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 
-# Chosen on photographs and clips that are not held out (experiments/LOG.md): for all of an image, and for the
-# second scale, which has many more places to err.
+# Chosen on photographs and clips that are not held out (experiments/LOG.md): for the whole image, and for the
+# second scale, which has many more chances for errors.
 MIN_HEAT, MIN_NEAR_HEAT = 0.5, 0.7
-# The second scale: squares of this share of the longer side, which overlap by a quarter. A face found in one
-# fills at most this much of it; larger ones are the first scale's.
+# The second scale: squares of this share of the longer side, which overlap by a quarter. A face in a square
+# fills at most this much of it; larger faces belong to the first scale.
 NEAR_SHARE = 0.4
 NEAR_OVERLAP = 0.25
 NEAR_LARGEST = 0.4
-# Smaller images hold no more than the first scale shows.
+# In smaller images, the second scale shows nothing new.
 NEAR_FROM_PX = 200
-# Two boxes are one face where they overlap so much, or their centres are so near, in sides of the larger.
+# Two boxes are one face if they overlap this much, or their centres are this near, in sides of the larger
+# box.
 SAME_BOX = 0.4
 SAME_CENTRE = 0.35
 
@@ -57,9 +58,9 @@ class View(NamedTuple):
 
     Attributes:
         x_px: left edge in image pixels.
-        y_px: top edge.
-        side_px: its side.
-        near: of the second scale.
+        y_px: top edge in image pixels.
+        side_px: side in image pixels.
+        near: whether the view is of the second scale.
     """
 
     x_px: int
@@ -69,7 +70,7 @@ class View(NamedTuple):
 
     @property
     def center_xy(self) -> tuple[float, float]:
-        """Its middle in image pixels."""
+        """The middle of the view in image pixels."""
         half = self.side_px / 2 - 0.5
         return self.x_px + half, self.y_px + half
 
@@ -78,7 +79,7 @@ class FaceDetector:
     """Finds faces in a single image.
 
     Args:
-        threads: threads for one call.
+        threads: number of threads for one call.
         min_score: boxes below this score are left out.
         min_near_score: the same for boxes of the second scale.
     """
@@ -100,8 +101,8 @@ class FaceDetector:
 
         Args:
             image_rgb: the image.
-            max_faces: the most boxes.
-            looks: which views of it; None: all of it, at the first scale.
+            max_faces: maximum number of boxes.
+            looks: the views to use; None uses the whole image at the first scale.
         """
         looks = views(image_rgb)[:1] if looks is None else looks
         canvases = []
@@ -131,7 +132,7 @@ class FaceDetector:
             if view.near and size[y, x] > NEAR_LARGEST:
                 continue
             unit = (np.array([x, y]) + 0.5 + offset[:, y, x]) * self.stride_px / self.input_px
-            # Shares count from the view's edge, pixels from the middle of the first one.
+            # Shares are counted from the view's edge, pixels from the middle of the first pixel.
             center = unit * view.side_px - 0.5 + (view.x_px, view.y_px)
             half = size[y, x] * view.side_px / 2
             box = np.asarray([*(center - half), *(center + half)], np.float32)
@@ -141,7 +142,7 @@ class FaceDetector:
 
 
 def views(image: ImageArray) -> list[View]:
-    """All of an image, then the squares of the second scale, row after row."""
+    """The whole image, then the squares of the second scale, row by row."""
     height, width = image.shape[:2]
     long = max(height, width)
     result = [View(0, 0, long, near=False)]
@@ -153,7 +154,7 @@ def views(image: ImageArray) -> list[View]:
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Where squares of a side begin that cover a length, overlapping."""
+    """Start positions of overlapping squares that cover a length."""
     count = max(1, int(np.ceil((length - NEAR_OVERLAP * side) / ((1 - NEAR_OVERLAP) * side))))
     return [round(float(start)) for start in np.linspace(0, max(0, length - side), count)]
 
@@ -163,8 +164,8 @@ def letterbox(image: ImageArray, side_px: int, covers_px: int | None = None) -> 
 
     Args:
         image: (H, W, 3) uint8.
-        side_px: of the square.
-        covers_px: image pixels that its side stands for; None: the image's longer side.
+        side_px: side of the square.
+        covers_px: length in image pixels that the side covers; None: the image's longer side.
     """
     height, width = image.shape[:2]
     scale = side_px / (covers_px or max(height, width))

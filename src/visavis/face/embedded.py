@@ -1,7 +1,7 @@
-"""The tracker on visavis's own networks: it follows faces from frame to frame.
+"""The tracker on visavis's own networks; it follows faces from frame to frame.
 
-Faces are searched for only while one is missing (or, with several faces wanted, now and then); from then on
-each face's own landmarks tell where to look in the next frame.
+The tracker searches for faces only while one is missing (or, if several faces are wanted, from time to time).
+After that, each face's own landmarks give the place to look in the next frame.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
 from visavis.types import Face, FaceState, FloatArray, Frame
 
-# A face is let go below this score (and taken up above that of visavis.face.finding).
+# A face is dropped below this score (and accepted above the score in visavis.face.finding).
 KEEP_SCORE = 0.3
-# While fewer faces are tracked than wanted, look for more this often.
+# While fewer faces are tracked than wanted, the tracker searches this often.
 SEARCH_INTERVAL_S = 0.4
-# A jump in time (a cut, a pause) makes the old positions worthless; so long a lost face keeps its number.
+# A jump in time (a cut, a pause) of this length makes old positions useless; a lost face keeps its number for
+# this time.
 LONGEST_GAP_S = 1.0
-# A found face is a lost one come back where their boxes overlap by this much, or where it is of about the
-# same size and no farther from where it should be than so many sides of its region.
+# A found face is a lost face that came back if their boxes overlap by this much, or if it has about the same
+# size and is within this many sides of its region from the expected place.
 SAME_FACE = 0.3
 SAME_SIZE, SAME_REACH = 1.4, 1.0
-# Two tracks whose boxes overlap by this much have slid onto one face.
+# Two tracks whose boxes overlap by this much have moved onto one face.
 TWINS = 0.5
-# How much a new frame says of a face's speed, and how far a guess may go, in sides of the region.
+# Weight of a new frame in a face's speed, and the longest predicted movement, in sides of the region.
 SPEED_SHARE = 0.3
 FARTHEST_GUESS = 1.0
 
@@ -58,7 +59,7 @@ class _Person:
         return FaceRegion((x, y), self.region.size_px, self.region.roll_rad)
 
     def likeness(self, box_xyxy: FloatArray, region: FaceRegion, time_s: float) -> float:
-        """0..1, how well a found face fits the lost one; 0: another."""
+        """How well a found face fits the lost one, 0..1; 0 is another face."""
         moved = self.box_xyxy + np.tile(self.shift_xy(time_s), 2)
         fit = max(overlap(self.box_xyxy, box_xyxy), overlap(moved, box_xyxy))
         alike = 1 / SAME_SIZE < region.size_px / self.region.size_px < SAME_SIZE
@@ -66,12 +67,12 @@ class _Person:
         return max(fit if fit > SAME_FACE else 0.0, near)
 
     def surprise(self, found: FaceRegion, time_s: float) -> float:
-        """How far a face lies from where it should be, in sides of the region."""
+        """Distance of a face from its expected place, in sides of the region."""
         apart = np.subtract(found.center_xy, self.expected(time_s).center_xy)
         return float(np.linalg.norm(apart)) / self.region.size_px
 
     def see(self, region: FaceRegion, box_xyxy: FloatArray, time_s: float) -> None:
-        """Remember where the face is."""
+        """Store the place of the face."""
         gap_s = time_s - self.seen_s
         if gap_s > 0:
             speed = np.subtract(region.center_xy, self.region.center_xy) / gap_s
@@ -86,8 +87,8 @@ class EmbeddedTracker:
     """Follows up to ``max_faces`` faces through one stream.
 
     Args:
-        max_faces: how many people to follow, the likeliest first.
-        threads: threads for one network call.
+        max_faces: maximum number of people to follow, the most likely first.
+        threads: number of threads for one network call.
         smooth: pass the face states through the One-Euro filter.
     """
 
@@ -130,12 +131,12 @@ class EmbeddedTracker:
         return faces
 
     def _follow(self, frame: Frame) -> list[_Tracked]:
-        """The people who are still there; the others are lost, and in time forgotten."""
+        """The people who are still there; the others are lost, and later forgotten."""
         time_s = frame.time_s
         readings = self._network.read(frame.image_rgb, [person.expected(time_s) for person in self._people])
         kept: list[_Tracked] = []
         pairs = list(zip(self._people, readings, strict=True))
-        # Of two tracks on one face, the one that finds it where it should be stays: it is that one's face.
+        # If two tracks are on one face, the track whose expected place is nearer keeps it.
         pairs.sort(key=lambda pair: pair[0].surprise(self._network.next_region(pair[1]), time_s))
         for person, reading in pairs:
             box = landmark_box(reading)
@@ -155,7 +156,7 @@ class EmbeddedTracker:
         return [(self._person(each.reading, frame.time_s), each.reading) for each in found]
 
     def _person(self, reading: FaceReading, time_s: float) -> _Person:
-        """The lost person whose face was there, or should be there by now, or a new one."""
+        """The lost person whose face was there or is expected there, or a new person."""
         box, region = landmark_box(reading), self._network.next_region(reading)
         likest = max(self._lost, key=lambda person: person.likeness(box, region, time_s), default=None)
         if likest is not None and likest.likeness(box, region, time_s) > 0:

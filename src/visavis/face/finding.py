@@ -1,8 +1,7 @@
-"""Faces at first sight: the detector proposes, and the face network must agree.
+"""Finding new faces: the detector proposes, and the face network must agree.
 
-The face network looks at a proposal, then where its own landmarks say that the face is, until the region
-stands still. What never does, what scores low, and what ends up elsewhere than the detector saw it
-is no face.
+The face network looks at a proposal, then at the place that its own landmarks give, until the region stops
+moving. If the region never stops, scores low, or ends at another place than the detector saw, it is no face.
 """
 
 from __future__ import annotations
@@ -18,27 +17,28 @@ from visavis.face.network import FaceReading, LandmarkNetwork
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
 
-# A face is taken up at this score of the face network.
+# A face is accepted at this score of the face network.
 TAKE_SCORE = 0.8
-# What scores less at the first look is not looked at again.
+# A candidate with a lower score at the first look is dropped.
 HOPELESS_SCORE = 0.1
-# Looks at a candidate until its region stands still.
+# Maximum number of looks at a candidate until its region stops moving.
 MOST_LOOKS = 5
-# It does where centre and size change by less than these shares, and the roll by less than this angle.
+# A region has stopped if centre and size change by less than these shares, and the roll by less than this
+# angle.
 STILL_SHIFT, STILL_SIZE, STILL_ROLL_RAD = 0.05, 0.08, 0.1
-# How far the face may lie from the detector's box: sides of the box, and times its size.
+# Largest difference between the face and the detector's box: distance in sides of the box, and size ratio.
 STRAY_SHIFT, STRAY_SIZE = 0.5, 1.8
-# Ways up that are tried at first sight and now and then later: eighths of a circle from the detector's guess.
+# Rolls that are tried in the first search and sometimes later: eighths of a circle from the detector's guess.
 TURNS_RAD = tuple(float(eighth) * np.pi / 4 for eighth in (0, 1, -1, 2, -2, 3, -3, 4))
-# One must promise more, the farther it lies both from upright and from the detector's guess: by this share
-# for each radian.
+# The farther a roll is both from upright and from the detector's guess, the higher its score must be: by this
+# share for each radian.
 DOUBT_OF_TURN = 0.1
-# Of later searches, every so many-th tries them too. The second scale has 3, 6 or 9 views, and its turn is
-# every second search: this is odd and no multiple of 3, so that in time each view is looked at this way.
+# Later, one of this many searches tries them too. The second scale has 3, 6 or 9 views and is used in every
+# second search: this number is odd and no multiple of 3, so that each view is tried this way in time.
 TURNING_SEARCH = 7
-# Candidates that the network looks at: at first sight, and in each later search.
+# Number of candidates that the network looks at: in the first search, and in each later one.
 FIRST_CANDIDATES, LATER_CANDIDATES = 16, 2
-# Faces at least this likely, measured by the likeliest, are all good: among them, size decides who leads.
+# Faces at least this likely, relative to the most likely, are all good: among them, the largest comes first.
 GOOD_SHARE = 0.7
 
 
@@ -50,11 +50,11 @@ class _Detector(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """A face at first sight.
+    """A newly found face.
 
     Attributes:
-        reading: of a region that stands still.
-        heat: the detector's score.
+        reading: the network's reading of a region that stopped moving.
+        heat: score of the detector.
     """
 
     reading: FaceReading
@@ -62,7 +62,7 @@ class Found:
 
     @property
     def likelihood(self) -> float:
-        """0..1, by detector and network together."""
+        """The likelihood by detector and network together, 0..1."""
         return self.heat * self.reading.score
 
 
@@ -70,8 +70,8 @@ class FaceFinder:
     """Looks for faces in the frames of one stream.
 
     Args:
-        detector: proposes.
-        network: decides.
+        detector: proposes faces.
+        network: accepts or rejects them.
     """
 
     def __init__(self, detector: _Detector, network: LandmarkNetwork) -> None:
@@ -88,11 +88,11 @@ class FaceFinder:
         known: Sequence[FloatArray] = (),
         lost_xy: tuple[float, float] | None = None,
     ) -> list[Found]:
-        """Faces at none of the known boxes (4,), the one to follow first.
+        """New faces outside the known boxes (4,); the one to follow comes first.
 
-        The first search after a reset looks at both scales and tries every way up. Later ones take turns: all
-        of the image at the first scale, then one view of the second, and with it the view around the place
-        where somebody was lost; most of them trust the detector's roll.
+        The first search after a reset looks at both scales and tries every roll. Later searches alternate:
+        the whole image at the first scale, then one view of the second scale together with the view around
+        the place where somebody was lost; most of them trust the detector's roll.
         """
         first, looks = self._searches == 0, self._looks(views(image_rgb), lost_xy)
         turns_rad = TURNS_RAD if self._searches % TURNING_SEARCH == 0 else TURNS_RAD[:1]
@@ -107,7 +107,7 @@ class FaceFinder:
         return _leader_first(_distinct(found, known))
 
     def _looks(self, looks: list[View], lost_xy: tuple[float, float] | None) -> list[View]:
-        """Which of all views this search looks at."""
+        """The views of this search."""
         whole, *near = looks
         if self._searches == 0:
             return looks
@@ -122,7 +122,7 @@ class FaceFinder:
     def _settle(
         self, image_rgb: ImageArray, detections: Sequence[Detection], turns_rad: Sequence[float]
     ) -> list[Found]:
-        """The detections whose region comes to stand still on a face."""
+        """The detections whose region stops moving on a face."""
         starts = [detection.region() for detection in detections]
         regions = [replace(start, roll_rad=start.roll_rad + turn) for start in starts for turn in turns_rad]
         readings = self._network.read(image_rgb, regions)
@@ -148,7 +148,7 @@ class FaceFinder:
         return found
 
     def _best(self, readings: Sequence[FaceReading], turns_rad: Sequence[float]) -> FaceReading:
-        """Which reading of one thing to go on from: of a high score where the region hardly moves."""
+        """The best reading of one candidate: with a high score and a region that hardly moves."""
 
         def promise(pair: tuple[FaceReading, float]) -> float:
             reading, turn_rad = pair
@@ -160,7 +160,7 @@ class FaceFinder:
 
 
 def unrest(region: FaceRegion, following: FaceRegion) -> float:
-    """How far a region moves: below 1, it stands still."""
+    """How far a region moves; below 1, it has stopped."""
     shift = float(np.hypot(*np.subtract(region.center_xy, following.center_xy))) / following.size_px
     size = abs(float(np.log(following.size_px / region.size_px)))
     turn = abs(angle(following.roll_rad - region.roll_rad))
@@ -168,12 +168,12 @@ def unrest(region: FaceRegion, following: FaceRegion) -> float:
 
 
 def angle(turn_rad: float) -> float:
-    """The same turn within half a circle to either side."""
+    """The same angle, within half a circle to either side."""
     return (turn_rad + np.pi) % (2 * np.pi) - np.pi
 
 
 def strays(region: FaceRegion, detection: Detection) -> bool:
-    """Whether the network ended up elsewhere than where the detector saw the face."""
+    """Whether the network ended at another place than the detector saw."""
     start = detection.region()
     shift = float(np.hypot(*np.subtract(region.center_xy, start.center_xy)))
     return shift > STRAY_SHIFT * start.size_px or not (
@@ -188,7 +188,7 @@ def landmark_box(reading: FaceReading) -> FloatArray:
 
 
 def _distinct(found: list[Found], known: Sequence[FloatArray]) -> list[Found]:
-    """Each face once: the likelier of two readings."""
+    """Each face once, with the more likely of two readings."""
     kept: list[Found] = []
     boxes = list(known)
     for each in sorted(found, key=lambda one: -one.likelihood):
@@ -200,7 +200,7 @@ def _distinct(found: list[Found], known: Sequence[FloatArray]) -> list[Found]:
 
 
 def _leader_first(found: list[Found]) -> list[Found]:
-    """By likelihood (they come so), but the largest of the good ones leads."""
+    """Sorted by likelihood (as given), but the largest of the good ones comes first."""
     if not found:
         return found
     good = [each for each in found if each.likelihood >= GOOD_SHARE * found[0].likelihood]

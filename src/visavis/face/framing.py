@@ -1,8 +1,8 @@
-"""Whether a square of a picture frames a face: the network looks several times, and its looks must agree.
+"""A test whether a square of a picture frames a face: several looks of the network must agree.
 
-The network's score alone says little: it is near 1 for nearly everything that is framed as a face. Of 300
-faces of FER-2013's PublicTest in their own framing 90% pass; of 204 squares without a face (a cup, coins,
-noise, shades, plain grey) 2%.
+The network's score alone says little: it is near 1 for nearly everything that is framed as a face. 90% of 300
+faces of FER-2013's PublicTest in their own framing pass, and 2% of 204 squares without a face (a cup, coins,
+noise, shades, plain grey).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from visavis.face.network import FaceReading, LandmarkNetwork
 from visavis.face.region import FaceRegion
 from visavis.types import ImageArray
 
-# The first look is where a face should be; each other one is where the last one saw it.
+# The first look is at the expected place of the face; each other look is where the last one saw the face.
 LOOKS = 3
-# So sure is the network of a face in its last look,
+# Smallest score of the network in its last look,
 SURE = 0.9
-# which moves the landmarks by less than this share of the region's side, on average.
+# and the largest average movement of landmarks in this look, as a share of the region's side.
 STEADY = 0.009
 
 
@@ -26,7 +26,7 @@ def settle(image_rgb: ImageArray, region: FaceRegion, network: LandmarkNetwork) 
 
     Args:
         image_rgb: (H, W, 3) uint8.
-        region: where a face should be.
+        region: expected place of a face.
         network: finds landmarks.
 
     Returns:

@@ -1,6 +1,7 @@
-"""Landmarks and a crop's rotation in, head angles in radians and position in centimetres out.
+"""Head angles in radians and position in centimetres, from landmarks and a crop's rotation.
 
-The camera is MediaPipe's: 63 degrees of vertical field of view. The constants below were fitted to its Face
+The camera is MediaPipe's, with a vertical field of view of 63 degrees. The constants below were fitted to its
+Face
 Landmarker on 4,900 frames of video; they reproduce its translation to 0.1 cm across and 0.4 cm in depth.
 """
 
@@ -12,7 +13,7 @@ from visavis.face.region import FaceRegion
 from visavis.types import FloatArray
 
 VERTICAL_FIELD_OF_VIEW_RAD = np.radians(63.0)
-# Root mean square distance of the landmarks from their mean on a real head.
+# Root mean square distance of the landmarks from their mean on a real head, in centimetres.
 FACE_RADIUS_CM = 6.154
 # From the head's origin to the mean of its landmarks, in the head's own axes.
 LANDMARK_MEAN_CM = np.array([-0.017, 0.072, 3.171], np.float32)
@@ -29,7 +30,7 @@ def head_pose(
     Args:
         landmarks: (N, 3) in units of the region.
         rotation: (3, 3) of the head in the upright crop (x right, y up, z towards the viewer).
-        region: where the crop was cut.
+        region: region of the crop.
         image_size: width and height of the image in pixels.
 
     Returns:
@@ -76,7 +77,7 @@ def roll_matrix(angle_rad: float) -> FloatArray:
 def upright(rotation: FloatArray) -> FloatArray:
     """Turn rotations (N, 3, 3) about the viewing axis until the head's own x axis is level.
 
-    Crops are cut so: the line through the outer eye corners is horizontal in them.
+    Crops are cut in this way: the line through the outer eye corners is horizontal.
     """
     angles = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
     return np.stack([roll_matrix(-float(angle)) @ each for angle, each in zip(angles, rotation, strict=True)])

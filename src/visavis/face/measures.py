@@ -1,4 +1,4 @@
-"""Landmarks of a face in, what a viewer sees of it from the front out: how wide, high and open each part is.
+"""Measures of a face as seen from the front, from landmarks: how wide, high and open each part is.
 
 In each frame an affine camera is fitted to points that expressions hardly move; it turns all points to the
 front.
@@ -38,10 +38,10 @@ FRONT = {
     4: (0.0, -0.345, 0.51),
 }
 MOUTH_CORNERS, LIPS = (61, 291), (13, 14)
-# The person's right and left: the corners as they lie in the picture, upper and lower lid, iris.
+# The person's right and left eye: corners in their order in the picture, upper and lower lid, iris.
 EYE_POINTS = ((33, 133, 159, 145, 468), (362, 263, 386, 374, 473))
 BROWS = tuple(tuple(n for n in PARTS["brows"] if (n > 200) is left) for left in (False, True))
-# How far the points that are measured stand before the outer eye corners, in the same unit.
+# How far the measured points are in front of the outer eye corners, in the same unit.
 DEPTH = {
     **{number: z for number, (_, _, z) in FRONT.items()},
     **dict.fromkeys(MOUTH_CORNERS, 0.12),
@@ -52,7 +52,7 @@ DEPTH = {
 }
 # A face that is turned further is not measured.
 LEAST_AREA = 0.35
-# The One-Euro filter of the mouth, as in :mod:`visavis.face.smoothing`: syllables pass whole.
+# The One-Euro filter of the mouth, as in :mod:`visavis.face.smoothing`: syllables pass completely.
 MOUTH = (3.0, 2.0, 1.0)
 _PLACE = {number: place for place, number in enumerate(DEPTH)}
 _DEPTHS = np.asarray(list(DEPTH.values()))[:, None]
@@ -60,17 +60,17 @@ _FITTING = np.linalg.pinv(np.column_stack([np.asarray(list(FRONT.values())), np.
 
 
 def to_front(seen: Doubles, least: float = 0.01) -> Doubles:
-    """Points as a camera right before the face sees them.
+    """Points as a camera directly in front of the face sees them.
 
     Args:
         seen: (..., N, 2) in the order of :data:`DEPTH`, y upward.
-        least: what may be left of the area of a face that turns away.
+        least: smallest remaining share of the area of a face that turns away.
 
     Returns:
-        (..., N, 2) in distances between the outer eye corners, from the middle between these.
+        (..., N, 2) in distances between the outer eye corners, relative to their middle.
 
     Raises:
-        InputError: the points lie on one another, or a face is in profile.
+        InputError: the points coincide, or a face is in profile.
     """
     fitted = np.asarray(_FITTING @ seen[..., : len(FRONT), :], np.float64)
     across, deep, origin = fitted[..., :2, :], fitted[..., 2:3, :], fitted[..., 3:4, :]
@@ -81,15 +81,15 @@ def to_front(seen: Doubles, least: float = 0.01) -> Doubles:
 
 
 def measure(landmarks_xy: FloatArray, numbers: NumberArray) -> FloatArray:
-    """What a viewer sees of a face from the front.
+    """Measures of a face as seen from the front.
 
     Args:
         landmarks_xy: (N, 2) in pixels.
-        numbers: (N,) which points of MediaPipe's face mesh they are.
+        numbers: (N,) the landmarks' point numbers in MediaPipe's face mesh.
 
     Returns:
-        (11,) in the order and units of :data:`~visavis.channels.FACE_MEASURES`; empty where points are
-        missing, or the face is in profile.
+        (11,) in the order and units of :data:`~visavis.channels.FACE_MEASURES`; empty if points are missing,
+        or the face is in profile.
     """
     rows = _rows(numbers.tobytes())
     if rows is None:
@@ -123,7 +123,7 @@ def measure(landmarks_xy: FloatArray, numbers: NumberArray) -> FloatArray:
 
 
 class MeasureFilter:
-    """Calms the measures of one person's faces; lids and gaze pass fast."""
+    """Smooths the measures of one person's faces; lids and gaze pass fast."""
 
     def __init__(self) -> None:
         kinds = {"lid": EYES, "gaze": EYES, "mouth": MOUTH, "brow": WEIGHTS}
@@ -133,7 +133,7 @@ class MeasureFilter:
         self._filter = OneEuroFilter(cutoff, beta, scale / reach)
 
     def update(self, values: FloatArray, time_s: float) -> FloatArray:
-        """The next answer of :func:`measure`, smoothed; an empty one ends what was."""
+        """The next result of :func:`measure`, smoothed; an empty result resets the filter."""
         if len(values):
             return self._filter.update(values, time_s)
         self._filter.reset()
@@ -142,7 +142,7 @@ class MeasureFilter:
 
 @lru_cache(maxsize=8)
 def _rows(numbers: bytes) -> NDArray[np.intp] | None:
-    """Where the needed points stand among landmarks of these numbers."""
+    """Indices of the needed points among landmarks with these numbers."""
     known = {int(number): row for row, number in enumerate(np.frombuffer(numbers, np.int32))}
     if not DEPTH.keys() <= known.keys():
         return None

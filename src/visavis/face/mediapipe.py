@@ -24,8 +24,8 @@ from visavis.types import Face, FaceState, FloatArray, Frame
 
 MODEL_VARIABLE = "VISAVIS_FACE_LANDMARKER"
 EYE_CORNERS_478 = (33, 263)
-# MediaPipe has no score for tongueOut. Over 24,272 photographs of faces the other six stay at rest, whatever
-# the face does: at most 0.005, and jawForward 0.031.
+# MediaPipe has no score for tongueOut. On 24,272 photographs of faces, the other six stay near 0 for every
+# face: at most 0.005, and jawForward 0.031.
 NOT_READ = (
     "cheekPuff",
     "cheekSquintLeft",
@@ -36,7 +36,7 @@ NOT_READ = (
     "tongueOut",
 )
 RELIABILITY = np.asarray([name not in NOT_READ for name in BLENDSHAPES], np.float32)
-# A face is one seen before where their boxes overlap by this much, and so long after it was lost.
+# A face is a known face if their boxes overlap by this much, up to this time after it was lost.
 SAME_FACE = 0.3
 LONGEST_GAP_S = 1.0
 
@@ -54,13 +54,13 @@ class MediaPipeTracker:
     """Follows up to ``max_faces`` faces.
 
     Args:
-        max_faces: how many people to follow.
+        max_faces: maximum number of people to follow.
         model: the bundle; by default the file that ``VISAVIS_FACE_LANDMARKER`` names.
         smooth: pass the face states through the One-Euro filter.
 
     Raises:
         MissingExtraError: mediapipe is not installed.
-        InputError: the bundle is not named, not there, or not one.
+        InputError: the bundle is not named, is missing, or is not a valid bundle.
     """
 
     def __init__(self, max_faces: int = 1, model: Path | None = None, *, smooth: bool = True) -> None:
@@ -115,7 +115,7 @@ class MediaPipeTracker:
         known, self._people = self._people, []
         faces = [
             self._face(
-                # MediaPipe counts from the edge of the first pixel, we from its middle.
+                # MediaPipe counts from the edge of the first pixel, visavis from its middle.
                 np.asarray([(p.x * width - 0.5, p.y * height - 0.5) for p in points], np.float32),
                 {w.category_name: w.score for w in weights},
                 np.asarray(matrix, np.float32),
@@ -129,7 +129,7 @@ class MediaPipeTracker:
                 strict=True,
             )
         ]
-        # MediaPipe gives no lasting identity: a face is the one whose box it overlaps, or a new one.
+        # MediaPipe gives no lasting identity: a face is the known face whose box it overlaps, or a new one.
         self._people += [p for p in known if frame.time_s - p.seen_s <= LONGEST_GAP_S]
         return tuple(sorted(faces, key=lambda face: float(face.box_xyxy[0] - face.box_xyxy[2])))
 
@@ -170,7 +170,7 @@ class MediaPipeTracker:
         )
 
     def _person(self, box_xyxy: FloatArray, time_s: float, known: list[_Person]) -> _Person:
-        """The known person whose face was there, taken out of the list, or a new one."""
+        """The known person whose face was there (removed from the list), or a new person."""
         likeness = [overlap(person.box_xyxy, box_xyxy) for person in known]
         if likeness and max(likeness) > SAME_FACE:
             person = known.pop(int(np.argmax(likeness)))

@@ -1,4 +1,4 @@
-"""The points of MediaPipe's face mesh by number: the outer eye corners, the parts of the face, the 146.
+"""Point numbers of MediaPipe's face mesh: outer eye corners, parts of the face, the 146 landmarks.
 
 The mesh has 478 points, 0 to 477 (FaceLandmarksConnections in MediaPipe, Apache-2.0).
 """

@@ -19,11 +19,11 @@ class FaceReading:
     """The network's answer for one region.
 
     Attributes:
-        region: where it looked.
+        region: the region that was read.
         landmarks: (N, 3) in units of the region.
         weights: (52,) in 0..1.
         rotation: (3, 3) of the head in the upright crop.
-        score: 0..1, how sure it is that the region frames a face.
+        score: 0..1, how sure the network is that the region frames a face.
     """
 
     region: FaceRegion
@@ -39,13 +39,13 @@ class FaceReading:
 
 
 class LandmarkNetwork(Protocol):
-    """What finding and framing need of the face network."""
+    """The part of the face network that finding and framing use."""
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
         """One reading for each region."""
 
     def next_region(self, reading: FaceReading) -> FaceRegion:
-        """Where the same face should be looked for next."""
+        """The region in which to look for the same face next."""
 
 
 class FaceNetwork:
@@ -55,9 +55,9 @@ class FaceNetwork:
         input_px: side of the crops that the network reads.
         eye_corners: indices of the outer eye corners on the image's left and right among the landmarks.
         landmark_numbers: the landmarks' numbers among MediaPipe's 478.
-        not_read: blendshapes that no training has taught; their weights are 0.
-        reliability: (52,) 0..1, how far each blendshape can be believed on a face that is clearly seen:
-            its correlation with what is known, on people that training never saw; 0 where it is not read.
+        not_read: blendshapes that were not trained; their weights are 0.
+        reliability: (52,) 0..1, how reliable each blendshape is on a clearly visible face: its correlation
+            with the known values, on people that training never saw; 0 if it is not read.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -72,7 +72,7 @@ class FaceNetwork:
         self.reliability: FloatArray = np.asarray(facts.get("reliability", read), np.float32)
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
-        """Look at some regions of an image (H, W, 3) uint8; one reading for each."""
+        """Read some regions of an image (H, W, 3) uint8; returns one reading for each."""
         if not regions:
             return []
         crops = np.stack([region.crop(image_rgb, self.input_px) for region in regions])
@@ -83,5 +83,5 @@ class FaceNetwork:
         ]
 
     def next_region(self, reading: FaceReading) -> FaceRegion:
-        """Where the same face should be looked for next."""
+        """The region in which to look for the same face next."""
         return FaceRegion.from_landmarks(reading.landmarks_xy, self.eye_corners)

@@ -1,4 +1,4 @@
-"""The square region of an image that a face fills: fitted to landmarks or a box, cut out upright."""
+"""The square region of an image that a face fills, fitted to landmarks or a box, and its upright crop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FaceRegion:
 
         Args:
             landmarks_xy: (N, 2) in image pixels.
-            eyes: indices of the outer corners of the eye on the image's left and right.
+            eyes: indices of the outer eye corners on the image's left and right.
             margin: side of the square over the longer side of the landmarks' turned box.
         """
         across = landmarks_xy[eyes[1]] - landmarks_xy[eyes[0]]
@@ -67,7 +67,7 @@ class FaceRegion:
         )
 
     def corners(self) -> FloatArray:
-        """(4, 2) own top left, top right, bottom right and bottom left, in image pixels."""
+        """The region's own top left, top right, bottom right and bottom left (4, 2), in image pixels."""
         unit = np.asarray([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]], np.float32)
         return self.to_image(unit)
 
@@ -87,8 +87,9 @@ class FaceRegion:
     def crop(self, image: ImageArray, crop_px: int) -> ImageArray:
         """Cut the region out of an image (H, W[, C]) uint8 as a square of side ``crop_px``.
 
-        Bilinear sampling aliases where it shrinks more than twice. Then the region's own rectangle, not the
-        whole image, is halved first, as often as needed (means of 2 x 2 pixels are what OpenCV does fastest).
+        Bilinear sampling aliases if it shrinks the image more than twofold. Then the region's rectangle (not
+        the whole image) is first halved as often as needed, by means of 2 x 2 pixels, OpenCV's fastest
+        method.
         """
         matrix = self.to_crop(crop_px)
         halvings = math.ceil(math.log2(max(0.5 * self.size_px / crop_px, 1)))

@@ -1,4 +1,4 @@
-"""Noisy numbers with their times in, calm numbers out: the One-Euro filter.
+"""The One-Euro filter, which smooths noisy numbers over time.
 
 Casiez, Roussel and Vogel 2012: "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", doi 10.1145/2207676.2208639.
@@ -23,13 +23,13 @@ SPEED_CUTOFF_HZ = 1.0
 
 
 class OneEuroFilter:
-    """One filter for an array whose channels may differ in cutoff; its state is reset with :meth:`reset`.
+    """One filter for an array whose channels may differ in cutoff; :meth:`reset` clears its state.
 
     Args:
         min_cutoff_hz: (C,) lowest cutoff.
         beta: (C,) growth of the cutoff per unit of speed.
         speed_scale: (C,) turns the channel's speed into the unit that ``beta`` was tuned for.
-        angles: which channels are angles in radians: they go the short way round, and stay within half a
+        angles: which channels are angles in radians; they take the shorter direction and stay within half a
             circle to either side.
     """
 
@@ -76,7 +76,7 @@ class OneEuroFilter:
         return self._value
 
     def _unwound(self, values: FloatArray) -> FloatArray:
-        """The same with whole turns taken off the angles."""
+        """The same values, with whole turns removed from the angles."""
         turns = values[self._angles] / (2 * np.pi)
         values[self._angles] -= 2 * np.pi * np.round(turns)
         return values

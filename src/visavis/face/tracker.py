@@ -1,4 +1,4 @@
-"""Frames in, tracked faces out: what every face tracker promises, and the trackers by name."""
+"""The interface of every face tracker, and the trackers by name."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ class Tracker(Protocol):
         """Forget every face, as before the first frame."""
 
     def close(self) -> None:
-        """Free what garbage collection does not; after that only :meth:`reset` may be called."""
+        """Free resources that garbage collection does not free; after that only :meth:`reset` may be
+        called."""
 
 
 def open_tracker(name: str, max_faces: int = 1) -> Tracker:
     """A tracker by its name.
 
     Raises:
-        InputError: the name is none of :data:`TRACKERS`.
-        MissingExtraError: its package is not installed.
+        InputError: the name is not in :data:`TRACKERS`.
+        MissingExtraError: the tracker's package is not installed.
     """
     if name == "visavis":
         from visavis.face.embedded import EmbeddedTracker

@@ -1,1 +1,1 @@
-"""Answers and truth as arrays in, figures out: numpy, and numba for reactions, alone."""
+"""Metrics on arrays; only numpy is needed, and numba for reactions."""

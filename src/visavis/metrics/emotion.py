@@ -1,4 +1,4 @@
-"""Labels and answers of an expression classifier in; accuracy, F1, calibration and intervals out."""
+"""Metrics of an expression classifier: accuracy, F1, calibration and intervals."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.integer]
 CALIBRATION_BINS = 15
 RESAMPLES = 10_000
-# Temperatures are sought between this and its inverse.
+# Temperatures are searched between this value and its inverse.
 _COLDEST = 0.02
 _GOLDEN = (math.sqrt(5) - 1) / 2
-# A softmax in float32 gives 0 for what is smaller; its logarithm must stay finite.
+# A softmax in float32 gives 0 for smaller values; the logarithm must stay finite.
 _TINY = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores:
-    """What a confusion matrix says of each class and of all.
+    """Scores of each class and of all classes, from a confusion matrix.
 
-    A class without faces has NaN for its three figures and is left out of both means. A class with faces
-    that is never answered has precision and F1 of 0.
+    A class without faces has NaN for its three figures and is left out of both means. A class with faces that
+    is never answered has a precision and F1 of 0.
 
     Attributes:
         precision: (C,) share of the answers of this class that are right.
@@ -35,7 +35,7 @@ class ClassScores:
         f1: (C,) harmonic mean of both.
         support: (C,) int64, faces of this class.
         accuracy: share of all faces that are right.
-        mean_accuracy: mean of ``recall``, each class counting alike.
+        mean_accuracy: mean of ``recall`` with equal weights.
         macro_f1: mean of ``f1``.
     """
 
@@ -49,10 +49,10 @@ class ClassScores:
 
     @classmethod
     def of(cls, confusion: IntArray) -> ClassScores:
-        """Read a confusion matrix (C, C), rows the truth, columns the answers.
+        """Scores of a confusion matrix (C, C); rows are the truth, columns the answers.
 
         Raises:
-            InputError: it is not square, has negative counts, or no faces.
+            InputError: the matrix is not square, or has negative counts or no faces.
         """
         counts = np.asarray(confusion)
         if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or (counts < 0).any() or not counts.sum():
@@ -76,7 +76,7 @@ def confusion_matrix(truth: IntArray, answers: IntArray, classes: int) -> NDArra
         classes: C.
 
     Raises:
-        InputError: other shapes, or a label out of range.
+        InputError: an array has another shape, or a label is out of range.
     """
     both = np.asarray([truth, answers]) if np.shape(truth) == np.shape(answers) else np.empty(0)
     if both.ndim != 2 or not both.shape[1] or both.min() < 0 or both.max() >= classes:
@@ -89,14 +89,14 @@ def confusion_matrix(truth: IntArray, answers: IntArray, classes: int) -> NDArra
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reliability:
-    """Confidence against accuracy, over 15 bins of equal width of the largest probability.
+    """Confidence compared with accuracy, in 15 bins of equal width of the largest probability.
 
     Guo et al. 2017, arXiv:1706.04599, section 2; each bin is closed on the right.
 
     Attributes:
-        faces: (15,) int64, how many fall into each bin.
+        faces: (15,) int64, number of faces in each bin.
         confidence: (15,) their mean largest probability; NaN in an empty bin.
-        accuracy: (15,) the share of them that is right; NaN in an empty bin.
+        accuracy: (15,) share of right answers; NaN in an empty bin.
     """
 
     faces: NDArray[np.int64]
@@ -108,7 +108,7 @@ class Reliability:
         """Sort answers (N, C) with labels (N,) 0..C-1 into the bins.
 
         Raises:
-            InputError: other shapes, or no distributions.
+            InputError: an array has another shape, or rows are not distributions.
         """
         values = _distributions(probabilities, truth)
         confidence = values.max(axis=1)
@@ -130,14 +130,14 @@ class Reliability:
 
 
 def calibration_error(probabilities: NDArray[np.floating], truth: IntArray) -> float:
-    """Expected calibration error: how far confidence and accuracy lie apart, 0 (not at all) to 1.
+    """Expected calibration error: mean difference of confidence and accuracy, 0 (none) to 1.
 
     Args:
         probabilities: (N, C).
         truth: (N,) 0..C-1.
 
     Raises:
-        InputError: other shapes, or no distributions.
+        InputError: an array has another shape, or rows are not distributions.
     """
     return Reliability.of(probabilities, truth).error
 
@@ -146,17 +146,17 @@ def negative_log_likelihood(probabilities: NDArray[np.floating], truth: IntArray
     """Mean of -log p(truth) in nats, for (N, C) and (N,).
 
     Raises:
-        InputError: other shapes, or no distributions.
+        InputError: an array has another shape, or rows are not distributions.
     """
     values = _distributions(probabilities, truth)
     return float(-np.log(np.maximum(values[np.arange(len(values)), truth], _TINY)).mean())
 
 
 def with_temperature(probabilities: NDArray[np.floating], temperature: float) -> Float64Array:
-    """softmax(log p / T): softer for T above 1, sharper below; the order of the classes stays.
+    """softmax(log p / T): softer for T above 1, sharper below; the order of classes does not change.
 
-    Guo et al. 2017, section 4.2. A softmax does not change when all logits of a face move together, so the
-    logarithms of probabilities do as well as the network's own logits.
+    Guo et al. 2017, section 4.2. A softmax does not change if all logits of a face change by the same amount,
+    so logarithms of probabilities can replace the network's own logits.
 
     Args:
         probabilities: (N, C).
@@ -173,17 +173,17 @@ def with_temperature(probabilities: NDArray[np.floating], temperature: float) ->
 
 
 def fit_temperature(probabilities: NDArray[np.floating], truth: IntArray) -> float:
-    """The temperature, from 0.02 to 50, at which the truth is most likely.
+    """The temperature from 0.02 to 50 that makes the truth most likely.
 
-    The loss is convex in 1/T (a log-sum-exp less a linear term), so it has one valley in log T too, and a
-    golden-section search finds it. Fit on validation data, never on what is reported.
+    The loss is convex in 1/T (a log-sum-exp minus a linear term), so it has one minimum in log T too, and a
+    golden-section search finds it. Fit on validation data, never on the reported data.
 
     Args:
         probabilities: (N, C).
         truth: (N,) 0..C-1.
 
     Raises:
-        InputError: other shapes, or no distributions.
+        InputError: an array has another shape, or rows are not distributions.
     """
     values = _distributions(probabilities, truth)
 
@@ -208,16 +208,16 @@ def fit_temperature(probabilities: NDArray[np.floating], truth: IntArray) -> flo
 def accuracy_interval(right: BoolArray, *, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
     """Percentile bootstrap interval of an accuracy (Efron and Tibshirani 1993, section 13.3).
 
-    To draw N faces with replacement and count the right ones is to draw from a binomial distribution, so
-    that is what is drawn, 10,000 times.
+    Drawing N faces with replacement and counting the right ones equals drawing from a binomial distribution,
+    so that is drawn 10,000 times.
 
     Args:
         right: (N,) whether each answer was right.
-        level: share of the resamples that the interval holds.
-        seed: of the draws.
+        level: share of the resamples inside the interval.
+        seed: random seed of the draws.
 
     Raises:
-        InputError: no answers, or a level outside 0..1.
+        InputError: there are no answers, or the level is outside 0..1.
     """
     if np.ndim(right) != 1 or not len(right) or not 0 < level < 1:
         raise InputError(

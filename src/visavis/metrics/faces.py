@@ -1,4 +1,4 @@
-"""Figures of face reading: how blendshape weights, landmarks and head angles compare with the truth."""
+"""Metrics of face reading: blendshape weights, landmarks and head angles compared with the truth."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from visavis.face.mesh import OUTER_EYE_CORNERS, PARTS
 from visavis.types import BoolArray, FloatArray, NumberArray
 
 Doubles = NDArray[np.float64]
-# A channel varies in the truth where its standard deviation exceeds the first, and moves above the second.
+# A channel varies in the truth if its standard deviation exceeds the first value, and moves above the second.
 VARYING, MOVING = 0.004, 0.03
-# Beyond the first a shape is at full, below the second at rest; all others stay below the third meanwhile.
+# A blendshape is full above the first value and at rest below the second; all others must be below the third.
 FULL, REST, OTHERS = 0.8, 0.05, 0.3
-# What rises by less hardly moves.
+# A blendshape that rises by less hardly moves.
 LEAST_RISE = 0.1
-# Eyes are shut from the first on, and open again below the second.
+# Eyes are shut from the first value on, and open again below the second.
 SHUT, OPEN = 0.5, 0.35
-# Blinks this near to each other in time are the same.
+# Blinks whose times differ by at most this are the same.
 SAME_BLINK_S = 0.12
 GAZE = np.asarray([name.startswith("eyeLook") for name in BLENDSHAPES])
-# Only an open jaw lets these be seen.
+# These are visible only with an open jaw.
 WITH_JAW = ("mouthClose", "tongueOut")
-# Channels whose rise is counted; the tongue is looked at apart.
+# Channels whose rise is counted; the tongue is counted separately.
 RISING = ~GAZE & [name != "tongueOut" for name in BLENDSHAPES]
 
 
@@ -34,10 +34,10 @@ def channel_r(ours: FloatArray, truth: FloatArray, least: float = VARYING) -> Do
     Args:
         ours: (N, C).
         truth: (N, C).
-        least: channels whose standard deviation in the truth is no larger have no value.
+        least: channels with a standard deviation in the truth up to this have no value.
 
     Returns:
-        (C,) -1..1; 0 where ours stands still; NaN where the truth does.
+        (C,) -1..1; 0 if ours is constant; NaN if the truth is.
     """
     a, b = np.asarray(ours, np.float64), np.asarray(truth, np.float64)
     spread = a.std(axis=0) * b.std(axis=0)
@@ -47,17 +47,17 @@ def channel_r(ours: FloatArray, truth: FloatArray, least: float = VARYING) -> Do
 
 
 def rise_at_full(ours: FloatArray, truth: FloatArray) -> Doubles:
-    """How much each weight rises from a face at rest to one where it is at full, and the others small.
+    """How much each weight rises from neutral faces to faces in which it is full and the others are small.
 
-    Gaze is not among the others, nor is the jaw for mouthClose and tongueOut, which need it open. At rest are
-    faces whose weights are all small, gaze aside.
+    The others do not include gaze, and not the jaw for mouthClose and tongueOut, which need an open jaw. In
+    neutral faces, all weights except gaze are small.
 
     Args:
         ours: (N, 52).
         truth: (N, 52).
 
     Returns:
-        (52,) mean of ours at full less the mean at rest; NaN where the truth lacks either.
+        (52,) mean of ours at full minus the mean at rest; NaN if the truth lacks either.
     """
     result = np.full(len(BLENDSHAPES), np.nan)
     resting = (truth[:, ~GAZE] < REST).all(axis=1)
@@ -72,18 +72,18 @@ def rise_at_full(ours: FloatArray, truth: FloatArray) -> Doubles:
 
 
 def landmark_errors(ours: FloatArray, truth: FloatArray, numbers: NumberArray) -> dict[str, float]:
-    """Mean distance of landmarks from the truth, as a share of that between the outer eye corners.
+    """Mean distance of landmarks from the truth, as a share of the distance between the outer eye corners.
 
     Args:
         ours: (N, P, 2) or more coordinates, of which x and y count.
         truth: (N, P, 2) or more, in the same units.
-        numbers: (P,) which points of MediaPipe's face mesh they are.
+        numbers: (P,) the landmarks' point numbers in MediaPipe's face mesh.
 
     Returns:
-        ``all``, and each part of :data:`~visavis.face.mesh.PARTS`; NaN where there is no point of it.
+        ``all``, and each part of :data:`~visavis.face.mesh.PARTS`; NaN if a part has no points.
 
     Raises:
-        InputError: the outer eye corners are not among them.
+        InputError: the outer eye corners are missing.
     """
     places = {int(number): place for place, number in enumerate(numbers)}
     if not places.keys() >= set(OUTER_EYE_CORNERS):
@@ -99,14 +99,14 @@ def landmark_errors(ours: FloatArray, truth: FloatArray, numbers: NumberArray) -
 
 
 def angle_errors_deg(ours_rad: FloatArray, truth_rad: FloatArray) -> Doubles:
-    """(3,) mean absolute error of yaw, pitch and roll (N, 3), in degrees, the short way round."""
+    """(3,) mean absolute error of yaw, pitch and roll (N, 3), in degrees, in the shorter direction."""
     difference = np.asarray(ours_rad, np.float64) - truth_rad
     turned: Doubles = np.abs(np.degrees((difference + np.pi) % (2 * np.pi) - np.pi)).mean(axis=0)
     return turned
 
 
 def blinks(time_s: NDArray[np.float64], weights: FloatArray) -> Doubles:
-    """When the eyes were most shut in each blink.
+    """The times at which the eyes were most shut in each blink.
 
     Args:
         time_s: (T,).
@@ -129,7 +129,7 @@ def blinks(time_s: NDArray[np.float64], weights: FloatArray) -> Doubles:
 
 
 def matched(ours_s: Doubles, truth_s: Doubles, within_s: float = SAME_BLINK_S) -> int:
-    """How many events of both lists (each increasing) can be paired within a time, each once."""
+    """How many events of two increasing lists can be paired within a time, each event once."""
     pairs = ours = 0
     for moment in truth_s:
         while ours < len(ours_s) and ours_s[ours] < moment - within_s:
@@ -140,9 +140,9 @@ def matched(ours_s: Doubles, truth_s: Doubles, within_s: float = SAME_BLINK_S) -
 
 
 def calm(truth: FloatArray) -> BoolArray:
-    """(T - 2,) the calmer half of each three frames in a row, by how far the truth (T, C) moves in them.
+    """Flags (T - 2,) of the calmer half of all triples of frames, by how far the truth (T, C) moves in them.
 
-    Those with a frame without a face (NaN) are none.
+    Triples with a frame without a face (NaN) are not calm.
     """
     steps = np.abs(np.diff(truth, axis=0)).mean(axis=1)
     moved = np.maximum(steps[1:], steps[:-1])
@@ -152,7 +152,7 @@ def calm(truth: FloatArray) -> BoolArray:
 
 
 def jitter(values: FloatArray, where: BoolArray) -> float:
-    """Standard deviation of the second difference of (T, C) in some three frames in a row, mean over C."""
+    """Standard deviation of the second difference of (T, C) in the flagged triples of frames, mean over C."""
     second = np.diff(values, n=2, axis=0)[where]
     second = second[np.isfinite(second).all(axis=1)]
     return float(second.std(axis=0).mean()) if len(second) > 1 else np.nan

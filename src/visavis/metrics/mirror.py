@@ -1,7 +1,7 @@
-"""Landmarks of a face and outlines of the avatar drawn for it in; how far the avatar does the same out.
+"""Metrics of the mirror: how well the drawn avatar copies the landmarks of a face.
 
-Both sides have the same measures. Left and right are the person's and the character's own; x grows to the
-right of the picture, where the left of both is; heights grow upward.
+Face and drawing have the same measures. Left and right are the person's and the character's own; x grows to
+the right of the picture, which is the left side of both; heights grow upward.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from visavis.errors import InputError
 from visavis.face.measures import BROWS, DEPTH, EYE_POINTS, LIPS, MOUTH_CORNERS, Doubles, to_front
 from visavis.types import FloatArray, NumberArray
 
-# The measures, and the least standard deviation with which one of a face moves: in distances between the
-# outer eye corners, but eye widths for the gaze and radians for the roll. Chosen on eleven clips: below it
-# two trackers often disagree.
+# The measures, with the smallest standard deviation of a moving face: in distances between the outer eye
+# corners, but eye widths for the gaze and radians for the roll. Chosen on eleven clips: below it, two
+# trackers often disagree.
 LEAST = {
     "mouth_opening": 0.015,
     "mouth_width": 0.015,
@@ -34,27 +34,27 @@ LEAST = {
     "head_pitch": 0.02,
     "head_roll": 0.01,
 }
-# A drawing that moves by a smaller share of what the face does stands still.
+# A drawing that moves by a smaller share of the face's movement counts as still.
 STILL = 0.05
-# Share of its resting gap from which an eye lets its gaze be seen.
+# Share of an eye's resting gap from which its gaze is visible.
 HALF_OPEN = 0.5
 # Layers of the drawing that are measured.
 LAYERS = ("mouth", "eyewhite_L", "eyewhite_R", "iris_L", "iris_R", "brow_L", "brow_R", "nose")
 NOSE_TIP = 4
-# An outline is looked at in so many points a segment.
+# Number of points of an outline for each segment.
 STEPS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """What a face or a drawing does.
+    """The movements of a face or a drawing.
 
     Attributes:
         values: (T, 14) in the order of :data:`LEAST` and its units, a drawing's in its own units of length;
-            NaN where it cannot be seen: the gaze of a face with an eye less than half open.
+            NaN if not visible: the gaze of a face with an eye less than half open.
         rest: (14,) the resting size that belongs to each measure, in the same units: median width of the
-            mouth, height of a brow and gap of the lids; 1 for gaze and head, which have none; NaN where it is
-            not above 0, as of eyes that are mostly shut.
+            mouth, height of a brow and gap of the lids; 1 for gaze and head, which have none; NaN if it is
+            not above 0, as for mostly shut eyes.
     """
 
     values: Doubles
@@ -77,13 +77,13 @@ def _size(name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MirrorScores:
-    """How far a drawing does what a face does, measure by measure in the order of :data:`LEAST`.
+    """How well a drawing copies a face, for each measure in the order of :data:`LEAST`.
 
     Attributes:
-        r: (14,) correlation, -1..1; 0 where the drawing stands still (amplitude below :data:`STILL`), NaN
-            where the face does (standard deviation or range not above :data:`LEAST`).
-        amplitude: (14,) the drawing's range (2nd to 98th percentile) over the face's, each over its own
-            resting size; NaN where the face stands still or has no resting size.
+        r: (14,) correlation, -1..1; 0 if the drawing is still (amplitude below :data:`STILL`), NaN if the
+            face is still (standard deviation or range not above :data:`LEAST`).
+        amplitude: (14,) the drawing's range (2nd to 98th percentile) divided by the face's range, each
+            relative to its own resting size; NaN if the face is still or has no resting size.
     """
 
     r: Doubles
@@ -100,7 +100,8 @@ class MirrorScores:
 
 
 def _compare(drawn: Doubles, face: Doubles, scale: float, least: float) -> tuple[float, float]:
-    """Correlation and amplitude of one measure (T,); ``scale`` is the drawing's size over the face's."""
+    """Correlation and amplitude of one measure (T,); ``scale`` is the drawing's size divided by the
+    face's."""
     seen = np.isfinite(face)
     drawn, face = drawn[seen], face[seen]
     if len(face) == 0 or not min(face.std(), _spread(face)) > least:
@@ -111,23 +112,23 @@ def _compare(drawn: Doubles, face: Doubles, scale: float, least: float) -> tuple
 
 
 def _spread(values: Doubles) -> float:
-    """From the 2nd to the 98th percentile."""
+    """The range from the 2nd to the 98th percentile."""
     low, high = np.percentile(values, [2, 98])
     return float(high - low)
 
 
 def face_motion(points: FloatArray, numbers: NumberArray) -> Motion:
-    """What a face does in a picture.
+    """The movements of a face in pictures.
 
-    All but the head's angles are taken from points that an affine camera turns to the front, fitted in each
-    frame to points that expressions hardly move.
+    All measures except the head's angles use points that an affine camera turns to the front; it is fitted in
+    each frame to points that expressions hardly move.
 
     Args:
         points: (T, N, 2) landmarks in pixels, one face a frame, T at least 1.
-        numbers: (N,) which points of MediaPipe's face mesh they are.
+        numbers: (N,) the landmarks' point numbers in MediaPipe's face mesh.
 
     Raises:
-        InputError: points are missing, or lie on one another.
+        InputError: points are missing or coincide.
     """
     places = {int(number): place for place, number in enumerate(numbers)}
     if missing := sorted(DEPTH.keys() - places.keys()):
@@ -156,12 +157,12 @@ def face_motion(points: FloatArray, numbers: NumberArray) -> Motion:
 
 
 def drawing_motion(still: Mapping[str, Doubles], turned: Mapping[str, Doubles]) -> Motion:
-    """What a drawing does.
+    """The movements of a drawing.
 
     Args:
         still: for each of :data:`LAYERS` its outline (T, K, 2) by :func:`outline`, y upward, drawn with the
             head straight.
-        turned: the same drawn with nothing but the head's and the body's angles.
+        turned: the same, drawn with only the head's and the body's angles.
     """
     mouth = still["mouth"]
     frames = np.arange(len(mouth))
@@ -171,7 +172,7 @@ def drawing_motion(still: Mapping[str, Doubles], turned: Mapping[str, Doubles]) 
     gaze, outer = [], []
     for side, letter in (("right", "R"), ("left", "L")):
         eye = still[f"eyewhite_{letter}"]
-        # The lids move the outline, not the eye: its corners are those of its usual shape.
+        # The lids move the outline, not the eye, so the eye's corners come from its usual shape.
         usual = np.median(eye, axis=0)
         first, last = usual[:, 0].argmin(), usual[:, 0].argmax()
         middle, width = (usual[first] + usual[last]) / 2, usual[last, 0] - usual[first, 0]

@@ -1,4 +1,4 @@
-"""Two people's signals, or two conditions of the same items, in; how far they go together, or apart, out."""
+"""Correlation of two signals at the best shift, and a test of paired differences."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def peak_r(first: ArrayLike, second: ArrayLike, reach: int) -> float:
     Args:
         first: (T,).
         second: (T,).
-        reach: frames that it is shifted by at most, either way; fewer than T - 1.
+        reach: largest shift in frames in either direction; less than T - 1.
 
     Returns:
-        -1..1; 0 at shifts where a signal stands still.
+        -1..1; 0 at shifts where a signal is constant.
     """
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     return max(
@@ -27,7 +27,7 @@ def peak_r(first: ArrayLike, second: ArrayLike, reach: int) -> float:
 
 
 def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    # The mean of equal numbers is rounded: what is left of them would go with anything.
+    # The mean of equal numbers is rounded, so their differences from it would be noise.
     if (a == a[0]).all() or (b == b[0]).all():
         return 0.0
     a, b = a - a.mean(), b - b.mean()
@@ -40,7 +40,7 @@ def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:
 
     Args:
         differences: (N,), one for each item.
-        seed: of the 100,000 flips; the smallest value that they can give is 1e-5.
+        seed: random seed of the 100,000 flips; the smallest possible p-value is 1e-5.
     """
     values = np.asarray(differences, np.float64)
     observed = abs(values.mean())
@@ -48,6 +48,6 @@ def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:
     reached = 0
     for _ in range(10):
         signs = rng.integers(0, 2, (FLIPS // 10, len(values)), np.int8) * 2 - 1
-        # Rounding must not make the observed signs themselves fall short.
+        # Rounding must not exclude the observed signs themselves.
         reached += int((np.abs(signs @ values) / len(values) >= observed * (1 - 1e-12)).sum())
     return (reached + 1) / (FLIPS + 1)

@@ -1,4 +1,4 @@
-"""Scores and who should score high in, how well the scores tell them apart out."""
+"""The area under the ROC curve: how well scores separate positives from negatives."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ RESAMPLES = 1_000
 
 
 def area_under_curve(scores: NDArray[np.floating], positive: BoolArray) -> float:
-    """Area under the ROC curve: how often a positive scores above a negative, a tie counting half.
+    """Area under the ROC curve: how often a positive scores above a negative; a tie counts half.
 
-    Hanley and McNeil 1982, Radiology 143(1): it is the Mann-Whitney statistic over the number of pairs.
+    Hanley and McNeil 1982, Radiology 143(1): it is the Mann-Whitney statistic divided by the number of pairs.
 
     Args:
         scores: (N,) finite.
         positive: (N,) which should score high.
 
     Raises:
-        InputError: other shapes, scores that are not finite, or only one of the two kinds.
+        InputError: an array has another shape, a score is not finite, or there is only one of the two kinds.
     """
     high, low = _split(scores, positive)
     return _area(high, low)
@@ -35,11 +35,11 @@ def area_interval(
     Args:
         scores: (N,) finite.
         positive: (N,) which should score high.
-        level: share of the resamples that the interval holds.
-        seed: of the draws.
+        level: share of the resamples inside the interval.
+        seed: random seed of the draws.
 
     Raises:
-        InputError: see :func:`area_under_curve`; or a level outside 0..1.
+        InputError: see :func:`area_under_curve`; or the level is outside 0..1.
     """
     if not 0 < level < 1:
         raise InputError(f"an interval needs a level between 0 and 1; found {level}")
@@ -53,7 +53,7 @@ def area_interval(
 def _split(
     scores: NDArray[np.floating], positive: BoolArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores of the positives, and those of the negatives in rising order."""
+    """Scores of the positives, and scores of the negatives in rising order."""
     values, chosen = np.asarray(scores, np.float64), np.asarray(positive)
     if values.ndim != 1 or chosen.shape != values.shape or chosen.dtype != np.bool_:
         raise InputError(

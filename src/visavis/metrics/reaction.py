@@ -1,9 +1,10 @@
-"""Predicted reactions, real ones, and which of them are appropriate in; the metrics of REACT2024 out.
+"""The metrics of REACT2024, from predicted reactions, real reactions and which of them are appropriate.
 
 ``fr_corr`` to ``fr_rea`` are the official definitions (Song et al. 2024, arXiv:2401.05166, in the code of the
 challenge), quirks included. Names that end in ``_repaired`` are ours. docs/reference/metrics.md has the
 equations. N items, K predictions of each, T frames, L listeners, 25 channels of emotion. Items are read one
-after the other, so memory does not grow with them. All sums are float64, but for warping, which is float32.
+after the other, so memory does not grow with their number. All sums are float64, except for warping, which is
+float32.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _ANY_WORK = Work()
 
 
 def fr_corr(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
-    """FRCorr: how well the predictions go with an appropriate reaction; higher is better, K at most.
+    """FRCorr: how well the predictions agree with an appropriate reaction; higher is better, at most K.
 
     Mean over items of the *sum* over predictions of the largest concordance with an appropriate listener. A
     channel that is constant in either scores 0, so real reactions need not reach K.
@@ -52,16 +53,17 @@ def fr_corr(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY
         predictions: (N, K, T, 25).
         listeners: (L, T, 25), the real reactions.
         neighbours: (N, L) of 0 and 1: whose reactions are appropriate.
-        work: threads, progress, and what to do with neighbours out of range.
+        work: threads, progress, and the treatment of neighbours out of range.
 
     Raises:
-        InputError: arrays of other shapes or lengths, not finite or empty, or neighbours out of range.
+        InputError: arrays have other shapes or lengths, are not finite or are empty, or neighbours are out of
+            range.
     """
     return _over_listeners(concordance_share, predictions, listeners, neighbours, work)
 
 
 def fr_corr_repaired(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY_WORK) -> float:
-    """FRCorr on a scale of -1 to 1, which is 1 for every real reaction.
+    """FRCorr on a scale of -1 to 1; every real reaction reaches 1.
 
     Repaired: it is averaged over predictions, and channels that are constant and equal in both score 1.
     Arguments and errors as :func:`fr_corr`.
@@ -123,7 +125,7 @@ def fr_var(predictions: Any, work: Work = _ANY_WORK) -> float:
 def fr_dvs(predictions: Any, work: Work = _ANY_WORK) -> float:
     """FRDvs: mean squared distance across items of the predictions with the same number.
 
-    NaN for a single item, as officially. Arguments and errors as :func:`fr_div`.
+    NaN for a single item, as in the official code. Arguments and errors as :func:`fr_div`.
     """
     spread = Spread()
     for item in sound("predictions", emotions("predictions", predictions, samples=True)):
@@ -135,8 +137,8 @@ def fr_dvs(predictions: Any, work: Work = _ANY_WORK) -> float:
 def fr_syn(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> float:
     """FRSyn: mean distance from 0, in frames, of the lag at which prediction and speaker correlate most.
 
-    Of the *first* prediction of each item only. The correlation of a constant channel is NaN, which counts as
-    the largest, so that one constant channel makes the lag 49.
+    Only the *first* prediction of each item counts. The correlation of a constant channel is NaN, which
+    counts as the largest, so one constant channel makes the lag 49.
 
     Args:
         predictions: (N, K, T, 25) with more than 50 frames.
@@ -157,8 +159,8 @@ def fr_syn(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> float:
 def fr_syn_repaired(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> float:
     """FRSyn of all predictions, over the channels that have a correlation at every lag.
 
-    Repaired: no constant channel decides, and no prediction is passed over, but for those in which every
-    channel is constant somewhere; NaN where that is so for all. Arguments and errors as :func:`fr_syn`.
+    Repaired: constant channels are ignored, and all predictions count except those in which every channel is
+    constant somewhere; NaN if all are like this. Arguments and errors as :func:`fr_syn`.
     """
 
     def every(pair: tuple[FloatArray, FloatArray]) -> list[float]:
@@ -170,8 +172,8 @@ def fr_syn_repaired(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> 
 def fr_rea(real_features: Any, fake_features: Any) -> float:
     """FRRea: Frechet distance between features of real and generated frames (Heusel et al. 2017, Eq. 6).
 
-    |m - m'|^2 + tr(S + S' - 2 (S S')^1/2) with unbiased covariances, as ``pytorch_fid``. The features are
-    the caller's: officially those of Inception v3, of every 30th rendered frame.
+    |m - m'|^2 + tr(S + S' - 2 (S S')^1/2) with unbiased covariances, as ``pytorch_fid``. The caller provides
+    the features: officially of Inception v3, for every 30th rendered frame.
 
     Args:
         real_features: (A, F), 2 at least.
@@ -197,8 +199,8 @@ def fr_rea(real_features: Any, fake_features: Any) -> float:
 def neighbour_matrix(appropriateness: Any, rows: Any) -> NDArray[np.uint8]:
     """Neighbours of a split, from the annotation of the whole corpus.
 
-    The annotation counts the A clips of the corpus twice, first with one person as the speaker and then with
-    the other, and so does the split: its clips first in the one direction, then in the other.
+    The annotation has the A clips of the corpus twice, first with one person as the speaker and then with the
+    other. The split has the same order: all its clips in one direction, then in the other.
 
     Args:
         appropriateness: (2A, 2A) of 0 and 1 (``Approprirate_facial_reaction.npy``).
@@ -227,7 +229,7 @@ def neighbour_matrix(appropriateness: Any, rows: Any) -> NDArray[np.uint8]:
 class Spread:
     """Adds items up for FRDvs, one after the other, in the memory of two.
 
-    Squared distances are summed about the first item, so equal items are exactly 0 apart.
+    Squared distances are summed relative to the first item, so equal items have a distance of exactly 0.
     """
 
     def __init__(self) -> None:
@@ -245,7 +247,7 @@ class Spread:
         self._items += 1
 
     def mean(self) -> float:
-        """FRDvs of the items so far; NaN for one."""
+        """FRDvs of the items so far; NaN for a single item."""
         if self._items < 2:
             return float("nan")
         # Sum over ordered pairs of |p - q|^2 = 2 N sum |p|^2 - 2 |sum p|^2, about any origin.

@@ -1,4 +1,4 @@
-"""A file of predicted reactions in; its arrays, the large ones read item by item, out."""
+"""Reading a file of predicted reactions; large arrays are read item by item."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from visavis.errors import InputError
 
 NEEDED = ("predictions", "listeners", "speakers", "neighbours")
 OPTIONAL = ("real_features", "fake_features")
-# What the arguments of the challenge's own functions are called.
+# Names of the arguments of the challenge's own functions.
 _ALIASES = {"predictions": "pred", "listeners": "listener", "speakers": "speaker", "neighbours": "neighbour"}
 
 
@@ -26,14 +26,14 @@ class StoredArray:
     """An array in an ``.npz`` that is read item by item, so that memory does not grow with it.
 
     Attributes:
-        shape: of the whole array.
+        shape: shape of the whole array.
     """
 
     def __init__(self, path: Path, member: str) -> None:
         """Read the header.
 
         Raises:
-            InputError: damaged, in columns (Fortran's order), or not of numbers.
+            InputError: the array is damaged, in Fortran's order, or not of numbers.
         """
         self._path, self._member = path, member
         with ZipFile(regular(path)) as archive, archive.open(f"{member}.npy") as file:
@@ -59,7 +59,7 @@ class StoredArray:
             raise InputError(f"{self._member}: {said_plainly(error)}") from error
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        """All of it, for what is small."""
+        """The whole array, if it is small."""
         return np.asarray(list(self), dtype or self._dtype).reshape(self.shape)
 
     def _header(self, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -80,7 +80,7 @@ def read_reactions(path: PathText) -> dict[str, StoredArray]:
     """The arrays that :func:`~visavis.metrics.reaction_suite.score_reactions` takes, by name.
 
     Raises:
-        InputError: missing, damaged, no ``.npz``, or without one of the arrays.
+        InputError: the file is missing, damaged, not an ``.npz``, or lacks one of the arrays.
     """
     path = as_path(path)
     try:

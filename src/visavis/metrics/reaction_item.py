@@ -1,4 +1,4 @@
-"""One item's predictions and the series to compare them with in; its share of each metric out."""
+"""The share of one item in each metric of reaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EPSILON = 1e-8
 # FRSyn looks at lags below this, both ways: 2 s at 25 frames a second.
 LAGS = 50
 _EXPRESSIONS_FROM = len(EMOTION_CHANNELS) - len(EXPRESSIONS)
-# FRDist warps action units, valence with arousal, and expressions apart, with these weights.
+# FRDist warps action units, valence with arousal, and expressions separately, with these weights.
 GROUPS = (
     (slice(0, len(ACTION_UNITS)), 1 / len(ACTION_UNITS)),
     (slice(len(ACTION_UNITS), _EXPRESSIONS_FROM), 1.0),
@@ -30,8 +30,8 @@ def concordance(predictions: FloatArray, listeners: FloatArray, *, repaired: boo
     """Concordance correlation of each prediction with each listener, mean over channels: (K, L), -1..1.
 
     CCC = 2 r s s' / (v + v' + (m - m')^2 + 1e-8) with population variances (Lin 1989). Without variance r is
-    0, so constant channels score 0. Repaired, 1e-8 is added above too: then a channel that is constant and
-    equal in both scores 1, and so do equal series.
+    0, so constant channels score 0. Repaired, 1e-8 is added to the numerator too: then a channel that is
+    constant and equal in both scores 1, like all equal series.
 
     Args:
         predictions: (K, T, C).
@@ -131,8 +131,8 @@ def require_lags(frames: int) -> None:
 def lag(found: Float64Array) -> int:
     """How far from 0 the largest mean correlation lies, in frames, as the challenge finds it.
 
-    Correlations and their mean are rounded to float32; of equal ones the first counts, and NaN counts as
-    the largest: a channel that is constant in the first window gives 49.
+    Correlations and their mean are rounded to float32; of equal ones, the first counts. NaN counts as the
+    largest, so a channel that is constant in the first window gives 49.
 
     Args:
         found: (99, C) of :func:`correlations`.
@@ -142,7 +142,7 @@ def lag(found: Float64Array) -> int:
 
 
 def lag_repaired(found: Float64Array) -> float:
-    """The same over the channels that have a correlation at every lag; NaN where none has.
+    """The same over the channels that have a correlation at every lag; NaN if there are none.
 
     Args:
         found: (99, C) of :func:`correlations`.
@@ -152,15 +152,15 @@ def lag_repaired(found: Float64Array) -> float:
 
 
 def mean_lag(lags: Float64Array) -> float:
-    """FRSyn repaired, of the lags (N, K) of :func:`lag_repaired`; NaN where all are."""
+    """FRSyn repaired, from the lags (N, K) of :func:`lag_repaired`; NaN if all are NaN."""
     return float(np.nanmean(lags)) if np.isfinite(lags).any() else float("nan")
 
 
 def within(predictions: FloatArray) -> tuple[float, float]:
     """Diversity among the predictions of an item, and their mean variance over time.
 
-    The first is the sum over pairs of squared distances over K (K-1) T C, and 0 for one prediction, as
-    officially; the second is unbiased.
+    Diversity is the sum over pairs of squared distances divided by K (K-1) T C, and 0 for one prediction, as
+    in the official code; the variance is unbiased.
 
     Args:
         predictions: (K, T, C), T at least 2.

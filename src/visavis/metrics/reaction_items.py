@@ -1,4 +1,4 @@
-"""Arrays of many items in; items known to be sound, their listeners, and parallel work on them out."""
+"""Checked items of large arrays, their appropriate listeners, and parallel work on them."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ from visavis.types import FloatArray
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-# Items that wait for each thread: enough to keep it busy, few enough that memory does not grow.
+# Waiting items for each thread: enough to keep it busy, but few, so that memory does not grow.
 _AHEAD = 2
 
 
 class Items(Protocol):
-    """An array whose items are read one after the other: one of numpy's, in memory or not, or a file's."""
+    """An array whose items are read one after the other: a numpy array, in memory or not, or an array in a
+    file."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the whole array; the first axis counts the items."""
+        """Shape of the whole array; the first axis counts the items."""
 
     def __iter__(self) -> Iterator[Any]:
         """Item by item."""
 
 
 class OutOfRange(StrEnum):
-    """What a neighbour is that has no listener.
+    """How a neighbour without a listener counts.
 
     Attributes:
         ERROR: an error, as in the challenge's own code, and so is an item without neighbours.
-        ZERO: nothing; an item left without any adds 0. The paper's code (``compute_FRC_mp``) does this.
-        LEAVE_OUT: nothing; an item left without any is not counted (its ``compute_FRC``).
+        ZERO: it is ignored; an item without other neighbours adds 0. The paper's code (``compute_FRC_mp``)
+            does this.
+        LEAVE_OUT: it is ignored; an item without other neighbours does not count (its ``compute_FRC``).
     """
 
     ERROR = "error"
@@ -51,12 +53,12 @@ class OutOfRange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How the items are worked on.
+    """How items are processed.
 
     Attributes:
-        threads: how many at a time; by default one a processor.
+        threads: number of threads; by default one for each processor.
         on_item: called after each item, in the thread that asked for the metric.
-        out_of_range: what to do with neighbours that have no listener.
+        out_of_range: treatment of neighbours without a listener.
     """
 
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -69,15 +71,15 @@ class Work:
 
 
 def sized(name: str, items: Any, shape: tuple[int | None, ...]) -> Items:
-    """The array itself, if its shape is right and it holds something.
+    """The array itself, if its shape is right and it is not empty.
 
     Args:
-        name: what it is, for the message.
-        items: an array, or anything that numpy makes one of.
+        name: name of the array for the message.
+        items: an array, or anything that numpy converts to one.
         shape: wanted; None where any size is allowed. Emotions have 25 channels last.
 
     Raises:
-        InputError: another shape, or nothing in it.
+        InputError: the array has another shape or is empty.
     """
     try:
         array = items if hasattr(items, "shape") else np.asarray(items, np.float32)
@@ -99,7 +101,7 @@ def emotions(
     """Emotions (N, K, T, 25) with ``samples``, or (N, T, 25).
 
     Raises:
-        InputError: another shape, another ``count`` N or ``length`` T than asked for, or nothing in it.
+        InputError: the array has another shape, ``count`` N or ``length`` T, or is empty.
     """
     return sized(name, items, (count, *([None] if samples else []), length, len(EMOTION_CHANNELS)))
 
@@ -108,7 +110,7 @@ def sound(name: str, items: Items) -> Iterator[FloatArray]:
     """Each item as float32.
 
     Raises:
-        InputError: one of another shape, not numeric, or not finite; with its index.
+        InputError: an item has another shape, is not numeric or not finite; the message names its index.
     """
     shape = tuple(items.shape[1:])
     for index, item in enumerate(items):
@@ -123,15 +125,15 @@ def appropriate(
     Args:
         neighbours: (N, L) of 0 and 1.
         items: N.
-        listeners: how many there are; L may be another number, but a 1 beyond them is out of range.
-        out_of_range: what to do with that.
+        listeners: number of listeners; L may differ, but a 1 beyond this number is out of range.
+        out_of_range: treatment of neighbours out of range.
 
     Returns:
         Indices for each item.
 
     Raises:
-        InputError: another shape or other values; an index out of range, or an item without neighbours,
-            where those are errors; no item that has one.
+        InputError: the array has another shape or other values; an index is out of range or an item has no
+            neighbours, if those are errors; or no item has a neighbour.
     """
     try:
         matrix = np.asarray(neighbours, np.float32)
@@ -161,11 +163,11 @@ def appropriate(
 
 
 def in_parallel(do: Callable[[Job], Result], jobs: Iterable[Job], work: Work) -> Iterator[Result]:
-    """Do something with every item in threads, a few items ahead; results come in the items' order.
+    """Process every item in threads, a few items ahead; results come in the items' order.
 
     Args:
-        do: lets go of Python's lock where it takes long.
-        jobs: read in this thread, as they are needed.
+        do: processes one item; long parts should release Python's lock.
+        jobs: the items, read in this thread when needed.
         work: threads and progress.
     """
     waiting: deque[Future[Result]] = deque()

@@ -1,4 +1,4 @@
-"""Series packed for the processor in; dynamic time warping and lagged correlation, compiled by numba, out.
+"""Dynamic time warping and lagged correlation, compiled by numba.
 
 Nothing is compiled at import: a kernel is compiled when first called, or read from numba's cache. Kernels
 release Python's lock, so items run in parallel threads.
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from visavis.types import FloatArray
 
 Float64Array = NDArray[np.float64]
-# Rows of the cost matrix that advance together: small enough for the first-level cache, and whole vectors.
+# Rows of the cost matrix that advance together: few enough for the first-level cache, and a multiple of the
+# vector length.
 STRIP = 64
-# No reassociation for warping: it would chain the multiply-adds, which then wait for each other.
+# No reassociation for warping: it would chain the multiply-adds, so that they wait for each other.
 _WARPING = {"contract", "nnan", "nsz"}
 # Sums may be split over vectors, but NaN must stay: it marks constant windows.
 _CORRELATION = {"contract", "nsz", "reassoc"}
@@ -51,7 +52,7 @@ def warped_distances(predictions: FloatArray, reference: FloatArray) -> Float64A
 def lagged_correlations(prediction: FloatArray, speaker: FloatArray, lags: int) -> Float64Array:
     """Pearson's r of each channel at lags -(lags-1)..lags-1: (2 lags - 1, C), NaN where a window is constant.
 
-    At a positive lag the prediction follows the speaker. Two passes in float64, so that a constant window
+    At a positive lag, the prediction follows the speaker. Two passes in float64, so that a constant window
     has a variance of exactly 0.
 
     Args:
@@ -69,13 +70,13 @@ def lagged_correlations(prediction: FloatArray, speaker: FloatArray, lags: int) 
 def _warping(channels: int) -> Callable[..., None]:
     """The kernel for a number of channels, which must be known when it is compiled.
 
-    It holds that number alone, for numba finds a kernel in its cache by what the function holds.
+    The function contains only this number, because numba's cache finds a kernel by the function's contents.
     """
     half = channels // 2
 
     def warp(blocks: FloatArray, columns: FloatArray, length: int, squares: FloatArray) -> None:
         flat, width, other = columns.reshape(-1), _Index(columns.shape[1]), columns.shape[1] - 2 * STRIP
-        # The last row of the strip above, and three rotating anti-diagonals whose first cell lies in it.
+        # The last row of the strip above, and three rotating anti-diagonals whose first cell is in it.
         edge, diagonals = np.empty(other + 1, np.float32), np.empty((3, STRIP + 1), np.float32)
         for k in range(blocks.shape[0]):
             edge[:] = np.inf
@@ -89,7 +90,7 @@ def _warping(channels: int) -> Callable[..., None]:
                 for d in range(height + other - 1):
                     reference, left, out = flat[STRIP + other - 1 - d :], last[1:], now[1:]
                     for m in range(_Index(STRIP)):
-                        # Two sums, so that one multiply-add need not wait for the other.
+                        # Two sums, so that multiply-adds do not wait for each other.
                         one = two = np.float32(0)
                         for c in range(_Index(half)):
                             a = strip[c * _Index(STRIP) + m] - reference[c * width + m]
@@ -134,10 +135,10 @@ def _correlation() -> Callable[..., None]:
 
 
 def _compiled(kernel: Callable[..., None], fastmath: set[str]) -> Callable[..., None]:
-    """The kernel in machine code, kept for later processes where a folder for that can be written."""
+    """The kernel in machine code; cached for later processes if a cache folder is writable."""
     compiler = partial(njit, fastmath=fastmath, error_model="numpy", nogil=True)
     try:
         compiled: Callable[..., None] = compiler(cache=True)(kernel)
-    except RuntimeError:  # numba finds no place for its cache.
+    except RuntimeError:  # numba finds no folder for its cache.
         compiled = compiler()(kernel)
     return compiled

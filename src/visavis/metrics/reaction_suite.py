@@ -1,4 +1,4 @@
-"""Predictions, listeners, speakers and neighbours in; every metric of reaction, from one reading, out."""
+"""All metrics of reaction in one pass over the items."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ANY_WORK = Work()
 
 @dataclass(frozen=True, slots=True)
 class ReactionScores:
-    """Every metric of :mod:`visavis.metrics.reaction`, and on how much.
+    """Every metric of :mod:`visavis.metrics.reaction`, and the size of the data.
 
     Attributes:
         items, predictions, frames, listeners: N, K, T and L.
-        neighbours: pairs of an item and a listener that is appropriate for it.
+        neighbours: number of pairs of an item and an appropriate listener.
         fr_corr, fr_dist, fr_div, fr_var, fr_dvs, fr_syn: the official metrics.
-        fr_rea: likewise; None without features of frames.
-        fr_corr_repaired, fr_dist_repaired, fr_syn_repaired: ours.
+        fr_rea: official, too; None without features of frames.
+        fr_corr_repaired, fr_dist_repaired, fr_syn_repaired: repaired versions of our own.
     """
 
     items: int
@@ -64,7 +64,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
-    """An item's share of each metric; None where it has no listener."""
+    """An item's share of each metric; None if it has no listener."""
 
     corr: float | None
     corr_repaired: float | None
@@ -95,10 +95,11 @@ def score_reactions(
         neighbours: (N, L) of 0 and 1.
         real_features: (A, F) of real frames, for FRRea; None for none.
         fake_features: (B, F) of generated ones.
-        work: threads, progress, and what to do with neighbours out of range.
+        work: threads, progress, and the treatment of neighbours out of range.
 
     Raises:
-        InputError: arrays of other shapes or lengths, not finite or empty, or neighbours out of range.
+        InputError: arrays have other shapes or lengths, are not finite or are empty, or neighbours are out of
+            range.
         MissingExtraError: numba is not installed.
     """
     items = emotions("predictions", predictions, samples=True)

@@ -1,1 +1,1 @@
-"""Faces in, tokens out, and back: what a listener speaks in."""
+"""Listeners that react to a person, and the face tokens that they use."""

@@ -1,8 +1,8 @@
-"""A clip and a listener's reaction to it in; which moment of the speaker raised which gesture out.
+"""Explanation of a listener's reaction: which moment of the speaker caused which gesture.
 
-The listener is made to do again what it did, while a stretch of the speaker's face or sound is hidden from
-it. How much less likely its gesture then is, is what that stretch did for it. Nothing is drawn by chance: the
-same clip and reaction give the same figures. They say what the network used, not what a person would have.
+The listener repeats its reaction while a stretch of the speaker's face or sound is hidden. If its gesture
+becomes less likely, that stretch contributed to the gesture. Nothing is random: the same clip and reaction
+give the same figures. They show what the network used, not what a person would use.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from visavis.reaction.tokenizer import Tokens
 from visavis.types import FloatArray
 
 FACE, SPEECH, NEITHER = "face", "speech", "neither"
-# What is hidden: so much before a gesture's start, all at once and in blocks.
+# How much is hidden before a gesture's start, all at once and in blocks.
 BEFORE_S, BLOCK_S = 2.0, 0.4
-# Of a gesture the way to its peak is looked at, and no more than this: the rest follows from its start.
+# Only a gesture's way to its peak is scored, and no more than this: the rest follows from its start.
 LONGEST_S = 1.0
 # Twice as likely.
 CAUSE_BITS = 1.0
 _BEFORE, _BLOCK, _LONGEST = (round(time_s * FRAME_RATE_HZ) for time_s in (BEFORE_S, BLOCK_S, LONGEST_S))
-# Positions that are gone through in one call.
+# Number of positions that one call processes.
 _POSITIONS = 64
 Stretch = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch of the speaker, and what it did for a gesture.
+    """A stretch of the speaker, and its contribution to a gesture.
 
     Attributes:
-        start, end: its frames, the last one not among them.
-        face_bits, speech_bits: by how much less likely the gesture is when the speaker's face, or sound, is
-            hidden here; negative where it is likelier then.
+        start, end: first frame, and one past the last frame.
+        face_bits, speech_bits: how much less likely the gesture is if the speaker's face, or sound, is hidden
+            here; negative if it is more likely then.
     """
 
     start: int
@@ -58,12 +58,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A gesture of a listener and what raised it.
+    """A gesture of a listener and its cause.
 
     Attributes:
-        gesture: that is explained.
-        face_bits, speech_bits: as of a block, for all blocks at once.
-        together_bits: with face and sound hidden.
+        gesture: the explained gesture.
+        face_bits, speech_bits: as in :class:`Block`, for all blocks at once.
+        together_bits: the same with both face and sound hidden.
         blocks: from 2 s before the gesture's start to its peak, but at most 1 s after the start.
     """
 
@@ -75,14 +75,16 @@ class Explained:
 
     @property
     def raised_by(self) -> str:
-        """:data:`FACE` or :data:`SPEECH`, whichever did more; :data:`NEITHER` below :data:`CAUSE_BITS`."""
+        """:data:`FACE` or :data:`SPEECH`, the larger contribution; :data:`NEITHER` below
+        :data:`CAUSE_BITS`."""
         if max(self.face_bits, self.speech_bits) < CAUSE_BITS:
             return NEITHER
         return FACE if self.face_bits > self.speech_bits else SPEECH
 
     @property
     def cause(self) -> Block | None:
-        """The block that did most by what raised the gesture; None where the speaker did not."""
+        """The block with the largest contribution of the gesture's cause; None if the speaker did not cause
+        it."""
         if self.raised_by == NEITHER:
             return None
         return max(self.blocks, key=lambda b: b.face_bits if self.raised_by == FACE else b.speech_bits)
@@ -95,17 +97,17 @@ def explain(
     tokens: Tokens,
     temperament: Temperament | None = None,
 ) -> list[Explained]:
-    """What raised each gesture of a listener.
+    """The causes of all gestures of a listener.
 
     Args:
-        listener: that reacted.
-        face: (T, 58) of the speaker at 25 Hz, rows of NaN where there is no face.
-        speech: (T, 44) of the speaker, NaN where there is none.
-        tokens: (T,) what the listener did.
-        temperament: that it had.
+        listener: the listener that reacted.
+        face: (T, 58) face of the speaker at 25 Hz, rows of NaN where no face is known.
+        speech: (T, 44) speech features of the speaker, NaN where not known.
+        tokens: (T,) tokens of the listener's reaction.
+        temperament: temperament of the listener.
 
     Raises:
-        InputError: arrays that do not fit each other, or tokens outside of the vocabulary.
+        InputError: arrays do not fit each other, or tokens are outside the vocabulary.
     """
     gestures = find_gestures(listener.tokenizer.decode(tokens))
     return explain_gestures(listener, face, speech, tokens, gestures, temperament)
@@ -119,10 +121,10 @@ def explain_gestures(
     gestures: Sequence[Gesture],
     temperament: Temperament | None = None,
 ) -> list[Explained]:
-    """As :func:`explain`, of gestures that are known, in the order of their starts.
+    """As :func:`explain`, for known gestures in the order of their starts.
 
     Raises:
-        InputError: as there; a gesture that does not lie in the clip, or starts before the one before it.
+        InputError: as in :func:`explain`; or a gesture is not inside the clip, or not in order.
     """
     again = _Again(listener, face, speech, tokens, temperament)
     explained = []
@@ -156,10 +158,10 @@ def _explained(again: _Again, gesture: Gesture) -> Explained:
 
 
 class _Again:
-    """A listener that does again what it did.
+    """A listener that repeats its reaction.
 
-    It goes through the clip once, and from where it stands it can be sent ahead with parts of the speaker
-    hidden, as often as one likes: by causality, what it did before does not depend on them.
+    It goes through the clip once. From any position it can look ahead several times with parts of the speaker
+    hidden, because by causality its past does not depend on them.
     """
 
     def __init__(
@@ -172,9 +174,10 @@ class _Again:
     ) -> None:
         predictor, length = listener.predictor, len(tokens)
         known = checked("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True)
-        faces = as_seen(known, listener.tokenizer.rest)  # What it knows of the person is not hidden.
+        faces = as_seen(known, listener.tokenizer.rest)  # What the listener knows is not hidden.
         sound = checked("speech", speech, (length, len(SPEECH_CHANNELS)), allow_nan=True)
-        # A position hears the frames up to its first one, so the speaker comes later by the rest of a patch.
+        # A position hears the frames up to its own first frame, so the speaker is delayed by the rest of a
+        # patch.
         ahead = ((predictor.patch - 1, 0), (0, 0))
         self._face = np.pad(faces, ahead, constant_values=np.nan)
         self._speech = np.pad(sound, ahead, constant_values=np.nan)
@@ -188,7 +191,7 @@ class _Again:
         self._position = 0
 
     def go_to(self, frame: int) -> None:
-        """Go on as far as nothing from this frame on is heard."""
+        """Advance as far as possible without hearing anything from this frame on."""
         patch = self._predictor.patch
         while (count := min(frame // patch - self._position, _POSITIONS)) > 0:
             rows = slice(self._position * patch, (self._position + count) * patch)
@@ -198,7 +201,7 @@ class _Again:
             self._position += count
 
     def bits(self, hidden: Sequence[tuple[Stretch, Stretch]], said: Stretch) -> FloatArray:
-        """(V,) bits of the tokens of some frames, for V ways of hiding the speaker's face and sound."""
+        """Bits (V,) of the tokens of some frames, for V ways of hiding the speaker's face and sound."""
         patch = self._predictor.patch
         first, last = self._position, -(-said[1] // patch)
         rows = slice(first * patch, last * patch)
@@ -215,14 +218,14 @@ class _Again:
         return np.asarray(nats / math.log(2), np.float32)
 
     def _without(self, values: FloatArray, rows: slice, stretch: Stretch) -> FloatArray:
-        """A copy of some rows, in which those of a stretch of frames are not known."""
+        """A copy of some rows, with NaN in a stretch of frames."""
         result = values[rows].copy()
         ahead = self._predictor.patch - 1 - rows.start
         result[stretch[0] + ahead : stretch[1] + ahead] = np.nan
         return result
 
     def _heard(self, rows: slice, partner: Tokens, sound: FloatArray) -> Heard:
-        """What V streams hear: tokens (V, F) and sound (V, F, S) of the frames of these rows."""
+        """The input of V streams: tokens (V, F) and sound (V, F, S) of the frames of these rows."""
         count, patch = len(partner), self._predictor.patch
         own = self._own[rows].reshape(1, -1, patch)
         shape = (count, own.shape[1], patch)

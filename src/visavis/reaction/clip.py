@@ -1,6 +1,6 @@
-"""A partner's track and sound in; K listeners' reactions to the whole of it, the file ``R.npz``, out.
+"""Reactions of K listeners to a whole clip, and the file ``R.npz``.
 
-A clip is heard as a stream is: what comes out of a file is what a live listener would have done.
+A clip is processed like a stream, so a file gives the same reaction as a live listener.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ LONGEST_CLIP_S = 6 * 3600
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reaction:
-    """What K listeners did: the file ``R.npz``.
+    """The reactions of K listeners: the file ``R.npz``.
 
     Attributes:
         face: (K, T, 58) float32.
         emotion: (K, T, 25) float32, as in :class:`~visavis.types.Emotion`.
         fps: rows per second.
-        seed: that the listeners were drawn with.
+        seed: random seed of the listeners.
     """
 
     face: FloatArray
@@ -65,10 +65,10 @@ class Reaction:
         )
 
     def save(self, path: PathText) -> None:
-        """Write ``R.npz``; the file appears whole or not at all.
+        """Write ``R.npz``; the file appears complete or not at all.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the file cannot be written.
         """
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(
@@ -80,7 +80,7 @@ class Reaction:
         """Read ``R.npz``.
 
         Raises:
-            InputError: missing, damaged, or with other arrays.
+            InputError: the file is missing, damaged, or has other arrays.
         """
         arrays = read_npz(path, "file of reactions", [field.name for field in fields(cls)])
         try:
@@ -92,13 +92,13 @@ class Reaction:
 
 
 def faces_at_25_hz(track: Track) -> FloatArray:
-    """A track as a listener sees it.
+    """The faces of a track as a listener sees them.
 
-    A frame has the last face that was found before its end, for up to 0.3 s; that is what a live listener
-    sees of the same pictures, but for jumps of more than a second, which it leaves out.
+    A frame has the last face that was found before its end, for up to 0.3 s. A live listener sees the same,
+    except that it leaves out jumps of more than a second.
 
     Returns:
-        (T, 58) at 25 Hz, from the track's first picture to its last; rows of NaN where nobody is.
+        (T, 58) at 25 Hz, from the track's first picture to its last; rows of NaN where no face is known.
 
     Raises:
         InputError: the track shows no face, or is longer than six hours.
@@ -119,7 +119,7 @@ def faces_at_25_hz(track: Track) -> FloatArray:
 
 
 def speech_at_25_hz(sound: Iterable[AudioChunk], start_s: float, count: int) -> FloatArray:
-    """(count, 44) speech features of the frames from ``start_s`` on; NaN where no sound came.
+    """Speech features (count, 44) of the frames from ``start_s`` on; NaN where there is no sound.
 
     Raises:
         InputError: see :meth:`~visavis.reaction.speech.SpeechReader.push`.
@@ -135,13 +135,13 @@ def speech_at_25_hz(sound: Iterable[AudioChunk], start_s: float, count: int) -> 
 def follow(
     stream: ListenerStream, faces: FloatArray, speech: FloatArray, on_frame: Callable[[], None]
 ) -> Tokens:
-    """Let listeners react to frame after frame.
+    """Let listeners react to one frame after the other.
 
     Args:
-        stream: before its first frame.
-        faces: (T, 58) of the partner.
-        speech: (T, 44) of the partner.
-        on_frame: called after each.
+        stream: a stream before its first frame.
+        faces: (T, 58) faces of the speaker.
+        speech: (T, 44) speech features of the speaker.
+        on_frame: called after each frame.
 
     Returns:
         (K, T) tokens; T is 1 or more.
@@ -154,5 +154,5 @@ def follow(
 
 
 def start_of(track: Track) -> float:
-    """The time at which row 0 of :func:`faces_at_25_hz` starts."""
+    """The start time of row 0 of :func:`faces_at_25_hz`."""
     return math.floor(float(track.time_s[0]) * FRAME_RATE_HZ) / FRAME_RATE_HZ

@@ -1,7 +1,7 @@
-"""Speech features in; the moments that invite a listener to react, and how long ago they were, out.
+"""Moments of speech that invite a listener to react, and how long ago they were.
 
-Pauses, low pitch and stress, as listening people are known to answer them. Every level that a frame is
-compared with is the speaker's own, learnt from what was heard before: a voice is low for itself.
+Listening people are known to answer pauses, low pitch and stress. A frame is compared only with the speaker's
+own levels, learned from earlier frames: a low pitch is low for this voice.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ CUES = (PAUSE, LOW_PITCH, STRESS)
 LOW_SHARE = 0.26
 LOW_FRAMES = 3
 TALK_FRAMES = round(0.7 * FRAME_RATE_HZ)
-# The talk before a cue may have short breaks: it is looked for in the last 2 s. Our choice.
+# The speech before a cue may have short breaks: it is searched in the last 2 s. Our choice.
 TALK_WITHIN = round(2.0 * FRAME_RATE_HZ)
 # A silence of 200 ms and more is heard as a pause (Heldner and Edlund 2010, "Pauses, gaps and overlaps in
 # conversations", J. Phonetics 38:555-568, after Walker and Trimboli 1982).
 PAUSE_FRAMES = 5
-# Stressed: louder and higher than most of what was voiced before. Our choice, as is the least distance.
+# Stressed: louder and higher than most voiced frames before. This and the smallest distance are our choice.
 LOUD_SHARE, HIGH_SHARE = 0.8, 0.7
 STRESS_EVERY = round(1.2 * FRAME_RATE_HZ)
-# Before so many voiced frames nobody knows what is low or high for this voice; after so many, the first count
-# no more.
+# Before this many voiced frames, it is not known what is low or high for this voice; after this many, the
+# first frames no longer count.
 KNOWN_FRAMES, REMEMBERED_FRAMES = 12, 750
-# A cue is heard for about a second: as which of these steps it was in. Reactions come within it.
+# A cue is heard for about a second, as one of these steps since its time. Reactions come within this second.
 STEP_FRAMES, STEPS = 3, 8
 HEARD_CHANNELS: tuple[str, ...] = (
     *SPEECH_CHANNELS,
@@ -55,14 +55,14 @@ class Level:
         return len(self._ordered)
 
     def add(self, value: float) -> None:
-        """Take in the next one."""
+        """Add the next value."""
         self._newest.append(value)
         insort(self._ordered, value)
         if len(self._newest) > REMEMBERED_FRAMES:
             del self._ordered[bisect_left(self._ordered, self._newest.popleft())]
 
     def at(self, share: float) -> float:
-        """The value that a share of them, 0..1, lies below."""
+        """The quantile at a share, 0..1."""
         return self._ordered[int(share * (len(self._ordered) - 1))]
 
 
@@ -83,9 +83,9 @@ class VoiceCues:
         """The cues that are complete with the next frame.
 
         Args:
-            speech: whether anybody speaks in it.
-            voiced: whether it has a pitch.
-            pitch, energy: of the voice; only their order counts, in no unit.
+            speech: whether the frame has speech.
+            voiced: whether the frame has a pitch.
+            pitch, energy: pitch and energy of the voice; only their order counts, so any unit is possible.
         """
         talked = sum(self._talk) >= TALK_FRAMES
         self._talk.append(speech)
@@ -114,7 +114,7 @@ class VoiceCues:
 
 
 class CuedSpeech:
-    """Speech features and, beside them, which cues were heard how long ago: what a listener hears."""
+    """The input of a listener: speech features, and which cues were heard how long ago."""
 
     def __init__(self) -> None:
         self._cues = VoiceCues()
@@ -128,8 +128,8 @@ class CuedSpeech:
     def update(self, row: FloatArray) -> FloatArray:
         """The next frame: (44,) -> (68,), in the order of :data:`HEARD_CHANNELS`.
 
-        For each cue eight numbers follow, of which one is 1 while the cue is less than .96 s old: the first
-        in its first .12 s, the second in the next, and so on. A frame of NaN is not known: it is neither
+        Each cue adds eight numbers; one of them is 1 while the cue is less than 0.96 s old: the first number
+        in the first 0.12 s, the second in the next, and so on. A frame of NaN is not known: it is neither
         speech nor silence, and stays NaN.
         """
         known = bool(np.isfinite(row).all())
@@ -150,7 +150,7 @@ class CuedSpeech:
         return result
 
     def fork(self) -> CuedSpeech:
-        """Another one that has heard the same, and goes on by itself."""
+        """An independent copy with the same past."""
         return deepcopy(self)
 
     def _found(self, row: FloatArray) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A track of a face in; the smiles, nods and raised brows in it out."""
+"""Smiles, nods and raised brows in a track of a face."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import FloatArray
 
 SMILE, NOD, BROWS = "smile", "nod", "raised brows"
-# Rises that count; smaller ones are what faces do all the time. A weight, radians (2 degrees), a weight.
+# Smallest rises that count; faces make smaller ones all the time. A weight, radians (2 degrees), a weight.
 LEAST_SMILE, LEAST_NOD, LEAST_BROWS = 0.1, 0.035, 0.1
-# A head goes down, and half of the way up again, within these: nods have 1.8 Hz and more (Hadar, Steiner,
-# Grant and Rose 1983, Human Movement Science 2:35-46). Slower ones are turns of the head.
+# In a nod, the head goes down, and half of the way up again, within these times: nods have 1.8 Hz and more
+# (Hadar, Steiner, Grant and Rose 1983, Human Movement Science 2:35-46). Slower movements are turns.
 NOD_DOWN, NOD_UP = round(0.4 * FRAME_RATE_HZ), round(0.4 * FRAME_RATE_HZ)
-# Nods that follow within this are one nod of several cycles.
+# Nods that follow each other within this time are one nod of several cycles.
 NOD_APART = round(0.6 * FRAME_RATE_HZ)
-# A movement starts where it has gone a fifth of its way: before that, it may be the trembling.
+# A movement starts where it has gone a fifth of its way; before that, it may be noise.
 _STARTED = 0.2
 # Running means, in frames: a drawn face trembles from frame to frame.
 _SLOW, _FAST = 5, 3
@@ -35,8 +35,8 @@ class Gesture:
     Attributes:
         kind: :data:`SMILE`, :data:`NOD` or :data:`BROWS`.
         start: the last frame at rest.
-        peak: the frame at which it is largest, a later one; of a nod, of its first cycle.
-        size: how much it rises from start to peak: a weight, or, of a nod, radians.
+        peak: the later frame at which the movement is largest; for a nod, within its first cycle.
+        size: how much the movement rises from start to peak: a weight, or radians for a nod.
     """
 
     kind: str
@@ -46,13 +46,13 @@ class Gesture:
 
 
 def find_gestures(face: FloatArray) -> list[Gesture]:
-    """All gestures of a track, by their starts.
+    """All gestures of a track, sorted by their starts.
 
     Args:
-        face: (T, 58) at 25 Hz; rows with NaN are as the row before.
+        face: (T, 58) at 25 Hz; rows with NaN repeat the row before.
 
     Raises:
-        InputError: another shape, or infinite.
+        InputError: the array has another shape or infinite values.
     """
     known = _without_gaps(checked("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True))
     if not len(known):
@@ -66,17 +66,17 @@ def find_gestures(face: FloatArray) -> list[Gesture]:
 
 
 def smile_of(face: FloatArray) -> FloatArray:
-    """(T, 58) -> (T,) weight: both corners of the mouth, as action unit 12."""
+    """The weight (T,) of a smile from (T, 58): both corners of the mouth, as in action unit 12."""
     return _channels(face, "mouthSmileLeft", "mouthSmileRight")
 
 
 def brows_of(face: FloatArray) -> FloatArray:
-    """(T, 58) -> (T,) weight: inner and outer brows up, as action units 1 and 2."""
+    """The weight (T,) of raised brows from (T, 58): inner and outer brows, as in action units 1 and 2."""
     return _channels(face, "browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 
 
 def lowered_of(face: FloatArray) -> FloatArray:
-    """(T, 58) -> (T,) radians that the nose points down."""
+    """The radians (T,) by which the nose points down, from (T, 58)."""
     return -_channels(face, "pitch")
 
 
@@ -85,7 +85,8 @@ def _channels(face: FloatArray, *names: str) -> FloatArray:
 
 
 def _without_gaps(face: FloatArray) -> FloatArray:
-    """Rows with NaN as the row before, the first ones as the first without; none where there is no other."""
+    """Rows with NaN repeat the row before; rows before the first one without NaN repeat that one; empty if
+    there is none."""
     there = np.flatnonzero(~np.isnan(face).any(axis=1))
     if not there.size:
         return face[:0]
@@ -94,13 +95,14 @@ def _without_gaps(face: FloatArray) -> FloatArray:
 
 
 def _mean(values: FloatArray, frames: int) -> FloatArray:
-    """Each with its neighbours; over the ends, the first and the last go on."""
+    """The running mean; the first and the last value are repeated beyond the ends."""
     padded = np.pad(values, frames // 2, mode="edge")
     return np.asarray(sliding_window_view(padded, frames).mean(axis=1), np.float32)
 
 
 def _rises(values: FloatArray, least: float, kind: str) -> Iterator[Gesture]:
-    """Each way from a lowest to a highest value of at least this size, before it falls by as much again."""
+    """Each rise of at least this size from a lowest to a highest value, until the value falls by the same
+    size."""
     low = high = 0
     rising = False
     for frame, value in enumerate([*values.tolist(), -np.inf]):
@@ -119,7 +121,7 @@ def _rises(values: FloatArray, least: float, kind: str) -> Iterator[Gesture]:
 
 
 def _nods(lowered: FloatArray) -> Iterator[Gesture]:
-    """Falls of the head that are quick, and undone quickly."""
+    """Quick downward movements of the head that are quickly reversed."""
     quick = [
         dip
         for dip in _rises(lowered, LEAST_NOD, NOD)

@@ -1,7 +1,7 @@
-"""A hidden state in; how likely tokens are, or one drawn token, out: digit by digit, never over a vocabulary.
+"""The last layer of a listener: probabilities of tokens digit by digit, and draws from them.
 
-A token is its digits, the least significant first. Each is predicted from the state and the digits before it
-(Larochelle and Murray 2011, NADE), so a vocabulary may be as large as it likes.
+A token consists of digits, the least significant first. Each digit is predicted from the state and the digits
+before it (Larochelle and Murray 2011, NADE), so a vocabulary may have any size.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class TokenHead:
     """The last layer of a listener.
 
     Args:
-        levels: K numbers, how many values each digit has.
-        width: D of a hidden state.
-        weights: (:meth:`size`,) in this order: for each digit (levels, D) and (levels,), its layer; then for
-            each but the last (levels, D), what its values add to the state.
+        levels: number of values of each of the K digits.
+        width: size D of a hidden state.
+        weights: (:meth:`size`,) in this order: the layer of each digit, (levels, D) and (levels,); then for
+            each digit except the last, the vectors (levels, D) that its values add to the state.
 
     Raises:
-        WeightsError: another number of weights, or one that is not finite.
+        WeightsError: the number of weights is wrong, or a weight is not finite.
     """
 
     def __init__(self, levels: Sequence[int], width: int, weights: FloatArray) -> None:
@@ -53,11 +53,11 @@ class TokenHead:
 
     @staticmethod
     def size(levels: Sequence[int], width: int) -> int:
-        """How many weights there are."""
+        """Number of weights."""
         return sum(levels) * (2 * width + 1) - levels[-1] * width
 
     def nats(self, hidden: FloatArray, tokens: Tokens) -> FloatArray:
-        """How unlikely tokens are: (..., D) and (...) tokens, 0 or more -> (...) nats."""
+        """How unlikely tokens are: (..., D) states and (...) tokens, 0 or more -> (...) nats."""
         total = np.zeros(tokens.shape, np.float32)
         steps = self._steps(hidden)
         log_probs = next(steps)
@@ -80,9 +80,9 @@ class TokenHead:
         Args:
             hidden: (N, D) states.
             chances: (N, K) uniform numbers in 0..1.
-            sampling: how to draw.
-            alone: (N, D) states of the same listeners without a partner, to be guided away from; None to
-                draw unguided.
+            sampling: how tokens are drawn.
+            alone: (N, D) states of the same listeners without a speaker, for guidance; None draws without
+                guidance.
 
         Returns:
             (N,) tokens.
@@ -100,7 +100,7 @@ class TokenHead:
         return tokens
 
     def _steps(self, hidden: FloatArray) -> Generator[FloatArray, Tokens, None]:
-        """For each digit its log-probabilities (..., levels); is sent the digits that they were used for."""
+        """Yields the log-probabilities (..., levels) of each digit; the caller sends the chosen digits."""
         state = np.asarray(hidden, np.float32)
         for place, (weights, bias) in enumerate(self._out):
             digits = yield log_softmax(_gelu(state) @ weights.T + bias)
@@ -109,6 +109,6 @@ class TokenHead:
 
 
 def _gelu(values: FloatArray) -> FloatArray:
-    """Hendrycks and Gimpel 2016 (arXiv:1606.08415), by the hyperbolic tangent."""
+    """The GELU of Hendrycks and Gimpel 2016 (arXiv:1606.08415), approximated by the hyperbolic tangent."""
     inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
     return np.asarray(values * np.float32(0.5) * (1 + np.tanh(inner)), np.float32)

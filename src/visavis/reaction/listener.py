@@ -1,6 +1,6 @@
-"""A partner's face and speech in, 25 times a second; the faces of listeners who react to it out.
+"""Listeners who react with faces to a speaker's face and speech, 25 times a second.
 
-A listener is a distribution, not a face: samples of one moment differ, and each goes on from its own past.
+A listener is a distribution of faces: samples of one moment differ, and each continues its own past.
 """
 
 from __future__ import annotations
@@ -27,24 +27,25 @@ from visavis.types import FloatArray
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 ASSET = "listener"
-# Its own tokenizer, which knows what faces do better than whose they are: encoder and decoder.
+# Encoder and decoder of the listener's tokenizer, which describes movements more than identity.
 LISTENER_TOKENIZER = ("listener_tokens_encoder", "listener_tokens_decoder")
 SPEAKS = "faces"
-# Gestures begin with digits of a few percent: cutting more than this cuts the nods. Guided as far as samples
-# nod at pauses and smile with the speaker like those that it learnt from: docs/models/listener.md.
+# Gestures begin with digits of a few percent, so cutting more than this removes nods. With this guidance,
+# samples nod at pauses and smile with the speaker like the training data: docs/models/listener.md.
 DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99, guidance=3.0)
 
 
 class FaceListener:
-    """Reacts with faces to a face and speech; it keeps no state, :meth:`start` gives what does.
+    """Reacts with faces to a face and speech. The listener keeps no state; :meth:`start` gives a stream with
+    state.
 
     Args:
-        predictor: a listener that speaks in faces.
-        tokenizer: the one that it was trained with.
-        sampling: how its tokens are drawn.
+        predictor: a network that predicts face tokens.
+        tokenizer: the tokenizer of the predictor's training.
+        sampling: how tokens are drawn.
 
     Raises:
-        WeightsError: the two do not belong together, or the predictor hears or obeys something else.
+        WeightsError: predictor and tokenizer do not belong together, or the predictor has other inputs.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class FaceListener:
         """The embedded networks.
 
         Raises:
-            WeightsError: this version has none, or they are missing or were changed.
+            WeightsError: this version has no listener, or its files are missing or were changed.
         """
         if ASSET not in networks.manifest():
             raise WeightsError(
@@ -82,25 +83,26 @@ class FaceListener:
 
     @classmethod
     def embedded(cls) -> Self | None:
-        """The embedded networks; None where this version brings none.
+        """The embedded networks; None if this version has none.
 
         Raises:
-            WeightsError: they are damaged.
+            WeightsError: the files are damaged.
         """
         return cls.default() if ASSET in networks.manifest() else None
 
     @classmethod
     def load(cls, path: PathText, tokenizer: FaceTokenizer | None = None, threads: int = 1) -> Self:
-        """A listener from a file, as a training leaves it in its run folder.
+        """A listener from a file in a training's run folder.
 
         Args:
             path: the file.
-            tokenizer: that it was trained with; None for the one of the package's that it names.
-            threads: processor threads.
+            tokenizer: the tokenizer of its training; None for the tokenizer of the package that the file
+                names.
+            threads: number of processor threads.
 
         Raises:
             InputError: the file cannot be read.
-            WeightsError: it is no listener, or not one of this tokenizer.
+            WeightsError: the file is not a listener, or belongs to another tokenizer.
         """
         path = as_path(path)
         predictor = Predictor.load(path, threads)
@@ -114,13 +116,13 @@ class FaceListener:
         top_p: float | None = None,
         guidance: float | None = None,
     ) -> Self:
-        """The same listener, drawing otherwise; see :class:`~visavis.reaction.sampling.Sampling`.
+        """The same listener with other sampling; see :class:`~visavis.reaction.sampling.Sampling`.
 
         Args:
-            temperature, top_k, top_p, guidance: None for what stays.
+            temperature, top_k, top_p, guidance: new values; None keeps the old one.
 
         Raises:
-            InputError: a value outside of its range.
+            InputError: a value is outside its range.
         """
         usual = self.sampling
         sampling = Sampling(
@@ -137,12 +139,12 @@ class FaceListener:
         """The state of a stream before its first frame.
 
         Args:
-            seed: of the draws. Sample k is the same whatever the number of samples.
-            samples: K listeners who hear the same.
-            temperament: of all of them; None leaves each to chance.
+            seed: random seed of the draws. Sample k does not depend on the number of samples.
+            samples: number K of listeners; all hear the same.
+            temperament: temperament of all listeners; None draws it at random for each.
 
         Raises:
-            InputError: no sample.
+            InputError: there are fewer than 1 samples.
         """
         if samples < 1:
             raise InputError(f"samples must be 1 or more; found {samples}")
@@ -157,20 +159,21 @@ class FaceListener:
         samples: int = 1,
         temperament: Temperament | None = None,
     ) -> Tokens:
-        """Reactions to a whole clip: what a stream of it gives.
+        """Reactions to a whole clip; a stream gives the same.
 
         Args:
-            face: (T, 58) of the partner at 25 Hz, rows of NaN where there is no face.
-            speech: (T, 44) features of the partner, NaN where there is none; None for a clip without sound.
-            seed: of the draws.
-            samples: K.
-            temperament: of the listeners.
+            face: (T, 58) face of the speaker at 25 Hz, rows of NaN where no face is known.
+            speech: (T, 44) speech features of the speaker, NaN where not known; None for a clip without
+                sound.
+            seed: random seed of the draws.
+            samples: number K of listeners.
+            temperament: temperament of the listeners.
 
         Returns:
             (K, T) tokens.
 
         Raises:
-            InputError: another shape, or infinite.
+            InputError: an array has another shape or infinite values.
         """
         faces = checked("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True)
         sound = np.full((len(faces), len(SPEECH_CHANNELS)), np.nan) if speech is None else speech
@@ -181,13 +184,13 @@ class FaceListener:
 
 
 class ListenerStream:
-    """K listeners of one partner.
+    """K listeners of one speaker.
 
     Args:
         listener: the networks; may serve many streams.
-        seed: of the draws.
-        samples: K.
-        temperament: of the listeners; may be changed between frames.
+        seed: random seed of the draws.
+        samples: number K of listeners.
+        temperament: temperament of the listeners; may be changed between frames.
     """
 
     def __init__(
@@ -203,7 +206,7 @@ class ListenerStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream and draw anew from the seed, as before its first frame."""
+        """Forget the stream and draw again from the seed, as before the first frame."""
         patch = self._listener.predictor.patch
         self._memory.reset()
         self.meet()
@@ -214,7 +217,7 @@ class ListenerStream:
         self._own: Tokens = np.full((self._samples, patch), UNKNOWN, np.int64)
 
     def meet(self) -> None:
-        """See another person from now on: what was usual for the last one counts no more."""
+        """See another person from now on; the last person's usual face no longer counts."""
         self._partner.reset()
         self._sound.reset()
         if self._rest is not None:
@@ -224,8 +227,8 @@ class ListenerStream:
         """React to the next frame.
 
         Args:
-            face: (58,) of the partner, NaN where not known.
-            speech: (44,) features of the partner's speech in this frame, NaN where not known.
+            face: (58,) face of the speaker, NaN where not known.
+            speech: (44,) features of the speaker's speech in this frame, NaN where not known.
 
         Returns:
             (K,) tokens of the listeners in this frame; see :meth:`faces`.
@@ -246,7 +249,8 @@ class ListenerStream:
         return self._listener.tokenizer.decode(tokens)
 
     def _heard(self) -> Heard:
-        """The last P frames, for all K alike, and what each did before; if guided, also without a partner."""
+        """The last P frames, the same for all K listeners, and each listener's own past; with guidance also
+        without a speaker."""
         predictor, count = self._listener.predictor, self._samples
         controls = np.full(predictor.controls, np.nan, np.float32)
         if self.temperament is not None and predictor.controls:
@@ -272,7 +276,7 @@ class ListenerStream:
 
 
 def _embedded_tokenizer(pair: object, threads: int) -> FaceTokenizer:
-    """The package's tokenizer of that training; its general one if it has none such."""
+    """The package's tokenizer of that training; else the general tokenizer."""
     if networks.manifest().keys() >= set(LISTENER_TOKENIZER):
         own = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
         if own.pair == pair:

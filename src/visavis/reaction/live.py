@@ -1,7 +1,7 @@
-"""Faces and sound as they come in; one listener's face at any moment out.
+"""A live listener: it takes faces and sound as they come, and gives its face at any moment.
 
-The listener lives in frames of 1/25 s; cameras and microphones do not. A frame is heard when the sound up to
-its end is here, or when waiting for it would be noticed.
+The listener uses frames of 1/25 s; cameras and microphones do not. A frame is processed when its sound has
+arrived, or when longer waiting would be noticed.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from visavis.types import AudioChunk, FaceState, FloatArray
 
 # How long a frame waits for its sound. Microphones deliver in pieces of 10 to 40 ms.
 LONGEST_WAIT_S = 0.08
-# A face that was seen no longer ago than this is still there: trackers miss blinks and fast turns.
+# A face that was seen within this time is still there: trackers miss blinks and fast turns.
 HELD_FACE_S = 0.3
-# The listener turns to itself when nobody has been seen or heard for this long.
+# The listener stops reacting when nobody has been seen or heard for this long.
 ALONE_AFTER_S = 3.0
-# What is shown follows the newest frame with this lag: 25 frames a second would be seen as steps.
+# The displayed face follows the newest frame with this lag, because 25 frames a second would be seen as
+# steps.
 SMOOTHING_S = 0.04
-# Frames are caught up on after a short stall; a longer one is left out, and logged.
+# After a short stall, the missed frames are processed; a longer stall is left out and logged.
 LONGEST_STALL_S = 1.0
-# Sound that was gone for longer begins anew; a shorter hole is silence.
+# Sound that was gone for longer starts a new stream; a shorter hole is silence.
 LONGEST_SILENCE_S = 10.0
-# Speech in a frame, as the share that its voice activity says.
+# Smallest voice activity of a frame with speech.
 SPOKEN = 0.5
 _NOBODY = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 _SILENT = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
@@ -42,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Faces that come as steps, as they are shown: what is shown goes after the newest."""
+    """Smooths faces that come in steps: the displayed face follows the newest face."""
 
     def __init__(self) -> None:
         self.reset()
@@ -53,7 +54,7 @@ class Follower:
         self._shown_s = 0.0
 
     def at(self, newest: FloatArray, time_s: float) -> FaceState:
-        """What is shown at a moment that is not before the last one; ``newest`` is (58,)."""
+        """The displayed face at a moment that is not before the last one; ``newest`` is (58,)."""
         left = math.exp(-(time_s - self._shown_s) / SMOOTHING_S)
         shown = newest if self._shown is None else newest + (self._shown - newest) * left
         self._shown, self._shown_s = shown, time_s
@@ -66,7 +67,7 @@ class LiveListener:
     Args:
         listener: the networks.
         seed: of the draws.
-        temperament: of the listener; None leaves it to chance.
+        temperament: temperament of the listener; None draws it at random.
 
     Attributes:
         on_frame: called with the token of each frame that it reacted to.
@@ -82,7 +83,7 @@ class LiveListener:
 
     @property
     def temperament(self) -> Temperament | None:
-        """May be changed at any time; it counts from the next frame."""
+        """The temperament; it may be changed at any time and counts from the next frame."""
         return self._stream.temperament
 
     @temperament.setter
@@ -94,7 +95,7 @@ class LiveListener:
         self._stream.reset()
         self._speech: SpeechReader | None = None
         self._rows: deque[FloatArray] = deque()
-        self._first_row = 0  # The frame of the first row that waits.
+        self._first_row = 0  # The frame of the first waiting row.
         self._sound_end_s = -math.inf
         self.hears = False
         self._next: int | None = None  # The next frame to be heard.
@@ -105,14 +106,14 @@ class LiveListener:
         self._stalled = self._met = False
 
     def meet(self) -> None:
-        """The next face is another person's: forget the last one's face at rest, and go on."""
+        """The next face is another person's: forget the last person's neutral face, and go on."""
         self._met = True
 
     def hear(self, chunk: AudioChunk) -> None:
-        """Take in the next sound of the person.
+        """Take the next sound of the person.
 
         Raises:
-            InputError: see :meth:`~visavis.reaction.speech.SpeechReader.push`; the stream is as it was.
+            InputError: see :meth:`~visavis.reaction.speech.SpeechReader.push`; the stream is unchanged.
         """
         if self._speech is None or chunk.time_s - self._sound_end_s > LONGEST_SILENCE_S:
             start = math.floor(chunk.time_s * FRAME_RATE_HZ)
@@ -121,18 +122,18 @@ class LiveListener:
             self._rows.clear()
             self._speech, self._first_row = SpeechReader(start / FRAME_RATE_HZ), start
         self._rows.extend(self._speech.push(chunk))
-        # Late sound is dropped; it does not make the next sound begin anew.
+        # Late sound is dropped; it does not start a new stream.
         self._sound_end_s = max(self._sound_end_s, chunk.time_s + len(chunk.samples) / chunk.sample_rate_hz)
 
     def see(self, face: FaceState | None, time_s: float) -> FaceState | None:
-        """Take in the person's face, and go on to this moment.
+        """Take the person's face, and go on to this moment.
 
         Args:
-            face: None where none is found.
-            time_s: of the picture; must not decrease.
+            face: the person's face; None if none is found.
+            time_s: time of the picture; must not decrease.
 
         Returns:
-            The listener's face; None while nobody is there to listen to.
+            The listener's face; None while there is no speaker.
         """
         frame = math.floor(time_s * FRAME_RATE_HZ) if self._next is None else self._next
         if time_s * FRAME_RATE_HZ - frame > LONGEST_STALL_S * FRAME_RATE_HZ:
@@ -145,7 +146,7 @@ class LiveListener:
             frame += 1
         self._next = frame
         if face is not None:
-            if self._met:  # Not before: the frames above were still the last one's.
+            if self._met:  # Not earlier: the frames above still belong to the last person.
                 self._stream.meet()
                 self._met = False
             self._face, self._face_s = face.values, time_s
@@ -153,7 +154,7 @@ class LiveListener:
         return self._shown_at(time_s)
 
     def _after_stall(self, frame: int, time_s: float) -> int:
-        """The frame to go on with."""
+        """The frame with which to continue."""
         if not self._stalled:
             self._stalled = True
             missing_s = time_s - frame / FRAME_RATE_HZ
@@ -163,7 +164,7 @@ class LiveListener:
         return math.floor(time_s * FRAME_RATE_HZ)
 
     def _is_due(self, frame: int, time_s: float) -> bool:
-        """Whether a frame is over, and its sound here or given up."""
+        """Whether a frame is over, and its sound has arrived or is no longer awaited."""
         late_s = time_s - (frame + 1) / FRAME_RATE_HZ
         if late_s < -ROUNDING_S:
             return False

@@ -1,6 +1,6 @@
-"""A partner's tokens and sound and one's own past in; what to expect of one's own next tokens out.
+"""A network that predicts a listener's next tokens from the speaker's tokens and sound and its own past.
 
-What it remembers of a stream are keys and values in a ring: memory is flat however long a stream lasts.
+Its memory of a stream is a ring of keys and values, so memory does not grow with the length.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from visavis.types import FloatArray
 
 Tokens = NDArray[np.int64]
 KIND = "listener"
-# The token of a frame of which nothing is known.
+# The token of an unknown frame.
 UNKNOWN = -1
 _NEEDED = {"levels", "sound_channels", "controls", "patch", "context", "cache", "frame_rate_hz", "speaks"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What N listeners have of the next T positions of P frames each.
+    """Inputs of N listeners for the next T positions of P frames each.
 
     Attributes:
-        partner: (N, T, P) int64 tokens of the partner; -1 where none is known.
-        own: (N, T, P) int64: the listener's own tokens of the position before; -1 where none is known.
-        sound: (N, T, P, S) float32, NaN where there is none; S is 0 for networks that hear nothing.
-        controls: (N, T, C) float32 of the temperament, NaN where it is left free.
+        partner: (N, T, P) int64 tokens of the speaker; -1 if not known.
+        own: (N, T, P) int64: the listener's own tokens of the position before; -1 if not known.
+        sound: (N, T, P, S) float32, NaN where not known; S is 0 for networks without sound.
+        controls: (N, T, C) float32 temperament, NaN where it is left free.
     """
 
     partner: Tokens
@@ -43,7 +43,7 @@ class Heard:
     controls: FloatArray
 
     def beside_alone(self) -> Heard:
-        """2 N listeners: these, and after them the same with no partner."""
+        """Inputs of 2 N listeners: these, then the same without a speaker."""
         return Heard(
             np.concatenate([self.partner, np.full_like(self.partner, UNKNOWN)]),
             np.tile(self.own, (2, 1, 1)),
@@ -53,24 +53,24 @@ class Heard:
 
 
 class Predictor:
-    """A network that predicts a listener; it keeps no state, :meth:`memory` gives what does.
+    """A network that predicts a listener. It keeps no state; :meth:`memory` gives the state of streams.
 
     Args:
         session: the network, as ``visavis_train`` exports it.
 
     Attributes:
-        levels: of a token's digits; their product is the vocabulary.
-        sound_channels: S, numbers of a frame of sound.
-        controls: C, numbers of the temperament.
-        patch: P, frames of a position.
-        context: W, positions that are remembered.
-        frame_rate_hz: of the frames that it was trained on.
-        speaks: what its tokens are: ``faces`` or ``signals``.
-        head: reads what :meth:`predict` gives.
-        notes: everything that the file says of itself.
+        levels: number of values of each digit of a token; their product is the size of the vocabulary.
+        sound_channels: S, how many numbers describe a frame of sound.
+        controls: C, how many numbers describe the temperament.
+        patch: P, number of frames of a position.
+        context: W, number of remembered positions.
+        frame_rate_hz: frame rate of the training data.
+        speaks: kind of its tokens: ``faces`` or ``signals``.
+        head: the last layer, which reads the result of :meth:`predict`.
+        notes: all metadata of the file.
 
     Raises:
-        WeightsError: a network of another kind.
+        WeightsError: the network is of another kind.
     """
 
     def __init__(self, session: ort.InferenceSession) -> None:
@@ -93,11 +93,11 @@ class Predictor:
 
     @classmethod
     def load(cls, path: PathText, threads: int = 1) -> Self:
-        """A network from a file, as a training leaves it in its run folder.
+        """A network from a file in a training's run folder.
 
         Raises:
             InputError: the file cannot be read.
-            WeightsError: it is no listener.
+            WeightsError: the file is not a listener.
         """
         path = as_path(path)
         try:
@@ -107,20 +107,20 @@ class Predictor:
         return cls(networks.session_of(data, str(path), threads))
 
     def memory(self, streams: int) -> Memory:
-        """The state of N streams that run side by side, before their first frame."""
+        """The state of N parallel streams before their first frame."""
         attentions, heads, width = self._cache
         keys = np.zeros((streams, attentions, heads, width, self.context), np.float32)
         return Memory(keys, np.zeros_like(keys.swapaxes(-1, -2), order="C"))
 
     def predict(self, heard: Heard, memory: Memory) -> FloatArray:
-        """Predict T positions; ``memory`` goes on by as many.
+        """Predict T positions; ``memory`` advances by T positions.
 
         Returns:
             (N, T, P, D) float32 hidden states, which :attr:`head` reads. Position t is predicted from what
             was heard up to t.
 
         Raises:
-            InputError: arrays that do not fit each other or the network.
+            InputError: arrays do not fit each other or the network.
         """
         self._check(heard, len(memory.ages))
         feed = self._feed(heard, memory)
@@ -130,7 +130,7 @@ class Predictor:
         return result
 
     def _read_head(self) -> TokenHead:
-        """The weights of the last layer are an output of the network that does not depend on its inputs."""
+        """Read the weights of the last layer, a constant output of the network."""
         shape = (1, 1, self.patch)
         nothing = Heard(
             np.full(shape, UNKNOWN, np.int64),
@@ -194,14 +194,14 @@ class Memory:
         self._next = 0
 
     def copies(self, count: int) -> Memory:
-        """As many memories side by side, each like this one; they go on by themselves."""
+        """Independent parallel copies of this memory."""
         result = Memory(np.repeat(self.keys, count, axis=0), np.repeat(self.values, count, axis=0))
         result.ages[:] = np.repeat(self.ages, count, axis=0)
         result._next = self._next
         return result
 
     def add(self, keys: FloatArray, values: FloatArray) -> None:
-        """Take in T positions, (N, A, H, D, T) and (N, A, H, T, D), over the oldest ones."""
+        """Store T positions, (N, A, H, D, T) and (N, A, H, T, D), in place of the oldest ones."""
         length, size = keys.shape[-1], self.ages.shape[1]
         kept = min(length, size)
         slots = (self._next + np.arange(length - kept, length)) % size

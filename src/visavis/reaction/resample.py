@@ -1,8 +1,8 @@
-"""Samples at any rate in, blocks of 640 samples at 16 kHz out, one for each frame of 1/25 s.
+"""Resampling to blocks of 640 samples at 16 kHz, one block for each frame of 1/25 s.
 
-A block is a fixed linear map of the samples that end where its frame ends, so nothing later can reach it and
-nothing depends on how the stream was cut. libswresample, which PyAV brings, gives no such promise: it mirrors
-a stream's start and keeps its delay to itself.
+A block is a fixed linear map of samples that end where its frame ends. So later samples and the stream's
+division into chunks have no effect. libswresample, which comes with PyAV, does not guarantee this: it mirrors
+a stream's start and does not report its delay.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from visavis.types import FloatArray
 
 FRAME_RATE_HZ = 25
 BLOCK = SPEECH_RATE_HZ // FRAME_RATE_HZ
-# A block is this late: half the filter's length, without which the filter would look ahead.
+# Delay of a block: half the filter's length; without the delay, the filter would look ahead.
 DELAY_S = 0.002
-# Kaiser's window; 5 keeps what folds over the band's edge about 55 dB down.
+# Parameter of Kaiser's window; 5 damps aliasing over the band's edge by about 55 dB.
 _KAISER_BETA = 5.0
-# The band's edge over half of the lower rate: with 4 ms of filter the slope is about 750 Hz wide.
+# The band's edge divided by half of the lower rate: with a filter of 4 ms, the slope is about 750 Hz wide.
 _EDGE = 0.96
-# Parts of a block that are mapped on their own: short parts make a small matrix.
+# Number of parts of a block that are mapped separately: short parts need a small matrix.
 _MOST_PARTS = 16
 
 
@@ -58,7 +58,7 @@ class Resampler:
         """
         starts = (ends - self.span)[:, None] + self._step * np.arange(self._parts)
         parts = samples[starts[..., None] + np.arange(len(self._taps))]
-        # One product a block, so that a block has the same bits alone and among others.
+        # One product for each block, so that a block has the same bits alone and among others.
         blocks: FloatArray = np.matmul(parts, self._taps).reshape(len(ends), BLOCK)
         return blocks
 

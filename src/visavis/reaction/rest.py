@@ -1,7 +1,8 @@
-"""A person's faces in; the same faces as they would be on somebody whose face at rest is another, out.
+"""Moving a person's faces to another neutral face.
 
-People differ more from each other than most faces do from the same person's face at rest. A tokenizer that is
-to spend its words on what faces do, not on whose they are, is trained on faces moved to one rest.
+People differ more from each other than most faces differ from the same person's neutral face. So that a
+tokenizer uses its tokens for movements and not for identity, its training faces are moved to one neutral
+face.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import numpy as np
 from visavis.channels import FACE_CHANNELS
 from visavis.types import FloatArray
 
-# What is usual for a person is the mean of so many frames: 20 s at 25 Hz. A face that stays becomes usual.
+# A person's usual face is the mean of this many frames: 20 s at 25 Hz. A face that stays becomes the usual
+# one.
 MEMORY_FRAMES = 500
 
 
 def resting(face: FloatArray) -> FloatArray:
-    """The face at rest of a whole clip: (T, 58) -> (58,), the median of each channel, NaN if never known."""
+    """The neutral face of a whole clip: (T, 58) -> (58,), the median of each channel, NaN if never known."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
         rest: FloatArray = np.nanmedian(np.asarray(face, np.float32), axis=0)
@@ -26,11 +28,11 @@ def resting(face: FloatArray) -> FloatArray:
 
 
 def as_seen(face: FloatArray, rest: FloatArray | None) -> FloatArray:
-    """A whole clip (T, 58) of a person as a listener sees it, frame by frame, without knowing what comes.
+    """A whole clip (T, 58) of a person as a listener sees it: frame by frame, without later frames.
 
     Args:
-        face: of the person.
-        rest: (58,) that faces are moved to; None where they are taken as they are.
+        face: (T, 58) face of the person.
+        rest: (58,) the neutral face that faces are moved to; None leaves faces unchanged.
     """
     if rest is None or not len(face):
         return face
@@ -42,7 +44,7 @@ class RunningRest:
     """The usual face of a person in a stream, from the frames up to now.
 
     Args:
-        rest: (58,) that faces are moved to.
+        rest: (58,) the neutral face that faces are moved to.
     """
 
     def __init__(self, rest: FloatArray) -> None:
@@ -55,7 +57,7 @@ class RunningRest:
         self._frames = np.zeros(len(FACE_CHANNELS))
 
     def moved(self, face: FloatArray) -> FloatArray:
-        """The next frame (58,), moved; NaN where it is not known, which changes nothing of what is usual."""
+        """The next frame (58,), moved; NaN where not known, which does not change the usual face."""
         known = np.isfinite(face)
         self._frames[known] += 1
         weight = 1 / np.minimum(self._frames[known], MEMORY_FRAMES)

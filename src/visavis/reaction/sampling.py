@@ -1,4 +1,4 @@
-"""Log-probabilities of the values of a digit in, one drawn value for each row out."""
+"""Drawing the digits of a token from their log-probabilities."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class Sampling:
     """How each digit of a token is drawn from its distribution.
 
     Attributes:
-        temperature: 1 draws as predicted, lower ones more of what is likely; 0 takes the likeliest.
-        top_k: only the k likeliest values; None for all (Fan et al. 2018, arXiv:1805.04833).
-        top_p: only the likeliest values that together reach this probability (Holtzman et al. 2020,
+        temperature: 1 draws as predicted, lower values prefer likely values; 0 takes the most likely value.
+        top_k: draw only from the k most likely values; None for all (Fan et al. 2018, arXiv:1805.04833).
+        top_p: draw only from the most likely values that together reach this probability (Holtzman et al.
+            2020,
             arXiv:1904.09751).
-        guidance: how much of what the partner changes is taken: 1 as predicted, 0 as if there were nobody,
-            more than 1 beyond (classifier-free guidance, Ho and Salimans 2022, arXiv:2207.12598; Sanchez et
-            al. 2023, arXiv:2306.17806). Other than 1 doubles the network's work.
+        guidance: how strongly the listener answers the speaker: 1 as predicted, 0 as if nobody were there,
+            more is stronger (classifier-free guidance, Ho and Salimans 2022, arXiv:2207.12598; Sanchez et
+            al. 2023, arXiv:2306.17806). Values other than 1 double the network's work.
     """
 
     temperature: float = 1.0
@@ -42,11 +43,11 @@ class Sampling:
 
     @property
     def guided(self) -> bool:
-        """Whether drawing needs what is likely without a partner, too."""
+        """Whether drawing also needs the prediction without a speaker."""
         return self.guidance != 1
 
     def guide(self, log_probs: FloatArray, alone: FloatArray) -> FloatArray:
-        """What to draw from: (N, V) logarithms beside a partner and (N, V) without -> (N, V), of sum 1."""
+        """The guided log-probabilities (N, V), from those with a speaker (N, V) and without (N, V)."""
         return log_softmax(alone + np.float32(self.guidance) * (log_probs - alone))
 
     def draw(self, log_probs: FloatArray, chances: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -63,15 +64,15 @@ class Sampling:
             return np.asarray(np.argmax(log_probs, axis=1), np.int64)
         order = np.argsort(-log_probs, axis=1, kind="stable")[:, : self.top_k]
         sorted_log = np.take_along_axis(log_probs, order, axis=1).astype(np.float64)
-        with np.errstate(over="ignore"):  # Next to temperature 0 all but the likeliest are out of reach.
+        with np.errstate(over="ignore"):  # Near temperature 0, only the most likely value can be drawn.
             weights = np.exp((sorted_log - sorted_log[:, :1]) / self.temperature)
         weights /= weights.sum(axis=1, keepdims=True)
         reached = np.cumsum(weights, axis=1)
-        # The first value is always kept: what comes before it has reached nothing.
+        # The first value is always kept: the sum before it is 0.
         weights[reached - weights >= self.top_p] = 0.0
         reached = np.cumsum(weights, axis=1)
         places = (reached <= chances[:, None] * reached[:, -1:]).sum(axis=1)
-        # Rounding at a chance next to 1 must not lead behind the last token that is kept.
+        # Rounding at a chance near 1 must not choose a token after the last kept one.
         last = (weights > 0).sum(axis=1) - 1
         return np.take_along_axis(order, np.minimum(places, last)[:, None], axis=1)[:, 0].astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Four signals of a person in a call in, tokens out, and back: the alphabet of a listener on real dyads.
+"""Tokens of four signals of a person in a call: the alphabet of a listener of real calls.
 
 The signals are those of Diao et al. (ICMI 2024, doi 10.1145/3678957.3685733): AU06 and AU12 intensity, body
 motion, gaze region. Each is cut into a few levels; a token is their combination.
@@ -21,18 +21,18 @@ SIGNALS = ("AU06", "AU12", "motion", "gaze")
 AU12, MOTION = SIGNALS.index("AU12"), SIGNALS.index("motion")
 REGIONS = 4
 Tokens = NDArray[np.int64]
-# A partner is heard as numbers, which are smooth where tokens are not: AU06, AU12 and the logarithm of
-# motion, as they are and as a short running mean, both against a long one: people differ in what is usual.
+# A speaker is heard as numbers, which are smoother than tokens: AU06, AU12 and the logarithm of motion,
+# directly and as a short running mean, both minus a long running mean, because people differ.
 SHORT_S, LONG_S = 3.0, 15.0
 HEARD_CHANNELS = 2 * (len(SIGNALS) - 1)
 
 
 def as_heard(signals: FloatArray, frame_rate_hz: float) -> FloatArray:
-    """What a listener hears of a partner; no row depends on a later one.
+    """A listener's input about a speaker; no row depends on a later one.
 
     Args:
-        signals: (T, 4), motion 0 or more.
-        frame_rate_hz: of them.
+        signals: (T, 4) signals; motion is 0 or more.
+        frame_rate_hz: frame rate of the signals.
 
     Returns:
         (T, 6) float32.
@@ -44,7 +44,7 @@ def as_heard(signals: FloatArray, frame_rate_hz: float) -> FloatArray:
 
 
 def _running_mean(values: FloatArray, frames: float) -> FloatArray:
-    """(T, C): each row's mean of itself and those before it, which count less by e every so many frames."""
+    """The running mean (T, C) of each row and earlier rows, whose weight falls by e in this many frames."""
     kept = np.float32(np.exp(-1 / frames))
     result, last = np.empty_like(values), values[0]
     for place, row in enumerate(values):
@@ -54,12 +54,12 @@ def _running_mean(values: FloatArray, frames: float) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalCodec:
-    """How signals become tokens.
+    """Turns signals into tokens and back.
 
     Attributes:
-        edges: for AU06, AU12 and motion, the increasing values between their levels; the gaze region is a
-            level itself.
-        centres: for the same three, the value that each level is decoded to.
+        edges: for AU06, AU12 and motion, the increasing values between the levels; the gaze region is itself
+            a level.
+        centres: for the same three signals, the decoded value of each level.
     """
 
     edges: tuple[FloatArray, ...]
@@ -83,14 +83,13 @@ class SignalCodec:
 
     @classmethod
     def fitted(cls, signals: FloatArray, levels: Sequence[int]) -> SignalCodec:
-        """Levels that are about equally often used, and the means within them.
+        """A codec whose levels are used about equally often, and decode to their means.
 
-        A value that is found in more than its share of the frames, such as an intensity of 0, gets a level of
-        its own, and there are fewer of them.
+        A very frequent value, such as an intensity of 0, gets its own level, and then there are fewer levels.
 
         Args:
             signals: (N, 4) without NaN.
-            levels: at most so many for AU06, AU12 and motion.
+            levels: maximum number of levels for AU06, AU12 and motion.
         """
         edges, centres = [], []
         for column, count in zip(signals.T, levels, strict=False):
@@ -112,7 +111,7 @@ class SignalCodec:
         """(..., 4) signals -> (...) tokens.
 
         Raises:
-            InputError: another width, not finite, or a gaze region that is not 0 to 3.
+            InputError: the width is not 4, a value is not finite, or a gaze region is not 0 to 3.
         """
         array = np.asarray(signals, np.float32)
         if array.ndim < 1 or array.shape[-1] != len(SIGNALS):
@@ -133,7 +132,7 @@ class SignalCodec:
         """(...) tokens -> (..., 4) signals: the mean of each level.
 
         Raises:
-            InputError: a token outside of the vocabulary.
+            InputError: a token is outside the vocabulary.
         """
         array = np.asarray(tokens)
         most = int(np.prod(self.levels))

@@ -1,7 +1,7 @@
-"""Chunks of sound with their times in; blocks of 640 samples at 16 kHz out, one for each frame of 1/25 s.
+"""A live stream of sound as blocks of 640 samples at 16 kHz, one for each frame of 1/25 s.
 
-Here ends what live sound does wrong: holes and unknown samples become silence, what comes twice is dropped,
-another rate goes on where the last one stopped, and a clock that runs at another speed is followed.
+This module repairs the faults of live sound: holes and unknown samples become silence, repeated sound is
+dropped, a new rate continues where the last one stopped, and a clock with another speed is followed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ RATES_HZ = (8_000, 192_000)
 # A chunk that is off by more than a frame is a hole or a repetition; less is rounding or drift.
 LARGEST_ROUNDING_S = 1 / FRAME_RATE_HZ
 LONGEST_GAP_S = 3600.0
-# Drift is what stays of the chunks' errors over this time, and is mended when it reaches this much.
+# Drift is the lasting part of the chunks' errors over this time; it is corrected when it reaches this size.
 _DRIFT_TIME_S = 2.0
 _SLACK_S = 0.005
 # A frame repeats or skips at most this much of the sound: 1.25% of its length.
 _MOST_SLIP_S = 0.0005
-# Sound is taken in pieces, so that an hour in one chunk needs no hour's worth of memory in between.
+# Sound is processed in pieces, so that a chunk of an hour needs little additional memory.
 _PIECE_S = 10
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class SoundStream:
 
     def reset(self) -> None:
         """Forget everything; the next frame is frame 0."""
-        self._frames = 0  # Given so far.
+        self._frames = 0  # Frames given so far.
         self._heard = False
         self._said: set[str] = set()
         self._rate_hz = 0
@@ -54,11 +54,11 @@ class SoundStream:
         self._slip = 0  # Samples that frames to come repeat (or skip, if negative).
 
     def push(self, chunk: AudioChunk) -> Iterator[FloatArray]:
-        """Take in a chunk; an iterator over the (B, 640) blocks that became complete. Exhaust it.
+        """Take a chunk; returns an iterator over the completed blocks (B, 640). The caller must exhaust it.
 
         Raises:
-            InputError: a rate outside of 8 to 192 kHz, or a time more than an hour after the last sound. The
-                stream is as it was.
+            InputError: the rate is outside 8 to 192 kHz, or the time is more than an hour after the last
+                sound. The stream is unchanged.
         """
         rate_hz, known = chunk.sample_rate_hz, np.isfinite(chunk.samples)
         if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
@@ -80,22 +80,22 @@ class SoundStream:
         return self._placed(samples[max(-hole, 0) :], max(hole, 0))
 
     def flush(self) -> Iterator[FloatArray]:
-        """The frame that is not complete yet, if any sound of it came, padded with silence."""
+        """The incomplete frame, padded with silence, if it has any sound."""
         if len(self._samples) > self._next:
             yield self._take(np.zeros(self._length() - (len(self._samples) - self._next), np.float32))
 
     def _end_s(self) -> float:
-        """When the sound ends that is already here."""
+        """The end time of the sound so far."""
         here = (len(self._samples) - self._next + self._slip) / self._rate_hz if self._rate_hz else 0.0
         return self._start_s + self._frames / FRAME_RATE_HZ + here
 
     def _follow(self, error_s: float, count: int) -> int:
-        """Samples to put in before the next ones, or, if negative, to leave out of them."""
+        """Number of samples to insert before the next ones or, if negative, to drop from them."""
         first = not self._heard
-        # What ends before frame 0 is not of the stream: the next chunk is its first.
+        # A chunk that ends before frame 0 is not part of the stream: the next chunk is the first one.
         self._heard = not first or round(error_s * self._rate_hz) + count > 0
         if abs(error_s) <= LARGEST_ROUNDING_S and not first:
-            # Times of single chunks are rounded and jitter; what lasts is drift.
+            # Times of single chunks are rounded and jitter; a lasting error is drift.
             self._late_s += (error_s - self._late_s) * -math.expm1(-count / self._rate_hz / _DRIFT_TIME_S)
             if abs(self._late_s) > _SLACK_S:
                 self._slip += round(self._late_s * self._rate_hz)
@@ -134,14 +134,16 @@ class SoundStream:
         return max(-most, min(most, self._slip))
 
     def _length(self) -> int:
-        """Samples of the next frame; frames of a rate that is no multiple of 25 Hz differ by one."""
+        """Number of samples of the next frame; at rates that are no multiple of 25 Hz, frames differ by one
+        sample."""
         whole = (
             self._frames + 1
         ) * self._rate_hz // FRAME_RATE_HZ - self._frames * self._rate_hz // FRAME_RATE_HZ
         return whole - self._frame_slip()
 
     def _change_rate(self, rate_hz: int) -> None:
-        """Bring what is kept to another rate: straight lines do for the one frame that has both."""
+        """Convert the kept samples to another rate: linear interpolation is enough for the one frame with
+        both rates."""
         before_hz, kept = self._rate_hz, self._samples
         self._rate_hz, self._resampler = rate_hz, Resampler(rate_hz)
         if before_hz:
@@ -155,7 +157,7 @@ class SoundStream:
         self._slip = round(self._slip * rate_hz / before_hz)
 
     def _say(self, kind: str, what: str) -> None:
-        """Log the first of each kind of fault: a bad stream has thousands."""
+        """Log only the first fault of each kind: a bad stream has thousands."""
         if kind not in self._said:
             self._said.add(kind)
             _log.warning("%s; more of the kind are not logged", what)

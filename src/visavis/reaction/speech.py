@@ -1,7 +1,7 @@
-"""Sound in; 44 speech features at 25 Hz out: 40 log-mel bands, energy, pitch, voicing and voice activity.
+"""44 speech features at 25 Hz: 40 log-mel bands, energy, pitch, voicing and voice activity.
 
-Row ``i`` describes the sound up to ``(i + 1) / 25`` s of its stream and knows nothing later. A stream gives
-the rows that the whole clip gives, however it is cut. docs/reference/speech.md states each channel's unit.
+Row ``i`` describes the sound up to ``(i + 1) / 25`` s of its stream and nothing later. A stream in chunks of
+any size gives the same rows as the whole clip. docs/reference/speech.md states each channel's unit.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ __all__ = [
 
 
 class SpeechFeatures(Protocol):
-    """Any kind of speech features of a whole clip.
+    """The interface of all kinds of speech features of a whole clip.
 
     Attributes:
         channels: D names.
-        causal: whether no row depends on later sound; what is not causal cannot run live.
+        causal: whether no row depends on later sound; only causal features can run live.
         frame_rate_hz: rows per second.
     """
 
@@ -50,7 +50,7 @@ class SpeechFeatures(Protocol):
     def frame_rate_hz(self) -> int: ...  # noqa: D102 - described above
 
     def features(self, samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
-        """(T, D) of (N,) or (N, channels) samples, T being the frames that the clip touches."""
+        """Features (T, D) of (N,) or (N, channels) samples; T counts the frames that the clip touches."""
         ...
 
 
@@ -58,11 +58,11 @@ class SpeechReader:
     """The state of one stream of sound.
 
     Args:
-        start_s: the time at which row 0 starts, on the clock of the chunks' ``time_s``. Sound before it is
-            dropped, and what is missing after it is silence.
+        start_s: the time at which row 0 starts, on the clock of the chunks' ``time_s``. Sound before this
+            time is dropped, and missing sound after it is silence.
 
     Raises:
-        InputError: a start that is not finite.
+        InputError: the start is not finite.
     """
 
     def __init__(self, start_s: float = 0.0) -> None:
@@ -72,22 +72,22 @@ class SpeechReader:
         self._history: FloatArray = np.zeros(HISTORY, np.float32)
 
     def push(self, chunk: AudioChunk) -> FloatArray:
-        """Take in the next sound.
+        """Take the next sound.
 
-        Holes and NaN are taken as silence, repeated sound is dropped, another rate goes on where the last one
+        Holes and NaN become silence, repeated sound is dropped, a new rate continues where the last one
         stopped; each kind of fault is logged once.
 
         Returns:
-            (n, 44) the rows that became complete, in the order of :data:`SPEECH_CHANNELS`; n may be 0.
+            (n, 44) the completed rows, in the order of :data:`SPEECH_CHANNELS`; n may be 0.
 
         Raises:
-            InputError: a rate outside of 8 to 192 kHz, or a time more than an hour after the last sound. The
-                stream is as it was.
+            InputError: the rate is outside 8 to 192 kHz, or the time is more than an hour after the last
+                sound. The stream is unchanged.
         """
         return self._rows(self._stream.push(chunk))
 
     def flush(self) -> FloatArray:
-        """(n, 44) the row that the sound's end did not fill, n being 0 or 1; silence fills it."""
+        """The last incomplete row (n, 44), filled with silence; n is 0 or 1."""
         return self._rows(self._stream.flush())
 
     def reset(self) -> None:
@@ -107,17 +107,17 @@ class SpeechReader:
 
 
 def speech_features(samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
-    """Features of a whole clip: what a stream of it gives.
+    """Features of a whole clip; a stream gives the same.
 
     Args:
         samples: (N,), or (N, C) for C channels; see :func:`~visavis.base.waveform.mono`.
         sample_rate_hz: 8 to 192 kHz.
 
     Returns:
-        (T, 44) float32, T being the frames that the clip touches.
+        (T, 44) float32; T counts the frames that the clip touches.
 
     Raises:
-        InputError: samples of another shape, or another rate.
+        InputError: the samples have another shape, or the rate is out of range.
     """
     reader = SpeechReader()
     rows = reader.push(AudioChunk(mono(samples), sample_rate_hz, 0.0))
@@ -125,17 +125,17 @@ def speech_features(samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
 
 
 def speech_samples(samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
-    """A whole clip at 16 kHz, as every kind of features here reads it: mono, NaN silent, 2 ms late.
+    """A whole clip at 16 kHz, the input of all features here: mono, NaN as silence, 2 ms late.
 
     Args:
         samples: (N,), or (N, C) for C channels.
         sample_rate_hz: 8 to 192 kHz.
 
     Returns:
-        (640 T,) float32 in about -1..1, T being the frames of 1/25 s that the clip touches.
+        (640 T,) float32 in about -1..1; T counts the frames of 1/25 s that the clip touches.
 
     Raises:
-        InputError: samples of another shape, or another rate.
+        InputError: the samples have another shape, or the rate is out of range.
     """
     stream = SoundStream()
     blocks = [*stream.push(AudioChunk(mono(samples), sample_rate_hz, 0.0)), *stream.flush()]
@@ -143,7 +143,7 @@ def speech_samples(samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
 
 
 class LogMelFeatures:
-    """This module's features behind the interface of all."""
+    """This module's features with the common interface."""
 
     channels = SPEECH_CHANNELS
     causal = True

@@ -1,4 +1,4 @@
-"""Five controls of a listener: what its temperament is, and the numbers that a network knows it by."""
+"""The temperament of a listener: five traits, and the numbers that a network gets for them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from visavis.types import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Temperament:
-    """What kind of listener it is; each control is 0..1, and .5 is a listener of published averages.
+    """The five traits of a listener; each is 0..1, and 0.5 is a listener of published averages.
 
     Attributes:
         expressiveness: how large movements are.
-        nodding: how many of the moments that invite a nod are taken.
-        smiling: how often it smiles of its own accord, and how strongly.
-        mirroring: how much of the speaker's smile, brows and head it takes over.
-        gaze: how much of the time it looks at the speaker.
+        nodding: at how many of the moments that invite a nod the listener nods.
+        smiling: how often the listener smiles without a cause, and how strongly.
+        mirroring: how strongly the listener copies the speaker's smile, brows and head.
+        gaze: share of the time in which the listener looks at the speaker.
     """
 
     expressiveness: float = 0.5

@@ -1,8 +1,8 @@
-"""Face states in, tokens out, and back: two ONNX networks, an encoder and a decoder of one training.
+"""The face tokenizer: two ONNX networks, an encoder and a decoder that were trained together.
 
-A token is one of a finite vocabulary of faces. A frame has one token, or R of them where each refines the
-ones before it. A frame's tokens depend on that frame and, if the encoder has a window, on frames before it;
-never on later ones. So a stream that is encoded frame by frame gives what the whole track gives.
+A token is one of a finite vocabulary of faces. A frame has one token, or R tokens of which each refines the
+ones before it. A frame's tokens depend on that frame and, if the encoder has a window, on earlier frames,
+never on later ones. So encoding frame by frame gives the same as encoding the whole track.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ ENCODER, DECODER = "tokens_encoder", "tokens_decoder"
 ENCODER_KIND, DECODER_KIND = "face tokenizer encoder", "face tokenizer decoder"
 # The token of a frame without a face; decoded, it is a row of NaN.
 NO_FACE = -1
-# Frames that the networks get at a time.
+# Number of frames that the networks get at a time.
 _BATCH = 4096
 
 
 class FaceTokenizer:
-    """Turns faces into tokens and back; it keeps no state, :meth:`stream` gives what does.
+    """Turns faces into tokens and back. It keeps no state; :meth:`stream` gives a stream with state.
 
     Args:
         encoder: a network with the input ``windows`` (N, W, 58) float32, oldest frame first, and the output
@@ -41,16 +41,16 @@ class FaceTokenizer:
             ``emotion`` (N, 25) float32.
 
     Attributes:
-        vocabulary: how many tokens there are, for each of the R of a frame.
-        window: W, frames that a frame's tokens depend on; 1 is stateless.
-        mean: (58,) the mean face of the training, which stands in for what is not known.
-        rest: (58,) the face at rest that faces must have been moved to (:mod:`visavis.reaction.rest`); None
-            for a tokenizer that takes faces as they are.
-        quantizer: what made the vocabulary: ``fsq``, ``rfsq``, ``vq`` or ``lfq``.
+        vocabulary: number of possible tokens, for each of the R tokens of a frame.
+        window: W, number of frames on which a frame's tokens depend; 1 is stateless.
+        mean: (58,) the mean face of the training, used for unknown channels.
+        rest: (58,) the neutral face that input faces must be moved to (:mod:`visavis.reaction.rest`); None
+            for a tokenizer that takes unchanged faces.
+        quantizer: kind of quantizer: ``fsq``, ``rfsq``, ``vq`` or ``lfq``.
         pair: fingerprint of its training.
 
     Raises:
-        WeightsError: networks of another kind, or not of one training.
+        WeightsError: the networks are of another kind, or were not trained together.
     """
 
     def __init__(self, encoder: ort.InferenceSession, decoder: ort.InferenceSession) -> None:
@@ -75,10 +75,10 @@ class FaceTokenizer:
 
         Args:
             threads: processor threads.
-            names: of encoder and decoder in the manifest.
+            names: names of encoder and decoder in the manifest.
 
         Raises:
-            WeightsError: this version has none, or they are missing or were changed.
+            WeightsError: this version has no such networks, or their files are missing or were changed.
         """
         if not networks.manifest().keys() >= set(names):
             raise WeightsError(
@@ -90,11 +90,11 @@ class FaceTokenizer:
 
     @classmethod
     def load(cls, encoder: PathText, decoder: PathText, threads: int = 1) -> Self:
-        """Networks from files, as a tokenizer's training leaves them in its run folder.
+        """Networks from files in a training's run folder.
 
         Raises:
             InputError: a file cannot be read.
-            WeightsError: it is no network of a tokenizer.
+            WeightsError: a file is not the network of a tokenizer.
         """
         sessions = []
         for path in map(as_path, (encoder, decoder)):
@@ -109,26 +109,26 @@ class FaceTokenizer:
 
     @property
     def depth(self) -> int:
-        """R, tokens a frame."""
+        """Number R of tokens of a frame."""
         return len(self.vocabulary)
 
     def stream(self) -> TokenStream:
-        """The state of one stream of frames, before its first."""
+        """The state of one stream before its first frame."""
         return TokenStream(self)
 
     def encode(self, face: ArrayLike) -> Tokens:
         """Tokens of a whole track.
 
         Args:
-            face: (T, 58) face states. NaN in a part of a row stands for channels that are not known: they are
-                taken as the mean of the training. A row of NaN alone is a frame without a face: its tokens
-                are -1, and frames after it see the faces before it.
+            face: (T, 58) face states. NaN in part of a row means unknown channels: they are replaced by the
+                mean of the training. A row of only NaN is a frame without a face: its tokens are -1, and
+                later frames see the faces before it.
 
         Returns:
-            (T,) int64, or (T, R) where a frame has more tokens than one.
+            (T,) int64, or (T, R) if a frame has several tokens.
 
         Raises:
-            InputError: another shape, or infinite.
+            InputError: the array has another shape or infinite values.
         """
         return self.stream().encode(face)
 
@@ -136,18 +136,19 @@ class FaceTokenizer:
         """Faces of tokens.
 
         Args:
-            tokens: (T,) or (T, R) integers as :meth:`encode` gives them; -1 for no face.
+            tokens: (T,) or (T, R) integers from :meth:`encode`; -1 for no face.
 
         Returns:
             (T, 58) float32: weights within 0..1, radians, centimetres; rows of NaN where there is no face.
 
         Raises:
-            InputError: no integers, another shape, or outside of the vocabulary; the row is named.
+            InputError: the tokens are not integers, have another shape, or are outside the vocabulary; the
+                message names the row.
         """
         return self._decoded(tokens, "face", len(FACE_CHANNELS))
 
     def emotions(self, tokens: ArrayLike) -> FloatArray:
-        """What the faces show: (T, 25) as in :class:`~visavis.types.Emotion`; see :meth:`decode`."""
+        """Emotions (T, 25) of the faces, as in :class:`~visavis.types.Emotion`; see :meth:`decode`."""
         return self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
 
     def encode_windows(self, windows: FloatArray) -> Tokens:
@@ -190,10 +191,10 @@ class FaceTokenizer:
 
 
 class TokenStream:
-    """The encoder's memory of one stream of frames: the last faces that its window reaches back to.
+    """The encoder's memory of one stream: the last faces within its window.
 
     Args:
-        tokenizer: encodes; may serve many streams.
+        tokenizer: the tokenizer; many streams may share it.
     """
 
     def __init__(self, tokenizer: FaceTokenizer) -> None:
@@ -205,7 +206,7 @@ class TokenStream:
         self._past = None
 
     def fork(self) -> TokenStream:
-        """Another stream with the same past; the two go on by themselves."""
+        """An independent copy of the stream with the same past."""
         other = TokenStream(self._tokenizer)
         other._past = self._past
         return other
@@ -218,7 +219,7 @@ class TokenStream:
         result = np.full((len(faces), tokenizer.depth), NO_FACE, np.int64)
         if seen.size:
             known = np.where(np.isnan(faces[seen]), tokenizer.mean, faces[seen])
-            # Before the first frame, it stands still.
+            # Before the first frame, the face is assumed to be still.
             past = np.repeat(known[:1], tokenizer.window - 1, axis=0) if self._past is None else self._past
             joined = np.concatenate([past, known])
             views = sliding_window_view(joined, tokenizer.window, axis=0).transpose(0, 2, 1)
@@ -228,7 +229,7 @@ class TokenStream:
 
 
 def _notes(session: ort.InferenceSession, kind: str, names: list[str]) -> dict[str, Any]:
-    """The metadata of a tokenizer's network, after a look whether it is one."""
+    """The metadata of a tokenizer's network, after a check that it is one."""
     found = [spec.name for spec in (*session.get_inputs(), *session.get_outputs())]
     notes = networks.metadata(session)
     if found != names or notes.get("kind") != kind:

@@ -1,7 +1,7 @@
-"""What frames sound like in; features free of the microphone's level and the voice's usual pitch out.
+"""Speech features that do not depend on the microphone's level and the voice's usual pitch.
 
-The memory of a speaker: the noise in each band, the level of the voice, its usual pitch. It is carried from
-frame to frame and uses no later one. Frames of digital silence change none of it.
+The memory of a speaker has the noise in each band, the level of the voice and its usual pitch. It only
+depends on earlier frames. Frames of digital silence do not change it.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ SPEECH_CHANNELS: tuple[str, ...] = (
     "voiced",
     "speech",
 )
-# The level of speech that is assumed before any was heard: the usual one of telephony, -26 dB.
+# Level of speech that is assumed before any speech: the usual level of telephony, -26 dB.
 FIRST_LEVEL_DB = -26.0
 LEVEL_TIME_S = 10.0
-# The first level counts as much as this many frames of voice.
+# The assumed level counts as much as this many frames of voice.
 _FIRST_WEIGHT = 5
 _SILENT_DB = -100.0
-# Noise is what a band keeps falling back to: down within .3 s, up within 8 s.
+# Noise is the level to which a band keeps falling back: it follows down within 0.3 s, up within 8 s.
 _NOISE_FALL, _NOISE_RISE = -math.expm1(-1 / (0.3 * FRAME_RATE_HZ)), -math.expm1(-1 / (8.0 * FRAME_RATE_HZ))
 _NOISE_STEP_DB = 24.0
-# Bands this far below the voice are no speech however quiet the room is: echoes, breath, clothes.
+# Bands this far below the voice are never speech, even in a quiet room: echoes, breath, clothes.
 _DEPTH_DB = 50.0
 _ABOVE_MOST_DB = 15.0
-# The voice's level and pitch are learnt from frames that are surely voiced.
+# The voice's level and pitch are learned from clearly voiced frames.
 _SURE_PERIODICITY, _SURE_ABOVE_DB = 0.7, 3.0
 _PITCH_MEMORY = 250
 # Logistic regression on GRID's clips, quiet and in noise: see docs/reference/speech.md.
 _SPEECH_WEIGHTS, _SPEECH_BIAS = (2.71, 2.10), -7.14
 _RELEASE = 0.25
-# Bands and energy of speech, beside its level: about mean 0 and spread 1 on RAVDESS and GRID with these.
+# These scale bands and energy of speech relative to its level to about mean 0 and spread 1 on RAVDESS and
+# GRID.
 _MEL_MEAN_DB, _MEL_SPREAD_DB = np.linspace(-18.0, -46.0, MEL_BANDS), 13.0
 _ENERGY_MEAN_DB, _ENERGY_SPREAD_DB = -3.0, 11.0
 _LIMIT = 4.0
@@ -79,22 +80,22 @@ class VoiceTracker:
         return np.asarray(rows.clip(-_LIMIT, _LIMIT), np.float32)
 
     def _hear(self, mel_db: DoubleArray, energy_db: float, periodicity: float, pitch: float) -> float:
-        """Update the memory by one frame; returns how surely it is voiced, 0..1."""
+        """Update the memory by one frame; returns the probability that it is voiced, 0..1."""
         if energy_db < _SILENT_DB:
             above_db = periodicity = 0.0
         else:
             above_noise_db, above_db = self._above(mel_db)
             if periodicity > _SURE_PERIODICITY and above_noise_db > _SURE_ABOVE_DB:
                 self._learn(energy_db, pitch)
-        # Half of the frame before: noise alone seldom rises twice.
+        # Half of the value of the frame before: noise alone rarely rises twice.
         self._above_db += (above_db - self._above_db) / 2
         weighed = _SPEECH_WEIGHTS[0] * self._above_db + _SPEECH_WEIGHTS[1] * periodicity + _SPEECH_BIAS
         self._speech = max(1 / (1 + math.exp(-weighed)), self._speech - _RELEASE)
-        # A hum is periodic too, but it is in the noise.
+        # A hum is periodic too, but it is part of the noise.
         return min(max((periodicity - 0.3) / 0.6, 0.0), min(above_db / 3, 1.0), 1.0)
 
     def _above(self, mel_db: DoubleArray) -> tuple[float, float]:
-        """Follow the noise; dB above it, and above it or the depth, mean over bands."""
+        """Follow the noise; returns dB above it, and the mean over bands of dB above it or the depth."""
         noise_db = mel_db if self._noise_db is None else self._noise_db
         rise = np.minimum(mel_db - noise_db, _NOISE_STEP_DB)
         noise_db = noise_db + rise * np.where(rise > 0, _NOISE_RISE, _NOISE_FALL)

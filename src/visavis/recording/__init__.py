@@ -1,1 +1,1 @@
-"""What a run leaves behind: videos, tracks, readings, a page."""
+"""Results of a run: videos, tracks, readings and a page."""

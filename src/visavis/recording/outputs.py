@@ -1,4 +1,4 @@
-"""Names of files in; whether a run can write them, told before the work, out."""
+"""The output files of a run, checked before the work."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from visavis.recording.video_writer import CONTAINERS
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where to write what; None leaves it out.
+    """The files to write; None leaves one out.
 
     Attributes:
-        video: the real face beside the avatar.
+        video: the real face next to the avatar.
         track: face and emotion over time, ``T.npz``.
         motion: the avatar's parameters, ``M.motion3.json``.
         reaction: in listen mode, the listener's face over time, ``R.npz``.
@@ -29,11 +29,11 @@ class Outputs:
     reaction: Path | None = None
 
     def check(self, source: str) -> None:
-        """Look for what would fail only after the work is done.
+        """Find errors before the work that would otherwise show only after it.
 
         Raises:
-            InputError: a wrong ending, a folder that is missing or closed, two outputs of one name, the
-                source's name, or the name of something that is no file.
+            InputError: an ending is wrong, a folder is missing or not writable, two outputs have the same
+                name, or a name is the source's or belongs to something that is not a file.
         """
         require_outputs(
             (
@@ -49,11 +49,11 @@ class Outputs:
 def require_outputs(
     wanted: Iterable[tuple[Path | None, tuple[str, ...]]], sources: Iterable[str | Path]
 ) -> None:
-    """Look for what would keep files from being written only after the work is done.
+    """Find before the work what would prevent files from being written after it.
 
     Args:
-        wanted: each file, or None, and the endings that its name may have.
-        sources: what is read.
+        wanted: each file or None, with the endings that its name may have.
+        sources: files that are read.
 
     Raises:
         InputError: as :meth:`Outputs.check`.

@@ -1,4 +1,4 @@
-"""A run's recording and track in, one self-contained HTML page about it out."""
+"""A self-contained HTML page about a run."""
 
 from __future__ import annotations
 
@@ -103,17 +103,17 @@ sees on a face, not what a person feels. Nothing on this page was sent anywhere.
 def write_report(
     path: Path, recording: Recording, track: Track, *, source: str, video: Path | None = None
 ) -> None:
-    """Write the page; it appears whole or not at all, and loads nothing but the video beside it.
+    """Write the page; it appears complete or not at all, and loads only the video next to it.
 
     Args:
-        path: the page, by custom ``report.html``.
+        path: the page, usually ``report.html``.
         recording: counts and timings of the run.
         track: face and emotion of the same run.
-        source: what was run on, in words.
-        video: the run's video; the page links to it by its place relative to its own.
+        source: description of the source.
+        video: the run's video; the page links to it by a relative path.
 
     Raises:
-        InputError: a track without frames, or a place that cannot be written.
+        InputError: the track has no frames, or the page cannot be written.
     """
     if not len(track):
         raise InputError(f"{path}: a report needs at least one frame; the track has none")
@@ -132,7 +132,7 @@ def write_report(
 
 
 def total_ms(timings_ms: Mapping[str, FloatArray]) -> FloatArray:
-    """Milliseconds (T,) from a frame's arrival to the avatar's pose: without drawing the video."""
+    """Milliseconds (T,) from a frame's arrival to the avatar's pose, without drawing the video."""
     return np.asarray(
         np.sum([timings_ms[stage] for stage in ("face", "emotion", "avatar")], axis=0), np.float32
     )

@@ -1,4 +1,4 @@
-"""Listeners that react to a recorded person: reactions, why they came, and a video of them."""
+"""Listeners that react to a recorded person: reactions, their causes, and a video."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from visavis.recording.side_by_side import write_side_by_side
 from visavis.types import FloatArray, Track
 
 MOST_SAMPLES = 1000
-# Faces of all samples together; they and their emotions are held in memory: 1.7 GB.
+# Number of faces of all samples together; faces and emotions in memory then take 1.7 GB.
 MOST_FACES = 5_000_000
-# Sound and track may differ by this much before it is worth telling.
+# Sound and track may differ by this much before a note is printed.
 _NEARLY_S = 0.2
 
 
@@ -32,14 +32,14 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeakerClip:
-    """A recorded person as listeners see and hear her, 25 frames a second.
+    """A recorded speaker as listeners see and hear them, 25 frames a second.
 
     Attributes:
         start_s: time of the first row.
-        face: (T, 58), NaN where nobody is.
+        face: (T, 58), NaN where no face is known.
         speech: (T, 44), NaN where no sound is known.
-        audio: file of the sound; None for none.
-        note: how the sound's length differs from the track's; None where it does not.
+        audio: file of the sound, or None.
+        note: how the lengths of sound and track differ; None if they do not.
     """
 
     start_s: float
@@ -50,7 +50,7 @@ class SpeakerClip:
 
     @classmethod
     def of(cls, track: Track, audio: PathText | None = None) -> Self:
-        """A track, and what the person says, from a sound file or from the video itself.
+        """The clip of a track, with the sound of a sound file or of the video itself.
 
         Raises:
             InputError: the track shows no face or is too long, or the file has no sound.
@@ -64,7 +64,7 @@ class SpeakerClip:
             if not sound.has_sound:
                 raise InputError(f"{audio}: no sound in this file; name another, or leave it out")
             speech = speech_at_25_hz(sound.until(end_s), start_s, len(face))
-            for _ in sound.until(end_s + _NEARLY_S):  # Only a look whether there is more.
+            for _ in sound.until(end_s + _NEARLY_S):  # This only tests whether there is more.
                 pass
             if sound.end_s is None:
                 note = f"{audio}: goes on after the track's end at {end_s:.1f} s; the rest is not heard"
@@ -75,14 +75,14 @@ class SpeakerClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """How K listeners reacted to a recorded person.
+    """Reactions of K listeners to a recorded person.
 
     Attributes:
         speaker: the person.
-        networks: of the listeners.
-        temperament: of the listeners; None where it was drawn at random.
-        tokens: (K, T) of the listeners' faces.
-        reaction: these faces.
+        networks: networks of the listeners.
+        temperament: traits of the listeners; None if they were drawn at random.
+        tokens: (K, T) tokens of the listeners' faces.
+        reaction: the faces of these tokens.
     """
 
     speaker: SpeakerClip
@@ -92,11 +92,11 @@ class Answer:
     reaction: Reaction
 
     def explain(self, on_listener: Callable[[], None] = _nothing) -> Explanation:
-        """What raised each smile, nod and raise of the brows of the first listeners.
+        """The causes of each smile, nod and raise of the brows of the first listeners.
 
         Args:
-            on_listener: called after each listener, of whom there are at most
-                :data:`~visavis.drawing.explanation.MOST_EXPLAINED`.
+            on_listener: called after each listener, at most
+                :data:`~visavis.drawing.explanation.MOST_EXPLAINED` times.
         """
         clip, explained = self.speaker, []
         for tokens in self.tokens[:MOST_EXPLAINED]:
@@ -105,7 +105,7 @@ class Answer:
         return Explanation(clip.start_s, clip.face, clip.speech, self.reaction, tuple(explained))
 
     def film(self, path: PathText, on_frame: Callable[[], None] = _nothing) -> None:
-        """Write a video of the person beside up to ten listeners.
+        """Write a video of the person and up to ten listeners.
 
         Raises:
             InputError: the file cannot be written.
@@ -128,14 +128,14 @@ def answer(
 
     Args:
         speaker: the person.
-        networks: of the listeners.
-        samples: how many listeners; they hear the same and differ.
-        seed: another seed gives other listeners.
-        temperament: of the listeners; None draws it at random.
+        networks: networks of the listeners.
+        samples: number of listeners; all hear the same, and each reacts differently.
+        seed: a different seed gives different listeners.
+        temperament: traits of the listeners; None draws them at random.
         on_frame: called after each frame.
 
     Raises:
-        InputError: too few or too many samples.
+        InputError: there are too few or too many samples.
     """
     if not 1 <= samples <= MOST_SAMPLES:
         raise InputError(f"samples is {samples}; expected 1 to {MOST_SAMPLES}")

@@ -1,4 +1,4 @@
-"""The faces in image and video files, with the emotions that they show."""
+"""Faces in image and video files, with the emotions that they show."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from visavis.pipeline import Pipeline
 from visavis.types import Faces, ImageArray
 
 MAX_FACES = 16
-# A picture without a detected face can be a tight face crop itself when it is of such a size (FER-2013 has
-# 48 px, RAF-DB 100, AffectNet 224) and about square.
+# A picture without a detected face can be a tight face crop if it is about square and has such a size
+# (FER-2013 has 48 px, RAF-DB 100, AffectNet 224).
 CROPPED_MIN_PX, CROPPED_MAX_PX, CROPPED_MAX_ASPECT = 24, 256, 1.34
 
 
@@ -35,9 +35,9 @@ class FacesInFile:
         path: the file.
         size: width and height in pixels.
         fps: frames per second of a video; None for an image.
-        times_s: one for each frame that was read; 0 for an image.
-        faces: of each of these frames.
-        error: why reading ended early; None when it did not.
+        times_s: time of each frame that was read; 0 for an image.
+        faces: faces of each of these frames.
+        error: why reading ended early; None if it did not.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class FacesInFile:
 
 
 def list_media(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, VisavisError]]]:
-    """Every file to read, folders unfolded, and what is wrong with the rest.
+    """Every file to read, also from folders, and the errors of the others.
 
     Args:
         paths: files (taken as they are) and folders (searched for images and videos, by their endings).
@@ -69,7 +69,7 @@ def list_media(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, Visa
 
     for path in paths:
         if not os.path.isdir(path):
-            media.append(path)  # What is wrong with it, if anything, its reader says best.
+            media.append(path)  # The file's reader gives the best error message.
             continue
         known = len(media) + len(problems)
         for folder, _, names in os.walk(path, onerror=closed):
@@ -86,10 +86,10 @@ class Recognizer:
     """Reads faces and emotions, file after file.
 
     Args:
-        pipeline: reads emotions; one for up to 16 faces with the embedded networks if left out.
-        crops: read small square pictures in which no face is detected whole, as face crops, unasked; else
-            only those that the face network sees as one.
-        network: says whether a picture frames a face; the embedded one if left out.
+        pipeline: reads emotions; by default one for up to 16 faces with the embedded networks.
+        crops: read all small square pictures without a detected face as face crops; else only those in which
+            the face network sees a face crop.
+        network: tests whether a picture frames a face; by default the embedded network.
 
     Raises:
         InputError: the pipeline reads no emotions.
@@ -112,8 +112,8 @@ class Recognizer:
         """Read one image or video.
 
         Raises:
-            InputError: nothing of it can be read. A video damaged further on does not raise: the result
-                holds the error beside what came before it.
+            InputError: nothing of the file can be read. A video that is damaged later does not raise: the
+                result holds the error and everything before it.
         """
         path = as_path(path)
         return self.read_video(path) if _suffix(path) in VIDEO_SUFFIXES else self.read_image(path)
@@ -133,7 +133,7 @@ class Recognizer:
         """Read every face in a picture (H, W, 3) uint8.
 
         Raises:
-            InputError: no such picture.
+            InputError: the picture has another shape or type.
         """
         faces = self._pipeline.look(image_rgb)
         height, width = image_rgb.shape[:2]
@@ -158,7 +158,7 @@ class Recognizer:
             try:
                 with Prefetch(iter(video)) as frames:
                     for frame in frames:
-                        # One by one, so that what comes before an error is kept.
+                        # One by one, so that everything before an error is kept.
                         faces.append(self._pipeline.step(frame).faces)
                         times_s.append(frame.time_s)
             except VisavisError as caught:
@@ -166,7 +166,7 @@ class Recognizer:
             return FacesInFile(path, video.size, video.fps, tuple(times_s), tuple(faces), error)
 
     def _is_crop(self, image: ImageArray) -> bool:
-        """Whether the face network sees a face where the emotion stage's crops have it."""
+        """Whether the face network sees a face at its place in the emotion stage's crops."""
         self._network = self._network or FaceNetwork()
         around = _whole(image).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
         return frames_face(image, around, self._network)
@@ -179,7 +179,7 @@ def _whole(image: ImageArray) -> FaceRegion:
 
 
 def may_be_crop(width: int, height: int) -> bool:
-    """Whether an image of this size, without a detected face, can be a face crop itself."""
+    """Whether an image of this size without a detected face can be a face crop."""
     low, high = sorted((width, height))
     return low >= CROPPED_MIN_PX and high <= CROPPED_MAX_PX and high / low <= CROPPED_MAX_ASPECT
 

@@ -1,4 +1,4 @@
-"""Recording a run: the video, track, motion and reactions of a source, kept whatever ends it."""
+"""Recording a run: the video, track, motion and reaction of a source, kept even after an error."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from visavis.recording.outputs import Outputs
 from visavis.recording.video_writer import VideoWriter
 from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, NumberArray, Track
 
-# Decoding, tracking, drawing and encoding overlap; more frames in waiting would cost memory and win nothing.
+# Decoding, tracking, drawing and encoding overlap; more waiting frames would only cost memory.
 DEPTH = 2
-# So far ahead of the pictures sound is heard, for a frame needs the sound up to its end.
+# Sound is read this far ahead of the pictures, because a frame needs the sound up to its end.
 HEARD_AHEAD_S = 0.1
 NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
@@ -39,18 +39,18 @@ NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What came of a run.
+    """The results of a run.
 
     Attributes:
-        frames: how many were processed.
-        frames_with_face: in how many of them a face was found.
-        duration_s: from the first frame to the last.
-        elapsed_s: how long the work took.
+        frames: number of processed frames.
+        frames_with_face: number of frames in which a face was found.
+        duration_s: time from the first frame to the last.
+        elapsed_s: time that the work took.
         timings_ms: stage -> milliseconds for each frame.
         expressions: expression -> number of frames whose steady label it was.
         written: the files that now exist.
-        interrupted: the user ended it.
-        error: why it ended early; None when the source was read to its end.
+        interrupted: whether the user ended the run.
+        error: why the run ended early; None if the source was read to its end.
     """
 
     frames: int
@@ -78,21 +78,21 @@ def record(
     on_frame: Callable[[Moment], None] | None = None,
     clock: Clock | None = None,
 ) -> Recording:
-    """Process a source to its end, or to an error or Ctrl-C, and write what was asked for.
+    """Process a source to its end, or to an error or Ctrl-C, and write the requested files.
 
     Decoding, tracking, drawing the avatar, and encoding run in four threads; frames are streamed, so that
-    memory does not grow with the length but for the rows of the track.
+    only the rows of the track grow in memory.
 
     Args:
-        source: open; closed by the caller.
-        pipeline: its stream starts anew here; closed by the caller.
+        source: an open source; the caller closes it.
+        pipeline: its stream starts again here; the caller closes it.
         outputs: what to write.
-        limit_s: stop before this time of the source.
+        limit_s: stop at this time of the source.
         on_frame: called after each frame.
         clock: measures the timings.
 
     Raises:
-        InputError: an output that cannot be written, found before the work. Errors after the first frame
+        InputError: an output cannot be written; this is checked before the work. Errors after the first frame
             are not raised but returned in the recording, since the results so far are kept.
     """
     outputs.check(source.name)
@@ -129,7 +129,7 @@ def record(
         error = caught
     written = [film.writer.path] if film is not None and film.writer.finished else []
     saved, failure = log.save(source.fps, pipeline.listener)
-    error = error or failure  # The first error is the one worth telling.
+    error = error or failure  # The first error is the most useful one.
     return log.recording((*written, *saved), clock.now_s() - start_s, interrupted, error)
 
 
@@ -151,7 +151,7 @@ class _Drawn(NamedTuple):
 
 
 class _Film:
-    """The video being written: each moment drawn, then encoded."""
+    """The video being written: each moment is drawn, then encoded."""
 
     def __init__(self, path: Path, source: FrameSource, emotions: bool) -> None:
         self._composer = Composer(source.size, emotions)
@@ -172,7 +172,7 @@ class _Film:
     def written(
         self, drawn: Iterable[_Drawn], clock: Clock
     ) -> Generator[tuple[Moment, Mapping[str, float]], None, None]:
-        """Each moment once it is in the video, with the milliseconds that drawing and encoding took."""
+        """Each moment after it is in the video, with the milliseconds that drawing and encoding took."""
         for moment, avatar, drawing_ms in drawn:
             began_s = clock.now_s()
             self.writer.write(self._composer.compose(moment, avatar), moment.frame.time_s)
@@ -181,7 +181,8 @@ class _Film:
 
 @dataclass(slots=True)
 class _Log:
-    """Grows by one row a frame; keeps faces, emotions and poses only where a file is to hold them."""
+    """The results so far, one row for each frame; faces, emotions and poses are kept only for requested
+    files."""
 
     outputs: Outputs
     times_s: list[float] = field(default_factory=list)
@@ -214,7 +215,7 @@ class _Log:
             self.timings_ms.setdefault(stage, []).append(time_ms)
 
     def save(self, fps: float, listener: LiveListener | None) -> tuple[list[Path], VisavisError | None]:
-        """Write what was asked for; returns what was written, and what went wrong first."""
+        """Write the requested files; returns the written files and the first error."""
         written: list[Path] = []
         error: VisavisError | None = None
         saves: tuple[Callable[[], list[Path]], ...] = (
@@ -225,12 +226,12 @@ class _Log:
         for save in saves:
             try:
                 written += save()
-            except VisavisError as caught:  # The others are still worth having.
+            except VisavisError as caught:  # The other files are still useful.
                 error = error or caught
         return written, error
 
     def save_track(self, fps: float) -> list[Path]:
-        """Write the track where one was asked for; returns what was written."""
+        """Write the track if requested; returns the written files."""
         path = self.outputs.track
         if path is None or not self.face:
             return []
@@ -239,13 +240,13 @@ class _Log:
         numbers = self.landmark_numbers
         points = np.full((len(found), len(numbers), 2), np.nan, np.float32)
         for row, landmarks in zip(points, self.landmarks, strict=True):
-            if landmarks is not None and len(numbers):  # Landmarks without a number say nothing to anyone.
+            if landmarks is not None and len(numbers):  # Landmarks without numbers are useless.
                 row[:] = landmarks
         Track(times_s, face, emotion, found, fps, points, numbers).save(path)
         return [path]
 
     def save_motion(self, fps: float) -> list[Path]:
-        """Write the motion where one was asked for; returns what was written."""
+        """Write the motion if requested; returns the written files."""
         path = self.outputs.motion
         if path is None or not self.poses:
             return []
@@ -253,7 +254,7 @@ class _Log:
         return [path]
 
     def save_reaction(self, listener: LiveListener | None) -> list[Path]:
-        """Write the listener's face where it was asked for; returns what was written."""
+        """Write the listener's face if requested; returns the written files."""
         path = self.outputs.reaction
         if path is None or listener is None or not self.tokens:
             return []

@@ -1,4 +1,4 @@
-"""A person and the reactions of listeners in; one video of all of them, with the person's sound, out."""
+"""A video of a person and the listeners' reactions side by side, with the person's sound."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from visavis.reaction.live import Follower
 from visavis.recording.video_writer import VideoWriter
 from visavis.types import FaceState, FloatArray, ImageArray
 
-# Beyond these nobody could watch them all.
+# Nobody could watch more listeners than this.
 MOST_LISTENERS = 10
 HEIGHT_PX = 480
-# The person's picture over its height: wider ones get margins, to leave room for listeners.
+# Largest width of the person's picture over its height: wider ones get margins, to leave room for listeners.
 MAX_ASPECT = 4 / 3
 # Dark on the drawing's own backdrop.
 LABEL: Color = (70, 66, 120)
-# How the frames of a file are timed: rounded, to a millisecond or less.
+# Times of a file's frames are rounded to a millisecond or less.
 _ROUNDING_S = 1e-3
 
 
 class Player:
-    """An avatar that plays a face of 25 frames a second.
+    """An avatar that plays a face over time.
 
     Args:
-        face: (T, 58); rows of NaN where there is none.
-        fps: of it.
-        side_px: of the pictures.
-        puppet: that is drawn; of this player alone.
-        name: written into the pictures' corner; empty for none.
-        acting: whether it is a listener, see :class:`~visavis.avatar.parameters.Animator`.
+        face: (T, 58); rows of NaN where no face is known.
+        fps: frames per second of the face.
+        side_px: side of the pictures.
+        puppet: the drawing; no other player may use it.
+        name: text in the pictures' corner; empty for none.
+        acting: whether the face is a listener's, see :class:`~visavis.avatar.parameters.Animator`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Player:
         self._follower = Follower()
 
     def picture(self, row: int) -> ImageArray:
-        """(side_px, side_px, 3) of the next row; rows come in order."""
+        """The picture (side_px, side_px, 3) of the next row; rows are drawn in order."""
         time_s = row / self._fps
         face = self._face[row]
         state: FaceState | None = None
@@ -79,11 +79,11 @@ class Player:
 
 
 class Person:
-    """The person that is listened to: the pictures of a video, or an avatar where there is none.
+    """The speaker: the pictures of a video, or an avatar if there is no video.
 
     Args:
-        pictures: that come in order of their times.
-        size: width and height of them.
+        pictures: pictures with increasing times.
+        size: width and height of the pictures.
     """
 
     def __init__(self, pictures: Iterable[tuple[float, ImageArray]], size: tuple[int, int]) -> None:
@@ -94,12 +94,12 @@ class Person:
 
     @classmethod
     def of_video(cls, video: VideoFile) -> Self:
-        """Its own pictures."""
+        """The speaker with the pictures of a video."""
         return cls(((frame.time_s, frame.image_rgb) for frame in video), video.size)
 
     @classmethod
     def of_face(cls, face: FloatArray, fps: float, start_s: float) -> Self:
-        """The avatar with the person's own face (T, 58), of which row 0 is at ``start_s``."""
+        """The speaker as the avatar with the speaker's face (T, 58); row 0 is at ``start_s``."""
         player = Player(face, fps, HEIGHT_PX, Puppet.load(), "speaker")
         pictures = ((start_s + row / fps, player.picture(row)) for row in range(len(face)))
         return cls(pictures, (HEIGHT_PX, HEIGHT_PX))
@@ -149,15 +149,16 @@ def write_side_by_side(
     """Write the video, 25 frames a second; the first ten listeners are shown.
 
     Args:
-        path: to be written; see :class:`~visavis.recording.video_writer.VideoWriter`.
-        face: (T, 58) of the person, who is drawn as the avatar where ``source`` has no pictures.
-        reaction: of K listeners to it.
+        path: the file to write; see :class:`~visavis.recording.video_writer.VideoWriter`.
+        face: (T, 58) face of the person, drawn as the avatar if ``source`` has no pictures.
+        reaction: reaction of K listeners to this face.
         start_s: time of the first row in the source, whose time 0 is its first picture or sound.
         source: a file with the person's pictures, sound, or both; None for neither.
         on_frame: called after each frame.
 
     Raises:
-        InputError: the source turns out damaged, or the video cannot be written. What came before is kept.
+        InputError: the source is damaged, or the video cannot be written. Everything before the error is
+            kept.
     """
     fps, shown = reaction.fps, reaction.face[:MOST_LISTENERS]
     with ExitStack() as stack:
@@ -175,7 +176,7 @@ def write_side_by_side(
         sound_start_s = start_s + (0.0 if source is None else _zero_s(source))
         writer = stack.enter_context(VideoWriter(path, wall.size, fps, source, sound_start_s))
         for frame in range(reaction.face.shape[1]):
-            # As live: a reaction is seen when the frame that it answers is over.
+            # As in a live run, a reaction is shown when the frame that it answers is over.
             row = max(frame - 1, 0)
             pictures = [player.picture(row) for player in players]
             writer.write(wall.compose(person.picture(start_s + frame / fps), pictures), frame / fps)
@@ -191,6 +192,6 @@ def _pictures_of(source: Path) -> VideoFile | None:
 
 
 def _zero_s(source: Path) -> float:
-    """The file's own time that is time 0 here."""
+    """The time in the file that is time 0 here."""
     with Soundtrack(source) as sound:
         return sound.start_s

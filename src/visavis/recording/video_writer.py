@@ -1,4 +1,4 @@
-"""Pictures with times in, an H.264 video file out, with the sound of another file where wanted."""
+"""Writing H.264 videos, with the sound of another file if wanted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from visavis.types import ImageArray
 
 # File name endings and FFmpeg's names of the containers.
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-# Fine enough for every common frame rate; MPEG's own clock.
+# MPEG's own clock, fine enough for every common frame rate.
 TIME_BASE = Fraction(1, 90_000)
 # The sampling rates of AAC; ISO/IEC 14496-3, table 1.18.
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -30,23 +30,23 @@ DEFAULT_RATE_HZ = 48000
 class VideoWriter:
     """Writes one H.264 video; use inside ``with``.
 
-    The file appears whole, under its name, when the block ends, also when it ends by an error or Ctrl-C:
-    then with the frames so far. Without a single frame no file appears.
+    The complete file appears when the block ends. After an error or Ctrl-C it has the frames so far. Without
+    frames, no file appears.
 
     Args:
-        path: where to write: .mp4, .m4v, .mov or .mkv.
+        path: the file to write: .mp4, .m4v, .mov or .mkv.
         size: width and height of the pictures in pixels, both even.
         fps: nominal frames per second; the true times come with the frames.
-        sound: a file whose first audio track is carried over (as AAC) as far as the pictures go; a file
-            without sound, or None, makes a silent video.
+        sound: a file whose first audio track is copied (as AAC) up to the end of the pictures; a file without
+            sound, or None, gives a silent video.
         sound_start_s: the time in that file that belongs to time 0 of the pictures.
 
     Attributes:
         frame_count: pictures written so far.
-        finished: whether the file is complete and bears its name.
+        finished: whether the file is complete and has its final name.
 
     Raises:
-        InputError: an unknown ending, an odd size, or a place that cannot be written.
+        InputError: the ending is unknown, a size is odd, or the file cannot be written.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class VideoWriter:
         """Append a picture.
 
         Args:
-            image_rgb: (H, W, 3) uint8 of the writer's size; free to be changed afterwards.
-            time_s: when it is shown, later than the one before (else a moment after it).
+            image_rgb: (H, W, 3) uint8 of the writer's size; the caller may change it afterwards.
+            time_s: time of the picture, later than the one before (else it is shown a moment after that).
 
         Raises:
-            InputError: another size, or the file can no longer be written (disk full).
+            InputError: the picture has another size, or the file can no longer be written (disk full).
         """
         height, width = image_rgb.shape[:2]
         if (width, height) != self.size:
@@ -110,7 +110,7 @@ class VideoWriter:
         self.frame_count += 1
 
     def close(self) -> None:
-        """Finish the file and give it its name; without frames, leave nothing.
+        """Finish the file and give it its final name; without frames, no file is left.
 
         Raises:
             InputError: the rest could not be written.
@@ -132,7 +132,7 @@ class VideoWriter:
             if self._sound is not None:
                 self._sound.close()
             if self._partial.exists():
-                # FFmpeg may still hold it open: emptied first, it leaves a full disk room for what follows.
+                # FFmpeg may still have the file open; emptying it first makes room on a full disk.
                 os.truncate(self._partial, 0)
                 self._partial.unlink()
 
@@ -161,7 +161,7 @@ class Soundtrack:
 
     Args:
         source: the open file.
-        output: where to.
+        output: the file to write to.
         start_s: the time in ``source`` that becomes 0.
     """
 
@@ -180,7 +180,7 @@ class Soundtrack:
 
     @classmethod
     def open(cls, path: Path, start_s: float, output: av.container.OutputContainer) -> Self | None:
-        """The sound of ``path``; None where it has none that can be read."""
+        """The sound of ``path``; None if it has no readable sound."""
         try:
             source = av.open(f"file:{path}", container_options={"protocol_whitelist": "file"})
         except (av.FFmpegError, OSError):

@@ -1,1 +1,1 @@
-"""A browser's camera frames in, face, emotion and avatar pose out, live."""
+"""The server: it answers a browser's camera frames live with face, emotion and avatar pose."""

@@ -1,4 +1,4 @@
-"""Moments, words and settings in, the server's JSON text out."""
+"""The server's messages as JSON text."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def encode_hello(
     listener: FaceListener | None = None,
     calibrating: Calibrating | None = None,
 ) -> str:
-    """The server's first message: what it is, what it offers, what it takes.
+    """The server's first message: its name, what it offers, and what it accepts.
 
     Args:
         reads_emotions: whether this server can read emotions at all.
         drops_tokens: whether its recogniser drops tokens of the face.
-        vocabulary: that faces are told in; None where there is no tokenizer.
-        listener: None where there is none.
-        calibrating: the session's; None where it has none.
+        vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
+        listener: the listener; None if there is none.
+        calibrating: calibration of the session; None if it has none.
     """
     return _encode(
         type="hello",
@@ -70,33 +70,33 @@ def encode_hello(
 
 
 def words_offer(vocabulary: Vocabulary | None) -> dict[str, object]:
-    """Whether words can be had, and why not."""
+    """Whether face tokens are available, and why not."""
     if vocabulary is None:
         return {"vocabulary": None, "problem": NO_TOKENIZER}
     return {"vocabulary": vocabulary.tokenizer.vocabulary, "problem": None}
 
 
 def modes(listener: FaceListener | None) -> Sequence[str]:
-    """What the avatar can do."""
+    """The modes of the avatar."""
     return ["mirror"] if listener is None else ["mirror", "listen"]
 
 
 def listener_offer(listener: FaceListener | None) -> dict[str, object]:
-    """Whether a listener can be had and what it obeys, and why not."""
+    """Whether a listener is available, its controls, and why it is not available."""
     if listener is None:
         return {"controls": None, "problem": NO_LISTENER}
     return {"controls": CONTROLS, "problem": None}
 
 
 def profile_offer(calibrating: Calibrating | None) -> dict[str, object]:
-    """Whether a profile is kept, and why none can be or it is ignored."""
+    """Whether a profile is kept, and why it cannot be kept or is ignored."""
     if calibrating is None:
         return {"kept": False, "problem": NOT_HERE}
     return {"kept": calibrating.kept, "problem": calibrating.problem or None}
 
 
 def encode_guide(wish: GuideMessage) -> str:
-    """A wish for a guided calibration as it was granted; it holds from the next frame on."""
+    """The answer to a request for a guided calibration; it holds from the next frame on."""
     return _encode(type="guide", on=wish.on)
 
 
@@ -106,18 +106,18 @@ def encode_profile(kept: bool) -> str:
 
 
 def encode_listen(wish: ListenMessage) -> str:
-    """A wish for a listener as it was granted; it holds from the next frame on."""
+    """The answer to a request for a listener; it holds from the next frame on."""
     temperament = None if wish.temperament is None else asdict(wish.temperament)
     return _encode(type="listen", on=wish.on, seed=wish.seed, temperament=temperament)
 
 
 def encode_words(wish: WordsMessage) -> str:
-    """A wish for words as it was granted; it holds from the next frame on."""
+    """The answer to a request for face tokens; it holds from the next frame on."""
     return _encode(type="words", on=wish.on)
 
 
 def encode_settings(settings: SettingsMessage) -> str:
-    """The settings as the server took them; they hold from the next frame on."""
+    """The accepted settings; they hold from the next frame on."""
     return _encode(type="settings", read_emotions=settings.read_emotions, mirror=settings.mirror)
 
 
@@ -126,8 +126,8 @@ def encode_error(code: str, message: str, frame_id: int | None = None) -> str:
 
     Args:
         code: a short name for programs.
-        message: the line for people.
-        frame_id: the frame that it is about, which counts as answered.
+        message: the line that people read.
+        frame_id: the frame of the error, which counts as answered.
     """
     return _encode(type="error", code=code, message=message, id=frame_id)
 
@@ -142,17 +142,17 @@ def encode_moment(
     hears: bool | None,
     guiding: Guiding | None = None,
 ) -> str:
-    """What was found in one frame.
+    """The results of one frame.
 
     Args:
         moment: the pipeline's result.
         frame_id: the client's number for the frame.
         timings_ms: milliseconds by stage, the pipeline's own and the server's.
-        dropped: frames of this session that newer ones have replaced unprocessed.
-        calibrated: whether a calibration succeeded at this frame; None when none was asked for.
-        word: the first face's; None without a face or while words are not asked for.
+        dropped: number of frames of this session that newer frames replaced before they were processed.
+        calibrated: whether a calibration succeeded at this frame; None if none was requested.
+        word: tokens of the first face; None without a face or if tokens are not requested.
         hears: whether the listener has sound; None while the avatar mirrors.
-        guiding: where a guided calibration stands; None while nobody is guided.
+        guiding: state of a guided calibration; None while there is none.
     """
     face = moment.face
     return _encode(
@@ -173,7 +173,7 @@ def encode_moment(
 
 
 def describe(meaning: Meaning) -> dict[str, object]:
-    """What a word means, as JSON takes it."""
+    """The meaning of a token, as JSON data."""
     return {
         "pose": _pose(meaning.pose),
         "mirrored_pose": _pose(meaning.mirrored_pose),

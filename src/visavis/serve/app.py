@@ -1,4 +1,4 @@
-"""A pipeline factory in, the web application and the running server out."""
+"""The web application and its server."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def create_app(
 
     Args:
         make_pipeline: makes the pipeline of one session.
-        vocabulary: that faces can be told in; None where there is no tokenizer.
-        listener: that may answer people; None where there is none.
-        sessions: how many may run at a time.
-        idle_s: silence after which a session is closed.
-        allowed_hosts: names under which the server is reached besides addresses and this computer's own.
-        profile_path: where a person's profile is kept on request; None keeps none.
+        vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
+        listener: the listener that people may use; None if there is none.
+        sessions: maximum number of sessions at a time.
+        idle_s: time without messages after which a session is closed.
+        allowed_hosts: host names of the server, in addition to addresses and this computer's own names.
+        profile_path: file for a person's profile, kept on request; None keeps none.
 
     Raises:
-        InputError: fewer than one session.
+        InputError: ``sessions`` is less than 1.
     """
     pool = SessionPool(
         make_pipeline, sessions, vocabulary=vocabulary, listener=listener, profile_path=profile_path
@@ -137,7 +137,7 @@ def _health(pool: SessionPool) -> dict[str, object]:
 
 
 class Server(uvicorn.Server):
-    """An application on a TCP port; its sessions hear why they end before their sockets close.
+    """An application on a TCP port; it tells its sessions why they end before it closes their sockets.
 
     ``run()`` serves until it is interrupted, or until another thread sets ``should_exit``.
 
@@ -148,7 +148,7 @@ class Server(uvicorn.Server):
         ready: called with the page's address once the server answers.
 
     Raises:
-        DeviceError: the port is in use or may not be taken, or the address is not this computer's.
+        DeviceError: the port is in use or not permitted, or the address does not belong to this computer.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 ws="websockets-sansio",
-                ws_max_size=MAX_MESSAGE_BYTES,  # refused by its length, before it is read
+                ws_max_size=MAX_MESSAGE_BYTES,  # a message is refused by its length, before it is read
                 ws_per_message_deflate=False,  # JPEG does not shrink, and JSON on loopback need not
                 ws_ping_interval=10.0,
                 ws_ping_timeout=10.0,
@@ -172,18 +172,18 @@ class Server(uvicorn.Server):
         self.url = _url(host, self._listener.getsockname()[1])
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until asked to stop."""
+        """Serve until the server is told to stop."""
         with self._listener:
             super().run([self._listener, *(sockets or [])])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and say so."""
+        """Start to listen, and announce it."""
         await super().startup(sockets)
         if self.started:
             await asyncio.to_thread(self._ready, self.url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Send the sessions away with a code that means "reconnect", then stop."""
+        """End the sessions with a code that means "reconnect", then stop."""
         await self._pool.drain()
         await super().shutdown(sockets)
 
@@ -203,23 +203,23 @@ def serve(
 ) -> None:
     """Run the server until it is interrupted.
 
-    Where it serves this computer alone, the page may ask it to keep the person's profile.
+    If only this computer can open the page, the page may ask the server to keep the person's profile.
 
     Args:
         make_pipeline: makes the pipeline of one session.
-        host: address to listen on; this computer alone by default.
+        host: address to listen on; by default only for this computer.
         port: TCP port; 0 takes a free one.
-        vocabulary: that faces can be told in; None where there is no tokenizer.
-        listener: that may answer people; None where there is none.
+        vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
+        listener: the listener that people may use; None if there is none.
         open_browser: show the page in the person's browser.
-        sessions: how many may run at a time.
-        idle_s: silence after which a session is closed.
-        allowed_hosts: further names under which the server is reached.
+        sessions: maximum number of sessions at a time.
+        idle_s: time without messages after which a session is closed.
+        allowed_hosts: further host names of the server.
         announce: called with the page's address once the server listens.
 
     Raises:
-        DeviceError: the port is in use or may not be taken, or the address is not this computer's.
-        InputError: fewer than one session.
+        DeviceError: the port is in use or not permitted, or the address does not belong to this computer.
+        InputError: ``sessions`` is less than 1.
     """
 
     others = tuple(allowed_hosts)
@@ -243,7 +243,7 @@ def serve(
 
 
 def _serves_itself(host: str) -> bool:
-    """Whether only this computer reaches a server on that address."""
+    """Whether only this computer can reach a server on that address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -255,7 +255,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError("the host is empty; name an address, such as 127.0.0.1")
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        if sys.platform != "win32":  # There it would let two servers share a port.
+        if sys.platform != "win32":  # On Windows it would let two servers share a port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)

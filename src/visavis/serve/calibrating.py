@@ -1,4 +1,4 @@
-"""One client's wishes for a guided calibration in; the guide, and the profile that its avatar wears, out."""
+"""The guided calibration of one client, and the profile that its avatar uses."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ LISTENS = "The avatar listens: choose Mirror first."
 
 
 class Calibrating:
-    """One session's calibration: ``see`` belongs to the worker thread, everything else to the event loop.
+    """One session's calibration: ``see`` runs in the worker thread, everything else in the event loop.
 
-    A profile that was kept is worn from the beginning. One that cannot be read is ignored.
+    A kept profile is used from the beginning. An unreadable profile is ignored.
 
     Args:
-        animator_of: the pipeline whose avatar wears the profile.
-        path: where a profile is kept on request; None where none may be.
+        animator_of: the pipeline whose avatar uses the profile.
+        path: file for the profile, kept on request; None if no profile may be kept.
 
     Attributes:
-        problem: why nothing can be kept, or why what was kept is ignored; empty where all is well.
+        problem: why no profile can be kept, or why the kept one is ignored; empty if there is no problem.
     """
 
     def __init__(self, pipeline: Pipeline, path: Path | None) -> None:
@@ -47,14 +47,14 @@ class Calibrating:
         return self._path is not None and self._path.is_file()
 
     def guide(self, on: bool) -> None:
-        """Begin a guided calibration with the next frame, or break it off."""
+        """Start a guided calibration at the next frame, or cancel it."""
         self._guide = Guide() if on else None
 
     def keep(self, wish: bool) -> bool:
-        """Keep the profile in its file, or forget it: then its file is deleted and the avatar learns anew.
+        """Keep the profile in its file, or delete the file; then the avatar learns again.
 
         Raises:
-            RefusedError: nothing may be kept here, there is no profile yet, or the file cannot be changed.
+            RefusedError: no profile may be kept here, there is no profile yet, or the file cannot be changed.
         """
         if self._path is None:
             raise RefusedError("not_kept", NOT_HERE)
@@ -74,7 +74,7 @@ class Calibrating:
         return wish
 
     def see(self, pipeline: Pipeline, faces: tuple[Face, ...], time_s: float) -> Guiding | None:
-        """Go on with one frame's faces; None while nobody is guided."""
+        """Process one frame's faces; returns None while there is no guided calibration."""
         wanted, self._wanted = self._wanted, None
         if wanted is not None:
             pipeline.wear(wanted[0])

@@ -1,4 +1,4 @@
-"""One WebSocket in, one conversation held on it from hello to close code."""
+"""One WebSocket conversation, from hello to close code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from visavis.serve.protocol import (
 )
 from visavis.serve.sessions import Session, SessionPool
 
-STALL_S = 10.0  # for one frame to be processed and its answer to leave
+STALL_S = 10.0  # time for one frame to be processed and answered
 _GOODBYE_S = 2.0
 _log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
     """Serve one client until it leaves, breaks the protocol, falls silent or the server stops.
 
     Args:
-        socket: not yet accepted.
-        pool: gives the session.
-        idle_s: silence after which the session is closed.
+        socket: a socket that is not yet accepted.
+        pool: provides the session.
+        idle_s: time without messages after which the session is closed.
     """
     await socket.accept()
     try:
@@ -89,7 +89,7 @@ async def _listen(socket: WebSocket, session: Session, idle_s: float) -> None:
 
 
 def _take(session: Session, data: bytes | str) -> str | None:
-    """Do what a message wants; the answer, if it gets one at once."""
+    """Process a message; returns its answer if there is an immediate one."""
     message = decode_message(data)
     if isinstance(message, FrameMessage):
         session.offer(message)
@@ -130,7 +130,7 @@ async def _leave_when_drained(pool: SessionPool) -> None:
 
 async def _say_goodbye(socket: WebSocket, hangup: HangupError) -> None:
     _log.info("closing with %d: %s", hangup.close, hangup)
-    # The client may be gone, or may not be reading: then there is nobody to say it to.
+    # The client may be gone or may not be reading; then nobody can receive the reason.
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         async with asyncio.timeout(_GOODBYE_S):
             await socket.send_text(encode_error(hangup.close.name.lower(), str(hangup)))

@@ -1,4 +1,4 @@
-"""Requests in; those of foreign pages refused, the rest passed on and answered with strict headers."""
+"""Protection of the server: requests from other sites' pages are refused, answers get strict headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# No script, style, picture or connection from or to anywhere else; camera and microphone for this page alone.
+# No script, style, picture or connection from or to other servers; camera and microphone only for this page.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:;"
@@ -28,13 +28,13 @@ SECURITY_HEADERS = {
 class Guard:
     """ASGI middleware that keeps other sites' pages away from a server on the person's own computer.
 
-    A page of another site could open a WebSocket to localhost (browsers do not hold it back), so the
-    Origin must name this server. With DNS rebinding that other site's name points to this computer, so the
-    Host must be an address, a name of this computer, or one that was allowed by hand.
+    A page of another site could open a WebSocket to localhost (browsers do not prevent it), so the Origin
+    must name this server. With DNS rebinding, the other site's name points to this computer, so the Host must
+    be an address, a name of this computer, or an explicitly allowed name.
 
     Args:
-        app: what is guarded.
-        allowed_hosts: further names under which the server is reached, say behind a proxy.
+        app: the guarded application.
+        allowed_hosts: further host names of the server, for example behind a proxy.
     """
 
     def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = ()) -> None:
@@ -43,7 +43,7 @@ class Guard:
         self._names = {"localhost", own, f"{own}.local", *(host.lower() for host in allowed_hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse or pass on one request, as ASGI asks."""
+        """Refuse or forward one request (the ASGI interface)."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""One client's wish for a listener and its sound in, the listener of its pipeline out."""
+"""The listener of one client's pipeline, and the sound that the client sends."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ NO_LISTENER = (
     "this version of visavis brings no listener: start the server with --listener and the ONNX file of one; "
     "--encoder and --decoder are needed only where its tokenizer is none of the package's"
 )
-# Sound that is farther from the newest picture is not of the same clock.
+# Sound that is farther from the newest picture than this has another clock.
 FARTHEST_S = 5.0
-# Sound comes at the pace of time; what waited in a network comes at once.
+# Sound comes in real time; delayed sound in a network comes all at once.
 _PACE, _BURST_S = 1.25, 5.0
-# Even a single sample costs as much as this much sound.
+# Even a single sample counts as this much sound.
 _LEAST_S = 0.005
 _MOST_WAITING_S = 5.0
 
 
 class Ear:
-    """One session's listening: ``tune`` belongs to the worker thread, everything else to the event loop.
+    """One session's listening: ``tune`` runs in the worker thread, everything else in the event loop.
 
     Args:
-        networks: of the listeners; None where there are none.
-        clock: that sound is measured by.
+        networks: networks of the listeners; None if there are none.
+        clock: the clock that limits the rate of sound.
     """
 
     def __init__(self, networks: FaceListener | None, clock: Clock) -> None:
@@ -41,11 +41,11 @@ class Ear:
         self._clock = clock
         self._wish = ListenMessage(False, 0, None)
         self._waiting: deque[AudioChunk] = deque()
-        self._lock = threading.Lock()  # Of what waits.
+        self._lock = threading.Lock()  # Duration of the waiting sound.
         self._credit_s, self._credited_s = _BURST_S, clock.now_s()
 
     def listen(self, wish: ListenMessage) -> ListenMessage:
-        """Listen, or mirror, from the next frame on. Another seed is another listener.
+        """Listen, or mirror, from the next frame on. A different seed gives a different listener.
 
         Raises:
             RefusedError: there is no listener.
@@ -56,14 +56,14 @@ class Ear:
         return wish
 
     def hear(self, message: SoundMessage, picture_s: float | None) -> None:
-        """Let sound wait for the next frame; while mirroring, or before the first picture, it is dropped.
+        """Keep sound for the next frame; while mirroring, or before the first picture, sound is dropped.
 
         Args:
             message: the sound.
-            picture_s: time of the newest picture that could be used; None before the first.
+            picture_s: time of the newest usable picture; None before the first one.
 
         Raises:
-            RefusedError: it comes faster than time passes, or is not of the pictures' time.
+            RefusedError: the sound comes faster than real time, or its time does not match the pictures.
         """
         if not self._wish.on or picture_s is None:
             return
@@ -84,7 +84,7 @@ class Ear:
                 self._waiting.popleft()
 
     def tune(self, pipeline: Pipeline) -> None:
-        """Before a frame: give the pipeline the listener that is wished for, and what it said meanwhile."""
+        """Before a frame: give the pipeline the requested listener and the waiting sound."""
         wish = self._wish
         with self._lock:
             waiting, self._waiting = self._waiting, deque()

@@ -1,4 +1,4 @@
-"""WebSocket messages from a client in, checked values out: what may be said, and how conversations end."""
+"""The WebSocket protocol: checked messages from a client, and close codes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MAX_MESSAGE_BYTES = 1 << 20  # ten times a 640x480 JPEG of high quality
 MAX_TEXT_BYTES = 4096
 MAX_IMAGE_PIXELS = 4_000_000
 MAX_TIME_S = 1e9
-MAX_SOUND_S = 0.5  # in one message
+MAX_SOUND_S = 0.5  # maximum in one message
 MAX_SEED = 2**32 - 1
-_MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes, two are the code
+_MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes; two are the code
 
 
 class Close(IntEnum):
@@ -45,7 +45,7 @@ class HangupError(VisavisError):
     """The conversation cannot go on.
 
     Attributes:
-        close: the close code to end it with.
+        close: the close code.
     """
 
     def __init__(self, close: Close, message: str) -> None:
@@ -54,12 +54,12 @@ class HangupError(VisavisError):
 
     @property
     def reason(self) -> str:
-        """The message, cut to what a close frame holds."""
+        """The message, cut to the size of a close frame."""
         return str(self).encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
 
 
 class RefusedError(VisavisError):
-    """A wish that is not granted; the conversation goes on.
+    """A request that is refused; the conversation goes on.
 
     Attributes:
         code: a short name for programs.
@@ -75,9 +75,9 @@ class FrameMessage:
     """One picture from the client.
 
     Attributes:
-        id: the client's number for it.
-        time_s: when the client took it, on the client's own clock.
-        jpeg: the file, not yet looked at.
+        id: the client's number of the picture.
+        time_s: time at which the client took the picture, on the client's own clock.
+        jpeg: the file, not yet checked.
     """
 
     id: int
@@ -87,7 +87,7 @@ class FrameMessage:
 
 @dataclass(frozen=True, slots=True)
 class SettingsMessage:
-    """What the person chose.
+    """The person's settings.
 
     Attributes:
         read_emotions: whether emotions may be read.
@@ -100,26 +100,26 @@ class SettingsMessage:
 
 @dataclass(frozen=True, slots=True)
 class CalibrateMessage:
-    """The face is at rest now."""
+    """The face is neutral now."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuideMessage:
-    """Whether the person is to be guided through a calibration."""
+    """Whether a guided calibration should run."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileMessage:
-    """Whether the person's profile shall be kept, or forgotten."""
+    """Whether the person's profile should be kept or forgotten."""
 
     keep: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WordsMessage:
-    """Whether moments shall tell the face's word."""
+    """Whether answers should contain the face's token."""
 
     on: bool
 
@@ -130,7 +130,7 @@ class SoundMessage:
 
     Attributes:
         rate_hz: samples per second.
-        time_s: when its first sample was taken, on the clock of the frames.
+        time_s: time of the first sample, on the clock of the frames.
         pcm: mono samples, 16-bit integers, little-endian.
     """
 
@@ -141,12 +141,12 @@ class SoundMessage:
 
 @dataclass(frozen=True, slots=True)
 class ListenMessage:
-    """Whether the avatar shall listen instead of mirror, and who.
+    """Whether the avatar should listen instead of mirror, and which listener it is.
 
     Attributes:
-        on: whether it listens.
-        seed: another one is another listener.
-        temperament: None leaves it to chance.
+        on: whether the avatar listens.
+        seed: a different seed gives a different listener.
+        temperament: temperament of the listener; None draws it at random.
     """
 
     on: bool
@@ -168,8 +168,8 @@ def decode_message(data: bytes | str) -> Message:
     """Check one message from a client.
 
     Raises:
-        HangupError: it breaks the protocol.
-        RefusedError: sound, or a wish for words, a listener, a guide or a profile, but not as it should be.
+        HangupError: the message breaks the protocol.
+        RefusedError: a malformed message of sound, or request for tokens, a listener, a guide or a profile.
     """
     return _decode_text(data) if isinstance(data, str) else _decode_binary(data)
 
@@ -278,10 +278,10 @@ def encode_sound(rate_hz: int, time_s: float, pcm: bytes) -> bytes:
 
 
 def check_jpeg(data: bytes) -> None:
-    """Look at a JPEG file before anything is decoded.
+    """Check a JPEG file before it is decoded.
 
     Raises:
-        InputError: not a JPEG, cut short, damaged, or of more than MAX_IMAGE_PIXELS pixels.
+        InputError: the file is not a JPEG, is cut off or damaged, or has more than MAX_IMAGE_PIXELS pixels.
     """
     if not data.startswith(b"\xff\xd8"):
         raise InputError(f"the frame is no JPEG: it begins with {data[:4]!r}")

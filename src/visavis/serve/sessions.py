@@ -1,4 +1,4 @@
-"""One client's messages in, its answers out: own pipeline, newest frame first, bounded in number."""
+"""Sessions: each client has its own pipeline, the newest frame goes first, and their number is limited."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ class _Waiting:
 
 
 class Session:
-    """One client's stream: an inbox for one frame, and the pipeline that it goes through.
+    """One client's stream: an inbox for one frame, and the pipeline that processes it.
 
-    ``process`` belongs to one worker thread at a time, everything else to the event loop.
+    ``process`` runs in one worker thread at a time, everything else in the event loop.
 
     Args:
-        pipeline: of this session alone.
+        pipeline: the pipeline of only this session.
         clock: measures waiting and work.
-        vocabulary: that faces are told in; None where there is no tokenizer.
-        listener: that may answer the person; None where there is none.
-        profile_path: where the person's profile is kept on request; None where none may be.
+        vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
+        listener: the listener that the person may use; None if there is none.
+        profile_path: file for the person's profile, kept on request; None if no profile may be kept.
 
     Attributes:
         calibrating: the person's guided calibration and profile.
-        dropped: frames replaced by newer ones before they were processed.
-        refused: frames that could not be used (damaged, or out of order).
+        dropped: number of frames that newer ones replaced before they were processed.
+        refused: number of unusable frames (damaged, or out of order).
     """
 
     def __init__(
@@ -88,20 +88,20 @@ class Session:
         self._frames = 0
 
     def offer(self, message: FrameMessage) -> None:
-        """Put a frame into the inbox; one that waits there gives way and is counted."""
+        """Put a frame into the inbox; it replaces a waiting frame, which is counted."""
         if self._inbox is not None:
             self.dropped += 1
         self._inbox = _Waiting(message, self._clock.now_s())
         self._arrived.set()
 
     def configure(self, wanted: SettingsMessage) -> SettingsMessage:
-        """Note settings for the next frame, and say which of them can be had."""
+        """Store settings for the next frame; returns the accepted settings."""
         self._settings = SettingsMessage(wanted.read_emotions and self.reads_emotions, wanted.mirror)
         return self._settings
 
     @property
     def listener(self) -> FaceListener | None:
-        """That may answer the person."""
+        """The listener that the person may use."""
         return self._ear.networks
 
     def listen(self, wish: ListenMessage) -> ListenMessage:
@@ -109,11 +109,11 @@ class Session:
         return self._ear.listen(wish)
 
     def hear(self, message: SoundMessage) -> None:
-        """Take in sound; see :meth:`~visavis.serve.listening.Ear.hear`."""
+        """Take sound; see :meth:`~visavis.serve.listening.Ear.hear`."""
         self._ear.hear(message, self._last_time_s if self._frames else None)
 
     def tell_words(self, wish: WordsMessage) -> WordsMessage:
-        """Tell words from the next frame on, as at a stream's beginning, or no more.
+        """Report face tokens from the next frame on, as at a stream's beginning, or stop reporting them.
 
         Raises:
             RefusedError: there is no tokenizer.
@@ -127,11 +127,11 @@ class Session:
         return wish
 
     def calibrate(self) -> None:
-        """Take the next frame's face as the face at rest."""
+        """Use the next frame's face as the neutral face."""
         self._calibrate = True
 
     async def take(self) -> _Waiting:
-        """The newest frame, as soon as there is one."""
+        """Wait for the newest frame."""
         await self._arrived.wait()
         self._arrived.clear()
         waiting, self._inbox = self._inbox, None
@@ -140,7 +140,7 @@ class Session:
         return waiting
 
     def close(self) -> None:
-        """Free the pipeline, once no frame is in work."""
+        """Free the pipeline as soon as no frame is being processed."""
         with self._at_work:
             self.pipeline.close()
 
@@ -155,7 +155,7 @@ class Session:
         self.pipeline.read_emotions = settings.read_emotions
         try:
             frame = self._decode(message)
-            # Not before: sound that no frame is to consume would pile up.
+            # Not earlier: without frames that consume it, sound would pile up.
             self._ear.tune(self.pipeline)
             self.pipeline.mirror = settings.mirror
             decoded_s = self._clock.now_s()
@@ -192,7 +192,7 @@ class Session:
         return Frame(image, message.time_s, self._frames - 1)
 
     def _calibrated(self) -> bool | None:
-        """Whether the calibration that was asked for succeeded; None when none was."""
+        """Whether the requested calibration succeeded; None if none was requested."""
         if not self._calibrate:
             return None
         self._calibrate = False
@@ -200,15 +200,15 @@ class Session:
 
 
 class SessionPool:
-    """Lets in no more sessions than the machine can serve, and asks all to leave when the server stops.
+    """Limits the number of sessions, and asks all to leave when the server stops.
 
     Args:
-        make_pipeline: makes one session's pipeline; called in a worker thread.
-        limit: sessions at a time.
-        clock: given to every session.
-        vocabulary: given to every session.
-        listener: given to every session.
-        profile_path: given to every session.
+        make_pipeline: makes one session's pipeline; it is called in a worker thread.
+        limit: maximum number of sessions at a time.
+        clock: passed to every session.
+        vocabulary: passed to every session.
+        listener: passed to every session.
+        profile_path: passed to every session.
     """
 
     def __init__(
@@ -233,13 +233,13 @@ class SessionPool:
 
     @cached_property
     def drops_tokens(self) -> bool:
-        """Whether the sessions' recogniser drops tokens; to see it, the first call makes a pipeline."""
+        """Whether the sessions' recogniser drops tokens; the first call makes a pipeline to find out."""
         with closing(self._make_pipeline()) as pipeline:
             return pipeline.drops_tokens
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
-        """A session for as long as the context lasts.
+        """A session that lasts as long as the context.
 
         Raises:
             HangupError: all places are taken, or the server is stopping.
@@ -256,13 +256,13 @@ class SessionPool:
             session = Session(pipeline, self._clock, self.vocabulary, self.listener, self.profile_path)
             try:
                 yield session
-            finally:  # A frame may still be in work; nobody waits for its end.
+            finally:  # A frame may still be in process; nobody waits for its end.
                 asyncio.get_running_loop().run_in_executor(None, session.close)
         finally:
             self.active -= 1
 
     async def drain(self, grace_s: float = 2.0) -> None:
-        """Ask every session to leave; returns when all have, or after ``grace_s``."""
+        """Ask every session to leave; returns when all have left, or after ``grace_s``."""
         self.draining.set()
         deadline_s = asyncio.get_running_loop().time() + grace_s
         while self.active and asyncio.get_running_loop().time() < deadline_s:

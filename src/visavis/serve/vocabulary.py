@@ -1,4 +1,4 @@
-"""A face tokenizer in; its words as the page shows them out: a colour, a pose, what stands out."""
+"""The tokens of a face tokenizer as the page shows them: a colour, a pose, the strongest blendshapes."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from visavis.errors import InputError
 from visavis.reaction.tokenizer import ENCODER, FaceTokenizer
 from visavis.types import AvatarPose, Face, FloatArray
 
-STANDING_OUT = 5  # blendshapes that are named
+STANDING_OUT = 5  # number of named blendshapes
 WORDS_KEPT, MEANINGS_KEPT = 4096, 512
-SAMPLED_WORDS = 4096  # that the colours are laid out on
-# What draws a word's colour towards which hue (degrees): open mouth, smile, closed eyes, raised brows.
+SAMPLED_WORDS = 4096  # number of tokens on which the colours are based
+# Movements that pull a token's colour towards a hue (degrees): open mouth, smile, closed eyes, raised brows.
 HUES = {
     40: ("jawOpen",),
     140: ("mouthSmileLeft", "mouthSmileRight"),
     250: ("eyeBlinkLeft", "eyeBlinkRight"),
     330: ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
 }
-_LEAST_SPREAD = 0.03  # of a weight that hardly moves: its noise must not colour anything
+_LEAST_SPREAD = 0.03  # spread of a weight that hardly moves, so that its noise does not change colours
 _NAME = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 _SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class FaceWord:
-    """The word of one frame's face.
+    """The token of one frame's face.
 
     Attributes:
-        tokens: (R,) its tokens.
-        hue_deg: 0..359, what it does beyond the middle of the vocabulary, see :data:`HUES`.
-        strength: 0..1, how much of it.
+        tokens: (R,) tokens of the face.
+        hue_deg: 0..359, direction of its difference from the vocabulary's mean, see :data:`HUES`.
+        strength: 0..1, size of this difference.
     """
 
     tokens: tuple[int, ...]
@@ -48,12 +48,12 @@ class FaceWord:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The face that a word stands for.
+    """The face that a token represents.
 
     Attributes:
-        pose: the avatar's, as a camera sees the face.
-        mirrored_pose: the same in a mirror.
-        blendshapes: names and weights of those that stand out most over the mean face, strongest first.
+        pose: the avatar's pose, as a camera sees the face.
+        mirrored_pose: the same pose in a mirror.
+        blendshapes: names and weights of the blendshapes that exceed the mean face most, strongest first.
     """
 
     pose: AvatarPose
@@ -63,7 +63,7 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plane:
-    """Where faces (58,) lie on the wheel of colours, seen from the middle of the vocabulary."""
+    """Maps faces (58,) to the colour wheel, relative to the vocabulary's mean."""
 
     middle: FloatArray
     axes: FloatArray
@@ -71,10 +71,10 @@ class _Plane:
 
 
 class Vocabulary:
-    """The words of one tokenizer, for all sessions; what it worked out for the last ones is kept.
+    """The tokens of one tokenizer, for all sessions; the results of the last tokens are cached.
 
     Args:
-        tokenizer: gives words their faces.
+        tokenizer: gives the faces of tokens.
     """
 
     def __init__(self, tokenizer: FaceTokenizer) -> None:
@@ -84,29 +84,29 @@ class Vocabulary:
 
     @classmethod
     def embedded(cls) -> Self | None:
-        """That of the tokenizer that the package brings; None where it brings none.
+        """The vocabulary of the package's tokenizer; None if the package has none.
 
         Raises:
-            WeightsError: it is damaged.
+            WeightsError: the tokenizer is damaged.
         """
         return cls(FaceTokenizer.default()) if ENCODER in networks.manifest() else None
 
     def word(self, tokens: tuple[int, ...]) -> FaceWord:
-        """How a word is shown.
+        """How a token is displayed.
 
         Raises:
-            InputError: it is outside of the vocabulary.
+            InputError: the token is outside the vocabulary.
         """
         return self._words(tokens)
 
     def meaning(self, name: str) -> Meaning:
-        """What a word means.
+        """The meaning of a token.
 
         Args:
-            name: its tokens, with points between them, such as ``417`` or ``12.407``.
+            name: the tokens with points between them, such as ``417`` or ``12.407``.
 
         Raises:
-            InputError: no such word.
+            InputError: the vocabulary has no such token.
         """
         sizes = self.tokenizer.vocabulary
         tokens = tuple(map(int, name.split("."))) if _NAME.fullmatch(name) else ()
@@ -137,7 +137,7 @@ class Vocabulary:
 
     @cached_property
     def _plane(self) -> _Plane:
-        """Laid out on words drawn at random, for refining tokens make too many to look at them all."""
+        """Based on random tokens, because refining tokens make too many to process them all."""
         sizes = self.tokenizer.vocabulary
         drawn = np.random.default_rng(0).integers(0, sizes, (SAMPLED_WORDS, len(sizes)))
         faces = self.tokenizer.decode(drawn)
@@ -152,10 +152,10 @@ class Vocabulary:
 
 
 class Speaker:
-    """One stream of faces in, its words out.
+    """Turns one stream of faces into tokens.
 
     Args:
-        vocabulary: may serve many streams.
+        vocabulary: the vocabulary; many streams may share it.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -164,11 +164,11 @@ class Speaker:
         self._person: int | None = None
 
     def say(self, faces: tuple[Face, ...]) -> FaceWord | None:
-        """The word of the first face of the next frame; None where there is none."""
+        """The token of the first face of the next frame; None if there is no face."""
         if not faces:
             return None
         if faces[0].track_id != self._person:
             self._person = faces[0].track_id
-            self._stream.reset()  # A window must not reach back to somebody else's face.
+            self._stream.reset()  # A window must not include another person's face.
         tokens = np.ravel(self._stream.encode(faces[0].state.values[None])).tolist()
         return self._vocabulary.word(tuple(tokens))
