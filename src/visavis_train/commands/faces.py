@@ -1,4 +1,4 @@
-"""The commands of ``visavis lab`` that make data for the face network and the detector, and export both."""
+"""The ``visavis lab`` commands that make data for the face network and the detector, and that export both."""
 
 from __future__ import annotations
 

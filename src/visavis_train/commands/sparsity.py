@@ -1,4 +1,4 @@
-"""The commands of ``visavis lab`` for networks that drop tokens."""
+"""The ``visavis lab`` commands for networks that drop tokens."""
 
 from __future__ import annotations
 

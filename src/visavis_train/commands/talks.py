@@ -1,4 +1,4 @@
-"""The commands of ``visavis lab`` for tokenizers, simulated conversations and listeners."""
+"""The ``visavis lab`` commands for tokenizers, simulated conversations and listeners."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Packs of conversations: who was seen and heard, who reacted and how; written and read as one .npz a split.
+"""Packs of conversations: faces, sound and reactions, written and read as one .npz for each split.
 
-A pack holds numbers, not tokens, so that a new tokenizer needs no new pack. Clips that are the same, such as
-the speaker whom several people listen to, are held once. ``visavis lab conversations`` makes packs.
+A pack holds numbers, not tokens, so a new tokenizer needs no new pack. Equal clips are stored once, such as a
+speaker whom several people listen to. ``visavis lab conversations`` makes packs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A folder of face crops without labels in; small grey faces, as the expression networks read them, out."""
+"""Reader of folders of unlabelled face crops: small grey faces, as the expression networks read them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A pack of face tracks in; its clips, and rows to learn from or to measure on, out.
+"""Packs of face tracks: clips, and rows to train or to measure on.
 
-The pack is one ``.npz``: ``clips`` and ``sources`` (C,) names, ``lengths`` (C,) frames, ``fps`` (C,), and end
-to end ``face`` (N, 58) and ``emotion`` (N, 25), NaN where a number is not known.
+A pack is one ``.npz``: ``clips`` and ``sources`` (C,) names, ``lengths`` (C,) frames, ``fps`` (C,), and, with
+all clips end to end, ``face`` (N, 58) and ``emotion`` (N, 25). Unknown numbers are NaN.
 ``visavis lab tracks`` makes it.
 """
 

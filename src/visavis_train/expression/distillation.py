@@ -1,4 +1,4 @@
-"""Trained networks and faces in; what they say of the faces, and the loss of not saying the same, out."""
+"""Distillation: the answers of trained networks, and the loss against these answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An emotion experiment in; what stands in its run folder, and which machine it is trained on, out."""
+"""The run folder of an emotion experiment: its files, and the description of the machine."""
 
 from __future__ import annotations
 

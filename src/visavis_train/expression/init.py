@@ -1,4 +1,4 @@
-"""A new expression network and ``init`` in; the weights that a run starts from, in the network, out."""
+"""The weights that a new expression network starts from, as the key ``init`` names them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""A pack of face states in; an expression network that has learned to tell them, to start a run from, out.
+"""Pretraining of an expression network on face states, without labels.
 
 ``visavis train experiments/pretraining_vgg_small.toml [--resume] [--set key=value]``
 
-The network learns the embedded face network's task, landmarks, blendshape weights and where the head faces,
-from its features alone: no label is asked for. The run folder (:mod:`visavis_train.loop.rounds`) also has
-``network.safetensors``, which the emotion task's ``init`` takes; its two heads are as they were drawn.
+The network learns the task of the embedded face network (landmarks, blendshape weights and head rotation)
+from its features alone. The run folder (:mod:`visavis_train.loop.rounds`) also has ``network.safetensors``,
+which the emotion task's ``init`` takes. The network's two heads stay untrained.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A trained expression network in; its scores, its ONNX file and its place in the package out."""
+"""Release of a trained expression network: its scores, its ONNX file and its place in the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run folder in; its network with the best weights, and that network as an ONNX file, out.
+"""The network of a run folder with its best weights, and its export as an ONNX file.
 
 ``visavis export RUN_DIR --out NET.onnx [--half] [--json]``
 """

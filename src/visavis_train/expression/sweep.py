@@ -1,9 +1,9 @@
-"""Networks that can drop tokens, tuned at every keep rate and compared: ``visavis lab sweep``.
+"""The command ``visavis lab sweep``: networks that can drop tokens, tuned at every keep rate and compared.
 
-The second file's run is trained first if it has not ended. Then it is tuned at every keep rate (1 too, so
-that all get the same steps more), and with other ways to drop tokens; further files are trained and tuned as
-they are, such as a network with fewer layers. Writes one JSON file, and what stands between the marks of a
-page. What has ended is not trained again.
+The second file's run is trained first, unless it has ended. Then it is tuned at every keep rate (1 too, so
+all get the same extra steps), and with other ways to drop tokens. Further files are trained and tuned without
+changes, for example a network with fewer layers. Runs that have ended are not trained again. The command
+writes one JSON file, and the text between the marks of a page.
 """
 
 from __future__ import annotations

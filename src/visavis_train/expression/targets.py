@@ -1,4 +1,4 @@
-"""Labels and votes of FER-2013 in; what both heads shall say of each face out."""
+"""Targets of both heads from FER-2013's labels and votes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""FER-2013 with FER+ votes and an experiment in; a trained expression network, its log and report out.
+"""The training task of expression networks, on FER-2013 with FER+ votes.
 
 ``visavis train experiments/fer_first.toml [--resume] [--set key=value] [--install]``
 
-The run folder receives ``config.json``, ``machine.json`` (what it is trained on), ``log.jsonl`` (one line an
+The run folder receives ``config.json``, ``machine.json`` (the training machine), ``log.jsonl`` (one line an
 epoch), ``tensorboard/``, ``last.safetensors`` (to resume; written after each epoch that is the best so far,
 and after others once in 20 s), ``best.safetensors`` (the averaged weights that did best on PublicTest),
 ``emotion.onnx`` and ``report.json``; with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the

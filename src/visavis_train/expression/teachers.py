@@ -1,4 +1,4 @@
-"""Trained emotion networks by their files, and faces, in; what the networks say of the faces out."""
+"""Teachers: trained emotion networks, loaded from their files, and their answers for faces."""
 
 from __future__ import annotations
 

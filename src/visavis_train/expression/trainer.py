@@ -1,7 +1,7 @@
-"""An experiment and FER-2013's Training split in; a network that gets better with every epoch out.
+"""The trainer of expression networks, on FER-2013's Training split.
 
-Every epoch draws its randomness from (seed, epoch), and in processes other than the first also from their
-number: so a run that was killed and resumed equals an unbroken one, to the bit on one processor process.
+Every epoch draws its randomness from (seed, epoch); later processes also use their number. So a run that was
+killed and resumed equals an unbroken one. It is equal to the bit with one process on the CPU.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training of the face detector.
+"""The training task of the face detector.
 
 ``visavis train experiments/detector_second.toml [--resume] [--set key=value]``
 """

@@ -1,4 +1,4 @@
-"""Training of the face network, on packs of labelled real faces and of rendered ones.
+"""The training task of the face network, on packs of labelled real faces and of rendered faces.
 
 ``visavis train experiments/face_second.toml [--resume] [--set key=value]``
 """

@@ -1,6 +1,6 @@
-"""The last step of a face network's training: its teacher's head alone, on landmarks that the network finds.
+"""The last step of a face network's training: only the teacher's head, on the landmarks that the network finds.
 
-Landmarks and weights are small, so many more faces can be shown to the head than the whole network sees.
+Landmarks and weights are small, so the head can see many more faces than the whole network.
 """
 
 from __future__ import annotations

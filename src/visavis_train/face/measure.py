@@ -1,4 +1,4 @@
-"""What a face network says of a pack's faces, beside what is known of them."""
+"""Errors of a face network on a pack's faces, relative to their labels."""
 
 from __future__ import annotations
 

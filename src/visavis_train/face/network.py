@@ -1,10 +1,10 @@
 """The face network: 146 landmarks, 52 blendshape weights, the head's rotation and a face score of a crop.
 
-Landmarks come first and weights are read from them: a network that maps crops to weights directly learns
-who people are rather than how they move (measured; see ``experiments/LOG.md``). A trunk at low resolution
-finds all points; small networks then look at the eyes and the mouth at full resolution and correct the
-points there, as in Attention Mesh (Grishchenko et al. 2020, arXiv:2006.10962). What landmarks cannot show
-(cheeks, nose, tongue) is read by a second head, which also gets the features of the pictures.
+Landmarks come first, and weights are read from them. A network that maps crops directly to weights learns
+who people are, not how they move (measured; see ``experiments/LOG.md``). A trunk at low resolution
+finds all points. Small networks then look at the eyes and the mouth at full resolution and correct the
+points there, as in Attention Mesh (Grishchenko et al. 2020, arXiv:2006.10962). Landmarks cannot show cheeks,
+nose and tongue, so a second head reads these. It also gets the features of the pictures.
 """
 
 from __future__ import annotations

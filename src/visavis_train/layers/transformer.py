@@ -1,4 +1,4 @@
-"""Tokens in, tokens that have seen each other out: pre-norm transformer layers."""
+"""Pre-norm transformer layers."""
 
 from __future__ import annotations
 

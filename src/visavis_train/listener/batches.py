@@ -1,4 +1,4 @@
-"""Conversations as tokens, sound and temperament in; batches of stretches to learn listening from out."""
+"""Training batches of a listener: stretches of conversations as tokens, sound and temperament."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What the samples of a trained listener do, beside the people that it learnt from.
+"""Comparison of a trained listener's behaviour with the people that it learnt from.
 
-Bits hardly tell listeners from the deaf: a nod is a few frames. So gestures are counted, after pauses of the
-speaker and elsewhere, and smiles are compared with the speaker's and with strangers'.
-``visavis lab behaviour`` writes ``benchmarks/results/listener_behaviour.json`` and what stands between the
+Bits hardly distinguish listeners from deaf ones, because a nod is a few frames. So gestures are counted, after
+the speaker's pauses and elsewhere, and smiles are compared with the smiles of the speaker and of strangers.
+``visavis lab behaviour`` writes ``benchmarks/results/listener_behaviour.json`` and the text between the
 marks of ``docs/models/listener.md``.
 """
 

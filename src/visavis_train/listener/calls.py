@@ -1,10 +1,10 @@
-"""Real calls and an experiment in; a listener of four signals, and what it proves on unseen pairs, out.
+"""The training task of a listener of four signals, on real calls.
 
 ``visavis train experiments/calls_listener.toml [--resume] [--set key=value] [--install]``
 
-The pairs of people are dealt into folds; for each, a network learns from the others and is measured on it.
-Then the network to be shipped learns from all. The run folder receives ``fold1`` and so on, and ``all``, each
-with its log, checkpoint and ``listener.onnx``, and ``report.json``.
+The pairs of people are split into folds. For each fold, a network learns from the other folds and is measured
+on this one. Then the network to be shipped learns from all pairs. The run folder receives ``fold1`` and so on,
+and ``all``, each with its log, checkpoint and ``listener.onnx``, and ``report.json``.
 """
 
 from __future__ import annotations

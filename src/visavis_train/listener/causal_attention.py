@@ -1,7 +1,7 @@
-"""Streams of vectors in; the same, each position having looked at itself and before, out: never after.
+"""Causal attention over streams of vectors: each position sees only itself and earlier ones.
 
-Whole clips are one call; a stream is many calls that hand over the keys and values of the past. Both give
-the same numbers, since a position knows others by their distance alone.
+A whole clip is one call. A stream is many calls that pass on the keys and values of the past. Both give the
+same numbers, because a position knows other positions only by their distance.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables of a listener experiment in; checked settings out."""
+"""Settings of a listener experiment, checked."""
 
 from __future__ import annotations
 

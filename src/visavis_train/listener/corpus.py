@@ -1,4 +1,4 @@
-"""Packs of conversations, from which listeners are trained and measured: one for each split of a corpus.
+"""Packs of conversations for training and measuring listeners: one for each split of a corpus.
 
 ``visavis lab conversations`` makes them from any corpus that ``visavis.datasets.conversations`` recognises
 and whose faces are weights: REACT's layout, with FaceVerse's numbers or ours, at 25 frames a second.

@@ -1,6 +1,6 @@
-"""A listener's configuration in; its parameters and its multiply-accumulates a second of stream out.
+"""A listener's parameters and its multiply-accumulates for each second of a stream.
 
-Nothing is computed: the networks are built of shapes alone.
+No weights are computed: the networks have only shapes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Tokens in, embeddings out; a hidden state and tokens in, how likely they are out.
+"""Embeddings and probabilities of tokens, digit by digit.
 
 A token is read as its digits: the levels of FSQ's dimensions, or of quantised signals. Digits are embedded
-and predicted one by one, so tokens that share digits share what is learned of them.
+and predicted one by one, so tokens that share digits also share what is learned about these digits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A partner's tokens and sound and one's own past in; a distribution over one's next tokens out.
+"""The listener's network: a distribution over its next tokens, from the speaker and from its own past.
 
-After Dam et al. 2024, section II-C, but online: position t sees the partner up to its first frame and itself
-before it, in every layer, whether a clip comes whole or frame by frame.
+After Dam et al. 2024, section II-C, but online: in every layer, position t sees the speaker up to the first
+frame of t, and itself before t. This holds for a whole clip and for single frames.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A trained listener in; its ONNX file, checked against torch, out."""
+"""Export of a trained listener as an ONNX file, checked against torch."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Listeners, baselines and peers, measured alike on the test split, and their tables.
+"""Measurement of listeners, baselines and peers on the test split, and their tables.
 
-All experiments must name one folder of packs. Peers are trained here, in minutes; listeners are not: an
-experiment's runs are its folder and those beside it that are called the same with ``_seed2`` and so on
-(``visavis train E.toml --set seed=2 --set out=runs/E_seed2``), and one without any is listed as not run.
-``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and what stands between the marks
-of ``docs/reference/listener.md``. What has been scored is kept in ``runs/listener_report``.
+All experiments must name the same folder of packs. Peers are trained here, in minutes; listeners are not. The
+runs of an experiment are its folder and the folders with the same name and ``_seed2`` and so on
+(``visavis train E.toml --set seed=2 --set out=runs/E_seed2``). An experiment without runs is listed as not run.
+``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and the text between the marks
+of ``docs/reference/listener.md``. Finished scores are kept in ``runs/listener_report``.
 """
 
 from __future__ import annotations

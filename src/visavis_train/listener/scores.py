@@ -1,4 +1,4 @@
-"""A test split and ways to react in; REACT2024's metrics of each, by item, with their intervals, out."""
+"""REACT2024's metrics of each method on a test split, by item, with intervals."""
 
 from __future__ import annotations
 

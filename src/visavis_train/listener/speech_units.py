@@ -1,8 +1,8 @@
-"""Sound in; features of Wav2Vec2's convolutions at 25 Hz out, and units: K typical sounds.
+"""Features of Wav2Vec2's convolutions at 25 Hz, and speech units (K typical sounds).
 
-Research alone. Both stand behind :class:`visavis.reaction.speech.SpeechFeatures`. Wav2Vec2's features read
-the whole clip, twice: its input is scaled to the clip's mean and variance, and its first layer's group norm
-does the same to each channel. So they are marked ``causal = False`` and cannot run live.
+For research only. Both have the interface :class:`visavis.reaction.speech.SpeechFeatures`. Wav2Vec2's features
+use the whole clip, twice: its input is scaled to the clip's mean and variance, and its first layer's group
+norm does the same to each channel. So they are marked ``causal = False`` and cannot run live.
 """
 
 from __future__ import annotations

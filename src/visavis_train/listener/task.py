@@ -1,4 +1,4 @@
-"""Packs of conversations and an experiment in; a listener of faces, its ONNX file and its report, out.
+"""The training task of a listener of faces, on packs of conversations.
 
 ``visavis train experiments/listener.toml [--resume] [--set key=value] [--install]``
 

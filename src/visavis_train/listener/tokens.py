@@ -1,4 +1,4 @@
-"""A pack of conversations and a tokenizer in; conversations as a listener learns them out."""
+"""Conversations as a listener learns them, coded by a tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations and settings in; a listener that predicts better with every round out."""
+"""The trainer of listeners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training run's whole state in, one safetensors file out, and back: no pickle."""
+"""Checkpoints: the whole state of a training run in one safetensors file, without pickle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training task: what its experiment files hold, how it trains, and how its result is released."""
+"""Training tasks: the settings of an experiment file, the training, and the release of the result."""
 
 from __future__ import annotations
 

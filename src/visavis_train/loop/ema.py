@@ -1,4 +1,4 @@
-"""A network in training in; the running average of its weights and statistics out."""
+"""The running average of a network's weights and statistics during training."""
 
 from __future__ import annotations
 

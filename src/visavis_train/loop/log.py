@@ -1,4 +1,4 @@
-"""An epoch's figures in; a line of ``log.jsonl``, TensorBoard's curves and a line on standard error out."""
+"""The training log: lines of ``log.jsonl``, TensorBoard's curves, and lines on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results, lines of Markdown and a page in; a JSON file, and the page with the lines in their place, out."""
+"""Results as a JSON file, and Markdown lines between the marks of a page."""
 
 from __future__ import annotations
 

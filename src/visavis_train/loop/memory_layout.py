@@ -1,4 +1,4 @@
-"""A network in; the same one, its tensors in the memory order that convolutions on a CPU like, out."""
+"""The memory order of a network's tensors that is fast for convolutions on a CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which faces two networks read rightly in; how far apart they are, and whether chance explains it, out."""
+"""Paired comparison of two networks: accuracy difference, 95% interval, McNemar's p."""
 
 from __future__ import annotations
 

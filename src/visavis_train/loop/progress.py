@@ -1,4 +1,4 @@
-"""A name and a number of steps in; what to call after each step, which may show the progress, out."""
+"""A progress display for a known number of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training cut into rounds in; its log and a checkpoint after every round out.
+"""Training in rounds, with a log and a checkpoint after every round.
 
 Each round draws its randomness from (seed, round), so a run that was killed and resumed equals an unbroken
 one. The run folder receives ``config.json``, ``log.jsonl`` and ``last.safetensors``.

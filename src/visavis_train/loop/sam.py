@@ -1,8 +1,7 @@
-"""Weights and their gradients in; the weights where the loss is highest nearby, for as long as needed, out.
+"""Sharpness-aware minimisation (SAM): weights moved, for a time, to the highest loss nearby.
 
-Sharpness-aware minimisation (Foret, Kleiner, Mobahi, Neyshabur 2021, arXiv:2010.01412): the step at w is
-taken with the gradient at w + rho g / |g|, g being the gradient at w (their Eq. 2, without the second-order
-term, p = 2).
+Foret, Kleiner, Mobahi, Neyshabur 2021, arXiv:2010.01412. The step at w is taken with the gradient at
+w + rho g / |g|, where g is the gradient at w (their Eq. 2, without the second-order term, p = 2).
 """
 
 from __future__ import annotations

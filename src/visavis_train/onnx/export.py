@@ -1,4 +1,4 @@
-"""A torch network in; an ONNX file that gives the same numbers, and its entry in the manifest, out."""
+"""Export of a torch network as an ONNX file that gives the same numbers, and its manifest entry."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""An ONNX file that was exported here in; its weights in a torch network of the same kind, to train on, out.
+"""Import of an ONNX file that was exported here: its weights in a torch network, for further training.
 
 The exporter renames, transposes and cuts tensors, and folds batch norms into the convolutions before them.
-What it does is not guessed: a copy of the network is exported whose numbers are all different, so each tensor
-of that file shows where it came from, and the tensor of the same name in the file that is read goes there.
+This module does not guess these changes. It exports a copy of the network whose numbers are all different.
+So each tensor of that export shows its origin, and the tensor of the same name in the read file goes there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One job in, the files of one speaker's clip and of its listeners out."""
+"""One job of the simulation: the files of a speaker's clip and of its listeners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real parts and settings in, a folder in REACT's layout out: conversations, index, neighbours, manifest."""
+"""The simulated corpus in REACT's layout: conversations, index, neighbours, manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How real people smile and smile back, as measured: a small JSON file in, distributions to draw from out.
+"""Measured distributions of how real people smile and smile back, from a small JSON file.
 
 ``visavis lab smiles`` makes the file.
 """

@@ -1,7 +1,7 @@
-"""A speaker's speech features and face in, the moments that invite a reaction out.
+"""Cues: moments of a speaker's speech and face that invite a reaction.
 
-Everything here is causal: a cue at frame t follows from frames up to t, and so does every level that a frame
-is compared with.
+Everything here is causal: a cue at frame t follows from frames up to t. So does every level that a frame is
+compared with.
 """
 
 from __future__ import annotations

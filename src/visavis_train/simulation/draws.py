@@ -1,4 +1,4 @@
-"""A seed in, random numbers for any event by its name and number out: none depends on what else was drawn."""
+"""Random numbers for any event, by its name and number, independent of all other draws."""
 
 from __future__ import annotations
 

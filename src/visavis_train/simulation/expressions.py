@@ -1,8 +1,8 @@
-"""Face states in, REACT's 25 numbers of emotion out, as far as geometry alone tells them.
+"""REACT's 25 numbers of emotion from face states, as far as geometry shows them.
 
-There is no picture of a simulated face, so no classifier can look at it. Action units come from the weights
-as everywhere (``visavis.emotion.action_units``). The eight expressions come from the action units that
-EMFACS (Friesen and Ekman 1983) is commonly said to name for each, as far as ARKit can show them; we have not
+A simulated face has no picture, so no classifier can look at it. Action units come from the weights, as
+everywhere (``visavis.emotion.action_units``). The eight expressions come from the action units that EMFACS
+(Friesen and Ekman 1983) is commonly said to name for each, as far as ARKit can show them; we have not
 seen the original. Valence and arousal come from the expressions (``visavis.emotion.circumplex``).
 """
 

@@ -1,4 +1,4 @@
-"""Rates and shares in, blinks and glances over a clip out, for speakers and listeners alike."""
+"""Blinks and glances over a clip, from rates and shares, for speakers and for listeners."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a speaker says and shows in, a listener's face out: rules, chance and a temperament.
+"""The simulated listener: a face that follows from the speaker by rules, chance and a temperament.
 
-Causal: the face at frame t follows from the speaker up to t - :data:`REACTION_FRAMES` and from chance that
-is drawn by event (:class:`~visavis_train.simulation.draws.Draws`), so nothing later can change it.
+It is causal: the face at frame t follows from the speaker up to t - :data:`REACTION_FRAMES` and from chance
+that is drawn by event (:class:`~visavis_train.simulation.draws.Draws`). So nothing later can change it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How people smile and smile back in real calls: what ``smile_coupling.json`` holds.
+"""Measurement of how people smile and smile back in real calls, kept in ``smile_coupling.json``.
 
-``visavis lab smiles vc_dyads.npz`` remakes it. The calls are those of Diao, Arevalo Arboleda and Raake,
-ICMI 2024 (doi 10.1145/3678957.3685733), AU12 at 30 Hz; of their pairs, only those that the tokenizers'
-experiments train on are used.
+``visavis lab smiles vc_dyads.npz`` makes it again. The calls are from Diao, Arevalo Arboleda and Raake,
+ICMI 2024 (doi 10.1145/3678957.3685733), AU12 at 30 Hz. Only the pairs that the tokenizers' experiments train
+on are used.
 """
 
 from __future__ import annotations

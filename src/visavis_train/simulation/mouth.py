@@ -1,11 +1,11 @@
-"""How loud a voice is, and takes of mouths that talk, in; a real mouth put together to follow the voice out.
+"""A mouth that follows the loudness of a voice, put together from real takes of talking mouths.
 
-The rule: the louder, the wider open. The loudness of the frames with speech is turned by rank into the
-openings that the takes show, and real frames are strung together whose opening is near the wanted one
-(target cost) and which follow each other in the take, or nearly look as if (join cost); the cheapest string
-is found by dynamic programming, as in unit selection (Hunt and Black 1996, ICASSP, "Unit selection in a
-concatenative speech synthesis system"). The weakness: lips know nothing of the sounds. A closed mouth at an
-"m" comes only where the voice also falls, and roundings are those of whatever was said in the take.
+The rule: a louder voice opens the mouth wider. The loudness of the frames with speech is turned by rank into
+the openings that the takes show. Real frames are then strung together: their opening is near the wanted one
+(target cost), and they follow each other in the take or look nearly as if (join cost). Dynamic programming
+finds the cheapest string, as in unit selection (Hunt and Black 1996, ICASSP, "Unit selection in a
+concatenative speech synthesis system"). The weakness: lips do not know the sounds. The mouth closes at an "m"
+only where the voice also falls, and its roundings come from other words.
 """
 
 from __future__ import annotations

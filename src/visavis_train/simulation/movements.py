@@ -1,6 +1,6 @@
-"""Numbers of one movement in, its course at 25 frames a second out: nods, blinks, glances, raises, smiles.
+"""The course of single movements at 25 frames a second: nods, blinks, glances, raises, smiles.
 
-Each course begins and ends at rest. All are curves over time; who moves, and when, is not decided here.
+Each course begins and ends at rest. All are curves over time. Other modules decide who moves, and when.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cues and a temperament in, when and how a listener nods out."""
+"""When and how a listener nods, from cues and a temperament."""
 
 from __future__ import annotations
 

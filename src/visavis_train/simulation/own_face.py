@@ -1,4 +1,4 @@
-"""GRID's talker: sentences whose own tracks are known in, one speaker's face over a clip out."""
+"""The face of GRID's talker over a clip, from sentences whose own tracks are known."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A pack of real face tracks in, what the simulation takes from them for one split out.
+"""Real faces of one split that the simulation uses, from a pack of face tracks.
 
-Faces at rest come from single pictures of many people; how faces move comes from the few tracked videos. No
-person of one split is used in another; which video belongs where is as in the tokenizers' experiments.
+Faces at rest come from single pictures of many people. Movements come from the few tracked videos. No person
+of one split is used in another. The videos are split as in the tokenizers' experiments.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a simulated corpus is made of and how much of it there is."""
+"""The parts and the size of a simulated corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A speaker's smile in, a listener's smile out: returned smiles and smiles of its own, as real calls have."""
+"""A listener's smiles, as in real calls: smiles that return the speaker's, and smiles of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A voice and real faces in, a speaker's face out: the mouth follows the sound, moods colour the face."""
+"""The simulated speaker's face: the mouth follows the sound, moods colour the face."""
 
 from __future__ import annotations
 

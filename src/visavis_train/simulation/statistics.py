@@ -1,7 +1,7 @@
-"""Statistics of a simulated corpus beside published and real ones.
+"""Statistics of a simulated corpus, compared with published and real ones.
 
-``visavis lab simulation-statistics`` reads a corpus as anyone would and measures faces, not what the
-simulation meant to do.
+``visavis lab simulation-statistics`` reads the corpus like any other corpus. It measures the faces, not the
+plans of the simulation.
 """
 
 from __future__ import annotations

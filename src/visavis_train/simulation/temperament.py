@@ -1,4 +1,4 @@
-"""A source of chance in, a temperament out; a temperament in, how large its movements are, out."""
+"""Temperaments: random traits of a listener, and the size of its movements."""
 
 from __future__ import annotations
 

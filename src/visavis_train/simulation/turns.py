@@ -1,4 +1,4 @@
-"""Real turn timings in, stretches of talk for one person of a conversation out.
+"""Stretches of talk for one person of a conversation, from real turn timings.
 
 ``turn_timings.csv.gz`` holds the turns of real dialogues (from BACKSpeech): start and end in seconds, speaker
 and whether a turn is a short response. Only dialogues of two people are used.

@@ -1,4 +1,4 @@
-"""Archives of real speech in, utterances as samples with their speaker and emotion out."""
+"""Utterances from archives of real speech: samples, speaker and emotion."""
 
 from __future__ import annotations
 

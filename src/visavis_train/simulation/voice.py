@@ -1,4 +1,4 @@
-"""Utterances and a window of real turns in, one person's sound over a clip, and what is said when, out."""
+"""One person's sound over a clip, and the times of its utterances, from utterances and real turns."""
 
 from __future__ import annotations
 

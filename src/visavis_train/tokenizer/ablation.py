@@ -1,7 +1,7 @@
-"""Tokenizers compared: every experiment is trained with several seeds, and one table is made of them.
+"""Comparison of tokenizers: every experiment is trained with several seeds, and the results make one table.
 
-The third paper's Table II on real tracks. ``visavis lab tokenizer-ablation`` writes
-``benchmarks/results/tokenizer_ablation.json`` and what stands between the marks of
+It is the third paper's Table II on real tracks. ``visavis lab tokenizer-ablation`` writes
+``benchmarks/results/tokenizer_ablation.json`` and the text between the marks of
 ``docs/reference/tokens.md``. Runs that have ended are not trained again.
 """
 

@@ -1,4 +1,4 @@
-"""A tokenizer and clips in; how well it keeps them, how it uses its vocabulary, and its speed out."""
+"""A tokenizer's errors on clips, its use of the vocabulary, and its speed."""
 
 from __future__ import annotations
 

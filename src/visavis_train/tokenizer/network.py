@@ -1,7 +1,7 @@
-"""Faces in, tokens out, and from tokens faces and emotions: the network of a face tokenizer, and its graphs.
+"""The network of a face tokenizer, and its two graphs: faces to tokens, tokens to faces and emotions.
 
 After Dam et al. 2024, section II-B: an encoder, a quantiser, a decoder for the face and one for the emotion.
-Unlike theirs, every frame's token depends on that frame alone, or on it and frames before it.
+In contrast to theirs, every frame's token depends only on that frame, or on it and on earlier frames.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Face tracks in; the same tracks with everybody's face at rest moved to one, out."""
+"""Face tracks whose faces at rest are all moved to one common face at rest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Latent vectors in; tokens, and the vectors that they stand for, out: FSQ, VQ, LFQ and residual FSQ.
+"""Quantisers of latent vectors: FSQ, VQ, LFQ and residual FSQ.
 
-All four are those of ``vector-quantize-pytorch``; here they get one face.
+All four are from ``vector-quantize-pytorch``; here they get one interface.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A trained tokenizer in; its two ONNX files, its report and its place in the package out."""
+"""Release of a trained tokenizer: its two ONNX files, its report and its place in the package."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""A pack of face tracks and an experiment in; a trained face tokenizer, its ONNX files and report out.
+"""The training task of a face tokenizer, on a pack of face tracks.
 
 ``visavis train experiments/tokenizer_fsq.toml [--resume] [--set key=value] [--install]``
 
 The run folder receives ``config.json``, ``log.jsonl`` (one line a round), ``last.safetensors``,
-``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``. ``--install`` makes it the general
-tokenizer of the package, or with ``one_rest`` that of its listener.
+``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``. ``--install`` makes it the package's
+general tokenizer, or with ``one_rest`` the tokenizer of its listener.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Packs of face tracks, made of videos, of signals of calls, of single faces and of conversations.
+"""Packs of face tracks, made from videos, signals of calls, single faces and conversations.
 
-``visavis lab tracks`` makes them. Every clip is tracked once: its track is kept beside the pack, in a folder
-of the pack's name, and a run that was ended goes on from there.
+``visavis lab tracks`` makes them. Every clip is tracked once. Its track is kept next to the pack, in a folder
+of the pack's name, so an interrupted run can go on from there.
 """
 
 from __future__ import annotations

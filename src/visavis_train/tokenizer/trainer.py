@@ -1,7 +1,7 @@
-"""A tokenizer experiment and its clips in; a network that gets better with every round out.
+"""The trainer of tokenizers.
 
-Two phases (Dam et al. 2024, section II-B): encoder, quantiser and face decoder by the 13 group losses; then
-the emotion decoder alone, on tokens that no longer change. The authors' code trains it in both.
+Two phases (Dam et al. 2024, section II-B): first encoder, quantiser and face decoder by the 13 group losses,
+then only the emotion decoder, on tokens that no longer change. The authors' code trains it in both phases.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A batch of grey faces in; the same faces moved, relit and partly covered, standardised, out."""
+"""Augmentation of batches of grey faces: moved, relit, partly covered, standardised."""
 
 from __future__ import annotations
 

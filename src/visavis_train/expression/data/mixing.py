@@ -1,4 +1,4 @@
-"""A batch of faces and its targets in; every face mixed with another one, and the targets likewise, out."""
+"""Mixup and CutMix: each face of a batch is mixed with another one, and the targets are mixed too."""
 
 from __future__ import annotations
 

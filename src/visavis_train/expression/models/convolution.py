@@ -1,4 +1,4 @@
-"""Feature maps in, feature maps out: the convolutions that the expression networks are built of."""
+"""Convolution blocks of the expression networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network, or its sizes, in; its number of parameters and of multiply-accumulates a face out."""
+"""Counts of a network's parameters and of its multiply-accumulates for each face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's configuration in, the network out."""
+"""Expression networks made from a model's configuration."""
 
 from __future__ import annotations
 

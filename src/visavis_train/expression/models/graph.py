@@ -1,4 +1,4 @@
-"""An expression network in; the same one as it runs, from a grey crop's bytes to probabilities, out."""
+"""An expression network as it runs: a grey crop's bytes to probabilities."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Features of a face in, expression and label logits out: the end that all expression networks share.
+"""The two heads of all expression networks: expression logits and label logits.
 
-The two heads answer two questions that data sets really ask: which of 8 expressions do ten people see
-(FER+, Barsoum et al. 2016, arXiv:1608.01041), and which of 7 labels does FER-2013 carry (Goodfellow et al.
-2013, arXiv:1307.0414). The two agree on 65% of the faces, so one head cannot serve both.
+The heads answer the questions of two data sets: which of 8 expressions ten people see (FER+, Barsoum et al.
+2016, arXiv:1608.01041), and which of 7 labels FER-2013 gives (Goodfellow et al. 2013, arXiv:1307.0414). The
+two agree on 65% of the faces, so one head cannot serve both.
 """
 
 from __future__ import annotations

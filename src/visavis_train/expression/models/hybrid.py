@@ -1,7 +1,7 @@
-"""Grey face crops in, expression and label logits out: convolutions, a transformer, attention pooling.
+"""The hybrid expression network: convolutions, a transformer and attention pooling.
 
-The convolutions see texture and edges cheaply and bring the picture down to a 6x6 grid; the transformer
-relates the grid's cells (brow to mouth, left to right); a learned query per head decides where to look.
+The convolutions see texture and edges at low cost and reduce the picture to a 6x6 grid. The transformer
+relates the grid's cells (brow to mouth, left to right). A learned query for each head decides where to look.
 """
 
 from __future__ import annotations

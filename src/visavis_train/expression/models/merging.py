@@ -1,6 +1,6 @@
-"""Tokens in; fewer of them, the most alike merged into one, out.
+"""Token merging (ToMe): the most similar tokens are merged.
 
-Token merging, ToMe: Bolya et al. 2023, "Token Merging: Your ViT But Faster" (arXiv:2210.09461, section 3).
+Bolya et al. 2023, "Token Merging: Your ViT But Faster" (arXiv:2210.09461, section 3).
 Token 0 is the CLS token and is never merged.
 """
 

@@ -1,4 +1,4 @@
-"""The name of a preset, and keys beside it, in; a configuration with what the preset sets out."""
+"""Presets of configurations: a preset's name stands for several keys."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Tokens and what the CLS token attends to in; the tokens that are worth going on with out.
+"""Token pruning (EViT): tokens that the CLS token attends to little are removed.
 
-Liang et al. 2022, "Expediting Vision Transformers via Token Reorganizations" (EViT, arXiv:2202.07800), which
-"Sparse Attention to Emotion" (SAE) takes over as its Eq. 5-10. Tokens are really removed, so that all that
-follows is cheaper. Everywhere here token 0 is the CLS token and is always kept (SAE's Eq. 10 leaves it out).
+Liang et al. 2022, "Expediting Vision Transformers via Token Reorganizations" (EViT, arXiv:2202.07800). "Sparse
+Attention to Emotion" (SAE) uses it as Eq. 5-10. Removed tokens cost nothing in all later layers.
+In this module token 0 is the CLS token and is always kept (SAE's Eq. 10 leaves it out).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Grey face crops in, expression and label logits out: "Sparse Attention to Emotion", SAE.
+"""The network of "Sparse Attention to Emotion" (SAE).
 
-A stream of the picture and a frozen one of the landmarks, cut into the same tokens, ask each other (its
-Eq. 11-16) at three scales. Unlike the paper, tokens stand for places (see :class:`streams.Ir50`), and one set
-of tokens is kept for both streams and all scales, so that the scales can still be joined token by token.
+A picture stream and a frozen landmark stream are cut into the same tokens. They attend to each other (Eq.
+11-16) at three scales. Unlike in the paper, each token stands for a place (see :class:`streams.Ir50`), and
+both streams and all scales keep the same tokens, so the scales can be joined token by token.
 """
 
 from __future__ import annotations

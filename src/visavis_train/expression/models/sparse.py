@@ -1,8 +1,8 @@
-"""Grey face crops in, expression and label logits out: a light stem, then a transformer that drops tokens.
+"""The sparse recogniser: a light stem, then a transformer that drops tokens.
 
-Pruning saves only what comes after it. So the stem is light, the transformer, which has nearly all of the
-cost, works on many tokens (12x12 for 48 px), and tokens are removed in its first layer: the keep rate is then
-felt by the clock and not by a formula alone. All keep rates and methods share one set of weights.
+Pruning saves only what comes after it. So the stem is light, and the transformer, with nearly all of the cost,
+works on many tokens (12x12 for 48 px) and drops them in its first layer: a low keep rate then saves real time.
+All keep rates and methods share one set of weights.
 """
 
 from __future__ import annotations

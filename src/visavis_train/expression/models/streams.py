@@ -1,8 +1,8 @@
-"""Grey face crops in; maps of what the picture shows, and of where the face's landmarks are, out.
+"""Picture streams and landmark streams: feature maps of the picture and of the landmarks.
 
-The two streams of POSTER (Zheng et al. 2023, arXiv:2204.04083), which "Sparse Attention to Emotion" takes
-over: IR-50 (Deng et al. 2019, arXiv:1801.07698) and MobileFaceNet (Chen et al. 2018, arXiv:1804.07573) as
-published, and small ones that can be trained here. The streams of a pair give maps of one size.
+These are the two streams of POSTER (Zheng et al. 2023, arXiv:2204.04083), which SAE uses too: IR-50 (Deng et
+al. 2019, arXiv:1801.07698) and MobileFaceNet (Chen et al. 2018, arXiv:1804.07573) as published, and small
+ones that can be trained here. Both streams of a pair give maps of the same size.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Grey face crops in, expression and label logits out: any network that timm knows, by its name there."""
+"""Any network of timm, by its name, as an expression network."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Grey face crops in, expression and label logits out: the Vision Transformer, patches and attention alone.
+"""The Vision Transformer as an expression network.
 
 Dosovitskiy et al. 2021 (arXiv:2010.11929), as the first paper describes it: patches are projected (Eq. 1),
-get learned positions or sines and cosines (Eq. 2 and 3), pass pre-norm layers (Eq. 4), and a CLS token
+get learned or sinusoidal positions (Eq. 2 and 3) and pass pre-norm layers (Eq. 4). A CLS token
 is read (Eq. 5).
 """
 

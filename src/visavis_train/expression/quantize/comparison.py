@@ -1,4 +1,4 @@
-"""Networks and labelled faces in; size, accuracy and speed of each beside the first, in one run, out."""
+"""Comparison of networks on labelled faces: size, accuracy and speed of each, relative to the first."""
 
 from __future__ import annotations
 

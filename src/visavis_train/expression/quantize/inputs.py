@@ -1,4 +1,4 @@
-"""A network, some of its weights and faces in; the second moments of what those weights multiply, out."""
+"""Second moments of the inputs that a network's weights multiply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network in 32 bits and faces in; the same one with 4-bit weights, an eighth as large, out."""
+"""Quantisation to 4-bit weights: an eighth of the size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network in 32 bits in; the same one with 8-bit weights and products, by ONNX Runtime's quantiser, out."""
+"""Quantisation to 8-bit weights and products, with ONNX Runtime's quantiser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network, a method and faces to calibrate with in; the quantised network, ready to be measured, out."""
+"""The quantisation methods by name; each gives a network that can be measured."""
 
 from __future__ import annotations
 

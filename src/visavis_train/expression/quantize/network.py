@@ -1,4 +1,4 @@
-"""An ONNX file or a run folder in; its expression network, and which weights are worth shrinking, out."""
+"""The expression network of an ONNX file or a run folder, and the weights that are worth quantising."""
 
 from __future__ import annotations
 

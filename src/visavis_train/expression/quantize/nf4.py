@@ -1,4 +1,4 @@
-"""A run folder in; its network with Linear layers in NF4, the first paper's method, out. Stays in torch."""
+"""NF4 quantisation of Linear layers, the first paper's method. The network stays in torch."""
 
 from __future__ import annotations
 

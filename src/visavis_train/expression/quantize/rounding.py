@@ -1,4 +1,4 @@
-"""A matrix and what it is multiplied with in; 4-bit codes and scales that keep the products, out."""
+"""4-bit rounding of a matrix that keeps the products with its inputs."""
 
 from __future__ import annotations
 

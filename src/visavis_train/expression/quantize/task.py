@@ -1,4 +1,4 @@
-"""A network and a data set in; a quantised network that passed the gate, or a table of all methods, out.
+"""The command ``visavis quantize``: one quantised network that passes the gate, or a table of all methods.
 
 ``visavis quantize NET.onnx|RUN_DIR --method int8 --data DATASET --out Q.onnx [--max-loss 0.5] [--json]``
 ``visavis quantize NET.onnx|RUN_DIR --compare --data DATASET [--json]``

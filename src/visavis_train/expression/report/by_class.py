@@ -1,4 +1,4 @@
-"""Labels and answers in; accuracy over all, over classes and of each class, with intervals, out."""
+"""Accuracy over all faces, as the mean of the classes, and of each class, with intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders in; the first paper's tables and figures beside ours, as HTML, JSON and Markdown, out.
+"""The command ``visavis report``: the first paper's tables and figures next to ours, as HTML, JSON and Markdown.
 
 ``visavis report RUN... [--out DIR] [--data DATASET] [--split NAME] [--json]``
 """

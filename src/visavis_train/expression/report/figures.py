@@ -1,4 +1,4 @@
-"""Findings in; the report's charts as inline SVG, whose colours are those of the page, out."""
+"""The report's charts as inline SVG, in the page's colours."""
 
 from __future__ import annotations
 

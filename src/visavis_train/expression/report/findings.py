@@ -1,4 +1,4 @@
-"""Runs and the faces to measure them on in; everything that the report says of them out."""
+"""Findings: everything that the report says about its runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings in; one self-contained HTML page, the same as JSON, and its tables as Markdown, out."""
+"""The report as one self-contained HTML page, as JSON, and its tables as Markdown."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Nothing in; the figures of the paper that is repeated, and what is wrong with them, out.
+"""The figures of the first paper, and the errors in them.
 
 Chen, "Fine-Tuning and Optimization of Live2D Facial Expression Recognition Based on Vision Transformer
-(ViT)". Its Figures 1, 3 and 4 are pictures: only what its text and its Table 1 say of them stands here.
+(ViT)". Its Figures 1, 3 and 4 are pictures, so only the numbers of its text and of its Table 1 are here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run folders in; their settings, epochs and reports, checked and each under a name of its own, out."""
+"""Reader of run folders: settings, epochs and reports, checked; each run gets a unique name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of ``visavis quantize`` and the findings in; the size of every model, by name, out."""
+"""The size of every model by name, from the figures of ``visavis quantize`` and the findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings in; the report's tables, as text in rows and columns, out."""
+"""The report's tables as rows and columns of text."""
 
 from __future__ import annotations
 

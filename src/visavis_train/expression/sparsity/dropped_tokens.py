@@ -1,6 +1,6 @@
-"""What it would cost a trained network to drop other tokens than it does: ``visavis lab dropped-tokens``.
+"""The command ``visavis lab dropped-tokens``: what a trained network loses when it drops other tokens.
 
-Writes one JSON file, and what stands between the marks of a page.
+It writes one JSON file, and the text between the marks of a page.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""A network that drops tokens, and faces, in; which faces it reads rightly when others are dropped, out.
+"""Experiments with dropped tokens: which faces a network reads rightly when it drops other tokens.
 
-Why few tokens do as well as all is not told by the accuracy at a keep rate. So tokens are chosen well, by
-chance and badly, and each choice is dropped later and earlier, down to the pixels that it was made of. The
-weights stay as they are: what is lost when something is taken away that they were trained with is lost to
-that, too.
+The accuracy at a keep rate does not tell why few tokens do as well as all. So tokens are chosen well, by
+chance and badly, and each choice is dropped later and earlier, down to the pixels of the tokens. The weights
+stay as they are. So part of a loss is only that the weights were trained with what was taken away.
 """
 
 from __future__ import annotations

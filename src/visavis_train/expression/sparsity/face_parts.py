@@ -1,4 +1,4 @@
-"""146 landmarks of a face crop in; how much of each cell of a grid is eye, mouth, cheek and so on out."""
+"""The share of each face part (eye, mouth, cheek and so on) in each cell of a grid, from 146 landmarks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What every keep rate of a network that was trained at many is worth and takes: ``visavis lab keep-rates``.
+"""The command ``visavis lab keep-rates``: accuracy and cost of one network at all its keep rates.
 
-Measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and what a second look
-with more tokens at unsure faces is worth. Writes one JSON file, and what stands between the marks of a page.
+It measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and the gain of a
+second look with more tokens at unsure faces. It writes one JSON file, and the text between a page's marks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A network that drops tokens and faces in; which tokens each of its layers kept out."""
+"""The tokens that each layer of a network keeps of given faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces and the tokens that a network keeps of them in; what it looks at, as SVG files, out."""
+"""SVG figures of the tokens that a network keeps of faces."""
 
 from __future__ import annotations
 

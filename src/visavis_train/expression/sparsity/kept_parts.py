@@ -1,4 +1,4 @@
-"""Which tokens are kept and what each shows in; how often each part of the face is kept, and tables, out."""
+"""How often each part of the face is kept, and the tables of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a trained network that drops tokens looks at, as numbers and figures: ``visavis lab kept-tokens``.
+"""The command ``visavis lab kept-tokens``: which parts of a face a network keeps, as numbers and figures.
 
-Writes one JSON file, two figures, and what stands between the marks of a page.
+It writes one JSON file, two figures, and the text between the marks of a page.
 """
 
 from __future__ import annotations

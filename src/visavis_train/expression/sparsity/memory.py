@@ -1,6 +1,6 @@
-"""An ONNX network in; by how much a process of its own grows when it reads faces with it, out.
+"""The memory that a process needs for reading faces with an ONNX network.
 
-As a module it is that process: ``python -m visavis_train.expression.sparsity.memory < NETWORK``.
+Run as a module, it is that process: ``python -m visavis_train.expression.sparsity.memory < NETWORK``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One network's answers at several keep rates in; what each, and a second look, is worth and costs, out."""
+"""Value and cost of one network's keep rates, and of a second look at unsure faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn square pictures without a face, made of what faces are made of: circles, bars, blobs."""
+"""Drawn square pictures without a face, made of the shapes that faces have: circles, bars, blobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landmarks of grey face crops that are cut as in FER-2013, and whether to believe them."""
+"""Landmarks of grey face crops that are cut as in FER-2013, and whether they can be trusted."""
 
 from __future__ import annotations
 

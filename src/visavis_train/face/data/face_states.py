@@ -1,9 +1,9 @@
-"""Grey face crops in; what the embedded face network says of them, as one pack for pretraining, out.
+"""Packs of face states for pretraining: what the embedded face network says about grey face crops.
 
 ``visavis lab face-states FER2013 PACK.npz [--faces FOLDER]...``
 
-The pack has FER-2013's Training faces and those of the folders, and, held out, PublicTest's: faces alone, no
-labels. Faces that the network does not see as one (:mod:`.crop_landmarks`) are left out.
+A pack has FER-2013's Training faces, those of the folders, and PublicTest's as held-out faces. It has no
+labels. Crops in which the network does not see a face (:mod:`.crop_landmarks`) are left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Packs of labelled faces, and random views of them for training the face network."""
+"""Packs of labelled faces, and random views of these faces for training the face network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mirrored picture does to labels: landmarks and blendshapes change sides, rotations turn about."""
+"""Mirroring of labels: landmarks and blendshapes change sides, rotations are reversed."""
 
 from __future__ import annotations
 

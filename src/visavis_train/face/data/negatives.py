@@ -1,6 +1,6 @@
-"""Square pictures that hold no face, cut from photographs and videos.
+"""Square pictures without a face, cut from photographs and videos.
 
-The photographs are those of :mod:`visavis_train.face.data.photographs`; held-out ones are not among them.
+The photographs come from :mod:`visavis_train.face.data.photographs`, without the held-out ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pictures without faces from public packages, in two folders: for training and for tests.
+"""Pictures without faces from public packages, in one folder for training and one for tests.
 
-Debian's wallpapers, games' textures and libraries' sample photographs are fetched by ``apt-get download`` and
-``pip download``. Nothing of them is kept in the repository.
+``apt-get download`` and ``pip download`` fetch Debian's wallpapers, games' textures and libraries' sample
+photographs. The repository contains none of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pictures with known faces, for training the detector.
+"""Training pictures for the detector, with known faces.
 
-Some pictures are views of real video frames, some are face crops set into photographs, and some hold no face.
-Faces are turned by any angle and of any size from 3% of the picture to all of it; some are cut by its border.
+Some pictures are views of real video frames, some are face crops set into photographs, and some have no face.
+Faces have any roll, and a size from 3% of the picture to all of it. Some are cut by the picture's border.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Packs of labelled faces as small files: crops as JPEG, so that a pack can travel to another computer.
+"""Packs of labelled faces as small JPEG files, so that a pack can be sent to another computer.
 
-``visavis lab pack-faces PACK OUT`` writes ``shard_00.npz`` and so on; ``visavis lab unpack-faces OUT PACK``
-makes the pack again, with JPEG's small losses.
+``visavis lab pack-faces PACK OUT`` writes ``shard_00.npz`` and so on. ``visavis lab unpack-faces OUT PACK``
+makes the pack again, with the small losses of JPEG.
 """
 
 from __future__ import annotations

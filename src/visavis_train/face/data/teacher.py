@@ -1,9 +1,9 @@
 """The data engine for real faces: MediaPipe labels pictures and videos, and the result is a pack.
 
-The teacher is MediaPipe Face Landmarker (extra ``mediapipe``) in its good habits: image mode, because video
-mode drifts on a still picture; the mean of its answers for a picture and for the mirrored picture, because it
-is not symmetric; and no black bars, which move its scores: crops that are cut tightly get a border that
-repeats their edge.
+The teacher is MediaPipe Face Landmarker (extra ``mediapipe``). It runs in image mode, because video mode
+drifts on a still picture. Its answers for a picture and for the mirrored picture are averaged, because it
+is not symmetric. Tightly cut crops get a border that repeats their edge, because black bars change its
+scores.
 
 A pack is a folder: ``crops.npy`` (N, 224, 224, 3) uint8, and ``labels.npz`` with ``landmarks146``
 (N, 146, 3) float32 in units of the face region (0 at its centre, x and y +-0.5 at its edges, z on the same

@@ -1,6 +1,6 @@
-"""Photographs of faces bent at mouth, brows, lids and cheeks: rare shapes become as frequent as common ones.
+"""Photographs of faces, bent at mouth, brows, lids and cheeks: rare shapes become as frequent as common ones.
 
-The teacher labels the bent picture anew, so the bend itself needs no label.
+The teacher labels the bent picture, so the bend itself needs no label.
 """
 
 from __future__ import annotations

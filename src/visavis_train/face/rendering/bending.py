@@ -1,4 +1,4 @@
-"""The head bent by ARKit weights, with turned eyes and the tongue."""
+"""The head, bent by ARKit weights, with turned eyes and the tongue."""
 
 from __future__ import annotations
 

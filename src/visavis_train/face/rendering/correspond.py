@@ -1,8 +1,8 @@
 """The search for MediaPipe's 146 landmarks on the mesh, which writes ``landmarks_146.csv``.
 
 ``visavis lab correspond HEAD.npz face_landmarker.task [--skins SKINS.npz]`` draws some hundred different
-people from near the front, with mild expressions, asks MediaPipe (extra ``mediapipe``) where their landmarks
-are, and looks for the place on the mesh that is nearest to each one in all pictures. Left and right are found
+people from near the front, with mild expressions. It asks MediaPipe (extra ``mediapipe``) for their landmarks,
+and looks for the place on the mesh that is nearest to each landmark in all pictures. Left and right are found
 together, as mirror images.
 """
 

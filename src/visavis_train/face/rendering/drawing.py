@@ -1,4 +1,4 @@
-"""The head drawn over a background, from mesh, view, textures and light."""
+"""The head, drawn over a background from mesh, view, textures and light."""
 
 from __future__ import annotations
 

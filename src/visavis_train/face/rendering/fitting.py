@@ -1,8 +1,8 @@
 """A least-squares fit of the head to the landmarks of a calm face seen from the front.
 
-A scaled orthographic view, identity and a few expressions are found in turns by regularised least squares;
-what then remains between landmarks and mesh is spread smoothly over the skin, so that eyes, brows and lips of
-the picture come to lie on those of the mesh.
+Regularised least squares finds a scaled orthographic view, identity and a few expressions in turns. The
+remaining distance between landmarks and mesh is spread smoothly over the skin, so that eyes, brows and lips
+of the picture lie on those of the mesh.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Glasses drawn on the head's nose."""
+"""Glasses on the head's nose."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The 3D head (``ict_face.npz``): read, checked, and ready to be bent and drawn.
+"""The 3D head (``ict_face.npz``), read and checked.
 
-The file's own numbers of vertices are kept in :attr:`Head.numbers`, so that tables can name vertices by them.
+:attr:`Head.numbers` keeps the file's own vertex numbers, so that tables can name vertices by them.
 Axes: x to the person's left (right in a picture from the front), y up, z out of the face; centimetres.
 """
 

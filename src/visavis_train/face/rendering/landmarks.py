@@ -1,8 +1,8 @@
 """MediaPipe's 146 landmarks on the bent head, in cm.
 
-The committed table ``landmarks_146.csv`` says where on the skin each landmark lies: three vertices of the
-mesh, by the file's numbers, and their weights. ``correspond.py`` makes it. The irises' ten points are not in
-it, for they follow from the eyeballs.
+The committed table ``landmarks_146.csv`` gives the place of each landmark on the skin: three vertices of the
+mesh, by the file's numbers, and their weights. ``correspond.py`` makes the table. It does not contain the ten
+points of the irises, because they follow from the eyeballs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A software rasterizer: loops over triangles and pixels that numba compiles.
+"""A software rasterizer: loops over triangles and pixels, compiled by numba.
 
-A first pass keeps for each pixel the nearest triangle and where in it the pixel lies; a second one colours.
-Triangles are about as small as pixels, so that interpolating on the screen is exact enough. Nothing is
-compiled at import: a loop is compiled when first called, and kept in numba's cache.
+The first pass finds the nearest triangle for each pixel, and the pixel's place in it. The second pass colours.
+Triangles are about as small as pixels, so interpolating on the screen is exact enough. Nothing is compiled
+at import: a loop is compiled at its first call, and kept in numba's cache.
 """
 
 from __future__ import annotations

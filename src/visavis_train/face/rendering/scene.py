@@ -1,4 +1,4 @@
-"""One picture of a face with its truth: the whole renderer."""
+"""The whole renderer: one picture of a face with its true labels."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The neutral head's texture coordinates, and how much ambient light reaches each vertex.
 
-The texture unrolls the head around a vertical axis: across runs the angle, twice as fine in front as behind,
-down runs the height. The eye's texture is its front, seen along the optical axis.
+The texture unrolls the head around a vertical axis: its columns are angles, twice as fine in front as behind,
+and its rows are heights. The eye's texture is its front, seen along the optical axis.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random backgrounds, things in front of the face, and a camera's faults."""
+"""Random backgrounds, objects in front of the face, and camera faults."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A speaker's face and speech in; reactions from latents that are diffused window by window out.
+"""Latent diffusion of a listener's reactions, window by window.
 
-Small, after BeLFusion (Barquero, Escalera and Palmero 2023, arXiv:2211.14304) as the REACT challenges use it
-(Song et al. 2024, arXiv:2401.05166): an autoencoder of windows of a listener's behaviour; a network that
-takes the noise from a window's latent, told the speaker's window and the listener's latent before; sampling
-by DDIM (Song, Meng and Ermon 2021, arXiv:2010.02502). What differs: MLPs over pieces of five frames in place
-of recurrent networks and a U-Net, windows of 2 s that follow one another, our own sizes. It sees the
-speaker's window to its end, up to 2 s of speech that is still to come.
+A small network after BeLFusion (Barquero, Escalera and Palmero 2023, arXiv:2211.14304), as the REACT
+challenges use it (Song et al. 2024, arXiv:2401.05166). An autoencoder codes windows of a listener's behaviour.
+A network removes the noise from a window's latent, given the speaker's window and the listener's previous
+latent. Sampling is DDIM (Song, Meng and Ermon 2021, arXiv:2010.02502). Differences: MLPs over pieces of five
+frames instead of recurrent networks and a U-Net, windows of 2 s that follow one another, our own sizes. It
+sees the speaker's window to its end, so up to 2 s of later speech.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every way to react has in common: speakers' clips in, K reactions to each out."""
+"""The interface of all methods that react: K reactions to each speaker's clip."""
 
 from __future__ import annotations
 

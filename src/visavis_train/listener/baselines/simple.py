@@ -1,6 +1,6 @@
-"""Baselines that learn next to nothing: truth, chance, the speaker's own face, means, the nearest neighbour.
+"""Baselines that learn almost nothing: truth, chance, the speaker's own face, means, the nearest neighbour.
 
-The first four are those of the REACT challenges (Song et al. 2024, arXiv:2401.05166).
+The first four are from the REACT challenges (Song et al. 2024, arXiv:2401.05166).
 """
 
 from __future__ import annotations

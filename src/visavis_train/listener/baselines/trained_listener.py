@@ -1,4 +1,4 @@
-"""A listener's file and its tokenizer in; its reactions to speakers' clips out, as the program makes them."""
+"""Reactions of a trained listener, loaded with its tokenizer; it reacts as the program does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pack of conversations in; standardised stretches of speakers and listeners, and trained peers, out."""
+"""Training of peers on standardised stretches of speakers and listeners."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A speaker's face and speech in; reactions from a Gaussian latent, by a transformer, out.
+"""A transformer that draws reactions from a Gaussian latent.
 
-Small, after Trans-VAE of the REACT challenges (Song et al. 2024, arXiv:2401.05166, and
-``model/TransformerVAE.py`` of reactmultimodalchallenge/baseline_react2024). What is the same: the speaker is
-encoded by a transformer, two learned positions read a Gaussian latent from it, a transformer decoder turns a
-draw of it into the reaction; L1, divergence and a diversity loss. What differs: face weights and our speech
-features in place of pictures and MFCC, five frames a position, sinusoidal positions, our own sizes and
-weights of the losses. It sees the whole clip, later speech included, which our listener never does.
+A small network after Trans-VAE of the REACT challenges (Song et al. 2024, arXiv:2401.05166, and
+``model/TransformerVAE.py`` of reactmultimodalchallenge/baseline_react2024). Same: a transformer encodes the
+speaker, two learned positions read a Gaussian latent, and a transformer decoder turns a draw of the latent
+into the reaction; the losses are L1, divergence and diversity. Differences: face weights and our speech
+features instead of pictures and MFCC, five frames a position, sinusoidal positions, our own sizes and loss
+weights. It sees the whole clip, with all later speech. Our listener never sees later speech.
 """
 
 from __future__ import annotations
