@@ -33,8 +33,8 @@ class PersonClip:
 
     Attributes:
         name: of the person's clip within its corpus.
-        face: (T, 58) float16, NaN where not known.
-        emotion: (T, 25) float16, NaN where not known.
+        face: (T, 58) float16, NaN where unknown.
+        emotion: (T, 25) float16, NaN where unknown.
         speech: (T, 44) float16 of :mod:`visavis.reaction.speech`; None of who only listens.
     """
 
@@ -71,7 +71,7 @@ class ListeningItem:
     Attributes:
         speaker: whose behaviour is reacted to; has speech.
         listener: who reacts.
-        temperament: (5,) float32 of the listener, NaN where not known.
+        temperament: (5,) float32 of the listener, NaN where unknown.
     """
 
     speaker: PersonClip
@@ -162,7 +162,7 @@ def load_listening(path: Path) -> ListeningPack:
     """Read a pack.
 
     Raises:
-        InputError: missing, damaged, not such a file, or its arrays contradict each other.
+        InputError: missing, damaged, of another kind, or its arrays contradict each other.
     """
     made_by = "visavis lab conversations"
     arrays = read_npz(path, "pack of conversations", made_by=made_by)

@@ -29,7 +29,7 @@ def read_crops(folder: Path) -> ImageArray:
     Oblong pictures get black edges. Shards come first; the order is that of the names.
 
     Raises:
-        InputError: no such folder, nothing in it, or a picture cannot be read.
+        InputError: the folder is missing, nothing in it, or a picture cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected face crops")

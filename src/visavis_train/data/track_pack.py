@@ -37,8 +37,8 @@ class Clip:
         name: of the clip.
         source: where it comes from: ``video``, ``grid``, ``dyads``, ``stills``, ``talks``.
         fps: frames per second.
-        face: (T, 58) float32, NaN where not known.
-        emotion: (T, 25) float32, NaN where not known.
+        face: (T, 58) float32, NaN where unknown.
+        emotion: (T, 25) float32, NaN where unknown.
     """
 
     name: str
@@ -86,7 +86,7 @@ def load_pack(path: Path) -> tuple[Clip, ...]:
     """Read a pack.
 
     Raises:
-        InputError: missing, damaged, not such a file, or its arrays contradict each other.
+        InputError: missing, damaged, of another kind, or its arrays contradict each other.
     """
     names = ("clips", "sources", "lengths", "fps", "face", "emotion")
     pack = read_npz(path, "pack of face tracks", names, made_by="visavis lab tracks")

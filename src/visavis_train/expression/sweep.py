@@ -204,7 +204,7 @@ def report(
         overrides: of the tuning, ``key=value``.
         calls: how many faces are timed, :data:`TIMED_CALLS` by default.
         results: the JSON file, by default that of :data:`RESULTS` for the kind of the pruned network.
-        page: whose tables are replaced, :data:`PAGE` by default.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: an experiment, its data, a keep rate or the page cannot be used.

@@ -157,7 +157,7 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
 
 
 def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
-    """Release the trained network, and install it if that was asked for; returns the report's path.
+    """Release the trained network, and install it if requested; returns the report's path.
 
     Of several processes, the first does it alone.
     """

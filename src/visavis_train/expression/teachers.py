@@ -29,7 +29,7 @@ def load_trained(checkpoint: Path) -> tuple[ExpressionNet, Experiment]:
     """A trained network and its experiment, by a checkpoint in its run folder.
 
     Raises:
-        InputError: the checkpoint or the ``config.json`` beside it cannot be read, or they do not fit.
+        InputError: the checkpoint or the ``config.json`` next to it cannot be read, or they do not fit.
     """
     if not checkpoint.is_file():
         raise InputError(f"{checkpoint}: no such file; expected a checkpoint in its run folder")

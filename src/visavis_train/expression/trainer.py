@@ -219,7 +219,7 @@ class Trainer:
         """Go on from :meth:`save`'s file.
 
         Raises:
-            InputError: missing, not such a file, or of another network.
+            InputError: missing, of another kind, or of another network.
         """
         progress = load_checkpoint(path, self._modules(), self.optimizer)
         self.epoch, self.best = progress["epoch"], progress["best"]

@@ -23,7 +23,7 @@ def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tupl
     """What the network sees in some views of faces.
 
     Returns:
-        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is to be trusted (N,): 0 for
+        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is trusted (N,): 0 for
         rendered faces, of which the teacher knows nothing.
     """
     net.eval()

@@ -79,7 +79,7 @@ class Losses(nn.Module):
         return 3 * mean_of(loss.mean(dim=1), trust)
 
     def truth(self, logits: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
-        """Cross-entropy of true weights; on real faces the teacher's, as far as it is to be believed."""
+        """Cross-entropy of true weights; on real faces the teacher's, as far as it is believed."""
         loss = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         believed = rendered[:, None] + (1 - rendered[:, None]) * self.trust_teacher
         return 5 * mean_of((loss * believed).mean(dim=1), trust)

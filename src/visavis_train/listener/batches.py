@@ -27,7 +27,7 @@ class Conversation:
         partner: (F,) int64 tokens, -1 where none is known.
         own: (F,) int64 tokens, -1 where none is known.
         sound: (F, S) float32 of the partner, NaN where there is none.
-        controls: (C,) float32, the temperament of who reacts, NaN where it is not known.
+        controls: (C,) float32, the temperament of who reacts, NaN where it is unknown.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Batch:
 
 
 def draw(conversations: Sequence[Conversation], count: int, frames: int, rng: np.random.Generator) -> Batch:
-    """Stretches from conversations drawn by their length; what a short one lacks is not known.
+    """Stretches from conversations drawn by their length; what a short one lacks is unknown.
 
     Args:
         conversations: to draw from.

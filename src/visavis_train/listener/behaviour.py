@@ -54,7 +54,7 @@ class Count(NamedTuple):
         frames_after, frames_elsewhere: in which either could begin.
         smiles, brows: gestures.
         with_speaker, with_strangers: largest correlations of the smile with the speaker's, and with others'.
-        tracks: how many there are.
+        tracks: their number.
     """
 
     nods_after: float
@@ -249,7 +249,7 @@ def report(
         clips: speakers' clips, more than :data:`STRANGERS`.
         samples: listeners of each clip.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose table is replaced, :data:`PAGE` by default.
+        page: the page whose table is replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: too few clips, or the experiment, its pack, its listener or the page cannot be used.

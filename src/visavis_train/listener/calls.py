@@ -214,7 +214,7 @@ def install(experiment: CallsExperiment, report: dict[str, Any], config: str) ->
 
 
 def finish(experiment: CallsExperiment, couplings: dict[float, Coupling], command: Command) -> Path:
-    """Write the report, and install the network if that was asked for; returns the report's path."""
+    """Write the report, and install the network if requested; returns the report's path."""
     report = report_of(experiment, couplings, command.config.name)
     path = experiment.out / REPORT
     with whole_file(path) as partial:

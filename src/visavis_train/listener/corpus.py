@@ -170,7 +170,7 @@ def pack_corpus(path: Path, out: Path, splits: Sequence[str] = ()) -> None:
         splits: only these.
 
     Raises:
-        InputError: no such corpus, or a split of it cannot be used.
+        InputError: the corpus is missing, or a split of it cannot be used.
     """
     corpus, notes = find_corpus(path), read_manifest(path / MANIFEST)
     require_folder(out)

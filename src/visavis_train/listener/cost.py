@@ -22,7 +22,7 @@ class StreamCost:
         parameters: numbers that are learned.
         streamed: multiply-accumulates a second with the keys and values of the past kept.
         re_encoded: as the third paper's code does it: each frame is a position, and the whole context is
-            encoded anew for every patch.
+            encoded again for every patch.
     """
 
     parameters: int

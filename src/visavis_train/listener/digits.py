@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The token of a frame of which nothing is known: no face, no partner, a masked or not yet existing past.
+# The token of a frame without known numbers: no face, no partner, a masked or not yet existing past.
 UNKNOWN = -1
 
 

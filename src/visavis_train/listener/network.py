@@ -211,7 +211,7 @@ def into_patches(frames: Tensor, patch: int, *, ahead: int = 0) -> Tensor:
     and one's own past with ``patch``: position t then holds nothing later than that frame.
 
     Args:
-        frames: tokens, of which :data:`UNKNOWN` is not known, or numbers, of which NaN is not.
+        frames: tokens, of which :data:`UNKNOWN` is unknown, or numbers, of which NaN is not.
         patch: P; F must be a multiple of it.
         ahead: frames by which they come late; as many at the end are left out.
     """

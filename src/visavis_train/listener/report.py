@@ -217,9 +217,9 @@ def report(
         peer_steps: of the training of each peer.
         overrides: of all experiments, ``key=value``.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
         kept: folder of what was scored, :data:`KEPT` by default.
-        tables_only: make the tables from the results that are there.
+        tables_only: make the tables from existing results.
 
     Raises:
         InputError: there is no experiment, or one of them, the results or the page cannot be used.

@@ -222,7 +222,7 @@ def train_listener(experiment: ListenerExperiment, *, resume: bool) -> tuple[Voc
 def finish(
     experiment: ListenerExperiment, trained: tuple[Vocabulary, ListenerTrainer], command: Command
 ) -> Path:
-    """Release a trained network, and install it if that was asked for; returns the report's path."""
+    """Release a trained network, and install it if requested; returns the report's path."""
     report = release(experiment, *trained, command.config.name)
     if command.install:
         path = install(experiment, report, f"experiments/{command.config.name}")

@@ -126,7 +126,7 @@ class ListenerTrainer:
         return self.net.loss(heard, into_patches(batch.own, self.net.config.patch))
 
     def _with_gaps(self, heard: Heard) -> Heard:
-        """Hide parts of what is heard; what is to be predicted stays."""
+        """Hide parts of what is heard; what is predicted stays."""
         count, how = len(heard.own), self.how
         own, partner, sound = (
             torch.rand(heard.own.shape) < torch.rand(count, 1, 1) * most

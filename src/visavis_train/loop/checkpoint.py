@@ -64,7 +64,7 @@ def load_checkpoint(
         more: the file's modules may have tensors that ``modules`` have not, such as further layers.
 
     Raises:
-        InputError: missing, not such a file, or for other modules.
+        InputError: missing, of another kind, or for other modules.
     """
     try:
         with safe_open(regular(path), framework="pt") as file:

@@ -28,7 +28,7 @@ class Task(NamedTuple):
         kind: what an experiment file of the task holds.
         train: takes the experiment and ``resume``.
         finish: takes the experiment, what ``train`` returned and the command; releases the result and
-            returns the report that is to be printed. None where another command releases the result.
+            returns the report that is printed. None where another command releases the result.
     """
 
     kind: type[Settings]

@@ -29,7 +29,7 @@ def measured_on(faces: LabelledFaces) -> dict[str, Any]:
 
 
 def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> None:
-    """Replace what stands between two marks.
+    """Replace the text between two marks.
 
     Args:
         page: a Markdown file.

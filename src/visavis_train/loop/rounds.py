@@ -42,7 +42,7 @@ def run_rounds(
         out: the run folder.
         config: written beside the log.
         seed: of the run.
-        rounds: how many there are.
+        rounds: their number.
         one_round: trains for the round of that number, from 0; returns what the log shall say.
         modules: whose weights a checkpoint holds, by name.
         optimizer: whose tensors it holds.

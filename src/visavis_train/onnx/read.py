@@ -26,7 +26,7 @@ from visavis_train.onnx.float16 import widen
 Write: TypeAlias = Callable[[nn.Module, Path], None]
 Array: TypeAlias = npt.NDArray[Any]
 
-# Noise by which the copy's numbers are told apart, and up to which difference two are the same number.
+# Noise by which the copy's numbers are distinguished, and up to which difference two are the same number.
 _NOISE, _SAME = 0.02, 1e-6
 # Largest difference between the file and what the network is exported to in the end, of tensors near 1.
 _TOLERANCE = 1e-4
@@ -41,7 +41,7 @@ def read_back(stored: onnx.ModelProto, name: str, network: nn.Module, write: Wri
 
     Args:
         stored: the file, in 32 or 16 bits; weights of 16 are widened.
-        name: what messages call it.
+        name: its name in messages.
         network: of the same configuration as the exported one; its weights are replaced.
         write: exports a network the way the file was.
         batch: what the network gets in training; some hundred rows or more.

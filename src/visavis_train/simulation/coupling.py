@@ -89,7 +89,7 @@ class SmileCoupling:
         """Read the file beside this module, or another.
 
         Raises:
-            InputError: missing, damaged, or not such a file.
+            InputError: missing, damaged or of another kind.
         """
         place = files(__package__) / NAME if path is None else path
         try:

@@ -29,7 +29,7 @@ PROTOTYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contempt": ("AU14", "AU12"),
     }
 )
-# How soon a shown prototype outweighs a neutral face: a mean intensity of .25 makes it as likely. Our choice.
+# How soon a shown prototype outweighs a neutral face: a mean intensity of 0.25 makes it as likely. Our choice.
 SHARPNESS, NEUTRAL_AT = 14.0, 0.25
 _MEMBERS = np.asarray(
     [[PROTOTYPES.get(name, ()).count(unit) for unit in ACTION_UNITS] for name in EXPRESSIONS], np.float32

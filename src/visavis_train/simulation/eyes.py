@@ -17,7 +17,7 @@ BLINKS_AT_REST, BLINKS_TALKING = 17.0, 26.0
 BLINKS_LISTENING = (BLINKS_AT_REST + BLINKS_TALKING) / 2
 PERSON_SPREAD, INTERVAL_SPREAD = 0.25, 0.6
 LEAST_INTERVAL_S = 0.4
-# How far a blink closes the lids in our tracker's numbers: in GRID's and the other tracks .4 to .8.
+# How far a blink closes the lids in our tracker's numbers: in GRID's and the other tracks 0.4 to 0.8.
 LIDS = (0.5, 0.8)
 # Share of the time that one looks at the other while listening and while talking, and the mean length of a
 # glance: Argyle and Ingham 1972, "Gaze, mutual gaze, and proximity", Semiotica 6:32-49, in the values that

@@ -32,8 +32,8 @@ from visavis_train.simulation.movements import add, bump, delayed, follow, plate
 from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wander
 from visavis_train.simulation.temperament import scale_of
 
-# Nothing of the speaker acts sooner: the lower end of simple reactions to faces, .2 to 1 s. Zygomatic muscles
-# answer a seen smile after .3 to .4 s: Dimberg and Thunberg 1998, "Rapid facial reactions to emotional facial
+# Nothing of the speaker acts sooner: the lower end of simple reactions to faces, 0.2 to 1 s. Zygomatic muscles
+# answer a seen smile after 0.3 to 0.4 s: Dimberg and Thunberg 1998, "Rapid facial reactions to emotional facial
 # expressions", Scand. J. Psychology 39:39-45.
 REACTION_FRAMES = round(0.2 * FPS)
 # Heads follow heads, slowly, after 600 ms: Hale et al. 2020, "Are you on my wavelength?", J. Nonverbal

@@ -25,7 +25,7 @@ from visavis_train.tokenizer.tracks import dyad_clips
 # Pairs that validate or test a tokenizer: experiments/tokenizer_*.toml, [split].
 HELD_OUT = ("s11", "s13", "s15", "s19", "s23")
 AU12 = EMOTION_CHANNELS.index("AU12")
-# A change of AU12 below this (0..1; .15 is .75 of an intensity step) counts as no smile.
+# A change of AU12 below this (0..1; 0.15 is 0.75 of an intensity step) counts as no smile.
 LEAST_RISE = 0.15
 WINDOW_S = REPLY_S[1]
 SMOOTH_S = 0.2

@@ -26,7 +26,7 @@ MOST_FRAMES = 240
 JOIN = 0.6
 CLOSED_SHARE = 0.3
 # The mouths of some takes open little, be it the talker or our tracker: their shapes are enlarged until the
-# widest twentieth opens by so much (GRID's: .35), twice at most. Our choice.
+# widest twentieth opens by so much (GRID's: 0.35), twice at most. Our choice.
 WIDE, MOST_GAIN = 0.35, 2.0
 SMOOTH = np.asarray([0.25, 0.5, 0.25], np.float32)
 

@@ -17,12 +17,12 @@ from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.movements import add, nod
 from visavis_train.simulation.temperament import scale_of
 
-# Chance of a nod at each kind of cue, for nodding = .5. How often people nod at such moments differs greatly
+# Chance of a nod at each kind of cue, for nodding = 0.5. How often people nod at such moments differs greatly
 # between listeners (Blomsma et al. 2024, "Backchannel behavior is idiosyncratic", Language and
 # Cognition); we found no table to take these numbers from: our choice.
 CHANCE: Mapping[str, float] = MappingProxyType({PAUSE: 0.5, LOW_PITCH: 0.45, STRESS: 0.12})
 # Seconds from the cue to the nod. The rule of Ward and Tsukahara 2000 waits 700 ms after low pitch. A pause
-# is noticed after 200 ms; reaction times of .2 to .6 s are added.
+# is noticed after 200 ms; reaction times of 0.2 to 0.6 s are added.
 DELAY_S: Mapping[str, tuple[float, float]] = MappingProxyType(
     {PAUSE: (0.2, 0.6), LOW_PITCH: (0.55, 0.85), STRESS: (0.2, 0.5)}
 )

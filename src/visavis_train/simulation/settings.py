@@ -29,7 +29,7 @@ class Settings:
     """How a corpus is made.
 
     Attributes:
-        seed: of everything.
+        seed: of all randomness.
         clips: clips of speakers in train; val and test have a fifth of it each.
         listeners: for each clip.
         frames: of a clip, at 25 a second.

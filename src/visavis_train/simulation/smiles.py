@@ -15,7 +15,7 @@ from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.movements import delayed, follow, plateau, reach
 from visavis_train.simulation.temperament import scale_of
 
-# Chance that a smile is returned, for mirroring = .5. In the real calls, rises are answered by rises only a
+# Chance that a smile is returned, for mirroring = 0.5. In the real calls, rises are answered by rises only a
 # little more often than by chance (smile_coupling.json), but smiles move together slowly. The number is
 # chosen so that simulated clips of 30 s have the real calls' peak correlation in such clips.
 RETURNED = 0.35
@@ -24,7 +24,7 @@ MERGED = 1.6
 # Of the real times of rises and falls, these shares are used for smiles: what is slower (up to 12 s) are
 # drifts of mood, what is faster are small jerks. Of times above half of a rise, all but the longest.
 TIMES = (0.25, 0.7)
-# No real smile stands still: it wobbles by about so much of its height, anew every .8 s. Our choice.
+# No real smile stands still: it wobbles by about so much of its height, anew every 0.8 s. Our choice.
 WOBBLE, WOBBLE_S = 0.12, 0.8
 # While a smile is returned it follows the speaker's after so long.
 FOLLOW_S = (0.25, 0.6)

@@ -79,7 +79,7 @@ def numbers(face: FloatArray, fps: float) -> Numbers:
 
 
 def count_nods(pitch: FloatArray, fps: float) -> int:
-    """Dips of the pitch against its median over the second around, at least .8 s apart."""
+    """Dips of the pitch against its median over the second around, at least 0.8 s apart."""
     half = round(fps / 2)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(pitch, half, "edge"), 2 * half + 1)
     low = pitch - around.max(axis=1) < -2 * DIP
@@ -196,7 +196,7 @@ def measure_corpus(path: Path, listeners: int, splits: Sequence[str]) -> dict[st
         splits: which of its splits.
 
     Raises:
-        InputError: no such corpus, or a split of it cannot be read.
+        InputError: the corpus is missing, or a split of it cannot be read.
     """
     corpus = react.find(path)
     if corpus is None:

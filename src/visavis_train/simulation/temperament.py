@@ -13,5 +13,5 @@ def drawn(rng: np.random.Generator) -> Temperament:
 
 
 def scale_of(kind: Temperament) -> float:
-    """Factor of the size of movements: .6 to 1.4."""
+    """Factor of the size of movements: 0.6 to 1.4."""
     return 0.6 + 0.8 * kind.expressiveness

@@ -72,7 +72,7 @@ def read_timings(path: Path, window_s: float) -> Timings:
     """Find the windows, pauses and short responses of all dialogues of two.
 
     Raises:
-        InputError: not such a table, or it has no fitting window.
+        InputError: the file is not a table of turns, or has no fitting window.
     """
     dialogues: dict[str, list[tuple[str, Turn, bool]]] = {}
     try:

@@ -159,8 +159,8 @@ def report(
         seeds: how many, 1 or more.
         overrides: of all experiments, ``key=value``.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
-        tables_only: make the tables from the results that are there.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
+        tables_only: make the tables from existing results.
 
     Raises:
         InputError: there is no experiment, or one of them, the results or the page cannot be used.

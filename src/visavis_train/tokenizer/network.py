@@ -77,7 +77,7 @@ class TokenizerNet(nn.Module):
         return self.config.coder.window
 
     def standardise(self, faces: Tensor) -> Tensor:
-        """(..., 58) in natural units -> mean 0, spread 1; what is not known (NaN) is taken as the mean."""
+        """(..., 58) in natural units -> mean 0, spread 1; what is unknown (NaN) is taken as the mean."""
         return torch.nan_to_num((faces - self.get_buffer("mean")) / self.get_buffer("spread"), nan=0.0)
 
     def forward(self, windows: Tensor) -> Coded:

@@ -107,7 +107,7 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
 
 
 def finish(experiment: TokenizerExperiment, net: TokenizerNet, command: Command) -> Path:
-    """Release a trained network, and install it if that was asked for; returns the report's path."""
+    """Release a trained network, and install it if requested; returns the report's path."""
     report = release(experiment, net, command.config.name)
     if command.install:
         names = LISTENER_TOKENIZER if experiment.one_rest else (ENCODER, DECODER)

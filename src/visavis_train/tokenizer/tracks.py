@@ -73,7 +73,7 @@ def dyad_clips(path: Path) -> list[Clip]:
     ``visavis.emotion.action_units`` reads these two units from.
 
     Raises:
-        InputError: not such a file.
+        InputError: the file is of another kind.
     """
     clips = []
     for call in read_calls(path):
@@ -93,8 +93,8 @@ def dyad_clips(path: Path) -> list[Clip]:
 def still_clips(folder: Path) -> list[Clip]:
     """Single faces as clips of one frame, called ``still_<split>_<id>``: many people, for breadth.
 
-    Weights and rotation are those of ``teacher.npz``. Weights that the teacher does not read are not known.
-    The place of a face is not known: the face was cut out of its picture.
+    Weights and rotation are those of ``teacher.npz``. Weights that the teacher does not read are unknown.
+    The place of a face is unknown: the face was cut out of its picture.
 
     Raises:
         InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
@@ -122,7 +122,7 @@ def still_clips(folder: Path) -> list[Clip]:
 def rendered_clips(folder: Path) -> list[Clip]:
     """Rendered faces as clips of one frame, called ``<folder>_<number>``, source ``renders``.
 
-    Weights and rotation are true ones. A face's place and what it shows are not known.
+    Weights and rotation are true ones. A face's place and what it shows are unknown.
 
     Raises:
         InputError: the folder lacks the ``labels.npz`` of ``visavis_train.data.rendering``.
@@ -153,7 +153,7 @@ def conversation_clips(path: Path) -> list[Clip]:
     """Everybody in a pack of conversations, called ``talk_<split>_<number>``, source ``talks``.
 
     Raises:
-        InputError: not such a pack.
+        InputError: the file is not a pack.
     """
     pack = load_listening(path)
     return [

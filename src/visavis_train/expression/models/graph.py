@@ -68,7 +68,7 @@ class SparseGraph(nn.Module):
 
         Args:
             images: (N, 1, 48, 48) uint8.
-            keep: () int64, 1 to the number of tokens beside CLS.
+            keep: () int64, 1 to the number of tokens besides CLS.
 
         Returns:
             Probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS; (N, keep) int64 which cells of

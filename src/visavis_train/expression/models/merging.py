@@ -28,7 +28,7 @@ class Merged(NamedTuple):
 
 
 def merge(start: Merged, count: int) -> Merged:
-    """Merge until ``count`` tokens are left beside CLS.
+    """Merge until ``count`` tokens are left besides CLS.
 
     One matching can remove less than half of the tokens, so it is repeated: the paper merges a few in every
     layer, but here the number of tokens falls where pruning lets it fall, for a comparison at equal cost.

@@ -92,7 +92,7 @@ class PruningConfig(Settings):
 
         Args:
             tokens: that come into the first layer, CLS among them.
-            layers: how many there are.
+            layers: their number.
         """
         rates, counts = self.rates, []
         for layer in range(layers):
@@ -111,7 +111,7 @@ class Pruned(NamedTuple):
 
     Attributes:
         tokens: (N, 1 + K [+ 1], D) CLS, the kept ones, and the fused one if there is one.
-        kept: (N, K) int64 which of the T - 1 tokens beside CLS they are, 0 to T - 2.
+        kept: (N, K) int64 which of the T - 1 tokens besides CLS they are, 0 to T - 2.
     """
 
     tokens: Tensor
@@ -129,7 +129,7 @@ def check_rate(rate: float) -> None:
 
 
 def kept_count(tokens: int, rate: float) -> int:
-    """ceil(rate * tokens), of the tokens beside CLS; 1 at least.
+    """ceil(rate * tokens), of the tokens besides CLS; at least 1.
 
     Raises:
         ValueError: the rate is not in (0, 1].
@@ -197,7 +197,7 @@ def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> 
         fused: whether one token more stands for the removed ones; see :class:`PruningConfig`.
 
     Raises:
-        InputError: another number of scores than of tokens beside CLS.
+        InputError: another number of scores than of tokens besides CLS.
         ValueError: the rate is out of range.
     """
     others = tokens.shape[1] - 1

@@ -235,7 +235,7 @@ class SparseNet(ExpressionNet):
 
         Args:
             tokens: (N, T, width), CLS first.
-            keep: how many beside CLS go on in each layer that prunes; None as its keep rate says.
+            keep: how many besides CLS go on in each layer that prunes; None as its keep rate says.
 
         Returns:
             The CLS token (N, width), and for each layer that chose among its tokens (N, K) which cells of

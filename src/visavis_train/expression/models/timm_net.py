@@ -84,7 +84,7 @@ class TimmNet(ExpressionNet):
 
 
 def _import_timm() -> ModuleType:
-    # Imported here alone: it takes seconds, and most experiments do without.
+    # Imported only here: it takes seconds, and most experiments do without.
     try:
         import timm
     except ImportError as error:

@@ -79,7 +79,7 @@ def matmul(network: Network) -> bytes:
     Raises:
         InputError: there are no large matrices.
     """
-    # Here alone: importing it turns on logging for the whole program, which the caller undoes.
+    # Imported only here: importing it turns on logging for the whole program, which the caller undoes.
     from onnxruntime.quantization import matmul_nbits_quantizer
 
     source = network.model()

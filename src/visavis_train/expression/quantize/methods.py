@@ -82,7 +82,7 @@ def quantized(method: str, network: Network, run: Path, faces: Callable[[], Imag
 def _nf4(run: Path) -> Candidate:
     if not run.is_dir():
         raise InputError(f"{run}: nf4 works on torch's layers; give the run folder instead of an ONNX file")
-    # Here alone: it imports torch, which the other methods do without.
+    # Imported only here: it imports torch, which the other methods do without.
     from visavis_train.expression.quantize.nf4 import TorchSession, nf4
 
     data, graph = nf4(run)

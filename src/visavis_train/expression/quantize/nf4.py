@@ -77,7 +77,7 @@ def nf4(folder: Path) -> tuple[bytes, nn.Module]:
 
 def _replace(module: nn.Module) -> None:
     """Put bitsandbytes' layer in place of every Linear below a module."""
-    # Here alone: it takes seconds, and the other methods do without.
+    # Imported only here: it takes seconds, and the other methods do without.
     layers: Any = import_module("bitsandbytes.nn")
     for name, child in module.named_children():
         if not isinstance(child, nn.Linear):

@@ -50,7 +50,7 @@ class Chart:
 
 @contextmanager
 def _chart(label: str, width: float, height: float) -> Iterator[Chart]:
-    """Draw in the block; ``label`` says what is to be seen, for those who do not see it."""
+    """Draw in the block; ``label`` says what is seen, for those who do not see it."""
     with mpl.rc_context(
         {
             "svg.hashsalt": label,

@@ -56,7 +56,7 @@ class Compared:
         scores: accuracy in the paper's three ways.
         paired: against the first network of the same seed, on the same faces.
         latency: one face at a time in ONNX Runtime, on one thread, all networks in turn.
-        memory_bytes: what opening it and reading such faces adds to a process; None where it is not known.
+        memory_bytes: what opening it and reading such faces adds to a process; None where it is unknown.
     """
 
     variant: Variant

@@ -70,7 +70,7 @@ def report(
         split: which part of it.
         rates: keep rates.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose table is replaced, :data:`PAGE` by default.
+        page: the page whose table is replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: a keep rate, the run, the data set or the page cannot be used.

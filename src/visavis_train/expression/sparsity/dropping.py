@@ -97,7 +97,7 @@ class Looked:
         """Logits (N, 7) of FER-2013's labels, with some of the tokens.
 
         Args:
-            count: how many tokens are kept beside CLS.
+            count: how many tokens are kept besides CLS.
             choice: which ones.
             way: what becomes of the others.
         """

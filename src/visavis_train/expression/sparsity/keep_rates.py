@@ -175,7 +175,7 @@ def report(
         split: which part of it.
         calls: how many faces are timed, :data:`TIMED_CALLS` by default.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: the run, the data set or the page cannot be used.

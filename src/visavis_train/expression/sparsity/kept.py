@@ -77,7 +77,7 @@ def drop_tokens(network: SparseNet, keep: float, at: Sequence[int] | None) -> No
 
 
 def untrained(network: SparseNet, seed: int) -> SparseNet:
-    """A network of the same shape that drops tokens alike, its weights drawn anew, in evaluation mode."""
+    """A network of the same shape that drops tokens alike, its weights drawn again, in evaluation mode."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         other = SparseNet(network.config)
@@ -90,7 +90,7 @@ def untrained(network: SparseNet, seed: int) -> SparseNet:
 
 
 def choosing_layers(network: SparseNet, tokens: int) -> tuple[int, ...]:
-    """Layers that choose among the tokens beside CLS, of which ``tokens`` come into the first layer.
+    """Layers that choose among the tokens besides CLS, of which ``tokens`` come into the first layer.
 
     Raises:
         InputError: none does.

@@ -134,7 +134,7 @@ class Looked:
         }
 
     def markdown(self) -> list[str]:
-        """What stands between the marks."""
+        """The text between the marks."""
         rates = ", ".join(f"{rate:g}" for rate in self.how.rates.values())
         lines = [
             f"{self.name}, keep rate {rates}; {self.faces.name}, {self.faces.split}, "
@@ -212,7 +212,7 @@ def report(
         at: with ``keep``: the layers that prune.
         out: folder of the figures, :data:`FOLDER` in the run by default.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: layers without a keep rate; the run, the data set or the page cannot be used; or no

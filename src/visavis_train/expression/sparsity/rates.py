@@ -27,7 +27,7 @@ class Answered:
 
     Attributes:
         rate: the keep rate.
-        tokens: how many were kept, of those beside CLS.
+        tokens: how many were kept, of those besides CLS.
         macs: multiply-accumulates for one face, all of the network.
         right: (N,) whether its label is the face's.
         confidence: (N,) probability of the most probable of the 8 expressions.

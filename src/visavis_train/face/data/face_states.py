@@ -78,7 +78,7 @@ class FaceStates:
         """Read a pack.
 
         Raises:
-            InputError: missing, damaged, or not such a pack.
+            InputError: missing, damaged or not a pack.
         """
         names = [field.name for field in fields(cls)]
         arrays = read_npz(path, "pack of face states", names, made_by=MADE_BY)

@@ -41,7 +41,7 @@ class FacePack:
         weights: (N, 52): the true ones of rendered faces, the teacher's of real ones.
         rotation: (N, 3, 3) of the head as seen in the upright crop.
         source: (N,) str.
-        occluded: (N,) share of the face that something covers, 0 where that is not known.
+        occluded: (N,) share of the face that something covers, 0 where that is unknown.
     """
 
     crops: tuple[NDArray[np.uint8], ...]

@@ -105,7 +105,7 @@ def write_negatives(
         squares: of each photograph.
         most: squares of the videos, and drawn ones.
         parts: small pieces of faces.
-        seed: of everything random.
+        seed: of all randomness.
 
     Raises:
         InputError: the pack, a video or a photograph cannot be read, or there is no square at all.

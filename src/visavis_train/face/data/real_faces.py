@@ -65,7 +65,7 @@ def folder_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
     """Yield the pictures and every fifth frame of the videos of a folder and its subfolders.
 
     Raises:
-        InputError: no such folder, or a file in it cannot be read.
+        InputError: the folder is missing, or a file in it cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected pictures or videos")

@@ -144,7 +144,7 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is to be labelled.
+    """What is labelled.
 
     Attributes:
         shared: folder with ``data/faces``, ``data/fer2013`` and ``data/video``; None for none.
@@ -183,7 +183,7 @@ class Sources:
 
 
 def write_part(job: tuple[int, int, Sources, Path, Path]) -> tuple[Path, int]:
-    """Label every ``parts``-th picture, in a process of its own; returns the part's file and its faces."""
+    """Label every ``parts``-th picture, in a separate process; returns the part's file and its faces."""
     part, parts, sources, model, out = job
     teachers = {faces: Teacher(model, faces) for faces in (1, 2, 4)}
     found: list[Labelled] = []

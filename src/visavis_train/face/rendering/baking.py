@@ -86,7 +86,7 @@ class Baker:
 
 
 def filled(texture: FloatArray, known: FloatArray, base: FloatArray) -> FloatArray:
-    """Fill what is not known from its neighbours, and far from them with one colour.
+    """Fill what is unknown from its neighbours, and far from them with one colour.
 
     Args:
         texture: (H, W, 3).

@@ -87,7 +87,7 @@ def sample_view(rng: np.random.Generator, narrow: float = 1.0) -> View:
     """A random view: moderate turns mostly, the farthest ones sometimes.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         narrow: factor of all turns.
     """
     if rng.random() < 0.3:

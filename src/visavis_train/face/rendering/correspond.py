@@ -155,7 +155,7 @@ def find_landmarks(
         model: ``face_landmarker.task``.
         skins: file of skins; painted ones alone without it.
         count: of pictures.
-        seed: of everything random.
+        seed: of all randomness.
         out: the table.
 
     Raises:

@@ -68,7 +68,7 @@ def sample_light(rng: np.random.Generator, strength: float) -> Light:
     """Light from above and below and from one or two lamps; together about 1.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         strength: how much of it comes from lamps, from 0 to 1.
     """
     share = strength * rng.uniform(0.2, 0.9)

@@ -26,7 +26,7 @@ def sample_weights(rng: Rng, turned: bool = False) -> FloatArray:
     """Weights (52,) from 0 to 1 of one face.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         turned: the head is turned far; eyes are then closed more often.
     """
     kind = rng.random()
@@ -58,7 +58,7 @@ def gaze(rng: Rng, weights: FloatArray, reach: float) -> None:
     """Turn both eyes to one point, in place.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         weights: (52,), written.
         reach: share of the full look that is used.
     """

@@ -111,7 +111,7 @@ def palette(rng: np.random.Generator, skin: ImageArray, hair: FloatArray) -> tup
     """Colours (8, 3) of the materials that have no texture, and how much each (8,) shines.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         skin: texture of the skin, whose mean shades what is under it.
         hair: (3,) colour.
     """

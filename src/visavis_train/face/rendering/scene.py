@@ -74,7 +74,7 @@ class Renderer:
         table: MediaPipe's landmarks on it.
         skins: real skins of all splits.
         split: ``train``, ``val`` or ``test``: which skins and identities are used.
-        seed: of everything random.
+        seed: of all randomness.
         photographs: RGB pictures for backgrounds.
         plain: no hair, glasses, occluders nor camera faults, and mild turns: for measuring.
         probes: plain pictures of one weight at full each, see :mod:`visavis_train.face.rendering.probes`; the

@@ -41,7 +41,7 @@ def background(rng: Rng, side_px: int, pictures: list[ImageArray]) -> FloatArray
     """A background (side, side, 3) from 0 to 255.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         side_px: its side.
         pictures: any size, RGB; a piece of one is enlarged. Without any, colours and noise alone.
     """
@@ -68,7 +68,7 @@ def occluder(rng: Rng, image: FloatArray, skin: FloatArray, face_px: FloatArray)
     """Lay a hand, a bar, a phone or a cup over a face, in place; returns its mask (H, W).
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         image: (H, W, 3) from 0 to 255, written.
         skin: (3,) colour of the person's skin.
         face_px: (N, 2) outline of the face.

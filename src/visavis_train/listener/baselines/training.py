@@ -60,7 +60,7 @@ class Scale:
 
     @classmethod
     def of(cls, parts: Iterable[FloatArray]) -> Scale:
-        """Of (T, C) arrays, one in memory at a time; what is not known does not count."""
+        """Of (T, C) arrays, one in memory at a time; what is unknown does not count."""
         # Count, sum and sum of squares of each channel.
         totals: NDArray[np.float64] = np.float64(0) + sum(
             np.stack(
