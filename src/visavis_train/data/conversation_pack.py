@@ -32,10 +32,10 @@ class PersonClip:
     """One person in one clip, 25 frames a second.
 
     Attributes:
-        name: of the person's clip within its corpus.
+        name: the name of the person's clip in its corpus.
         face: (T, 58) float16, NaN where unknown.
         emotion: (T, 25) float16, NaN where unknown.
-        speech: (T, 44) float16 of :mod:`visavis.reaction.speech`; None of who only listens.
+        speech: (T, 44) float16 of :mod:`visavis.reaction.speech`; None for a person who only listens.
     """
 
     name: str
@@ -69,8 +69,8 @@ class ListeningItem:
     """One conversation in one direction; items of one speaker share the speaker's clip.
 
     Attributes:
-        speaker: whose behaviour is reacted to; has speech.
-        listener: who reacts.
+        speaker: the speaker, with speech.
+        listener: the listener.
         temperament: (5,) float32 of the listener, NaN where unknown.
     """
 
@@ -96,11 +96,11 @@ class ListeningPack:
     """One split of a corpus.
 
     Attributes:
-        corpus: which, in words.
-        sources: what it was made from, in words; may be empty.
-        split: which part.
+        corpus: the name of the corpus, in words.
+        sources: the sources of the corpus, in words; may be empty.
+        split: the name of the split.
         items: its conversations.
-        neighbours: (N, N): whose listener reacts appropriately to whose speaker.
+        neighbours: (N, N) whether the listener of one item reacts appropriately to the speaker of another.
     """
 
     corpus: str
@@ -118,12 +118,12 @@ class ListeningPack:
             )
 
     def clips(self) -> tuple[PersonClip, ...]:
-        """Every clip once, in the order in which they occur."""
+        """Every clip once, in order of first occurrence."""
         every = (clip for item in self.items for clip in (item.speaker, item.listener))
         return tuple({id(clip): clip for clip in every}.values())
 
     def first_of_speakers(self) -> tuple[int, ...]:
-        """For each speaker's clip, the first of its items."""
+        """The first item of each speaker's clip."""
         first: dict[int, int] = {}
         for place, item in enumerate(self.items):
             first.setdefault(id(item.speaker), place)

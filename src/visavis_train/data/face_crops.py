@@ -26,10 +26,10 @@ def read_crops(folder: Path) -> ImageArray:
     """All crops of a folder, square and of 48 px: (N, 48, 48) uint8, grey.
 
     The folder holds pictures of one face each, in subfolders too, and shards (see :func:`shard_images`).
-    Oblong pictures get black edges. Shards come first; the order is that of the names.
+    Oblong pictures get black edges. Shards come first; the order is by name.
 
     Raises:
-        InputError: the folder is missing, nothing in it, or a picture cannot be read.
+        InputError: the folder is missing or empty, or a picture cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected face crops")

@@ -10,7 +10,7 @@ from visavis_train.loop.experiment import Settings
 
 
 class Command(NamedTuple):
-    """What ``visavis train`` was asked for beside the training.
+    """Options of ``visavis train`` besides the training.
 
     Attributes:
         config: the experiment's file.
@@ -25,7 +25,7 @@ class Task(NamedTuple):
     """One of the tasks of :data:`visavis_train.commands.training.TASKS`.
 
     Attributes:
-        kind: what an experiment file of the task holds.
+        kind: the settings of the task's experiment files.
         train: takes the experiment and ``resume``.
         finish: takes the experiment, what ``train`` returned and the command; releases the result and
             returns the report that is printed. None where another command releases the result.

@@ -17,7 +17,7 @@ from visavis_train.onnx.export import current_commit
 
 
 def measured_on(faces: LabelledFaces) -> dict[str, Any]:
-    """JSON values that say by which code, where and on which faces something was measured."""
+    """JSON values that name the code, the machine and the faces of a measurement."""
     return {
         "commit": current_commit(),
         "machine": machine(),
@@ -33,11 +33,11 @@ def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> N
 
     Args:
         page: a Markdown file.
-        marks: comments that stand in it once, in this order.
-        lines: what shall stand between them.
+        marks: comments that occur in the page once, in this order.
+        lines: the new text between the marks.
 
     Raises:
-        InputError: the page cannot be read or written, or has not these marks.
+        InputError: the page cannot be read or written, or lacks these marks.
     """
     first, last = marks
     pattern = re.compile(re.escape(first) + ".*?" + re.escape(last), re.DOTALL)
@@ -59,7 +59,7 @@ def write_results(
     """Write JSON values into a file, and lines into a page; see :func:`write_between`.
 
     Raises:
-        InputError: the page cannot be read or written, or has not these marks; no file is written then.
+        InputError: the page cannot be read or written, or lacks these marks; then no file is written.
     """
     write_between(page, marks, lines)
     with whole_file(results) as partial:

@@ -18,5 +18,5 @@ def unwatched(_what: str, _steps: int) -> Iterator[Callable[[], None]]:
 
 
 def progress_bar(what: str, steps: int) -> AbstractContextManager[Callable[[], None]]:
-    """A bar on standard error, where that is a terminal."""
+    """A progress bar on standard error, if that is a terminal."""
     return progress(what, steps, "steps")

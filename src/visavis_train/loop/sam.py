@@ -15,7 +15,7 @@ from torch import nn
 
 @contextmanager
 def climbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
-    """Let the weights stand ``rho`` uphill inside of the block, and exactly where they were after it."""
+    """Move the weights uphill by ``rho`` inside the block; after it they are exactly as before."""
     moved = [(weights, weights.grad) for weights in parameters if weights.grad is not None]
     before = [weights.detach().clone() for weights, _ in moved]
     with torch.no_grad():
@@ -32,7 +32,7 @@ def climbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
 
 @contextmanager
 def still_statistics(network: nn.Module) -> Iterator[None]:
-    """Keep batch norm's running statistics inside of the block: they belong to the true weights."""
+    """Freeze batch norm's running statistics inside the block, because they belong to the true weights."""
     norms = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-# Smaller tensors stay as they are: they are few bytes.
+# Smaller tensors do not change: they are only a few bytes.
 LARGE = 1024
 _SUFFIX = "_half"
 
@@ -31,7 +31,7 @@ def widen(model: onnx.ModelProto) -> bool:
     """Undo :func:`halve`, in place: tensors of 16 bits that are cast to 32 are stored in 32.
 
     Returns:
-        Whether there were any.
+        Whether there were such tensors.
     """
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes = []

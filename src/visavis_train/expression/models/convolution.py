@@ -21,7 +21,7 @@ class Conv(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions besides the identity; the second starts at zero, so the block starts as it."""
+    """Two 3x3 convolutions plus the identity; the second starts at zero, so the block starts as identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
