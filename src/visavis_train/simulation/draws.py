@@ -12,8 +12,8 @@ import numpy as np
 class Draws:
     """Randomness of one person in one clip.
 
-    An event that is drawn by its own number cannot be changed by what happens later, nor by how many other
-    events there are: this keeps the listener causal.
+    An event that is drawn by its own number does not depend on later events or on the number of other
+    events. This keeps the listener causal.
 
     Attributes:
         seed: numbers, 0 and more, that name the person and the clip.

@@ -45,9 +45,9 @@ class Nodding:
     """All nods of a clip.
 
     Attributes:
-        depth: (T,) how far the head is down, radians.
+        depth: (T,) the head's way down, radians.
         starts: first frame of each nod.
-        cues: what each answers.
+        cues: the cue of each nod.
     """
 
     depth: FloatArray
@@ -56,10 +56,10 @@ class Nodding:
 
 
 def nod_course(cues: Sequence[Cue], kind: Temperament, draws: Draws, frames: int) -> Nodding:
-    """Nod at some of the cues, never twice at once.
+    """Nod at some of the cues, without overlap.
 
-    A cue is decided by its own chance alone, and before any later one, so the result up to a frame follows
-    from the cues up to it.
+    Each cue is decided by its own random number, before all later ones. So the result up to a frame follows
+    only from the cues up to that frame.
     """
     depth = np.zeros(frames, np.float32)
     starts: list[int] = []

@@ -8,7 +8,7 @@ from visavis.reaction.temperament import CONTROLS, Temperament
 
 
 def drawn(rng: np.random.Generator) -> Temperament:
-    """One of all temperaments that there are, evenly."""
+    """A random temperament, with equal chances."""
     return Temperament(*(round(float(value), 3) for value in rng.uniform(0, 1, len(CONTROLS))))
 
 

@@ -66,7 +66,7 @@ CoderConfig = Annotated[MlpConfig | TransformerConfig, Field(discriminator="kind
 
 
 class ResidualLayer(nn.Module):
-    """(N, D) -> (N, D): what an MLP adds."""
+    """(N, D) -> (N, D): the output of an MLP."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

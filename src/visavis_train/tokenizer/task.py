@@ -39,10 +39,10 @@ REPORT = "report.json"
 
 
 def parts_of(experiment: TokenizerExperiment) -> dict[str, tuple[Clip, ...]]:
-    """The clips ``training``, ``validation`` and ``test``, at one rest if that is wished for.
+    """The clips ``training``, ``validation`` and ``test``, at one common rest if requested.
 
     Raises:
-        InputError: the pack cannot be read, or the split does not fit it.
+        InputError: the pack cannot be read, or the split does not fit the pack.
     """
     split = experiment.split
     parts = split_clips(load_pack(experiment.data), {"validation": split.validation, "test": split.test})
@@ -81,7 +81,7 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
         WeightsError: ONNX Runtime answers differently.
     """
     parts = parts_of(experiment)
-    # All people have this one by now.
+    # All people now have this face at rest.
     rest = mean_rest(parts["training"], experiment.training.shares) if experiment.one_rest else None
     tokenizer = export_tokenizer(net, experiment.out, rest)
     files = [experiment.out / name for name in (ENCODER_FILE, DECODER_FILE)]

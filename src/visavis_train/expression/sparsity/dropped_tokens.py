@@ -62,12 +62,12 @@ def report(
     results: Path | None = None,
     page: Path | None = None,
 ) -> None:
-    """Drop tokens in every way, and write the results and the table.
+    """Drop tokens with every method, and write the results and the table.
 
     Args:
         run: folder of the network's run.
         data: the data set.
-        split: which part of it.
+        split: its split.
         rates: keep rates.
         results: the JSON file, :data:`RESULTS` by default.
         page: the page whose table is replaced, :data:`PAGE` by default.

@@ -34,7 +34,7 @@ from visavis_train.listener.baselines.training import (
 
 STRIDE = 5
 HEADS, LAYERS, DROPOUT = 4, 2, 0.1
-# Weights of the losses beside L1; our choice, such that no one vanishes beside it.
+# Weights of the other losses relative to L1; our choice, so that none of them vanishes.
 DIVERGENCE_WEIGHT, DIVERSITY_WEIGHT = 1e-3, 0.1
 
 
@@ -48,8 +48,8 @@ class TransVaeNet(nn.Module):
     """(N, T, 102) of a speaker -> (N, T, 83) of a listener, all standardised.
 
     Args:
-        width: of its layers.
-        latent: numbers of the latent.
+        width: width of its layers.
+        latent: size of the latent.
     """
 
     def __init__(self, width: int, latent: int) -> None:
@@ -84,7 +84,7 @@ class TransVaeNet(nn.Module):
         return reaction
 
     def loss(self, speaker: Tensor, listener: Tensor) -> Tensor:
-        """L1, divergence of the latent, and how alike two draws are (Yuan and Kitani 2020)."""
+        """L1, divergence of the latent, and similarity of two draws (Yuan and Kitani 2020)."""
         encoded, mean, log_variance = self.encode(speaker)
         first, second = (self.decode(drawn(mean, log_variance), encoded) for _ in range(2))
         alike = (-((first - second) ** 2).mean(dim=(1, 2))).exp().mean()
@@ -107,7 +107,7 @@ class TransVae:
 
     Args:
         net: the network.
-        stretches: whose scales it was trained with.
+        stretches: the training stretches, for their scales.
     """
 
     def __init__(self, net: TransVaeNet, stretches: Stretches) -> None:
@@ -116,7 +116,7 @@ class TransVae:
 
     @classmethod
     def trained(cls, train: ListeningPack, training: PeerTraining, seed: int) -> Self:
-        """Train one.
+        """Train a Trans-VAE.
 
         Raises:
             InputError: no conversation is long enough, or the training diverged.
