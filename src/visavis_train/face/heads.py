@@ -20,11 +20,11 @@ LEARNING_RATE = 1e-3
 
 @torch.no_grad()
 def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network sees in some views of faces.
+    """The network's landmarks in some views of faces.
 
     Returns:
         Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is trusted (N,): 0 for
-        rendered faces, of which the teacher knows nothing.
+        rendered faces, which have no answers of the teacher.
     """
     net.eval()
     columns: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -51,10 +51,10 @@ def polish_head(
     Args:
         net: the trained network.
         loader: views of faces.
-        pairs: landmarks (P, 146, 2) and weights (P, 51) of the teacher's own.
-        losses: of the training.
-        steps: how many.
-        batch: views in a step.
+        pairs: landmarks (P, 146, 2) and weights (P, 51) from the teacher.
+        losses: the losses of the training.
+        steps: number of steps.
+        batch: number of views in a step.
 
     Returns:
         The mean loss of the last steps.

@@ -45,9 +45,9 @@ def write_pairs(
     Args:
         task: ``face_landmarker.task``, which holds the model.
         folder: the pack.
-        count: of pairs.
+        count: number of pairs.
         without: clips whose faces are not mixed.
-        seed: of the mixtures.
+        seed: seed of the mixtures.
 
     Raises:
         InputError: the pack or the model cannot be read, or ``ai-edge-litert`` is not installed.

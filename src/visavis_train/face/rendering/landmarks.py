@@ -30,7 +30,7 @@ RIMS = np.array([(0, 0), (1, 0), (0, 1), (-1, 0), (0, -1)], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class LandmarkTable:
-    """Where the 136 landmarks lie that are on the skin.
+    """The places of the 136 landmarks on the skin.
 
     Attributes:
         corner: (136, 3) places of vertices in the head.
@@ -45,7 +45,7 @@ class LandmarkTable:
         """Read the table.
 
         Raises:
-            InputError: it is missing, or not for these landmarks and this head.
+            InputError: the table is missing, or does not fit these landmarks and this head.
         """
         try:
             rows = np.loadtxt(regular(path), delimiter=",", skiprows=1, ndmin=2)

@@ -23,7 +23,7 @@ EYE_REACH = 1.05
 def layout(
     neutral: FloatArray, tri: NDArray[np.int64], eye: BoolArray, eyes: tuple[tuple[int, int], tuple[int, int]]
 ) -> tuple[FloatArray, BoolArray]:
-    """Places in the textures (V, 2), and which triangles (T,) cross the seam at the back.
+    """Places in the textures (V, 2), and whether triangles (T,) cross the seam at the back.
 
     Args:
         neutral: (V, 3) in cm.

@@ -22,7 +22,7 @@ def read_photographs(folder: Path) -> list[ImageArray]:
     """Pictures of a folder for backgrounds, in the order of their names, made small.
 
     Raises:
-        InputError: there are none, or one cannot be read.
+        InputError: there are no pictures, or one cannot be read.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
@@ -43,7 +43,7 @@ def background(rng: Rng, side_px: int, pictures: list[ImageArray]) -> FloatArray
     Args:
         rng: source of randomness.
         side_px: its side.
-        pictures: any size, RGB; a piece of one is enlarged. Without any, colours and noise alone.
+        pictures: any size, RGB; a piece of one is enlarged. Without pictures: only colours and noise.
     """
     if pictures and rng.random() < 0.75:
         picture = pictures[int(rng.integers(len(pictures)))]
@@ -122,7 +122,7 @@ def _hand(rng: Rng, mask: NDArray[np.uint8], spot: FloatArray, size: float) -> N
 
 
 def photographed(rng: Rng, image: FloatArray) -> ImageArray:
-    """What a camera makes of a picture (H, W, 3) from 0 to 255: blur, colours, noise, JPEG."""
+    """Add a camera's faults to a picture (H, W, 3) from 0 to 255: blur, colours, noise, JPEG."""
     side = len(image)
     if rng.random() < 0.35:
         small = int(side * rng.uniform(0.3, 0.9))
