@@ -4,7 +4,7 @@
 
 Voice activity is compared with GRID's word alignments (a row is speech if its middle lies in a word), on the
 second half of the clips in the order of their names. The detector's three numbers were fitted on the first
-half. The clips follow each other in one stream. Noise is added at a ratio to the power of the rows with words.
+half. The clips follow each other in one stream. Noise has a ratio to the power of the rows with words.
 The WebRTC detector runs in the same run, if the package webrtcvad-wheels is installed. Pitch is the median of
 voiced rows for each speaker of RAVDESS, calm and neutral clips. Times are for one thread.
 """

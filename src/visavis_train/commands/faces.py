@@ -39,7 +39,7 @@ def label_faces(
     own: Annotated[
         list[Path] | None, typer.Option(help="Folder of pictures and videos; may be repeated.")
     ] = None,
-    warps: Annotated[int, typer.Option(help="Number of bent copies of each still to label as well.", min=0)] = 0,
+    warps: Annotated[int, typer.Option(help="Also label this number of bent copies per still.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the bends.", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 2,
 ) -> None:
@@ -110,7 +110,7 @@ def negatives(
         Path | None, typer.Option(help="The .npy file to write.", show_default="negatives.npy in the pack")
     ] = None,
     squares: Annotated[int, typer.Option(help="Squares from each photograph.", min=0)] = 9,
-    most: Annotated[int, typer.Option(help="Most squares from the videos, and most drawn ones.", min=0)] = 1500,
+    most: Annotated[int, typer.Option(help="Most squares from videos, and most drawn ones.", min=0)] = 1500,
     parts: Annotated[int, typer.Option(help="Number of small pieces of faces.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
 ) -> None:
@@ -245,7 +245,7 @@ def render(
     probes: Annotated[
         bool,
         typer.Option(
-            "--probes", help="Draw plain pictures of each weight at full; the first of each identity is at rest."
+            "--probes", help="Draw plain pictures of each weight at full, after one picture at rest."
         ),
     ] = False,
 ) -> None:

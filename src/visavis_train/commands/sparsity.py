@@ -57,7 +57,7 @@ def sweep(
     peer_rates: Annotated[
         list[float] | None,
         typer.Option(
-            "--peer-rate", help="A keep rate of the other methods; may be repeated.", show_default="0.3 and 0.1"
+            "--peer-rate", help="A keep rate of other methods; may be repeated.", show_default="0.3 and 0.1"
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds.", min=1)] = 1,

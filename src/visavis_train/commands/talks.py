@@ -68,7 +68,7 @@ def tracks(
 ) -> None:
     """Make a pack of face tracks from videos, for tokenizers and simulations.
 
-    Every clip is tracked once: its track is kept beside the pack, in a folder of the pack's name. A run that
+    Every clip is tracked once: its track is kept next to the pack, in a folder of the pack's name. A run that
     was ended goes on from there.
 
     Examples:
@@ -169,7 +169,7 @@ def simulation_statistics(
     listeners: Annotated[int, typer.Option(help="Listeners of each speaker's clip.", min=1)] = 4,
     splits: Annotated[
         list[str] | None,
-        typer.Option("--split", help="Use only this split; may be repeated.", show_default="train, val and test"),
+        typer.Option("--split", help="Use only this split; may be repeated.", show_default="train, val, test"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -144,7 +144,7 @@ def quantize(
         Path,
         typer.Argument(metavar="NET.onnx|RUN_DIR", help="A network in 32 bits, or a run folder."),
     ],
-    data: Annotated[Path, typer.Option(metavar="DATASET", help="A data set, as in visavis evaluate emotion.")],
+    data: Annotated[Path, typer.Option(metavar="DATASET", help="Data set, as in visavis evaluate emotion.")],
     split: Annotated[
         str | None,
         typer.Option(help="Split to measure on.", show_default="as in evaluate emotion"),
@@ -224,4 +224,4 @@ def report(
     if as_json:
         print_json(facts)
     else:
-        print_line(f"{out / 'report.html'}, with report.json and report.md beside it")
+        print_line(f"{out / 'report.html'}, with report.json and report.md next to it")

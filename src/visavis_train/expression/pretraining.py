@@ -177,7 +177,7 @@ class Trainer:
 
     @torch.no_grad()
     def explained(self) -> dict[str, float | None]:
-        """R squared of the averaged network for each part of the held-out states; None if they do not vary."""
+        """R squared of the averaged network for each part of held-out states; None if they do not vary."""
         net = self.average.module.eval()
         graph = ExpressionGraph(self.trained, self.config.model.image_px)
         found = torch.cat(

@@ -23,7 +23,7 @@ CONFIG = "config.json"
 
 
 class _Stored(BaseModel):
-    """The needed part of ``config.json``; other keys are ignored, because old runs may have other settings."""
+    """The needed part of ``config.json``; other keys are ignored, as old runs may have other settings."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -77,7 +77,7 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
     trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=found is Standing.NEW)
     if found is Standing.BEGUN:
         trainer.load(last)
-    accelerator.wait_for_everyone()  # Later processes must not see files that the first one writes from here on.
+    accelerator.wait_for_everyone()  # Others must not see what the first one writes from here on.
     if main and not trainer.finished and (changes := describe(experiment, accelerator.device)):
         print_note(f"{out}: goes on with other settings: {', '.join(changes)}")
     with RunLog(out, experiment.training.epochs, trainer.epoch) if main else nullcontext() as log:

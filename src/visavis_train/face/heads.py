@@ -1,4 +1,4 @@
-"""The last step of a face network's training: only the teacher's head, on the landmarks that the network finds.
+"""The last step of a face network's training: only the teacher's head, on the network's landmarks.
 
 Landmarks and weights are small, so the head can see many more faces than the whole network.
 """

@@ -37,7 +37,7 @@ class Losses(nn.Module):
         focus = torch.ones(len(net.mean_shape), 1)
         focus[torch.cat([net.eye, net.other_eye, net.mouth])] = 2.0
         self.register_buffer("focus", focus * torch.tensor([1.0, 1.0, 0.4]))
-        # Points of rendered faces are exact, but the teacher's points differ from them, most of all its irises.
+        # Points of rendered faces are exact, but the teacher's points differ, most of all its irises.
         on_renders = torch.full((len(net.mean_shape),), self.RENDERED)
         on_renders[list(IRISES)] = 0.0
         self.register_buffer("on_renders", on_renders)

@@ -110,9 +110,9 @@ LEAST_R = 0.3
 def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers, FloatArray]) -> Blend:
     """Choose the mixture of the heads for each weight, on faces that are in no report.
 
-    For channels that the teacher reads, it is the share that agrees best with the teacher within each clip, and
-    a little with the truth. The two heads have different errors, so a mean of them is usually better. For other
-    channels it is only the truth head.
+    For channels that the teacher reads, the share agrees best with the teacher within each clip, and a
+    little with the truth. The two heads have different errors, so a mean of them is usually better. For
+    other channels, only the truth head counts.
 
     Args:
         real: for each clip, and for the stills, the network's answers and the teacher's weights (N, 52).

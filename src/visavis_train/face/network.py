@@ -23,7 +23,7 @@ INPUT_PX = 160
 TEACHER_WEIGHTS = 51  # MediaPipe has no tongueOut, the last of the 52.
 WEIGHTS = 52
 
-# For each of the 146 landmarks, the point on the other side of the face; points in the middle map to themselves.
+# For each of the 146 landmarks, the point on the other side of the face; middle points map to themselves.
 _OTHER_SIDE: tuple[int, ...] = tuple(
     int(number)
     for number in """0 1 4 5 6 249 8 10 13 14 17 251 263 267 269 270 276 282 283 284 285 288 291 293 295 296
@@ -188,8 +188,8 @@ class FaceNet(nn.Module):
         self.register_buffer("mouth", mouth)
         axis = (torch.arange(self.PATCH_PX) + 0.5) / self.PATCH_PX - 0.5
         self.register_buffer("grid", torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1))
-        # Constant matrices: the means of each group of points, and the targets of corrections. One multiplication
-        # each is faster at run time than gather and scatter.
+        # Constant matrices: means of each group of points, and targets of corrections. A multiplication
+        # is faster at run time than gather and scatter.
         centers = torch.zeros(3, points)
         for row, group in enumerate((eye, other_eye, mouth)):
             centers[row, group] = 1 / len(group)
@@ -261,7 +261,7 @@ def half_precision(images: Tensor) -> Iterator[None]:
 
 
 def use_half_precision(on: bool) -> None:
-    """Turn bfloat16 in :func:`half_precision` on or off; it is faster in training on processors that have it."""
+    """Turn bfloat16 in :func:`half_precision` on or off; it trains faster on processors that have it."""
     global _half
     _half = on
 

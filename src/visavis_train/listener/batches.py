@@ -61,7 +61,7 @@ class Batch:
     controls: Tensor
 
     def heard(self, patch: int) -> Heard:
-        """The stretches as positions of ``patch`` frames; a position has no input later than its first frame."""
+        """The stretches as positions of ``patch`` frames; no input is later than its position's start."""
         own = into_patches(self.own, patch, ahead=patch)
         return Heard(
             into_patches(self.partner, patch, ahead=patch - 1),

@@ -1,6 +1,6 @@
 """Comparison of a trained listener's behaviour with the people that it learnt from.
 
-Bits hardly distinguish listeners from deaf ones, because a nod is a few frames. So gestures are counted, after
+Bits hardly distinguish listeners from deaf ones, as a nod is a few frames. So gestures are counted, after
 the speaker's pauses and elsewhere, and smiles are compared with the smiles of the speaker and of strangers.
 ``visavis lab behaviour`` writes ``benchmarks/results/listener_behaviour.json`` and the text between the
 marks of ``docs/models/listener.md``.
@@ -252,7 +252,7 @@ def report(
         page: the page whose table is replaced, :data:`PAGE` by default.
 
     Raises:
-        InputError: there are too few clips, or the experiment, its pack, its listener or the page cannot be used.
+        InputError: too few clips, or the experiment, its pack, its listener or the page cannot be used.
     """
     if clips <= STRANGERS:
         raise InputError(f"found {clips} clips; expected more than {STRANGERS}")

@@ -3,7 +3,7 @@
 ``visavis train experiments/calls_listener.toml [--resume] [--set key=value] [--install]``
 
 The pairs of people are split into folds. For each fold, a network learns from the other folds and is measured
-on this one. Then the network to be shipped learns from all pairs. The run folder receives ``fold1`` and so on,
+on this one. Then the shipped network learns from all pairs. The run folder receives ``fold1`` and so on,
 and ``all``, each with its log, checkpoint and ``listener.onnx``, and ``report.json``.
 """
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The small half of the distances have one bucket each, larger ones share (Raffel et al. 2020, arXiv:1910.10683).
+# Half of the buckets hold single distances, the rest hold ranges (Raffel et al. 2020, arXiv:1910.10683).
 BUCKETS = 32
 
 

@@ -115,8 +115,8 @@ def temperaments(notes: Mapping[str, Any]) -> Temperaments:
 def pack_split(corpus: Corpus, split: str, notes: Mapping[str, Any]) -> ListeningPack:
     """Read one split.
 
-    Both directions of each conversation are used. A simulated corpus gives only the first direction, because in
-    the other one nobody listens.
+    Both directions of each conversation are used. A simulated corpus gives only the first one, because in
+    the other direction nobody listens.
 
     Raises:
         InputError: a file is bad, the corpus has another rate or other faces, or a simulation is unfinished.

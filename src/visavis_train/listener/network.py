@@ -207,8 +207,8 @@ class ListenerGraph(nn.Module):
 def into_patches(frames: Tensor, patch: int, *, ahead: int = 0) -> Tensor:
     """(N, F, ...) frames -> (N, F / P, P, ...), with ``ahead`` unknown frames before the first one.
 
-    A position is predicted when its first frame is due. So the speaker has ``patch - 1`` frames ahead, and the
-    listener's own past has ``patch``: position t then contains nothing later than that frame.
+    A position is predicted when its first frame is due. So the speaker has ``patch - 1`` frames ahead,
+    and the listener's past has ``patch``: position t then contains nothing later than that frame.
 
     Args:
         frames: tokens, with :data:`UNKNOWN` for unknown ones, or numbers, with NaN.

@@ -2,7 +2,7 @@
 
 All experiments must name the same folder of packs. Peers are trained here, in minutes; listeners are not. The
 runs of an experiment are its folder and the folders with the same name and ``_seed2`` and so on
-(``visavis train E.toml --set seed=2 --set out=runs/E_seed2``). An experiment without runs is listed as not run.
+(``visavis train E.toml --set seed=2 --set out=runs/E_seed2``). Experiments without runs are listed.
 ``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and the text between the marks
 of ``docs/reference/listener.md``. Finished scores are kept in ``runs/listener_report``.
 """

@@ -1,6 +1,6 @@
 """Features of Wav2Vec2's convolutions at 25 Hz, and speech units (K typical sounds).
 
-For research only. Both have the interface :class:`visavis.reaction.speech.SpeechFeatures`. Wav2Vec2's features
+For research only. Their interface is :class:`visavis.reaction.speech.SpeechFeatures`. Wav2Vec2's features
 use the whole clip, twice: its input is scaled to the clip's mean and variance, and its first layer's group
 norm does the same to each channel. So they are marked ``causal = False`` and cannot run live.
 """

@@ -192,7 +192,7 @@ def install(experiment: ListenerExperiment, report: Mapping[str, Any], config: s
     """Copy a run's listener into the package's assets; returns its path.
 
     Raises:
-        InputError: the package's tokenizer differs from the one of the listener's training, or no listener was
+        InputError: the package's tokenizer is not the one of the listener's training, or no listener was
             exported.
         WeightsError: the package has no tokenizer.
     """

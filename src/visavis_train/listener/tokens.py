@@ -31,7 +31,7 @@ class Vocabulary:
 
     Attributes:
         tokenizer: encodes and decodes.
-        levels: levels of a token's digits, least significant first: FSQ's levels; one digit for other quantisers.
+        levels: levels of a token's digits, least significant first: FSQ's, or one digit for other quantisers.
     """
 
     tokenizer: FaceTokenizer

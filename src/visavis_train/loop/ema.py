@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 def running_average(network: nn.Module, decay: float) -> AveragedModel:
-    """An exponential average with ``decay`` for each step; it forgets faster at first, to lose the random start.
+    """An average that forgets by ``decay`` each step; it forgets faster at first, to lose the random start.
 
     Call ``update_parameters(network)`` after every step; the averaged network is ``.module``.
     """

@@ -69,7 +69,7 @@ class Paired:
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:
-    """Two-sided p of McNemar's exact test: the chance that fair coins fall at least as unevenly as these faces.
+    """Two-sided p of McNemar's exact test: the chance that fair coins fall at least as unevenly.
 
     McNemar 1947, doi:10.1007/BF02295996, with the binomial distribution instead of its approximation.
 
@@ -86,7 +86,7 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
 def difference_interval(only_first: int, only_second: int, n: int, *, seed: int = 0) -> tuple[float, float]:
     """95% percentile interval of the difference of two accuracies, by paired bootstrap.
 
-    A draw of N faces with replacement is a draw of three group sizes from a multinomial distribution (only the
+    A draw of N faces with replacement is a multinomial draw of the sizes of three groups (only the
     first is right, only the second is right, all others). There are 10,000 draws.
 
     Args:

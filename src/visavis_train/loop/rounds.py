@@ -82,7 +82,7 @@ def require_same(path: Path, config: Settings) -> None:
     try:
         stored = type(config).model_validate_json(regular(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not the settings of this run: {error}; train again in another folder") from error
+        raise InputError(f"{path}: not the settings of this run: {error}; train in another folder") from error
     was, now = (flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
     for key in sorted(was.keys() | now.keys()):
         if was.get(key) != now.get(key):

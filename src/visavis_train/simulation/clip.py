@@ -190,7 +190,7 @@ def write_samples(path: Path, samples: FloatArray) -> None:
 
 
 def _same_files(work: Path, source: str, target: str) -> None:
-    """Link the speaker's files of a clip's later conversations to those of the first one: it is one speaker."""
+    """Link the speaker's files of later conversations to the first one's: a clip has one speaker."""
     for folder, ending in ((FACES, ".npy"), (EMOTIONS, ".csv"), (SOUNDS, ".wav")):
         place = work / folder / f"{target}{ending}"
         place.parent.mkdir(parents=True, exist_ok=True)

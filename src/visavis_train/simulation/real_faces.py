@@ -196,7 +196,7 @@ def habits(clips: Sequence[Clip], labels: Mapping[str, str]) -> Habits:
             ("angry", "anger"),
             ("disgust", "disgust"),
             ("surprised", "surprise"),
-            # Six pictures with the label fear are too few; surprise is the nearest label with enough pictures.
+            # Six pictures with the label fear are too few; surprise is the nearest label with enough.
             ("fearful", "surprise"),
         )
     }

@@ -32,8 +32,8 @@ from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wand
 from visavis_train.simulation.smiles import LARGEST, TIMES, WOBBLE, own_smiles, wobble
 from visavis_train.simulation.voice import Said, Voice
 
-# Shown share of each mood's difference from a neutral face, with normal and with strong intensity. The
-# differences are means over press photographs with noisy labels, so they are weak. Our choice.
+# Factors on each mood's difference from a neutral face, for normal and for strong intensity. The
+# differences are means over press photographs with noisy labels, so weaker than one acted face. Our choice.
 SHOWN = (1.5, 2.5)
 # Chance of a smile in a happy utterance, and of a small smile in a calm one. Our choice; sizes are measured.
 SMILES: Mapping[str, float] = MappingProxyType(

@@ -75,7 +75,7 @@ def read_ravdess(folder: Path) -> list[Utterance]:
 
 
 def _level(utterances: list[Utterance], wanted: float = 0.06) -> list[Utterance]:
-    """Scale each actor to the same mean power; loud and soft utterances of one actor keep their difference."""
+    """Scale each actor to the same mean power; loud and soft utterances of an actor stay different."""
     levelled = []
     for speaker in sorted({utterance.speaker for utterance in utterances}):
         own = [utterance for utterance in utterances if utterance.speaker == speaker]

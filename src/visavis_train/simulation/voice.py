@@ -17,7 +17,7 @@ from visavis_train.simulation.utterances import Utterance
 SAME_MOOD = 0.75
 # An utterance may reach over the end of its turn by this share of its length.
 OVERHANG = 0.5
-# Number of tried windows: a window with turns too short for the utterances is skipped.
+# Least share of a clip that utterances must fill in a window, and number of tried windows.
 LEAST_SAID, TRIES = 0.35, 200
 # Room noise between utterances, where the archives are silent: 66 dB below full scale, our choice.
 ROOM = 0.0005
@@ -54,7 +54,7 @@ class Voice:
 def speak(own: Sequence[Utterance], timings: Timings, length_s: float, rng: np.random.Generator) -> Voice:
     """Fill the turns of a real window with utterances of one person.
 
-    The window gives the starts of turns and roughly their ends. An utterance is never cut, so a turn ends with
+    The window gives the starts and, roughly, the ends of turns. Utterances are never cut, so a turn ends with
     the one that would reach over its end by more than half. Within a turn, real pauses separate the
     utterances.
 

@@ -53,7 +53,7 @@ class Fidelity:
 
     @property
     def unexplained(self) -> float:
-        """Error relative to the mean face's error, mean over the groups that move; 1 means nothing was learned."""
+        """Error relative to the mean face's error, mean over the groups that move; 1: nothing was learned."""
         pairs = [(self.groups[name], self.mean_face[name]) for name in self.groups]
         shares = [error / plain for error, plain in pairs if error is not None and plain and plain > STILL]
         return float(np.mean(shares))

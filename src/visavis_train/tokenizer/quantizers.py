@@ -16,7 +16,7 @@ from vector_quantize_pytorch import FSQ, LFQ, ResidualFSQ, VectorQuantize
 
 from visavis_train.loop.experiment import Settings
 
-# Levels by name: the paper's (its vocabulary is 1000, not 2048 as the paper states), and the levels that FSQ's
+# Levels by name: the paper's (its vocabulary is 1000, not 2048 as the paper states), and those that FSQ's
 # own paper (Mentzer et al. 2023, arXiv:2309.15505, table 1) gives for 2^11 and 2^14 tokens.
 PRESETS: dict[str, tuple[int, ...]] = {
     "paper": (8, 5, 5, 5),

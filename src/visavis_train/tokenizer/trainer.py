@@ -30,7 +30,7 @@ class TokenizerTrainer:
         parts: the clips ``training`` and ``validation``.
 
     Raises:
-        InputError: a source of ``training.shares`` has no clip, a channel is unknown everywhere, or no clip of the
+        InputError: a source of ``training.shares`` has no clip, a channel is never known, or no clip of the
             validation has a whole face.
     """
 

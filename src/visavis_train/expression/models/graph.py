@@ -71,7 +71,7 @@ class SparseGraph(nn.Module):
             keep: () int64, 1 to the number of tokens besides CLS.
 
         Returns:
-            Probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS; (N, keep) int64 the kept cells of
+            Probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS; (N, keep) int64 kept cells of
             the grid, counted row by row, best first.
         """
         count = cast(int, keep.item())

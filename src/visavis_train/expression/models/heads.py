@@ -43,7 +43,7 @@ class ExpressionNet(nn.Module, ABC):
 
 
 def standardise(images: Tensor) -> Tensor:
-    """Scale each picture (N, 1, H, W) to mean 0 and standard deviation 1, because lamps and cameras differ."""
+    """Scale each picture (N, 1, H, W) to mean 0 and standard deviation 1: lamps and cameras differ."""
     centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
     spread = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     return centred / (spread + 1e-3)

@@ -1,7 +1,7 @@
 """Token pruning (EViT): tokens that the CLS token attends to little are removed.
 
-Liang et al. 2022, "Expediting Vision Transformers via Token Reorganizations" (EViT, arXiv:2202.07800). "Sparse
-Attention to Emotion" (SAE) uses it as Eq. 5-10. Removed tokens cost nothing in all later layers.
+Liang et al. 2022, "Expediting Vision Transformers via Token Reorganizations" (EViT, arXiv:2202.07800).
+"Sparse Attention to Emotion" (SAE) uses it as Eq. 5-10. Removed tokens cost nothing in all later layers.
 In this module token 0 is the CLS token and is always kept (SAE's Eq. 10 leaves it out).
 """
 

@@ -166,7 +166,7 @@ class StreamLayer(TransformerLayer):
 
 
 class PyramidLayer(nn.Module):
-    """All scales: attention, pruning with one set of kept tokens, MLPs, and a message of each scale to the next.
+    """All scales: attention, pruning with one set of kept tokens, MLPs, and messages from scale to scale.
 
     Args:
         config: the network's configuration.
@@ -184,7 +184,7 @@ class PyramidLayer(nn.Module):
         )
 
     def forward(self, scales: list[Pair]) -> tuple[list[Pair], Tensor | None]:
-        """Tokens of the three scales -> the tokens that are left, and their indices (N, K), None if all are left."""
+        """Tokens of the three scales -> the tokens left, and their indices (N, K), None if all are left."""
         layers = [cast(CrossLayer, layer) for layer in self.scales]
         attended = [layer.attend(pair) for layer, pair in zip(layers, scales, strict=True)]
         scores = torch.stack([score for _, score in attended]).mean(dim=0)
@@ -204,7 +204,7 @@ class SaeNet(ExpressionNet):
 
     Args:
         config: its configuration.
-        download: load the landmark stream (and IR-50 if a file is named); off if other weights are loaded next.
+        download: load the landmark stream (and IR-50 if a file is named); off if weights follow.
 
     Raises:
         InputError: ``base`` has no ``landmark_weights``, or a file does not fit.

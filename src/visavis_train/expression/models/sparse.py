@@ -1,7 +1,7 @@
 """The sparse recogniser: a light stem, then a transformer that drops tokens.
 
-Pruning saves only what comes after it. So the stem is light, and the transformer, with nearly all of the cost,
-works on many tokens (12x12 for 48 px) and drops them in its first layer: a low keep rate then saves real time.
+Pruning saves only what comes after it. So the stem is light. The transformer, with nearly all of the cost,
+works on many tokens (12x12 for 48 px) and drops them in its first layer: a low keep rate saves real time.
 All keep rates and methods share one set of weights.
 """
 

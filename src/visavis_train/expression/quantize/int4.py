@@ -35,7 +35,7 @@ def packed(network: Network, faces: ImageArray) -> bytes:
     """Quantise all large weights to 4 bits: small on disk, 32 bits after loading.
 
     The codes are in one tensor of bytes, the scales in another. Plain operators (opset 18) unpack them.
-    ONNX Runtime folds these operators when it loads the file, so a call costs as much as in 32 bits. It does not
+    ONNX Runtime folds them when it loads the file, so a call costs as much as in 32 bits. It does not
     fold DequantizeLinear, which would unpack all weights in every call.
 
     Args:

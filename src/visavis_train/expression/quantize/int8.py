@@ -25,7 +25,7 @@ _PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 
 
 def dynamic(network: Network) -> bytes:
-    """Quantise matrices to 8 bits; each call measures and rounds its activations, so no calibration is needed.
+    """Quantise matrices to 8 bits; each call measures and rounds its activations, without calibration.
 
     Convolutions stay in 32 bits: ONNX Runtime has no fast dynamic kernel for them.
 

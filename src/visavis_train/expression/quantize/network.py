@@ -80,7 +80,7 @@ class Network:
         return onnx.load_model_from_string(self.data)
 
     def feeds(self, faces: ImageArray) -> list[dict[str, NDArray[Any]]]:
-        """All inputs for faces (N, 1, S, S) uint8, batch by batch; tokens are dropped at the default keep rate."""
+        """All inputs for faces (N, 1, S, S) uint8, batch by batch; tokens are dropped at the default rate."""
         classifier = self.classifier()
         keep: dict[str, NDArray[Any]] = {}
         if isinstance(classifier, SparseClassifier):

@@ -1,4 +1,4 @@
-"""The command ``visavis report``: the first paper's tables and figures next to ours, as HTML, JSON and Markdown.
+"""The command ``visavis report``: the first paper's results next to ours, as HTML, JSON and Markdown.
 
 ``visavis report RUN... [--out DIR] [--data DATASET] [--split NAME] [--json]``
 """

@@ -58,7 +58,7 @@ def cell_parts(points: FloatArray, grid: int) -> NDArray[np.float64]:
 def draw_parts(points: FloatArray, side_px: int) -> ImageArray:
     """A picture (S, S) uint8 of numbers into :data:`PARTS`.
 
-    Inside the outline of the face, the forehead is above the line of the eyes, the chin is below the lower lip,
+    Inside the face's outline, the forehead is above the line of the eyes, the chin is below the lower lip,
     and the cheeks are between them. Nose, eyes, brows and mouth are drawn over it, in this order: eyes
     and mouth with a rim, the nose as wide as the inner corners of the eyes are apart.
 

@@ -112,7 +112,7 @@ def second_looks(answers: Sequence[Answered], sure: Sequence[float] = SURE) -> l
 
 
 def frontier(options: Sequence[Adaptive], steady: Sequence[Answered]) -> list[Adaptive]:
-    """Second looks that no cheaper or equally cheap way, fixed rates too, matches in accuracy; cheapest first."""
+    """Second looks that no equally cheap way, fixed rates too, matches in accuracy; cheapest first."""
     best, kept = -1.0, []
     others = [(each.macs, float(each.right.mean())) for each in steady]
     for each in sorted(options, key=lambda option: (option.macs, -option.accuracy)):

@@ -1,1 +1,1 @@
-"""Training pictures of the face networks: photographs, rendered faces, warped faces, pictures without a face."""
+"""Training pictures of the face networks: real, rendered and warped faces, pictures without a face."""

@@ -122,7 +122,7 @@ def _loaded(folder: Path, pattern: str) -> Path:
 
 
 def read_any(path: Path) -> ImageArray | None:
-    """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None if unreadable or too small."""
+    """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None if unusable."""
     path = regular(path)
     raw = _light(path) if path.suffix.lower() == ".exr" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or min(raw.shape[:2]) < SMALLEST_PX:

@@ -1,7 +1,7 @@
 """The search for MediaPipe's 146 landmarks on the mesh, which writes ``landmarks_146.csv``.
 
 ``visavis lab correspond HEAD.npz face_landmarker.task [--skins SKINS.npz]`` draws some hundred different
-people from near the front, with mild expressions. It asks MediaPipe (extra ``mediapipe``) for their landmarks,
+people from near the front, with mild expressions. It asks MediaPipe (extra ``mediapipe``) for landmarks,
 and looks for the place on the mesh that is nearest to each landmark in all pictures. Left and right are found
 together, as mirror images.
 """

@@ -1,7 +1,7 @@
 """Random ARKit weights, with rare movements as frequent as common ones.
 
-A face is put together from regions: brows, eyes, cheeks and nose, mouth. Each region has several states, about
-equally frequent. Some faces are near rest, some show a single shape, some are random mixtures.
+A face is put together from regions: brows, eyes, cheeks and nose, mouth. Each region has several states,
+about equally frequent. Some faces are near rest, some show a single shape, some are random mixtures.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A software rasterizer: loops over triangles and pixels, compiled by numba.
 
-The first pass finds the nearest triangle for each pixel, and the pixel's place in it. The second pass colours.
+The first pass finds the nearest triangle for each pixel, and the pixel's place in it. The second one colours.
 Triangles are about as small as pixels, so interpolating on the screen is exact enough. Nothing is compiled
 at import: a loop is compiled at its first call, and kept in numba's cache.
 """

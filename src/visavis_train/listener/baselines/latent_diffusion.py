@@ -1,7 +1,7 @@
 """Latent diffusion of a listener's reactions, window by window.
 
 A small network after BeLFusion (Barquero, Escalera and Palmero 2023, arXiv:2211.14304), as the REACT
-challenges use it (Song et al. 2024, arXiv:2401.05166). An autoencoder codes windows of a listener's behaviour.
+challenges use it (Song et al. 2024, arXiv:2401.05166). An autoencoder codes windows of the listener.
 A network removes the noise from a window's latent, given the speaker's window and the listener's previous
 latent. Sampling is DDIM (Song, Meng and Ermon 2021, arXiv:2010.02502). Differences: MLPs over pieces of five
 frames instead of recurrent networks and a U-Net, windows of 2 s that follow one another, our own sizes. It
