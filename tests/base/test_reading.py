@@ -1,4 +1,4 @@
-"""Files from outside: every reader refuses endless and unreadable files at once."""
+"""Files from outside: every reader refuses pipes, folders and sockets at once."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def simulation_statistics(
     listeners: Annotated[int, typer.Option(help="Listeners of each speaker's clip.", min=1)] = 4,
     splits: Annotated[
         list[str] | None,
-        typer.Option("--split", help="Use only this split; may be repeated.", show_default="train, val, test"),
+        typer.Option("--split", help="A split to use; may be repeated.", show_default="train, val, test"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

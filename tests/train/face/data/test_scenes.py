@@ -1,4 +1,4 @@
-"""Scenes for the detector and pictures without faces: right labels, and errors for missing material."""
+"""Scenes for the detector and pictures without faces: right labels, varied clutter, distinct pictures."""
 
 from __future__ import annotations
 
