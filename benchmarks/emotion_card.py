@@ -1,11 +1,11 @@
-"""Labelled faces and photographs with ages in; robustness, fairness and the model card's tables of both out.
+"""Robustness and fairness of the embedded emotion network, and the model card's tables of both.
 
     python benchmarks/emotion_card.py ../shared/data/fer2013 ../shared/data/faces
     python benchmarks/emotion_card.py --tables-only
 
 Run it after every change of the embedded emotion network. It writes benchmarks/results/robustness.json and
-fairness.json, docs/pictures/robustness.svg, and what stands between the marks of docs/models/emotion.md.
-``--tables-only`` makes the tables from the results that are there.
+fairness.json, docs/pictures/robustness.svg, and the text between the marks of docs/models/emotion.md.
+``--tables-only`` makes the tables from the existing results.
 """
 
 from __future__ import annotations

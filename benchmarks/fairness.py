@@ -1,10 +1,10 @@
-"""Face photographs with ages in; how the emotion reading does in each age group out.
+"""Accuracy of the emotion reading in each age group, on face photographs with ages.
 
     python benchmarks/fairness.py ../shared/data/faces --out benchmarks/results/fairness.json
 
 Needs the shared face crops: UTKFace with ages, and MediaPipe's answers for them (teacher.npz). The faces have
 no expression labels, so "happy" is compared with the teacher's smile, on the same number of random faces of
-each age group. Each face is padded by 25%, found by the embedded tracker, cut and read as the program does.
+each age group. Each face is padded by 25%, found by the embedded tracker, cut and read as in the program.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Clips and pictures without faces in; how well the tracker finds faces at first sight, out.
+"""How well the tracker finds faces in a single picture, on clips and on pictures without faces.
 
     python benchmarks/finding.py CLIPS HELD_OUT --out benchmarks/results/finding.json
 
-CLIPS is a folder of videos, HELD_OUT one that visavis lab photographs made. The reference is
-the tracker's own reading of the upright frame at full size. "Right" means: one face, its box within
+CLIPS is a folder of videos. HELD_OUT is a folder that ``visavis lab photographs`` made. The reference is the
+tracker's own reading of the upright frame at full size. "Right" means: one face, its box within
 15% in size and place, its roll within 8 degrees. ``--only`` runs some parts.
 """
 

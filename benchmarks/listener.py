@@ -1,11 +1,11 @@
-"""A recorded person in; how long the embedded listener takes for a frame, and what memory it needs, out.
+"""Time for each frame, and memory, of the embedded listener with a recorded person.
 
     visavis run talk.mp4 --track talk.npz
     python benchmarks/listener.py talk.npz talk.mp4 --minutes 60 --out benchmarks/results/listener_speed.json
 
-A frame is everything from a face and 40 ms of sound to the listener's face: speech features, the partner's
-token, the network, the draw, the decoded face. The recording is played again and again. One thread. With ten
-listeners, all ten hear the same. Growth is that of the most resident memory, after the first minute.
+A frame is everything from a face and 40 ms of sound to the listener's face: speech features, the speaker's
+token, the network, the draw, the decoded face. The recording is played again and again, on one thread. With
+ten listeners, all ten hear the same. Growth is the increase of the peak resident memory after one minute.
 """
 
 from __future__ import annotations

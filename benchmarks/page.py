@@ -1,9 +1,9 @@
-"""A clip as the camera in; the page's frames per second and milliseconds from sent to drawn out.
+"""The page's frames per second, and milliseconds from a sent to a drawn frame, with a clip as the camera.
 
     python benchmarks/page.py CLIP.mp4 --out benchmarks/results/page.json --screenshot page.png
 
-Starts ``visavis serve`` and headless Chromium on this computer, so both share its cores, as they do for a
-person. Needs ``playwright`` (in the extra ``dev``), Chromium and the ``ffmpeg`` command.
+Starts ``visavis serve`` and headless Chromium on this computer, so both share its cores, as for a real
+user. Needs ``playwright`` (in the extra ``dev``), Chromium and the ``ffmpeg`` command.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""A size in; how long the metrics of reaction take, beside the straightforward implementation, out.
+"""Speed of the reaction metrics, compared with the straightforward implementation.
 
     pip install -e '.[metrics,bench]'
     python benchmarks/reaction_metrics.py --out benchmarks/results/reaction_metrics.json
 
 The peer does what the challenge's code does: tslearn's compiled dynamic time warping for each pair, and numpy
 in loops over pairs, channels and lags. Both get the same simulated series and must agree to 1e-4. Rounds take
-turns: the peer (one thread), ours on one thread, ours on two. BLAS is held to one thread. The machine's limit
-is the rate of its multiply-adds in a float32 matrix product; the cost of a cell of warping needs 25 of them.
+turns: the peer (one thread), ours on one thread, ours on two. BLAS has one thread. The machine's limit
+is its rate of multiply-adds in a float32 matrix product; a cell of warping costs as much as 25 of them.
 """
 
 from __future__ import annotations

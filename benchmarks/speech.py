@@ -1,12 +1,12 @@
-"""Real speech in; how well voice activity and pitch are found, and how long a frame takes, out.
+"""Accuracy of voice activity and pitch on real speech, and the time for each frame.
 
     python benchmarks/speech.py grid_s1_av.tar ravdess_speech_16k.tar --out benchmarks/results/speech.json
 
 Voice activity is compared with GRID's word alignments (a row is speech if its middle lies in a word), on the
-second half of the clips in the order of their names; the detector's three numbers were fitted on the first.
-The clips follow each other in one stream. Noise is added at a ratio to the power of the rows with words.
-Beside it, in the same run, the WebRTC detector, where the package webrtcvad-wheels is installed. Pitch: the
-median of voiced rows for each speaker of RAVDESS, calm and neutral clips. Times are those of one thread.
+second half of the clips in the order of their names. The detector's three numbers were fitted on the first
+half. The clips follow each other in one stream. Noise has a ratio to the power of the rows with words.
+The WebRTC detector runs in the same run, if the package webrtcvad-wheels is installed. Pitch is the median of
+voiced rows for each speaker of RAVDESS, calm and neutral clips. Times are for one thread.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What tracking a frame costs at several picture sizes, compared with MediaPipe in the same run.
+"""CPU time of tracking a frame at several picture sizes, compared with MediaPipe in the same run.
 
     python benchmarks/tracker.py CLIP.mp4 ... --heights 480 720 1080 --out benchmarks/results/tracker.json
 
 Needs the extra ``mediapipe`` and VISAVIS_FACE_LANDMARKER (docs/how-to/mediapipe.md). Both trackers see the
-same frames, scaled to each height, in turn for each frame; the embedded one runs on one thread. Times are CPU
-time of the whole process, so that threads count. How well the two agree: ``visavis evaluate face CLIPS``.
+same frames, scaled to each height, in turn for each frame. The embedded tracker runs on one thread. Times are
+CPU time of the whole process, with all threads. ``visavis evaluate face CLIPS`` measures their agreement.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The front door: what ``import visavis`` offers, costs, and answers."""
+"""The front door: the contents of ``import visavis``, its cost, and its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents say of the front door: the examples run, and the reference is that of the code."""
+"""The documents on the front door: the examples run, and the reference matches the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flow of one stream: whose emotion is read, which label is shown, and what is freed."""
+"""The flow of one stream: the person whose emotion is read, the shown label, and freed resources."""
 
 from __future__ import annotations
 

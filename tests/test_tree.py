@@ -1,4 +1,4 @@
-"""The tree of the tests is the tree of the source."""
+"""The tests' folders, which mirror the source's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emotions in, the avatar's looks out: held, blended, and never against the tracked eyes and mouth."""
+"""The avatar's emotional expressions: held, blended, and without effect on the tracked eyes and mouth."""
 
 from __future__ import annotations
 

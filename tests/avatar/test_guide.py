@@ -1,4 +1,4 @@
-"""A guided calibration: what it asks for, what it refuses, and what comes of it."""
+"""The guided calibration: its steps, its refusals, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one face to the avatar's eyes, brows, mouth and head, and what is neutral for a person."""
+"""The mapping from a face to the avatar's eyes, brows, mouth and head, and a person's neutral face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""motion3.json: what is written is read again, real files are understood, broken ones are refused."""
+"""motion3.json files: a round trip, real files, and refusal of broken files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is seen of a mouth in, parameters out: the drawn mouth does the same, in shares of its width."""
+"""The mapping of the mouth: the drawn mouth moves like the seen one, in shares of its width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From face to avatar: sides, the body, and easing when a face is lost."""
+"""Avatar parameters from a face: sides, the body, and easing when a face is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's profile: written, read back, and refused in one line where it is not as it should be."""
+"""A person's profile: writing, reading, and one-line refusals of bad files."""
 
 from __future__ import annotations
 

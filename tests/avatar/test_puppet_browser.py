@@ -1,4 +1,4 @@
-"""The browser's puppet against Python's: the same points, the same picture."""
+"""The browser's puppet compared with Python's: the same points, the same picture."""
 
 from __future__ import annotations
 

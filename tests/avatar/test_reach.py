@@ -1,4 +1,4 @@
-"""From how far a person moves to how far the avatar does."""
+"""The range of a person's movements and the range of the avatar's."""
 
 from __future__ import annotations
 

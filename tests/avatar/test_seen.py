@@ -1,4 +1,4 @@
-"""Faces in, what is seen of them relative to the person's rest out."""
+"""Measures of a face relative to the person's face at rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of arrays: whatever is wrong with one is one clear error."""
+"""Files of arrays: every fault of a file is one clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files from outside: what cannot be read to its end is refused at once, by every reader."""
+"""Files from outside: every reader refuses pipes, folders and sockets at once."""
 
 from __future__ import annotations
 

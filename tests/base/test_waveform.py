@@ -1,4 +1,4 @@
-"""Mono float samples from whatever devices and files give."""
+"""Mono float samples from the formats of devices and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded moving portrait: the same frames every time, smooth, and a person who really moves."""
+"""The embedded moving portrait: equal frames every time, smooth motion, real movements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program as a process: its streams, its ends, and what it must not leave behind."""
+"""The program as a process: its streams, its exits, and its leftovers."""
 
 from __future__ import annotations
 

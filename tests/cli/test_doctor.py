@@ -1,4 +1,4 @@
-"""visavis doctor: finds what is broken, and never breaks on it."""
+"""visavis doctor: finds broken parts, and does not fail because of them."""
 
 from __future__ import annotations
 

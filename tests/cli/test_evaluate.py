@@ -1,4 +1,4 @@
-"""visavis evaluate emotion: the figures that it promises, and bad input."""
+"""visavis evaluate emotion: the promised figures, and bad input."""
 
 from __future__ import annotations
 

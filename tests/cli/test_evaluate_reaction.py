@@ -1,4 +1,4 @@
-"""visavis evaluate reaction: the figures that it promises, and bad input."""
+"""visavis evaluate reaction: the promised figures, and bad input."""
 
 from __future__ import annotations
 

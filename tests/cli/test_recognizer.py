@@ -1,4 +1,4 @@
-"""--recognizer and --keep: which network the commands read expressions with, and what they refuse."""
+"""--recognizer and --keep: the network that the commands read expressions with, and their refusals."""
 
 from __future__ import annotations
 

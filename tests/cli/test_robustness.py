@@ -1,4 +1,4 @@
-"""visavis evaluate robustness: the figures that it promises, and bad input."""
+"""visavis evaluate robustness: the promised figures, and bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``visavis serve``: announces its address, ends quietly when interrupted, says in one line what is wrong."""
+"""``visavis serve``: announces its address, ends quietly when interrupted, and reports errors in one line."""
 
 from __future__ import annotations
 

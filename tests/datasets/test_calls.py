@@ -1,4 +1,4 @@
-"""The file of calls: what is read, and what is refused by name."""
+"""The file of calls: reading, and refusals that name the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled faces: both layouts say the same, and whatever is wrong with a pack is one clear line."""
+"""Labelled faces: both layouts give the same, and every fault of a pack is one clear line."""
 
 from __future__ import annotations
 

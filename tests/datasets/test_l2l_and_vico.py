@@ -1,4 +1,4 @@
-"""REACT2025, ViCo and Learning to Listen, and the search for any of them."""
+"""REACT2025, ViCo and Learning to Listen, and the detection of these data sets."""
 
 from __future__ import annotations
 

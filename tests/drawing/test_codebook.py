@@ -1,4 +1,4 @@
-"""The dictionary of faces: words are counted, and their faces drawn."""
+"""The dictionary of faces: counts of tokens, and drawings of their faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What raised which gesture, in words, as JSON and as a figure."""
+"""The causes of gestures, in words, as JSON and as a figure."""
 
 from __future__ import annotations
 

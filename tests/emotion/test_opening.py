@@ -1,4 +1,4 @@
-"""Recognisers by name, and networks told by their inputs and outputs."""
+"""Recognisers by name, and the recognition of networks by their inputs and outputs."""
 
 from __future__ import annotations
 

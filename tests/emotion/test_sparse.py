@@ -1,4 +1,4 @@
-"""The sparse recogniser on a network that anybody can compute: which tokens are kept, and what is said."""
+"""The sparse recogniser with a network that is easy to compute: its kept tokens and its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corruptions: laws that all obey, then what each does."""
+"""Corruptions: laws for all of them, then each one's effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips compared with a teacher: the same answers have no errors, by a tracker and by labels alike."""
+"""Clips compared with a teacher: equal answers have no errors, from a tracker and from labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures over channels: which of them count."""
+"""Figures over channels: the choice of channels that count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turned and small copies: they lie where they are said to lie, and who sees them there is right."""
+"""Turned and small copies of faces: their true places, and their detection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs and pictures without a face: a reader that is right has no errors, one that is wrong has its own."""
+"""Packs, and pictures without a face: a right reader has no errors, a wrong one has the expected ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures: well-formed files that load nothing, whose marks are those of the data."""
+"""Figures: well-formed files without external parts, with the data's marks."""
 
 from __future__ import annotations
 

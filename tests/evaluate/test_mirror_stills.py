@@ -1,4 +1,4 @@
-"""Faces and the avatar's poses in, a picture of each movement out."""
+"""Pictures of each movement, of a face and of the avatar's pose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a listener explains of real people: on calls where the truth is known, by listeners that are known."""
+"""The part of people's reactions that a listener explains, on calls and listeners with a known answer."""
 
 from __future__ import annotations
 

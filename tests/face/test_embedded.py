@@ -1,4 +1,4 @@
-"""Who is followed, under which number: the tracker on stand-ins for its networks."""
+"""The tracker's choice of people and their numbers, with stand-ins for its networks."""
 
 from __future__ import annotations
 

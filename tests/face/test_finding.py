@@ -1,4 +1,4 @@
-"""What counts as a found face: the finder on stand-ins, and the cases that failed once."""
+"""The finder's accepted faces, with stand-ins for its networks, and cases of past failures."""
 
 from __future__ import annotations
 

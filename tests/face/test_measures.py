@@ -1,4 +1,4 @@
-"""Landmarks of a face in, what is seen of it out: free of the head's turn."""
+"""Measures of a face from its landmarks, independent of the head's turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MediaPipe behind the same protocol: what is missing is told, and what it sees has our signs."""
+"""MediaPipe behind the same protocol: messages about missing parts, and our signs of angles."""
 
 from __future__ import annotations
 

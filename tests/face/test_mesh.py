@@ -1,4 +1,4 @@
-"""The points of MediaPipe's face mesh, against MediaPipe's own lists and the network's."""
+"""The points of MediaPipe's face mesh, compared with MediaPipe's own lists and with the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded face network: what it says of itself, and what it must not say of a face."""
+"""The embedded face network: its metadata, and limits of its answers."""
 
 from __future__ import annotations
 

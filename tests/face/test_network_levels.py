@@ -1,7 +1,7 @@
-"""Every blendshape's level and range compared with the teacher's, not how far they go together alone.
+"""Every blendshape's level and range, compared with the teacher's; a correlation alone is not enough.
 
-A correlation does not see a channel that stands at 0.6 on every face. The bounds are what the present network
-keeps on these faces, and a quarter more; they are there to be tightened.
+A correlation does not see a channel that is 0.6 on every face. The bounds are the present network's values
+on these faces plus a quarter. Later networks should tighten them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures of an expression classifier: laws, then the same by hand."""
+"""Figures of an expression classifier: laws, then results computed by hand."""
 
 from __future__ import annotations
 

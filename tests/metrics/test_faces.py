@@ -1,4 +1,4 @@
-"""Figures of face reading: on numbers whose answer is known."""
+"""Figures of face reading, on numbers with a known answer."""
 
 from __future__ import annotations
 

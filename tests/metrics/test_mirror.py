@@ -1,4 +1,4 @@
-"""How far a drawing does what a face does: on faces and drawings whose motion is known."""
+"""How well a drawing follows a face, on faces and drawings with known motion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peak correlation and the sign-flip test, against what they are by definition."""
+"""Peak correlation and the sign-flip test, compared with their definitions."""
 
 from __future__ import annotations
 

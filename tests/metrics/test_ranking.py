@@ -1,4 +1,4 @@
-"""The area under the ROC curve: laws, then the same by counting pairs."""
+"""The area under the ROC curve: laws, then a comparison with counted pairs."""
 
 from __future__ import annotations
 

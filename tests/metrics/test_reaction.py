@@ -1,4 +1,4 @@
-"""The metrics of reaction: laws, a slow reference, what the official functions gave, and bad input."""
+"""The metrics of reaction: laws, a slow reference, results of the official functions, and bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items of a reaction file: what is refused by name, and what one does without the extra."""
+"""Items of a reaction file: refusals that name the fault, and results without the extra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What raised a gesture: known causes are found in their place, and nothing where there is none."""
+"""Causes of a gesture: known causes are found in their place, and no others."""
 
 from __future__ import annotations
 

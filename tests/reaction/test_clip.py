@@ -1,4 +1,4 @@
-"""Whole clips: streaming equals offline at any frame rate, and R.npz comes back as it was written."""
+"""Whole clips: streaming equals offline at any frame rate, and R.npz survives a round trip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments that invite a reaction: found by the rules, causally, and told by how long ago they were."""
+"""Cues, moments that invite a reaction: found by the rules, causal, and reported by their age."""
 
 from __future__ import annotations
 

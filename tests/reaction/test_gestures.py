@@ -1,4 +1,4 @@
-"""Gestures: what was put in is found, once, where it begins; everything else is not."""
+"""Gestures: each known gesture is found once, at its start, and no other is found."""
 
 from __future__ import annotations
 

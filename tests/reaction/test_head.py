@@ -1,4 +1,4 @@
-"""The last layer of a listener: shares are a distribution, and what is drawn is drawn from it."""
+"""The last layer of a listener: its shares are a distribution, and draws follow it."""
 
 from __future__ import annotations
 

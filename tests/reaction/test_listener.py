@@ -1,4 +1,4 @@
-"""Listeners of faces: each sample is its own, a stream is a clip, patches come when they are due."""
+"""Listeners of faces: independent samples, a stream equal to a clip, patches at the right time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live listener: what it hears when, and what it shows when nobody is there."""
+"""A live listener: the timing of its inputs, and its face when nobody is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces moved to one rest: whose face it is does not matter, what it does does."""
+"""Faces moved to one face at rest: the person makes no difference, the movement does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing tokens: the kept ones are the likeliest, in the right shares, each row for itself."""
+"""Drawing tokens: the kept ones are the likeliest, with the right shares, separately for each row."""
 
 from __future__ import annotations
 

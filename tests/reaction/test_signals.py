@@ -1,4 +1,4 @@
-"""Signals and tokens: one to one on the levels, and equally used where the signals allow it."""
+"""Signals and tokens: one to one on the levels, with evenly used levels if the signals allow it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speech features: no row knows what comes later, streaming equals offline, and the level does not matter."""
+"""Speech features: causal, equal in streaming and offline, independent of the sound's level."""
 
 from __future__ import annotations
 

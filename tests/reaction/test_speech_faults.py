@@ -1,4 +1,4 @@
-"""What live sound does wrong: the reader goes on, says so once, and is not spoilt by it."""
+"""Faults of live sound: the reader goes on, reports each fault once, and recovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speech features of sounds whose pitch, band and loudness are known."""
+"""Speech features of sounds with known pitch, band and loudness."""
 
 from __future__ import annotations
 

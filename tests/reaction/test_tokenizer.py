@@ -1,4 +1,4 @@
-"""The runtime's tokenizer: streaming equals offline, what missing faces become, and what it refuses."""
+"""The runtime's tokenizer: streaming equals offline, missing faces, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is to write: bad names are told before the work."""
+"""The outputs of a run: bad names are refused before the work."""
 
 from __future__ import annotations
 

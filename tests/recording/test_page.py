@@ -1,4 +1,4 @@
-"""The report: one self-contained page whose figures are those of the run."""
+"""The report: one self-contained page with the run's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos of a person beside listeners: who stands where, when they move, and what is heard."""
+"""Videos of a person next to listeners: places, movements and sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server says: everything that it should hold, rounded, as JSON."""
+"""The server's answers: complete, rounded, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The running server: what it gives, whom it refuses, how each conversation ends."""
+"""The running server: its answers, its refusals, and the end of each conversation."""
 
 from __future__ import annotations
 

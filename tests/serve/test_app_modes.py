@@ -1,4 +1,4 @@
-"""The running server's modes on request: face words, and listening with sound."""
+"""The running server's modes on request: face tokens, and listening with sound."""
 
 from __future__ import annotations
 

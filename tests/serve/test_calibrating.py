@@ -1,4 +1,4 @@
-"""One session's guided calibration: led by its frames, worn by its avatar, kept and forgotten on request."""
+"""One session's guided calibration: led by its frames, used by its avatar, kept and deleted on request."""
 
 from __future__ import annotations
 

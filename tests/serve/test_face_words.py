@@ -1,4 +1,4 @@
-"""The page's face words in headless Chromium: they appear, show their faces, and stop."""
+"""The page's face tokens in headless Chromium: they appear, show their faces, and stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's follower, run by Node: it reaches what it follows, never overshoots, and lives when alone."""
+"""The page's follower, run by Node: it reaches its target, never overshoots, and lives when alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only the server's own page may talk to it."""
+"""The server's guard: only the server's own page may talk to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session's ear: wishes count from the next frame, sound is bounded, and no session hears another's."""
+"""A session's ear: wishes count from the next frame, sound is bounded, and sessions are separate."""
 
 from __future__ import annotations
 

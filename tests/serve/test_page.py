@@ -1,4 +1,4 @@
-"""The page in headless Chromium, with a fake camera, against a server that is killed and comes back."""
+"""The page in headless Chromium, with a fake camera and a server that is killed and started again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's guided calibration in headless Chromium: led through, kept, forgotten, refused in words."""
+"""The page's guided calibration in headless Chromium: led through, kept, deleted, refused in words."""
 
 from __future__ import annotations
 

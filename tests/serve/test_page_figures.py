@@ -1,4 +1,4 @@
-"""The page's figures of speed, run by Node: what came, what was drawn, and how long it took."""
+"""The page's figures of speed, run by Node: received frames, drawn frames and their delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listen mode of the page in headless Chromium, with a fake camera and a fake microphone."""
+"""The page's listen mode in headless Chromium, with a fake camera and a fake microphone."""
 
 from __future__ import annotations
 

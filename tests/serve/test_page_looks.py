@@ -1,4 +1,4 @@
-"""The page in headless Chromium shows which tokens of the face the emotion network keeps, if asked to."""
+"""The page in headless Chromium, which shows the emotion network's kept tokens on request."""
 
 from __future__ import annotations
 

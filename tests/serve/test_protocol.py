@@ -1,4 +1,4 @@
-"""Every message either means one thing or is refused with a clear line and the right code."""
+"""The protocol: every message has one meaning, or is refused with a clear line and the right code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session keeps the newest frame, survives bad ones, and there are never more of them than allowed."""
+"""Sessions: each keeps the newest frame and survives bad ones, and their number is limited."""
 
 from __future__ import annotations
 

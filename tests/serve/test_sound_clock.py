@@ -1,4 +1,4 @@
-"""The page's clock of sound, run by Node: even times from uneven arrivals, drift and jumps followed."""
+"""The page's clock of sound, run by Node: even times from uneven arrivals, after drift and jumps."""
 
 from __future__ import annotations
 

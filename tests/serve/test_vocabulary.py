@@ -1,4 +1,4 @@
-"""A vocabulary's words mean the same whenever they are asked for, and what is no word is refused."""
+"""A vocabulary: stable meanings of its tokens, and refusal of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's log of face words, run by Node: runs, their gaps and figures, and its bound."""
+"""The page's log of face tokens, run by Node: runs, their gaps and figures, and its size limit."""
 
 from __future__ import annotations
 

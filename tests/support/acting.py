@@ -1,4 +1,4 @@
-"""Faces and feelings made by hand, for tests of what an avatar does with them."""
+"""Handmade faces and feelings, for tests of the avatar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A face of 146 landmarks that is moved by hand and turned in space, as a camera far away sees it."""
+"""A face of 146 landmarks that tests move and turn in space, as seen by a distant camera."""
 
 from __future__ import annotations
 

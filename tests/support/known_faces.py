@@ -1,4 +1,4 @@
-"""Made up faces whose truth is known: labels, packs of crops, and stand-ins that read them."""
+"""Invented faces with known labels: labels, packs of crops, and stand-ins that read them."""
 
 from __future__ import annotations
 

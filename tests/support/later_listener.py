@@ -1,4 +1,4 @@
-"""A listener with a memory: it shows what its partner showed some frames before, on ``tiny_tokenizer``."""
+"""A listener with a memory, on ``tiny_tokenizer``: it shows the speaker's face of some frames before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's server in a process of its own, and how to watch the page, for the tests in Chromium."""
+"""The page's server in a separate process, and tools to watch the page in Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person who smiles, moves the brows, opens the mouth and blinks, livelier or quieter, made by hand."""
+"""An invented person who smiles, moves the brows, opens the mouth and blinks, more or less lively."""
 
 from __future__ import annotations
 

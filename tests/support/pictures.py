@@ -1,4 +1,4 @@
-"""Small pictures that tests write to disk and know again."""
+"""Small pictures that tests write to disk and recognise again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics of reaction as plainly as they can be written: loops over items, pairs, channels and lags."""
+"""The metrics of reaction in the simplest form: loops over items, pairs, channels and lags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeds in; sound like speech out: syllables of a gliding voice, pauses, and a quiet room."""
+"""Sound like speech from seeds: syllables of a gliding voice, pauses, and a quiet room."""
 
 from __future__ import annotations
 

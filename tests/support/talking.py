@@ -1,4 +1,4 @@
-"""Clients of a running server that tests share: pages fetched, sockets talked to."""
+"""Shared clients of a running server: fetched pages, and sockets."""
 
 from __future__ import annotations
 

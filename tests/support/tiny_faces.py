@@ -1,4 +1,4 @@
-"""A pack of labelled faces that hold nothing but noise, in the layout of visavis_train.face.data.teacher."""
+"""A pack of labelled noise pictures, in the layout of visavis_train.face.data.teacher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small FER-2013 that can be learned, and an experiment that learns it in seconds."""
+"""A small FER-2013 that networks can learn, and an experiment that learns it in seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listeners that anybody can compute, on the tokenizer of ``tiny_tokenizer``: they copy, or draw evenly."""
+"""Listeners on ``tiny_tokenizer`` that are easy to compute: they copy, or draw evenly."""
 
 from __future__ import annotations
 

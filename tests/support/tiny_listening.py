@@ -1,4 +1,4 @@
-"""Small packs of conversations in which listeners do what their speaker did a frame before."""
+"""Small packs of conversations whose listeners repeat the speaker's face of the frame before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders for tests of the report: one that the trainer made, and ones that are written by hand."""
+"""Run folders for tests of the report: one from the trainer, and handmade ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small made-up parts from which dyads can be simulated in no time."""
+"""Small invented parts from which dyads can be simulated quickly."""
 
 from __future__ import annotations
 

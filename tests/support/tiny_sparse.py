@@ -1,4 +1,4 @@
-"""A sparse recogniser that anybody can compute: the brightest cells are kept, and give the answer."""
+"""A sparse recogniser that is easy to compute: it keeps the brightest cells, and they give the answer."""
 
 from __future__ import annotations
 

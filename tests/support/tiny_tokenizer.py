@@ -1,4 +1,4 @@
-"""A tokenizer that anybody can compute: token k is the mean of channel k over the window, in sixteenths."""
+"""A tokenizer that is easy to compute: token k is the mean of channel k over the window, in sixteenths."""
 
 from __future__ import annotations
 

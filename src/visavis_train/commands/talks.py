@@ -1,4 +1,4 @@
-"""The commands of ``visavis lab`` for tokenizers, simulated conversations and listeners."""
+"""The ``visavis lab`` commands for tokenizers, simulated conversations and listeners."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Results = Annotated[
     typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the project's"),
 ]
 TablesOnly = Annotated[
-    bool, typer.Option("--tables-only", help="Only make the tables, from the results that are there.")
+    bool, typer.Option("--tables-only", help="Only make the tables, from existing results.")
 ]
 GOES_ON = interrupted_says("interrupted: the same command goes on")
 
@@ -66,9 +66,9 @@ def tracks(
         list[Path] | None, typer.Option(metavar="PACK", help="A pack of this command; may be repeated.")
     ] = None,
 ) -> None:
-    """Track the faces of videos and pack the tracks, for tokenizers and simulations.
+    """Make a pack of face tracks from videos, for tokenizers and simulations.
 
-    Every clip is tracked once: its track is kept beside the pack, in a folder of the pack's name. A run that
+    Every clip is tracked once: its track is kept next to the pack, in a folder of the pack's name. A run that
     was ended goes on from there.
 
     Examples:
@@ -103,13 +103,13 @@ def tokenizer_ablation(
     experiments: Annotated[
         list[Path] | None, typer.Argument(metavar="EXPERIMENT", help="TOML files of tokenizers.")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds each is trained with.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Number of seeds for each experiment.", min=1)] = 3,
     overrides: Overrides = None,
     results: Results = None,
     page: Page = None,
     tables_only: TablesOnly = False,
 ) -> None:
-    """Train tokenizers with several seeds and compare them in one table.
+    """Train tokenizers with several seeds, and compare them in one table.
 
     Writes a JSON file and the tables of docs/reference/tokens.md. Runs that have ended are not trained again.
 
@@ -133,19 +133,19 @@ def tokenizer_ablation(
 @GOES_ON
 def simulate(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the corpus.")],
-    seed: Annotated[int, typer.Option(help="Of everything.")] = 1,
-    clips: Annotated[int, typer.Option(help="Clips of train; val and test have a fifth of it each.")] = 240,
-    listeners: Annotated[int, typer.Option(help="For each clip.")] = 4,
-    frames: Annotated[int, typer.Option(help="Of a clip, 25 a second.")] = 750,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 1,
+    clips: Annotated[int, typer.Option(help="Clips in train; val and test have a fifth of that each.")] = 240,
+    listeners: Annotated[int, typer.Option(help="Listeners for each clip.")] = 4,
+    frames: Annotated[int, typer.Option(help="Frames of a clip, 25 a second.")] = 750,
     data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the folders speech, video and faces.")
+        Path, typer.Option(metavar="DIR", help="Folder with the folders speech, video and faces.")
     ] = Path("../shared/data"),
     pack: Annotated[
         Path, typer.Option(metavar="PACK.npz", help="Face tracks: a pack of `visavis lab tracks`.")
     ] = Path("runs/tokens/faces.npz"),
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
 ) -> None:
-    """Simulate conversations from real parts: who listens, nods and smiles as people do.
+    """Simulate conversations from real parts; the listeners nod and smile as real people do.
 
     A run that was ended goes on where it was.
 
@@ -166,14 +166,14 @@ def simulate(
 @interrupted_says("interrupted")
 def simulation_statistics(
     corpus: Annotated[Path, typer.Argument(help="Folder of a simulated corpus.")],
-    listeners: Annotated[int, typer.Option(help="Of each clip of a speaker.", min=1)] = 4,
+    listeners: Annotated[int, typer.Option(help="Listeners of each speaker's clip.", min=1)] = 4,
     splits: Annotated[
         list[str] | None,
-        typer.Option("--split", help="Only this split; may be repeated.", show_default="train, val and test"),
+        typer.Option("--split", help="A split to use; may be repeated.", show_default="train, val, test"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure a simulated corpus beside real people: nods, blinks, gaze and smiles.
+    """Compare a simulated corpus with real people: nods, blinks, gaze and smiles.
 
     The corpus is read as anyone would, and its faces are measured, not what the simulation meant to do.
 
@@ -198,10 +198,10 @@ def smiles(
     calls: Annotated[Path, typer.Argument(metavar="CALLS", help="The signals of real calls: vc_dyads.npz.")],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The JSON file to write.", show_default="that of the simulation"),
+        typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the simulation's file"),
     ] = None,
 ) -> None:
-    """Measure in real calls how people smile and smile back.
+    """Measure how people smile and smile back in real calls.
 
     Simulated listeners smile as the written file says. Pairs that test tokenizers are left out.
 
@@ -217,13 +217,13 @@ def smiles(
 @GOES_ON
 def conversations(
     corpus: Annotated[Path, typer.Argument(help="Folder of a corpus of conversations.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the packs: train.npz and so on.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the packs: train.npz and so on.")],
     splits: Annotated[
         list[str] | None,
-        typer.Option("--split", help="Only this split; may be repeated.", show_default="all"),
+        typer.Option("--split", help="Use only this split; may be repeated.", show_default="all"),
     ] = None,
 ) -> None:
-    """Pack a corpus of conversations, to train and measure listeners.
+    """Make packs of a corpus of conversations, to train and measure listeners.
 
     The corpus holds weights at 25 frames a second in REACT's layout. Packs that are there stay.
 
@@ -242,28 +242,28 @@ def listener_report(
     experiments: Annotated[
         list[Path] | None, typer.Argument(metavar="EXPERIMENT", help="TOML files of listeners.")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Of what is trained or drawn here.", min=1)] = 3,
-    samples: Annotated[int, typer.Option(help="Reactions to each clip.", min=2)] = 10,
+    seeds: Annotated[int, typer.Option(help="Number of seeds for training and draws.", min=1)] = 3,
+    samples: Annotated[int, typer.Option(help="Number of reactions to each clip.", min=2)] = 10,
     guidance: Annotated[
         list[float] | None,
         typer.Option(
             metavar="FACTOR",
-            help="Also draw guided listeners with this guidance; may be repeated.",
+            help="Another guidance for guided listeners; may be repeated.",
             show_default="1 and 4",
         ),
     ] = None,
     no_guidance: Annotated[
-        bool, typer.Option("--no-guidance", help="Draw guided listeners as their experiments say alone.")
+        bool, typer.Option("--no-guidance", help="Use only the guidance of the experiments.")
     ] = False,
     peer_steps: Annotated[
-        int | None, typer.Option(help="Steps of the training of each peer.", min=1, show_default="1500")
+        int | None, typer.Option(help="Training steps of each peer.", min=1, show_default="1500")
     ] = None,
     overrides: Overrides = None,
     results: Results = None,
     page: Page = None,
     kept: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of what was scored.", show_default="runs/listener_report"),
+        typer.Option(metavar="DIR", help="Folder of finished scores.", show_default="runs/listener_report"),
     ] = None,
     tables_only: TablesOnly = False,
 ) -> None:
@@ -296,17 +296,17 @@ def listener_report(
 
 @interrupted_says("interrupted: nothing was written")
 def behaviour(
-    experiment: Annotated[Path, typer.Argument(help="TOML file of a listener that was trained.")],
+    experiment: Annotated[Path, typer.Argument(help="TOML file of a trained listener.")],
     guidance: Annotated[
         list[float] | None,
         typer.Option(metavar="FACTOR", help="Guidance to try; may be repeated.", show_default="1 and 3"),
     ] = None,
-    clips: Annotated[int, typer.Option(help="Speakers' clips, 4 or more.")] = 24,
-    samples: Annotated[int, typer.Option(help="Listeners of each clip.", min=1)] = 6,
+    clips: Annotated[int, typer.Option(help="Number of speakers' clips, 4 or more.")] = 24,
+    samples: Annotated[int, typer.Option(help="Number of listeners of each clip.", min=1)] = 6,
     results: Results = None,
     page: Page = None,
 ) -> None:
-    """Count what a trained listener does, beside the people that it learnt from: nods, smiles, brows.
+    """Compare a trained listener's nods, smiles and brows with the people that it learnt from.
 
     Writes a JSON file and the table of docs/models/listener.md.
 

@@ -37,7 +37,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 class Method(StrEnum):
-    """How to quantise."""
+    """A quantisation method."""
 
     INT8 = "int8"
     INT8_DYNAMIC = "int8-dynamic"
@@ -50,7 +50,7 @@ class Method(StrEnum):
 def train(
     experiment: Annotated[Path, typer.Argument(help="A TOML file, such as experiments/fer_first.toml.")],
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")
+        bool, typer.Option("--resume", help="Continue from the run folder's last checkpoint.")
     ] = False,
     overrides: Annotated[
         list[str] | None,
@@ -63,7 +63,7 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Train a network as an experiment file says. Needs the extra `train`.
+    """Train the network of an experiment file. Needs the extra `train`.
 
     Ctrl-C stops it; with `--resume` it goes on as if it had never stopped.
 
@@ -97,7 +97,7 @@ def train(
 
 
 def _require_data(experiment: Path, values: Mapping[str, Any], overrides: Sequence[str]) -> None:
-    """Say that the data are missing before anything heavy is loaded."""
+    """Report missing data before heavy packages are loaded."""
     data = values.get("data")
     for key, _, value in (override.partition("=") for override in overrides):
         data = value.strip().strip("\"'") if key.strip() == "data" else data
@@ -111,7 +111,7 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A folder that visavis train made.")],
     out: Annotated[Path, typer.Option(metavar="NET.onnx", help="The ONNX file to write.")],
     half: Annotated[
-        bool, typer.Option("--half", help="Store large weights in 16 bits: half the bytes, the same speed.")
+        bool, typer.Option("--half", help="Store large weights in 16 bits: half the size, the same speed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -142,29 +142,29 @@ def export(
 def quantize(
     network: Annotated[
         Path,
-        typer.Argument(metavar="NET.onnx|RUN_DIR", help="A network in 32 bits, or a trained run's folder."),
+        typer.Argument(metavar="NET.onnx|RUN_DIR", help="A network in 32 bits, or a run folder."),
     ],
-    data: Annotated[Path, typer.Option(metavar="DATASET", help="As for visavis evaluate emotion.")],
+    data: Annotated[Path, typer.Option(metavar="DATASET", help="Data set, as in visavis evaluate emotion.")],
     split: Annotated[
         str | None,
-        typer.Option(help="Part to measure on.", show_default="as in evaluate emotion"),
+        typer.Option(help="Split to measure on.", show_default="as in evaluate emotion"),
     ] = None,
-    method: Annotated[Method | None, typer.Option(help="How to quantise.", show_default=False)] = None,
+    method: Annotated[Method | None, typer.Option(help="Quantisation method.", show_default=False)] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The quantised network: .onnx; .safetensors of nf4.")
+        Path | None, typer.Option(metavar="FILE", help="The file to write: .onnx, or .safetensors with nf4.")
     ] = None,
     max_loss: Annotated[
         float,
         typer.Option(
-            "--max-loss", min=0, help="Points of accuracy that may be lost; else nothing is written."
+            "--max-loss", min=0, help="Most accuracy points to lose; beyond that, no file is written."
         ),
     ] = 0.5,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Measure all methods in one table; writes no network.")
+        bool, typer.Option("--compare", help="Measure all methods in one table, and write no network.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make an expression network smaller or faster, if it stays accurate. Needs the extra `train`.
+    """Make an expression network smaller or faster, if its accuracy stays. Needs the extra `train`.
 
     int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. int8-dynamic, int4-matmul and
     nf4 (bitsandbytes; needs a run folder) change matrices alone. int8 and int4 calibrate on 512 faces of the
@@ -194,15 +194,15 @@ def report(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report.")] = Path("out/runs"),
     data: DataSet = None,
     split: Annotated[
-        str | None, typer.Option(help="Part of the data set.", show_default="as in evaluate emotion")
+        str | None, typer.Option(help="Split of the data set.", show_default="as in evaluate emotion")
     ] = None,
     experiments: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also list the experiment files of this folder that were not run."),
+        typer.Option(metavar="DIR", help="Also list experiment files of this folder without a run."),
     ] = None,
     quantised: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Also show what `visavis quantize --compare --json` measured."),
+        typer.Option(metavar="FILE", help="Also show the results of `visavis quantize --compare --json`."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -224,4 +224,4 @@ def report(
     if as_json:
         print_json(facts)
     else:
-        print_line(f"{out / 'report.html'}, with report.json and report.md beside it")
+        print_line(f"{out / 'report.html'}, with report.json and report.md next to it")

@@ -1,1 +1,1 @@
-"""Raw data sets in, training arrays out."""
+"""Training arrays made of raw data sets."""

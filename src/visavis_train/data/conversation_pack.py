@@ -1,7 +1,7 @@
-"""Packs of conversations: who was seen and heard, who reacted and how; written and read as one .npz a split.
+"""Packs of conversations: faces, sound and reactions, written and read as one .npz for each split.
 
-A pack holds numbers, not tokens, so that a new tokenizer needs no new pack. Clips that are the same, such as
-the speaker whom several people listen to, are held once. ``visavis lab conversations`` makes packs.
+A pack holds numbers, not tokens, so a new tokenizer needs no new pack. Equal clips are stored once, such as a
+speaker whom several people listen to. ``visavis lab conversations`` makes packs.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class PersonClip:
     """One person in one clip, 25 frames a second.
 
     Attributes:
-        name: of the person's clip within its corpus.
-        face: (T, 58) float16, NaN where not known.
-        emotion: (T, 25) float16, NaN where not known.
-        speech: (T, 44) float16 of :mod:`visavis.reaction.speech`; None of who only listens.
+        name: the name of the person's clip in its corpus.
+        face: (T, 58) float16, NaN where unknown.
+        emotion: (T, 25) float16, NaN where unknown.
+        speech: (T, 44) float16 of :mod:`visavis.reaction.speech`; None for a person who only listens.
     """
 
     name: str
@@ -69,9 +69,9 @@ class ListeningItem:
     """One conversation in one direction; items of one speaker share the speaker's clip.
 
     Attributes:
-        speaker: whose behaviour is reacted to; has speech.
-        listener: who reacts.
-        temperament: (5,) float32 of the listener, NaN where not known.
+        speaker: the speaker, with speech.
+        listener: the listener.
+        temperament: (5,) float32 of the listener, NaN where unknown.
     """
 
     speaker: PersonClip
@@ -96,11 +96,11 @@ class ListeningPack:
     """One split of a corpus.
 
     Attributes:
-        corpus: which, in words.
-        sources: what it was made from, in words; may be empty.
-        split: which part.
+        corpus: the name of the corpus, in words.
+        sources: the sources of the corpus, in words; may be empty.
+        split: the name of the split.
         items: its conversations.
-        neighbours: (N, N): whose listener reacts appropriately to whose speaker.
+        neighbours: (N, N) whether the listener of one item reacts appropriately to the speaker of another.
     """
 
     corpus: str
@@ -118,12 +118,12 @@ class ListeningPack:
             )
 
     def clips(self) -> tuple[PersonClip, ...]:
-        """Every clip once, in the order in which they occur."""
+        """Every clip once, in order of first occurrence."""
         every = (clip for item in self.items for clip in (item.speaker, item.listener))
         return tuple({id(clip): clip for clip in every}.values())
 
     def first_of_speakers(self) -> tuple[int, ...]:
-        """For each speaker's clip, the first of its items."""
+        """The first item of each speaker's clip."""
         first: dict[int, int] = {}
         for place, item in enumerate(self.items):
             first.setdefault(id(item.speaker), place)
@@ -162,7 +162,7 @@ def load_listening(path: Path) -> ListeningPack:
     """Read a pack.
 
     Raises:
-        InputError: missing, damaged, not such a file, or its arrays contradict each other.
+        InputError: missing, damaged, of another kind, or its arrays contradict each other.
     """
     made_by = "visavis lab conversations"
     arrays = read_npz(path, "pack of conversations", made_by=made_by)

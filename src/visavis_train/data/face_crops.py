@@ -1,4 +1,4 @@
-"""A folder of face crops without labels in; small grey faces, as the expression networks read them, out."""
+"""Reader of folders of unlabelled face crops: small grey faces, as the expression networks read them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def read_crops(folder: Path) -> ImageArray:
     """All crops of a folder, square and of 48 px: (N, 48, 48) uint8, grey.
 
     The folder holds pictures of one face each, in subfolders too, and shards (see :func:`shard_images`).
-    Oblong pictures get black edges. Shards come first; the order is that of the names.
+    Oblong pictures get black edges. Shards come first; the order is by name.
 
     Raises:
-        InputError: no such folder, nothing in it, or a picture cannot be read.
+        InputError: the folder is missing or empty, or a picture cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected face crops")

@@ -1,7 +1,7 @@
-"""A pack of face tracks in; its clips, and rows to learn from or to measure on, out.
+"""Packs of face tracks: clips, and rows to train or to measure on.
 
-The pack is one ``.npz``: ``clips`` and ``sources`` (C,) names, ``lengths`` (C,) frames, ``fps`` (C,), and end
-to end ``face`` (N, 58) and ``emotion`` (N, 25), NaN where a number is not known.
+A pack is one ``.npz``: ``clips`` and ``sources`` (C,) names, ``lengths`` (C,) frames, ``fps`` (C,), and, with
+all clips end to end, ``face`` (N, 58) and ``emotion`` (N, 25). Unknown numbers are NaN.
 ``visavis lab tracks`` makes it.
 """
 
@@ -35,10 +35,10 @@ class Clip:
 
     Attributes:
         name: of the clip.
-        source: where it comes from: ``video``, ``grid``, ``dyads``, ``stills``, ``talks``.
+        source: its origin: ``video``, ``grid``, ``dyads``, ``stills``, ``talks``.
         fps: frames per second.
-        face: (T, 58) float32, NaN where not known.
-        emotion: (T, 25) float32, NaN where not known.
+        face: (T, 58) float32, NaN where unknown.
+        emotion: (T, 25) float32, NaN where unknown.
     """
 
     name: str
@@ -64,7 +64,7 @@ def save_pack(path: Path, clips: Sequence[Clip]) -> None:
     """Write clips as one file, whole or not at all.
 
     Raises:
-        InputError: no clip, two of one name, or the file cannot be written.
+        InputError: there is no clip, two have the same name, or the file cannot be written.
     """
     names = [clip.name for clip in clips]
     if not names or len(set(names)) < len(names):
@@ -86,7 +86,7 @@ def load_pack(path: Path) -> tuple[Clip, ...]:
     """Read a pack.
 
     Raises:
-        InputError: missing, damaged, not such a file, or its arrays contradict each other.
+        InputError: missing, damaged, of another kind, or its arrays contradict each other.
     """
     names = ("clips", "sources", "lengths", "fps", "face", "emotion")
     pack = read_npz(path, "pack of face tracks", names, made_by="visavis lab tracks")
@@ -103,17 +103,17 @@ def load_pack(path: Path) -> tuple[Clip, ...]:
 
 
 def split_clips(clips: Sequence[Clip], held_out: Mapping[str, Sequence[str]]) -> dict[str, tuple[Clip, ...]]:
-    """Part clips by their names: whole clips, never frames.
+    """Split clips by their names: whole clips, never frames.
 
     Args:
-        clips: all there are.
-        held_out: for each part but ``training``, patterns of names such as ``lp_d9`` or ``grid_p*``.
+        clips: all clips.
+        held_out: for each part except ``training``, patterns of names such as ``lp_d9`` or ``grid_p*``.
 
     Returns:
-        The parts by name; ``training`` has what no other part claims.
+        The parts by name; ``training`` has the clips of no other part.
 
     Raises:
-        InputError: a pattern fits no clip, two parts claim one clip, or a part would be empty.
+        InputError: a pattern fits no clip, two parts share a clip, or a part is empty.
     """
     claimed: dict[str, str] = {}
     for part, patterns in held_out.items():
@@ -134,14 +134,14 @@ def split_clips(clips: Sequence[Clip], held_out: Mapping[str, Sequence[str]]) ->
 
 
 def face_scale(clips: Sequence[Clip], shares: Mapping[str, float]) -> tuple[FloatArray, FloatArray]:
-    """Mean (58,) and standard deviation (58,) of every channel where it is known.
+    """Mean (58,) and standard deviation (58,) of every channel over its known frames.
 
     Args:
-        clips: of the training.
-        shares: of each source, as batches have them: a source with many frames counts no more than that.
+        clips: the training clips.
+        shares: the share of each source in batches; a source with many frames counts no more than its share.
 
     Raises:
-        InputError: a channel is known in no frame.
+        InputError: a channel is unknown in all frames.
     """
     sums = np.zeros((3, len(FACE_CHANNELS)))
     for source, share in shares.items():
@@ -160,9 +160,9 @@ def face_scale(clips: Sequence[Clip], shares: Mapping[str, float]) -> tuple[Floa
 
 
 def windows(clip: Clip, width: int) -> FloatArray:
-    """The last ``width`` frames at every frame in which something is known: (M, width, 58), oldest first.
+    """The last ``width`` frames at every frame with known numbers: (M, width, 58), oldest first.
 
-    Frames in which nothing is known are passed over; before the first frame, it stands still.
+    Frames without known numbers are skipped. Before the first frame, the face stands still.
     """
     face = clip.face[known_rows(clip)]
     rows = np.arange(len(face))[:, None] + np.arange(1 - width, 1)
@@ -170,25 +170,25 @@ def windows(clip: Clip, width: int) -> FloatArray:
 
 
 def known_rows(clip: Clip) -> Rows:
-    """Numbers of the frames in which at least one channel is known."""
+    """Indices of the frames with at least one known channel."""
     return np.flatnonzero(np.isfinite(clip.face).any(axis=1))
 
 
 def tracked(clips: Sequence[Clip]) -> tuple[Clip, ...]:
-    """Those in which whole faces are known."""
+    """Indices of the frames with whole known faces."""
     return tuple(clip for clip in clips if np.isfinite(clip.face).all(axis=1).any())
 
 
 class Sampler:
-    """Random rows of training clips, so many from every source as wanted.
+    """Random rows of training clips, with a given share of each source.
 
     Args:
-        clips: to draw from.
+        clips: the clips to draw from.
         shares: of each source in a batch, in any unit; sources that are not named are left out.
-        window: frames up to and with the drawn one.
+        window: number of frames that end with the drawn one.
 
     Raises:
-        InputError: a source has no clip with a face, or none is wanted.
+        InputError: a source has no clip with a face, or all shares are zero.
     """
 
     def __init__(self, clips: Sequence[Clip], shares: Mapping[str, float], window: int) -> None:

@@ -1,4 +1,4 @@
-"""The tables of an emotion experiment in; checked settings, and what they say of an epoch or a step, out."""
+"""Settings of an emotion experiment, checked, and the schedules that follow from them."""
 
 from __future__ import annotations
 

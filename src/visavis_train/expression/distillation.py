@@ -1,4 +1,4 @@
-"""Trained networks and faces in; what they say of the faces, and the loss of not saying the same, out."""
+"""Distillation: the answers of trained networks, and the loss against these answers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ BATCH = 256
 def distillation_loss(logits: Tensor, answer: Tensor, temperature: float) -> Tensor:
     """Divergence KL(teacher || network) at a temperature, times its square, mean over faces.
 
-    Zero where the network gives the teacher's answer (Hinton et al. 2015, arXiv:1503.02531, section 2, who
-    leave out the teacher's entropy, a constant).
+    It is zero if the network gives the teacher's answer (Hinton et al. 2015, arXiv:1503.02531, section 2,
+    without the teacher's entropy, a constant).
 
     Args:
         logits: (N, classes) of the network.
@@ -39,7 +39,7 @@ def distillation_loss(logits: Tensor, answer: Tensor, temperature: float) -> Ten
 
 
 def soften(probabilities: Tensor, temperature: float) -> Tensor:
-    """What a softmax over (N, classes) would have given had its logits been divided by ``temperature``."""
+    """Softmax probabilities (N, classes) as if their logits had been divided by ``temperature``."""
     return torch.softmax(probabilities.clamp_min(1e-12).log() / temperature, dim=1)
 
 
@@ -47,8 +47,8 @@ def ask(teachers: Sequence[Teacher], images: Tensor, advance: Callable[[], None]
     """Mean probabilities (N, 8) and (N, 7) of all teachers.
 
     Args:
-        teachers: one or more.
-        images: (N, 1, 48, 48) uint8; each is shown mirrored too.
+        teachers: one or more teachers.
+        images: (N, 1, 48, 48) uint8; each is also read mirrored.
         advance: called after every ``BATCH`` faces.
     """
     columns: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -61,11 +61,11 @@ def ask(teachers: Sequence[Teacher], images: Tensor, advance: Callable[[], None]
 
 
 def onnx_teacher(path: Path, threads: int) -> Teacher:
-    """A network as the runtime reads it.
+    """An emotion network from a file, as the runtime opens it.
 
     Raises:
-        InputError: the file is missing, or takes faces of another side.
-        WeightsError: it is no ONNX file, or not that of an emotion network.
+        InputError: the file is missing, or its faces have another side.
+        WeightsError: it is not an ONNX file of an emotion network.
     """
     try:
         session = session_of(regular(path).read_bytes(), str(path), threads)

@@ -1,4 +1,4 @@
-"""An emotion experiment in; what stands in its run folder, and which machine it is trained on, out."""
+"""The run folder of an emotion experiment: its files, and the description of the machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIG, MACHINE = "config.json", "machine.json"
 
 
 class Standing(Enum):
-    """What a run folder holds: nothing yet, a run that goes on, or one whose epochs are all trained."""
+    """The state of a run folder: empty, an unfinished run, or a run with all epochs trained."""
 
     NEW = auto()
     BEGUN = auto()
@@ -30,12 +30,12 @@ class Standing(Enum):
 
 
 def standing(experiment: Experiment, *, resume: bool) -> Standing:
-    """How far the experiment's run is.
+    """The state of the experiment's run.
 
     A run whose log is complete needs no ``last.safetensors``: it may come from another machine.
 
     Raises:
-        InputError: there is a run and ``resume`` is off, or it lacks the file to go on from.
+        InputError: there is a run and ``resume`` is off, or its checkpoint is missing.
     """
     out, rows = experiment.out, read_log(experiment.out)
     begun = bool(rows) or any((out / name).exists() for name in (LAST, BEST))
@@ -49,7 +49,7 @@ def standing(experiment: Experiment, *, resume: bool) -> Standing:
 
 
 def describe(experiment: Experiment, device: torch.device) -> list[str]:
-    """Write ``config.json`` and ``machine.json``; returns what the experiment has changed since."""
+    """Write ``config.json`` and ``machine.json``; returns the settings that changed since the last write."""
     out, settings = experiment.out, experiment.model_dump(mode="json")
     out.mkdir(parents=True, exist_ok=True)
     before = flat(_read(out / CONFIG)) if (out / CONFIG).exists() else {}
@@ -67,7 +67,7 @@ def describe(experiment: Experiment, device: torch.device) -> list[str]:
 
 
 def trained_on(out: Path) -> dict[str, str]:
-    """The machine that a run was last trained on; of an older run, which does not say, this one.
+    """The machine that a run was last trained on; this machine if an old run does not name one.
 
     Raises:
         InputError: its file is damaged.

@@ -1,4 +1,4 @@
-"""A new expression network and ``init`` in; the weights that a run starts from, in the network, out."""
+"""The weights that a new expression network starts from, as the key ``init`` names them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from visavis_train.expression.release import export_network, export_sparse
 from visavis_train.loop.checkpoint import load_checkpoint
 from visavis_train.onnx.read import read_back
 
-# So many faces tell batch norms what to expect.
+# Number of faces for the statistics of batch norms.
 _FACES = 1024
 
 
 def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
-    """Replace the weights by those of ``experiment.init``, where that is given.
+    """Replace the weights by those of ``experiment.init``, if it is given.
 
     Args:
-        network: of ``experiment.model``.
-        experiment: says where to start from.
+        network: a network of ``experiment.model``.
+        experiment: the experiment, which names the start.
         images: (N, 1, 48, 48) uint8, faces of the Training split.
 
     Raises:
         InputError: ``init`` is neither a checkpoint nor an ONNX file of such a network.
-        WeightsError: it is the ONNX file of something else.
+        WeightsError: it is the ONNX file of another kind of network.
     """
     init = experiment.init
     if init is None:

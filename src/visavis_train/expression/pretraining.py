@@ -1,10 +1,10 @@
-"""A pack of face states in; an expression network that has learned to tell them, to start a run from, out.
+"""Pretraining of an expression network on face states, without labels.
 
 ``visavis train experiments/pretraining_vgg_small.toml [--resume] [--set key=value]``
 
-The network learns the embedded face network's task, landmarks, blendshape weights and where the head faces,
-from its features alone: no label is asked for. The run folder (:mod:`visavis_train.loop.rounds`) also has
-``network.safetensors``, which the emotion task's ``init`` takes; its two heads are as they were drawn.
+The network learns the task of the embedded face network (landmarks, blendshape weights and head rotation)
+from its features alone. The run folder (:mod:`visavis_train.loop.rounds`) also has ``network.safetensors``,
+which the emotion task's ``init`` takes. The network's two heads stay untrained.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from visavis_train.loop.rounds import descend, run_rounds, set_learning_rate, wa
 
 PARTS = ("shape", "weights", "facing")
 NETWORK = "network.safetensors"
-# Added to the standard deviation that a number's error is measured in: what hardly moves counts less.
+# Added to the standard deviation that scales a number's error, so numbers that hardly move count less.
 SPREAD = 0.02
 _BATCH = 256
 
@@ -78,11 +78,11 @@ class Pretraining(Settings):
 
 
 class StateNet(nn.Module):
-    """An expression network's features, read as face states.
+    """A network that predicts face states from an expression network's features.
 
     Args:
-        network: whose features are read; its own heads are left alone.
-        numbers: of a state.
+        network: the expression network; its own heads are not used.
+        numbers: how many numbers a state has.
     """
 
     def __init__(self, network: ExpressionNet, numbers: int) -> None:
@@ -100,12 +100,12 @@ class Trainer:
     """The state of one run: network, running average, optimiser and data.
 
     Args:
-        config: what to do.
-        fresh: fetch pretrained weights if there are any; off where a checkpoint replaces them.
+        config: the experiment.
+        fresh: fetch pretrained weights if there are any; off if a checkpoint replaces them.
 
     Raises:
         InputError: the pack cannot be used, or more than one process was started.
-        VisavisError: pretrained weights are wanted and cannot be fetched.
+        VisavisError: pretrained weights cannot be fetched.
     """
 
     def __init__(self, config: Pretraining, *, fresh: bool = True) -> None:
@@ -145,12 +145,12 @@ class Trainer:
         return network
 
     def run_epoch(self, number: int) -> dict[str, Any]:
-        """Train for one epoch; returns its mean loss, and what of the held out faces' states is explained."""
+        """Train for one epoch; returns its mean loss, and R squared of the held-out faces' states."""
         config, device = self.config, self.accelerator.device
         rng = torch.Generator(device).manual_seed(int(torch.randint(2**31, ())))
         batches = torch.split(self.rows[torch.randperm(len(self.rows))], config.batch_size)
         if len(batches) > 1 and len(batches[-1]) < config.batch_size // 2:
-            batches = batches[:-1]  # A tiny last batch would spoil the batch statistics.
+            batches = batches[:-1]  # A very small last batch would spoil the batch statistics.
         total, steps = 0.0, config.epochs * len(batches)
         rise = max(round(config.warmup * steps), 1)
         self.model.train()
@@ -169,7 +169,7 @@ class Trainer:
         images = augment(faces, side_px, self.config.augmentation, rng, mirrored.to(device))
         found = self.model(images.contiguous(memory_format=torch.channels_last)).float()
         errors = zip(found.split(self.widths, dim=1), wanted.split(self.widths, dim=1), strict=True)
-        # Each part counts alike, however many numbers it has.
+        # All parts have equal weight, with any number of numbers.
         loss = torch.stack([functional.smooth_l1_loss(one, other) for one, other in errors]).mean()
         value = descend(loss, self.net, self.optimizer, self.config.max_gradient, number + 1)
         self.average.update_parameters(self.net)
@@ -177,7 +177,7 @@ class Trainer:
 
     @torch.no_grad()
     def explained(self) -> dict[str, float | None]:
-        """R squared of what the average says of each part of the held out states; None if they are alike."""
+        """R squared of the averaged network for each part of held-out states; None if they do not vary."""
         net = self.average.module.eval()
         graph = ExpressionGraph(self.trained, self.config.model.image_px)
         found = torch.cat(
@@ -197,12 +197,12 @@ def _r_squared(found: Tensor, wanted: Tensor) -> float | None:
 
 
 def train(config: Pretraining, *, resume: bool = False) -> Path:
-    """Run (or finish) one pretraining; returns the file to start an emotion run from.
+    """Run (or finish) one pretraining; returns the start file for emotion runs.
 
     Raises:
         InputError: the pack cannot be used, the run folder holds a run and ``resume`` is off, or its
             checkpoint does not fit.
-        VisavisError: pretrained weights are wanted and cannot be fetched.
+        VisavisError: pretrained weights cannot be fetched.
     """
     torch.set_num_threads(config.threads)
     trainer = Trainer(config, fresh=not (resume and (config.out / LAST).exists()))

@@ -1,4 +1,4 @@
-"""A trained expression network in; its scores, its ONNX file and its place in the package out."""
+"""Release of a trained expression network: its scores, its ONNX file and its place in the package."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ TRAINING_DATA = (
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a network reaches on one split.
+    """Scores of a network on one split.
 
     Attributes:
-        fer2013_accuracy: its 7 labels against FER-2013's, on every face.
-        ferplus_accuracy: its 8 expressions against FER+'s majority, where there is one.
+        fer2013_accuracy: accuracy of its 7 labels, against FER-2013's, on every face.
+        ferplus_accuracy: accuracy of its 8 expressions, against FER+'s majority, if there is one.
         faces: number of faces.
         voted_faces: number of faces with a majority.
     """
@@ -48,12 +48,12 @@ class Scores:
     voted_faces: int
 
     def selection(self, by: str) -> float:
-        """What an epoch is chosen by: the accuracy ``fer2013`` or ``ferplus``, or the ``mean`` of both."""
+        """The score that chooses the epoch: accuracy ``fer2013`` or ``ferplus``, or the ``mean`` of both."""
         mean = (self.fer2013_accuracy + self.ferplus_accuracy) / 2
         return {"fer2013": self.fer2013_accuracy, "ferplus": self.ferplus_accuracy, "mean": mean}[by]
 
     def as_dict(self) -> dict[str, float | None]:
-        """By name, for logs and reports; None where no face has votes."""
+        """The scores by name, for logs and reports; None where no face has votes."""
         return asdict(self) | ({} if self.voted_faces else {"ferplus_accuracy": None})
 
 
@@ -64,7 +64,7 @@ def measure(network: nn.Module, data: Fer2013, *, side_px: int = SIDE_PX) -> Sco
     Args:
         network: an expression network.
         data: the split.
-        side_px: side of the pictures that the network gets.
+        side_px: side of the network's pictures.
     """
     graph = ExpressionGraph(network, side_px).eval()
     return score(graph, data, device=next(network.parameters()).device)
@@ -73,13 +73,13 @@ def measure(network: nn.Module, data: Fer2013, *, side_px: int = SIDE_PX) -> Sco
 def score(
     answer: Teacher, data: Fer2013, *, mirror: bool = False, device: torch.device | str = "cpu"
 ) -> Scores:
-    """Score whatever reads faces on a split.
+    """Score any reader of faces on a split.
 
     Args:
         answer: gives the probabilities of both heads.
         data: the split.
         mirror: read each face twice, once mirrored, and average the probabilities.
-        device: where it wants the faces.
+        device: the reader's device.
     """
     said: list[Tensor] = []
     saw: list[Tensor] = []
@@ -110,7 +110,7 @@ def export_network(
     Args:
         network: an expression network.
         path: the file.
-        side_px: side of the pictures that the network gets.
+        side_px: side of the network's pictures.
         half_weights: store large weights in 16 bits.
     """
     example = torch.randint(0, 256, (3, 1, SIDE_PX, SIDE_PX), dtype=torch.uint8)
@@ -127,16 +127,16 @@ def export_network(
 
 
 def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping[str, float]) -> None:
-    """Write a network that drops tokens as ONNX, their number an input; checked as :func:`export_network`.
+    """Write a network that drops tokens as ONNX, with the number of tokens as an input, and check it.
 
     Args:
-        network: trained at many keep rates.
+        network: a network trained at many keep rates.
         path: the file.
-        keep: the keep rate where nobody asks for another.
+        keep: the default keep rate.
         adaptive: keep rates of a first and a second look; see :class:`visavis.emotion.sparse.Keep`.
 
     Raises:
-        InputError: it drops tokens in another way than the graph knows.
+        InputError: the network drops tokens in a way that the graph does not support.
     """
     example = torch.randint(0, 256, (3, 1, SIDE_PX, SIDE_PX), dtype=torch.uint8)
     export(
@@ -156,18 +156,18 @@ def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping
 
 
 def install(network: Path, scores: Scores, config: str, name: str = NAME, also: str = "") -> Path:
-    """Copy a network into the package's assets and enter it in the manifest; returns its new path.
+    """Copy a network into the package's assets and add it to the manifest; returns its new path.
 
     Args:
         network: the ONNX file.
-        scores: its own.
+        scores: the network's scores.
         config: the experiment's file.
-        name: of the asset.
-        also: what it was trained on beside FER-2013, with the terms.
+        name: name of the asset.
+        also: training data besides FER-2013, with the terms.
     """
     assets = Path(visavis.__file__).parent / "assets"
     target = assets / f"{name}.onnx"
-    commit = current_commit()  # Before the file that it describes changes.
+    commit = current_commit()  # Read before the described file changes.
     shutil.copyfile(network, target)
     entry = {
         "licence": LICENCE,

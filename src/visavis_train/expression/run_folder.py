@@ -1,4 +1,4 @@
-"""A run folder in; its network with the best weights, and that network as an ONNX file, out.
+"""The network of a run folder with its best weights, and its export as an ONNX file.
 
 ``visavis export RUN_DIR --out NET.onnx [--half] [--json]``
 """
@@ -23,7 +23,7 @@ CONFIG = "config.json"
 
 
 class _Stored(BaseModel):
-    """What is needed of ``config.json``; other keys are left aside, since runs outlive their changes."""
+    """The needed part of ``config.json``; other keys are ignored, as old runs may have other settings."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -35,7 +35,7 @@ def load_run(folder: Path) -> tuple[ExpressionNet, int]:
     """The network of an emotion run with its best weights, and the side of its pictures in pixels.
 
     Raises:
-        InputError: the folder holds no emotion run, none with weights yet, or weights of another network.
+        InputError: the folder has no emotion run, no weights yet, or weights of another network.
     """
     try:
         text = regular(folder / CONFIG).read_text("utf-8")

@@ -1,9 +1,9 @@
-"""Networks that can drop tokens, tuned at every keep rate and compared: ``visavis lab sweep``.
+"""The command ``visavis lab sweep``: networks that can drop tokens, tuned at every keep rate and compared.
 
-The second file's run is trained first if it has not ended. Then it is tuned at every keep rate (1 too, so
-that all get the same steps more), and with other ways to drop tokens; further files are trained and tuned as
-they are, such as a network with fewer layers. Writes one JSON file, and what stands between the marks of a
-page. What has ended is not trained again.
+The second file's run is trained first, unless it has ended. Then it is tuned at every keep rate (1 too, so
+all get the same extra steps), and with other ways to drop tokens. Further files are trained and tuned without
+changes, for example a network with fewer layers. Runs that have ended are not trained again. The command
+writes one JSON file, and the text between the marks of a page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from visavis_train.loop.marks import measured_on, write_results
 from visavis_train.loop.rounds import require_same
 
 PAGE = Path("docs/reference/sparse.md")
-# By the kind of network that is pruned: where the results go, and between which marks of the page the tables.
+# For each kind of pruned network: the file of the results, and the marks of its tables in the page.
 RESULTS = {
     "sparse": Path("benchmarks/results/sparsity.json"),
     "sae": Path("benchmarks/results/sae.json"),
@@ -46,14 +46,14 @@ PEERS = ("random", "tome")
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is compared.
+    """The networks of a comparison.
 
     Attributes:
-        tuning: how every network is tuned; its ``model`` and ``init`` are replaced.
-        bases: the network that is pruned, then those that are tuned as they are.
+        tuning: the tuning of every network; its ``model`` and ``init`` are replaced.
+        bases: the network to prune, then networks that are tuned without changes.
         rates: keep rates of the first one.
         peers: other methods of ``model.pruning``.
-        peer_rates: at which keep rates these are tried.
+        peer_rates: keep rates of the peers.
     """
 
     tuning: Experiment
@@ -75,7 +75,7 @@ class Sweep:
                 raise InputError(f"keep rates of the sweep: {error}") from error
 
     def runs(self, seed: int) -> Iterator[Experiment]:
-        """What is tuned with one seed; the first has keep rate 1."""
+        """The tunings with one seed; the first has keep rate 1."""
         first, *others = self.bases
         rates = sorted({1.0, *self.rates}, reverse=True)
         for method, keep in (
@@ -99,14 +99,14 @@ class Sweep:
 
 
 def of_seed(base: Experiment, seed: int) -> Experiment:
-    """The same experiment with another seed, in a folder of its own if that is not its seed."""
+    """The experiment with a given seed; a seed other than its own gets a separate folder."""
     if seed == base.seed:
         return base
     return base.model_copy(update={"seed": seed, "out": base.out.with_name(f"{base.out.name}_seed{seed}")})
 
 
 def run_one(experiment: Experiment, config: Path) -> Variant:
-    """Tune, export and measure one network, or read what an earlier run reported.
+    """Tune, export and measure one network, or read the report of an earlier run.
 
     Raises:
         InputError: data or weights cannot be used, or the run folder holds another experiment.
@@ -128,7 +128,7 @@ def run_one(experiment: Experiment, config: Path) -> Variant:
 
 
 def finished(experiment: Experiment, config: Path) -> dict[str, Any]:
-    """The report of a run, which is trained first if it has not ended.
+    """The report of a run; an unfinished run is trained first.
 
     Raises:
         InputError: data or weights cannot be used, or the run folder holds another experiment.
@@ -193,18 +193,18 @@ def report(
     results: Path | None = None,
     page: Path | None = None,
 ) -> None:
-    """Train, tune and compare what was not before, and write the results and the tables.
+    """Train, tune and compare everything that is missing, and write the results and the tables.
 
     Args:
-        tuning: TOML file that says how every network is tuned.
-        bases: TOML files of the network that is pruned, then of those that are tuned as they are.
-        split: the part of the data set on which they are compared.
+        tuning: TOML file of every network's tuning.
+        bases: TOML files of the network to prune, then of networks that are tuned without changes.
+        split: the split for the comparison.
         rates, peers, peer_rates: see :class:`Sweep`.
-        seeds: how many, 1 or more.
-        overrides: of the tuning, ``key=value``.
-        calls: how many faces are timed, :data:`TIMED_CALLS` by default.
+        seeds: number of seeds, 1 or more.
+        overrides: overrides of the tuning, ``key=value``.
+        calls: number of timed faces, :data:`TIMED_CALLS` by default.
         results: the JSON file, by default that of :data:`RESULTS` for the kind of the pruned network.
-        page: whose tables are replaced, :data:`PAGE` by default.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: an experiment, its data, a keep rate or the page cannot be used.

@@ -1,4 +1,4 @@
-"""Labels and votes of FER-2013 in; what both heads shall say of each face out."""
+"""Targets of both heads from FER-2013's labels and votes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def targets(data: Fer2013, how: Training) -> tuple[Tensor, Tensor]:
 
 
 def _expressions(data: Fer2013, how: Training) -> FloatArray:
-    """FER+'s answer (N, 8) as wanted; FER-2013's label where it has none, or where it is not wanted."""
+    """FER+'s answer (N, 8) in the chosen form, or FER-2013's label if there is none or none is wanted."""
     every = np.eye(len(EXPRESSIONS), dtype=np.float32)
     answer: FloatArray = every[np.asarray(FER2013_TO_EXPRESSION)[data.labels]]
     if how.votes == "none":

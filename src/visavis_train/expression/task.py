@@ -1,8 +1,8 @@
-"""FER-2013 with FER+ votes and an experiment in; a trained expression network, its log and report out.
+"""The training task of expression networks, on FER-2013 with FER+ votes.
 
 ``visavis train experiments/fer_first.toml [--resume] [--set key=value] [--install]``
 
-The run folder receives ``config.json``, ``machine.json`` (what it is trained on), ``log.jsonl`` (one line an
+The run folder receives ``config.json``, ``machine.json`` (the training machine), ``log.jsonl`` (one line an
 epoch), ``tensorboard/``, ``last.safetensors`` (to resume; written after each epoch that is the best so far,
 and after others once in 20 s), ``best.safetensors`` (the averaged weights that did best on PublicTest),
 ``emotion.onnx`` and ``report.json``; with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the
@@ -51,7 +51,7 @@ from visavis_train.loop.command import Command, Task
 from visavis_train.loop.log import RunLog, read_log
 from visavis_train.loop.progress import progress_bar, unwatched
 
-# A GPU may take a second for an epoch, and longer to write all that the next one depends on.
+# On a GPU an epoch may take a second, and writing a checkpoint may take longer.
 SAVE_EVERY_S = 20.0
 
 
@@ -77,7 +77,7 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
     trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=found is Standing.NEW)
     if found is Standing.BEGUN:
         trainer.load(last)
-    accelerator.wait_for_everyone()  # Nobody may find what the first process writes from here on.
+    accelerator.wait_for_everyone()  # Others must not see what the first one writes from here on.
     if main and not trainer.finished and (changes := describe(experiment, accelerator.device)):
         print_note(f"{out}: goes on with other settings: {', '.join(changes)}")
     with RunLog(out, experiment.training.epochs, trainer.epoch) if main else nullcontext() as log:
@@ -92,16 +92,16 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
 
 
 def _train_epoch(trainer: Trainer, chosen_on: Fer2013, log: RunLog | None) -> bool:
-    """One epoch, its scores, and what is kept of it; says whether it was the best so far.
+    """Train one epoch, score it and save it; returns whether it was the best so far.
 
-    ``log`` is the first process' alone.
+    Only the first process has a ``log``.
     """
     out, side_px = trainer.experiment.out, trainer.experiment.side_px(trainer.epoch)
     row: dict[str, Any] = {"epoch": trainer.epoch, "side_px": side_px}
     row |= trainer.run_epoch(unwatched if log is None else progress_bar)
     network = trainer.average.module
     scores: list[Scores] = [measure(network, chosen_on, side_px=side_px)] if log else [Scores(0, 0, 0, 0)]
-    broadcast_object_list(scores)  # So that all processes choose, and stop, alike.
+    broadcast_object_list(scores)  # All processes must make the same choice, and stop together.
     better = trainer.judge(scores[0], side_px)
     if log is not None:
         row |= scores[0].as_dict()
@@ -129,7 +129,7 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
         export_sparse(model, experiment.out / f"{sparse.NAME}.onnx", rate, adaptive)
     data = fer2013.load(experiment.data)
     test, seen = data.split(fer2013.PUBLIC_TEST), data.split(fer2013.TRAINING)
-    answer = onnx_teacher(network, experiment.threads)  # The file is measured, not what it was made from.
+    answer = onnx_teacher(network, experiment.threads)  # Measures the file, not the torch network.
     scores = score(answer, test)
     unseen = test[~test.seen_in(seen)]
     rows = read_log(experiment.out)
@@ -157,9 +157,9 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
 
 
 def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
-    """Release the trained network, and install it if that was asked for; returns the report's path.
+    """Release the trained network, and install it if requested; returns the report's path.
 
-    Of several processes, the first does it alone.
+    With several processes, the first one does it.
     """
     if not PartialState().is_main_process:
         return None

@@ -1,4 +1,4 @@
-"""Trained emotion networks by their files, and faces, in; what the networks say of the faces out."""
+"""Teachers: trained emotion networks, loaded from their files, and their answers for faces."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_trained(checkpoint: Path) -> tuple[ExpressionNet, Experiment]:
     """A trained network and its experiment, by a checkpoint in its run folder.
 
     Raises:
-        InputError: the checkpoint or the ``config.json`` beside it cannot be read, or they do not fit.
+        InputError: the checkpoint or the ``config.json`` next to it cannot be read, or they do not fit.
     """
     if not checkpoint.is_file():
         raise InputError(f"{checkpoint}: no such file; expected a checkpoint in its run folder")
@@ -51,8 +51,8 @@ def open_teacher(path: Path, threads: int) -> Teacher:
     """A teacher from an ONNX file, or from a checkpoint in its run folder.
 
     Raises:
-        InputError: neither of them, or it cannot be read.
-        WeightsError: the ONNX file is not that of an emotion network.
+        InputError: the path is neither of them, or cannot be read.
+        WeightsError: the ONNX file is not an emotion network.
     """
     match path.suffix:
         case ".onnx":
@@ -64,14 +64,14 @@ def open_teacher(path: Path, threads: int) -> Teacher:
 
 
 class ConsistentTeachers:
-    """Teachers that see the very pictures that the network sees (Beyer et al. 2022, arXiv:2106.05237).
+    """Teachers that see exactly the network's pictures (Beyer et al. 2022, arXiv:2106.05237).
 
     Args:
-        experiment: names the teachers, checkpoints in their run folders; none of them: nothing is taught.
-        device: where the pictures are.
+        experiment: names the teachers, checkpoints in their run folders; without teachers nothing is taught.
+        device: the device of the pictures.
 
     Raises:
-        InputError: a teacher is no checkpoint, or it cannot be read.
+        InputError: a teacher is not a checkpoint, or it cannot be read.
     """
 
     def __init__(self, experiment: Experiment, device: torch.device) -> None:
@@ -89,10 +89,10 @@ class ConsistentTeachers:
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Mean probabilities (N, 8) and (N, 7) at the temperature; nothing without teachers.
+        """Mean probabilities (N, 8) and (N, 7) at the temperature; an empty list without teachers.
 
         Args:
-            images: (N, 1, S, S), standardised; resized where a teacher takes another side.
+            images: (N, 1, S, S), standardised; resized for teachers with another side.
         """
         if not self._networks:
             return []
@@ -120,11 +120,11 @@ def answers(
 
     Args:
         experiment: names the teachers.
-        faces: of each source (n, 48, 48) uint8, N in all.
-        watch: is told how far it is.
+        faces: arrays (n, 48, 48) uint8, one for each source, N faces in total.
+        watch: called with the progress.
 
     Returns:
-        None without teachers, and where they are asked anew at every step: see :class:`ConsistentTeachers`.
+        None without teachers, and if they answer at every step: see :class:`ConsistentTeachers`.
 
     Raises:
         InputError, WeightsError: a teacher cannot be used.

@@ -1,7 +1,7 @@
-"""An experiment and FER-2013's Training split in; a network that gets better with every epoch out.
+"""The trainer of expression networks, on FER-2013's Training split.
 
-Every epoch draws its randomness from (seed, epoch), and in processes other than the first also from their
-number: so a run that was killed and resumed equals an unbroken one, to the bit on one processor process.
+Every epoch draws its randomness from (seed, epoch); later processes also use their number. So a run that was
+killed and resumed equals an unbroken one. It is equal to the bit with one process on the CPU.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ from visavis_train.loop.sam import climbed, still_statistics
 
 
 def make_accelerator(mixed_precision: str) -> Accelerator:
-    """The devices and processes that ``torchrun`` or ``accelerate launch`` give; one process without them.
+    """The devices and processes of ``torchrun`` or ``accelerate launch``; otherwise one process.
 
     Raises:
-        InputError: the device does not know that precision.
+        InputError: the device does not support the precision.
     """
     try:
-        # Unless told so, accelerate does not join processes on a CPU: each would train alone.
+        # By default, accelerate does not join processes on a CPU: each would train alone.
         return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=mixed_precision)
     except ValueError as error:
         raise InputError(f"mixed_precision {mixed_precision}: {error}") from error
 
 
 def make_optimizer(network: nn.Module, how: Training) -> torch.optim.Optimizer:
-    """The optimiser; vectors (norms, biases) are spared the weight decay."""
+    """The optimiser, without weight decay on vectors (norms, biases)."""
     learned = [weights for weights in network.parameters() if weights.requires_grad]
     groups = [
         {"params": [w for w in learned if w.ndim > 1], "weight_decay": how.weight_decay},
@@ -64,16 +64,16 @@ def make_optimizer(network: nn.Module, how: Training) -> torch.optim.Optimizer:
 
 
 class Trainer:
-    """The state of one run: network, running average, optimiser, and how far it has come.
+    """The state of one run: network, running average, optimiser and progress.
 
     Args:
-        experiment: what to do.
+        experiment: the experiment.
         data: the Training split.
         accelerator: devices and processes; made from the experiment if None.
         answers: the teachers' probabilities (N, 8) and (N, 7) for every face, at the temperature, first those
-            of the split; None without teachers, and where they are asked at every step.
-        unlabelled: (M, 48, 48) uint8, faces that only teachers know; None: none.
-        fresh: begin with ``experiment.init`` or pretrained weights if there are any; off where :meth:`load`
+            of the split; None without teachers, and if they answer at every step.
+        unlabelled: (M, 48, 48) uint8, faces without labels, which only teachers answer; None for none.
+        fresh: begin with ``experiment.init`` or pretrained weights if there are any; off if :meth:`load`
             follows.
 
     Raises:
@@ -95,7 +95,7 @@ class Trainer:
         self.experiment, self.how = experiment, experiment.training
         self.accelerator = accelerator or make_accelerator(experiment.mixed_precision)
         device = self.accelerator.device
-        torch.backends.cudnn.benchmark = device.type == "cuda"  # Steps are of few different shapes.
+        torch.backends.cudnn.benchmark = device.type == "cuda"  # Steps have few different shapes.
         more = data.images[:0] if unlabelled is None else unlabelled
         self.images = torch.from_numpy(np.concatenate([data.images, more]))[:, None].to(device)
         goals = [functional.pad(goal, (0, 0, 0, len(more))) for goal in targets(data, self.how)]
@@ -117,7 +117,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """All epochs are done, or it is no use to wait any longer."""
+        """Whether all epochs are done, or early stopping ends the run."""
         waited = self.epoch - 1 - self.best_epoch if self.best_epoch >= 0 else 0
         return self.epoch >= self.how.epochs or 0 < self.how.patience <= waited
 
@@ -127,7 +127,7 @@ class Trainer:
         states = [int(rng.integers(2**63)) for _ in range(2)]
         order = torch.from_numpy(rng.permutation(len(self.images))).to(self.images.device)
         batches = self._batches(order)
-        if process := self.accelerator.process_index:  # The others draw for themselves.
+        if process := self.accelerator.process_index:  # Other processes have their own draws.
             rng = np.random.default_rng((self.experiment.seed, self.epoch, process))
             states = [int(rng.integers(2**63)) for _ in range(2)]
         torch.manual_seed(states[0])  # Dropout and skipped layers.
@@ -141,7 +141,7 @@ class Trainer:
                     group["lr"] = rate
                 loss = self._step(rows, rng, images_rng)
                 total += loss
-                if loss.device.type == "cpu":  # A GPU would have to be waited for.
+                if loss.device.type == "cpu":  # With a GPU, this would wait for it.
                     self._require_finite(loss.item())
                 advance()
         mean = self.accelerator.reduce(total / len(batches), "mean").item()
@@ -159,12 +159,12 @@ class Trainer:
         """This process' share of every batch: the first faces, the second ones, and so on."""
         batches = list(torch.split(order, self.how.batch_size))
         if len(batches) > 1 and len(batches[-1]) < self.how.batch_size // 2:
-            batches.pop()  # A tiny last batch would spoil the batch statistics.
+            batches.pop()  # A very small last batch would spoil the batch statistics.
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         return [rows[: len(rows) // processes * processes][own::processes] for rows in batches]
 
     def _step(self, rows: Tensor, rng: np.random.Generator, images_rng: torch.Generator) -> Tensor:
-        """One step of the optimiser on some faces; returns their loss, not waiting for it."""
+        """One step of the optimiser on some faces; returns their loss without waiting for it."""
         side = self.experiment.side_px(self.epoch)
         images = augment(self.images[rows], side, self.experiment.augmentation, images_rng)
         images, goals = self.mix(images, [goal[rows] for goal in self.goals], rng)
@@ -187,13 +187,13 @@ class Trainer:
         return loss.detach()
 
     def _loss(self, images: Tensor, goals: Sequence[Tensor]) -> Tensor:
-        """Cross-entropy of both heads, and what the teachers say, weighted as the experiment wants."""
+        """Cross-entropy of both heads plus the teachers' loss, with the experiment's weights."""
         teaching = self.experiment.distillation
         shares = (1 - self.how.labels_share, self.how.labels_share)
         loss = torch.zeros((), device=images.device)
         for head, (share, logits) in enumerate(zip(shares, self.model(images), strict=True)):
             answer = logits.float()
-            # The mean over the faces that have labels: the targets of others are zeros, and ask for nothing.
+            # The mean is over the faces with labels: the targets of other faces are zeros.
             asked = goals[head].sum().clamp_min(1)
             part = functional.cross_entropy(answer, goals[head], reduction="sum") / asked
             if teaching.teachers:
@@ -203,7 +203,7 @@ class Trainer:
         return loss
 
     def judge(self, scores: Scores, side_px: int) -> bool:
-        """Take the last epoch's scores into account; says whether it is the best one at the full side."""
+        """Note the last epoch's scores; returns whether it is the best epoch at the full side."""
         score = scores.selection(self.how.select)
         if side_px != self.experiment.model.image_px or score <= self.best:
             return False
@@ -211,15 +211,15 @@ class Trainer:
         return True
 
     def save(self, path: Path) -> None:
-        """Write everything that the next epoch depends on."""
+        """Write the whole state that the next epoch needs."""
         progress = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch}
         save_checkpoint(path, self._modules(), self.optimizer, progress)
 
     def load(self, path: Path) -> None:
-        """Go on from :meth:`save`'s file.
+        """Continue from :meth:`save`'s file.
 
         Raises:
-            InputError: missing, not such a file, or of another network.
+            InputError: missing, of another kind, or of another network.
         """
         progress = load_checkpoint(path, self._modules(), self.optimizer)
         self.epoch, self.best = progress["epoch"], progress["best"]

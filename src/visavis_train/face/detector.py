@@ -44,7 +44,7 @@ class DetectorNet(nn.Module):
         self.from_sixteenth = conv(4 * width, 2 * width, 1)
         last = nn.Conv2d(2 * width, 6, 1)
         nn.init.zeros_(last.weight)
-        # Most cells hold no face, and a face fills a fifth of the picture.
+        # Start values: most cells have no face, and a face fills a fifth of the picture.
         last.bias = nn.Parameter(torch.tensor([-4.0, -1.6, 0.0, 0.0, 0.0, 0.0]))
         self.head = nn.Sequential(conv(2 * width, 2 * width), last)
 
@@ -64,8 +64,8 @@ class DetectorNet(nn.Module):
 class DetectorExport(nn.Module):
     """The network as the runtime calls it.
 
-    Pictures (B, 160, 160, 3) uint8 in; heat (B, 20, 20) in 0..1, side over the picture's (B, 20, 20), offset
-    (B, 2, 20, 20) in cells and the direction of the roll (B, 2, 20, 20) out.
+    Pictures (B, 160, 160, 3) uint8 -> heat (B, 20, 20) in 0..1, side over the picture's (B, 20, 20), offset
+    (B, 2, 20, 20) in cells and the direction of the roll (B, 2, 20, 20).
     """
 
     def __init__(self, net: DetectorNet) -> None:

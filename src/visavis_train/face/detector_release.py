@@ -28,13 +28,13 @@ DATA = (
 
 
 def export_detector(path: Path, commit: str) -> None:
-    """Export ``detector.onnx`` of one experiment file, made at a commit.
+    """Export ``detector.onnx`` of one experiment file, for a commit.
 
     Raises:
         InputError: no frame of the test clips has a labelled face.
     """
     config = load_experiment(path, DetectorConfig)
-    frames = test_frames(config)  # Before anything is written.
+    frames = test_frames(config)  # Before any file is written.
     net = DetectorNet(config.width)
     net.load_state_dict(load_file(config.out / "detector.safetensors"))
     net.eval()
@@ -57,7 +57,7 @@ def test_frames(config: DetectorConfig) -> list[tuple[ImageArray, FloatArray]]:
     """Every fifth frame of the test clips with its faces (centre x, y, side and roll).
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such frame.
     """
     clips = [video for video in sorted(config.videos.glob("*.mp4")) if video.stem in config.test_clips]
     frames = load_frames(config.pack / "labels.npz", clips, 5)

@@ -1,4 +1,4 @@
-"""Training of the face detector.
+"""The training task of the face detector.
 
 ``visavis train experiments/detector_second.toml [--resume] [--set key=value]``
 """
@@ -24,9 +24,9 @@ from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
 
-# Every so many-th still and photograph is kept from training, to choose the threshold on.
+# Every n-th still and photograph is held out from training, for choosing the threshold.
 VALIDATION_STEP = 16
-# Stills whose ids begin so are photographs of one face, good to be pasted.
+# Stills whose ids begin with these are photographs of one face, which can be pasted.
 PASTED = ("utk_", "lfwx_", "yawdd_")
 
 
@@ -39,7 +39,7 @@ class DetectorConfig(Settings):
         photographs: folder of pictures without faces; None: drawn ones only.
         out: the run folder; the result is its ``detector.safetensors``.
         test_clips: videos that training never sees.
-        stills: every so many-th still of the pack is used.
+        stills: every n-th still of the pack is used.
         workers: processes that prepare pictures.
     """
 
@@ -75,7 +75,7 @@ def detector_loss(out: DetectorOutput, batch: dict[str, Tensor]) -> Tensor:
     total = mask.sum().clamp(min=1)
     size = ((out.size - batch["size"]).abs() * mask).sum() / total
     offset = ((out.offset - batch["offset"]).abs() * mask[:, None]).sum() / total
-    # Absolute errors of the direction get stuck at the median, upright: squared ones do not.
+    # Absolute errors of the direction get stuck at the median, upright. Squared errors do not.
     roll = ((out.roll - batch["roll"]).square() * mask[:, None]).sum() / total
     return -focal.sum() / count + 4 * size + offset + 4 * roll
 
@@ -141,7 +141,7 @@ class Trainer:
 
 
 class Finding:
-    """What one batch's answers say about the faces that are there, and about those that are not.
+    """One batch's answers for the true faces, and false faces.
 
     Attributes:
         heat: (F,) highest heat within one cell of each face's centre.

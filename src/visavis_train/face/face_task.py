@@ -1,4 +1,4 @@
-"""Training of the face network, on packs of labelled real faces and of rendered ones.
+"""The training task of the face network, on packs of labelled real faces and of rendered faces.
 
 ``visavis train experiments/face_second.toml [--resume] [--set key=value]``
 """
@@ -38,7 +38,7 @@ from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
 
-# The held-out stills are measured after every so many rounds.
+# Number of rounds between measurements of the held-out stills.
 EVALUATED_ROUNDS = 4
 
 
@@ -49,17 +49,17 @@ class FaceConfig(Settings):
         packs: folders of :mod:`visavis_train.face.data.teacher` and :mod:`visavis_train.face.rendering`.
         pairs: ``pairs.npz`` of :mod:`visavis_train.face.data.blendshape_pairs`.
         negatives: ``.npy`` of pictures (M, 160, 160, 3) without a face.
-        truths: packs of rendered faces with other people than ``packs`` has, to choose by.
+        truths: packs of rendered faces, without the people of ``packs``, for choosing the best round.
         init: ``face.safetensors`` of an earlier run, whose weights this one begins with.
         out: the run folder (see :mod:`visavis_train.loop.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
         skins: file of :mod:`visavis_train.face.rendering.skins`; the photographs of its skins for validation
             and test are not trained on either.
         clip_weight: how often a video's frame is drawn, relative to a still.
-        render_share: share of rendered faces among those drawn.
-        pair_steps: steps of the weights head alone, on landmark pairs, before the joint training; 0 where
-            ``init`` has taught that head.
-        head_views: views of faces on which the teacher's head is trained alone at the end (see
+        render_share: share of rendered faces in training.
+        pair_steps: steps for only the weights head, on landmark pairs, before the joint training; 0 if
+            ``init`` has trained that head.
+        head_views: views of faces for training only the teacher's head at the end (see
             :mod:`visavis_train.face.heads`).
         head_steps: steps of that training; 0: none.
         round_steps: steps between two checkpoints.
@@ -99,7 +99,7 @@ class FaceConfig(Settings):
 
 
 def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
-    """How often each face is drawn: rare expressions and turned heads more, near-copies less."""
+    """How often each face is drawn: more for rare expressions and turned heads, less for near-copies."""
     weights, rendered = pack.weights[rows], pack.rendered[rows]
     spread = weights[~rendered].std(axis=0) + 0.03
     unusual = np.abs(weights - np.median(weights[~rendered], axis=0)) / spread
@@ -108,7 +108,7 @@ def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) 
     chance[clip == "fer"] *= config.fer_weight
     stills = np.isin(clip, ["fer", "utk", "lfwx", "yawdd", "own"])
     chance[~stills] *= config.clip_weight
-    # One talker filmed for a hundred sentences counts as a few clips, not as a hundred.
+    # One talker with a hundred sentences counts as a few clips, not as a hundred.
     names, counts = np.unique(clip, return_counts=True)
     short = dict(zip(names, counts, strict=True))
     sentence = np.asarray([short[c] < 30 for c in clip])
@@ -137,7 +137,7 @@ class Pairs:
 
 
 def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> float:
-    """Teach the weights head alone; returns its last mean loss."""
+    """Train only the weights head; returns its last mean loss."""
     optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-4)
     recent = 0.0
     for step in range(steps):
@@ -227,7 +227,7 @@ class Trainer:
         return row
 
     def polish(self) -> None:
-        """Train the averaged network's head for the teacher's weights alone."""
+        """Train only the averaged network's head for the teacher's weights."""
         config = self.config
         faces = FaceDataset(self.pack, self.rows, Augmentation(wild=0.1, lost=0))
         drawn = torch.multinomial(self.chances, config.head_views, replacement=True).tolist()
@@ -277,7 +277,7 @@ def train(config: FaceConfig, *, resume: bool = False) -> FaceNet:
 
 
 def save(net: torch.nn.Module, path: Path) -> None:
-    """Write a network's tensors as safetensors (which wants them in plain memory order)."""
+    """Write a network's tensors as safetensors, which needs the plain memory order."""
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
 
 

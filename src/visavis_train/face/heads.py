@@ -1,6 +1,6 @@
-"""The last step of a face network's training: its teacher's head alone, on landmarks that the network finds.
+"""The last step of a face network's training: only the teacher's head, on the network's landmarks.
 
-Landmarks and weights are small, so many more faces can be shown to the head than the whole network sees.
+Landmarks and weights are small, so the head can see many more faces than the whole network.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ LEARNING_RATE = 1e-3
 
 @torch.no_grad()
 def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network sees in some views of faces.
+    """The network's landmarks in some views of faces.
 
     Returns:
-        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is to be trusted (N,): 0 for
-        rendered faces, of which the teacher knows nothing.
+        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is trusted (N,): 0 for
+        rendered faces, which have no answers of the teacher.
     """
     net.eval()
     columns: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -51,10 +51,10 @@ def polish_head(
     Args:
         net: the trained network.
         loader: views of faces.
-        pairs: landmarks (P, 146, 2) and weights (P, 51) of the teacher's own.
-        losses: of the training.
-        steps: how many.
-        batch: views in a step.
+        pairs: landmarks (P, 146, 2) and weights (P, 51) from the teacher.
+        losses: the losses of the training.
+        steps: number of steps.
+        batch: number of views in a step.
 
     Returns:
         The mean loss of the last steps.

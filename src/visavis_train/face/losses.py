@@ -8,23 +8,23 @@ from torch.nn import functional
 
 from visavis_train.face.network import IRISES, TEACHER_WEIGHTS, FaceNet, FaceOutput, rotation_matrix
 
-# Standard deviation over real faces below which a weight does not move in the teacher's answers.
+# A weight with a smaller standard deviation over real faces does not move in the teacher's answers.
 STILL = 0.004
 
 
 class Losses(nn.Module):
-    """Weighted sum of everything the network is asked for.
+    """Weighted sum of the losses of all outputs.
 
     Args:
-        net: for the indices of its eye and mouth points.
+        net: the network, for the indices of its eye and mouth points.
         spread: (52,) standard deviation of each weight over the real training faces.
     """
 
-    # How much the teacher's answers on real faces teach the truth head: of what moves there,
-    # and of what never does.
+    # Weights of the teacher's answers on real faces in the truth head's loss: for channels that move there,
+    # and for channels that never move.
     SEEN_BY_TEACHER = 0.5
     BLIND = 0.1
-    # How much the landmarks of rendered faces count beside those that the teacher gives.
+    # Weight of the landmarks of rendered faces relative to the teacher's.
     RENDERED = 0.3
 
     focus: Tensor
@@ -37,18 +37,18 @@ class Losses(nn.Module):
         focus = torch.ones(len(net.mean_shape), 1)
         focus[torch.cat([net.eye, net.other_eye, net.mouth])] = 2.0
         self.register_buffer("focus", focus * torch.tensor([1.0, 1.0, 0.4]))
-        # Points of rendered faces are known exactly, but the teacher's lie elsewhere, most of all its irises.
+        # Points of rendered faces are exact, but the teacher's points differ, most of all its irises.
         on_renders = torch.full((len(net.mean_shape),), self.RENDERED)
         on_renders[list(IRISES)] = 0.0
         self.register_buffer("on_renders", on_renders)
-        # Weights that move count alike, however little; those that never move are not taught by the teacher.
+        # Weights that move have equal importance; the teacher does not teach weights that never move.
         moves = (spread > STILL).float()
         balance = moves / (spread + 0.05)
         self.register_buffer("balance", (balance / balance.mean())[:TEACHER_WEIGHTS])
         self.register_buffer("trust_teacher", self.SEEN_BY_TEACHER * moves + self.BLIND * (1 - moves))
 
     def forward(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Every part by name, for a batch whose first rows are faces and whose last ones are not."""
+        """Every loss by name, for a batch with first faces, then pictures without a face."""
         faces = len(batch["landmarks"])
         trust, rendered = batch["trust"], batch["rendered"]
         missing = out.score.new_zeros(len(out.score) - faces)
@@ -64,14 +64,14 @@ class Losses(nn.Module):
         }
 
     def points(self, found: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
-        """Mean absolute error of landmarks, eyes and mouth counting most."""
+        """Mean absolute error of landmarks, with larger weights for eyes and mouth."""
         error = ((found - wanted).abs() * self.focus).mean(dim=2)
         believed = (1 - rendered[:, None]) + rendered[:, None] * self.on_renders
         return mean_of((error * believed).mean(dim=1), trust)
 
     def shapes(self, logits: Tensor, wanted: Tensor, trust: Tensor) -> Tensor:
-        """Cross-entropy of the teacher's blendshape weights, each balanced by its spread."""
-        # An absolute error through a sigmoid gets stuck at the median, near zero: this does not.
+        """Cross-entropy of the teacher's blendshape weights, each scaled by its spread."""
+        # An absolute error through a sigmoid gets stuck at the median, near zero; cross-entropy does not.
         wanted = wanted[:, :TEACHER_WEIGHTS]
         loss = functional.binary_cross_entropy_with_logits(
             logits, wanted, weight=self.balance, reduction="none"
@@ -79,7 +79,7 @@ class Losses(nn.Module):
         return 3 * mean_of(loss.mean(dim=1), trust)
 
     def truth(self, logits: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
-        """Cross-entropy of true weights; on real faces the teacher's, as far as it is to be believed."""
+        """Cross-entropy of true weights; on real faces of the teacher's weights, scaled by trust."""
         loss = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         believed = rendered[:, None] + (1 - rendered[:, None]) * self.trust_teacher
         return 5 * mean_of((loss * believed).mean(dim=1), trust)

@@ -1,4 +1,4 @@
-"""What a face network says of a pack's faces, beside what is known of them."""
+"""Errors of a face network on a pack's faces, relative to their labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visavis_train.face.network import EYE_CORNERS, TEACHER_WEIGHTS, FaceNet, ro
 
 
 class Answers(NamedTuple):
-    """What the network says of some faces of a pack, and what is known of them."""
+    """The network's answers for some faces of a pack, and their labels."""
 
     landmarks: FloatArray
     weights: FloatArray
@@ -27,7 +27,7 @@ class Answers(NamedTuple):
 
 @torch.no_grad()
 def answers(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
-    """Look at the exact crops of some rows."""
+    """Read the exact crops of some rows."""
     net.eval()
     data, outs = FaceDataset(pack, rows, None), []
     for start in range(0, len(rows), 64):
@@ -41,11 +41,11 @@ def answers(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
 
 
 def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, float | None]:
-    """Agreement with what is known of some faces.
+    """Agreement with the labels of some faces.
 
     ``r`` is the mean Pearson correlation over the weights that move there (standard deviation > 0.03), of the
     teacher's head; ``true_r`` the same of the truth head; ``landmark`` the mean error as a share of the
-    distance between the outer eye corners; ``yaw_deg`` and ``pitch_deg`` mean errors. None: nothing moves.
+    distance between the outer eye corners; ``yaw_deg`` and ``pitch_deg`` mean errors. None if nothing moves.
     """
     found, wanted = answers(net, pack, rows), pack.weights[rows]
     moving = np.flatnonzero(wanted.std(axis=0) > 0.03)
@@ -67,7 +67,7 @@ def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, floa
 
 
 def correlations(found: FloatArray, wanted: FloatArray) -> FloatArray:
-    """(C,) Pearson's r of each of the first C channels of (N, C) and (N, 52); 0 where one does not move."""
+    """(C,) Pearson's r of each of the first C channels of (N, C) and (N, 52); 0 if one does not move."""
     a = found - found.mean(axis=0)
     b = wanted[:, : found.shape[1]] - wanted[:, : found.shape[1]].mean(axis=0)
     size = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
@@ -85,38 +85,38 @@ def angles(rotation: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How the two heads share each weight.
+    """The mixture of the two heads for each weight.
 
     Attributes:
-        share: (52,) of the truth head, 0..1; -1 where neither head can read the channel.
-        reliability: (52,) 0..1, correlation of the blend with what is known: the teacher's answers within
-            clips where the teacher sees, true weights of rendered faces where it is blind.
+        share: (52,) share of the truth head, 0..1; -1 if neither head can read the channel.
+        reliability: (52,) 0..1, correlation of the mixture with the labels: the teacher's answers within
+            clips for channels that the teacher can read, true weights of rendered faces for other channels.
     """
 
     share: FloatArray
     reliability: FloatArray
 
 
-# Shares of the truth head that are tried.
+# Tried shares of the truth head.
 SHARES = tuple(step / 10 for step in range(11))
-# How much a correlation with the truth counts beside one with the teacher, where the teacher sees.
+# Weight of the correlation with the truth relative to the teacher's, for channels that the teacher reads.
 TRUTH_COUNTS = 0.2
-# A channel moves in a clip whose standard deviation is at least this.
+# A channel moves in a clip if its standard deviation is at least this.
 MOVES = 0.03
-# A channel on which the teacher is blind is read if the truth head follows the truth at least so well.
+# Smallest correlation of the truth head with the truth for a channel that the teacher cannot read.
 LEAST_R = 0.3
 
 
 def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers, FloatArray]) -> Blend:
-    """Choose how the heads share each weight, on faces of which no report tells.
+    """Choose the mixture of the heads for each weight, on faces that are in no report.
 
-    Where the teacher sees, the share that agrees best with it within each clip, and a little with the truth:
-    the two heads err differently, and most of the time a mean of them is better than either. Where the
-    teacher is blind, the truth head alone.
+    For channels that the teacher reads, the share agrees best with the teacher within each clip, and a
+    little with the truth. The two heads have different errors, so a mean of them is usually better. For
+    other channels, only the truth head counts.
 
     Args:
-        real: for each clip, and for the stills, what the network says, and the teacher's weights (N, 52).
-        true: what it says of rendered faces, and their true weights (M, 52).
+        real: for each clip, and for the stills, the network's answers and the teacher's weights (N, 52).
+        true: its answers for rendered faces, and their true weights (M, 52).
     """
     moves = np.stack([wanted.std(axis=0) > MOVES for _, wanted in real])
     seen = moves.any(axis=0)
@@ -133,6 +133,6 @@ def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers
 
 
 def blended(found: Answers, share: float) -> FloatArray:
-    """Weights (N, 52) of which the truth head says a share, and the teacher's head the rest."""
+    """Weights (N, 52): a share of the truth head's weights plus the rest of the teacher's head."""
     teacher = np.pad(found.weights, ((0, 0), (0, 1)))
     return np.asarray(teacher + share * (found.truth - teacher), np.float32)

@@ -1,10 +1,10 @@
 """The face network: 146 landmarks, 52 blendshape weights, the head's rotation and a face score of a crop.
 
-Landmarks come first and weights are read from them: a network that maps crops to weights directly learns
-who people are rather than how they move (measured; see ``experiments/LOG.md``). A trunk at low resolution
-finds all points; small networks then look at the eyes and the mouth at full resolution and correct the
-points there, as in Attention Mesh (Grishchenko et al. 2020, arXiv:2006.10962). What landmarks cannot show
-(cheeks, nose, tongue) is read by a second head, which also gets the features of the pictures.
+Landmarks come first, and weights are read from them. A network that maps crops directly to weights learns
+who people are, not how they move (measured; see ``experiments/LOG.md``). A trunk at low resolution
+finds all points. Small networks then look at the eyes and the mouth at full resolution and correct the
+points there, as in Attention Mesh (Grishchenko et al. 2020, arXiv:2006.10962). Landmarks cannot show cheeks,
+nose and tongue, so a second head reads these. It also gets the features of the pictures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ INPUT_PX = 160
 TEACHER_WEIGHTS = 51  # MediaPipe has no tongueOut, the last of the 52.
 WEIGHTS = 52
 
-# For each of the 146 landmarks the point on the other side of the face; those in the middle are their own.
+# For each of the 146 landmarks, the point on the other side of the face; middle points map to themselves.
 _OTHER_SIDE: tuple[int, ...] = tuple(
     int(number)
     for number in """0 1 4 5 6 249 8 10 13 14 17 251 263 267 269 270 276 282 283 284 285 288 291 293 295 296
@@ -44,13 +44,13 @@ EYE_CORNERS: tuple[int, int] = (
 
 
 class FaceOutput(NamedTuple):
-    """What the network says of a batch of B crops.
+    """The network's answers for a batch of B crops.
 
     Attributes:
-        coarse: (B, 146, 3) landmarks of the trunk alone, for the loss.
+        coarse: (B, 146, 3) landmarks of only the trunk, for the loss.
         landmarks: (B, 146, 3) in units of the region: 0 at its centre, x and y +-0.5 at its edges.
-        weights: (B, 51) logits as the teacher would answer, from the landmarks alone.
-        truth: (B, 52) logits from landmarks and pictures, taught by faces whose weights are known.
+        weights: (B, 51) logits of the teacher's answers, only from the landmarks.
+        truth: (B, 52) logits from landmarks and pictures, trained on faces with known weights.
         rotation: (B, 6) the first two columns of the head's rotation in the crop, not yet orthonormal.
         score: (B,) logit that the crop frames a face.
     """
@@ -188,8 +188,8 @@ class FaceNet(nn.Module):
         self.register_buffer("mouth", mouth)
         axis = (torch.arange(self.PATCH_PX) + 0.5) / self.PATCH_PX - 0.5
         self.register_buffer("grid", torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1))
-        # Constant matrices: the means of each group of points, and where corrections go. One multiplication
-        # each is faster at run time than to gather and to scatter.
+        # Constant matrices: means of each group of points, and targets of corrections. A multiplication
+        # is faster at run time than gather and scatter.
         centers = torch.zeros(3, points)
         for row, group in enumerate((eye, other_eye, mouth)):
             centers[row, group] = 1 / len(group)
@@ -237,7 +237,7 @@ class FaceNet(nn.Module):
         """Corrections (B, 146, 3) of eyes and mouth, and the features (B, 480) of their patches."""
         eye_xy, other_xy, mouth_xy = (self.centers @ coarse[..., :2].detach()).unbind(dim=1)
         eye = self.patch(image, eye_xy, self.EYE_SIDE)
-        # The other eye is shown mirrored: one network for both.
+        # The other eye is mirrored, so both eyes share one network.
         other = self.patch(image, other_xy, self.EYE_SIDE).flip(3)
         eyes, eye_features = self.eye_net(torch.cat([eye, other]))
         mouth, mouth_features = self.mouth_net(self.patch(image, mouth_xy, self.MOUTH_SIDE))
@@ -255,13 +255,13 @@ class FaceNet(nn.Module):
 
 @contextmanager
 def half_precision(images: Tensor) -> Iterator[None]:
-    """Convolutions in bfloat16 inside, if :func:`use_half_precision` asked for it."""
+    """A context with convolutions in bfloat16, if :func:`use_half_precision` turned it on."""
     with torch.autocast(images.device.type, torch.bfloat16, enabled=_half):
         yield
 
 
 def use_half_precision(on: bool) -> None:
-    """Whether :func:`half_precision` computes in bfloat16: faster in training where the processor has it."""
+    """Turn bfloat16 in :func:`half_precision` on or off; it trains faster on processors that have it."""
     global _half
     _half = on
 
@@ -297,12 +297,12 @@ def rotation_matrix(six: Tensor) -> Tensor:
 class FaceExport(nn.Module):
     """The network as the runtime calls it.
 
-    Crops (B, 160, 160, 3) uint8 in; landmarks (B, 146, 3), weights (B, 52) in 0..1, rotations (B, 3, 3) and
-    scores (B,) in 0..1 out.
+    Crops (B, 160, 160, 3) uint8 -> landmarks (B, 146, 3), weights (B, 52) in 0..1, rotations (B, 3, 3) and
+    scores (B,) in 0..1.
 
     Args:
         net: the trained network.
-        share: (52,) 0..1, how much of each weight is what the truth head says; the teacher's head says the
+        share: (52,) 0..1, the truth head's share of each weight; the teacher's head gives the
             rest. A negative share: the channel is not read, and its weight is 0.
     """
 

@@ -20,7 +20,7 @@ from visavis_train.loop.experiment import load_experiment
 from visavis_train.onnx.export import export, register
 
 ASSETS = Path("src/visavis/assets")
-# The heads' shares are chosen on clips of at least so many frames, on so many of each.
+# The heads' shares are chosen on clips with at least this number of frames, and on this number of each.
 LEAST_FRAMES, MOST_FRAMES = 60, 400
 LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/face.md"
 DATA = (
@@ -32,7 +32,7 @@ DATA = (
 
 
 def export_face(path: Path, commit: str) -> None:
-    """Export ``face.onnx`` of one experiment file, made at a commit."""
+    """Export ``face.onnx`` of one experiment file, for a commit."""
     config = load_experiment(path, FaceConfig)
     state = load_file(config.out / "face.safetensors")
     net = FaceNet(state["mean_shape"], config.width)
@@ -73,7 +73,7 @@ def export_face(path: Path, commit: str) -> None:
 
 
 def training_clips(pack: FacePack, test_clips: Sequence[str]) -> list[NDArray[np.int64]]:
-    """Rows of each clip that is long enough to correlate over, and not for tests."""
+    """Rows of each clip that is long enough for a correlation, and is not a test clip."""
     filmed = np.char.find(pack.source, ":") >= 0
     names, counts = np.unique(pack.clip[filmed & ~pack.rendered], return_counts=True)
     long = names[counts >= LEAST_FRAMES]

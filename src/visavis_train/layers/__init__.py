@@ -1,1 +1,1 @@
-"""Layers that networks of several rooms are built from."""
+"""Layers that several packages of networks use."""

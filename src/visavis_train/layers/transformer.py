@@ -1,4 +1,4 @@
-"""Tokens in, tokens that have seen each other out: pre-norm transformer layers."""
+"""Pre-norm transformer layers."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class Attention(nn.Module):
         return q, k, v
 
     def ask(self, x: Tensor) -> Tensor:
-        """(N, T, D) -> queries alone (N, heads, T, D/heads)."""
+        """(N, T, D) -> only queries (N, heads, T, D/heads)."""
         n, t, d = x.shape
         q = functional.linear(x, self.qkv.weight[:d], self.qkv.bias[:d])
         return q.reshape(n, t, self.heads, d // self.heads).transpose(1, 2)
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, T, D) -> keys and values alone, each (N, heads, T, D/heads)."""
+        """(N, T, D) -> only keys and values, each (N, heads, T, D/heads)."""
         n, t, d = x.shape
         both = functional.linear(x, self.qkv.weight[d:], self.qkv.bias[d:])
         k, v = both.reshape(n, t, 2, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         return k, v
 
     def mix(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
-        """What :meth:`project` gives -> (N, T, D); ``bias`` is added to the scores before the softmax."""
+        """The result of :meth:`project` -> (N, T, D); ``bias`` is added to the scores before the softmax."""
         mixed = functional.scaled_dot_product_attention(q, k, v, bias)
         result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return result

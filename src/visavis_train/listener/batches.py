@@ -1,4 +1,4 @@
-"""Conversations as tokens, sound and temperament in; batches of stretches to learn listening from out."""
+"""Training batches of a listener: stretches of conversations as tokens, sound and temperament."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Tokens = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conversation:
-    """What one person hears of another, and how the person reacts.
+    """What one person sees and hears of another, and how the person reacts.
 
     Attributes:
-        name: of the item.
-        partner: (F,) int64 tokens, -1 where none is known.
-        own: (F,) int64 tokens, -1 where none is known.
-        sound: (F, S) float32 of the partner, NaN where there is none.
-        controls: (C,) float32, the temperament of who reacts, NaN where it is not known.
+        name: name of the item.
+        partner: (F,) int64 tokens of the speaker, -1 where unknown.
+        own: (F,) int64 tokens of the listener, -1 where unknown.
+        sound: (F, S) float32 of the speaker, NaN where there is none.
+        controls: (C,) float32, the listener's temperament, NaN where unknown.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Batch:
     controls: Tensor
 
     def heard(self, patch: int) -> Heard:
-        """As positions of ``patch`` frames, none of which holds what comes after its first frame."""
+        """The stretches as positions of ``patch`` frames; no input is later than its position's start."""
         own = into_patches(self.own, patch, ahead=patch)
         return Heard(
             into_patches(self.partner, patch, ahead=patch - 1),
@@ -72,13 +72,13 @@ class Batch:
 
 
 def draw(conversations: Sequence[Conversation], count: int, frames: int, rng: np.random.Generator) -> Batch:
-    """Stretches from conversations drawn by their length; what a short one lacks is not known.
+    """Stretches from conversations, drawn by their length; missing frames of short ones are unknown.
 
     Args:
-        conversations: to draw from.
+        conversations: the conversations.
         count: N.
-        frames: F of a stretch.
-        rng: of the draw.
+        frames: F, the length of a stretch.
+        rng: source of randomness.
     """
     lengths = np.asarray([len(item.own) for item in conversations], np.float64)
     chosen = [conversations[k] for k in rng.choice(len(conversations), count, p=lengths / lengths.sum())]

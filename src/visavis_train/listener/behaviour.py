@@ -1,8 +1,8 @@
-"""What the samples of a trained listener do, beside the people that it learnt from.
+"""Comparison of a trained listener's behaviour with the people that it learnt from.
 
-Bits hardly tell listeners from the deaf: a nod is a few frames. So gestures are counted, after pauses of the
-speaker and elsewhere, and smiles are compared with the speaker's and with strangers'.
-``visavis lab behaviour`` writes ``benchmarks/results/listener_behaviour.json`` and what stands between the
+Bits hardly distinguish listeners from deaf ones, as a nod is a few frames. So gestures are counted, after
+the speaker's pauses and elsewhere, and smiles are compared with the smiles of the speaker and of strangers.
+``visavis lab behaviour`` writes ``benchmarks/results/listener_behaviour.json`` and the text between the
 marks of ``docs/models/listener.md``.
 """
 
@@ -38,7 +38,7 @@ from visavis_train.onnx.export import current_commit
 RESULTS = Path("benchmarks/results/listener_behaviour.json")
 PAGE = Path("docs/models/listener.md")
 MARKS = ("<!-- behaviour: by visavis lab behaviour -->", "<!-- end of behaviour -->")
-# Seconds after the speaker falls silent within which a nod begins that answers the pause.
+# Seconds after the speaker's last word; a nod that begins in this time answers the pause.
 AFTER_PAUSE_S = (0.2, 1.2)
 STRANGERS = 3
 GUIDANCE = (1.0, 3.0)
@@ -47,14 +47,14 @@ Tracks = Sequence[FloatArray]
 
 
 class Count(NamedTuple):
-    """What the listeners of one speaker's clip do; each is a sum over them.
+    """Counts of the behaviour of one speaker clip's listeners, summed over the listeners.
 
     Attributes:
         nods_after, nods_elsewhere: nods that begin after a pause, and others.
-        frames_after, frames_elsewhere: in which either could begin.
-        smiles, brows: gestures.
+        frames_after, frames_elsewhere: frames in which these nods could begin.
+        smiles, brows: numbers of gestures.
         with_speaker, with_strangers: largest correlations of the smile with the speaker's, and with others'.
-        tracks: how many there are.
+        tracks: number of listeners.
     """
 
     nods_after: float
@@ -79,7 +79,7 @@ def after_pauses(speech: FloatArray) -> BoolArray:
 
 
 def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) -> Count:
-    """Count in the faces (T, 58) of listeners of one clip."""
+    """Counts in the faces (T, 58) of one clip's listeners."""
     silence = np.zeros((len(speaker), len(SPEECH_CHANNELS)), np.float32)
     speech = silence if speaker.speech is None else speaker.speech.astype(np.float32)
     pause = after_pauses(speech[:, _ACTIVITY])
@@ -107,7 +107,7 @@ def _together(smile: FloatArray, other: PersonClip) -> float:
 
 
 def summary(counts: Sequence[Count], seed: int = 0) -> dict[str, list[float]]:
-    """Each figure with its 95% interval over clips, of 1000 resamplings: ``[value, low, high]``."""
+    """Each figure with its 95% interval over clips, from 1000 resamplings: ``[value, low, high]``."""
     sums = np.asarray(counts, np.float64)
     picks = np.random.default_rng(seed).integers(len(sums), size=(1000, len(sums)))
     value, drawn = _figures(sums.sum(axis=0)), _figures(sums[picks].sum(axis=1).T)
@@ -138,9 +138,9 @@ def measure(
 
     Args:
         name: for the progress bar.
-        make: the tracks of listeners of the speaker of an item.
-        pack: where the items are.
-        places: the items, one for each speaker's clip.
+        make: gives the tracks of an item's listeners.
+        pack: the pack of the items.
+        places: indices of the items, one for each speaker's clip.
     """
     speakers = [pack.items[place].speaker for place in places]
     counts = []
@@ -155,7 +155,7 @@ def measure(
 def compare(
     experiment: ListenerExperiment, guidance: Sequence[float], clips: int, samples: int
 ) -> dict[str, Any]:
-    """Measure the people of the validation split, their tokens, and the listener guided in several ways.
+    """Measure the people of the validation split, their tokens, and the listener with several guidances.
 
     Raises:
         InputError: the pack or the listener cannot be read.
@@ -244,12 +244,12 @@ def report(
     """Measure a listener, and write the results and the table.
 
     Args:
-        experiment: TOML file of a listener that was trained.
-        guidance: to try.
-        clips: speakers' clips, more than :data:`STRANGERS`.
-        samples: listeners of each clip.
+        experiment: TOML file of a trained listener.
+        guidance: the guidances to try.
+        clips: number of speakers' clips, more than :data:`STRANGERS`.
+        samples: number of listeners of each clip.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose table is replaced, :data:`PAGE` by default.
+        page: the page whose table is replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: too few clips, or the experiment, its pack, its listener or the page cannot be used.

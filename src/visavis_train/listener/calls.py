@@ -1,10 +1,10 @@
-"""Real calls and an experiment in; a listener of four signals, and what it proves on unseen pairs, out.
+"""The training task of a listener of four signals, on real calls.
 
 ``visavis train experiments/calls_listener.toml [--resume] [--set key=value] [--install]``
 
-The pairs of people are dealt into folds; for each, a network learns from the others and is measured on it.
-Then the network to be shipped learns from all. The run folder receives ``fold1`` and so on, and ``all``, each
-with its log, checkpoint and ``listener.onnx``, and ``report.json``.
+The pairs of people are split into folds. For each fold, a network learns from the other folds and is measured
+on this one. Then the shipped network learns from all pairs. The run folder receives ``fold1`` and so on,
+and ``all``, each with its log, checkpoint and ``listener.onnx``, and ``report.json``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from visavis_train.loop.experiment import Settings
 from visavis_train.loop.rounds import run_rounds
 
 REPORT = "report.json"
-# How strongly samples are guided when they are compared; the report's other figures are of the program's way.
+# Guidances of the compared samples; the report's other figures use the program's guidance.
 GUIDANCE = (1.0, 2.0, 3.0, 4.0)
 ALL = "all"
 LICENCE = "Apache-2.0"
@@ -47,11 +47,11 @@ TRAINING_DATA = (
 
 
 class Signals(Settings):
-    """How signals become tokens.
+    """The conversion of signals to tokens.
 
     Attributes:
-        levels: at most so many for AU06, AU12 and motion; gaze has its four regions.
-        mean_of: frames of the calls, at 30 Hz, that are averaged into one.
+        levels: most levels for AU06, AU12 and motion; gaze has its four regions.
+        mean_of: number of frames of the calls, at 30 Hz, that are averaged into one.
     """
 
     levels: tuple[int, int, int] = (8, 8, 5)
@@ -63,12 +63,12 @@ class CallsExperiment(Settings):
 
     Attributes:
         task: which task the file is for.
-        name: of the run, for its report.
+        name: name of the run, for its report.
         data: the file of calls, from the working folder.
         out: the run folder, from the working folder.
         seed: of all randomness.
         threads: processor threads.
-        folds: into how many parts the pairs are dealt.
+        folds: number of parts that the pairs are split into.
         signals: the table `[signals]`.
         model: the table `[model]`.
         training: the table `[training]`.
@@ -87,10 +87,10 @@ class CallsExperiment(Settings):
 
 
 def deal(calls: Sequence[Call], folds: int, seed: int) -> tuple[tuple[Call, ...], ...]:
-    """Deal the calls into folds; all calls of a pair fall into one.
+    """Split the calls into folds; all calls of a pair are in the same fold.
 
     Raises:
-        InputError: fewer pairs than folds.
+        InputError: there are fewer pairs than folds.
     """
     pairs = sorted({call.pair for call in calls})
     if len(pairs) < folds:
@@ -101,13 +101,13 @@ def deal(calls: Sequence[Call], folds: int, seed: int) -> tuple[tuple[Call, ...]
 
 
 def codec_for(experiment: CallsExperiment, calls: Sequence[Call]) -> SignalCodec:
-    """Levels that fit the calls that are learnt from."""
+    """Levels that fit the training calls."""
     slow = [call.slowed(experiment.signals.mean_of).reshape(-1, len(SIGNALS)) for call in calls]
     return SignalCodec.fitted(np.concatenate(slow), experiment.signals.levels)
 
 
 def conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tuple[Conversation, ...]:
-    """Each person of each call as who reacts to the other: the own tokens, and the partner as heard."""
+    """Each person of each call as the listener of the other one: own tokens, and the speaker's as heard."""
     result = []
     for call in calls:
         slow = call.slowed(mean_of)
@@ -120,7 +120,7 @@ def conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tu
 
 
 def learner(experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call]) -> ListenerTrainer:
-    """A network before its training, and what trains it; ``unseen`` calls are only looked at for the log."""
+    """A network before its training, and its trainer; ``unseen`` calls are only used for the log."""
     torch.manual_seed(experiment.seed)
     codec, mean_of = codec_for(experiment, calls), experiment.signals.mean_of
     config = ListenerConfig(
@@ -160,7 +160,7 @@ def train(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, C
     """Run (or finish) an experiment.
 
     Returns:
-        By the guidance of the samples, what the folds' networks prove on the pairs that they never saw.
+        For each guidance of the samples, the results of the folds' networks on the pairs that they never saw.
 
     Raises:
         InputError: the calls or a checkpoint cannot be used, or the run folder holds a run and ``resume`` is
@@ -182,7 +182,7 @@ def train(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, C
 
 
 def report_of(experiment: CallsExperiment, couplings: dict[float, Coupling], config: str) -> dict[str, Any]:
-    """What ``report.json`` says."""
+    """The content of ``report.json``."""
     coupling = couplings[DEFAULT_SAMPLING.guidance]
     logs = [
         line for log in experiment.out.glob("*/log.jsonl") for line in log.read_text("utf-8").splitlines()
@@ -214,7 +214,7 @@ def install(experiment: CallsExperiment, report: dict[str, Any], config: str) ->
 
 
 def finish(experiment: CallsExperiment, couplings: dict[float, Coupling], command: Command) -> Path:
-    """Write the report, and install the network if that was asked for; returns the report's path."""
+    """Write the report, and install the network if requested; returns the report's path."""
     report = report_of(experiment, couplings, command.config.name)
     path = experiment.out / REPORT
     with whole_file(path) as partial:

@@ -1,7 +1,7 @@
-"""Streams of vectors in; the same, each position having looked at itself and before, out: never after.
+"""Causal attention over streams of vectors: each position sees only itself and earlier ones.
 
-Whole clips are one call; a stream is many calls that hand over the keys and values of the past. Both give
-the same numbers, since a position knows others by their distance alone.
+A whole clip is one call. A stream is many calls that pass on the keys and values of the past. Both give the
+same numbers, because a position knows other positions only by their distance.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Distances up to half of them have a bucket each, larger ones share (Raffel et al. 2020, arXiv:1910.10683).
+# Half of the buckets hold single distances, the rest hold ranges (Raffel et al. 2020, arXiv:1910.10683).
 BUCKETS = 32
 
 
 class Sight(NamedTuple):
-    """What positions look at, as distances in buckets, and which of it is hidden from them.
+    """What positions look at, as buckets of distances, and what is hidden from them.
 
     Attributes:
-        buckets: (1 or N, Q, K) int64, of Q positions that look at K.
+        buckets: (1 or N, Q, K) int64, for Q positions that look at K positions.
         hidden: (1 or N, Q, K) bool.
     """
 
@@ -30,7 +30,7 @@ class Sight(NamedTuple):
 
 
 class View(nn.Module):
-    """What each position may look at: itself and W before it.
+    """The window of each position: itself and the W positions before it.
 
     Args:
         context: W.
@@ -42,17 +42,17 @@ class View(nn.Module):
         self.register_buffer("bucket_of", torch.tensor(_buckets(context)), persistent=False)
 
     def whole(self) -> Sight:
-        """Of a block of W positions in a clip, that sees the block before it and itself: (1, W, 2 W)."""
+        """The view (1, W, 2 W) of a block of W positions in a clip: the previous block and itself."""
         place = torch.arange(self.context, device=self.get_buffer("bucket_of").device)
         distance = place[:, None] - torch.cat([place - self.context, place])[None, :]
         return self._sight(distance[None])
 
     def stepwise(self, length: int, ages: Tensor) -> Sight:
-        """Of T new positions that see a ring of W older ones and themselves: (N, T, W + T).
+        """The view (N, T, W + T) of T new positions: a ring of W older ones and themselves.
 
         Args:
             length: T.
-            ages: (N, W) int64: how many positions before the first new one each slot of the ring lies; 0 is
+            ages: (N, W) int64: distance of each slot of the ring to the first new position; 0 is
                 an empty slot.
         """
         new = torch.arange(length, device=ages.device)
@@ -78,7 +78,7 @@ def _buckets(context: int) -> list[int]:
 
 
 class Past(NamedTuple):
-    """Keys and values of positions, of the A attentions of a network in the order in which they are computed.
+    """Keys and values of positions, for the A attentions of a network in order of computation.
 
     Attributes:
         keys: (N, A, H, D / H, W).
@@ -90,7 +90,7 @@ class Past(NamedTuple):
 
 
 class Memory:
-    """The past of one call, and what the call adds to it.
+    """The past of one call, and its additions to the past.
 
     Args:
         past: None for a whole clip.
@@ -101,7 +101,7 @@ class Memory:
         self._now: list[tuple[Tensor, Tensor]] = []
 
     def exchange(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Keep what the next attention has now, (N, H, D / H, T) and (N, H, T, D / H), for its past."""
+        """Keep the next attention's keys (N, H, D / H, T) and values (N, H, T, D / H), for its past."""
         place = len(self._now)
         self._now.append((keys, values))
         if self._past is None:
@@ -109,7 +109,7 @@ class Memory:
         return self._past.keys.select(1, place), self._past.values.select(1, place)
 
     def now(self) -> Past:
-        """What this call adds to the past: T positions."""
+        """This call's additions to the past: T positions."""
         keys, values = zip(*self._now, strict=True)
         return Past(torch.stack(keys, dim=1), torch.stack(values, dim=1))
 
@@ -120,7 +120,7 @@ class CausalAttention(nn.Module):
     Args:
         width: D of the stream that looks.
         heads: H.
-        source: channels of the stream that is looked at.
+        source: channels of the other stream.
     """
 
     def __init__(self, width: int, heads: int, source: int) -> None:
@@ -130,7 +130,7 @@ class CausalAttention(nn.Module):
         self.key_value = nn.Linear(source, 2 * width)
         self.out = nn.Linear(width, width)
         self.bias = nn.Embedding(BUCKETS, heads)
-        # Heads start with different reaches, as in ALiBi (Press et al. 2022, arXiv:2108.12409).
+        # Heads start with different ranges, as in ALiBi (Press et al. 2022, arXiv:2108.12409).
         slopes = 0.5 ** torch.arange(heads)
         self.bias.weight.data = -torch.arange(BUCKETS)[:, None] * slopes
 
@@ -155,7 +155,7 @@ class CausalAttention(nn.Module):
 
 
 def _over_clip(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-    """Attention of each block of W positions over itself and the block before: time grows as T does.
+    """Attention of each block of W positions over itself and the previous block; time grows linearly with T.
 
     Args:
         query: (N, H, T, E). keys: (N, H, E, T). values: (N, H, T, E).
@@ -167,7 +167,7 @@ def _over_clip(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Ten
     length, size = query.shape[2], bias.shape[2]
     rest = -length % size
     query = functional.pad(query, (0, 0, 0, rest)).unflatten(2, (-1, size))
-    # A block of nothing comes before the first; it is hidden below.
+    # An empty block comes before the first one; it is hidden below.
     keys = functional.pad(keys, (size, rest)).unflatten(3, (-1, size)).transpose(2, 3)
     values = functional.pad(values, (0, 0, size, rest)).unflatten(2, (-1, size))
     keys = torch.cat([keys[:, :, :-1], keys[:, :, 1:]], dim=-1)
@@ -182,7 +182,7 @@ def _over_clip(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Ten
 def _over_past(
     query: Tensor, now: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor], bias: Tensor
 ) -> Tensor:
-    """Attention over past and present keys and values that are not joined: copying them costs the most."""
+    """Attention over past and present keys and values without joining them, because copies are expensive."""
     size = past[0].shape[-1]
     scores = torch.cat([query @ past[0], query @ now[0]], dim=-1) + bias
     chances = scores.softmax(dim=-1)
@@ -190,13 +190,13 @@ def _over_past(
 
 
 class GatedCross(nn.Module):
-    """What a stream takes from another: attention behind a scalar gate.
+    """Attention of one stream to another, behind a scalar gate.
 
     Args:
         width: D of the stream that looks.
         heads: attention heads.
         source: channels of the other stream.
-        gate: where the gate starts; 0 is closed.
+        gate: start value of the gate; 0 is closed.
     """
 
     def __init__(self, width: int, heads: int, source: int, gate: float) -> None:
@@ -223,7 +223,7 @@ class GatedCrossLayer(nn.Module):
         source: channels of the other stream; 0 for none.
         mlp_ratio: hidden width of the MLP over ``width``.
         dropout: share of a branch's output dropped in training.
-        gate: where the gate starts; 0 is closed.
+        gate: start value of the gate; 0 is closed.
     """
 
     def __init__(

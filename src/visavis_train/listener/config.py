@@ -1,4 +1,4 @@
-"""The tables of a listener experiment in; checked settings out."""
+"""Settings of a listener experiment, checked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visavis_train.loop.experiment import Settings
 
 
 class Drawing(Settings):
-    """How tokens are drawn when the listener is measured; by default as the program draws them.
+    """Settings for drawing tokens in measurements; the default is the program's.
 
     Attributes:
         temperature: 1 draws as predicted, lower ones more of what is likely, 0 the likeliest.
@@ -32,12 +32,12 @@ class Drawing(Settings):
 
     @property
     def guided(self) -> bool:
-        """Whether the network also runs without a partner."""
+        """Whether the network also runs without a speaker."""
         return self.sampling.guided
 
     @property
     def sampling(self) -> Sampling:
-        """For the runtime."""
+        """The settings for the runtime."""
         return Sampling(self.temperature, self.top_k, self.top_p, self.guidance)
 
 

@@ -1,4 +1,4 @@
-"""Packs of conversations, from which listeners are trained and measured: one for each split of a corpus.
+"""Packs of conversations for training and measuring listeners: one for each split of a corpus.
 
 ``visavis lab conversations`` makes them from any corpus that ``visavis.datasets.conversations`` recognises
 and whose faces are weights: REACT's layout, with FaceVerse's numbers or ours, at 25 frames a second.
@@ -40,7 +40,7 @@ _FREE = np.full(len(CONTROLS), np.nan, np.float32)
 
 
 class _Clips:
-    """The clips of a split; the same numbers and the same sound are one clip."""
+    """The clips of a split; persons with equal numbers and equal sound share one clip."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, bool], PersonClip] = {}
@@ -49,7 +49,7 @@ class _Clips:
         """The clip of a person, new or known."""
         digest = hashlib.sha256(track.face.tobytes() + track.emotion.tobytes())
         if speaks and person.audio is not None:
-            # Hard links are one file under several names, read once.
+            # Hard links are one file with several names, read once.
             place = person.audio.stat()
             digest.update(f"{place.st_dev} {place.st_ino}".encode())
         key = (digest.digest(), speaks)
@@ -64,7 +64,7 @@ class _Clips:
 
 
 def speech_of(audio: Path | None, frames: int) -> HalfArray:
-    """(T, 44) features of a sound file; NaN where there is no file, and behind its end.
+    """(T, 44) features of a sound file; NaN without a file, and after its end.
 
     Raises:
         InputError: the sound cannot be read.
@@ -82,10 +82,10 @@ def speech_of(audio: Path | None, frames: int) -> HalfArray:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """What a corpus that visavis made says of itself; nothing for others.
+    """The manifest of a corpus that visavis made; empty for others.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     if not path.is_file():
         return {}
@@ -97,10 +97,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def temperaments(notes: Mapping[str, Any]) -> Temperaments:
-    """(5,) of the listener of each simulated conversation, by its name.
+    """The listener's temperament (5,) for each simulated conversation, by name.
 
     Raises:
-        InputError: the manifest says something else of listeners.
+        InputError: the manifest has another format of listeners.
     """
     try:
         return {
@@ -115,8 +115,8 @@ def temperaments(notes: Mapping[str, Any]) -> Temperaments:
 def pack_split(corpus: Corpus, split: str, notes: Mapping[str, Any]) -> ListeningPack:
     """Read one split.
 
-    Both directions of each conversation are taken; of a simulated corpus the first alone, since in the other
-    nobody listens.
+    Both directions of each conversation are used. A simulated corpus gives only the first one, because in
+    the other direction nobody listens.
 
     Raises:
         InputError: a file is bad, the corpus has another rate or other faces, or a simulation is unfinished.
@@ -153,7 +153,7 @@ def _item(dyads: Dyads, place: int, clips: _Clips, known: Temperaments) -> Liste
 
 
 def _neighbours(corpus: Corpus, dyads: Dyads, count: int) -> BoolArray:
-    """The corpus's own matrix; without one, each listener fits its own speaker alone."""
+    """The corpus's own matrix; without one, each listener fits only its own speaker."""
     path = corpus.path / f"neighbour_emotion_{dyads.split}.npy"
     if not path.is_file():
         print_note(f"{path}: not there; each reaction is appropriate for its own speaker alone")
@@ -162,15 +162,15 @@ def _neighbours(corpus: Corpus, dyads: Dyads, count: int) -> BoolArray:
 
 
 def pack_corpus(path: Path, out: Path, splits: Sequence[str] = ()) -> None:
-    """Write a pack for each split; packs that are there stay.
+    """Write a pack for each split; existing packs are not changed.
 
     Args:
         path: folder of the corpus.
         out: folder of the packs, ``train.npz`` and so on.
-        splits: only these.
+        splits: the splits to write.
 
     Raises:
-        InputError: no such corpus, or a split of it cannot be used.
+        InputError: the corpus is missing, or a split of it cannot be used.
     """
     corpus, notes = find_corpus(path), read_manifest(path / MANIFEST)
     require_folder(out)

@@ -1,6 +1,6 @@
-"""A listener's configuration in; its parameters and its multiply-accumulates a second of stream out.
+"""A listener's parameters and its multiply-accumulates for each second of a stream.
 
-Nothing is computed: the networks are built of shapes alone.
+No weights are computed: the networks have only shapes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from visavis_train.listener.network import Heard, ListenerConfig, ListenerGraph,
 
 @dataclass(frozen=True, slots=True)
 class StreamCost:
-    """What a second of stream costs, in matrix products; tokenizer and speech features are left out.
+    """Cost of a second of stream, in matrix products, without tokenizer and speech features.
 
     Attributes:
         parameters: numbers that are learned.
         streamed: multiply-accumulates a second with the keys and values of the past kept.
-        re_encoded: as the third paper's code does it: each frame is a position, and the whole context is
-            encoded anew for every patch.
+        re_encoded: the same in the third paper's code: each frame is a position, and the whole context is
+            encoded again for every patch.
     """
 
     parameters: int
@@ -31,11 +31,11 @@ class StreamCost:
 
 
 def stream_cost(config: ListenerConfig, frame_rate_hz: float) -> StreamCost:
-    """Count what a listener costs.
+    """Count the cost of a listener.
 
     Args:
         config: its sizes.
-        frame_rate_hz: of the stream.
+        frame_rate_hz: frame rate of the stream.
     """
     frames = config.model_copy(update={"patch": 1, "context": config.context * config.patch})
     steps_per_s = frame_rate_hz / config.patch
@@ -50,7 +50,7 @@ def stream_cost(config: ListenerConfig, frame_rate_hz: float) -> StreamCost:
 
 @torch.no_grad()
 def _macs_of_step(net: ListenerNet) -> int:
-    """Of one position with its whole past, and its distributions."""
+    """Multiply-accumulates of one position with its whole past, and of its distributions."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         ages, past = _past(net, net.config.context)
         hidden = ListenerGraph(net)(*_heard(net.config, 1), ages, *past)[0]
@@ -60,7 +60,7 @@ def _macs_of_step(net: ListenerNet) -> int:
 
 @torch.no_grad()
 def _macs_of_context(net: ListenerNet, patch: int) -> int:
-    """Of all positions of a context without a past, and the distributions of the last ``patch``."""
+    """The same for all positions of a context without a past, and the distributions of the last ``patch``."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         hidden, _ = net(_heard(net.config, net.config.context), *_past(net, 0))
         last = hidden[:, -patch:]

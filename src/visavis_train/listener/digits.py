@@ -1,7 +1,7 @@
-"""Tokens in, embeddings out; a hidden state and tokens in, how likely they are out.
+"""Embeddings and probabilities of tokens, digit by digit.
 
 A token is read as its digits: the levels of FSQ's dimensions, or of quantised signals. Digits are embedded
-and predicted one by one, so tokens that share digits share what is learned of them.
+and predicted one by one, so tokens that share digits also share what is learned about these digits.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The token of a frame of which nothing is known: no face, no partner, a masked or not yet existing past.
+# The token of an unknown frame: no face, no speaker, a masked or not yet existing past.
 UNKNOWN = -1
 
 
 class Digits(nn.Module):
-    """Which digits a token has, the least significant first, as FSQ counts them.
+    """The digits of a token, least significant first, as in FSQ.
 
     Args:
-        levels: how many values each digit has; a vocabulary that is no product is one digit.
+        levels: number of values of each digit; a vocabulary that is not a product is one digit.
     """
 
     def __init__(self, levels: Sequence[int]) -> None:
@@ -38,10 +38,10 @@ class Digits(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """(...) tokens -> (..., D): the sum over the digits, or a vector of its own for :data:`UNKNOWN`.
+    """(...) tokens -> (..., D): the sum over the digits, or a separate vector for :data:`UNKNOWN`.
 
     Args:
-        levels: of the digits.
+        levels: levels of the digits.
         width: D.
     """
 
@@ -61,11 +61,11 @@ class TokenEmbedding(nn.Module):
 class TokenHead(nn.Module):
     """A hidden state -> a distribution over tokens, as a chain over the digits.
 
-    Each digit is predicted from the state and the digits before it (Larochelle and Murray 2011, NADE). The
+    Each digit is predicted from the state and the previous digits (Larochelle and Murray 2011, NADE). The
     program draws from it with :class:`visavis.reaction.head.TokenHead`.
 
     Args:
-        levels: of the digits.
+        levels: levels of the digits.
         width: D of the state.
     """
 
@@ -76,7 +76,7 @@ class TokenHead(nn.Module):
         self.out = nn.ModuleList(nn.Linear(width, size) for size in levels)
 
     def forward(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """Negative log-likelihood in nats: hidden (..., D) and tokens (...), none unknown -> (...)."""
+        """Negative log-likelihood in nats: hidden (..., D) and known tokens (...) -> (...)."""
         parts = self.digits(tokens).unbind(-1)
         total = hidden.new_zeros(tokens.shape)
         for place, (out, digit) in enumerate(zip(self.out, parts, strict=True)):

@@ -1,7 +1,7 @@
-"""A partner's tokens and sound and one's own past in; a distribution over one's next tokens out.
+"""The listener's network: a distribution over its next tokens, from the speaker and from its own past.
 
-After Dam et al. 2024, section II-C, but online: position t sees the partner up to its first frame and itself
-before it, in every layer, whether a clip comes whole or frame by frame.
+After Dam et al. 2024, section II-C, but online: in every layer, position t sees the speaker up to the first
+frame of t, and itself before t. This holds for a whole clip and for single frames.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class ListenerSize(Settings):
 
 
 class ListenerConfig(ListenerSize):
-    """The network: its size, and what it hears and says.
+    """The configuration of the network: its size, inputs and outputs.
 
     Attributes:
-        levels: of a token's digits, least significant first; the vocabulary is their product.
-        sound_channels: of a frame of sound; 0 for none.
-        controls: numbers of the temperament; 0 for none.
+        levels: levels of a token's digits, least significant first; the vocabulary is their product.
+        sound_channels: channels of a frame of sound; 0 for none.
+        controls: size of the temperament; 0 for none.
     """
 
     levels: tuple[int, ...] = Field(min_length=1)
@@ -63,11 +63,11 @@ class ListenerConfig(ListenerSize):
 
 
 class Heard(NamedTuple):
-    """What a listener has of T positions of P frames each.
+    """Inputs of a listener at T positions of P frames each.
 
     Attributes:
-        partner: (N, T, P) int64 tokens; -1 where none is known.
-        own: (N, T, P) int64: one's own tokens of the position before; -1 before the first.
+        partner: (N, T, P) int64 tokens of the speaker; -1 where unknown.
+        own: (N, T, P) int64 tokens of the listener at the previous position; -1 before the first.
         sound: (N, T, P, S) float, NaN where there is none.
         controls: (N, T, C) float, NaN where the temperament is free.
     """
@@ -79,7 +79,7 @@ class Heard(NamedTuple):
 
 
 class NumberEmbedding(nn.Module):
-    """(..., S) numbers -> (..., D); rows with a NaN become a vector of their own.
+    """(..., S) numbers -> (..., D); rows with a NaN get a separate vector.
 
     Args:
         channels: S.
@@ -99,7 +99,7 @@ class NumberEmbedding(nn.Module):
 
 
 class ListenerNet(nn.Module):
-    """Streams of the partner's face and sound and of one's own face, joined in every layer.
+    """Streams of the speaker's face and sound and of the listener's face, joined in every layer.
 
     Args:
         config: its sizes.
@@ -135,7 +135,7 @@ class ListenerNet(nn.Module):
 
     @property
     def attentions(self) -> int:
-        """How many attentions keep a past."""
+        """Number of attentions that keep a past."""
         return self.config.layers * (6 if self.sound is not None else 3)
 
     def forward(
@@ -144,12 +144,12 @@ class ListenerNet(nn.Module):
         """Hidden states of T positions.
 
         Args:
-            heard: of these positions.
-            ages: (N, W) of the past, see :class:`~visavis_train.listener.causal_attention.View`.
-            past: of the positions before.
+            heard: the inputs at these positions.
+            ages: (N, W) ages of the past, see :class:`~visavis_train.listener.causal_attention.View`.
+            past: the past before these positions.
 
         Returns:
-            (N, T, P, D), and what these positions add to the past.
+            (N, T, P, D), and the additions to the past.
         """
         memory = Memory(past)
         sight = self.view.whole() if ages is None else self.view.stepwise(heard.own.shape[1], ages)
@@ -178,7 +178,7 @@ class ListenerNet(nn.Module):
 
 
 class ListenerGraph(nn.Module):
-    """What the runtime calls: T positions and the past -> hidden states, what the past gains, the head."""
+    """The runtime's network: T positions and the past -> hidden states, additions to the past, the head."""
 
     def __init__(self, net: ListenerNet) -> None:
         super().__init__()
@@ -194,10 +194,10 @@ class ListenerGraph(nn.Module):
         past_keys: Tensor,
         past_values: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """As :class:`Heard` and :meth:`ListenerNet.forward`.
+        """Arguments as in :class:`Heard` and :meth:`ListenerNet.forward`.
 
         Returns:
-            (N, T, P, D), the T positions' Past, and the head's weights, which no input changes.
+            (N, T, P, D), the T positions' Past, and the head's weights, which do not depend on the inputs.
         """
         heard = Heard(partner, own, sound, controls)
         hidden, memory = self.net(heard, ages, Past(past_keys, past_values))
@@ -205,15 +205,15 @@ class ListenerGraph(nn.Module):
 
 
 def into_patches(frames: Tensor, patch: int, *, ahead: int = 0) -> Tensor:
-    """(N, F, ...) frames -> (N, F / P, P, ...), with ``ahead`` unknown frames put before the first.
+    """(N, F, ...) frames -> (N, F / P, P, ...), with ``ahead`` unknown frames before the first one.
 
-    A position is predicted when its first frame is due. So the partner comes with ``patch - 1`` frames ahead,
-    and one's own past with ``patch``: position t then holds nothing later than that frame.
+    A position is predicted when its first frame is due. So the speaker has ``patch - 1`` frames ahead,
+    and the listener's past has ``patch``: position t then contains nothing later than that frame.
 
     Args:
-        frames: tokens, of which :data:`UNKNOWN` is not known, or numbers, of which NaN is not.
+        frames: tokens, with :data:`UNKNOWN` for unknown ones, or numbers, with NaN.
         patch: P; F must be a multiple of it.
-        ahead: frames by which they come late; as many at the end are left out.
+        ahead: delay in frames; the same number of frames at the end is left out.
     """
     late = frames
     if ahead:

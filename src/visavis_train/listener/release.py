@@ -1,4 +1,4 @@
-"""A trained listener in; its ONNX file, checked against torch, out."""
+"""Export of a trained listener as an ONNX file, checked against torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visavis_train.listener.network import Heard, ListenerGraph, ListenerNet
 from visavis_train.onnx.export import current_commit, export, register
 
 LISTENER_FILE = "listener.onnx"
-# Streams, positions and remembered positions of the example that torch and ONNX must agree on.
+# Streams, positions and remembered positions of the example for the comparison of torch and ONNX.
 _STREAMS, _LENGTH = 2, 3
 
 
@@ -26,7 +26,7 @@ def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) ->
     Args:
         net: the network.
         folder: receives ``listener.onnx``.
-        notes: ``frame_rate_hz``, ``speaks``, and what else the runtime must know.
+        notes: ``frame_rate_hz``, ``speaks``, and further metadata for the runtime.
 
     Raises:
         WeightsError: ONNX Runtime answers differently.
@@ -53,7 +53,7 @@ def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) ->
 
 
 def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
-    """Inputs of a stream that has a past, with unknown tokens, sound and controls among them."""
+    """Inputs of a stream with a past, including unknown tokens, sound and controls."""
     config, rng = net.config, torch.Generator().manual_seed(0)
     shape = (_STREAMS, _LENGTH, config.patch)
     vocabulary = net.head.digits.vocabulary
@@ -75,11 +75,11 @@ def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
 
 
 def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    """Copy a run's listener into the package's assets and enter it in the manifest; returns its path.
+    """Copy a run's listener into the package's assets and add it to the manifest; returns its path.
 
     Args:
-        folder: of the run.
-        name: what it is called in the manifest.
+        folder: the run folder.
+        name: its name in the manifest.
         entry: see :func:`~visavis_train.onnx.export.register`; the commit is added.
 
     Raises:
@@ -89,7 +89,7 @@ def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
     if not source.is_file():
         raise InputError(f"{folder}: no {LISTENER_FILE}; train to the end first")
     assets = Path(visavis.__file__).parent / "assets"
-    commit = current_commit()  # Before the files that it describes change.
+    commit = current_commit()  # Read before the described files change.
     target = assets / f"{name}.onnx"
     shutil.copyfile(source, target)
     register(assets / "manifest.json", name, target, {**entry, "commit": commit})

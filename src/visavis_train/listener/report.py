@@ -1,10 +1,10 @@
-"""Listeners, baselines and peers, measured alike on the test split, and their tables.
+"""Measurement of listeners, baselines and peers on the test split, and their tables.
 
-All experiments must name one folder of packs. Peers are trained here, in minutes; listeners are not: an
-experiment's runs are its folder and those beside it that are called the same with ``_seed2`` and so on
-(``visavis train E.toml --set seed=2 --set out=runs/E_seed2``), and one without any is listed as not run.
-``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and what stands between the marks
-of ``docs/reference/listener.md``. What has been scored is kept in ``runs/listener_report``.
+All experiments must name the same folder of packs. Peers are trained here, in minutes; listeners are not. The
+runs of an experiment are its folder and the folders with the same name and ``_seed2`` and so on
+(``visavis train E.toml --set seed=2 --set out=runs/E_seed2``). Experiments without runs are listed.
+``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and the text between the marks
+of ``docs/reference/listener.md``. Finished scores are kept in ``runs/listener_report``.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class Candidate:
     """One row of the table with one seed.
 
     Attributes:
-        name: of the row.
-        seed: of its training and its chances.
-        settings: what its scores depend on beside the data, as JSON values.
-        open: gives it, trained.
+        name: name of the row.
+        seed: seed of its training and draws.
+        settings: JSON values that determine its scores, together with the data.
+        open: gives the trained method.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Candidate:
 
 
 def baselines(train: ListeningPack, test: Contest, peers: PeerTraining, seeds: int) -> Iterator[Candidate]:
-    """Everything but our own network; what leaves nothing to chance comes once."""
+    """All methods except our own network; methods without randomness come once."""
     yield Candidate("ground truth", 1, {}, lambda: GroundTruth(test.truths))
     for seed in range(1, seeds + 1):
         yield Candidate("random", seed, {}, Uniform)
@@ -87,7 +87,7 @@ def _trained(
 
 
 def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) -> Iterator[Candidate]:
-    """The runs of an experiment that ended; where it is guided, its own folder's also otherwise guided."""
+    """The finished runs of an experiment; with guidance, its own folder's run also with other guidances."""
     folders = [experiment.out, *sorted(experiment.out.parent.glob(f"{experiment.out.name}_seed*"))]
     for folder in folders:
         ways = {experiment.name: experiment.sampling}
@@ -113,14 +113,14 @@ def _loaded(experiment: ListenerExperiment, file: Path, drawing: Drawing) -> Cal
 
 
 def scored(candidate: Candidate, data: str, test: Contest, samples: int, kept: Path) -> dict[str, Any]:
-    """Measure a candidate, or read what an earlier run of this command found.
+    """Measure a candidate, or read the result of an earlier run of this command.
 
     Args:
-        candidate: which.
+        candidate: the candidate.
         data: digest of the packs.
-        test: what it is measured on.
+        test: the test data.
         samples: K.
-        kept: folder of what was found.
+        kept: folder of finished scores.
     """
     key = {
         "name": candidate.name,
@@ -188,7 +188,7 @@ def compare(
 
 
 def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
-    """A guided listener runs twice: beside the partner and alone."""
+    """A guided listener runs twice: with the speaker and alone."""
     levels = Vocabulary.open(experiment.tokenizer).levels
     cost = stream_cost(network_config(experiment, levels), FRAME_RATE_HZ)
     return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.guided else 1)))
@@ -207,22 +207,22 @@ def report(
     kept: Path | None = None,
     tables_only: bool = False,
 ) -> None:
-    """Measure everything that was not measured before, and write the results and the tables.
+    """Measure everything that is missing, and write the results and the tables.
 
     Args:
         experiments: TOML files.
-        seeds: of what is trained or drawn here, 1 or more.
-        samples: reactions to each clip, 2 or more.
-        guidance: that guided listeners are also drawn with.
-        peer_steps: of the training of each peer.
-        overrides: of all experiments, ``key=value``.
+        seeds: number of seeds for training and draws, 1 or more.
+        samples: number of reactions to each clip, 2 or more.
+        guidance: further guidances for guided listeners.
+        peer_steps: training steps of each peer.
+        overrides: overrides of all experiments, ``key=value``.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
-        kept: folder of what was scored, :data:`KEPT` by default.
-        tables_only: make the tables from the results that are there.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
+        kept: folder of finished scores, :data:`KEPT` by default.
+        tables_only: make the tables from existing results.
 
     Raises:
-        InputError: there is no experiment, or one of them, the results or the page cannot be used.
+        InputError: there is no experiment, or an experiment, the results or the page cannot be used.
     """
     results = results or RESULTS
     if not tables_only:

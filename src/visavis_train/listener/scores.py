@@ -1,4 +1,4 @@
-"""A test split and ways to react in; REACT2024's metrics of each, by item, with their intervals, out."""
+"""REACT2024's metrics of each method on a test split, by item, with intervals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load
 from visavis_train.listener.baselines.method import Method
 from visavis_train.listener.baselines.trained_listener import TrainedListener
 
-# What is a mean over items; FRDvs compares items, so it has no share of one.
+# Metrics that are a mean over items; FRDvs compares items, so it has no value for one item.
 BY_ITEM = (
     "fr_corr",
     "fr_dist",
@@ -40,13 +40,13 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contest:
-    """What methods are measured on: each speaker's clip once.
+    """The test data: each speaker's clip once.
 
     Attributes:
         speakers: the clips, all of T frames.
         truths: the listener of each clip's first conversation, by the clip's name.
         listeners: (L, T, 25) emotions of every conversation's listener.
-        neighbours: (N, L): who reacts appropriately to whom.
+        neighbours: (N, L) whether a listener reacts appropriately to a speaker's clip.
     """
 
     speakers: tuple[PersonClip, ...]
@@ -56,10 +56,10 @@ class Contest:
 
     @classmethod
     def of(cls, pack: ListeningPack) -> Self:
-        """Of a pack; longer clips are cut at the end to the shortest.
+        """The test data of a pack; longer clips are cut at the end to the shortest.
 
         Raises:
-            InputError: two clips of speakers have one name.
+            InputError: two clips of speakers have the same name.
         """
         frames = min(len(item.speaker) for item in pack.items)
         first = pack.first_of_speakers()
@@ -83,23 +83,23 @@ def score(name: str, method: Method, test: Contest, samples: int, seed: int) -> 
     """Every metric of one method with one seed.
 
     Args:
-        name: of the method, for the progress bar and messages.
-        method: reacts.
-        test: to what.
-        samples: K, reactions to each clip.
-        seed: of the method's chances.
+        name: name of the method, for the progress bar and messages.
+        method: the method.
+        test: the test data.
+        samples: K, the number of reactions to each clip.
+        seed: seed of the method's randomness.
 
     Returns:
         ``items``: each of :data:`BY_ITEM` with a list of N numbers; and ``fr_dvs``.
 
     Raises:
-        InputError: what the method makes is not finite, or has too few frames.
+        InputError: the method's result is not finite, or has too few frames.
     """
     made: list[FloatArray] = []
     shares: dict[str, list[float]] = {metric: [] for metric in BY_ITEM}
     with progress(name, len(test.speakers), "clips") as advance:
         for speaker, near in zip(test.speakers, test.neighbours, strict=True):
-            # One item at a time: what is made of it is scored as its own, and memory stays small.
+            # One item at a time: its reactions are scored immediately, and memory stays small.
             emotions = method.reactions([speaker], samples, seed)[:, :, :, len(FACE_CHANNELS) :]
             if not np.isfinite(emotions).all():
                 raise InputError(f"{name}: its reactions to {speaker.name} are not finite")
@@ -151,7 +151,7 @@ def write_predictions(path: Path, pack: Path, listener: FaceListener, samples: i
 def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Runs of one method with several seeds -> mean, spread over seeds and 95% interval of each metric.
 
-    The interval is that of the mean over clips, each clip's share being its mean over the seeds: 2000
+    The interval is for the mean over clips, where each clip's value is its mean over the seeds, from 2000
     resamplings of the clips. FRDvs has none.
     """
     result: dict[str, Any] = {}

@@ -1,8 +1,8 @@
-"""Sound in; features of Wav2Vec2's convolutions at 25 Hz out, and units: K typical sounds.
+"""Features of Wav2Vec2's convolutions at 25 Hz, and speech units (K typical sounds).
 
-Research alone. Both stand behind :class:`visavis.reaction.speech.SpeechFeatures`. Wav2Vec2's features read
-the whole clip, twice: its input is scaled to the clip's mean and variance, and its first layer's group norm
-does the same to each channel. So they are marked ``causal = False`` and cannot run live.
+For research only. Their interface is :class:`visavis.reaction.speech.SpeechFeatures`. Wav2Vec2's features
+use the whole clip, twice: its input is scaled to the clip's mean and variance, and its first layer's group
+norm does the same to each channel. So they are marked ``causal = False`` and cannot run live.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HOP = SPEECH_RATE_HZ // FRAME_RATE_HZ // _POOL
 class Wav2Vec2Features:
     """The convolutional part of Wav2Vec2 (Baevski et al. 2020, arXiv:2006.11477), pairs of rows max-pooled.
 
-    Row ``i`` ends where ours does, at ``(i + 1) / 25`` s; see the class of its interface.
+    Row ``i`` ends at ``(i + 1) / 25`` s, as in our features; see the class of its interface.
 
     Args:
         weights: a folder with ``config.json`` and ``model.safetensors``, or a name at Hugging Face, which is
@@ -64,14 +64,14 @@ class Wav2Vec2Features:
         """(T, 512) of a clip of 8 to 192 kHz, (N,) or (N, channels).
 
         Raises:
-            InputError: samples of another shape, or another rate.
+            InputError: the samples have another shape or rate.
         """
         sound = speech_samples(samples, sample_rate_hz)
         if not len(sound):
             return np.zeros((0, len(self.channels)), np.float32)
-        # As the model's own preprocessing: Wav2Vec2FeatureExtractor, zero_mean_unit_var_norm.
+        # Same as the model's own preprocessing: Wav2Vec2FeatureExtractor, zero_mean_unit_var_norm.
         scaled = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)
-        # Silence before the clip lets the first row end where its frame does.
+        # Silence before the clip aligns the end of the first row with its frame.
         padded = np.pad(scaled, (self._reach - _HOP, 0))
         with torch.inference_mode():
             rows = self._convolutions(torch.from_numpy(padded)[None])[0]
@@ -97,16 +97,16 @@ def _network(weights: str | Path) -> Any:
 
 
 class SpeechUnits:
-    """A codebook of typical sounds, by k-means over features: discrete units in the manner of VQ-Wav2Vec.
+    """A codebook of typical sounds, by k-means over features: discrete units as in VQ-Wav2Vec.
 
     vq-wav2vec (Baevski et al. 2020, arXiv:1910.05453) learns its codebook with the network; HuBERT (Hsu et
-    al. 2021, arXiv:2106.07447) showed that k-means over features does.
+    al. 2021, arXiv:2106.07447) showed that k-means over features is enough.
 
     Args:
         codebook: (K, D).
 
     Raises:
-        InputError: another shape, or not finite.
+        InputError: the shape is wrong, or numbers are not finite.
     """
 
     def __init__(self, codebook: ArrayLike) -> None:
@@ -114,16 +114,16 @@ class SpeechUnits:
 
     @classmethod
     def fit(cls, features: ArrayLike, size: int, *, seed: int = 0, rounds: int = 50) -> Self:
-        """Find typical sounds.
+        """Find typical sounds by k-means.
 
         Args:
             features: (N, D) rows of one kind of features.
             size: K, the units.
-            seed: of the first guess.
-            rounds: of k-means.
+            seed: seed of the first guess.
+            rounds: rounds of k-means.
 
         Raises:
-            InputError: another shape, not finite, or fewer rows than units.
+            InputError: the shape is wrong, numbers are not finite, or there are fewer rows than units.
         """
         rows = checked("features", features, (None, None))
         if not 1 <= size <= len(rows):
@@ -135,7 +135,7 @@ class SpeechUnits:
             quantizer = VectorQuantize(
                 rows.shape[1], codebook_size=size, kmeans_init=True, kmeans_iters=rounds, decay=1.0
             )
-            # The first batch in training starts k-means; with decay 1 nothing moves after it.
+            # The first training batch starts k-means; with decay 1 nothing moves afterwards.
             quantizer(torch.from_numpy(rows.copy())[None])
         return cls(quantizer.codebook.detach().numpy())
 
@@ -144,7 +144,7 @@ class SpeechUnits:
         """Read a codebook.
 
         Raises:
-            InputError: it cannot be read, or is none.
+            InputError: the file cannot be read, or is not a codebook.
         """
         try:
             return cls(load_file(path)["codebook"])
@@ -155,7 +155,7 @@ class SpeechUnits:
         """Write the codebook as safetensors; the file appears whole or not at all.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the file cannot be written.
         """
         with whole_file(path) as partial:
             save_file({"codebook": self.codebook}, partial)
@@ -164,7 +164,7 @@ class SpeechUnits:
         """(T,) the nearest unit of each row of (T, D).
 
         Raises:
-            InputError: another shape, or not finite.
+            InputError: the shape is wrong, or numbers are not finite.
         """
         rows = checked("features", features, (None, self.codebook.shape[1]))
         distances = (self.codebook**2).sum(axis=1) - 2 * rows @ self.codebook.T
@@ -172,14 +172,14 @@ class SpeechUnits:
 
 
 class UnitFeatures:
-    """Any features, each row replaced by the typical sound that is nearest to it.
+    """Any features, with each row replaced by the nearest typical sound.
 
     Args:
-        base: what the codebook was fitted on.
+        base: the features that the codebook was fitted to.
         units: the codebook.
 
     Raises:
-        InputError: the codebook is of another width.
+        InputError: the codebook has another width.
     """
 
     def __init__(self, base: SpeechFeatures, units: SpeechUnits) -> None:
@@ -191,6 +191,6 @@ class UnitFeatures:
         self.channels, self.causal, self.frame_rate_hz = base.channels, base.causal, base.frame_rate_hz
 
     def features(self, samples: ArrayLike, sample_rate_hz: int) -> FloatArray:
-        """(T, D) of a clip; see the base's."""
+        """(T, D) of a clip; see the base features."""
         rows = self._base.features(samples, sample_rate_hz)
         return np.asarray(self._units.codebook[self._units.encode(rows)], np.float32)

@@ -1,4 +1,4 @@
-"""Results of the comparison of listeners in; the Markdown of their tables out."""
+"""Markdown tables of the comparison of listeners."""
 
 from __future__ import annotations
 

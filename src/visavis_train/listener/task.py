@@ -1,4 +1,4 @@
-"""Packs of conversations and an experiment in; a listener of faces, its ONNX file and its report, out.
+"""The training task of a listener of faces, on packs of conversations.
 
 ``visavis train experiments/listener.toml [--resume] [--set key=value] [--install]``
 
@@ -58,7 +58,7 @@ def network_config(experiment: ListenerExperiment, levels: tuple[int, ...]) -> L
 def read_conversations(
     experiment: ListenerExperiment, pack: ListeningPack, tokenizer: FaceTokenizer
 ) -> tuple[Conversation, ...]:
-    """A pack as the experiment's network learns it."""
+    """A pack as training data of the experiment's network."""
     return conversations(
         pack,
         tokenizer,
@@ -106,7 +106,7 @@ def train(experiment: ListenerExperiment, vocabulary: Vocabulary, *, resume: boo
 
 
 def with_partner(item: Conversation, other: Conversation | None) -> Conversation:
-    """The same listener beside another partner, or with nobody."""
+    """The same listener with another speaker, or with nobody."""
     partner, sound = np.full_like(item.partner, UNKNOWN), np.full_like(item.sound, np.nan)
     if other is not None:
         length = min(len(partner), len(other.partner))
@@ -115,13 +115,13 @@ def with_partner(item: Conversation, other: Conversation | None) -> Conversation
 
 
 def others_of(pack: ListeningPack) -> tuple[int, ...]:
-    """For each conversation, another one in which none of its people takes part.
+    """For each conversation, another one without any of its people.
 
-    The one half of the split further on, or the next after it that fits: real corpora list every conversation
-    a second time, the other way round, exactly half of the split further on.
+    It is the one half of the split later, or the next one that fits. Real corpora list every conversation
+    a second time with exchanged roles, exactly half of the split later.
 
     Raises:
-        InputError: all conversations are of the same people.
+        InputError: all conversations have the same people.
     """
     people = [{item.speaker.name, item.listener.name} for item in pack.items]
     count, found = len(people), []
@@ -139,7 +139,7 @@ def others_of(pack: ListeningPack) -> tuple[int, ...]:
 def partners(
     trainer: ListenerTrainer, items: Sequence[Conversation], others: Sequence[int]
 ) -> dict[str, float]:
-    """Bits a frame of listeners beside their own partner, beside that of another conversation, and alone."""
+    """Bits a frame of listeners with their own speaker, with another conversation's speaker, and alone."""
     strangers = [items[other] for other in others]
     variants = {
         "true_partner": items,
@@ -155,7 +155,7 @@ def release(
     """Export a trained listener, measure it, and write ``report.json``; returns the report.
 
     Raises:
-        WeightsError: ONNX Runtime answers differently, or the program would not take the file.
+        WeightsError: ONNX Runtime answers differently, or the program refuses the file.
     """
     net, tokenizer = trainer.net, vocabulary.tokenizer
     test_pack = load_listening(experiment.data / "test.npz")
@@ -192,9 +192,9 @@ def install(experiment: ListenerExperiment, report: Mapping[str, Any], config: s
     """Copy a run's listener into the package's assets; returns its path.
 
     Raises:
-        InputError: the package holds another tokenizer than the listener was trained with, or no listener was
+        InputError: the package's tokenizer is not the one of the listener's training, or no listener was
             exported.
-        WeightsError: the package holds no tokenizer.
+        WeightsError: the package has no tokenizer.
     """
     installed = FaceTokenizer.default(names=LISTENER_TOKENIZER).pair
     if installed != report["tokenizer"]:
@@ -222,7 +222,7 @@ def train_listener(experiment: ListenerExperiment, *, resume: bool) -> tuple[Voc
 def finish(
     experiment: ListenerExperiment, trained: tuple[Vocabulary, ListenerTrainer], command: Command
 ) -> Path:
-    """Release a trained network, and install it if that was asked for; returns the report's path."""
+    """Release a trained network, and install it if requested; returns the report's path."""
     report = release(experiment, *trained, command.config.name)
     if command.install:
         path = install(experiment, report, f"experiments/{command.config.name}")

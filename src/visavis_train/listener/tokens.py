@@ -1,4 +1,4 @@
-"""A pack of conversations and a tokenizer in; conversations as a listener learns them out."""
+"""Conversations as a listener learns them, coded by a tokenizer."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ HEAD_WEIGHT = 8.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """A tokenizer of one token a frame, and how its tokens are written.
+    """A tokenizer with one token a frame, and the digits of its tokens.
 
     Attributes:
         tokenizer: encodes and decodes.
-        levels: of a token's digits, least significant first: FSQ's levels; one digit for other quantizers.
+        levels: levels of a token's digits, least significant first: FSQ's, or one digit for other quantisers.
     """
 
     tokenizer: FaceTokenizer
@@ -39,11 +39,11 @@ class Vocabulary:
 
     @classmethod
     def open(cls, folder: Path | None, threads: int = 1) -> Self:
-        """The tokenizer of a run folder; for None the one that the package brings for its listener.
+        """The tokenizer of a run folder, or for None the package's tokenizer for its listener.
 
         Raises:
             InputError: a file cannot be read, or a frame has several tokens.
-            WeightsError: no tokenizer, or the package brings none.
+            WeightsError: there is no tokenizer in the folder or in the package.
         """
         if folder is None:
             tokenizer = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
@@ -61,12 +61,12 @@ def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...
     """The digits of a tokenizer's tokens.
 
     Args:
-        tokenizer: which.
-        notes: what its encoder's file says of itself.
+        tokenizer: the tokenizer.
+        notes: the metadata of its encoder's file.
 
     Raises:
         InputError: a frame has several tokens.
-        WeightsError: the file does not say its levels, or others than its vocabulary has.
+        WeightsError: the file does not name its levels, or they do not fit its vocabulary.
     """
     if tokenizer.depth != 1:
         raise InputError(
@@ -92,13 +92,13 @@ def conversations(
     controls: bool,
     steady: float | None = None,
 ) -> tuple[Conversation, ...]:
-    """Every item of a pack as tokens; items of one speaker share arrays.
+    """Every item of a pack as tokens; items of the same speaker share arrays.
 
     Args:
         pack: the conversations.
-        tokenizer: of one token a frame.
+        tokenizer: a tokenizer with one token a frame.
         sound: whether the listener hears speech.
-        controls: whether it is told its temperament.
+        controls: whether the listener gets its temperament.
         steady: tolerance of the listeners' tokens, see :func:`steady_tokens`; None for plain ones.
     """
     seen: dict[int, Tokens] = {}
@@ -119,16 +119,16 @@ def conversations(
 
 
 def steady_tokens(tokenizer: FaceTokenizer, face: FloatArray, tolerance: float | None) -> Tokens:
-    """Tokens of a track that change where the face does, not where it trembles between two of them.
+    """Tokens of a track that change when the face changes, not when it trembles between two tokens.
 
-    A frame keeps the token before it unless its own is nearer to the face by more than the tolerance.
+    A frame keeps the previous token unless its own token is nearer to the face by more than the tolerance.
     Distances are means over the groups of channels of absolute differences, in the track's standard
-    deviations; the head's rotation counts :data:`HEAD_WEIGHT` times, since nods are small.
+    deviations. The head's rotation counts :data:`HEAD_WEIGHT` times, because nods are small.
 
     Args:
-        tokenizer: of one token a frame.
+        tokenizer: a tokenizer with one token a frame.
         face: (T, 58).
-        tolerance: in standard deviations; None to take every frame's own token.
+        tolerance: tolerance in standard deviations; None for every frame's own token.
 
     Returns:
         (T,) tokens, each one that :meth:`FaceTokenizer.encode` gave for this frame or an earlier one.
@@ -141,7 +141,7 @@ def steady_tokens(tokenizer: FaceTokenizer, face: FloatArray, tolerance: float |
     missed = np.abs(face - shown) @ scale
     result, kept = tokens.copy(), 0
     for frame in range(1, len(tokens)):
-        # No distance to or from a frame without a face: its token is its own.
+        # A frame without a face has no distances: it has its own token.
         if not np.abs(face[frame] - shown[kept]) @ scale <= missed[frame] + tolerance:
             kept = frame
         result[frame] = tokens[kept]
@@ -149,7 +149,7 @@ def steady_tokens(tokenizer: FaceTokenizer, face: FloatArray, tolerance: float |
 
 
 def _scale(face: FloatArray) -> FloatArray:
-    """(58,) what absolute differences are weighted with, so that their sum is the distance."""
+    """(58,) weights of absolute differences; the weighted sum is the distance."""
     known = np.isfinite(face).all(axis=1)
     spread = np.maximum(face[known].std(axis=0), LEAST_SPREAD) if known.any() else LEAST_SPREAD
     shares = np.zeros(len(spread), np.float32)
@@ -159,7 +159,7 @@ def _scale(face: FloatArray) -> FloatArray:
 
 
 def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
-    """(T, 58): the face as a listener is to show it, on the tokenizer's own face at rest."""
+    """(T, 58): the face that a listener should show, moved to the tokenizer's face at rest."""
     face = clip.face.astype(np.float32)
     return face if tokenizer.rest is None else face - resting(face) + tokenizer.rest
 

@@ -1,4 +1,4 @@
-"""Conversations and settings in; a listener that predicts better with every round out."""
+"""The trainer of listeners."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ class ListenerTrainer:
 
     Args:
         net: the network.
-        training: how.
-        conversations: to learn from.
-        validation: to measure on after each round; may be empty.
-        seed: of the draws.
+        training: the settings.
+        conversations: the training data.
+        validation: the data for measuring after each round; may be empty.
+        seed: seed of the draws.
 
     Raises:
-        InputError: no conversation, or stretches that are no whole number of positions.
+        InputError: there is no conversation, or a stretch is not a whole number of positions.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class ListenerTrainer:
         )
 
     def run_round(self, number: int) -> dict[str, Any]:
-        """Train for the round of that number, from 0; returns bits a frame, in training and validation."""
+        """Train the round of a number, from 0; returns bits a frame, in training and validation."""
         self.net.train()
         rng = np.random.default_rng((self.seed, number, 1))
         steps = self.how.round_steps
@@ -106,7 +106,7 @@ class ListenerTrainer:
 
     @torch.no_grad()
     def measure(self, conversations: Sequence[Conversation]) -> float:
-        """Mean bits a frame of whole conversations, as many frames as training sees at a time."""
+        """Mean bits a frame of whole conversations, in pieces as long as in training."""
         self.net.eval()
         nats, frames = 0.0, 0
         for item in conversations:
@@ -126,7 +126,7 @@ class ListenerTrainer:
         return self.net.loss(heard, into_patches(batch.own, self.net.config.patch))
 
     def _with_gaps(self, heard: Heard) -> Heard:
-        """Hide parts of what is heard; what is to be predicted stays."""
+        """Hide parts of the inputs; the targets do not change."""
         count, how = len(heard.own), self.how
         own, partner, sound = (
             torch.rand(heard.own.shape) < torch.rand(count, 1, 1) * most

@@ -1,1 +1,1 @@
-"""What every training shares: experiments, rounds, checkpoints, logs."""
+"""Parts that every training uses: experiments, rounds, checkpoints, logs."""

@@ -1,4 +1,4 @@
-"""A training run's whole state in, one safetensors file out, and back: no pickle."""
+"""Checkpoints: the whole state of a training run in one safetensors file, without pickle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visavis.base.reading import regular
 from visavis.errors import InputError
 
 _FORMAT = "visavis-checkpoint-1"
-# In a run folder: what the next epoch depends on, and the weights that did best.
+# In a run folder: the state that the next epoch needs, and the best weights.
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -60,11 +60,11 @@ def load_checkpoint(
     Args:
         path: the file.
         modules: by name; all their tensors are replaced.
-        optimizer: the one that was saved; None leaves its part of the file alone.
-        more: the file's modules may have tensors that ``modules`` have not, such as further layers.
+        optimizer: the saved optimiser; None ignores its part of the file.
+        more: the file's modules may have additional tensors, such as further layers.
 
     Raises:
-        InputError: missing, not such a file, or for other modules.
+        InputError: missing, of another kind, or for other modules.
     """
     try:
         with safe_open(regular(path), framework="pt") as file:
@@ -101,7 +101,7 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
     for key, value in tensors.items():
         number, _, name = key.partition("/")
         index = int(number)
-        # As the weights lie in memory: fused optimisers insist on it.
+        # The memory order of the weights, which fused optimisers require.
         if value.shape == weights[index].shape:
             value = torch.empty_like(weights[index], dtype=value.dtype, device="cpu").copy_(value)
         state.setdefault(index, {})[name] = value

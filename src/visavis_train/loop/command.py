@@ -1,4 +1,4 @@
-"""A training task: what its experiment files hold, how it trains, and how its result is released."""
+"""Training tasks: the settings of an experiment file, the training, and the release of the result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from visavis_train.loop.experiment import Settings
 
 
 class Command(NamedTuple):
-    """What ``visavis train`` was asked for beside the training.
+    """Options of ``visavis train`` besides the training.
 
     Attributes:
         config: the experiment's file.
@@ -25,10 +25,10 @@ class Task(NamedTuple):
     """One of the tasks of :data:`visavis_train.commands.training.TASKS`.
 
     Attributes:
-        kind: what an experiment file of the task holds.
+        kind: the settings of the task's experiment files.
         train: takes the experiment and ``resume``.
         finish: takes the experiment, what ``train`` returned and the command; releases the result and
-            returns the report that is to be printed. None where another command releases the result.
+            returns the report that is printed. None where another command releases the result.
     """
 
     kind: type[Settings]

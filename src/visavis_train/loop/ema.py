@@ -1,4 +1,4 @@
-"""A network in training in; the running average of its weights and statistics out."""
+"""The running average of a network's weights and statistics during training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 def running_average(network: nn.Module, decay: float) -> AveragedModel:
-    """An average that forgets by ``decay`` a step, faster at first, so that it loses the random start.
+    """An average that forgets by ``decay`` each step; it forgets faster at first, to lose the random start.
 
     Call ``update_parameters(network)`` after every step; the averaged network is ``.module``.
     """

@@ -15,7 +15,7 @@ from visavis_train.loop.toml_file import read_toml
 
 
 class Settings(BaseModel):
-    """Base of all experiment configurations: immutable, and unknown keys fail."""
+    """Base of all experiment configurations: immutable, with an error for unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +28,7 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
 
     Args:
         path: the TOML file.
-        kind: what it must be.
+        kind: the expected settings.
         overrides: see :func:`checked_experiment`.
 
     Raises:
@@ -40,16 +40,16 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
 def checked_experiment(
     path: Path, values: dict[str, Any], kind: type[_Kind], overrides: Sequence[str] = ()
 ) -> _Kind:
-    """The experiment that a file's values are.
+    """The experiment with a file's values.
 
     Args:
         path: the file, for messages.
-        values: of the file.
-        kind: what it must be.
+        values: the values of the file.
+        kind: the expected settings.
         overrides: ``key=value`` with dots for tables (``training.epochs=3``); values as in TOML, or text.
 
     Raises:
-        InputError: not what ``kind`` expects. An unknown key is named with the nearest valid key.
+        InputError: not what ``kind`` expects. The message names an unknown key and the nearest valid one.
     """
     for override in overrides:
         _override(values, override)
@@ -67,10 +67,10 @@ def checked_experiment(
 
 
 def _nearest(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:
-    """``; did you mean training.epochs?``, or which keys there are."""
+    """A hint: ``; did you mean training.epochs?``, or the list of keys."""
     keys = _keys(kind)
     *tables, last = (str(part) for part in place)
-    # Of alternatives such as model kinds, the place names the kind too.
+    # With alternatives such as model kinds, the place also names the kind.
     table = ".".join(part for part in tables if any(part in key.split(".")[:-1] for key in keys))
     beside = [key for key in keys if key.rpartition(".")[0] == table]
     for pool, cutoff in ((beside, 0.6), (keys, 0.8)):
@@ -92,7 +92,7 @@ def _keys(kind: type[BaseModel], above: str = "") -> list[str]:
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Tables within tables as one, with keys such as ``training.rounds``."""
+    """Nested tables as one flat table, with keys such as ``training.rounds``."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         result |= flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}

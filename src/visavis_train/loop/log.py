@@ -1,4 +1,4 @@
-"""An epoch's figures in; a line of ``log.jsonl``, TensorBoard's curves and a line on standard error out."""
+"""The training log: lines of ``log.jsonl``, TensorBoard's curves, and lines on standard error."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class RunLog:
 
     Args:
         out: the run folder.
-        epochs: how many the run may have.
-        done: how many epochs stand in its checkpoint: what the log holds beyond them is cut off, for it
+        epochs: the largest number of epochs.
+        done: number of epochs in the checkpoint. Later rows of the log are removed, because their epochs
             will be trained again.
 
     Raises:
-        InputError: the log that is there is not one of ours.
+        InputError: the existing log was not written by visavis.
     """
 
     def __init__(self, out: Path, epochs: int, done: int) -> None:
@@ -46,7 +46,7 @@ class RunLog:
         self._curves.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Note one epoch: its number from 0, side, loss, both accuracies, seconds, and what else there is."""
+        """Log one epoch: its number from 0, side, loss, both accuracies, seconds, and further figures."""
         with self._path.open("a", encoding="utf-8") as file:
             print(json.dumps(row), file=file)
         for name, value in row.items():
@@ -62,10 +62,10 @@ class RunLog:
 
 
 def cut_log(out: Path, last: int, key: str = "epoch") -> None:
-    """Leave the rows up to number ``last`` in a run's log, and make it where there is none.
+    """Keep the rows up to number ``last`` of a run's log; an empty log is made if there is none.
 
     Raises:
-        InputError: the log that is there is not one of ours.
+        InputError: the existing log was not written by visavis.
     """
     rows = [row for row in read_log(out, key) if row[key] <= last]
     with whole_file(out / LOG) as partial:
@@ -73,14 +73,14 @@ def cut_log(out: Path, last: int, key: str = "epoch") -> None:
 
 
 def read_log(out: Path, key: str = "epoch") -> list[dict[str, Any]]:
-    """The rows of a run's log, oldest first; none where there is no log.
+    """The rows of a run's log, oldest first; empty without a log.
 
     Args:
         out: the run folder.
-        key: what numbers the rows.
+        key: the field with the row's number.
 
     Raises:
-        InputError: the log is not one of ours.
+        InputError: the log was not written by visavis.
     """
     path = out / LOG
     if not path.exists():
@@ -92,6 +92,6 @@ def read_log(out: Path, key: str = "epoch") -> list[dict[str, Any]]:
             row = json.loads(line)
             rows.append({**row, key: int(row[key])})
         except (ValueError, TypeError, KeyError) as error:
-            if number < len(lines):  # The last one may be cut off, if the run was killed.
+            if number < len(lines):  # The last line may be incomplete, if the run was killed.
                 raise InputError(f"{path}:{number}: no row of a run's log; move the file away") from error
     return rows

@@ -1,4 +1,4 @@
-"""Results, lines of Markdown and a page in; a JSON file, and the page with the lines in their place, out."""
+"""Results as a JSON file, and Markdown lines between the marks of a page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from visavis_train.onnx.export import current_commit
 
 
 def measured_on(faces: LabelledFaces) -> dict[str, Any]:
-    """JSON values that say by which code, where and on which faces something was measured."""
+    """JSON values that name the code, the machine and the faces of a measurement."""
     return {
         "commit": current_commit(),
         "machine": machine(),
@@ -29,15 +29,15 @@ def measured_on(faces: LabelledFaces) -> dict[str, Any]:
 
 
 def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> None:
-    """Replace what stands between two marks.
+    """Replace the text between two marks.
 
     Args:
         page: a Markdown file.
-        marks: comments that stand in it once, in this order.
-        lines: what shall stand between them.
+        marks: comments that occur in the page once, in this order.
+        lines: the new text between the marks.
 
     Raises:
-        InputError: the page cannot be read or written, or has not these marks.
+        InputError: the page cannot be read or written, or lacks these marks.
     """
     first, last = marks
     pattern = re.compile(re.escape(first) + ".*?" + re.escape(last), re.DOTALL)
@@ -59,7 +59,7 @@ def write_results(
     """Write JSON values into a file, and lines into a page; see :func:`write_between`.
 
     Raises:
-        InputError: the page cannot be read or written, or has not these marks; no file is written then.
+        InputError: the page cannot be read or written, or lacks these marks; then no file is written.
     """
     write_between(page, marks, lines)
     with whole_file(results) as partial:

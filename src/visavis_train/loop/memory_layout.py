@@ -1,4 +1,4 @@
-"""A network in; the same one, its tensors in the memory order that convolutions on a CPU like, out."""
+"""The memory order of a network's tensors that is fast for convolutions on a CPU."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from torch import nn
 
 def channels_last(network: nn.Module) -> None:
     """Move the network's four-dimensional tensors to channels-last order, in place."""
-    # Torch's stubs leave this form of ``to`` out in some releases and have it in others.
+    # Torch's stubs have this form of ``to`` only in some releases.
     cast(Any, network).to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Which faces two networks read rightly in; how far apart they are, and whether chance explains it, out."""
+"""Paired comparison of two networks: accuracy difference, 95% interval, McNemar's p."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Paired:
     Attributes:
         first, second: their names.
         n: faces.
-        only_first, only_second: faces that one alone reads rightly.
-        difference: accuracy of the first less that of the second.
+        only_first, only_second: faces that only this network reads rightly.
+        difference: accuracy of the first minus accuracy of the second.
         interval_95: of the difference, by paired bootstrap.
         p_value: of McNemar's exact test, two-sided.
     """
@@ -46,7 +46,7 @@ class Paired:
         """Compare (N,) with (N,): whether each network read each face rightly.
 
         Raises:
-            InputError: the two do not have as many faces.
+            InputError: the two have different numbers of faces.
         """
         if right_first.shape != right_second.shape or right_first.ndim != 1 or not len(right_first):
             raise InputError(
@@ -69,16 +69,16 @@ class Paired:
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:
-    """McNemar's exact test: the chance that fair coins fall as unevenly as the faces that one alone reads.
+    """Two-sided p of McNemar's exact test: the chance that fair coins fall at least as unevenly.
 
     McNemar 1947, doi:10.1007/BF02295996, with the binomial distribution instead of its approximation.
 
     Args:
-        only_first: faces that the first network alone reads rightly.
-        only_second: faces that the second alone reads rightly.
+        only_first: faces that only the first network reads rightly.
+        only_second: faces that only the second network reads rightly.
     """
     tosses, fewer = only_first + only_second, min(only_first, only_second)
-    # Whole numbers of any size: no rounding, also with thousands of faces.
+    # Integers of any size: no rounding errors, even with thousands of faces.
     as_uneven = 2 * sum(comb(tosses, heads) for heads in range(fewer + 1))
     return min(1.0, as_uneven / (1 << tosses))
 
@@ -86,13 +86,13 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
 def difference_interval(only_first: int, only_second: int, n: int, *, seed: int = 0) -> tuple[float, float]:
     """95% percentile interval of the difference of two accuracies, by paired bootstrap.
 
-    To draw N faces with replacement is to draw how many fall into each of three groups (the first alone is
-    right, the second alone, neither alone) from a multinomial distribution: that is drawn 10,000 times.
+    A draw of N faces with replacement is a multinomial draw of the sizes of three groups (only the
+    first is right, only the second is right, all others). There are 10,000 draws.
 
     Args:
-        only_first: faces that the first network alone reads rightly.
-        only_second: faces that the second alone reads rightly.
-        n: all faces.
+        only_first: faces that only the first network reads rightly.
+        only_second: faces that only the second network reads rightly.
+        n: number of all faces.
         seed: of the draws.
     """
     shares = np.asarray([only_first, only_second, n - only_first - only_second]) / n

@@ -1,4 +1,4 @@
-"""A name and a number of steps in; what to call after each step, which may show the progress, out."""
+"""A progress display for a known number of steps."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def unwatched(_what: str, _steps: int) -> Iterator[Callable[[], None]]:
 
 
 def progress_bar(what: str, steps: int) -> AbstractContextManager[Callable[[], None]]:
-    """A bar on standard error, where that is a terminal."""
+    """A progress bar on standard error, if that is a terminal."""
     return progress(what, steps, "steps")

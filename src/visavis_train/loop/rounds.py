@@ -1,4 +1,4 @@
-"""A training cut into rounds in; its log and a checkpoint after every round out.
+"""Training in rounds, with a log and a checkpoint after every round.
 
 Each round draws its randomness from (seed, round), so a run that was killed and resumed equals an unbroken
 one. The run folder receives ``config.json``, ``log.jsonl`` and ``last.safetensors``.
@@ -36,21 +36,21 @@ def run_rounds(
     *,
     resume: bool = False,
 ) -> None:
-    """Run every round that the folder does not hold yet.
+    """Run every round that is not in the folder yet.
 
     Args:
         out: the run folder.
-        config: written beside the log.
+        config: the settings, written next to the log.
         seed: of the run.
-        rounds: how many there are.
-        one_round: trains for the round of that number, from 0; returns what the log shall say.
-        modules: whose weights a checkpoint holds, by name.
-        optimizer: whose tensors it holds.
+        rounds: their number.
+        one_round: trains the round of that number, from 0, and returns figures for the log.
+        modules: the modules in a checkpoint, by name.
+        optimizer: the optimiser in a checkpoint.
         resume: go on from the folder's checkpoint.
 
     Raises:
         InputError: the folder holds a run and ``resume`` is off, its checkpoint is of another network or
-            other settings, or its log is not one of ours.
+            other settings, or its log was not written by visavis.
     """
     out.mkdir(parents=True, exist_ok=True)
     last, first = out / LAST, 0
@@ -60,7 +60,7 @@ def run_rounds(
         first = int(load_checkpoint(last, modules, optimizer)["round"])
         require_same(out / "config.json", config)
     (out / "config.json").write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
-    cut_log(out, first, "round")  # A round that was logged and not kept is trained again.
+    cut_log(out, first, "round")  # A round that is in the log but not in the checkpoint is trained again.
     with (out / LOG).open("a", encoding="utf-8") as log:
         for number in range(first, rounds):
             torch.manual_seed(int(np.random.default_rng((seed, number)).integers(2**63)))
@@ -74,15 +74,15 @@ def run_rounds(
 
 
 def require_same(path: Path, config: Settings) -> None:
-    """A run goes on with the settings that it began with; only where, and on how many threads, may change.
+    """Check that a run goes on with its first settings; only paths and threads may change.
 
     Raises:
-        InputError: it began with others, or they cannot be read.
+        InputError: the settings differ, or the old ones cannot be read.
     """
     try:
         stored = type(config).model_validate_json(regular(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not the settings of this run: {error}; train anew elsewhere") from error
+        raise InputError(f"{path}: not the settings of this run: {error}; train in another folder") from error
     was, now = (flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
     for key in sorted(was.keys() | now.keys()):
         if was.get(key) != now.get(key):
@@ -100,7 +100,7 @@ def warm_cosine(step: int, steps: int, warm: int) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Let every group of parameters learn at this rate."""
+    """Set the learning rate of every group of parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
@@ -111,10 +111,10 @@ def descend(
     """One step of the optimiser; returns the loss.
 
     Args:
-        loss: () to be made smaller.
-        net: its gradients are cut to the norm ``max_gradient``.
+        loss: () the loss to reduce.
+        net: the network, whose gradients are clipped.
         optimizer: of the network.
-        max_gradient: see ``net``.
+        max_gradient: largest norm of the gradients.
         number: of the round, for the message.
 
     Raises:

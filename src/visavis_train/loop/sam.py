@@ -1,8 +1,7 @@
-"""Weights and their gradients in; the weights where the loss is highest nearby, for as long as needed, out.
+"""Sharpness-aware minimisation (SAM): weights moved, for a time, to the highest loss nearby.
 
-Sharpness-aware minimisation (Foret, Kleiner, Mobahi, Neyshabur 2021, arXiv:2010.01412): the step at w is
-taken with the gradient at w + rho g / |g|, g being the gradient at w (their Eq. 2, without the second-order
-term, p = 2).
+Foret, Kleiner, Mobahi, Neyshabur 2021, arXiv:2010.01412. The step at w is taken with the gradient at
+w + rho g / |g|, where g is the gradient at w (their Eq. 2, without the second-order term, p = 2).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from torch import nn
 
 @contextmanager
 def climbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
-    """Let the weights stand ``rho`` uphill inside of the block, and exactly where they were after it."""
+    """Move the weights uphill by ``rho`` inside the block; after it they are exactly as before."""
     moved = [(weights, weights.grad) for weights in parameters if weights.grad is not None]
     before = [weights.detach().clone() for weights, _ in moved]
     with torch.no_grad():
@@ -33,7 +32,7 @@ def climbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
 
 @contextmanager
 def still_statistics(network: nn.Module) -> Iterator[None]:
-    """Keep batch norm's running statistics inside of the block: they belong to the true weights."""
+    """Freeze batch norm's running statistics inside the block, because they belong to the true weights."""
     norms = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

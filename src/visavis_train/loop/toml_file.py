@@ -1,4 +1,4 @@
-"""Reading TOML files."""
+"""Reader of TOML files."""
 
 from __future__ import annotations
 

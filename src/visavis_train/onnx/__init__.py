@@ -1,1 +1,1 @@
-"""Networks as ONNX files: export, half precision, reading back."""
+"""Networks as ONNX files: export, half precision, import."""

@@ -1,4 +1,4 @@
-"""A torch network in; an ONNX file that gives the same numbers, and its entry in the manifest, out."""
+"""Export of a torch network as an ONNX file that gives the same numbers, and its manifest entry."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def export(
 
     Args:
         module: the network; put into evaluation mode.
-        example_inputs: at least 2 rows each if the batch is dynamic; also what agreement is checked on.
+        example_inputs: at least 2 rows each if the batch is dynamic; also used to check the agreement.
         path: the ONNX file to write, in one piece.
         input_names: one for each example input.
         output_names: one for each output.
         dynamic_batch: let axis 0 of every input have any size.
         dynamic_axes: further axes of any size, by the input's name; examples have at least 2 there.
-        metadata: JSON values stored in the file (read back by ``visavis.base.networks.metadata``), beside
-            ``parameters``, how many numbers the network learns.
+        metadata: JSON values stored in the file (read by ``visavis.base.networks.metadata``), with
+            ``parameters``, the number of learned numbers.
         tolerance: largest difference between torch and ONNX Runtime, absolute.
         half_weights: store large tensors in 16 bits, see :mod:`visavis_train.onnx.float16`.
 
@@ -60,7 +60,7 @@ def export(
     axes = [(*first, *(dynamic_axes or {}).get(name, ())) for name in input_names]
     shapes = tuple(dict.fromkeys(some, torch.export.Dim.DYNAMIC) or None for some in axes)
     with warnings.catch_warnings():
-        # torch's exporter warns of its own internals, which no caller can mend.
+        # torch's exporter warns about its own internals, which no caller can change.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module,
@@ -93,7 +93,7 @@ def export(
 
 
 def _forget_origins(model: onnx.ModelProto) -> None:
-    """Drop the exporter's notes, which hold stack traces with the paths of this machine."""
+    """Remove the exporter's notes: they contain stack traces with paths of this machine."""
     model.graph.ClearField("metadata_props")
     model.graph.ClearField("value_info")
     for part in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
@@ -114,17 +114,17 @@ def difference(module: nn.Module, path: Path, inputs: tuple[Tensor, ...]) -> flo
 
 
 def register(manifest_path: Path, name: str, file: Path, entry: Mapping[str, Any]) -> None:
-    """Enter a weight file in the manifest, in place of an entry of the same name.
+    """Add a weight file to the manifest; it replaces an entry of the same name.
 
     Args:
-        manifest_path: the manifest; created if it is not there.
-        name: what ``visavis.base.networks.open_session`` will call it.
+        manifest_path: the manifest; created if missing.
+        name: its name for ``visavis.base.networks.open_session``.
         file: the weight file, in the manifest's folder.
         entry: ``licence``, ``training_data``, ``config``, ``commit`` and ``score``; sha256 and size are
             taken from the file.
 
     Raises:
-        InputError: the file lies elsewhere, or the entry lacks a field or has one too many.
+        InputError: the file is in another folder, or the entry has missing or additional fields.
     """
     if file.resolve().parent != manifest_path.resolve().parent:
         raise InputError(f"{file} must lie beside {manifest_path}")

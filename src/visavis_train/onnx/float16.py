@@ -1,7 +1,7 @@
-"""An ONNX network in; the same one with its large weights stored in 16 bits, or widened to 32 again, out.
+"""Storage of an ONNX network's large weights in 16 bits, and the way back to 32.
 
-A file of 16-bit weights is half as large. Each is widened by a Cast of its own, which ONNX Runtime folds when
-it loads the file: computing stays in 32 bits.
+A file of 16-bit weights is half as large. Each weight is widened by its own Cast, which ONNX Runtime folds
+when it loads the file. So all computing stays in 32 bits.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-# Smaller tensors stay as they are: they are few bytes.
+# Smaller tensors do not change: they are only a few bytes.
 LARGE = 1024
 _SUFFIX = "_half"
 
@@ -31,7 +31,7 @@ def widen(model: onnx.ModelProto) -> bool:
     """Undo :func:`halve`, in place: tensors of 16 bits that are cast to 32 are stored in 32.
 
     Returns:
-        Whether there were any.
+        Whether there were such tensors.
     """
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes = []

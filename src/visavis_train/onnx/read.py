@@ -1,8 +1,8 @@
-"""An ONNX file that was exported here in; its weights in a torch network of the same kind, to train on, out.
+"""Import of an ONNX file that was exported here: its weights in a torch network, for further training.
 
 The exporter renames, transposes and cuts tensors, and folds batch norms into the convolutions before them.
-What it does is not guessed: a copy of the network is exported whose numbers are all different, so each tensor
-of that file shows where it came from, and the tensor of the same name in the file that is read goes there.
+This module does not guess these changes. It exports a copy of the network whose numbers are all different.
+So each tensor of that export shows its origin, and the tensor of the same name in the read file goes there.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from visavis_train.onnx.float16 import widen
 Write: TypeAlias = Callable[[nn.Module, Path], None]
 Array: TypeAlias = npt.NDArray[Any]
 
-# Noise by which the copy's numbers are told apart, and up to which difference two are the same number.
+# Noise that makes the copy's numbers different, and the largest difference between two equal numbers.
 _NOISE, _SAME = 0.02, 1e-6
-# Largest difference between the file and what the network is exported to in the end, of tensors near 1.
+# Largest difference between the file and the network's final export, for tensors near 1.
 _TOLERANCE = 1e-4
 
 
 @torch.no_grad()
 def read_back(stored: onnx.ModelProto, name: str, network: nn.Module, write: Write, batch: Tensor) -> None:
-    """Give a network the weights of an ONNX file; exported again it is that file again, which is checked.
+    """Load the weights of an ONNX file into a network, and check that its export equals the file.
 
-    Batch norms start with the means and spreads that they see in ``batch``, scaled and shifted so that the
-    network answers as the file does. Running means of the training that made the file are not in it.
+    Batch norms start with the means and spreads of ``batch``, scaled and shifted so that the
+    network answers like the file. The file does not contain the running means of its training.
 
     Args:
-        stored: the file, in 32 or 16 bits; weights of 16 are widened.
-        name: what messages call it.
-        network: of the same configuration as the exported one; its weights are replaced.
-        write: exports a network the way the file was.
-        batch: what the network gets in training; some hundred rows or more.
+        stored: the file, in 32 or 16 bits; weights of 16 bits are widened.
+        name: its name in messages.
+        network: a network with the exported one's configuration; its weights are replaced.
+        write: exports a network in the same way as the file.
+        batch: training inputs; a few hundred rows or more.
 
     Raises:
-        InputError: it is quantised, or of another network or exporter.
+        InputError: the file is quantised, or of another network or exporter.
     """
     widen(stored)
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +67,7 @@ def _tensors(model: onnx.ModelProto) -> dict[str, Array]:
 
 
 def _require_same(name: str, stored: onnx.ModelProto, made: onnx.ModelProto, *, values: bool = False) -> None:
-    """The same operations on tensors of the same shapes, and, if wanted, the same numbers in them."""
+    """Whether two files have the same operations and tensor shapes and, if requested, the same numbers."""
     advice = "start from a checkpoint, or make [model] and torch's version what the file was made with"
     if list(stored.graph.node) != list(made.graph.node):
         raise InputError(
@@ -98,7 +98,7 @@ def _norms(network: nn.Module) -> Iterator[tuple[str, _BatchNorm]]:
 
 
 def _plain_norms(network: nn.Module) -> None:
-    """Let batch norms do nothing but add their bias."""
+    """Make batch norms only add their bias."""
     for _, norm in _norms(network):
         norm.weight.fill_(1.0)
         norm.get_buffer("running_mean").zero_()
@@ -108,7 +108,7 @@ def _plain_norms(network: nn.Module) -> None:
 def _fill(
     name: str, network: nn.Module, probe: nn.Module, shape: dict[str, Array], stored: dict[str, Array]
 ) -> None:
-    """Put each tensor of the file where the same one of the copy's export came from."""
+    """Put each tensor of the file into the parameter that it comes from, known from the copy's export."""
     folded = {f"{norm}.weight" for norm, _ in _norms(network)}
     sources = {
         key: value.numpy() for key, value in probe.named_parameters() if value.ndim and key not in folded
@@ -117,7 +117,7 @@ def _fill(
     left = {key: set(range(len(value))) for key, value in sources.items()}
     for made_as, tensor in shape.items():
         if tensor.dtype != np.float32 or not tensor.ndim or (origin := _origin(tensor, sources)) is None:
-            continue  # A constant of the network's own.
+            continue  # A constant of the network.
         key, start, turned = origin
         rows = stored[made_as].T if turned else stored[made_as]
         places[key][start : start + len(rows)] = torch.from_numpy(rows.copy())
@@ -130,7 +130,7 @@ def _fill(
 
 
 def _origin(tensor: Array, sources: dict[str, Array]) -> tuple[str, int, bool] | None:
-    """Which parameter a tensor is, from which row on, and whether it is transposed."""
+    """The parameter of a tensor, its first row, and whether it is transposed."""
     for turned in (False, True) if tensor.ndim == 2 else (False,):
         rows = tensor.T if turned else tensor
         for key, source in sources.items():
@@ -144,7 +144,7 @@ def _origin(tensor: Array, sources: dict[str, Array]) -> tuple[str, int, bool] |
 
 
 def _unfold(network: nn.Module, batch: Tensor) -> None:
-    """Let batch norms expect what they see in ``batch``, and answer as before."""
+    """Set batch norms to the statistics of ``batch``, without a change of the answers."""
 
     def expect(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
         seen = inputs[0].transpose(0, 1).flatten(1)

@@ -1,1 +1,1 @@
-"""Real parts in, conversations that never took place out: speakers put together, listeners simulated."""
+"""Simulated conversations: speakers put together from real parts, and simulated listeners."""

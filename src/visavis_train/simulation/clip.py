@@ -1,4 +1,4 @@
-"""One job in, the files of one speaker's clip and of its listeners out."""
+"""One job of the simulation: the files of a speaker's clip and of its listeners."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ from visavis_train.simulation.utterances import GRID_SPEAKER
 from visavis_train.simulation.voice import Voice
 
 SILENCE = "silence.wav"
-# Of nods at pauses and low pitch, about so many a minute; the rate of murmurs over it is their share.
+# Nods at pauses and low pitch per minute, roughly; the rate of murmurs over this number is their share.
 NODS_PER_MINUTE = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """All that a clip is made from.
+    """Everything that a clip is made from.
 
     Attributes:
         root: folder of the corpus.
-        name: of the clip.
-        split: its part of the corpus.
-        seed: numbers that no other clip has.
-        listeners: how many.
-        frames: of the clip.
-        speaker: who speaks.
-        voice: what is said.
-        faces: of the split.
-        habits: how movements of a face go together.
+        name: name of the clip.
+        split: its split of the corpus.
+        seed: numbers that are unique to this clip.
+        listeners: number of listeners.
+        frames: number of frames of the clip.
+        speaker: name of the speaker.
+        voice: the speaker's voice.
+        faces: the faces of the split.
+        habits: how movements of a face belong together.
         coupling: how people smile back.
         short_per_minute: short responses per minute of the other's talk, in real dialogues.
     """
@@ -98,7 +98,7 @@ class Made:
 
 
 def listener_name(clip: str, number: int) -> str:
-    """What the conversation with a clip's listener is called."""
+    """The name of the conversation with a clip's listener."""
     return f"{clip}_l{number}"
 
 
@@ -117,13 +117,13 @@ def make(job: Job) -> Made:
 
 
 def write(job: Job) -> str:
-    """Make a clip and put its files into the corpus, then a record that says that it is finished.
+    """Make a clip, put its files into the corpus, and then write a record that it is finished.
 
     Returns:
         The clip's name.
 
     Raises:
-        InputError: something cannot be written.
+        InputError: a file cannot be written.
     """
     made = make(job)
     talking = PEOPLE[0]
@@ -144,7 +144,7 @@ def write(job: Job) -> str:
 
 
 def provenance(job: Job, made: Made) -> dict[str, Any]:
-    """Which real parts a clip was made from, and what its listeners are."""
+    """The real parts of a clip, and the properties of its listeners."""
     listeners = [
         {
             "conversation": listener_name(job.name, number),
@@ -190,7 +190,7 @@ def write_samples(path: Path, samples: FloatArray) -> None:
 
 
 def _same_files(work: Path, source: str, target: str) -> None:
-    """The speaker of every conversation of a clip is one: the files are links to the first's."""
+    """Link the speaker's files of later conversations to the first one's: a clip has one speaker."""
     for folder, ending in ((FACES, ".npy"), (EMOTIONS, ".csv"), (SOUNDS, ".wav")):
         place = work / folder / f"{target}{ending}"
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -198,10 +198,10 @@ def _same_files(work: Path, source: str, target: str) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """A second name for a file; a copy where the file system has none.
+    """Give a file a second name, or copy it if the file system has no links.
 
     Raises:
-        InputError: neither can be made.
+        InputError: neither a link nor a copy can be made.
     """
     try:
         os.link(source, target)

@@ -1,4 +1,4 @@
-"""Real parts and settings in, a folder in REACT's layout out: conversations, index, neighbours, manifest."""
+"""The simulated corpus in REACT's layout: conversations, index, neighbours, manifest."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ SOURCES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """All real parts, by split where they are split.
+    """All real parts, sorted by split if they have splits.
 
     Attributes:
-        utterances: by speaker.
-        timings: of turns.
-        faces: by split.
-        habits: measured on train.
-        coupling: measured on real calls.
+        utterances: utterances by speaker.
+        timings: timings of turns.
+        faces: faces by split.
+        habits: habits measured on train.
+        coupling: coupling measured on real calls.
     """
 
     utterances: Mapping[str, tuple[Utterance, ...]]
@@ -74,12 +74,12 @@ def read_parts(data: Path, pack: Path, length_s: float) -> Parts:
     """Read every real part.
 
     Args:
-        data: the shared data: its folders speech, video and faces.
-        pack: of face tracks.
-        length_s: of a clip.
+        data: the shared data, with the folders speech, video and faces.
+        pack: a pack of face tracks.
+        length_s: length of a clip.
 
     Raises:
-        InputError: something is missing or damaged.
+        InputError: a real part is missing or damaged.
     """
     clips = load_pack(pack)
     faces = {split: real_faces(clips, split) for split in SPLITS}
@@ -91,7 +91,7 @@ def read_parts(data: Path, pack: Path, length_s: float) -> Parts:
 
 
 def _grid(archive: Path, faces: RealFaces) -> list[Utterance]:
-    """Whole sentences, as long as their tracks."""
+    """Whole sentences, with the length of their tracks."""
     found = []
     for name, samples in sorted(read_sounds(archive, ".mp4").items()):
         own = f"{GRID_SPEAKER}_{Path(name).stem}"
@@ -118,7 +118,7 @@ def clip_names(settings: Settings, split: str) -> list[str]:
 
 
 def speaker_of(split: str, number: int) -> str:
-    """Who speaks in a clip: the actors in turn, and in train now and then GRID's talker."""
+    """The speaker of a clip: the actors in turn, and in train sometimes GRID's talker."""
     if split == "train" and number % GRID_EVERY == GRID_EVERY - 1:
         return GRID_SPEAKER
     before = number // GRID_EVERY if split == "train" else 0
@@ -126,7 +126,7 @@ def speaker_of(split: str, number: int) -> str:
 
 
 def job(root: Path, settings: Settings, parts: Parts, split: str, number: int) -> Job:
-    """What one clip is made from.
+    """The job of one clip.
 
     Raises:
         InputError: the speaker has no utterances.
@@ -156,8 +156,8 @@ def job(root: Path, settings: Settings, parts: Parts, split: str, number: int) -
 def neighbours(clips: int, listeners: int) -> BoolArray:
     """(2L, 2L) for L = clips x listeners conversations, as ``visavis.datasets.react`` orders them.
 
-    A listener is appropriate for a speaker's clip if it was made for that clip. In the other direction, in
-    which the listener is taken for the speaker, each conversation has its own answer alone.
+    A listener is appropriate for a speaker's clip if it was made for that clip. In the other direction, where
+    the listener counts as the speaker, each conversation has only its own answer.
     """
     whose = np.repeat(np.arange(clips), listeners)
     count = len(whose)
@@ -167,10 +167,10 @@ def neighbours(clips: int, listeners: int) -> BoolArray:
 
 
 def build(root: Path, settings: Settings, parts: Parts, workers: int = 1) -> int:
-    """Make what is missing of a corpus; what was finished before stays.
+    """Make the missing clips of a corpus; finished clips are not changed.
 
     Returns:
-        How many clips were made now.
+        The number of new clips.
 
     Raises:
         InputError: the folder holds another corpus, or cannot be written.
@@ -207,7 +207,7 @@ def _work(jobs: Iterable[Job], workers: int) -> Iterator[str]:
         yield from map(write, jobs)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        # A job holds a clip's sound: only a few wait at a time.
+        # A job contains a clip's sound, so only a few jobs wait at a time.
         waiting: deque[Future[str]] = deque()
         for one in jobs:
             waiting.append(pool.submit(write, one))

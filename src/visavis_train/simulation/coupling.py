@@ -1,4 +1,4 @@
-"""How real people smile and smile back, as measured: a small JSON file in, distributions to draw from out.
+"""Measured distributions of how real people smile and smile back, from a small JSON file.
 
 ``visavis lab smiles`` makes the file.
 """
@@ -19,7 +19,7 @@ from visavis.errors import InputError
 
 NAME = "smile_coupling.json"
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Later than 2 s is not counted as smiling back: the window of the peak correlation.
+# A smile back starts within 2 s, the window of the peak correlation.
 REPLY_S = (0.2, 2.0)
 
 Signal = NDArray[np.float64]
@@ -27,40 +27,40 @@ Signal = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A distribution by its quantiles at :data:`LEVELS`."""
+    """A distribution, given by its quantiles at :data:`LEVELS`."""
 
     quantiles: tuple[float, ...]
 
     @classmethod
     def of(cls, values: Sequence[float] | Signal) -> Self:
-        """That of values."""
+        """The distribution of values."""
         return cls(tuple(round(float(value), 4) for value in np.quantile(np.asarray(values), LEVELS)))
 
     def at(self, share: float) -> float:
-        """The value that a share of the distribution, 0..1, lies below; beyond the ends, the ends."""
+        """The quantile at a share, 0..1; beyond the ends, the end values."""
         return float(np.interp(share, LEVELS, self.quantiles))
 
 
 @dataclass(frozen=True, slots=True)
 class SmileCoupling:
-    """How smiles come, go and are returned; strengths are 0..1 (AU12 over 5), times in seconds.
+    """Figures of smiles and returned smiles; strengths are 0..1 (AU12 over 5), times in seconds.
 
     Attributes:
-        calls: how many calls were measured.
-        rises_per_minute: of one person.
-        alone_per_minute: those of them that follow no rise of the partner within the window of replies.
-        level: where a person's AU12 mostly stands (its median over the call).
-        rise: by how much a smile rises.
-        rise_s: from 10% to 90% of a rise.
-        fall_s: from 90% to 10% of the fall after it.
-        above_s: how long a smile stays above half of its rise.
-        reply_share: share of rises that the partner answers with a rise within :data:`REPLY_S`.
-        reply_share_by_chance: the same with the partner shifted in time.
-        reply_s: when the answer begins, after the rise began.
-        reply_gain: rise of the answer over that of the smile.
+        calls: number of measured calls.
+        rises_per_minute: rises of one person per minute.
+        alone_per_minute: rises that do not follow a rise of the other person within the window of replies.
+        level: a person's usual AU12 (its median over the call).
+        rise: height of a smile's rise.
+        rise_s: time from 10% to 90% of a rise.
+        fall_s: time from 90% to 10% of the fall after the rise.
+        above_s: time of a smile above half of its rise.
+        reply_share: share of rises that the other person answers with a rise within :data:`REPLY_S`.
+        reply_share_by_chance: the same with the other person shifted in time.
+        reply_s: time from the start of the rise to the start of the answer.
+        reply_gain: height of the answer over height of the smile.
         peak_r: mean over calls of the largest correlation of the two within 2 s, whole calls.
         peak_r_in_clips: the same in stretches of 30 s.
-        peak_r_of_strangers: the same of people of different calls, in stretches of 30 s.
+        peak_r_of_strangers: the same for people of different calls, in stretches of 30 s.
     """
 
     calls: int
@@ -81,15 +81,15 @@ class SmileCoupling:
 
     @property
     def reply_beyond_chance(self) -> float:
-        """Probability that a smile makes the partner smile, beyond smiles that would have come anyway."""
+        """Probability that a smile causes a smile of the other person, in addition to smiles by chance."""
         return (self.reply_share - self.reply_share_by_chance) / (1 - self.reply_share_by_chance)
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read the file beside this module, or another.
+        """Read the file next to this module, or another one.
 
         Raises:
-            InputError: missing, damaged, or not such a file.
+            InputError: missing, damaged or of another kind.
         """
         place = files(__package__) / NAME if path is None else path
         try:

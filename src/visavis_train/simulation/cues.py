@@ -1,7 +1,7 @@
-"""A speaker's speech features and face in, the moments that invite a reaction out.
+"""Cues: moments of a speaker's speech and face that invite a reaction.
 
-Everything here is causal: a cue at frame t follows from frames up to t, and so does every level that a frame
-is compared with.
+Everything here is causal: a cue at frame t follows from frames up to t. So does every level that a frame is
+compared with.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ LEAST_SMILE = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speaker:
-    """What a listener hears and sees.
+    """A listener's inputs: what it hears and sees.
 
     Attributes:
         speech, voiced: (T,) bool.
-        energy, pitch: (T,); only their order counts, in no unit.
+        energy, pitch: (T,) without a unit; only their order counts.
         face: (T, 58).
     """
 
@@ -47,7 +47,7 @@ class Speaker:
 
     @classmethod
     def of(cls, features: FloatArray, face: FloatArray) -> Self:
-        """From (T, 44) of ``visavis.reaction.speech`` and (T, 58)."""
+        """The inputs from speech (T, 44) of ``visavis.reaction.speech`` and a face (T, 58)."""
         energy, pitch, voiced, speech = (
             features[:, SPEECH_CHANNELS.index(name)] for name in ("energy", "pitch", "voiced", "speech")
         )
@@ -58,7 +58,7 @@ class Speaker:
 
     @property
     def smile(self) -> FloatArray:
-        """(T,) mean of both corners."""
+        """(T,) the smile: mean of both corners of the mouth."""
         return np.asarray(self.face[:, SMILE_AT].mean(axis=1), np.float32)
 
 
@@ -67,9 +67,9 @@ class Cue:
     """A moment that invites a reaction.
 
     Attributes:
-        frame: when it is complete.
+        frame: the frame at which it is complete.
         kind: one of :data:`visavis.reaction.cues.CUES`, or :data:`RISE` of a smile.
-        since: of a smile, the frame at which it began to rise; else ``frame``.
+        since: for a smile, the frame at which it began to rise; otherwise ``frame``.
     """
 
     frame: int
@@ -97,7 +97,7 @@ def _voice_cues(speaker: Speaker) -> list[Cue]:
 
 
 def _smile_cues(smile: FloatArray) -> list[Cue]:
-    """Each time that a smile has grown by :data:`LEAST_SMILE` since it last stood lowest."""
+    """Each time that a smile has grown by :data:`LEAST_SMILE` since its last minimum."""
     found: list[Cue] = []
     low = high = 0
     rising = False
@@ -115,7 +115,7 @@ def _smile_cues(smile: FloatArray) -> list[Cue]:
 
 
 def since_speech(speech: BoolArray) -> FloatArray:
-    """(T,) seconds since the last frame with speech; as if there had been speech just before the first."""
+    """(T,) seconds since the last frame with speech, as if speech had ended just before the first frame."""
     frames = np.arange(len(speech))
     last = np.maximum.accumulate(np.where(speech, frames, -1))
     return np.asarray((frames - last) / FPS, np.float32)

@@ -1,4 +1,4 @@
-"""A seed in, random numbers for any event by its name and number out: none depends on what else was drawn."""
+"""Random numbers for any event, by its name and number, independent of all other draws."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 class Draws:
     """Randomness of one person in one clip.
 
-    An event that is drawn by its own number cannot be changed by what happens later, nor by how many other
-    events there are: this keeps the listener causal.
+    An event that is drawn by its own number does not depend on later events or on the number of other
+    events. This keeps the listener causal.
 
     Attributes:
         seed: numbers, 0 and more, that name the person and the clip.

@@ -1,8 +1,8 @@
-"""Face states in, REACT's 25 numbers of emotion out, as far as geometry alone tells them.
+"""REACT's 25 numbers of emotion from face states, as far as geometry shows them.
 
-There is no picture of a simulated face, so no classifier can look at it. Action units come from the weights
-as everywhere (``visavis.emotion.action_units``). The eight expressions come from the action units that
-EMFACS (Friesen and Ekman 1983) is commonly said to name for each, as far as ARKit can show them; we have not
+A simulated face has no picture, so no classifier can look at it. Action units come from the weights, as
+everywhere (``visavis.emotion.action_units``). The eight expressions come from the action units that EMFACS
+(Friesen and Ekman 1983) is commonly said to name for each, as far as ARKit can show them; we have not
 seen the original. Valence and arousal come from the expressions (``visavis.emotion.circumplex``).
 """
 
@@ -29,7 +29,7 @@ PROTOTYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contempt": ("AU14", "AU12"),
     }
 )
-# How soon a shown prototype outweighs a neutral face: a mean intensity of .25 makes it as likely. Our choice.
+# A prototype with a mean intensity of 0.25 is as likely as a neutral face. Our choice.
 SHARPNESS, NEUTRAL_AT = 14.0, 0.25
 _MEMBERS = np.asarray(
     [[PROTOTYPES.get(name, ()).count(unit) for unit in ACTION_UNITS] for name in EXPRESSIONS], np.float32
@@ -45,11 +45,11 @@ def emotion_of(face: FloatArray, rest: FloatArray) -> FloatArray:
 
     Args:
         face: (T, 58).
-        rest: (58,) the person's relaxed face: high brows are no surprise in those who always have them.
+        rest: (58,) the person's relaxed face: high brows are not surprise if they are always high.
 
     Returns:
-        (T, 25) in the order of EMOTION_CHANNELS. Action units are those of the face as it is; expressions are
-        read from what they have more than at rest.
+        (T, 25) in the order of EMOTION_CHANNELS. Action units are from the face itself; expressions are
+        read from the action units' increase over the face at rest.
     """
     units, usual = units_of(face), units_of(rest[None])
     scores = SHARPNESS * ((units - usual).clip(0) @ _MEMBERS.T / _SIZES - NEUTRAL_AT)
@@ -60,7 +60,7 @@ def emotion_of(face: FloatArray, rest: FloatArray) -> FloatArray:
 
 
 def units_of(face: FloatArray) -> FloatArray:
-    """(T, 15) what ``visavis.emotion.action_units`` says of each of (T, 58) faces, all at once."""
+    """(T, 15) the action units of faces (T, 58), as in ``visavis.emotion.action_units``, all at once."""
     units = ((face[:, : len(BLENDSHAPES)] @ _MATRIX.T - _REST) / (1 - _REST)).clip(0, 1)
     six, seven, twelve = (ACTION_UNITS.index(name) for name in ("AU6", "AU7", "AU12"))
     units[:, six] = np.maximum(units[:, six], np.sqrt(units[:, seven] * units[:, twelve]))

@@ -1,4 +1,4 @@
-"""Rates and shares in, blinks and glances over a clip out, for speakers and listeners alike."""
+"""Blinks and glances over a clip, from rates and shares, for speakers and for listeners."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from visavis_train.simulation.movements import BLINK, SACCADE_FRAMES, ease, reac
 
 # Mean blinks a minute at rest and in conversation, log-normal over people: Bentivoglio et al. 1997,
 # "Analysis of blink rate patterns in normal subjects", Movement Disorders 12(6):1028-1034. A listener, who
-# does not talk, is taken to be nearer to rest: half way. The spread over people is our choice.
+# does not talk, is assumed to be half way to rest. The spread over people is our choice.
 BLINKS_AT_REST, BLINKS_TALKING = 17.0, 26.0
 BLINKS_LISTENING = (BLINKS_AT_REST + BLINKS_TALKING) / 2
 PERSON_SPREAD, INTERVAL_SPREAD = 0.25, 0.6
 LEAST_INTERVAL_S = 0.4
-# How far a blink closes the lids in our tracker's numbers: in GRID's and the other tracks .4 to .8.
+# Closing of the lids in a blink, in our tracker's numbers: 0.4 to 0.8 in GRID's and the other tracks.
 LIDS = (0.5, 0.8)
-# Share of the time that one looks at the other while listening and while talking, and the mean length of a
+# Share of the time that people look at the other while listening and while talking, and the mean length of a
 # glance: Argyle and Ingham 1972, "Gaze, mutual gaze, and proximity", Semiotica 6:32-49, in the values that
 # later work repeats; we have not seen the printed table itself.
 LOOK_LISTENING, LOOK_TALKING, GLANCE_S = 0.75, 0.41, 2.95
 LEAST_GLANCE_S = 0.4
-# Nobody looks away for long while somebody is there: a lower share makes looks shorter instead. Our choice.
+# People do not look away for long: a lower share makes looks shorter instead. Our choice.
 AWAY_S = 2.0
-# How far the eyes turn away, in weights of eyeLook*: our choice.
+# Size of a turn away of the eyes, in weights of eyeLook*: our choice.
 ASIDE, DOWN, UP = (0.25, 0.6), 0.5, 0.2
 # While looking at a face, the eyes go from eye to eye and to the mouth. Size and pace are our choice.
 SCAN, SCAN_S = 0.04, 0.7
-# Eyes that look away rest nowhere for long either: seconds at one place, our choice.
+# Eyes that look away also move often: seconds at one place, our choice.
 ASIDE_S = 1.2
-# Of a turn of the eyes by 1, the head turns by so much: radians of yaw and of pitch. Our choice.
+# Turn of the head for a turn of the eyes by 1: radians of yaw and of pitch. Our choice.
 HEAD_WITH_EYES = (0.12, 0.06)
 
 
 def blinks(frames: int, per_minute: float, draws: Draws, also_at: tuple[int, ...] = ()) -> FloatArray:
-    """(T,) how far lids are closed, 0 to 1.
+    """(T,) closing of the lids, 0 to 1.
 
     Args:
         frames: T.
-        per_minute: mean rate of people; this person's own is drawn.
-        draws: of this person.
-        also_at: frames at which a blink begins besides.
+        per_minute: mean rate of people; this person's own rate is drawn.
+        draws: this person's randomness.
+        also_at: frames at which additional blinks begin.
     """
     result = np.zeros(frames, np.float32)
     own = per_minute * np.exp(PERSON_SPREAD * draws.at("blink rate").standard_normal())
@@ -64,12 +64,12 @@ def blinks(frames: int, per_minute: float, draws: Draws, also_at: tuple[int, ...
 def glances(
     look_share: FloatArray, draws: Draws, away_at: tuple[int, ...] = ()
 ) -> tuple[FloatArray, list[int]]:
-    """Where the eyes go: (T, 2) to the picture's right and up, 0 at the other's face; and when they leave it.
+    """The gaze: (T, 2) to the picture's right and up, 0 at the other's face; and the times of looking away.
 
     Args:
-        look_share: (T,) share of the time that the eyes rest on the other; it is read when a glance ends.
-        draws: of this person.
-        away_at: frames at which the eyes turn away if they look.
+        look_share: (T,) share of the time that the eyes rest on the other; used when a glance ends.
+        draws: this person's randomness.
+        away_at: frames at which looking eyes turn away.
     """
     frames = len(look_share)
     goal = np.zeros((frames, 2), np.float32)
@@ -79,7 +79,7 @@ def glances(
     while start < frames:
         draw = draws.at("glance", number)
         share = float(np.clip(look_share[start], 0.05, 0.97))
-        # Looks last as published, if that does not keep the eyes away for too long.
+        # Looks have the published length, unless the eyes would look away for too long.
         away_s = min(GLANCE_S * (1 - share) / share, AWAY_S)
         mean_s = away_s * share / (1 - share) if looking else away_s
         length = max(round(FPS * max(float(draw.gamma(2.0, mean_s / 2)), LEAST_GLANCE_S)), 1)
@@ -99,14 +99,14 @@ def glances(
 
 
 def _scan(part: FloatArray, draw: np.random.Generator, each_s: float, size: float) -> None:
-    """Another place within ``size`` every so often."""
+    """Random places within ``size``, each for a random time."""
     step = round(each_s * FPS)
     for start in range(0, len(part), step):
         part[start : start + step] = draw.uniform(-size, size, 2)
 
 
 def _saccades(goal: FloatArray) -> FloatArray:
-    """Steps take :data:`SACCADE_FRAMES` frames, beginning at the step."""
+    """Spread each step over :data:`SACCADE_FRAMES` frames, from the step on."""
     result = goal.copy()
     for frame in np.flatnonzero(np.abs(np.diff(goal, axis=0)).max(axis=1) > 0) + 1:
         course = ease(SACCADE_FRAMES)[:, None]
@@ -117,10 +117,10 @@ def _saccades(goal: FloatArray) -> FloatArray:
 
 
 def look(direction: FloatArray) -> FloatArray:
-    """(T, 58) what a gaze (T, 2) adds to a face whose eyes look ahead."""
+    """(T, 58) the change that a gaze (T, 2) makes to a face whose eyes look ahead."""
     result = np.zeros((len(direction), len(FACE_CHANNELS)), np.float32)
     aside, up = direction[:, 0], direction[:, 1]
-    # Seen in the picture, the person's own left eye turns outward to the right.
+    # In the picture, outward for the person's left eye is to the right.
     for names, value in (
         (("eyeLookOutLeft", "eyeLookInRight"), aside),
         (("eyeLookInLeft", "eyeLookOutRight"), -aside),

@@ -1,7 +1,7 @@
-"""What a speaker says and shows in, a listener's face out: rules, chance and a temperament.
+"""The simulated listener: a face that follows from the speaker by rules, chance and a temperament.
 
-Causal: the face at frame t follows from the speaker up to t - :data:`REACTION_FRAMES` and from chance that
-is drawn by event (:class:`~visavis_train.simulation.draws.Draws`), so nothing later can change it.
+It is causal: the face at frame t follows from the speaker up to t - :data:`REACTION_FRAMES` and from chance
+that is drawn by event (:class:`~visavis_train.simulation.draws.Draws`). So nothing later can change it.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from visavis_train.simulation.movements import add, bump, delayed, follow, plate
 from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wander
 from visavis_train.simulation.temperament import scale_of
 
-# Nothing of the speaker acts sooner: the lower end of simple reactions to faces, .2 to 1 s. Zygomatic muscles
-# answer a seen smile after .3 to .4 s: Dimberg and Thunberg 1998, "Rapid facial reactions to emotional facial
+# Shortest reaction time: the lower end of simple reactions to faces, 0.2 to 1 s. Zygomatic muscles
+# answer a smile after 0.3 to 0.4 s: Dimberg and Thunberg 1998, "Rapid facial reactions to emotional facial
 # expressions", Scand. J. Psychology 39:39-45.
 REACTION_FRAMES = round(0.2 * FPS)
-# Heads follow heads, slowly, after 600 ms: Hale et al. 2020, "Are you on my wavelength?", J. Nonverbal
+# Heads follow heads slowly, after 600 ms: Hale et al. 2020, "Are you on my wavelength?", J. Nonverbal
 # Behavior 44:63-83. How much is our choice.
 HEAD_LAG_FRAMES = round(0.6 * FPS)
 HEAD_SHARE, BROW_SHARE = 0.4, 0.5
 BROWS = ("browInnerUp", "browDownLeft", "browDownRight", "browOuterUpLeft", "browOuterUpRight")
 BROWS_AT = np.asarray([FACE_INDEX[name] for name in BROWS])
-# Who takes over a movement takes over what differs from how the speaker mostly is.
+# Listeners imitate the difference from the speaker's usual face.
 USUAL_S = 6.0
-# Eyes turn away at the start of one's own turn (Kendon 1967, "Some functions of gaze-direction in social
-# interaction", Acta Psychologica 26:22-63): so they may when the speaker has stopped. Chance: our choice.
+# People look away at the start of their own turn (Kendon 1967, "Some functions of gaze-direction in social
+# interaction", Acta Psychologica 26:22-63), so listeners may when the speaker stops. Chance: our choice.
 OWN_TURN = 0.5
-# A silence of 1 s and more calls for an answer, and one of 4 s has ended the talk: our choice.
+# A silence of 1 s or more asks for an answer, and a silence of 4 s ends the talk: our choice.
 ANSWER_S, LEFT_S = 1.0, 4.0
 LOOK_IN_SILENCE = 0.6
 # Share of blinks that come with a pause of the speaker or a turn of the eyes: our choice.
 BLINK_WITH_PAUSE, BLINK_WITH_TURN = 0.15, 0.2
 BROW_RAISE = 0.35
-# No head turns farther, radians of yaw, pitch and roll: half of what an adult neck can do and less.
+# Largest turns of the head, radians of yaw, pitch and roll: at most half of an adult neck's range.
 HEAD_LIMITS = np.asarray([0.6, 0.45, 0.4], np.float32)
 
 
@@ -64,8 +64,8 @@ class Reaction:
     Attributes:
         face: (T, 58) float32.
         rest: (58,) the relaxed face.
-        parts: names of the real parts that it was made from.
-        events: how often it did what.
+        parts: names of the real parts.
+        events: number of events of each kind.
     """
 
     face: FloatArray
@@ -79,12 +79,12 @@ class Listener:
     """One listener; :meth:`react` may be called any number of times.
 
     Attributes:
-        temperament: what kind it is.
-        faces: the real faces that it may look like and move like.
+        temperament: its temperament.
+        faces: real faces for its look and its movements.
         habits: how movements of a face go together.
         coupling: how people smile back.
-        verbal_share: share of nods at pauses that come with a murmured "mm-hm".
-        draws: its chance.
+        verbal_share: share of nods at pauses with a murmured "mm-hm".
+        draws: its randomness.
     """
 
     temperament: Temperament
@@ -95,7 +95,7 @@ class Listener:
     draws: Draws
 
     def react(self, speaker: Speaker) -> Reaction:
-        """Listen to a clip."""
+        """React to a clip."""
         frames, kind = len(speaker), self.temperament
         cues = find_cues(speaker)
         engaged = self._engaged(speaker)
@@ -154,13 +154,13 @@ class Listener:
         )
 
     def _mirrored(self, speaker: Speaker) -> FloatArray:
-        """(T, 58) what is taken over of the speaker's head and brows, as a mirror would."""
+        """(T, 58) the imitation of the speaker's head and brows, as in a mirror."""
         at = np.concatenate([HEAD_AT[:3], BROWS_AT])
         other = speaker.face[:, at] - usual(speaker.face[:, at])
         moved = np.stack([follow(delayed(column, HEAD_LAG_FRAMES), 0.5, 0.5) for column in other.T], axis=1)
         result = np.zeros((len(speaker), len(FACE_CHANNELS)), np.float32)
         gain = self.temperament.mirroring * scale_of(self.temperament)
-        # In a mirror, a turn and a lean to one side of the picture go to its other side.
+        # In a mirror, a turn or a lean goes to the other side of the picture.
         result[:, HEAD_AT[:3]] = HEAD_SHARE * gain * moved[:, :3] * np.asarray([-1, 1, -1], np.float32)
         result[:, BROWS_AT] = BROW_SHARE * gain * moved[:, 3:]
         return result
@@ -183,7 +183,7 @@ class Listener:
                 add(face[:, FACE_INDEX["mouthClose"]], at, bump(6, 0.5 * height))
 
     def _raise_brows(self, face: FloatArray, cues: list[Cue]) -> int:
-        """At stressed phrases; how often."""
+        """Raised brows at stressed phrases, and their number."""
         free, count = 0, 0
         for cue in (cue for cue in cues if cue.kind == STRESS):
             draw = self.draws.at("brows", cue.frame)
@@ -208,20 +208,20 @@ class Listener:
 
 
 def at_rest(faces: RealFaces, draws: Draws) -> tuple[str, FloatArray]:
-    """A real relaxed face, before the camera at about a place where a real head was: name and (58,)."""
+    """Name and face (58,) of a real relaxed face, near the place of a real head before the camera."""
     draw = draws.at("rest")
     names, rests = faces.rests
     chosen = int(draw.integers(len(names)))
     rest = rests[chosen].copy()
     place = faces.places[int(draw.integers(len(faces.places)))]
     rest[HEAD_AT[3:]] = place + draw.normal(0, [0.5, 0.5, 1.5])
-    # A picture is of a moment: how somebody held the head in it is halved.
+    # A picture shows only one moment, so its head angles are halved.
     rest[HEAD_AT[:3]] *= 0.5
     return names[chosen], rest
 
 
 def usual(track: FloatArray) -> FloatArray:
-    """(T, C) what each channel has mostly been so far."""
+    """(T, C) the usual value of each channel so far."""
     keep = np.exp(-1 / (FPS * USUAL_S))
     result = np.empty_like(track)
     state = track[0].astype(np.float64)
@@ -232,7 +232,7 @@ def usual(track: FloatArray) -> FloatArray:
 
 
 def settle(face: FloatArray) -> FloatArray:
-    """Bring a face (T, 58) into its limits: weights 0 to 1, and head angles that necks can do."""
+    """Limit a face (T, 58): weights to 0..1, and head angles to a neck's range."""
     result = face.copy()
     np.clip(result[:, : HEAD_AT[0]], 0, 1, out=result[:, : HEAD_AT[0]])
     angles = result[:, HEAD_AT[:3]]

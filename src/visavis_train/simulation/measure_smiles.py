@@ -1,8 +1,8 @@
-"""How people smile and smile back in real calls: what ``smile_coupling.json`` holds.
+"""Measurement of how people smile and smile back in real calls, kept in ``smile_coupling.json``.
 
-``visavis lab smiles vc_dyads.npz`` remakes it. The calls are those of Diao, Arevalo Arboleda and Raake,
-ICMI 2024 (doi 10.1145/3678957.3685733), AU12 at 30 Hz; of their pairs, only those that the tokenizers'
-experiments train on are used.
+``visavis lab smiles vc_dyads.npz`` makes it again. The calls are from Diao, Arevalo Arboleda and Raake,
+ICMI 2024 (doi 10.1145/3678957.3685733), AU12 at 30 Hz. Only the pairs that the tokenizers' experiments train
+on are used.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from visavis.metrics.pairing import peak_r
 from visavis_train.simulation.coupling import LEVELS, NAME, REPLY_S, Signal, SmileCoupling, Spread
 from visavis_train.tokenizer.tracks import dyad_clips
 
-# Pairs that validate or test a tokenizer: experiments/tokenizer_*.toml, [split].
+# Pairs in a tokenizer's validation or test: experiments/tokenizer_*.toml, [split].
 HELD_OUT = ("s11", "s13", "s15", "s19", "s23")
 AU12 = EMOTION_CHANNELS.index("AU12")
-# A change of AU12 below this (0..1; .15 is .75 of an intensity step) counts as no smile.
+# A change of AU12 below this (0..1; 0.15 is 0.75 of an intensity step) counts as no smile.
 LEAST_RISE = 0.15
 WINDOW_S = REPLY_S[1]
 SMOOTH_S = 0.2
 CLIP_S = 30.0
-# Partners shifted by these shares of a call stand for chance.
+# Chance level: the other person, shifted by these shares of a call.
 SHIFTS = (0.2, 0.35, 0.5, 0.65, 0.8)
 
 
@@ -45,7 +45,7 @@ class Rise:
 
 
 def rises(signal: Signal, least: float = LEAST_RISE) -> list[Rise]:
-    """The swings of a signal that rise by ``least`` or more before it falls by as much."""
+    """The swings of a signal: each rises by at least ``least`` before it falls by as much."""
     turns = [0]
     low = high = 0
     upward = True
@@ -68,7 +68,7 @@ def rises(signal: Signal, least: float = LEAST_RISE) -> list[Rise]:
 
 
 def measure(calls: Sequence[tuple[Signal, Signal]], fps: float) -> SmileCoupling:
-    """What :class:`SmileCoupling` holds, from AU12 (0..1) of both people of each call."""
+    """The values of :class:`SmileCoupling`, from AU12 (0..1) of both people of each call."""
     width = round(SMOOTH_S * fps)
     kernel = np.ones(width) / width
     smooth = [tuple(np.convolve(side, kernel, "same") for side in call) for call in calls]
@@ -101,7 +101,7 @@ def measure(calls: Sequence[tuple[Signal, Signal]], fps: float) -> SmileCoupling
 
 
 def _replies(own: list[Rise], theirs: list[Rise], fps: float) -> list[tuple[float, float] | None]:
-    """For each rise, delay and gain of the partner's first rise within the window; None without."""
+    """For each rise, delay and gain of the other's first rise within the window; None without such a rise."""
     first, last = (round(limit * fps) for limit in REPLY_S)
     result: list[tuple[float, float] | None] = []
     for rise in own:
@@ -143,7 +143,7 @@ def _cut(call: tuple[Signal, Signal], frames: int) -> list[tuple[Signal, Signal]
 
 
 def _strangers(calls: Sequence[tuple[Signal, Signal]], frames: int) -> list[tuple[Signal, Signal]]:
-    """A's stretches with B's of the next call but two: another pair."""
+    """A's stretches with B's stretches of the third next call, which has another pair."""
     moved = [calls[(number + 3) % len(calls)] for number in range(len(calls))]
     both = [(one[0], other[1]) for one, other in zip(calls, moved, strict=True)]
     return [part for call in both for part in _cut(call, frames)]
@@ -157,7 +157,7 @@ def training_calls(path: Path) -> tuple[list[tuple[Signal, Signal]], float]:
     """AU12 (0..1) of both people of every call whose pair is not held out, and frames per second.
 
     Raises:
-        InputError: not the file of the calls.
+        InputError: the file is not the file of the calls.
     """
     clips = {clip.name: clip for clip in dyad_clips(path)}
     names = sorted({name[:-2] for name in clips if name.split("_")[0] not in HELD_OUT})
@@ -171,7 +171,7 @@ def training_calls(path: Path) -> tuple[list[tuple[Signal, Signal]], float]:
 
 
 def as_json(measured: SmileCoupling) -> dict[str, Any]:
-    """The file's contents."""
+    """The content of the JSON file."""
     notes = {
         name: list(value.quantiles) if isinstance(value, Spread) else value
         for name in SmileCoupling.__dataclass_fields__
@@ -189,11 +189,11 @@ def measure_calls(path: Path, out: Path | None = None) -> None:
     """Measure the calls and write the file.
 
     Args:
-        path: of the calls, ``vc_dyads.npz``.
+        path: the file of the calls, ``vc_dyads.npz``.
         out: the file to write, the package's by default.
 
     Raises:
-        InputError: not the file of the calls.
+        InputError: the file is not the file of the calls.
     """
     out = out or Path(__file__).with_name(NAME)
     calls, fps = training_calls(path)

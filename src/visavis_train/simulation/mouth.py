@@ -1,11 +1,11 @@
-"""How loud a voice is, and takes of mouths that talk, in; a real mouth put together to follow the voice out.
+"""A mouth that follows the loudness of a voice, put together from real takes of talking mouths.
 
-The rule: the louder, the wider open. The loudness of the frames with speech is turned by rank into the
-openings that the takes show, and real frames are strung together whose opening is near the wanted one
-(target cost) and which follow each other in the take, or nearly look as if (join cost); the cheapest string
-is found by dynamic programming, as in unit selection (Hunt and Black 1996, ICASSP, "Unit selection in a
-concatenative speech synthesis system"). The weakness: lips know nothing of the sounds. A closed mouth at an
-"m" comes only where the voice also falls, and roundings are those of whatever was said in the take.
+The rule: a louder voice opens the mouth wider. The loudness of the frames with speech is turned by rank into
+the openings that the takes show. Real frames are then strung together: their opening is near the wanted one
+(target cost), and they follow each other in the take or look nearly as if (join cost). Dynamic programming
+finds the cheapest string, as in unit selection (Hunt and Black 1996, ICASSP, "Unit selection in a
+concatenative speech synthesis system"). The weakness: lips do not know the sounds. The mouth closes at an "m"
+only where the voice also falls, and its roundings come from other words.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from visavis.channels import FACE_INDEX
 from visavis.types import BoolArray, FloatArray
 from visavis_train.simulation.real_faces import MOUTH_AT, Take
 
-# Frames among which to choose; the cost of choosing grows with their square.
+# Most frames to choose from; the cost of the choice grows with their square.
 MOST_FRAMES = 240
-# A join costs as much as an opening that is wrong by the same amount of movement.
+# A join costs as much as an equally large error of the opening.
 JOIN = 0.6
 CLOSED_SHARE = 0.3
-# The mouths of some takes open little, be it the talker or our tracker: their shapes are enlarged until the
-# widest twentieth opens by so much (GRID's: .35), twice at most. Our choice.
+# The mouths of some takes open little, because of the talker or our tracker. Their shapes are enlarged until
+# the widest twentieth has this opening (GRID's: 0.35), at most by a factor of 2. Our choice.
 WIDE, MOST_GAIN = 0.35, 2.0
 SMOOTH = np.asarray([0.25, 0.5, 0.25], np.float32)
 
@@ -36,10 +36,10 @@ class Mouths:
     """Frames to choose from.
 
     Attributes:
-        names: of the takes.
-        shape: (N, M) mouth and jaw weights, less those of the take's closed mouth.
-        opening: (N,) how far open.
-        first: (N,) whether a frame begins a take.
+        names: names of the takes.
+        shape: (N, M) mouth and jaw weights, minus those of the take's closed mouth.
+        opening: (N,) opening of the mouth.
+        first: (N,) whether a frame is the first of a take.
     """
 
     names: tuple[str, ...]
@@ -49,7 +49,7 @@ class Mouths:
 
     @classmethod
     def of(cls, takes: Sequence[Take], rng: np.random.Generator) -> Self:
-        """From takes in random order, as many as :data:`MOST_FRAMES` allows."""
+        """Frames of takes in random order, up to :data:`MOST_FRAMES`."""
         names: list[str] = []
         shapes: list[FloatArray] = []
         openings: list[FloatArray] = []
@@ -75,7 +75,7 @@ class Mouths:
 
 
 def opening(face: FloatArray) -> FloatArray:
-    """(T,) how far the lips are parted: FACS's unit 25 as ``visavis.emotion.action_units`` reads it."""
+    """(T,) opening of the lips: FACS's unit 25, as in ``visavis.emotion.action_units``."""
     at = FACE_INDEX
     lips = ("mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight")
     parted = face[:, [at[name] for name in lips]].sum(axis=1) / 2
@@ -83,7 +83,7 @@ def opening(face: FloatArray) -> FloatArray:
 
 
 def wanted_opening(energy: FloatArray, speech: BoolArray, mouths: Mouths) -> FloatArray:
-    """(T,) openings by rank: the loudest frame with speech gets the widest, and silence none."""
+    """(T,) openings by rank: the loudest frame with speech gets the widest opening, and silence gets 0."""
     target = np.zeros(len(energy), np.float32)
     if speech.any():
         ranks = energy[speech].argsort(kind="stable").argsort(kind="stable")
@@ -93,7 +93,7 @@ def wanted_opening(energy: FloatArray, speech: BoolArray, mouths: Mouths) -> Flo
 
 
 def string_together(target: FloatArray, mouths: Mouths) -> FloatArray:
-    """(T, 58) what talking adds to a closed mouth; only mouth and jaw move.
+    """(T, 58) the change that talking makes to a closed mouth; only mouth and jaw move.
 
     Args:
         target: (T,) wanted openings.
@@ -101,7 +101,7 @@ def string_together(target: FloatArray, mouths: Mouths) -> FloatArray:
     """
     scale = max(float(mouths.opening.std()), 1e-3)
     after = np.roll(mouths.shape, -1, axis=0)
-    # What would come next in the take against every frame that might come instead; the last has no next.
+    # Join cost: the next frame of the take against every other frame; the last frame has no next one.
     distance = np.square(after).sum(1)[:, None] + np.square(mouths.shape).sum(1) - 2 * after @ mouths.shape.T
     join = JOIN * np.maximum(distance, 0) / scale**2
     ends = np.flatnonzero(np.roll(mouths.first, -1))

@@ -1,6 +1,6 @@
-"""Numbers of one movement in, its course at 25 frames a second out: nods, blinks, glances, raises, smiles.
+"""The course of single movements at 25 frames a second: nods, blinks, glances, raises, smiles.
 
-Each course begins and ends at rest. All are curves over time; who moves, and when, is not decided here.
+Each course begins and ends at rest. All are curves over time. Other modules decide who moves, and when.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import numpy as np
 from visavis.datasets.react import FPS
 from visavis.types import FloatArray
 
-# Of the magnitudes within a nod: each cycle is smaller than the one before (declination), the last one
-# smaller still (final lowering), and the first the larger, the more follow (anticipatory rising): Mori, Den
+# Magnitudes within a nod: each cycle is smaller than the previous one (declination), the last one is even
+# smaller (final lowering), and the first is larger if more cycles follow (anticipatory rising): Mori, Den
 # and Jokinen 2025, "Structure of nods in conversation", PLOS ONE 20(5) e0323448. The paper gives the
 # pattern; the three factors are our choice.
 DECLINATION, FINAL_LOWERING, ANTICIPATION = 0.8, 0.8, 0.12
 # A blink of conversation lasts 208 ms (Hoemke, Holler and Levinson 2018, "Eye blinks are perceived as
 # communicative signals in human face-to-face interaction", PLOS ONE 13(12): their short blinks). In our
-# tracks, as in theirs, lids fall within two frames and rise for longer; the slow end is that of our
+# tracks, as in theirs, lids fall within two frames and rise for longer; the slow end comes from our
 # tracker's smoothing.
 BLINK = np.asarray([0.7, 1.0, 0.7, 0.42, 0.22, 0.1, 0.04], np.float32)
 SACCADE_FRAMES = 2
 
 
 def nod(cycles: int, frequency_hz: float, depth: float) -> FloatArray:
-    """How far the head goes down, 0 and more, in the unit of ``depth``.
+    """The head's way down in a nod, 0 or more, in the unit of ``depth``.
 
     Args:
-        cycles: how often down and up again, 1 or more.
+        cycles: number of cycles (down and up again), 1 or more.
         frequency_hz: cycles per second.
-        depth: of the first cycle of a single nod.
+        depth: depth of the first cycle of a single nod.
     """
     frames = max(round(cycles * FPS / frequency_hz), 3 * cycles)
     phase = cycles * np.arange(1, frames + 1) / (frames + 1)
@@ -41,31 +41,31 @@ def nod(cycles: int, frequency_hz: float, depth: float) -> FloatArray:
 
 
 def bump(frames: int, height: float) -> FloatArray:
-    """Up and down again, smoothly."""
+    """A smooth curve up and down again."""
     phase = np.arange(1, frames + 1) / (frames + 1)
     return np.asarray(height * (1 - np.cos(2 * np.pi * phase)) / 2, np.float32)
 
 
 def ease(frames: int) -> FloatArray:
-    """From 0 to 1, smoothly, reaching 1 at the last frame."""
+    """A smooth curve from 0 to 1, which reaches 1 at the last frame."""
     phase = np.arange(1, frames + 1) / frames
     return np.asarray((1 - np.cos(np.pi * phase)) / 2, np.float32)
 
 
 def plateau(rise: int, hold: int, fall: int, height: float) -> FloatArray:
-    """Up in ``rise`` frames, there for ``hold``, and down in ``fall``."""
+    """A curve: up in ``rise`` frames, constant for ``hold``, and down in ``fall``."""
     up, down = ease(max(rise, 1)), ease(max(fall, 1))
     return np.asarray(height * np.concatenate([up, np.ones(hold), 1 - down]), np.float32)
 
 
 def add(track: FloatArray, start: int, course: FloatArray) -> None:
-    """Add a course to a track (T,) from a frame on; what reaches over the end is cut."""
+    """Add a course to a track (T,) from a frame on; it is cut at the end of the track."""
     if start < len(track):
         track[start : start + len(course)] += course[: len(track) - start]
 
 
 def reach(track: FloatArray, start: int, course: FloatArray) -> None:
-    """As :func:`add`, but the larger of the two counts: two smiles at once are one smile."""
+    """As :func:`add`, but with the maximum of both: two smiles at once are one smile."""
     if start < len(track):
         part = track[start : start + len(course)]
         np.maximum(part, course[: len(part)], out=part)
@@ -75,7 +75,7 @@ def follow(target: FloatArray, rise_s: float, fall_s: float) -> FloatArray:
     """A track (T,) that follows a target (T,) in two stages: it starts smoothly and never overshoots.
 
     Args:
-        target: where to go.
+        target: the target.
         rise_s: time constant of both stages together while the target is above.
         fall_s: the same while it is below.
     """
@@ -90,5 +90,5 @@ def follow(target: FloatArray, rise_s: float, fall_s: float) -> FloatArray:
 
 
 def delayed(track: FloatArray, frames: int) -> FloatArray:
-    """A track (T, ...) later by so many frames; before it begins, its first value stands."""
+    """A track (T, ...), delayed by a number of frames; before its start it has its first value."""
     return np.concatenate([np.repeat(track[:1], frames, axis=0), track])[: len(track)]

@@ -1,4 +1,4 @@
-"""Cues and a temperament in, when and how a listener nods out."""
+"""When and how a listener nods, from cues and a temperament."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.movements import add, nod
 from visavis_train.simulation.temperament import scale_of
 
-# Chance of a nod at each kind of cue, for nodding = .5. How often people nod at such moments differs greatly
+# Chance of a nod at each kind of cue, for nodding = 0.5. How often people nod at such moments differs greatly
 # between listeners (Blomsma et al. 2024, "Backchannel behavior is idiosyncratic", Language and
 # Cognition); we found no table to take these numbers from: our choice.
 CHANCE: Mapping[str, float] = MappingProxyType({PAUSE: 0.5, LOW_PITCH: 0.45, STRESS: 0.12})
 # Seconds from the cue to the nod. The rule of Ward and Tsukahara 2000 waits 700 ms after low pitch. A pause
-# is noticed after 200 ms; reaction times of .2 to .6 s are added.
+# is noticed after 200 ms; reaction times of 0.2 to 0.6 s are added.
 DELAY_S: Mapping[str, tuple[float, float]] = MappingProxyType(
     {PAUSE: (0.2, 0.6), LOW_PITCH: (0.55, 0.85), STRESS: (0.2, 0.5)}
 )
@@ -45,9 +45,9 @@ class Nodding:
     """All nods of a clip.
 
     Attributes:
-        depth: (T,) how far the head is down, radians.
+        depth: (T,) the head's way down, radians.
         starts: first frame of each nod.
-        cues: what each answers.
+        cues: the cue of each nod.
     """
 
     depth: FloatArray
@@ -56,10 +56,10 @@ class Nodding:
 
 
 def nod_course(cues: Sequence[Cue], kind: Temperament, draws: Draws, frames: int) -> Nodding:
-    """Nod at some of the cues, never twice at once.
+    """Nod at some of the cues, without overlap.
 
-    A cue is decided by its own chance alone, and before any later one, so the result up to a frame follows
-    from the cues up to it.
+    Each cue is decided by its own random number, before all later ones. So the result up to a frame follows
+    only from the cues up to that frame.
     """
     depth = np.zeros(frames, np.float32)
     starts: list[int] = []

@@ -1,4 +1,4 @@
-"""GRID's talker: sentences whose own tracks are known in, one speaker's face over a clip out."""
+"""The face of GRID's talker over a clip, from sentences whose own tracks are known."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from visavis_train.simulation.real_faces import Take
 from visavis_train.simulation.speaker import Talker
 from visavis_train.simulation.voice import Voice
 
-# From the end of one sentence to the face of the next: at most so long, in frames.
+# Longest way from the end of one sentence to the face of the next one, in frames.
 CROSSING = 12
 
 
 def own_face(voice: Voice, takes: Mapping[str, Take], frames: int) -> Talker:
-    """Every sentence with the very face that said it; between sentences the face eases to the next.
+    """Every sentence with its own recorded face; between sentences the face eases to the next one.
 
     Args:
-        voice: of untrimmed sentences, each as long as its take.
-        takes: by the sentence's name.
+        voice: a voice of untrimmed sentences, each as long as its take.
+        takes: takes by the sentence's name.
         frames: T.
 
     Raises:
-        InputError: a sentence without a take, or a voice that says nothing.
+        InputError: a sentence has no take, or the voice has no sentences.
     """
     names = [one.utterance.name for one in voice.said]
     if missing := [name for name in names if name not in takes]:
@@ -35,7 +35,7 @@ def own_face(voice: Voice, takes: Mapping[str, Take], frames: int) -> Talker:
     if not names:
         raise InputError("a clip in which nothing is said has no face of its own")
     face = np.empty((frames, takes[names[0]].face.shape[1]), np.float32)
-    # Before anything is said, the face is that with which the first sentence begins.
+    # Before the first sentence, the face is the first face of that sentence.
     at, last = 0, takes[names[0]].face[0]
     for one in voice.said:
         start = round(FPS * one.start_s)
@@ -59,7 +59,7 @@ def _bridge(gap: FloatArray, before: FloatArray, after: FloatArray) -> None:
 
 
 def _soften(face: FloatArray, start: int, before: FloatArray) -> None:
-    """Sentences that follow at once begin with what is left of the face before."""
+    """Blend the start of an immediately following sentence with the face before it."""
     rest = before - face[start]
     count = min(CROSSING, len(face) - start)
     face[start : start + count] += (1 - ease(count))[:, None] * rest

@@ -1,7 +1,7 @@
-"""A pack of real face tracks in, what the simulation takes from them for one split out.
+"""Real faces of one split that the simulation uses, from a pack of face tracks.
 
-Faces at rest come from single pictures of many people; how faces move comes from the few tracked videos. No
-person of one split is used in another; which video belongs where is as in the tokenizers' experiments.
+Faces at rest come from single pictures of many people. Movements come from the few tracked videos. No person
+of one split is used in another. The videos are split as in the tokenizers' experiments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from visavis.types import FloatArray
 from visavis_train.data.track_pack import Clip
 from visavis_train.simulation.utterances import GRID_SPEAKER
 
-# Videos of each split: experiments/tokenizer_*.toml, but that GRID's one talker is in train alone.
+# Videos of each split: experiments/tokenizer_*.toml, except that GRID's one talker is only in train.
 VIDEOS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "train": ("lp_d12", "lp_d13", "lp_d14", "yawdd_1"),
@@ -29,20 +29,20 @@ VIDEOS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "test": ("lp_d9", "lp_d19", "hdtf_Alexa", "yawdd_4", "dyad_l2l_*"),
     }
 )
-# Those of them in which the mouth is seen to talk; GRID's clips serve in train.
+# Videos with a visible talking mouth; train uses GRID's clips.
 TALKING: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"train": (), "val": ("lp_d0", "lp_d20"), "test": ("hdtf_Alexa", "dyad_l2l_*_left")}
 )
 MOUTH = tuple(name for name in BLENDSHAPES if name.startswith(("jaw", "mouth")) and "Smile" not in name)
 HEAD = tuple(FACE_CHANNELS[len(BLENDSHAPES) :])
-# What moves a little in a face that listens; lids, gaze, jaw and smile have their own rules.
+# Channels that move a little in a listening face; lids, gaze, jaw and smile have their own rules.
 SMALL = tuple(name for name in BLENDSHAPES if name.startswith(("brow", "eyeSquint", "nose")))
 MOUTH_AT, HEAD_AT, SMALL_AT, SMILE_AT = (
     np.asarray([FACE_INDEX[name] for name in names])
     for names in (MOUTH, HEAD, SMALL, ("mouthSmileLeft", "mouthSmileRight"))
 )
-# What a smile and what a mood change in pictures of faces; where somebody looked, and whether the mouth was
-# open, is of the picture. Jaw and lips follow the sound.
+# Channels that smiles and moods change in pictures of faces. Gaze and an open mouth belong to the single
+# picture. Jaw and lips follow the sound.
 OF_SMILE = tuple(
     name
     for name in BLENDSHAPES
@@ -52,8 +52,8 @@ OF_SMILE = tuple(
 )
 _MOODY = "brow cheek nose eyeSquint eyeWide mouthFrown mouthPress mouthShrug mouthStretch"
 OF_MOOD = tuple(name for name in BLENDSHAPES if name.startswith(tuple(_MOODY.split())))
-# A listener's small movements are shrunk to this spread at most: weights, radians, centimetres. Drivers and
-# actors move more than people who listen before a camera. Our choice.
+# Largest spread of a listener's small movements: weights, radians, centimetres. Drivers and
+# actors move more than people who listen before a camera, so theirs are shrunk. Our choice.
 SPREAD = np.concatenate([np.full(len(SMALL), 0.03), np.full(3, 0.015), np.full(3, 0.3)]).astype(np.float32)
 FARTHEST = 3.0
 
@@ -65,7 +65,7 @@ class Take:
     """A stretch of a real track at 25 frames a second.
 
     Attributes:
-        name: of the clip in the pack.
+        name: name of the clip in the pack.
         face: (T, 58) float32.
     """
 
@@ -75,14 +75,14 @@ class Take:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RealFaces:
-    """What one split may use.
+    """The real faces that one split may use.
 
     Attributes:
         rests: names of the single pictures, and their relaxed faces (N, 58) without a place (0).
         places: (M, 3) where real heads stood before the camera, cm.
         talking: takes of mouths that talk.
         moving: takes of heads and brows.
-        own_sound: GRID's takes by name, whose sound is known; in train alone.
+        own_sound: GRID's takes by name, with known sound; only in train.
     """
 
     rests: tuple[tuple[str, ...], FloatArray]
@@ -94,13 +94,13 @@ class RealFaces:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Habits:
-    """How movements of the face go together, measured on the training split.
+    """How movements of the face belong together, measured on the training split.
 
     Attributes:
-        smile: (58,) what changes with a full smile (both corners at 1).
-        blink: (58,) what changes with a full blink.
-        emotions: (58,) by RAVDESS's word, mean of pictures with that label less neutral ones.
-        head_shift: (3, 3) cm that the head moves along x, y, z per radian of yaw, pitch, roll.
+        smile: (58,) change with a full smile (both corners at 1).
+        blink: (58,) change with a full blink.
+        emotions: (58,) by RAVDESS's word, mean of pictures with that label minus neutral ones.
+        head_shift: (3, 3) the head's shift along x, y, z in cm per radian of yaw, pitch, roll.
     """
 
     smile: FloatArray
@@ -110,7 +110,7 @@ class Habits:
 
 
 def take(clip: Clip) -> Take:
-    """A clip at 25 frames a second, between its frames by straight lines."""
+    """A clip at 25 frames a second, by linear interpolation."""
     known = np.flatnonzero(np.isfinite(clip.face).all(axis=1))
     if not len(known):
         raise InputError(f"{clip.name}: no frame of the track has a whole face")
@@ -123,10 +123,10 @@ def take(clip: Clip) -> Take:
 
 
 def real_faces(clips: Sequence[Clip], split: str) -> RealFaces:
-    """Sort out a pack.
+    """The real faces of one split of a pack.
 
     Raises:
-        InputError: the pack lacks what the split needs.
+        InputError: the pack lacks clips that the split needs.
     """
     videos = [clip for clip in clips if _is_one_of(clip.name, VIDEOS[split])]
     grid = [clip for clip in clips if clip.source == "grid"] if split == "train" else []
@@ -153,7 +153,7 @@ def _is_one_of(name: str, patterns: Sequence[str]) -> bool:
 
 
 def relaxed(stills: Sequence[Clip]) -> tuple[tuple[str, ...], FloatArray]:
-    """Those of single faces that look ahead, awake and with a mouth at rest; where they stand is 0."""
+    """Single faces that look ahead, with open eyes and a relaxed mouth; their place is set to 0."""
     if not stills:
         return (), np.empty((0, len(FACE_CHANNELS)), np.float32)
     faces = np.stack([clip.face[0] for clip in stills])
@@ -171,10 +171,10 @@ def habits(clips: Sequence[Clip], labels: Mapping[str, str]) -> Habits:
 
     Args:
         clips: the pack.
-        labels: expression of some single pictures, by the name of their clip.
+        labels: expressions of some single pictures, by the names of their clips.
 
     Raises:
-        InputError: too few faces that smile, blink or have a label.
+        InputError: there are too few faces that smile, blink or have a label.
     """
     stills = [clip for clip in clips if clip.name.startswith("still_train_")]
     films = [clip for clip in clips if clip.source == "grid" or _is_one_of(clip.name, VIDEOS["train"])]
@@ -196,7 +196,7 @@ def habits(clips: Sequence[Clip], labels: Mapping[str, str]) -> Habits:
             ("angry", "anger"),
             ("disgust", "disgust"),
             ("surprised", "surprise"),
-            # Six pictures are labelled fear, too few; surprise is the nearest that has enough.
+            # Six pictures with the label fear are too few; surprise is the nearest label with enough.
             ("fearful", "surprise"),
         )
     }
@@ -217,10 +217,10 @@ def _contrast(
 
 
 def _head_shift(films: Sequence[Clip]) -> FloatArray:
-    """Least squares, with the head's place and angles each from the clip's own median.
+    """Least squares, with the head's place and angles relative to the clip's median.
 
-    A head turns about its neck: sideways by yaw and roll, up and forth by pitch. Whatever else the few films
-    show together is theirs, and left out.
+    A head turns about its neck: sideways by yaw and roll, up and forward by pitch. Other correlations in the
+    few films are left out.
     """
     parts = [clip.face[np.isfinite(clip.face).all(axis=1)][:, HEAD_AT].astype(np.float64) for clip in films]
     moved = np.concatenate([part - np.median(part, axis=0) for part in parts])
@@ -232,9 +232,9 @@ def _head_shift(films: Sequence[Clip]) -> FloatArray:
 
 
 def wander(takes: Sequence[Take], frames: int, rng: np.random.Generator) -> tuple[str, FloatArray]:
-    """Real small movements of brows and head over any length: name of the take and (T, 58) about 0.
+    """Small real movements of brows and head over any length: name of the take, and (T, 58) around 0.
 
-    A stretch of a real take is played forward and back again from a random place, so that it never jumps, and
+    A stretch of a real take is played forward and back from a random place, so that it never jumps. It is
     shrunk to the spread of a person who sits still.
     """
     chosen = takes[int(rng.integers(len(takes)))]
@@ -245,6 +245,6 @@ def wander(takes: Sequence[Take], frames: int, rng: np.random.Generator) -> tupl
     start = int(rng.integers(len(there_and_back)))
     rows = (start + np.arange(frames)) % len(there_and_back)
     result = np.zeros((frames, len(FACE_CHANNELS)), np.float32)
-    # A yawn or a look aside does not belong to sitting still.
+    # A person who sits still does not yawn or look aside.
     result[:, at] = FARTHEST * SPREAD * np.tanh(there_and_back[rows] / (FARTHEST * SPREAD))
     return chosen.name, result

@@ -1,4 +1,4 @@
-"""What a simulated corpus is made of and how much of it there is."""
+"""The parts and the size of a simulated corpus."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ ACTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 SPLITS = tuple(ACTORS)
-# For every clip of val and test there are so many of train.
+# Number of train clips for every clip of val and of test.
 TRAIN_SHARE = 5
-# Of the clips of train, one in so many is GRID's talker, with the face that belongs to the sound.
+# One in this number of train clips shows GRID's talker, with the face of the sound.
 GRID_EVERY = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a corpus is made.
+    """The settings of a corpus.
 
     Attributes:
-        seed: of everything.
-        clips: clips of speakers in train; val and test have a fifth of it each.
-        listeners: for each clip.
-        frames: of a clip, at 25 a second.
+        seed: of all randomness.
+        clips: number of speakers' clips in train; val and test each have a fifth of it.
+        listeners: number of listeners for each clip.
+        frames: frames of a clip, at 25 a second.
     """
 
     seed: int = 1
@@ -51,9 +51,9 @@ class Settings:
 
     @property
     def length_s(self) -> float:
-        """Of a clip."""
+        """Length of a clip in seconds."""
         return self.frames / FPS
 
     def count(self, split: str) -> int:
-        """Clips of speakers in a split."""
+        """Number of speakers' clips in a split."""
         return self.clips if split == "train" else max(self.clips // TRAIN_SHARE, 1)

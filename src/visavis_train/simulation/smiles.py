@@ -1,4 +1,4 @@
-"""A speaker's smile in, a listener's smile out: returned smiles and smiles of its own, as real calls have."""
+"""A listener's smiles, as in real calls: smiles that return the speaker's, and smiles of its own."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.movements import delayed, follow, plateau, reach
 from visavis_train.simulation.temperament import scale_of
 
-# Chance that a smile is returned, for mirroring = .5. In the real calls, rises are answered by rises only a
+# Chance of a returned smile, for mirroring = 0.5. In the real calls, rises follow rises only a
 # little more often than by chance (smile_coupling.json), but smiles move together slowly. The number is
 # chosen so that simulated clips of 30 s have the real calls' peak correlation in such clips.
 RETURNED = 0.35
-# Real smiles rise upon smiles; simulated ones merge into one. So more are drawn than are counted in the end.
+# Real smiles rise on top of other smiles; simulated ones merge. So more smiles are drawn than are counted.
 MERGED = 1.6
-# Of the real times of rises and falls, these shares are used for smiles: what is slower (up to 12 s) are
-# drifts of mood, what is faster are small jerks. Of times above half of a rise, all but the longest.
+# Quantiles of the real times of rises and falls that smiles use. Slower ones (up to 12 s) are
+# drifts of mood, faster ones are small jerks. Times above half of a rise: all except the longest.
 TIMES = (0.25, 0.7)
-# No real smile stands still: it wobbles by about so much of its height, anew every .8 s. Our choice.
+# No real smile stands still: it varies by about this share of its height, every 0.8 s. Our choice.
 WOBBLE, WOBBLE_S = 0.12, 0.8
-# While a smile is returned it follows the speaker's after so long.
+# Delay of a returned smile after the speaker's.
 FOLLOW_S = (0.25, 0.6)
 LARGEST = 0.95
 
@@ -39,15 +39,15 @@ def own_and_returned(
     draws: Draws,
     engaged: FloatArray,
 ) -> FloatArray:
-    """(T,) how far the corners of the mouth are drawn up, 0 to 1.
+    """(T,) the smile: raising of the mouth's corners, 0 to 1.
 
     Args:
-        smile: (T,) the speaker's.
-        cues: those of the speaker's smile are used.
-        kind: of the listener.
+        smile: (T,) the speaker's smile.
+        cues: the cues; only cues of the speaker's smile are used.
+        kind: the listener's temperament.
         coupling: measured on real calls.
-        draws: of the listener.
-        engaged: (T,) 0 to 1; nobody smiles for long at one who has left.
+        draws: the listener's randomness.
+        engaged: (T,) 0 to 1; a listener stops smiling when the speaker has left.
     """
     back = returned(smile, cues, kind, coupling, draws)
     own = own_smiles(len(smile), kind, coupling, draws)
@@ -58,7 +58,7 @@ def own_and_returned(
 
 
 def wobble(frames: int, draws: Draws) -> FloatArray:
-    """(T,) slow and about 0, of spread 1 before it is smoothed."""
+    """(T,) a slow random curve around 0, of spread 1 before smoothing."""
     step = round(WOBBLE_S * FPS)
     goals = [draws.at("wobble", number).standard_normal() for number in range(-(-frames // step))]
     return follow(np.repeat(np.asarray(goals, np.float32), step)[:frames], 0.4, 0.4)
@@ -67,7 +67,7 @@ def wobble(frames: int, draws: Draws) -> FloatArray:
 def returned(
     smile: FloatArray, cues: Sequence[Cue], kind: Temperament, coupling: SmileCoupling, draws: Draws
 ) -> FloatArray:
-    """(T,) smiles that answer the speaker's: from the reply on, its course, weakened or strengthened."""
+    """(T,) smiles that answer the speaker's: from the reply on they follow its course, scaled."""
     gain = np.zeros(len(smile), np.float32)
     for cue in cues:
         if cue.kind != RISE:
@@ -85,7 +85,7 @@ def returned(
 
 
 def own_smiles(frames: int, kind: Temperament, coupling: SmileCoupling, draws: Draws) -> FloatArray:
-    """(T,) smiles that nobody caused: rate, height and course are those of real ones without a cause."""
+    """(T,) smiles without a cause: rate, height and course are from real smiles without a cause."""
     result = np.zeros(frames, np.float32)
     rate = 2 * kind.smiling * MERGED * coupling.alone_per_minute
     at_s, number = 0.0, 0

@@ -1,4 +1,4 @@
-"""A voice and real faces in, a speaker's face out: the mouth follows the sound, moods colour the face."""
+"""The simulated speaker's face: the mouth follows the sound, moods colour the face."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wand
 from visavis_train.simulation.smiles import LARGEST, TIMES, WOBBLE, own_smiles, wobble
 from visavis_train.simulation.voice import Said, Voice
 
-# How much of each mood's difference from a neutral face is shown, with normal and with strong intensity. The
-# differences are means over press photographs with noisy labels, thus weaker than one acted face: our choice.
+# Factors on each mood's difference from a neutral face, for normal and for strong intensity. The
+# differences are means over press photographs with noisy labels, so weaker than one acted face. Our choice.
 SHOWN = (1.5, 2.5)
-# A happy utterance brings a smile, a calm one now and then a small one. Our choice; sizes are measured.
+# Chance of a smile in a happy utterance, and of a small smile in a calm one. Our choice; sizes are measured.
 SMILES: Mapping[str, float] = MappingProxyType(
     {"happy": 0.95, "surprised": 0.3, "calm": 0.25, "neutral": 0.1}
 )
-# Speakers also smile a little for no reason that we know: half as often as real people, and half as much.
+# Speakers also smile a little without a known reason: half as often and half as much as real people.
 # Our choice.
 UNCAUSED, UNCAUSED_SIZE = 0.25, 0.5
 # Heads move more while talking than while listening: our choice.
@@ -68,12 +68,12 @@ def talk(
     """Give a voice a face.
 
     Args:
-        voice: what is said.
-        features: the voice's features; its face is not looked at.
+        voice: the voice.
+        features: the voice's features, without a face.
         faces: of the split.
         habits: how movements of a face go together.
         coupling: how real people smile.
-        draws: of this speaker.
+        draws: this speaker's randomness.
     """
     frames = len(features)
     rest_name, rest = at_rest(faces, draws)
@@ -99,7 +99,7 @@ def talk(
 
 
 def heard(voice: Voice, frames: int) -> BoolArray:
-    """(T,) whether an utterance is going on: known here, before the features' voice activity notices it."""
+    """(T,) whether an utterance is going on: known here earlier than by the features' voice activity."""
     result = np.zeros(frames, np.bool_)
     for one in voice.said:
         result[round(FPS * one.start_s) : round(FPS * one.end_s)] = True
@@ -139,7 +139,7 @@ def smile_of(voice: Voice, frames: int, coupling: SmileCoupling, draws: Draws) -
 
 
 def mood_of(voice: Voice, frames: int, habits: Habits) -> FloatArray:
-    """(T, 58) what sad, angry, fearful, disgusted and surprised utterances add to the face."""
+    """(T, 58) the change that sad, angry, fearful, disgusted and surprised utterances make to the face."""
     result = np.zeros((frames, len(FACE_CHANNELS)), np.float32)
     for emotion, difference in habits.emotions.items():
         strength = np.zeros(frames, np.float32)

@@ -1,7 +1,7 @@
-"""Statistics of a simulated corpus beside published and real ones.
+"""Statistics of a simulated corpus, compared with published and real ones.
 
-``visavis lab simulation-statistics`` reads a corpus as anyone would and measures faces, not what the
-simulation meant to do.
+``visavis lab simulation-statistics`` reads the corpus like any other corpus. It measures the faces, not the
+plans of the simulation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from visavis_train.simulation.eyes import (
 from visavis_train.simulation.measure_smiles import WINDOW_S, rises
 from visavis_train.simulation.real_faces import HEAD_AT, SMILE_AT
 
-# A nod: the head dips below where it was in the second around it by this much, radians (1.4 degrees).
+# A nod: a dip of the head below its median over the second around it, radians (1.4 degrees).
 DIP = 0.025
 NOD_APART_S = 0.8
 LID_RISE = 0.25
@@ -41,16 +41,16 @@ ASIDE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Of one person, or a mean over people.
+    """Statistics of one person, or a mean over people.
 
     Attributes:
         nods_per_minute: dips of the head.
         blinks_per_minute: closings of the lids.
-        look_share: share of the time that the eyes are where they mostly are.
+        look_share: share of the time that the eyes are at their most frequent place.
         smiles_per_minute: rises of the smile, as in real calls.
         smile: mean of both corners.
         head_jitter_deg: mean size of the second difference of yaw, pitch and roll, degrees.
-        weight_jitter: the same of the weights.
+        weight_jitter: the same for the weights.
     """
 
     nods_per_minute: float
@@ -79,7 +79,7 @@ def numbers(face: FloatArray, fps: float) -> Numbers:
 
 
 def count_nods(pitch: FloatArray, fps: float) -> int:
-    """Dips of the pitch against its median over the second around, at least .8 s apart."""
+    """Dips of the pitch against its median over the second around, at least 0.8 s apart."""
     half = round(fps / 2)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(pitch, half, "edge"), 2 * half + 1)
     low = pitch - around.max(axis=1) < -2 * DIP
@@ -122,8 +122,8 @@ def measure(dyads: Dyads, listeners: int) -> dict[str, Any]:
     """Statistics of the forward half of a split.
 
     Args:
-        dyads: of the split.
-        listeners: of each clip of a speaker; a clip is counted once among speakers.
+        dyads: the conversations of the split.
+        listeners: number of listeners of each speaker's clip; each clip counts once among speakers.
     """
     speakers: list[Numbers] = []
     reactions: list[Numbers] = []
@@ -156,7 +156,7 @@ def measure(dyads: Dyads, listeners: int) -> dict[str, Any]:
 
 
 def targets() -> dict[str, str]:
-    """What is published or was measured on real people, by what it is of."""
+    """Published or measured values of real people, by statistic."""
     real = SmileCoupling.load()
     return {
         "nods_per_minute, listener": "no table found",
@@ -173,7 +173,7 @@ def targets() -> dict[str, str]:
 
 
 def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """A row for each number, a column for each split, and the target."""
+    """A table with a row for each number, a column for each split, and the target."""
     wanted = targets()
     rows = []
     for who in ("listener", "speaker"):
@@ -188,15 +188,15 @@ def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def measure_corpus(path: Path, listeners: int, splits: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What :func:`measure` says of each split.
+    """The results of :func:`measure` for each split.
 
     Args:
         path: folder of the corpus.
-        listeners: of each clip of a speaker.
-        splits: which of its splits.
+        listeners: number of listeners of each speaker's clip.
+        splits: the splits to measure.
 
     Raises:
-        InputError: no such corpus, or a split of it cannot be read.
+        InputError: the corpus is missing, or a split of it cannot be read.
     """
     corpus = react.find(path)
     if corpus is None:

@@ -1,4 +1,4 @@
-"""A source of chance in, a temperament out; a temperament in, how large its movements are, out."""
+"""Temperaments: random traits of a listener, and the size of its movements."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from visavis.reaction.temperament import CONTROLS, Temperament
 
 
 def drawn(rng: np.random.Generator) -> Temperament:
-    """One of all temperaments that there are, evenly."""
+    """A random temperament, with equal chances."""
     return Temperament(*(round(float(value), 3) for value in rng.uniform(0, 1, len(CONTROLS))))
 
 
 def scale_of(kind: Temperament) -> float:
-    """Factor of the size of movements: .6 to 1.4."""
+    """Factor of the size of movements: 0.6 to 1.4."""
     return 0.6 + 0.8 * kind.expressiveness

@@ -1,4 +1,4 @@
-"""Real turn timings in, stretches of talk for one person of a conversation out.
+"""Stretches of talk for one person of a conversation, from real turn timings.
 
 ``turn_timings.csv.gz`` holds the turns of real dialogues (from BACKSpeech): start and end in seconds, speaker
 and whether a turn is a short response. Only dialogues of two people are used.
@@ -19,7 +19,7 @@ from visavis.base.reading import regular
 from visavis.errors import InputError
 
 COLUMNS = ("dialogue", "start", "end", "speaker", "short_response")
-# Windows in which the person talks less are no use for a listener to react to.
+# Smallest share of talk in a window; with less talk a listener has too little to react to.
 LEAST_TALK = 0.6
 # Longer silences of one person within a turn are gaps between turns.
 LONGEST_PAUSE_S = 1.0
@@ -51,10 +51,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What the simulation takes from the turn timings.
+    """The turn timings for the simulation.
 
     Attributes:
-        windows: all that fit.
+        windows: all fitting windows.
         pauses_s: silences of one person within a turn, sorted.
         short_per_minute: short responses of one person per minute of the other's turns.
     """
@@ -72,7 +72,7 @@ def read_timings(path: Path, window_s: float) -> Timings:
     """Find the windows, pauses and short responses of all dialogues of two.
 
     Raises:
-        InputError: not such a table, or it has no fitting window.
+        InputError: the file is not a table of turns, or has no fitting window.
     """
     dialogues: dict[str, list[tuple[str, Turn, bool]]] = {}
     try:

@@ -1,4 +1,4 @@
-"""Archives of real speech in, utterances as samples with their speaker and emotion out."""
+"""Utterances from archives of real speech: samples, speaker and emotion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from visavis.types import FloatArray
 
 RAVDESS, GRID = "ravdess_speech_16k.tar", "grid_s1_av.tar"
 GRID_SPEAKER = "grid_s1"
-# Quieter than this share of an utterance's loudest 10 ms is the room, not the voice.
+# Samples below this share of an utterance's loudest 10 ms are the room, not the voice.
 VOICE_SHARE = 0.03
 EDGE_S = 0.05
 BLOCK = SPEECH_RATE_HZ // 100
@@ -33,9 +33,9 @@ class Utterance:
 
     Attributes:
         name: file within its archive.
-        speaker: who says it.
-        emotion: how, in RAVDESS's words.
-        strong: whether with strong intensity.
+        speaker: name of the speaker.
+        emotion: the emotion, in RAVDESS's words.
+        strong: whether the intensity is strong.
         samples: (N,) float32 at 16 kHz.
     """
 
@@ -50,12 +50,12 @@ class Utterance:
 
     @property
     def length_s(self) -> float:
-        """Seconds."""
+        """Length in seconds."""
         return len(self.samples) / SPEECH_RATE_HZ
 
 
 def read_ravdess(folder: Path) -> list[Utterance]:
-    """RAVDESS's utterances without the silence around them, every actor equally loud on the whole.
+    """RAVDESS's utterances without the silence around them, with equal mean loudness of all actors.
 
     Raises:
         InputError: the archive or ``index.csv`` is missing or damaged.
@@ -75,7 +75,7 @@ def read_ravdess(folder: Path) -> list[Utterance]:
 
 
 def _level(utterances: list[Utterance], wanted: float = 0.06) -> list[Utterance]:
-    """Bring each actor's mean power to one value; loud and soft utterances of one actor stay so."""
+    """Scale each actor to the same mean power; loud and soft utterances of an actor stay different."""
     levelled = []
     for speaker in sorted({utterance.speaker for utterance in utterances}):
         own = [utterance for utterance in utterances if utterance.speaker == speaker]
@@ -91,7 +91,7 @@ def read_sounds(archive: Path, ending: str) -> dict[str, FloatArray]:
     """Samples at 16 kHz of each file in a tar, by its name.
 
     Raises:
-        InputError: no readable tar, or a file in it has no sound.
+        InputError: the tar cannot be read, or a file in it has no sound.
     """
     sounds: dict[str, FloatArray] = {}
     try:
@@ -109,14 +109,14 @@ def decode(file: IO[bytes], name: str) -> FloatArray:
     """Mono samples, -1..1, at 16 kHz.
 
     Raises:
-        InputError: no sound that can be read.
+        InputError: there is no readable sound.
     """
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SPEECH_RATE_HZ)
     parts: list[FloatArray] = [np.empty(0, np.float32)]
     try:
         with av.open(file, "r") as container:
             for packet in container.demux(audio=0):
-                # A damaged packet is left out, as everywhere (visavis.capture.sound).
+                # A damaged packet is left out, as in visavis.capture.sound.
                 with suppress(av.FFmpegError):
                     for frame in packet.decode():
                         parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]

@@ -1,4 +1,4 @@
-"""Utterances and a window of real turns in, one person's sound over a clip, and what is said when, out."""
+"""One person's sound over a clip, and the times of its utterances, from utterances and real turns."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from visavis.types import FloatArray
 from visavis_train.simulation.turns import Timings, Window
 from visavis_train.simulation.utterances import Utterance
 
-# A mood lasts: the next utterance keeps it with this chance. Our choice: acted speech has no moods.
+# Chance that the next utterance has the same mood. Our choice: acted speech has no moods.
 SAME_MOOD = 0.75
 # An utterance may reach over the end of its turn by this share of its length.
 OVERHANG = 0.5
-# A window whose turns are too short for the utterances is passed over for another; so many are tried.
+# Least share of a clip that utterances must fill in a window, and number of tried windows.
 LEAST_SAID, TRIES = 0.35, 200
-# Between utterances the archives are silent; a room is not. 66 dB below full scale, our choice.
+# Room noise between utterances, where the archives are silent: 66 dB below full scale, our choice.
 ROOM = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An utterance and when it begins in the clip."""
+    """An utterance and its start in the clip."""
 
     utterance: Utterance
     start_s: float
 
     @property
     def end_s(self) -> float:
-        """When it ends."""
+        """The end of the utterance."""
         return self.start_s + self.utterance.length_s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
-    """What one person says in a clip.
+    """One person's voice in a clip.
 
     Attributes:
         samples: (N,) float32 at 16 kHz.
-        said: in order, without overlap.
+        said: utterances in order, without overlap.
         window: the real turns that it follows.
     """
 
@@ -54,12 +54,12 @@ class Voice:
 def speak(own: Sequence[Utterance], timings: Timings, length_s: float, rng: np.random.Generator) -> Voice:
     """Fill the turns of a real window with utterances of one person.
 
-    The window tells when turns begin and about when they end: an utterance is never cut, so a turn ends with
-    the one that would reach over its end by more than half. Within a turn, utterances are parted by real
-    pauses.
+    The window gives the starts and, roughly, the ends of turns. Utterances are never cut, so a turn ends with
+    the one that would reach over its end by more than half. Within a turn, real pauses separate the
+    utterances.
 
     Raises:
-        InputError: nothing to say, or utterances too long for every window.
+        InputError: there are no utterances, or they are too long for every window.
     """
     if not own:
         raise InputError("a speaker without utterances")
@@ -92,7 +92,7 @@ def _fill(
 def _deal(
     deck: list[Utterance], own: Sequence[Utterance], said: list[Said], rng: np.random.Generator
 ) -> tuple[list[Utterance], Utterance]:
-    """The next utterance: none is repeated before all were said, and moods last."""
+    """The next utterance: none is repeated before all were used, and moods last."""
     deck = deck or list(own)
     mood = said[-1].utterance.emotion if said else None
     kept = [utterance for utterance in deck if utterance.emotion == mood]
@@ -101,7 +101,7 @@ def _deal(
 
 
 def mix(said: Sequence[Said], length_s: float, rng: np.random.Generator) -> FloatArray:
-    """The samples of a clip: utterances in a room."""
+    """The samples of a clip: utterances with room noise."""
     count = round(length_s * SPEECH_RATE_HZ)
     samples = ROOM * rng.standard_normal(count, np.float32)
     for one in said:

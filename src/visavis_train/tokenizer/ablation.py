@@ -1,7 +1,7 @@
-"""Tokenizers compared: every experiment is trained with several seeds, and one table is made of them.
+"""Comparison of tokenizers: every experiment is trained with several seeds, and the results make one table.
 
-The third paper's Table II on real tracks. ``visavis lab tokenizer-ablation`` writes
-``benchmarks/results/tokenizer_ablation.json`` and what stands between the marks of
+It is the third paper's Table II on real tracks. ``visavis lab tokenizer-ablation`` writes
+``benchmarks/results/tokenizer_ablation.json`` and the text between the marks of
 ``docs/reference/tokens.md``. Runs that have ended are not trained again.
 """
 
@@ -32,7 +32,7 @@ MARKS = ("<!-- ablation: by visavis lab tokenizer-ablation -->", "<!-- end of ab
 
 
 def run_one(config: Path, seed: int, overrides: Sequence[str]) -> dict[str, Any]:
-    """Train, export and measure one experiment with one seed, or read what an earlier run reported.
+    """Train, export and measure one experiment with one seed, or read the report of an earlier run.
 
     Raises:
         InputError: the experiment or its data cannot be used, or the run folder holds another experiment.
@@ -152,18 +152,18 @@ def report(
     page: Path | None = None,
     tables_only: bool = False,
 ) -> None:
-    """Run everything that has not run, and write the results and the tables.
+    """Run everything that is missing, and write the results and the tables.
 
     Args:
         experiments: TOML files.
-        seeds: how many, 1 or more.
-        overrides: of all experiments, ``key=value``.
+        seeds: number of seeds, 1 or more.
+        overrides: overrides of all experiments, ``key=value``.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
-        tables_only: make the tables from the results that are there.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
+        tables_only: make the tables from existing results.
 
     Raises:
-        InputError: there is no experiment, or one of them, the results or the page cannot be used.
+        InputError: there is no experiment, or an experiment, the results or the page cannot be used.
     """
     results = results or RESULTS
     if not tables_only:

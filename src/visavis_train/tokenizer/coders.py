@@ -1,7 +1,7 @@
-"""Faces in, latent vectors out, and back: the encoders and decoders of a tokenizer, MLP or transformer.
+"""Encoders and decoders of a tokenizer, MLP or transformer: faces to latent vectors and back.
 
-An encoder reads a window of the last W frames and answers for the newest: causal by construction, and with
-W = 1 stateless. The paper's encoder attends to all of 32 frames, later ones too, and is neither.
+An encoder reads a window of the last W frames and answers for the newest one. So it is causal, and with
+W = 1 stateless. The paper's encoder attends to all of 32 frames, also later ones, and is neither.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ CoderConfig = Annotated[MlpConfig | TransformerConfig, Field(discriminator="kind
 
 
 class ResidualLayer(nn.Module):
-    """(N, D) -> (N, D): what an MLP adds."""
+    """(N, D) -> (N, D): the output of an MLP."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The tables of a tokenizer experiment in; checked settings out."""
+"""Settings of a tokenizer experiment, checked."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Nothing in, the 13 groups of a face's 58 numbers out, which a tokenizer's loss treats alike.
+"""The 13 groups of a face's 58 numbers, which have equal weight in a tokenizer's loss.
 
-The index ranges are those of the code of Dam et al. 2024, "Finite Scalar Quantization as Facial Tokenizer for
+The index ranges are from the code of Dam et al. 2024, "Finite Scalar Quantization as Facial Tokenizer for
 Dyadic Reaction Generation" (Eq. 4 names five of them); the names are ours.
 """
 

@@ -1,4 +1,4 @@
-"""A tokenizer and clips in; how well it keeps them, how it uses its vocabulary, and its speed out."""
+"""A tokenizer's errors on clips, its use of the vocabulary, and its speed."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ EMOTION_GROUPS = {
     "affect": slice(len(ACTION_UNITS), len(EMOTION_CHANNELS) - len(EXPRESSIONS)),
     "expressions": slice(len(EMOTION_CHANNELS) - len(EXPRESSIONS), len(EMOTION_CHANNELS)),
 }
-# A group that differs from its mean by less than this was still, or is not tracked.
+# A group that differs less from its mean did not move, or is not tracked.
 STILL = 1e-4
 _BATCH = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """How well decoded clips equal the true ones.
+    """Errors of decoded clips.
 
     Attributes:
-        frames: how many were compared.
+        frames: number of compared frames.
         groups: mean absolute error of each face group, in its own units (weights, radians, centimetres); None
-            where nothing of it is known.
-        mean_face: the same, if every frame were decoded as the training's mean face.
+            if the group is unknown.
+        mean_face: the same error, if every frame were decoded as the training's mean face.
         emotion: mean absolute error of action units, of valence and arousal, and of the expressions; None
-            where nothing is known.
-        jitter: mean size of the decoded faces' second difference in time over that of the true ones, both
+            if they are unknown.
+        jitter: mean size of the decoded faces' second difference in time, relative to the true faces, both
             standardised; 1 is as steady as the original.
-        changes_per_s: how often a second the tokens change.
+        changes_per_s: changes of the tokens per second.
     """
 
     frames: int
@@ -53,19 +53,19 @@ class Fidelity:
 
     @property
     def unexplained(self) -> float:
-        """Mean over the groups that move of the error over the mean face's: 1 has learned nothing."""
+        """Error relative to the mean face's error, mean over the groups that move; 1: nothing was learned."""
         pairs = [(self.groups[name], self.mean_face[name]) for name in self.groups]
         shares = [error / plain for error, plain in pairs if error is not None and plain and plain > STILL]
         return float(np.mean(shares))
 
     def as_dict(self) -> dict[str, Any]:
-        """By name, for reports."""
+        """The figures by name, for reports."""
         return asdict(self) | {"unexplained": self.unexplained}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """One clip through the tokenizer and back, frames without a face left out.
+    """One clip through the tokenizer and back, without frames that have no face.
 
     Attributes:
         clip: the clip.
@@ -90,7 +90,7 @@ def tokens_of(net: TokenizerNet, rows: FloatArray) -> torch.Tensor:
 
 @torch.no_grad()
 def decode_clips(net: TokenizerNet, clips: Sequence[Clip]) -> Iterator[Decoded]:
-    """Pass every clip through the network, which is put into evaluation mode meanwhile."""
+    """Pass every clip through the network, which is in evaluation mode during this."""
     was_training = net.training
     net.eval()
     for clip in clips:
@@ -103,7 +103,7 @@ def decode_clips(net: TokenizerNet, clips: Sequence[Clip]) -> Iterator[Decoded]:
 
 
 class _Means:
-    """Sums of numbers, and of how many there were, by channel; NaN is passed over."""
+    """Sums and counts of numbers by channel; NaN is skipped."""
 
     def __init__(self, width: int) -> None:
         self.total = np.zeros(width)
@@ -147,11 +147,11 @@ def fidelity(net: TokenizerNet, clips: Sequence[Clip]) -> Fidelity:
 
 
 def code_use(net: TokenizerNet, clips: Sequence[Clip]) -> dict[str, Any]:
-    """How a vocabulary is used over clips; the network is put into evaluation mode.
+    """Use of the vocabulary over clips; the network is put into evaluation mode.
 
     Returns:
         ``frames``; and for each of the R tokens of a frame ``used``, the share of the vocabulary that occurs,
-        and ``perplexity``, the exponential of the entropy of how often each occurs.
+        and ``perplexity``, the exponential of the entropy of their frequencies.
     """
     counts = [np.zeros(size, np.int64) for size in net.quantizer.vocabulary]
     net.eval()
@@ -167,18 +167,18 @@ def code_use(net: TokenizerNet, clips: Sequence[Clip]) -> dict[str, Any]:
 
 
 def perplexity(counts: NDArray[np.int64]) -> float:
-    """Exponential of the entropy of how often each token occurs: as many tokens, evenly used, would do."""
+    """Exponential of the entropy of the tokens' frequencies: the equivalent number of evenly used tokens."""
     shares = counts[counts > 0] / counts.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def tokens_per_s(tokenizer: FaceTokenizer, face: FloatArray, repeats: int = 3) -> dict[str, float]:
-    """Frames encoded a second as ONNX networks on one thread: one at a time as in a stream, and all at once.
+    """Encoded frames per second with ONNX on one thread: one at a time as in a stream, and all at once.
 
     Args:
         tokenizer: the networks, on one thread.
         face: (T, 58).
-        repeats: the fastest of so many counts, after one to warm up.
+        repeats: number of runs after one to warm up; the fastest counts.
     """
 
     def one_by_one() -> None:

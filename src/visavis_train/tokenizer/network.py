@@ -1,7 +1,7 @@
-"""Faces in, tokens out, and from tokens faces and emotions: the network of a face tokenizer, and its graphs.
+"""The network of a face tokenizer, and its two graphs: faces to tokens, tokens to faces and emotions.
 
 After Dam et al. 2024, section II-B: an encoder, a quantiser, a decoder for the face and one for the emotion.
-Unlike theirs, every frame's token depends on that frame alone, or on it and frames before it.
+In contrast to theirs, every frame's token depends only on that frame, or on it and on earlier frames.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class TokenizerConfig(Settings):
 
 
 class Coded(NamedTuple):
-    """What training sees of some faces.
+    """Outputs of the network for training.
 
     Attributes:
         face: (N, 58) decoded, standardised.
         tokens: (N, R).
-        loss: () the quantiser's own.
+        loss: () the quantiser's own loss.
     """
 
     face: Tensor
@@ -47,10 +47,10 @@ class Coded(NamedTuple):
 
 
 class TokenizerNet(nn.Module):
-    """A face tokenizer; the scale of its inputs is part of it.
+    """A face tokenizer, with the scale of its inputs.
 
     Args:
-        config: what it is made of.
+        config: its configuration.
         mean: (58,) of the training faces.
         spread: (58,) their standard deviations.
     """
@@ -73,11 +73,11 @@ class TokenizerNet(nn.Module):
 
     @property
     def window(self) -> int:
-        """Frames that the encoder sees."""
+        """Number of frames that the encoder sees."""
         return self.config.coder.window
 
     def standardise(self, faces: Tensor) -> Tensor:
-        """(..., 58) in natural units -> mean 0, spread 1; what is not known (NaN) is taken as the mean."""
+        """(..., 58) in natural units -> mean 0, spread 1; unknown numbers (NaN) become the mean."""
         return torch.nan_to_num((faces - self.get_buffer("mean")) / self.get_buffer("spread"), nan=0.0)
 
     def forward(self, windows: Tensor) -> Coded:
@@ -105,7 +105,7 @@ class TokenizerNet(nn.Module):
 
 
 class EncoderGraph(nn.Module):
-    """What the runtime calls to encode: windows (N, W, 58) in natural units -> tokens (N, R) int64."""
+    """The runtime's encoder: windows (N, W, 58) in natural units -> tokens (N, R) int64."""
 
     def __init__(self, net: TokenizerNet) -> None:
         super().__init__()
@@ -113,13 +113,13 @@ class EncoderGraph(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """(N, W, 58) -> (N, R)."""
-        # Every number is known here: the runtime fills in the mean.
+        # All numbers are known here: the runtime replaces unknown ones by the mean.
         scaled = (windows - self.net.get_buffer("mean")) / self.net.get_buffer("spread")
         return self.net.quantizer.tokens(self.net.encoder(scaled))
 
 
 class DecoderGraph(nn.Module):
-    """What the runtime calls to decode: tokens (N, R) int64 -> faces (N, 58) and emotions (N, 25)."""
+    """The runtime's decoder: tokens (N, R) int64 -> faces (N, 58) and emotions (N, 25)."""
 
     def __init__(self, net: TokenizerNet) -> None:
         super().__init__()

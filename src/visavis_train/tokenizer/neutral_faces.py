@@ -1,4 +1,4 @@
-"""Face tracks in; the same tracks with everybody's face at rest moved to one, out."""
+"""Face tracks whose faces at rest are all moved to one common face at rest."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from visavis_train.data.track_pack import Clip
 
 
 def mean_rest(clips: Sequence[Clip], shares: Mapping[str, float]) -> FloatArray:
-    """(58,): the mean of the clips' faces at rest, each source weighing as much as its share.
+    """(58,): the mean of the clips' faces at rest, with the sources' shares as weights.
 
     Args:
-        clips: to average over.
-        shares: of each source; sources that are not named are left out.
+        clips: the clips to average over.
+        shares: the share of each source; sources that are not named are left out.
 
     Raises:
-        InputError: a channel is known in no clip.
+        InputError: a channel is unknown in all clips.
     """
     total, weight = np.zeros(len(FACE_CHANNELS)), np.zeros(len(FACE_CHANNELS))
     for source, share in shares.items():
@@ -38,5 +38,5 @@ def mean_rest(clips: Sequence[Clip], shares: Mapping[str, float]) -> FloatArray:
 
 
 def at_one_rest(clips: Sequence[Clip], rest: FloatArray) -> tuple[Clip, ...]:
-    """Each clip moved so that its face at rest is this one."""
+    """Each clip, moved so that its face at rest is the given one."""
     return tuple(replace(clip, face=clip.face - resting(clip.face) + rest) for clip in clips)

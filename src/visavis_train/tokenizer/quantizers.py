@@ -1,6 +1,6 @@
-"""Latent vectors in; tokens, and the vectors that they stand for, out: FSQ, VQ, LFQ and residual FSQ.
+"""Quantisers of latent vectors: FSQ, VQ, LFQ and residual FSQ.
 
-All four are those of ``vector-quantize-pytorch``; here they get one face.
+All four are from ``vector-quantize-pytorch``; here they get one interface.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from vector_quantize_pytorch import FSQ, LFQ, ResidualFSQ, VectorQuantize
 
 from visavis_train.loop.experiment import Settings
 
-# Levels by name: the paper's, whose vocabulary is 1000 and not the 2048 that it states; and those that FSQ's
+# Levels by name: the paper's (its vocabulary is 1000, not 2048 as the paper states), and those that FSQ's
 # own paper (Mentzer et al. 2023, arXiv:2309.15505, table 1) gives for 2^11 and 2^14 tokens.
 PRESETS: dict[str, tuple[int, ...]] = {
     "paper": (8, 5, 5, 5),
     "standard": (8, 8, 6, 5),
     "large": (8, 8, 8, 6, 5),
 }
-# Of a product of levels, and of a codebook, whose entries are learned one by one.
+# Largest vocabularies: of a product of levels, and of a codebook, whose entries are learned one by one.
 MOST_TOKENS, MOST_ENTRIES = 1 << 20, 1 << 16
 
 
 def _preset(value: object) -> object:
-    """The levels of a preset; anything else as it is."""
+    """The levels of a preset; other values do not change."""
     if isinstance(value, str):
         if value not in PRESETS:
             raise ValueError(
@@ -123,10 +123,10 @@ QuantizerConfig = Annotated[FsqConfig | ResidualFsqConfig | VqConfig | LfqConfig
 
 
 class Quantized(NamedTuple):
-    """What becomes of latent vectors in training.
+    """Quantised latent vectors in training.
 
     Attributes:
-        codes: (N, D) what the tokens stand for; gradients pass straight through.
+        codes: (N, D) the vectors of the tokens; gradients pass straight through.
         tokens: (N, R) int64.
         loss: () the quantiser's own.
     """
@@ -137,13 +137,13 @@ class Quantized(NamedTuple):
 
 
 class Quantizer(nn.Module, ABC):
-    """Latent vectors (N, D) -> tokens (N, R), R of them a frame, and back.
+    """Latent vectors (N, D) -> tokens (N, R), R for each frame, and back.
 
     A code is the sum of one row of each of R tables: see :meth:`tables`.
 
     Attributes:
         width: D.
-        vocabulary: number of tokens, for each of the R.
+        vocabulary: number of values of each of the R tokens.
     """
 
     width: int
@@ -151,7 +151,7 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, latents: Tensor) -> Quantized:
-        """Quantise in training; a quantiser that learns by itself learns here."""
+        """Quantise in training; quantisers with their own learning rule learn here."""
 
     @abstractmethod
     def tokens(self, latents: Tensor) -> Tensor:
@@ -159,10 +159,10 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def tables(self) -> list[Tensor]:
-        """For each of the R tokens, what every value of it stands for: (V, D)."""
+        """For each of the R tokens, the vectors (V, D) of its values."""
 
     def codes(self, tokens: Tensor) -> Tensor:
-        """(N, R) -> (N, D), what the tokens stand for."""
+        """(N, R) -> (N, D), the vectors of the tokens."""
         rows = [table[tokens[:, place]] for place, table in enumerate(self.tables())]
         return torch.stack(rows).sum(dim=0)
 
@@ -201,7 +201,7 @@ class ResidualFsq(Quantizer):
         self.inner = ResidualFSQ(levels=list(config.levels), num_quantizers=config.depth)
 
     def forward(self, latents: Tensor) -> Quantized:
-        """Round, then round what is left over on a finer grid, and so on."""
+        """Round, then round the remainder on a finer grid, and so on."""
         codes, tokens = self.inner(latents[None])
         return Quantized(codes[0], tokens[0].long(), latents.new_zeros(()))
 
@@ -211,7 +211,7 @@ class ResidualFsq(Quantizer):
         return found[0].long()
 
     def tables(self) -> list[Tensor]:
-        """One grid for each token, every one finer than the one before."""
+        """One grid for each token, each finer than the previous one."""
         grids, scales = self.inner.codebooks, self.inner.scales
         return [grid * scale for grid, scale in zip(grids, scales, strict=True)]
 

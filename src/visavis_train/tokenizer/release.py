@@ -1,4 +1,4 @@
-"""A trained tokenizer in; its two ONNX files, its report and its place in the package out."""
+"""Release of a trained tokenizer: its two ONNX files, its report and its place in the package."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TRAINING_DATA = (
     "talker s1; MediaPipe's weights of UTKFace, YawDD and LFW-type faces (research); AU06 and AU12 of video "
     "calls (Diao et al., ICMI 2024, doi 10.1145/3678957.3685733; MIT)"
 )
-# So many frames of the test's longest clip are what speed is measured on.
+# Speed is measured on this number of frames of the test's longest clip.
 SPEED_FRAMES = 250
 
 
@@ -41,7 +41,7 @@ def export_tokenizer(net: TokenizerNet, folder: Path, rest: FloatArray | None = 
     Args:
         net: the network.
         folder: receives both files.
-        rest: (58,) face at rest that all faces of its training were moved to; None if they were as they are.
+        rest: (58,) face at rest that all training faces were moved to; None if they were not moved.
 
     Raises:
         WeightsError: ONNX Runtime answers differently.
@@ -73,7 +73,7 @@ def export_tokenizer(net: TokenizerNet, folder: Path, rest: FloatArray | None = 
 
 
 def _notes(net: TokenizerNet) -> dict[str, Any]:
-    """What the runtime must know, and ``pair``, which both files of one training share."""
+    """Metadata for the runtime, with ``pair``, which is equal in both files of one training."""
     settings = net.config.quantizer.model_dump()
     return {
         "quantizer": settings.pop("kind"),
@@ -100,7 +100,7 @@ def _learned(*modules: nn.Module) -> int:
 
 
 def by_source(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
-    """Clips by where they come from."""
+    """Clips by source."""
     sources = sorted({clip.source for clip in clips})
     return {source: [clip for clip in clips if clip.source == source] for source in sources}
 
@@ -108,11 +108,11 @@ def by_source(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
 def measured(
     net: TokenizerNet, tokenizer: FaceTokenizer, parts: Mapping[str, Sequence[Clip]]
 ) -> dict[str, Any]:
-    """What a report says of a tokenizer: errors by source, use of the vocabulary, and speed.
+    """The report on a tokenizer: errors by source, use of the vocabulary, and speed.
 
     Args:
         net: the network.
-        tokenizer: the same, exported.
+        tokenizer: the exported network.
         parts: the clips ``training``, ``validation`` and ``test``.
     """
     every = [clip for clips in parts.values() for clip in clips]
@@ -132,11 +132,11 @@ def _for_speed(clips: Sequence[Clip]) -> FloatArray:
 def install(
     folder: Path, report: Mapping[str, Any], config: str, names: tuple[str, str] = (ENCODER, DECODER)
 ) -> tuple[Path, ...]:
-    """Copy a run's networks into the package's assets and enter them in the manifest; returns their paths.
+    """Copy a run's networks into the package's assets and add them to the manifest; returns their paths.
 
     Args:
-        folder: of the run.
-        report: what was measured.
+        folder: the run folder.
+        report: the results.
         config: the experiment's file.
         names: of encoder and decoder in the manifest.
 
@@ -144,7 +144,7 @@ def install(
         InputError: the run has not been exported.
     """
     assets = Path(visavis.__file__).parent / "assets"
-    commit = current_commit()  # Before the files that it describes change.
+    commit = current_commit()  # Read before the described files change.
     errors = report["test"]
     score = {f"test_{source}_unexplained": round(errors[source]["unexplained"], 4) for source in errors}
     score["used_of_the_vocabulary"] = round(min(report["code_use"]["all"]["used"]), 4)

@@ -1,10 +1,10 @@
-"""A pack of face tracks and an experiment in; a trained face tokenizer, its ONNX files and report out.
+"""The training task of a face tokenizer, on a pack of face tracks.
 
 ``visavis train experiments/tokenizer_fsq.toml [--resume] [--set key=value] [--install]``
 
 The run folder receives ``config.json``, ``log.jsonl`` (one line a round), ``last.safetensors``,
-``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``. ``--install`` makes it the general
-tokenizer of the package, or with ``one_rest`` that of its listener.
+``tokens_encoder.onnx``, ``tokens_decoder.onnx`` and ``report.json``. ``--install`` makes it the package's
+general tokenizer, or with ``one_rest`` the tokenizer of its listener.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ REPORT = "report.json"
 
 
 def parts_of(experiment: TokenizerExperiment) -> dict[str, tuple[Clip, ...]]:
-    """The clips ``training``, ``validation`` and ``test``, at one rest if that is wished for.
+    """The clips ``training``, ``validation`` and ``test``, at one common rest if requested.
 
     Raises:
-        InputError: the pack cannot be read, or the split does not fit it.
+        InputError: the pack cannot be read, or the split does not fit the pack.
     """
     split = experiment.split
     parts = split_clips(load_pack(experiment.data), {"validation": split.validation, "test": split.test})
@@ -81,7 +81,7 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
         WeightsError: ONNX Runtime answers differently.
     """
     parts = parts_of(experiment)
-    # All people have this one by now.
+    # All people now have this face at rest.
     rest = mean_rest(parts["training"], experiment.training.shares) if experiment.one_rest else None
     tokenizer = export_tokenizer(net, experiment.out, rest)
     files = [experiment.out / name for name in (ENCODER_FILE, DECODER_FILE)]
@@ -107,7 +107,7 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
 
 
 def finish(experiment: TokenizerExperiment, net: TokenizerNet, command: Command) -> Path:
-    """Release a trained network, and install it if that was asked for; returns the report's path."""
+    """Release a trained network, and install it if requested; returns the report's path."""
     report = release(experiment, net, command.config.name)
     if command.install:
         names = LISTENER_TOKENIZER if experiment.one_rest else (ENCODER, DECODER)

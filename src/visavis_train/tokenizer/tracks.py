@@ -1,7 +1,7 @@
-"""Packs of face tracks, made of videos, of signals of calls, of single faces and of conversations.
+"""Packs of face tracks, made from videos, signals of calls, single faces and conversations.
 
-``visavis lab tracks`` makes them. Every clip is tracked once: its track is kept beside the pack, in a folder
-of the pack's name, and a run that was ended goes on from there.
+``visavis lab tracks`` makes them. Every clip is tracked once. Its track is kept next to the pack, in a folder
+of the pack's name, so an interrupted run can go on from there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from visavis_train.data.conversation_pack import load_listening
 from visavis_train.data.track_pack import Clip, load_pack, save_pack
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
-# Of vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions say nothing of our channels.
+# In vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions do not fit our channels.
 # Single faces have no rate; a clip must have one.
 STILL_FPS = 1.0
 AU_RANGE = 5.0
@@ -43,10 +43,10 @@ DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
 
 
 def track_video(path: Path, *, two: bool = False) -> list[Track]:
-    """Follow the face, or the two people side by side, through a video.
+    """Track the face, or two people side by side, in a video.
 
     Raises:
-        InputError: not a video, damaged, or not two people.
+        InputError: the file is not a video, is damaged, or does not show two people.
     """
     cut = None
     if two:
@@ -67,13 +67,13 @@ def track_video(path: Path, *, two: bool = False) -> list[Track]:
 
 
 def dyad_clips(path: Path) -> list[Clip]:
-    """Both people of every call as tracks of which only smile and cheeks are known.
+    """Both people of every call as tracks with only smile and cheeks known.
 
-    AU12 becomes mouthSmile and AU06 cheekSquint on both sides, 5 being 1: the blendshapes that
-    ``visavis.emotion.action_units`` reads these two units from.
+    AU12 becomes mouthSmile and AU06 cheekSquint on both sides, and 5 becomes 1. From these blendshapes
+    ``visavis.emotion.action_units`` reads the two units.
 
     Raises:
-        InputError: not such a file.
+        InputError: the file is of another kind.
     """
     clips = []
     for call in read_calls(path):
@@ -91,10 +91,10 @@ def dyad_clips(path: Path) -> list[Clip]:
 
 
 def still_clips(folder: Path) -> list[Clip]:
-    """Single faces as clips of one frame, called ``still_<split>_<id>``: many people, for breadth.
+    """Single faces of many people as clips of one frame, called ``still_<split>_<id>``.
 
-    Weights and rotation are those of ``teacher.npz``. Weights that the teacher does not read are not known.
-    The place of a face is not known: the face was cut out of its picture.
+    Weights and rotation are from ``teacher.npz``. Weights that the teacher does not read are unknown.
+    The place of a face is unknown, because the face was cut out of its picture.
 
     Raises:
         InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
@@ -122,7 +122,7 @@ def still_clips(folder: Path) -> list[Clip]:
 def rendered_clips(folder: Path) -> list[Clip]:
     """Rendered faces as clips of one frame, called ``<folder>_<number>``, source ``renders``.
 
-    Weights and rotation are true ones. A face's place and what it shows are not known.
+    Weights and rotation are true ones. A face's place and emotion are unknown.
 
     Raises:
         InputError: the folder lacks the ``labels.npz`` of ``visavis_train.data.rendering``.
@@ -150,10 +150,10 @@ def rendered_clips(folder: Path) -> list[Clip]:
 
 
 def conversation_clips(path: Path) -> list[Clip]:
-    """Everybody in a pack of conversations, called ``talk_<split>_<number>``, source ``talks``.
+    """All people of a pack of conversations, called ``talk_<split>_<number>``, source ``talks``.
 
     Raises:
-        InputError: not such a pack.
+        InputError: the file is not a pack.
     """
     pack = load_listening(path)
     return [
@@ -170,7 +170,7 @@ def conversation_clips(path: Path) -> list[Clip]:
 
 @contextmanager
 def _videos(path: Path) -> Iterator[dict[str, Path]]:
-    """Name -> file, of a video or of all those in a folder or a tar."""
+    """Name -> file, for one video or for all videos in a folder or a tar."""
     if path.is_dir():
         found = {p.stem: p for p in sorted(path.iterdir()) if p.suffix.lower() in VIDEOS}
         if not found:
@@ -220,12 +220,12 @@ def make_pack(
     conversations: Sequence[Path] = (),
     add: Sequence[Path] = (),
 ) -> None:
-    """Track what was not tracked before, and write the pack.
+    """Track all new clips, and write the pack.
 
     Args:
         pack: the file to write.
-        sources: the name of a source, and a video, or a folder or tar of videos.
-        two: videos with two people side by side, of the source ``video``.
+        sources: pairs of a source's name and a video, or a folder or tar of videos.
+        two: videos with two people side by side, for the source ``video``.
         dyads: the signals of calls, ``vc_dyads.npz``.
         stills: a folder of single faces, see :func:`still_clips`.
         renders: packs of rendered faces.
@@ -233,7 +233,7 @@ def make_pack(
         add: packs of this function.
 
     Raises:
-        InputError: one of them cannot be used.
+        InputError: an input cannot be used.
     """
     kept = pack.with_suffix("")
     clips: list[Clip] = []

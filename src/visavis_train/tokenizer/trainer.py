@@ -1,7 +1,7 @@
-"""A tokenizer experiment and its clips in; a network that gets better with every round out.
+"""The trainer of tokenizers.
 
-Two phases (Dam et al. 2024, section II-B): encoder, quantiser and face decoder by the 13 group losses; then
-the emotion decoder alone, on tokens that no longer change. The authors' code trains it in both.
+Two phases (Dam et al. 2024, section II-B): first encoder, quantiser and face decoder by the 13 group losses,
+then only the emotion decoder, on tokens that no longer change. The authors' code trains it in both phases.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class TokenizerTrainer:
     """The state of one run: network, optimiser and data.
 
     Args:
-        experiment: what to do.
+        experiment: the experiment.
         parts: the clips ``training`` and ``validation``.
 
     Raises:
-        InputError: a source of ``training.shares`` has no clip, a channel is known nowhere, or no clip of the
-            validation holds a whole face.
+        InputError: a source of ``training.shares`` has no clip, a channel is never known, or no clip of the
+            validation has a whole face.
     """
 
     def __init__(self, experiment: TokenizerExperiment, parts: Mapping[str, Sequence[Clip]]) -> None:
@@ -49,11 +49,11 @@ class TokenizerTrainer:
 
     @property
     def rounds(self) -> int:
-        """Rounds of both phases."""
+        """Number of rounds of both phases."""
         return self.how.face_rounds + self.how.emotion_rounds
 
     def run_round(self, number: int) -> dict[str, Any]:
-        """Train for the round of that number, from 0; returns its mean loss and the validation's error."""
+        """Train the round of a number, from 0; returns its mean loss and the validation error."""
         on_face = number < self.how.face_rounds
         self._take_up(on_face)
         rng = np.random.default_rng((self.experiment.seed, number, 1))
@@ -72,7 +72,7 @@ class TokenizerTrainer:
         return row | {"validation_unexplained": round(result.unexplained, 5)}
 
     def _take_up(self, on_face: bool) -> None:
-        """Let this phase's part of the network learn; everything else is still."""
+        """Unfreeze this phase's part of the network, and freeze all other parts."""
         self.net.train(on_face)
         self.net.requires_grad_(on_face)
         self.net.emotion.requires_grad_(not on_face)
@@ -90,7 +90,7 @@ class TokenizerTrainer:
         return group_means(errors, now.isfinite()).sum() + coded.loss
 
     def _emotion_loss(self, windows: Tensor, emotions: Tensor) -> Tensor:
-        """Mean absolute error of what is known of the emotion (Eq. 5)."""
+        """Mean absolute error of the known numbers of the emotion (Eq. 5)."""
         with torch.no_grad():
             codes = self.net.quantizer.codes(self.net.tokens(windows))
         known = emotions.isfinite()

@@ -1,4 +1,4 @@
-"""The research commands as a whole: what lab lists, and that each command can be understood."""
+"""The research commands as a whole: the list of lab, and understandable help for each command."""
 
 from __future__ import annotations
 

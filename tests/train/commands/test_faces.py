@@ -1,4 +1,4 @@
-"""The face room's commands: their options reach the work, and nothing heavy is imported before it."""
+"""The face commands: their options reach the work, and nothing heavy is imported before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""visavis export: a run's network as ONNX, and folders that are no runs."""
+"""visavis export: a run's network as ONNX, and folders that are not runs."""
 
 from __future__ import annotations
 

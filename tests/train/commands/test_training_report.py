@@ -1,4 +1,4 @@
-"""visavis report: hands its arguments on, and says what is missing."""
+"""visavis report: passes its arguments on, and names missing things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""visavis train: one reading of the file, the task that it names, and bad input before anything heavy."""
+"""visavis train: one reading of the file, the named task, and bad input before heavy imports."""
 
 from __future__ import annotations
 

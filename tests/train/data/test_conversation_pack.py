@@ -1,4 +1,4 @@
-"""Packs of conversations: whole, small, true to their corpus, and refused where they are not."""
+"""Packs of conversations: whole, small, equal to their corpus, and refused if they are damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Face crops without labels are read from pictures and from shards, and what is no crop is named."""
+"""Face crops without labels, from pictures and from shards, and errors that name bad files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs of face tracks: what is written is read, clips are split whole, and rows are drawn fairly."""
+"""Packs of face tracks: a round trip, splits of whole clips, and fair draws of rows."""
 
 from __future__ import annotations
 

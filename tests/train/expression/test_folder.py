@@ -1,4 +1,4 @@
-"""A run folder is never overwritten by chance, and says where and how its run was trained."""
+"""A run folder is never overwritten by accident, and describes its run's machine."""
 
 from __future__ import annotations
 

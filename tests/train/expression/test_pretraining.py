@@ -1,4 +1,4 @@
-"""Pretraining learns states, mirrored ones too, resumes exactly, and gives emotion runs their start."""
+"""Pretraining: it learns states, also mirrored ones, resumes exactly, and starts emotion runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sweep over keep rates: what it trains, measures, writes, and refuses."""
+"""The sweep over keep rates: its trainings, measurements, files and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training itself: it learns, repeats, resumes exactly, stops, starts from others, and ends in files."""
+"""The emotion training: it learns, repeats, resumes exactly, stops, starts from others, and writes files."""
 
 from __future__ import annotations
 

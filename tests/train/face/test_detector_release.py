@@ -1,4 +1,4 @@
-"""The detector's export: without frames to measure it says so in one line, before it writes anything."""
+"""The detector's export: without test frames it fails with one line, before it writes a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How two heads share each weight, and what a pack's figures are."""
+"""The mixture of the two heads for each weight, and a pack's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What listeners do is counted right: on tracks in which it is known, and by the command's table."""
+"""Counts of listeners' behaviour: right on tracks with known behaviour, and in the command's table."""
 
 from __future__ import annotations
 

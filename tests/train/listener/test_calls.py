@@ -1,4 +1,4 @@
-"""Training on calls: it learns, again and again alike, and finds out who listens to whom."""
+"""Training on calls: it learns, repeats exactly, and finds out who listens to whom."""
 
 from __future__ import annotations
 

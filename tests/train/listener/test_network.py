@@ -1,4 +1,4 @@
-"""Listener networks: tokens are one to one with digits, nothing sees the future, a stream equals a clip."""
+"""Listener networks: tokens are one to one with digits, all is causal, a stream equals a clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Causes in a real network: what is found by going on from a memory is what going through the clip gives."""
+"""Causes in a real network: results from a memory equal results from the whole clip."""
 
 from __future__ import annotations
 

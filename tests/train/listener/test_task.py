@@ -1,4 +1,4 @@
-"""Training a listener of faces: it learns, goes on exactly, keeps the best round, and ends in the program."""
+"""Training a listener of faces: it learns, resumes exactly, keeps the best round, and gives a usable file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listeners' tokens: steady ones change where the face does, and are never farther from it than tolerated."""
+"""Listeners' tokens: steady ones change with the face, and stay within the tolerance."""
 
 from __future__ import annotations
 

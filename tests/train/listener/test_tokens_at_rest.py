@@ -1,4 +1,4 @@
-"""Training sees the partner as the program does, frame by frame, and who reacts at the same rest."""
+"""Training sees the speaker as the program does, frame by frame, and the listener at the same rest."""
 
 from __future__ import annotations
 

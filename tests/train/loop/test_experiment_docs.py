@@ -1,4 +1,4 @@
-"""docs/reference says of every key of an experiment what the configurations' docstrings say."""
+"""Descriptions of experiment keys: equal in docs/reference and in the configurations' docstrings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes train one network together, as ``torchrun`` starts them."""
+"""Training of one network by several processes, as ``torchrun`` starts them."""
 
 from __future__ import annotations
 

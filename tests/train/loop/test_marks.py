@@ -1,4 +1,4 @@
-"""Commands that write tables into a page find the marks that these stand between."""
+"""Tables in a page: commands find the marks around them."""
 
 from __future__ import annotations
 

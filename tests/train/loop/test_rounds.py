@@ -1,4 +1,4 @@
-"""A training in rounds: what its log and its checkpoint say when it is killed between the two."""
+"""Training in rounds: its log and its checkpoint after it was killed between the two."""
 
 from __future__ import annotations
 

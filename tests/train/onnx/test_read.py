@@ -1,4 +1,4 @@
-"""Exported networks read back: the same answers, norms fit for training, and what cannot be read."""
+"""Imported ONNX networks: equal answers, norms ready for training, and refusals."""
 
 from __future__ import annotations
 

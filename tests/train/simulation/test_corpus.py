@@ -1,4 +1,4 @@
-"""A small simulated corpus: REACT's layout, the same bytes each time, resumable, honest about its parts."""
+"""A small simulated corpus: REACT's layout, equal bytes each time, resumable, with a list of its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated listener: causal, repeatable, within limits, and as its temperament says."""
+"""The simulated listener: causal, repeatable, within limits, and true to its temperament."""
 
 from __future__ import annotations
 

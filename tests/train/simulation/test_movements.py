@@ -1,4 +1,4 @@
-"""Courses of single movements: they begin and end at rest, and keep to what was asked of them."""
+"""Courses of single movements: they begin and end at rest, and have the requested form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gestures of simulated listeners: a nod that was put in is found, once, where it begins."""
+"""Gestures of simulated listeners: a known nod is found once, at its start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real parts: turns, utterances, faces, mouths and smiles are read and used as they are."""
+"""Real parts: turns, utterances, faces, mouths and smiles are read and used unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting on faces: what was put in is found, and nothing else."""
+"""Counts on faces: known events are found, and no others."""
 
 from __future__ import annotations
 

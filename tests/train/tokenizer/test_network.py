@@ -1,4 +1,4 @@
-"""Tokenizer networks: codes and tokens are one to one, and what a frame's tokens depend on."""
+"""Tokenizer networks: codes and tokens are one to one, and tokens depend only on their window."""
 
 from __future__ import annotations
 

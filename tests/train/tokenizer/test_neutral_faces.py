@@ -1,4 +1,4 @@
-"""Tracks at one rest: clips of people who do the same become the same."""
+"""Tracks at one rest: people with equal movements get equal clips."""
 
 from __future__ import annotations
 

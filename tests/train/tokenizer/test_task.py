@@ -1,4 +1,4 @@
-"""Tokenizers in training: they learn, repeat, resume exactly, and end in files that answer alike."""
+"""Tokenizers in training: they learn, repeat, resume exactly, and give files with equal answers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pictures to learn expressions from: augmentation and mixing."""
+"""Augmentation and mixing of face pictures."""

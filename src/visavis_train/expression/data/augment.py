@@ -1,4 +1,4 @@
-"""A batch of grey faces in; the same faces moved, relit and partly covered, standardised, out."""
+"""Augmentation of batches of grey faces: moved, relit, partly covered, standardised."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def augment(
     """
     grey = images.float().div_(255)
     soft = torch.rand(len(grey), generator=rng, device=rng.device) < how.blur
-    if how.blur > 0:  # All are blurred, for a GPU would have to be waited for to know which.
+    if how.blur > 0:  # All are blurred, because to know which ones would mean waiting for a GPU.
         small = functional.interpolate(grey, scale_factor=0.5, mode="area")
         blurred = functional.interpolate(small, size=grey.shape[-2:], mode="bilinear")
         grey = torch.where(soft[:, None, None, None], blurred, grey)

@@ -1,4 +1,4 @@
-"""A batch of faces and its targets in; every face mixed with another one, and the targets likewise, out."""
+"""Mixup and CutMix: each face of a batch is mixed with another one, and the targets are mixed too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Mixing:
-    """How a batch is mixed with itself in reverse order, which is as good as any other: it is shuffled.
+    """How a batch is mixed with itself in reverse order; this is random, because the batch is shuffled.
 
     Attributes:
         mixup: alpha of mixup's Beta distribution (Zhang et al. 2018, arXiv:1710.09412); 0: off.
@@ -25,10 +25,10 @@ class Mixing:
     def __call__(
         self, images: Tensor, goals: Sequence[Tensor], rng: np.random.Generator
     ) -> tuple[Tensor, list[Tensor]]:
-        """Mix by one way at a time; a coin decides where both are on.
+        """Mix with one method at a time; if both are on, a coin decides.
 
         Args:
-            images: (N, 1, S, S); left as they are.
+            images: (N, 1, S, S); not changed.
             goals: targets (N, classes) of each head.
             rng: source of randomness.
         """
@@ -40,7 +40,7 @@ class Mixing:
 
 
 def mixup(images: Tensor, goals: Sequence[Tensor], share: float) -> tuple[Tensor, list[Tensor]]:
-    """Blend every face and target with its opposite; ``share`` is what stays of its own."""
+    """Blend every face and target with its opposite; ``share`` is the weight of the face itself."""
     return images.lerp(images.flip(0), 1 - share), [goal.lerp(goal.flip(0), 1 - share) for goal in goals]
 
 
@@ -56,7 +56,7 @@ def cutmix(
 
 
 def cut_box(side_px: int, alpha: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """A box (x0, y0, x1, y1) whose area is Beta-distributed, less what lies outside of the picture."""
+    """A box (x0, y0, x1, y1) with a Beta-distributed area, cut at the picture's border."""
     half = math.sqrt(1 - float(rng.beta(alpha, alpha))) * side_px / 2
     x, y = rng.uniform(0, side_px, 2)
     x0, y0, x1, y1 = (round(min(max(v, 0), side_px)) for v in (x - half, y - half, x + half, y + half))

@@ -1,4 +1,4 @@
-"""Feature maps in, feature maps out: the convolutions that the expression networks are built of."""
+"""Convolution blocks of the expression networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Conv(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside the identity; the second starts at zero, so the block starts as it."""
+    """Two 3x3 convolutions plus the identity; the second starts at zero, so the block starts as identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A network, or its sizes, in; its number of parameters and of multiply-accumulates a face out."""
+"""Counts of a network's parameters and of its multiply-accumulates for each face."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a network costs.
+    """The cost of a network.
 
     Attributes:
         parameters: numbers that are learned.
@@ -26,11 +26,11 @@ class Cost:
 
 @torch.no_grad()
 def cost(network: nn.Module, side_px: int) -> Cost:
-    """Count what one face of ``side_px`` costs; the network is put into evaluation mode."""
+    """Count the cost of one face of ``side_px``; the network is put into evaluation mode."""
     network.eval()
     weight = next(network.parameters())
     face = torch.zeros(1, 1, side_px, side_px, device=weight.device)
-    # Fused attention, which some processors get, is not counted; plain matrix products always are.
+    # The counter misses fused attention, which some processors use; it always counts plain matrix products.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         network(face)
     learned = sum(values.numel() for values in network.parameters() if values.requires_grad)
@@ -41,7 +41,7 @@ def transformer_macs(counts: Sequence[tuple[int, int, int]], width: int, mlp_rat
     """Multiply-accumulates of transformer layers: 12 N d^2 + 2 N^2 d ("Sparse Attention to Emotion", Eq. 4).
 
     The paper's 12 is 4 for the projections and 8 for an MLP of four times the width. A layer that prunes has
-    fewer tokens in its MLP than in its attention, which Eq. 4 does not foresee.
+    fewer tokens in its MLP than in its attention; Eq. 4 has no such case.
 
     Args:
         counts: for each layer, the tokens N with keys and values, with queries, and in the MLP.

@@ -1,4 +1,4 @@
-"""A model's configuration in, the network out."""
+"""Expression networks made from a model's configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visavis_train.expression.models.vit import VisionTransformer, VitConfig
 
 
 def _kind(value: Any) -> Any:
-    """The network that a table of a file, or a configuration, is for; the hybrid where nothing is said."""
+    """The kind of network of a file's table or of a configuration; the hybrid by default."""
     return value.get("kind", "hybrid") if isinstance(value, dict) else getattr(value, "kind", None)
 
 
@@ -30,7 +30,7 @@ ModelConfig = Annotated[
     Discriminator(_kind),
 ]
 
-# Those whose ``pruning`` says which tokens they drop.
+# Networks with a ``pruning`` table, which says which tokens they drop.
 Prunable = (SparseConfig, SaeConfig)
 
 
@@ -38,12 +38,12 @@ def build_model(config: ModelConfig, *, download: bool = True) -> ExpressionNet:
     """Make a network, its weights drawn from torch's global generator.
 
     Args:
-        config: which one.
-        download: let timm fetch pretrained weights if the configuration asks for them, and SAE read those of
-            its streams; off where weights of our own are loaded next.
+        config: its configuration.
+        download: let timm fetch pretrained weights if the configuration asks for them, and let SAE read
+            its streams' weights; off if our own weights are loaded next.
 
     Raises:
-        InputError: timm cannot make it, or the weights of a stream cannot be read.
+        InputError: timm cannot make the network, or the weights of a stream cannot be read.
         VisavisError: pretrained weights are wanted and cannot be fetched, or timm is not usable.
     """
     match config:

@@ -1,4 +1,4 @@
-"""An expression network in; the same one as it runs, from a grey crop's bytes to probabilities, out."""
+"""An expression network as it runs: a grey crop's bytes to probabilities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ExpressionGraph(nn.Module):
 
     Args:
         network: an expression network.
-        side_px: side of the pictures that it gets.
+        side_px: side of the network's pictures.
     """
 
     def __init__(self, network: nn.Module, side_px: int = SIDE_PX) -> None:
@@ -37,19 +37,19 @@ class ExpressionGraph(nn.Module):
         grey = images.float() / 255
         if self.side_px != SIDE_PX:
             size = (self.side_px, self.side_px)
-            # Shrinking needs the smoothing, enlarging would not be changed by it.
+            # Shrinking needs the smoothing; enlarging does not change with it.
             grey = functional.interpolate(grey, size, mode="bilinear", antialias=self.side_px < SIDE_PX)
         return standardise(grey)
 
 
 class SparseGraph(nn.Module):
-    """A network that drops tokens in one layer, as it runs, with their number as an input.
+    """A network that drops tokens in one layer, as it runs, with the number of kept tokens as an input.
 
     Args:
-        network: the network; its ``pruning`` is ``cls`` in one layer, and there only the kept tokens ask.
+        network: the network; its ``pruning`` is ``cls`` in one layer, with ``asking`` ``kept``.
 
     Raises:
-        InputError: it prunes in another way.
+        InputError: the network prunes in another way.
     """
 
     def __init__(self, network: SparseNet) -> None:
@@ -64,15 +64,15 @@ class SparseGraph(nn.Module):
         self.pictures = ExpressionGraph(network, network.grid * DOWNSAMPLING)
 
     def forward(self, images: Tensor, keep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Read faces with as many tokens as wanted.
+        """Read faces with a given number of tokens.
 
         Args:
             images: (N, 1, 48, 48) uint8.
-            keep: () int64, 1 to the number of tokens beside CLS.
+            keep: () int64, 1 to the number of tokens besides CLS.
 
         Returns:
-            Probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS; (N, keep) int64 which cells of
-            the grid were kept, row by row, best first.
+            Probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS; (N, keep) int64 kept cells of
+            the grid, counted row by row, best first.
         """
         count = cast(int, keep.item())
         torch._check(count >= 1)

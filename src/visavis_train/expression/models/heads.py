@@ -1,8 +1,8 @@
-"""Features of a face in, expression and label logits out: the end that all expression networks share.
+"""The two heads of all expression networks: expression logits and label logits.
 
-The two heads answer two questions that data sets really ask: which of 8 expressions do ten people see
-(FER+, Barsoum et al. 2016, arXiv:1608.01041), and which of 7 labels does FER-2013 carry (Goodfellow et al.
-2013, arXiv:1307.0414). The two agree on 65% of the faces, so one head cannot serve both.
+The heads answer the questions of two data sets: which of 8 expressions ten people see (FER+, Barsoum et al.
+2016, arXiv:1608.01041), and which of 7 labels FER-2013 gives (Goodfellow et al. 2013, arXiv:1307.0414). The
+two agree on 65% of the faces, so one head cannot serve both.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from visavis.emotion.labels import FER2013_LABELS
 class ExpressionNet(nn.Module, ABC):
     """Standardised grey crops (N, 1, S, S) -> logits of 8 expressions (N, 8) and 7 labels (N, 7).
 
-    A network gives :meth:`features` and ends its constructor with :meth:`add_heads`.
+    A subclass defines :meth:`features`, and its constructor ends with :meth:`add_heads`.
     """
 
     def add_heads(self, width: int, dropout: float) -> None:
-        """Read both answers from features of ``width`` channels, of which a share is dropped in training."""
+        """Add both heads on features of ``width`` channels; training drops a share of the features."""
         self.dropout = nn.Dropout(dropout)
         self.expressions = nn.Linear(width, len(EXPRESSIONS))
         self.labels = nn.Linear(width, len(FER2013_LABELS))
@@ -37,13 +37,13 @@ class ExpressionNet(nn.Module, ABC):
         return self.answer(self.features(x))
 
     def answer(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What :meth:`features` gave -> the logits of :meth:`forward`."""
+        """The result of :meth:`features` -> the logits of :meth:`forward`."""
         pooled = self.dropout(features)
         return self.expressions(pooled), self.labels(pooled)
 
 
 def standardise(images: Tensor) -> Tensor:
-    """Each picture (N, 1, H, W) to mean 0 and standard deviation 1: lamps and cameras differ."""
+    """Scale each picture (N, 1, H, W) to mean 0 and standard deviation 1: lamps and cameras differ."""
     centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
     spread = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     return centred / (spread + 1e-3)

@@ -1,7 +1,7 @@
-"""Grey face crops in, expression and label logits out: convolutions, a transformer, attention pooling.
+"""The hybrid expression network: convolutions, a transformer and attention pooling.
 
-The convolutions see texture and edges cheaply and bring the picture down to a 6x6 grid; the transformer
-relates the grid's cells (brow to mouth, left to right); a learned query per head decides where to look.
+The convolutions see texture and edges at low cost and reduce the picture to a 6x6 grid. The transformer
+relates the grid's cells (brow to mouth, left to right). A learned query for each head decides where to look.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from visavis_train.expression.models.heads import ExpressionNet, grid_positions
 from visavis_train.layers.transformer import TransformerLayer
 from visavis_train.loop.experiment import Settings
 
-# From the input to the transformer's grid: stem, first and second stage halve the side each.
+# From the input to the transformer's grid: stem, first and second stage each halve the side.
 DOWNSAMPLING = 8
 
 
@@ -66,7 +66,7 @@ class HybridConfig(Settings):
 
 
 class AttentionPool(nn.Module):
-    """Each head weighs the tokens by a learned query and averages its share of the features."""
+    """Attention pooling: each head weighs the tokens by a learned query, and averages its features."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -86,14 +86,14 @@ class HybridNet(ExpressionNet):
     """The network of :class:`HybridConfig`.
 
     S may be any multiple of 8: the positions are learned on the grid of ``image_px`` and interpolated for
-    smaller pictures, so that early epochs can train on small ones.
+    smaller pictures, so that early epochs can use small pictures.
     """
 
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         stem, middle, width = config.widths
         self.grid = config.image_px // DOWNSAMPLING
-        # Four pixels become four channels: as wide as a 6x6 kernel of stride 2, at a fraction of its cost.
+        # Four pixels become four channels. This equals a 6x6 kernel of stride 2, at a fraction of its cost.
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(2),
             Conv(4, stem),

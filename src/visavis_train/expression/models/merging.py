@@ -1,6 +1,6 @@
-"""Tokens in; fewer of them, the most alike merged into one, out.
+"""Token merging (ToMe): the most similar tokens are merged.
 
-Token merging, ToMe: Bolya et al. 2023, "Token Merging: Your ViT But Faster" (arXiv:2210.09461, section 3).
+Bolya et al. 2023, "Token Merging: Your ViT But Faster" (arXiv:2210.09461, section 3).
 Token 0 is the CLS token and is never merged.
 """
 
@@ -14,12 +14,12 @@ from torch.nn import functional
 
 
 class Merged(NamedTuple):
-    """Tokens, and how many of the first ones each stands for.
+    """Tokens, and the number of original tokens that each stands for.
 
     Attributes:
         tokens: (N, T, D), CLS first.
         sizes: (N, T), 1 or more.
-        likeness: (N, T, C) what tokens are compared by: the mean of their keys over heads.
+        likeness: (N, T, C) vectors for comparing tokens: the mean of their keys over heads.
     """
 
     tokens: Tensor
@@ -28,10 +28,10 @@ class Merged(NamedTuple):
 
 
 def merge(start: Merged, count: int) -> Merged:
-    """Merge until ``count`` tokens are left beside CLS.
+    """Merge tokens until ``count`` are left besides CLS.
 
-    One matching can remove less than half of the tokens, so it is repeated: the paper merges a few in every
-    layer, but here the number of tokens falls where pruning lets it fall, for a comparison at equal cost.
+    One matching removes less than half of the tokens, so it is repeated. The paper merges a few in every
+    layer. Here merging happens in the layers that prune, for a comparison at equal cost.
     """
     state = start
     while (surplus := state.tokens.shape[1] - 1 - count) > 0:
@@ -40,7 +40,7 @@ def merge(start: Merged, count: int) -> Merged:
 
 
 def _match(state: Merged, removed: int) -> Merged:
-    """Bipartite soft matching: every second token may go into the one of the others that is most like it."""
+    """Bipartite soft matching: every second token may merge into the most similar other token."""
     likeness = functional.normalize(state.likeness[:, 1:], dim=2)
     alike, partner = (likeness[:, ::2] @ likeness[:, 1::2].transpose(1, 2)).max(dim=2)
     order = alike.argsort(dim=1, descending=True)
@@ -57,7 +57,7 @@ def _match(state: Merged, removed: int) -> Merged:
 
 
 def _joined(values: Tensor, goes: Tensor, stays: Tensor, into: Tensor) -> Tensor:
-    """Add those (N, T, C) that go to those that they go into; the others as they are."""
+    """Add the merged rows of (N, T, C) to the rows that they merge into; other rows do not change."""
     even, odd = values[:, ::2], values[:, 1::2]
     width = values.shape[2]
     going, staying, place = (index[:, :, None].expand(-1, -1, width) for index in (goes, stays, into))

@@ -1,4 +1,4 @@
-"""The name of a preset, and keys beside it, in; a configuration with what the preset sets out."""
+"""Presets of configurations: a preset's name stands for several keys."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from visavis_train.loop.experiment import Settings
 
 
 class PresetSettings(Settings):
-    """Base of configurations with a field ``preset``; keys given beside it win.
+    """Base of configurations with a field ``preset``; keys given with it take precedence.
 
     Attributes:
-        presets: by name, what each sets.
+        presets: the keys of each preset, by its name.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]

@@ -1,8 +1,8 @@
-"""Tokens and what the CLS token attends to in; the tokens that are worth going on with out.
+"""Token pruning (EViT): tokens that the CLS token attends to little are removed.
 
-Liang et al. 2022, "Expediting Vision Transformers via Token Reorganizations" (EViT, arXiv:2202.07800), which
-"Sparse Attention to Emotion" (SAE) takes over as its Eq. 5-10. Tokens are really removed, so that all that
-follows is cheaper. Everywhere here token 0 is the CLS token and is always kept (SAE's Eq. 10 leaves it out).
+Liang et al. 2022, "Expediting Vision Transformers via Token Reorganizations" (EViT, arXiv:2202.07800).
+"Sparse Attention to Emotion" (SAE) uses it as Eq. 5-10. Removed tokens cost nothing in all later layers.
+In this module token 0 is the CLS token and is always kept (SAE's Eq. 10 leaves it out).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Fused: TypeAlias = Literal["sum", "mean", "none"]
 
 
 class Counts(NamedTuple):
-    """How many tokens, CLS among them, do what in a layer.
+    """Numbers of tokens in a layer, with CLS.
 
     Attributes:
-        answering: have keys and values.
-        asking: have queries.
-        left: go through the MLP, and on.
+        answering: tokens with keys and values.
+        asking: tokens with queries.
+        left: tokens that go through the MLP and on.
     """
 
     answering: int
@@ -71,16 +71,16 @@ class PruningConfig(Settings):
 
     @property
     def rates(self) -> dict[int, float]:
-        """Layer -> keep rate, where it is below 1 and the method removes tokens."""
+        """Layer -> keep rate, for layers that remove tokens (keep rate below 1)."""
         rates = self.keep if isinstance(self.keep, tuple) else (self.keep,) * len(self.at)
         wanted = dict(zip(self.at, rates, strict=True))
         return {layer: rate for layer, rate in wanted.items() if rate < 1 and self.method != "none"}
 
     def require_depth(self, layers: int) -> None:
-        """See that the network has all layers of ``at``.
+        """Check that the network has all layers of ``at``.
 
         Raises:
-            ValueError: it has not.
+            ValueError: a layer is missing.
         """
         if self.at and self.at[-1] >= layers:
             raise ValueError(
@@ -88,11 +88,11 @@ class PruningConfig(Settings):
             )
 
     def counts(self, tokens: int, layers: int) -> list[Counts]:
-        """How many tokens do what in each layer.
+        """Numbers of tokens in each layer.
 
         Args:
-            tokens: that come into the first layer, CLS among them.
-            layers: how many there are.
+            tokens: number of tokens that come into the first layer, with CLS.
+            layers: number of layers.
         """
         rates, counts = self.rates, []
         for layer in range(layers):
@@ -107,11 +107,11 @@ class PruningConfig(Settings):
 
 
 class Pruned(NamedTuple):
-    """What is left of T tokens.
+    """The tokens that are left of T tokens.
 
     Attributes:
         tokens: (N, 1 + K [+ 1], D) CLS, the kept ones, and the fused one if there is one.
-        kept: (N, K) int64 which of the T - 1 tokens beside CLS they are, 0 to T - 2.
+        kept: (N, K) int64 indices of the kept ones among the T - 1 tokens besides CLS, 0 to T - 2.
     """
 
     tokens: Tensor
@@ -119,17 +119,17 @@ class Pruned(NamedTuple):
 
 
 def check_rate(rate: float) -> None:
-    """See that a keep rate is one.
+    """Check a keep rate.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the rate is not in (0, 1].
     """
     if not 0 < rate <= 1:
         raise ValueError(f"keep is {rate:g}; expected above 0 and at most 1")
 
 
 def kept_count(tokens: int, rate: float) -> int:
-    """ceil(rate * tokens), of the tokens beside CLS; 1 at least.
+    """ceil(rate * tokens), for the tokens besides CLS; at least 1.
 
     Raises:
         ValueError: the rate is not in (0, 1].
@@ -141,25 +141,25 @@ def kept_count(tokens: int, rate: float) -> int:
 def cls_attention(queries: Tensor, keys: Tensor) -> Tensor:
     """Share of the CLS token's attention that each other token gets, mean over heads (SAE's Eq. 5-7).
 
-    Eq. 5 also multiplies by V, which would leave no score for each token; EViT does not. The scale is that
-    of one head.
+    Eq. 5 also multiplies by V, which would leave no score for each token; EViT does not. The scale is for
+    one head.
 
     Args:
         queries: (N, heads, T, D/heads).
         keys: of the same shape.
 
     Returns:
-        (N, T - 1), 0 or more; with what CLS gives to itself they sum to 1.
+        (N, T - 1), 0 or more; together with the attention of CLS to itself they sum to 1.
     """
     scores = queries[:, :, :1] @ keys.transpose(2, 3) / math.sqrt(queries.shape[3])
     return scores.softmax(dim=3).mean(dim=1)[:, 0, 1:]
 
 
 def best(scores: Tensor, count: int) -> Tensor:
-    """Which ``count`` of (N, T - 1) scores are the highest: (N, count) int64, best first (Eq. 8).
+    """Indices of the ``count`` highest of (N, T - 1) scores: (N, count) int64, best first (Eq. 8).
 
     Raises:
-        InputError: there are not so many, or none is wanted.
+        InputError: ``count`` is below 1 or above the number of scores.
     """
     if not 1 <= count <= scores.shape[1]:
         raise InputError(f"asked for {count} of the tokens; expected 1 to {scores.shape[1]}")
@@ -167,7 +167,7 @@ def best(scores: Tensor, count: int) -> Tensor:
 
 
 def gather(tokens: Tensor, kept: Tensor) -> Tensor:
-    """CLS and those of the others that are kept: (N, T, D) and (N, K) -> (N, 1 + K, D)."""
+    """CLS and the kept tokens: (N, T, D) and (N, K) -> (N, 1 + K, D)."""
     chosen = (kept + 1)[:, :, None].expand(-1, -1, tokens.shape[2])
     return torch.cat([tokens[:, :1], tokens.gather(1, chosen)], dim=1)
 
@@ -177,9 +177,9 @@ def fused_token(tokens: Tensor, scores: Tensor, kept: Tensor, *, mean: bool = Fa
 
     Args:
         tokens: (N, T, D).
-        scores: (N, T - 1) of all but CLS.
-        kept: (N, K) which of them are kept.
-        mean: divide by the sum of the weights, which Eq. 9 does not.
+        scores: (N, T - 1) of all tokens except CLS.
+        kept: (N, K) indices of the kept ones.
+        mean: divide by the sum of the weights, in contrast to Eq. 9.
     """
     weights = scores.scatter(1, kept, 0.0)
     if mean:
@@ -188,16 +188,16 @@ def fused_token(tokens: Tensor, scores: Tensor, kept: Tensor, *, mean: bool = Fa
 
 
 def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> Pruned:
-    """Keep CLS and the ceil(rate (T - 1)) tokens that score best; if that is all, nothing changes.
+    """Keep CLS and the ceil(rate (T - 1)) tokens with the best scores; if these are all, nothing changes.
 
     Args:
         tokens: (N, T, D), CLS first.
-        scores: (N, T - 1) of all but CLS, such as :func:`cls_attention`.
+        scores: (N, T - 1) of all tokens except CLS, such as :func:`cls_attention`.
         rate: keep rate, above 0 and at most 1.
-        fused: whether one token more stands for the removed ones; see :class:`PruningConfig`.
+        fused: whether an additional token stands for the removed ones; see :class:`PruningConfig`.
 
     Raises:
-        InputError: another number of scores than of tokens beside CLS.
+        InputError: the number of scores differs from the number of tokens besides CLS.
         ValueError: the rate is out of range.
     """
     others = tokens.shape[1] - 1
@@ -211,11 +211,11 @@ def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> 
 
 
 def take(tokens: Tensor, scores: Tensor, kept: Tensor, fused: Fused) -> Tensor:
-    """What is left (N, 1 + K [+ 1], D) of tokens of which it is known which are kept; see :func:`prune`."""
+    """The tokens (N, 1 + K [+ 1], D) that are left for given kept indices; see :func:`prune`."""
     left = gather(tokens, kept)
     if fused == "none":
         return left
     together = fused_token(tokens, scores, kept, mean=fused == "mean")
-    # Where all are kept, none stands for nobody. The exporter need not know which is the case.
+    # If all tokens are kept, there is no fused token. The exporter needs no branch for this case.
     some = torch.sym_min(1, scores.shape[1] - kept.shape[1])
     return torch.cat([left, together[:, :some]], dim=1)

@@ -1,8 +1,8 @@
-"""Grey face crops in, expression and label logits out: "Sparse Attention to Emotion", SAE.
+"""The network of "Sparse Attention to Emotion" (SAE).
 
-A stream of the picture and a frozen one of the landmarks, cut into the same tokens, ask each other (its
-Eq. 11-16) at three scales. Unlike the paper, tokens stand for places (see :class:`streams.Ir50`), and one set
-of tokens is kept for both streams and all scales, so that the scales can still be joined token by token.
+A picture stream and a frozen landmark stream are cut into the same tokens. They attend to each other (Eq.
+11-16) at three scales. Unlike in the paper, each token stands for a place (see :class:`streams.Ir50`), and
+both streams and all scales keep the same tokens, so the scales can be joined token by token.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from visavis_train.expression.models.streams import (
 )
 from visavis_train.layers.transformer import TransformerLayer
 
-# By name, what a preset sets; keys given beside it win. ``base`` is the published one.
+# Keys of each preset, by name; keys given with it take precedence. ``base`` is the published one.
 PRESETS: dict[str, dict[str, Any]] = {
     "base": {"image_px": 112, "widths": (512, 256, 128), "layers": 6, "heads": 8},
     "small": {"image_px": 48, "widths": (96, 64, 32), "layers": 2, "heads": 4},
 }
-# Pixels a token's side stands for.
+# Side of a token in pixels.
 STEPS_PX = {"base": 16, "small": 8}
 
 
@@ -103,7 +103,7 @@ class SaeConfig(PresetSettings):
         return self
 
     def counts(self) -> list[Counts]:
-        """How many tokens do what in each layer, in every stream and at every scale."""
+        """Numbers of tokens in each layer, equal in every stream and at every scale."""
         return self.pruning.counts(1 + (self.image_px // self.side_step_px) ** 2, self.layers)
 
     def macs_equation_4(self) -> int:
@@ -124,9 +124,9 @@ class Pair(NamedTuple):
 
 
 class CrossLayer(nn.Module):
-    """Both streams at one scale: each attends with the queries of the other (Eq. 11-16), then its own MLP.
+    """Both streams at one scale: attention with the other stream's queries (Eq. 11-16), then an MLP for each.
 
-    Eq. 13 and 14 have no projection after the attention; Eq. 4 counts one, and here there is one.
+    Eq. 13 and 14 have no projection after the attention. Eq. 4 counts one, so it is included here.
     """
 
     def __init__(self, width: int, heads: int, mlp_ratio: float, drop_path: float) -> None:
@@ -135,7 +135,7 @@ class CrossLayer(nn.Module):
         self.landmarks = StreamLayer(width, heads, mlp_ratio, drop_path)
 
     def attend(self, x: Pair) -> tuple[Pair, Tensor]:
-        """The tokens after attention, and how much both CLS tokens attend to the others (N, T - 1)."""
+        """The tokens after attention, and the attention (N, T - 1) of both CLS tokens to the others."""
         q_image, k_image, v_image = self.image.project(x.image)
         q_landmarks, k_landmarks, v_landmarks = self.landmarks.project(x.landmarks)
         attended = Pair(
@@ -166,10 +166,10 @@ class StreamLayer(TransformerLayer):
 
 
 class PyramidLayer(nn.Module):
-    """All scales: attention, pruning of all with one set of tokens, MLPs, and each scale's word to the next.
+    """All scales: attention, pruning with one set of kept tokens, MLPs, and messages from scale to scale.
 
     Args:
-        config: of the network.
+        config: the network's configuration.
         rate: keep rate; 1 removes nothing.
     """
 
@@ -184,7 +184,7 @@ class PyramidLayer(nn.Module):
         )
 
     def forward(self, scales: list[Pair]) -> tuple[list[Pair], Tensor | None]:
-        """Tokens of the three scales -> those that are left, and (N, K) which; None where all are."""
+        """Tokens of the three scales -> the tokens left, and their indices (N, K), None if all are left."""
         layers = [cast(CrossLayer, layer) for layer in self.scales]
         attended = [layer.attend(pair) for layer, pair in zip(layers, scales, strict=True)]
         scores = torch.stack([score for _, score in attended]).mean(dim=0)
@@ -203,8 +203,8 @@ class SaeNet(ExpressionNet):
     """The network of :class:`SaeConfig`.
 
     Args:
-        config: which one.
-        download: fill the landmark stream (and IR-50 if a file is named); off where weights follow.
+        config: its configuration.
+        download: load the landmark stream (and IR-50 if a file is named); off if weights follow.
 
     Raises:
         InputError: ``base`` has no ``landmark_weights``, or a file does not fit.
@@ -233,7 +233,7 @@ class SaeNet(ExpressionNet):
         """(N, 1, S, S) -> tokens (N, 1 + grid^2, width) of both streams at each scale, CLS first.
 
         Raises:
-            InputError: S is no multiple of the network's step, or the picture is not square.
+            InputError: S is not a multiple of the network's step, or the picture is not square.
         """
         if x.shape[2] != x.shape[3] or x.shape[2] % self.step_px:
             raise InputError(
@@ -261,8 +261,8 @@ class SaeNet(ExpressionNet):
         """Pass tokens through all layers.
 
         Returns:
-            Features (N, sum of widths): at each scale both CLS tokens, added up; and for each layer that
-            pruned, (N, K) which of the tokens that came in it kept.
+            Features (N, sum of widths): the sum of both CLS tokens at each scale; and for each layer that
+            pruned, (N, K) indices of the kept tokens among its inputs.
         """
         chosen = []
         for layer in self.layers:

@@ -1,8 +1,8 @@
-"""Grey face crops in, expression and label logits out: a light stem, then a transformer that drops tokens.
+"""The sparse recogniser: a light stem, then a transformer that drops tokens.
 
-Pruning saves only what comes after it. So the stem is light, the transformer, which has nearly all of the
-cost, works on many tokens (12x12 for 48 px), and tokens are removed in its first layer: the keep rate is then
-felt by the clock and not by a formula alone. All keep rates and methods share one set of weights.
+Pruning saves only what comes after it. So the stem is light. The transformer, with nearly all of the cost,
+works on many tokens (12x12 for 48 px) and drops them in its first layer: a low keep rate saves real time.
+All keep rates and methods share one set of weights.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class SparseConfig(Settings):
         return self
 
     def counts(self) -> list[Counts]:
-        """How many tokens do what in each layer, at ``image_px``."""
+        """Numbers of tokens in each layer, at ``image_px``."""
         return self.pruning.counts(1 + (self.image_px // DOWNSAMPLING) ** 2, self.layers)
 
     def macs_equation_4(self) -> int:
@@ -93,7 +93,7 @@ class SparseLayer(TransformerLayer):
     """A transformer layer that may remove tokens between its attention and its MLP.
 
     Args:
-        config: of the network.
+        config: the network's configuration.
         rate: keep rate; 1 removes nothing.
     """
 
@@ -108,21 +108,21 @@ class SparseLayer(TransformerLayer):
 
         Args:
             x: (N, T, D), CLS first.
-            sizes: (N, T) how many tokens each stands for, after merging; None for one each.
-            keep: how many of the T - 1 tokens go on in a layer that prunes; None as its keep rate says.
+            sizes: (N, T) number of tokens that each stands for, after merging; None for 1 each.
+            keep: number of the T - 1 tokens that a pruning layer keeps; None for its keep rate.
 
         Returns:
-            The tokens (N, K, D) that are left, their sizes, and (N, K') which of the T - 1 they are;
-            None where all went on, or where merging leaves no such choice.
+            The tokens (N, K, D) that are left, their sizes, and their indices (N, K') among the T - 1;
+            None if all are kept, or with merging.
         """
         others = x.shape[1] - 1
-        # A number that is given is not compared: the exporter does not know whether it is less than all.
+        # A given number is not compared: the exporter does not know whether it is less than all.
         prunes = self.rate < 1 and (keep is not None or kept_count(others, self.rate) < others)
         count = others if not prunes else keep if keep is not None else kept_count(others, self.rate)
         if prunes and self.how.asking == "kept" and self.how.method in ("cls", "random"):
             return self._reduce_first(x, count)
         q, k, v = self.attention.project(self.norm1(x))
-        # A merged token counts as many times as it has parts (ToMe, Eq. 1).
+        # A merged token counts once for each of its parts (ToMe, Eq. 1).
         bias = None if sizes is None else sizes.log()[:, None, None]
         x = x + self._skip(self.dropout(self.attention.mix(q, k, v, bias)))
         kept: Tensor | None = None
@@ -141,7 +141,7 @@ class SparseLayer(TransformerLayer):
         return x + self._skip(self.dropout(self.mlp(self.norm2(x)))), sizes, kept
 
     def _reduce_first(self, x: Tensor, count: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """:meth:`reduce`, where the removed tokens do not ask: only CLS does before it is known who goes."""
+        """:meth:`reduce` without queries of removed tokens: at first only CLS has a query, for the scores."""
         normed = self.norm1(x)
         k, v = self.attention.look(normed)
         if self.how.method == "cls":
@@ -154,7 +154,7 @@ class SparseLayer(TransformerLayer):
         return self.ask_all(x, k, v), None, kept
 
     def ask_all(self, x: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Pass the tokens that are left (N, K, D) through the layer; all answer them, by keys and values."""
+        """Pass the tokens that are left (N, K, D) through the layer; all tokens give keys and values."""
         x = x + self._skip(self.dropout(self.attention.mix(self.attention.ask(self.norm1(x)), k, v)))
         return x + self._skip(self.dropout(self.mlp(self.norm2(x))))
 
@@ -163,7 +163,7 @@ class SparseLayer(TransformerLayer):
         return self.reduce(x)[0]
 
     def _anything(self, x: Tensor, count: int) -> Tensor:
-        """(N, count) tokens by chance; outside of training always the same ones, so that answers repeat."""
+        """(N, count) random tokens; outside of training always the same ones, so that answers repeat."""
         others = x.shape[1] - 1
         if self.training:
             return torch.rand(len(x), others, device=x.device).topk(count, dim=1).indices
@@ -175,7 +175,7 @@ class SparseNet(ExpressionNet):
     """The network of :class:`SparseConfig`.
 
     S may be any multiple of 4: the positions are learned on the grid of ``image_px`` and interpolated for
-    smaller pictures; the keep rate then is a share of fewer tokens.
+    smaller pictures. The keep rate is then a share of fewer tokens.
     """
 
     def __init__(self, config: SparseConfig) -> None:
@@ -201,12 +201,12 @@ class SparseNet(ExpressionNet):
         )
         self.norm = nn.LayerNorm(config.width)
         self.add_heads(config.width, config.dropout)
-        # In training at many keep rates, that of the next batch; None stands for the configured ones.
+        # The keep rate of the next batch, for training at many keep rates; None for the configured ones.
         self.drawn_rate: float | None = None
 
     @property
     def pruning(self) -> PruningConfig:
-        """Which tokens are dropped, and where."""
+        """The pruning configuration: which tokens are dropped, and where."""
         return cast(SparseLayer, self.layers[0]).how
 
     def tokens(self, x: Tensor) -> Tensor:
@@ -235,11 +235,11 @@ class SparseNet(ExpressionNet):
 
         Args:
             tokens: (N, T, width), CLS first.
-            keep: how many beside CLS go on in each layer that prunes; None as its keep rate says.
+            keep: number of tokens besides CLS that each pruning layer keeps; None for its keep rate.
 
         Returns:
-            The CLS token (N, width), and for each layer that chose among its tokens (N, K) which cells of
-            the grid it kept, row by row from 0; -1 is an earlier layer's fused token.
+            The CLS token (N, width), and for each layer that chose among its tokens (N, K) the kept cells of
+            the grid, counted row by row from 0; -1 is an earlier layer's fused token.
         """
         sizes: Tensor | None = None
         cells = torch.arange(tokens.shape[1] - 1, device=tokens.device).expand(len(tokens), -1)

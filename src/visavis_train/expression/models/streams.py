@@ -1,8 +1,8 @@
-"""Grey face crops in; maps of what the picture shows, and of where the face's landmarks are, out.
+"""Picture streams and landmark streams: feature maps of the picture and of the landmarks.
 
-The two streams of POSTER (Zheng et al. 2023, arXiv:2204.04083), which "Sparse Attention to Emotion" takes
-over: IR-50 (Deng et al. 2019, arXiv:1801.07698) and MobileFaceNet (Chen et al. 2018, arXiv:1804.07573) as
-published, and small ones that can be trained here. The streams of a pair give maps of one size.
+These are the two streams of POSTER (Zheng et al. 2023, arXiv:2204.04083), which SAE uses too: IR-50 (Deng et
+al. 2019, arXiv:1801.07698) and MobileFaceNet (Chen et al. 2018, arXiv:1804.07573) as published, and small
+ones that can be trained here. Both streams of a pair give maps of the same size.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from visavis.base import networks
 from visavis.errors import InputError, WeightsError
 from visavis_train.expression.models.convolution import Conv, ResidualBlock
 
-# The face network's trunk reads pictures in 0..1 less 0.5; ours are standardised, and faces vary by about
+# The face network's trunk reads pictures in 0..1 minus 0.5. Ours are standardised; faces vary by about
 # this much.
 _SPREAD = 0.25
-# Its convolutions up to 1/8 of the side, by their names in the network and in its ONNX file.
+# The trunk's convolutions up to 1/8 of the side, by their names in the network and in its ONNX file.
 _TRUNK = ("trunk.0.0", "trunk.1.0", "trunk.2.first.0", "trunk.2.second.0")
 
 
@@ -53,9 +53,9 @@ class SmallImageStream(nn.Module):
 
 
 class FaceTrunk(nn.Module):
-    """The first half of our face network's trunk, which finds landmarks: (N, 1, S, S) -> (N, 96, S/8, S/8).
+    """The first half of the face network's landmark trunk: (N, 1, S, S) -> (N, 96, S/8, S/8).
 
-    Its batch norms are inside of its kernels, as in the embedded file.
+    Its batch norms are folded into its kernels, as in the embedded file.
     """
 
     channels = 96
@@ -79,10 +79,10 @@ class FaceTrunk(nn.Module):
         return result
 
     def load(self) -> None:
-        """Take the weights of the embedded face network.
+        """Load the weights of the embedded face network.
 
         Raises:
-            WeightsError: it is missing, was changed, or is of another size.
+            WeightsError: the network is missing, was changed, or is of another size.
         """
         graph = onnx.load_from_string(networks.read("face")).graph
         stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -128,8 +128,8 @@ class IrBlock(nn.Module):
 class Ir50(nn.Module):
     """IR-50 up to its third stage: (N, 1, S, S) -> (N, 1024, S/16, S/16).
 
-    POSTER reshapes the 256 channels of 14x14 to 49 tokens of 1024 numbers as they lie in memory, so that each
-    token sees every position; here 2x2 neighbours become one token, which stays where it was.
+    POSTER reshapes the 256 channels of 14x14 to 49 tokens of 1024 numbers in memory order, so that each
+    token sees every position. Here 2x2 neighbours become one token, which keeps its place.
     """
 
     channels = 1024
@@ -158,7 +158,7 @@ def _mobile(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int
 
 
 class Bottleneck(nn.Module):
-    """MobileFaceNet's: widen, look at each channel, narrow; with a skip where the size stays."""
+    """MobileFaceNet's block: widen, depthwise convolution, narrow; with a skip if the size stays."""
 
     def __init__(self, inputs: int, outputs: int, widen: int, stride: int) -> None:
         super().__init__()
@@ -201,29 +201,29 @@ class MobileFaceNet(nn.Module):
 
 
 class Frozen(nn.Module):
-    """A network that learns nothing, and whose batch norms stay as they are."""
+    """A frozen network: its weights and its batch norms do not change."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode of everything but the network."""
+        """Set the mode of everything except the frozen network."""
         super().train(mode)
         self.network.eval()
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the network says."""
+        """The answer of the network."""
         result: Tensor = self.network(x)
         return result
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Take a stream's weights from a safetensors file.
+    """Load a stream's weights from a safetensors file.
 
     Raises:
-        InputError: it cannot be read, or is of another network.
+        InputError: the file cannot be read, or is of another network.
     """
     try:
         network.load_state_dict(load_file(path))

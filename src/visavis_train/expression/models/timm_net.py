@@ -1,4 +1,4 @@
-"""Grey face crops in, expression and label logits out: any network that timm knows, by its name there."""
+"""Any network of timm, by its name, as an expression network."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class TimmNet(ExpressionNet):
     """The network of :class:`TimmConfig`; timm makes its input layer grey, adding up the colours' weights.
 
     Args:
-        config: which one.
-        download: fetch pretrained weights if the configuration asks for them; off where weights of our own
+        config: its configuration.
+        download: fetch pretrained weights if the configuration asks for them; off if our own weights
             are loaded next.
 
     Raises:
         MissingExtraError: timm is not installed.
-        InputError: timm does not know the network, or not with these arguments.
-        VisavisError: pretrained weights are wanted and cannot be fetched, or torchvision is of another torch.
+        InputError: timm does not know the network or its arguments.
+        VisavisError: pretrained weights cannot be fetched, or torchvision does not fit torch.
     """
 
     def __init__(self, config: TimmConfig, *, download: bool = True) -> None:
@@ -78,18 +78,18 @@ class TimmNet(ExpressionNet):
         self.add_heads(self.network.head_hidden_size, config.dropout)
 
     def features(self, x: Tensor) -> Tensor:
-        """(N, 1, S, S) -> (N, width): pooled as the network does it."""
+        """(N, 1, S, S) -> (N, width), with the network's own pooling."""
         result: Tensor = self.network(x)
         return result
 
 
 def _import_timm() -> ModuleType:
-    # Imported here alone: it takes seconds, and most experiments do without.
+    # Imported only here: it takes seconds, and most experiments do not need it.
     try:
         import timm
     except ImportError as error:
         raise MissingExtraError("timm", "train", "model.kind = 'timm'") from error
-    except RuntimeError as error:  # The known one: an operator of torchvision's does not exist.
+    except RuntimeError as error:  # The known case: a torchvision operator does not exist.
         raise VisavisError(
             f"timm cannot be loaded: {error}; install torch and torchvision from one and the same place"
         ) from error

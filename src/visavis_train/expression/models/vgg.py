@@ -1,9 +1,9 @@
-"""Grey face crops in, expression and label logits out: plain 3x3 convolutions and pooling, as VGG has them.
+"""The VGG expression network: plain 3x3 convolutions and pooling.
 
-The layout of Simonyan and Zisserman 2015 (arXiv:1409.1556) in the form that serves FER-2013's 48 px best
-(Khaireddin and Chen 2021, arXiv:2105.03588): stages of convolutions with batch norm, and max-pooling between
-them. Features are averaged over the last map instead of being read by VGG's three wide layers, which would
-hold nearly all of the parameters.
+The layout is from Simonyan and Zisserman 2015 (arXiv:1409.1556), in the form that does best on FER-2013's
+48 px (Khaireddin and Chen 2021, arXiv:2105.03588): stages of convolutions with batch norm, and max-pooling
+between them. Features are averaged over the last map. VGG's three wide layers are left out: they would hold
+nearly all of the parameters.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Grey face crops in, expression and label logits out: the Vision Transformer, patches and attention alone.
+"""The Vision Transformer as an expression network.
 
 Dosovitskiy et al. 2021 (arXiv:2010.11929), as the first paper describes it: patches are projected (Eq. 1),
-get learned positions or sines and cosines (Eq. 2 and 3), pass pre-norm layers (Eq. 4), and a CLS token
+get learned or sinusoidal positions (Eq. 2 and 3) and pass pre-norm layers (Eq. 4). A CLS token
 is read (Eq. 5).
 """
 
@@ -18,7 +18,7 @@ from visavis_train.expression.models.heads import ExpressionNet, grid_positions
 from visavis_train.expression.models.presets import PresetSettings
 from visavis_train.layers.transformer import TransformerLayer
 
-# By name, what a preset sets; keys given beside it win. ``b16`` is the paper's ViT-B/16; the others are for
+# Keys of each preset; keys given with it take precedence. ``b16`` is the paper's ViT-B/16; the others are for
 # FER-2013's own 48 px on a CPU.
 PRESETS: dict[str, dict[str, Any]] = {
     "b16": {"image_px": 224, "patch_px": 16, "width": 768, "layers": 12, "heads": 12, "mlp_ratio": 4.0},
@@ -99,7 +99,7 @@ class VisionTransformer(ExpressionNet):
         self.grid = config.image_px // patch
         self.patches = nn.Conv2d(1, width, patch, patch)  # Eq. 1: reshape, multiply, add.
         if config.positions == "learned":
-            self.cls = nn.Parameter(torch.randn(1, 1, width) * 0.02)  # With its position in it.
+            self.cls = nn.Parameter(torch.randn(1, 1, width) * 0.02)  # Includes its position.
             self.register_parameter("positions", grid_positions(width, self.grid))
         else:
             table = sinusoidal(1 + self.grid**2, width)

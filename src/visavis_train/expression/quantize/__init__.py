@@ -1,1 +1,1 @@
-"""A network in 32 bits in; the same one in 8 or 4 bits, and what that costs, out."""
+"""Quantisation of 32-bit networks to 8 or 4 bits, and what it costs."""

@@ -1,4 +1,4 @@
-"""Networks and labelled faces in; size, accuracy and speed of each beside the first, in one run, out."""
+"""Comparison of networks on labelled faces: size, accuracy and speed of each, relative to the first."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ WARM_UP_CALLS, TIMED_CALLS = 20, 200
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a network costs and what it is worth.
+    """Cost and accuracy of a network.
 
     Attributes:
-        name: ``fp32`` or the method's.
-        size_bytes: of its file.
-        accuracy: on the split, 0..1.
-        paired: against fp32 on the same faces: ``first`` is this one.
+        name: ``fp32`` or the name of the method.
+        size_bytes: size of its file.
+        accuracy: accuracy on the split, 0..1.
+        paired: comparison with fp32 on the same faces; ``first`` is this network.
         latency: number of threads -> time of one face.
     """
 
@@ -40,7 +40,7 @@ class Variant:
 
 
 def right_answers(faces: LabelledFaces, candidate: Candidate, on_face: Callable[[], None]) -> BoolArray:
-    """(N,) whether it reads each face rightly."""
+    """(N,) whether the network reads each face rightly."""
     answers = predict(faces, candidate.open(1), on_face).argmax(axis=1)
     right: BoolArray = answers == faces.labels
     return right
@@ -54,13 +54,13 @@ def compare(
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Variant]:
-    """Measure networks; the first is what the others are compared with.
+    """Measure networks, and compare the others with the first.
 
     Args:
         faces: the split.
         candidates: fp32, then the others.
-        calls: how many single faces are timed, after 20 to warm up.
-        clock: measures.
+        calls: number of timed single faces, after 20 to warm up.
+        clock: the clock.
         on_step: called :func:`steps` times.
     """
     right = [right_answers(faces, candidate, on_step) for candidate in candidates]
@@ -78,7 +78,7 @@ def compare(
 
 
 def steps(faces: int, candidates: int, calls: int = TIMED_CALLS) -> int:
-    """How many times :func:`compare` will call ``on_step``."""
+    """Number of times that :func:`compare` calls ``on_step``."""
     return faces * candidates + WARM_UP_CALLS + calls
 
 
@@ -89,7 +89,7 @@ def interleaved(
     clock: Clock,
     on_step: Callable[[], None],
 ) -> dict[str, dict[int, Timing]]:
-    """Time one face at a time, all networks in turn, so that what else the computer does hits all alike."""
+    """Time one face at a time, all networks in turn, so that other load affects all networks equally."""
     readers = {(each.name, threads): each.open(threads) for each in candidates for threads in THREADS}
     latency = time_in_turn(faces, readers, calls, clock, on_step)
     return {each.name: {threads: latency[each.name, threads] for threads in THREADS} for each in candidates}
@@ -102,7 +102,7 @@ def time_in_turn(
     clock: Clock,
     on_call: Callable[[], None],
 ) -> dict[Key, Timing]:
-    """What one face takes each of the classifiers; all of them read it before the next one comes."""
+    """The time of one face for each classifier; all classifiers read a face before the next face."""
     times_ms: dict[Key, list[float]] = {key: [] for key in readers}
     side_px = next(iter(readers.values())).side_px
     crops = next(faces.batches(min(64, len(faces)), side_px))

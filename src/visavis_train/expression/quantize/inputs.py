@@ -1,4 +1,4 @@
-"""A network, some of its weights and faces in; the second moments of what those weights multiply, out."""
+"""Second moments of the inputs that a network's weights multiply."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Moments = NDArray[np.float64]
 def input_products(
     model: onnx.ModelProto, weights: Sequence[Weight], feeds: Sequence[Mapping[str, NDArray[Any]]]
 ) -> dict[str, Moments]:
-    """Name of a weight -> (K, K), sum of x x^T over all x that it meets: all places of all faces.
+    """Name of a weight -> (K, K), sum of x x^T over all its inputs x: all places of all faces.
 
-    Where a convolution is of a kind that :func:`windows` does not know, the identity.
+    For a convolution that :func:`windows` cannot handle, it is the identity.
 
     Args:
-        model: in 32 bits; not changed.
-        weights: of that model.
+        model: the network in 32 bits; not changed.
+        weights: weights of that model.
         feeds: the network's inputs, batch by batch; see :meth:`Network.feeds`.
     """
     watched = onnx.ModelProto()
@@ -78,7 +78,7 @@ def _flags(node: onnx.NodeProto) -> dict[str, tuple[int, ...]]:
 
 
 def _is_plain(node: onnx.NodeProto) -> bool:
-    """Whether :func:`inputs_of` knows it: no groups, no dilation, no automatic padding, two axes."""
+    """Whether :func:`inputs_of` can handle it: no groups, no dilation, no automatic padding, two axes."""
     numbers = {attribute.name: attribute.i for attribute in node.attribute}
     flags = _flags(node)
     if node.op_type == "Gemm":

@@ -1,4 +1,4 @@
-"""A network in 32 bits and faces in; the same one with 4-bit weights, an eighth as large, out."""
+"""Quantisation to 4-bit weights: an eighth of the size."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from visavis_train.expression.quantize.network import (
 )
 from visavis_train.expression.quantize.rounding import LOWEST, Rounded, block_of, round_matrix
 
-# At most so many numbers share a scale of 16 bits.
+# Most numbers that share a scale of 16 bits.
 BLOCK = 96
 _MATMUL_BLOCK = 32
 _PREFIX = "packed/"
 
 
 def packed(network: Network, faces: ImageArray) -> bytes:
-    """All large weights in 4 bits: small on disk, 32 bits once it is loaded.
+    """Quantise all large weights to 4 bits: small on disk, 32 bits after loading.
 
-    The codes lie in one tensor of bytes, the scales in another. Plain operators (opset 18) unpack them.
-    ONNX Runtime folds those when it loads the file, so a call costs what it costs in 32 bits. It does not
-    fold DequantizeLinear, which would therefore unpack all weights in every call.
+    The codes are in one tensor of bytes, the scales in another. Plain operators (opset 18) unpack them.
+    ONNX Runtime folds them when it loads the file, so a call costs as much as in 32 bits. It does not
+    fold DequantizeLinear, which would unpack all weights in every call.
 
     Args:
-        network: in 32 bits.
-        faces: (N, 1, S, S) uint8 of the training split, whose activations say which errors matter.
+        network: the network in 32 bits.
+        faces: (N, 1, S, S) uint8 of the training split; their activations show which errors matter.
     """
     model = network.model()
     weights = large_weights(model)
@@ -67,19 +67,19 @@ def pack(codes: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 
 def unpack(data: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """What :func:`pack` packed: bytes (N,) -> codes (2 N,)."""
+    """The inverse of :func:`pack`: bytes (N,) -> codes (2 N,)."""
     return (np.concatenate([data & 15, data >> 4]).astype(np.int8) + LOWEST).astype(np.int8)
 
 
 def matmul(network: Network) -> bytes:
-    """Large matrices in 4 bits that ONNX Runtime multiplies with as they are (MatMulNBits).
+    """Quantise large matrices to 4 bits; ONNX Runtime multiplies with them directly (MatMulNBits).
 
     Convolutions stay in 32 bits.
 
     Raises:
         InputError: there are no large matrices.
     """
-    # Here alone: importing it turns on logging for the whole program, which the caller undoes.
+    # Imported only here: the import turns on logging for the whole program, which the caller undoes.
     from onnxruntime.quantization import matmul_nbits_quantizer
 
     source = network.model()
@@ -105,7 +105,7 @@ def _unpacking(
     codes = np.concatenate([each.codes.ravel() for each in rounded])
     sizes = [each.codes.size for each in rounded]
     parts = [f"{number}/codes" for number in range(len(weights))]
-    if len(codes) % 2:  # Two to a byte: one more, which nobody reads.
+    if len(codes) % 2:  # Two codes fit a byte: add one more, which is never read.
         codes, sizes, parts = np.append(codes, np.int8(0)), [*sizes, 1], [*parts, "rest"]
     constants: dict[str, NDArray[np.generic]] = {
         "codes": pack(codes),
@@ -137,7 +137,7 @@ def _unpacking(
 
 
 def _unpacking_one(number: int, weight: Weight) -> list[onnx.NodeProto]:
-    """From a weight's codes and scales to the weight."""
+    """The weight from its codes and scales."""
     here = f"{number}/"
     nodes = [
         _node("Reshape", [here + "codes", here + "blocks"], [here + "grouped"]),

@@ -1,4 +1,4 @@
-"""A network in 32 bits in; the same one with 8-bit weights and products, by ONNX Runtime's quantiser, out."""
+"""Quantisation to 8-bit weights and products, with ONNX Runtime's quantiser."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from onnxruntime.quantization import (
 from visavis.types import ImageArray
 from visavis_train.expression.quantize.network import Network, large_matrices, large_weights, with_notes_of
 
-# What onnxruntime.quantization asks for; export has already folded and shaped the graph.
+# onnxruntime.quantization requires this; export has already folded and shaped the graph.
 _PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 
 
 def dynamic(network: Network) -> bytes:
-    """8-bit matrices; activations are measured and rounded anew in each call, so nothing is calibrated.
+    """Quantise matrices to 8 bits; each call measures and rounds its activations, without calibration.
 
     Convolutions stay in 32 bits: ONNX Runtime has no fast dynamic kernel for them.
 
@@ -43,7 +43,7 @@ def dynamic(network: Network) -> bytes:
             nodes_to_quantize=names,
             per_channel=True,
             weight_type=QuantType.QInt8,
-            # Two 8-bit products overflow the 16 bits that AVX2 adds them in; 7-bit weights never do, so
+            # The sum of two 8-bit products overflows AVX2's 16 bits; with 7-bit weights it never does, so
             # all processors give the same answers.
             reduce_range=True,
         )
@@ -52,13 +52,13 @@ def dynamic(network: Network) -> bytes:
 
 
 def static(network: Network, faces: ImageArray) -> bytes:
-    """8-bit convolutions and matrices; the ranges of activations are those that the faces give.
+    """Quantise convolutions and matrices to 8 bits, with ranges of activations from the faces.
 
     Unsigned activations, signed weights with a scale for each output, ranges from minimum to maximum: the
-    best of what was tried (docs/how-to/quantize.md).
+    best variant of those tried (docs/how-to/quantize.md).
 
     Args:
-        network: in 32 bits.
+        network: the network in 32 bits.
         faces: (N, 1, S, S) uint8, of the training split.
     """
     source = network.model()
@@ -83,7 +83,7 @@ def static(network: Network, faces: ImageArray) -> bytes:
 
 
 class _Faces:
-    """Hands faces to the quantiser, batch by batch, once: what it calls a CalibrationDataReader."""
+    """Gives faces to the quantiser once, batch by batch: a CalibrationDataReader."""
 
     def __init__(self, feeds: Sequence[dict[str, NDArray[Any]]]) -> None:
         self._feeds = iter(feeds)
@@ -93,7 +93,7 @@ class _Faces:
 
 
 def _quantised(source: onnx.ModelProto, run: Callable[[onnx.ModelProto, Path], None], method: str) -> bytes:
-    """Let the quantiser, which writes files, work on a copy; returns the file's bytes."""
+    """Run the quantiser, which writes files, on a copy; returns the file's bytes."""
     model = onnx.ModelProto()
     model.CopyFrom(source)
     key, value = _PREPARED

@@ -1,4 +1,4 @@
-"""A network, a method and faces to calibrate with in; the quantised network, ready to be measured, out."""
+"""The quantisation methods by name; each gives a network that can be measured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from visavis_train.expression.quantize import int4, int8
 from visavis_train.expression.quantize.network import Network, classifier_of
 
 CALIBRATION_FACES = 512
-# By name, what each does; the table of --compare has this order.
+# Each method's description by name; the table of --compare has this order.
 METHODS = {
     "int8": "ONNX Runtime, static: convolutions and matrices in 8 bits",
     "int8-dynamic": "ONNX Runtime, dynamic: matrices in 8 bits",
@@ -33,12 +33,12 @@ CALIBRATED = ("int8", "int4")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A network that may be written.
+    """A network that can be written to a file.
 
     Attributes:
-        name: ``fp32`` or the method's.
+        name: ``fp32`` or the name of the method.
         data: the whole file.
-        open: gives what reads faces with it, on so many threads.
+        open: opens a classifier on a given number of threads.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Candidate:
 
     @classmethod
     def of_onnx(cls, name: str, data: bytes) -> Candidate:
-        """From the bytes of an ONNX file."""
+        """A variant from the bytes of an ONNX file."""
         return cls(name, data, lambda threads: classifier_of(data, f"the {name} network", threads))
 
 
 def quantized(method: str, network: Network, run: Path, faces: Callable[[], ImageArray]) -> Candidate:
-    """Quantise.
+    """Quantise a network.
 
     Args:
-        method: of METHODS.
-        network: in 32 bits.
-        run: the run folder that it is from; nf4 alone reads it.
-        faces: gives (N, 1, S, S) uint8 of the training split; called by the CALIBRATED methods alone.
+        method: a name of METHODS.
+        network: the network in 32 bits.
+        run: the network's run folder; only nf4 reads it.
+        faces: gives (N, 1, S, S) uint8 of the training split; only the CALIBRATED methods call it.
 
     Raises:
         InputError: the method does not suit the network, or there are no training faces.
@@ -82,7 +82,7 @@ def quantized(method: str, network: Network, run: Path, faces: Callable[[], Imag
 def _nf4(run: Path) -> Candidate:
     if not run.is_dir():
         raise InputError(f"{run}: nf4 works on torch's layers; give the run folder instead of an ONNX file")
-    # Here alone: it imports torch, which the other methods do without.
+    # Imported only here: it imports torch, which the other methods do not need.
     from visavis_train.expression.quantize.nf4 import TorchSession, nf4
 
     data, graph = nf4(run)
@@ -90,7 +90,7 @@ def _nf4(run: Path) -> Candidate:
 
 
 def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
-    """Faces of the training split alone, drawn at random: (N, 1, S, S) uint8, N at most 512.
+    """Random faces of the training split: (N, 1, S, S) uint8, N at most 512.
 
     Raises:
         InputError: there is no training split.
@@ -115,7 +115,7 @@ def grey_faces(training: LabelledFaces, side_px: int, seed: int = 0) -> ImageArr
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantisers from telling of every tensor."""
+    """Stop the quantisers from logging every tensor."""
     root = logging.getLogger()
     disabled, handlers, level = root.manager.disable, root.handlers[:], root.level
     logging.disable(logging.WARNING)

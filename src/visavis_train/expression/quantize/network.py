@@ -1,4 +1,4 @@
-"""An ONNX file or a run folder in; its expression network, and which weights are worth shrinking, out."""
+"""The expression network of an ONNX file or a run folder, and the weights that are worth quantising."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from visavis.errors import InputError, WeightsError
 from visavis.types import FloatArray, ImageArray
 from visavis_train.onnx.float16 import widen
 
-# What a run leaves: the network as it runs.
+# A run's result: the network as it runs.
 RUN_NETWORK = "emotion.onnx"
-# Smaller weights stay in 32 bits: they hold a percent of the bytes, and the first and the last layer,
+# Smaller weights stay in 32 bits: they have one percent of the bytes, and the first and the last layer,
 # which suffer most from rounding, are among them.
 LARGE = 4096
-# Faces that a calibration reads at once.
+# Batch size of a calibration.
 BATCH = 16
 
 
@@ -43,11 +43,11 @@ class Network:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read an ONNX file, or the one that a run left in its folder; weights stored in 16 bits are widened.
+        """Read an ONNX file, or the ONNX file of a run folder; weights stored in 16 bits are widened.
 
         Raises:
-            InputError: it cannot be read, or holds no large weights in 32 or 16 bits.
-            WeightsError: it is no expression network.
+            InputError: the file cannot be read, or has no large weights in 32 or 16 bits.
+            WeightsError: the file is not an expression network.
         """
         file = path / RUN_NETWORK if path.is_dir() else path
         try:
@@ -68,19 +68,19 @@ class Network:
         return cls(file, model.SerializeToString()) if widened else network
 
     def classifier(self, threads: int = 1) -> ExpressionClassifier:
-        """What reads faces with it.
+        """A classifier with the network.
 
         Raises:
-            WeightsError: it is no expression network.
+            WeightsError: the file is not an expression network.
         """
         return classifier_of(self.data, str(self.path), threads)
 
     def model(self) -> onnx.ModelProto:
-        """Its graph, a new copy each time."""
+        """The network's graph, a new copy each time."""
         return onnx.load_model_from_string(self.data)
 
     def feeds(self, faces: ImageArray) -> list[dict[str, NDArray[Any]]]:
-        """All inputs for faces (N, 1, S, S) uint8, batch by batch; tokens are dropped as they are unasked."""
+        """All inputs for faces (N, 1, S, S) uint8, batch by batch; tokens are dropped at the default rate."""
         classifier = self.classifier()
         keep: dict[str, NDArray[Any]] = {}
         if isinstance(classifier, SparseClassifier):
@@ -94,10 +94,10 @@ def classifier_of(data: bytes, what: str, threads: int = 1) -> ExpressionClassif
     Args:
         data: the whole ONNX file.
         what: its name in messages.
-        threads: how many threads one call may use.
+        threads: most threads of one call.
 
     Raises:
-        WeightsError: ONNX Runtime cannot load it, or it is of another kind.
+        WeightsError: ONNX Runtime cannot load the file, or it is of another kind.
     """
     try:
         return opening.classifier_of(session_of(data, what, threads))
@@ -107,13 +107,13 @@ def classifier_of(data: bytes, what: str, threads: int = 1) -> ExpressionClassif
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weight:
-    """A large weight in 32 bits, and the node that multiplies by it.
+    """A large weight in 32 bits, and the node that uses it.
 
     Attributes:
-        name: of the tensor.
+        name: name of the tensor.
         node: the node, a Conv, Gemm or MatMul.
         values: the tensor.
-        outputs_first: whether its first axis counts the outputs (Conv, transposed Gemm), or its last.
+        outputs_first: whether the outputs are the first axis (Conv, transposed Gemm) or the last one.
     """
 
     name: str
@@ -123,13 +123,13 @@ class Weight:
 
     @property
     def rows(self) -> FloatArray:
-        """(outputs, inputs): for a convolution the inputs are channel, row and column of its window."""
+        """(outputs, inputs); for a convolution the inputs are channel, row and column of its window."""
         flat = self.values.reshape(len(self.values), -1)
         return np.ascontiguousarray(flat if self.outputs_first else flat.T)
 
 
 def large_weights(model: onnx.ModelProto) -> list[Weight]:
-    """The weights of at least LARGE numbers in 32 bits, in the order of the graph."""
+    """The weights with at least LARGE numbers in 32 bits, in the order of the graph."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     found: dict[str, Weight] = {}
     for node in model.graph.node:
@@ -147,10 +147,10 @@ def large_weights(model: onnx.ModelProto) -> list[Weight]:
 
 
 def large_matrices(model: onnx.ModelProto, path: Path) -> list[Weight]:
-    """The large weights that are no convolutions'.
+    """The large weights that are not of convolutions.
 
     Raises:
-        InputError: there are none; ``path`` is named.
+        InputError: there are none; the message names ``path``.
     """
     found = [weight for weight in large_weights(model) if weight.node.op_type != "Conv"]
     if not found:
@@ -159,7 +159,7 @@ def large_matrices(model: onnx.ModelProto, path: Path) -> list[Weight]:
 
 
 def with_notes_of(model: onnx.ModelProto, source: onnx.ModelProto, method: str) -> bytes:
-    """The file of a quantised network, with the notes of the one that it was made from, and how.
+    """The file of a quantised network, with the metadata of its original, and the method.
 
     Raises:
         WeightsError: the graph is not valid.

@@ -1,4 +1,4 @@
-"""A run folder in; its network with Linear layers in NF4, the first paper's method, out. Stays in torch."""
+"""NF4 quantisation of Linear layers, the first paper's method. The network stays in torch."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from visavis_train.expression.run_folder import load_run
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TorchSession:
-    """A torch network behind the few methods of ONNX Runtime's session that visavis calls.
+    """A torch network with the methods of ONNX Runtime's session that visavis calls.
 
     Attributes:
-        graph: from pictures to probabilities.
-        threads: how many threads one call may use.
+        graph: the module from pictures to probabilities.
+        threads: most threads of one call.
     """
 
     graph: nn.Module
@@ -50,7 +50,7 @@ class TorchSession:
 
     @torch.no_grad()
     def run(self, names: list[str] | None, feed: dict[str, ImageArray]) -> list[FloatArray]:
-        """Probabilities by name; all where ``names`` is None."""
+        """Probabilities by name; all if ``names`` is None."""
         torch.set_num_threads(self.threads)
         expressions, labels = self.graph(torch.from_numpy(feed["images"].copy()))
         found = {"expressions": expressions.numpy(), "labels": labels.numpy()}
@@ -58,10 +58,10 @@ class TorchSession:
 
 
 def nf4(folder: Path) -> tuple[bytes, nn.Module]:
-    """The safetensors file and the graph of a run's network, its Linear layers in NF4.
+    """The safetensors file and the graph of a run's network, with Linear layers in NF4.
 
     NormalFloat with 4 bits and doubly quantised scales (Dettmers et al. 2023, arXiv:2305.14314, section 3),
-    by bitsandbytes; computing is in 32 bits, and convolutions stay as they are.
+    by bitsandbytes. Computing is in 32 bits, and convolutions do not change.
 
     Raises:
         MissingExtraError: bitsandbytes is not installed.
@@ -76,8 +76,8 @@ def nf4(folder: Path) -> tuple[bytes, nn.Module]:
 
 
 def _replace(module: nn.Module) -> None:
-    """Put bitsandbytes' layer in place of every Linear below a module."""
-    # Here alone: it takes seconds, and the other methods do without.
+    """Replace every Linear layer of a module by bitsandbytes' layer."""
+    # Imported only here: it takes seconds, and the other methods do not need it.
     layers: Any = import_module("bitsandbytes.nn")
     for name, child in module.named_children():
         if not isinstance(child, nn.Linear):
@@ -93,4 +93,4 @@ def _replace(module: nn.Module) -> None:
         layer.load_state_dict(child.state_dict())
         # Its own kernel for AVX512-BF16 takes only some shapes, and computes in 16 bits.
         layer.support_avx512bf16_for_cpu = False
-        setattr(module, name, layer.to("cpu"))  # Moving it is what quantises it.
+        setattr(module, name, layer.to("cpu"))  # The move quantises the layer.

@@ -1,4 +1,4 @@
-"""A matrix and what it is multiplied with in; 4-bit codes and scales that keep the products, out."""
+"""4-bit rounding of a matrix that keeps the products with its inputs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from visavis.types import FloatArray
 
 LOWEST, HIGHEST = -8, 7
-# Shares of the smallest scale that clips nothing: a little clipping often rounds the rest better. With
+# Shares of the smallest scale without clipping: a little clipping often rounds the rest better. With
 # either sign, since -8 has no counterpart.
 _SHRINK = np.concatenate([np.linspace(0.6, 1.0, 17), np.linspace(-1.0, -0.6, 17)]).astype(np.float32)
-# Of the mean of the Hessian's diagonal, as in the GPTQ paper.
+# Damping, as a share of the mean of the Hessian's diagonal, as in the GPTQ paper.
 _DAMPING = 0.01
 
 
@@ -23,7 +23,7 @@ class Rounded:
 
     Attributes:
         codes: (R, K) int8, -8 to 7.
-        scales: (R, B) float16, of K / B columns each; code times scale is the number.
+        scales: (R, B) float16, each for K / B columns; code times scale is the number.
     """
 
     codes: NDArray[np.int8]
@@ -31,12 +31,12 @@ class Rounded:
 
     @property
     def block(self) -> int:
-        """Columns that share a scale."""
+        """Number of columns that share a scale."""
         return int(self.codes.shape[1] // self.scales.shape[1])
 
     @property
     def values(self) -> FloatArray:
-        """(R, K), what the codes stand for."""
+        """(R, K), the numbers that the codes stand for."""
         return np.asarray(self.codes * self.scales.astype(np.float32).repeat(self.block, axis=1), np.float32)
 
 
@@ -47,15 +47,15 @@ def block_of(columns: int, at_most: int) -> int:
 
 
 def best_scales(block: FloatArray, importance: FloatArray) -> NDArray[np.float16]:
-    """Scales (R,) of 16 bits with the least squared rounding error, of 34 tried for each row.
+    """Scales (R,) of 16 bits with the smallest squared rounding error among 34 for each row.
 
     Args:
         block: (R, block).
-        importance: (block,) what a column's squared error counts.
+        importance: (block,) weight of each column's squared error.
     """
     peaks = np.take_along_axis(block, np.abs(block).argmax(axis=1)[:, None], 1)[:, 0]
     tried = (peaks[:, None] / LOWEST * _SHRINK).astype(np.float16)
-    # Also where all numbers are 0, or too small for 16 bits.
+    # Also if all numbers are 0, or too small for 16 bits.
     tried[tried == 0] = np.finfo(np.float16).tiny
     steps = tried.astype(np.float32)[:, :, None]
     codes = np.clip(np.rint(block[:, None] / steps), LOWEST, HIGHEST)
@@ -65,15 +65,15 @@ def best_scales(block: FloatArray, importance: FloatArray) -> NDArray[np.float16
 
 
 def round_matrix(rows: FloatArray, products: NDArray[np.float64], block: int) -> Rounded:
-    """Round column by column, each time moving the error into the columns that are still to come.
+    """Round column by column, and move each error into the later columns.
 
-    GPTQ (Frantar et al. 2023, arXiv:2210.17323, Algorithm 1), with scales that are searched when a block
-    begins. Where ``products`` is a diagonal, this is rounding to the nearest.
+    GPTQ (Frantar et al. 2023, arXiv:2210.17323, Algorithm 1), with a search for scales at the start of a
+    block. If ``products`` is diagonal, this is rounding to the nearest.
 
     Args:
         rows: (R, K) the matrix; each row makes one output.
         products: (K, K) sum over inputs x of x x^T.
-        block: columns that share a scale; divides K.
+        block: number of columns that share a scale; divides K.
     """
     outputs, columns = rows.shape
     left = rows.astype(np.float64)
@@ -95,7 +95,7 @@ def round_matrix(rows: FloatArray, products: NDArray[np.float64], block: int) ->
 
 
 def _followers(products: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K, K) upper Cholesky factor of the damped inverse: how later columns make up for an earlier one."""
+    """(K, K) upper Cholesky factor of the damped inverse: how later columns compensate for an earlier one."""
     damped = products.copy()
     spread = float(np.diag(products).mean()) or 1.0
     damped[np.diag_indices_from(damped)] += _DAMPING * spread

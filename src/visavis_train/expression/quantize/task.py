@@ -1,4 +1,4 @@
-"""A network and a data set in; a quantised network that passed the gate, or a table of all methods, out.
+"""The command ``visavis quantize``: one quantised network that passes the gate, or a table of all methods.
 
 ``visavis quantize NET.onnx|RUN_DIR --method int8 --data DATASET --out Q.onnx [--max-loss 0.5] [--json]``
 ``visavis quantize NET.onnx|RUN_DIR --compare --data DATASET [--json]``
@@ -25,18 +25,18 @@ from visavis_train.expression.quantize.methods import METHODS, Candidate, calibr
 from visavis_train.expression.quantize.network import Network
 from visavis_train.loop.paired import Paired
 
-# Of the share of faces: what differs less than that is the same.
+# Accuracies with a smaller difference count as equal.
 _ROUNDING = 1e-9
 
 
 def quantize(
     network: Path, method: str, data: Path, split: str | None, out: Path, max_loss: float
 ) -> dict[str, Any]:
-    """Quantise, measure on a split, and write where no more than ``max_loss`` points are lost.
+    """Quantise, measure on a split, and write if the loss is at most ``max_loss`` points.
 
     Raises:
-        InputError: the accuracy falls further; or something cannot be read or written.
-        WeightsError: the network is no expression network.
+        InputError: the loss of accuracy is larger, or a file cannot be read or written.
+        WeightsError: the network is not an expression network.
         MissingExtraError: a package is not installed.
     """
     if not 0 <= max_loss <= 100:
@@ -82,11 +82,11 @@ def quantize(
 
 
 def compare_all(network: Path, data: Path, split: str | None) -> dict[str, Any]:
-    """Every method that this network and this installation allow, in one table.
+    """Measure every method that this network and this installation allow, for one table.
 
     Raises:
-        InputError: something cannot be read.
-        WeightsError: the network is no expression network.
+        InputError: a file cannot be read.
+        WeightsError: the network is not an expression network.
     """
     original = Network.load(network)
     found = find_dataset(data)
@@ -158,7 +158,7 @@ def _times(timing: Timing) -> dict[str, float]:
 
 
 def print_table(facts: Mapping[str, Any]) -> None:
-    """Show what :func:`compare_all` found."""
+    """Print the results of :func:`compare_all`."""
     console.print_line(
         f"{facts['network']['name']} on {facts['dataset']}, {facts['split']}: {facts['n']} faces"
     )
@@ -178,7 +178,7 @@ def print_table(facts: Mapping[str, Any]) -> None:
 
 
 def print_change(facts: Mapping[str, Any]) -> None:
-    """Say what :func:`quantize` made."""
+    """Print the results of :func:`quantize`."""
     low, high = facts["interval_95_points"]
     console.print_line(
         f"{facts['out']}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller; accuracy "

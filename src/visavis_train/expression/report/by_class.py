@@ -1,4 +1,4 @@
-"""Labels and answers in; accuracy over all, over classes and of each class, with intervals, out."""
+"""Accuracy over all faces, as the mean of the classes, and of each class, with intervals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from visavis.types import BoolArray
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of faces that are read rightly.
+    """A share of rightly read faces.
 
     Attributes:
         value: 0 to 1.
-        interval_95: by bootstrap.
+        interval_95: interval by bootstrap.
     """
 
     value: float
@@ -35,12 +35,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class ByClass:
-    """How well a network reads a split, as Tables I and II of "Sparse Attention to Emotion" say it.
+    """Accuracies of a network on a split, as in Tables I and II of "Sparse Attention to Emotion".
 
     Attributes:
-        overall: of all faces.
-        mean: mean over classes; its resamples keep the number of faces of each class.
-        classes: label -> of its faces; labels without faces are left out.
+        overall: accuracy over all faces.
+        mean: mean of the classes; its resamples keep the number of faces of each class.
+        classes: label -> accuracy on its faces; labels without faces are left out.
     """
 
     overall: Share
@@ -49,7 +49,7 @@ class ByClass:
 
     @classmethod
     def of(cls, truth: NDArray[np.integer], right: BoolArray, names: Sequence[str], seed: int = 0) -> Self:
-        """Count.
+        """Count the right answers.
 
         Args:
             truth: (N,) labels, 0 to C - 1.
@@ -58,7 +58,7 @@ class ByClass:
             seed: of the draws.
 
         Raises:
-            InputError: no faces, other shapes, or a label without a name.
+            InputError: there are no faces, shapes do not fit, or a label has no name.
         """
         if not len(truth) or truth.shape != right.shape or truth.min() < 0 or truth.max() >= len(names):
             raise InputError(
@@ -68,7 +68,7 @@ class ByClass:
         parts = {name: right[truth == number] for number, name in enumerate(names)}
         parts = {name: part for name, part in parts.items() if len(part)}
         rng = np.random.default_rng(seed)
-        # To draw n faces of a class with replacement and count the right ones is to draw from a binomial.
+        # The number of right faces among n drawn with replacement has a binomial distribution.
         drawn = [rng.binomial(len(part), part.mean(), RESAMPLES) / len(part) for part in parts.values()]
         low, high = np.quantile(np.mean(drawn, axis=0), (0.025, 0.975))
         mean = float(np.mean([part.mean() for part in parts.values()]))

@@ -1,4 +1,4 @@
-"""Run folders in; the first paper's tables and figures beside ours, as HTML, JSON and Markdown, out.
+"""The command ``visavis report``: the first paper's results next to ours, as HTML, JSON and Markdown.
 
 ``visavis report RUN... [--out DIR] [--data DATASET] [--split NAME] [--json]``
 """
@@ -29,16 +29,16 @@ def report(
     """Measure the runs and write ``report.html``, ``report.json`` and ``report.md``; returns the JSON values.
 
     Args:
-        folders: run folders, finished or under way.
+        folders: run folders, finished or unfinished.
         out: folder for the three files; made if missing.
-        data: what to measure on; None for each run's own data set.
-        split: its part; None for its default one.
-        experiments: TOML files, to list those that were not run; None for none.
-        quantised: what ``visavis quantize`` measured; None for none.
+        data: the data set; None for each run's own data set.
+        split: its split; None for the default one.
+        experiments: folder of TOML files, to list those without a run; None for none.
+        quantised: results of ``visavis quantize``; None for none.
 
     Raises:
-        InputError: something cannot be read, or the files cannot be written.
-        WeightsError: a run's ONNX file is no emotion network.
+        InputError: an input cannot be read, or the files cannot be written.
+        WeightsError: a run's ONNX file is not an emotion network.
     """
     require_folder(out)
     runs = read_runs(folders)

@@ -1,4 +1,4 @@
-"""Findings in; the report's charts as inline SVG, whose colours are those of the page, out."""
+"""The report's charts as inline SVG, in the page's colours."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 from visavis_train.expression.report import paper
 from visavis_train.expression.report.findings import Findings, Measured
 
-# Matplotlib wants colours; the page has others in the light than in the dark. So each chart is drawn in these
-# and then given the page's CSS variables.
+# Matplotlib needs colours, but the page has different ones in its light and dark mode. So charts use these
+# colours, which are then replaced by the page's CSS variables.
 INK, SOFT, EDGE, HEAT = "#010203", "#010204", "#010205", "#010206"
 SERIES = tuple(f"#0103{number:02x}" for number in range(8))
 VARIABLES = {
@@ -29,19 +29,19 @@ VARIABLES = {
     HEAT: "var(--heat)",
     **{color: f"var(--series-{number})" for number, color in enumerate(SERIES)},
 }
-# Where there are more runs than colours.
+# For more runs than colours.
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.5)))
-# Width of a chart across the page, and across half of it, in inches of 72 units.
+# Width of a chart over the page, and over half of it, in inches of 72 units.
 WIDE, HALF = 9.0, 4.6
 
 
 @dataclass(slots=True)
 class Chart:
-    """A chart that is being drawn.
+    """A chart during drawing.
 
     Attributes:
         axes: to draw on.
-        svg: what has been drawn; empty until the drawing has ended.
+        svg: the finished drawing; empty until the drawing has ended.
     """
 
     axes: Axes
@@ -50,7 +50,7 @@ class Chart:
 
 @contextmanager
 def _chart(label: str, width: float, height: float) -> Iterator[Chart]:
-    """Draw in the block; ``label`` says what is to be seen, for those who do not see it."""
+    """Draw in the block; ``label`` describes the chart for screen readers."""
     with mpl.rc_context(
         {
             "svg.hashsalt": label,
@@ -81,7 +81,7 @@ def _chart(label: str, width: float, height: float) -> Iterator[Chart]:
 
 
 def _inline(svg: str, label: str) -> str:
-    """A file of Matplotlib's as an element of a page: no prologue, names, fixed size, fonts or colours."""
+    """A Matplotlib SVG as an element of a page, without prologue, names, fixed size, fonts and colours."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<style .*?</style>", "", body, flags=re.DOTALL)
     body = re.sub(r' id="[\w.]+_\d+"', "", body)
@@ -106,7 +106,7 @@ def class_counts(name: str, split: str, counts: Mapping[str, int]) -> str:
 
 
 def accuracy_curves(findings: Findings) -> str:
-    """Figure 3: accuracy on the split that the epoch is chosen by, epoch by epoch."""
+    """Figure 3: accuracy for each epoch, on the split that chooses the best epoch."""
     with _chart("accuracy on PublicTest after each epoch, by run, beside the paper's", WIDE, 3.8) as chart:
         epochs = [row.epoch for row in paper.TABLE_1]
         _paper_line(chart.axes, epochs, [row.accuracy for row in paper.TABLE_1], "paper: ViT, validation")
@@ -122,7 +122,7 @@ def accuracy_curves(findings: Findings) -> str:
 
 
 def loss_curves(findings: Findings) -> str:
-    """Table 1's losses: training loss of each run, epoch by epoch."""
+    """Table 1's losses: training loss of each run for each epoch."""
     with _chart("loss of each epoch, by run, beside the paper's", WIDE, 3.8) as chart:
         epochs = [row.epoch for row in paper.TABLE_1]
         for what, values, dash in (
@@ -141,7 +141,7 @@ def _color(number: int) -> str:
 
 
 def _line(axes: Axes, number: int, values: Sequence[float], label: str) -> None:
-    """A run's figures over its epochs; a point where there is one epoch alone."""
+    """A run's figures over its epochs; a point for a single epoch."""
     dash = DASHES[number // len(SERIES) % len(DASHES)]
     marker = "." if len(values) == 1 else ""
     epochs = range(1, len(values) + 1)
@@ -162,7 +162,7 @@ def _finish_curves(axes: Axes, what: str) -> None:
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
-    # Beside the lines, so that it never lies on them.
+    # Next to the lines, so that it never covers them.
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
 
 
@@ -187,7 +187,7 @@ def confusion(measured: Measured, name: str) -> str:
 
 
 def accuracies(findings: Findings) -> str:
-    """Accuracy of every finished run with its interval, beside the paper's."""
+    """Accuracy of every finished run with its interval, and the paper's."""
     finished = [(each.run.name, each.measured) for each in findings.runs if each.measured is not None]
     rows = [f"paper: {model.name}" for model in paper.MODELS] + [name for name, _ in finished]
     with _chart("accuracy of every model, with 95% intervals", WIDE, _height(rows)) as chart:
@@ -206,7 +206,7 @@ def accuracies(findings: Findings) -> str:
 
 
 def sizes(sizes_bytes: Mapping[str, float]) -> str:
-    """Sizes on a logarithmic scale; names that begin with ``paper`` are marked as the paper's."""
+    """Sizes on a logarithmic scale; names that begin with ``paper`` have the paper's mark."""
     rows = list(sizes_bytes)
     with _chart("sizes of the models", WIDE, _height(rows)) as chart:
         for place, (name, size) in enumerate(sizes_bytes.items()):

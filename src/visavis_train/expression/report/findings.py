@@ -1,4 +1,4 @@
-"""Runs and the faces to measure them on in; everything that the report says of them out."""
+"""Findings: everything that the report says about its runs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from visavis_train.loop.paired import Paired
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What the network of a finished run does on a split.
+    """Results of a finished run's network on a split.
 
     Attributes:
         model: its ONNX file.
         evaluation: as ``visavis evaluate emotion`` gives it.
         loss: mean of -log p(truth), in nats: cross-entropy on the data set's own labels.
-        right: (N,) whether each face's answer is right.
-        faces_sha256: of the labels and pixels that it was measured on.
+        right: (N,) whether the answer for each face is right.
+        faces_sha256: hash of the measured labels and pixels.
     """
 
     model: Model
@@ -41,13 +41,13 @@ class Measured:
 
     @property
     def split(self) -> str:
-        """The data set and its split, in words."""
+        """Names of the data set and its split."""
         return f"{self.evaluation.dataset} {self.evaluation.split}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reviewed:
-    """A run, and what its network does: None until it has one."""
+    """A run and its results; None until the run has a network."""
 
     run: Run
     measured: Measured | None
@@ -55,13 +55,13 @@ class Reviewed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """What the report says.
+    """The content of the report.
 
     Attributes:
-        runs: in the order in which they were given.
+        runs: the runs in the given order.
         not_run: experiments without a run here.
-        pairs: every two finished runs that were measured on the same faces.
-        unpaired: why some are not compared so; empty where all are.
+        pairs: comparisons of every two finished runs on the same faces.
+        unpaired: why some are not compared; empty if all are.
         counts: data set -> split -> label -> faces.
     """
 
@@ -74,7 +74,7 @@ class Findings:
 
 @dataclass(slots=True)
 class _Shelf:
-    """Data sets that were opened, so that each is read once."""
+    """Opened data sets, so that each is read only once."""
 
     opened: dict[Path, DataSet] = field(default_factory=dict)
     digests: dict[Path, str] = field(default_factory=dict)
@@ -98,17 +98,17 @@ class _Shelf:
 def find(
     runs: Sequence[Run], not_run: Sequence[NotRun], *, data: Path | None = None, split: str | None = None
 ) -> Findings:
-    """Measure every finished run, and compare each with each.
+    """Measure every finished run, and compare all pairs of runs.
 
     Args:
-        runs: to report on.
-        not_run: experiments to list beside them.
-        data: what to measure on; None for each run's own data set.
-        split: its part; None for the data set's default one.
+        runs: the runs.
+        not_run: experiments without a run.
+        data: the data set; None for each run's own data set.
+        split: its split; None for the data set's default one.
 
     Raises:
         InputError: a data set, split or picture cannot be read.
-        WeightsError: a run's ONNX file is no emotion network.
+        WeightsError: a run's ONNX file is not an emotion network.
     """
     shelf = _Shelf()
     reviewed = tuple(Reviewed(run, _measure(run, data or run.recipe.data, split, shelf)) for run in runs)
@@ -137,7 +137,7 @@ def _measure(run: Run, data: Path, split: str | None, shelf: _Shelf) -> Measured
 
 
 def _pair(reviewed: Sequence[Reviewed]) -> tuple[tuple[Paired, ...], str]:
-    """Every two runs on the same faces, and why others are left out."""
+    """All pairs of runs on the same faces, and the reasons for pairs that are left out."""
     finished = [(each.run.name, each.measured) for each in reviewed if each.measured is not None]
     if len(finished) < 2:
         return (), "Two finished runs are needed to compare them face by face."
@@ -156,6 +156,6 @@ def _pair(reviewed: Sequence[Reviewed]) -> tuple[tuple[Paired, ...], str]:
 
 
 def _label(found: DataSet, others: Iterable[DataSet]) -> str:
-    """A data set's name; with its place where another has the same name."""
+    """A data set's name, with its path if another one has the same name."""
     alike = [other for other in others if other.name == found.name]
     return found.name if len(alike) == 1 else f"{found.name} ({found.path})"

@@ -1,4 +1,4 @@
-"""Findings in; one self-contained HTML page, the same as JSON, and its tables as Markdown, out."""
+"""The report as one self-contained HTML page, as JSON, and its tables as Markdown."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ gives the label that people gave to a picture.</p>
 
 
 def html(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> str:
-    """The page: it loads nothing and needs no scripts."""
+    """The page, without external files and scripts."""
     runs = ", ".join(each.run.name for each in findings.runs)
     body = "\n".join(
         f"<section><h2>{title}</h2>\n{content}</section>" for title, content in _sections(findings, quantised)
@@ -96,7 +96,7 @@ def facts(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> dict[str
 
 
 def caveats(findings: Findings) -> Iterator[str]:
-    """What a reader must know of our own figures."""
+    """Notes on our own figures."""
     if any(m.evaluation.split == fer2013.PUBLIC_TEST for each in findings.runs if (m := each.measured)):
         yield (
             "Our runs choose their epoch on PublicTest, too: their figures on that split are a little "

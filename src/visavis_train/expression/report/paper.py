@@ -1,7 +1,7 @@
-"""Nothing in; the figures of the paper that is repeated, and what is wrong with them, out.
+"""The figures of the first paper, and the errors in them.
 
 Chen, "Fine-Tuning and Optimization of Live2D Facial Expression Recognition Based on Vision Transformer
-(ViT)". Its Figures 1, 3 and 4 are pictures: only what its text and its Table 1 say of them stands here.
+(ViT)". Its Figures 1, 3 and 4 are pictures, so only the numbers of its text and of its Table 1 are here.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class PaperEpoch:
 
 @dataclass(frozen=True, slots=True)
 class PaperModel:
-    """What the paper says of a model.
+    """The paper's figures for a model.
 
     Attributes:
-        name: in its words.
-        accuracy: section 3.1, 0 to 1.
-        epochs: how many it shows; None where it does not say.
+        name: the name in the paper.
+        accuracy: accuracy in section 3.1, 0 to 1.
+        epochs: number of epochs shown; None if the paper does not say.
     """
 
     name: str
@@ -45,8 +45,8 @@ class PaperSize:
     """A size of section 3.3.
 
     Attributes:
-        name: in its words.
-        mebibytes: the figure that the paper gives as MB; it fits ViT-B/16 only in units of 2**20 bytes.
+        name: the name in the paper.
+        mebibytes: the paper's figure in MB; it fits ViT-B/16 only in units of 2**20 bytes.
     """
 
     name: str
@@ -54,7 +54,7 @@ class PaperSize:
 
     @property
     def size_bytes(self) -> float:
-        """In bytes."""
+        """The size in bytes."""
         return self.mebibytes * 2**20
 
 
@@ -69,11 +69,11 @@ TABLE_1 = (
 CHOSEN = max(TABLE_1, key=lambda row: row.accuracy)
 MODELS = (PaperModel("ViT", 0.693, len(TABLE_1)), PaperModel("CNN", 0.608, None))
 SIZES = (PaperSize("ViT, fp32", 327.38), PaperSize("ViT, “4-bit”", 84.43))
-# ViT-B/16 as it is, measured for this project: int8 linear layers; 4 bits (NF4).
+# Real sizes of ViT-B/16, measured for this project: int8 linear layers; 4 bits (NF4).
 REAL_SIZES = (PaperSize("ViT-B/16, int8", 84.3), PaperSize("ViT-B/16, 4-bit NF4", 47.4e6 / 2**20))
 DISGUST_RIGHT = 21
 
-# What a reader must know before comparing.
+# Notes for a comparison.
 CAVEATS = (
     f"The paper's “test accuracy” of {MODELS[0].accuracy:.1%} is its validation accuracy at epoch "
     f"{CHOSEN.epoch} ({CHOSEN.accuracy:.2%}), the epoch that was chosen by it: no figure of "

@@ -1,4 +1,4 @@
-"""Run folders in; their settings, epochs and reports, checked and each under a name of its own, out."""
+"""Reader of run folders: settings, epochs and reports, checked; each run gets a unique name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIG, REPORT, NETWORK = "config.json", "report.json", "emotion.onnx"
 
 
 class _Stored(BaseModel):
-    """Base of what is read back; other keys are left aside, since runs outlive changes of their settings."""
+    """Base of stored records; other keys are ignored, because old runs may have other settings."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
@@ -36,13 +36,13 @@ class StoredModel(_Stored):
 
 
 class StoredTraining(_Stored):
-    """How long a run was meant to be."""
+    """The planned length of a run."""
 
     epochs: int = Field(ge=1)
 
 
 class Recipe(_Stored):
-    """What a report needs of ``config.json``."""
+    """The part of ``config.json`` that a report needs."""
 
     task: Literal["emotion"] = "emotion"
     name: str
@@ -58,8 +58,8 @@ class Epoch(_Stored):
 
     Attributes:
         epoch: from 0.
-        loss: mean training loss, with all that the recipe does to the targets.
-        seconds: of training.
+        loss: mean training loss, with the recipe's changes of the targets.
+        seconds: training time.
         fer2013_accuracy: on PublicTest, 0 to 1.
     """
 
@@ -70,15 +70,15 @@ class Epoch(_Stored):
 
 
 class Release(_Stored):
-    """What a report needs of ``report.json``, which a run writes when it has ended.
+    """The part of ``report.json`` that a report needs; a run writes this file at its end.
 
     Attributes:
         config: the experiment file's name.
-        epochs: how many it had.
+        epochs: number of epochs.
         best_epoch: the chosen one, from 1.
-        machine: where it was trained.
-        processes: that trained together; None in reports from before they were counted.
-        parameters, macs: of the network; multiply-accumulates for one face.
+        machine: the training machine.
+        processes: number of training processes; None in old reports.
+        parameters, macs: the network's parameters, and its multiply-accumulates for one face.
     """
 
     config: str
@@ -92,14 +92,14 @@ class Release(_Stored):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run, finished or under way.
+    """A run, finished or unfinished.
 
     Attributes:
-        folder: as it was given.
-        name: unlike that of any other run in the report.
+        folder: the given folder.
+        name: a unique name in the report.
         recipe: its settings.
         epochs: its log, oldest first; at least one.
-        release: of its end; None as long as it has not ended.
+        release: its final report; None until it has ended.
     """
 
     folder: Path
@@ -110,20 +110,20 @@ class Run:
 
     @property
     def network(self) -> Path:
-        """Its ONNX file, which is there once it has ended."""
+        """The run's ONNX file, which exists after its end."""
         return self.folder / NETWORK
 
     @property
     def kind(self) -> str:
-        """What network it trains."""
+        """The network that the run trains."""
         model = self.recipe.model
         return model.name or model.kind
 
     @property
     def start(self) -> str:
-        """Where its weights began: a run, an ONNX file, ``a hub``, ``its streams`` (SAE), or ``nothing``."""
+        """The start of its weights: a run, an ONNX file, ``a hub``, ``its streams`` (SAE), or ``nothing``."""
         init = self.recipe.init
-        if init is not None:  # A checkpoint by its run folder.
+        if init is not None:  # A checkpoint is named by its run folder.
             return "/".join(init.parts[-2:]) if init.suffix == ".onnx" else init.parent.name or init.name
         if self.recipe.model.kind == "sae":
             return "its streams"
@@ -131,12 +131,12 @@ class Run:
 
     @property
     def training_s(self) -> float:
-        """How long its epochs took."""
+        """The time of its epochs."""
         return sum(row.seconds for row in self.epochs)
 
     @property
     def status(self) -> str:
-        """How far it has come, in words."""
+        """The state of the run, in words."""
         if self.release is not None:
             return "finished"
         planned = self.recipe.training.epochs
@@ -153,7 +153,7 @@ class NotRun:
         file: the experiment file.
         name: of the experiment.
         what: the first line of its comment.
-        status: ``not run``, or that its run was not given.
+        status: ``not run``, or a note that its run was not given.
     """
 
     file: Path
@@ -166,10 +166,10 @@ _Kind = TypeVar("_Kind", bound=_Stored)
 
 
 def read_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
-    """Read run folders; where two runs have one name, their folders are added to it.
+    """Read run folders; runs with equal names get their folders added to the name.
 
     Raises:
-        InputError: a folder is given twice, or is no run of the emotion task with at least one epoch.
+        InputError: a folder is given twice, or is not a run of the emotion task with at least one epoch.
     """
     seen: dict[Path, Path] = {}
     for folder in folders:
@@ -209,7 +209,7 @@ def _run(folder: Path, name: str, recipe: Recipe) -> Run:
             raise InputError(f"{folder / LOG}:{number + 1}: epoch {row.epoch}; expected {number}")
     path = folder / REPORT
     release = _checked(Release, _json(path), str(path)) if path.is_file() else None
-    # A run that went on after its report has not ended: its network is an older one's.
+    # A run that continued after its report is unfinished: its network is an old one.
     if release is not None and release.epochs != len(epochs):
         release = None
     return Run(folder, name, recipe, epochs, release)
@@ -234,10 +234,10 @@ def _checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
 
 
 def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
-    """The emotion experiments of a folder of TOML files that no given run is of.
+    """The emotion experiments of a folder of TOML files, without those of the given runs.
 
     Raises:
-        InputError: there is no such folder, or a file is not TOML.
+        InputError: the folder is missing, or a file is not TOML.
     """
     if not experiments.is_dir():
         raise InputError(f"{experiments}: no such folder; expected experiment files (*.toml)")
@@ -255,7 +255,7 @@ def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
 
 
 def _first_sentence(text: str) -> str:
-    """Of the comment that a TOML file begins with; empty where it begins with none."""
+    """The first line of the comment at the start of a TOML file; empty without a comment."""
     comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
     whole = " ".join(line.removeprefix("#").strip() for line in comment)
     return re.split(r"(?<=\.) (?=[A-Z])", whole, maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""The figures of ``visavis quantize`` and the findings in; the size of every model, by name, out."""
+"""The size of every model by name, from the figures of ``visavis quantize`` and the findings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Quantised:
     """A network in another number format.
 
     Attributes:
-        name: of network and format.
-        size_bytes: of the file.
+        name: name of network and format.
+        size_bytes: size of the file.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Quantised:
 
 
 def read_quantised(path: Path) -> tuple[Quantised, ...]:
-    """What ``visavis quantize`` measured: ``variants``, each with its ``name`` and ``bytes``.
+    """Results of ``visavis quantize``: ``variants``, each with its ``name`` and ``bytes``.
 
     Raises:
         InputError: the file cannot be read, or is of another layout.
@@ -41,7 +41,7 @@ def read_quantised(path: Path) -> tuple[Quantised, ...]:
 
 
 def sizes_bytes(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> dict[str, float]:
-    """Name -> bytes: the paper's, what its ViT really takes, then ours."""
+    """Name -> bytes: the paper's sizes, the real sizes of its ViT, then ours."""
     sizes = {f"paper: {size.name}": size.size_bytes for size in paper.SIZES}
     sizes |= {f"measured: {size.name}": size.size_bytes for size in paper.REAL_SIZES}
     for each in findings.runs:

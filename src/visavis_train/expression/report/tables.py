@@ -1,4 +1,4 @@
-"""Findings in; the report's tables, as text in rows and columns, out."""
+"""The report's tables as rows and columns of text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from visavis_train.expression.report import paper
 from visavis_train.expression.report.findings import Findings, Measured, Reviewed
 
 NONE = "-"
-# Of paper.MODELS: what its "test" is, and the loss at the epoch that it quotes.
+# For paper.MODELS: the nature of its "test", and the loss at the quoted epoch.
 _PAPER_SPLITS = ("“test”: validation", "“test”")
 _PAPER_LOSSES = (f"{paper.CHOSEN.validation_loss:.3f}", NONE)
 
@@ -21,9 +21,9 @@ class Table:
     """Text in rows and columns; the first column names the row.
 
     Attributes:
-        columns: their heads.
-        rows: of as many cells.
-        text_columns: which columns hold words instead of figures, beside the first.
+        columns: their headings.
+        rows: rows with one cell for each column.
+        text_columns: further columns with words instead of figures.
     """
 
     columns: tuple[str, ...]
@@ -36,7 +36,7 @@ class Table:
                 raise InputError(f"a row of {len(row)} cells in a table of {len(self.columns)} columns")
 
     def markdown(self) -> str:
-        """As Markdown."""
+        """The table as Markdown."""
         lines = [self.columns, tuple("---" for _ in self.columns), *self.rows]
         return "".join(
             "| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines
@@ -85,7 +85,7 @@ def _without_duplicates(measured: Measured) -> str:
 
 
 def costs(findings: Findings) -> Table:
-    """What every model costs."""
+    """The cost of every model."""
     sizes = (f"{paper.SIZES[0].mebibytes} MiB", NONE)
     rows: list[tuple[str, ...]] = [
         (f"paper: {model.name}", *[NONE] * 4, size, NONE, _or_none(model.epochs), *[NONE] * 3)
@@ -125,7 +125,7 @@ def trained_on(machine: Mapping[str, str], processes: int | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Hours and minutes; seconds below one minute."""
+    """Hours and minutes, or seconds below one minute."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
@@ -133,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 def table_1(findings: Findings) -> Table:
-    """The paper's Table 1 with ours beside it: every epoch that the paper shows, then every tenth."""
+    """The paper's Table 1 next to ours: every epoch that the paper shows, then every tenth."""
     last = max(len(each.run.epochs) for each in findings.runs)
     shown = {*range(1, len(paper.TABLE_1) + 1), *range(10, last + 1, 10)}
     for each in findings.runs:
@@ -200,7 +200,7 @@ def per_class(measured: Measured) -> Table:
 
 
 def disgust(findings: Findings) -> Sequence[str]:
-    """For each run on FER-2013's labels: of the faces of disgust, how many are found."""
+    """Recall of disgust for each run on FER-2013's labels."""
     name = "disgust"
     found = []
     for each in findings.runs:

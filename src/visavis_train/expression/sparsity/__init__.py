@@ -1,1 +1,1 @@
-"""What token pruning keeps, costs and saves."""
+"""Studies of token pruning: what it keeps, costs and saves."""

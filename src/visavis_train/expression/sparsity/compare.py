@@ -1,6 +1,6 @@
-"""Networks that keep more and fewer tokens, and faces, in; accuracy, cost and time of each, and tables, out.
+"""Comparison of networks that keep more and fewer tokens: accuracy, cost and time.
 
-Tables I and II of "Sparse Attention to Emotion", with what they leave out: intervals, costs and times.
+The tables are Tables I and II of "Sparse Attention to Emotion", with added intervals, costs and times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.expression.sparsity.memory import inference_bytes
 from visavis_train.loop.paired import Paired
 
-# What stands for figures on a data set that its users must ask for.
+# Placeholder for figures on a data set with access on request.
 NEEDS_DATA = "needs the data set"
 
 
@@ -28,12 +28,12 @@ class Variant:
     """A network of the comparison.
 
     Attributes:
-        name: unlike that of any other.
+        name: a unique name.
         method, keep: which tokens it removes, and its keep rate.
-        seed: of its training.
-        parameters: how many numbers it learned.
+        seed: seed of its training.
+        parameters: number of learned numbers.
         macs: multiply-accumulates for one face, counted by torch, all of the network.
-        macs_equation_4: of its transformer's layers alone, by the paper's formula.
+        macs_equation_4: only for its transformer's layers, by the paper's formula.
         network: the whole ONNX file.
     """
 
@@ -49,14 +49,14 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a network is worth and what it takes.
+    """Accuracy and cost of a network.
 
     Attributes:
         variant: the network.
         scores: accuracy in the paper's three ways.
-        paired: against the first network of the same seed, on the same faces.
+        paired: comparison with the first network of the same seed, on the same faces.
         latency: one face at a time in ONNX Runtime, on one thread, all networks in turn.
-        memory_bytes: what opening it and reading such faces adds to a process; None where it is not known.
+        memory_bytes: memory that opening it and reading faces add to a process; None if unknown.
     """
 
     variant: Variant
@@ -88,13 +88,13 @@ def compare(
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Compared]:
-    """Measure networks; each is compared with the first one of its seed.
+    """Measure networks, and compare each with the first one of its seed.
 
     Args:
         faces: the split.
-        variants: at least one, their names unlike.
-        calls: how many single faces are timed, after 20 to warm up.
-        clock: measures.
+        variants: at least one, with different names.
+        calls: number of timed single faces, after 20 to warm up.
+        clock: the clock.
         on_step: called once for a face and network, and once for a timed face and those to warm up.
     """
     candidates = [Candidate.of_onnx(variant.name, variant.network) for variant in variants]
@@ -116,7 +116,7 @@ def compare(
 
 
 def costs_table(compared: Sequence[Compared]) -> Table:
-    """Each network's accuracy beside its cost."""
+    """Accuracy and cost of each network."""
     first = compared[0]
     heads = (
         "network",

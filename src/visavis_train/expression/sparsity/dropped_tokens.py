@@ -1,6 +1,6 @@
-"""What it would cost a trained network to drop other tokens than it does: ``visavis lab dropped-tokens``.
+"""The command ``visavis lab dropped-tokens``: what a trained network loses when it drops other tokens.
 
-Writes one JSON file, and what stands between the marks of a page.
+It writes one JSON file, and the text between the marks of a page.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ def report(
     results: Path | None = None,
     page: Path | None = None,
 ) -> None:
-    """Drop tokens in every way, and write the results and the table.
+    """Drop tokens with every method, and write the results and the table.
 
     Args:
         run: folder of the network's run.
         data: the data set.
-        split: which part of it.
+        split: its split.
         rates: keep rates.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose table is replaced, :data:`PAGE` by default.
+        page: the page whose table is replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: a keep rate, the run, the data set or the page cannot be used.

@@ -1,9 +1,8 @@
-"""A network that drops tokens, and faces, in; which faces it reads rightly when others are dropped, out.
+"""Experiments with dropped tokens: which faces a network reads rightly when it drops other tokens.
 
-Why few tokens do as well as all is not told by the accuracy at a keep rate. So tokens are chosen well, by
-chance and badly, and each choice is dropped later and earlier, down to the pixels that it was made of. The
-weights stay as they are: what is lost when something is taken away that they were trained with is lost to
-that, too.
+The accuracy at a keep rate does not tell why few tokens do as well as all. So tokens are chosen well, by
+chance and badly, and each choice is dropped later and earlier, down to the pixels of the tokens. The weights
+stay as they are. So part of a loss is only that the weights were trained with what was taken away.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseLayer, Sp
 from visavis_train.expression.report.tables import Table
 from visavis_train.loop.paired import Paired
 
-# Of the attention of CLS in the first layer: the most, whatever chance says, the least.
+# By the attention of CLS in the first layer: highest, random, lowest.
 Choice: TypeAlias = Literal["most", "chance", "least"]
-# What the others are spared: nothing, as trained; the fused token; the first layer; the picture itself.
+# What is removed with the dropped tokens: nothing more, as trained; the fused token; layer 1; the pixels.
 Way: TypeAlias = Literal["fused", "removed", "never asked", "never seen"]
 _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What a network reads rightly with few tokens.
+    """Accuracy of a network with few tokens.
 
     Attributes:
-        way: what became of the others.
-        choice: which ones were kept.
+        way: what is done with the other tokens.
+        choice: how the kept tokens were chosen.
         rate: keep rate.
         accuracy: 0..1.
-        paired: against all tokens, on the same faces.
+        paired: comparison with all tokens, on the same faces.
     """
 
     way: Way
@@ -51,10 +50,10 @@ class Dropped:
 
 
 def require_first_layer(network: SparseNet) -> None:
-    """See that a network drops tokens as :class:`Looked` does.
+    """Check that a network drops tokens as :class:`Looked` does.
 
     Raises:
-        InputError: it does so elsewhere, or otherwise.
+        InputError: the network drops them in another layer or in another way.
     """
     how = network.pruning
     if how.method not in ("cls", "none") or how.asking != "kept" or how.at != (0,):
@@ -66,13 +65,13 @@ def require_first_layer(network: SparseNet) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
-    """N faces in the first layer of a network, before it is known which tokens go.
+    """N faces in the first layer of a network, before tokens are dropped.
 
     Attributes:
         network: see :func:`require_first_layer`; in evaluation mode.
         faces: (N, 1, S, S), standardised.
         tokens: (N, T, D), CLS first.
-        keys, values: (N, heads, T, D/heads) of the first layer.
+        keys, values: (N, heads, T, D/heads) in the first layer.
         scores: (N, T - 1) attention of CLS.
         chance: (N, T - 1) random numbers.
     """
@@ -87,7 +86,7 @@ class Looked:
 
     @classmethod
     def at(cls, network: SparseNet, faces: Tensor, draw: torch.Generator) -> Self:
-        """Look at faces, and draw the chance."""
+        """Read faces up to the first layer, and draw the random numbers."""
         first, tokens = cast(SparseLayer, network.layers[0]), network.tokens(faces)
         normed = first.norm1(tokens)
         k, v = first.attention.look(normed)
@@ -98,9 +97,9 @@ class Looked:
         """Logits (N, 7) of FER-2013's labels, with some of the tokens.
 
         Args:
-            count: how many tokens are kept beside CLS.
-            choice: which ones.
-            way: what becomes of the others.
+            count: number of kept tokens besides CLS.
+            choice: how they are chosen.
+            way: what is done with the others.
         """
         network = self.network
         first, *others = (cast(SparseLayer, layer) for layer in network.layers)
@@ -122,12 +121,12 @@ class Looked:
 
 
 def _alone(layer: SparseLayer, tokens: Tensor) -> Tensor:
-    """Tokens through the layer as if there were no others."""
+    """Pass tokens through the layer as if there were no other tokens."""
     return layer.ask_all(tokens, *layer.attention.look(layer.norm1(tokens)))
 
 
 def _pixels(cells: Tensor) -> Tensor:
-    """(N, grid^2) of the cells, row by row -> (N, 1, S, S) of their pixels."""
+    """Values (N, grid^2) of the cells, row by row -> values (N, 1, S, S) of their pixels."""
     grid = round(cells.shape[1] ** 0.5)
     square = cells.reshape(-1, 1, grid, grid)
     return square.repeat_interleave(DOWNSAMPLING, 2).repeat_interleave(DOWNSAMPLING, 3)
@@ -146,13 +145,13 @@ def drop_in_every_way(
     Args:
         network: see :func:`require_first_layer`; in evaluation mode.
         pictures: (N, S, S) uint8, grey; at least one.
-        labels: (N,) int64 of FER-2013.
+        labels: (N,) int64 FER-2013's labels.
         rates: keep rates below 1.
         on_face: called after each face.
-        batch: how many at once.
+        batch: batch size.
 
     Raises:
-        InputError: the network drops tokens elsewhere, or otherwise; pictures and labels do not fit.
+        InputError: the network drops tokens in another way, or pictures and labels do not fit.
     """
     require_first_layer(network)
     if len(pictures) != len(labels) or not len(labels):
@@ -167,7 +166,7 @@ def drop_in_every_way(
     for faces, wanted in zip(_batches(pictures, batch), labels.split(batch), strict=True):
         with torch.inference_mode():
             looked = Looked.at(network, faces, draw)
-            # Who keeps all drops none, whichever the choice and the way.
+            # With all tokens kept, choice and way make no difference.
             with_all.append(looked.answer(total, "most", "removed").argmax(dim=1) == wanted)
             for right, (way, choice, rate) in zip(with_some, options, strict=True):
                 answer = looked.answer(kept_count(total, rate), choice, way)
@@ -189,7 +188,7 @@ def _batches(pictures: ImageArray, batch: int) -> Iterator[Tensor]:
 
 
 def dropping_table(found: Sequence[Dropped]) -> Table:
-    """One row for each way and choice, for each rate the accuracy and what it is against all tokens."""
+    """One row for each way and choice: for each rate the accuracy, and the difference to all tokens."""
     rates = sorted({each.rate for each in found}, reverse=True)
     heads = [
         head for rate in rates for head in (f"{rate:g}: accuracy %", f"{rate:g}: against all, points (95%)")

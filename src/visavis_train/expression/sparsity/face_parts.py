@@ -1,4 +1,4 @@
-"""146 landmarks of a face crop in; how much of each cell of a grid is eye, mouth, cheek and so on out."""
+"""The share of each face part (eye, mouth, cheek and so on) in each cell of a grid, from 146 landmarks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
 
 PARTS = ("eyes", "brows", "nose", "mouth", "cheeks", "chin", "forehead", "outside")
-# Pixels that are drawn for each side of a cell.
+# Drawn pixels for each side of a cell.
 FINE_PX = 8
-# Bits behind the point of the coordinates that OpenCV draws with.
+# Fractional bits of OpenCV's coordinates.
 _SHIFT = 4
 
-# Numbers of MediaPipe's points.
+# Indices of MediaPipe's points.
 _EYES = (
     (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
     (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
@@ -38,7 +38,7 @@ _EYE_RIM, _NOSE_RIM, _MOUTH_RIM = 1 / 4, 1 / 8, 1 / 8
 
 
 def cell_parts(points: FloatArray, grid: int) -> NDArray[np.float64]:
-    """What each cell of a picture shows.
+    """The parts of the face in each cell of a picture.
 
     Args:
         points: (146, 2) in shares of the picture's side.
@@ -48,7 +48,7 @@ def cell_parts(points: FloatArray, grid: int) -> NDArray[np.float64]:
         (grid * grid, 8) row by row, in the order of :data:`PARTS`: shares of the cell's area, which sum to 1.
 
     Raises:
-        InputError: other landmarks, or no cells.
+        InputError: the landmarks have another shape, or there are no cells.
     """
     drawn = draw_parts(points, grid * FINE_PX).reshape(grid, FINE_PX, grid, FINE_PX)
     shares = [(drawn == part).mean(axis=(1, 3)).ravel() for part in range(len(PARTS))]
@@ -58,8 +58,8 @@ def cell_parts(points: FloatArray, grid: int) -> NDArray[np.float64]:
 def draw_parts(points: FloatArray, side_px: int) -> ImageArray:
     """A picture (S, S) uint8 of numbers into :data:`PARTS`.
 
-    Inside of the outline of the face, all above the line of the eyes is forehead, all below the lower lip is
-    chin, and cheeks are what is between. Nose, eyes, brows and mouth are drawn over it, in this order: eyes
+    Inside the face's outline, the forehead is above the line of the eyes, the chin is below the lower lip,
+    and the cheeks are between them. Nose, eyes, brows and mouth are drawn over it, in this order: eyes
     and mouth with a rim, the nose as wide as the inner corners of the eyes are apart.
 
     Args:
@@ -67,11 +67,11 @@ def draw_parts(points: FloatArray, side_px: int) -> ImageArray:
         side_px: S.
 
     Raises:
-        InputError: other landmarks, or no pixels.
+        InputError: the landmarks have another shape, or there are no pixels.
     """
     if points.shape != (len(LANDMARKS_146), 2) or side_px < 1:
         raise InputError(f"found landmarks {points.shape} and {side_px} px; expected (146, 2) and 1 or more")
-    at = points * side_px - 0.5  # Of pixels' centres.
+    at = points * side_px - 0.5  # Coordinates of pixel centres.
     drawn = np.full((side_px, side_px), PARTS.index("outside"), np.uint8)
     _fill(drawn, _of(at, _OVAL), "cheeks")
     inside = drawn == PARTS.index("cheeks")
@@ -100,7 +100,7 @@ def _of(points: FloatArray, numbers: Sequence[int]) -> FloatArray:
 
 
 def _fill(drawn: ImageArray, outline: FloatArray, part: str, rim_px: float = 0.0) -> None:
-    """Draw what is inside of points' convex hull, and so wide a rim around it, in place."""
+    """Draw the convex hull of points with a rim of a given width, in place."""
     hull = cv2.convexHull(np.rint(outline * (1 << _SHIFT)).astype(np.int32))
     number = (float(PARTS.index(part)),)
     cv2.fillConvexPoly(drawn, hull, number, shift=_SHIFT)

@@ -1,7 +1,7 @@
-"""What every keep rate of a network that was trained at many is worth and takes: ``visavis lab keep-rates``.
+"""The command ``visavis lab keep-rates``: accuracy and cost of one network at all its keep rates.
 
-Measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and what a second look
-with more tokens at unsure faces is worth. Writes one JSON file, and what stands between the marks of a page.
+It measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and the gain of a
+second look with more tokens at unsure faces. It writes one JSON file, and the text between a page's marks.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def open_run(run: Path) -> tuple[SparseNet, int]:
     """The network of a run and the side of its pictures in pixels.
 
     Raises:
-        InputError: there is no run, or none of kind sparse.
+        InputError: there is no run of kind sparse.
     """
     network, side_px = load_run(run)
     if not isinstance(network, SparseNet):
@@ -69,7 +69,7 @@ def costs(network: SparseNet, side_px: int, rates: Sequence[float]) -> dict[floa
 
 
 def whole(network: SparseNet, side_px: int) -> ExpressionClassifier:
-    """The network as one would export it to keep all tokens: nothing is scored, sorted or gathered."""
+    """The network exported for keeping all tokens: nothing is scored, sorted or gathered."""
     drop_tokens(network, 1.0, None)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "whole.onnx"
@@ -78,10 +78,10 @@ def whole(network: SparseNet, side_px: int) -> ExpressionClassifier:
 
 
 def read_network(run: Path) -> bytes:
-    """The ONNX file of a run whose number of tokens is an input.
+    """A run's ONNX file with the number of tokens as an input.
 
     Raises:
-        InputError: it has none.
+        InputError: the run has no such file.
     """
     file = run / f"{NAME}.onnx"
     try:
@@ -95,11 +95,11 @@ def read_network(run: Path) -> bytes:
 def answer(
     faces: LabelledFaces, classifier: SparseClassifier, rate: float, macs: int, on_face: Callable[[], None]
 ) -> Answered:
-    """What the network says of all faces at one keep rate.
+    """The network's answers for all faces at one keep rate.
 
     Raises:
         InputError: a picture cannot be read.
-        WeightsError: its answers are not what they should be.
+        WeightsError: its answers have another form.
     """
     labels, confidence = [], []
     for batch in faces.batches(BATCH, classifier.side_px):
@@ -122,7 +122,7 @@ def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any]
 
     Raises:
         InputError: the run has no such network, or a picture cannot be read.
-        WeightsError: its network is another one.
+        WeightsError: its network is of another kind.
     """
     (net, side_px), network = open_run(run), read_network(run)
     macs = costs(net, side_px, RATES)
@@ -172,14 +172,14 @@ def report(
     Args:
         run: its folder.
         data: the data set.
-        split: which part of it.
-        calls: how many faces are timed, :data:`TIMED_CALLS` by default.
+        split: its split.
+        calls: number of timed faces, :data:`TIMED_CALLS` by default.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: the run, the data set or the page cannot be used.
-        WeightsError: the run's network is another one.
+        WeightsError: the run's network is of another kind.
     """
     results = results or RESULTS
     require_place(results)

@@ -1,4 +1,4 @@
-"""A network that drops tokens and faces in; which tokens each of its layers kept out."""
+"""The tokens that each layer of a network keeps of given faces."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseLayer, Sp
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """Which cells of the grid the layers that prune kept for N faces.
+    """The cells of the grid that the pruning layers kept for N faces.
 
     Attributes:
-        layers: their numbers, from 0, rising.
-        masks: (L, N, cells) row by row; an earlier layer's fused token is no cell.
+        layers: numbers of the pruning layers, from 0, rising.
+        masks: (L, N, cells) row by row; an earlier layer's fused token is not a cell.
     """
 
     layers: tuple[int, ...]
@@ -41,7 +41,7 @@ class Kept:
         return math.isqrt(self.masks.shape[2])
 
     def maps(self, labels: NDArray[np.int64], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """``all`` and each label that has faces -> (L, cells) share of its faces for which a cell is kept."""
+        """``all`` and each label with faces -> (L, cells) share of its faces for which a cell is kept."""
         shown = {"all": self.masks.mean(axis=1)}
         for number, name in enumerate(names):
             if (chosen := labels == number).any():
@@ -50,12 +50,12 @@ class Kept:
 
 
 def drop_tokens(network: SparseNet, keep: float, at: Sequence[int] | None) -> None:
-    """Let a network keep other shares of its tokens, by the attention of CLS, in place.
+    """Change a network's keep rate, with tokens chosen by the attention of CLS, in place.
 
     Args:
-        network: any keep rate has the same weights.
+        network: the network; its weights do not depend on the keep rate.
         keep: the keep rate.
-        at: layers that prune; None for those that the network names.
+        at: layers that prune; None for the network's own.
 
     Raises:
         InputError: rate or layers are out of range.
@@ -77,7 +77,7 @@ def drop_tokens(network: SparseNet, keep: float, at: Sequence[int] | None) -> No
 
 
 def untrained(network: SparseNet, seed: int) -> SparseNet:
-    """A network of the same shape that drops tokens alike, its weights drawn anew, in evaluation mode."""
+    """A network of the same shape and pruning with new random weights, in evaluation mode."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         other = SparseNet(network.config)
@@ -90,10 +90,10 @@ def untrained(network: SparseNet, seed: int) -> SparseNet:
 
 
 def choosing_layers(network: SparseNet, tokens: int) -> tuple[int, ...]:
-    """Layers that choose among the tokens beside CLS, of which ``tokens`` come into the first layer.
+    """Layers that choose among the tokens besides CLS; ``tokens`` of them come into the first layer.
 
     Raises:
-        InputError: none does.
+        InputError: there is no such layer.
     """
     how = network.pruning
     if how.method == "tome" and how.rates:
@@ -113,13 +113,13 @@ def choosing_layers(network: SparseNet, tokens: int) -> tuple[int, ...]:
 def read_kept(
     network: SparseNet, pictures: ImageArray, on_face: Callable[[], None] = lambda: None, batch: int = 64
 ) -> Kept:
-    """Which cells a network keeps of pictures (N, S, S) uint8.
+    """The cells that a network keeps of pictures (N, S, S) uint8.
 
     Args:
-        network: in evaluation mode.
+        network: the network, in evaluation mode.
         pictures: N of them, at least one; S a multiple of 4.
-        on_face: called after each.
-        batch: how many at once.
+        on_face: called after each face.
+        batch: batch size.
 
     Raises:
         InputError: the network drops no tokens, or the pictures are of a wrong size.
@@ -133,7 +133,7 @@ def read_kept(
             chosen = network.read(network.tokens(standardise(some.float() / 255)))[1]
         masks = np.zeros((len(chosen), len(some), cells + 1), np.bool_)
         for mask, kept in zip(masks, chosen, strict=True):
-            # The fused token is -1: the place behind the last cell, which is cut off.
+            # The fused token is -1: it falls behind the last cell, which is then cut off.
             np.put_along_axis(mask, kept.numpy(), True, axis=1)
         parts.append(masks[:, :, :cells])
         for _ in some:
@@ -144,13 +144,13 @@ def read_kept(
 def read_untrained(
     network: SparseNet, pictures: ImageArray, on_face: Callable[[], None] = lambda: None, networks: int = 5
 ) -> Kept:
-    """What networks of the same shape keep that have learned nothing, each of its share of the pictures.
+    """The cells that untrained networks of the same shape keep, each for its share of the pictures.
 
     Args:
         network: gives the shape and how tokens are dropped.
         pictures: (N, S, S) uint8.
-        on_face: called after each.
-        networks: how many, with the seeds 0, 1, and so on; face n is read by network n modulo that.
+        on_face: called after each face.
+        networks: their number, with the seeds 0, 1, and so on; network n modulo this number reads face n.
 
     Raises:
         InputError: see :func:`read_kept`.

@@ -1,4 +1,4 @@
-"""Faces and the tokens that a network keeps of them in; what it looks at, as SVG files, out."""
+"""SVG figures of the tokens that a network keeps of faces."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from visavis.types import BoolArray, ImageArray
 from visavis_train.expression.sparsity.kept import Kept
 
 EXAMPLES = 3
-# The colour of a cell that is kept for all faces, and how much of the face it covers.
+# The colour of a cell that is kept for all faces, and its opacity.
 _HEAT_RGB, _COVER = (235, 110, 30), 0.8
-# What is left of the light of a dropped token.
+# Brightness of a dropped token.
 _DIM = 0.2
 _CELL_PX, _GAP_PX, _LEFT_PX, _TOP_PX = 96, 10, 84, 78
 
@@ -30,13 +30,13 @@ def maps_figure(
     faces: Mapping[str, int],
     layers: Sequence[int],
 ) -> str:
-    """The share of faces for which a token is kept, as heat over their mean face.
+    """The share of faces for which a token is kept, as a heat map over their mean face.
 
     Args:
         maps: column -> (L, cells); see :meth:`Kept.maps`.
         means: column -> (S, S) mean face.
-        faces: column -> how many faces it is made of.
-        layers: their numbers: a row for each.
+        faces: column -> number of faces.
+        layers: numbers of the layers, one row for each.
     """
     parts = [heading("Tokens kept: the share of the faces, over their mean")]
     for column, (name, shares) in enumerate(maps.items()):
@@ -58,14 +58,14 @@ def maps_figure(
 def examples_figure(
     pictures: ImageArray, kept: Kept, labels: NDArray[np.int64], names: Sequence[str], seed: int = 0
 ) -> str:
-    """Three faces of each label, drawn by chance, as they are and with the dropped tokens dimmed.
+    """Three random faces of each label, unchanged and with the dropped tokens dimmed.
 
     Args:
         pictures: (N, S, S) uint8.
-        kept: of these.
+        kept: the kept tokens of the pictures.
         labels: (N,).
         names: of the labels.
-        seed: of the draw.
+        seed: seed of the draw.
     """
     rng, parts = np.random.default_rng(seed), [heading("Three faces of each label: dropped tokens are dark")]
     rows = ["as it is", *(f"layer {layer}" for layer in kept.layers)]
@@ -98,7 +98,7 @@ def heat(picture: ImageArray, shares: NDArray[np.float64]) -> ImageArray:
 
 
 def dimmed(picture: ImageArray, kept: BoolArray) -> ImageArray:
-    """A grey picture (S, S) whose cells (cells,) that are not kept are dark."""
+    """A grey picture (S, S) with dark cells where (cells,) are not kept."""
     light = _over(np.where(kept, 1.0, _DIM), len(picture))
     return np.asarray(np.rint(light * picture), np.uint8)
 
@@ -110,7 +110,7 @@ def _over(values: NDArray[np.float64], side_px: int) -> NDArray[np.float64]:
 
 
 def _scale(x: float, y: float) -> list[str]:
-    """What the colours mean."""
+    """The legend of the colours."""
     grey, steps = np.full((1, 1), 128, np.uint8), np.linspace(0, 1, 6)
     parts = []
     for place, share in enumerate(steps.tolist()):

@@ -1,4 +1,4 @@
-"""Which tokens are kept and what each shows in; how often each part of the face is kept, and tables, out."""
+"""How often each part of the face is kept, and the tables of it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from visavis.types import BoolArray
 from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.expression.sparsity.face_parts import PARTS
 
-# What "Sparse Attention to Emotion" says that its network looks at.
+# The parts that the network of "Sparse Attention to Emotion" looks at, according to the paper.
 CLAIMED = ("eyes", "mouth", "cheeks")
 CLAIM = "eyes, mouth and cheeks"
 PAIRS = 100_000
-# Resamples at a time: all at once would take hundreds of megabytes.
+# Batch of resamples: all at once would take hundreds of megabytes.
 _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How many times the tokens that a part gets by its area.
+    """Kept tokens of a part relative to the expected number by its area.
 
     Attributes:
-        value: 1 is as by chance.
-        interval_95: by bootstrap over faces.
+        value: 1 means chance level.
+        interval_95: interval by bootstrap over faces.
     """
 
     value: float
@@ -41,12 +41,12 @@ class PartKept:
 
     Attributes:
         name: of :data:`PARTS`, or :data:`CLAIM`.
-        of_picture: share of all tokens that lie in it.
-        of_kept: share of the kept tokens that lie in it.
-        ratio: the second over the first.
-        other_face: the same, where each face gets the tokens that were kept for another one.
-        untrained: the same for the tokens that networks keep which have learned nothing.
-        random: the same for as many tokens by chance.
+        of_picture: the part's share of all tokens.
+        of_kept: the part's share of the kept tokens.
+        ratio: ``of_kept`` over ``of_picture``.
+        other_face: the same, if each face gets the kept tokens of another face.
+        untrained: the same for the kept tokens of untrained networks.
+        random: the same for equally many random tokens.
     """
 
     name: str
@@ -60,11 +60,11 @@ class PartKept:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How alike the kept tokens of two faces are: those of both over those of either, mean over pairs.
+    """Similarity of two faces' kept tokens: intersection over union, mean over pairs.
 
     Attributes:
-        same_label, other_label: of two faces whose labels agree, or do not; None where there are none.
-        random: of two faces with as many tokens by chance, out of all.
+        same_label, other_label: for two faces with equal or different labels; None without such pairs.
+        random: for two faces with equally many random tokens.
     """
 
     same_label: float | None
@@ -73,14 +73,14 @@ class Overlap:
 
 
 def by_chance(masks: BoolArray, seed: int = 0) -> BoolArray:
-    """(N, cells) with as many cells for each face as in ``masks``, drawn by chance."""
+    """(N, cells) random cells, as many for each face as in ``masks``."""
     ranks = np.random.default_rng(seed).random(masks.shape).argsort(axis=1).argsort(axis=1)
     drawn: BoolArray = ranks < masks.sum(axis=1, keepdims=True)
     return drawn
 
 
 def of_another(masks: BoolArray, seed: int = 0) -> BoolArray:
-    """(N, cells) where each face has another one's row: around a circle in an order by chance."""
+    """(N, cells) where each face has another face's row: a cyclic shift in random order."""
     order = np.random.default_rng(seed).permutation(len(masks))
     other = np.empty_like(masks)
     other[order] = masks[np.roll(order, 1)]
@@ -90,19 +90,19 @@ def of_another(masks: BoolArray, seed: int = 0) -> BoolArray:
 def on_parts(
     shares: NDArray[np.float64], masks: BoolArray, untrained: BoolArray, seed: int = 0
 ) -> list[PartKept]:
-    """On which parts of the face the kept tokens lie.
+    """The parts of the face that the kept tokens show.
 
     Args:
-        shares: (N, cells, 8) what each cell shows; see ``face_parts.cell_parts``.
-        masks: (N, cells) which are kept.
-        untrained: (N, cells) which are kept by networks that have learned nothing.
-        seed: of controls and bootstrap.
+        shares: (N, cells, 8) parts in each cell; see ``face_parts.cell_parts``.
+        masks: (N, cells) the kept cells.
+        untrained: (N, cells) the kept cells of untrained networks.
+        seed: seed of controls and bootstrap.
 
     Returns:
         Each of :data:`PARTS`, then :data:`CLAIM`.
 
     Raises:
-        InputError: other shapes, no faces, or no cell is kept.
+        InputError: shapes do not fit, there are no faces, or no cell is kept.
     """
     alike = shares.shape == (*masks.shape, len(PARTS)) and untrained.shape == masks.shape
     if not alike or not masks.any():
@@ -115,7 +115,7 @@ def on_parts(
     all_cells = np.ones_like(masks)
     sets = (all_cells, masks, of_another(masks, seed), untrained, by_chance(masks, seed))
     width, kinds = shares.shape[2], len(sets)
-    # For each face: the area of each part that is in the set, and the set's cells.
+    # For each face: the area of each part in the set, and the set's number of cells.
     areas = [np.einsum("nc,ncp->np", chosen, shares) for chosen in sets]
     values = np.concatenate([*areas, *(chosen.sum(axis=1, keepdims=True) for chosen in sets)], axis=1)
     totals = np.concatenate([values.sum(axis=0)[None], resampled_sums(values, seed)])
@@ -123,7 +123,7 @@ def on_parts(
         totals[:, : kinds * width].reshape(-1, kinds, width)
         / np.maximum(totals[:, kinds * width :], 1e-12)[:, :, None]
     )
-    # A part that no face shows gets no token: as by chance.
+    # A part that no face shows gets no token: chance level.
     ratios = np.divide(parts[:, 1:], parts[:, :1], out=np.ones_like(parts[:, 1:]), where=parts[:, :1] > 0)
     lows, highs = np.quantile(ratios[1:], (0.025, 0.975), axis=0)
 
@@ -137,7 +137,7 @@ def on_parts(
 
 
 def resampled_sums(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Sums (10,000, F) of N rows (N, F) that are drawn with replacement as often."""
+    """Sums (10,000, F) of N rows of (N, F), drawn 10,000 times with replacement."""
     rng, n = np.random.default_rng(seed), len(values)
     chances = np.full(n, 1 / n)
     draws = [rng.multinomial(n, chances, _CHUNK) @ values for _ in range(RESAMPLES // _CHUNK)]
@@ -145,15 +145,15 @@ def resampled_sums(values: NDArray[np.float64], seed: int) -> NDArray[np.float64
 
 
 def overlap(masks: BoolArray, labels: NDArray[np.int64], seed: int = 0) -> Overlap:
-    """How alike faces' kept tokens are, over 100,000 pairs of different faces drawn by chance.
+    """Similarity of faces' kept tokens, over 100,000 random pairs of different faces.
 
     Args:
         masks: (N, cells).
         labels: (N,).
-        seed: of the draws.
+        seed: seed of the draws.
 
     Raises:
-        InputError: fewer than two faces, or another number of labels.
+        InputError: there are fewer than two faces, or another number of labels.
     """
     n = len(masks)
     if n < 2 or labels.shape != (n,):
@@ -177,7 +177,7 @@ def _jaccard(masks: BoolArray, first: NDArray[np.int64], second: NDArray[np.int6
 
 
 def parts_table(parts: Sequence[PartKept]) -> Table:
-    """Where the kept tokens of one layer lie."""
+    """Table of the parts that one layer's kept tokens show."""
     heads = (
         "part of the face",
         "of the picture",
@@ -200,7 +200,7 @@ def parts_table(parts: Sequence[PartKept]) -> Table:
 
 
 def overlap_line(found: Overlap) -> str:
-    """One sentence on how alike the kept tokens of two faces are."""
+    """One sentence on the similarity of two faces' kept tokens."""
     same, other = (NONE if v is None else f"{v:.1%}" for v in (found.same_label, found.other_label))
     return (
         f"Of the tokens kept for one of two faces, both have {same} where the labels agree, {other} "

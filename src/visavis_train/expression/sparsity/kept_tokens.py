@@ -1,6 +1,6 @@
-"""What a trained network that drops tokens looks at, as numbers and figures: ``visavis lab kept-tokens``.
+"""The command ``visavis lab kept-tokens``: which parts of a face a network keeps, as numbers and figures.
 
-Writes one JSON file, two figures, and what stands between the marks of a page.
+It writes one JSON file, two figures, and the text between the marks of a page.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ FOLDER, MAPS, FACES = "kept_tokens", "maps.svg", "faces.svg"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
-    """What a network looks at.
+    """Results: the parts of faces that a network looks at.
 
     Attributes:
-        name: of its run.
-        how: which tokens it drops.
+        name: name of its run.
+        how: its pruning.
         faces: the split.
-        pictures: (N, S, S) uint8, grey, as the network gets them.
-        kept: which tokens each layer kept.
-        believable: of how many faces the landmarks are believed.
-        parts: for each layer, on which parts of these faces its tokens lie.
-        overlaps: for each layer, how alike the tokens of two faces are.
+        pictures: (N, S, S) uint8, grey, the network's inputs.
+        kept: the kept tokens of each layer.
+        believable: number of faces with trusted landmarks.
+        parts: for each layer, the parts of these faces that its tokens show.
+        overlaps: for each layer, the similarity of two faces' tokens.
     """
 
     name: str
@@ -80,11 +80,11 @@ class Looked:
     def of(
         cls, name: str, network: SparseNet, faces: LabelledFaces, pictures: ImageArray, where: CropLandmarks
     ) -> Self:
-        """Measure.
+        """Measure a network.
 
         Raises:
-            InputError: the network drops no tokens, there are fewer than two faces, or no face's landmarks
-                are believed.
+            InputError: the network drops no tokens, there are fewer than two faces, or no landmarks
+                are trusted.
         """
         chosen = where.believable
         if not chosen.any():
@@ -134,7 +134,7 @@ class Looked:
         }
 
     def markdown(self) -> list[str]:
-        """What stands between the marks."""
+        """The text between the marks."""
         rates = ", ".join(f"{rate:g}" for rate in self.how.rates.values())
         lines = [
             f"{self.name}, keep rate {rates}; {self.faces.name}, {self.faces.split}, "
@@ -164,10 +164,10 @@ class Looked:
 
 
 def open_network(run: Path, keep: float | None, at: Sequence[int] | None) -> tuple[SparseNet, int]:
-    """The network of a run, dropping tokens as asked for, and the side of its pictures in pixels.
+    """The network of a run with the requested pruning, and the side of its pictures in pixels.
 
     Raises:
-        InputError: there is no run, or a network that drops no tokens.
+        InputError: there is no run, or its network drops no tokens.
     """
     network, side_px = load_run(run)
     if not isinstance(network, SparseNet):
@@ -207,12 +207,12 @@ def report(
     Args:
         run: its folder.
         data: the data set.
-        split: which part of it.
+        split: its split.
         keep: another keep rate than the run's.
         at: with ``keep``: the layers that prune.
         out: folder of the figures, :data:`FOLDER` in the run by default.
         results: the JSON file, :data:`RESULTS` by default.
-        page: whose tables are replaced, :data:`PAGE` by default.
+        page: the page whose tables are replaced, :data:`PAGE` by default.
 
     Raises:
         InputError: layers without a keep rate; the run, the data set or the page cannot be used; or no

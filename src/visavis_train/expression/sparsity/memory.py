@@ -1,6 +1,6 @@
-"""An ONNX network in; by how much a process of its own grows when it reads faces with it, out.
+"""The memory that a process needs for reading faces with an ONNX network.
 
-As a module it is that process: ``python -m visavis_train.expression.sparsity.memory < NETWORK``.
+Run as a module, it is that process: ``python -m visavis_train.expression.sparsity.memory < NETWORK``.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ STATUS = Path("/proc/self/status")
 
 
 def inference_bytes(network: bytes) -> int | None:
-    """What opening an expression network and reading single faces on one thread adds to the peak memory.
+    """Peak memory that opening an expression network and reading single faces on one thread add.
 
-    Median of three processes, each fresh: what a process has freed it mostly keeps, so a second network in it
+    Median of three new processes: a process keeps most of its freed memory, so a second network in it
     would seem to need less.
 
     Args:
         network: the whole ONNX file.
 
     Returns:
-        None where the system does not tell (it is not Linux).
+        None on systems other than Linux, which do not report it.
 
     Raises:
         VisavisError: the process failed.
@@ -49,10 +49,10 @@ def inference_bytes(network: bytes) -> int | None:
 
 
 def peak_bytes(status: Path = STATUS) -> int | None:
-    """The most memory that this process has held so far; None where the system does not tell.
+    """Peak memory of this process so far; None if the system does not report it.
 
-    ``getrusage`` will not do: on Linux its peak outlives exec, so a child of a large process begins with
-    that one's.
+    ``getrusage`` is no alternative: on Linux its peak survives exec, so a child of a large process begins
+    with the parent's peak.
     """
     try:
         lines = status.read_text("utf-8").splitlines()
@@ -62,7 +62,7 @@ def peak_bytes(status: Path = STATUS) -> int | None:
 
 
 def main() -> None:
-    """Read a network from standard input, use it, and print by how many bytes the peak rose."""
+    """Read a network from standard input, use it, and print the rise of the peak in bytes."""
     network = sys.stdin.buffer.read()
     before = peak_bytes() or 0
     classifier = ExpressionClassifier(session_of(network, "the network"))

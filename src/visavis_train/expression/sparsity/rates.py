@@ -1,4 +1,4 @@
-"""One network's answers at several keep rates in; what each, and a second look, is worth and costs, out."""
+"""Value and cost of one network's keep rates, and of a second look at unsure faces."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from visavis_train.expression.report.by_class import ByClass
 from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.loop.paired import Paired
 
-# Probabilities of the most probable expression that may end it.
+# Tried thresholds: a first look with this probability needs no second look.
 SURE = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
-    """What a network says of N faces at one keep rate.
+    """A network's answers for N faces at one keep rate.
 
     Attributes:
         rate: the keep rate.
-        tokens: how many were kept, of those beside CLS.
-        macs: multiply-accumulates for one face, all of the network.
-        right: (N,) whether its label is the face's.
+        tokens: number of kept tokens besides CLS.
+        macs: multiply-accumulates of the whole network for one face.
+        right: (N,) whether the answered label is right.
         confidence: (N,) probability of the most probable of the 8 expressions.
     """
 
@@ -42,12 +42,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class AtRate:
-    """What one keep rate is worth and takes.
+    """Accuracy and cost of one keep rate.
 
     Attributes:
         rate, tokens, macs: see :class:`Answered`.
         scores: accuracy in the paper's three ways.
-        paired: against the highest keep rate, on the same faces.
+        paired: comparison with the highest keep rate, on the same faces.
         latency: one face at a time in ONNX Runtime, on one thread, all rates in turn.
     """
 
@@ -61,14 +61,14 @@ class AtRate:
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
-    """What a second look at unsure faces is worth.
+    """Accuracy and cost of a second look at unsure faces.
 
     Attributes:
-        keep: rates of both looks, and when the first is enough.
-        twice: share of the faces that were looked at twice.
-        macs: multiply-accumulates for one face, mean.
-        accuracy: of all faces, 0..1.
-        paired: against the highest keep rate alone.
+        keep: rates of both looks, and the threshold for a second look.
+        twice: share of the faces with a second look.
+        macs: mean multiply-accumulates for one face.
+        accuracy: accuracy over all faces, 0..1.
+        paired: comparison with a single look at the highest keep rate.
     """
 
     keep: Keep
@@ -97,7 +97,7 @@ def at_rates(
 
 
 def second_looks(answers: Sequence[Answered], sure: Sequence[float] = SURE) -> list[Adaptive]:
-    """Every pair of rates with every probability that may end it; ``answers`` begin with the highest rate."""
+    """Every pair of rates with every threshold; ``answers`` begin with the highest rate."""
     found = []
     for more, few in combinations(answers, 2):
         for threshold in sure:
@@ -112,7 +112,7 @@ def second_looks(answers: Sequence[Answered], sure: Sequence[float] = SURE) -> l
 
 
 def frontier(options: Sequence[Adaptive], steady: Sequence[Answered]) -> list[Adaptive]:
-    """Those that nothing cheaper or as cheap, fixed rates among them, matches in accuracy; cheapest first."""
+    """Second looks that no equally cheap way, fixed rates too, matches in accuracy; cheapest first."""
     best, kept = -1.0, []
     others = [(each.macs, float(each.right.mean())) for each in steady]
     for each in sorted(options, key=lambda option: (option.macs, -option.accuracy)):
@@ -124,7 +124,7 @@ def frontier(options: Sequence[Adaptive], steady: Sequence[Answered]) -> list[Ad
 
 
 def rates_table(rows: Sequence[AtRate]) -> Table:
-    """What each keep rate is worth and takes."""
+    """Table of each keep rate's accuracy and cost."""
     heads = (
         "keep rate",
         "tokens",
@@ -159,7 +159,7 @@ def rates_table(rows: Sequence[AtRate]) -> Table:
 
 
 def adaptive_table(options: Sequence[Adaptive], first: AtRate) -> Table:
-    """What second looks are worth and take."""
+    """Table of the accuracy and cost of second looks."""
     heads = (
         "first look",
         "second look",

@@ -1,1 +1,1 @@
-"""Faces to learn from: photographs, rendered faces, warped faces, pictures without a face."""
+"""Training pictures of the face networks: real, rendered and warped faces, pictures without a face."""

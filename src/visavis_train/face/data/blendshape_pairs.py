@@ -1,8 +1,8 @@
-"""A teacher's pack in; (landmarks, weights) pairs from MediaPipe's own blendshape model out.
+"""(landmarks, weights) pairs from MediaPipe's own blendshape model.
 
-That model is a small function of 146 points (in ``face_landmarker.task``, Apache-2.0). Asked about
-mixtures of real faces, it teaches our weights head the whole function rather than the few faces that were
-photographed. Needs the package ``ai-edge-litert``.
+That model is a small function of 146 points (in ``face_landmarker.task``, Apache-2.0). Its answers for
+mixtures of real faces teach our weights head the whole function, not only the few photographed faces.
+Needs the package ``ai-edge-litert``.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def write_pairs(
     Args:
         task: ``face_landmarker.task``, which holds the model.
         folder: the pack.
-        count: of pairs.
+        count: number of pairs.
         without: clips whose faces are not mixed.
-        seed: of the mixtures.
+        seed: seed of the mixtures.
 
     Raises:
         InputError: the pack or the model cannot be read, or ``ai-edge-litert`` is not installed.

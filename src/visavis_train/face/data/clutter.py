@@ -1,4 +1,4 @@
-"""Drawn square pictures without a face, made of what faces are made of: circles, bars, blobs."""
+"""Drawn square pictures without a face, made of the shapes that faces have: circles, bars, blobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from visavis.types import ImageArray
 from visavis_train.face.network import INPUT_PX
 
-# Drawn at this many times the wanted size at most, so that lines may be thin.
+# Largest drawing size relative to the wanted size, so that lines can be thin.
 OVERSIZE = 2
 
 
@@ -61,7 +61,7 @@ def _ellipse(picture: ImageArray, rng: np.random.Generator) -> None:
     filled = rng.random() < 0.6
     width = -1 if filled else int(rng.integers(1, max(2, side // 20)))
     cv2.ellipse(picture, centre, axes, angle, 0, 360, _colour(rng), width, cv2.LINE_AA)
-    if rng.random() < 0.5:  # A rim, as of a cup or a coin.
+    if rng.random() < 0.5:  # A rim, as on a cup or a coin.
         inner = (int(axes[0] * 0.8), int(axes[1] * 0.8))
         cv2.ellipse(picture, centre, inner, angle, 0, 360, _colour(rng), width, cv2.LINE_AA)
 
@@ -72,7 +72,7 @@ def _bar(picture: ImageArray, rng: np.random.Generator) -> None:
 
 
 def _dots_over_bar(picture: ImageArray, rng: np.random.Generator) -> None:
-    """What a careless detector takes for two eyes and a mouth."""
+    """Shapes that a weak detector mistakes for two eyes and a mouth."""
     side = len(picture)
     size = rng.uniform(0.03, 0.3) * side
     x, y = rng.uniform(0, side, 2)

@@ -1,4 +1,4 @@
-"""Landmarks of grey face crops that are cut as in FER-2013, and whether to believe them."""
+"""Landmarks of grey face crops that are cut as in FER-2013, and whether they can be trusted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import BoolArray, FloatArray, ImageArray
 
-# Where it sees a face, the last look moves the landmarks by less than this share of the side, on average:
-# 1 px of 48. The score alone says little: it is near 1 for nearly everything that is framed as a face.
+# On a face, the last look moves the landmarks on average by less than this share of the side:
+# 1 px of 48. The score alone is not enough: it is near 1 for nearly everything that is framed like a face.
 STEADY = 1 / 48
-# So sure is the network of a face, at least.
+# Smallest face score of the network.
 SURE = 0.6
 
 
@@ -27,8 +27,8 @@ class CropLandmarks:
     """Landmarks of N crops.
 
     Attributes:
-        points: (N, 146, 2) x and y in shares of the crop's side: 0 at its left and upper edge, 1 at the
-            others.
+        points: (N, 146, 2) x and y in shares of the crop's side: 0 at the left and upper edge, 1 at the
+            other edges.
         believable: (N,) whether the network is sure of a face and its looks agree.
     """
 
@@ -50,12 +50,12 @@ class CropLandmarks:
 def find_landmarks(
     pictures: ImageArray, network: FaceNetwork | None = None, on_face: Callable[[], None] = lambda: None
 ) -> CropLandmarks:
-    """Look at crops (N, S, S) uint8, each as often as :data:`LOOKS` says.
+    """Find landmarks in crops (N, S, S) uint8, with :data:`LOOKS` looks at each crop.
 
     Args:
         pictures: N of them, at least one.
-        network: finds landmarks; None for the embedded one.
-        on_face: called after each.
+        network: the face network; None for the embedded one.
+        on_face: called after each face.
     """
     network = network or FaceNetwork()
     points, believable = [], []
@@ -68,7 +68,7 @@ def find_landmarks(
 
 
 def look(picture: ImageArray, network: FaceNetwork) -> tuple[FaceReading, bool]:
-    """The network's last look at a crop (S, S) uint8, and whether it is sure and its looks agree."""
+    """The network's last look at a crop (S, S) uint8, and whether the network is sure and its looks agree."""
     side_px = len(picture)
     image_rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
     middle = (side_px - 1) / 2

@@ -1,9 +1,9 @@
-"""Grey face crops in; what the embedded face network says of them, as one pack for pretraining, out.
+"""Packs of face states for pretraining: what the embedded face network says about grey face crops.
 
 ``visavis lab face-states FER2013 PACK.npz [--faces FOLDER]...``
 
-The pack has FER-2013's Training faces and those of the folders, and, held out, PublicTest's: faces alone, no
-labels. Faces that the network does not see as one (:mod:`.crop_landmarks`) are left out.
+A pack has FER-2013's Training faces, those of the folders, and PublicTest's as held-out faces. It has no
+labels. Crops in which the network does not see a face (:mod:`.crop_landmarks`) are left out.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ MADE_BY = "visavis lab face-states"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceStates:
-    """Faces and their states, which moving, resizing or turning the picture in its plane hardly changes.
+    """Faces and their states. Shifts, scalings and rotations of the picture hardly change a state.
 
     Attributes:
         images: (N, 48, 48) uint8, grey.
         shape: (N, 146, 3) float32 landmarks, the outer corners of the eyes nearly level, their mean at 0 and
             their root mean square distance from it, across and down, 1.
         weights: (N, 52) float32 blendshape weights, 0..1.
-        facing: (N, 2) float32 how far the head's forward direction, a unit vector, goes across and down.
-        held_out: (N,) which faces are for measuring alone.
+        facing: (N, 2) float32 the head's forward direction, a unit vector: its parts across and down.
+        held_out: (N,) whether a face is only for measuring.
     """
 
     images: ImageArray
@@ -67,7 +67,7 @@ class FaceStates:
         if self.held_out.all() or not self.held_out.any():
             held_out = f"{self.held_out.sum()} of {len(self.held_out)} faces are held out"
             raise InputError(f"{held_out}; expected some, and not all")
-        # Comparisons with what is not a number are false.
+        # Comparisons with NaN are false.
         fits = self.weights.min() >= 0 and self.weights.max() <= 1 and np.abs(self.facing).max() <= 1.01
         fits = fits and np.abs(self.shape).max() < 100
         if not (fits and np.abs((self.shape[..., :2] ** 2).sum(axis=2).mean(axis=1) - 1).max() < 0.01):
@@ -78,7 +78,7 @@ class FaceStates:
         """Read a pack.
 
         Raises:
-            InputError: missing, damaged, or not such a pack.
+            InputError: missing, damaged or not a pack.
         """
         names = [field.name for field in fields(cls)]
         arrays = read_npz(path, "pack of face states", names, made_by=MADE_BY)
@@ -88,7 +88,7 @@ class FaceStates:
             raise InputError(f"{path}: {error}") from error
 
     def save(self, path: Path) -> None:
-        """Write a pack; it appears whole or not at all."""
+        """Write a pack, whole or not at all."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
@@ -98,17 +98,17 @@ class FaceStates:
         return self.shape.reshape(len(self.shape), -1), self.weights, self.facing
 
     def mirrored_parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """As :meth:`parts`, of the mirrored pictures."""
+        """As :meth:`parts`, for the mirrored pictures."""
         across = np.asarray([-1, 1, 1], np.float32)
         shape = self.shape[:, list(PARTNERS)] * across
         return shape.reshape(len(shape), -1), self.weights[:, FLIPPED_WEIGHTS], self.facing * across[:2]
 
 
 def measure(faces: ImageArray, others: ImageArray, network: FaceNetwork | None = None) -> FaceStates:
-    """Ask the network about faces (N, 48, 48) and about others (M, 48, 48), to be held out, uint8.
+    """Read the states of faces (N, 48, 48) and of held-out faces (M, 48, 48), uint8.
 
     Raises:
-        InputError: it sees a face in none of the first, or in none of the others.
+        InputError: the network sees no face in the first ones, or none in the held-out ones.
     """
     network = network or FaceNetwork()
     kept: list[int] = []
@@ -147,15 +147,15 @@ def normal_shape(landmarks: FloatArray) -> FloatArray:
 
 
 def write_states(fer: Path, pack: Path, folders: Sequence[Path] = ()) -> None:
-    """Make a pack of FER-2013's faces and of those in folders; how many it holds is said.
+    """Make a pack of FER-2013's faces and of faces in folders, and report its size.
 
     Args:
         fer: FER-2013.
         pack: the .npz file to write.
-        folders: of further crops of faces.
+        folders: folders of further face crops.
 
     Raises:
-        InputError: unreadable data, no place to write, or no face that the network sees as one.
+        InputError: data cannot be read or written, or the network sees no face.
     """
     require_place(pack)
     data = fer2013.load(fer)

@@ -1,4 +1,4 @@
-"""Packs of labelled faces, and random views of them for training the face network."""
+"""Packs of labelled faces, and random views of these faces for training the face network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.network import INPUT_PX, WEIGHTS
 
 RENDERED = "render"
-# One still in so many is kept from training, to choose by.
+# One still in this number is held out from training, for choosing the best round.
 VALIDATION_STEP = 25
 
 
@@ -39,9 +39,9 @@ class FacePack:
         crops: (n, 224, 224, 3) uint8 of each pack.
         landmarks: (N, 146, 3) in units of the region.
         weights: (N, 52): the true ones of rendered faces, the teacher's of real ones.
-        rotation: (N, 3, 3) of the head as seen in the upright crop.
+        rotation: (N, 3, 3) of the head in the upright crop.
         source: (N,) str.
-        occluded: (N,) share of the face that something covers, 0 where that is not known.
+        occluded: (N,) covered share of the face, 0 if unknown.
     """
 
     crops: tuple[NDArray[np.uint8], ...]
@@ -53,17 +53,17 @@ class FacePack:
 
     @property
     def clip(self) -> NDArray[np.str_]:
-        """(N,) name of the video, or of the set of stills, that each face comes from."""
+        """(N,) name of each face's video, or of its set of stills."""
         return np.asarray([s.split(":")[0] if ":" in s else s.split("_")[0] for s in self.source])
 
     @property
     def rendered(self) -> BoolArray:
-        """(N,) whether the weights are true, since the face was rendered."""
+        """(N,) whether the weights are true, because the face was rendered."""
         return np.asarray(np.char.startswith(self.source, RENDERED + ":"), np.bool_)
 
     @property
     def validation(self) -> BoolArray:
-        """(N,) stills that are kept from training, with all their warped copies."""
+        """(N,) whether a face is a held-out still, or its warped copy."""
         still = np.char.find(self.source, ":") < 0
         kept = np.asarray([zlib.crc32(name.encode()) % VALIDATION_STEP == 0 for name in self.photograph])
         return np.asarray(kept & still, np.bool_)
@@ -74,11 +74,11 @@ class FacePack:
         return np.asarray([source.split("~")[0] for source in self.source])
 
     def shows(self, photographs: NDArray[np.str_]) -> BoolArray:
-        """(N,) whether a face is one of some photographs, or a warped copy."""
+        """(N,) whether a face is from given photographs, or a warped copy of them."""
         return np.asarray(np.isin(self.photograph, photographs), np.bool_)
 
     def in_memory(self) -> FacePack:
-        """The same packs with all crops read: random reads from a disk would be what training waits for."""
+        """The same packs with all crops in memory, because random reads from a disk slow down training."""
         return replace(self, crops=tuple(np.array(part) for part in self.crops))
 
     def crop(self, row: int) -> NDArray[np.uint8]:
@@ -133,15 +133,15 @@ def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, Floa
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far a training crop strays from the exact one.
+    """Random differences of a training crop from the exact crop.
 
     Attributes:
         roll_rad: rotation of most crops (standard deviation).
         scale: of the logarithm of the size (standard deviation).
         shift: in region units (standard deviation).
-        wild: share of crops as after a detection, up to ``wild_roll_rad``, ``wild_scale`` and
-            ``wild_shift`` off; those teach the network to find the face from there.
-        lost: share of crops that frame the face so badly that the score shall be 0.
+        wild: share of crops like those after a detection, up to ``wild_roll_rad``, ``wild_scale`` and
+            ``wild_shift`` away from the exact crop. They teach the network to find the face from there.
+        lost: share of crops that frame the face so badly that their score is 0.
     """
 
     roll_rad: float = 0.10
@@ -159,8 +159,8 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
 
     Args:
         pack: the faces.
-        rows: which of them.
-        augmentation: None gives the exact crop, never mirrored.
+        rows: indices of the used faces.
+        augmentation: the random differences; None gives the exact crop, never mirrored.
     """
 
     def __init__(self, pack: FacePack, rows: NDArray[np.int64], augmentation: Augmentation | None) -> None:
@@ -174,7 +174,7 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         row = int(self.rows[place])
         pack = self.pack
         landmarks, weights, rotation = pack.landmarks[row].copy(), pack.weights[row], pack.rotation[row]
-        rng = np.random.default_rng(int(torch.randint(0, 2**31, ())))  # Torch's seed governs workers, too.
+        rng = np.random.default_rng(int(torch.randint(0, 2**31, ())))  # Torch's seed also controls workers.
         matrix, quality = np.eye(2, 3, dtype=np.float32), 1.0
         if self.augmentation is not None:
             matrix, quality = view(self.augmentation, rng)
@@ -190,7 +190,7 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
                 weights = weights[FLIPPED_WEIGHTS]
                 rotation = MIRROR[:, None] * rotation * MIRROR
             image = recolour(image, rng)
-            if rng.random() < 0.03:  # As good as black: nothing can be known.
+            if rng.random() < 0.03:  # Almost black: nothing can be seen.
                 image, seen = np.asarray(image * rng.uniform(0, 0.03), np.uint8), 0.0
         return {
             "image": torch.from_numpy(image),
@@ -198,7 +198,7 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
             "weights": torch.from_numpy(weights),
             "rotation": torch.from_numpy(rotation.astype(np.float32)),
             "rendered": torch.tensor(float(self.rendered[row])),
-            # Where a crop frames no face, there is nothing to learn but the score.
+            # A crop without a face teaches only the score.
             "trust": torch.tensor((0.3 + 0.7 * quality) * seen if quality > 0 else 0.0, dtype=torch.float32),
             "score": torch.tensor(quality * seen, dtype=torch.float32),
         }
@@ -223,7 +223,7 @@ def view(how: Augmentation, rng: np.random.Generator) -> tuple[FloatArray, float
 
 
 def _lost(rng: np.random.Generator) -> tuple[float, float, FloatArray]:
-    """A turn, a logarithm of a size and a shift of which one is far off."""
+    """A rotation, a logarithm of a size and a shift; one of them is very large."""
     turn, size, away = 0.2 * rng.normal(), 0.15 * rng.normal(), 0.06 * rng.normal(size=2)
     kind = rng.integers(3)
     if kind == 0:
@@ -278,6 +278,6 @@ def recolour(image: NDArray[np.uint8], rng: np.random.Generator | None = None) -
 
 
 def validation_rows(pack: FacePack, test_clips: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Rows to train on, and rows to choose by; the test clips are in neither."""
+    """Rows to train on, and rows for choosing the best round; both without the test clips."""
     unseen = np.isin(pack.clip, list(test_clips))
     return np.flatnonzero(~unseen & ~pack.validation), np.flatnonzero(~unseen & pack.validation)

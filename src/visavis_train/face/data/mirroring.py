@@ -1,4 +1,4 @@
-"""What a mirrored picture does to labels: landmarks and blendshapes change sides, rotations turn about."""
+"""Mirroring of labels: landmarks and blendshapes change sides, rotations are reversed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from visavis_train.face.network import PARTNERS
 
 __all__ = ["FLIPPED_WEIGHTS", "MIRROR", "PARTNERS"]
 
-# For each of the 52 weights its partner on the other side.
+# For each of the 52 weights, its counterpart on the other side.
 FLIPPED_WEIGHTS = [
     BLENDSHAPES.index(name.replace("Left", "?").replace("Right", "Left").replace("?", "Right"))
     for name in BLENDSHAPES

@@ -1,6 +1,6 @@
-"""Square pictures that hold no face, cut from photographs and videos.
+"""Square pictures without a face, cut from photographs and videos.
 
-The photographs are those of :mod:`visavis_train.face.data.photographs`; held-out ones are not among them.
+The photographs come from :mod:`visavis_train.face.data.photographs`, without the held-out ones.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def from_video(
 
 
 def _held(face: FloatArray, box: FloatArray) -> float:
-    """Share of a face's box that lies in another."""
+    """Share of a face's box that lies in another box."""
     sides = np.minimum(face[2:], box[2:]) - np.maximum(face[:2], box[:2])
     return float(np.prod(np.maximum(sides, 0)) / np.prod(face[2:] - face[:2]))
 
 
 def face_parts(crops: NDArray[np.uint8], rng: np.random.Generator, count: int) -> Iterator[ImageArray]:
-    """Small pieces of face crops (an eye, a cheek, hair): a tracker that drifts onto them must let go."""
+    """Small pieces of face crops (an eye, a cheek, hair), so that the tracker rejects them after a drift."""
     for row in rng.integers(len(crops), size=count):
         crop = np.asarray(crops[row])
         side = int(rng.uniform(0.15, 0.33) * len(crop))
@@ -64,7 +64,7 @@ def face_parts(crops: NDArray[np.uint8], rng: np.random.Generator, count: int) -
 
 
 def beside_faces(pack: Path, videos: Sequence[Path], rng: np.random.Generator) -> Iterator[ImageArray]:
-    """Squares of the videos' backgrounds, where the pack knows all faces.
+    """Squares of the videos' backgrounds; the pack knows all faces there.
 
     Raises:
         InputError: the pack or a video cannot be read.
@@ -98,17 +98,17 @@ def write_negatives(
     """Cut squares without faces and write them; returns how many.
 
     Args:
-        pack: of the teacher, with the faces of the videos.
-        videos: their backgrounds are cut.
+        pack: the teacher's pack, with the faces of the videos.
+        videos: the videos, for their backgrounds.
         out: the .npy file (N, 160, 160, 3).
-        photographs: folder of pictures (.jpg) without faces; with it, clutter is drawn, too.
-        squares: of each photograph.
-        most: squares of the videos, and drawn ones.
-        parts: small pieces of faces.
-        seed: of everything random.
+        photographs: folder of pictures (.jpg) without faces; with it, clutter is also drawn.
+        squares: number of squares from each photograph.
+        most: largest number of squares from the videos, and of drawn ones.
+        parts: number of small pieces of faces.
+        seed: of all randomness.
 
     Raises:
-        InputError: the pack, a video or a photograph cannot be read, or there is no square at all.
+        InputError: the pack, a video or a photograph cannot be read, or there is no square.
     """
     rng = np.random.default_rng(seed)
     found = list(beside_faces(pack, videos, rng))

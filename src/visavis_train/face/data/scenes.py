@@ -1,7 +1,7 @@
-"""Pictures with known faces, for training the detector.
+"""Training pictures for the detector, with known faces.
 
-Some pictures are views of real video frames, some are face crops set into photographs, and some hold no face.
-Faces are turned by any angle and of any size from 3% of the picture to all of it; some are cut by its border.
+Some pictures are views of real video frames, some are face crops set into photographs, and some have no face.
+Faces have any roll, and a size from 3% of the picture to all of it. Some are cut by the picture's border.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from visavis_train.face.detector import GRID, INPUT_PX
 
 # Side of the landmarks' box inside a stored crop, in pixels.
 FACE_PX = CROP_PX / (STORED_MARGIN * LANDMARK_MARGIN)
-# Frames and photographs are kept at this height: ample for a view of 160 px.
+# Frames and photographs are kept at this height, enough for a view of 160 px.
 KEPT_PX = 360
 # Sides of faces, in pixels of the network's picture.
 SMALLEST_PX, LARGEST_PX = 5.0, 150.0
-# Shares of the pictures that are views of video frames, and that hold no face.
+# Shares of pictures that are views of video frames, and of pictures without a face.
 VIEWS, EMPTY = 0.4, 0.3
-# Share of the backgrounds that are drawn.
+# Share of drawn backgrounds.
 DRAWN = 0.05
-# Most people hold their heads upright: a normal spread of this many degrees; the others any.
+# Most heads are upright: a normal distribution with this deviation in degrees; the others have any roll.
 UPRIGHT_SHARE, UPRIGHT_DEG = 0.45, 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What scenes are made of.
+    """The material of scenes.
 
     Attributes:
-        frames: from :func:`load_frames`.
+        frames: the result of :func:`load_frames`.
         crops: stored face crops (N, 224, 224, 3).
         photographs: whole pictures without faces, of any shape.
     """
@@ -90,7 +90,7 @@ class SceneDataset(Dataset[dict[str, Tensor]]):
     """An endless supply of pictures (``length`` of them an epoch) with their target maps.
 
     Args:
-        material: what they are made of.
+        material: the material of the pictures.
         length: pictures in an epoch.
     """
 
@@ -128,8 +128,8 @@ class SceneDataset(Dataset[dict[str, Tensor]]):
         scale = _side(rng) / float(face[2])
         center = rng.uniform(0.02, 0.98, 2) * INPUT_PX
         matrix, moved = turned(face, np.asarray(center, np.float32), scale, _roll_deg(rng), faces)
-        # Beyond the frame: black, as under a letterbox, or another picture. (Reflection would make faces
-        # nobody labelled.)
+        # Outside the frame: black, as in a letterbox, or another picture. (Reflection would make faces
+        # without labels.)
         ground = np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8) if rng.random() < 0.35 else self.ground(rng)
         if scale < 0.5:
             half = cv2.resize(frame, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
@@ -140,14 +140,14 @@ class SceneDataset(Dataset[dict[str, Tensor]]):
         return ground, moved
 
     def ground(self, rng: np.random.Generator) -> ImageArray:
-        """A picture without a face: a cut of a photograph, or all of it under a letterbox, or a drawn one."""
+        """A picture without a face: a cut of a photograph, a whole one in a letterbox, or a drawn one."""
         if rng.random() < DRAWN or not self.material.photographs:
             return clutter(rng)
         image = self.material.photographs[int(rng.integers(len(self.material.photographs)))]
         height, width = image.shape[:2]
         if rng.random() < 0.25:
             side, center, angle = float(max(height, width)), np.array([width, height]) / 2, 0.0
-            if rng.random() < 0.5:  # To the top left, as at run time.
+            if rng.random() < 0.5:  # At the top left, as at run time.
                 center = np.array([side, side]) / 2
         else:
             side = max(48.0, float(np.exp(rng.uniform(np.log(0.15), 0.0)) * max(height, width)))
@@ -180,7 +180,7 @@ class SceneDataset(Dataset[dict[str, Tensor]]):
         return picture, np.asarray(faces, np.float32).reshape(-1, 4)
 
     def paste(self, picture: ImageArray, face: FloatArray, rng: np.random.Generator) -> None:
-        """Set one face into the picture behind a soft oval or rectangle, so that no border gives it away."""
+        """Set one face into the picture with a soft oval or rectangular mask, to hide its border."""
         crop = np.asarray(self.material.crops[int(rng.integers(len(self.material.crops)))])
         middle = CROP_PX / 2 - 0.5
         mask = np.zeros((CROP_PX, CROP_PX), np.float32)
@@ -233,7 +233,7 @@ def turned(
 
 
 def target_maps(faces: FloatArray) -> dict[str, FloatArray]:
-    """Heat, log size, offset, roll (cosine, sine), and ``mask``: the cells that hold the last three.
+    """Heat, log size, offset, roll (cosine, sine), and ``mask``: the cells with the last three.
 
     Args:
         faces: (F, 4) centre, side and roll.

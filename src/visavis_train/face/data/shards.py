@@ -1,7 +1,7 @@
-"""Packs of labelled faces as small files: crops as JPEG, so that a pack can travel to another computer.
+"""Packs of labelled faces as small JPEG files, so that a pack can be sent to another computer.
 
-``visavis lab pack-faces PACK OUT`` writes ``shard_00.npz`` and so on; ``visavis lab unpack-faces OUT PACK``
-makes the pack again, with JPEG's small losses.
+``visavis lab pack-faces PACK OUT`` writes ``shard_00.npz`` and so on. ``visavis lab unpack-faces OUT PACK``
+makes the pack again, with the small losses of JPEG.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from visavis_train.face.data.teacher import CROP_PX
 
 SHARDS = "shard_*.npz"
 LABELS = ("landmarks146", "blendshapes", "rotation", "source")
-# Of packs that have it: rendered ones.
+# Only in packs of rendered faces.
 IF_THERE = ("occluded",)
 
 
@@ -32,9 +32,9 @@ def pack(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int
         source: folder of ``crops.npy`` and ``labels.npz``.
         out: folder of the shards.
         side_px: side of the stored crops, which are cut at 224 px.
-        quality: of JPEG, 1..100.
-        most_bytes: of pictures in a shard.
-        step: 1 for all faces.
+        quality: JPEG quality, 1..100.
+        most_bytes: largest size of the pictures in a shard.
+        step: take only every ``step``-th face; 1 for all.
 
     Raises:
         InputError: the pack cannot be read.
@@ -75,7 +75,7 @@ def unpack(folder: Path, out: Path) -> int:
     """Make a pack of all shards of a folder; returns the number of faces.
 
     Raises:
-        InputError: no shards, or a damaged one.
+        InputError: there are no shards, or one is damaged.
     """
     paths = sorted(folder.glob(SHARDS))
     if not paths:

@@ -1,9 +1,9 @@
 """The data engine for real faces: MediaPipe labels pictures and videos, and the result is a pack.
 
-The teacher is MediaPipe Face Landmarker (extra ``mediapipe``) in its good habits: image mode, because video
-mode drifts on a still picture; the mean of its answers for a picture and for the mirrored picture, because it
-is not symmetric; and no black bars, which move its scores: crops that are cut tightly get a border that
-repeats their edge.
+The teacher is MediaPipe Face Landmarker (extra ``mediapipe``). It runs in image mode, because video mode
+drifts on a still picture. Its answers for a picture and for the mirrored picture are averaged, because it
+is not symmetric. Tightly cut crops get a border that repeats their edge, because black bars change its
+scores.
 
 A pack is a folder: ``crops.npy`` (N, 224, 224, 3) uint8, and ``labels.npz`` with ``landmarks146``
 (N, 146, 3) float32 in units of the face region (0 at its centre, x and y +-0.5 at its edges, z on the same
@@ -41,8 +41,8 @@ from visavis_train.face.data.warping import warped
 from visavis_train.face.network import EYE_CORNERS
 
 CROP_PX = 224
-# The two answers, for the picture and for its mirror image, must agree this well (in shares of the region):
-# where they do not, the teacher does not know.
+# Largest difference of the answers for the picture and its mirror image (in shares of the region):
+# with a larger one, the teacher is not sure.
 LARGEST_DOUBT = 0.03
 
 
@@ -64,10 +64,10 @@ class Teacher:
 
     Args:
         model: the file ``face_landmarker.task``.
-        faces: most faces in a picture.
+        faces: largest number of faces in a picture.
 
     Raises:
-        InputError: no such file, or not one that MediaPipe can open.
+        InputError: the file is missing, or MediaPipe cannot open it.
     """
 
     def __init__(self, model: Path, faces: int = 1) -> None:
@@ -92,7 +92,7 @@ class Teacher:
         self._image: Any = lambda image: mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(image))
 
     def close(self) -> None:
-        """Free MediaPipe's graph; left to the interpreter's end, it complains."""
+        """Free MediaPipe's graph; without this, it prints errors at the interpreter's end."""
         self._landmarker.close()
 
     def answers(self, image_rgb: ImageArray) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
@@ -106,7 +106,7 @@ class Teacher:
             answer.facial_transformation_matrixes,
             strict=True,
         ):
-            # MediaPipe counts from the edge of the first pixel, we from its middle.
+            # MediaPipe counts from the edge of the first pixel, visavis from its middle.
             chosen = [points[number] for number in LANDMARKS_146]
             xyz = [(p.x * width - 0.5, p.y * height - 0.5, p.z * width) for p in chosen]
             weights = [score.score for score in scores[1:]] + [0.0]
@@ -115,7 +115,7 @@ class Teacher:
         return result
 
     def label(self, name: str, image_rgb: ImageArray) -> Iterator[Labelled]:
-        """Each face of a picture on which the teacher agrees with itself about the mirrored picture."""
+        """Faces of a picture for which the teacher's answers agree with those for the mirrored picture."""
         height, width = image_rgb.shape[:2]
         seen = self.answers(image_rgb)
         mirrored = self.answers(image_rgb[:, ::-1]) if seen else []
@@ -144,14 +144,14 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is to be labelled.
+    """The pictures to label.
 
     Attributes:
         shared: folder with ``data/faces``, ``data/fer2013`` and ``data/video``; None for none.
         grid: folder with the unpacked GRID videos; None for none.
         own: folders of the user's pictures and videos, searched in subfolders too.
-        warps: how many warped copies of each still are labelled as well.
-        seed: of the warps.
+        warps: number of warped copies of each still to label as well.
+        seed: seed of the warps.
     """
 
     shared: Path | None
@@ -161,7 +161,7 @@ class Sources:
     seed: int = 0
 
     def images(self) -> Iterator[tuple[str, ImageArray, int]]:
-        """Every picture as (id, RGB image, most faces in it)."""
+        """Every picture as (id, RGB image, largest number of faces)."""
         if self.shared is not None:
             data = self.shared / "data"
             for name, image in video_images(sorted((data / "video").glob("*.mp4"))):
@@ -183,11 +183,11 @@ class Sources:
 
 
 def write_part(job: tuple[int, int, Sources, Path, Path]) -> tuple[Path, int]:
-    """Label every ``parts``-th picture, in a process of its own; returns the part's file and its faces."""
+    """Label every ``parts``-th picture, in a separate process; returns the part's file and its faces."""
     part, parts, sources, model, out = job
     teachers = {faces: Teacher(model, faces) for faces in (1, 2, 4)}
     found: list[Labelled] = []
-    # Every worker goes through all pictures: one bar shows them.
+    # Every worker goes through all pictures, so one bar is enough.
     bar: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
     with bar if part else progress("labelling", None, "pictures") as advance:
         for number, (name, image, faces) in enumerate(sources.images()):
@@ -210,7 +210,7 @@ _ARRAYS = ("landmarks146", "blendshapes", "rotation", "region")
 
 
 def join(parts: list[Path], out: Path) -> int:
-    """Put the parts together, in the order of their sources; returns the number of faces."""
+    """Join the parts in the order of their sources; returns the number of faces."""
     packs = [np.load(regular(path)) for path in parts]
     sources: NDArray[np.str_] = np.concatenate([pack["source"] for pack in packs])
     order = np.argsort(sources, kind="stable")
@@ -249,12 +249,12 @@ def label_faces(
         out: folder of the pack.
         shared: see :class:`Sources`.
         own: see :class:`Sources`.
-        warps: copies of each still that are bent.
-        seed: of the bends.
-        workers: processes.
+        warps: number of bent copies of each still.
+        seed: seed of the bends.
+        workers: number of processes.
 
     Raises:
-        InputError: nothing to label, no face found, or a file that cannot be read.
+        InputError: there is nothing to label, no face is found, or a file cannot be read.
         MissingExtraError: MediaPipe is not installed.
     """
     if shared is None and not own:
@@ -275,6 +275,6 @@ def label_faces(
 
 
 def _end_quietly() -> None:
-    """Let the command alone answer Ctrl-C, and a worker that it ends say nothing."""
+    """Make a worker ignore Ctrl-C, which the command handles, and end without messages."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

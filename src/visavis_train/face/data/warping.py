@@ -1,6 +1,6 @@
-"""Photographs of faces bent at mouth, brows, lids and cheeks: rare shapes become as frequent as common ones.
+"""Photographs of faces, bent at mouth, brows, lids and cheeks: rare shapes become as frequent as common ones.
 
-The teacher labels the bent picture anew, so the bend itself needs no label.
+The teacher labels the bent picture, so the bend itself needs no label.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from visavis.types import FloatArray, ImageArray
 
-# Where parts of a face lie in an upright crop that the face fills, as shares of the side: x, y, and how
+# Places of face parts in an upright crop that the face fills, as shares of the side: x, y, and how
 # strongly (in shares of the side) they are pulled across and down.
 PARTS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "mouth corner left": ((0.39, 0.67), (0.030, 0.030)),
@@ -31,9 +31,9 @@ GRID = 24
 
 
 def warped(image_rgb: ImageArray, rng: np.random.Generator) -> ImageArray:
-    """A picture (S, S, 3) uint8 of one centred face, with some of the :data:`PARTS` pulled somewhere.
+    """A picture (S, S, 3) uint8 of one centred face, with some of the :data:`PARTS` pulled away.
 
-    Where the face is not exactly there, something near is pulled: that is as good.
+    If the face is not exactly there, a place near the part is pulled, which is equally good.
     """
     axis = (np.arange(GRID) + 0.5) / GRID
     grid = np.stack(np.meshgrid(axis, axis, indexing="xy"), axis=-1)

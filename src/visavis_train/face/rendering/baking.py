@@ -15,19 +15,19 @@ from visavis_train.face.rendering.fitting import Fit
 from visavis_train.face.rendering.head import Head
 from visavis_train.face.rendering.surface import TEXTURE_PX
 
-# Beyond these the picture shows hair, ears and background rather than skin: cm above, below and behind.
+# Outside these limits the picture shows hair, ears and background, not skin: cm above, below and behind.
 HIGHEST_CM, LOWEST_CM, BACK_CM = 8.6, -8.8, 2.5
 FILL_SIGMAS = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Baker:
-    """Where each texel lies on the mesh.
+    """The place of each texel on the mesh.
 
     Attributes:
         corner: (256, 256, 3) vertices.
         weight: (256, 256, 3) of them.
-        trust: (256, 256) from 0 to 1: where a picture may be believed.
+        trust: (256, 256) from 0 to 1: trust in a picture at this place.
         triangles: (T, 3) of the skin.
         cheek: (256, 256) bool, where the skin's plain colour is read.
     """
@@ -40,7 +40,7 @@ class Baker:
 
     @classmethod
     def of(cls, head: Head, vertices: int) -> Self:
-        """Prepare for a head whose first so many vertices are skin."""
+        """Prepare for a head; a given number of its first vertices is skin."""
         triangles = head.triangles[(head.triangles < vertices).all(axis=1)]
         skin = head.neutral[:vertices]
         away = -np.hypot(skin[:, 0], skin[:, 2])
@@ -68,8 +68,8 @@ class Baker:
 
         Args:
             image: (H, W, 3) square, over which the head is laid.
-            fit: how.
-            edge: width of the picture's worthless edges, in shares of its side.
+            fit: the fit of the head to the picture.
+            edge: width of the picture's useless edges, in shares of its side.
         """
         place = (fit.pixels[self.corner] * self.weight[..., None]).sum(axis=2).astype(np.float32)
         texture = cv2.remap(image, place[..., 0], place[..., 1], cv2.INTER_LINEAR).astype(np.float32)
@@ -86,7 +86,7 @@ class Baker:
 
 
 def filled(texture: FloatArray, known: FloatArray, base: FloatArray) -> FloatArray:
-    """Fill what is not known from its neighbours, and far from them with one colour.
+    """Fill unknown texels from their neighbours, and with one colour far from known ones.
 
     Args:
         texture: (H, W, 3).

@@ -1,4 +1,4 @@
-"""The head bent by ARKit weights, with turned eyes and the tongue."""
+"""The head, bent by ARKit weights, with turned eyes and the tongue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from visavis_train.face.rendering.head import (
 )
 from visavis_train.face.rendering.surface import eye_centre
 
-# A full look turns the eyeball so far.
+# Turn of the eyeball at a full look.
 LOOK_SIDEWAYS_RAD = float(np.radians(30.0))
 LOOK_UP_RAD = float(np.radians(25.0))
 INDEX = {name: place for place, name in enumerate(BLENDSHAPES)}
@@ -55,7 +55,7 @@ def bend(head: Head, rest: FloatArray, weights: FloatArray, sides: FloatArray | 
         head: the mesh.
         rest: (V, 3) vertices of the identity at rest, in cm; not changed.
         weights: (52,) ARKit's weights, from 0 to 1.
-        sides: (M,) factors for the mesh's own shapes, by which left and right may differ where ARKit has one
+        sides: (M,) factors for the mesh's own shapes; with them left and right can differ if ARKit has one
             weight for both.
     """
     shapes = head.shapes

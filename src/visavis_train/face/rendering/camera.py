@@ -12,7 +12,7 @@ from visavis.face.region import LANDMARK_MARGIN, FaceRegion, rotation
 from visavis.types import FloatArray
 from visavis_train.face.network import EYE_CORNERS
 
-# The head turns about this point of its own axes, in cm; it is in the middle of the picture.
+# The head turns about this point of its own axes, in cm, which is in the middle of the picture.
 PIVOT_CM = np.array([0.0, 0.5, 3.0], np.float32)
 FARTHEST_YAW_RAD, FARTHEST_PITCH_RAD, FARTHEST_ROLL_RAD = np.radians([60.0, 35.0, 25.0])
 # From a webcam before the nose to a long lens.
@@ -21,7 +21,7 @@ NEAREST_CM, FARTHEST_CM = 28.0, 220.0
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a head is seen.
+    """The view of a head.
 
     Attributes:
         rotation: (3, 3) of the mesh in the camera's axes (x right, y up, z towards the viewer).
@@ -34,11 +34,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """Where the crop lies in the picture plane, which is 1 cm before the camera and measured in cm.
+    """The crop's place in the picture plane, which is 1 cm before the camera and measured in cm.
 
     Attributes:
         region: the face's region, without the margin for storing.
-        view: how the head is seen.
+        view: the view of the head.
     """
 
     region: FaceRegion
@@ -87,12 +87,12 @@ def sample_view(rng: np.random.Generator, narrow: float = 1.0) -> View:
     """A random view: moderate turns mostly, the farthest ones sometimes.
 
     Args:
-        rng: the randomness.
-        narrow: factor of all turns.
+        rng: source of randomness.
+        narrow: factor for all turns.
     """
     if rng.random() < 0.3:
         yaw, pitch = rng.uniform(-1, 1, 2) * (FARTHEST_YAW_RAD, FARTHEST_PITCH_RAD)
-        # Both extremes at once hide the face.
+        # Both extremes together hide the face.
         pitch *= 1 - 0.4 * abs(yaw) / FARTHEST_YAW_RAD
     else:
         yaw, pitch = rng.normal(0, 1, 2) * (0.33, 0.19)

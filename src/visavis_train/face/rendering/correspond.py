@@ -1,8 +1,8 @@
 """The search for MediaPipe's 146 landmarks on the mesh, which writes ``landmarks_146.csv``.
 
 ``visavis lab correspond HEAD.npz face_landmarker.task [--skins SKINS.npz]`` draws some hundred different
-people from near the front, with mild expressions, asks MediaPipe (extra ``mediapipe``) where their landmarks
-are, and looks for the place on the mesh that is nearest to each one in all pictures. Left and right are found
+people from near the front, with mild expressions. It asks MediaPipe (extra ``mediapipe``) for landmarks,
+and looks for the place on the mesh that is nearest to each landmark in all pictures. Left and right are found
 together, as mirror images.
 """
 
@@ -30,7 +30,7 @@ from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
 from visavis_train.face.rendering.skins import read_skins
 
 PICTURE_PX = 448
-# A landmark that is farther off in one picture, in shares of the eyes' distance, counts no more than this.
+# Largest counted distance of a landmark in one picture, in shares of the eyes' distance.
 CAP = 0.06
 
 
@@ -39,7 +39,7 @@ def samples(
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
     """Yield vertices of the skin (9409, 2) and landmarks (146, 2) in a picture, and vertices (9409, 3) in cm.
 
-    Both in shares of the distance of the outer eye corners.
+    The first two are in shares of the distance of the outer eye corners.
     """
     rng = np.random.default_rng(seed)
     for number in range(count):
@@ -93,7 +93,7 @@ def place(
     partners = np.asarray(PARTNERS[: len(SKIN_POINTS)])
     cost = (cost + cost[partners][:, other]) / 2
     middle = other == np.arange(FACE_VERTICES)
-    # The skin's back is no face.
+    # The skin's back is not part of the face.
     cost[:, head.neutral[:FACE_VERTICES, 2] < -1] = np.inf
     skin = head.triangles[(head.triangles < FACE_VERTICES).all(axis=1)]
     corners, weights = np.empty((len(partners), 3), np.int64), np.empty((len(partners), 3), np.float32)
@@ -125,7 +125,7 @@ def _refine(
     for triangle in around.astype(np.int64):
         trial = grid
         if partner == landmark:
-            # In the middle of the face only edges between vertices of the middle come into question.
+            # In the middle of the face, only edges between vertices of the middle are possible.
             trial = grid[(grid[:, ~middle[triangle]] == 0).all(axis=1)]
         total = np.zeros(len(trial))
         for vertices, points, _ in pictures:
@@ -148,14 +148,14 @@ def write(path: Path, corners: NDArray[np.int64], weights: FloatArray) -> None:
 def find_landmarks(
     head: Path, model: Path, *, skins: Path | None = None, count: int = 240, seed: int = 1, out: Path = TABLE
 ) -> int:
-    """Draw people, ask MediaPipe, and write the table; returns in how many pictures it found a face.
+    """Draw people, run MediaPipe, and write the table; returns the number of pictures with a found face.
 
     Args:
         head: ``ict_face.npz``.
         model: ``face_landmarker.task``.
-        skins: file of skins; painted ones alone without it.
-        count: of pictures.
-        seed: of everything random.
+        skins: file of skins; without it only painted skins.
+        count: number of pictures.
+        seed: of all randomness.
         out: the table.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The head drawn over a background, from mesh, view, textures and light."""
+"""The head, drawn over a background from mesh, view, textures and light."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from visavis.types import FloatArray, ImageArray
 from visavis_train.face.rendering import raster
 from visavis_train.face.rendering.head import Head
 
-# Pictures are drawn twice as large as they are kept: soft edges.
+# Pictures are drawn at twice their final size, for soft edges.
 FINE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What a person's surface looks like.
+    """The look of a person's surface.
 
     Attributes:
         skin: (256, 256, 3) texture.
         eye: (64, 64, 3) texture.
         palette: (8, 3) colours of the other materials.
         shine: (8,) how much each material shines.
-        lashes: how dense the lashes are, from 0 to 1.
+        lashes: density of the lashes, from 0 to 1.
     """
 
     skin: ImageArray
@@ -36,7 +36,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """What lights a head, in the camera's axes.
+    """The light on a head, in the camera's axes.
 
     Attributes:
         ambient: (2, 3) colours from above and below.
@@ -51,11 +51,11 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A picture being drawn.
+    """A picture during drawing.
 
     Attributes:
         image: (H, W, 3) from 0 to 255.
-        depth_cm: (H, W) distance to what is drawn; infinite in the background.
+        depth_cm: (H, W) distance to the drawn surface; infinite in the background.
         nearest: (H, W) number of the triangle, -1 in the background.
     """
 
@@ -65,10 +65,10 @@ class Canvas:
 
 
 def sample_light(rng: np.random.Generator, strength: float) -> Light:
-    """Light from above and below and from one or two lamps; together about 1.
+    """Random light from above, from below, and from one or two lamps; its sum is about 1.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         strength: how much of it comes from lamps, from 0 to 1.
     """
     share = strength * rng.uniform(0.2, 0.9)
@@ -102,7 +102,7 @@ def draw_head(
         screen: (V, 3) the same as pixel x, pixel y, distance in cm.
         rotation: (3, 3) of the head in the picture.
         looks: textures and colours.
-        light: what lights it, in the picture's axes.
+        light: the light, in the picture's axes.
         background: (H, W, 3) from 0 to 255.
     """
     shape = background.shape[:2]

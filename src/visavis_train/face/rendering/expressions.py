@@ -1,7 +1,7 @@
 """Random ARKit weights, with rare movements as frequent as common ones.
 
-A face is put together from regions: brows, eyes, cheeks and nose, mouth. Each region has several states, and
-each state is drawn about as often. Some faces are near rest, some show one shape alone, some random mixtures.
+A face is put together from regions: brows, eyes, cheeks and nose, mouth. Each region has several states,
+about equally frequent. Some faces are near rest, some show a single shape, some are random mixtures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Rng = np.random.Generator
 Weights = dict[str, float]
 NEAR_REST, SINGLE, MIXTURE = 0.12, 0.16, 0.12
 LOOKS = tuple(name for name in BLENDSHAPES if name.startswith("eyeLook"))
-# mouthClose undoes jawOpen: alone it would push the lips through each other.
+# mouthClose reverses jawOpen: without jawOpen it would push the lips through each other.
 OTHERS = tuple(name for name in BLENDSHAPES if name not in (*LOOKS, "mouthClose", "tongueOut"))
 
 
@@ -26,8 +26,8 @@ def sample_weights(rng: Rng, turned: bool = False) -> FloatArray:
     """Weights (52,) from 0 to 1 of one face.
 
     Args:
-        rng: the randomness.
-        turned: the head is turned far; eyes are then closed more often.
+        rng: source of randomness.
+        turned: whether the head is turned far; then the eyes are closed more often.
     """
     kind = rng.random()
     if kind < NEAR_REST:
@@ -58,9 +58,9 @@ def gaze(rng: Rng, weights: FloatArray, reach: float) -> None:
     """Turn both eyes to one point, in place.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         weights: (52,), written.
-        reach: share of the full look that is used.
+        reach: used share of the full look.
     """
     yaw = reach * LOOK_SIDEWAYS_RAD * rng.uniform(-1, 1)
     pitch = reach * LOOK_UP_RAD * rng.uniform(-1, 1)
@@ -70,7 +70,7 @@ def gaze(rng: Rng, weights: FloatArray, reach: float) -> None:
 
 
 def both_sides(rng: Rng, found: Weights) -> Weights:
-    """The same on the other side, nearly as strong."""
+    """The same weights on the other side, nearly as strong."""
     out = dict(found)
     for name, value in found.items():
         other = name.replace("Left", "?").replace("Right", "Left").replace("?", "Right")
@@ -80,7 +80,7 @@ def both_sides(rng: Rng, found: Weights) -> Weights:
 
 
 def _full(rng: Rng) -> float:
-    """A clear movement: mostly between 0.3 and 1."""
+    """The weight of a clear movement, mostly between 0.3 and 1."""
     return float(1 - 0.75 * rng.random() ** 1.3)
 
 
@@ -128,7 +128,7 @@ def _tongue(rng: Rng) -> Weights:
 
 
 def _aside(*names: str) -> Callable[[Rng], Weights]:
-    """One of two directions, all names in the same."""
+    """One of two directions, the same for all names."""
 
     def draw(rng: Rng) -> Weights:
         side = str(rng.choice(["Left", "Right"]))
@@ -212,7 +212,7 @@ def _regions(rng: Rng) -> Weights:
 
 
 def _packed(found: Weights) -> FloatArray:
-    """Weights (52,), made consistent: only an open jaw lets the mouth close and the tongue come out."""
+    """Weights (52,), made consistent: mouthClose and tongueOut need an open jaw."""
     weights = np.zeros(len(BLENDSHAPES), np.float32)
     for name, value in found.items():
         weights[INDEX[name]] = min(max(value, 0.0), 1.0)

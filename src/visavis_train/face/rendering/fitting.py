@@ -1,8 +1,8 @@
 """A least-squares fit of the head to the landmarks of a calm face seen from the front.
 
-A scaled orthographic view, identity and a few expressions are found in turns by regularised least squares;
-what then remains between landmarks and mesh is spread smoothly over the skin, so that eyes, brows and lips of
-the picture come to lie on those of the mesh.
+Regularised least squares finds a scaled orthographic view, identity and a few expressions in turns. The
+remaining distance between landmarks and mesh is spread smoothly over the skin, so that eyes, brows and lips
+of the picture lie on those of the mesh.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROUNDS = 5
 IDENTITY_SPREAD, EXPRESSION_SPREAD = 0.8, 0.25
 # Expected distance of landmarks, in cm.
 NOISE_CM = 0.12
-# How far what remains at a landmark is spread, and how much of it is noise.
+# Range over which a landmark's remaining distance is spread, and its noise.
 REACH_CM, DOUBT = 1.3, 0.05
 EXPRESSIONS = tuple(
     name for name in BLENDSHAPES if not name.startswith("eyeLook") and name not in ("mouthClose", "tongueOut")
@@ -48,14 +48,14 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Fitter:
-    """What fits all have in common.
+    """The data that all fits share.
 
     Attributes:
         neutral: (S, 3) vertices of the skin.
         basis: (K, S, 3) identities, then expressions.
         table: the landmarks.
         spread: (K,) standard deviations of the coefficients.
-        carry: (S, 136) how much a vertex follows what remains at each landmark.
+        carry: (S, 136) how much a vertex follows the remaining distance of each landmark.
     """
 
     neutral: FloatArray
@@ -66,7 +66,7 @@ class Fitter:
 
     @classmethod
     def of(cls, head: Head, table: LandmarkTable, vertices: int) -> Self:
-        """Prepare to fit a head's first so many vertices."""
+        """Prepare fits of a given number of a head's first vertices."""
         shapes = head.shapes
         basis = [*head.identity[:IDENTITIES].reshape(IDENTITIES, -1, 3)[:, :vertices]]
         for name in EXPRESSIONS:

@@ -1,4 +1,4 @@
-"""Glasses drawn on the head's nose."""
+"""Glasses on the head's nose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visavis_train.face.rendering.camera import Crop
 from visavis_train.face.rendering.drawing import Canvas
 
 POINTS = 28
-# The frame may lie this far behind the surface and is still drawn.
+# The frame is drawn up to this distance behind the surface.
 SLACK_CM = 0.5
 # Lenses darker than this hide the eyes.
 HIDES = 0.6
@@ -62,9 +62,9 @@ def draw_glasses(canvas: Canvas, glasses: Glasses, eyes: FloatArray, crop: Crop)
 
     Args:
         canvas: the picture with the head.
-        glasses: which.
+        glasses: the glasses.
         eyes: (2, 3) centres of the left and the right eyeball, in cm.
-        crop: how the head is seen.
+        crop: the view of the head.
     """
     side = len(canvas.image)
     front = eyes[:, 2].mean() + 2.7
@@ -90,7 +90,7 @@ def _rim(glasses: Glasses, eye: FloatArray, front: float) -> FloatArray:
     c, s, power = np.cos(turn), np.sin(turn), 2 / glasses.square
     x = eye[0] * 1.03 + glasses.half_cm[0] * np.sign(c) * np.abs(c) ** power
     y = eye[1] - 0.25 + glasses.half_cm[1] * np.sign(s) * np.abs(s) ** power
-    # Frames follow the face around.
+    # Frames curve around the face.
     z = front - 0.035 * np.square(x)
     return np.stack([x, y, z + 0.4], axis=1).astype(np.float32)
 
@@ -103,7 +103,7 @@ def _lens(canvas: Canvas, glasses: Glasses, flat: NDArray[np.int32], rim: FloatA
         return
     mask = np.zeros(depth.shape, np.uint8)
     cv2.fillPoly(mask, [flat - 8 * np.array([left, top], np.int32)], 255, cv2.LINE_AA, 3)
-    # The nose may stand before the far lens.
+    # The nose may be in front of the far lens.
     seen = (mask > 0) & (depth > float(rim[:, 2].mean()) - 1.0)
     image[seen] += glasses.dark * (glasses.tint - image[seen])
     if glasses.gleam > 0:

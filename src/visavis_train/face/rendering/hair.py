@@ -12,7 +12,7 @@ from visavis_train.face.rendering import paint, raster
 from visavis_train.face.rendering.head import FACE_VERTICES, PARTS, Head
 from visavis_train.face.rendering.surface import HIGHEST_CM, LOWEST_CM, TEXTURE_PX
 
-# Degrees from the front, and how low hair reaches there, in cm: short, long, and under a fringe.
+# Degrees from the front, and the lower end of the hair there, in cm: short, long, and with a fringe.
 TURNS = (0, 25, 45, 62, 78, 95, 120, 180)
 SHORT = (9.7, 9.6, 8.6, 6.2, 4.8, 5.0, -2.0, -5.0)
 LONG = (9.7, 9.4, 7.6, 2.0, -7.0, -12.0, -12.0, -12.0)
@@ -29,9 +29,9 @@ class Hair:
     Attributes:
         colour: (3,) from 0 to 255.
         cover: (256, 256) share of the skin's texture that it hides; None for a bald head.
-        thickness_cm: how far it stands off.
-        long: it hangs down beside the neck.
-        cloth: (3,) colour of what the person wears.
+        thickness_cm: its thickness.
+        long: whether it hangs down next to the neck.
+        cloth: (3,) colour of the clothes.
     """
 
     colour: FloatArray
@@ -42,7 +42,7 @@ class Hair:
 
 
 def sample_hair(rng: np.random.Generator) -> Hair:
-    """A bald head at times, else short or long hair, with or without a fringe, or a cap."""
+    """Sometimes a bald head, otherwise short or long hair, with or without a fringe, or a cap."""
     colour = paint.between(rng, paint.HAIRS)
     cloth = rng.uniform(15, 235, 3).astype(np.float32)
     cloth += np.float32(rng.uniform(0.2, 1.0)) * (cloth.mean() - cloth)
@@ -56,7 +56,7 @@ def sample_hair(rng: np.random.Generator) -> Hair:
     line = np.asarray(LONG if long else SHORT, np.float32)
     if rng.random() < 0.25:
         line = np.minimum(line, np.asarray(FRINGE, np.float32))
-    # Up to the temples the two sides differ a little.
+    # Up to the temples, the two sides differ a little.
     sides = [
         (line + rng.normal(0, 0.5) + rng.normal(0, 0.35, len(line))).astype(np.float32) for _ in range(2)
     ]
@@ -107,14 +107,14 @@ def _heights() -> FloatArray:
 
 
 def shoulders(crooked_cm: float) -> FloatArray:
-    """Outline (N, 3) of a body below the head, in cm; one shoulder is higher by so much."""
+    """Outline (N, 3) of a body below the head, in cm, with one shoulder higher than the other."""
     half = [(0, -10.5), (6, -12), (10, -13.5), (19, -17), (23, -22), (25, -60)]
     right = [(-x, y - crooked_cm * x / 20) for x, y in reversed(half)]
     return np.asarray([(x, y, -4.0) for x, y in [*right, *half]], np.float32)
 
 
 def outward(head: Head) -> FloatArray:
-    """Normals (V, 3) of the head at rest, along which hair stands off."""
+    """Normals (V, 3) of the head at rest, the directions of the hair."""
     return raster.normals(head.neutral, head.triangles)
 
 

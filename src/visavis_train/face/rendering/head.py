@@ -1,6 +1,6 @@
-"""The 3D head (``ict_face.npz``): read, checked, and ready to be bent and drawn.
+"""The 3D head (``ict_face.npz``), read and checked.
 
-The file's own numbers of vertices are kept in :attr:`Head.numbers`, so that tables can name vertices by them.
+:attr:`Head.numbers` keeps the file's own vertex numbers, so that tables can name vertices by them.
 Axes: x to the person's left (right in a picture from the front), y up, z out of the face; centimetres.
 """
 
@@ -21,7 +21,7 @@ from visavis_train.face.rendering.surface import from_root, layout, openness
 
 VERTICES, TRIANGLES, IDENTITIES = 26719, 52220, 100
 SKIN, SOCKET, GUMS, TEETH, EYE, LASH, TONGUE, SCALP = range(8)
-# First vertex, one past the last, what they are. Left out: helper surfaces, and what lies inside eyeballs.
+# First vertex, one past the last, and material. Left out: helper surfaces, and parts inside the eyeballs.
 PARTS = (
     (0, 11248, SKIN),
     (11248, 14062, SOCKET),
@@ -34,22 +34,22 @@ PARTS = (
 # The face itself is the first part of the skin; the back of the head and the neck follow.
 FACE_VERTICES = 9409
 EYES = {"Left": (21451, 22221), "Right": (23021, 23791)}
-# ARKit has one weight for what the mesh splits, and no name for these.
+# For these, ARKit has one weight where the mesh has several shapes, or no name.
 UNNAMED = ("PupilDilate_L", "PupilDilate_R", "cheekRaiser_L", "cheekRaiser_R")
-INNER_LOWER_LIP, LOWER_GUM = 5517, 19247  # The tongue lies on the one and is held by the other.
+INNER_LOWER_LIP, LOWER_GUM = 5517, 19247  # The tongue lies on the lip and is attached to the gum.
 TONGUE_RINGS, TONGUE_SIDES = 12, 12
 _SMALLEST_CM = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """Offsets of M shapes, only where they move something.
+    """Offsets of M shapes, only for vertices that they move.
 
     Attributes:
         channel: (M,) place of each in ``BLENDSHAPES``.
-        starts: (M + 1,) where each begins among the rows.
-        vertex: (K,) which vertex a row moves.
-        offset: (K, 3) by how much at weight 1, in cm.
+        starts: (M + 1,) first row of each shape.
+        vertex: (K,) the vertex that a row moves.
+        offset: (K, 3) its offset at weight 1, in cm.
     """
 
     channel: NDArray[np.int64]
@@ -60,14 +60,14 @@ class Shapes:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head at rest and how it can change.
+    """The head at rest, and its possible changes.
 
     Attributes:
         neutral: (V, 3) mean face; the last vertices are the tongue that comes out.
         identity: (100, V * 3) offsets of the identity coefficients.
         shapes: the expressions.
         triangles: (T, 3) of vertex numbers, lashes last.
-        material: (T,) what each triangle is made of.
+        material: (T,) material of each triangle.
         uv: (V, 2) place in the skin's texture or in the eye's, both from 0 to 1; of lashes the first is the
             distance from their root.
         light: (V,) how much light reaches a vertex, 0 deep in the mouth, 1 outside.
@@ -145,10 +145,10 @@ class Head:
         return moved > 0.35
 
     def place_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where vertices of the file stand in :attr:`neutral`.
+        """Indices in :attr:`neutral` of vertices of the file.
 
         Raises:
-            InputError: one of them is not kept.
+            InputError: one of the vertices is not kept.
         """
         place = np.searchsorted(self.numbers, numbers)
         place = np.minimum(place, len(self.numbers) - 1)
@@ -211,7 +211,7 @@ def _padded(identity: NDArray[np.float16], rings: int) -> FloatArray:
 
 
 def _tongue_triangles() -> NDArray[np.int64]:
-    """Triangles of a tube of rings, closed at its tip by its last ring's being a point."""
+    """Triangles of a tube of rings, closed at its tip because the last ring is a point."""
     found = []
     for ring in range(TONGUE_RINGS - 1):
         for side in range(TONGUE_SIDES):

@@ -1,8 +1,8 @@
 """MediaPipe's 146 landmarks on the bent head, in cm.
 
-The committed table ``landmarks_146.csv`` says where on the skin each landmark lies: three vertices of the
-mesh, by the file's numbers, and their weights. ``correspond.py`` makes it. The irises' ten points are not in
-it, for they follow from the eyeballs.
+The committed table ``landmarks_146.csv`` gives the place of each landmark on the skin: three vertices of the
+mesh, by the file's numbers, and their weights. ``correspond.py`` makes the table. It does not contain the ten
+points of the irises, because they follow from the eyeballs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RIMS = np.array([(0, 0), (1, 0), (0, 1), (-1, 0), (0, -1)], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class LandmarkTable:
-    """Where the 136 landmarks lie that are on the skin.
+    """The places of the 136 landmarks on the skin.
 
     Attributes:
         corner: (136, 3) places of vertices in the head.
@@ -45,7 +45,7 @@ class LandmarkTable:
         """Read the table.
 
         Raises:
-            InputError: it is missing, or not for these landmarks and this head.
+            InputError: the table is missing, or does not fit these landmarks and this head.
         """
         try:
             rows = np.loadtxt(regular(path), delimiter=",", skiprows=1, ndmin=2)

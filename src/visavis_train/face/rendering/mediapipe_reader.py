@@ -15,7 +15,7 @@ from visavis.types import FloatArray, ImageArray
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What MediaPipe says of a face.
+    """MediaPipe's answer for a face.
 
     Attributes:
         landmarks: (478, 3) in pixels.
@@ -35,7 +35,7 @@ class MediaPipeReader:
         model: ``face_landmarker.task``.
 
     Raises:
-        InputError: there is no such file.
+        InputError: the file is missing.
         MissingExtraError: MediaPipe is not installed.
     """
 
@@ -65,7 +65,7 @@ class MediaPipeReader:
         self._landmarker.close()
 
     def read(self, image_rgb: ImageArray) -> Answer | None:
-        """The face of a picture (H, W, 3), or None where there is none."""
+        """The face of a picture (H, W, 3), or None without a face."""
         height, width = image_rgb.shape[:2]
         picture = self._mp.Image(self._mp.ImageFormat.SRGB, np.ascontiguousarray(image_rgb))
         found = self._landmarker.detect(picture)

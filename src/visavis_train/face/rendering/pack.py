@@ -56,25 +56,25 @@ def render_faces(
     plain: bool = False,
     probes: bool = False,
 ) -> None:
-    """Render a pack; skins are made first where their file is missing.
+    """Render a pack; skins are made first if their file is missing.
 
     Args:
         head: ``ict_face.npz``.
         crops: folder of face crops, for skins.
         out: folder of the pack.
-        count: of pictures.
+        count: number of pictures.
         seed: see :class:`Renderer`.
         split: see :class:`Renderer`.
-        workers: processes.
-        skins: file of skins; ``skins.npz`` beside the pack without it.
-        model: ``face_landmarker.task``, if skins are to be made.
+        workers: number of processes.
+        skins: file of skins; ``skins.npz`` next to the pack by default.
+        model: ``face_landmarker.task``, for making skins.
         photographs: folder of pictures for backgrounds.
         plain: see :class:`Renderer`.
         probes: see :class:`Renderer`.
 
     Raises:
         InputError: a file cannot be read or written, or there are no skins of the split.
-        MissingExtraError: skins are to be made, and MediaPipe is not installed.
+        MissingExtraError: skins are missing, and MediaPipe is not installed.
     """
     mesh = Head.load(head)
     path = skins or out.parent / SKINS

@@ -51,7 +51,7 @@ IRISES = np.array(
 
 
 def between(rng: np.random.Generator, colours: FloatArray) -> FloatArray:
-    """A colour (3,) between two neighbours of a list (N, 3), a little off."""
+    """A colour (3,) between two neighbours of a list (N, 3), with a small random change."""
     place = rng.uniform(0, len(colours) - 1)
     low = int(place)
     mixed = colours[low] + (place - low) * (colours[min(low + 1, len(colours) - 1)] - colours[low])
@@ -59,13 +59,13 @@ def between(rng: np.random.Generator, colours: FloatArray) -> FloatArray:
 
 
 def noise(rng: np.random.Generator, side_px: int, cells: tuple[int, int]) -> FloatArray:
-    """Smooth noise (side, side) from about -1 to 1 with so many cells down and across."""
+    """Smooth noise (side, side) from about -1 to 1 with a given number of cells down and across."""
     small = rng.standard_normal(cells, dtype=np.float32)
     return np.asarray(cv2.resize(small, (side_px, side_px), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def painted_skin(rng: np.random.Generator, head: Head) -> ImageArray:
-    """A texture of a skin that nobody has: (256, 256, 3)."""
+    """An invented texture of a skin (256, 256, 3)."""
     base = between(rng, SKINS)
     skin = np.empty((TEXTURE_PX, TEXTURE_PX, 3), np.float32)
     skin[:] = base
@@ -111,8 +111,8 @@ def palette(rng: np.random.Generator, skin: ImageArray, hair: FloatArray) -> tup
     """Colours (8, 3) of the materials that have no texture, and how much each (8,) shines.
 
     Args:
-        rng: the randomness.
-        skin: texture of the skin, whose mean shades what is under it.
+        rng: source of randomness.
+        skin: texture of the skin, whose mean colours the parts under it.
         hair: (3,) colour.
     """
     colours = np.zeros((8, 3), np.float32)

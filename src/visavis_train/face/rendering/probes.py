@@ -1,8 +1,8 @@
-"""Probes: rendered faces that show one ARKit weight at full, for measuring.
+"""Probes for measuring: rendered faces that show one ARKit weight at full.
 
 For each identity there are 45 pictures: one at rest, then one for each weight that is not gaze, in ARKit's
-order. That weight is exactly 1 and the others are 0. Two need an open jaw: ``mouthClose``, which closes the
-lips over it, has jawOpen 1 (with less, this mesh pushes the lower lip through the nose), and ``tongueOut``
+order. That weight is exactly 1 and the others are 0. Two weights need an open jaw. ``mouthClose`` closes the
+lips over the jaw, so jawOpen is 1 (with less, this mesh pushes the lower lip through the nose). ``tongueOut``
 has jawOpen 0.3. The pictures of one identity have the same skin, light, background and pose.
 """
 

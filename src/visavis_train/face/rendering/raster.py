@@ -1,8 +1,8 @@
-"""A software rasterizer: loops over triangles and pixels that numba compiles.
+"""A software rasterizer: loops over triangles and pixels, compiled by numba.
 
-A first pass keeps for each pixel the nearest triangle and where in it the pixel lies; a second one colours.
-Triangles are about as small as pixels, so that interpolating on the screen is exact enough. Nothing is
-compiled at import: a loop is compiled when first called, and kept in numba's cache.
+The first pass finds the nearest triangle for each pixel, and the pixel's place in it. The second one colours.
+Triangles are about as small as pixels, so interpolating on the screen is exact enough. Nothing is compiled
+at import: a loop is compiled at its first call, and kept in numba's cache.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def light_vertices(
 
     Args:
         normal: (V, 3) unit, in the camera's axes.
-        reach: (V,) share of the light that gets there.
+        reach: (V,) share of the light that reaches a vertex.
         ambient: (2, 3) colours from above and from below.
         lamps: (L, 3) unit directions to the lamps.
         colours: (L, 3) of the lamps.
@@ -91,7 +91,7 @@ def light_vertices(
             soft = max((fall + np.float32(0.25)) / np.float32(1.25), np.float32(0.0))
             for c in range(3):
                 out[v, c] += colours[lamp, c] * soft
-            # The viewer is along z: half way between it and the lamp.
+            # The viewer is along z: half way between the viewer and the lamp.
             hx, hy, hz = lamps[lamp, 0], lamps[lamp, 1], lamps[lamp, 2] + np.float32(1.0)
             size = np.sqrt(hx * hx + hy * hy + hz * hz) + np.float32(1e-6)
             half = max((normal[v, 0] * hx + normal[v, 1] * hy + normal[v, 2] * hz) / size, np.float32(0.0))
@@ -120,7 +120,7 @@ def cover(
         triangles: (T, 3), counterclockwise as seen from outside.
         first: first triangle drawn.
         end: one past the last.
-        both_sides: draw back sides, too.
+        both_sides: also draw back sides.
         depth: (H, W) distances, written.
         nearest: (H, W) numbers of triangles, -1 where there is none, written.
         where: (H, W, 2) weights of the second and third corner, written.
@@ -213,7 +213,7 @@ def colour(
             gloss = (a * light[i, 3] + b * light[j, 3] + c * light[k, 3]) * shine[kind]
             u = a * uv[i, 0] + b * uv[j, 0] + c * uv[k, 0]
             v = a * uv[i, 1] + b * uv[j, 1] + c * uv[k, 1]
-            # Lashes grow thin towards their tips.
+            # Lashes become thin towards their tips.
             share = opacity * max(np.float32(1.0) - u, np.float32(0.0)) if kind == 5 else opacity
             for channel in range(3):
                 if kind == 0:

@@ -1,4 +1,4 @@
-"""One picture of a face with its truth: the whole renderer."""
+"""The whole renderer: one picture of a face with its true labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IDENTITIES = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 IDENTITIES_EACH = 20_000
 IDENTITY_SEED, IDENTITY_SPREAD, COEFFICIENTS = 20261127, 0.8, 100
 PAINTED, WITH_GLASSES, WITH_OCCLUDER = 0.15, 0.18, 0.18
-# What MediaPipe's head looks up by where the mesh looks straight ahead (measured: 0.2 to 0.3 degrees).
+# Upward pitch of MediaPipe's head when the mesh looks straight ahead (measured: 0.2 to 0.3 degrees).
 STRAIGHT_PITCH_RAD = 0.0044
 # MediaPipe's depth has the units of x and y; the mean of the 146 landmarks has this depth (measured: 0.021,
 # with a standard deviation of 0.005 between faces; the slope of its depth over the true one is 1.00).
@@ -40,7 +40,7 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One picture and its truth.
+    """One picture and its true labels.
 
     Attributes:
         crop: (224, 224, 3).
@@ -49,8 +49,8 @@ class Rendered:
         rotation: (3, 3) of the head in the upright crop: x right, y up, z towards the viewer.
         gaze: (2,) yaw to the person's left and pitch up of the eyes against the head, in radians.
         identity: number of the face's shape.
-        skin: id of the crop whose skin it wears, empty for a painted one.
-        occluded: share of the face that something hides, from 0 to 1.
+        skin: id of the crop of its skin, empty for a painted skin.
+        occluded: hidden share of the face, from 0 to 1.
         source: ``render:`` and the number of the picture.
     """
 
@@ -67,16 +67,16 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """What all pictures of a split share.
+    """The data that all pictures of a split share.
 
     Attributes:
         head: the mesh.
         table: MediaPipe's landmarks on it.
         skins: real skins of all splits.
         split: ``train``, ``val`` or ``test``: which skins and identities are used.
-        seed: of everything random.
+        seed: of all randomness.
         photographs: RGB pictures for backgrounds.
-        plain: no hair, glasses, occluders nor camera faults, and mild turns: for measuring.
+        plain: for measuring: no hair, glasses, occluders or camera faults, and mild turns.
         probes: plain pictures of one weight at full each, see :mod:`visavis_train.face.rendering.probes`; the
             pictures of one identity differ in nothing else.
     """
@@ -100,7 +100,7 @@ class Renderer:
         object.__setattr__(self, "plain", self.plain or self.probes)
 
     def render(self, first: int, end: int) -> Iterator[Rendered]:
-        """Yield the pictures of numbers ``first..end``; each depends on its number and the seed alone."""
+        """Yield the pictures of numbers ``first..end``; each depends only on its number and the seed."""
         for start in range(first, end, BATCH):
             numbers = range(start, min(start + BATCH, end))
             each = EACH if self.probes else 1
@@ -143,14 +143,14 @@ class Renderer:
         )
 
     def _pose(self, number: int, rng: np.random.Generator) -> tuple[View, FloatArray]:
-        """How the head is seen, and its weights (52,)."""
+        """The view of the head, and its weights (52,)."""
         if self.probes:
             return probe_view(rng), probe_weights(number)
         view = sample_view(rng, 0.6 if self.plain else 1.0)
         return view, sample_weights(rng, turned=bool(view.rotation[2, 2] < 0.75))
 
     def _sides(self, rng: np.random.Generator) -> FloatArray:
-        """Factors of the mesh's shapes: where ARKit has one weight for both sides, their mean is it."""
+        """Factors of the mesh's shapes; if ARKit has one weight for both sides, it is their mean."""
         channel = self.head.shapes.channel
         sides = np.ones(len(channel), np.float32)
         for name in ("browInnerUp", "cheekPuff"):
@@ -183,7 +183,7 @@ class Renderer:
     def _picture(
         self, rng: np.random.Generator, bent: Bent, crop: Crop, looks: Looks, hairs: hair.Hair
     ) -> FloatArray:
-        """The picture (224, 224, 3) from 0 to 255, before anything is laid over the face."""
+        """The picture (224, 224, 3) from 0 to 255, without objects over the face."""
         side = CROP_PX * FINE
         ground = surroundings.background(rng, side, self._pictures(rng))
         vertices = bent.vertices
@@ -204,7 +204,7 @@ class Renderer:
         return np.asarray(cv2.resize(canvas.image, size, interpolation=cv2.INTER_AREA), np.float32)
 
     def _pictures(self, rng: np.random.Generator) -> list[ImageArray]:
-        """One candidate for the background: a photograph, else a blurred crop of the same split."""
+        """One candidate for the background: a photograph, or a blurred crop of the same split."""
         if self.photographs and rng.random() < 0.7:
             return [self.photographs[int(rng.integers(len(self.photographs)))]]
         return [self.skins.grounds[int(rng.choice(self.skins.of(self.split)))]]

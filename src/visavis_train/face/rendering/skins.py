@@ -34,7 +34,7 @@ from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
 from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
 
 SPLITS = ("train", "val", "test")
-# Crops are too tight for MediaPipe: edges are repeated, in shares of the enlarged picture's side.
+# Crops are too tight for MediaPipe: width of repeated edges, in shares of the enlarged picture's side.
 EDGE = 1 / 6
 # Faces that turn or move more than this are not used: degrees, and weights.
 TURNED_DEGREES = 14.0
@@ -63,7 +63,7 @@ class Skins:
     grounds: ImageArray
 
     def of(self, split: str) -> NDArray[np.int64]:
-        """Rows of a split."""
+        """The rows of a split."""
         return np.flatnonzero(self.split == split)
 
     @property
@@ -77,16 +77,16 @@ class Skins:
         return decode_image(data.tobytes(), f"skin {self.ids[row]}")
 
     def textures(self) -> list[ImageArray]:
-        """All of the training split, mixed."""
+        """Up to 200 textures of the training split, in random order."""
         rows = np.random.default_rng(0).permutation(self.of("train"))[:200]
         return [self.texture(int(row)) for row in rows]
 
     @classmethod
     def joined(cls, found: list[tuple[str, str, ImageArray, ImageArray]]) -> Self:
-        """From ids, splits, textures and crops.
+        """Skins from ids, splits, textures and crops.
 
         Raises:
-            InputError: there are none.
+            InputError: there are no skins.
         """
         if not found:
             raise InputError("no crop shows a calm face from the front: there are no skins")
@@ -165,10 +165,10 @@ def _calm(teacher: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
 
 
 def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
-    """Fit the head to at most so many crops of all splits and bake their textures."""
+    """Fit the head to a limited number of crops of all splits, and bake their textures."""
     chosen = calm_crops(crops)
     mixed = [str(name) for name in np.random.default_rng(0).permutation(sorted(chosen))]
-    # The splits that are held out are small: all of them, then as many of the others as are asked for.
+    # The held-out splits are small: all their crops are used, then other crops up to the requested number.
     wanted = set(sorted(mixed, key=lambda name: chosen[name] == "train")[:count])
     table = LandmarkTable.load(head)
     fitter, baker = Fitter.of(head, table, FACE_VERTICES), Baker.of(head, FACE_VERTICES)

@@ -1,7 +1,7 @@
 """The neutral head's texture coordinates, and how much ambient light reaches each vertex.
 
-The texture unrolls the head around a vertical axis: across runs the angle, twice as fine in front as behind,
-down runs the height. The eye's texture is its front, seen along the optical axis.
+The texture unrolls the head around a vertical axis: its columns are angles, twice as fine in front as behind,
+and its rows are heights. The eye's texture is its front, seen along the optical axis.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EYE_REACH = 1.05
 def layout(
     neutral: FloatArray, tri: NDArray[np.int64], eye: BoolArray, eyes: tuple[tuple[int, int], tuple[int, int]]
 ) -> tuple[FloatArray, BoolArray]:
-    """Places in the textures (V, 2), and which triangles (T,) cross the seam at the back.
+    """Places in the textures (V, 2), and whether triangles (T,) cross the seam at the back.
 
     Args:
         neutral: (V, 3) in cm.

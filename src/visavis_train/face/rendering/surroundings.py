@@ -1,4 +1,4 @@
-"""Random backgrounds, things in front of the face, and a camera's faults."""
+"""Random backgrounds, objects in front of the face, and camera faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_photographs(folder: Path) -> list[ImageArray]:
     """Pictures of a folder for backgrounds, in the order of their names, made small.
 
     Raises:
-        InputError: there are none, or one cannot be read.
+        InputError: there are no pictures, or one cannot be read.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
@@ -41,9 +41,9 @@ def background(rng: Rng, side_px: int, pictures: list[ImageArray]) -> FloatArray
     """A background (side, side, 3) from 0 to 255.
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         side_px: its side.
-        pictures: any size, RGB; a piece of one is enlarged. Without any, colours and noise alone.
+        pictures: any size, RGB; a piece of one is enlarged. Without pictures: only colours and noise.
     """
     if pictures and rng.random() < 0.75:
         picture = pictures[int(rng.integers(len(pictures)))]
@@ -68,7 +68,7 @@ def occluder(rng: Rng, image: FloatArray, skin: FloatArray, face_px: FloatArray)
     """Lay a hand, a bar, a phone or a cup over a face, in place; returns its mask (H, W).
 
     Args:
-        rng: the randomness.
+        rng: source of randomness.
         image: (H, W, 3) from 0 to 255, written.
         skin: (3,) colour of the person's skin.
         face_px: (N, 2) outline of the face.
@@ -122,7 +122,7 @@ def _hand(rng: Rng, mask: NDArray[np.uint8], spot: FloatArray, size: float) -> N
 
 
 def photographed(rng: Rng, image: FloatArray) -> ImageArray:
-    """What a camera makes of a picture (H, W, 3) from 0 to 255: blur, colours, noise, JPEG."""
+    """Add a camera's faults to a picture (H, W, 3) from 0 to 255: blur, colours, noise, JPEG."""
     side = len(image)
     if rng.random() < 0.35:
         small = int(side * rng.uniform(0.3, 0.9))

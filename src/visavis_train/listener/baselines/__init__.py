@@ -1,1 +1,1 @@
-"""A speaker's clip in, reactions to it out: baselines, and small peers after published systems."""
+"""Baselines that react to a speaker's clip, and small peers after published systems."""

@@ -1,11 +1,11 @@
-"""A speaker's face and speech in; reactions from latents that are diffused window by window out.
+"""Latent diffusion of a listener's reactions, window by window.
 
-Small, after BeLFusion (Barquero, Escalera and Palmero 2023, arXiv:2211.14304) as the REACT challenges use it
-(Song et al. 2024, arXiv:2401.05166): an autoencoder of windows of a listener's behaviour; a network that
-takes the noise from a window's latent, told the speaker's window and the listener's latent before; sampling
-by DDIM (Song, Meng and Ermon 2021, arXiv:2010.02502). What differs: MLPs over pieces of five frames in place
-of recurrent networks and a U-Net, windows of 2 s that follow one another, our own sizes. It sees the
-speaker's window to its end, up to 2 s of speech that is still to come.
+A small network after BeLFusion (Barquero, Escalera and Palmero 2023, arXiv:2211.14304), as the REACT
+challenges use it (Song et al. 2024, arXiv:2401.05166). An autoencoder codes windows of the listener.
+A network removes the noise from a window's latent, given the speaker's window and the listener's previous
+latent. Sampling is DDIM (Song, Meng and Ermon 2021, arXiv:2010.02502). Differences: MLPs over pieces of five
+frames instead of recurrent networks and a U-Net, windows of 2 s that follow one another, our own sizes. It
+sees the speaker's window to its end, so up to 2 s of later speech.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from visavis_train.listener.baselines.training import (
 
 WINDOW, PIECE = 50, 5
 NOISE_STEPS, SAMPLING_STEPS = 100, 10
-# Our choice: the latent must be smooth, but keep the window.
+# Our choice: the latent must be smooth, but preserve the window.
 DIVERGENCE_WEIGHT = 1e-3
-# Of training windows, so many have no window before, as the first of a clip.
+# Share of training windows without a previous window, as at the start of a clip.
 FIRST_SHARE = 0.1
 LAYERS = 3
 
 
 def kept_share(step: Tensor) -> Tensor:
-    """Share of the variance that is still the latent's (Nichol and Dhariwal 2021, equation 17)."""
+    """The latent's remaining share of the variance (Nichol and Dhariwal 2021, equation 17)."""
     angle = (step / NOISE_STEPS + 0.008) / 1.008 * math.pi / 2
     share: Tensor = (angle.cos() ** 2).clamp(1e-4, 0.9999)
     return share
@@ -54,8 +54,8 @@ class WindowReader(nn.Sequential):
 
     Args:
         channels: C.
-        width: hidden.
-        out: numbers of a window.
+        width: hidden width.
+        out: numbers for each window.
     """
 
     def __init__(self, channels: int, width: int, out: int) -> None:
@@ -73,7 +73,7 @@ class WindowVae(nn.Module):
     """Windows of a listener's behaviour <-> latents.
 
     Args:
-        width: hidden.
+        width: hidden width.
         latent: Z.
     """
 
@@ -96,7 +96,7 @@ class WindowVae(nn.Module):
         return mean, log_variance.clamp(-10, 10)
 
     def loss(self, speaker: Tensor, listener: Tensor) -> Tensor:
-        """L1 of every window of a stretch, and divergence."""
+        """Mean L1 over the windows of a stretch, plus divergence."""
         windows = listener.unflatten(1, (-1, WINDOW)).flatten(0, 1)
         mean, log_variance = self.encode(windows)
         again = self.decoder(drawn(mean, log_variance))
@@ -104,11 +104,11 @@ class WindowVae(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """A noisy latent, the speaker's window and the latent before -> the latent without noise.
+    """A noisy latent, the speaker's window and the previous latent -> the latent without noise.
 
     Args:
-        vae: gives latents; it does not learn any more.
-        width: hidden.
+        vae: the trained autoencoder; it is frozen.
+        width: hidden width.
         latent: Z.
     """
 
@@ -146,7 +146,7 @@ class Denoiser(nn.Module):
         return functional.mse_loss(self(noisy, kept, context, before), clean)
 
     def sample(self, noise: Tensor, context: Tensor, before: Tensor) -> Tensor:
-        """Take the noise away in a few steps, by DDIM without new noise: (N, Z) -> (N, Z)."""
+        """Remove the noise in a few steps of DDIM without new noise: (N, Z) -> (N, Z)."""
         steps = torch.linspace(NOISE_STEPS, 0, SAMPLING_STEPS + 1)
         latent = noise
         for now, then in pairwise(steps):
@@ -161,9 +161,9 @@ class LatentDiffusion:
     """A trained pair of networks.
 
     Args:
-        vae: of windows.
-        denoiser: of its latents.
-        stretches: whose scales they were trained with.
+        vae: the autoencoder of windows.
+        denoiser: the denoiser of its latents.
+        stretches: the training stretches, for their scales.
     """
 
     def __init__(self, vae: WindowVae, denoiser: Denoiser, stretches: Stretches) -> None:

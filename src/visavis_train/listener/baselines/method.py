@@ -1,4 +1,4 @@
-"""What every way to react has in common: speakers' clips in, K reactions to each out."""
+"""The interface of all methods that react: K reactions to each speaker's clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visavis_train.data.conversation_pack import PersonClip
 
 
 class Method(Protocol):
-    """A way to react. What it makes of a clip depends on that clip and the seed, never on other clips."""
+    """A method that reacts. Its result for a clip depends only on that clip and the seed."""
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
         """(N, K, T, 83) faces and emotions of K listeners to each of N speakers' clips of T frames."""
@@ -23,12 +23,12 @@ class Method(Protocol):
 def each_item(
     items: Sequence[PersonClip], react: Callable[[PersonClip, np.random.Generator], FloatArray], seed: int
 ) -> FloatArray:
-    """React to one clip after the other, each with chances of its own.
+    """React to one clip after the other, each with its own randomness.
 
     Args:
-        items: of as many frames.
-        react: gives (K, T, 83) of one clip.
-        seed: of all chances.
+        items: items with equal numbers of frames.
+        react: gives (K, T, 83) for one clip.
+        seed: of all randomness.
 
     Returns:
         (N, K, T, 83).
@@ -37,10 +37,10 @@ def each_item(
 
 
 def item_seed(item: PersonClip, seed: int) -> int:
-    """A seed for one clip: of its name, so that it is the same in any company."""
+    """A seed for one clip from its name, so that other clips have no influence on it."""
     return int(np.random.default_rng((seed, zlib.crc32(item.name.encode()))).integers(2**31))
 
 
 def fitted(values: FloatArray, frames: int) -> FloatArray:
-    """(T, C) cut to so many frames, or begun again until they are full."""
+    """(T, C), cut or repeated to a given number of frames."""
     return values[np.arange(frames) % len(values)]

@@ -1,6 +1,6 @@
-"""Baselines that learn next to nothing: truth, chance, the speaker's own face, means, the nearest neighbour.
+"""Baselines that learn almost nothing: truth, chance, the speaker's own face, means, the nearest neighbour.
 
-The first four are those of the REACT challenges (Song et al. 2024, arXiv:2401.05166).
+The first four are from the REACT challenges (Song et al. 2024, arXiv:2401.05166).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ def _repeated(behaviour: FloatArray, samples: int) -> FloatArray:
 
 
 class GroundTruth:
-    """What the real listener did, K times over, as the challenges count it.
+    """The reaction of the real listener, K times, as in the challenges.
 
     Args:
-        listeners: of each speaker's clip, by the clip's name.
+        listeners: the listeners of each speaker's clip, by the clip's name.
     """
 
     def __init__(self, listeners: Mapping[str, PersonClip]) -> None:
         self._listeners = listeners
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
-        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance."""
+        """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness."""
         return np.stack([_repeated(self._listeners[item.name].behaviour, samples) for item in items])
 
 
 class Uniform:
-    """Each number of each frame drawn evenly from 0 to 1.
+    """Uniform random numbers from 0 to 1, for each number of each frame.
 
-    Their variance is 1/12 and their diversity 1/6, which is what is printed for REACT2024's random baseline.
+    Their variance is 1/12 and their diversity 1/6, as published for REACT2024's random baseline.
     """
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
@@ -49,25 +49,25 @@ class Uniform:
 
 
 class Mime:
-    """The speaker's own face, of the same moment."""
+    """The speaker's own face at the same moment."""
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
-        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance."""
+        """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness."""
         return np.stack([_repeated(item.behaviour, samples) for item in items])
 
 
 class MeanSequence:
-    """The mean of all listeners of the training: frame by frame, or one face that never moves.
+    """The mean of all training listeners: frame by frame, or one face that never moves.
 
     Args:
-        train: the training.
-        still: one face.
+        train: the training pack.
+        still: use one face that never moves.
     """
 
     def __init__(self, train: ListeningPack, *, still: bool = False) -> None:
         every = [item.listener.behaviour for item in train.items]
         longest = max(map(len, every))
-        # Columns that no listener has stay unknown, which the metrics refuse in one line.
+        # Columns that no listener has stay unknown; the metrics refuse them with a clear error.
         total, known = np.zeros((2, longest, BEHAVIOUR_CHANNELS))
         for behaviour in every:
             total[: len(behaviour)] += np.nan_to_num(behaviour)
@@ -79,18 +79,18 @@ class MeanSequence:
         )
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
-        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance."""
+        """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness."""
         return np.stack([_repeated(fitted(self._mean, len(item)), samples) for item in items])
 
 
 class NearestNeighbour:
-    """What the listeners of the most similar speakers of the training did.
+    """The reactions of the listeners of the most similar training speakers.
 
-    Speakers are compared by mean and spread over time of their face, emotion and speech, each number in units
-    of its spread over the training's speakers.
+    Speakers are compared by the mean and spread over time of their face, emotion and speech, each in units
+    of its spread over the training speakers.
 
     Args:
-        train: the training.
+        train: the training pack.
     """
 
     def __init__(self, train: ListeningPack) -> None:
@@ -103,9 +103,9 @@ class NearestNeighbour:
         self._described = (described - self._mean) / self._spread
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
-        """See :class:`~visavis_train.listener.baselines.method.Method`; nothing is left to chance.
+        """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness.
 
-        The listeners of the nearest speaker come first, then those of the next; where the training has fewer
+        The listeners of the nearest speaker come first, then those of the next. If the training has fewer
         than K listeners, they begin again.
         """
         return np.stack([self._nearest(item, samples) for item in items])
@@ -118,7 +118,7 @@ class NearestNeighbour:
 
 
 def _described(clip: PersonClip) -> FloatArray:
-    """(2 x 127,) mean and spread over the frames; 0 where nothing is known."""
+    """(2 x 127,) mean and spread over the frames; 0 for unknown numbers."""
     speech = np.zeros((len(clip), 0)) if clip.speech is None else clip.speech
     rows = np.nan_to_num(np.concatenate([clip.behaviour, speech], axis=1).astype(np.float32))
     return np.concatenate([rows.mean(axis=0), rows.std(axis=0)])

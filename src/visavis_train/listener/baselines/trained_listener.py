@@ -1,4 +1,4 @@
-"""A listener's file and its tokenizer in; its reactions to speakers' clips out, as the program makes them."""
+"""Reactions of a trained listener, loaded with its tokenizer; it reacts as the program does."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from visavis_train.listener.baselines.method import item_seed
 
 
 class TrainedListener:
-    """Our own network, frame by frame, each listener's temperament left to chance.
+    """Our own network, frame by frame, with random temperaments.
 
     Args:
-        listener: the program's.
+        listener: the program's listener.
     """
 
     def __init__(self, listener: FaceListener) -> None:
@@ -28,11 +28,11 @@ class TrainedListener:
 
     @classmethod
     def load(cls, file: Path, tokenizer: FaceTokenizer, sampling: Sampling) -> TrainedListener:
-        """Of a run folder's ``listener.onnx``.
+        """The method with a run folder's ``listener.onnx``.
 
         Raises:
             InputError: the file cannot be read.
-            WeightsError: it is no listener, or not one of this tokenizer.
+            WeightsError: the file is not a listener, or has another tokenizer.
         """
         return cls(FaceListener(Predictor.load(file), tokenizer, sampling))
 

@@ -1,4 +1,4 @@
-"""A pack of conversations in; standardised stretches of speakers and listeners, and trained peers, out."""
+"""Training of peers on standardised stretches of speakers and listeners."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from visavis_train.data.conversation_pack import ListeningPack, PersonClip
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.rounds import set_learning_rate, warm_cosine
 
-# What a peer knows of a frame of the speaker: face and speech.
+# Inputs of a peer for each frame of the speaker: face and speech.
 HEARD_CHANNELS = len(FACE_CHANNELS) + len(SPEECH_CHANNELS)
-# Channels that stand still are not blown up.
+# Lower limit of the spread, so that channels that stand still are not enlarged.
 _LEAST_SPREAD = 0.02
 
 
 class PeerTraining(Settings):
-    """How a peer is trained.
+    """The training of a peer.
 
     Attributes:
-        steps: of each of its networks.
+        steps: steps for each of its networks.
         batch_size: stretches a step.
-        frames: of a stretch; a multiple of 50.
+        frames: frames of a stretch; a multiple of 50.
         learning_rate: its peak; it rises linearly over a twentieth and falls by half a cosine to 1%.
-        width: of its networks.
-        latent: numbers of its latent.
+        width: width of its networks.
+        latent: size of its latent.
     """
 
     steps: int = Field(default=1500, ge=1)
@@ -49,7 +49,7 @@ class PeerTraining(Settings):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scale:
-    """Mean and spread of the training.
+    """Mean and spread of the training data.
 
     Attributes:
         mean, spread: (C,).
@@ -60,7 +60,7 @@ class Scale:
 
     @classmethod
     def of(cls, parts: Iterable[FloatArray]) -> Scale:
-        """Of (T, C) arrays, one in memory at a time; what is not known does not count."""
+        """The scale of (T, C) arrays, with one in memory at a time; unknown numbers do not count."""
         # Count, sum and sum of squares of each channel.
         totals: NDArray[np.float64] = np.float64(0) + sum(
             np.stack(
@@ -74,12 +74,12 @@ class Scale:
         return cls(mean.astype(np.float32), np.maximum(spread, _LEAST_SPREAD).astype(np.float32))
 
     def into(self, values: FloatArray) -> FloatArray:
-        """Standardised; 0, the mean, where not known."""
+        """Standardised numbers; unknown ones become 0, the mean."""
         scaled: FloatArray = np.nan_to_num((values - self.mean) / self.spread).astype(np.float32)
         return scaled
 
     def back(self, values: FloatArray) -> FloatArray:
-        """What :meth:`into` was made of."""
+        """The inverse of :meth:`into`."""
         return (values * self.spread + self.mean).astype(np.float32)
 
 
@@ -90,14 +90,14 @@ def heard(clip: PersonClip) -> FloatArray:
 
 
 class Stretches:
-    """Draws stretches of the training's conversations.
+    """Random stretches of the training conversations.
 
     Args:
-        pack: the training.
+        pack: the training pack.
         frames: of a stretch.
 
     Raises:
-        InputError: no conversation is as long.
+        InputError: no conversation is long enough.
     """
 
     def __init__(self, pack: ListeningPack, frames: int) -> None:
@@ -131,15 +131,15 @@ def fit(
     """Train a network; returns the loss of each step.
 
     Args:
-        what: is trained, for the progress bar.
-        net: whose parameters learn; left in evaluation mode.
+        what: name of the network, for the progress bar.
+        net: the network; in evaluation mode afterwards.
         loss_of: the loss of a batch of speakers and listeners.
-        stretches: to draw batches from.
-        training: how.
-        rng: of the draws.
+        stretches: the source of the batches.
+        training: the settings.
+        rng: source of randomness.
 
     Raises:
-        InputError: the loss is no longer a number.
+        InputError: the loss is not a finite number.
     """
     net.train()
     optimizer = torch.optim.AdamW(net.parameters(), training.learning_rate)

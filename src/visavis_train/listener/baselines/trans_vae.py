@@ -1,11 +1,11 @@
-"""A speaker's face and speech in; reactions from a Gaussian latent, by a transformer, out.
+"""A transformer that draws reactions from a Gaussian latent.
 
-Small, after Trans-VAE of the REACT challenges (Song et al. 2024, arXiv:2401.05166, and
-``model/TransformerVAE.py`` of reactmultimodalchallenge/baseline_react2024). What is the same: the speaker is
-encoded by a transformer, two learned positions read a Gaussian latent from it, a transformer decoder turns a
-draw of it into the reaction; L1, divergence and a diversity loss. What differs: face weights and our speech
-features in place of pictures and MFCC, five frames a position, sinusoidal positions, our own sizes and
-weights of the losses. It sees the whole clip, later speech included, which our listener never does.
+A small network after Trans-VAE of the REACT challenges (Song et al. 2024, arXiv:2401.05166, and
+``model/TransformerVAE.py`` of reactmultimodalchallenge/baseline_react2024). Same: a transformer encodes the
+speaker, two learned positions read a Gaussian latent, and a transformer decoder turns a draw of the latent
+into the reaction; the losses are L1, divergence and diversity. Differences: face weights and our speech
+features instead of pictures and MFCC, five frames a position, sinusoidal positions, our own sizes and loss
+weights. It sees the whole clip, with all later speech. Our listener never sees later speech.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from visavis_train.listener.baselines.training import (
 
 STRIDE = 5
 HEADS, LAYERS, DROPOUT = 4, 2, 0.1
-# Weights of the losses beside L1; our choice, such that no one vanishes beside it.
+# Weights of the other losses relative to L1; our choice, so that none of them vanishes.
 DIVERGENCE_WEIGHT, DIVERSITY_WEIGHT = 1e-3, 0.1
 
 
@@ -48,8 +48,8 @@ class TransVaeNet(nn.Module):
     """(N, T, 102) of a speaker -> (N, T, 83) of a listener, all standardised.
 
     Args:
-        width: of its layers.
-        latent: numbers of the latent.
+        width: width of its layers.
+        latent: size of the latent.
     """
 
     def __init__(self, width: int, latent: int) -> None:
@@ -84,7 +84,7 @@ class TransVaeNet(nn.Module):
         return reaction
 
     def loss(self, speaker: Tensor, listener: Tensor) -> Tensor:
-        """L1, divergence of the latent, and how alike two draws are (Yuan and Kitani 2020)."""
+        """L1, divergence of the latent, and similarity of two draws (Yuan and Kitani 2020)."""
         encoded, mean, log_variance = self.encode(speaker)
         first, second = (self.decode(drawn(mean, log_variance), encoded) for _ in range(2))
         alike = (-((first - second) ** 2).mean(dim=(1, 2))).exp().mean()
@@ -107,7 +107,7 @@ class TransVae:
 
     Args:
         net: the network.
-        stretches: whose scales it was trained with.
+        stretches: the training stretches, for their scales.
     """
 
     def __init__(self, net: TransVaeNet, stretches: Stretches) -> None:
@@ -116,7 +116,7 @@ class TransVae:
 
     @classmethod
     def trained(cls, train: ListeningPack, training: PeerTraining, seed: int) -> Self:
-        """Train one.
+        """Train a Trans-VAE.
 
         Raises:
             InputError: no conversation is long enough, or the training diverged.

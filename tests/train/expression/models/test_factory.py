@@ -1,4 +1,4 @@
-"""Every kind of network: what it takes and gives, what it costs, what its configuration refuses."""
+"""Every kind of network: its inputs and outputs, its cost, and refused configurations."""
 
 from __future__ import annotations
 

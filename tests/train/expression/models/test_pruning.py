@@ -1,4 +1,4 @@
-"""Which tokens go on: the laws of pruning and merging, and what is refused."""
+"""The choice of kept tokens: laws of pruning and merging, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAE: two streams that ask each other, one set of kept tokens, and the sizes that were published."""
+"""SAE: two streams with cross-attention, one set of kept tokens, and the published sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sparse recogniser: what its keep rate means for tokens, costs, answers and weights."""
+"""The sparse recogniser: the effect of its keep rate on tokens, costs, answers and weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantising: rounding that keeps the products, files that shrink, answers that stay."""
+"""Quantising: rounding that keeps the products, smaller files, equal answers."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""visavis report: what it measures is what evaluate measures; runs in any state."""
+"""visavis report: the same measurements as evaluate, and runs in any state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""visavis report: a run that cannot be read is one clear line."""
+"""visavis report: one clear line about a run that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens chosen and dropped in other ways than the network was trained with: what is left of its answers."""
+"""A network's answers when other tokens are dropped than in its training."""
 
 from __future__ import annotations
 

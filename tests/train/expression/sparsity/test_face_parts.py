@@ -1,4 +1,4 @@
-"""Landmarks of 48 px crops are believed where there is a face, and parts of the face lie where they are."""
+"""Landmarks of 48 px crops are trusted only on faces, and parts of the face are in the right place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sparse network looks at: kept tokens, parts of the face, their ratios, figures, and the command."""
+"""The tokens that a sparse network keeps: parts of the face, their ratios, figures, and the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network adds to the memory of a process of its own."""
+"""The memory that a network adds to a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs of face states: what the face network sees in crops, without the crops that it does not believe."""
+"""Packs of face states: the face network's answers for crops, without crops that it does not trust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Squares that hold no face."""
+"""Squares without a face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages of pictures: what fails is one line, and never counts as fetched."""
+"""Packages of pictures: a failure is one line, and never counts as fetched."""
 
 from __future__ import annotations
 

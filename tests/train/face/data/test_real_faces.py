@@ -1,4 +1,4 @@
-"""The data engine for real faces: what is labelled, how faces are bent, and what mirroring does."""
+"""The data engine for real faces: labelled pictures, bent faces, and mirroring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes for the detector and pictures without faces: their labels hold, and nothing is made of thin air."""
+"""Scenes for the detector and pictures without faces: right labels, varied clutter, distinct pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs as small files: what comes back is what went in, except for losses by JPEG and 16 bits."""
+"""Packs as small files: a round trip is exact, except for losses by JPEG and 16 bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rasteriser against what can be worked out by hand; the crop's geometry."""
+"""The rasteriser, compared with results by hand, and the crop's geometry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampled weights are possible faces, and rare movements are not rare."""
+"""Sampled weights: possible faces, with frequent rare movements."""
 
 from __future__ import annotations
 

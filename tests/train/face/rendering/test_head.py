@@ -1,4 +1,4 @@
-"""The head: what its file must hold, and that its shapes move what their names say."""
+"""The head: the required content of its file, and shapes that move what their names say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs: the same from any number of workers, in the teacher's layout, and errors in one line."""
+"""Packs: equal from any number of workers, in the teacher's layout, with one-line errors."""
 
 from __future__ import annotations
 

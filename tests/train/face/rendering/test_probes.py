@@ -1,4 +1,4 @@
-"""Probes: one face at rest, then each weight at full, and nothing else differs."""
+"""Probes: one face at rest, then each weight at full, with no other difference."""
 
 from __future__ import annotations
 

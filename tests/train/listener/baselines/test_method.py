@@ -1,4 +1,4 @@
-"""Ways to react: each item's reactions are its own, seeds repeat, and what is trained learns."""
+"""Methods that react: independent items, repeatable seeds, and training that learns."""
 
 from __future__ import annotations
 
