@@ -234,9 +234,7 @@ def render(
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
-            help="face_landmarker.task, for making skins.", show_default="models/ two folders up"
-        ),
+        typer.Option(help="face_landmarker.task, for making skins.", show_default="models/ two folders up"),
     ] = None,
     photographs: Annotated[Path | None, typer.Option(help="Folder of pictures for backgrounds.")] = None,
     plain: Annotated[
