@@ -72,8 +72,8 @@ def sweep(
 ) -> None:
     """Tune a network at every keep rate, and compare costs and savings.
 
-    The first BASE is trained first if its run has not ended, then tuned at every rate and with other ways to
-    drop tokens; further ones are trained and tuned as they are. What has ended is not trained again.
+    First, the first BASE is trained if needed. Then it is tuned at every rate and with other methods to
+    drop tokens. Further files are trained and tuned without changes. Finished runs are not trained again.
 
     Examples:
 
@@ -108,7 +108,7 @@ def keep_rates(
 ) -> None:
     """Measure one network at each of the keep rates that it was trained at.
 
-    Also measures what a second look with more tokens at unsure faces is worth.
+    Also measures the gain of a second look with more tokens at unsure faces.
 
     Examples:
 

@@ -68,8 +68,8 @@ def tracks(
 ) -> None:
     """Make a pack of face tracks from videos, for tokenizers and simulations.
 
-    Every clip is tracked once: its track is kept next to the pack, in a folder of the pack's name. A run that
-    was ended goes on from there.
+    Every clip is tracked once. Its track is kept next to the pack, in a folder of the pack's name. An
+    interrupted run continues from there.
 
     Examples:
 
@@ -147,7 +147,7 @@ def simulate(
 ) -> None:
     """Simulate conversations from real parts; the listeners nod and smile as real people do.
 
-    A run that was ended goes on where it was.
+    The same command continues an interrupted run.
 
     Examples:
 
@@ -175,7 +175,7 @@ def simulation_statistics(
 ) -> None:
     """Compare a simulated corpus with real people: nods, blinks, gaze and smiles.
 
-    The corpus is read as anyone would, and its faces are measured, not what the simulation meant to do.
+    The measurement uses only the faces of the corpus, not the plans of the simulation.
 
     Examples:
 
@@ -203,7 +203,7 @@ def smiles(
 ) -> None:
     """Measure how people smile and smile back in real calls.
 
-    Simulated listeners smile as the written file says. Pairs that test tokenizers are left out.
+    Simulated listeners use the written file. Pairs that test tokenizers are left out.
 
     Examples:
 
@@ -225,7 +225,7 @@ def conversations(
 ) -> None:
     """Make packs of a corpus of conversations, to train and measure listeners.
 
-    The corpus holds weights at 25 frames a second in REACT's layout. Packs that are there stay.
+    The corpus has weights at 25 frames a second in REACT's layout. Existing packs are not changed.
 
     Examples:
 
@@ -269,8 +269,8 @@ def listener_report(
 ) -> None:
     """Compare trained listeners with baselines and peers, and write the tables.
 
-    Peers are trained here; listeners are not: one without a run is listed as not run. Writes a JSON file and
-    the tables of docs/reference/listener.md. What was scored is not scored again.
+    Trains the peers, not the listeners. A listener without a run is listed as not run. Writes a JSON file and
+    the tables of docs/reference/listener.md. Finished scores are kept.
 
     Examples:
 

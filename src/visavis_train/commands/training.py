@@ -65,7 +65,7 @@ def train(
 ) -> None:
     """Train the network of an experiment file. Needs the extra `train`.
 
-    Ctrl-C stops it; with `--resume` it goes on as if it had never stopped.
+    Ctrl-C stops it. With `--resume` it continues exactly where it stopped.
 
     Examples:
 
@@ -117,7 +117,7 @@ def export(
 ) -> None:
     """Write a trained emotion network as ONNX, checked against torch. Needs the extra `train`.
 
-    Reads config.json and best.safetensors. The file is what `visavis evaluate emotion --model` takes.
+    Reads config.json and best.safetensors. `visavis evaluate emotion --model` reads the ONNX file.
 
     Examples:
 
@@ -167,8 +167,8 @@ def quantize(
     """Make an expression network smaller or faster, if its accuracy stays. Needs the extra `train`.
 
     int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. int8-dynamic, int4-matmul and
-    nf4 (bitsandbytes; needs a run folder) change matrices alone. int8 and int4 calibrate on 512 faces of the
-    training split; the accuracy is measured on the other one.
+    nf4 (bitsandbytes; needs a run folder) change only matrices. int8 and int4 calibrate on 512 faces of the
+    training split. The accuracy is measured on the other split.
 
     Examples:
 
@@ -209,7 +209,7 @@ def report(
     """Compare training runs with each other and with the paper. Needs the extra `train`.
 
     Measures the network of every finished run and writes report.html (tables and charts), report.json and
-    report.md. Runs under way are shown by their log.
+    report.md. Unfinished runs are shown by their log.
 
     Examples:
 

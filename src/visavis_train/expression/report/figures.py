@@ -107,7 +107,7 @@ def class_counts(name: str, split: str, counts: Mapping[str, int]) -> str:
 
 def accuracy_curves(findings: Findings) -> str:
     """Figure 3: accuracy for each epoch, on the split that chooses the best epoch."""
-    with _chart("accuracy on PublicTest after each epoch, by run, beside the paper's", WIDE, 3.8) as chart:
+    with _chart("accuracy on PublicTest after each epoch, by run, with the paper's", WIDE, 3.8) as chart:
         epochs = [row.epoch for row in paper.TABLE_1]
         _paper_line(chart.axes, epochs, [row.accuracy for row in paper.TABLE_1], "paper: ViT, validation")
         for number, each in enumerate(findings.runs):
@@ -123,7 +123,7 @@ def accuracy_curves(findings: Findings) -> str:
 
 def loss_curves(findings: Findings) -> str:
     """Table 1's losses: training loss of each run for each epoch."""
-    with _chart("loss of each epoch, by run, beside the paper's", WIDE, 3.8) as chart:
+    with _chart("loss of each epoch, by run, with the paper's", WIDE, 3.8) as chart:
         epochs = [row.epoch for row in paper.TABLE_1]
         for what, values, dash in (
             ("training", [row.training_loss for row in paper.TABLE_1], "--"),

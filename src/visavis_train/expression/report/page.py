@@ -36,12 +36,12 @@ PAGE = Template("""<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>visavis: training runs beside the paper</title>
+<title>visavis: training runs compared with the paper</title>
 <style>$style</style>
 </head>
 <body>
 <main>
-<h1>Training runs beside the paper</h1>
+<h1>Training runs compared with the paper</h1>
 <p class="soft">$runs. The paper: Chen, “Fine-Tuning and Optimization of Live2D Facial Expression Recognition
 Based on Vision Transformer (ViT)”. Its values stand in its own words and are marked “paper”.</p>
 $body
@@ -99,18 +99,18 @@ def caveats(findings: Findings) -> Iterator[str]:
     """Notes on our own figures."""
     if any(m.evaluation.split == fer2013.PUBLIC_TEST for each in findings.runs if (m := each.measured)):
         yield (
-            "Our runs choose their epoch on PublicTest, too: their figures on that split are a little "
-            "flattered, as the paper's are. What they do on a split that chose nothing: --split PrivateTest, "
-            "where the data have it."
+            "Our runs also choose their epoch on PublicTest, so their figures on that split are slightly too "
+            "good, like the paper's. For figures on an independent split use --split PrivateTest, if the "
+            "data have it."
         )
     yield (
-        "Our training loss is that of augmented pictures and of the recipe's own targets (votes, smoothing, "
-        "mixing), so it compares within a recipe, not with the paper's; the loss under Results is plain "
-        "cross-entropy on the data set's labels."
+        "Our training loss is for augmented pictures and the recipe's own targets (votes, smoothing, "
+        "mixing). So it can be compared within a recipe, but not with the paper's. The loss under Results is "
+        "plain cross-entropy on the data set's labels."
     )
     yield (
         "Milliseconds a face were measured for this page, on one thread, one face at a time, run after run: "
-        "where other programs work, trust the ratios."
+        "if other programs ran at the same time, only the ratios are reliable."
     )
     if len(findings.pairs) > 1:
         yield f"The p values are not corrected for there being {len(findings.pairs)} comparisons."

@@ -152,7 +152,7 @@ class NotRun:
     Attributes:
         file: the experiment file.
         name: of the experiment.
-        what: the first line of its comment.
+        what: the first sentence of its comment.
         status: ``not run``, or a note that its run was not given.
     """
 
@@ -255,7 +255,7 @@ def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
 
 
 def _first_sentence(text: str) -> str:
-    """The first line of the comment at the start of a TOML file; empty without a comment."""
+    """The first sentence of the comment at the start of a TOML file; empty without a comment."""
     comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
     whole = " ".join(line.removeprefix("#").strip() for line in comment)
     return re.split(r"(?<=\.) (?=[A-Z])", whole, maxsplit=1)[0]
