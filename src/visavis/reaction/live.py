@@ -66,7 +66,7 @@ class LiveListener:
 
     Args:
         listener: the networks.
-        seed: of the draws.
+        seed: random seed of the draws.
         temperament: temperament of the listener; None draws it at random.
 
     Attributes:
