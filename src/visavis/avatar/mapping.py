@@ -97,8 +97,7 @@ class FaceMapper:
     ) -> dict[str, float]:
         """Parameters at one moment.
 
-        The result also has ``lean``, which is not a parameter: the degrees by which the body follows a
-        shifted head.
+        The result also has ``lean``, no parameter: degrees by which the body follows a shifted head.
 
         Args:
             state: the person's face.
@@ -258,7 +257,6 @@ def _brow(
 
 
 def _relative(face: Mapping[str, float], rest: Mapping[str, float], channel: str) -> float:
-    """A value relative to its rest, -1..1: above rest divided by the remaining range, below rest
-    unchanged."""
+    """A value relative to its rest, -1..1; above rest, it is divided by the remaining range."""
     above = face[channel] - rest[channel]
     return above / (1.0 - rest[channel]) if above > 0 else above
