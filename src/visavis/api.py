@@ -91,8 +91,7 @@ def record(
         track: file for face and emotion over time, ``.npz``.
         motion: file for the avatar's motion, ``.motion3.json``.
         reaction: file for the listener's face over time, ``.npz``; needs a listener.
-        listener: lets the avatar listen instead of mirror; True for the embedded listener, or another
-            listener.
+        listener: lets the avatar listen instead of mirror: True for the embedded listener, or a listener.
         seed: a different seed gives a different listener.
         limit_s: stop after this many seconds.
         options: options of :class:`~visavis.pipeline.Pipeline`, such as ``recognizer`` or ``profile``.

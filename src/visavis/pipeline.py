@@ -31,8 +31,7 @@ class Moment:
         frame: the picture.
         faces: largest first; the first one drives the avatar.
         pose: the avatar's pose.
-        timings_ms: milliseconds spent in ``face``, ``emotion`` and ``avatar``; in listen mode also in
-            ``listen``.
+        timings_ms: milliseconds of ``face``, ``emotion`` and ``avatar``, and ``listen`` in listen mode.
     """
 
     frame: Frame

@@ -73,7 +73,7 @@ def test_the_command_writes_the_sheet_and_says_what_is_on_it(
     ]
     assert cv2.imread(str(out)).shape == (160, 320, 3)
     app([*words, *files], standalone_mode=False)
-    assert "2 words, which 100% of the frames consist of" in capsys.readouterr().out
+    assert "2 tokens, which cover 100% of the frames" in capsys.readouterr().out
     with pytest.raises(InputError, match="go together"):
         app([*words, "--encoder", str(encoder)], standalone_mode=False)
     with pytest.raises(typer.BadParameter):

@@ -59,7 +59,7 @@ def test_words_appear_show_their_faces_and_stop(page: Any) -> None:
     names = page.locator(".word-name").all_inner_texts()
     assert all(re.fullmatch(r"\d+·0", name) for name in names)
     assert len(set(names)) > 1
-    playwright.expect(page.locator("#word-figures")).to_contain_text("words in the last minute")
+    playwright.expect(page.locator("#word-figures")).to_contain_text("different tokens in the last minute")
     assert not any("/words/" in url for url in asked)
 
     strong = "[...document.querySelectorAll('.word')].filter(c => parseInt(c.run.name) >= 8)"

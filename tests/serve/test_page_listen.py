@@ -66,7 +66,7 @@ def test_it_listens_with_a_microphone_and_mirrors_again(page: Any, host: Host) -
     page.click("#mode-listen")
     playwright.expect(page.locator("#listener")).to_be_visible()
     until(page, HEARS)
-    playwright.expect(page.locator("#listener-ear")).to_have_text("It hears your microphone.")
+    playwright.expect(page.locator("#listener-ear")).to_have_text("The listener hears your microphone.")
     playwright.expect(page.locator("#mode-listen")).to_have_attribute("aria-pressed", "true")
 
     # The server that was gone is told again what was wished for.
@@ -112,7 +112,7 @@ def test_a_clip_is_heard_with_its_own_sound(page: Any, talking_clip: Path) -> No
     page.click("#mode-listen")
     page.set_input_files("#file", talking_clip)
     until(page, HEARS)
-    playwright.expect(page.locator("#listener-ear")).to_have_text("It hears the clip.")
+    playwright.expect(page.locator("#listener-ear")).to_have_text("The listener hears the clip.")
     assert page.evaluate("document.getElementById('video').muted") is False
     page.click("#mode-mirror")
     assert page.evaluate("document.getElementById('video').muted") is True

@@ -94,8 +94,7 @@ class RestingLevels:
         self._goal = self._levels = self._believed(row)
 
     def hold(self, values: Mapping[str, float]) -> None:
-        """Use these values, and do not trust levels that differ from them by more than half of the possible
-        range."""
+        """Use these values, and ignore levels that differ by more than half of the possible range."""
         self.set(values)
         row, room = np.asarray(self._goal, np.float32), self.HELD * self._highest
         self._low, self._high = row - room, row + room

@@ -1,9 +1,8 @@
 """Emotional expressions, laid over the avatar's parameters.
 
 An expression only uses the range that tracking leaves free; it never reduces a person's movement. A face
-whose parts are measured shows its expression by itself, so little more than the blush is added, and a
-measured mouth is never opened. If only weights are known, which tell little about brows, the expression
-controls the brows.
+whose parts are measured shows its expression by itself, so little more than the blush is added, and its mouth
+is never opened. Weights alone tell little about brows, so then the expression controls the brows.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from visavis.types import Emotion
 ENTER, LEAVE = 0.4, 0.25
 HOLD_S = 1.0
 BLEND_S = 0.3
-# Share of the tracked brows and cheeks that remains under a full expression: a face that stops moving looks
-# dead.
+# Share of the tracked brows and cheeks that remains under a full expression: a still face looks dead.
 TRACKED_SHARE = 0.35
 # Share of an expression that is added to a measured face. Cheeks blush fully; the mouth stays shut.
 MEASURED_SHARE = 0.2

@@ -14,8 +14,7 @@ from visavis.avatar.easing import ease
 
 # How open a relaxed eye is; the rest of the range is for widened eyes.
 RELAXED_OPEN = 0.9
-# There is one blink at a random time in each slot, so blinks come every 4 s on average, with 0.5 to 7.5 s
-# between them.
+# Each slot has one blink at a random time, so blinks come every 4 s on average (0.5 to 7.5 s).
 BLINK_SLOT_S = 4.0
 BLINK_CLOSE_S, BLINK_HOLD_S, BLINK_OPEN_S = 0.10, 0.05, 0.15
 BREATH_S = 3.2

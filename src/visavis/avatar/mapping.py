@@ -1,8 +1,8 @@
 """The mapping from a face state to the avatar parameters that tracking owns, calibrated to the person.
 
-Brow, mouth and eyelid formulas follow the community's ARKit-to-VTube-Studio conversion (BrowY = .5 + outerUp
-- down; MouthSmile = (2 - frowns - pucker + smiles + dimples / 2) / 4; MouthOpen = jawOpen - mouthClose - .2
-rolls + .2 funnel; EyeOpen = .5 - .8 blink + .8 wide), rescaled from VTube Studio's 0..1 with rest at .5 to
+Brow, mouth and eyelid formulas follow the community's ARKit-to-VTube-Studio conversion (BrowY = 0.5 + outerUp
+- down; MouthSmile = (2 - frowns - pucker + smiles + dimples / 2) / 4; MouthOpen = jawOpen - mouthClose - 0.2
+rolls + 0.2 funnel; EyeOpen = 0.5 - 0.8 blink + 0.8 wide), rescaled from VTube Studio's 0..1 with rest 0.5 to
 Live2D's ranges. Gains and all additions are this project's own and were tuned on real clips.
 """
 
@@ -97,8 +97,7 @@ class FaceMapper:
     ) -> dict[str, float]:
         """Parameters at one moment.
 
-        The result also has ``lean``, which is not a parameter: the degrees by which the body follows a
-        shifted head.
+        The result also has ``lean``, no parameter: degrees by which the body follows a shifted head.
 
         Args:
             state: the person's face.
@@ -196,7 +195,7 @@ def head_pose(state: FaceState) -> FloatArray:
 
 
 def _eye(side: str, shut: float, wide: float) -> dict[str, float]:
-    # EyeOpen = .5 - .8 blink + .8 wide, over its rest of .5; a calibrated blink of 1 shuts the eye.
+    # EyeOpen = 0.5 - 0.8 blink + 0.8 wide, divided by its rest of 0.5; a calibrated blink of 1 shuts the eye.
     opened = RELAXED_OPEN + (1.0 - RELAXED_OPEN) * min(1.6 * max(wide, 0.0), 1.0)
     return {f"ParamEye{side}Open": opened * (1.0 - shut)}
 
@@ -258,7 +257,6 @@ def _brow(
 
 
 def _relative(face: Mapping[str, float], rest: Mapping[str, float], channel: str) -> float:
-    """A value relative to its rest, -1..1: above rest divided by the remaining range, below rest
-    unchanged."""
+    """A value relative to its rest, -1..1; above rest, it is divided by the remaining range."""
     above = face[channel] - rest[channel]
     return above / (1.0 - rest[channel]) if above > 0 else above

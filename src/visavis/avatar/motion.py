@@ -120,8 +120,7 @@ def _within(segment: Segment, before: tuple[float, float], time_s: float) -> flo
 
 
 def _bezier(points: tuple[tuple[float, float], ...], time_s: float) -> float:
-    """The value at which the cubic's time, which increases along the curve, is ``time_s``; found by
-    bisection."""
+    """The value where the cubic's time, which increases, is ``time_s``; found by bisection."""
 
     def cubic(axis: int, t: float) -> float:
         a, b, c, d = (point[axis] for point in points)

@@ -65,8 +65,7 @@ def read_motion3(path: PathText) -> Motion:
     """Read a motion file.
 
     Raises:
-        InputError: the file is missing, not JSON, of another version, or malformed; the message names the
-            curve.
+        InputError: the file is missing, not JSON, of another version, or malformed (with its curve).
     """
     path = as_path(path)
     try:

@@ -99,8 +99,7 @@ class Animator:
         self._met = True
 
     def wear(self, profile: Profile | None) -> None:
-        """Follow the person of this profile from now on; None learns it again. The change is blended
-        smoothly."""
+        """Follow the person of this profile from now on, with a smooth change; None learns it again."""
         self.profile = profile
         self.meet(known=True)
 

@@ -11,8 +11,7 @@ from visavis.avatar.idle import RELAXED_OPEN
 # The share of the avatar's range that a person's usual largest movement should reach; average people reach it
 # without any gain.
 REACHED = 0.8
-# Smaller movements than the first value are ignored; up to the second, the gain grows from 1, so that noise
-# is not amplified.
+# Movements below the first value are ignored; up to the second, the gain grows from 1 (noise stays).
 ACTIVE = 0.25
 # The level is this quantile of the moments in which there is a movement.
 QUANTILE = 0.9

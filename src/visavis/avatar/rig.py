@@ -104,8 +104,7 @@ class Rig:
         head, body: the constants of :func:`turn_head` and :func:`lean_body`.
         keys: keys of all layers.
         points: (P, 2) at rest.
-        depth, bulge: (P,) distance in front of the head's axis, and how much of the head's roundness is
-            added.
+        depth, bulge: (P,) distance in front of the head's axis, and share of the head's roundness.
         follow: (P,) 0..1, how much of the head's motion a point takes.
         carried: (P,) 0..1, how much of the body's motion a point takes.
         sway: (P, number of springs), how much of each spring's motion a point takes.

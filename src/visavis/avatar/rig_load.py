@@ -27,8 +27,7 @@ def load_rig(text: str, source: str = "rig") -> Rig:
     """Read a rig from JSON.
 
     Raises:
-        InputError: the text is not JSON, has an unknown field, parameter, layer or spring, or a malformed
-            outline.
+        InputError: bad JSON, an unknown field, parameter, layer or spring, or a malformed outline.
     """
     try:
         data = json.loads(text)

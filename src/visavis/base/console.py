@@ -98,8 +98,7 @@ def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Cal
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        # Text that is printed while the bar runs belongs on standard output, even if that is a file or a
-        # pipe.
+        # Text printed while the bar runs belongs on standard output, even if that is a file.
         redirect_stdout=sys.stdout.isatty(),
     ) as bar:
         task = bar.add_task(what, total=total)

@@ -62,8 +62,7 @@ def require_folder(path: Path) -> None:
 
 @contextmanager
 def whole_file(path: PathText) -> Iterator[Path]:
-    """Gives a temporary path to write to; if the block ends without an error, the file is renamed to
-    ``path``.
+    """Gives a temporary path to write to; after a block without errors, it is renamed to ``path``.
 
     Raises:
         InputError: the system refused to write. Then, as after any other error, no partial file remains, and

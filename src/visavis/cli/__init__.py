@@ -111,5 +111,4 @@ def _visavis(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Watches a person, understands the face, and answers with a face of its own, live, on an ordinary
-    computer."""
+    """Watches a person, understands the face, and answers with its own face, live, on a normal computer."""

@@ -49,4 +49,4 @@ def dictionary(
         )
     else:
         covered = sum(word.share for word in words)
-        console.print_line(f"{out}: {len(words)} words, which {covered:.0%} of the frames consist of")
+        console.print_line(f"{out}: {len(words)} tokens, which cover {covered:.0%} of the frames")

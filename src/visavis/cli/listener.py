@@ -43,8 +43,7 @@ Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="A different seed 
 
 
 def named_listener(listener: Path | None, encoder: Path | None, decoder: Path | None) -> FaceListener:
-    """The listener of a file, with the package's tokenizer or one of two more files; by default the embedded
-    one.
+    """The listener of a file, with the package's tokenizer or its own; by default the embedded listener.
 
     Raises:
         InputError: the tokenizer has no listener, half of it is missing, or a file cannot be read.

@@ -91,8 +91,7 @@ class Quality:
 
 
 def swapped_share(first: Watched, second: Watched) -> float | None:
-    """Share of the common frames in which each person looks more like the other's first frames than like
-    their own.
+    """Share of the common frames in which each person looks more like the other's beginning.
 
     Returns:
         0..1; None if the two are never seen together, or look too similar for an answer.

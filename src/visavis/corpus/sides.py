@@ -34,8 +34,7 @@ def find_cut(path: Path, tracker: Tracker) -> int:
         tracker: follows up to :data:`MOST_FACES` faces; its stream starts again at each look.
 
     Raises:
-        InputError: the file is not a video, or does not show two people side by side; the message says how
-            many.
+        InputError: the file is not a video, or does not show two people side by side.
     """
     counts: list[int] = []
     pairs: list[FloatArray] = []

@@ -53,8 +53,7 @@ class Call:
         return self.name.split("_")[0]
 
     def slowed(self, frames: int) -> FloatArray:
-        """The signals (T / frames, 2, 4) as means of this many frames, with the gaze region of the last; the
-        rest is cut off."""
+        """Means (T / frames, 2, 4) of this many frames, with the last gaze region; the rest is cut off."""
         length = len(self.signals) // frames
         blocks = self.signals[: length * frames].reshape(length, frames, 2, len(SIGNALS))
         result: FloatArray = blocks.mean(axis=1)

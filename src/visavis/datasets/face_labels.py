@@ -25,8 +25,7 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import FaceRegion
 from visavis.types import LANDMARK_COUNT, FloatArray, ImageArray, NumberArray
 
-# The side of a stored crop divided by the side of the region: room for augmentation to shift, turn and scale
-# it.
+# Side of a stored crop divided by the region's side; the margin is room for augmentation.
 STORED_MARGIN = 1.4
 SMALLEST_CROP_PX = 32
 _MADE_BY = "visavis lab label-faces"
@@ -67,8 +66,7 @@ class FaceLabels:
         and ``truth``.
 
         Raises:
-            InputError: the file is missing or damaged, lacks some of these arrays, or has arrays of other
-                shapes.
+            InputError: the file is missing or damaged, lacks an array, or has arrays of other shapes.
         """
         path = as_path(path)
         arrays = read_npz(path, "file of face labels", made_by=_MADE_BY)

@@ -200,8 +200,7 @@ class LabelledFaces:
 
 
 def as_square(image: ImageArray, side_px: int) -> ImageArray:
-    """A picture (H, W[, 3]) as a square (S, S[, 3]) of side ``side_px``, with black edges if it is not
-    square."""
+    """A picture (H, W[, 3]) as a square (S, S[, 3]) of side ``side_px``, if needed with black edges."""
     height, width = image.shape[:2]
     side = max(height, width)
     if height != width:

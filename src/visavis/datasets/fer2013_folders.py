@@ -17,8 +17,7 @@ from visavis.emotion.labels import FER2013_LABELS
 
 
 def find(path: Path) -> DataSet | None:
-    """FER-2013 in a folder; None if there are no splits, or class folders or picture sizes are not
-    FER-2013's.
+    """FER-2013 in a folder; None without splits, or with other classes or picture sizes.
 
     Splits are the top folders, ``train`` and ``test`` or ``Training``, ``PublicTest`` and ``PrivateTest``.
     Kaggle's ``test`` has two of the official splits; its file names start with the official split's name, so

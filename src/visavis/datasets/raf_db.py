@@ -2,8 +2,7 @@
 
 Li et al. 2017, "Reliable crowdsourcing and deep locality-preserving learning for expression recognition in
 the wild". ``list_patition_label.txt`` (with this spelling) lists ``train_00001.jpg 5``; the aligned picture
-is
-``aligned/train_00001_aligned.jpg``.
+is ``aligned/train_00001_aligned.jpg``.
 """
 
 from __future__ import annotations

@@ -77,8 +77,7 @@ def given(probabilities: FloatArray, names: Sequence[str]) -> FloatArray:
 
 
 def to_seven(probabilities: FloatArray) -> FloatArray:
-    """Probabilities (..., 8) of EXPRESSIONS -> (..., 7) of FER2013_LABELS, under the condition that no face
-    shows contempt."""
+    """Probabilities (..., 8) of EXPRESSIONS -> (..., 7) of FER2013_LABELS, given no contempt."""
     return given(probabilities, FER2013_LABELS)
 
 

@@ -16,14 +16,12 @@ from visavis.emotion.smoothing import LabelHold, ProbabilitySmoother
 from visavis.emotion.sparse import Keeping, SparseClassifier
 from visavis.types import BoolArray, Emotion, Face, FaceState, FloatArray, ImageArray
 
-# How FER-2013 frames a face, compared with the tracker's region (1.5 times the box of the landmarks, turned
-# with
-# the head): median over the 676 of 700 random Training faces in which MediaPipe (0.10.32) finds landmarks.
-# Side of the cell over side of the region: quartiles 0.69, 0.74, 0.79. Centre of the cell relative to the
-# centre of the region, in sides of the region: across -0.03, 0.00, 0.02; down -0.05, -0.04, -0.01 (the cell
-# sits higher).
-# FER-2013's cells are not turned with the head, but ours are: its faces' roll has quartiles -0.10 and 0.06
-# rad.
+# How FER-2013 frames a face, compared with the tracker's region (1.5 times the landmarks' box, turned with
+# the head): medians over 676 of 700 random Training faces with landmarks of MediaPipe (0.10.32). Side of the
+# cell over side of the region: quartiles 0.69, 0.74, 0.79. Centre of the cell relative
+# to the centre of the region, in sides of the region: across -0.03, 0.00, 0.02; down -0.05, -0.04, -0.01 (the
+# cell sits higher). FER-2013's cells are not turned with the head, but ours are: its faces' roll has
+# quartiles -0.10 and 0.06 rad.
 CROP_SCALE = 0.74
 CROP_DOWN = -0.037
 # The smoothing of a person who was not seen for this long starts again.

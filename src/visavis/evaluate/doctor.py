@@ -178,8 +178,7 @@ def check_extra(extra: str, package: str, purpose: str) -> Check:
 
 
 def camera_likely(devices: Path = DEVICES) -> bool:
-    """Whether there seems to be a camera. It is not opened: that could turn on its light or ask for
-    permission."""
+    """Whether there seems to be a camera. Opening it could turn on its light or ask for permission."""
     return sys.platform != "linux" or bool(_candidates(devices))
 
 

@@ -97,8 +97,7 @@ class FaceFigures:
 
     @property
     def moving_r(self) -> float:
-        """Mean correlation over the channels that move in the truth, including gaze; NaN if there are
-        none."""
+        """Mean correlation over the channels that move in the truth, with gaze; NaN if there are none."""
         return _mean(self.r[self.moving])
 
     @property

@@ -14,8 +14,7 @@ from visavis.face.tracker import Tracker
 from visavis.types import Frame, ImageArray
 
 CANVAS_PX = (640, 480)
-# A copy is found right if its region differs by less than these limits: distance in sides of the region, size
-# ratio, roll.
+# Largest errors of a region that is found right: distance in sides of the region, size ratio, roll.
 RIGHT_SHIFT, RIGHT_SIZE, RIGHT_ROLL_DEG = 0.15, 1.25, 10.0
 
 

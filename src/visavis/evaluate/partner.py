@@ -24,8 +24,7 @@ SPEAKS = "signals"
 # The embedded listener of calls.
 ASSET = "calls_listener"
 PEAK_WITHIN_S = 2.0
-# Number of people from other calls with whom each person is predicted, and number of positions predicted at a
-# time.
+# Number of wrong partners of each person, and number of positions that are predicted at a time.
 OTHERS = 3
 # Number of samples of a listener, and of people from other calls, in a mean correlation: one alone is chance.
 SAMPLES = 10
@@ -83,9 +82,8 @@ class Coupling:
         """Compare the model's samples with another listener of ``au12_peak_r``, paired over calls.
 
         Returns:
-            ``above``: how much more the samples follow the speaker, with ``above_p``; and ``nearer_p``, the
-            p-value that they are no nearer to the real listener than the other. p-values are two-sided, by
-            flipping signs.
+            ``above``: how much more the samples follow the speaker, with ``above_p``; and ``nearer_p`` for
+            being no nearer to the real listener. p-values are two-sided, by flipping signs.
         """
         peaks = {
             name: np.asarray([call.au12_peak_r[name] for call in self.calls])
@@ -231,8 +229,7 @@ class _Scoring:
         return self.strangers[int(self.rng.integers(len(self.strangers)))]
 
     def _nats(self, partner: FloatArray, own: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Mean nats for each frame (N,), from partners (N, T, 6) and the tokens (N, T) of the predicted
-        person."""
+        """Mean nats a frame (N,), from partners (N, T, 6) and the predicted person's tokens (N, T)."""
         before = np.concatenate([np.full((len(own), 1), UNKNOWN), own[:, :-1]], axis=1)
         memory = self.predictor.memory(len(own))
         total: NDArray[np.float64] = np.zeros(len(own))

@@ -27,8 +27,7 @@ NEAR_OVERLAP = 0.25
 NEAR_LARGEST = 0.4
 # In smaller images, the second scale shows nothing new.
 NEAR_FROM_PX = 200
-# Two boxes are one face if they overlap this much, or their centres are this near, in sides of the larger
-# box.
+# Two boxes are one face if they overlap this much, or their centres are this near (in larger sides).
 SAME_BOX = 0.4
 SAME_CENTRE = 0.35
 

@@ -23,8 +23,7 @@ from visavis.types import Face, FaceState, FloatArray, Frame
 KEEP_SCORE = 0.3
 # While fewer faces are tracked than wanted, the tracker searches this often.
 SEARCH_INTERVAL_S = 0.4
-# A jump in time (a cut, a pause) of this length makes old positions useless; a lost face keeps its number for
-# this time.
+# A jump in time (cut, pause) of this length makes old positions useless and ends the wait for lost faces.
 LONGEST_GAP_S = 1.0
 # A found face is a lost face that came back if their boxes overlap by this much, or if it has about the same
 # size and is within this many sides of its region from the expected place.

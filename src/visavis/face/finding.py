@@ -23,8 +23,7 @@ TAKE_SCORE = 0.8
 HOPELESS_SCORE = 0.1
 # Maximum number of looks at a candidate until its region stops moving.
 MOST_LOOKS = 5
-# A region has stopped if centre and size change by less than these shares, and the roll by less than this
-# angle.
+# A region has stopped if centre and size change by less than these shares, and the roll by this angle.
 STILL_SHIFT, STILL_SIZE, STILL_ROLL_RAD = 0.05, 0.08, 0.1
 # Largest difference between the face and the detector's box: distance in sides of the box, and size ratio.
 STRAY_SHIFT, STRAY_SIZE = 0.5, 1.8

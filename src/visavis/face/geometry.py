@@ -1,8 +1,7 @@
 """Head angles in radians and position in centimetres, from landmarks and a crop's rotation.
 
 The camera is MediaPipe's, with a vertical field of view of 63 degrees. The constants below were fitted to its
-Face
-Landmarker on 4,900 frames of video; they reproduce its translation to 0.1 cm across and 0.4 cm in depth.
+Face Landmarker on 4,900 frames of video; they reproduce its translation to 0.1 cm across and 0.4 cm in depth.
 """
 
 from __future__ import annotations

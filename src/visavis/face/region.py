@@ -87,9 +87,8 @@ class FaceRegion:
     def crop(self, image: ImageArray, crop_px: int) -> ImageArray:
         """Cut the region out of an image (H, W[, C]) uint8 as a square of side ``crop_px``.
 
-        Bilinear sampling aliases if it shrinks the image more than twofold. Then the region's rectangle (not
-        the whole image) is first halved as often as needed, by means of 2 x 2 pixels, OpenCV's fastest
-        method.
+        Bilinear sampling aliases if it shrinks the image more than twofold. Then the region's rectangle is
+        first halved as often as needed, with means of 2 x 2 pixels (fast in OpenCV).
         """
         matrix = self.to_crop(crop_px)
         halvings = math.ceil(math.log2(max(0.5 * self.size_px / crop_px, 1)))

@@ -20,8 +20,7 @@ class Tracker(Protocol):
         """Forget every face, as before the first frame."""
 
     def close(self) -> None:
-        """Free resources that garbage collection does not free; after that only :meth:`reset` may be
-        called."""
+        """Free what garbage collection does not free; after that, only :meth:`reset` may be called."""
 
 
 def open_tracker(name: str, max_faces: int = 1) -> Tracker:

@@ -100,8 +100,7 @@ class MirrorScores:
 
 
 def _compare(drawn: Doubles, face: Doubles, scale: float, least: float) -> tuple[float, float]:
-    """Correlation and amplitude of one measure (T,); ``scale`` is the drawing's size divided by the
-    face's."""
+    """Correlation and amplitude of one measure (T,); ``scale`` is the drawing's size over the face's."""
     seen = np.isfinite(face)
     drawn, face = drawn[seen], face[seen]
     if len(face) == 0 or not min(face.std(), _spread(face)) > least:

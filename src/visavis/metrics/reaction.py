@@ -3,8 +3,7 @@
 ``fr_corr`` to ``fr_rea`` are the official definitions (Song et al. 2024, arXiv:2401.05166, in the code of the
 challenge), quirks included. Names that end in ``_repaired`` are ours. docs/reference/metrics.md has the
 equations. N items, K predictions of each, T frames, L listeners, 25 channels of emotion. Items are read one
-after the other, so memory does not grow with their number. All sums are float64, except for warping, which is
-float32.
+after the other, to save memory. All sums are float64, except float32 warping.
 """
 
 from __future__ import annotations
@@ -56,8 +55,7 @@ def fr_corr(predictions: Any, listeners: Any, neighbours: Any, work: Work = _ANY
         work: threads, progress, and the treatment of neighbours out of range.
 
     Raises:
-        InputError: arrays have other shapes or lengths, are not finite or are empty, or neighbours are out of
-            range.
+        InputError: arrays are empty, not finite or of other shapes, or neighbours are out of range.
     """
     return _over_listeners(concordance_share, predictions, listeners, neighbours, work)
 

@@ -25,8 +25,7 @@ _AHEAD = 2
 
 
 class Items(Protocol):
-    """An array whose items are read one after the other: a numpy array, in memory or not, or an array in a
-    file."""
+    """An array whose items are read one after the other: a numpy array or an array in a file."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,7 +42,7 @@ class OutOfRange(StrEnum):
         ERROR: an error, as in the challenge's own code, and so is an item without neighbours.
         ZERO: it is ignored; an item without other neighbours adds 0. The paper's code (``compute_FRC_mp``)
             does this.
-        LEAVE_OUT: it is ignored; an item without other neighbours does not count (its ``compute_FRC``).
+        LEAVE_OUT: it is ignored; an item without others does not count (its ``compute_FRC``).
     """
 
     ERROR = "error"

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from visavis.types import FloatArray
 
 Float64Array = NDArray[np.float64]
-# Rows of the cost matrix that advance together: few enough for the first-level cache, and a multiple of the
-# vector length.
+# Rows of the cost matrix that advance together: they fit the first-level cache and whole vectors.
 STRIP = 64
 # No reassociation for warping: it would chain the multiply-adds, so that they wait for each other.
 _WARPING = {"contract", "nnan", "nsz"}

@@ -98,8 +98,7 @@ def score_reactions(
         work: threads, progress, and the treatment of neighbours out of range.
 
     Raises:
-        InputError: arrays have other shapes or lengths, are not finite or are empty, or neighbours are out of
-            range.
+        InputError: arrays are empty, not finite or of other shapes, or neighbours are out of range.
         MissingExtraError: numba is not installed.
     """
     items = emotions("predictions", predictions, samples=True)

@@ -75,16 +75,14 @@ class Explained:
 
     @property
     def raised_by(self) -> str:
-        """:data:`FACE` or :data:`SPEECH`, the larger contribution; :data:`NEITHER` below
-        :data:`CAUSE_BITS`."""
+        """The larger of :data:`FACE` and :data:`SPEECH`; :data:`NEITHER` below :data:`CAUSE_BITS`."""
         if max(self.face_bits, self.speech_bits) < CAUSE_BITS:
             return NEITHER
         return FACE if self.face_bits > self.speech_bits else SPEECH
 
     @property
     def cause(self) -> Block | None:
-        """The block with the largest contribution of the gesture's cause; None if the speaker did not cause
-        it."""
+        """The block in which the cause contributes most; None if the speaker did not cause the gesture."""
         if self.raised_by == NEITHER:
             return None
         return max(self.blocks, key=lambda b: b.face_bits if self.raised_by == FACE else b.speech_bits)
@@ -176,8 +174,7 @@ class _Again:
         known = checked("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True)
         faces = as_seen(known, listener.tokenizer.rest)  # What the listener knows is not hidden.
         sound = checked("speech", speech, (length, len(SPEECH_CHANNELS)), allow_nan=True)
-        # A position hears the frames up to its own first frame, so the speaker is delayed by the rest of a
-        # patch.
+        # A position hears frames up to its own first frame, so the speaker is late by the rest of a patch.
         ahead = ((predictor.patch - 1, 0), (0, 0))
         self._face = np.pad(faces, ahead, constant_values=np.nan)
         self._speech = np.pad(sound, ahead, constant_values=np.nan)

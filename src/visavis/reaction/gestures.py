@@ -85,8 +85,7 @@ def _channels(face: FloatArray, *names: str) -> FloatArray:
 
 
 def _without_gaps(face: FloatArray) -> FloatArray:
-    """Rows with NaN repeat the row before; rows before the first one without NaN repeat that one; empty if
-    there is none."""
+    """Rows with NaN repeat the row before, the first ones the first known row; empty without any."""
     there = np.flatnonzero(~np.isnan(face).any(axis=1))
     if not there.size:
         return face[:0]
@@ -101,8 +100,7 @@ def _mean(values: FloatArray, frames: int) -> FloatArray:
 
 
 def _rises(values: FloatArray, least: float, kind: str) -> Iterator[Gesture]:
-    """Each rise of at least this size from a lowest to a highest value, until the value falls by the same
-    size."""
+    """Each rise of at least this size from a minimum to a maximum, before a fall of the same size."""
     low = high = 0
     rising = False
     for frame, value in enumerate([*values.tolist(), -np.inf]):

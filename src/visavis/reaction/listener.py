@@ -36,8 +36,7 @@ DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99, guidance=3.0)
 
 
 class FaceListener:
-    """Reacts with faces to a face and speech. The listener keeps no state; :meth:`start` gives a stream with
-    state.
+    """Reacts with faces to a face and speech. It keeps no state; :meth:`start` gives a stream with state.
 
     Args:
         predictor: a network that predicts face tokens.
@@ -96,8 +95,7 @@ class FaceListener:
 
         Args:
             path: the file.
-            tokenizer: the tokenizer of its training; None for the tokenizer of the package that the file
-                names.
+            tokenizer: the tokenizer of its training; None for the package's tokenizer that the file names.
             threads: number of processor threads.
 
         Raises:
@@ -163,8 +161,7 @@ class FaceListener:
 
         Args:
             face: (T, 58) face of the speaker at 25 Hz, rows of NaN where no face is known.
-            speech: (T, 44) speech features of the speaker, NaN where not known; None for a clip without
-                sound.
+            speech: (T, 44) speech features of the speaker, NaN where not known; None without sound.
             seed: random seed of the draws.
             samples: number K of listeners.
             temperament: temperament of the listeners.
@@ -249,8 +246,8 @@ class ListenerStream:
         return self._listener.tokenizer.decode(tokens)
 
     def _heard(self) -> Heard:
-        """The last P frames, the same for all K listeners, and each listener's own past; with guidance also
-        without a speaker."""
+        """The last P frames, the same for all K, and each one's past; with guidance also without a
+        speaker."""
         predictor, count = self._listener.predictor, self._samples
         controls = np.full(predictor.controls, np.nan, np.float32)
         if self.temperament is not None and predictor.controls:

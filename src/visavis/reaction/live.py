@@ -25,8 +25,7 @@ LONGEST_WAIT_S = 0.08
 HELD_FACE_S = 0.3
 # The listener stops reacting when nobody has been seen or heard for this long.
 ALONE_AFTER_S = 3.0
-# The displayed face follows the newest frame with this lag, because 25 frames a second would be seen as
-# steps.
+# The displayed face follows the newest frame with this lag; else 25 frames a second look like steps.
 SMOOTHING_S = 0.04
 # After a short stall, the missed frames are processed; a longer stall is left out and logged.
 LONGEST_STALL_S = 1.0
@@ -66,7 +65,7 @@ class LiveListener:
 
     Args:
         listener: the networks.
-        seed: of the draws.
+        seed: random seed of the draws.
         temperament: temperament of the listener; None draws it at random.
 
     Attributes:

@@ -1,8 +1,7 @@
 """Moving a person's faces to another neutral face.
 
-People differ more from each other than most faces differ from the same person's neutral face. So that a
-tokenizer uses its tokens for movements and not for identity, its training faces are moved to one neutral
-face.
+People differ more from each other than most faces differ from the same person's neutral face. To use its
+tokens for movements and not for identity, a tokenizer is trained on faces with one neutral face.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ import numpy as np
 from visavis.channels import FACE_CHANNELS
 from visavis.types import FloatArray
 
-# A person's usual face is the mean of this many frames: 20 s at 25 Hz. A face that stays becomes the usual
-# one.
+# A person's usual face is the mean of this many frames: 20 s at 25 Hz. A lasting face becomes usual.
 MEMORY_FRAMES = 500
 
 

@@ -19,8 +19,7 @@ class Sampling:
         temperature: 1 draws as predicted, lower values prefer likely values; 0 takes the most likely value.
         top_k: draw only from the k most likely values; None for all (Fan et al. 2018, arXiv:1805.04833).
         top_p: draw only from the most likely values that together reach this probability (Holtzman et al.
-            2020,
-            arXiv:1904.09751).
+            2020, arXiv:1904.09751).
         guidance: how strongly the listener answers the speaker: 1 as predicted, 0 as if nobody were there,
             more is stronger (classifier-free guidance, Ho and Salimans 2022, arXiv:2207.12598; Sanchez et
             al. 2023, arXiv:2306.17806). Values other than 1 double the network's work.

@@ -134,16 +134,14 @@ class SoundStream:
         return max(-most, min(most, self._slip))
 
     def _length(self) -> int:
-        """Number of samples of the next frame; at rates that are no multiple of 25 Hz, frames differ by one
-        sample."""
+        """Number of samples of the next frame; it varies by one if the rate is no multiple of 25 Hz."""
         whole = (
             self._frames + 1
         ) * self._rate_hz // FRAME_RATE_HZ - self._frames * self._rate_hz // FRAME_RATE_HZ
         return whole - self._frame_slip()
 
     def _change_rate(self, rate_hz: int) -> None:
-        """Convert the kept samples to another rate: linear interpolation is enough for the one frame with
-        both rates."""
+        """Convert the kept samples to another rate; linear interpolation is enough for one frame."""
         before_hz, kept = self._rate_hz, self._samples
         self._rate_hz, self._resampler = rate_hz, Resampler(rate_hz)
         if before_hz:

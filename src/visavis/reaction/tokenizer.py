@@ -142,8 +142,8 @@ class FaceTokenizer:
             (T, 58) float32: weights within 0..1, radians, centimetres; rows of NaN where there is no face.
 
         Raises:
-            InputError: the tokens are not integers, have another shape, or are outside the vocabulary; the
-                message names the row.
+            InputError: tokens are no integers, of another shape, or (in the named row) outside the
+                vocabulary.
         """
         return self._decoded(tokens, "face", len(FACE_CHANNELS))
 

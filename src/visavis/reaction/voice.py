@@ -41,8 +41,7 @@ _PITCH_MEMORY = 250
 # Logistic regression on GRID's clips, quiet and in noise: see docs/reference/speech.md.
 _SPEECH_WEIGHTS, _SPEECH_BIAS = (2.71, 2.10), -7.14
 _RELEASE = 0.25
-# These scale bands and energy of speech relative to its level to about mean 0 and spread 1 on RAVDESS and
-# GRID.
+# They scale bands and energy of speech to about mean 0 and spread 1 on RAVDESS and GRID.
 _MEL_MEAN_DB, _MEL_SPREAD_DB = np.linspace(-18.0, -46.0, MEL_BANDS), 13.0
 _ENERGY_MEAN_DB, _ENERGY_SPREAD_DB = -3.0, 11.0
 _LIMIT = 4.0

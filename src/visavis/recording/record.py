@@ -181,8 +181,7 @@ class _Film:
 
 @dataclass(slots=True)
 class _Log:
-    """The results so far, one row for each frame; faces, emotions and poses are kept only for requested
-    files."""
+    """One row of results for each frame; faces, emotions and poses only for requested files."""
 
     outputs: Outputs
     times_s: list[float] = field(default_factory=list)

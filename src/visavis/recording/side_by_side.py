@@ -157,8 +157,7 @@ def write_side_by_side(
         on_frame: called after each frame.
 
     Raises:
-        InputError: the source is damaged, or the video cannot be written. Everything before the error is
-            kept.
+        InputError: the source is damaged, or the video cannot be written. Earlier frames are kept.
     """
     fps, shown = reaction.fps, reaction.face[:MOST_LISTENERS]
     with ExitStack() as stack:

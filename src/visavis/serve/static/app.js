@@ -1,4 +1,4 @@
-// Joins the page: camera -> server -> avatar and figures; every state the person can see is entered here.
+// The page's main program: camera -> server -> avatar and figures, and all states that the person can see.
 
 import { Avatar } from "./avatar.js";
 import { Bars } from "./bars.js";
@@ -16,7 +16,7 @@ import { Timeline } from "./timeline.js";
 import { CAMERA_PROBLEMS, serverWords, whereFramesGo } from "./words.js";
 
 const NO_FACE_S = 0.7;
-const BARS_EVERY_S = 0.08; // oftener than the eye reads figures, seldom enough to leave the avatar its time
+const BARS_EVERY_S = 0.08; // faster than people read figures, slow enough to leave time for the avatar
 const STATE_NAMES = { open: "connected", connecting: "connecting…", waiting: "gone", idle: "–", refused: "refused" };
 
 const $ = (id) => document.getElementById(id);
@@ -102,10 +102,10 @@ async function listCameras() {
   select.replaceChildren(select.options[0]);
   cameras.forEach(({ deviceId, label }, i) => select.append(new Option(label || `Camera ${i + 1}`, deviceId)));
   settings.show();
-  if (select.selectedIndex < 0) select.selectedIndex = 0; // a camera chosen earlier is not here today
+  if (select.selectedIndex < 0) select.selectedIndex = 0; // a camera chosen earlier is missing now
 }
 
-// ---------------------------------------------------------------- moments in
+// ---------------------------------------------------------------- incoming moments
 
 capture.addEventListener("lost", () => showProblem("lost"));
 
@@ -158,7 +158,7 @@ function sendSettings() {
 
 // ---------------------------------------------------------------- what the person sees
 
-/** What the server offers, as its hello and its /health say. */
+/** What the server offers, according to its hello and its /health. */
 function introduce({ expressions, drops_tokens: dropsTokens, listener, words }) {
   bars.name(expressions);
   timeline.name(expressions);
@@ -168,7 +168,7 @@ function introduce({ expressions, drops_tokens: dropsTokens, listener, words }) 
   showWords();
 }
 
-/** What was last found does not hold any more. */
+/** Forget the last results. */
 function showNothing() {
   overlay.clear();
   looks.clear();
@@ -201,7 +201,7 @@ function showServer() {
   $("banner").hidden = !words;
   $("read-server").textContent = STATE_NAMES[serverState.state];
   if (!words) return;
-  // The countdown stays out of the live region's title, so that it is not read aloud every second.
+  // The live region's title does not contain the countdown, so that it is not read aloud every second.
   if ($("banner-title").textContent !== words.title) $("banner-title").textContent = words.title;
   $("banner-text").textContent = words.text;
   $("retry").textContent = words.retry === "reload" ? "Reload" : "Try now";

@@ -1,14 +1,14 @@
-// Poses in, the living avatar out: on one canvas the character, on one below it the still backdrop.
+// The live avatar: the character on one canvas, the still backdrop on another canvas below it.
 
 import { Follower } from "./follow.js";
 import { Puppet, loadPuppet } from "./puppet.js";
 
 const MAX_SCALE = 2; // canvas pixels per CSS pixel
-// Where the screen cannot be kept fluent (no graphics card: the drawing itself is slow), less is drawn, step by
-// step: at a new pose, or when none came for two refreshes; then with fewer pixels.
+// If the screen is not fluent (without a graphics card, drawing is slow), less is drawn, step by
+// step: first only at a new pose, or after two refreshes without one; then with fewer pixels.
 const EFFORTS = [{ skip: 0, sharpness: 1 }, { skip: 2, sharpness: 1 }, { skip: 2, sharpness: 0.75 }, { skip: 2, sharpness: 0.5 }];
 const SLOW_MS = 24; // between two refreshes
-const PATIENCE = 12; // slow refreshes, more than fluent ones, before the next step
+const PATIENCE = 12; // excess of slow refreshes over fluent ones before the next step
 
 export class Avatar {
   constructor(canvas, backdropCanvas) {
@@ -27,7 +27,7 @@ export class Avatar {
   async load(url) {
     const puppet = await loadPuppet(url);
     puppet.backdrop = false;
-    // The backdrop never moves, and painting it takes as long as the character: it is drawn once.
+    // The backdrop never moves and takes as long to draw as the character, so it is drawn only once.
     this.backdrop = new Puppet(puppet.rig);
     this.backdrop.layers = this.backdrop.layers.filter((layer) => layer.backdrop);
     this.backdrop.update({}, 0);

@@ -1,4 +1,4 @@
-// Emotions in, one bar for each expression and two scales (pleasantness, arousal) out.
+// The panel of emotions: one bar for each expression and two scales (pleasantness, arousal).
 
 const SCALES = [
   ["valence", "unpleasant", "pleasant"],

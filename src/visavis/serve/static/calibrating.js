@@ -1,4 +1,4 @@
-// The guided calibration: the person's wishes in; what to do now, how it ended, and whether it is remembered, out.
+// The panel of the guided calibration: instructions, result, and whether it is remembered.
 
 import { CALIBRATION } from "./words.js";
 
@@ -24,14 +24,14 @@ export class Calibrating {
     this.show();
   }
 
-  /** What the server's hello says: {kept, problem}. */
+  /** Take the server's offer: {kept, problem}. */
   offer({ kept, problem }) {
     this.kept = kept;
     this.keeps = kept || problem === null;
     this.note(problem ?? "");
   }
 
-  /** The page shows pictures and is connected now, or no more. */
+  /** Whether the page shows pictures and is connected now. */
   enter(live) {
     if (live === this.live) return;
     this.live = live;
@@ -61,7 +61,7 @@ export class Calibrating {
     this.show();
   }
 
-  /** What a moment says of the guide: where it stands, or null. */
+  /** Take the state of the guide from a moment, or null. */
   take(guide) {
     if (!guide || this.state !== "running") return;
     if (guide.state !== "running") this.end(guide.state, guide.says, guide.problem);
@@ -105,7 +105,7 @@ export class Calibrating {
   }
 }
 
-/** Live regions are read aloud whenever they are written: write only what is new. */
+/** Live regions are read aloud whenever they change, so only write new text. */
 function set(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
 }

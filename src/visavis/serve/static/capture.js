@@ -1,4 +1,4 @@
-// A camera or a video file in, its newest pictures handed to the courier.
+// The picture source: a camera or a video file, whose newest pictures go to the courier.
 
 const FRAME_RATE = 30;
 
@@ -19,7 +19,7 @@ const REASONS = {
   AbortError: "busy",
 };
 
-/** Emits "lost" when the camera goes away. */
+/** Emits "lost" when the camera disappears. */
 export class Capture extends EventTarget {
   /** @param {HTMLVideoElement} video shows the source @param {Link} link takes its pictures */
   constructor(video, link) {
@@ -48,7 +48,7 @@ export class Capture extends EventTarget {
     });
     this.video.srcObject = this.stream;
     await this.play();
-    // Where the browser can, pictures go to the courier past the page, however busy that is.
+    // If the browser supports it, pictures bypass the page, which may be busy.
     if (window.MediaStreamTrackProcessor) {
       this.link.giveStream(new window.MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable);
     } else this.next(this.run);

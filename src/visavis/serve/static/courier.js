@@ -1,5 +1,5 @@
-// A worker: pictures and wishes in, the server's messages out. Encoding and the connection live here, so that
-// drawing the page never holds them up, and a hidden page keeps its avatar alive for those who watch it.
+// The courier, a worker that encodes pictures and holds the connection to the server. Thus
+// drawing the page never delays it, and the avatar of a hidden page keeps moving for its viewers.
 
 import { Connection } from "./socket.js";
 
@@ -13,7 +13,7 @@ let lastTimeS = 0;
 const picture = { width: 640, quality: 0.7 };
 
 function wanted() {
-  if (connection?.state === "idle") connection.connect(); // the server had hung up on our silence
+  if (connection?.state === "idle") connection.connect(); // the server had closed the silent connection
   return connection?.state === "open" && connection.inFlight + encoding < MAX_IN_FLIGHT;
 }
 
@@ -23,7 +23,7 @@ async function take(image) {
     image.close();
     return;
   }
-  // Times must increase whatever the clock's resolution.
+  // Times must increase at any resolution of the clock.
   const timeS = Math.max(performance.now() / 1000, lastTimeS + 0.001);
   lastTimeS = timeS;
   encoding += 1;
@@ -88,7 +88,7 @@ const orders = {
     connection?.sendListen(wish);
   },
   sound({ pcm, rateHz, atMs }) {
-    // On the clock that pictures get their times from.
+    // On the same clock as the pictures' times.
     connection?.sendSound(pcm, rateHz, Math.max(0, (atMs - performance.timeOrigin) / 1000));
   },
   tell({ wish }) {

@@ -1,4 +1,4 @@
-// A microphone or a played clip in, its sound handed to the courier piece by piece.
+// The sound source: a microphone or a played clip, whose sound goes to the courier in pieces.
 
 import { SoundClock } from "./sound_clock.js";
 import { epochMs } from "./stats.js";
@@ -9,7 +9,7 @@ export class Ear {
     this.video = video;
     this.link = link;
     this.run = 0;
-    this.pieces = 0; // handed over so far
+    this.pieces = 0; // number of pieces so far
   }
 
   /** Hear the microphone; fails as getUserMedia does. */
@@ -23,7 +23,7 @@ export class Ear {
       const node = await this.listener();
       if (run === this.run) this.connect(this.context.createMediaStreamSource(stream), node);
     } catch (error) {
-      if (run === this.run) this.close(); // Nobody hears it, so it must not stay open.
+      if (run === this.run) this.close(); // It is no longer needed, so it must not stay open.
       throw error;
     }
     return undefined;
@@ -34,7 +34,7 @@ export class Ear {
     const run = this.begin();
     const node = await this.listener();
     if (run !== this.run) return;
-    // A video can be tapped only once, for good.
+    // The sound of a video can be connected only once.
     this.tap ??= this.context.createMediaElementSource(this.video);
     this.connect(this.tap, node);
     this.tap.connect(this.context.destination);
@@ -62,10 +62,10 @@ export class Ear {
     try {
       await this.loaded;
     } catch (error) {
-      this.loaded = null; // The next one may try again.
+      this.loaded = null; // The next attempt may succeed.
       throw error;
     }
-    this.context.resume(); // waits for a gesture where none was made yet
+    this.context.resume(); // waits for the person's first click if there was none yet
     const node = new AudioWorkletNode(this.context, "pieces", { numberOfOutputs: 0 });
     const rateHz = this.context.sampleRate;
     const clock = new SoundClock(rateHz);

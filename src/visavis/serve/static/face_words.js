@@ -1,14 +1,14 @@
-// Each frame's face word in; the stream of words in chips, and the face of the one that is pointed at, out.
+// The panel of face tokens: the stream of tokens as chips, and the face of the chosen token.
 
 import { Puppet } from "./puppet.js";
 import { WordLog } from "./word_log.js";
 
 const MOST_CHIPS = 240;
 const MOST_MEANINGS = 200;
-const ZOOM = 1.6; // the avatar's head fills the small canvas, from this share of the drawing down
+const ZOOM = 1.6; // the avatar's head fills the small canvas
 const CUT = 0.16;
-const RUNNING = "tokens of the tracked face, newest at the right; point at a word to see its face";
-const HELD = "held still while you look; arrow keys go from word to word, Escape lets it run";
+const RUNNING = "tokens of the tracked face, the newest on the right; point at a token to see its face";
+const HELD = "paused while you look; arrow keys move between tokens, Escape continues";
 
 const element = (tag, className, text = "") =>
   Object.assign(document.createElement(tag), { className, textContent: text });
@@ -44,7 +44,7 @@ export class FaceWords {
     this.connect();
   }
 
-  /** What the server says about words; switches that cannot be used say why. */
+  /** The server's offer of tokens; disabled switches say why. */
   offer({ vocabulary, problem }, switches) {
     this.offered = vocabulary !== null;
     this.meanings.clear(); // The server may have another tokenizer than before.
@@ -74,9 +74,9 @@ export class FaceWords {
     this.showHeld();
   }
 
-  /** Take one moment's word. */
+  /** Take one moment's token. */
   add(timeS, { word, faces }) {
-    if (!this.on || (!word && faces.length)) return; // asked for, but not yet told
+    if (!this.on || (!word && faces.length)) return; // requested, but not yet received
     this.log.add(timeS, word);
     if (!this.held) this.catchUp();
   }
@@ -84,7 +84,7 @@ export class FaceWords {
   showFigures(nowS) {
     if (!this.on) return;
     const changes = this.log.changesPerS(nowS).toFixed(1);
-    this.figures.textContent = `${changes} changes a second · ${this.log.distinct(nowS)} words in the last minute`;
+    this.figures.textContent = `${changes} changes a second · ${this.log.distinct(nowS)}different tokens in the last minute`;
   }
 
   // -------------------------------------------------------------- the stream
@@ -94,7 +94,7 @@ export class FaceWords {
       const newest = this.strip.lastElementChild;
       if (newest?.run === run) this.write(newest, run);
       else this.append(run);
-      this.makeRoom(); // A count that grows can make a line too long as well.
+      this.makeRoom(); // A growing count can make a line too long, too.
       this.shown = run.number;
     }
   }
@@ -118,12 +118,12 @@ export class FaceWords {
     else chip.title = `no face in ${run.count} frame${run.count > 1 ? "s" : ""}`;
   }
 
-  /** Whole lines go, so that the words that stay keep their places in theirs. */
+  /** Remove whole lines, so that the other tokens keep their places. */
   makeRoom() {
     while (this.strip.scrollHeight > this.strip.clientHeight) {
       const chips = [...this.strip.children];
       const line = chips.filter((chip) => chip.offsetTop === chips[0].offsetTop);
-      if (line.length === chips.length) break; // one line, and no place for it
+      if (line.length === chips.length) break; // one line that does not fit
       line.forEach((chip) => chip.remove());
     }
     while (this.strip.childElementCount > MOST_CHIPS) this.strip.firstElementChild.remove();
@@ -183,13 +183,13 @@ export class FaceWords {
     this.shapes.replaceChildren();
   }
 
-  // -------------------------------------------------------------- what a word means
+  // -------------------------------------------------------------- the meaning of a token
 
   async explain({ name, word }) {
     this.title.textContent = name;
     try {
       const meaning = await this.meaningOf(name, word.tokens);
-      if (this.title.textContent !== name) return; // another word was pointed at meanwhile
+      if (this.title.textContent !== name) return; // another token was chosen meanwhile
       this.meaning = meaning;
       this.card.classList.add("explained");
       this.draw();
@@ -203,7 +203,7 @@ export class FaceWords {
     let meaning = this.meanings.get(name);
     if (meaning) return meaning;
     meaning = fetchMeaning(`words/${tokens.join(".")}`);
-    meaning.catch(() => this.meanings.delete(name)); // It is asked for again the next time.
+    meaning.catch(() => this.meanings.delete(name)); // It is requested again the next time.
     this.meanings.set(name, meaning);
     if (this.meanings.size > MOST_MEANINGS) this.meanings.delete(this.meanings.keys().next().value);
     return meaning;
@@ -224,7 +224,7 @@ export class FaceWords {
   }
 
   list(blendshapes) {
-    if (!blendshapes.length) this.shapes.replaceChildren(element("li", "fine", "nothing stands out: a face at rest"));
+    if (!blendshapes.length) this.shapes.replaceChildren(element("li", "fine", "a neutral face"));
     else this.shapes.replaceChildren(...blendshapes.map(({ name, weight }) => this.shape(name, weight)));
   }
 

@@ -1,4 +1,4 @@
-// Moments that came and pictures that were drawn in; how fast the page and its server are, shown and read, out.
+// Figures of how fast the page and its server are.
 
 import { FOLLOW_LAG_MS } from "./follow.js";
 import { Percentiles, Rate, epochMs } from "./stats.js";
@@ -14,10 +14,10 @@ export class Figures {
     this.roundTrips = new Rate();
     this.screen = new Rate();
     this.latency = new Percentiles();
-    this.undrawn = []; // when the frames were sent whose poses wait to be drawn
+    this.undrawn = []; // sending times of frames whose poses are not yet drawn
   }
 
-  /** Another source begins: what the last one took does not count. */
+  /** Another source begins; times of the last one do not count. */
   begin() {
     this.latency.clear();
   }
@@ -29,7 +29,7 @@ export class Figures {
     if (moment.sent) this.undrawn.push(moment.sent.atMs);
   }
 
-  /** The avatar stands as the last moment said. */
+  /** The avatar has the pose of the last moment. */
   drawn() {
     this.screen.add(performance.now());
     this.undrawn.forEach((sentMs) => this.latency.add(epochMs() - sentMs));

@@ -1,7 +1,7 @@
-// Poses at 25-30 a second in, poses at every screen refresh out; and a little life when none come.
+// Smooth poses for every screen refresh from 25 to 30 poses a second, and idle motion without poses.
 
 const FOLLOW_RATE = 80; // 1/s; a critically damped follower lags 2 / rate behind
-const EASE_RATE = 6; // when nobody leads
+const EASE_RATE = 6; // when nobody moves the avatar
 const RAMP_S = 0.35;
 const STALE_S = 1.0;
 const BREATH_S = 3.2;
@@ -47,7 +47,7 @@ export class Follower {
     const elapsedS = Math.min(0.1, Math.max(0, nowS - (this.lastS ?? nowS)));
     this.lastS = nowS;
     const led = this.isLed(nowS);
-    // Idle life is taken up gently at once; a leader is caught up with more and more firmly: nothing snaps.
+    // Idle motion starts gently at once; a new leader is followed more and more closely, so nothing jumps.
     this.rate = led ? Math.min(FOLLOW_RATE, this.rate + ((FOLLOW_RATE - EASE_RATE) * elapsedS) / RAMP_S) : EASE_RATE;
     this.move(led ? this.pose : this.rest(nowS), elapsedS);
     return led ? this.shown : this.alive(nowS);
@@ -65,7 +65,7 @@ export class Follower {
     }
   }
 
-  /** Breath, and a slow sway round the rest pose: sines of unrelated periods. */
+  /** Breath, and a slow sway around the rest pose: sines of unrelated periods. */
   rest(nowS) {
     return {
       ...OPEN_EYES,
@@ -80,7 +80,7 @@ export class Follower {
     };
   }
 
-  /** What is shown, with blinks, which are too quick to be followed. */
+  /** The displayed pose, with blinks, which are too quick to be followed. */
   alive(nowS) {
     if (nowS - this.blinkStartS > 1) this.blinkStartS = nowS + BLINK_EVERY_S * (0.5 + this.random());
     const open = 1 - blinkAt(nowS - this.blinkStartS);

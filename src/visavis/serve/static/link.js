@@ -1,4 +1,4 @@
-// The page's side of the courier: wishes in, the server's messages out as events; see courier.js and socket.js.
+// The page's side of the courier: it sends requests and emits the server's messages as events.
 
 export class Link extends EventTarget {
   constructor(url) {
@@ -43,7 +43,7 @@ export class Link extends EventTarget {
     this.worker.postMessage({ order: "sound", pcm, rateHz, atMs }, [pcm]);
   }
 
-  /** Begin a guided calibration with the next picture, or break it off. */
+  /** Start a guided calibration at the next picture, or cancel it. */
   sendGuide(on) {
     this.worker.postMessage({ order: "tell", wish: { type: "guide", on } });
   }
@@ -53,7 +53,7 @@ export class Link extends EventTarget {
     this.worker.postMessage({ order: "tell", wish: { type: "profile", keep } });
   }
 
-  /** How wide the pictures are that are sent, in pixels, and of what JPEG quality. */
+  /** Set the width in pixels and the JPEG quality of sent pictures. */
   setPicture(width, quality) {
     this.worker.postMessage({ order: "picture", width, quality });
   }

@@ -1,13 +1,13 @@
-// Mirror or listen, and what kind of listener: the person's wishes in; what the server is told and the page shows out.
+// The choice between Mirror and Listen, and the listener's controls.
 
 import { Ear } from "./ear.js";
 import { CONTROLS } from "./settings.js";
 
 const EAR_PROBLEMS = {
-  NotAllowedError: "The microphone is blocked: it sees you, and does not hear you. Allow it in the address bar.",
-  NotFoundError: "There is no microphone: it sees you, and does not hear you.",
+  NotAllowedError: "The microphone is blocked: the listener sees you but does not hear you. Allow it in the address bar.",
+  NotFoundError: "There is no microphone: the listener sees you but does not hear you.",
 };
-const DEAF_S = 3; // without sound, before the page says so
+const DEAF_S = 3; // time without sound before the page says so
 const $ = (id) => document.getElementById(id);
 
 const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
@@ -38,10 +38,10 @@ export class Listening {
     this.show();
   }
 
-  /** What the server offers: {problem}, null where it can listen. */
+  /** The server's offer: {problem}, null if it can listen. */
   offer(offer) {
     this.offered = Boolean(offer) && offer.problem === null;
-    const problem = offer ? offer.problem : "This server is of a version that cannot listen.";
+    const problem = offer ? offer.problem : "This version of the server cannot listen.";
     $("mode-listen").setAttribute("aria-disabled", String(!this.offered));
     $("mode-listen").title = problem ?? "";
     $("mode-listen-note").textContent = this.offered ? "" : "not available";
@@ -55,22 +55,22 @@ export class Listening {
     this.tune();
   }
 
-  /** The page shows pictures of a source now, or no more. */
+  /** Whether the page shows pictures of a source now. */
   enter(live) {
     if (live === this.live) return;
     this.live = live;
     this.tune();
   }
 
-  /** What a moment says: whether sound reaches the listener, or null while the avatar mirrors. */
+  /** Take a moment's news: whether the listener has sound; null while the avatar mirrors. */
   hear(hears, nowS) {
     if (hears !== false) this.heardS = nowS;
     const deaf = this.said.startsWith("It hears") && nowS - this.heardS > DEAF_S;
-    const text = deaf ? "No sound reaches it: click on this page, and look whether the microphone is muted." : this.said;
+    const text = deaf ? "No sound arrives: click on this page, and check whether the microphone is muted." : this.said;
     if ($("listener-ear").textContent !== text) $("listener-ear").textContent = text;
   }
 
-  /** Send the wish, at once and after every reconnection. */
+  /** Send the request, at once and after every reconnection. */
   tell() {
     const shares = CONTROLS.map((name) => [name, this.settings.get(name)]);
     const temperament = this.settings.get("leftToChance") ? null : Object.fromEntries(shares);
@@ -78,7 +78,7 @@ export class Listening {
     this.show();
   }
 
-  /** Open or close the ear. */
+  /** Open or close the sound source. */
   async tune() {
     this.ear.close();
     this.tunings += 1;
@@ -90,15 +90,15 @@ export class Listening {
     this.show();
   }
 
-  /** What there is to say about the sound. */
+  /** The message about the sound. */
   async openEar() {
     const clip = Boolean(this.capture.fileUrl);
     try {
       await (clip ? this.ear.openClip() : this.ear.openMicrophone());
-      return clip ? "It hears the clip." : "It hears your microphone.";
+      return clip ? "The listener hears the clip." : "The listener hears your microphone.";
     } catch (error) {
       console.warn("no sound:", error.message);
-      return EAR_PROBLEMS[error.name] ?? `It sees you, and does not hear you: ${error.message}`;
+      return EAR_PROBLEMS[error.name] ?? `The listener sees you but does not hear you: ${error.message}`;
     }
   }
 

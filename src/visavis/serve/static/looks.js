@@ -1,9 +1,9 @@
-// Tokens that the emotion network kept of a face in; the panel's line about them, and what to draw, out.
+// The tokens that the emotion network kept of a face: the panel's text, and the data to draw.
 
 /** Which cells were kept, row by row, from the server's hex digits: four cells each, the first in the highest bit. */
 function cellsOf({ grid, kept }) {
   const cells = [...kept].flatMap((digit) => [8, 4, 2, 1].map((bit) => (parseInt(digit, 16) & bit) > 0));
-  return cells.slice(0, grid * grid); // what follows only fills the last byte
+  return cells.slice(0, grid * grid); // the rest only fills the last byte
 }
 
 export class Looks {
@@ -14,7 +14,7 @@ export class Looks {
     this.settings = settings;
   }
 
-  /** Whether the server's emotion network drops tokens: only then is there something to show. */
+  /** Whether the server's emotion network drops tokens; only then there is something to show. */
   offer(dropsTokens) {
     this.panel.hidden = !dropsTokens;
   }
@@ -23,7 +23,7 @@ export class Looks {
     return !this.panel.hidden && this.settings.get("showTokens") && this.settings.get("readEmotions");
   }
 
-  /** What to draw of a moment: {grid, cells, corners}, or null. */
+  /** The data to draw for a moment: {grid, cells, corners}, or null. */
   take({ tokens }) {
     if (!this.on || !tokens) {
       this.clear();

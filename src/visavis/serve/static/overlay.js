@@ -1,4 +1,4 @@
-// Faces and kept tokens in; landmarks, outlines and darkened cells on a canvas over the picture out.
+// A canvas over the picture that shows landmarks, face outlines and dropped tokens.
 
 export class Overlay {
   constructor(canvas) {
@@ -14,7 +14,7 @@ export class Overlay {
   /** Draw faces, and the tokens of one of them or null, given in pixels of a picture of `width` x `height`. */
   draw(faces, tokens, { width, height }) {
     const { canvas, context } = this;
-    // As sharp as the screen, in the picture's shape: object-fit then lays it exactly over the video.
+    // As sharp as the screen, with the picture's aspect ratio, so that object-fit places it exactly over the video.
     const fit = Math.max(canvas.clientWidth / width, canvas.clientHeight / height);
     const scale = fit * Math.min(window.devicePixelRatio || 1, 2);
     const wanted = [Math.round(width * scale), Math.round(height * scale)];
@@ -33,7 +33,7 @@ export class Overlay {
   /** Darken the cells that were dropped; `thin` is the screen's pixel in the picture's. */
   drawTokens({ grid, cells, corners: [start, right, , down] }, thin) {
     const { context } = this;
-    context.globalAlpha = 1; // another face may have been drawn last
+    context.globalAlpha = 1; // the last drawing may have changed it
     const across = [0, 1].map((axis) => (right[axis] - start[axis]) / grid);
     const along = [0, 1].map((axis) => (down[axis] - start[axis]) / grid);
     context.save();
@@ -46,7 +46,7 @@ export class Overlay {
     context.fill();
     context.beginPath();
     context.rect(0, 0, grid, grid);
-    context.restore(); // The path stays where it is, and the line is as wide all round.
+    context.restore(); // The path keeps its place, and the line has the same width everywhere.
     context.strokeStyle = "rgba(255, 255, 255, 0.7)";
     context.lineWidth = thin;
     context.stroke();

@@ -1,10 +1,10 @@
-// A rig (assets/puppet.json) and parameter values in, Mira on a canvas out.
+// Mira on a canvas, drawn from a rig (assets/puppet.json) and parameter values.
 
 import { angles, buildLayer, evaluateLayer, expand, interpolate, swing } from "./puppet_rig.js";
 
 const SAMPLES = 8; // straight pieces of an ink line for each cubic segment, as in avatar/puppet_pen.py
 const LONGEST_GAP_S = 1;
-const FAINT = 0.002; // layers of less opacity are not drawn
+const FAINT = 0.002; // layers with less opacity are not drawn
 
 // ---- Ink ----
 
@@ -49,12 +49,12 @@ function fillArea(ctx, layer, p) {
 
 // ---- The puppet ----
 
-/** Mira; one object for one stream of poses. */
+/** Mira; use one object for each stream of poses. */
 export class Puppet {
   /** @param {object} rig the parsed assets/puppet.json */
   constructor(rig) {
     this.rig = rig;
-    this.backdrop = true; // false leaves what stands behind the character untouched
+    this.backdrop = true; // false leaves the background untouched
     this.layers = expand(rig).map((spec) => buildLayer(spec, rig));
     this.byName = Object.fromEntries(this.layers.map((layer, i) => [layer.name, i]));
     this.springs = Object.values(rig.springs);
@@ -63,13 +63,13 @@ export class Puppet {
     this.reset();
   }
 
-  /** Let hair and accessories hang still, as before the first pose. */
+  /** Stop the motion of hair and accessories, as before the first pose. */
   reset() {
     this.time = null;
     this.state = this.springs.map(() => ({ root: 0, lag: 0, speed: 0 }));
   }
 
-  /** Pose the drawing: `params` maps parameter ids to values (those not named stay at rest). */
+  /** Pose the drawing: `params` maps parameter ids to values (unnamed parameters stay at rest). */
   update(params, timeSeconds) {
     const { parameters } = this.rig, values = {};
     for (const name of Object.keys(params)) if (!(name in parameters)) throw new RangeError(`no parameter of the avatar: ${name}`);

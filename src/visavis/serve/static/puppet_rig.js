@@ -1,5 +1,5 @@
-// A rig (assets/puppet.json), parameter values and spring positions in, every point of the drawing out.
-// The same formulas as avatar/{puppet_path,rig_load,rig}.py, which explain them; a test holds the two together.
+// Every point of the drawing, from a rig (assets/puppet.json), parameter values and spring positions.
+// The same formulas as avatar/{puppet_path,rig_load,rig}.py, which explain them; a test compares the two.
 
 const clamp01 = (t) => Math.min(Math.max(t, 0), 1);
 const smoothstep = (t) => clamp01(t) ** 2 * (3 - 2 * clamp01(t));
@@ -89,7 +89,7 @@ export function expand(data) {
   });
 }
 
-/** One key's points, flat, as the file's path / nudge / scale / turn / move ask. */
+/** One key's points, flat, from the file's path / nudge / scale / turn / move. */
 function posed(spec, knots, closed, points) {
   let moved = spec.path ? parseKnots(spec.path).map((k, i) => ({ ...k, corner: knots[i].corner })) : knots;
   moved = moved.map((k, i) => ({ ...k, x: k.x + (spec.nudge?.[i]?.[0] ?? 0), y: k.y + (spec.nudge?.[i]?.[1] ?? 0) }));

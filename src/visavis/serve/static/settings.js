@@ -1,4 +1,4 @@
-// Choices of the person: read from and kept in localStorage, tied to every form control that bears their name.
+// The person's settings: kept in localStorage, and connected to every form control with their name.
 
 const KEY = "visavis.settings.v1";
 

@@ -1,4 +1,4 @@
-// Frames and settings in, the server's messages out, over one WebSocket that reconnects by itself.
+// One WebSocket to the server, which reconnects automatically.
 
 import { epochMs } from "./stats.js";
 
@@ -6,8 +6,8 @@ const PROTOCOL = 1;
 const HEADER_BYTES = 16;
 const FRAME_KIND = 1;
 const SOUND_KIND = 2;
-const YOUNG_MS = 5000; // a connection that dies younger does not count as a recovery
-const SILENT_MS = 5000; // frames unanswered for so long: the server is hung
+const YOUNG_MS = 5000; // a shorter connection does not count as a recovery
+const SILENT_MS = 5000; // if frames stay unanswered for this long, the server hangs
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 10000;
 
@@ -25,7 +25,7 @@ export function backoffMs(failures, random = Math.random) {
   return ceiling * (0.5 + 0.5 * random());
 }
 
-/** A binary message: its header and what it carries. */
+/** A binary message: its header and its contents. */
 function packed(kind, number, timeS, data) {
   const message = new Uint8Array(HEADER_BYTES + data.byteLength);
   const view = new DataView(message.buffer);
@@ -66,7 +66,7 @@ export class Connection extends EventTarget {
     this.socket.onclose = (event) => this.closed(event);
   }
 
-  /** For good: make another to connect again. */
+  /** Close finally; to connect again, make a new object. */
   disconnect() {
     self.clearInterval(this.watch);
     self.clearTimeout(this.timer);
@@ -89,30 +89,30 @@ export class Connection extends EventTarget {
     this.socket.send(packed(FRAME_KIND, id, timeS, jpeg));
   }
 
-  /** Send mono 16-bit sound (ArrayBuffer) whose first sample was taken at `timeS`, if anybody listens. */
+  /** Send mono 16-bit sound (ArrayBuffer) whose first sample was taken at `timeS`, if there is a listener. */
   sendSound(pcm, rateHz, timeS) {
     if (this.state === "open" && this.listen?.on) this.socket.send(packed(SOUND_KIND, rateHz, timeS, pcm));
   }
 
-  /** Ask for a listener, or for none, now and again after every reconnection. */
+  /** Request a listener or none, now and after every reconnection. */
   sendListen(wish) {
     this.listen = wish;
     if (this.state === "open") this.socket.send(JSON.stringify(wish));
   }
 
-  /** Send settings now, and again after every reconnection. */
+  /** Send settings now and after every reconnection. */
   sendSettings(settings) {
     this.settings = settings;
     if (this.state === "open") this.socket.send(JSON.stringify(settings));
   }
 
-  /** Ask for the face's word with every moment, or no more; again after every reconnection. */
+  /** Start or stop requesting the face's token with every moment, also after every reconnection. */
   sendWords(on) {
     this.words = on;
     if (this.state === "open") this.socket.send(JSON.stringify({ type: "words", on }));
   }
 
-  /** Send a wish for this moment: after a reconnection it is not repeated. */
+  /** Send a request that is not repeated after a reconnection. */
   tell(wish) {
     if (this.state === "open") this.socket.send(JSON.stringify(wish));
   }

@@ -1,4 +1,4 @@
-// An audio worklet: sound in, mono pieces of 20 ms as 16-bit integers out.
+// An audio worklet that cuts sound into mono pieces of 20 ms with 16-bit integers.
 
 class Pieces extends AudioWorkletProcessor {
   constructor() {

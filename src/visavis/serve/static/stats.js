@@ -1,4 +1,4 @@
-// Times and events in, rates and percentiles of the recent past out.
+// Rates and percentiles of recent events.
 
 export class Rate {
   /** Events per second over the last `spanMs`. */
@@ -19,7 +19,7 @@ export class Rate {
 }
 
 export class Percentiles {
-  /** Of the last `size` values. */
+  /** Percentiles of the last `size` values. */
   constructor(size = 300) {
     this.size = size;
     this.values = [];

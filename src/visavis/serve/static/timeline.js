@@ -1,4 +1,4 @@
-// Emotions over time in, a picture of the last minute out: one band for each expression, stacked to the whole.
+// The timeline of the last minute: one band for each expression; together the bands fill the height.
 
 const SPAN_S = 60;
 const STEP_S = 0.25;
@@ -9,7 +9,7 @@ export class Timeline {
     this.canvas = canvas;
     this.caption = caption;
     this.context = canvas.getContext("2d");
-    this.readings = []; // {timeS, shares}, one each STEP_S
+    this.readings = []; // {timeS, shares}, one for each STEP_S
     this.expressions = [];
     this.drawnS = -Infinity;
   }

@@ -1,8 +1,8 @@
-// Each frame's face word in; runs of equal words and figures of the last minute out, bounded in memory.
+// A log of face tokens with limited memory: runs of equal tokens, and figures of the last minute.
 
 const SPAN_S = 60;
 const RATE_SPAN_S = 5;
-/** More than a minute of words that change with every frame of a fast camera. */
+/** More than a minute of tokens that change with every frame of a fast camera. */
 export const MOST_RUNS = 4000;
 
 export class WordLog {
@@ -16,7 +16,7 @@ export class WordLog {
     this.sinceS = null;
   }
 
-  /** @param {?{tokens: number[]}} word of the next frame; null where there is no face */
+  /** @param {?{tokens: number[]}} token of the next frame; null if there is no face */
   add(timeS, word) {
     this.sinceS ??= timeS;
     const name = word && word.tokens.join("·");
@@ -33,14 +33,14 @@ export class WordLog {
     return this.runs.slice(Math.max(0, number - (this.runs[0]?.number ?? 0)));
   }
 
-  /** How often a second a new word came after another, over the last seconds. */
+  /** How many times a second the token changed in the last seconds. */
   changesPerS(nowS) {
     if (this.sinceS === null) return 0;
     const changes = this.runs.filter(({ startS, name }) => name !== null && startS > Math.max(this.sinceS, nowS - RATE_SPAN_S));
     return changes.length / Math.min(RATE_SPAN_S, Math.max(1, nowS - this.sinceS));
   }
 
-  /** How many different words were there in the last minute. */
+  /** Number of different tokens in the last minute. */
   distinct(nowS) {
     return new Set(this.runs.filter(({ name, endS }) => name !== null && endS >= nowS - SPAN_S).map(({ name }) => name)).size;
   }

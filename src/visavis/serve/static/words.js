@@ -1,4 +1,4 @@
-// States in, what the page says about them out: what happened, and what to do.
+// The page's messages for all states: what happened, and what to do.
 
 export const CAMERA_PROBLEMS = {
   denied: {
@@ -20,8 +20,8 @@ export const CAMERA_PROBLEMS = {
       + " way, or choose a video file.",
   },
   lost: {
-    title: "The camera went away",
-    text: "It was unplugged, switched off, or taken back by the system. Connect it and start again.",
+    title: "The camera disappeared",
+    text: "The camera was unplugged, switched off, or taken by the system. Connect it and start again.",
   },
   file: {
     title: "This video cannot be played",
@@ -33,7 +33,7 @@ export const CAMERA_PROBLEMS = {
   },
 };
 
-/** How a guided calibration begins and ends; what to do at each step, the server says. */
+/** Texts for the start and the end of a guided calibration; the server sends the text of each step. */
 export const CALIBRATION = {
   running: "Calibration",
   done: "Calibrated",
@@ -41,11 +41,11 @@ export const CALIBRATION = {
   begins: "Five short steps, about 20 seconds.",
   early: "Start the camera first.",
   broken: "The picture or the server went away. Start again when they are back.",
-  kept: "Remembered on this computer, for the next time too.",
-  forgotten: "Forgotten. The avatar learns your face anew.",
+  kept: "Your calibration is remembered on this computer.",
+  forgotten: "Forgotten. The avatar learns your face again.",
 };
 
-/** What the banner says for a connection state: {title, text, retry} or null where all is well. */
+/** The banner's text for a connection state: {title, text, retry}, or null if there is no problem. */
 export function serverWords({ state, code, reason, retryAtMs }, nowMs) {
   if (state === "refused") {
     return { title: "The server ended the connection.", text: `${capital(reason)}. Reload the page.`, retry: "reload" };
