@@ -85,5 +85,5 @@ def test_engines_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="no engine is called 'slurm'; there are: local, ray"):
         open_engine("slurm", 1)
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"--engine ray needs the package 'ray'.*visavis\[scale\]"):
+    with pytest.raises(MissingExtraError, match=r"--engine ray needs the package 'ray'.*'scale'"):
         open_engine("ray", 1)

@@ -150,8 +150,7 @@ def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.Capture
 
 
 def test_the_command_offers_every_method() -> None:
-    from visavis.cli.quantize import Method
-
+    from visavis_train.commands.training import Method
     from visavis_train.expression.quantize.methods import METHODS
 
     assert [method.value for method in Method] == list(METHODS)

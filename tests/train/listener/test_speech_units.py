@@ -76,7 +76,7 @@ def test_missing_weights_say_what_to_do(tmp_path: Path) -> None:
 
 def test_without_transformers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtraError, match=r"visavis\[speech\]"):
+    with pytest.raises(MissingExtraError, match=r"'speech'"):
         Wav2Vec2Features()
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support.research import run_visavis
 from support.tiny_report import row
 from visavis.errors import InputError
-from visavis_train.expression.report import command as report_module
 from visavis_train.expression.report.command import report
 
 
@@ -71,14 +70,12 @@ def test_a_bad_run_is_one_clear_line(
     message: str,
     make_run: Callable[..., Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = make_run()
     spoil(folder)
     capsys.readouterr()
-    monkeypatch.setattr(sys, "argv", ["visavis report", str(folder), "--out", str(tmp_path / "out")])
-    assert report_module.main() == 2
+    assert run_visavis("report", folder, "--out", tmp_path / "out") == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"Error: {folder}")
