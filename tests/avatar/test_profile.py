@@ -74,7 +74,7 @@ def test_what_no_profile_may_hold_is_refused(
         Profile.load(path)
     assert says in str(caught.value)
     assert str(caught.value).startswith(str(path))
-    assert "calibrate anew" in str(caught.value)
+    assert "calibrate again" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < len(str(path)) + 250
 

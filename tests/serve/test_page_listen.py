@@ -141,7 +141,7 @@ def test_it_says_when_no_sound_arrives(page: Any) -> None:
     page.click("#start")
     wait_for_moments(page)
     page.click("#mode-listen")
-    playwright.expect(page.locator("#listener-ear")).to_contain_text("No sound reaches it", timeout=20_000)
+    playwright.expect(page.locator("#listener-ear")).to_contain_text("No sound arrives", timeout=20_000)
 
 
 def test_without_a_listener_the_switch_says_why(browser: Any) -> None:

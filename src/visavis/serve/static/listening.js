@@ -65,7 +65,7 @@ export class Listening {
   /** Take a moment's news: whether the listener has sound; null while the avatar mirrors. */
   hear(hears, nowS) {
     if (hears !== false) this.heardS = nowS;
-    const deaf = this.said.startsWith("It hears") && nowS - this.heardS > DEAF_S;
+    const deaf = this.said.startsWith("The listener hears") && nowS - this.heardS > DEAF_S;
     const text = deaf ? "No sound arrives: click on this page, and check whether the microphone is muted." : this.said;
     if ($("listener-ear").textContent !== text) $("listener-ear").textContent = text;
   }

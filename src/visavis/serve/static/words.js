@@ -41,7 +41,7 @@ export const CALIBRATION = {
   begins: "Five short steps, about 20 seconds.",
   early: "Start the camera first.",
   broken: "The picture or the server went away. Start again when they are back.",
-  kept: "Your calibration is remembered on this computer.",
+  kept: "Remembered on this computer, also for the next time.",
   forgotten: "Forgotten. The avatar learns your face again.",
 };
 
