@@ -33,6 +33,7 @@ def test_mira_is_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_clips_become_tables_and_reactions(shared: Path, tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes((shared / "data" / "video" / "lp_d0.mp4").read_bytes())

@@ -185,6 +185,7 @@ def test_with_a_profile_a_quiet_person_moves_as_far_as_a_lively_one_at_once() ->
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_real_face_with_another_rest_moves_the_avatar_alike(shared: Path) -> None:
     """The second half of a clip, plain and with a shifted face, each after the first half of its own."""
     path = shared / "data" / "video" / "lp_d12.mp4"

@@ -155,6 +155,7 @@ def test_a_profile_is_the_persons_own_and_outlives_a_reset() -> None:
     assert pose["ParamBrowLY"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_profile_that_has_aged_is_left_within_seconds_and_within_bounds() -> None:
     """Another light or camera: what is at rest now is so on the avatar too, but a raised brow is not."""
     animator = Animator(mirror=False, profile=PROFILE)

@@ -45,6 +45,7 @@ def test_the_first_20_seconds_are_left_nearly_as_they_are() -> None:
     assert all(abs(animator._mapper._reach.gain(name) - 1) < 0.1 for name in MOVEMENTS)
 
 
+@pytest.mark.slow
 def test_a_still_face_stays_still_for_minutes() -> None:
     animator, fresh = Animator(mirror=False), Animator(mirror=False)
     late, early = [], []

@@ -67,6 +67,7 @@ def test_a_name_that_the_terminal_cannot_show_is_no_error(face_file: Path, tmp_p
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.slow
 def test_a_run_that_is_ended_from_outside_keeps_its_results(
     make_video, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -292,6 +292,7 @@ def test_bad_input_is_one_line_and_status_2(
         (["--labels", "ferplus"], "public_test_ferplus_accuracy"),
     ],
 )
+@pytest.mark.slow
 def test_the_embedded_network_reaches_what_its_manifest_states(
     visavis, shared: Path, capsys: pytest.CaptureFixture[str], options: list[str], score: str
 ) -> None:

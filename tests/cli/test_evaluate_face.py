@@ -158,6 +158,7 @@ def test_bad_input_is_one_line_and_status_2(
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_real_clip_beside_mediapipe(
     command_line, shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

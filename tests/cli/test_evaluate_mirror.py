@@ -187,6 +187,7 @@ def test_a_clip_without_a_face_is_refused(
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_clips(command_line: CommandLine, shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clips = [shared / "data" / "video" / f"{name}.mp4" for name in ("lp_d0", "hdtf_Alexa")]
     if not all(clip.is_file() for clip in clips):

@@ -142,6 +142,7 @@ def test_a_plain_picture_shows_no_face(
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_crops_of_fer2013_are_read_where_the_network_agrees_and_all_when_asked(
     shared: Path, tmp_path: Path
 ) -> None:

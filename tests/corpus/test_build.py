@@ -262,6 +262,7 @@ def beginning(source: Path, target: Path, frames: int) -> Path:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_real_call_gives_two_people_and_goes_on_after_a_kill(
     tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +288,7 @@ def test_a_real_call_gives_two_people_and_goes_on_after_a_kill(
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_real_video_of_one_face_is_refused(
     tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

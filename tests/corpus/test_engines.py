@@ -41,6 +41,7 @@ build.build(todo, engines.InProcess(), lambda frames: time.sleep(0.02))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.slow
 def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     videos = [call(tmp_path / f"{name}.mp4") for name in "abc"]
     make(tmp_path / "unbroken", *videos)
@@ -64,6 +65,7 @@ def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert tree(broken) == tree(tmp_path / "unbroken")
 
 
+@pytest.mark.slow
 def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusals need no network: the workers do not know this test's stand-ins."""
     for name in "abc":

@@ -142,6 +142,7 @@ def test_without_votes_a_split_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_the_real_set_has_its_official_counts(shared: Path) -> None:
     data = fer2013.load(shared / "data" / "fer2013")
     training, test = data.split("Training"), data.split("PublicTest")

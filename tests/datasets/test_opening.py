@@ -56,6 +56,7 @@ def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize("layout", ["csv", "folders"])
+@pytest.mark.slow
 def test_the_real_set_is_the_same_in_every_layout(shared: Path, tmp_path: Path, layout: str) -> None:
     folder = shared / "data" / "fer2013"
     subprocess.run([sys.executable, folder / "expand.py", tmp_path, "--as", layout], check=True)

@@ -77,6 +77,7 @@ def test_the_right_listener_of_coupled_people_needs_the_bits_of_their_entropy() 
     assert bits["other_partner"] == pytest.approx(4 - (np.log2(0.8) + np.log2(0.2)) / 2, abs=0.1)
 
 
+@pytest.mark.slow
 def test_coupled_people_are_told_from_strangers() -> None:
     # Six calls of one sign each: 2 of the 64 ways to flip them.
     assert scored(0.8, calls(0.8)).p_value == pytest.approx(2 / 64, rel=0.1)
@@ -95,6 +96,7 @@ def test_peaks_of_the_copies_and_of_those_who_do_not_listen() -> None:
     assert variance["model"] == pytest.approx(variance["truth"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_two_runs_with_one_seed_agree() -> None:
     made = calls(0.8, count=3)
     first, second = (measure_coupling(Known(0.7), made, seed=4) for _ in range(2))
@@ -126,6 +128,7 @@ def test_the_progress_is_told() -> None:
     assert len(told) == 3
 
 
+@pytest.mark.slow
 def test_guidance_strengthens_what_a_weak_listener_knows() -> None:
     made = calls(0.8)
     usual, guided, deaf = (scored(0.6, made, guidance) for guidance in (1.0, 3.0, 0.0))

@@ -72,6 +72,7 @@ def calm(weights: FloatArray, matrix: FloatArray) -> BoolArray:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_calm_faces_have_the_teachers_levels(shared: Path) -> None:
     faces = shared / "data" / "faces"
     pictures = {}
@@ -95,6 +96,7 @@ def test_calm_faces_have_the_teachers_levels(shared: Path) -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_clip_has_the_teachers_levels(shared: Path) -> None:
     pytest.importorskip("mediapipe")
     teacher = MediaPipeTracker(model=shared / "models" / "face_landmarker.task", smooth=False)

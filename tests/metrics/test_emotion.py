@@ -173,6 +173,7 @@ def test_temperature_keeps_the_order_and_one_changes_nothing(logits: np.ndarray,
 
 
 @given(st.integers(0, 10**6), st.floats(0.3, 4))
+@pytest.mark.slow
 def test_the_temperature_that_spoiled_probabilities_is_found_again(seed: int, temperature: float) -> None:
     rng = np.random.default_rng(seed)
     logits = 2 * rng.standard_normal((4000, 4))

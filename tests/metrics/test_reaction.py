@@ -56,6 +56,7 @@ NAMES = {
 
 @PATIENT
 @given(SEEDS, st.integers(1, 200), st.integers(1, 200), st.sampled_from([2, 15]))
+@pytest.mark.slow
 def test_warping_is_symmetric_and_zero_on_itself(seed: int, frames: int, others: int, channels: int) -> None:
     x, y = walk(seed, frames, channels), walk(seed + 1, others, channels)
     assert dtw(x, x) == 0
@@ -65,6 +66,7 @@ def test_warping_is_symmetric_and_zero_on_itself(seed: int, frames: int, others:
 
 @PATIENT
 @given(SEEDS, st.sampled_from([(1, 1), (1, 70), (63, 64), (64, 65), (65, 63), (128, 30), (131, 129)]))
+@pytest.mark.slow
 def test_warping_equals_the_slow_one(seed: int, frames: tuple[int, int]) -> None:
     x, y = walk(seed, frames[0], 8), walk(seed + 1, frames[1], 8)
     assert dtw(x, y) == pytest.approx(slow_dtw(x, y), rel=1e-5)
@@ -102,6 +104,7 @@ def test_equal_constant_channels_agree_only_when_repaired() -> None:
 
 @PATIENT
 @given(SEEDS, st.integers(51, 80))
+@pytest.mark.slow
 def test_correlations_equal_the_slow_ones(seed: int, frames: int) -> None:
     x, y = walk(seed, frames, 3), walk(seed + 1, frames, 3)
     x[:-1, 0] = 0.3  # Moves in its last frame alone, so only some windows are constant.
@@ -125,6 +128,7 @@ def test_one_constant_channel_decides_the_official_lag_alone() -> None:
     assert math.isnan(fr_syn_repaired(np.zeros((1, 1, 120, 25)), x[None]))
 
 
+@pytest.mark.slow
 def test_all_equal_a_slow_reference() -> None:
     data = corpus()
     p, listeners, speakers = (data[name] for name in ("predictions", "listeners", "speakers"))
