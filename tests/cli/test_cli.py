@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -110,3 +111,9 @@ def test_help_shows_examples_line_by_line() -> None:
     done = subprocess.run([*PROGRAM, "run", "--help"], capture_output=True, text=True, check=True)
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert "visavis run clip.mp4 --out out.mp4" in lines
+
+
+def test_the_handlers_of_signals_are_as_before(command_line: Callable[..., int]) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert command_line("doctor", "--nonsense") == 2
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before

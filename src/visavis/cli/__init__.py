@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated
 
@@ -57,9 +59,15 @@ TRAIN_PACKAGES = frozenset(
 def main() -> None:
     """Run the command line and exit."""
     _prepare_streams()
-    _end_as_by_ctrl_c()
+    with _ended_as_by_ctrl_c():
+        status = _run()
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _run() -> object:
+    """Run the command; returns what it gives, or the status of bad input."""
     try:
-        status = app(standalone_mode=False)
+        status: object = app(standalone_mode=False)
         sys.stdout.flush()
     except VisavisError as error:
         print_error(str(error))
@@ -79,7 +87,7 @@ def main() -> None:
         status = BAD_INPUT
         # Output that could not be written must not be written again when Python ends.
         sys.stdout = io.StringIO()
-    sys.exit(status if isinstance(status, int) else 0)
+    return status
 
 
 def _prepare_streams() -> None:
@@ -91,12 +99,20 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _end_as_by_ctrl_c() -> None:
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
     """Keep the results so far also if the system, a timeout or a closed terminal ends the program."""
+    changed = []
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP.
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
+            changed.append(number)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _show_version(wanted: bool) -> None:
