@@ -81,6 +81,13 @@ def test_another_persons_past_does_not_colour_a_face() -> None:
     assert (face.label, face.emotion.label) == ("happy", "happy")
 
 
+def test_a_moment_prints_as_one_line_also_with_two_people() -> None:
+    line = repr(play([[0, 1]], ["sad", "happy"])[0])
+    assert line.startswith("Moment at 0.00 s: Face 0: sad 0.86")
+    assert "; Face 1: happy 0.86" in line
+    assert "\n" not in line
+
+
 def test_everybody_in_the_picture_is_read_and_held_apart() -> None:
     labels = [[face.label for face in moment.faces] for moment in play([[0, 1]] * 20, ["sad", "happy"] * 20)]
     assert labels == [["sad", "happy"]] * 20

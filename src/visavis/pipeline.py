@@ -45,7 +45,8 @@ class Moment:
         return self.faces[0] if self.faces else None
 
     def __repr__(self) -> str:
-        return f"Moment at {self.frame.time_s:.2f} s: {self.faces!r}"
+        faces = "; ".join(map(repr, self.faces)) or "no face"
+        return f"Moment at {self.frame.time_s:.2f} s: {faces}"
 
 
 class Pipeline:
