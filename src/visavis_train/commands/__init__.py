@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from visavis_train.commands import faces, sparsity, talks
+from visavis_train.commands import faces, sparsity, talks, tokens
 from visavis_train.commands.training import export, quantize, report, train
 
 TRAIN, LAB = "Train", "Lab"
@@ -25,6 +25,6 @@ def mount(app: typer.Typer) -> None:
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
-    for name, command in (faces.COMMANDS | talks.COMMANDS | sparsity.COMMANDS).items():
+    for name, command in (faces.COMMANDS | tokens.COMMANDS | talks.COMMANDS | sparsity.COMMANDS).items():
         lab.command(name)(command)
     app.add_typer(lab, rich_help_panel=LAB)

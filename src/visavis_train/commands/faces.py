@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from visavis.base.console import print_line, print_note
-from visavis_train.commands.ending import interrupted_says
+from visavis_train.commands.shared import interrupted_says
 
 ANEW = "interrupted: the same command begins anew"
 NOTHING = "interrupted: nothing was written"

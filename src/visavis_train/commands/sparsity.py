@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from visavis_train.commands.ending import interrupted_says
+from visavis_train.commands.shared import Results, interrupted_says
 
 PUBLIC_TEST = "PublicTest"
 Data = Annotated[Path, typer.Option(metavar="DATASET", help="A data set, as in visavis evaluate emotion.")]
@@ -18,10 +18,6 @@ Page = Annotated[
     typer.Option(
         metavar="FILE", help="The page whose tables are replaced.", show_default="docs/reference/sparse.md"
     ),
-]
-Results = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the project's"),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run of kind sparse.")]
 Split = Annotated[str, typer.Option(help="Split of the data set.")]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from visavis.errors import InputError
-from visavis_train.commands.ending import interrupted_says
+from visavis_train.commands.shared import interrupted_says
 
 # Each task's module; its ``TASK`` says the rest.
 TASKS = {

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from visavis_train.commands import faces, sparsity, talks
+from visavis_train.commands import faces, sparsity, talks, tokens
 
-LAB = faces.COMMANDS | talks.COMMANDS | sparsity.COMMANDS
+LAB = faces.COMMANDS | tokens.COMMANDS | talks.COMMANDS | sparsity.COMMANDS
 
 
 def test_listing_the_commands_loads_nothing_heavy() -> None:

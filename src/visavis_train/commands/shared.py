@@ -1,16 +1,32 @@
-"""How research commands end when the user interrupts them."""
+"""What the research commands share: options, and how a command ends on Ctrl-C."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from pathlib import Path
+from typing import Annotated, ParamSpec
 
 import typer
 
 from visavis.base.console import print_note
 
 INTERRUPTED = 130
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value of all experiments; may be repeated."),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The page whose tables are replaced.", show_default="the project's"),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the project's"),
+]
+TablesOnly = Annotated[
+    bool, typer.Option("--tables-only", help="Only make the tables, from existing results.")
+]
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -33,3 +49,6 @@ def interrupted_says(note: str) -> Callable[[Callable[_Arguments, None]], Callab
         return run
 
     return decorate
+
+
+GOES_ON = interrupted_says("interrupted: the same command goes on")
