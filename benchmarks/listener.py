@@ -24,7 +24,8 @@ from visavis.capture.sound import Soundtrack
 from visavis.reaction.clip import faces_at_25_hz, start_of
 from visavis.reaction.listener import FaceListener
 from visavis.reaction.speech import FRAME_RATE_HZ, SpeechReader
-from visavis.types import AudioChunk, Track
+from visavis.track import Track
+from visavis.types import AudioChunk
 
 RATE_HZ = 16_000
 BLOCK = RATE_HZ // FRAME_RATE_HZ

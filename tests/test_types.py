@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
-from visavis.types import AudioChunk, AvatarPose, Emotion, Face, FaceState, Frame, Track
+from visavis.track import Track
+from visavis.types import AudioChunk, AvatarPose, Emotion, Face, FaceState, Frame
 
 
 def test_the_orders_are_those_of_arkit_and_react() -> None:

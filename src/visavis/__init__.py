@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from visavis.reaction.live import LiveListener
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.recording.record import Recording
-    from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Faces, FaceState, Frame, Track
+    from visavis.track import Track
+    from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Faces, FaceState, Frame
 
 # ONNX Runtime 1.31 and later sends reports to its maker unless this is set before its first import; visavis
 # promises that nothing leaves the computer. To send the reports, set the variable to 0.
@@ -32,9 +33,7 @@ __version__ = "0.2.0"
 _HOMES = {
     **dict.fromkeys(("watch", "record", "recognize", "react"), "api"),
     **dict.fromkeys(("Moment", "Pipeline"), "pipeline"),
-    **dict.fromkeys(
-        ("AudioChunk", "AvatarPose", "Emotion", "Face", "FaceState", "Faces", "Frame", "Track"), "types"
-    ),
+    **dict.fromkeys(("AudioChunk", "AvatarPose", "Emotion", "Face", "FaceState", "Faces", "Frame"), "types"),
     "Profile": "avatar.profile",
     "Puppet": "avatar.puppet",
     "FaceListener": "reaction.listener",
@@ -42,6 +41,7 @@ _HOMES = {
     "LiveListener": "reaction.live",
     "Reaction": "reaction.clip",
     "Recording": "recording.record",
+    "Track": "track",
     **dict.fromkeys(
         ("DeviceError", "InputError", "MissingExtraError", "VisavisError", "WeightsError"), "errors"
     ),

@@ -28,7 +28,8 @@ from visavis.recording.react import SpeakerClip, answer
 from visavis.recording.recognize import MAX_FACES, Recognizer
 from visavis.recording.record import Recording
 from visavis.recording.record import record as record_source
-from visavis.types import Faces, ImageArray, Track
+from visavis.track import Track
+from visavis.types import Faces, ImageArray
 
 
 def watch(

@@ -25,7 +25,7 @@ from visavis.metrics.reaction_file import read_reactions
 from visavis.reaction.clip import Reaction
 from visavis.reaction.predictor import Predictor
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis.types import Track
+from visavis.track import Track
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 READERS: dict[str, Callable[[Path], object]] = {

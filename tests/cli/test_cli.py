@@ -14,7 +14,7 @@ import cv2
 import pytest
 
 from visavis.capture.portrait import PortraitClip
-from visavis.types import Track
+from visavis.track import Track
 
 PROGRAM = (sys.executable, "-m", "visavis")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal and signals")

@@ -15,7 +15,7 @@ from visavis.capture.portrait import PortraitClip
 from visavis.cli import app
 from visavis.errors import DeviceError, InputError
 from visavis.pipeline import Pipeline
-from visavis.types import Track
+from visavis.track import Track
 
 FILES = {"demo.mp4", "demo.npz", "demo.motion3.json", "report.html"}
 

@@ -17,7 +17,7 @@ from support.tiny_listener import Echo
 from visavis.channels import FACE_INDEX
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import FaceListener
-from visavis.types import Track
+from visavis.track import Track
 
 
 @pytest.fixture

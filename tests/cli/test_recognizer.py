@@ -19,7 +19,8 @@ from visavis.emotion.opening import DEFAULT, NETWORKS
 from visavis.emotion.sparse import Keep
 from visavis.evaluate.bench import Timing
 from visavis.pipeline import Pipeline
-from visavis.types import Frame, Track
+from visavis.track import Track
+from visavis.types import Frame
 
 CONTEMPT = EMOTION_CHANNELS.index("contempt")
 

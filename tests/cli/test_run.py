@@ -11,7 +11,7 @@ import pytest
 from support.people import PROFILE
 from visavis import __version__
 from visavis.pipeline import Pipeline
-from visavis.types import Track
+from visavis.track import Track
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
 

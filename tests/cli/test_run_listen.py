@@ -14,7 +14,7 @@ from support.tiny_listener import Echo
 from visavis.pipeline import Pipeline
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import FaceListener
-from visavis.types import Track
+from visavis.track import Track
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
 

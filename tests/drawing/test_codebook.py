@@ -17,7 +17,7 @@ from visavis.cli import app
 from visavis.drawing.codebook import Word, draw_sheet, most_used
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis.types import Track
+from visavis.track import Track
 
 
 def track_of(values: Sequence[float | None]) -> Track:

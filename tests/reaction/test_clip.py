@@ -23,7 +23,8 @@ from visavis.reaction.clip import (
     start_of,
 )
 from visavis.reaction.live import LONGEST_SILENCE_S, LiveListener
-from visavis.types import AudioChunk, FaceState, Track
+from visavis.track import Track
+from visavis.types import AudioChunk, FaceState
 
 RATE_HZ = 16_000
 

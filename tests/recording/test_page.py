@@ -15,7 +15,7 @@ from visavis.drawing.timelines import CHANNELS, COLUMNS, channel_chart, runs, th
 from visavis.errors import InputError
 from visavis.recording.page import total_ms, write_report
 from visavis.recording.record import Recording
-from visavis.types import Track
+from visavis.track import Track
 
 
 def make_track(frames: int = 100, missed: slice = slice(40, 50), fps: float = 25.0) -> Track:

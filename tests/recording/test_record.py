@@ -16,7 +16,8 @@ from visavis.errors import DeviceError, InputError
 from visavis.pipeline import Moment, Pipeline
 from visavis.recording.outputs import Outputs
 from visavis.recording.record import Recording, record
-from visavis.types import Frame, Track
+from visavis.track import Track
+from visavis.types import Frame
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
 

@@ -79,7 +79,7 @@ def _open_page(port: int | None) -> None:
 def _write(folder: Path, as_json: bool) -> None:
     from visavis.cli.run import INTERRUPTED, summarise
     from visavis.recording.page import write_report
-    from visavis.types import Track as TrackFile
+    from visavis.track import Track as TrackFile
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def dictionary(
     from visavis.avatar.puppet_sheet import write_png
     from visavis.drawing.codebook import draw_sheet, most_used
     from visavis.reaction.tokenizer import FaceTokenizer
-    from visavis.types import Track
+    from visavis.track import Track
 
     tokenizer = named(encoder, decoder) or FaceTokenizer.default()
     words = most_used(tokenizer, [Track.load(path) for path in tracks], most)

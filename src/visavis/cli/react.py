@@ -62,7 +62,7 @@ def react(
     from visavis.recording.outputs import require_outputs
     from visavis.recording.react import MOST_SAMPLES, SpeakerClip, answer
     from visavis.recording.video_writer import CONTAINERS
-    from visavis.types import Track
+    from visavis.track import Track
 
     if not 1 <= samples <= MOST_SAMPLES:
         raise InputError(f"--samples is {samples}; expected 1 to {MOST_SAMPLES}")

@@ -19,7 +19,7 @@ from visavis.channels import EMOTION_CHANNELS
 from visavis.corpus.recording import PEOPLE, Recording, Source
 from visavis.datasets.react import COLUMNS, EMOTIONS, FACES, SOUNDS
 from visavis.errors import InputError
-from visavis.types import Track
+from visavis.track import Track
 
 # The first part of each path in the index, which in REACT is the name of the data set.
 SITE = "visavis"

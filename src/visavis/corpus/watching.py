@@ -14,7 +14,8 @@ from visavis.capture.prefetch import Prefetch
 from visavis.capture.video import VideoFile
 from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
-from visavis.types import BoolArray, FloatArray, Frame, ImageArray, Track
+from visavis.track import Track
+from visavis.types import BoolArray, FloatArray, Frame, ImageArray
 
 NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)

@@ -13,7 +13,8 @@ import numpy as np
 from visavis.base.arrays import checked
 from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
-from visavis.types import FloatArray, Track
+from visavis.track import Track
+from visavis.types import FloatArray
 
 
 class FaceSpace(StrEnum):

@@ -14,7 +14,8 @@ from visavis.avatar.puppet import Puppet
 from visavis.avatar.puppet_sheet import PAPER_RGB
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import NO_FACE, FaceTokenizer
-from visavis.types import AvatarPose, FaceState, FloatArray, ImageArray, Track
+from visavis.track import Track
+from visavis.types import AvatarPose, FaceState, FloatArray, ImageArray
 
 CELL_PX = 160
 COLUMNS = 8

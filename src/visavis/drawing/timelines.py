@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.channels import EXPRESSIONS, FACE_INDEX
-from visavis.types import FloatArray, Track
+from visavis.track import Track
+from visavis.types import FloatArray
 
 WIDTH, LEFT, RIGHT = 960, 92, 12
 # More columns than this would not be visible, so longer runs are averaged.

@@ -18,7 +18,8 @@ from visavis.face.geometry import euler_angles, roll_matrix
 from visavis.face.mesh import OUTER_EYE_CORNERS
 from visavis.face.tracker import Tracker
 from visavis.metrics import faces as metrics
-from visavis.types import BoolArray, FloatArray, Frame, NumberArray, Track
+from visavis.track import Track
+from visavis.types import BoolArray, FloatArray, Frame, NumberArray
 
 _NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from visavis.channels import BLENDSHAPES, HEAD_ANGLES
 from visavis.metrics import faces as metrics
-from visavis.types import BoolArray, FloatArray, NumberArray, Track
+from visavis.track import Track
+from visavis.types import BoolArray, FloatArray, NumberArray
 
 WEIGHTS = slice(0, len(BLENDSHAPES))
 HEAD = slice(len(BLENDSHAPES), len(BLENDSHAPES) + len(HEAD_ANGLES))

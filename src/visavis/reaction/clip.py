@@ -21,7 +21,8 @@ from visavis.reaction.listener import ListenerStream
 from visavis.reaction.live import HELD_FACE_S, ROUNDING_S
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
 from visavis.reaction.tokenizer import FaceTokenizer, Tokens
-from visavis.types import AudioChunk, FloatArray, Track
+from visavis.track import Track
+from visavis.types import AudioChunk, FloatArray
 
 LONGEST_CLIP_S = 6 * 3600
 

@@ -18,7 +18,8 @@ from visavis.drawing.panels import COLORS
 from visavis.drawing.timelines import channel_chart, emotion_chart, legend
 from visavis.errors import InputError
 from visavis.recording.record import Recording
-from visavis.types import FloatArray, Track
+from visavis.track import Track
+from visavis.types import FloatArray
 
 # What each stage of a frame does, in the order of the flow.
 STAGES: Mapping[str, str] = {

@@ -17,7 +17,8 @@ from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.reaction.temperament import Temperament
 from visavis.reaction.tokenizer import Tokens
 from visavis.recording.side_by_side import write_side_by_side
-from visavis.types import FloatArray, Track
+from visavis.track import Track
+from visavis.types import FloatArray
 
 MOST_SAMPLES = 1000
 # Number of faces of all samples together; faces and emotions in memory then take 1.7 GB.

@@ -27,7 +27,8 @@ from visavis.reaction.clip import Reaction
 from visavis.reaction.live import LiveListener
 from visavis.recording.outputs import Outputs
 from visavis.recording.video_writer import VideoWriter
-from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, NumberArray, Track
+from visavis.track import Track
+from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, NumberArray
 
 # Decoding, tracking, drawing and encoding overlap; more waiting frames would only cost memory.
 DEPTH = 2

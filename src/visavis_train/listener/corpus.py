@@ -25,7 +25,8 @@ from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, speech_features
 from visavis.reaction.temperament import CONTROLS, Temperament
-from visavis.types import BoolArray, FloatArray, Track
+from visavis.track import Track
+from visavis.types import BoolArray, FloatArray
 from visavis_train.data.conversation_pack import (
     HalfArray,
     ListeningItem,

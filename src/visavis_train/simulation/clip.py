@@ -25,7 +25,8 @@ from visavis.corpus.recording import PEOPLE, Recording
 from visavis.datasets.react import EMOTIONS, FACES, FPS, SOUNDS
 from visavis.errors import InputError
 from visavis.reaction.speech import speech_features
-from visavis.types import FloatArray, Track
+from visavis.track import Track
+from visavis.types import FloatArray
 from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Speaker
 from visavis_train.simulation.draws import Draws

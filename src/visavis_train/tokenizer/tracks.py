@@ -29,7 +29,7 @@ from visavis.face.mediapipe import NOT_READ
 from visavis.face.tracker import open_tracker
 from visavis.pipeline import Pipeline
 from visavis.reaction.speech import FRAME_RATE_HZ
-from visavis.types import Track
+from visavis.track import Track
 from visavis_train.data.conversation_pack import load_listening
 from visavis_train.data.track_pack import Clip, load_pack, save_pack
 

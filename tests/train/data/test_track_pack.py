@@ -12,7 +12,7 @@ from support.research import run_lab
 from visavis.channels import EMOTION_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.geometry import rotation_from_euler
-from visavis.types import Track
+from visavis.track import Track
 from visavis_train.data.conversation_pack import save_listening
 from visavis_train.data.track_pack import (
     LEAST_SPREAD,
