@@ -1,9 +1,14 @@
 # make demo: see it work.  make test: prove it.  make check: style, types, layers.  make bench: measure it.
+# Before a release: make test-oldest test-wheel (9 to 33 minutes each on two busy cores).
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+PARALLEL := --numprocesses auto --dist loadfile
+PYTEST := $(BIN)/python -m pytest $(PARALLEL)
+RUNTIME := -m "not browser and not slow" --ignore $(CURDIR)/tests/train
 
-.PHONY: demo test test-all test-rest check bench dist clean
+VENDOR := src/visavis/serve/static/vendor
+
+.PHONY: demo test test-all test-rest check fuzz bench dist test-wheel test-oldest vendor clean
 
 demo: .venv/base
 	$(BIN)/visavis demo
@@ -11,7 +16,7 @@ demo: .venv/base
 # The runtime, without torch, a browser and slow tests. `make test-all` runs everything.
 test: .venv/test
 	@echo "the runtime's tests; make test-all adds research, browser and slow tests"
-	$(PYTEST) -m "not browser and not slow" --ignore tests/train
+	$(PYTEST) $(RUNTIME)
 
 test-all: test test-rest
 
@@ -26,17 +31,35 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Every parser under libFuzzer; Linux, or a Mac with clang. The environment survives for the next run.
+SECONDS := 60
+fuzz: .venv/fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS)
+
 bench: .venv/base
 	$(BIN)/visavis bench
 
-# Wheel and sdist; the demo runs from the wheel in an environment of its own.
+# Wheel and sdist; the tree and the sdist give the same wheel; the demo runs from it in an environment of its own.
 dist: .venv/base
-	rm -rf dist build/wheel
+	rm -rf dist build/tree build/wheel
 	$(BIN)/python -m pip install --quiet build
 	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m build --wheel --outdir build/tree .
+	cmp dist/*.whl build/tree/*.whl
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/python -m pip install --quiet dist/*.whl
 	cd build && wheel/bin/visavis demo --headless --out demo && wheel/bin/python -c "import visavis; print(visavis.Track.load('demo/demo.npz'))"
+
+# The runtime's tests against the wheel, in an environment of its own: with the newest dependencies, or
+# with the oldest that pyproject.toml allows. PYTHON chooses the Python.
+test-wheel test-oldest: dist
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) build/$@
+	$(BIN)/uv pip install --quiet --python build/$@ $(CHOICE) -r pyproject.toml --extra dev --extra corpora --extra tables dist/*.whl
+	cd build && $@/bin/python -c "import visavis as v; print(v.__file__); assert '/$@/' in v.__file__"
+	cd build && $@/bin/python -m pytest --config-file ../pyproject.toml $(PARALLEL) $(RUNTIME) ../tests
+test-wheel: CHOICE := --resolution highest --upgrade
+test-oldest: CHOICE := --resolution lowest-direct
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -48,8 +71,18 @@ dist: .venv/base
 	@touch $@
 
 .venv/dev: .venv/test
-	$(BIN)/python -m pip install --quiet --editable '.[dev,train]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,train,scale]'
 	@touch $@
+
+.venv/fuzz: .venv/test
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	@touch $@
+
+# The page's copy of three.js and three-vrm; needs npm. Update LICENSES.txt with the versions.
+vendor:
+	mkdir -p build/vendor && cp $(VENDOR)/three-vrm.entry.js build/vendor/entry.js
+	cd build/vendor && npm install --silent three@0.180.0 @pixiv/three-vrm@3.5.5 esbuild@0.28.2
+	build/vendor/node_modules/.bin/esbuild build/vendor/entry.js --bundle --minify --format=esm --legal-comments=inline --outfile=$(VENDOR)/three-vrm.js
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Accuracy of the emotion reading in each age group, on face photographs with ages.
+"""Accuracy of the expression reading in each age group, on face photographs with ages.
 
     python benchmarks/fairness.py ../shared/data/faces --out benchmarks/results/fairness.json
 
@@ -26,9 +26,9 @@ from visavis.datasets.tables import rows
 from visavis.errors import InputError
 from visavis.evaluate.expressions import Model
 from visavis.face.embedded import EmbeddedTracker
-from visavis.metrics.emotion import accuracy_interval
+from visavis.metrics.expression import accuracy_interval
 from visavis.metrics.ranking import area_interval, area_under_curve
-from visavis.pipeline import EMOTION_CROP_PX, emotion_region
+from visavis.pipeline import EXPRESSION_CROP_PX, expression_region
 from visavis.types import BoolArray, FloatArray, Frame, ImageArray
 
 SOURCE = "UTKFace"
@@ -117,7 +117,7 @@ def read_expressions(images: Iterator[ImageArray], model: Model) -> FloatArray:
     for image in images:
         tracker.reset()
         if faces := tracker.update(Frame(image, 0.0)):
-            crop = emotion_region(faces[0]).crop(image, EMOTION_CROP_PX)
+            crop = expression_region(faces[0]).crop(image, EXPRESSION_CROP_PX)
             answers.append(model.classifier.predict(crop[None])[0])
         else:
             answers.append(np.full(len(EXPRESSIONS), np.nan, np.float32))

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from visavis.base.machine import machine, versions
 from visavis.capture.sound import Soundtrack
 from visavis.reaction.clip import faces_at_25_hz, start_of
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import FRAME_RATE_HZ, SpeechReader
 from visavis.track import Track
 from visavis.types import AudioChunk
@@ -47,7 +47,7 @@ def most_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def play(listener: FaceListener, face: np.ndarray, sound: np.ndarray, count: int, frames: int) -> dict:
+def play(listener: ListenerModel, face: np.ndarray, sound: np.ndarray, count: int, frames: int) -> dict:
     """Times of a frame in milliseconds, and the growth of memory in MB."""
     stream, reader = listener.start(seed=1, samples=count), SpeechReader(0.0)
     took, start_kb = np.ones(frames), 0  # Written to now: its memory is no growth.
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON")
     args = parser.parse_args()
     face, sound = recording(args.track, args.audio)
-    listener = FaceListener.default()
+    listener = ListenerModel.default()
     frames = round(args.minutes * 60 * FRAME_RATE_HZ)
     with threadpool_limits(1):
         result = {

@@ -26,8 +26,8 @@ from tslearn.metrics import dtw
 
 from visavis.base.machine import machine, versions
 from visavis.metrics import reaction
+from visavis.metrics.checked_items import Work
 from visavis.metrics.reaction_file import read_reactions
-from visavis.metrics.reaction_items import Work
 from visavis.metrics.reaction_suite import score_reactions
 
 GROUPS = ((0, 15, 1 / 15), (15, 17, 1.0), (17, 25, 1 / 8))

@@ -17,9 +17,9 @@ and a test holds it to the code. Paths may be text or `Path`. Errors are `visavi
 """
 GROUPS = {
     "Functions": ("watch", "record", "recognize", "react"),
-    "The flow": ("Pipeline", "Moment", "FaceListener", "LiveListener", "FaceTokenizer", "Puppet", "Profile"),
+    "The flow": ("Pipeline", "Moment", "ListenerModel", "LiveListener", "FaceTokenizer", "Puppet", "Profile"),
     "Nouns": (
-        *("Frame", "AudioChunk", "Face", "Faces", "FaceState", "Emotion", "AvatarPose", "Track"),
+        *("Frame", "AudioChunk", "Face", "Faces", "FaceState", "Expression", "AvatarPose", "Track"),
         *("Recording", "Reaction"),
     ),
     "Errors": ("VisavisError", "InputError", "DeviceError", "WeightsError", "MissingExtraError"),

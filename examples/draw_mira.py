@@ -17,6 +17,8 @@ def main() -> None:
     values = np.zeros(len(FACE_CHANNELS), np.float32)
     for word in words:
         name, _, weight = word.partition("=")
+        if name not in FACE_INDEX or not weight.replace(".", "", 1).isdecimal():
+            sys.exit(f"{word}: expected a movement and its weight, such as jawOpen=0.5")
         values[FACE_INDEX[name]] = float(weight)
     pose = Animator().update(visavis.FaceState(values), None, 0.0)
     write_png(Path(out), visavis.Puppet.load().draw(pose, 512))

@@ -9,11 +9,13 @@ from visavis.channels import FACE_INDEX
 
 def main() -> None:
     """Track the person, let listeners hear the sound if one is named, and print how they move."""
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     clip = Path(sys.argv[1])
     track = clip.with_suffix(".npz")
     visavis.record(clip, track=track)
     audio = sys.argv[2] if len(sys.argv) > 2 else None  # The clip itself, where it has sound.
-    reaction = visavis.react(track, audio=audio, samples=3, temperament={"nodding": 0.9})
+    reaction = visavis.react(track, audio=audio, samples=3, style={"nodding": 0.9})
     reaction.save(clip.with_suffix(".reactions.npz"))
     print(reaction)
     for number, face in enumerate(reaction.face):

@@ -10,6 +10,8 @@ import visavis
 
 def main() -> None:
     """Track the clip, write the table, and say when the person smiles most."""
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     clip = Path(sys.argv[1])
     visavis.record(clip, track=clip.with_suffix(".npz"))
     track = visavis.Track.load(clip.with_suffix(".npz"))

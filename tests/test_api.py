@@ -13,8 +13,9 @@ import pytest
 import visavis
 from support import tiny_listener
 from support.people import PROFILE
+from support.phones import VTubeStudioPhone
 from visavis.capture.portrait import PortraitClip
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_record_and_react_by_text_paths(
     make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted_pipeline, painted_puppet
 ) -> None:
     networks = tiny_listener.listener(tmp_path)
-    monkeypatch.setattr(FaceListener, "default", lambda: networks)
+    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
     given: list[dict[str, object]] = []
     monkeypatch.setattr("visavis.api.Pipeline", lambda **o: given.append(o) or scripted_pipeline)
     clip = str(make_video(count=30, sound_hz=200))
@@ -97,7 +98,7 @@ def test_record_and_react_by_text_paths(
     assert recording.error is None
     assert [path.name for path in recording.written] == ["v.mp4", "t.npz", "r.npz"]
     assert "30 frames" in repr(recording)
-    answer = visavis.react(track, audio=clip, samples=3, temperament={"nodding": 0.9})
+    answer = visavis.react(track, audio=clip, samples=3, style={"nodding": 0.9})
     assert answer.face.shape == (3, 25, 58)
     assert repr(answer) == "Reaction: 3 listeners, 1.0 s at 25 Hz"
     answer.save(str(tmp_path / "again.npz"))
@@ -106,3 +107,30 @@ def test_record_and_react_by_text_paths(
         visavis.react(visavis.Track.load(track), samples=0)
     with pytest.raises(visavis.InputError, match="reaction needs a listener"):
         visavis.record(clip, reaction=reaction)
+
+
+def test_a_track_is_a_source(tmp_path: Path) -> None:
+    time_s = np.arange(10) / 25
+    face = np.zeros((10, 58), np.float32)
+    face[:, 24] = np.linspace(0, 1, 10)
+    found = np.arange(10) != 4
+    face[4] = np.nan
+    emotion = np.full((10, 25), np.nan, np.float32)
+    visavis.Track(time_s, face, emotion, found, 25.0).save(tmp_path / "t.npz")
+    again = tmp_path / "again.npz"
+    recording = visavis.record(
+        tmp_path / "t.npz", video=tmp_path / "v.mp4", track=str(again), recognizer=None
+    )
+    assert recording.error is None
+    assert (recording.frames, recording.frames_with_face) == (10, 9)
+    copied = visavis.Track.load(again)
+    assert copied.found.tolist() == found.tolist()
+    assert np.array_equal(copied.face, face, equal_nan=True)
+
+
+def test_a_phone_is_a_source() -> None:
+    with VTubeStudioPhone() as phone:
+        moments = visavis.watch(f"vtsphone://127.0.0.1:{phone.port}", recognizer=None)
+        face = next(moment.face for moment in moments if moment.face)
+        moments.close()
+    assert face.state["jawOpen"] == 0.25

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer import Context
+from typer.main import get_command
+
+from visavis import cli
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
+EXTRA_PACKAGES = ("pandas",)
 
 
 def run(name: str, *words: object) -> str:
@@ -56,3 +63,41 @@ def test_the_python_reference_is_that_of_the_code() -> None:
     maker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(maker)
     assert maker.PAGE.read_text("utf-8") == maker.page()
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """The code blocks of a language: the document's name and the text."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), EXAMPLES / "README.md"]
+    block = re.compile(rf"^ *```{language}\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+    return [(page.name, text) for page in pages for text in block.findall(page.read_text("utf-8"))]
+
+
+def test_commands_in_the_documents_have_the_names_options_and_experiments_that_there_are() -> None:
+    wrong, seen, program = [], 0, get_command(cli.app)
+    for page, text in blocks("sh"):
+        for line in re.findall(r"^.*?\bvisavis ([a-z].*)", text.replace("\\\n", " "), re.MULTILINE):
+            words, command = shlex.split(line.removesuffix("; done"), comments=True), program
+            while hasattr(command, "commands"):
+                name = words.pop(0)
+                if (found := command.get_command(Context(command), name)) is None:
+                    break
+                command = found
+            known = {option for parameter in command.params for option in parameter.opts}
+            seen += 1
+            wrong += [
+                (page, line, word)
+                for word in (word.strip("[]") for word in words)
+                if (word.startswith("--") and word not in known)
+                or (re.fullmatch(r"experiments/\w+\.toml", word) and not (ROOT / word).is_file())
+            ]
+    assert wrong == []
+    assert seen > 90
+
+
+def test_imports_in_the_documents_work() -> None:
+    lines = re.findall(r"^(?:from|import) .*", "\n".join(text for _, text in blocks("python")), re.MULTILINE)
+    for line in sorted({line for line in lines if "visavis_train" not in line}):
+        try:
+            exec(line, {})  # noqa: S102
+        except ModuleNotFoundError as error:  # A package of an extra.
+            assert error.name in EXTRA_PACKAGES  # noqa: PT017

@@ -23,7 +23,7 @@ def test_each_file_of_tests_names_a_module_of_the_mirrored_folder() -> None:
     for path in sorted(TESTS.rglob("test_*.py")):
         folder = source_of(path.parent)
         modules = {file.stem for ending in ("py", "js") for file in folder.rglob(f"*.{ending}")}
-        names = modules | {folder.name, "tree" if path.parent == TESTS else "page"}
+        names = modules | {folder.name, *(("tree", "names", "fuzz") if path.parent == TESTS else ("page",))}
         subject = path.stem.removeprefix("test_")
         if not any(subject == name or subject.startswith(f"{name}_") for name in names):
             astray.append(str(path.relative_to(TESTS)))

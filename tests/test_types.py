@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.track import Track
-from visavis.types import AudioChunk, AvatarPose, Emotion, Face, FaceState, Frame
+from visavis.types import AudioChunk, AvatarPose, Expression, Face, FaceState, Frame
 
 
 def test_the_orders_are_those_of_arkit_and_react() -> None:
@@ -16,8 +16,8 @@ def test_the_orders_are_those_of_arkit_and_react() -> None:
     assert sorted(BLENDSHAPES) == list(BLENDSHAPES)
     assert (BLENDSHAPES[0], BLENDSHAPES[-1]) == ("browDownLeft", "tongueOut")
     assert len(FACE_CHANNELS) == 58
-    assert len(EMOTION_CHANNELS) == 25
-    assert EMOTION_CHANNELS[15:18] == ("valence", "arousal", "neutral")
+    assert len(EXPRESSION_CHANNELS) == 25
+    assert EXPRESSION_CHANNELS[15:18] == ("valence", "arousal", "neutral")
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_a_pose_refuses_unknown_parameters_and_nan() -> None:
         AvatarPose.from_mapping({"ParamAngleX": float("nan")}, 0.0)
 
 
-def test_an_emotion_names_its_strongest_expression() -> None:
+def test_an_expression_names_its_strongest_expression() -> None:
     values = np.zeros(25, np.float32)
-    values[EMOTION_CHANNELS.index("surprise")] = 1
-    assert Emotion(values).label == "surprise"
+    values[EXPRESSION_CHANNELS.index("surprise")] = 1
+    assert Expression(values).label == "surprise"
 
 
 def track(length: int = 5) -> Track:
@@ -99,8 +99,14 @@ def track(length: int = 5) -> Track:
     face[2] = np.nan
     found = np.ones(length, bool)
     found[2] = False
-    emotion = np.full((length, 25), np.nan, np.float32)
-    return Track(np.arange(length) / 25, face, emotion, found, 25.0)
+    expression = np.full((length, 25), np.nan, np.float32)
+    return Track(np.arange(length) / 25, face, expression, found, 25.0)
+
+
+def stored(track: Track) -> dict[str, object]:
+    """The arrays of a file of older versions, by their names there."""
+    values = (track.time_s, track.face, track.expression, track.found, track.fps)
+    return dict(zip(("time_s", "face", "emotion", "found", "fps"), values, strict=True))
 
 
 def test_a_track_survives_its_file(tmp_path: Path) -> None:
@@ -108,7 +114,7 @@ def test_a_track_survives_its_file(tmp_path: Path) -> None:
     before = track()
     before.save(path)
     after = Track.load(path)
-    for name in ("time_s", "face", "emotion", "found"):
+    for name in ("time_s", "face", "expression", "found"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     assert after.fps == 25.0
     assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]
@@ -117,13 +123,13 @@ def test_a_track_survives_its_file(tmp_path: Path) -> None:
 def test_a_track_refuses_what_contradicts_itself() -> None:
     good = track()
     with pytest.raises(InputError, match="increasing"):
-        Track(good.time_s[::-1], good.face, good.emotion, good.found, 25)
+        Track(good.time_s[::-1], good.face, good.expression, good.found, 25)
     with pytest.raises(InputError, match="marked as found"):
-        Track(good.time_s, good.face, good.emotion, np.ones(5, bool), 25)
+        Track(good.time_s, good.face, good.expression, np.ones(5, bool), 25)
     with pytest.raises(InputError, match="fps"):
-        Track(good.time_s, good.face, good.emotion, good.found, 0)
+        Track(good.time_s, good.face, good.expression, good.found, 0)
     with pytest.raises(InputError, match=r"face has shape \(4, 58\)"):
-        Track(good.time_s, good.face[:4], good.emotion, good.found, 25)
+        Track(good.time_s, good.face[:4], good.expression, good.found, 25)
 
 
 @given(
@@ -137,16 +143,16 @@ def test_any_track_survives_its_file_bit_by_bit(
     rng, length = np.random.default_rng(seed), len(found)
     there = np.asarray(found, bool)
     face = rng.random((length, 58), np.float32)
-    emotion = rng.random((length, 25), np.float32)
+    expression = rng.random((length, 25), np.float32)
     points = (rng.random((length, len(numbers), 2)) * 4000).astype(np.float32)
-    for array in (face, emotion, points):
+    for array in (face, expression, points):
         array[~there] = np.nan
     times_s = np.cumsum(rng.uniform(1e-3, 1, length))
-    before = Track(times_s, face, emotion, there, float(rng.uniform(1, 240)), points, np.asarray(numbers))
+    before = Track(times_s, face, expression, there, float(rng.uniform(1, 240)), points, np.asarray(numbers))
     path = tmp_path_factory.mktemp("track") / "t.npz"
     before.save(path)
     after = Track.load(path)
-    for name in ("time_s", "face", "emotion", "found", "fps", "landmarks_xy", "landmark_numbers"):
+    for name in ("time_s", "face", "expression", "found", "fps", "landmarks_xy", "landmark_numbers"):
         one, other = np.asarray(getattr(before, name)), np.asarray(getattr(after, name))
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
@@ -156,7 +162,7 @@ def test_any_track_survives_its_file_bit_by_bit(
 
 def test_a_track_of_an_older_version_has_no_landmarks(tmp_path: Path) -> None:
     good = track()
-    old = {key: getattr(good, key) for key in ("time_s", "face", "emotion", "found", "fps")}
+    old = stored(good)
     np.savez(tmp_path / "t.npz", **old)
     loaded = Track.load(tmp_path / "t.npz")
     assert loaded.landmarks_xy.shape == (5, 0, 2)
@@ -185,7 +191,7 @@ def test_a_track_of_an_older_version_has_no_landmarks(tmp_path: Path) -> None:
 def test_a_track_refuses_landmarks_that_contradict_it(points: object, numbers: object, message: str) -> None:
     good = track()
     with pytest.raises(InputError, match=message) as caught:
-        Track(good.time_s, good.face, good.emotion, good.found, 25, points, numbers)  # type: ignore[arg-type]
+        Track(good.time_s, good.face, good.expression, good.found, 25, points, numbers)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
@@ -269,7 +275,7 @@ def test_any_damage_to_a_track_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_track_of_strange_arrays_is_one_clear_error(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / "t.npz"
     good = track()
-    arrays = {key: getattr(good, key) for key in ("time_s", "face", "emotion", "found", "fps")}
+    arrays = stored(good)
     np.savez(path, **(arrays | {name: value}))
     with pytest.raises(InputError, match=r"t\.npz"):
         Track.load(path)
@@ -279,9 +285,9 @@ def small_track() -> Track:
     face = np.zeros((3, 58), np.float32)
     face[:, FACE_CHANNELS.index("mouthSmileLeft")] = 0.5, 0.25, np.nan
     face[2] = np.nan
-    emotion = np.full((3, 25), np.nan, np.float32)
-    emotion[0, EMOTION_CHANNELS.index("valence")] = 0.5
-    return Track(np.arange(3) / 25, face, emotion, np.asarray([True, True, False]), 25.0)
+    expression = np.full((3, 25), np.nan, np.float32)
+    expression[0, EXPRESSION_CHANNELS.index("valence")] = 0.5
+    return Track(np.arange(3) / 25, face, expression, np.asarray([True, True, False]), 25.0)
 
 
 def test_a_track_gives_channels_by_name() -> None:
@@ -304,7 +310,7 @@ def test_a_track_is_a_table(tmp_path: Path) -> None:
         "",
     )
     assert last.startswith("0.080000,0,,")
-    assert list(track.columns()) == ["time_s", "found", *FACE_CHANNELS, *EMOTION_CHANNELS]
+    assert list(track.columns()) == ["time_s", "found", *FACE_CHANNELS, *EXPRESSION_CHANNELS]
     pandas = pytest.importorskip("pandas")
     assert pandas.read_csv(tmp_path / "t.csv")["mouthSmileLeft"][1] == 0.25
     assert list(track.to_pandas().columns) == list(track.columns())
@@ -320,13 +326,13 @@ def test_each_noun_prints_as_one_line() -> None:
     corners = np.asarray([[0, 0], [9, 0], [9, 9], [0, 9]], np.float32)
     shown = np.zeros(25, np.float32)
     shown[-7] = 0.8
-    face = Face(2, 0.9, np.asarray([1, 2, 30, 40]), corners, corners, state, emotion=Emotion(shown))
+    face = Face(2, 0.9, np.asarray([1, 2, 30, 40]), corners, corners, state, expression=Expression(shown))
     nouns = {
         Frame(np.zeros((4, 6, 3), np.uint8), 1.5, 3): "Frame 3: 6 x 4 pixels, at 1.50 s",
         AudioChunk(np.zeros(800, np.float32), 16000, 0.5): "AudioChunk: 0.05 s of 16000 Hz, from 0.50 s",
         state: "FaceState: jawOpen 0.40, yaw -11, pitch 0, roll 0 deg",
         face: "Face 2: jawOpen 0.40, yaw -11, pitch 0, roll 0 deg, at x 1-30, y 2-40",
-        Emotion(shown): "Emotion: happy 0.80, valence +0.00, arousal +0.00",
+        Expression(shown): "Expression: happy 0.80, valence +0.00, arousal +0.00",
         small_track(): "Track: 3 frames, 0.1 s at 25 Hz, a face in 67%",
     }
     for noun, line in nouns.items():

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from visavis.errors import DeviceError, InputError, MissingExtraError, VisavisError, WeightsError
     from visavis.pipeline import Moment, Pipeline
     from visavis.reaction.clip import Reaction
-    from visavis.reaction.listener import FaceListener
+    from visavis.reaction.listener import ListenerModel
     from visavis.reaction.live import LiveListener
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.recording.record import Recording
     from visavis.track import Track
-    from visavis.types import AudioChunk, AvatarPose, Emotion, Face, Faces, FaceState, Frame
+    from visavis.types import AudioChunk, AvatarPose, Expression, Face, Faces, FaceState, Frame
 
 # ONNX Runtime 1.31 and later sends reports to its maker unless this is set before its first import; visavis
 # promises that nothing leaves the computer. To send the reports, set the variable to 0.
@@ -33,10 +33,11 @@ __version__ = "0.2.0"
 _HOMES = {
     **dict.fromkeys(("watch", "record", "recognize", "react"), "api"),
     **dict.fromkeys(("Moment", "Pipeline"), "pipeline"),
-    **dict.fromkeys(("AudioChunk", "AvatarPose", "Emotion", "Face", "FaceState", "Faces", "Frame"), "types"),
+    **dict.fromkeys(("AudioChunk", "AvatarPose", "Expression", "Face"), "types"),
+    **dict.fromkeys(("FaceState", "Faces", "Frame"), "types"),
     "Profile": "avatar.profile",
     "Puppet": "avatar.puppet",
-    "FaceListener": "reaction.listener",
+    "ListenerModel": "reaction.listener",
     "FaceTokenizer": "reaction.tokenizer",
     "LiveListener": "reaction.live",
     "Reaction": "reaction.clip",
@@ -51,14 +52,14 @@ __all__ = [
     "AudioChunk",
     "AvatarPose",
     "DeviceError",
-    "Emotion",
+    "Expression",
     "Face",
-    "FaceListener",
     "FaceState",
     "FaceTokenizer",
     "Faces",
     "Frame",
     "InputError",
+    "ListenerModel",
     "LiveListener",
     "MissingExtraError",
     "Moment",

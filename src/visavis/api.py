@@ -13,21 +13,21 @@ import numpy as np
 
 from visavis.avatar.profile import Profile, named_profile
 from visavis.base.files import PathText, as_path
+from visavis.capture.image import holds_image
 from visavis.capture.source import open_source
 from visavis.capture.video import VIDEO_SUFFIXES
-from visavis.emotion.opening import DEFAULT
-from visavis.emotion.sparse import Keeping
 from visavis.errors import InputError
+from visavis.expression.registry import DEFAULT
+from visavis.expression.sparse import Keeping
 from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.clip import Reaction
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.live import LiveListener
-from visavis.reaction.temperament import Temperament
-from visavis.recording.outputs import Outputs
-from visavis.recording.react import SpeakerClip, answer
+from visavis.reaction.style import Style
+from visavis.recording.outputs import AvatarAlone, Outputs
+from visavis.recording.react import SpeakerClip, react_to_recording
 from visavis.recording.recognize import MAX_FACES, Recognizer
-from visavis.recording.record import Recording
-from visavis.recording.record import record as record_source
+from visavis.recording.record import Recording, record_source
 from visavis.track import Track
 from visavis.types import Faces, ImageArray
 
@@ -45,17 +45,18 @@ def watch(
     """Watch a person; yields one :class:`~visavis.pipeline.Moment` for each frame.
 
     Args:
-        source: a video file, or the number of a camera.
+        source: a video file, the number of a camera, a track file, or a tracker's address, such as
+            ``ifacialmocap://``.
         tracker: ``visavis``, or ``mediapipe`` if that extra is installed.
-        recognizer: ``dense`` or ``sparse``; None leaves emotions unread.
+        recognizer: ``dense``, ``sparse``, or a file NET.onnx; None leaves expressions unread.
         keep: how many tokens ``sparse`` keeps.
         max_faces: maximum number of people to follow; the largest face moves the avatar.
         mirror: whether the avatar moves like a mirror image.
         profile: the person's profile, the name of its file, or ``me``; None learns it.
 
     Raises:
-        InputError: the source is not a video, or is damaged after some frame.
-        DeviceError: the camera is missing or was lost.
+        InputError: the source cannot be read, or is damaged after some frame.
+        DeviceError: the camera is missing or was lost, or the tracker's port is taken.
 
     Example:
         >>> for moment in visavis.watch("clip.mp4"):  # doctest: +SKIP
@@ -63,7 +64,7 @@ def watch(
     """
     known = named_profile(profile) if isinstance(profile, str) else profile
     with (
-        open_source(source if isinstance(source, int) else as_path(source)) as opened,
+        open_source(source) as opened,
         closing(
             Pipeline(tracker, recognizer, keep=keep, max_faces=max_faces, mirror=mirror, profile=known)
         ) as pipeline,
@@ -79,45 +80,58 @@ def record(
     track: PathText | None = None,
     motion: PathText | None = None,
     reaction: PathText | None = None,
-    listener: FaceListener | LiveListener | bool | None = None,
+    listener: ListenerModel | LiveListener | bool | None = None,
     seed: int = 0,
     limit_s: float | None = None,
+    picture: str = "both",
+    background: str | None = None,
+    size_px: int | None = None,
+    fast: bool = False,
     **options: Any,
 ) -> Recording:
     """Let the avatar follow a person or listen to them, and write the results.
 
     Args:
-        source: a video file, or the number of a camera.
-        video: file for the real face next to the avatar, such as ``out.mp4``.
-        track: file for face and emotion over time, ``.npz``.
+        source: a video file, the number of a camera, a track file, or a tracker's address, such as
+            ``ifacialmocap://``.
+        video: file for the real face next to the avatar, or for the avatar alone, such as ``out.mp4``.
+        track: file for face and expression over time, ``.npz``.
         motion: file for the avatar's motion, ``.motion3.json``.
         reaction: file for the listener's face over time, ``.npz``; needs a listener.
         listener: lets the avatar listen instead of mirror: True for the embedded listener, or a listener.
         seed: a different seed gives a different listener.
         limit_s: stop after this many seconds.
+        picture: what the video shows: ``both``, or ``avatar`` for a square with the avatar alone.
+        background: with ``avatar``: ``soft`` (the default), a colour such as ``#00ff00``, or ``transparent``,
+            which needs a video that ends in .webm or .mov.
+        size_px: with ``avatar``: side of the video, an even number from 64 to 2160; by default 720.
+        fast: encode the video in less time, into a file about twice as large.
         options: options of :class:`~visavis.pipeline.Pipeline`, such as ``recognizer`` or ``profile``.
 
     Returns:
         The results. ``error`` is set if the source ended early; everything read before that is written.
 
     Raises:
-        InputError: an output cannot be written, or the source is not a video.
-        DeviceError: the camera does not exist.
+        InputError: an output cannot be written, or the source cannot be read.
+        DeviceError: the camera does not exist, or the tracker's port is taken.
 
     Example:
         >>> visavis.record("clip.mp4", video="out.mp4", track="clip.npz")  # doctest: +SKIP
+        >>> visavis.record("clip.mp4", video="m.webm", picture="avatar")  # doctest: +SKIP
     """
-    outputs = Outputs(*(None if path is None else as_path(path) for path in (video, track, motion, reaction)))
+    alone = AvatarAlone.parse(picture, background, size_px)
+    files = (None if path is None else as_path(path) for path in (video, track, motion, reaction))
+    outputs = Outputs(*files, alone=alone, fast=fast)
     if reaction is not None and not listener:
         raise InputError("reaction needs a listener: give listener=True")
-    outputs.check(str(source))
+    outputs.validate(str(source))
     if isinstance(options.get("profile"), str):
         options["profile"] = named_profile(options["profile"])
     if isinstance(listener, bool):
-        listener = FaceListener.default() if listener else None
-    live = LiveListener(listener, seed) if isinstance(listener, FaceListener) else listener
+        listener = ListenerModel.default() if listener else None
+    live = LiveListener(listener, seed) if isinstance(listener, ListenerModel) else listener
     with (
-        open_source(source if isinstance(source, int) else as_path(source)) as opened,
+        open_source(source) as opened,
         closing(Pipeline(**{"mirror": False, **options})) as pipeline,
     ):
         if live is not None:
@@ -133,11 +147,11 @@ def recognize(
     max_faces: int = MAX_FACES,
     crops: bool = False,
 ) -> Faces:
-    """The faces in a picture, the largest first, with their emotions.
+    """The faces in a picture, the largest first, with their expressions.
 
     Args:
         picture: an image file, or an RGB array (H, W, 3) of uint8.
-        recognizer: ``dense`` or ``sparse``.
+        recognizer: ``dense``, ``sparse``, or a file NET.onnx.
         keep: how many tokens ``sparse`` keeps.
         max_faces: maximum number of faces.
         crops: if no face is found in a small square picture, read it as a tight crop of a face.
@@ -151,7 +165,7 @@ def recognize(
     """
     # Errors of the picture are raised before networks are opened.
     path = None if isinstance(picture, np.ndarray) else as_path(picture)
-    if path is not None and path.suffix.lower() in VIDEO_SUFFIXES:
+    if path is not None and path.suffix.lower() in VIDEO_SUFFIXES and not holds_image(path):
         raise InputError(f"{path}: a video; recognize reads pictures. Use visavis.watch")
     if path is not None and not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
@@ -160,8 +174,8 @@ def recognize(
     with closing(pipeline):
         reader = Recognizer(pipeline, crops=crops)
         if isinstance(picture, np.ndarray):
-            return reader.read_picture(picture)
-        return reader.read_image(picture).faces[0]
+            return reader.read_pictures([picture])[0]
+        return reader.read_image(picture).faces
 
 
 def react(
@@ -170,9 +184,9 @@ def react(
     audio: PathText | None = None,
     samples: int = 1,
     seed: int = 0,
-    temperament: Temperament | Mapping[str, float] | None = None,
+    style: Style | Mapping[str, float] | None = None,
     guidance: float | None = None,
-    listener: FaceListener | None = None,
+    listener: ListenerModel | None = None,
 ) -> Reaction:
     """Let listeners react to a recorded person.
 
@@ -181,7 +195,7 @@ def react(
         audio: what the person says: a sound file, or the video itself.
         samples: number of listeners; all hear the same, and each reacts differently.
         seed: a different seed gives different listeners.
-        temperament: traits of the listeners, such as ``{"nodding": 0.9}``; None draws them at random.
+        style: traits of the listeners, such as ``{"nodding": 0.9}``; None draws them at random.
         guidance: 0 ignores the person, 1 is as trained, more is stronger; None is the listener's default.
         listener: a listener to use instead of the embedded one.
 
@@ -193,6 +207,6 @@ def react(
     """
     person = track if isinstance(track, Track) else Track.load(track)
     speaker = SpeakerClip.of(person, audio)
-    networks = (listener or FaceListener.default()).drawing(guidance=guidance)
-    character = Temperament(**temperament) if isinstance(temperament, Mapping) else temperament
-    return answer(speaker, networks, samples=samples, seed=seed, temperament=character).reaction
+    networks = (listener or ListenerModel.default()).with_sampling(guidance=guidance)
+    character = Style(**style) if isinstance(style, Mapping) else style
+    return react_to_recording(speaker, networks, samples=samples, seed=seed, style=character).reaction

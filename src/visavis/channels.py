@@ -1,7 +1,8 @@
-"""Names and orders of all channels of a face, an emotion and an avatar's pose."""
+"""Names and orders of all channels of a face, an expression and an avatar's pose."""
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 # The 52 coefficients of Apple's ARFaceAnchor.BlendShapeLocation, in alphabetical order: the order of
@@ -25,6 +26,13 @@ TRANSLATIONS: tuple[str, ...] = ("x", "y", "z")
 FACE_CHANNELS: tuple[str, ...] = BLENDSHAPES + HEAD_ANGLES + TRANSLATIONS
 FACE_INDEX = MappingProxyType({name: index for index, name in enumerate(FACE_CHANNELS)})
 
+# What a mirror does to a face: the channel whose value each channel takes, and the sign that it gets.
+MIRROR_ORDER: tuple[int, ...] = tuple(
+    FACE_INDEX[f"{name[:-4]}Right" if name.endswith("Left") else re.sub("Right$", "Left", name)]
+    for name in FACE_CHANNELS
+)
+MIRROR_SIGN: tuple[int, ...] = tuple(-1 if name in ("yaw", "roll", "x") else 1 for name in FACE_CHANNELS)
+
 # What a viewer sees of a face from the front, in distances between the outer eye corners: name -> (of an
 # average face at rest, how far an expression moves it). Left and right are the person's own, x grows to the
 # image's right and y upward. Corners of the mouth and brows are heights above the corners of the eyes.
@@ -44,7 +52,7 @@ FACE_MEASURES = MappingProxyType(
     }
 )
 
-# The 25 emotion channels of REACT2024 (Song et al. 2024, arXiv:2401.05166), in its order: 15 action units
+# The 25 expression channels of REACT2024 (Song et al. 2024, arXiv:2401.05166), in its order: 15 action units
 # of the Facial Action Coding System, valence, arousal, and 8 expressions.
 ACTION_UNITS: tuple[str, ...] = tuple(
     "AU1 AU2 AU4 AU6 AU7 AU9 AU10 AU12 AU14 AU15 AU17 AU23 AU24 AU25 AU26".split()
@@ -59,8 +67,8 @@ EXPRESSIONS: tuple[str, ...] = (
     "anger",
     "contempt",
 )
-EMOTION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
-EMOTION_INDEX = MappingProxyType({name: index for index, name in enumerate(EMOTION_CHANNELS)})
+EXPRESSION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
+EXPRESSION_INDEX = MappingProxyType({name: index for index, name in enumerate(EXPRESSION_CHANNELS)})
 
 # An avatar's parameters: id -> (lowest, highest, at rest). First Live2D's standard ones, up to ParamBreath.
 # https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/

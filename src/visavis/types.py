@@ -1,4 +1,4 @@
-"""The types that visavis's stages exchange, such as frames, faces, emotions and poses.
+"""The types that visavis's stages exchange, such as frames, faces, expressions and poses.
 
 All types are immutable, check their values when they are created, and print as one line.
 """
@@ -13,16 +13,18 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import checked, checked_numbers
+from visavis.base.arrays import as_float32, checked_numbers
 from visavis.channels import (
     ACTION_UNITS,
     AVATAR_PARAMETERS,
     BLENDSHAPES,
-    EMOTION_CHANNELS,
+    EXPRESSION_CHANNELS,
     EXPRESSIONS,
     FACE_CHANNELS,
     FACE_INDEX,
     FACE_MEASURES,
+    MIRROR_ORDER,
+    MIRROR_SIGN,
     TRANSLATIONS,
 )
 from visavis.errors import InputError
@@ -90,7 +92,7 @@ class AudioChunk:
     time_s: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", checked("audio", self.samples, (None,), allow_nan=True))
+        object.__setattr__(self, "samples", as_float32("audio", self.samples, (None,), allow_nan=True))
         if self.sample_rate_hz <= 0:
             raise InputError(f"sample rate must be positive; found {self.sample_rate_hz} Hz")
         if not np.isfinite(self.time_s):
@@ -117,7 +119,7 @@ class FaceState:
     values: FloatArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", checked("face state", self.values, (len(FACE_CHANNELS),)))
+        object.__setattr__(self, "values", as_float32("face state", self.values, (len(FACE_CHANNELS),)))
 
     @property
     def weights(self) -> FloatArray:
@@ -133,6 +135,10 @@ class FaceState:
     def translation_cm(self) -> FloatArray:
         """(3,) x, y, z in centimetres."""
         return self.values[-len(TRANSLATIONS) :]
+
+    def mirrored(self) -> Self:
+        """The face as a mirror shows it: left and right change places."""
+        return type(self)(self.values[list(MIRROR_ORDER)] * np.asarray(MIRROR_SIGN, np.float32))
 
     def __getitem__(self, channel: str) -> float:
         return float(self.values[channel_index(FACE_INDEX, channel)])
@@ -154,11 +160,11 @@ class Face:
 
     Attributes:
         track_id: stays with the person from frame to frame.
-        score: 0..1, how sure the tracker is that this is a face.
+        score: 0..1, how sure the tracker is that this is a face, times the mean of ``visible``.
         box_xyxy: (4,) x0, y0, x1, y1 in image pixels.
         landmarks_xy: (N, 2) in image pixels.
         corners_xy: (4, 2) corners of the upright face square (its own top left, top right, bottom right,
-            bottom left) in image pixels: the crop that the emotion stage reads.
+            bottom left) in image pixels: the crop that the expression stage reads.
         state: movements and head pose.
         reliability: (52,) in 0..1, how reliable each blendshape weight is; 0 for weights that are not read.
             All 1 if the tracker does not know.
@@ -166,13 +172,16 @@ class Face:
             no points of it.
         measures: (11,) measures of the face as seen from the front, in the order and units of
             :data:`~visavis.channels.FACE_MEASURES`; empty if not known.
-        emotion: what the face shows; None if it was not read.
+        visible: (3,) 0..1, how far the person's right eye, left eye and mouth are visible: not behind a hand,
+            a mask, dark glasses or the picture's border, nor too dark or blurred. All 1 if the tracker does
+            not know.
+        expression: what the face shows; None if it was not read.
         label: the expression to display. In a stream the label is held, so that it does not flicker. None if
-            ``emotion`` is None.
-        kept: (G, G) which tokens of the face crop a sparse recognizer kept, row by row; None if ``emotion``
-            is None or no tokens are dropped.
-        cropped: whether the whole picture was read as a tight crop of a face. Then only ``emotion`` was read:
-            ``state`` is neutral, ``reliability`` is 0, and the action units mean nothing.
+            ``expression`` is None.
+        kept: (G, G) which tokens of the face crop a sparse recognizer kept, row by row; None if
+            ``expression`` is None or no tokens are dropped.
+        cropped: whether the whole picture was read as a tight crop of a face. Then only ``expression`` was
+            read: ``state`` is neutral, ``reliability`` is 0, and the action units mean nothing.
     """
 
     track_id: int
@@ -184,17 +193,19 @@ class Face:
     reliability: FloatArray = field(default_factory=lambda: np.ones(len(BLENDSHAPES), np.float32))
     landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
     measures: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
-    emotion: Emotion | None = None
+    visible: FloatArray = field(default_factory=lambda: np.ones(3, np.float32))
+    expression: Expression | None = None
     label: str | None = None
     kept: BoolArray | None = None
     cropped: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "box_xyxy", checked("face box", self.box_xyxy, (4,)))
-        object.__setattr__(self, "landmarks_xy", checked("landmarks", self.landmarks_xy, (None, 2)))
-        object.__setattr__(self, "corners_xy", checked("face region", self.corners_xy, (4, 2)))
-        reliability = checked("reliability", self.reliability, (len(BLENDSHAPES),), within=(0, 1))
+        object.__setattr__(self, "box_xyxy", as_float32("face box", self.box_xyxy, (4,)))
+        object.__setattr__(self, "landmarks_xy", as_float32("landmarks", self.landmarks_xy, (None, 2)))
+        object.__setattr__(self, "corners_xy", as_float32("face region", self.corners_xy, (4, 2)))
+        reliability = as_float32("reliability", self.reliability, (len(BLENDSHAPES),), within=(0, 1))
         object.__setattr__(self, "reliability", reliability)
+        object.__setattr__(self, "visible", as_float32("visible", self.visible, (3,), within=(0, 1)))
         numbers = checked_numbers("landmark_numbers", self.landmark_numbers, LANDMARK_COUNT)
         if len(numbers) not in (0, len(self.landmarks_xy)):
             raise InputError(
@@ -202,7 +213,7 @@ class Face:
             )
         object.__setattr__(self, "landmark_numbers", numbers)
         if not isinstance(self.measures, np.ndarray) or self.measures.shape != (0,):
-            object.__setattr__(self, "measures", checked("measures", self.measures, (len(FACE_MEASURES),)))
+            object.__setattr__(self, "measures", as_float32("measures", self.measures, (len(FACE_MEASURES),)))
 
     @classmethod
     def of_crop(cls, box_xyxy: FloatArray) -> Self:
@@ -221,8 +232,8 @@ class Face:
 
     def __repr__(self) -> str:
         shown = ""
-        if self.emotion is not None and self.label is not None:
-            shown = f"{self.label} {self.emotion.expressions[EXPRESSIONS.index(self.label)]:.2f}, "
+        if self.expression is not None and self.label is not None:
+            shown = f"{self.label} {self.expression.probabilities[EXPRESSIONS.index(self.label)]:.2f}, "
         if self.cropped:
             return f"Face {self.track_id}: {shown}the whole picture"
         x0, y0, x1, y1 = self.box_xyxy
@@ -240,18 +251,31 @@ class Faces(tuple[Face, ...]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Emotion:
+class Expression:
     """What a face shows, which is not what a person feels.
 
     Attributes:
-        values: (25,) float32 in the order of :data:`~visavis.channels.EMOTION_CHANNELS`: 15 action
+        values: (25,) float32 in the order of :data:`~visavis.channels.EXPRESSION_CHANNELS`: 15 action
             units (0..1), valence and arousal (-1..1), and the probabilities of 8 expressions.
     """
 
     values: FloatArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", checked("emotion", self.values, (len(EMOTION_CHANNELS),)))
+        object.__setattr__(self, "values", as_float32("expression", self.values, (len(EXPRESSION_CHANNELS),)))
+
+    @classmethod
+    def of_label(cls, label: str) -> Self:
+        """An expression that is shown fully, without action units, valence and arousal.
+
+        Raises:
+            InputError: there is no such expression.
+        """
+        if label not in EXPRESSIONS:
+            raise InputError(f"no expression is called {label!r}; there are {', '.join(EXPRESSIONS)}")
+        values = np.zeros(len(EXPRESSION_CHANNELS), np.float32)
+        values[EXPRESSION_CHANNELS.index(label)] = 1
+        return cls(values)
 
     @property
     def action_units(self) -> FloatArray:
@@ -261,26 +285,26 @@ class Emotion:
     @property
     def valence(self) -> float:
         """Unpleasant (-1) to pleasant (1)."""
-        return float(self.values[EMOTION_CHANNELS.index("valence")])
+        return float(self.values[EXPRESSION_CHANNELS.index("valence")])
 
     @property
     def arousal(self) -> float:
         """Calm (-1) to excited (1)."""
-        return float(self.values[EMOTION_CHANNELS.index("arousal")])
+        return float(self.values[EXPRESSION_CHANNELS.index("arousal")])
 
     @property
-    def expressions(self) -> FloatArray:
-        """(8,) probabilities that sum to 1."""
+    def probabilities(self) -> FloatArray:
+        """(8,) of the expressions; they sum to 1."""
         return self.values[-len(EXPRESSIONS) :]
 
     @property
     def label(self) -> str:
         """The most probable expression."""
-        return EXPRESSIONS[int(self.expressions.argmax())]
+        return EXPRESSIONS[int(self.probabilities.argmax())]
 
     def __repr__(self) -> str:
         affect = f"valence {self.valence:+.2f}, arousal {self.arousal:+.2f}"
-        return f"Emotion: {self.label} {float(self.expressions.max()):.2f}, {affect}"
+        return f"Expression: {self.label} {float(self.probabilities.max()):.2f}, {affect}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -297,7 +321,7 @@ class AvatarPose:
     time_s: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", checked("avatar pose", self.values, (len(AVATAR_PARAMETERS),)))
+        object.__setattr__(self, "values", as_float32("avatar pose", self.values, (len(AVATAR_PARAMETERS),)))
 
     @classmethod
     def from_mapping(cls, values: dict[str, float], time_s: float) -> Self:

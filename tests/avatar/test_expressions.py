@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from support.acting import FPS, face, feeling, warmed
-from visavis.avatar.expressions import LOOKS, added, worn
+from visavis.avatar.expressions import LOOKS, added, worn, write_expressions
 from visavis.avatar.parameters import Animator
-from visavis.channels import EXPRESSIONS
+from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
+from visavis.motion.exp3 import read_exp3
 from visavis.types import AvatarPose
 
 
@@ -83,3 +86,15 @@ def test_expressions_blend_in_and_out_without_a_jump() -> None:
     assert cheek[-1] == 0.0
     assert np.abs(np.diff(cheek)).max() < 0.2
     assert cheek.index(max(cheek)) / FPS <= 0.36
+
+
+def test_written_expressions_dress_a_neutral_avatar_as_ours_do(tmp_path: Path) -> None:
+    paths = write_expressions(tmp_path)
+    assert [path.name.removesuffix(".exp3.json") for path in paths] == list(EXPRESSIONS)
+    rest = {name: rest for name, (_, _, rest) in AVATAR_PARAMETERS.items()}
+    for path, name in zip(paths, EXPRESSIONS, strict=True):
+        found = read_exp3(path).apply(rest)
+        wanted = {which: added(which, rest[which], value) for which, value in LOOKS[name].items()}
+        assert found == pytest.approx(rest | wanted, abs=1e-4)
+        shut = read_exp3(path).apply({"ParamEyeLOpen": 0.0})
+        assert shut == {"ParamEyeLOpen": 0.0}

@@ -68,7 +68,7 @@ def test_wide_eyes_open_further_than_relaxed_ones() -> None:
         ({"browDownLeft": 0.6}, "ParamBrowLY", -1),
         ({"browDownLeft": 0.6}, "ParamBrowLAngle", -1),
         ({"browDownLeft": 0.6}, "ParamBrowLForm", -1),
-        ({"browDownLeft": 0.6}, "ParamBrowLX", 1),
+        ({"browDownLeft": 0.6}, "ParamBrowLX", -1),
         ({"browInnerUp": 0.7}, "ParamBrowLAngle", 1),
         ({"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}, "ParamMouthForm", 1),
         ({"mouthFrownLeft": 0.8, "mouthFrownRight": 0.8}, "ParamMouthForm", -1),

@@ -8,7 +8,7 @@ import pytest
 from support.acting import face
 from visavis.avatar.mouth import CORNER_GAIN, FORM_RAISES, OPEN_GAIN, OPEN_SINKS, WEIGHTS_GAIN, mouth
 from visavis.avatar.puppet import Puppet
-from visavis.avatar.rig import evaluate
+from visavis.avatar.rig import pose_rig
 from visavis.avatar.seen import Seen
 from visavis.channels import FACE_CHANNELS
 from visavis.types import AvatarPose
@@ -28,7 +28,7 @@ def drawn(parameters: dict[str, float]) -> dict[str, float]:
     """Opening, width, corners and place of the drawn mouth, over its width at rest."""
     pose = AvatarPose.from_mapping(parameters, 0.0)
     layer = next(layer for layer in RIG.layers if layer.name == "mouth")
-    points = evaluate(RIG, pose.values.astype(np.float64), np.zeros(len(RIG.springs))).points
+    points = pose_rig(RIG, pose.values.astype(np.float64), np.zeros(len(RIG.springs))).points
     knots = points[layer.start : layer.outline_stop : 3]
     right, top, left, bottom = knots[0], knots[2], knots[4], knots[6]
     return {

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.acting import FPS, after, face, feeling, warmed
+from support.people import acting
 from visavis.avatar.idle import breath
 from visavis.avatar.parameters import Animator
 from visavis.channels import AVATAR_PARAMETERS, FACE_CHANNELS
-from visavis.types import AvatarPose, FaceState
+from visavis.errors import InputError
+from visavis.types import AvatarPose, Expression, FaceState
 
 
 def flipped(state: FaceState) -> FaceState:
@@ -173,3 +175,26 @@ def test_who_acts_nods_half_as_far_again_and_moves_nothing_else_farther() -> Non
             assert two[name] == one[name], name
     acting.acting = False
     assert acting.update(state, None, 1.0).as_dict()["ParamAngleY"] < two["ParamAngleY"]
+
+
+def test_a_chosen_expression_is_shown_fully_also_on_a_measured_face() -> None:
+    face = acting({}, 0.0)
+    poses = {}
+    for chosen in (None, "disgust"):
+        animator = Animator()
+        animator.chosen = None if chosen is None else Expression.of_label(chosen)
+        for frame in range(40):
+            pose = animator.update(face.state, None, frame / 25, face)
+        poses[chosen] = pose.as_dict()["ParamNoseSneer"]
+    assert poses[None] < 0.05
+    assert poses["disgust"] > 0.9
+    # A listener shows only its own expressions.
+    animator.acting = True
+    for frame in range(40, 90):
+        pose = animator.update(face.state, None, frame / 25, face)
+    assert pose.as_dict()["ParamNoseSneer"] < 0.05
+
+
+def test_no_such_expression() -> None:
+    with pytest.raises(InputError, match="'joy'; there are neutral, happy"):
+        Expression.of_label("joy")

@@ -89,7 +89,7 @@ def test_what_no_profile_may_hold_is_refused(
         (b"null", "expected an object; found null"),
         (b'"me"', "expected an object; found a text"),
         (b"1", "expected an object; found a number"),
-        (b"[" * 5000, "too deep"),
+        (b"[" * 50_000, "too deep"),
         (b" " * 70_000, "no profile has more than 65536 bytes"),
     ],
 )
@@ -144,12 +144,12 @@ def test_a_profile_is_the_persons_own_and_outlives_a_reset() -> None:
     assert brow_at_first(known) > 0.5  # Raised, not at rest: the rest is known.
     known.reset()
     assert brow_at_first(known) > 0.5
-    known.meet()  # Somebody else, whose first face is taken for a calm one.
+    known.start_new_person()  # Somebody else, whose first face is taken for a calm one.
     for i in range(30):
         high = seen_face(browLeft=0.8, browRight=0.8)
         pose = known.update(high.state, None, 101 + i / 25, high).as_dict()
     assert abs(pose["ParamBrowLY"]) < 0.1
-    known.meet(known=True)
+    known.start_new_person(known=True)
     for i in range(30):
         pose = known.update(high.state, None, 103 + i / 25, high).as_dict()
     assert pose["ParamBrowLY"] > 0.5
@@ -167,3 +167,22 @@ def test_a_profile_that_has_aged_is_left_within_seconds_and_within_bounds() -> N
         high = seen_face(browLeft=1.0, browRight=1.0)
         pose = animator.update(high.state, None, 30 + i / 25, high).as_dict()
     assert pose["ParamBrowLY"] > 0.3
+
+
+def test_another_animator_goes_on_with_what_one_has_learned() -> None:
+    first, second, fresh = (Animator(mirror=False) for _ in range(3))
+    assert first.learned is None
+    for number in range(100):
+        first.update(seen_face().state, None, number / 25, seen_face())
+    learned = first.learned
+    assert learned is not None
+    second.recall(learned)
+    high = seen_face(browLeft=0.8, browRight=0.8)
+    raised = [
+        one.update(high.state, None, 5.0, high).as_dict()["ParamBrowLY"] for one in (first, second, fresh)
+    ]
+    assert raised[1] == pytest.approx(raised[0], abs=0.1)
+    assert raised[1] > 0.5
+    assert abs(raised[2]) < 0.1  # It takes the first face for a calm one.
+    second.reset()
+    assert second.learned is None  # It was recalled, not chosen.

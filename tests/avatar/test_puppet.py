@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visavis.avatar.puppet import Puppet
+from visavis.avatar.puppet import Puppet, straight_alpha
 from visavis.avatar.puppet_sheet import EXTREMES, MOUTHS, both, contact_sheet, write_png
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.errors import InputError
@@ -91,6 +91,34 @@ def test_backgrounds(puppet: Puppet) -> None:
     assert np.array_equal(before[40, 32], puppet.draw(REST, 64)[40, 32])  # the character hides it
 
 
+def test_the_cut_out_on_any_color_is_the_drawing_on_that_color(puppet: Puppet) -> None:
+    image = puppet.cut_out(REST, 256).astype(float)
+    alpha = image[..., 3:] / 255
+    assert alpha[0, 0] == 0
+    assert alpha[140, 128] == 1
+    for color in ((255, 0, 0), (0, 255, 0), (0, 0, 0), (255, 255, 255)):
+        puppet.reset()
+        seen = image[..., :3] * alpha + np.asarray(color) * (1 - alpha)
+        assert np.abs(seen - puppet.draw(REST, 256, color)).max() <= 3
+
+
+def test_transparent_pixels_take_the_colors_nearby(puppet: Puppet) -> None:
+    image = puppet.cut_out(REST, 256)
+    clear = image[..., 3] == 0
+    beside = cv2.dilate((~clear).astype(np.uint8), np.ones((3, 3))).astype(bool) & clear
+    assert image[beside, :3].max(axis=1).min() > 40  # Not black.
+    assert not image[image[..., 3] == 0, :3].std(axis=0).max() > 60
+
+
+def test_light_without_alpha_becomes_opaque() -> None:
+    image = np.zeros((16, 16, 4), np.uint8)
+    image[4, 4], image[8, 8] = (100, 50, 0, 0), (50, 100, 20, 200)
+    out = straight_alpha(image)
+    assert out[4, 4].tolist() == [255, 128, 0, 100]
+    assert out[8, 8].tolist() == [64, 128, 26, 200]
+    assert (straight_alpha(np.zeros((8, 8, 4), np.uint8)) == 0).all()
+
+
 @pytest.mark.parametrize("shape", [(64, 64), (63, 64, 3), (64, 64, 4), (2,)])
 def test_a_background_of_another_shape_is_refused(puppet: Puppet, shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="background has shape"):
@@ -110,6 +138,8 @@ def test_threads_do_not_disturb_each_other(puppet: Puppet) -> None:
 def test_a_tiny_picture_is_refused(puppet: Puppet) -> None:
     with pytest.raises(InputError, match="at least 16"):
         puppet.draw(REST, 15)
+    with pytest.raises(InputError, match="at least 16"):
+        puppet.cut_out(REST, 15)
 
 
 def test_extremes_in_every_mix_are_drawn(puppet: Puppet) -> None:

@@ -16,7 +16,7 @@ import pytest
 from visavis.avatar.expressions import worn
 from visavis.avatar.puppet import Puppet
 from visavis.avatar.puppet_pen import Pen
-from visavis.avatar.rig import Springs, evaluate
+from visavis.avatar.rig import Springs, pose_rig
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.types import AvatarPose
 
@@ -65,7 +65,7 @@ def test_both_evaluators_give_the_same_points(tmp_path: Path) -> None:
     springs, pen = Springs(rig.springs), Pen(rig)
     for pose, their in zip(poses, theirs, strict=True):
         values = AvatarPose.from_mapping(pose["values"], pose["time_s"]).values.astype(np.float64)
-        ours = evaluate(rig, values, springs.advance(values, pose["time_s"]))
+        ours = pose_rig(rig, values, springs.advance(values, pose["time_s"]))
         assert np.abs(ours.points.ravel() - their["points"]).max() < 1e-6
         assert np.abs(np.subtract(ours.opacities, their["opacities"])).max() < 1e-9
         ribbons = pen.ribbons(pen.trace(ours.points))

@@ -44,9 +44,8 @@ def draw(
     rig = Rig(
         "test", SIZE, {}, {}, tuple(layers), KeyTable([], len(points)), (), points, nil, nil, nil, nil, nil
     )
-    image = np.zeros((size_px, size_px, 3), np.uint8)
-    Raster(rig, size_px, backdrop=False).paint(Posed(points, opacities or (1.0,) * len(parts)), image)
-    return image
+    black = np.full((size_px, size_px, 4), (0, 0, 0, 255), np.uint8)
+    return Raster(rig, size_px, backdrop=False).paint(Posed(points, opacities or (1.0,) * len(parts)), black)
 
 
 def test_an_area_covers_its_outline_and_no_more() -> None:

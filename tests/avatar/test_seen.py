@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from support.acting import FPS
 from support.people import seen_face
+from visavis.avatar.idle import RELAXED_OPEN
 from visavis.avatar.mapping import FaceMapper
-from visavis.avatar.seen import Seen, Watcher
+from visavis.avatar.seen import Seen, VisibleParts, Watcher
 from visavis.types import Face
 
 REST = Seen(0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0)
@@ -73,3 +77,48 @@ def test_a_blink_that_is_seen_unevenly_shuts_both_eyes_and_a_wink_one() -> None:
 def test_a_weight_that_is_not_reliable_fades_out(reliability: float, shown: float) -> None:
     puffed = seen_face(reliability, cheekPuff=0.8)
     assert FaceMapper().update(puffed.state, 0.0, puffed)["ParamCheekPuff"] == pytest.approx(shown, abs=0.02)
+
+
+def shown(visible: tuple[float, float, float], parameters: dict[str, float]) -> dict[str, float]:
+    """What remains of parameters one second after the parts became as visible as that."""
+    parts = VisibleParts()
+    face = replace(seen_face(), visible=np.asarray(visible, np.float32))
+    for time_s in (0.0, 1.0):
+        parts.update(face, time_s)
+    return parts.fade(parameters)
+
+
+def test_hidden_parts_rest_and_a_hidden_eye_does_as_the_other() -> None:
+    moved = {
+        "ParamAngleX": 20.0,
+        "ParamMouthOpenY": 0.8,
+        "ParamEyeBallX": 0.5,
+        "ParamBrowLY": 0.6,
+        "ParamBrowRY": 0.6,
+        "ParamEyeLOpen": 0.1,
+        "ParamEyeROpen": 0.7,
+    }
+    assert shown((1, 1, 1), moved) == moved
+    no_mouth = shown((1, 1, 0), moved)
+    assert no_mouth.pop("ParamMouthOpenY") == pytest.approx(0, abs=0.01)
+    assert no_mouth == pytest.approx({n: v for n, v in moved.items() if n != "ParamMouthOpenY"})
+    no_left = shown((1, 0, 1), moved)
+    assert no_left["ParamEyeLOpen"] == pytest.approx(0.7, abs=0.01)
+    assert (no_left["ParamBrowLY"], no_left["ParamBrowRY"]) == (pytest.approx(0, abs=0.01), 0.6)
+    assert no_left["ParamEyeBallX"] == pytest.approx(0.5)
+    glasses = shown((0, 0, 1), moved)
+    assert glasses["ParamEyeLOpen"] == glasses["ParamEyeROpen"] == pytest.approx(RELAXED_OPEN, abs=0.01)
+
+
+def test_a_hidden_part_teaches_no_rest_and_the_others_do() -> None:
+    watcher = Watcher()
+    for i in range(3 * FPS):
+        watcher.update(seen_face(), i / FPS)
+    before, _ = watcher.learned
+    masked = replace(seen_face(mouthWidth=-1.0, browLeft=0.4), visible=np.asarray([1, 1, 0.2], np.float32))
+    for i in range(40 * FPS):
+        watcher.update(masked, 3 + i / FPS)
+    after, _ = watcher.learned
+    assert after["mouthWidth"] == pytest.approx(before["mouthWidth"])
+    assert after["browLeft"] > before["browLeft"]
+    assert after["browRight"] == pytest.approx(before["browRight"])

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from visavis.base.files import require_folder, require_place, whole_file
+from visavis.base.files import put_in_place, require_folder, require_writable, whole_file
 from visavis.errors import InputError
 
 
@@ -45,7 +47,7 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> No
 def test_places_that_will_take_a_file_pass(tmp_path: Path) -> None:
     (tmp_path / "old.txt").write_text("old")
     for name in ("old.txt", "new.txt"):
-        require_place(tmp_path / name)
+        require_writable(tmp_path / name)
     for name in ("", "new", "new/deep"):
         require_folder(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["old.txt"]
@@ -54,9 +56,49 @@ def test_places_that_will_take_a_file_pass(tmp_path: Path) -> None:
 def test_places_that_cannot_take_a_file_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a folder; name a file in it"):
-        require_place(tmp_path)
+        require_writable(tmp_path)
     with pytest.raises(InputError, match="does not exist; make it first"):
-        require_place(tmp_path / "none" / "a.txt")
+        require_writable(tmp_path / "none" / "a.txt")
     for name in ("file", "file/deep"):
         with pytest.raises(InputError, match="file is no folder; choose another place"):
             require_folder(tmp_path / name)
+
+
+def test_the_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    synced, replaced = os.fsync, Path.replace
+
+    def sync(handle: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        synced(handle)
+
+    def replace(path: Path, target: Path) -> Path:
+        done.append("replace")
+        return replaced(path, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "replace", replace)
+    with whole_file(tmp_path / "a.txt") as partial:
+        partial.write_text("new")
+    assert done == ["file", "replace", "folder"] if os.name == "posix" else ["file", "replace"]
+
+
+def test_what_a_killed_run_left_is_removed_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.txt.partial").write_text("half of an older run")
+    with whole_file(tmp_path / "a.txt") as partial:
+        assert not partial.exists()
+        partial.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert "a.txt.partial: was left by a run that was killed; it is removed" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there is the folder written, too")
+def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(22, "Invalid argument")
+
+    (tmp_path / "a").write_text("new")
+    monkeypatch.setattr(os, "fsync", sync)
+    put_in_place(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "new"

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def tampered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     data[len(data) // 2] ^= 1
     file.write_bytes(bytes(data))
     monkeypatch.setattr(networks, "files", lambda _: tmp_path)
+    monkeypatch.setattr(networks, "_OPENED", {})
     networks.manifest.cache_clear()
     yield folder
     networks.manifest.cache_clear()
@@ -41,6 +43,31 @@ def test_a_tampered_file_is_refused_before_it_is_opened(
     monkeypatch.setattr(networks.ort, "InferenceSession", lambda *_, **__: pytest.fail("it was opened"))
     with pytest.raises(WeightsError, match=r"face\.onnx is not the file .* reinstall"):
         networks.open_session("face")
+
+
+def test_a_network_that_failed_to_open_is_opened_again(tampered: Path) -> None:
+    with pytest.raises(WeightsError):
+        networks.open_session("face")
+    (tampered / "face.onnx").write_bytes(
+        (Path(networks.__file__).parents[1] / "assets" / "face.onnx").read_bytes()
+    )
+    assert networks.open_session("face").get_inputs()
+
+
+def test_everybody_in_a_process_gets_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(networks, "_OPENED", {})
+    monkeypatch.setattr(networks, "session_of", lambda data, what, threads: opened.append(what) or object())
+    with ThreadPoolExecutor(8) as pool:
+        sessions = list(pool.map(networks.open_session, 8 * ["detector"]))
+    assert len(set(map(id, sessions))) == len(opened) == 1
+    assert networks.batched(sessions[0]) is networks.batched(sessions[1]) is not sessions[0]
+    assert networks.open_session("detector", 2) is not sessions[0]
+
+
+def test_a_session_of_ones_own_is_not_batched() -> None:
+    own = networks.session_of(networks.read("detector"), "own")
+    assert networks.batched(own) is own
 
 
 def test_a_missing_file_is_named(tampered: Path) -> None:
@@ -72,3 +99,15 @@ def test_an_entry_of_wrong_kinds_is_one_clear_error(tampered: Path, key: str, va
 
 def test_the_manifest_is_plain_json(tampered: Path) -> None:
     assert json.loads((tampered / networks.MANIFEST).read_text())
+
+
+@pytest.mark.parametrize("part", ["input", "metadata"])
+def test_a_damaged_text_is_one_clear_error(capfd: pytest.CaptureFixture[str], part: str) -> None:
+    data = networks.read("calls_listener")
+    session = networks.session_of(data, "whole.onnx")
+    name = session.get_inputs()[0].name if part == "input" else next(iter(networks.metadata(session)))
+    damaged = data.replace(name.encode(), b"\xff" + name.encode()[1:])
+    assert damaged != data
+    with pytest.raises(WeightsError, match=r"damaged|cannot load|metadata"):
+        networks.metadata(networks.session_of(damaged, "damaged.onnx"))
+    assert capfd.readouterr().out == ""

@@ -12,16 +12,16 @@ from types import FrameType
 
 import pytest
 
-from visavis.avatar.motion3 import read_motion3
 from visavis.avatar.profile import Profile
 from visavis.base.npz import read_npz
-from visavis.base.reading import json_type, parse_json, regular
+from visavis.base.reading import json_type, parse_json, read_json_object, regular, require_finite
 from visavis.datasets.npy import read_npy
-from visavis.datasets.react import read_emotion
+from visavis.datasets.react import read_expression
 from visavis.datasets.tables import header
 from visavis.errors import InputError
 from visavis.evaluate.expressions import Model
 from visavis.metrics.reaction_file import read_reactions
+from visavis.motion.motion3 import read_motion3
 from visavis.reaction.clip import Reaction
 from visavis.reaction.predictor import Predictor
 from visavis.reaction.tokenizer import FaceTokenizer
@@ -38,7 +38,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "profile": Profile.load,
     "motion": read_motion3,
     "table": header,
-    "emotion": read_emotion,
+    "expression": read_expression,
     "recogniser": Model.load,
     "listener": Predictor.load,
     "tokenizer": lambda path: FaceTokenizer.load(path, path),
@@ -95,6 +95,27 @@ def test_json_from_outside_has_errors_of_its_own() -> None:
     assert parse_json("9" * 30) == 10**30 - 1
     assert (parse_json("9" * 31), parse_json("9" * 9000)) == (1e31, float("inf"))
     with pytest.raises(ValueError, match="too deep"):
-        parse_json("[" * 9000)
+        parse_json("[" * 100_000)
     found = [json_type(parse_json(text)) for text in ("{}", "[]", '"a"', "1", "2.5", "true", "null")]
     assert found == ["an object", "a list", "a text", "a number", "a number", "true or false", "null"]
+
+
+@pytest.mark.parametrize("data", ['\ufeff{"a": 1}', b'\xef\xbb\xbf{"a": 1}', '{"a": 1}'])
+def test_a_byte_order_mark_is_no_part_of_json(data: str | bytes) -> None:
+    assert parse_json(data) == {"a": 1}
+
+
+@pytest.mark.parametrize("data", [b"", b" \n"])
+def test_an_empty_json_file_is_called_empty(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(data)
+    for read in (lambda path: read_json_object(path, 100), read_motion3):
+        with pytest.raises(InputError, match=r"a\.json: .*empty"):
+            read(tmp_path / "a.json")
+
+
+def test_numbers_that_are_not_finite_are_named() -> None:
+    require_finite({"a": 1.5, "b": {"c": [1, 2.5, "inf"]}})
+    with pytest.raises(InputError, match=r"^b.c, item 2, is inf; every number must be finite$"):
+        require_finite({"a": 1.5, "b": {"c": [1, float("inf")]}})
+    with pytest.raises(InputError, match=r"^a is nan"):
+        require_finite({"a": float("nan")})

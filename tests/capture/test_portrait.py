@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from visavis.capture.portrait import DURATION_S, PortraitClip, gesture_at
-from visavis.capture.portrait_warp import Gesture, PortraitWarp
+from visavis.capture.portrait_warp import PortraitGesture, PortraitWarp
 from visavis.capture.source import FrameSource
 from visavis.errors import InputError
 from visavis.types import FloatArray, ImageArray
@@ -22,12 +22,12 @@ def warp() -> PortraitWarp:
 
 @pytest.fixture(scope="module")
 def still(warp: PortraitWarp) -> FloatArray:
-    return warp.draw(Gesture()).astype(np.float32)
+    return warp.draw(PortraitGesture()).astype(np.float32)
 
 
 def change(warp: PortraitWarp, still: FloatArray, **gesture: float) -> FloatArray:
     """Absolute difference (480, 480) from the still portrait."""
-    return np.abs(warp.draw(Gesture(**gesture)).astype(np.float32) - still).mean(axis=2)
+    return np.abs(warp.draw(PortraitGesture(**gesture)).astype(np.float32) - still).mean(axis=2)
 
 
 # Places on the 480 px picture: y0, y1, x0, x1.
@@ -70,7 +70,7 @@ def test_the_duration_can_be_chosen_and_the_score_repeats() -> None:
     assert PortraitClip(duration_s=0.2).frame_count_hint == 5
     assert PortraitClip(duration_s=30.0).frame_count_hint == 750
     start, end = gesture_at(0.0), gesture_at(DURATION_S - 1e-9)
-    for name in Gesture.__dataclass_fields__:
+    for name in PortraitGesture.__dataclass_fields__:
         assert abs(getattr(start, name) - getattr(end, name)) < 1e-6, name
 
 
@@ -83,7 +83,7 @@ def test_a_duration_that_is_none_is_refused(duration_s: float) -> None:
 def test_the_score_never_jumps_and_uses_every_part() -> None:
     times_s = np.arange(0.0, DURATION_S, 0.01)
     gestures = [gesture_at(t) for t in times_s]
-    for name in Gesture.__dataclass_fields__:
+    for name in PortraitGesture.__dataclass_fields__:
         values = np.asarray([getattr(g, name) for g in gestures])
         reach = np.ptp(values)
         assert reach > 0 or name == "gaze_y", name
@@ -134,7 +134,7 @@ def test_a_gesture_moves_its_own_part_of_the_face(
 
 def test_an_open_mouth_is_dark_inside_and_shut_lips_hide_the_teeth(warp: PortraitWarp) -> None:
     def mouth(**gesture: float) -> FloatArray:
-        return warp.draw(Gesture(**gesture))[268:300, 215:260].astype(np.float32).mean(axis=2)
+        return warp.draw(PortraitGesture(**gesture))[268:300, 215:260].astype(np.float32).mean(axis=2)
 
     assert (mouth(jaw=0.7) < 60).sum() > 5 * max((mouth() < 60).sum(), 10)
     assert (mouth(lips=1.0) > 225).sum() < 0.2 * (mouth() > 225).sum()
@@ -142,15 +142,15 @@ def test_an_open_mouth_is_dark_inside_and_shut_lips_hide_the_teeth(warp: Portrai
 
 def nose(picture: ImageArray) -> FloatArray:
     """Centre of the nose by matching its patch of the still portrait."""
-    patch = PortraitClip()._warp.draw(Gesture())[215:262, 212:262]
+    patch = PortraitClip()._warp.draw(PortraitGesture())[215:262, 212:262]
     score = cv2.matchTemplate(picture, patch, cv2.TM_CCOEFF_NORMED)
     y, x = np.unravel_index(score.argmax(), score.shape)
     return np.asarray([x + 25, y + 23], np.float32)
 
 
 def test_yaw_moves_the_nose_to_the_images_right_and_pitch_up(warp: PortraitWarp) -> None:
-    rest = nose(warp.draw(Gesture()))
-    assert (nose(warp.draw(Gesture(yaw=0.25))) - rest)[0] > 8
-    assert (nose(warp.draw(Gesture(yaw=-0.25))) - rest)[0] < -8
-    assert (nose(warp.draw(Gesture(pitch=0.15))) - rest)[1] < -8
-    assert (nose(warp.draw(Gesture(x=10.0))) - rest)[0] == pytest.approx(18.75, abs=2)
+    rest = nose(warp.draw(PortraitGesture()))
+    assert (nose(warp.draw(PortraitGesture(yaw=0.25))) - rest)[0] > 8
+    assert (nose(warp.draw(PortraitGesture(yaw=-0.25))) - rest)[0] < -8
+    assert (nose(warp.draw(PortraitGesture(pitch=0.15))) - rest)[1] < -8
+    assert (nose(warp.draw(PortraitGesture(x=10.0))) - rest)[0] == pytest.approx(18.75, abs=2)

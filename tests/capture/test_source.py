@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from visavis.capture.datagram_source import DatagramSource
 from visavis.capture.source import open_source
 from visavis.capture.video import VideoFile
 from visavis.errors import DeviceError, InputError
@@ -32,3 +33,23 @@ def test_file_named_like_a_number(make_video, tmp_path: Path, monkeypatch: pytes
 def test_missing_file() -> None:
     with pytest.raises(InputError, match="no such file"):
         open_source("nowhere.mp4")
+
+
+def test_address_of_a_tracker() -> None:
+    with open_source("vtsphone://127.0.0.1") as source:
+        assert isinstance(source, DatagramSource)
+        assert (source.name, source.live) == ("vtsphone://127.0.0.1", True)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("phone://192.168.1.7", "no input is called 'phone'; there are ifacialmocap, "),
+        ("https://example.org/a.mp4", "videos on the internet are not read"),
+        ("", "the path of a file is empty"),
+        (None, "expected the path of a file"),
+    ],
+)
+def test_what_is_no_source(source: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        open_source(source)

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
@@ -24,12 +24,12 @@ def read_all(path: Path) -> tuple[list[Frame], str]:
     return frames, ""
 
 
-def rotate_in_header(path: Path, degrees: int) -> None:
+def write_matrix(path: Path, a: int, b: int, c: int, d: int) -> None:
     """Write the track header's display matrix, as phones do (ISO/IEC 14496-12, 8.3.2)."""
-    cos, sin = (round(f(np.radians(degrees))) * 65536 for f in (np.cos, np.sin))
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40
-    data[at : at + 36] = struct.pack(">9i", cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 30)
+    whole = 1 << 16
+    data[at : at + 36] = struct.pack(">9i", a * whole, b * whole, 0, c * whole, d * whole, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
 
 
@@ -87,34 +87,93 @@ def test_frames_without_times_come_at_the_nominal_rate(make_video) -> None:
         assert [frame.time_s for frame in video] == pytest.approx(np.arange(6) / 30)
 
 
+def shown_by(matrix: tuple[int, int, int, int], image: np.ndarray) -> np.ndarray:
+    """Each pixel moved on its own: (p, q) to (a p + c q, b p + d q), then into the picture again."""
+    a, b, c, d = matrix
+    q, p = np.indices(image.shape[:2])
+    x, y = a * p + c * q, b * p + d * q
+    x, y = x - x.min(), y - y.min()
+    moved = np.zeros((y.max() + 1, x.max() + 1, 3), np.uint8)
+    moved[y, x] = image
+    return moved
+
+
 @pytest.mark.parametrize(
-    ("degrees", "turn", "size"),
+    "matrix",
     [
-        (90, cv2.ROTATE_90_CLOCKWISE, (48, 64)),
-        (180, cv2.ROTATE_180, (64, 48)),
-        (270, cv2.ROTATE_90_COUNTERCLOCKWISE, (48, 64)),
+        *((a, 0, 0, d) for a in (1, -1) for d in (1, -1)),
+        *((0, b, c, 0) for b in (1, -1) for c in (1, -1)),
     ],
 )
-def test_rotated_phone_video_comes_upright(make_video, degrees: int, turn: int, size) -> None:
+def test_turned_and_mirrored_videos_come_as_the_file_says(
+    make_video, matrix: tuple[int, int, int, int]
+) -> None:
     path = make_video(count=3)
     plain, _ = read_all(path)
-    rotate_in_header(path, degrees)
+    write_matrix(path, *matrix)
+    want = shown_by(matrix, plain[0].image_rgb)
     with VideoFile(path) as video:
-        assert video.size == size
-        frame = next(iter(video))
-    assert np.array_equal(frame.image_rgb, cv2.rotate(plain[0].image_rgb, turn))
+        assert video.size == want.shape[1::-1]
+        assert np.array_equal(next(iter(video)).image_rgb, want)
 
 
-def test_oblong_pixels_come_square(tmp_path: Path) -> None:
-    path = tmp_path / "anamorphic.mkv"
+def picture_of(path: Path, size: tuple[int, int], aspect: Fraction = Fraction(1)) -> Path:
+    """A video of one grey picture."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = 2
-        output.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        output.mux(stream.encode(av.VideoFrame(*size, "yuv420p")))
         output.mux(stream.encode(None))
-    with VideoFile(path) as video:
-        assert video.size == (128, 48)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("aspect", "width"), [("2", 128), ("1/2", 32), ("8/9", 57), ("10", 64), ("1/10", 64)]
+)
+def test_oblong_pixels_come_square(tmp_path: Path, aspect: str, width: int) -> None:
+    possible = width != 64
+    with VideoFile(picture_of(tmp_path / "a.mkv", (64, 48), Fraction(aspect))) as video:
+        assert video.size == (width, 48)
+        assert len(video.notes) == (0 if possible else 1)
+    if not possible:
+        assert "cannot be; they are taken as square" in video.notes[0]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mov"])
+@pytest.mark.parametrize(("aspect", "found"), [("1", "400x300 pixels are"), ("4", "400x300 pixels, 4 times")])
+def test_too_many_pixels_are_refused_before_they_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, aspect: str, found: str
+) -> None:
+    if name == "a.avi":
+        aspect, found = "1", "400x300 pixels are"  # It does not say the shape of its pixels.
+    path = picture_of(tmp_path / name, (400, 300), Fraction(aspect))
+    monkeypatch.setenv("VISAVIS_MAX_MEGAPIXELS", "0.1" if aspect == "1" else "0.2")
+    monkeypatch.setattr(VideoFile, "_decode", None)
+    with pytest.raises(InputError, match=found) as caught:
+        VideoFile(path)
+    assert "(VISAVIS_MAX_MEGAPIXELS changes this limit)" in str(caught.value)
+
+
+def test_pictures_that_grow_too_large_on_the_way_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [picture_of(tmp_path / f"{n}.ts", size) for n, size in enumerate([(64, 48), (400, 300)])]
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    monkeypatch.setenv("VISAVIS_MAX_MEGAPIXELS", "0.1")
+    frames, error = read_all(path)
+    assert [frame.image_rgb.shape for frame in frames] == [(48, 64, 3)]
+    assert "damaged video" in error
+
+
+def test_a_video_is_read_up_to_a_longest_time(make_video, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISAVIS_MAX_HOURS", "0.00025")
+    frames, error = read_all(make_video(count=60))
+    assert len(frames) == 28
+    assert (
+        "longer than 0.00025 hours (VISAVIS_MAX_HOURS changes this limit); frames that were read: 28" in error
+    )
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.flv"])
@@ -125,7 +184,7 @@ def test_truncated_file_gives_its_frames_and_then_says_so(make_video, name: str)
     path.write_bytes(data[: int(len(data) * 0.6)])
     frames, error = read_all(path)
     assert 30 < len(frames) < 95
-    assert f"truncated video: {len(frames)} frames were read" in error
+    assert f"; frames that were read: {len(frames)}" in error
     for got, want in zip(frames[:30], whole[:30], strict=True):
         assert np.array_equal(got.image_rgb, want.image_rgb)
 
@@ -140,7 +199,7 @@ def test_damaged_middle_gives_the_good_frames_and_then_says_so(make_video) -> No
     path.write_bytes(data)
     frames, error = read_all(path)
     assert 20 <= len(frames) < 60
-    assert f"damaged video: {len(frames)} good frames were read" in error
+    assert f"a damaged video; good frames that were read: {len(frames)};" in error
 
 
 def test_nothing_else_is_printed(make_video, capfd: pytest.CaptureFixture[str]) -> None:
@@ -202,6 +261,9 @@ def test_playlist_opens_no_address(tmp_path: Path) -> None:
 def test_a_few_frames_missing_at_the_end_are_told(make_video) -> None:
     path = make_video(count=150, size=(96, 64))
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.98)])
-    with VideoFile(path) as video, pytest.raises(InputError, match=r"truncated video: 1\d\d frames"):
+    with (
+        VideoFile(path) as video,
+        pytest.raises(InputError, match=r"truncated video: .* frames that were read: 1\d\d$"),
+    ):
         for _ in video:
             pass

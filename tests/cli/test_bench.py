@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from visavis.base.clock import ManualClock
 from visavis.cli import app
 from visavis.errors import InputError
-from visavis.evaluate.bench import TIMED, Timing, measure, steps
+from visavis.evaluate.bench import TIMED, Timing, bench_steps, measure_speed
 from visavis.pipeline import Pipeline
 
 
@@ -21,7 +21,7 @@ def test_timings_are_percentiles() -> None:
 
 def test_the_first_second_is_not_counted(scripted_pipeline: Pipeline) -> None:
     seen: list[None] = []
-    results = measure(
+    results = measure_speed(
         list(TIMED),
         duration_s=1.2,
         make_pipeline=lambda: scripted_pipeline,
@@ -30,28 +30,28 @@ def test_the_first_second_is_not_counted(scripted_pipeline: Pipeline) -> None:
     )
     assert list(results) == list(TIMED)
     assert {timing.calls for timing in results.values()} == {5}
-    assert len(seen) == steps(list(TIMED), 1.2) == 60
+    assert len(seen) == bench_steps(list(TIMED), 1.2) == 60
     assert results["puppet"].p50_ms == 0.0  # by the clock that stands still
-    parts = results["track"].p50_ms + results["emotion"].p50_ms
+    parts = results["track"].p50_ms + results["expression"].p50_ms
     assert results["pipeline"].p50_ms >= 0.5 * parts > 0
 
 
 @pytest.mark.parametrize("names", [[], ["tracks"]])
 def test_unknown_names_are_refused(names: list[str]) -> None:
-    with pytest.raises(InputError, match="benchmarks are track, emotion, puppet, pipeline; found"):
-        measure(names)
+    with pytest.raises(InputError, match="benchmarks are track, expression, puppet, pipeline; found"):
+        measure_speed(names)
 
 
 def test_a_clip_as_short_as_the_warm_up_is_refused() -> None:
     with pytest.raises(InputError, match="more than its warm-up"):
-        measure(["puppet"], duration_s=1.0)
+        measure_speed(["puppet"], duration_s=1.0)
 
 
 def test_json_names_input_machine_versions_and_results() -> None:
     result = CliRunner().invoke(app, ["bench", "puppet", "--duration-s", "1.2", "--json"])
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
-    assert set(data) == {"input", "recognizer", "keep", "machine", "versions", "results"}
+    assert set(data) == {"input", "recognizer", "keep", "int8", "machine", "versions", "results"}
     assert set(data["results"]) == {"puppet"}
     assert data["results"]["puppet"]["p95_ms"] >= data["results"]["puppet"]["p50_ms"] > 0
     assert data["versions"].keys() >= {"visavis", "python", "numpy", "onnxruntime", "opencv", "av"}
@@ -60,7 +60,7 @@ def test_json_names_input_machine_versions_and_results() -> None:
 
 def test_text_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "visavis.evaluate.bench.measure", lambda *_, **__: {"puppet": Timing(5, 1.5, 2.0, 3.0)}
+        "visavis.evaluate.bench.measure_speed", lambda *_, **__: {"puppet": Timing(5, 1.5, 2.0, 3.0)}
     )
     result = CliRunner().invoke(app, ["bench", "puppet"])
     assert result.exit_code == 0, result.output

@@ -28,6 +28,11 @@ def face_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def heed(number: int) -> None:
+    """Under nohup, and in some services, programs start with signals ignored."""
+    signal.signal(number, signal.SIG_DFL)
+
+
 def test_nothing_is_written_to_the_home_folder(face_file: Path, tmp_path: Path) -> None:
     """ONNX Runtime would keep a device id and a queue of reports there."""
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
@@ -54,7 +59,18 @@ def test_a_full_standard_output_is_one_line_and_status_2(face_file: Path) -> Non
         command = [*PROGRAM, "recognize", str(face_file), "--json"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
-    assert done.stderr == "Error: No space left on device\n"
+    assert done.stderr == "Error: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--jsonl"]])
+def test_a_pipe_that_nobody_reads_ends_the_program_without_a_word(face_file: Path, form: list[str]) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [*PROGRAM, "recognize", str(face_file), *form], stdout=theirs, stderr=subprocess.PIPE
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_name_that_the_terminal_cannot_show_is_no_error(face_file: Path, tmp_path: Path) -> None:
@@ -67,7 +83,7 @@ def test_a_name_that_the_terminal_cannot_show_is_no_error(face_file: Path, tmp_p
     assert rb"\u65e5\u672c.png: " in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.slow
 def test_a_run_that_is_ended_from_outside_keeps_its_results(
     make_video, tmp_path: Path, number: signal.Signals
@@ -76,25 +92,42 @@ def test_a_run_that_is_ended_from_outside_keeps_its_results(
     track, film = tmp_path / "t.npz", tmp_path / "v.mp4"
     command = [*PROGRAM, "run", str(source), "--track", str(track), "--out", str(film)]
 
-    def heed() -> None:  # Under nohup, and in some services, programs start with SIGHUP ignored.
-        signal.signal(number, signal.SIG_DFL)
-
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stderr=pipe, stdout=pipe, preexec_fn=heed) as program:
+    with subprocess.Popen(command, stderr=pipe, stdout=pipe, preexec_fn=lambda: heed(number)) as program:
         partial = tmp_path / "v.mp4.partial"
         while program.poll() is None and not (partial.exists() and partial.stat().st_size):
             time.sleep(0.05)
-        program.send_signal(number)
-        assert program.wait(60) == 130
+        for _ in range(4):  # Nobody is patient.
+            program.send_signal(number)
+            time.sleep(0.03)
+        _, told = program.communicate(timeout=60)
+        assert program.returncode == 130
+    assert told.count(b"please wait") <= 1
+    assert b"Traceback" not in told
     assert 0 < len(Track.load(track)) < 1500
     assert film.stat().st_size > 1000
     assert not partial.exists()
 
 
+AT_THE_END = """
+import atexit, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(signal.raise_signal, signal.SIGINT)
+from visavis.__main__ import main
+sys.argv = ["visavis", "--version"]
+main()
+"""
+
+
+def test_ctrl_c_while_python_ends_prints_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_wrong_options_are_one_line() -> None:
     cases = {
         ("serve", "--port", "99999"): "'--port'",
-        ("bench", "nonsense"): "'track', 'emotion'",
+        ("bench", "nonsense"): "'track', 'expression'",
         ("run",): "Missing argument",
         ("nonsense",): "No such command 'nonsense'",
     }
@@ -117,3 +150,55 @@ def test_the_handlers_of_signals_are_as_before(command_line: Callable[..., int])
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     assert command_line("doctor", "--nonsense") == 2
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+@pytest.mark.parametrize(
+    ("command", "modules", "threads"), [("run", ["run"], "1"), ("train", ["run", "serve"], None)]
+)
+def test_a_command_starts_without_the_others_and_only_research_takes_threads(
+    command: str, modules: list[str], threads: str | None
+) -> None:
+    code = (
+        "import atexit, os, sys; from visavis.cli import main; atexit.register(lambda: print("
+        "[m for m in ('run', 'serve') if 'visavis.cli.' + m in sys.modules], 'rich.progress' in sys.modules, "
+        "[os.environ.get(n) for n in ('OPENBLAS_NUM_THREADS', 'OPENCV_FOR_THREADS_NUM')])); main()"
+    )
+    unset = {name: value for name, value in os.environ.items() if not name.endswith(("THREADS", "_NUM"))}
+    done = subprocess.run([sys.executable, "-c", code, command], env=unset, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == f"{modules} False {[threads, threads]}"
+
+
+def test_without_a_terminal_nothing_is_imported_for_a_progress_bar() -> None:
+    code = (
+        "import sys; from visavis.base.console import progress\n"
+        "with progress('clip', 3) as advance: advance()\n"
+        "print('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("module", ["typer.colors", "visavis.cli.recognizer", "onnxruntime.capi._ld_preload"])
+@pytest.mark.parametrize(
+    ("command", "number", "status"),
+    [
+        (("recognize", "none.png"), signal.SIGINT, 130),
+        (("recognize", "none.png"), signal.SIGTERM, 130),
+        (("serve", "--port", "0"), signal.SIGINT, 130),
+        (("serve", "--port", "0"), signal.SIGTERM, 0),
+    ],
+)
+def test_a_signal_while_modules_are_imported_ends_the_program_silently(
+    module: str, command: tuple[str, ...], number: signal.Signals, status: int
+) -> None:
+    """An extension module would turn the interruption into an ImportError of its own."""
+    started = [sys.executable, "-X", "importtime", "-m", "visavis", *command]
+    with subprocess.Popen(
+        started, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: heed(number)
+    ) as program:
+        assert program.stderr is not None
+        while module not in program.stderr.readline():
+            assert program.poll() is None
+        program.send_signal(number)
+        rest = [line for line in program.stderr if not line.startswith("import time:")]
+    assert (program.returncode, rest) == (status, [])

@@ -11,8 +11,8 @@ from support.conversations import BLUE, RED, SquareTracker, draw, film, square_p
 
 @pytest.fixture
 def visavis(visavis, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
+    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
     return visavis
 
 
@@ -46,10 +46,7 @@ def test_text_and_going_on(visavis, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "a: 12 frames (0.5 s), faces: A 100%, B 100%" in out
     assert "  A: no sound" in out
     assert visavis(*command) == 0
-    assert (
-        f"1 recordings in {tmp_path / 'c'}, 0 refused; 1 of all were finished before"
-        in capsys.readouterr().out
-    )
+    assert f"1 recording in {tmp_path / 'c'}, 0 refused; finished before: 1" in capsys.readouterr().out
 
 
 def test_one_face_is_one_line_and_status_2(
@@ -68,7 +65,7 @@ def test_several_refusals_are_listed(visavis, tmp_path: Path, capsys: pytest.Cap
     assert visavis("corpus", "build", *paths, call(tmp_path / "c.mp4"), "--out", tmp_path / "c") == 2
     err = capsys.readouterr().err
     assert [line.split(":")[0] for line in err.splitlines()] == ["a", "b", "Error"]
-    assert "2 of 3 recordings were refused" in err
+    assert "recordings that were refused: 2 of 3" in err
 
 
 @pytest.mark.parametrize(
@@ -108,6 +105,9 @@ def test_ctrl_c_ends_with_130(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("visavis.corpus.engines.build_recording", interrupt)
+    monkeypatch.setattr("visavis.corpus.engines.work", interrupt)
     assert visavis("corpus", "build", call(tmp_path / "a.mp4"), "--out", tmp_path / "c") == 130
-    assert "interrupted: 0 of 1 recordings are finished; the same command goes on" in capsys.readouterr().err
+    assert (
+        "interrupted; recordings that are finished: 0 of 1; the same command goes on"
+        in capsys.readouterr().err
+    )

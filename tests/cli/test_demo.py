@@ -10,10 +10,10 @@ import av
 import pytest
 from typer.testing import CliRunner
 
-from visavis.avatar.motion3 import read_motion3
 from visavis.capture.portrait import PortraitClip
 from visavis.cli import app
 from visavis.errors import DeviceError, InputError
+from visavis.motion.motion3 import read_motion3
 from visavis.pipeline import Pipeline
 from visavis.track import Track
 
@@ -42,7 +42,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         calls.append(options)
         options["announce"]("http://127.0.0.1:9/")
 
-    monkeypatch.setattr("visavis.serve.app.serve", serve)
+    monkeypatch.setattr("visavis.serve.server.serve", serve)
     return calls
 
 
@@ -100,7 +100,7 @@ def test_a_port_in_use_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> Non
     def serve(make_pipeline: object, **options: Any) -> None:
         raise DeviceError("cannot listen on 127.0.0.1, port 9")
 
-    monkeypatch.setattr("visavis.serve.app.serve", serve)
+    monkeypatch.setattr("visavis.serve.server.serve", serve)
     result = CliRunner().invoke(app, ["demo", "--port", "9"])
     assert isinstance(result.exception, DeviceError)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from visavis.base import networks
+from visavis.base import int8, networks
 from visavis.cli import app
 from visavis.errors import DeviceError, InputError, WeightsError
 from visavis.evaluate import doctor
@@ -24,6 +24,7 @@ def sound(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = SimpleNamespace(file="x.onnx", size=1_500_000)
     monkeypatch.setattr(networks, "manifest", lambda: {"tracker": entry})
     monkeypatch.setattr(networks, "open_session", lambda name: None)
+    monkeypatch.setattr(int8, "gain", lambda: 2.0)
 
 
 def run(*arguments: str) -> tuple[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""visavis evaluate emotion: the promised figures, and bad input."""
+"""visavis evaluate expressions: the promised figures, and bad input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.pictures import picture, write
 from support.svg import read_svg
 from visavis.base import networks
 from visavis.channels import EXPRESSIONS
-from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
+from visavis.expression.labels import FER2013_LABELS, FERPLUS_COLUMNS
 
 FIELDS = """dataset split n left_out accuracy interval_95 mean_accuracy macro_f1 ece labels per_class
 confusion duplicates model ms_per_face repeats temperature figures tokens""".split()
@@ -42,7 +42,7 @@ def fer2013(tmp_path: Path) -> Path:
 
 
 def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("evaluate", "emotion", fer2013, "--json") == 0
+    assert visavis("evaluate", "expressions", fer2013, "--json") == 0
     out, err = capsys.readouterr()
     assert err == ""
     answer = json.loads(out)
@@ -58,9 +58,9 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
     assert empty == {"precision": None, "recall": None, "f1": None, "support": 0}
     assert answer["duplicates"]["in_training"] == 1
     assert answer["duplicates"]["n_without"] == 5
-    entry = networks.manifest()["emotion"]
+    entry = networks.manifest()["expression"]
     assert answer["model"].keys() == {"name", "bytes", "parameters", "sha256", "mirror", "keep"}
-    assert (answer["model"]["name"], answer["model"]["keep"], answer["tokens"]) == ("emotion", None, None)
+    assert (answer["model"]["name"], answer["model"]["keep"], answer["tokens"]) == ("expression", None, None)
     assert (answer["model"]["bytes"], answer["model"]["sha256"]) == (entry.size, entry.sha256)
     assert answer["ms_per_face"] > 0
     assert set(answer["repeats"].values()) == {0}
@@ -71,14 +71,14 @@ def test_a_temperature_is_fitted_on_another_split(
     visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--temperature-from", "Training")
-    assert visavis("evaluate", "emotion", fer2013, *options, "--json") == 0
+    assert visavis("evaluate", "expressions", fer2013, *options, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     found = answer["temperature"]
     assert list(found) == "split n left_out value ece_before ece_after nll_before nll_after".split()
     assert (found["split"], found["n"], found["left_out"]) == ("Training", 13, 1)
     assert found["ece_before"] == answer["ece"]
     assert found["value"] > 0
-    assert visavis("evaluate", "emotion", fer2013, *options) == 0
+    assert visavis("evaluate", "expressions", fer2013, *options) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"temperature {found['value']:.3f}, fitted on 13 faces of Training: ECE " in " ".join(lines)
 
@@ -88,7 +88,7 @@ def test_figures_are_whole_svg_files_in_a_folder_that_is_made(
 ) -> None:
     folder = fer2013.parent / "new" / "figures"
     options = ("--figures", folder, "--temperature-from", "Training", "--json")
-    assert visavis("evaluate", "emotion", fer2013, *options) == 0
+    assert visavis("evaluate", "expressions", fer2013, *options) == 0
     names = ["confusion.svg", "classes.svg", "calibration.svg"]
     assert json.loads(capsys.readouterr().out)["figures"] == [str(folder / name) for name in names]
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
@@ -104,25 +104,25 @@ def test_repeats_inside_the_split_are_told(
     with fer2013.open("a", newline="") as file:
         csv.writer(file).writerow([0, again, "PublicTest"])
     (fer2013.parent / "fer2013new.csv").unlink()
-    assert visavis("evaluate", "emotion", fer2013, "--json") == 0
+    assert visavis("evaluate", "expressions", fer2013, "--json") == 0
     assert json.loads(capsys.readouterr().out)["repeats"] == {
         "pictures": 1,
         "faces": 2,
         "pictures_with_other_labels": 1,
         "faces_with_other_labels": 2,
     }
-    assert visavis("evaluate", "emotion", fer2013) == 0
+    assert visavis("evaluate", "expressions", fer2013) == 0
     told = "1 pictures stand in PublicTest more than once, as 2 faces; 1 of them with different labels"
     assert told in capsys.readouterr().out
 
 
 def test_ferplus_and_splits(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("evaluate", "emotion", fer2013.parent, "--labels", "ferplus", "--json") == 0
+    assert visavis("evaluate", "expressions", fer2013.parent, "--labels", "ferplus", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["dataset"], answer["n"], answer["left_out"]) == ("FER+", 5, {"no majority": 1})
     assert answer["labels"] == list(EXPRESSIONS)
     assert answer["duplicates"]["in_training"] == 1
-    assert visavis("evaluate", "emotion", fer2013, "--split", "Training", "--json") == 0
+    assert visavis("evaluate", "expressions", fer2013, "--split", "Training", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["split"], answer["n"], answer["duplicates"]) == ("Training", 14, None)
 
@@ -132,9 +132,9 @@ def test_folders_with_a_model_of_ones_own(
 ) -> None:
     for number, word in enumerate(("Anger", "Happiness")):
         write(tmp_path / "faces" / word / "a.png", picture(number, 90))
-    (tmp_path / "mine.onnx").write_bytes(networks.read("emotion"))
+    (tmp_path / "mine.onnx").write_bytes(networks.read("expression"))
     model = tmp_path / "mine.onnx"
-    assert visavis("evaluate", "emotion", tmp_path / "faces", "--model", model, "--mirror", "--json") == 0
+    assert visavis("evaluate", "expressions", tmp_path / "faces", "--model", model, "--mirror", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["dataset"], answer["split"], answer["n"]) == ("ImageFolder", "all", 2)
     assert answer["labels"] == ["Happiness", "Anger"]
@@ -150,7 +150,7 @@ def test_folders_with_a_model_of_ones_own(
         (["--keep", "adaptive"], {"rate": 0.125, "more": 0.5, "sure": 0.75}, None),
     ],
 )
-def test_the_sparse_recogniser_says_what_it_kept(
+def test_the_sparse_recognizer_says_what_it_kept(
     visavis,
     fer2013: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -160,22 +160,22 @@ def test_the_sparse_recogniser_says_what_it_kept(
     kept: float | None,
 ) -> None:
     data = tiny_sparse.embed(monkeypatch)
-    assert visavis("evaluate", "emotion", fer2013, "--model", "sparse", *options, "--json") == 0
+    assert visavis("evaluate", "expressions", fer2013, "--model", "sparse", *options, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["model"]["name"], answer["model"]["bytes"]) == ("emotion_sparse", len(data))
+    assert (answer["model"]["name"], answer["model"]["bytes"]) == ("expression_sparse", len(data))
     assert answer["model"]["parameters"] == 12
     assert answer["model"]["keep"] == keep
     tokens = answer["tokens"]
     if kept is not None:
-        assert tokens == {"kept": kept, "second_looks": 0}
+        assert tokens == {"kept": kept, "second_passes": 0}
     else:
-        assert tokens["kept"] == pytest.approx(0.125 + 0.375 * tokens["second_looks"], abs=1e-3)
-    assert visavis("evaluate", "emotion", fer2013, "--model", "sparse", *options) == 0
-    told = f"{tokens['kept']:.1%} of the tokens kept, {tokens['second_looks']:.1%} of the faces looked at"
+        assert tokens["kept"] == pytest.approx(0.125 + 0.375 * tokens["second_passes"], abs=1e-3)
+    assert visavis("evaluate", "expressions", fer2013, "--model", "sparse", *options) == 0
+    told = f"{tokens['kept']:.1%} of the tokens kept, {tokens['second_passes']:.1%} of the faces read twice"
     assert told in capsys.readouterr().out
 
 
-def test_a_bare_word_is_a_recogniser_and_all_else_a_file(
+def test_a_bare_word_is_a_recognizer_and_all_else_a_file(
     visavis,
     fer2013: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -185,23 +185,23 @@ def test_a_bare_word_is_a_recogniser_and_all_else_a_file(
     for name in ("dense", "sparse.onnx"):
         Path(name).write_bytes(tiny_sparse.network())
     for model, name, keep in (
-        ("dense", "emotion", None),
+        ("dense", "expression", None),
         ("./dense", "dense", {"rate": 0.25}),
         ("sparse.onnx", "sparse.onnx", {"rate": 0.25}),
     ):
-        assert visavis("evaluate", "emotion", fer2013, "--model", model, "--json") == 0
+        assert visavis("evaluate", "expressions", fer2013, "--model", model, "--json") == 0
         found = json.loads(capsys.readouterr().out)["model"]
         assert (found["name"], found["keep"]) == (name, keep)
 
 
 def test_text_is_figures_and_two_tables(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("evaluate", "emotion", fer2013) == 0
+    assert visavis("evaluate", "expressions", fer2013) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "FER-2013, PublicTest: 6 faces"
     assert lines[1].startswith("accuracy ")
     assert lines[2].startswith("without 1 faces that training shows too: ")
-    assert lines[3].startswith("emotion: ")
-    assert lines[3].endswith(" ms a face on one thread")
+    assert lines[3].startswith("expression: ")
+    assert lines[3].endswith(" ms per face on one thread")
     rows = [line.split() for line in lines]
     assert ["%", "precision", "recall", "F1", "faces"] in rows
     assert ["neutral", "-", "-", "-", "0"] in rows
@@ -225,7 +225,7 @@ def with_options(*words: str) -> Callable[[Path], list[object]]:
 
 
 def keep_of_another(folder: Path) -> list[object]:
-    (folder / "m.onnx").write_bytes(networks.read("emotion"))
+    (folder / "m.onnx").write_bytes(networks.read("expression"))
     return [folder / "fer2013.csv", "--model", folder / "m.onnx", "--keep", "0.3"]
 
 
@@ -252,7 +252,7 @@ def no_votes(folder: Path) -> list[object]:
         (bad_row, "fer2013.csv:3: emotion is 9; expected 0 to 6"),
         (bad_model, "m.onnx"),
         (keep_of_another, "m.onnx: a keep rate (--keep) is for a recogniser that drops tokens"),
-        (with_options("--keep", "0.3"), "emotion: a keep rate (--keep) is for"),
+        (with_options("--keep", "0.3"), "expression: a keep rate (--keep) is for"),
         (with_options("--keep", "3"), "keep rate 3.0; expected above 0 and at most"),
         (with_options("--model", "spars"), "--model spars: no recogniser of that name; expected dense or"),
         (bad_image, "b.png: the file is empty"),
@@ -277,7 +277,7 @@ def test_bad_input_is_one_line_and_status_2(
     spoil: Callable[[Path], list[object]],
     message: str,
 ) -> None:
-    assert visavis("evaluate", "emotion", *spoil(fer2013.parent), "--json") == 2
+    assert visavis("evaluate", "expressions", *spoil(fer2013.parent), "--json") == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
@@ -296,5 +296,5 @@ def test_bad_input_is_one_line_and_status_2(
 def test_the_embedded_network_reaches_what_its_manifest_states(
     visavis, shared: Path, capsys: pytest.CaptureFixture[str], options: list[str], score: str
 ) -> None:
-    assert visavis("evaluate", "emotion", shared / "data" / "fer2013", *options, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["accuracy"] == networks.manifest()["emotion"].score[score]
+    assert visavis("evaluate", "expressions", shared / "data" / "fer2013", *options, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == networks.manifest()["expression"].score[score]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from support.known_faces import KnownNetwork, KnownTracker, labels, write_pack
+from visavis.base.int8 import chosen
 from visavis.base.networks import manifest
 from visavis.channels import BLENDSHAPES
 from visavis.face import embedded, network
@@ -39,9 +40,9 @@ def test_a_pack(command_line, arrays, tmp_path: Path, capsys: pytest.CaptureFixt
     answer = json.loads(out)
     assert answer.keys() == FIGURES
     assert (answer["set"], answer["kind"], answer["truth"], answer["n"]) == (str(pack), "pack", "known", 12)
-    entry = manifest()["face"]
+    entry = manifest()[chosen("face")]
     assert answer["network"] == {
-        "name": "face",
+        "name": chosen("face"),
         "bytes": entry.size,
         "sha256": entry.sha256,
         "commit": entry.commit,
@@ -92,15 +93,15 @@ def test_turned_copies_and_pictures_without_a_face(
     assert "turned by" in out
 
 
-@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("labeled", [False, True])
 def test_clips(
-    command_line, arrays, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str], labelled: bool
+    command_line, arrays, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str], labeled: bool
 ) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()
     make_video(count=12).rename(folder / "clip.mp4")
     options: tuple[object, ...] = ()
-    if labelled:
+    if labeled:
         np.savez(tmp_path / "known.npz", **arrays)
         options = ("--labels", tmp_path / "known.npz")
     else:
@@ -108,8 +109,8 @@ def test_clips(
     assert command_line("evaluate", "face", folder, *options, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer.keys() == FIGURES
-    assert (answer["kind"], answer["truth"]) == ("clips", "teacher" if labelled else "mediapipe")
-    assert list(answer["clips"]) == (["clip"] if labelled else ["clip", "other"])
+    assert (answer["kind"], answer["truth"]) == ("clips", "teacher" if labeled else "mediapipe")
+    assert list(answer["clips"]) == (["clip"] if labeled else ["clip", "other"])
     assert answer["n"] == 12 * len(answer["clips"])
     assert (answer["mean_r"], answer["found"]) == (1, 1)
     assert answer["mean_error"] == pytest.approx(0, abs=1e-6)

@@ -57,7 +57,7 @@ def test_one_clip(
     assert all(one == {"r": None, "amplitude": None, "moves": 0} for one in answer["measures"].values())
     assert talker("evaluate", "mirror", clip, "--landmarks", known) == 0
     out = capsys.readouterr().out
-    assert f"1 clip, {T} of {T} frames compared, landmarks: {known}" in out
+    assert f"1 clip, frames compared: {T} of {T}, landmarks: {known}" in out
     assert all(name in out for name in LEAST)
 
 
@@ -82,7 +82,7 @@ def test_several_clips_and_a_folder(
     assert answer["measures"] == answer["clips"]["moves"]["measures"]
     assert answer["clips"]["still"]["measures"]["mouth_opening"]["moves"] == 0
     assert talker("evaluate", "mirror", moves, still, "--landmarks", folder) == 0
-    assert f"2 clips, {2 * T} of {2 * T} frames" in capsys.readouterr().out
+    assert f"2 clips, frames compared: {2 * T} of {2 * T}" in capsys.readouterr().out
 
 
 def test_bad_input_is_one_line_and_status_2(
@@ -121,7 +121,7 @@ def test_bad_input_is_one_line_and_status_2(
         (bad("nan", landmarks_146_px=holes), "nan.npz: landmarks_146_px holds NaN in frame 3, whose face is"),
         (bad("nowhere", found=np.zeros(T, np.bool_)), "nowhere.npz: no face in any frame"),
         (bad("short", **short), f"clip.mp4: {T} frames, but landmarks of {T - 4}"),
-        (bad("flat", landmarks_146_px=flat), "flat.npz: landmarks that lie on one another"),
+        (bad("flat", landmarks_146_px=flat), "flat.npz: landmarks that coincide"),
         (
             bad("few", landmarks_146_px=holes[:, 9:12], landmarks_146_index=NUMBERS[9:12]),
             "few.npz: landmarks without the points",
@@ -147,21 +147,21 @@ def test_one_clip_without_a_face_costs_the_others_nothing(
     clips = [make_video("a.mp4", count=T), make_video("b.mp4", count=3), make_video("c.mp4", count=T)]
     assert talker("evaluate", "mirror", *clips) == 2
     out, err = capsys.readouterr()
-    assert f"2 clips, {2 * T} of {2 * T} frames compared" in out
+    assert f"2 clips, frames compared: {2 * T} of {2 * T}" in out
     assert err.count("\n") == 1
-    assert f"{clips[1]}: a face in 3 of 3 frames; expected at least 20" in err
+    assert f"{clips[1]}: frames with a face: 3 of 3; expected at least 20" in err
     assert talker("evaluate", "mirror", *clips, "--json") == 2
     answer = json.loads(capsys.readouterr().out)
     assert list(answer["clips"]) == ["a", "c"]
     assert answer["measures"]["mouth_opening"]["moves"] == 2
     (error,) = answer["errors"]
     assert error["clip"] == str(clips[1])
-    assert error["error"].startswith(f"{clips[1]}: a face in 3 of 3 frames")
+    assert error["error"].startswith(f"{clips[1]}: frames with a face: 3 of 3")
     scripted_pipeline._tracker.blind = True  # type: ignore[attr-defined]
     assert talker("evaluate", "mirror", *clips) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.count("no face found in any of") == 3
+    assert err.count("no face found (") == 3
     assert "3 inputs could not be read whole" in err
 
 
@@ -183,7 +183,7 @@ def test_a_clip_without_a_face_is_refused(
 ) -> None:
     scripted_pipeline._tracker.blind = True  # type: ignore[attr-defined]
     assert visavis("evaluate", "mirror", make_video(count=3)) == 2
-    assert "no face found in any of 3 frames" in capsys.readouterr().err
+    assert "no face found (3 frames)" in capsys.readouterr().err
 
 
 @pytest.mark.shared

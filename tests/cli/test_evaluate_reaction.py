@@ -50,7 +50,7 @@ def test_the_official_names_compression_and_a_missing_value(
     assert answer["fr_dvs"] is answer["fr_rea"] is None
     assert visavis("evaluate", "reaction", tmp_path / "r.npz") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("1 items of 3 predictions and 55 frames; 1 listeners, 1.0 appropriate")
+    assert lines[0].startswith("1 item of 3 predictions and 55 frames; 1 listener, 1.0 appropriate")
     assert f"{answer['fr_corr']:.4f}" in next(line for line in lines if "FRCorr" in line)
     assert next(line for line in lines if "FRDvs" in line).split() == ["FRDvs", "-", "-"]
 

@@ -16,7 +16,7 @@ from support.svg import read_svg
 from support.tiny_listener import Echo
 from visavis.channels import FACE_INDEX
 from visavis.reaction.clip import Reaction
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.track import Track
 
 
@@ -25,7 +25,7 @@ def echo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
     """The listener that a version with weights would have."""
     predictor = Echo()
     networks = tiny_listener.listener(tmp_path_factory.mktemp("networks"), predictor)
-    monkeypatch.setattr(FaceListener, "default", lambda: networks)
+    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
     return predictor
 
 
@@ -37,16 +37,17 @@ def write_track(path: Path, count: int = 30, found: bool = True) -> Path:
     return path
 
 
+@pytest.mark.parametrize("option", ["--style", "--temperament"])
 def test_reactions_are_written_and_told(
-    visavis, tmp_path: Path, echo: Echo, capsys: pytest.CaptureFixture[str]
+    visavis, option: str, tmp_path: Path, echo: Echo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     echo.even = True
     track, out = write_track(tmp_path / "t.npz"), tmp_path / "r.npz"
-    flags = ("--samples", 3, "--seed", 9, "--temperament", "nodding=.9, smiling=0", "--json")
+    flags = ("--samples", 3, "--seed", 9, option, "nodding=.9, smiling=0", "--json")
     assert visavis("react", track, *flags, "--out", out) == 0
     reaction = Reaction.load(out)
     assert reaction.face.shape == (3, 25, 58)
-    assert reaction.emotion.shape == (3, 25, 25)
+    assert reaction.expression.shape == (3, 25, 25)
     assert (reaction.fps, reaction.seed) == (25, 9)
     assert len(np.unique(reaction.face[:, :, 0], axis=0)) == 3
     summary = json.loads(capsys.readouterr().out)
@@ -56,7 +57,7 @@ def test_reactions_are_written_and_told(
         "frames": 25,
         "fps": 25.0,
         "seed": 9,
-        "temperament": {
+        "style": {
             "expressiveness": 0.5,
             "nodding": 0.9,
             "smiling": 0.0,
@@ -67,6 +68,7 @@ def test_reactions_are_written_and_told(
         "note": None,
         "written": [str(out)],
         "raised_by": None,
+        "interrupted": False,
     }
     np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.9, 0, 0.5, 0.5])
     assert visavis("react", track, *flags, "--out", tmp_path / "again.npz") == 0
@@ -115,15 +117,15 @@ def test_sound_of_another_length_is_told(
         (["text.npz"], "text.npz: not a readable track"),
         (["wrong.npz"], "wrong.npz: a track holds the arrays"),
         (["nan.npz"], "nan.npz: face holds NaN in frame 4, whose face is marked as found"),
-        (["nobody.npz"], "nobody.npz: no face in any of the track's 30 frames"),
+        (["nobody.npz"], "nobody.npz: no face in the track (30 frames)"),
         (["t.npz", "--samples", "0"], "--samples is 0; expected 1 to 1000"),
         (["t.npz", "--temperature", "-1"], "temperature must be 0 or more"),
         (["t.npz", "--top-k", "0"], "top_k must be 1 or more"),
         (["t.npz", "--top-p", "nan"], "top_p must lie above 0"),
-        (["t.npz", "--temperament", "nodding=2"], "'nodding=2'; expected each of expressiveness, nodding"),
-        (["t.npz", "--temperament", "temper=.2"], "'temper=.2'; expected"),
-        (["t.npz", "--temperament", "gaze=.2,gaze=.3"], "'gaze=.3'; expected"),
-        (["t.npz", "--temperament", ""], "''; expected"),
+        (["t.npz", "--style", "nodding=2"], "'nodding=2'; expected each of expressiveness, nodding"),
+        (["t.npz", "--style", "temper=.2"], "'temper=.2'; expected"),
+        (["t.npz", "--style", "gaze=.2,gaze=.3"], "'gaze=.3'; expected"),
+        (["t.npz", "--style", ""], "''; expected"),
         (["t.npz", "--audio", "none.wav"], "none.wav: no such file"),
         (["t.npz", "--audio", "text.npz"], "text.npz: cannot be opened for its sound"),
         (["t.npz", "--audio", "clip.mp4"], "clip.mp4: no sound in this file"),
@@ -148,6 +150,7 @@ def test_bad_input_is_one_line_and_status_2(
     arguments: list[str],
     message: str,
 ) -> None:
+    monkeypatch.setattr("visavis.base.networks._OPENED", {})
     monkeypatch.setattr("visavis.base.networks.manifest", dict)
     track = Track.load(write_track(tmp_path / "t.npz"))
     write_track(tmp_path / "nobody.npz", found=False)
@@ -156,7 +159,7 @@ def test_bad_input_is_one_line_and_status_2(
         tmp_path / "nan.npz",
         time_s=track.time_s,
         face=np.where(np.arange(30)[:, None] == 4, np.nan, track.face),
-        emotion=track.emotion,
+        emotion=track.expression,
         found=track.found,
         fps=30,
     )
@@ -179,7 +182,7 @@ def smiler(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     predictor = Later(12)
     paths = tiny_tokenizer.write(tmp_path_factory.mktemp("networks"), channels=[FACE_INDEX["mouthSmileLeft"]])
     networks = tiny_listener.of_tokenizer(*paths, predictor=predictor)
-    monkeypatch.setattr(FaceListener, "default", lambda: networks)
+    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
     return predictor
 
 
@@ -232,6 +235,7 @@ def test_a_video_shows_person_and_listeners(
 def test_without_weights_it_says_what_to_do(
     visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("visavis.base.networks._OPENED", {})
     monkeypatch.setattr("visavis.base.networks.manifest", dict)
     assert visavis("react", write_track(tmp_path / "t.npz"), "--out", tmp_path / "r.npz") == 2
     assert "brings no listener: train one" in capsys.readouterr().err
@@ -248,7 +252,7 @@ def test_more_faces_than_memory_holds_are_refused(
     monkeypatch.setattr(import_module("visavis.recording.react"), "MOST_FACES", 50)
     track = write_track(tmp_path / "t.npz")
     assert visavis("react", track, "--samples", 9, "--out", tmp_path / "r.npz") == 2
-    assert "9 samples of 25 frames are 225 faces; expected at most 50: fewer samples" in " ".join(
+    assert "9 samples of 25 frames: 225 faces; expected at most 50: fewer samples" in " ".join(
         capsys.readouterr().err.split()
     )
     assert not (tmp_path / "r.npz").exists()

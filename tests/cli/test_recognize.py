@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
+from visavis import testing
 from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS
-from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
+from visavis.expression.reader import CROP_DOWN, CROP_SCALE
 from visavis.face.network import FaceReading
 from visavis.face.region import FaceRegion
 from visavis.pipeline import Pipeline
 from visavis.recording import recognize
 from visavis.recording.recognize import Recognizer
-from visavis.types import ImageArray
+from visavis.types import Face, Frame, ImageArray
 
 
 def image(path: Path, size: tuple[int, int] = (320, 240)) -> Path:
@@ -104,7 +107,7 @@ def test_a_face_crop_is_read_whole_and_marked(
     if asked:
         assert network.regions == []
         return
-    # The emotion stage's framing of what the network looked at is the picture itself.
+    # The expression stage's framing of what the network looked at is the picture itself.
     framed = network.regions[0].scaled(CROP_SCALE, CROP_DOWN)
     assert framed.size_px == pytest.approx(max(size))
     assert framed.center_xy == pytest.approx((size[0] / 2 - 0.5, size[1] / 2 - 0.5))
@@ -153,7 +156,7 @@ def test_crops_of_fer2013_are_read_where_the_network_agrees_and_all_when_asked(
     found = {}
     for crops in (False, True):
         recognizer = Recognizer(crops=crops)
-        found[crops] = sum(bool(recognizer.read_image(path).faces[0]) for path in paths)
+        found[crops] = sum(bool(recognizer.read_image(path).faces) for path in paths)
     assert found[True] == len(paths)
     assert found[False] >= 0.85 * len(paths)
 
@@ -188,20 +191,119 @@ def test_video(visavis, make_video, capsys: pytest.CaptureFixture[str], scripted
     assert "a face in 7 of 8 frames; happy 100%" in capsys.readouterr().out
 
 
-def test_each_file_starts_anew(visavis, tmp_path: Path, scripted_pipeline: Pipeline) -> None:
-    visavis("recognize", image(tmp_path / "a.png"), image(tmp_path / "b.png"))
-    assert scripted_pipeline._tracker.resets == 2
+def test_lines_are_the_video_as_one_object_piece_by_piece(
+    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str], scripted_pipeline: Pipeline
+) -> None:
+    scripted_pipeline._tracker.misses = {2}
+    picture, path, bad = image(tmp_path / "a.png"), make_video(count=8), tmp_path / "bad.png"
+    bad.write_bytes(b"hello")
+    assert visavis("recognize", picture, path, bad, "--json") == 2
+    whole = json.loads(capsys.readouterr().out)
+    assert visavis("recognize", picture, path, bad, "--jsonl") == 2
+    first, head, *moments, end, error = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first == whole["files"][0]
+    assert {moment.pop("kind") for moment in moments} == {"moment"}
+    assert (end.pop("kind"), end.pop("path"), error.pop("kind")) == ("end", str(path), "error")
+    assert {**head, **end, "moments": moments} == whole["files"][1]
+    assert [error] == whole["errors"]
+    assert visavis("recognize", picture, "--json", "--jsonl") == 2
+    assert "--json and --jsonl" in capsys.readouterr().err
+
+
+def test_lines_of_a_long_video_are_not_kept(
+    visavis, make_video, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[weakref.ref[np.ndarray]] = []
+    most = 0
+    keep = testing.ScriptedTracker.update
+
+    def update(tracker: testing.ScriptedTracker, frame: Frame) -> tuple[Face, ...]:
+        nonlocal most
+        faces = keep(tracker, frame)
+        alive[:] = [
+            one for one in (*alive, *(weakref.ref(face.landmarks_xy) for face in faces)) if one() is not None
+        ]
+        most = max(most, len(alive))
+        return faces
+
+    monkeypatch.setattr(testing.ScriptedTracker, "update", update)
+    assert visavis("recognize", make_video(count=200), "--jsonl") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 202
+    assert most <= 3
+
+
+@pytest.mark.parametrize("form", ["--json", "--jsonl"])
+def test_what_was_read_before_ctrl_c_is_printed(
+    visavis,
+    make_video,
+    capsys: pytest.CaptureFixture[str],
+    scripted_pipeline: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+) -> None:
+    update = scripted_pipeline._tracker.update
+
+    def interrupted(frame: Frame) -> tuple[Face, ...]:
+        if frame.index == 5:
+            raise KeyboardInterrupt
+        return update(frame)
+
+    monkeypatch.setattr(scripted_pipeline._tracker, "update", interrupted)
+    assert visavis("recognize", make_video(count=8), form) == 130
+    out, err = capsys.readouterr()
+    assert "interrupted; files that were read: 0 of 1" in err
+    if form == "--json":
+        answer = json.loads(out)
+        (file,) = answer["files"]
+        assert (answer["interrupted"], file["interrupted"]) == (True, True)
+        assert (file["frames"], len(file["moments"])) == (5, 5)
+    else:
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert lines[-1]["interrupted"]
+        assert [line["kind"] for line in lines] == ["video", *5 * ["moment"], "end"]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_many_pictures_are_answered_in_order(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr(recognize, "BATCH", 4)
+    paths = [image(tmp_path / f"{number}.png", (60 + number, 60)) for number in range(30)]
+    paths[7].write_bytes(b"hello")
+    assert visavis("recognize", *paths, "--json", "--jobs", jobs) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert [file["path"] for file in answer["files"]] == [str(path) for path in paths if path != paths[7]]
+    assert [file["width"] for file in answer["files"]] == [60 + number for number in range(30) if number != 7]
+    assert [error["path"] for error in answer["errors"]] == [str(paths[7])]
+
+
+def test_each_file_starts_anew(
+    visavis, tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker, resets = scripted_pipeline._tracker, []
+    update = tracker.update
+    monkeypatch.setattr(tracker, "update", lambda frame: resets.append(tracker.resets) or update(frame))
+    visavis("recognize", *(image(tmp_path / f"{number}.png") for number in range(5)))
+    assert len(set(resets)) == 5
 
 
 def test_folder(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "in"
     image(folder / "b.JPG")
     image(folder / "sub.jpg" / "a.png")
+    others = ("z.png", "zz.mp4") if hasattr(os, "mkfifo") else ()
     (folder / "notes.txt").write_text("x")
+    (folder / "._b.JPG").write_bytes(b"litter of macOS")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "z.png")
+        (folder / "zz.mp4").symlink_to(folder / "gone.mp4")
     make_video("c.mp4", count=3).rename(folder / "c.mp4")
     assert visavis("recognize", folder, "--json") == 0
-    files = json.loads(capsys.readouterr().out)["files"]
-    assert [Path(file["path"]).name for file in files] == ["b.JPG", "c.mp4", "a.png"]
+    answer = json.loads(capsys.readouterr().out)
+    assert [Path(file["path"]).name for file in answer["files"]] == ["b.JPG", "c.mp4", "a.png"]
+    assert answer["passed_over"] == [str(folder / name) for name in ("._b.JPG", "notes.txt", *others)]
+    assert visavis("recognize", folder) == 0
+    assert "passed over (hidden, no regular file, or another ending): " in capsys.readouterr().err
 
 
 def test_bad_files_do_not_stop_the_good_ones(
@@ -238,7 +340,7 @@ def test_truncated_video_keeps_its_moments(visavis, make_video, capsys: pytest.C
         ("a.png", b"", "the file is empty"),
         ("a.jpg", b"hello", "not an image"),
         ("a.mp4", b"hello", "not a video, or damaged"),
-        ("a.xyz", b"hello", "not an image"),
+        ("a.xyz", b"hello", "not a video, or damaged"),
     ],
 )
 def test_one_bad_file_is_one_line_and_status_2(

@@ -13,16 +13,16 @@ import pytest
 
 from support import tiny_sparse
 from visavis.base import networks
-from visavis.channels import EMOTION_CHANNELS
-from visavis.cli.recognizer import RecognizerName, parse_keep
-from visavis.emotion.opening import DEFAULT, NETWORKS
-from visavis.emotion.sparse import Keep
+from visavis.channels import EXPRESSION_CHANNELS
+from visavis.cli.recognizer import DENSE, parse_keep
 from visavis.evaluate.bench import Timing
+from visavis.expression.registry import DEFAULT, NETWORKS
+from visavis.expression.sparse import Keep
 from visavis.pipeline import Pipeline
 from visavis.track import Track
 from visavis.types import Frame
 
-CONTEMPT = EMOTION_CHANNELS.index("contempt")
+CONTEMPT = EXPRESSION_CHANNELS.index("contempt")
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
 
@@ -38,8 +38,28 @@ def sparse(
 
 
 def test_the_options_offer_what_there_is() -> None:
-    assert [name.value for name in RecognizerName] == list(NETWORKS)
-    assert RecognizerName.DENSE == DEFAULT
+    assert DENSE == DEFAULT
+    assert DENSE in NETWORKS
+
+
+def test_a_network_of_ones_own_reads_too(
+    sparse: Callable[..., int], make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, own = make_video(count=2), tmp_path / "mine.onnx"
+    own.write_bytes(networks.read("expression"))
+    assert sparse("run", clip, "--recognizer", own, "--track", tmp_path / "t.npz", "--json") == 0
+    assert f'"recognizer": "{own}"' in capsys.readouterr().out
+    assert np.isfinite(Track.load(tmp_path / "t.npz").expression[:, CONTEMPT]).all()
+    own.write_bytes(b"no network")
+    for name, said in (
+        (own, "mine.onnx"),
+        (tmp_path / "none.onnx", "cannot be read"),
+        ("dnse", "is called 'dnse'"),
+    ):
+        assert sparse("run", clip, "--recognizer", name, "--track", tmp_path / "u.npz") == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -55,7 +75,7 @@ def test_run_reads_with_the_sparse_network(sparse: Callable[..., int], make_vide
     for number, options in enumerate([["--keep", "0.1"], [], ["--keep", "1"]]):
         track = tmp_path / f"{number}.npz"
         assert sparse("run", clip, "--recognizer", "sparse", *options, "--track", track) == 0
-        contempt.append(Track.load(track).emotion[:, CONTEMPT])
+        contempt.append(Track.load(track).expression[:, CONTEMPT])
     # Fewer cells are brighter ones: a quarter of the picture is white, the rest dark.
     assert (contempt[0] > contempt[1]).all()
     assert (contempt[1] > 0.75).all()
@@ -64,7 +84,7 @@ def test_run_reads_with_the_sparse_network(sparse: Callable[..., int], make_vide
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [(["--recognizer", "sparse", "--keep", "0.1"], ("sparse", "0.1")), (["--no-emotions"], (None, None))],
+    [(["--recognizer", "sparse", "--keep", "0.1"], ("sparse", "0.1")), (["--no-expressions"], (None, None))],
 )
 def test_run_names_what_read_the_expressions(
     options: list[str],
@@ -84,7 +104,7 @@ def test_run_reads_with_the_other_network_by_default(
     clip, files = make_video(count=4), [tmp_path / "a.npz", tmp_path / "b.npz"]
     assert sparse("run", clip, "--track", files[0]) == 0
     assert sparse("run", clip, "--recognizer", "dense", "--track", files[1]) == 0
-    first, second = (Track.load(path).emotion for path in files)
+    first, second = (Track.load(path).expression for path in files)
     np.testing.assert_array_equal(first, second)
     assert (first[:, CONTEMPT] < 0.5).all()
 
@@ -103,7 +123,7 @@ def test_recognize_reads_with_the_sparse_network(
         (face,) = json.loads(capsys.readouterr().out)["files"][0]["faces"]
         shown.append(face["expressions"]["contempt"])
     assert shown[0] == 1
-    # Of the emotion stage's crop a quarter is white, or a little more: it sits higher than the face.
+    # Of the expression stage's crop a quarter is white, or a little more: it sits higher than the face.
     assert shown[1] == pytest.approx(0.25 + 0.75 * 0.2, abs=0.04)
 
 
@@ -112,7 +132,8 @@ def test_serve_gives_every_session_a_sparse_reader_of_its_own(
 ) -> None:
     made: list[Pipeline] = []
     monkeypatch.setattr(
-        "visavis.serve.app.serve", lambda make_pipeline, **_: made.extend([make_pipeline(), make_pipeline()])
+        "visavis.serve.server.serve",
+        lambda make_pipeline, **_: made.extend([make_pipeline(), make_pipeline()]),
     )
     assert sparse("serve", "--recognizer", "sparse", "--keep", "0.5") == 0
     one, other = made
@@ -131,19 +152,19 @@ def test_bench_times_the_sparse_network_and_says_so(
         made.append(make_pipeline())
         return {name: Timing(5, 1.5, 2.0, 3.0) for name in names}
 
-    monkeypatch.setattr("visavis.evaluate.bench.measure", measure)
-    assert sparse("bench", "emotion", "--recognizer", "sparse", "--keep", "adaptive", "--json") == 0
+    monkeypatch.setattr("visavis.evaluate.bench.measure_speed", measure)
+    assert sparse("bench", "expression", "--recognizer", "sparse", "--keep", "adaptive", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["recognizer"], answer["keep"]) == ("sparse", "adaptive")
     moment = made[0].step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
     assert moment.face.kept is not None
-    assert moment.face.kept.sum() == 72  # Black: the second look's half.
-    assert sparse("bench", "emotion", "--json") == 0
+    assert moment.face.kept.sum() == 72  # Black: the second pass's half.
+    assert sparse("bench", "expression", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["recognizer"], answer["keep"]) == ("dense", None)
 
 
-COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", "0"], ["bench", "emotion"]]
+COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", "0"], ["bench", "expression"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
@@ -159,7 +180,10 @@ COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", 
             ["--recognizer", "sparse", "--keep", "few"],
             "--keep is 'few'; expected a keep rate above 0 and at most 1, or adaptive",
         ),
-        (["--recognizer", "hybrid"], "'hybrid' is not one of"),
+        (
+            ["--recognizer", "hybrid"],
+            "no recogniser is called 'hybrid'; there are dense, sparse, and files NET.onnx",
+        ),
     ],
 )
 def test_bad_options_are_one_line_and_status_2(
@@ -174,29 +198,29 @@ def test_bad_options_are_one_line_and_status_2(
 ) -> None:
     make_video("clip.mp4", count=3)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("visavis.serve.app.serve", lambda *_, **__: pytest.fail("it was served"))
+    monkeypatch.setattr("visavis.serve.server.serve", lambda *_, **__: pytest.fail("it was served"))
     assert sparse(*command, *options) == 2
     one_line(capsys, message)
 
 
 @pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
-def test_emotions_that_are_not_read_need_no_recogniser(
+def test_expressions_that_are_not_read_need_no_recognizer(
     sparse: Callable[..., int], make_video, capsys: pytest.CaptureFixture[str], options: list[str]
 ) -> None:
-    assert sparse("run", make_video(count=3), "--no-emotions", *options) == 2
-    one_line(capsys, "leave out --no-emotions")
+    assert sparse("run", make_video(count=3), "--no-expressions", *options) == 2
+    one_line(capsys, "leave out --no-expressions")
 
 
 @pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
-def test_timing_the_avatar_needs_no_recogniser(
+def test_timing_the_avatar_needs_no_recognizer(
     sparse: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     options: list[str],
 ) -> None:
-    monkeypatch.setattr("visavis.evaluate.bench.measure", lambda *_, **__: pytest.fail("it was timed"))
+    monkeypatch.setattr("visavis.evaluate.bench.measure_speed", lambda *_, **__: pytest.fail("it was timed"))
     assert sparse("bench", "puppet", *options) == 2
-    one_line(capsys, "puppet reads none")
+    one_line(capsys, "puppet, which reads no expressions")
 
 
 def test_a_version_without_the_sparse_network_says_so(
@@ -205,10 +229,10 @@ def test_a_version_without_the_sparse_network_says_so(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    known = {name: entry for name, entry in networks.manifest().items() if name != "emotion_sparse"}
+    known = {name: entry for name, entry in networks.manifest().items() if name != "expression_sparse"}
     monkeypatch.setattr(networks, "manifest", lambda: known)
     assert command_line("run", make_video(count=3), "--recognizer", "sparse") == 2
-    one_line(capsys, "no embedded network is called 'emotion_sparse'; there are: ")
+    one_line(capsys, "no embedded network is called 'expression_sparse'; there are: ")
 
 
 def one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:

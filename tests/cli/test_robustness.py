@@ -47,10 +47,10 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
         assert group["unit"] == CORRUPTIONS[name].unit
         assert [score["severity"] for score in group["severities"]] == list(SEVERITIES)
         assert [score["level"] for score in group["severities"]] == list(CORRUPTIONS[name].levels)
-    assert answer["model"]["sha256"] == networks.manifest()["emotion"].sha256
+    assert answer["model"]["sha256"] == networks.manifest()["expression"].sha256
     read_svg(plot.read_text("utf-8"))
     # The faces as they are score as in an evaluation.
-    assert visavis("evaluate", "emotion", fer2013, "--json") == 0
+    assert visavis("evaluate", "expressions", fer2013, "--json") == 0
     plain = json.loads(capsys.readouterr().out)
     for key in ("accuracy", "interval_95", "mean_accuracy"):
         assert answer["clean"][key] == plain[key]
@@ -69,14 +69,14 @@ def test_a_limit_and_a_seed_choose_the_faces(
     assert answers[2]["seed"] == 5
 
 
-def test_the_sparse_recogniser_is_measured_too(
+def test_the_sparse_recognizer_is_measured_too(
     visavis, fer2013: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny_sparse.embed(monkeypatch)
     options = ("--model", "sparse", "--keep", "0.5", "--limit", 2, "--json")
     assert visavis("evaluate", "robustness", fer2013, *options) == 0
     model = json.loads(capsys.readouterr().out)["model"]
-    assert (model["name"], model["keep"]) == ("emotion_sparse", {"rate": 0.5})
+    assert (model["name"], model["keep"]) == ("expression_sparse", {"rate": 0.5})
 
 
 def test_text_is_a_table_with_a_row_for_each(
@@ -84,7 +84,7 @@ def test_text_is_a_table_with_a_row_for_each(
 ) -> None:
     assert visavis("evaluate", "robustness", fer2013, "--limit", 2) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "FER-2013, PublicTest: 2 faces, emotion, seed 0"
+    assert lines[0] == "FER-2013, PublicTest: 2 faces, expression, seed 0"
     assert lines[1].startswith("accuracy ")
     for name, kind in CORRUPTIONS.items():
         row = next(line for line in lines if line.split(",")[0].strip() == name)

@@ -6,12 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from support.films import read_rgba
+from support.live2d_folder import write_model
 from support.people import PROFILE
+from support.phones import VTubeStudioPhone
 from visavis import __version__
+from visavis.base.int8 import wanted
+from visavis.capture.inputs import schemes
+from visavis.capture.video import VideoFile
+from visavis.cubism.folder import ModelFolder
+from visavis.motion.exp3 import Exp3
 from visavis.pipeline import Pipeline
+from visavis.testing import PaintedPuppet
 from visavis.track import Track
+from visavis.types import AvatarPose, ImageArray
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
 
@@ -37,7 +48,21 @@ def test_json_is_all_that_standard_output_holds(
     assert summary["expressions"] == {"happy": 12}
     assert summary["timings_ms"]["face"]["p50"] >= 0
     assert (summary["recognizer"], summary["keep"]) == ("dense", None)
+    assert summary["int8"] is wanted()
     assert len(Track.load(files[1])) == 12
+
+
+def test_a_track_alone_moves_no_avatar_and_is_the_same(
+    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, tracks, timings = make_video(count=12), [tmp_path / "a.npz", tmp_path / "b.npz"], []
+    for track, more in zip(tracks, [(), ("--motion", tmp_path / "m.motion3.json")], strict=True):
+        assert visavis("run", clip, "--track", track, *more, "--json") == 0
+        timings.append(json.loads(capsys.readouterr().out)["timings_ms"].keys())
+    assert timings == [{"face", "expression"}, {"face", "expression", "avatar"}]
+    alone, beside = map(Track.load, tracks)
+    for name in ("time_s", "face", "expression", "found", "landmarks_xy"):
+        np.testing.assert_array_equal(getattr(alone, name), getattr(beside, name))
 
 
 def test_text(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,9 +75,9 @@ def test_text(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_avatar_is_not_mirrored_beside_a_plain_picture(
-    visavis, make_video, scripted_pipeline: Pipeline
+    visavis, make_video, tmp_path: Path, scripted_pipeline: Pipeline
 ) -> None:
-    visavis("run", make_video(count=2))
+    visavis("run", make_video(count=2), "--motion", tmp_path / "m.motion3.json")
     assert not scripted_pipeline._animator.mirror
 
 
@@ -94,14 +119,35 @@ def test_truncated_file_keeps_results_and_exits_2(
         (["clip.mp4", "--out", "clip.gif"], "expected a name that ends in .mp4"),
         (["clip.mp4", "--out", "clip.mp4"], "would overwrite the source"),
         (["clip.mp4", "--track", "none/t.npz"], "does not exist"),
-        (["clip.mp4", "--track", "t.csv"], "'t.csv': expected a name that ends in .npz"),
+        (["clip.mp4", "--track", "t.txt"], "'t.txt': expected a name that ends in .npz, .csv"),
         (["clip.mp4", "--out", ""], "expected a name that ends in"),
         (["clip.mp4", "--out", "n" * 300 + ".mp4"], "File name too long"),
         (["n" * 300 + ".mp4"], "File name too long"),
-        (["clip.mp4", "--track", "pipe.npz"], "is no regular file"),
+        (["clip.mp4", "--track", "pipe.npz"], "is not a regular file"),
         (["clip.mp4", "--limit-s", "0"], "--limit-s is 0; expected seconds"),
-        (["https://example.org/a.mp4"], "https://example.org/a.mp4: addresses are not read"),
+        (["https://example.org/a.mp4"], "https://example.org/a.mp4: videos on the internet are not read"),
+        (["phone://192.168.1.7"], "no input is called 'phone'; there are"),
+        (["vtsphone://"], "name its IP address"),
         (["100"], "a camera's number is 0 to 99"),
+        (["clip.mp4", "--model", "m.model3.json"], "name --out FILE or --window"),
+        (["clip.mp4", "--wear", "joy", "--out", "o.mp4"], "--wear needs --model"),
+        (["clip.mp4", "--model", "m.model3.json", "--out", "o.mp4"], "m.model3.json: no such file"),
+        (["clip.mp4", "--model", "m.moc3", "--out", "o.mp4"], "ends in .model3.json"),
+        (["clip.mp4", "--picture", "avatar"], "name --out FILE"),
+        (["clip.mp4", "--out", "o.mp4", "--background", "soft"], "only of the avatar alone"),
+        (["clip.mp4", "--out", "o.mp4", "--picture", "avatar", "--size", "65"], "a size of 65 px"),
+        (
+            ["clip.mp4", "--out", "o.mp4", "--picture", "avatar", "--background", "#0f0"],
+            "of '#0f0'; expected",
+        ),
+        (
+            ["clip.mp4", "--out", "o.mp4", "--picture", "avatar", "--background", "transparent"],
+            "o.mp4: only .webm (VP9) and .mov (ProRes 4444) can be transparent",
+        ),
+        (["m.motion3.json"], "m.motion3.json: no such file"),
+        (["m.motion3.json", "--track", "t.npz"], "a motion holds poses and no face"),
+        (["m.motion3.json", "--mode", "listen"], "a motion holds poses and no face"),
+        (["m.motion3.json", "--send", "vmc://"], "a motion holds poses and no face"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -127,7 +173,25 @@ def test_version_and_help(visavis, capsys: pytest.CaptureFixture[str]) -> None:
     assert visavis("--version") == 0
     assert capsys.readouterr().out == f"visavis {__version__}\n"
     assert visavis("run", "--help") == 0
-    assert "--limit-s" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "--limit-s" in text
+    assert all(f"{scheme}://" in text for scheme in schemes())
+
+
+@pytest.mark.parametrize("mode", ["mirror", "listen"])
+def test_a_phone_is_a_source(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str) -> None:
+    with VTubeStudioPhone() as phone:
+        arguments = (f"vtsphone://127.0.0.1:{phone.port}", "--mode", mode, "--limit-s", 1, "--json")
+        files = ("--track", tmp_path / "t.npz", "--out", tmp_path / "v.mp4")
+        assert visavis("run", *arguments, *files) == 0
+    out, err = capsys.readouterr()
+    summary = json.loads(out)
+    track = Track.load(tmp_path / "t.npz")
+    assert summary["error"] is None
+    assert track.found.sum() == summary["frames_with_face"] > 0
+    assert track["eyeBlinkLeft"][track.found].tolist() == [0.75] * track.found.sum()
+    assert "nothing has come; this computer is" in err
+    assert "datagrams read, the last from 127.0.0.1" in err
 
 
 @pytest.mark.parametrize(
@@ -140,6 +204,54 @@ def test_impossible_options_exit_2(visavis, make_video, option: list[str]) -> No
 def test_the_pipeline_is_closed(visavis, make_video, scripted_pipeline: Pipeline) -> None:
     visavis("run", make_video(count=2))
     assert scripted_pipeline._tracker.closed
+
+
+def test_a_motion_file_becomes_a_video(visavis, make_video, tmp_path: Path) -> None:
+    motion, video = tmp_path / "m.motion3.json", tmp_path / "v.mp4"
+    assert visavis("run", make_video(count=12), "--motion", motion) == 0
+    assert visavis("run", motion, "--out", video) == 0
+    with VideoFile(video) as source:
+        assert len(list(source)) == 12
+
+
+@pytest.mark.parametrize("source", ["clip.mp4", "t.npz", "t.csv", "m.motion3.json"])
+def test_every_source_moves_the_avatar_alone(visavis, make_video, tmp_path: Path, source: str) -> None:
+    for name in ("t.npz", "t.csv"):
+        files = ("--track", tmp_path / name, "--motion", tmp_path / "m.motion3.json")
+        assert visavis("run", make_video("clip.mp4", count=6), *files) == 0
+    flags = ("--picture", "avatar", "--background", "transparent", "--size", 96)
+    assert visavis("run", tmp_path / source, *flags, "--out", tmp_path / "v.webm") == 0
+    frames = read_rgba(tmp_path / "v.webm")
+    assert frames.shape == (6, 96, 96, 4)
+    assert frames[0, 0, 0, 3] <= 2
+    assert frames[0, 48, 48, 3] >= 253
+
+
+def test_a_model_is_drawn_in_place_of_mira(
+    visavis, make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Red(PaintedPuppet):
+        worn: Exp3 | None = None
+
+        def __init__(self, folder: ModelFolder, worn: Exp3 | None) -> None:
+            Red.worn = worn
+
+        def draw(self, pose: AvatarPose, size_px: int) -> ImageArray:
+            return np.full((size_px, size_px, 3), (250, 0, 0), np.uint8)
+
+    tried: list[ModelFolder] = []
+    monkeypatch.setattr("visavis.cubism.model.Live2DModel", Red)
+    monkeypatch.setattr("visavis.cubism.model.require_live2d", lambda: None)
+    monkeypatch.setattr("visavis.cubism.trial.try_model", tried.append)
+    model, video = write_model(tmp_path / "m"), tmp_path / "v.mp4"
+    assert visavis("run", make_video(count=3), "--model", model, "--wear", "joy", "--out", video) == 0
+    with VideoFile(video) as source:
+        (first, *_) = source
+    height, width = first.image_rgb.shape[:2]
+    red, green, _ = first.image_rgb[height // 2, width // 2].tolist()
+    assert red > 200 > 60 > green
+    assert Red.worn == Exp3(())
+    assert [folder.path for folder in tried] == [model]
 
 
 def test_the_command_line_loads_lazily() -> None:

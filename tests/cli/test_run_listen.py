@@ -13,7 +13,7 @@ from support.people import PROFILE
 from support.tiny_listener import Echo
 from visavis.pipeline import Pipeline
 from visavis.reaction.clip import Reaction
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.track import Track
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
@@ -24,7 +24,7 @@ def echo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
     """The listener that a version with weights would have."""
     predictor = Echo()
     networks = tiny_listener.listener(tmp_path_factory.mktemp("networks"), predictor)
-    monkeypatch.setattr(FaceListener, "default", lambda: networks)
+    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
     return predictor
 
 
@@ -44,7 +44,7 @@ def test_what_runs_is_what_react_gives(
     assert visavis("run", clip, "--mode", "listen", "--seed", 4, *flags, "--json") == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["written"] == [str(path) for path in files]
-    assert {"face", "emotion", "listen", "avatar"} <= summary["timings_ms"].keys()
+    assert {"face", "expression", "listen", "avatar"} <= summary["timings_ms"].keys()
     assert summary["frames_with_face"] == len(Track.load(files[1])) == 60
     assert all(np.isfinite(heard.sound).all() == (sound_hz is not None) for heard in echo.heard)
     audio = () if sound_hz is None else ("--audio", clip)
@@ -52,13 +52,19 @@ def test_what_runs_is_what_react_gives(
     live, offline = Reaction.load(files[3]), Reaction.load(tmp_path / "offline.npz")
     assert live.face.shape == (1, 49, 58)  # The 50th frame is not over when the last picture comes.
     np.testing.assert_array_equal(live.face, offline.face[:, :49])
-    np.testing.assert_array_equal(live.emotion, offline.emotion[:, :49])
+    np.testing.assert_array_equal(live.expression, offline.expression[:, :49])
 
 
+@pytest.mark.parametrize("option", ["--style", "--temperament"])
 def test_the_listener_is_as_asked_for(
-    visavis, make_video, echo: Echo, scripted_pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+    visavis,
+    option: str,
+    make_video,
+    echo: Echo,
+    scripted_pipeline: Pipeline,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert visavis("run", make_video(count=6), "--mode", "listen", "--temperament", "gaze=1") == 0
+    assert visavis("run", make_video(count=6), "--mode", "listen", option, "gaze=1") == 0
     np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.5, 0.5, 0.5, 1])
     assert scripted_pipeline.listener is not None
     assert not scripted_pipeline._animator.mirror
@@ -81,8 +87,8 @@ def test_a_profile_that_moves_nothing_is_told(
     ("flags", "message"),
     [
         (["--reaction", "r.npz"], "need --mode listen"),
-        (["--temperament", "gaze=1"], "need --mode listen"),
-        (["--mode", "listen", "--temperament", "gaze"], "'gaze'; expected"),
+        (["--style", "gaze=1"], "need --mode listen"),
+        (["--mode", "listen", "--style", "gaze"], "'gaze'; expected"),
         (["--mode", "listen", "--reaction", "r.json"], "expected a name that ends in .npz"),
         (["--mode", "listen", "--track", "r.npz", "--reaction", "r.npz"], "or another output"),
         (["--mode", "listen"], "brings no listener: train one"),

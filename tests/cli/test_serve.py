@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from urllib.request import urlopen
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
+from websockets.sync.client import connect
 
+NOT_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="needs workers or ulimit")
 COMMAND = [sys.executable, "-c", "from visavis.cli import main; main()", "serve"]
 
 
@@ -26,6 +34,98 @@ def test_it_serves_until_it_is_interrupted() -> None:
         rest = process.stderr.read()
     assert process.returncode == 0
     assert rest == ""
+
+
+@contextmanager
+def serving(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command with options, and the line that says where it is."""
+    command = [*COMMAND, "--port", "0", *options]
+    environment = {**os.environ, **environment}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        try:
+            yield process, process.stderr.readline()
+        finally:
+            process.terminate()
+
+
+def status(url: str, **headers: str) -> int:
+    try:
+        with urlopen(Request(url, headers=headers), timeout=10) as answer:  # noqa: S310
+            code: int = answer.status
+            return code
+    except HTTPError as error:
+        return error.code
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["option", "file", "environment"])
+def test_a_given_token_is_asked_for_and_not_printed(way: str, tmp_path: Path) -> None:
+    token = "a-token-that-is-given"  # noqa: S105
+    (tmp_path / "token").write_text(token + "\n")
+    options = {"option": ["--token", token], "file": ["--token-file", str(tmp_path / "token")]}.get(way, [])
+    environment = {"VISAVIS_TOKEN": token} if way == "environment" else {}
+    with serving(*options, **environment) as (_, line):
+        assert token not in line
+        [url] = re.findall(r"http://127\.0\.0\.1:\d+/", line)
+        assert status(url) == 401
+        assert status(url, Authorization=f"Bearer {token}") == status(f"{url}?token={token}") == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["1", pytest.param("2", marks=NOT_WINDOWS)])
+def test_every_line_is_json_and_names_its_process(number: str) -> None:
+    with serving("--log-format", "json", "--workers", number) as (process, line):
+        [url] = re.findall(r"ws://\S+/", line.replace("http", "ws"))
+        with connect(url + "ws") as client:
+            client.recv(timeout=10)
+        process.terminate()
+        assert process.stderr is not None
+        events = [json.loads(one) for one in (line, *process.stderr)]
+    assert events[0]["message"].startswith("visavis is at http://")
+    assert [one["message"] for one in events[1:]] == ["conversation opened", "conversation closed"]
+    assert events[2]["reason"] == "client_left"
+    [served_by] = {one["process"] for one in events[1:]}
+    assert (served_by == process.pid) == (number == "1")
+
+
+@pytest.mark.slow
+@NOT_WINDOWS
+def test_a_flood_of_connections_locks_nobody_out_and_fills_no_log() -> None:
+    shell = ["sh", "-c", 'ulimit -n 160 && exec "$@"', "sh", *COMMAND, "--port", "0"]
+    with subprocess.Popen(shell, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        [port] = re.findall(r"127\.0\.0\.1:(\d+)/", process.stderr.readline())
+        with ExitStack() as flood:
+            for _ in range(200):
+                flood.enter_context(socket.create_connection(("127.0.0.1", int(port)), timeout=5))
+            assert status(f"http://127.0.0.1:{port}/live") == 200
+        process.terminate()
+        rest = process.stderr.read()
+    assert "--max-connections" in rest
+    assert "Traceback" not in rest
+    assert len(rest) < 2000
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--token", "short"], "16 to 128"),
+        (["--tls-cert", "cert.pem"], "both --tls-cert and --tls-key"),
+        (["--max-connections", "100000000"], "ulimit -n"),
+        (["--proxy", "faces.example"], "--proxy faces.example"),
+        (["--token-file", "none.txt"], "none.txt: the token cannot be read"),
+        (["--token", "x" * 20, "--no-token"], "--token and --no-token exclude each other"),
+        (["--workers", "2", "--send", "vts://", "--log-format", "json"], "--send needs one process"),
+    ],
+)
+def test_bad_options_end_with_status_2(options: list[str], says: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--port", "0", *options], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r'(Error: |\{.*"level": "error", )[^\n]+\n', done.stderr)
+    assert says in done.stderr
 
 
 def test_half_a_tokenizer_ends_with_status_2() -> None:

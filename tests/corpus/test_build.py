@@ -14,7 +14,7 @@ import pytest
 
 from support.conversations import (
     BLUE,
-    GREY,
+    GRAY,
     RED,
     SquareTracker,
     alone,
@@ -28,9 +28,9 @@ from support.conversations import (
 from visavis.capture.video import VideoFile
 from visavis.channels import FACE_INDEX
 from visavis.corpus import engines
-from visavis.corpus.build import build, plan
+from visavis.corpus.build import build_corpus, plan
 from visavis.corpus.engines import InProcess
-from visavis.corpus.recording import Settings, list_recordings
+from visavis.corpus.recording import CorpusSettings, list_recordings
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Dyad, FaceSpace
 from visavis.errors import InputError
@@ -40,8 +40,8 @@ JAW = FACE_INDEX["jawOpen"]
 
 @pytest.fixture(autouse=True)
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
+    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
 
 
 def first(root: Path, split: str = "train") -> Dyad:
@@ -58,7 +58,7 @@ def test_two_aligned_people_come_back_through_the_reader(tmp_path: Path) -> None
     assert one.speaker.name == "visavis/call/A/1"
     assert one.speaker.face[:, JAW] == pytest.approx([(100 + 2 * n) / 255 for n in range(50)], abs=0.03)
     assert one.listener.face[:, JAW] == pytest.approx([BLUE[0] / 255] * 50, abs=0.03)
-    assert one.listener.emotion.shape == (50, 25)
+    assert one.listener.expression.shape == (50, 25)
     assert all(person.audio.stat().st_size == 44 + 2 * 2 * 16000 for person in (one.speaker, one.listener))
     assert np.array_equal(corpus[1].speaker.face, one.listener.face)
     speaker, _ = one.tracks()
@@ -79,7 +79,13 @@ def test_manifest_and_table_say_what_is_there(tmp_path: Path) -> None:
     source = call(tmp_path / "call.mp4")
     make(tmp_path / "c", source)
     manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
-    assert manifest["settings"] == {"fps": 25.0, "tolerance_s": 0.5, "least_found": 0.5}
+    assert manifest["settings"] == {
+        "fps": 25.0,
+        "tolerance_s": 0.5,
+        "least_found": 0.5,
+        "segment_s": 60.0,
+        "parquet": False,
+    }
     assert manifest["face_space"] == "visavis"
     assert all(len(digest) == 64 for digest in manifest["weights"].values())
     (recorded,) = manifest["items"]
@@ -123,7 +129,7 @@ def test_a_small_difference_in_length_is_cut_and_told(tmp_path: Path) -> None:
     ("write", "reason"),
     [
         (lambda p: [alone(p / "a.mp4", count=25), alone(p / "b.mp4", count=50)], "a.mp4 lasts 1.00 s and"),
-        (lambda p: [alone(p / "a.mp4"), alone(p / "b.mp4", GREY)], "a face in 0% of"),
+        (lambda p: [alone(p / "a.mp4"), alone(p / "b.mp4", GRAY)], "a face in 0% of"),
     ],
 )
 def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, write, reason: str) -> None:
@@ -155,7 +161,7 @@ def test_the_same_again_does_nothing_and_changes_nothing(
     videos = [call(tmp_path / "a.mp4"), film(tmp_path / "one.mp4", [draw([(64, RED)])] * 30)]
     make(tmp_path / "c", *videos)
     before = tree(tmp_path / "c")
-    monkeypatch.setattr(engines, "build_recording", None)
+    monkeypatch.setattr(engines, "work", None)
     result = make(tmp_path / "c", *videos)
     assert result.kept == 2
     assert [outcome.status for outcome in result.outcomes] == ["done", "refused"]
@@ -209,7 +215,7 @@ def test_later_recordings_join_earlier_ones(tmp_path: Path) -> None:
 def test_recordings_that_were_made_otherwise_are_not_mixed(tmp_path: Path) -> None:
     source = call(tmp_path / "a.mp4")
     make(tmp_path / "c", source)
-    with pytest.raises(InputError, match=r"made otherwise \(settings .*25\.0.*now .*30\.0"):
+    with pytest.raises(InputError, match=r"made otherwise \(settings\.fps 25\.0, now 30\.0\)"):
         make(tmp_path / "c", source, fps=30.0)
     (tmp_path / "c" / "manifest.json").write_text("[]")
     with pytest.raises(InputError, match="not a manifest of visavis corpus build"):
@@ -231,9 +237,9 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.Monke
         if frames == 70:
             raise KeyboardInterrupt
 
-    todo = plan(tmp_path / "c", list_recordings(videos, "train", pairs=False), Settings())
+    todo = plan(tmp_path / "c", list_recordings(videos, "train", pairs=False), CorpusSettings())
     assert todo.frames == 100
-    result = build(todo, InProcess(), interrupt)
+    result = build_corpus(todo, InProcess(), interrupt)
     assert result.interrupted
     assert [outcome.name for outcome in result.outcomes] == ["a"]
     assert len(find_corpus(tmp_path / "c").read("train")) == 2
@@ -249,8 +255,8 @@ def test_a_full_disk_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
         make(tmp_path / "c", source)
     monkeypatch.undo()
-    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
+    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
     assert not list((tmp_path / "c").rglob("*.npy"))
     assert make(tmp_path / "c", source).outcomes[0].status == "done"
 

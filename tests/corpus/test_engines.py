@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from support.conversations import SquareTracker, call, make, square_pipeline, tree
 from visavis.channels import FACE_INDEX
-from visavis.corpus.build import build, plan
+from visavis.corpus.build import build_corpus, plan
 from visavis.corpus.engines import InProcess, Processes, open_engine
-from visavis.corpus.recording import Settings, list_recordings
+from visavis.corpus.recording import CorpusSettings, list_recordings
 from visavis.errors import InputError, MissingExtraError
 
 JAW = FACE_INDEX["jawOpen"]
@@ -21,47 +23,94 @@ JAW = FACE_INDEX["jawOpen"]
 
 @pytest.fixture(autouse=True)
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visavis.corpus.item.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.item.open_tracker", lambda *_: SquareTracker())
+    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
 
 
-SLOW_BUILD = """
-import sys, time
+# Segments of 4 s: a call of 24 s at 5 frames a second has five.
+SETTINGS = {"segment_s": 4.0, "parquet": find_spec("pyarrow") is not None}
+BUILD = """
+import signal, sys
 from pathlib import Path
-from support import conversations
-from visavis.corpus import build, engines, item
-from visavis.corpus.recording import Settings, list_recordings
+from support.conversations import slow_worker
+from visavis.corpus import build, engines, ray_data
+from visavis.corpus.recording import CorpusSettings, list_recordings
 
-item.Pipeline = conversations.square_pipeline
-item.open_tracker = lambda *_: conversations.SquareTracker()
-videos = [Path(name) for name in sys.argv[2:]]
-todo = build.plan(Path(sys.argv[1]), list_recordings(videos, "train", pairs=False), Settings())
-build.build(todo, engines.InProcess(), lambda frames: time.sleep(0.02))
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+engine, settings, root, *videos = sys.argv[1:]
+engine = engines.InProcess(slow_worker) if engine == "local" else ray_data.RayData(2, None, slow_worker)
+recordings = list_recordings([Path(video) for video in videos], "train", pairs=False)
+todo = build.plan(Path(root), recordings, CorpusSettings(**eval(settings)))
+with open(root + ".frames", "a") as log:
+    result = build.build_corpus(todo, engine, lambda frames: print(frames, file=log, flush=True))
+sys.exit(130 if result.interrupted else 0)
 """
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> list[Path]:
+    """Two calls of which each has several segments."""
+    return [
+        call(tmp_path / f"{name}.mp4", count, 5, sound_hz=440) for name, count in (("a", 120), ("b", 130))
+    ]
+
+
+def start(engine: str, root: Path, videos: list[Path]) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-c", BUILD, engine, repr(SETTINGS), str(root), *map(str, videos)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+
+
+def wait_for_segment(program: subprocess.Popen[bytes], root: Path) -> None:
+    """Wait until the program has finished one more segment."""
+    before = set(root.glob(".segments/*.npz"))
+    while not set(root.glob(".segments/*.npz")) - before:
+        assert program.poll() is None, program.stderr.read().decode()
+        time.sleep(0.01)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.slow
-def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    videos = [call(tmp_path / f"{name}.mp4") for name in "abc"]
-    make(tmp_path / "unbroken", *videos)
-    broken = tmp_path / "broken"
-    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-c", SLOW_BUILD, str(broken), *map(str, videos)]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}) as program:
-        while not (broken / "items" / "train" / "a.json").exists():
-            assert program.poll() is None
-            time.sleep(0.01)
-        program.send_signal(signal.SIGKILL)
-    assert not (broken / "items" / "train" / "c.json").exists()
+def test_a_build_that_is_killed_within_recordings_gives_the_same_bytes(
+    tmp_path: Path, calls: list[Path]
+) -> None:
+    make(tmp_path / "unbroken", *calls, **SETTINGS)
+    broken, kills = tmp_path / "broken", 4
+    chance = random.Random(0)
+    for _ in range(kills):
+        with start("local", broken, calls) as program:
+            wait_for_segment(program, broken)
+            time.sleep(chance.uniform(0, 0.3))
+            program.send_signal(signal.SIGKILL)
     # What a kill in the middle of writing would leave.
     (broken / ".partial" / "train-b-1").mkdir(parents=True, exist_ok=True)
     (broken / ".partial" / "train-b-1" / "1.npy").write_bytes(b"half")
-    (broken / "items" / "train" / "c.json.partial").write_text("{")
-    (broken / "train" / "3D_FV_files" / "visavis" / "c" / "A").mkdir(parents=True)
-    (broken / "train" / "3D_FV_files" / "visavis" / "c" / "A" / "1.npy").write_bytes(b"half")
-    resumed = make(broken, *videos)
-    assert resumed.kept >= 1
+    (broken / ".segments" / "0.npz.partial").write_bytes(b"half")
+    (broken / "items" / "train").mkdir(parents=True, exist_ok=True)
+    (broken / "items" / "train" / "b.json.partial").write_text("{")
+    (broken / "train" / "3D_FV_files" / "visavis" / "b" / "A").mkdir(parents=True, exist_ok=True)
+    (broken / "train" / "3D_FV_files" / "visavis" / "b" / "A" / "1.npy").write_bytes(b"half")
+    make(broken, *calls, **SETTINGS)
+    assert tree(broken) == tree(tmp_path / "unbroken")
+    # Each kill cost at most the segment that was being made, with its run-up; each segment was made once.
+    frames = (tmp_path / "broken.frames").read_text().count("1")
+    assert frames <= 250 + 9 * 20 + kills * 45
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.slow
+def test_ray_gives_the_same_bytes_also_after_its_end(tmp_path: Path, calls: list[Path]) -> None:
+    pytest.importorskip("ray.data", reason="needs the extra scale")
+    make(tmp_path / "unbroken", *calls, **SETTINGS)
+    broken = tmp_path / "broken"
+    with start("ray", broken, calls) as program:
+        wait_for_segment(program, broken)
+        program.send_signal(signal.SIGTERM)
+        said = program.communicate(timeout=60)[1].decode()
+    assert (program.returncode, said) == (130, "")
+    with start("ray", broken, calls) as program:
+        said = program.communicate(timeout=120)[1].decode()
+    assert (program.returncode, said) == (0, "")
     assert tree(broken) == tree(tmp_path / "unbroken")
 
 
@@ -73,8 +122,8 @@ def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pyte
     videos = [tmp_path / f"{name}.mp4" for name in "abc"]
     monkeypatch.undo()
     make(tmp_path / "one", *videos)
-    todo = plan(tmp_path / "many", list_recordings(videos, "train", pairs=False), Settings())
-    result = build(todo, Processes(2), lambda _: None)
+    todo = plan(tmp_path / "many", list_recordings(videos, "train", pairs=False), CorpusSettings())
+    result = build_corpus(todo, Processes(2), lambda _: None)
     assert [outcome.name for outcome in result.outcomes] == ["a", "b", "c"]
     assert tree(tmp_path / "many") == tree(tmp_path / "one")
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from visavis.corpus.recording import Settings, Source, list_recordings
+from visavis.corpus.recording import CorpusSettings, Source, list_recordings
 from visavis.errors import InputError
 
 
@@ -68,4 +68,4 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fps", [0.0, -25.0, 1000.0, float("nan"), float("inf")])
 def test_the_rate_has_bounds(fps: float) -> None:
     with pytest.raises(InputError, match="1 to 240 frames per second"):
-        Settings(fps=fps)
+        CorpusSettings(fps=fps)

@@ -37,7 +37,7 @@ def write_affectnet(
 
 
 def opened(path: Path) -> DataSet:
-    found = affectnet.find(path)
+    found = affectnet.find_affectnet(path)
     assert found is not None
     return found
 
@@ -71,8 +71,8 @@ def test_a_table_may_be_named_itself(tmp_path: Path) -> None:
 
 def test_other_tables_are_not_affectnet(tmp_path: Path) -> None:
     (tmp_path / "training.csv").write_text("sheet,cell\n")
-    assert affectnet.find(tmp_path) is None
-    assert affectnet.find(tmp_path / "training.csv") is None
+    assert affectnet.find_affectnet(tmp_path) is None
+    assert affectnet.find_affectnet(tmp_path / "training.csv") is None
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,35 @@ def test_a_box_beside_the_picture_is_named_by_its_row(tmp_path: Path) -> None:
     faces = opened(write_affectnet(tmp_path, rows=[row])).read()
     with pytest.raises(InputError, match=r"validation\.csv:2: the face's box lies outside"):
         list(faces.batches(4, 48))
+
+
+def write_sets(folder: Path, labels: dict[str, object]) -> Path:
+    for name in affectnet.SETS:
+        (folder / name / "annotations").mkdir(parents=True)
+        for stem, label in labels.items():
+            np.save(folder / name / "annotations" / f"{stem}_exp.npy", np.asarray(label))
+            np.save(folder / name / "annotations" / f"{stem}_val.npy", np.asarray("0.5"))
+            write(folder / name / "images" / f"{stem}.jpg", np.full((224, 224, 3), 20 * int(stem), np.uint8))
+    (folder / "val_set" / "images" / "._1.jpg").write_bytes(b"litter")
+    return folder
+
+
+def test_the_form_of_today_is_read(tmp_path: Path) -> None:
+    write_sets(tmp_path, {"0": "7", "1": 1, "2": "8", "3": "0"})
+    for path, default in ((tmp_path, "val_set"), (tmp_path / "train_set", "train_set")):
+        found = opened(path)
+        assert found.default_split == default
+        faces = found.read()
+        assert [faces.names[label] for label in faces.labels] == ["Contempt", "Happy", "Neutral"]
+        assert [round(float(faces.images.read(row).mean())) for row in range(3)] == [0, 20, 60]
+        assert faces.left_out == {"None": 1}
+
+
+def test_what_is_wrong_in_the_form_of_today_is_named(tmp_path: Path) -> None:
+    write_sets(tmp_path, {"0": "7"})
+    np.save(tmp_path / "val_set" / "annotations" / "5_exp.npy", np.asarray("1"))
+    with pytest.raises(InputError, match=r"5_exp\.npy: its picture is missing in .*images"):
+        opened(tmp_path).read()
+    np.save(tmp_path / "val_set" / "annotations" / "5_exp.npy", np.asarray("11"))
+    with pytest.raises(InputError, match=r"5_exp\.npy: expression is 11; expected 0 to 10"):
+        opened(tmp_path).read()

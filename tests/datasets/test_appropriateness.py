@@ -19,7 +19,7 @@ def test_a_matrix_must_fit_its_split(tmp_path: Path) -> None:
     matrix[0, 3] = 1
     write_npy(tmp_path / "n.npy", matrix)
     assert np.array_equal(appropriateness.read_neighbours(tmp_path / "n.npy", 6), matrix.astype(bool))
-    with pytest.raises(InputError, match=r"the matrix is \(6, 6\); 8 conversations need \(8, 8\)"):
+    with pytest.raises(InputError, match=r"the matrix is \(6, 6\); expected \(8, 8\), one row for each"):
         appropriateness.read_neighbours(tmp_path / "n.npy", 8)
     write_npy(tmp_path / "n.npy", matrix * 0.5)
     with pytest.raises(InputError, match="other numbers than 0 and 1"):

@@ -31,8 +31,28 @@ def test_tracks_know_where_no_face_was() -> None:
     speaker, listener = dyad(speaker=Person("A", face), listener=person("B", 4)).tracks()
     assert speaker.found.tolist() == [True, True, False, True]
     assert speaker.time_s.tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
-    assert np.isnan(speaker.emotion).all()
+    assert np.isnan(speaker.expression).all()
     assert listener.found.all()
+
+
+def test_another_rate_keeps_times_and_gaps() -> None:
+    """30 frames a second, of which frame k has the value k: at 25, frame k has the value 1.2 k."""
+    face = np.repeat(np.arange(31.0, dtype=np.float32)[:, None], 58, axis=1)
+    expression = np.repeat(np.arange(31, dtype=np.float32)[:, None], 25, axis=1)
+    expression[:, :15] %= 2
+    gap = face.copy()
+    gap[7] = np.nan
+    one = dyad(speaker=Person("A", face, expression), listener=Person("B", gap), fps=30.0)
+    slow = one.at_rate(25.0)
+    assert (slow.fps, len(slow)) == (25.0, 26)
+    np.testing.assert_allclose(slow.speaker.face[:, 0], 1.2 * np.arange(26), atol=1e-4)
+    np.testing.assert_allclose(slow.speaker.expression[:, 16], 1.2 * np.arange(26), atol=1e-4)
+    # Occurrences stay occurrences.
+    np.testing.assert_array_equal(slow.speaker.expression[:, 0], np.rint(1.2 * np.arange(26)) % 2)
+    # 6 lies at frame 5; 7.2 and 8.4 lie beside and past the gap.
+    assert np.isnan(slow.listener.face[:, 0]).nonzero()[0].tolist() == [6]
+    assert one.at_rate(30.0) is one
+    assert len(one.at_rate(60.0)) == 61
 
 
 def test_the_rotation_of_faceverse_is_put_into_our_order() -> None:
@@ -48,7 +68,9 @@ def test_the_rotation_of_faceverse_is_put_into_our_order() -> None:
 
 @pytest.mark.parametrize("space", [FaceSpace.BFM, FaceSpace.DECA])
 def test_other_coefficients_are_no_face_states(space: FaceSpace) -> None:
-    with pytest.raises(InputError, match=f"chat/1: {space} coefficients are no face states"):
+    with pytest.raises(
+        InputError, match=f"chat/1: {space} coefficients have no public map to blendshape weights"
+    ):
         dyad(space).tracks()
 
 
@@ -69,7 +91,7 @@ def test_what_contradicts_itself_is_refused(changes: dict[str, object], message:
 
 def test_infinity_and_other_shapes_are_refused() -> None:
     face = face_numbers(0, 3)
-    with pytest.raises(InputError, match=r"emotion of A has shape \(2, 25\)"):
+    with pytest.raises(InputError, match=r"expression of A has shape \(2, 25\)"):
         Person("A", face, face_numbers(1, 2, 25))
     face[1, 2] = np.inf
     with pytest.raises(InputError, match=r"face of A holds inf at index \(1, 2\)"):
@@ -104,8 +126,8 @@ def test_an_empty_split_and_an_unknown_one_are_refused() -> None:
 
 def test_cutting_keeps_the_beginning_and_has_its_limit() -> None:
     long, short = face_numbers(0, 9), face_numbers(1, 8)
-    cut = cut_to_shortest("val.csv:2", {"face": long, "emotion": short}, 1)
+    cut = cut_to_shortest("val.csv:2", {"face": long, "expression": short}, 1)
     assert np.array_equal(cut[0], long[:8])
     assert np.array_equal(cut[1], short)
-    with pytest.raises(InputError, match=r"val\.csv:2: different numbers of frames: face 9, emotion 7"):
-        cut_to_shortest("val.csv:2", {"face": long, "emotion": short[:7]}, 1)
+    with pytest.raises(InputError, match=r"val\.csv:2: different numbers of frames: face 9, expression 7"):
+        cut_to_shortest("val.csv:2", {"face": long, "expression": short[:7]}, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from support.known_faces import SIDE, labels, write_pack
-from visavis.datasets.face_labels import STORED_MARGIN, FaceLabels, FacePack
+from visavis.datasets.face_labels import STORED_MARGIN, FaceLabelPack, FaceLabels
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles, roll_matrix, upright
 from visavis.face.mesh import LANDMARKS_146
@@ -16,7 +16,7 @@ from visavis.face.mesh import LANDMARKS_146
 
 def test_a_pack_is_read(tmp_path: Path) -> None:
     arrays = labels()
-    pack = FacePack.load(write_pack(tmp_path / "pack", arrays | {"truth": np.asarray("known")}))
+    pack = FaceLabelPack.load(write_pack(tmp_path / "pack", arrays | {"truth": np.asarray("known")}))
     assert len(pack.labels) == 12
     assert pack.labels.truth == "known"
     np.testing.assert_array_equal(pack.labels.weights, arrays["blendshapes"])
@@ -118,7 +118,7 @@ def test_wrong_crops_are_one_clear_line(tmp_path: Path, crops: np.ndarray | None
     else:
         np.save(folder / "crops.npy", crops)
     with pytest.raises(InputError, match=message):
-        FacePack.load(folder)
+        FaceLabelPack.load(folder)
 
 
 def test_labels_that_are_damaged_or_missing_are_one_clear_line(tmp_path: Path) -> None:
@@ -126,10 +126,10 @@ def test_labels_that_are_damaged_or_missing_are_one_clear_line(tmp_path: Path) -
     path = folder / "labels.npz"
     path.write_bytes(path.read_bytes()[:400])
     with pytest.raises(InputError, match=r"labels\.npz: not a readable file of face labels"):
-        FacePack.load(folder)
+        FaceLabelPack.load(folder)
     path.unlink()
     with pytest.raises(InputError, match=r"labels\.npz: no such file; make it by  visavis lab label-faces"):
-        FacePack.load(folder)
+        FaceLabelPack.load(folder)
 
 
 def test_labels_without_regions_know_no_clips(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from support.pictures import picture, write
 from visavis.datasets.duplicates import Repeats, fingerprints, seen_in
-from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces, LoadedImages, as_square
+from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces, LoadedImages, as_square
 from visavis.errors import InputError
 
 
-def loaded(seeds: list[int], labels: list[int] | None = None) -> LabelledFaces:
+def loaded(seeds: list[int], labels: list[int] | None = None) -> LabeledFaces:
     pixels = np.stack([picture(seed) for seed in seeds])
     places = np.asarray([f"t.csv:{row + 2}" for row in range(len(seeds))])
     known = np.asarray(labels or [0] * len(seeds), np.int64)
-    return LabelledFaces("set", "test", ("sad", "happy"), known, LoadedImages(pixels, places))
+    return LabeledFaces("set", "test", ("sad", "happy"), known, LoadedImages(pixels, places))
 
 
 @given(st.integers(1, 7), st.integers(1, 9))
@@ -88,13 +88,13 @@ def test_a_bad_picture_is_named(tmp_path: Path, data: bytes, message: str) -> No
 def test_labels_must_fit(labels: list[int], message: str) -> None:
     images = LoadedImages(np.zeros((2 * bool(labels), 48, 48), np.uint8), np.full(2 * bool(labels), "x"))
     with pytest.raises(InputError, match=message):
-        LabelledFaces("set", "test", ("sad", "happy"), np.asarray(labels, np.int64), images)
+        LabeledFaces("set", "test", ("sad", "happy"), np.asarray(labels, np.int64), images)
 
 
 def test_votes_must_fit() -> None:
     data = loaded([1, 2])
     with pytest.raises(InputError, match=r"votes must be \(N, 10\)"):
-        LabelledFaces("set", "test", data.names, data.labels, data.images, np.zeros((2, 8), np.int64))
+        LabeledFaces("set", "test", data.names, data.labels, data.images, np.zeros((2, 8), np.int64))
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((2, 48), np.uint8), np.zeros((2, 48, 48), np.float32)])
@@ -121,7 +121,7 @@ def test_repeated_pixels_are_found_and_nothing_else(ours: list[int], theirs: lis
 def test_the_same_bytes_in_another_shape_are_another_picture() -> None:
     places, labels = np.asarray(["a"]), np.zeros(1, np.int64)
     wide, tall = (
-        LabelledFaces("s", "t", ("sad",), labels, LoadedImages(np.zeros((1, *shape), np.uint8), places))
+        LabeledFaces("s", "t", ("sad",), labels, LoadedImages(np.zeros((1, *shape), np.uint8), places))
         for shape in ((2, 8), (8, 2))
     )
     assert seen_in(wide, wide).all()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from visavis.datasets import fer2013
-from visavis.emotion.labels import FERPLUS_COLUMNS
 from visavis.errors import InputError
+from visavis.expression.labels import FERPLUS_COLUMNS
 
 FACES = np.random.default_rng(0).integers(0, 256, (66, 48, 48), np.uint8)
 USAGES = ["Training"] * 65 + ["PublicTest"]
@@ -107,7 +107,7 @@ def test_votes_must_match_the_faces(tmp_path: Path) -> None:
     path = write_kaggle(tmp_path)
     votes = path.with_name("fer2013new.csv")
     votes.write_text("\n".join(votes.read_text().splitlines()[:-1]))
-    with pytest.raises(InputError, match="65 rows of votes for the 66 faces"):
+    with pytest.raises(InputError, match="65 rows of votes for 66 faces"):
         fer2013.load(path)
 
 
@@ -124,7 +124,7 @@ def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
 
 
 def test_evaluation_gets_a_split_with_its_votes_and_places(tmp_path: Path) -> None:
-    found = fer2013.find(write_kaggle(tmp_path))
+    found = fer2013.find_fer2013(write_kaggle(tmp_path))
     assert found is not None
     assert (found.splits, found.training_split) == (("Training", "PublicTest"), "Training")
     faces = found.read()
@@ -148,3 +148,18 @@ def test_the_real_set_has_its_official_counts(shared: Path) -> None:
     training, test = data.split("Training"), data.split("PublicTest")
     assert np.bincount(training.labels).tolist() == [3995, 436, 4097, 7215, 4830, 3171, 4965]
     assert np.bincount(test.labels).tolist() == [467, 56, 496, 895, 653, 415, 607]
+
+
+def test_votes_of_other_faces_are_refused(tmp_path: Path) -> None:
+    path = write_kaggle(tmp_path)
+    lines = (tmp_path / "fer2013new.csv").read_text().splitlines()
+    (tmp_path / "fer2013new.csv").write_text("\n".join([lines[0], lines[66], *lines[1:66]]))
+    with pytest.raises(InputError, match=r"fer2013new\.csv:2: Usage is PublicTest, but .* is of Training"):
+        fer2013.load(path)
+
+
+def test_the_other_name_of_kaggles_table_is_found_in_its_folder(tmp_path: Path) -> None:
+    write_kaggle(tmp_path).rename(tmp_path / "icml_face_data.csv")
+    found = fer2013.find_fer2013(tmp_path)
+    assert found is not None
+    assert len(found.read("Training")) == 65

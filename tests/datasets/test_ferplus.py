@@ -7,8 +7,8 @@ from support.pictures import picture
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import ferplus
 from visavis.datasets.fer2013 import Fer2013
-from visavis.emotion.labels import FERPLUS_COLUMNS
 from visavis.errors import InputError
+from visavis.expression.labels import FERPLUS_COLUMNS
 
 
 def fer2013(*votes: dict[str, int]) -> Fer2013:

@@ -7,8 +7,8 @@ from support.pictures import picture, write
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013_folders, image_folder
 from visavis.datasets.data_set import DataSet
-from visavis.emotion.labels import FER2013_LABELS, expression_of
 from visavis.errors import InputError
+from visavis.expression.labels import FER2013_LABELS, expression_of
 
 WORDS = ("neutral", "Happiness", "sad", "SURPRISED", "fearful", "disgusted", "angry", "contempt")
 
@@ -22,7 +22,7 @@ def fill(folder: Path, words: tuple[str, ...], first: int = 0, side_px: int = 60
 
 
 def opened(path: Path) -> DataSet:
-    found = image_folder.find(path)
+    found = image_folder.find_image_folder(path)
     assert found is not None
     return found
 
@@ -50,8 +50,8 @@ def test_splits_keep_their_pictures_and_share_their_classes(tmp_path: Path) -> N
 
 def test_folders_without_expressions_are_no_data_set(tmp_path: Path) -> None:
     (tmp_path / "holiday" / "beach").mkdir(parents=True)
-    assert image_folder.find(tmp_path) is None
-    assert image_folder.find(tmp_path / "none") is None
+    assert image_folder.find_image_folder(tmp_path) is None
+    assert image_folder.find_image_folder(tmp_path / "none") is None
 
 
 @pytest.mark.parametrize("inside", ["", "train"])
@@ -59,13 +59,13 @@ def test_an_unknown_class_is_named(tmp_path: Path, inside: str) -> None:
     fill(tmp_path / inside, ("angry", "sad"))
     (tmp_path / inside / "bored").mkdir()
     with pytest.raises(InputError, match=r"bored: a class folder that names no expression; expected neutral"):
-        image_folder.find(tmp_path)
+        image_folder.find_image_folder(tmp_path)
 
 
 def test_two_words_for_one_expression_are_refused(tmp_path: Path) -> None:
     fill(tmp_path, ("anger", "angry"))
     with pytest.raises(InputError, match="angry: names the same expression as anger"):
-        image_folder.find(tmp_path)
+        image_folder.find_image_folder(tmp_path)
 
 
 def test_litter_is_passed_over(tmp_path: Path) -> None:
@@ -113,7 +113,9 @@ def kaggle(folder: Path, splits: dict[str, str]) -> Path:
 
 
 def test_fer2013_is_known_by_its_words_and_its_size(tmp_path: Path) -> None:
-    found = fer2013_folders.find(kaggle(tmp_path, {"train": "Training_", "test": "PublicTest_"}))
+    found = fer2013_folders.find_fer2013_folders(
+        kaggle(tmp_path, {"train": "Training_", "test": "PublicTest_"})
+    )
     assert found is not None
     assert (found.name, found.training_split) == ("FER-2013", "train")
     faces = found.read()
@@ -126,7 +128,7 @@ def test_fer2013_is_known_by_its_words_and_its_size(tmp_path: Path) -> None:
 def test_the_official_splits_inside_of_kaggles_test_stay_apart(tmp_path: Path) -> None:
     kaggle(tmp_path, {"test": "PublicTest_", "train": "Training_"})
     write(tmp_path / "test" / "sad" / "PrivateTest_7.png", picture(7))
-    found = fer2013_folders.find(tmp_path)
+    found = fer2013_folders.find_fer2013_folders(tmp_path)
     assert found is not None
     assert {split: len(found.read(split)) for split in found.splits} == {
         "test": 15,
@@ -138,14 +140,16 @@ def test_the_official_splits_inside_of_kaggles_test_stay_apart(tmp_path: Path) -
 
 
 def test_the_official_names_may_be_the_folders(tmp_path: Path) -> None:
-    found = fer2013_folders.find(kaggle(tmp_path, {"Training": "a", "PublicTest": "b", "PrivateTest": "c"}))
+    found = fer2013_folders.find_fer2013_folders(
+        kaggle(tmp_path, {"Training": "a", "PublicTest": "b", "PrivateTest": "c"})
+    )
     assert found is not None
     assert found.splits == ("PrivateTest", "PublicTest", "Training")
     assert (found.read().split, found.training_split) == ("PublicTest", "Training")
 
 
 def test_without_official_names_the_folder_test_is_meant(tmp_path: Path) -> None:
-    found = fer2013_folders.find(kaggle(tmp_path, {"test": "im", "train": "im"}))
+    found = fer2013_folders.find_fer2013_folders(kaggle(tmp_path, {"test": "im", "train": "im"}))
     assert found is not None
     assert found.splits == ("test", "train")
     assert found.read().split == "test"
@@ -153,14 +157,14 @@ def test_without_official_names_the_folder_test_is_meant(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("words", "side_px"), [(WORDS, 48), (("angry", "sad"), 60)])
 def test_other_folders_are_not_fer2013(tmp_path: Path, words: tuple[str, ...], side_px: int) -> None:
-    assert fer2013_folders.find(fill(tmp_path, words, side_px=side_px)) is None
-    assert image_folder.find(tmp_path) is not None
-    assert fer2013_folders.find(tmp_path / "angry") is None
+    assert fer2013_folders.find_fer2013_folders(fill(tmp_path, words, side_px=side_px)) is None
+    assert image_folder.find_image_folder(tmp_path) is not None
+    assert fer2013_folders.find_fer2013_folders(tmp_path / "angry") is None
 
 
 def test_class_folders_of_ones_own_without_splits_are_not_fer2013(tmp_path: Path) -> None:
     for word in ("happy", "neutral"):
         write(tmp_path / word / "a.png", picture(1))
-    assert fer2013_folders.find(tmp_path) is None
+    assert fer2013_folders.find_fer2013_folders(tmp_path) is None
     found = opened(tmp_path)
     assert (found.name, found.read().counts) == ("ImageFolder", {"neutral": 1, "happy": 1})

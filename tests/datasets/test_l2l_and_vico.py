@@ -37,8 +37,31 @@ def test_react2025_sessions_in_both_directions(tmp_path: Path) -> None:
     one = train[0]
     assert (one.fps, one.space, one.labels) == (30.0, FaceSpace.FACEVERSE, {"session": "session2"})
     assert np.array_equal(one.speaker.face, face_numbers(2, 12))
-    assert np.array_equal(one.listener.emotion, face_numbers(103, 12, 25))
+    assert np.array_equal(one.listener.expression, face_numbers(103, 12, 25))
     assert one.listener.audio == tmp_path / "train" / "audio" / "listener" / "session2" / f"{CAMERA}.wav"
+
+
+def test_react2025_files_that_a_mac_adds_are_passed_over(tmp_path: Path) -> None:
+    write_react2025(tmp_path)
+    (tmp_path / "train/coefficients/speaker/session2/._x.npy").write_bytes(b"\0\5\x16\7")
+    assert len(find_corpus(tmp_path).read("train")) == 4
+
+
+def test_react2026_traits_are_labels_of_the_listener(tmp_path: Path) -> None:
+    write_react2025(tmp_path)
+    table = tmp_path / "train" / "personality" / "listener.csv"
+    table.parent.mkdir()
+    header = "video_name,session," + ",".join(react2025.BIG_FIVE)
+    table.write_text(f"{header}\n{CAMERA}.mp4,session2,1,2,3,4,5\n")
+    train = find_corpus(tmp_path).read("train")
+    traits = dict(zip(react2025.BIG_FIVE, ("0", "0.25", "0.5", "0.75", "1"), strict=True))
+    assert train[0].labels == {"session": "session2", **traits}
+    # The other session, and the other person, have none.
+    assert train[1].labels == {"session": "session10"}
+    assert train[2].labels == {"session": "session2"}
+    table.write_text(f"{header}\n{CAMERA}.mp4,session2,1,2,3,4,6\n")
+    with pytest.raises(InputError, match=r"listener\.csv:2: found traits outside 1 to 5"):
+        find_corpus(tmp_path).read("train")
 
 
 def test_react2025_a_speaker_without_a_listener_is_named(tmp_path: Path) -> None:
@@ -148,7 +171,7 @@ def test_l2l_pairs_the_sides(tmp_path: Path) -> None:
     assert (one.speaker.name, one.listener.name) == ("conan/p0", "conan/p1")
     assert np.array_equal(one.speaker.face, face_numbers(1, 192, 184).reshape(3, 64, 184)[1, :, :56])
     assert np.array_equal(one.listener.face, face_numbers(2, 192, 184).reshape(3, 64, 184)[1, :, :56])
-    assert [dyad.key for dyad in l2l.find(tmp_path / "conan").read("test")][:1] == ["conan/p0/0"]
+    assert [dyad.key for dyad in l2l.find_l2l(tmp_path / "conan").read("test")][:1] == ["conan/p0/0"]
 
 
 def test_l2l_sides_of_different_length_are_named(tmp_path: Path) -> None:
@@ -167,7 +190,24 @@ def test_each_layout_is_told_from_the_others(tmp_path: Path) -> None:
     )
     names = [find_corpus(path).name for path in (react, *others)]
     assert names == ["REACT", "REACT2025", "ViCo", "Learning to Listen"]
-    assert react2025.find(react) is None
+    assert react2025.find_react2025(react) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("train/-uaFgyxn2kw_sub_video_28_001_speaker1.npz", "DualTalk holds FLAME's expressions"),
+        ("improvised/dev/0000/0005/V00_S0809_I00000582_P0947.npz", "track the videos of both people"),
+        ("V00_S0809_I00000582_P0947.mp4", "Seamless Interaction's movement features are codes"),
+    ],
+)
+def test_faces_without_a_map_to_ours_are_refused_with_the_reason(
+    tmp_path: Path, file: str, reason: str
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_bytes(b"")
+    with pytest.raises(InputError, match=reason):
+        find_corpus(tmp_path)
 
 
 def test_nothing_and_something_else_are_refused(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ def write_raf(folder: Path, lists: str = "", pictures: str = "aligned") -> Path:
     (folder / lists).mkdir(parents=True, exist_ok=True)
     (folder / lists / "list_patition_label.txt").write_text("\n".join(LINES) + "\n")
     for number, line in enumerate(LINES):
-        colour = np.stack([picture(number + shift, 100) for shift in (0, 10, 20)], axis=-1)
-        write(folder / pictures / line.split()[0].replace(".jpg", "_aligned.jpg"), colour)
+        color = np.stack([picture(number + shift, 100) for shift in (0, 10, 20)], axis=-1)
+        write(folder / pictures / line.split()[0].replace(".jpg", "_aligned.jpg"), color)
     return folder
 
 
@@ -25,7 +25,7 @@ def write_raf(folder: Path, lists: str = "", pictures: str = "aligned") -> Path:
 )
 def test_common_nestings_hold_the_same(tmp_path: Path, root: str, lists: str, pictures: str) -> None:
     write_raf(tmp_path / root, lists, pictures)
-    found = raf_db.find(tmp_path)
+    found = raf_db.find_raf_db(tmp_path)
     assert found is not None
     assert (found.splits, found.default_split, found.training_split) == (("train", "test"), "test", "train")
     test, train = found.read(), found.read("train")
@@ -36,7 +36,7 @@ def test_common_nestings_hold_the_same(tmp_path: Path, root: str, lists: str, pi
 
 
 def test_other_folders_are_not_raf_db(tmp_path: Path) -> None:
-    assert raf_db.find(tmp_path) is None
+    assert raf_db.find_raf_db(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
     path = write_raf(tmp_path) / "list_patition_label.txt"
     path.write_text("\n".join([line, *LINES[1:]]))
     with pytest.raises(InputError, match=message):
-        raf_db.find(tmp_path)
+        raf_db.find_raf_db(tmp_path)
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"", "lists no picture"), (b"\xff\xfe", "cannot be read")])
 def test_a_list_without_lines_is_named(tmp_path: Path, data: bytes, message: str) -> None:
     (write_raf(tmp_path) / "list_patition_label.txt").write_bytes(data)
     with pytest.raises(InputError, match=message):
-        raf_db.find(tmp_path)
+        raf_db.find_raf_db(tmp_path)
 
 
 def test_a_missing_picture_is_named_by_its_line(tmp_path: Path) -> None:
     (write_raf(tmp_path) / "aligned" / "test_0002_aligned.jpg").unlink()
-    found = raf_db.find(tmp_path)
+    found = raf_db.find_raf_db(tmp_path)
     assert found is not None
     assert len(found.read("train")) == 2
     with pytest.raises(InputError, match=r"label\.txt:4: the picture test_0002_aligned\.jpg is missing"):
@@ -75,4 +75,4 @@ def test_a_missing_picture_is_named_by_its_line(tmp_path: Path) -> None:
 def test_the_list_needs_its_pictures(tmp_path: Path) -> None:
     write_raf(tmp_path, pictures="elsewhere")
     with pytest.raises(InputError, match="no folder of aligned pictures"):
-        raf_db.find(tmp_path)
+        raf_db.find_raf_db(tmp_path)

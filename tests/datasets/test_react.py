@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.conversations import face_numbers, write_emotion, write_npy, write_react
+from support.conversations import face_numbers, write_expression, write_npy, write_react
 from visavis.datasets import react
 from visavis.datasets.dyads import FaceSpace
 from visavis.errors import InputError
@@ -16,7 +16,7 @@ ROWS = [
 
 
 def read(root: Path, split: str = "val"):
-    found = react.find(root)
+    found = react.find_react(root)
     assert found is not None
     return found.read(split)
 
@@ -33,11 +33,11 @@ def test_a_row_is_what_the_files_hold(tmp_path: Path) -> None:
     one = read(write_react(tmp_path, ROWS, frames=750))[1]
     assert (one.fps, one.space, one.split, len(one)) == (25.0, FaceSpace.FACEVERSE, "val", 750)
     assert np.array_equal(one.speaker.face, face_numbers(2, 751)[:750])
-    assert one.listener.emotion == pytest.approx(face_numbers(103, 750, 25))
+    assert one.listener.expression == pytest.approx(face_numbers(103, 750, 25))
     assert one.speaker.audio == tmp_path / "val" / "Audio_files" / f"{ROWS[1][0]}.wav"
 
 
-def test_emotions_under_p1_and_p2_are_found(tmp_path: Path) -> None:
+def test_expressions_under_p1_and_p2_are_found(tmp_path: Path) -> None:
     numbered = {
         "Expert_video": "P1",
         "Novice_video": "P2",
@@ -46,27 +46,27 @@ def test_emotions_under_p1_and_p2_are_found(tmp_path: Path) -> None:
         "FC1": "FC1",
         "FC2": "FC2",
     }
-    val = read(write_react(tmp_path, ROWS, emotion_person=numbered.__getitem__))
-    assert val[1].listener.emotion == pytest.approx(face_numbers(103, 8, 25))
+    val = read(write_react(tmp_path, ROWS, expression_person=numbered.__getitem__))
+    assert val[1].listener.expression == pytest.approx(face_numbers(103, 8, 25))
 
 
 def test_splits_are_listed_in_order_and_other_tables_passed_over(tmp_path: Path) -> None:
     for split in ("val", "train"):
         write_react(tmp_path, ROWS[:1], split)
     (tmp_path / "data_indices.csv").write_text("site,chat_index,clip_index\n")
-    found = react.find(tmp_path)
+    found = react.find_react(tmp_path)
     assert found is not None
     assert found.splits == ("train", "val")
-    assert react.find(tmp_path / "val") is None
-    assert react.find(tmp_path / "val.csv") is None
+    assert react.find_react(tmp_path / "val") is None
+    assert react.find_react(tmp_path / "val.csv") is None
 
 
-def test_without_emotions_or_sound_the_faces_remain(tmp_path: Path) -> None:
+def test_without_expressions_or_sound_the_faces_remain(tmp_path: Path) -> None:
     write_react(tmp_path, ROWS[:1])
     for folder in ("Emotion", "Audio_files"):
         (tmp_path / "val" / folder).rename(tmp_path / folder)
     one = read(tmp_path)[0]
-    assert one.speaker.emotion is None
+    assert one.speaker.expression is None
     assert one.speaker.audio is None
     assert len(one) == 9
 
@@ -91,17 +91,17 @@ def test_rows_that_point_nowhere_are_named(tmp_path: Path, row: str, message: st
         read(tmp_path)
 
 
-def test_a_missing_emotion_is_named_by_its_row(tmp_path: Path) -> None:
+def test_a_missing_expression_is_named_by_its_row(tmp_path: Path) -> None:
     write_react(tmp_path, ROWS[:1])
     (tmp_path / "val" / "Emotion" / f"{ROWS[0][1]}.csv").unlink()
-    with pytest.raises(InputError, match=r"val\.csv:2: the emotion .*Novice_video/1\.csv is missing"):
+    with pytest.raises(InputError, match=r"val\.csv:2: the expression .*Novice_video/1\.csv is missing"):
         read(tmp_path)
 
 
 def test_an_index_needs_its_folder(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text(",speaker_path,listener_path\n")
     with pytest.raises(InputError, match=r"test\.csv: its faces are missing; expected the folder"):
-        react.find(tmp_path)
+        react.find_react(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_index_needs_its_folder(tmp_path: Path) -> None:
         (np.zeros((8, 57)), r"the face has shape \(8, 57\); expected \(any, 58\)"),
         (np.zeros((8, 2, 58)), r"the face has shape \(8, 2, 58\)"),
         (np.full((8, 58), np.inf), r"the face holds inf at index \(0, 0\)"),
-        (np.zeros((6, 58)), r"different numbers of frames: face of NoXI.* 6, .* emotion of .* 8"),
+        (np.zeros((6, 58)), r"different numbers of frames: face of NoXI.* 6, .* expression of .* 8"),
         (np.asarray([["a"]]), "expected one array of numbers; found <U1"),
         (np.asarray([None]), r"not a readable array \(\.npy\)"),
     ],
@@ -122,27 +122,20 @@ def test_bad_faces_are_named(tmp_path: Path, array: np.ndarray, message: str) ->
         read(tmp_path)[0]
 
 
-def test_emotions_in_another_order_are_refused(tmp_path: Path) -> None:
+def test_expressions_in_another_order_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "1.csv"
-    write_emotion(path, face_numbers(0, 3, 25))
-    assert react.read_emotion(path) == pytest.approx(face_numbers(0, 3, 25))
+    write_expression(path, face_numbers(0, 3, 25))
+    assert react.read_expression(path) == pytest.approx(face_numbers(0, 3, 25))
     text = path.read_text()
     path.write_text(text.replace("AU1,AU2", "AU2,AU1"))
     with pytest.raises(InputError, match=r"1\.csv: the header is au2,au1,.*; expected au1,au2"):
-        react.read_emotion(path)
+        react.read_expression(path)
     path.write_text(text.splitlines()[0] + "\n")
     with pytest.raises(InputError, match=r"1\.csv: a header without rows"):
-        react.read_emotion(path)
+        react.read_expression(path)
     path.write_text(text + "1,2\n")
     with pytest.raises(InputError, match=r"1\.csv: not a table of numbers"):
-        react.read_emotion(path)
-
-
-def test_the_mean_face_has_58_numbers(tmp_path: Path) -> None:
-    write_npy(tmp_path / "mean_face.npy", np.arange(58.0).reshape(1, 1, 58))
-    assert react.read_statistic(tmp_path / "mean_face.npy").tolist() == list(range(58))
-    with pytest.raises(InputError, match=r"std_face\.npy: no such file"):
-        react.read_statistic(tmp_path / "std_face.npy")
+        react.read_expression(path)
 
 
 def test_a_foreign_manifest_is_named(tmp_path: Path) -> None:

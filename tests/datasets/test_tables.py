@@ -25,7 +25,7 @@ def test_rows_have_names_and_places(tmp_path: Path) -> None:
     [
         ("", "the header lacks a, c"),
         ("a,b\n1,2\n", "the header lacks c"),
-        ("a,c\n1\n", r"t\.csv:2: 1 cells; the header has 2 columns"),
+        ("a,c\n1\n", r"t\.csv:2: 1 cell; the header has 2 columns"),
         ("a,c\n1,2\n1,2,3\n", r"t\.csv:3: 3 cells; the header has 2 columns"),
         (b"\xff\xfe\x00a,c\n", "not a CSV table"),
         ("a,c\n" + "9" * 200_000 + ",1\n", "not a CSV table: field larger"),

@@ -1,4 +1,4 @@
-"""The dictionary of faces: counts of tokens, and drawings of their faces."""
+"""The codebook of faces: counts of tokens, and drawings of their faces."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 import typer
 
 from support import tiny_tokenizer
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.cli import app
-from visavis.drawing.codebook import Word, draw_sheet, most_used
+from visavis.drawing.codebook import CodebookEntry, draw_sheet, most_used
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.track import Track
@@ -27,8 +27,8 @@ def track_of(values: Sequence[float | None]) -> Track:
         row[:2] = np.nan if value is None else value
     found = np.asarray([value is not None for value in values])
     face[~found] = np.nan
-    emotion = np.full((len(values), len(EMOTION_CHANNELS)), np.nan, np.float32)
-    return Track(np.arange(len(values)) / 25, face, emotion, found, 25.0)
+    expression = np.full((len(values), len(EXPRESSION_CHANNELS)), np.nan, np.float32)
+    return Track(np.arange(len(values)) / 25, face, expression, found, 25.0)
 
 
 @pytest.fixture(params=[1, 2])
@@ -39,15 +39,15 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path: Path) -> FaceTokenizer:
 def test_words_are_counted_over_all_tracks(tokenizer: FaceTokenizer) -> None:
     tracks = [track_of([0.05, 0.05, None, 0.99]), track_of([0.05, 0.5])]
     assert most_used(tokenizer, tracks, 2) == [
-        Word((0,) * tokenizer.depth, 3, 0.6),
-        Word((15,) * tokenizer.depth, 1, 0.2),
+        CodebookEntry((0,) * tokenizer.depth, 3, 0.6),
+        CodebookEntry((15,) * tokenizer.depth, 1, 0.2),
     ]
     with pytest.raises(InputError, match="the tracks show no face"):
         most_used(tokenizer, [track_of([None])], 2)
 
 
 def test_every_word_is_drawn_in_a_cell_of_its_own(tokenizer: FaceTokenizer) -> None:
-    words = [Word((token,) * tokenizer.depth, 1, 0.1) for token in range(10)]
+    words = [CodebookEntry((token,) * tokenizer.depth, 1, 0.1) for token in range(10)]
     sheet = draw_sheet(tokenizer, words, cell_px=48)
     assert sheet.shape == (2 * 48, 8 * 48, 3)
     cells = [sheet[48 * row :, 48 * column :][:48, :48] for row in range(2) for column in range(8)]
@@ -61,13 +61,13 @@ def test_the_command_writes_the_sheet_and_says_what_is_on_it(
 ) -> None:
     encoder, decoder = tiny_tokenizer.write(tmp_path)
     track_of([0.05, 0.99, 0.99]).save(tmp_path / "t.npz")
-    out = tmp_path / "words.png"
+    out = tmp_path / "tokens.png"
     files = ["--encoder", str(encoder), "--decoder", str(decoder)]
-    words = ["dictionary", str(tmp_path / "t.npz"), "--out", str(out)]
+    words = ["codebook", str(tmp_path / "t.npz"), "--out", str(out)]
     app([*words, *files, "--json"], standalone_mode=False)
     told = json.loads(capsys.readouterr().out)
     assert told["vocabulary"] == [16]
-    assert told["words"] == [
+    assert told["entries"] == [
         {"tokens": [15], "count": 2, "share": pytest.approx(2 / 3)},
         {"tokens": [0], "count": 1, "share": pytest.approx(1 / 3)},
     ]

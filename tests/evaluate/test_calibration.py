@@ -5,32 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support.grey_faces import GreyReader, faces
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.labels import FER2013_LABELS
+from support.gray_faces import GrayReader, faces
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
-from visavis.evaluate.calibration import Calibration, Temperature, fit, steps
-from visavis.evaluate.expressions import predict
-from visavis.metrics.emotion import Reliability, fit_temperature, negative_log_likelihood
+from visavis.evaluate.calibration import Calibration, Temperature, calibrate, fit_steps
+from visavis.evaluate.expressions import predict_labels
+from visavis.expression.labels import FER2013_LABELS
+from visavis.metrics.expression import Reliability, fit_temperature, negative_log_likelihood
 
 
-def half_right(split: str, first_level: int) -> LabelledFaces:
+def half_right(split: str, first_level: int) -> LabeledFaces:
     """20 different faces, of which the network, 90% sure, reads half rightly."""
     levels = [10 * (row % 2) + first_level + row // 2 % 5 for row in range(20)]
     return faces("FER-2013", FER2013_LABELS, [0] * 20, levels, split)
 
 
-def fitted(fitting: LabelledFaces, scored: LabelledFaces) -> Temperature:
-    return fit(fitting, scored, GreyReader())  # type: ignore[arg-type]
+def fitted(fitting: LabeledFaces, scored: LabeledFaces) -> Temperature:
+    return calibrate(fitting, scored, GrayReader())  # type: ignore[arg-type]
 
 
 def test_it_is_the_likeliest_on_the_split_that_it_is_fitted_on_and_helps_on_another() -> None:
     validation, test = half_right("validation", 0), half_right("test", 5)
     found = fitted(validation, test)
-    answers = predict(validation, GreyReader())  # type: ignore[arg-type]
+    answers = predict_labels(validation, GrayReader())  # type: ignore[arg-type]
     assert found == Temperature("validation", 20, 0, fit_temperature(answers, validation.labels))
     assert found.value > 1
-    calibration = Calibration.of(found, predict(test, GreyReader()), test.labels)  # type: ignore[arg-type]
+    calibration = Calibration.of(found, predict_labels(test, GrayReader()), test.labels)  # type: ignore[arg-type]
     assert calibration.before.error == pytest.approx(0.4, abs=1e-6)
     assert calibration.after.error < 0.1
     assert calibration.nll_after < calibration.nll_before
@@ -38,7 +38,7 @@ def test_it_is_the_likeliest_on_the_split_that_it_is_fitted_on_and_helps_on_anot
 
 def test_a_temperature_of_1_changes_nothing() -> None:
     data = half_right("test", 0)
-    answers = predict(data, GreyReader())  # type: ignore[arg-type]
+    answers = predict_labels(data, GrayReader())  # type: ignore[arg-type]
     found = Calibration.of(Temperature("validation", 1, 0, 1.0), answers, data.labels)
     assert found.nll_before == negative_log_likelihood(answers, data.labels) == pytest.approx(found.nll_after)
     assert found.before.error == pytest.approx(found.after.error)
@@ -69,5 +69,5 @@ def test_a_copy_of_the_scored_split_under_another_name_is_refused() -> None:
 def test_progress_is_told_as_announced() -> None:
     told: list[None] = []
     validation, test = half_right("validation", 0), half_right("test", 5)
-    fit(validation, test, GreyReader(), lambda: told.append(None))  # type: ignore[arg-type]
-    assert len(told) == steps(validation, test)
+    calibrate(validation, test, GrayReader(), lambda: told.append(None))  # type: ignore[arg-type]
+    assert len(told) == fit_steps(validation, test)

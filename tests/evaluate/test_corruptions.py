@@ -142,7 +142,7 @@ def test_a_bar_covers_its_band_alone(name: str, middle: float, side: int) -> Non
         np.testing.assert_array_equal(found[bottom:], image[bottom:])
 
 
-def test_a_bar_in_colour_has_the_mean_of_each_channel() -> None:
+def test_a_bar_in_color_has_the_mean_of_each_channel() -> None:
     image = np.stack([np.full((48, 48), value, np.uint8) for value in (10, 20, 30)], axis=2)
     np.testing.assert_array_equal(CORRUPTIONS["eyes covered"].apply(image, 3, rng()), image)
 
@@ -153,7 +153,7 @@ def test_a_quarter_turn_goes_to_either_side() -> None:
     assert turned == {np.rot90(image).tobytes(), np.rot90(image, 3).tobytes()}
 
 
-def test_a_jpeg_of_the_best_quality_is_almost_the_picture_in_its_colours() -> None:
+def test_a_jpeg_of_the_best_quality_is_almost_the_picture_in_its_colors() -> None:
     image = np.zeros((48, 48, 3), np.uint8)
     image[..., 0] = face()  # Red alone.
     assert change(corruptions.compress(image, 100, rng()), image) < 2
@@ -178,8 +178,8 @@ def test_few_pixels_keep_the_mean_of_what_they_cover() -> None:
 
 
 def test_noise_has_the_deviation_that_it_states() -> None:
-    grey = np.full((112, 112), 128, np.uint8)
-    noisy = corruptions.add_noise(grey, 20, rng())
+    gray = np.full((112, 112), 128, np.uint8)
+    noisy = corruptions.add_noise(gray, 20, rng())
     assert noisy.std() == pytest.approx(20, rel=0.05)
     assert noisy.mean() == pytest.approx(128, abs=0.7)
 

@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 
 from support import tiny_sparse
-from support.grey_faces import GreyReader, faces
+from support.gray_faces import GrayReader, faces
 from visavis.base import networks
 from visavis.base.clock import ManualClock
 from visavis.channels import EXPRESSIONS
 from visavis.datasets.duplicates import Repeats
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.labels import FER2013_LABELS
-from visavis.emotion.sparse import Keep, Keeping, SparseClassifier
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError, WeightsError
-from visavis.evaluate.expressions import Duplicates, Evaluation, Model, Tokens, evaluate, steps
-from visavis.metrics.emotion import Reliability
+from visavis.evaluate.expressions import Duplicates, Evaluation, Model, Tokens, evaluate, evaluate_steps
+from visavis.expression.labels import FER2013_LABELS
+from visavis.expression.sparse import Keep, Keeping, SparseClassifier
+from visavis.metrics.expression import Reliability
 from visavis.types import FloatArray, ImageArray
 
 SEVEN = ("Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral")
 
 
-def run(data: LabelledFaces, training: LabelledFaces | None = None) -> Evaluation:
-    return evaluate(data, GreyReader(), training=training, clock=ManualClock())  # type: ignore[arg-type]
+def run(data: LabeledFaces, training: LabeledFaces | None = None) -> Evaluation:
+    return evaluate(data, GrayReader(), training=training, clock=ManualClock())  # type: ignore[arg-type]
 
 
 def test_fer2013_is_read_from_its_own_output() -> None:
@@ -93,16 +93,16 @@ def test_progress_is_told_as_announced() -> None:
         told: list[None] = []
         evaluate(
             data,
-            GreyReader(),  # type: ignore[arg-type]
+            GrayReader(),  # type: ignore[arg-type]
             training=training,
             clock=ManualClock(),
             on_step=lambda told=told: told.append(None),
         )
-        assert len(told) == steps(data, training)
+        assert len(told) == evaluate_steps(data, training)
 
 
 def test_speed_is_that_of_single_faces_after_a_warm_up() -> None:
-    class Slow(GreyReader):
+    class Slow(GrayReader):
         def _shares(self, crops: ImageArray, classes: int) -> FloatArray:
             cold = len(self.calls) < 21
             clock.sleep_s((1.0 if cold else 0.002) * len(crops))
@@ -137,13 +137,13 @@ def test_what_was_kept_of_all_faces_is_told(keep: Keep, kept: float, twice: floa
 
 @pytest.fixture
 def network() -> bytes:
-    return networks.read("emotion")
+    return networks.read("expression")
 
 
 def test_a_file_of_ones_own_is_the_same_network(tmp_path: Path, network: bytes) -> None:
     (tmp_path / "mine.onnx").write_bytes(network)
     mine, ours = Model.load(tmp_path / "mine.onnx", mirror=True), Model.embedded()
-    assert (mine.name, ours.name) == ("mine.onnx", "emotion")
+    assert (mine.name, ours.name) == ("mine.onnx", "expression")
     assert mine.size_bytes == ours.size_bytes == len(network)
     assert mine.sha256 == ours.sha256 == hashlib.sha256(network).hexdigest()
     assert (mine.classifier.mirror, ours.classifier.mirror) == (True, False)
@@ -160,7 +160,7 @@ def test_a_file_that_drops_tokens_is_known_by_its_inputs(
     (tmp_path / "mine.onnx").write_bytes(data)
     mine = Model.load(tmp_path / "mine.onnx", mirror=True, keep=keep)
     ours = Model.embedded("sparse", mirror=True, keep=keep)
-    assert (mine.name, ours.name, mine.sha256) == ("mine.onnx", "emotion_sparse", ours.sha256)
+    assert (mine.name, ours.name, mine.sha256) == ("mine.onnx", "expression_sparse", ours.sha256)
     wanted = {None: Keep(0.25), "adaptive": Keep(0.125, 0.5, 0.75)}
     for model in (mine, ours):
         assert isinstance(model.classifier, SparseClassifier)
@@ -183,7 +183,7 @@ def test_what_is_no_network_is_named(tmp_path: Path, data: bytes, message: str) 
 
 def test_another_network_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.onnx").write_bytes(networks.read("face"))
-    with pytest.raises(WeightsError, match=r"mine\.onnx: the emotion network has crops.*expected images"):
+    with pytest.raises(WeightsError, match=r"mine\.onnx: the expression network has crops.*expected images"):
         Model.load(tmp_path / "mine.onnx")
 
 
@@ -209,5 +209,5 @@ def test_metadata_of_others_are_refused(tmp_path: Path, network: bytes) -> None:
     model = onnx.load_from_string(network)
     onnx.helper.set_model_props(model, {"names": "{0: 'a'}"})
     onnx.save(model, tmp_path / "mine.onnx")
-    with pytest.raises(WeightsError, match=r"mine\.onnx: the network's metadata \(names\) are not"):
+    with pytest.raises(WeightsError, match=r"mine\.onnx: the network's metadata are not"):
         Model.load(tmp_path / "mine.onnx")

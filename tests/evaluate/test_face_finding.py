@@ -9,7 +9,7 @@ import pytest
 
 from support.known_faces import labels, write_pack
 from visavis.channels import FACE_CHANNELS
-from visavis.datasets.face_labels import FacePack
+from visavis.datasets.face_labels import FaceLabelPack
 from visavis.evaluate.face_finding import COPIES, Copy, lay, measure_finding
 from visavis.face.region import FaceRegion
 from visavis.types import Face, FaceState, Frame
@@ -62,7 +62,7 @@ def test_a_copy_cut_out_again_is_the_crop(copy: Copy) -> None:
 def test_who_sees_the_face_there_is_right(
     tmp_path: Path, seer: Seer, right: float, roll: float, size: float
 ) -> None:
-    pack = FacePack.load(write_pack(tmp_path / "pack", labels()))
+    pack = FaceLabelPack.load(write_pack(tmp_path / "pack", labels()))
     steps: list[None] = []
     found = measure_finding(pack, seer, [0, 4, 7], lambda: steps.append(None))
     assert [each.copy for each in found] == list(COPIES)
@@ -74,7 +74,7 @@ def test_who_sees_the_face_there_is_right(
 
 
 def test_who_sees_nothing_has_found_nothing(tmp_path: Path) -> None:
-    pack = FacePack.load(write_pack(tmp_path / "pack", labels()))
+    pack = FaceLabelPack.load(write_pack(tmp_path / "pack", labels()))
     for each in measure_finding(pack, Seer(blind=True), [0, 4, 7], lambda: None):
         assert (each.found, each.right) == (0, 0)
         assert np.isnan(each.roll_deg)

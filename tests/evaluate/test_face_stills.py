@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from support.known_faces import KnownNetwork, KnownTracker, labels, write_pack
-from visavis.datasets.face_labels import FacePack
+from visavis.datasets.face_labels import FaceLabelPack
 from visavis.errors import InputError
 from visavis.evaluate.face_figures import FaceFigures
 from visavis.evaluate.face_stills import count_false_faces, measure_pack
@@ -19,7 +19,7 @@ ALL = np.arange(12)
 
 def measure(folder: Path, rows: np.ndarray = ALL, **wrong: float) -> FaceFigures:
     arrays = labels()
-    pack = FacePack.load(write_pack(folder, arrays))
+    pack = FaceLabelPack.load(write_pack(folder, arrays))
     return measure_pack(pack, KnownNetwork(arrays, **wrong), rows, lambda: None)
 
 

@@ -8,12 +8,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from support.grey_faces import GreyReader, faces
+from support.gray_faces import GrayReader, faces
 from support.svg import SVG, read_svg
 from visavis.base.clock import ManualClock
-from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.faces import LabeledFaces
 from visavis.drawing.svg import svg_path
-from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError
 from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES
 from visavis.evaluate.expressions import Evaluation, evaluate
@@ -25,14 +24,15 @@ from visavis.evaluate.figures import (
     save_evaluation,
 )
 from visavis.evaluate.robustness import Robustness, Score
+from visavis.expression.labels import FER2013_LABELS
 
 
-def data(split: str = "test") -> LabelledFaces:
+def data(split: str = "test") -> LabeledFaces:
     return faces("FER-2013", FER2013_LABELS, [0, 0, 0, 1, 2, 3], [0, 0, 10, 10, 20, 30], split)
 
 
 def evaluation() -> Evaluation:
-    return evaluate(data(), GreyReader(), clock=ManualClock())  # type: ignore[arg-type]
+    return evaluate(data(), GrayReader(), clock=ManualClock())  # type: ignore[arg-type]
 
 
 def robustness() -> Robustness:
@@ -138,7 +138,7 @@ def test_robustness_has_a_panel_for_each_corruption_and_falls_where_accuracy_doe
 
 def test_names_from_outside_cannot_add_markup() -> None:
     wild = faces("<b>&", ("happy", "anger"), [0, 1], [10, 60], 'a"<script>')
-    result = evaluate(wild, GreyReader(), clock=ManualClock())  # type: ignore[arg-type]
+    result = evaluate(wild, GrayReader(), clock=ManualClock())  # type: ignore[arg-type]
     for svg in (confusion_figure(result), class_figure([wild]), calibration_figure(result)):
         read_svg(svg)
 

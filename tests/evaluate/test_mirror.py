@@ -10,7 +10,7 @@ from support.front_faces import NUMBERS, TalkingTracker, talking
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet import Puppet
 from visavis.errors import InputError
-from visavis.evaluate.mirror import CARRIES, Landmarks, draw, mirror_clip
+from visavis.evaluate.mirror import CARRIES, Landmarks, draw_outlines, mirror_clip
 from visavis.face.measures import Doubles
 from visavis.metrics.mirror import LEAST, MirrorScores, drawing_motion
 from visavis.pipeline import Pipeline
@@ -30,7 +30,7 @@ def pipeline(misses: tuple[int, ...] = ()) -> Pipeline:
 def drawn(parameter: str, values: list[float]) -> dict[str, Doubles]:
     """Each measure of Mira with one parameter at some values."""
     poses = np.stack([AvatarPose.from_mapping({parameter: value}, 0.0).values for value in values])
-    motion = drawing_motion(draw(RIG, poses, ~CARRIES), draw(RIG, poses, CARRIES))
+    motion = drawing_motion(draw_outlines(RIG, poses, ~CARRIES), draw_outlines(RIG, poses, CARRIES))
     return dict(zip(NAMES, motion.values.T, strict=True))
 
 
@@ -133,7 +133,7 @@ def test_a_face_outside_of_the_picture_is_refused_by_file_and_frame(tmp_path: Pa
             {"landmarks_xy": np.zeros((T, 0, 2)), "landmark_numbers": np.zeros(0, int)},
             "without the points 4, 5,",
         ),
-        ({"landmarks_xy": np.zeros((T, 146, 2))}, "lie on one another"),
+        ({"landmarks_xy": np.zeros((T, 146, 2))}, "coincide"),
     ],
 )
 def test_what_is_wrong_with_landmarks_is_said_of_their_file(
@@ -151,5 +151,5 @@ def test_a_missing_array_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 19])
 def test_a_picture_is_no_movement(make_video: MakeVideo, count: int) -> None:
-    with pytest.raises(InputError, match=f"in {count} of {count} frames; expected at least 20: give some"):
+    with pytest.raises(InputError, match=f"with a face: {count} of {count}; expected at least 20: give some"):
         scores(make_video(count=count), None)

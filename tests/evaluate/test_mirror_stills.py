@@ -13,7 +13,7 @@ from support.front_faces import NUMBERS, landmarks
 from visavis.avatar.puppet_sheet import PAPER_RGB
 from visavis.errors import InputError
 from visavis.evaluate.mirror_stills import MOVEMENTS, SIDE_PX, Followed, write_stills
-from visavis.face.measures import BROWS, measure
+from visavis.face.measures import BROWS, measure_face
 from visavis.types import AvatarPose, Face
 
 
@@ -24,7 +24,7 @@ def seen(brows: float = 0.0, **weights: float) -> Face:
     box = np.concatenate([xy.min(axis=0), xy.max(axis=0)])
     corners = np.asarray([[200, 200], [400, 200], [400, 400], [200, 400]], np.float32)
     state = face(**weights)
-    return Face(0, 1.0, box, xy, corners, state, landmark_numbers=NUMBERS, measures=measure(xy, NUMBERS))
+    return Face(0, 1.0, box, xy, corners, state, landmark_numbers=NUMBERS, measures=measure_face(xy, NUMBERS))
 
 
 REST = AvatarPose.from_mapping({}, 0.0)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from support.grey_faces import GreyReader, faces
+from support.gray_faces import GrayReader, faces
 from visavis.base.clock import ManualClock
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.labels import FER2013_LABELS
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
 from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from visavis.evaluate.expressions import evaluate
-from visavis.evaluate.robustness import Robustness, measure, sample, steps
+from visavis.evaluate.robustness import Robustness, measure_robustness, robustness_steps, sample
+from visavis.expression.labels import FER2013_LABELS
 from visavis.types import ImageArray
 
 
@@ -29,20 +29,20 @@ def flip_a_coin(image: ImageArray, level: float, rng: np.random.Generator) -> Im
 KINDS = {"bright": Corruption("steps", (0, 1, 2), brighten), "coin": Corruption("", (1, 2, 3), flip_a_coin)}
 
 
-def fer2013(count: int = 70) -> LabelledFaces:
+def fer2013(count: int = 70) -> LabeledFaces:
     """Label k at level 10 k, but for the last seven, which are one step too dark."""
     labels = [row % 5 for row in range(count)]
     levels = [10 * label if row < count - 7 else 10 * max(label - 1, 0) for row, label in enumerate(labels)]
     return faces("FER-2013", FER2013_LABELS, labels, levels)
 
 
-def run(data: LabelledFaces, kinds: Mapping[str, Corruption] = KINDS, seed: int = 0) -> Robustness:
-    return measure(data, GreyReader(), seed=seed, corruptions=kinds)  # type: ignore[arg-type]
+def run(data: LabeledFaces, kinds: Mapping[str, Corruption] = KINDS, seed: int = 0) -> Robustness:
+    return measure_robustness(data, GrayReader(), seed=seed, corruptions=kinds)  # type: ignore[arg-type]
 
 
 def test_the_faces_as_they_are_score_as_in_an_evaluation() -> None:
     data = fer2013()
-    found, expected = run(data), evaluate(data, GreyReader(), clock=ManualClock())  # type: ignore[arg-type]
+    found, expected = run(data), evaluate(data, GrayReader(), clock=ManualClock())  # type: ignore[arg-type]
     assert found.clean.accuracy == expected.scores.accuracy < 1
     assert found.clean.mean_accuracy == expected.scores.mean_accuracy
     assert found.clean.interval_95 == expected.interval_95
@@ -94,9 +94,9 @@ def test_chance_does_not_depend_on_the_other_corruptions() -> None:
 def test_progress_is_told_as_announced() -> None:
     told: list[None] = []
     data = fer2013()
-    measure(data, GreyReader(), corruptions=KINDS, on_step=lambda: told.append(None))  # type: ignore[arg-type]
-    assert len(told) == steps(data, KINDS) == 2 * 7
-    assert steps(data) == 2 * (1 + 3 * len(CORRUPTIONS))
+    measure_robustness(data, GrayReader(), corruptions=KINDS, on_step=lambda: told.append(None))  # type: ignore[arg-type]
+    assert len(told) == robustness_steps(data, KINDS) == 2 * 7
+    assert robustness_steps(data) == 2 * (1 + 3 * len(CORRUPTIONS))
 
 
 def test_a_sample_is_drawn_without_repeats_in_order_and_again_the_same() -> None:

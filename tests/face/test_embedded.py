@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import pytest
 
+from visavis.capture.portrait import PortraitClip
 from visavis.channels import BLENDSHAPES
 from visavis.face import embedded
-from visavis.face.detector import Detection, View
+from visavis.face.detector import Detection, SearchView
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.network import FaceReading
 from visavis.face.region import FaceRegion
@@ -28,11 +30,11 @@ class Scene:
     def __init__(self) -> None:
         self.heads: dict[Head, float] = {}
         self.blurred = False
-        self.searches = 0
-        self.looks: list[View] = []
+        self.searches = self.reads = 0
+        self.looks: list[SearchView] = []
 
     def detect(
-        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[View] | None = None
+        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
     ) -> list[Detection]:
         self.searches += 1
         self.looks = list(looks or ())
@@ -40,6 +42,7 @@ class Scene:
         return sorted(found, key=lambda detection: -detection.score)
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
+        self.reads += len(regions)
         return [self._read(region) for region in regions]
 
     def _read(self, region: FaceRegion) -> FaceReading:
@@ -69,8 +72,10 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     return made
 
 
-def look(tracker: EmbeddedTracker, time_s: float) -> tuple[Face, ...]:
-    return tracker.update(Frame(np.zeros((480, 640, 3), np.uint8), time_s))
+def look(tracker: EmbeddedTracker, time_s: float, level: int | None = None) -> tuple[Face, ...]:
+    """The faces in the next picture; without a level, every picture differs from the one before."""
+    level = round(25 * time_s) * 100 % 256 if level is None else level
+    return tracker.update(Frame(np.full((480, 640, 3), level, np.uint8), time_s))
 
 
 SMALL, LARGE = (100.0, 100.0, 30.0), (400.0, 240.0, 120.0)
@@ -131,7 +136,7 @@ def test_a_lost_face_keeps_its_number_for_a_second(scene: Scene, gone_s: float, 
     for index in range(1, round(gone_s * 25)):
         assert look(tracker, index / 25) == ()
     scene.heads = {LARGE: 0.9}
-    (after,) = look(tracker, gone_s)
+    (after,) = next(filter(None, (look(tracker, gone_s + late_s) for late_s in (0, 0.04, 0.08, 0.12))))
     assert (after.track_id == before.track_id) is same
 
 
@@ -205,3 +210,88 @@ def test_people_who_pass_each_other_keep_their_numbers(scene: Scene) -> None:
     after = [face.track_id for face in sorted(faces, key=lambda f: float(f.box_xyxy[0]))]
     assert len(before) == 2
     assert after == before[::-1]
+
+
+def test_a_tracker_that_starts_later_soon_reads_the_same() -> None:
+    with PortraitClip() as clip:
+        frames = list(islice(clip, 75))
+    trackers = EmbeddedTracker(smooth=False), EmbeddedTracker(smooth=False)
+    for frame in frames[:15]:
+        trackers[0].update(frame)
+    for frame in frames[15:]:
+        pair = [tracker.update(frame)[0] for tracker in trackers]
+        if frame.time_s > frames[15].time_s + 1:
+            np.testing.assert_array_equal(pair[0].landmarks_xy, pair[1].landmarks_xy)
+            np.testing.assert_array_equal(pair[0].state.values, pair[1].state.values)
+
+
+def test_where_is_searched_depends_on_the_last_two_seconds_only(
+    scene: Scene,
+) -> None:
+    scene.heads = {LARGE: 0.9}
+    searched = []
+    for first in (0, 81):
+        tracker = EmbeddedTracker(max_faces=4)
+        rows = []
+        for index in range(first, 250):
+            scene.looks = []
+            look(tracker, index / 25)
+            rows.append(scene.looks)
+        searched.append(rows[-100:])
+    assert searched[0] == searched[1]
+    assert sum(map(bool, searched[0])) >= 8
+
+
+def test_pictures_that_are_read_together_give_what_each_gives_alone() -> None:
+    with PortraitClip() as clip:
+        pictures = [frame.image_rgb for frame in islice(clip, 0, 200, 40)]
+    pictures += [np.zeros((90, 120, 3), np.uint8), pictures[0][::-1, ::-1].copy()]
+    together = EmbeddedTracker(max_faces=4).look(pictures)
+    assert [len(faces) for faces in together] == [1, 1, 1, 1, 1, 0, 1]
+    for picture, faces in zip(pictures, together, strict=True):
+        alone = EmbeddedTracker(max_faces=4).update(Frame(picture, 0.0))
+        for face, same in zip(faces, alone, strict=True):
+            assert face.track_id == same.track_id
+            np.testing.assert_allclose(face.landmarks_xy, same.landmarks_xy, atol=0.01)
+            np.testing.assert_allclose(face.state.values, same.state.values, atol=1e-4)
+
+
+@pytest.mark.parametrize(("fps", "level", "most"), [(25, 0, 6), (25, None, 21), (60, 0, 6), (60, None, 21)])
+def test_without_a_face_the_search_is_rare(scene: Scene, fps: int, level: int | None, most: int) -> None:
+    tracker = EmbeddedTracker()
+    for index in range(2 * fps):
+        assert look(tracker, index / fps, level if level is not None else index * 100 % 256) == ()
+    assert most - 2 <= scene.searches <= most
+
+
+def test_who_comes_into_a_still_picture_is_found_soon(scene: Scene) -> None:
+    tracker = EmbeddedTracker()
+    for index in range(15):
+        look(tracker, index / 25, level=0)
+    scene.heads = {LARGE: 0.9}
+    assert any(look(tracker, index / 25, level=90) for index in range(15, 18))
+
+
+def test_a_face_that_stands_still_is_not_read_again(scene: Scene) -> None:
+    scene.heads = {LARGE: 0.9, SMALL: 0.8}
+    tracker = EmbeddedTracker(max_faces=2)
+    for index in range(10):
+        faces = look(tracker, index / 25, level=0)
+    settled = scene.reads
+    later = look(tracker, 0.4, level=2)
+    assert scene.reads == settled
+    for before, after in zip(faces, later, strict=True):
+        assert before.track_id == after.track_id
+        np.testing.assert_array_equal(before.landmarks_xy, after.landmarks_xy)
+    look(tracker, 0.44, level=3)  # Two levels from 2, but three from the picture that was read.
+    assert scene.reads == settled + 2
+
+
+def test_a_face_that_moves_is_read_in_each_frame(scene: Scene) -> None:
+    scene.heads = {LARGE: 0.9}
+    tracker = EmbeddedTracker()
+    look(tracker, 0.0)
+    found = scene.reads
+    for index in range(1, 11):
+        look(tracker, index / 25)
+    assert scene.reads == found + 10

@@ -11,7 +11,7 @@ import pytest
 
 from support.front_faces import NUMBERS, landmarks
 from visavis.channels import FACE_MEASURES
-from visavis.face.measures import BROWS, MeasureFilter, measure
+from visavis.face.measures import BROWS, MeasureFilter, measure_face
 from visavis.face.tracker import open_tracker
 from visavis.types import Frame
 
@@ -20,8 +20,8 @@ def seen(moves: dict[int, tuple[float, float]] | None = None, *turn: float, size
     """Measures less those of the same face straight and at rest, in units of their reach."""
     shifts = {number: np.asarray([xy]) for number, xy in (moves or {}).items()}
     points = landmarks(shifts, np.asarray([turn or (0.0, 0.0, 0.0)]), size_px)[0]
-    rest = measure(landmarks({}, np.zeros((1, 3)))[0], NUMBERS)
-    found = measure(points, NUMBERS)
+    rest = measure_face(landmarks({}, np.zeros((1, 3)))[0], NUMBERS)
+    found = measure_face(points, NUMBERS)
     reach = [reach for _, reach in FACE_MEASURES.values()]
     return dict(zip(FACE_MEASURES, ((found - rest) / reach).tolist(), strict=True))
 
@@ -55,12 +55,12 @@ def test_each_part_moves_its_own_measure() -> None:
 
 def test_other_landmarks_and_faces_in_profile_are_not_measured() -> None:
     points = landmarks({}, np.zeros((1, 3)))[0]
-    assert len(measure(points[1:], NUMBERS[1:])) == len(FACE_MEASURES)
+    assert len(measure_face(points[1:], NUMBERS[1:])) == len(FACE_MEASURES)
     kept = NUMBERS != 61
-    assert len(measure(points[kept], NUMBERS[kept])) == 0
-    assert len(measure(points, np.zeros(0, np.int32))) == 0
-    assert len(measure(landmarks({}, np.asarray([[np.pi / 2, 0, 0]]))[0], NUMBERS)) == 0
-    assert len(measure(np.zeros_like(points), NUMBERS)) == 0
+    assert len(measure_face(points[kept], NUMBERS[kept])) == 0
+    assert len(measure_face(points, np.zeros(0, np.int32))) == 0
+    assert len(measure_face(landmarks({}, np.asarray([[np.pi / 2, 0, 0]]))[0], NUMBERS)) == 0
+    assert len(measure_face(np.zeros_like(points), NUMBERS)) == 0
 
 
 def test_the_filter_calms_a_still_face_and_keeps_a_blink() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -87,3 +89,15 @@ def test_a_crop_does_not_depend_on_what_lies_around_the_face(size_px: float) -> 
     near = np.ascontiguousarray(frame[y0 : y0 + int(1.4 * size_px), x0 : x0 + int(1.4 * size_px)])
     moved = FaceRegion((1200.0 - x0, 1000.0 - y0), size_px, 0.3)
     assert np.abs(region.crop(frame, 160).astype(int) - moved.crop(near, 160)).mean() < 2
+
+
+@pytest.mark.parametrize("size_px", [20.0, 133.7, 900.0])
+@pytest.mark.parametrize("roll_rad", [0.0, -0.3, 2.9])
+def test_near_regions_round_to_the_same_one_which_is_near_too(size_px: float, roll_rad: float) -> None:
+    region = FaceRegion((321.7, 99.2), size_px, roll_rad)
+    rounded = region.rounded()
+    assert rounded.rounded() == rounded
+    assert np.abs(region.corners() - rounded.corners()).max() < 0.008 * size_px
+    a_little = 1e-5 * size_px
+    near = FaceRegion((rounded.center_xy[0] + a_little, rounded.center_xy[1] - a_little), rounded.size_px)
+    assert replace(near, roll_rad=rounded.roll_rad + 1e-5).rounded() == rounded

@@ -12,7 +12,7 @@ from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146, PARTS
 from visavis.metrics.faces import (
     angle_errors_deg,
-    blinks,
+    blink_times,
     calm,
     channel_r,
     jitter,
@@ -142,13 +142,13 @@ def weights_of(shut: list[float]) -> np.ndarray:
     ],
 )
 def test_a_blink_is_one_until_the_eyes_are_open_again(shut: list[float], wanted: list[int]) -> None:
-    assert blinks(np.arange(len(shut), dtype=float), weights_of(shut)).tolist() == wanted
+    assert blink_times(np.arange(len(shut), dtype=float), weights_of(shut)).tolist() == wanted
 
 
 def test_one_closed_eye_is_no_blink() -> None:
     weights = weights_of([0, 0.9, 0])
     weights[:, BLENDSHAPES.index("eyeBlinkLeft")] = 0
-    assert len(blinks(np.arange(3.0), weights)) == 0
+    assert len(blink_times(np.arange(3.0), weights)) == 0
 
 
 MOMENTS = st.lists(st.floats(0, 20), max_size=12).map(lambda times: np.asarray(sorted(times)))

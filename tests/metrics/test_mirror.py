@@ -14,7 +14,7 @@ from visavis.metrics.mirror import (
     LEAST,
     Doubles,
     MirrorScores,
-    Motion,
+    Movements,
     drawing_motion,
     face_motion,
     outline,
@@ -35,7 +35,7 @@ def across(wave: Doubles) -> Doubles:
     return np.stack([wave, np.zeros(T)], axis=1)
 
 
-def face(moves: dict[int, Doubles], turns_rad: Doubles = STILL_HEAD) -> Motion:
+def face(moves: dict[int, Doubles], turns_rad: Doubles = STILL_HEAD) -> Movements:
     return face_motion(landmarks(moves, turns_rad), NUMBERS)
 
 
@@ -43,7 +43,7 @@ def brow(side: int, wave: Doubles) -> dict[int, Doubles]:
     return dict.fromkeys(BROWS[side], up(wave))
 
 
-def drawing(moves: dict[str, Doubles]) -> Motion:
+def drawing(moves: dict[str, Doubles]) -> Movements:
     """Rings for layers; each (T, 2) moves all of one."""
     round_ = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     ring = 40 * np.stack([np.cos(round_), np.sin(round_)], axis=1)
@@ -56,11 +56,11 @@ def drawing(moves: dict[str, Doubles]) -> Motion:
     return drawing_motion(moved, rings)
 
 
-def moving(motion: Motion) -> list[str]:
+def moving(motion: Movements) -> list[str]:
     return [name for name, spread in zip(NAMES, motion.values.std(axis=0), strict=True) if spread > 1e-4]
 
 
-def scored(drawn: Motion, real: Motion) -> dict[str, tuple[float, float]]:
+def scored(drawn: Movements, real: Movements) -> dict[str, tuple[float, float]]:
     scores = MirrorScores.of(drawn, real)
     pairs = zip(scores.r.tolist(), scores.amplitude.tolist(), strict=True)
     return {name: pair for name, pair in zip(NAMES, pairs, strict=True) if pair[0] == pair[0]}
@@ -168,5 +168,5 @@ def test_landmarks_that_do_not_do() -> None:
     points = landmarks({}, STILL_HEAD)
     with pytest.raises(InputError, match=r"without the points 4, 5, 6"):
         face_motion(points[:, :2], NUMBERS[:2])
-    with pytest.raises(InputError, match="lie on one another"):
+    with pytest.raises(InputError, match="coincide"):
         face_motion(np.zeros_like(points), NUMBERS)

@@ -24,6 +24,8 @@ from support.slow_reaction import (
 )
 from visavis.errors import InputError
 from visavis.metrics import reaction_kernels
+from visavis.metrics.checked_items import OutOfRange, Work
+from visavis.metrics.item_scores import channel_correlations_by_lag, concordance, dtw
 from visavis.metrics.reaction import (
     fr_corr,
     fr_corr_repaired,
@@ -37,8 +39,6 @@ from visavis.metrics.reaction import (
     fr_var,
     neighbour_matrix,
 )
-from visavis.metrics.reaction_item import concordance, correlations, dtw
-from visavis.metrics.reaction_items import OutOfRange, Work
 from visavis.metrics.reaction_suite import score_reactions
 
 # Kernels are compiled when first used, which takes longer than hypothesis allows an example.
@@ -108,7 +108,7 @@ def test_equal_constant_channels_agree_only_when_repaired() -> None:
 def test_correlations_equal_the_slow_ones(seed: int, frames: int) -> None:
     x, y = walk(seed, frames, 3), walk(seed + 1, frames, 3)
     x[:-1, 0] = 0.3  # Moves in its last frame alone, so only some windows are constant.
-    assert correlations(x, y) == pytest.approx(slow_correlations(x, y), abs=1e-9, nan_ok=True)
+    assert channel_correlations_by_lag(x, y) == pytest.approx(slow_correlations(x, y), abs=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("delay", [-20, 0, 7])
@@ -217,7 +217,7 @@ def test_official_values(shared: Path, case: str) -> None:
     pair = concordance(np.stack([predictions[0, 0], listener[0]]), listener[:1])[:, 0]
     expected = [unit["ccc_listener0_pred00"], unit["ccc_listener0_listener0"]]
     assert pair == pytest.approx(np.asarray(expected), rel=1e-4)
-    means = correlations(predictions[0, 0], speaker[0]).mean(axis=1)
+    means = channel_correlations_by_lag(predictions[0, 0], speaker[0]).mean(axis=1)
     peak = unit["tlcc_pred00_speaker0"]
     assert [means.max(), means[49]] == pytest.approx([peak["peak"], peak["center"]], rel=1e-4, nan_ok=True)
     assert 49 - int(means.argmax()) == peak["offset"]

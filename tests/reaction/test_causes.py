@@ -13,7 +13,7 @@ from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
 from visavis.reaction.causes import FACE, NEITHER, SPEECH, explain, explain_gestures
 from visavis.reaction.gestures import SMILE, Gesture
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.predictor import Predictor
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.tokenizer import FaceTokenizer
@@ -23,7 +23,7 @@ SMILES = FACE_INDEX["mouthSmileLeft"]
 FRAMES = 160
 
 
-def listener(folder: Path, predictor: Predictor, window: int = 1) -> FaceListener:
+def listener(folder: Path, predictor: Predictor, window: int = 1) -> ListenerModel:
     """Its tokens are levels of a smile."""
     predictor.notes["tokenizer"] = f"1-{window}"
     return tiny_listener.of_tokenizer(

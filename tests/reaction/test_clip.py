@@ -18,7 +18,7 @@ from visavis.reaction.clip import (
     LONGEST_CLIP_S,
     Reaction,
     faces_at_25_hz,
-    follow,
+    react_frames,
     speech_at_25_hz,
     start_of,
 )
@@ -68,12 +68,12 @@ def test_streaming_is_offline(tmp_path: Path, fps: float, with_sound: bool) -> N
     faces = faces_at_25_hz(person)
     speech = speech_at_25_hz(sound, start_of(person), len(faces))
     assert np.isfinite(speech).all() == with_sound
-    follow(tiny_listener.listener(tmp_path, offline).start(seed=5), faces, speech, lambda: None)
+    react_frames(tiny_listener.listener(tmp_path, offline).start(seed=5), faces, speech, lambda: None)
     # The frame that the last picture lies in is not over for the live one.
     assert len(offline.heard) - len(streaming.heard) in (0, 1)
     assert len(streaming.heard) >= 72
     for a, b in zip(streaming.heard, offline.heard, strict=False):
-        np.testing.assert_array_equal(a.partner, b.partner)
+        np.testing.assert_array_equal(a.speaker, b.speaker)
         np.testing.assert_array_equal(a.own, b.own)
         np.testing.assert_allclose(a.sound, b.sound, atol=1e-5)
 
@@ -96,7 +96,7 @@ def test_a_face_is_held_for_a_moment_and_then_gone() -> None:
 
 
 def test_a_track_without_a_face_or_without_an_end_is_refused() -> None:
-    with pytest.raises(InputError, match="no face in any of the track's 3 frames"):
+    with pytest.raises(InputError, match=r"no face in the track \(3 frames\)"):
         faces_at_25_hz(track([0, 0.1, 0.2], [False] * 3))
     with pytest.raises(InputError, match="cut it"):
         faces_at_25_hz(track([0.0, LONGEST_CLIP_S + 1.0]))
@@ -110,7 +110,7 @@ def test_reactions_come_back(tmp_path: Path) -> None:
     again = Reaction.load(tmp_path / "r.npz")
     assert (again.fps, again.seed) == (25.0, 7)
     np.testing.assert_array_equal(again.face[1], networks.tokenizer.decode(tokens[1]))
-    np.testing.assert_array_equal(again.emotion[2], networks.tokenizer.emotions(tokens[2]))
+    np.testing.assert_array_equal(again.expression[2], networks.tokenizer.expressions(tokens[2]))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_reactions_come_back(tmp_path: Path) -> None:
         ({"face": np.zeros((2, 58)), "emotion": 0, "fps": 25, "seed": 0}, r"face has shape \(2, 58\)"),
         (
             {"face": np.zeros((1, 2, 58)), "emotion": np.zeros((1, 3, 25)), "fps": 25, "seed": 0},
-            r"emotion has shape \(1, 3, 25\); expected \(1, 2, 25\)",
+            r"expression has shape \(1, 3, 25\); expected \(1, 2, 25\)",
         ),
         (
             {"face": np.zeros((1, 2, 58)), "emotion": np.zeros((1, 2, 25)), "fps": 0, "seed": 0},

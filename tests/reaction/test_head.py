@@ -65,7 +65,7 @@ def test_other_weights_are_refused(damage: str) -> None:
         TokenHead(LEVELS, WIDTH, weights[1:] if damage == "short" else weights)
 
 
-def test_guidance_goes_on_from_nobody_through_the_partner() -> None:
+def test_guidance_goes_on_from_nobody_through_the_speaker() -> None:
     net, beside, alone = head(), hidden_state(3), hidden_state(4)
     chances = np.random.default_rng(2).random((40_000, len(LEVELS)))
 

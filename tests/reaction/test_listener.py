@@ -12,11 +12,11 @@ from support import tiny_listener, tiny_tokenizer
 from support.tiny_listener import Echo
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
-from visavis.reaction.listener import FaceListener
-from visavis.reaction.rest import RunningRest
+from visavis.reaction.listener import ListenerModel
+from visavis.reaction.neutral_face import RunningNeutralFace
 from visavis.reaction.sampling import Sampling
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.temperament import CONTROLS, Temperament
+from visavis.reaction.style import CONTROLS, Style
 from visavis.types import FloatArray
 
 SILENCE = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
@@ -32,13 +32,13 @@ def test_it_hears_the_frame_that_it_reacts_to(tmp_path: Path) -> None:
     np.testing.assert_array_equal(listener.react(face)[0], listener.tokenizer.encode(face))
 
 
-def test_a_partner_is_seen_against_what_is_usual_for_them(tmp_path: Path) -> None:
+def test_a_speaker_is_seen_against_what_is_usual_for_them(tmp_path: Path) -> None:
     rest = np.full(58, 0.5)
     encoder, decoder = tiny_tokenizer.write(tmp_path, changes={"rest": rest.tolist()})
     listener = tiny_listener.of_tokenizer(encoder, decoder)
     face = faces(30)
     tokens = listener.react(face)
-    person = RunningRest(rest)
+    person = RunningNeutralFace(rest)
     seen = np.stack([person.moved(frame) for frame in face])
     np.testing.assert_array_equal(tokens[0], listener.tokenizer.encode(seen))
     assert (tokens[0] != listener.tokenizer.encode(face)).any()
@@ -87,15 +87,15 @@ def test_a_patch_is_predicted_at_its_first_frame(tmp_path: Path) -> None:
     tokens = listener.tokenizer.encode(face)
     listener.react(face)
     assert len(echo.heard) == 3
-    assert echo.heard[0].partner[0, 0].tolist() == [-1, -1, -1, tokens[0]]
-    np.testing.assert_array_equal(echo.heard[1].partner[0, 0], tokens[1:5])
+    assert echo.heard[0].speaker[0, 0].tolist() == [-1, -1, -1, tokens[0]]
+    np.testing.assert_array_equal(echo.heard[1].speaker[0, 0], tokens[1:5])
 
 
-def test_the_temperament_reaches_the_network_and_may_change(tmp_path: Path) -> None:
+def test_the_style_reaches_the_network_and_may_change(tmp_path: Path) -> None:
     echo = Echo()
     stream = tiny_listener.listener(tmp_path, echo).start()
     stream.step(faces(1)[0], SILENCE)
-    stream.temperament = Temperament(nodding=1.0, gaze=0.0)
+    stream.style = Style(nodding=1.0, gaze=0.0)
     stream.step(faces(1)[0], SILENCE)
     assert np.isnan(echo.heard[0].controls).all()
     assert dict(zip(CONTROLS, echo.heard[1].controls[0, 0].tolist(), strict=True)) == {
@@ -127,7 +127,7 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="samples must be 1 or more; found 0"):
         listener.start(samples=0)
     with pytest.raises(InputError, match="gaze is a share, 0 to 1; found 2"):
-        Temperament(gaze=2)
+        Style(gaze=2)
 
 
 def test_an_empty_clip_has_no_reaction(tmp_path: Path) -> None:
@@ -135,14 +135,15 @@ def test_an_empty_clip_has_no_reaction(tmp_path: Path) -> None:
 
 
 def test_without_weights_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visavis.base.networks._OPENED", {})
     monkeypatch.setattr("visavis.base.networks.manifest", dict)
     with pytest.raises(WeightsError, match="brings no listener: train one"):
-        FaceListener.default()
+        ListenerModel.default()
 
 
-def test_guidance_takes_more_of_what_the_partner_changes(tmp_path: Path) -> None:
+def test_guidance_takes_more_of_what_the_speaker_changes(tmp_path: Path) -> None:
     deaf, guided = (
-        FaceListener(
+        ListenerModel(
             Echo(surely=1.0), tiny_listener.listener(tmp_path).tokenizer, Sampling(guidance=guidance)
         )
         for guidance in (0.0, 8.0)
@@ -156,7 +157,7 @@ def test_guidance_takes_more_of_what_the_partner_changes(tmp_path: Path) -> None
 
 def test_a_guided_sample_is_the_same_whatever_the_others(tmp_path: Path) -> None:
     tokenizer = tiny_listener.listener(tmp_path).tokenizer
-    listener = FaceListener(Echo(surely=1.0), tokenizer, Sampling(guidance=2.0))
+    listener = ListenerModel(Echo(surely=1.0), tokenizer, Sampling(guidance=2.0))
     three, two = (listener.react(faces(40), samples=count, seed=7) for count in (3, 2))
     np.testing.assert_array_equal(three[:2], two)
     assert (three[0] != three[2]).any()
@@ -164,10 +165,10 @@ def test_a_guided_sample_is_the_same_whatever_the_others(tmp_path: Path) -> None
 
 def test_settings_of_drawing_are_changed_one_by_one(tmp_path: Path) -> None:
     listener = tiny_listener.listener(tmp_path)
-    changed = listener.drawing(top_k=3, temperature=0.5)
+    changed = listener.with_sampling(top_k=3, temperature=0.5)
     assert changed.sampling == replace(listener.sampling, top_k=3, temperature=0.5)
     with pytest.raises(InputError, match="guidance must be 0 or more; found -1"):
-        listener.drawing(guidance=-1.0)
+        listener.with_sampling(guidance=-1.0)
 
 
 def test_it_hears_cues_beside_the_speech(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def live(tmp_path: Path, echo: Echo) -> LiveListener:
 
 
 def tokens(echo: Echo) -> list[int]:
-    return [int(heard.partner[0, 0, 0]) for heard in echo.heard]
+    return [int(heard.speaker[0, 0, 0]) for heard in echo.heard]
 
 
 @pytest.mark.parametrize("fps", [10, 25, 30, 60])
@@ -61,7 +61,7 @@ def test_another_person_is_seen_against_their_own_rest(tmp_path: Path, met: bool
     live = LiveListener(tiny_listener.of_tokenizer(*files, predictor=echo))
     for k in range(40):
         if k == 20 and met:
-            live.meet()
+            live.start_new_person()
         live.see(face(0.1 if k < 20 else 0.9), k / 25)
     # Who keeps still is at rest, whoever it is; without a word, the second looks like the first one startled.
     assert set(tokens(echo)[:20]) == {8}

@@ -50,7 +50,7 @@ def test_a_value_that_is_found_often_has_a_level_of_its_own() -> None:
     signals[:1000, 0] = 0.0
     kind = SignalCodec.fitted(signals, (8, 8, 5))
     assert kind.levels[0] == 5  # Of eight eighths four are zeros: one level for them, four for the rest.
-    assert kind.centres[0][0] == 0.0
+    assert kind.centers[0][0] == 0.0
 
 
 def test_decoding_gives_the_mean_of_the_level() -> None:
@@ -91,7 +91,7 @@ def test_levels_must_increase() -> None:
         SignalCodec((), ())
 
 
-def test_a_partner_is_heard_without_the_future() -> None:
+def test_a_speaker_is_heard_without_the_future() -> None:
     signals = some_signals(length=60)
     before = as_heard(signals, 1.0)
     assert before.shape == (60, HEARD_CHANNELS)

@@ -48,9 +48,9 @@ def test_loudness_is_that_of_a_full_scale_sine() -> None:
 
 def test_bands_are_equally_wide_in_mel() -> None:
     low, high = 2595 * np.log10(1 + np.asarray([60, 7600]) / 700)
-    centres_hz = 700 * (10 ** (np.linspace(low, high, 42)[1:-1] / 2595) - 1)
+    centers_hz = 700 * (10 ** (np.linspace(low, high, 42)[1:-1] / 2595) - 1)
     for band in (2, 10, 20, 39):
-        found = spectra(sounds.tone(centres_hz[band], 0.4))
+        found = spectra(sounds.tone(centers_hz[band], 0.4))
         assert (found.mel_db[2:-1].argmax(axis=1) == band).all()
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.drawing.timelines import CHANNELS, COLUMNS, channel_chart, runs, thin, tick_step
 from visavis.errors import InputError
 from visavis.recording.page import total_ms, write_report
@@ -22,9 +22,9 @@ def make_track(frames: int = 100, missed: slice = slice(40, 50), fps: float = 25
     found = np.ones(frames, bool)
     found[missed] = False
     face = np.full((frames, len(FACE_CHANNELS)), 0.2, np.float32)
-    emotion = np.full((frames, len(EMOTION_CHANNELS)), 0.125, np.float32)
-    face[~found] = emotion[~found] = np.nan
-    return Track(np.arange(frames) / fps, face, emotion, found, fps)
+    expression = np.full((frames, len(EXPRESSION_CHANNELS)), 0.125, np.float32)
+    face[~found] = expression[~found] = np.nan
+    return Track(np.arange(frames) / fps, face, expression, found, fps)
 
 
 def make_recording(frames: int = 100) -> Recording:
@@ -34,7 +34,9 @@ def make_recording(frames: int = 100) -> Recording:
         frames_with_face=frames * 9 // 10,
         duration_s=frames / 25,
         elapsed_s=frames / 50,
-        timings_ms=MappingProxyType({"face": times, "emotion": times, "avatar": times, "video": 5 * times}),
+        timings_ms=MappingProxyType(
+            {"face": times, "expression": times, "avatar": times, "video": 5 * times}
+        ),
         expressions=MappingProxyType({"happy": 60, "neutral": 30}),
         written=(),
         interrupted=False,
@@ -115,10 +117,10 @@ def test_a_missed_stretch_leaves_a_gap(tmp_path: Path) -> None:
     assert write(tmp_path).count("<polygon") == 2 * 8
 
 
-def test_runs_without_faces_or_emotions_are_reported_too(tmp_path: Path) -> None:
+def test_runs_without_faces_or_expressions_are_reported_too(tmp_path: Path) -> None:
     text = write(tmp_path, make_track(missed=slice(0, 100)))
     assert "No face was found." in text
-    assert "Emotions were not read." in text
+    assert "Expressions were not read." in text
     assert "nan" not in text.lower().replace("nanum", "")
 
 

@@ -15,7 +15,7 @@ from visavis.channels import FACE_INDEX
 from visavis.drawing.panels import BACKGROUND
 from visavis.errors import InputError
 from visavis.reaction.clip import Reaction
-from visavis.recording.side_by_side import HEIGHT_PX, Person, Player, Wall, write_side_by_side
+from visavis.recording.side_by_side import HEIGHT_PX, Player, SpeakerView, Wall, write_side_by_side
 from visavis.types import AvatarPose, FloatArray, ImageArray
 
 
@@ -40,8 +40,8 @@ def test_everybody_has_a_place(listeners: int, rows: int, columns: int) -> None:
     wall = Wall((640, 480), listeners)
     assert (wall.rows, wall.columns) == (rows, columns)
     assert wall.size == (640 + columns * HEIGHT_PX // rows, HEIGHT_PX)
-    grey = [np.full((wall.cell_px, wall.cell_px, 3), 50 + 10 * k, np.uint8) for k in range(listeners)]
-    image = wall.compose(np.full((480, 640, 3), 200, np.uint8), grey)
+    gray = [np.full((wall.cell_px, wall.cell_px, 3), 50 + 10 * k, np.uint8) for k in range(listeners)]
+    image = wall.compose(np.full((480, 640, 3), 200, np.uint8), gray)
     assert (image[:, :640] == 200).all()
     for k in range(listeners):
         assert (image == 50 + 10 * k).all(axis=2).sum() == wall.cell_px**2
@@ -84,7 +84,7 @@ def test_a_player_does_what_the_face_does_and_lives_while_there_is_none() -> Non
 
 def test_a_persons_pictures_come_when_they_are_due() -> None:
     images = [np.full((4, 4, 3), k, np.uint8) for k in range(3)]
-    shown = Person(zip((0.0, 0.1, 0.2), images, strict=True), (4, 4))
+    shown = SpeakerView(zip((0.0, 0.1, 0.2), images, strict=True), (4, 4))
     assert [int(shown.picture(time_s)[0, 0, 0]) for time_s in (0, 0.05, 0.1, 0.15, 0.3, 0.4)] == [
         0,
         0,
@@ -108,9 +108,9 @@ def test_a_clip_is_seen_and_heard_beside_its_listeners(make_video, tmp_path: Pat
     assert found[0].shape == (480, 640 + 480, 3)
     # The corner of the clip is white, and the rest brightens with its frames, of which 6 come in .2 s.
     with VideoFile(clip) as video:
-        greys = [int(frame.image_rgb[-1, -1, 0]) for frame in video]
-    assert found[0][470, 630, 0] == pytest.approx(greys[6], abs=4)
-    assert found[9][470, 630, 0] == pytest.approx(greys[-1], abs=4)
+        grays = [int(frame.image_rgb[-1, -1, 0]) for frame in video]
+    assert found[0][470, 630, 0] == pytest.approx(grays[6], abs=4)
+    assert found[9][470, 630, 0] == pytest.approx(grays[-1], abs=4)
 
 
 @pytest.mark.usefixtures("painted_puppet")

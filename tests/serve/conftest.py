@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from support.page_host import Host, opened_page
-from visavis.serve.app import Server, create_app
+from visavis.serve.app import create_app
+from visavis.serve.server import Server
 from visavis.types import ImageArray
 
 SCRIPT = Path(__file__).with_name("scripted_server.py")
@@ -48,7 +49,9 @@ def jpeg() -> Callable[..., bytes]:
 def running(make_pipeline: Any, **options: Any) -> Iterator[Server]:
     """A server on a free port, in a thread of its own."""
     answers = threading.Event()
-    server = Server(create_app(make_pipeline, **options), "127.0.0.1", 0, lambda url: answers.set())
+    front = options.pop("front", None)
+    app = create_app(make_pipeline, **options)
+    server = Server(app, "127.0.0.1", 0, lambda url: answers.set(), front)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -123,6 +126,14 @@ def browser(camera_file: Path) -> Iterator[Any]:
         chromium = driver.chromium.launch(executable_path=found[0], args=arguments)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    """The scripted server; a module that needs another one has a fixture of this name."""
+    running = Host()
+    yield running
+    running.kill()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from visavis.channels import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.region import FaceRegion, rotation
 from visavis.pipeline import Moment, Pipeline
-from visavis.types import BoolArray, Emotion, Face, Faces, FaceState, Frame
+from visavis.types import BoolArray, Expression, Face, Faces, FaceState, Frame
 
 DARK = 16  # mean brightness below which a picture shows nobody
 GRID = 11  # tokens across and down; its cells do not fill whole bytes
@@ -48,22 +48,22 @@ def face(frame: Frame) -> Face:
     return Face(1, 0.98, np.concatenate([low, high]), landmarks, turned, state(frame.time_s))
 
 
-def emotion(time_s: float) -> Emotion:
+def expression(time_s: float) -> Expression:
     values = np.zeros(25, np.float32)
     phase = (time_s / 3) % len(EXPRESSIONS)
     distance = np.abs(np.arange(len(EXPRESSIONS)) - phase)
     shares = np.exp(-2 * np.minimum(distance, len(EXPRESSIONS) - distance))
     values[17:] = shares / shares.sum()
     values[15], values[16] = np.sin(time_s), 0.6 * np.cos(time_s)
-    return Emotion(values)
+    return Expression(values)
 
 
 class ScriptedPipeline(Pipeline):
-    """The real avatar on a scripted face and scripted emotions; counts what it was asked for."""
+    """The real avatar on a scripted face and scripted expressions; counts what it was asked for."""
 
     def __init__(self, step_s: float = 0.0) -> None:
         super().__init__(tracker=None, recognizer=None, animator=Animator())  # type: ignore[arg-type]
-        self.read_emotions = True
+        self.read_expressions = True
         self.step_s = step_s
         self.steps = 0
         self.readings = 0
@@ -77,15 +77,15 @@ class ScriptedPipeline(Pipeline):
         if frame.image_rgb.shape[0] < 8:
             raise InputError("the picture is too small for a face")
         faces = (face(frame),) if frame.image_rgb.mean() >= DARK else ()
-        shown = emotion(frame.time_s) if faces and self.read_emotions else None
+        shown = expression(frame.time_s) if faces and self.read_expressions else None
         self.readings += shown is not None
         led, worn = faces[0].state if faces else None, shown
         if self.listener is not None:
             led, worn = self.listener.see(led, frame.time_s), None
         pose = self._animator.update(led, worn, frame.time_s)
-        timings_ms: Mapping[str, float] = {"face": 1.0, "emotion": 1.0, "avatar": 0.1}
-        read = Faces(replace(one, emotion=shown, label=shown and shown.label) for one in faces)
-        return Moment(frame, read, pose, timings_ms)
+        timings_ms: Mapping[str, float] = {"face": 1.0, "expression": 1.0, "avatar": 0.1}
+        read = Faces(replace(one, expression=shown, label=shown and shown.label) for one in faces)
+        return Moment(frame, read, pose, timings_ms, led)
 
 
 def kept() -> BoolArray:
@@ -104,7 +104,7 @@ class SparsePipeline(ScriptedPipeline):
 
     def step(self, frame: Frame) -> Moment:
         moment = super().step(frame)
-        read = Faces(one if one.emotion is None else replace(one, kept=kept()) for one in moment.faces)
+        read = Faces(one if one.expression is None else replace(one, kept=kept()) for one in moment.faces)
         return replace(moment, faces=read)
 
 
@@ -143,10 +143,15 @@ class TalkingPipeline(ObedientPipeline):
 
 def main() -> None:
     from support import tiny_listener
+    from support.page_host import TOKEN
+    from support.receivers import Shelf
     from visavis.avatar import guide
+    from visavis.outputs.sender import Sender
     from visavis.reaction.tokenizer import FaceTokenizer
     from visavis.serve import calibrating
-    from visavis.serve.app import serve
+    from visavis.serve.front import Front
+    from visavis.serve.own_files import OwnFiles
+    from visavis.serve.server import serve
     from visavis.serve.vocabulary import Vocabulary
 
     port, *options = sys.argv[1:]
@@ -158,11 +163,16 @@ def main() -> None:
     if kind in (ObedientPipeline, TalkingPipeline):
         guide.READ_S, guide.STEP_S = 0.3, 0.9
         calibrating.Guide = ToldGuide  # type: ignore[misc]
+    given = dict(name[2:].split("=") for name in options if "=" in name)
+    own = (Path(given[key]) if key in given else None for key in ("model", "core", "retarget"))
     serve(
         kind,
+        own=OwnFiles.read(*own),
+        senders=[Sender("shelf://", Shelf())] if "--sends" in options else (),
         port=int(port),
         vocabulary=vocabulary,
         listener=tiny_listener.of_tokenizer(*paths) if listens else None,
+        front=Front(token=TOKEN) if "--guarded" in options else None,
         announce=lambda url: print(url, flush=True),  # noqa: T201
     )
 

@@ -17,8 +17,8 @@ from support import tiny_listener, tiny_tokenizer
 from support.talking import fetch, receive, talk
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis.serve.app import Server
 from visavis.serve.protocol import encode_frame, encode_sound
+from visavis.serve.server import Server
 from visavis.serve.vocabulary import Vocabulary
 
 Jpeg = Callable[..., bytes]
@@ -30,19 +30,19 @@ def vocabulary(tmp_path: Path) -> Vocabulary:
     return Vocabulary(FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2)))
 
 
-def test_words_are_told_on_request(
+def test_tokens_are_told_on_request(
     serving: Serving, scripted: SimpleNamespace, vocabulary: Vocabulary, jpeg: Jpeg
 ) -> None:
     with serving(scripted.ScriptedPipeline, vocabulary=vocabulary) as server, talk(server) as client:
-        assert receive(client)["words"] == json.loads(fetch(server, "health"))["words"]
-        client.send('{"type": "words", "on": true}')
-        assert receive(client) == {"type": "words", "on": True}
+        assert receive(client)["face_tokens"] == json.loads(fetch(server, "health"))["face_tokens"]
+        client.send('{"type": "face_tokens", "on": true}')
+        assert receive(client) == {"type": "face_tokens", "on": True}
         client.send(encode_frame(1, 1.0, jpeg()))
-        name = ".".join(map(str, receive(client)["word"]["tokens"]))
-        assert json.loads(fetch(server, f"words/{name}"))["pose"].keys() == AVATAR_PARAMETERS.keys()
+        name = ".".join(map(str, receive(client)["face_token"]["tokens"]))
+        assert json.loads(fetch(server, f"face_tokens/{name}"))["pose"].keys() == AVATAR_PARAMETERS.keys()
 
 
-def test_tokens_are_told_where_the_recogniser_drops_some(
+def test_tokens_are_told_where_the_recognizer_drops_some(
     serving: Serving, scripted: SimpleNamespace, server: Server, jpeg: Jpeg
 ) -> None:
     with serving(scripted.SparsePipeline) as sparse:
@@ -54,22 +54,23 @@ def test_tokens_are_told_where_the_recogniser_drops_some(
                     is drops
                 )
                 client.send(encode_frame(1, 1.0, jpeg()))
-                assert (receive(client)["tokens"] is not None) is drops
-                client.send('{"type": "settings", "read_emotions": false, "mirror": true}')
+                assert (receive(client)["kept_tokens"] is not None) is drops
+                client.send('{"type": "settings", "read_expressions": false, "mirror": true}')
                 receive(client)
                 client.send(encode_frame(2, 2.0, jpeg()))
-                assert receive(client)["tokens"] is None
+                assert receive(client)["kept_tokens"] is None
 
 
 def refusal(server: Server, name: str) -> str:
-    with pytest.raises(HTTPError, match="404") as caught, urlopen(f"{server.url}words/{name}", timeout=10):  # noqa: S310
+    address = f"{server.url}face_tokens/{name}"
+    with pytest.raises(HTTPError, match="404") as caught, urlopen(address, timeout=10):  # noqa: S310
         pass
     with caught.value as answer:
         text: str = json.loads(answer.read())["detail"]
     return text
 
 
-def test_unknown_words_are_one_clear_line(
+def test_unknown_tokens_are_one_clear_line(
     serving: Serving, scripted: SimpleNamespace, vocabulary: Vocabulary, server: Server
 ) -> None:
     assert "no face tokenizer" in refusal(server, "1.2")
@@ -81,12 +82,16 @@ def test_unknown_words_are_one_clear_line(
             assert "\n" not in line
 
 
-def test_thousands_of_bad_wishes_do_not_end_the_session(server: Server, jpeg: Jpeg) -> None:
-    wishes = ['{"type": "words", "on": "yes"}', '{"type": "words"}', '{"type": "words", "on": true}']
+def test_many_bad_wishes_do_not_end_the_session(server: Server, jpeg: Jpeg) -> None:
+    wishes = [
+        '{"type": "face_tokens", "on": "yes"}',
+        '{"type": "face_tokens"}',
+        '{"type": "face_tokens", "on": true}',
+    ]
     codes = ["bad_request", "bad_request", "no_tokenizer"]
     with talk(server) as client:
         receive(client)
-        for _ in range(1000):
+        for _ in range(80):
             for wish, code in zip(wishes, codes, strict=True):
                 client.send(wish)
                 error = receive(client)
@@ -99,7 +104,7 @@ def test_a_listener_answers_on_request_and_hears(
     serving: Serving, scripted: SimpleNamespace, tmp_path: Path, jpeg: Jpeg
 ) -> None:
     listener = tiny_listener.listener(tmp_path)
-    wish = {"type": "listen", "on": True, "seed": 3, "temperament": None}
+    wish = {"type": "listen", "on": True, "seed": 3, "style": None}
     with serving(scripted.ScriptedPipeline, listener=listener) as server, talk(server) as client:
         hello, health = receive(client), json.loads(fetch(server, "health"))
         assert hello["modes"] == health["modes"] == ["mirror", "listen"]
@@ -126,13 +131,13 @@ def test_hostile_sound_is_refused_one_by_one_and_the_session_survives(
         (encode_sound(16_000, math.nan, bytes(2)), "bad_sound"),
         (encode_sound(16_000, 1.0, bytes(16_002)), "bad_sound"),
         (encode_sound(16_000, 1e8, bytes(2)), "bad_sound"),
-        ('{"type": "listen", "on": true, "seed": -1, "temperament": null}', "bad_request"),
+        ('{"type": "listen", "on": true, "seed": -1, "style": null}', "bad_request"),
         ('{"type": "listen"}', "bad_request"),
     ]
     listener = tiny_listener.listener(tmp_path)
     with serving(scripted.ScriptedPipeline, listener=listener) as server, talk(server) as client:
         receive(client)
-        client.send('{"type": "listen", "on": true, "seed": 1, "temperament": null}')
+        client.send('{"type": "listen", "on": true, "seed": 1, "style": null}')
         client.send(encode_frame(1, 1.0, jpeg()))
         assert {receive(client)["type"] for _ in range(2)} == {"listen", "moment"}
         for _ in range(20):
@@ -154,7 +159,7 @@ def test_hostile_sound_is_refused_one_by_one_and_the_session_survives(
 def test_a_server_without_a_listener_refuses_to_listen(server: Server, jpeg: Jpeg) -> None:
     with talk(server) as client:
         receive(client)
-        client.send('{"type": "listen", "on": true, "seed": 1, "temperament": null}')
+        client.send('{"type": "listen", "on": true, "seed": 1, "style": null}')
         error = receive(client)
         assert (error["code"], error["id"]) == ("no_listener", None)
         client.send(encode_sound(16_000, 1.0, bytes(2)))  # Nobody listens: dropped.

@@ -14,7 +14,7 @@ from support.talking import receive, talk
 from visavis.avatar.parameters import Animator
 from visavis.avatar.profile import Profile
 from visavis.pipeline import Pipeline
-from visavis.serve import app
+from visavis.serve import server as running
 from visavis.serve.calibrating import LISTENS, NOT_HERE, Calibrating
 from visavis.serve.protocol import RefusedError, encode_frame
 
@@ -145,6 +145,6 @@ def test_only_a_server_of_its_own_computer_keeps_profiles(
         def run(self) -> None:
             """Nobody is served."""
 
-    monkeypatch.setattr(app, "Server", Unstarted)
-    app.serve(scripted.ScriptedPipeline, **options)
+    monkeypatch.setattr(running, "Server", Unstarted)
+    running.serve(scripted.ScriptedPipeline, **options)
     assert (found[0].state.pool.profile_path == tmp_path / "profile.json") is keeps

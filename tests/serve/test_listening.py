@@ -16,17 +16,13 @@ import pytest
 from support import tiny_listener
 from support.tiny_listener import Echo
 from visavis.base.clock import ManualClock
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.temperament import Temperament
-from visavis.serve.listening import FARTHEST_S, Ear
-from visavis.serve.protocol import (
-    FrameMessage,
-    ListenMessage,
-    RefusedError,
-    SettingsMessage,
-    SoundMessage,
-)
+from visavis.reaction.style import Style
+from visavis.serve.listening import FARTHEST_S, AudioInbox
+from visavis.serve.load import Load
+from visavis.serve.messages import FrameMessage, ListenMessage, SettingsMessage, SoundMessage
+from visavis.serve.protocol import RefusedError
 from visavis.serve.sessions import Session
 
 RATE_HZ = 16_000
@@ -40,7 +36,7 @@ def echo() -> Echo:
 
 
 @pytest.fixture
-def networks(tmp_path: Path, echo: Echo) -> FaceListener:
+def networks(tmp_path: Path, echo: Echo) -> ListenerModel:
     return tiny_listener.listener(tmp_path, echo)
 
 
@@ -50,8 +46,8 @@ def sound(time_s: float, seconds: float = 0.04, level: float = 0.0) -> SoundMess
 
 
 def answer(session: Session, number: int, time_s: float, jpeg: bytes) -> dict[str, Any]:
-    session.offer(FrameMessage(number, time_s, jpeg))
-    reply: dict[str, Any] = json.loads(session.process(asyncio.run(session.take())))
+    session.inbox.offer(FrameMessage(number, time_s, jpeg))
+    reply: dict[str, Any] = json.loads(session.process(asyncio.run(session.inbox.take(Load(ManualClock())))))
     return reply
 
 
@@ -65,26 +61,26 @@ def play(session: Session, jpeg: bytes, frames: range, level: float | None = Non
 
 
 def test_it_listens_and_mirrors_as_wished(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener, echo: Echo
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel, echo: Echo
 ) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
     session.configure(SettingsMessage(False, True))
     assert play(session, jpeg(), range(1, 5))[-1]["hears"] is None
-    assert session.listen(ON) is ON
+    assert session.ear.listen(ON) is ON
     assert play(session, jpeg(), range(5, 10))[-1]["hears"] is False
     assert len(echo.heard) == 4
     session.calibrate()
     assert answer(session, 10, 0.4, jpeg())["calibrated"] is False  # The avatar shows another's face.
-    session.listen(ListenMessage(False, 3, None))
+    session.ear.listen(ListenMessage(False, 3, None))
     assert play(session, jpeg(), range(11, 14))[-1]["hears"] is None
     assert len(echo.heard) == 5
 
 
 def test_sound_reaches_the_listener(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener, echo: Echo
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel, echo: Echo
 ) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
-    session.listen(ON)
+    session.ear.listen(ON)
     play(session, jpeg(), range(1, 3))  # Sound before the first picture has no place; these are the first.
     play(session, jpeg(), range(3, 30), level=0.0)
     assert play(session, jpeg(), range(30, 60), level=0.2)[-1]["hears"] is True
@@ -92,32 +88,32 @@ def test_sound_reaches_the_listener(
     assert np.nanargmax(np.diff(energy)) + 1 == pytest.approx(30, abs=2)
 
 
-def test_the_temperament_changes_live_and_a_seed_makes_another_listener(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener, echo: Echo
+def test_the_style_changes_live_and_a_seed_makes_another_listener(
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel, echo: Echo
 ) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
-    session.listen(ON)
+    session.ear.listen(ON)
     play(session, jpeg(), range(1, 8))
     first = session.pipeline.listener
-    session.listen(ListenMessage(True, 3, Temperament(nodding=1.0)))
+    session.ear.listen(ListenMessage(True, 3, Style(nodding=1.0)))
     play(session, jpeg(), range(8, 12))
     assert session.pipeline.listener is first
     assert np.isnan(echo.heard[0].controls).all()
     assert echo.heard[-1].controls[0, 0, 1] == 1.0
     assert (echo.heard[-1].own >= 0).all()  # It went on from its own past,
     heard = len(echo.heard)
-    session.listen(ListenMessage(True, 4, None))
+    session.ear.listen(ListenMessage(True, 4, None))
     play(session, jpeg(), range(12, 16))
     assert session.pipeline.listener is not first
     assert (echo.heard[heard].own == -1).all()  # and the new one has none.
 
 
 def test_sessions_do_not_hear_each_other(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel
 ) -> None:
     one, two = (Session(scripted.ScriptedPipeline(), listener=networks) for _ in range(2))
-    one.listen(ON)
-    two.listen(ON)
+    one.ear.listen(ON)
+    two.ear.listen(ON)
     play(one, jpeg(), range(1, 3))
     play(two, jpeg(), range(1, 3))
     assert play(one, jpeg(), range(3, 20), level=0.2)[-1]["hears"] is True
@@ -125,10 +121,10 @@ def test_sessions_do_not_hear_each_other(
 
 
 def test_frames_that_cannot_be_used_bring_no_sound(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: FaceListener
+    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel
 ) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
-    session.listen(ON)
+    session.ear.listen(ON)
     play(session, jpeg(), range(1, 5))
     heard = []
     session.pipeline.hear = heard.append
@@ -145,15 +141,15 @@ def test_frames_that_cannot_be_used_bring_no_sound(
 def test_without_networks_listening_is_refused(scripted: SimpleNamespace) -> None:
     session = Session(scripted.ScriptedPipeline())
     with pytest.raises(RefusedError, match="brings no listener: start the server with --listener") as caught:
-        session.listen(ON)
+        session.ear.listen(ON)
     assert caught.value.code == "no_listener"
     assert "needed only where its tokenizer is none of the package's" in str(caught.value)
-    assert session.listen(ListenMessage(False, 0, None)).on is False
+    assert session.ear.listen(ListenMessage(False, 0, None)).on is False
     session.hear(sound(0.0))
 
 
-def test_sound_far_from_the_pictures_is_refused(networks: FaceListener) -> None:
-    ear = Ear(networks, ManualClock())
+def test_sound_far_from_the_pictures_is_refused(networks: ListenerModel) -> None:
+    ear = AudioInbox(networks, ManualClock())
     ear.listen(ON)
     ear.hear(sound(1e6), None)  # Before the first picture nobody knows.
     for time_s in (100 - FARTHEST_S - 0.1, 100 + FARTHEST_S + 0.1):
@@ -163,9 +159,9 @@ def test_sound_far_from_the_pictures_is_refused(networks: FaceListener) -> None:
     ear.hear(sound(100 + FARTHEST_S - 0.1), 100.0)
 
 
-def test_sound_comes_at_the_pace_of_time(networks: FaceListener) -> None:
+def test_sound_comes_at_the_pace_of_time(networks: ListenerModel) -> None:
     clock = ManualClock()
-    ear = Ear(networks, clock)
+    ear = AudioInbox(networks, clock)
     ear.listen(ON)
 
     def accepted(seconds: float, count: int) -> int:
@@ -187,17 +183,17 @@ def test_sound_comes_at_the_pace_of_time(networks: FaceListener) -> None:
 
 
 def test_sound_that_nobody_fetches_does_not_pile_up(
-    scripted: SimpleNamespace, networks: FaceListener, echo: Echo
+    scripted: SimpleNamespace, networks: ListenerModel, echo: Echo
 ) -> None:
     clock = ManualClock()
-    ear, pipeline = Ear(networks, clock), scripted.ScriptedPipeline()
+    ear, pipeline = AudioInbox(networks, clock), scripted.ScriptedPipeline()
     ear.listen(ON)
-    ear.tune(pipeline)
+    ear.apply_to(pipeline)
     heard = []
     pipeline.hear = heard.append
     for k in range(1000):
         ear.hear(sound(k / 10, 0.1), k / 10)
         clock.sleep_s(0.1)
-    ear.tune(pipeline)
+    ear.apply_to(pipeline)
     assert sum(len(chunk.samples) for chunk in heard) <= 5.2 * RATE_HZ
     assert heard[-1].time_s == pytest.approx(99.9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
 ]
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[Host]:
-    running = Host()
-    yield running
-    running.kill()
 
 
 def avatar_picture(page: Any) -> str:
@@ -45,12 +37,12 @@ def test_the_whole_loop(page: Any, host: Host) -> None:
     wait_for_moments(page)
     assert avatar_picture(page) != before
 
-    page.click("#emotions-switch")
-    until(page, "visavisStats.lastMoment?.emotion === null")
+    page.click("#expressions-switch")
+    until(page, "visavisStats.lastMoment?.expression === null")
     playwright.expect(page.locator("#sign")).to_be_hidden()
     playwright.expect(page.locator("#bars")).to_be_hidden()
-    page.click("#emotions-switch")
-    until(page, "visavisStats.lastMoment?.emotion !== null")
+    page.click("#expressions-switch")
+    until(page, "visavisStats.lastMoment?.expression !== null")
 
     host.kill()
     playwright.expect(page.locator("#banner")).to_be_visible()
@@ -82,6 +74,25 @@ def test_trying_now_need_not_wait(page: Any, host: Host) -> None:
     page.click("#retry")
     until(page, "visavisStats.server === 'open'")
     playwright.expect(page.locator("#banner")).to_be_hidden()
+
+
+def test_the_page_goes_on_with_its_token_and_follows_the_pace(page: Any, host: Host) -> None:
+    page.click("#start")
+    wait_for_moments(page)
+    [worker] = page.workers
+    worker.evaluate("void (self.told = [], self.speak = WebSocket.prototype.send)")
+    worker.evaluate(
+        "void (WebSocket.prototype.send = function (data) {"
+        " if (typeof data === 'string') self.told.push(JSON.parse(data)); self.speak.call(this, data); })"
+    )
+    host.kill()
+    playwright.expect(page.locator("#banner")).to_be_visible()
+    host.start()
+    wait_for_moments(page)
+    first, second = worker.evaluate("self.told")[:2]
+    assert (first["type"], second) == ("resume", {"type": "pace", "on": True})
+    assert len(first["token"]) > 100
+    assert page.evaluate("visavisStats.problems") == 0  # The new server does not know the token.
 
 
 def test_a_video_file_without_a_face(page: Any, dark_clip: Path) -> None:
@@ -123,7 +134,7 @@ def test_settings_persist(page: Any) -> None:
 def test_damaged_settings_are_forgotten(page: Any) -> None:
     page.evaluate('localStorage.setItem(\'visavis.settings.v1\', \'{"quality": 99, "mirror": "x"\')')
     page.reload()
-    playwright.expect(page.locator("#emotions-switch")).to_be_checked()
+    playwright.expect(page.locator("#expressions-switch")).to_be_checked()
 
 
 def test_the_avatar_alone(page: Any, host: Host) -> None:

@@ -52,7 +52,7 @@ def talking_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def sent(page: Any, name: str) -> str:
     """Where a slider stands in what the page last asked for."""
-    return f"visavisStats.listen?.temperament?.{name}"
+    return f"visavisStats.listen?.style?.{name}"
 
 
 def test_it_listens_with_a_microphone_and_mirrors_again(page: Any, host: Host) -> None:
@@ -85,11 +85,11 @@ def test_it_listens_with_a_microphone_and_mirrors_again(page: Any, host: Host) -
     assert page.evaluate("visavisStats.problems") == 0
 
 
-def test_the_temperament_is_told_as_it_changes(page: Any) -> None:
+def test_the_style_is_told_as_it_changes(page: Any) -> None:
     page.click("#mode-listen")
     nodding = page.locator("#control-nodding")
     playwright.expect(nodding).to_be_disabled()
-    assert page.evaluate("visavisStats.listen.temperament") is None
+    assert page.evaluate("visavisStats.listen.style") is None
     page.locator("[data-setting=leftToChance]").uncheck()
     playwright.expect(nodding).to_be_enabled()
     nodding.fill("0.9")

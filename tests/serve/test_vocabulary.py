@@ -13,11 +13,11 @@ from visavis.base import networks
 from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import ENCODER, FaceTokenizer
-from visavis.serve.vocabulary import HUES, Speaker, Vocabulary
+from visavis.serve.vocabulary import HUES, FaceTokenStream, Vocabulary
 from visavis.types import Face
 
 MakeTokenizer = Callable[..., FaceTokenizer]
-# Tokens for all channels up to jawOpen: every channel that colours a word, but the smile, has one.
+# Tokens for all channels up to jawOpen: every channel that colours a token, but the smile, has one.
 DEPTH = FACE_INDEX["jawOpen"] + 1
 
 
@@ -40,7 +40,7 @@ def wide(make_tokenizer: MakeTokenizer) -> Vocabulary:
     return Vocabulary(make_tokenizer(depth=DEPTH))
 
 
-def test_a_word_means_the_same_whatever_was_asked_before(vocabulary: Vocabulary) -> None:
+def test_a_token_means_the_same_whatever_was_asked_before(vocabulary: Vocabulary) -> None:
     for name in ("15.0", "0.15", "3.9", "15.0"):
         vocabulary.meaning(name)
     alone, meaning = Vocabulary(vocabulary.tokenizer).meaning("3.9"), vocabulary.meaning("3.9")
@@ -49,14 +49,14 @@ def test_a_word_means_the_same_whatever_was_asked_before(vocabulary: Vocabulary)
     assert meaning.blendshapes == alone.blendshapes
 
 
-def test_colours_are_the_same_for_every_server(wide: Vocabulary) -> None:
+def test_colors_are_the_same_for_every_server(wide: Vocabulary) -> None:
     again = Vocabulary(wide.tokenizer)
     for token in (0, 5, 15):
-        assert again.word((token,) * DEPTH) == wide.word((token,) * DEPTH)
+        assert again.token((token,) * DEPTH) == wide.token((token,) * DEPTH)
 
 
 def test_what_stands_out_is_named_strongest_first(vocabulary: Vocabulary) -> None:
-    # The mean face has .3 everywhere; a word's channels are (token + 1/2) / 16, all others 0.
+    # The mean face has .3 everywhere; a token's channels are (token + 1/2) / 16, all others 0.
     assert vocabulary.meaning("8.15").blendshapes == (("browDownRight", 0.969), ("browDownLeft", 0.531))
     assert vocabulary.meaning("0.15").blendshapes == (("browDownRight", 0.969),)
     assert vocabulary.meaning("0.0").blendshapes == ()
@@ -73,7 +73,7 @@ def test_a_mirror_changes_sides(vocabulary: Vocabulary) -> None:
     assert (seen["ParamBrowLY"], seen["ParamBrowRY"]) == (mirrored["ParamBrowRY"], mirrored["ParamBrowLY"])
 
 
-NO_WORDS = [
+NO_TOKENS = [
     "",
     ".",
     "1",
@@ -90,9 +90,9 @@ NO_WORDS = [
 ]
 
 
-@pytest.mark.parametrize("name", NO_WORDS)
-def test_what_is_no_word_is_refused(vocabulary: Vocabulary, name: str) -> None:
-    with pytest.raises(InputError, match=r"no such face word.*expected \[0 to 15\]\.\[0 to 15\]") as caught:
+@pytest.mark.parametrize("name", NO_TOKENS)
+def test_what_is_no_token_is_refused(vocabulary: Vocabulary, name: str) -> None:
+    with pytest.raises(InputError, match=r"no such face token.*expected \[0 to 15\]\.\[0 to 15\]") as caught:
         vocabulary.meaning(name)
     assert len(str(caught.value)) < 120
     assert "\n" not in str(caught.value)
@@ -101,18 +101,18 @@ def test_what_is_no_word_is_refused(vocabulary: Vocabulary, name: str) -> None:
 @pytest.mark.parametrize(
     "hue_deg", [hue for hue, channels in HUES.items() if FACE_INDEX[channels[0]] < DEPTH]
 )
-def test_a_word_has_the_hue_of_what_it_does_most(wide: Vocabulary, hue_deg: int) -> None:
+def test_a_token_has_the_hue_of_what_it_does_most(wide: Vocabulary, hue_deg: int) -> None:
     tokens = [8] * DEPTH
-    middle = wide.word(tuple(tokens))
+    middle = wide.token(tuple(tokens))
     for channel in HUES[hue_deg]:
         tokens[FACE_INDEX[channel]] = 15
-    word = wide.word(tuple(tokens))
-    assert abs((word.hue_deg - hue_deg + 180) % 360 - 180) < 15
-    assert middle.strength < word.strength <= 1
+    token = wide.token(tuple(tokens))
+    assert abs((token.hue_deg - hue_deg + 180) % 360 - 180) < 15
+    assert middle.strength < token.strength <= 1
 
 
-def test_a_vocabulary_whose_faces_are_alike_has_no_colour(vocabulary: Vocabulary) -> None:
-    assert vocabulary.word((15, 0)).strength == 0
+def test_a_vocabulary_whose_faces_are_alike_has_no_color(vocabulary: Vocabulary) -> None:
+    assert vocabulary.token((15, 0)).strength == 0
 
 
 def face_of(scripted: SimpleNamespace, time_s: float, track_id: int) -> Face:
@@ -125,27 +125,27 @@ def test_a_speaker_says_what_the_whole_track_says(
     make_tokenizer: MakeTokenizer, scripted: SimpleNamespace
 ) -> None:
     vocabulary = Vocabulary(make_tokenizer(depth=2, window=4))
-    speaker = Speaker(vocabulary)
+    speaker = FaceTokenStream(vocabulary)
     times_s = np.arange(12) / 4
     said = []
     for time_s in times_s:
-        word = speaker.say((face_of(scripted, time_s, 7),))
-        assert word is not None
-        said.append(list(word.tokens))
+        token = speaker.say((face_of(scripted, time_s, 7),))
+        assert token is not None
+        said.append(list(token.tokens))
         assert speaker.say(()) is None  # A frame without a face changes nothing.
     track = np.stack([scripted.state(time_s).values for time_s in times_s])
     assert said == vocabulary.tokenizer.encode(track).tolist()
 
 
-def test_another_person_s_words_do_not_hang_on_the_last_one_s(
+def test_another_person_s_tokens_do_not_hang_on_the_last_one_s(
     make_tokenizer: MakeTokenizer, scripted: SimpleNamespace
 ) -> None:
     vocabulary = Vocabulary(make_tokenizer(window=4))
-    speaker = Speaker(vocabulary)
+    speaker = FaceTokenStream(vocabulary)
     speaker.say((face_of(scripted, 1.5, 1),))
     same = speaker.say((face_of(scripted, 0.0, 1),))
     other = speaker.say((face_of(scripted, 0.0, 2),))
-    assert other == Speaker(vocabulary).say((face_of(scripted, 0.0, 2),))
+    assert other == FaceTokenStream(vocabulary).say((face_of(scripted, 0.0, 2),))
     assert other != same
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from visavis.avatar.parameters import Animator
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
-from visavis.types import Emotion, FaceState
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.types import Expression, FaceState
 
 FPS = 25
 RELAXED = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "z": -50.0}
@@ -19,11 +19,11 @@ def face(**channels: float) -> FaceState:
     return FaceState(values)
 
 
-def feeling(label: str, probability: float = 0.9) -> Emotion:
-    values = np.zeros(len(EMOTION_CHANNELS), np.float32)
+def feeling(label: str, probability: float = 0.9) -> Expression:
+    values = np.zeros(len(EXPRESSION_CHANNELS), np.float32)
     values[-8:] = (1 - probability) / 7
-    values[EMOTION_CHANNELS.index(label)] = probability
-    return Emotion(values)
+    values[EXPRESSION_CHANNELS.index(label)] = probability
+    return Expression(values)
 
 
 def warmed(mirror: bool = False, seconds: float = 2.0) -> tuple[Animator, float]:

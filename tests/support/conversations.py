@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 
 from visavis.avatar.parameters import Animator
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
-from visavis.corpus.build import Build, build, plan
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
+from visavis.corpus.build import Build, build_corpus, plan
 from visavis.corpus.engines import InProcess
-from visavis.corpus.recording import Settings, list_recordings
-from visavis.emotion.reader import EmotionReader
+from visavis.corpus.recording import CorpusSettings, list_recordings
+from visavis.corpus.watching import Worker
+from visavis.expression.reader import ExpressionReader
 from visavis.pipeline import Pipeline
 from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
 
-Colour = tuple[int, int, int]
-RED, BLUE, GREY = (220, 60, 60), (60, 60, 220), (40, 40, 40)
+Color = tuple[int, int, int]
+RED, BLUE, GRAY = (220, 60, 60), (60, 60, 220), (40, 40, 40)
 
 
 def face_numbers(seed: int, frames: int, width: int = 58) -> FloatArray:
@@ -33,7 +36,7 @@ def write_npy(path: Path, array: np.ndarray) -> None:
     np.save(path, array)
 
 
-def write_emotion(path: Path, values: FloatArray, names: Sequence[str] = EMOTION_CHANNELS) -> None:
+def write_expression(path: Path, values: FloatArray, names: Sequence[str] = EXPRESSION_CHANNELS) -> None:
     """As REACT does: 15 action units, then valence, arousal, and the expressions with capitals."""
     path.parent.mkdir(parents=True, exist_ok=True)
     header = ",".join([*names[:17], *(name.capitalize() for name in names[17:])])
@@ -54,9 +57,9 @@ def write_react(
     rows: Sequence[tuple[str, str]],
     split: str = "val",
     frames: int = 8,
-    emotion_person: Callable[[str], str] = str,
+    expression_person: Callable[[str], str] = str,
 ) -> Path:
-    """A split of REACT2023 or REACT2024: faces with a row more than emotions."""
+    """A split of REACT2023 or REACT2024: faces with a row more than expressions."""
     root.mkdir(parents=True, exist_ok=True)
     lines = [",speaker_path,listener_path"]
     for number, row in enumerate(rows):
@@ -66,25 +69,26 @@ def write_react(
             seed = 2 * number + side
             folder = root / split
             write_npy(folder / "3D_FV_files" / f"{name}.npy", face_numbers(seed, frames + 1)[:, None])
-            emotion = folder.joinpath("Emotion", *chat, emotion_person(person), f"{clip}.csv")
-            write_emotion(emotion, face_numbers(100 + seed, frames, 25))
+            expression = folder.joinpath("Emotion", *chat, expression_person(person), f"{clip}.csv")
+            write_expression(expression, face_numbers(100 + seed, frames, 25))
             write_silence(folder / "Audio_files" / f"{name}.wav")
     (root / f"{split}.csv").write_text("\n".join(lines) + "\n")
     return root
 
 
-def draw(faces: Sequence[tuple[int, Colour]], size: tuple[int, int] = (128, 64)) -> ImageArray:
+def draw(faces: Sequence[tuple[int, Color]], size: tuple[int, int] = (128, 64)) -> ImageArray:
     """A grey picture with coloured squares of 24 px, each around a column."""
-    image = np.full((size[1], size[0], 3), GREY, np.uint8)
-    for column, colour in faces:
-        image[20:44, column - 12 : column + 12] = colour
+    image = np.full((size[1], size[0], 3), GRAY, np.uint8)
+    for column, color in faces:
+        image[20:44, column - 12 : column + 12] = color
     return image
 
 
 def film(path: Path, pictures: Sequence[ImageArray], fps: int = 25, sound_hz: float | None = None) -> Path:
-    """A video of these pictures, nearly without loss."""
+    """A video of these pictures, nearly without loss, with a key frame each second."""
     with av.open(str(path), "w") as output:
-        video = output.add_stream("libx264", rate=fps, options={"crf": "1", "preset": "ultrafast"})
+        options = {"crf": "1", "preset": "ultrafast", "g": str(fps)}
+        video = output.add_stream("libx264", rate=fps, options=options)
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = "yuv444p"
         sound = output.add_stream("aac", rate=44100, layout="mono") if sound_hz else None
@@ -106,8 +110,8 @@ class SquareTracker:
 
     def update(self, frame: Frame) -> tuple[Face, ...]:
         image = frame.image_rgb.astype(int)
-        coloured = (image.max(axis=2) - image.min(axis=2) > 60).any(axis=0)
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], coloured, [0]])))
+        colored = (image.max(axis=2) - image.min(axis=2) > 60).any(axis=0)
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], colored, [0]])))
         return tuple(
             self._face(frame, left, right) for left, right in zip(edges[::2], edges[1::2], strict=True)
         )
@@ -135,7 +139,20 @@ class SureClassifier:
 
 def square_pipeline(**_: object) -> Pipeline:
     """Takes the place of the pipeline's default."""
-    return Pipeline(SquareTracker(), EmotionReader(SureClassifier()), Animator())
+    return Pipeline(SquareTracker(), ExpressionReader(SureClassifier()), Animator())
+
+
+class SlowTracker(SquareTracker):
+    """Gives a test time to interrupt it."""
+
+    def update(self, frame: Frame) -> tuple[Face, ...]:
+        time.sleep(0.004)
+        return super().update(frame)
+
+
+def slow_worker() -> Worker:
+    """A worker of another process, to which no test's patches reach."""
+    return Worker(lambda: Pipeline(SlowTracker(), ExpressionReader(SureClassifier())), SquareTracker())
 
 
 def call(path: Path, count: int = 50, fps: int = 25, sound_hz: float | None = None) -> Path:
@@ -144,13 +161,15 @@ def call(path: Path, count: int = 50, fps: int = 25, sound_hz: float | None = No
     return film(path, pictures, fps, sound_hz)
 
 
-def alone(path: Path, colour=RED, count: int = 50, fps: int = 25, sound_hz: float | None = None) -> Path:
-    return film(path, [draw([(32, colour)], (64, 64))] * count, fps, sound_hz)
+def alone(path: Path, color=RED, count: int = 50, fps: int = 25, sound_hz: float | None = None) -> Path:
+    return film(path, [draw([(32, color)], (64, 64))] * count, fps, sound_hz)
 
 
-def make(root: Path, *videos: Path, pairs: bool = False, split: str = "train", fps: float = 25.0) -> Build:
-    todo = plan(root, list_recordings(videos, split, pairs=pairs), Settings(fps=fps))
-    return build(todo, InProcess(), lambda _: None)
+def make(
+    root: Path, *videos: Path, pairs: bool = False, split: str = "train", fps: float = 25.0, **settings: Any
+) -> Build:
+    todo = plan(root, list_recordings(videos, split, pairs=pairs), CorpusSettings(fps=fps, **settings))
+    return build_corpus(todo, InProcess(), lambda _: None)
 
 
 def tree(root: Path) -> dict[str, str]:

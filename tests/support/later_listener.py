@@ -7,20 +7,20 @@ import numpy as np
 from support import tiny_tokenizer
 from visavis.reaction.cues import HEARD_CHANNELS
 from visavis.reaction.head import TokenHead
-from visavis.reaction.predictor import Heard, Memory, Predictor
+from visavis.reaction.predictor import Heard, Predictor, StreamMemory
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.temperament import CONTROLS
+from visavis.reaction.style import CONTROLS
 from visavis.types import FloatArray
 
 SURE = 50.0
 
 
 class Later(Predictor):
-    """Shows the partner's face of so many frames before; alone, token 1.
+    """Shows the speaker's face of so many frames before; alone, token 1.
 
     Args:
         delay: frames, 1 or more; that long is its memory.
-        speech: whether it shows token 14 instead where the partner spoke then.
+        speech: whether it shows token 14 instead where the speaker spoke then.
         even: whether every token is as likely as any other.
     """
 
@@ -34,14 +34,14 @@ class Later(Predictor):
         self.head = TokenHead(self.levels, self.vocabulary, weights.astype(np.float32))
         self.delay, self.speech, self.even = delay, speech, even
 
-    def memory(self, streams: int) -> Memory:
+    def memory(self, streams: int) -> StreamMemory:
         keys = np.zeros((streams, 1, 1, 1, self.context), np.float32)
-        return Memory(keys, np.zeros((streams, 1, 1, self.context, 1), np.float32))
+        return StreamMemory(keys, np.zeros((streams, 1, 1, self.context, 1), np.float32))
 
-    def predict(self, heard: Heard, memory: Memory) -> FloatArray:
+    def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
         self._check(heard, len(memory.ages))
         spoke = heard.sound[..., 0, SPEECH_CHANNELS.index("speech")] > 0.5
-        shown = np.where(heard.partner[..., 0] < 0, 1, heard.partner[..., 0])
+        shown = np.where(heard.speaker[..., 0] < 0, 1, heard.speaker[..., 0])
         now = np.where(spoke & self.speech, 14, shown).astype(np.float32)
         oldest_first = np.argsort(-memory.ages[0], kind="stable")[: int((memory.ages[0] > 0).sum())]
         known = np.concatenate([memory.keys[:, 0, 0, 0, oldest_first], now], axis=1)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SERVER = Path(__file__).parents[1] / "serve" / "scripted_server.py"
+TOKEN = "token-of-the-scripted-server"  # noqa: S105
 PATIENCE_MS = 30_000
 
 
@@ -23,17 +24,38 @@ class Host:
     Args:
         networks: encoder and decoder of its tokenizer, if it is to have one.
         flags: ``listens``: a tiny listener speaks with them; ``sparse``: its recogniser drops tokens;
-            ``obeys``: its person does what the guide of a calibration says; ``talks``: does not.
+            ``obeys``: its person does what the guide of a calibration says; ``talks``: does not;
+            ``sends``: it has an output; ``guarded``: it asks for a token.
+        model: Live2D model that it gives.
+        core: Cubism Core that it gives.
+        retarget: retarget file that it gives.
     """
 
-    def __init__(self, *networks: Path, **flags: bool) -> None:
-        names = {"listens": "--listen", "sparse": "--sparse", "obeys": "--obeys", "talks": "--talks"}
+    def __init__(
+        self,
+        *networks: Path,
+        model: Path | None = None,
+        core: Path | None = None,
+        retarget: Path | None = None,
+        **flags: bool,
+    ) -> None:
+        names = {
+            "listens": "--listen",
+            "sparse": "--sparse",
+            "obeys": "--obeys",
+            "talks": "--talks",
+            "sends": "--sends",
+            "guarded": "--guarded",
+        }
         self.options = [*map(str, networks), *(names[flag] for flag, wanted in flags.items() if wanted)]
+        files = {"model": model, "core": core, "retarget": retarget}
+        self.options += [f"--{name}={path}" for name, path in files.items() if path]
         self.config = tempfile.mkdtemp()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
+        self.address = f"{self.url}?token={TOKEN}" if "--guarded" in self.options else self.url
         self.start()
 
     def start(self) -> None:
@@ -61,7 +83,7 @@ def opened_page(browser: Any, host: Host) -> Iterator[Any]:
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on("request", lambda request: check_own(request.url, host, errors))
-    opened.goto(host.url)
+    opened.goto(host.address)
     yield opened
     context.close()
     assert errors == []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.request import urlopen
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from visavis.serve.app import Server
+from visavis.serve.server import Server
 
 
 def fetch(server: Server, path: str) -> str:
@@ -17,10 +19,20 @@ def fetch(server: Server, path: str) -> str:
         return text
 
 
-def talk(server: Server, **options: Any) -> ClientConnection:
-    return connect(server.url.replace("http", "ws") + "ws", compression=None, max_size=None, **options)
+def talk(server: Server, query: str = "", **options: Any) -> ClientConnection:
+    return connect(
+        server.url.replace("http", "ws") + "ws" + query, compression=None, max_size=None, **options
+    )
 
 
 def receive(socket_: ClientConnection) -> dict[str, Any]:
     message: dict[str, Any] = json.loads(socket_.recv(timeout=10))
     return message
+
+
+def closed_with(socket_: ClientConnection) -> int | None:
+    """The close code of a conversation, once it has ended."""
+    with suppress(ConnectionClosed):
+        while True:
+            socket_.recv(timeout=10)
+    return socket_.close_code

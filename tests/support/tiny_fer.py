@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.emotion.labels import FERPLUS_COLUMNS
+from visavis.expression.labels import FERPLUS_COLUMNS
 
 CONFIG = """
 name = "tiny"
@@ -25,7 +25,7 @@ heads = 2
 epochs = 3
 batch_size = 16
 learning_rate = 5e-3
-sizes = [[0.0, 32], [0.5, 48]]
+image_px_schedule = [[0.0, 32], [0.5, 48]]
 """
 
 
@@ -67,7 +67,7 @@ KINDS = {
     "hybrid": "model={widths=[4, 8, 16], blocks=[1, 1], layers=1, heads=2}",
     "vit": "model={kind='vit', preset='tiny', layers=1, dropout=0.0}",
     "vgg": "model={kind='vgg', widths=[8, 16, 16]}",
-    "sparse": "model={kind='sparse', stem=[8, 16], width=16, layers=2, heads=2, pruning={keep=0.3}}",
-    "sae": "model={kind='sae', widths=[16, 8, 8], layers=1, heads=2, pruning={keep=0.3}}",
+    "sparse": "model={kind='sparse', stem=[8, 16], width=16, layers=2, heads=2, pruning={keep_rate=0.3}}",
+    "sae": "model={kind='sae', widths=[16, 8, 8], layers=1, heads=2, pruning={keep_rate=0.3}}",
     "timm": "model={kind='timm', name='resnet10t', image_px=48, arguments={channels=[8, 8, 16, 16]}}",
 }

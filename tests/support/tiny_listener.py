@@ -9,11 +9,11 @@ import numpy as np
 from support import tiny_tokenizer
 from visavis.reaction.cues import HEARD_CHANNELS
 from visavis.reaction.head import TokenHead
-from visavis.reaction.listener import FaceListener
-from visavis.reaction.predictor import Heard, Memory, Predictor
+from visavis.reaction.listener import ListenerModel
+from visavis.reaction.predictor import Heard, Predictor, StreamMemory
 from visavis.reaction.sampling import Sampling
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.temperament import CONTROLS
+from visavis.reaction.style import CONTROLS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.types import FloatArray
 
@@ -21,7 +21,7 @@ SURE = 50.0
 
 
 class Echo(Predictor):
-    """Shows the partner's face of the same frame; alone, token 1; with speech, token 14; or draws evenly.
+    """Shows the speaker's face of the same frame; alone, token 1; with speech, token 14; or draws evenly.
 
     Args:
         patch: frames of a position.
@@ -40,28 +40,28 @@ class Echo(Predictor):
         weights = np.concatenate([np.eye(size).ravel(), np.zeros(size)]).astype(np.float32)
         self.head = TokenHead(self.levels, size, weights)
 
-    def memory(self, streams: int) -> Memory:
-        return Memory(
+    def memory(self, streams: int) -> StreamMemory:
+        return StreamMemory(
             np.zeros((streams, 1, 1, 1, 1), np.float32), np.zeros((streams, 1, 1, 1, 1), np.float32)
         )
 
-    def predict(self, heard: Heard, memory: Memory) -> FloatArray:
+    def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
         self._check(heard, len(memory.ages))
         self.heard.append(heard)
-        logits = np.zeros((*heard.partner.shape, self.vocabulary), np.float32)
+        logits = np.zeros((*heard.speaker.shape, self.vocabulary), np.float32)
         if not self.even:
-            wanted = np.where(heard.partner < 0, 1, heard.partner)
+            wanted = np.where(heard.speaker < 0, 1, heard.speaker)
             speaks = heard.sound[..., SPEECH_CHANNELS.index("speech")] > 0.5
             wanted = np.where(speaks, 14, wanted)
             np.put_along_axis(logits, wanted[..., None], self.surely, axis=-1)
         return logits
 
 
-def listener(folder: Path, predictor: Predictor | None = None) -> FaceListener:
+def listener(folder: Path, predictor: Predictor | None = None) -> ListenerModel:
     """A listener in front of the tiny tokenizer."""
     return of_tokenizer(*tiny_tokenizer.write(folder), predictor=predictor)
 
 
-def of_tokenizer(encoder: Path, decoder: Path, predictor: Predictor | None = None) -> FaceListener:
+def of_tokenizer(encoder: Path, decoder: Path, predictor: Predictor | None = None) -> ListenerModel:
     """A listener in front of these two networks of the tiny tokenizer."""
-    return FaceListener(predictor or Echo(), FaceTokenizer.load(encoder, decoder), Sampling())
+    return ListenerModel(predictor or Echo(), FaceTokenizer.load(encoder, decoder), Sampling())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from support import tiny_tokenizer
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis_train.data.conversation_pack import ListeningItem, ListeningPack, PersonClip, save_listening
 
@@ -30,7 +30,7 @@ frames = {frames}
 learning_rate = 1e-2
 warm_steps = 5
 masked_past = 0.0
-no_partner = 0.3
+no_speaker = 0.3
 """
 CONFIG = """
 task = "listener"
@@ -43,13 +43,13 @@ seed = 1
 
 
 def clip(name: str, steps: np.ndarray, rng: np.random.Generator, *, speaks: bool) -> PersonClip:
-    """A face whose first channel is one of two token's; its emotion goes up and down with it."""
+    """A face whose first channel is one of two token's; its expression goes up and down with it."""
     frames = len(steps)
     face = np.full((frames, len(FACE_CHANNELS)), 0.5, np.float16)
     face[:, 0] = np.where(steps, 0.6, 0.3)
-    emotion = rng.random((frames, len(EMOTION_CHANNELS))) * 0.2 + 0.5 * steps[:, None]
+    expression = rng.random((frames, len(EXPRESSION_CHANNELS))) * 0.2 + 0.5 * steps[:, None]
     speech = rng.normal(size=(frames, len(SPEECH_CHANNELS))).astype(np.float16) if speaks else None
-    return PersonClip(name, face, emotion.astype(np.float16), speech)
+    return PersonClip(name, face, expression.astype(np.float16), speech)
 
 
 def pack(split: str = "train", speakers: int = 4, frames: int = 120, seed: int = 0) -> ListeningPack:

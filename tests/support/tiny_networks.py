@@ -34,10 +34,10 @@ def write_run(folder: Path, seed: int = 0, config: HybridConfig = CONFIG) -> Pat
     """What a finished run leaves that export and quantise read."""
     folder.mkdir(parents=True)
     net = network(seed, config)
-    settings = {"task": "emotion", "name": "tiny", "model": config.model_dump()}
+    settings = {"task": "expression", "name": "tiny", "model": config.model_dump()}
     (folder / "config.json").write_text(json.dumps(settings))
     save_checkpoint(folder / "best.safetensors", {"model": net}, None, {"epoch": 0})
-    export_network(net, folder / "emotion.onnx")
+    export_network(net, folder / "expression.onnx")
     return folder
 
 

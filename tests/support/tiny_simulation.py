@@ -6,20 +6,20 @@ import numpy as np
 
 from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.types import FloatArray
 from visavis_train.simulation.corpus import Parts
 from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Speaker
-from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.listener import Listener
 from visavis_train.simulation.real_faces import Habits, RealFaces, Take
-from visavis_train.simulation.settings import ACTORS, SPLITS, Settings
+from visavis_train.simulation.seed_stream import SeedStream
+from visavis_train.simulation.settings import ACTORS, SPLITS, SimulationSettings
 from visavis_train.simulation.turns import Timings, Turn, Window
 from visavis_train.simulation.utterances import GRID_SPEAKER, Utterance
 
 FRAMES = 200
-SETTINGS = Settings(seed=3, clips=6, listeners=2, frames=FRAMES)
+SETTINGS = SimulationSettings(seed=3, clips=6, listeners=2, frames=FRAMES)
 
 
 def tone(length_s: float, pitch_hz: float) -> FloatArray:
@@ -99,6 +99,6 @@ def speaker(frames: int = 1000, seed: int = 0) -> Speaker:
     return Speaker(speech > 0, speech > 0, energy, pitch, face)
 
 
-def listener(kind: Temperament, seed: int = 0) -> Listener:
+def listener(kind: Style, seed: int = 0) -> Listener:
     """One that may look like any of three people."""
-    return Listener(kind, faces("val"), habits(), SmileCoupling.load(), 0.2, Draws((seed,)))
+    return Listener(kind, faces("val"), habits(), SmileCoupling.load(), 0.2, SeedStream((seed,)))

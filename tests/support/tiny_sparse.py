@@ -11,8 +11,8 @@ import pytest
 
 from visavis.base import networks
 from visavis.channels import EXPRESSIONS
-from visavis.emotion import sparse
-from visavis.emotion.labels import FER2013_LABELS
+from visavis.expression import sparse
+from visavis.expression.labels import FER2013_LABELS
 from visavis.types import FloatArray, ImageArray
 
 SIDE_PX, CELL_PX = 48, 4
@@ -121,5 +121,6 @@ def network(
 def embed(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Let the package bring this network as its sparse recogniser, whether it has one or not."""
     data, read = network(), networks.read
+    monkeypatch.setattr(networks, "_OPENED", {})
     monkeypatch.setattr(networks, "read", lambda name: data if name == sparse.NAME else read(name))
     return data

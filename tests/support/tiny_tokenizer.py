@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.reaction.tokenizer import DECODER_KIND, ENCODER_KIND
 
 LEVELS = 16
@@ -25,7 +25,7 @@ def notes(kind: str, depth: int, window: int) -> dict[str, Any]:
         "window": window,
         "mean": MEAN.tolist(),
         "channels": list(FACE_CHANNELS),
-        "emotion_channels": list(EMOTION_CHANNELS),
+        "emotion_channels": list(EXPRESSION_CHANNELS),
         "pair": f"{depth}-{window}",
     }
 
@@ -43,7 +43,7 @@ def write(
     """
     onnx = pytest.importorskip("onnx")
     helper, kinds = onnx.helper, onnx.TensorProto
-    face, emotion = len(FACE_CHANNELS), len(EMOTION_CHANNELS)
+    face, expression = len(FACE_CHANNELS), len(EXPRESSION_CHANNELS)
     columns = np.arange(depth) if channels is None else np.asarray(channels)
 
     def constant(name: str, value: Any) -> Any:
@@ -83,13 +83,13 @@ def write(
         [helper.make_tensor_value_info("tokens", kinds.INT64, ["n", depth])],
         [
             helper.make_tensor_value_info("face", kinds.FLOAT, ["n", face]),
-            helper.make_tensor_value_info("emotion", kinds.FLOAT, ["n", emotion]),
+            helper.make_tensor_value_info("emotion", kinds.FLOAT, ["n", expression]),
         ],
         [
             constant("half", np.float32(0.5)),
             constant("levels", np.float32(LEVELS)),
             constant("chosen", chosen),
-            constant("felt", chosen[:, :emotion]),
+            constant("felt", chosen[:, :expression]),
         ],
     )
     paths = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.types import FloatArray
 from visavis_train.data.track_pack import Clip, save_pack
 
@@ -23,7 +23,7 @@ validation = ["video_4"]
 test = ["video_5", "grid_3", "call_1_*"]
 
 [model]
-emotion_width = 16
+expression_width = 16
 
 [model.quantizer]
 kind = "fsq"
@@ -36,7 +36,7 @@ layers = 1
 
 [training]
 face_rounds = 3
-emotion_rounds = 2
+expression_rounds = 2
 round_steps = 12
 batch_size = 32
 learning_rate = 5e-3
@@ -61,13 +61,13 @@ def moving_face(seed: int, frames: int = FRAMES) -> FloatArray:
     return face.astype(np.float32)
 
 
-def emotion_of(face: FloatArray) -> FloatArray:
+def expression_values(face: FloatArray) -> FloatArray:
     """(T, 25) that follows from the face."""
-    mixing = np.random.default_rng(1).normal(size=(len(FACE_CHANNELS), len(EMOTION_CHANNELS)))
-    emotion = 0.5 + 0.05 * (face - face.mean(axis=0)) @ mixing
-    emotion[:, -8:] = np.abs(emotion[:, -8:])
-    emotion[:, -8:] /= emotion[:, -8:].sum(axis=1, keepdims=True)
-    return emotion.astype(np.float32)
+    mixing = np.random.default_rng(1).normal(size=(len(FACE_CHANNELS), len(EXPRESSION_CHANNELS)))
+    expression = 0.5 + 0.05 * (face - face.mean(axis=0)) @ mixing
+    expression[:, -8:] = np.abs(expression[:, -8:])
+    expression[:, -8:] /= expression[:, -8:].sum(axis=1, keepdims=True)
+    return expression.astype(np.float32)
 
 
 def clips() -> list[Clip]:
@@ -75,18 +75,18 @@ def clips() -> list[Clip]:
     made = []
     for number in range(9):
         face = moving_face(number + 1)
-        emotion = emotion_of(face)
+        expression = expression_values(face)
         source, name = ("video", f"video_{number}") if number < 6 else ("grid", f"grid_{number - 5}")
         if number == 0:
-            face[10:14], emotion[10:14] = np.nan, np.nan
-        made.append(Clip(name, source, 25.0, face, emotion))
+            face[10:14], expression[10:14] = np.nan, np.nan
+        made.append(Clip(name, source, 25.0, face, expression))
     for call in "01":
         for who in "ab":
             smile = moving_face(ord(call) + ord(who))[:, :1]
             face = np.full((FRAMES, len(FACE_CHANNELS)), np.nan, np.float32)
             for channel in ("mouthSmileLeft", "mouthSmileRight"):
                 face[:, FACE_INDEX[channel]] = smile[:, 0]
-            nothing = np.full((FRAMES, len(EMOTION_CHANNELS)), np.nan, np.float32)
+            nothing = np.full((FRAMES, len(EXPRESSION_CHANNELS)), np.nan, np.float32)
             made.append(Clip(f"call_{call}_{who}", "dyads", 30.0, face, nothing))
     return made
 

@@ -10,7 +10,7 @@ import pytest
 
 from support import tiny_fer
 from visavis.capture.portrait import PortraitClip
-from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
+from visavis.expression.reader import CROP_DOWN, CROP_SCALE
 from visavis.face.detector import FaceDetector
 from visavis.face.network import FaceNetwork
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion

@@ -80,6 +80,11 @@ class RestingLevels:
         self._sampled_s: float | None = None
         self._last_s: float | None = None
 
+    @property
+    def levels(self) -> dict[str, float]:
+        """The levels that are learned so far, by name."""
+        return dict(zip(self._names, self._goal, strict=True))
+
     def set(self, values: Mapping[str, float]) -> None:
         """Use these values as the resting levels; newer samples replace them gradually."""
         self._low, self._high = -self._highest, self._highest
@@ -142,6 +147,11 @@ class ClosedLevel:
         self._peak = self._usual = self.PRIOR
         self._last_s: float | None = None
 
+    @property
+    def level(self) -> float:
+        """The level that is learned so far."""
+        return self._peak
+
     def hold(self, level: float) -> None:
         """Use this value as the level."""
         self._peak = self._usual = level
@@ -175,6 +185,12 @@ class NeutralHead:
         self._known = False
         self._seen_s = 0.0
         self._last_s: float | None = None
+
+    @property
+    def pose(self) -> list[float]:
+        """The neutral pose that is learned so far."""
+        neutral: list[float] = self._neutral.tolist()
+        return neutral
 
     def set(self, pose: FloatArray, seen_s: float = SLOW_S) -> None:
         """Use this pose (4,) as neutral, as if it had been seen for this time."""

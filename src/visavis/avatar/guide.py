@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from visavis.avatar.calibration import WEIGHTS_AT_REST, ClosedLevel, Rest
-from visavis.avatar.mapping import SIDES, FaceMapper, channels_of, head_pose
+from visavis.avatar.mapping import SIDES, FaceMapper, channels_of, head_degrees
 from visavis.avatar.profile import HEAD, Profile
 from visavis.avatar.reach import EYES, MOVEMENTS, REACHED, movements
 from visavis.avatar.seen import RESTS, SHUT_SHARE, calmed, in_reaches
@@ -88,7 +88,7 @@ def _most(samples: Samples, movement: str) -> float:
 
 def _unrest(samples: Samples) -> str:
     spread = {name: _spread([s.parameters[name] for s in samples]) for name in STILL}
-    turned = [_spread(column) for column in np.stack([head_pose(s.face.state)[:3] for s in samples]).T]
+    turned = [_spread(column) for column in np.stack([head_degrees(s.face.state)[:3] for s in samples]).T]
     if _middle(samples, "eyeBlinkLeft", "eyeBlinkRight") > SHUTTING:
         return "Your eyes were shut."
     if spread["ParamMouthOpenY"] > STILL["ParamMouthOpenY"]:
@@ -183,7 +183,7 @@ class Guide:
             return "Somebody else is in front of the camera."
         if face.score < SURE:
             return "Your face is half hidden, or too dark."
-        if max(abs(head_pose(face.state)[:2])) > AWAY_DEG:
+        if max(abs(head_degrees(face.state)[:2])) > AWAY_DEG:
             return "Look at the screen."
         return ""
 
@@ -249,7 +249,9 @@ def _at_rest(samples: Samples) -> Profile:
     return Profile(
         _levels(WEIGHTS_AT_REST, [channels_of(s.face.state) for s in samples]),
         measures,
-        dict(zip(HEAD, np.median([head_pose(s.face.state) for s in samples], axis=0).tolist(), strict=True)),
+        dict(
+            zip(HEAD, np.median([head_degrees(s.face.state) for s in samples], axis=0).tolist(), strict=True)
+        ),
         PRIOR_SHUT,
         dict.fromkeys(MOVEMENTS, REACHED),
     )

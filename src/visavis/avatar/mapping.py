@@ -18,7 +18,7 @@ from visavis.avatar.idle import RELAXED_OPEN
 from visavis.avatar.mouth import mouth
 from visavis.avatar.profile import HEAD, Profile
 from visavis.avatar.reach import Reach
-from visavis.avatar.seen import Seen, Watcher
+from visavis.avatar.seen import Seen, VisibleParts, Watcher
 from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, FACE_CHANNELS
 from visavis.types import Face, FaceState, FloatArray
 
@@ -57,6 +57,7 @@ class FaceMapper:
         self._head = NeutralHead()
         self._watcher = Watcher()
         self._reach = Reach()
+        self._visible = VisibleParts()
         self._last: FaceState | None = None
 
     def reset(self) -> None:
@@ -67,6 +68,7 @@ class FaceMapper:
         for closed in self._closed.values():
             closed.reset()
         self._reach.reset()
+        self._visible = VisibleParts()
         self._last = None
 
     def wear(self, profile: Profile) -> None:
@@ -79,6 +81,16 @@ class FaceMapper:
             closed.hold(profile.shut[f"eyeBlink{side}"])
         self._reach.set(profile.reach)
 
+    @property
+    def learned(self) -> Profile | None:
+        """What is known of the person so far; None before the first face."""
+        if self._last is None:
+            return None
+        measures, lids = self._watcher.learned
+        shut = {f"eyeBlink{side}": closed.level for side, closed in self._closed.items()} | lids
+        head = dict(zip(HEAD, self._head.pose, strict=True))
+        return Profile.within(self._levels.levels, measures, head, shut, self._reach.levels)
+
     def calibrate(self) -> bool:
         """Use the last seen face as the neutral face: relaxed, eyes open, facing the screen.
 
@@ -89,7 +101,7 @@ class FaceMapper:
             return False
         self._levels.set(channels_of(self._last))
         self._watcher.calibrate()
-        self._head.set(head_pose(self._last))
+        self._head.set(head_degrees(self._last))
         return True
 
     def update(
@@ -122,19 +134,22 @@ class FaceMapper:
         rest = self._levels.update(face, time_s)
         seen = None if tracked is None else self._watcher.update(tracked, time_s)
         believed = face if tracked is None else face | _believed(state, tracked)
-        yaw, pitch, roll, shift_cm = self._head.update(head_pose(state), time_s).tolist()
+        self._visible.update(tracked, time_s)
+        yaw, pitch, roll, shift_cm = self._head.update(head_degrees(state), time_s).tolist()
         lean = min(max(shift_cm * LEAN_DEG_PER_CM, -LEAN_LIMIT_DEG), LEAN_LIMIT_DEG)
-        return {
-            "lean": lean,
-            "ParamAngleX": HEAD_GAIN[0] * yaw,
-            "ParamAngleY": (ACTING_NOD_GAIN if acting else HEAD_GAIN[1]) * pitch,
-            "ParamAngleZ": HEAD_GAIN[2] * roll,
-            **self._eyelids(face, rest, yaw, time_s, seen),
-            **_gaze(face, rest, seen),
-            **_brow(face, rest, "Left", None if seen is None else seen.brow_left),
-            **_brow(face, rest, "Right", None if seen is None else seen.brow_right),
-            **mouth(believed, seen),
-        }
+        return self._visible.fade(
+            {
+                "lean": lean,
+                "ParamAngleX": HEAD_GAIN[0] * yaw,
+                "ParamAngleY": (ACTING_NOD_GAIN if acting else HEAD_GAIN[1]) * pitch,
+                "ParamAngleZ": HEAD_GAIN[2] * roll,
+                **self._eyelids(face, rest, yaw, time_s, seen),
+                **_gaze(face, rest, seen),
+                **_brow(face, rest, "Left", None if seen is None else seen.brow_left),
+                **_brow(face, rest, "Right", None if seen is None else seen.brow_right),
+                **mouth(believed, seen),
+            }
+        )
 
     def _eyelids(
         self,
@@ -188,7 +203,7 @@ def channels_of(state: FaceState) -> dict[str, float]:
     return face | {GAZE_X: right - face["eyeLookInLeft"] - face["eyeLookOutRight"]}
 
 
-def head_pose(state: FaceState) -> FloatArray:
+def head_degrees(state: FaceState) -> FloatArray:
     """(4,) yaw, pitch, roll in degrees, sideways place in cm."""
     degrees = np.rad2deg(state.head_rad)
     return np.asarray([*degrees, state.translation_cm[0]], np.float32)
@@ -252,7 +267,7 @@ def _brow(
         f"{name}Y": height,
         f"{name}Angle": angle,
         f"{name}Form": form,
-        f"{name}X": 0.7 * max(down, 0.0),
+        f"{name}X": -0.7 * max(down, 0.0),
     }
 
 

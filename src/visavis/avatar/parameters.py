@@ -1,4 +1,4 @@
-"""The animator: it turns face states and emotions into avatar poses (parameters of Live2D and VBridger)."""
+"""The animator: turns face states and expressions into avatar poses (parameters of Live2D and VBridger)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visavis.avatar.idle import IdleMotion, breath
 from visavis.avatar.mapping import FaceMapper
 from visavis.avatar.profile import Profile
 from visavis.channels import AVATAR_PARAMETERS
-from visavis.types import AvatarPose, Emotion, Face, FaceState
+from visavis.types import AvatarPose, Expression, Face, FaceState
 
 LOWEST, HIGHEST = np.asarray([(low, high) for low, high, _ in AVATAR_PARAMETERS.values()], np.float32).T
 # Duration of the blend when a face is lost or found.
@@ -67,21 +67,27 @@ class Animator:
         mirror: whether left and right are exchanged (see above); may be changed between updates.
         acting: whether nods are exaggerated, as for a listener; may be changed between updates.
         profile: the person's profile; None learns it during the run.
+
+    Attributes:
+        chosen: an expression that the avatar shows in place of the person's own; None: the person's own.
+        calibrated: what was known of the person at :meth:`calibrate`; None without it, and for a new person.
     """
 
     def __init__(
         self, seed: int = 0, mirror: bool = True, acting: bool = False, profile: Profile | None = None
     ) -> None:
         self.mirror, self.acting, self.profile = mirror, acting, profile
+        self.chosen: Expression | None = None
         self._idle = IdleMotion(seed)
         self._mapper = FaceMapper()
-        self._overlay = ExpressionOverlay()
+        self._overlay, self._forced = ExpressionOverlay(), ExpressionOverlay()
         self.reset()
 
     def reset(self) -> None:
         """Forget the person and the past, as before the first update; a profile is kept."""
         self._begin(self.profile)
         self._overlay.reset()
+        self._forced.reset()
         self._found = self._met = False
         self._last_s: float | None = None
         self._shown: dict[str, float] = {}
@@ -89,7 +95,7 @@ class Animator:
         self._switched_s = 0.0
         self._body: dict[str, float] = {}
 
-    def meet(self, known: bool = False) -> None:
+    def start_new_person(self, known: bool = False) -> None:
         """Follow another person from now on: forget the last person's neutral face, and blend smoothly.
 
         Args:
@@ -101,9 +107,20 @@ class Animator:
     def wear(self, profile: Profile | None) -> None:
         """Follow the person of this profile from now on, with a smooth change; None learns it again."""
         self.profile = profile
-        self.meet(known=True)
+        self.start_new_person(known=True)
+
+    @property
+    def learned(self) -> Profile | None:
+        """What is known of the person so far; None before the first face, and while the avatar is acting."""
+        return None if self.acting else self._mapper.learned
+
+    def recall(self, learned: Profile) -> None:
+        """Go on learning from :attr:`learned` of an earlier stream of the same person."""
+        self._begin(learned)
+        self._met = True
 
     def _begin(self, profile: Profile | None) -> None:
+        self.calibrated: Profile | None = None
         if profile is None:
             self._mapper.reset()
         else:
@@ -115,30 +132,45 @@ class Animator:
         Returns:
             False if no face has been seen yet; then nothing changes.
         """
-        return self._mapper.calibrate()
+        if not self._mapper.calibrate():
+            return False
+        self.calibrated = self._mapper.learned
+        return True
 
     @property
     def expression(self) -> str:
         """The expression that the avatar shows now, one of :data:`~visavis.channels.EXPRESSIONS`."""
         return self._overlay.current
 
+    @property
+    def forced(self) -> dict[str, float]:
+        """How far each chosen expression is shown now, 0..1; the person's own expressions do not count."""
+        return self._forced.shares
+
     def update(
-        self, state: FaceState | None, emotion: Emotion | None, time_s: float, tracked: Face | None = None
+        self,
+        state: FaceState | None,
+        expression: Expression | None,
+        time_s: float,
+        tracked: Face | None = None,
     ) -> AvatarPose:
         """The pose at ``time_s``.
 
         Args:
             state: the person's face; None while no face is found.
-            emotion: what the face shows; None while it is not read.
+            expression: what the face shows; None while it is not read.
             time_s: moment of the frame in seconds; must not decrease.
             tracked: the face to which the state belongs; its measures make the avatar more exact.
         """
         target = self._idle.at(time_s) if state is None else self._follow(state, time_s, tracked)
         base = self._hand_over(target, state is not None, time_s)
-        self._overlay.update(emotion, time_s)
+        chosen = self.chosen is not None and state is not None and not self.acting
+        self._overlay.update(self.chosen if chosen else expression, time_s)
+        self._forced.update(self.chosen if chosen else None, time_s)
         self._move_body(base, time_s)
         self._last_s = time_s
-        measured = tracked is not None and len(tracked.measures) > 0
+        # A measured face shows its own expression, with a fifth of the overlay, unless one was chosen.
+        measured = tracked is not None and len(tracked.measures) > 0 and not chosen
         pose = self._overlay.apply(base | self._body, measured=measured)
         pose["ParamBreath"] = breath(time_s)
         values = [pose.get(name, rest) for name, (_, _, rest) in AVATAR_PARAMETERS.items()]

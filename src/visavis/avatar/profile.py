@@ -71,6 +71,16 @@ class Profile:
                 _check(part, values, bounds)
 
     @classmethod
+    def within(cls, *parts: Mapping[str, float]) -> Self:
+        """A profile of these parts, in the order of the attributes, each value brought within its bounds."""
+        return cls(
+            *(
+                {name: min(max(value, bounds[name][0]), bounds[name][1]) for name, value in part.items()}
+                for part, bounds in zip(parts, BOUNDS.values(), strict=True)
+            )
+        )
+
+    @classmethod
     def load(cls, path: PathText) -> Self:
         """Read a file that :meth:`save` wrote.
 

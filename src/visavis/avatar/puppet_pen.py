@@ -15,11 +15,11 @@ SAMPLES = 8  # Straight pieces for each cubic segment, here and in the browser's
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traced:
-    """All curves of a drawing as points.
+    """All inked curves of a drawing as points.
 
     Attributes:
-        curve: (segments, SAMPLES + 1, 2) in drawing units.
-        normal: (segments, SAMPLES + 1, 2) unit normals, to the right of the curve's direction on a screen.
+        curve: (2, segments, SAMPLES + 1) x and y in drawing units.
+        normal: (2, segments, SAMPLES + 1) unit normals, to the right of the curve's direction on a screen.
     """
 
     curve: Floats
@@ -30,25 +30,28 @@ class Pen:
     """Turns the control points of one rig into polygons.
 
     Attributes:
-        half: (segments, SAMPLES + 1) half width of the ink in drawing units; 0 if a layer has no line.
+        half: (segments, SAMPLES + 1) half width of the ink in drawing units, of all layers with a line.
         strokes: for each layer, index arrays into ``(left, right)`` joined as in :meth:`ribbons`.
     """
 
     def __init__(self, rig: Rig) -> None:
-        t = np.linspace(0.0, 1.0, SAMPLES + 1)[:, None]
+        t = np.linspace(0.0, 1.0, SAMPLES + 1)
         s = 1 - t
-        self._basis = np.concatenate([s**3, 3 * s * s * t, 3 * s * t * t, t**3], axis=1)
-        slope = [-3 * s * s, 3 * s * (s - 2 * t), 3 * t * (2 * s - t), 3 * t * t]
-        self._slope = np.concatenate(slope, axis=1)
-        counts = np.cumsum([0, *(layer.segments for layer in rig.layers)]).tolist()
+        self._basis = np.stack([s**3, 3 * s * s * t, 3 * s * t * t, t**3])
+        self._slope = np.stack([-3 * s * s, 3 * s * (s - 2 * t), 3 * t * (2 * s - t), 3 * t * t])
+        inked = [layer for layer in rig.layers if layer.line]
         self._segments = np.concatenate(
-            [layer.start + 3 * np.arange(layer.segments)[:, None] + np.arange(4) for layer in rig.layers]
+            [
+                np.empty((0, 4), np.intp),
+                *(layer.start + 3 * np.arange(layer.segments)[:, None] + np.arange(4) for layer in inked),
+            ]
         )
-        self.half = np.zeros((counts[-1], SAMPLES + 1))
-        self.strokes = [
-            self._runs(layer, layer.line, first) if layer.line else []
-            for layer, first in zip(rig.layers, counts[:-1], strict=True)
-        ]
+        self.half = np.zeros((len(self._segments), SAMPLES + 1))
+        self.strokes: list[list[NDArray[np.intp]]] = []
+        first = 0
+        for layer in rig.layers:
+            self.strokes.append(self._runs(layer, layer.line, first) if layer.line else [])
+            first += layer.segments if layer.line else 0
 
     def _runs(self, layer: Layer, line: Line, first: int) -> list[NDArray[np.intp]]:
         """Write a layer's widths and list the corners of its strokes' polygons."""
@@ -66,17 +69,17 @@ class Pen:
         return out
 
     def trace(self, points: Floats) -> Traced:
-        """Sample every curve; ``points`` (P, 2) are points of the posed rig."""
-        controls = points[self._segments]
-        slope = np.matmul(self._slope, controls)
-        length = np.maximum(np.sqrt(slope[..., :1] ** 2 + slope[..., 1:] ** 2), 1e-9)
-        normal = np.stack([-slope[..., 1], slope[..., 0]], axis=-1) / length
-        return Traced(np.matmul(self._basis, controls), normal)
+        """Sample every inked curve; ``points`` (P, 2) are points of the posed rig."""
+        controls = points.T[:, self._segments]
+        x, y = controls @ self._slope
+        length = np.maximum(np.sqrt(x * x + y * y), 1e-9)
+        return Traced(controls @ self._basis, np.stack([-y / length, x / length]))
 
     def ribbons(self, traced: Traced) -> Floats:
         """Both sides (2 * segments * (SAMPLES + 1), 2) of all ink; :attr:`strokes` index them."""
-        reach = traced.normal * self.half[..., None]
-        return np.concatenate([traced.curve + reach, traced.curve - reach]).reshape(-1, 2)
+        reach = traced.normal * self.half
+        sides = np.concatenate([traced.curve + reach, traced.curve - reach], axis=1)
+        return sides.reshape(2, -1).T
 
 
 def taper(count: int, start: float, end: float) -> Floats:

@@ -24,51 +24,49 @@ _DRAWING = threading.Lock()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Path:
-    """One closed outline among the points of a pose.
+    """One or several closed outlines that follow each other among the points of a pose.
 
     Attributes:
-        first: its first point.
+        offset: bytes from the first point of the pose to the first of the path.
         count: how many points it has.
         commands: uint8 commands of ThorVG that join them.
         address: where the commands lie in memory.
     """
 
-    first: int
+    offset: int
     count: int
     commands: NDArray[np.uint8]
     address: int
 
     @classmethod
     def of(cls, first: int, commands: list[int]) -> Self:
-        """The path with as many points as its commands need."""
+        """The path from a point on, with as many points as its commands need."""
         count = sum({CLOSE: 0, CUBIC_TO: 3}.get(command, 1) for command in commands)
         stored = np.array(commands, np.uint8)
-        return cls(first, count, stored, stored.ctypes.data)
+        return cls(POINT_BYTES * first, count, stored, stored.ctypes.data)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Shape:
     """The area or the ink of one layer.
 
     Attributes:
         layer: the layer's index.
         handle: the shape in ThorVG.
-        paths: its outlines.
+        path: its outlines.
         inked: whether the outlines are ink, not area.
-        clip: the shape in ThorVG that clips this one; None if nothing does.
-        bound: the outline of the clip.
         gradient: the gradient in ThorVG; None for a solid colour.
         anchors: which points place the gradient, see :class:`~visavis.avatar.rig.Paint`.
+        opacity: the last one that ThorVG was told, 0..255.
     """
 
     layer: int
     handle: int
-    paths: tuple[Path, ...]
+    path: Path
     inked: bool
-    clip: int | None
-    bound: Path | None
     gradient: int | None
     anchors: slice
+    opacity: int = 255
 
 
 class Raster:
@@ -95,66 +93,100 @@ class Raster:
         self._areas = [area_path(layer) for layer in rig.layers]
         self._ink, ink_paths = ink(self._pen.strokes)
         self._shapes: list[Shape] = []
+        # The shapes that clip, each with the layer whose area bounds the shapes of its scene.
+        self._clips: list[tuple[int, int]] = []
+        self._scene = 0
         self._traced = False
         for index, layer in enumerate(rig.layers):
-            if layer.backdrop == backdrop and layer.fill is not None:
-                self._add(index, layer, (self._areas[index],), layer.fill, inked=False)
-            if layer.backdrop == backdrop and layer.line is not None:
+            if layer.backdrop != backdrop:
+                continue
+            self._enter(layer.clip)
+            if layer.fill is not None:
+                self._add(index, layer, self._areas[index], layer.fill, inked=False)
+            if layer.line is not None:
                 tint = Paint("solid", np.concatenate([[0.0], layer.line.color])[None])
                 self._add(index, layer, ink_paths[index], tint, inked=True)
 
-    def paint(self, posed: Posed, image: ImageArray) -> None:
-        """Draw over an image (size_px, size_px, 3) RGB."""
-        cv2.cvtColor(image, cv2.COLOR_RGB2RGBA, dst=self._pixels)
+    def paint(self, posed: Posed, below: ImageArray) -> ImageArray:
+        """Draw over an opaque image (size_px, size_px, 4) RGBA.
+
+        Returns:
+            (size_px, size_px, 3) uint8 RGB.
+        """
+        np.copyto(self._pixels, below)
+        self._draw(posed)
+        return np.asarray(cv2.cvtColor(self._pixels, cv2.COLOR_RGBA2RGB), np.uint8)
+
+    def cut_out(self, posed: Posed) -> ImageArray:
+        """Draw on nothing.
+
+        Returns:
+            (size_px, size_px, 4) uint8 RGBA, colours multiplied by alpha; the next call draws over it.
+        """
+        self._pixels[:] = 0
+        self._draw(posed)
+        return self._pixels
+
+    def _draw(self, posed: Posed) -> None:
+        vg = self._vg
         points = np.ascontiguousarray(posed.points * self._scale, np.float32)
         ribbons = self._pen.ribbons(self._pen.trace(posed.points))
         inked = np.ascontiguousarray(ribbons[self._ink] * self._scale, np.float32)
         addresses = points.ctypes.data, inked.ctypes.data
         for shape in self._shapes:
+            handle, path = shape.handle, shape.path
             opacity = round(255 * posed.opacities[shape.layer])
-            self._vg.set_opacity(shape.handle, opacity)
+            if opacity != shape.opacity:
+                vg.set_opacity(handle, opacity)
+                shape.opacity = opacity
             # The first time, hidden shapes too: ThorVG crashes if a clip never had a path.
             if opacity == 0 and self._traced:
                 continue
-            self._trace(shape.handle, shape.paths, addresses[shape.inked])
-            if shape.clip is not None and shape.bound is not None:
-                self._trace(shape.clip, (shape.bound,), addresses[0])
+            self._trace(handle, path, addresses[shape.inked])
             if shape.gradient is not None:
                 self._place(shape.gradient, points[shape.anchors])
-                self._vg.set_gradient(shape.handle, shape.gradient)  # The gradient is placed again.
+                vg.set_gradient(handle, shape.gradient)  # The gradient is placed again.
+        for clip, layer in self._clips:
+            self._trace(clip, self._areas[layer], addresses[0])
         self._traced = True
         with _DRAWING:
-            self._vg.update(self._canvas)
-            self._vg.draw(self._canvas, False)
-            self._vg.sync(self._canvas)
-        cv2.cvtColor(self._pixels, cv2.COLOR_RGBA2RGB, dst=image)
+            vg.update(self._canvas)
+            vg.draw(self._canvas, False)
+            vg.sync(self._canvas)
 
-    def _add(self, index: int, layer: Layer, paths: tuple[Path, ...], fill: Paint, *, inked: bool) -> None:
-        shape = self._vg.new_shape()
-        self._vg.add(self._canvas, shape)
-        clip, gradient = None, None
-        if layer.clip is not None:
-            clip = self._vg.new_shape()
-            self._vg.set_clip(shape, clip)
+    def _enter(self, clip: int | None) -> None:
+        """Bound the shapes that follow by a layer's area; neighbours with one bound share a scene."""
+        vg = self._vg
+        if clip is None:
+            self._scene = 0
+        elif not self._scene or self._clips[-1][1] != clip:
+            self._scene, bound = vg.new_scene(), vg.new_shape()
+            vg.add(self._canvas, self._scene)
+            vg.set_clip(self._scene, bound)
+            self._clips.append((bound, clip))
+
+    def _add(self, index: int, layer: Layer, path: Path, fill: Paint, *, inked: bool) -> None:
+        vg, shape, gradient = self._vg, self._vg.new_shape(), None
+        if self._scene:
+            vg.add_to_scene(self._scene, shape)
+        else:
+            vg.add(self._canvas, shape)
         stops = color_stops(fill)
         if fill.kind == "solid":
-            self._vg.set_color(shape, *stops["rgba"][0].tolist())
+            vg.set_color(shape, *stops["rgba"][0].tolist())
         else:
             linear = fill.kind == "linear"
-            gradient = self._vg.new_linear_gradient() if linear else self._vg.new_radial_gradient()
-            self._vg.set_color_stops(gradient, stops.ctypes.data, len(stops))
+            gradient = vg.new_linear_gradient() if linear else vg.new_radial_gradient()
+            vg.set_color_stops(gradient, stops.ctypes.data, len(stops))
             if not linear:
-                self._vg.set_circles(gradient, 0, 0, 1, 0, 0, 0)
-            self._vg.set_gradient(shape, gradient)
-        bound = None if layer.clip is None else self._areas[layer.clip]
+                vg.set_circles(gradient, 0, 0, 1, 0, 0, 0)
+            vg.set_gradient(shape, gradient)
         anchors = slice(layer.outline_stop, layer.stop)
-        self._shapes.append(Shape(index, shape, paths, inked, clip, bound, gradient, anchors))
+        self._shapes.append(Shape(index, shape, path, inked, gradient, anchors))
 
-    def _trace(self, shape: int, paths: tuple[Path, ...], address: int) -> None:
+    def _trace(self, shape: int, path: Path, address: int) -> None:
         self._vg.reset(shape)
-        for path in paths:
-            start = address + POINT_BYTES * path.first
-            self._vg.append_path(shape, path.address, len(path.commands), start, path.count)
+        self._vg.append_path(shape, path.address, len(path.commands), address + path.offset, path.count)
 
     def _place(self, gradient: int, anchors: NDArray[np.float32]) -> None:
         if len(anchors) == 2:
@@ -170,16 +202,17 @@ def area_path(layer: Layer) -> Path:
     return Path.of(layer.start, [MOVE_TO, *[CUBIC_TO] * layer.segments, CLOSE])
 
 
-def ink(strokes: list[list[NDArray[np.intp]]]) -> tuple[NDArray[np.intp], list[tuple[Path, ...]]]:
-    """All strokes one after another, as indices into the pen's ribbons, and each layer's paths among them."""
+def ink(strokes: list[list[NDArray[np.intp]]]) -> tuple[NDArray[np.intp], list[Path]]:
+    """All strokes one after another, as indices into the pen's ribbons, and each layer's path among them."""
     order, paths, first = [np.empty(0, np.intp)], [], 0
     for of_layer in strokes:
-        own = []
+        commands = []
         for corners in of_layer:
-            own.append(Path.of(first, [MOVE_TO, *[LINE_TO] * (len(corners) - 1), CLOSE]))
-            first += len(corners)
-            order.append(corners)
-        paths.append(tuple(own))
+            commands += [MOVE_TO, *[LINE_TO] * (len(corners) - 1), CLOSE]
+        order += of_layer
+        path = Path.of(first, commands)
+        paths.append(path)
+        first += path.count
     return np.concatenate(order), paths
 
 

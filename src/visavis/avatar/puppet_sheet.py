@@ -1,19 +1,14 @@
-"""A contact sheet of Mira: 8 expressions, 12 mouths, and the extremes.
-
-``python -m visavis.avatar.puppet_sheet docs/pictures/puppet.png`` draws the sheet of the documentation.
-"""
+"""A contact sheet of Mira: 8 expressions, 12 mouths, and the extremes."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from visavis.avatar.expressions import worn
-from visavis.avatar.puppet import Puppet
+from visavis.avatar.puppet import Drawing, Puppet
 from visavis.base.files import PathText, as_path, whole_file
 from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError
@@ -58,13 +53,13 @@ EXTREMES: Mapping[str, Mapping[str, float]] = {
     "laugh": both(EyeOpen=0, EyeSmile=1, MouthForm=1, MouthOpenY=1, Cheek=1, BrowY=0.4, BrowForm=0.5),
     "wink": both(MouthForm=0.8, Cheek=0.5) | {"ParamEyeLOpen": 0.0, "ParamEyeLSmile": 1.0},
     "puffed, sneer": both(CheekPuff=1, NoseSneer=1, MouthPuckerWiden=-0.5),
-    "shout": both(MouthForm=-1, MouthOpenY=1, BrowY=-1, BrowAngle=-1, BrowX=1, BrowForm=-1),
+    "shout": both(MouthForm=-1, MouthOpenY=1, BrowY=-1, BrowAngle=-1, BrowX=-1, BrowForm=-1),
 }
 
 
-def contact_sheet(cell_px: int = CELL_PX) -> ImageArray:
-    """Labelled pictures in rows of seven: (4 cell_px, 7 cell_px, 3) RGB."""
-    puppet = Puppet.load()
+def contact_sheet(cell_px: int = CELL_PX, drawing: Drawing | None = None) -> ImageArray:
+    """Labelled pictures in rows of seven, of Mira by default: (4 cell_px, 7 cell_px, 3) RGB."""
+    puppet = drawing or Puppet.load()
     poses = {**{name: worn(name) for name in EXPRESSIONS}, **MOUTHS, **EXTREMES}
     cells = []
     for name, values in poses.items():
@@ -88,7 +83,3 @@ def write_png(path: PathText, image: ImageArray) -> None:
     _, data = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
     with whole_file(path) as partial:
         partial.write_bytes(data.tobytes())
-
-
-if __name__ == "__main__":
-    write_png(Path(sys.argv[1] if len(sys.argv) > 1 else "puppet.png"), contact_sheet())

@@ -82,6 +82,11 @@ class Reach:
         self._last_s: float | None = None
         self._lagging: dict[str, float] = {}
 
+    @property
+    def levels(self) -> dict[str, float]:
+        """The person's largest movements, as learned so far."""
+        return dict(self._levels)
+
     def set(self, levels: Mapping[str, float]) -> None:
         """Use these as the person's largest movements at once; see :func:`movements`."""
         self._levels = {name: _within(level, name) for name, level in levels.items()}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -133,7 +134,7 @@ class Posed:
     opacities: tuple[float, ...]
 
 
-def evaluate(rig: Rig, values: Floats, springs: Floats) -> Posed:
+def pose_rig(rig: Rig, values: Floats, springs: Floats) -> Posed:
     """Pose the drawing.
 
     Args:
@@ -142,11 +143,14 @@ def evaluate(rig: Rig, values: Floats, springs: Floats) -> Posed:
         springs: (number of springs,) in drawing units, from :class:`Springs`.
     """
     numbers = [float(value) for value in values]
-    points = rig.points + rig.keys.offsets(values)
+    x, y = rig.points.T + rig.keys.offsets(values)
     for index, spring in enumerate(rig.springs):
-        points[:, spring.axis] += rig.sway[:, index] * springs[index]
-    points += rig.follow[:, None] * (turn_head(rig, points, numbers) - points)
-    points = lean_body(rig, points, numbers)
+        axis = (x, y)[spring.axis]
+        axis += rig.sway[:, index] * springs[index]
+    turned_x, turned_y = turn_head(rig, x, y, numbers)
+    x += rig.follow * (turned_x - x)
+    y += rig.follow * (turned_y - y)
+    points = np.stack(lean_body(rig, x, y, numbers), axis=1)
     return Posed(points, tuple(layer_opacity(layer, numbers) for layer in rig.layers))
 
 
@@ -158,32 +162,33 @@ def layer_opacity(layer: Layer, values: list[float]) -> float:
     return opacity
 
 
-def turn_head(rig: Rig, points: Floats, values: list[float]) -> Floats:
-    """Points (P, 2) of the head turned as on a rounded body, seen with slight perspective, then tilted.
+def turn_head(rig: Rig, x: Floats, y: Floats, values: list[float]) -> tuple[Floats, Floats]:
+    """Points (P,), (P,) of the head turned as on a rounded body, seen with slight perspective, then tilted.
 
     Each point is ``depth + bulge / (1 + r^2)`` in front of the head's axis, where r is its distance from the
     head's centre in head radii: near points move further, and the far side shortens. A head nods about its
     neck, ``nod`` behind its centre, so the whole head sinks.
     """
     head = rig.head
-    yaw = np.radians(head["turn_deg"][0] * values[PARAMETER_INDEX["ParamAngleX"]] / 30)
-    pitch = np.radians(head["turn_deg"][1] * values[PARAMETER_INDEX["ParamAngleY"]] / 30)
-    tilt = np.radians(head["turn_deg"][2] * values[PARAMETER_INDEX["ParamAngleZ"]] / 30)
-    center, radii, distance = np.array(head["center"]), np.array(head["radii"]), head["distance"][0]
-    x, y = (points - center).T
+    yaw, pitch, tilt = (
+        math.radians(most * values[PARAMETER_INDEX[name]] / 30)
+        for most, name in zip(head["turn_deg"], ("ParamAngleX", "ParamAngleY", "ParamAngleZ"), strict=True)
+    )
+    center, radii, distance = head["center"], head["radii"], head["distance"][0]
+    x, y = x - center[0], y - center[1]
     u, v = x / radii[0], y / radii[1]
     z = rig.depth + rig.bulge / (1 + u * u + v * v)
-    x1 = x * np.cos(yaw) + z * np.sin(yaw)
-    z1 = z * np.cos(yaw) - x * np.sin(yaw)
-    y1 = y * np.cos(pitch) - z1 * np.sin(pitch)
-    z2 = z1 * np.cos(pitch) + y * np.sin(pitch)
+    x1 = x * math.cos(yaw) + z * math.sin(yaw)
+    z1 = z * math.cos(yaw) - x * math.sin(yaw)
+    y1 = y * math.cos(pitch) - z1 * math.sin(pitch)
+    z2 = z1 * math.cos(pitch) + y * math.sin(pitch)
     nearer = (distance - z) / (distance - z2)
-    turned = np.stack([x1 * nearer, y1 * nearer - head["nod"][0] * np.sin(pitch)], axis=1) + center
-    return rotate(turned, np.array(head["pivot"]), float(tilt))
+    turned = x1 * nearer + center[0], y1 * nearer - head["nod"][0] * math.sin(pitch) + center[1]
+    return rotate_points(*turned, head["pivot"], tilt)
 
 
-def lean_body(rig: Rig, points: Floats, values: list[float]) -> Floats:
-    """Points (P, 2) carried by the body: shifted, turned about its height, raised by breath, leaning."""
+def lean_body(rig: Rig, x: Floats, y: Floats, values: list[float]) -> tuple[Floats, Floats]:
+    """Points (P,), (P,) carried by the body: shifted, turned about its height, raised by breath, leaning."""
     body = rig.body
     turn = values[PARAMETER_INDEX["ParamBodyAngleX"]] / 10
     bow = values[PARAMETER_INDEX["ParamBodyAngleY"]] / 10
@@ -191,17 +196,17 @@ def lean_body(rig: Rig, points: Floats, values: list[float]) -> Floats:
     breath = values[PARAMETER_INDEX["ParamBreath"]]
     moves = np.sign(rig.carried)
     nearness = moves * (1 - rig.follow) * rig.depth
-    moved = points.copy()
-    moved[:, 0] += turn * (rig.carried * body["shift"][0] + nearness * body["turn"][0])
-    moved[:, 1] -= rig.carried * (bow * body["shift"][1] + breath * body["breath"][0])
-    leaning = rotate(moved, np.array(body["pivot"]), float(np.radians(lean * body["lean_deg"][0])))
-    return moved + moves[:, None] * (leaning - moved)
+    x = x + turn * (rig.carried * body["shift"][0] + nearness * body["turn"][0])
+    y = y - rig.carried * (bow * body["shift"][1] + breath * body["breath"][0])
+    leaning_x, leaning_y = rotate_points(x, y, body["pivot"], math.radians(lean * body["lean_deg"][0]))
+    return x + moves * (leaning_x - x), y + moves * (leaning_y - y)
 
 
-def rotate(points: Floats, pivot: Floats, angle_rad: float) -> Floats:
-    """Points (P, 2) turned about a pivot; positive is clockwise on a screen whose y axis points down."""
-    c, s = np.cos(angle_rad), np.sin(angle_rad)
-    return np.asarray((points - pivot) @ np.array([[c, s], [-s, c]]) + pivot, np.float64)
+def rotate_points(x: Floats, y: Floats, pivot: tuple[float, ...], angle_rad: float) -> tuple[Floats, Floats]:
+    """Points (P,), (P,) turned about a pivot; positive is clockwise on a screen whose y axis points down."""
+    c, s = math.cos(angle_rad), math.sin(angle_rad)
+    x, y = x - pivot[0], y - pivot[1]
+    return c * x - s * y + pivot[0], s * x + c * y + pivot[1]
 
 
 class Springs:

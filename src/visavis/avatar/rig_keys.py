@@ -44,7 +44,8 @@ class KeyTable:
         self._parameter = self._parameter.astype(np.intp)
         moved = [np.arange(start, start + len(key.delta)) for start, key in keys]
         self._rows = np.concatenate([np.empty(0, np.intp), *moved])
-        self._delta = np.concatenate([np.empty((0, 2)), *[key.delta for _, key in keys]])
+        deltas = np.concatenate([np.empty((0, 2)), *[key.delta for _, key in keys]])
+        self._delta = np.ascontiguousarray(deltas.T)
         self._key = np.repeat(np.arange(len(keys)), [len(rows) for rows in moved])
 
     def weights(self, values: Floats) -> Floats:
@@ -56,7 +57,6 @@ class KeyTable:
         return np.asarray(np.clip(np.minimum(up, down), 0, 1).prod(axis=1), np.float64)
 
     def offsets(self, values: Floats) -> Floats:
-        """Offsets (points, 2) in drawing units at the parameters' values (P,)."""
-        moves = self._delta * self.weights(values)[self._key, None]
-        x, y = (np.bincount(self._rows, axis, self._points) for axis in moves.T)
-        return np.stack([x, y], axis=1)
+        """Offsets (2, points) in drawing units, across and down, at the parameters' values (P,)."""
+        weights = self.weights(values)[self._key]
+        return np.stack([np.bincount(self._rows, axis * weights, self._points) for axis in self._delta])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from visavis.avatar.puppet_path import controls, parse_knots, smooth_runs
 from visavis.avatar.rig import PARAMETER_INDEX, Layer, Line, Paint, Rig, Spring
 from visavis.avatar.rig_keys import Floats, Key, KeyTable
+from visavis.base.reading import parse_json
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
 
@@ -30,14 +30,14 @@ def load_rig(text: str, source: str = "rig") -> Rig:
         InputError: bad JSON, an unknown field, parameter, layer or spring, or a malformed outline.
     """
     try:
-        data = json.loads(text)
+        data = parse_json(text)
     except ValueError as error:
         raise InputError(f"{source}: not JSON: {error}") from error
     try:
         return _Loader(data).rig()
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"{source}: not a rig: {type(error).__name__} {error}") from error
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from visavis.avatar.calibration import Rest, RestingLevels
 from visavis.avatar.easing import follow
+from visavis.avatar.idle import RELAXED_OPEN
 from visavis.channels import FACE_MEASURES
 from visavis.types import Face
 
@@ -38,6 +40,10 @@ FORGET_S = 30.0
 EYE_WIDTH = 0.295
 # The first face counts as this many tenths of a second: most people look calmly into the camera at first.
 FIRST_SAMPLES = 15
+# A part that is less visible does not show what is neutral.
+MOSTLY = 0.7
+# A part that is hidden, or visible again, is believed with this time constant.
+FADE_S = 0.15
 
 
 class Seen(NamedTuple):
@@ -79,6 +85,16 @@ def calmed(measures: Mapping[str, float], face: Face) -> dict[str, float]:
     }
 
 
+def _share(measure: str, face: Face) -> float:
+    """How far the part that shows a measure is visible."""
+    right, left, mouth = face.visible.tolist()
+    if measure.startswith("mouth"):
+        return float(mouth)
+    return float(
+        max(left, right) if measure.startswith("gaze") else left if measure.endswith("Left") else right
+    )
+
+
 class Watcher:
     """Learns one person's neutral face."""
 
@@ -94,6 +110,15 @@ class Watcher:
         self._held = False
         self._last: dict[str, float] | None = None
         self._last_s: float | None = None
+
+    @property
+    def learned(self) -> tuple[dict[str, float], dict[str, float]]:
+        """The neutral face's measures (none before the first face) and its lids, for :meth:`hold`."""
+        if self._last is None and not self._held:
+            return {}, self._shut
+        rest = self._levels.levels
+        usual = FACE_MEASURES.items()
+        return {name: middle + rest[name] * reach for name, (middle, reach) in usual}, self._shut
 
     def hold(self, measures: Mapping[str, float], shut: Mapping[str, float]) -> None:
         """Use these as the neutral face and its lids; see :class:`~visavis.avatar.profile.Profile`."""
@@ -114,6 +139,10 @@ class Watcher:
             return None
         now = in_reaches(dict(zip(FACE_MEASURES, face.measures.tolist(), strict=True)))
         calm = calmed(now, face)
+        if face.visible.min() < MOSTLY:  # Hidden parts show no rest: what is known of them stays.
+            calm |= {
+                name: level for name, level in self._levels.levels.items() if _share(name, face) < MOSTLY
+            }
         if self._last is None and not self._held:
             self._levels.begin(calm, FIRST_SAMPLES)
         rest = self._levels.update(calm, time_s)
@@ -141,3 +170,39 @@ class Watcher:
         shut = min(follow(self._shut[name], self._usually_shut[name], elapsed_s, FORGET_S), max(share, 0.0))
         self._shut[name] = shut
         return (share - shut) / (1 - shut)
+
+
+class VisibleParts:
+    """Fades the parameters of hidden parts to rest; a hidden eye does as the other one."""
+
+    def __init__(self) -> None:
+        self._shares = [1.0, 1.0, 1.0]
+        self._time_s: float | None = None
+
+    def update(self, tracked: Face | None, time_s: float) -> None:
+        """Follow what is visible of the face; without a face, all is."""
+        wanted = [1.0, 1.0, 1.0] if tracked is None else tracked.visible.tolist()
+        elapsed_s = math.inf if self._time_s is None else time_s - self._time_s
+        self._time_s = time_s
+        self._shares = [
+            follow(now, then, elapsed_s, FADE_S) for now, then in zip(self._shares, wanted, strict=True)
+        ]
+
+    def fade(self, parameters: Mapping[str, float]) -> dict[str, float]:
+        """The parameters of a face of which not everything is visible."""
+        right, left, mouth_share = self._shares
+        if min(self._shares) > 0.999:
+            return dict(parameters)
+        faded = dict(parameters)
+        for name, value in parameters.items():
+            if name.startswith(("ParamMouth", "ParamJaw", "ParamTongue", "ParamCheekPuff")):
+                faded[name] = mouth_share * value
+            elif name.startswith("ParamEyeBall"):
+                faded[name] = max(left, right) * value
+            elif name.startswith("ParamBrow"):
+                faded[name] = (left if name.startswith("ParamBrowL") else right) * value
+        lids = {side: parameters[f"ParamEye{side}Open"] for side in "LR"}
+        for side, other, share, others in (("L", "R", left, right), ("R", "L", right, left)):
+            instead = RELAXED_OPEN + others * (lids[other] - RELAXED_OPEN)
+            faded[f"ParamEye{side}Open"] = instead + share * (lids[side] - instead)
+        return faded

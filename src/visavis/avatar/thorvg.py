@@ -41,17 +41,23 @@ class ThorVG:
         self._engine = Engine(threads=0)  # Ends the library when it is collected.
         if self._engine.init_result:
             raise OSError(f"it did not start: {self._engine.init_result}")
+        self._slow = self._engine.thorvg_lib
+        # Other threads wait during these calls: hundreds of them take less time than one change of threads.
+        self._quick = ctypes.PyDLL(self._slow._name, handle=self._slow._handle)
         self.new_canvas = self._maker("swcanvas_create", ctypes.c_int)
         self.new_shape = self._maker("shape_new")
+        self.new_scene = self._maker("scene_new")
         self.new_linear_gradient = self._maker("linear_gradient_new")
         self.new_radial_gradient = self._maker("radial_gradient_new")
         # canvas, pixels, pixels in a row, width, height, layout
         self.set_target = self._doer("swcanvas_set_target", _POINTER, _POINTER, *[_COUNT] * 3, ctypes.c_int)
         self.add = self._doer("canvas_add", _POINTER, _POINTER)
-        self.update = self._doer("canvas_update", _POINTER)
+        # scene, shape; a clip of the scene bounds all its shapes.
+        self.add_to_scene = self._doer("scene_add", _POINTER, _POINTER)
+        self.update = self._doer("canvas_update", _POINTER, slow=True)
         # canvas, whether to clear it first
-        self.draw = self._doer("canvas_draw", _POINTER, ctypes.c_bool)
-        self.sync = self._doer("canvas_sync", _POINTER)
+        self.draw = self._doer("canvas_draw", _POINTER, ctypes.c_bool, slow=True)
+        self.sync = self._doer("canvas_sync", _POINTER, slow=True)
         self.destroy = self._doer("canvas_destroy", _POINTER)
         # Deletes only the path.
         self.reset = self._doer("shape_reset", _POINTER)
@@ -70,9 +76,9 @@ class ThorVG:
         # gradient, a 3 x 3 matrix by rows
         self.set_transform = self._doer("gradient_set_transform", _POINTER, ctypes.POINTER(Matrix))
 
-    def _function(self, name: str, result: type[Any], *arguments: type[Any]) -> Any:
+    def _function(self, name: str, result: type[Any], *arguments: type[Any], slow: bool = False) -> Any:
         # By index, because the wrapper declares the attributes of these names differently.
-        function = self._engine.thorvg_lib[f"tvg_{name}"]
+        function = (self._slow if slow else self._quick)[f"tvg_{name}"]
         function.restype, function.argtypes = result, arguments
         return function
 
@@ -80,13 +86,13 @@ class ThorVG:
         made: Callable[..., int] = self._function(name, _POINTER, *arguments)
         return made
 
-    def _doer(self, name: str, *arguments: type[Any]) -> Callable[..., int]:
+    def _doer(self, name: str, *arguments: type[Any], slow: bool = False) -> Callable[..., int]:
         def check(status: int, function: object, given: tuple[object, ...]) -> int:
             if status:
                 raise VisavisError(f"ThorVG's {name} failed with status {status}; please report this")
             return status
 
-        function = self._function(name, ctypes.c_int, *arguments)
+        function = self._function(name, ctypes.c_int, *arguments, slow=slow)
         function.errcheck = check
         done: Callable[..., int] = function
         return done

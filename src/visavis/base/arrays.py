@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from visavis.errors import InputError
 
 
-def checked(
+def as_float32(
     name: str,
     value: Any,
     shape: tuple[int | None, ...],
@@ -31,8 +32,11 @@ def checked(
         InputError: the array has another shape, or is not numeric, not finite or out of range.
     """
     try:
-        with np.errstate(over="ignore"):  # Too large values become infinite and are refused below.
-            array = np.array(value, np.float32)
+        if isinstance(value, np.ndarray) and value.dtype == np.float32:
+            array = value.copy()
+        else:
+            with np.errstate(over="ignore"):  # Too large values become infinite and are refused below.
+                array = np.array(value, np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is not an array of numbers; found {kind_of(value)}") from error
     fits = array.ndim == len(shape) and all(
@@ -71,11 +75,18 @@ def checked_numbers(name: str, value: Any, below: int) -> NDArray[np.int32]:
         raise InputError(f"{name} must be whole numbers (N,); found {kind_of(array)}")
     if array.size and (array.min() < 0 or array.max() >= below):
         raise InputError(f"{name} must lie in 0..{below - 1}; found {array.min()} to {array.max()}")
-    if len(np.unique(array)) < len(array):
-        raise InputError(f"{name} holds a number twice")
     numbers = array.astype(np.int32)
+    if not _differ(numbers.tobytes()):
+        raise InputError(f"{name} holds a number twice")
     numbers.setflags(write=False)
     return numbers
+
+
+@lru_cache(maxsize=8)
+def _differ(numbers: bytes) -> bool:
+    """Whether int32 numbers are all different; every frame of a stream has the same ones."""
+    array = np.frombuffer(numbers, np.int32)
+    return len(np.unique(array)) == len(array)
 
 
 def checked_times(name: str, value: Any) -> NDArray[np.float64]:

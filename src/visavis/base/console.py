@@ -1,34 +1,53 @@
-"""Terminal output: progress and errors on standard error, results on standard output."""
+"""Terminal output: progress and errors on standard error, results on standard output.
+
+Rich is imported when something is printed with it: every command imports this module.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
+from visavis.base.words import reason
 from visavis.errors import InputError, VisavisError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Maximum width of a table in characters.
 WIDEST = 1000
+# Exit status of programs that SIGPIPE ends.
+CLOSED_PIPE = 141
+# Takes errors (True) and notes in place of standard error; a server's log in another format sets it.
+_teller: Callable[[bool, str], None] | None = None
+
+
+def tell_through(teller: Callable[[bool, str], None] | None) -> None:
+    """Pass errors (True) and notes (False) on from now on, in place of printing them; None prints them."""
+    global _teller
+    _teller = teller
 
 
 def print_error(text: str) -> None:
     """One red line on standard error."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print("Error: " + " ".join(text.split()), style="red", markup=False)
+    line = " ".join(text.split())
+    if _teller is not None:
+        _teller(True, line)
+    else:
+        _plain(stderr=True).print("Error: " + line, style="red")
 
 
 def print_note(text: str) -> None:
     """One line on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    if _teller is not None:
+        _teller(False, text)
+    else:
+        _plain(stderr=True).print(text)
 
 
 def raise_problems(problems: Sequence[tuple[Path, VisavisError]], *, told: bool) -> None:
@@ -51,26 +70,59 @@ def raise_problems(problems: Sequence[tuple[Path, VisavisError]], *, told: bool)
 
 def print_line(text: str) -> None:
     """One line on standard output."""
-    sys.stdout.write(text + "\n")
+    write_out(text + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output: the first column is left-aligned, the others (numbers) right-aligned."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
     table = Table(box=SIMPLE)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(markup=False, highlight=False)
+    console = _plain(stderr=False)
     # Numbers are never cut; a narrow terminal wraps the lines instead.
     wanted = console.measure(table, options=console.options.update(width=WIDEST)).maximum
     console.width = max(console.width, wanted)
-    console.print(table)
+    with console.capture() as drawn:
+        console.print(table)
+    write_out(drawn.get())
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on standard output; ``--json`` may print nothing else there."""
-    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_out(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def print_json_line(value: Mapping[str, Any]) -> None:
+    """One JSON object on one line of standard output, at once."""
+    write_out(json.dumps(value, allow_nan=False) + "\n", flush=True)
+
+
+def write_out(text: str = "", *, flush: bool = False) -> None:
+    """Write on standard output.
+
+    Args:
+        text: the text.
+        flush: write it at once, with all that was written before.
+
+    Raises:
+        InputError: it cannot be written, for example since a disk is full.
+        SystemExit: whoever read it, such as ``head``, has closed it: the program ends without a word.
+    """
+    try:
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = io.StringIO()
+        raise SystemExit(CLOSED_PIPE) from None
+    except OSError as error:
+        sys.stdout = io.StringIO()  # Python would write the rest again at the end.
+        raise InputError(f"standard output cannot be written: {reason(error)}") from error
 
 
 @contextmanager
@@ -85,7 +137,12 @@ def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Cal
     Yields:
         A function to call after each step.
     """
-    console = Console(stderr=True)
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = _plain(stderr=True, wraps=False)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -103,3 +160,15 @@ def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Cal
     ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+def _plain(*, stderr: bool, wraps: bool = True) -> Console:
+    """A console that prints texts as they are: paths may contain ``:on:`` or ``[bold]``.
+
+    Args:
+        stderr: whether it prints on standard error.
+        wraps: whether the terminal wraps long lines; else they are cut.
+    """
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=wraps)

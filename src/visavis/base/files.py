@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from visavis.base.words import reason
 from visavis.errors import InputError
 
 PathText = str | os.PathLike[str]
+_log = logging.getLogger(__name__)
 
 
 def as_path(path: PathText) -> Path:
@@ -25,7 +28,7 @@ def as_path(path: PathText) -> Path:
     return Path(path)
 
 
-def require_place(path: Path) -> None:
+def require_writable(path: Path) -> None:
     """Find errors before the work that would make :func:`whole_file` fail after it.
 
     Raises:
@@ -35,7 +38,7 @@ def require_place(path: Path) -> None:
         if path.is_dir():
             raise InputError(f"{path}: is a folder; name a file in it")
         if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is no regular file, and would be replaced; name another")
+            raise InputError(f"{path}: is not a regular file; name another file to write")
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
         if not os.access(path.parent, os.W_OK):
@@ -60,6 +63,37 @@ def require_folder(path: Path) -> None:
         raise InputError(f"{path}: cannot be made: {error.strerror}") from error
 
 
+def partial_of(target: Path) -> Path:
+    """The temporary path for writing a file; what a killed run left there is removed, and logged.
+
+    Raises:
+        OSError: the system refused to remove it.
+    """
+    partial = target.with_name(target.name + ".partial")
+    if partial.is_file():
+        partial.unlink()
+        _log.warning("%s: was left by a run that was killed; it is removed", partial)
+    return partial
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """Give a complete file its final name, so that even after a power cut the old or the new file is there.
+
+    Raises:
+        OSError: the system refused.
+    """
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    partial.replace(target)
+    if os.name == "posix":
+        with suppress(OSError):  # Some file systems cannot do this with a folder.
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
 @contextmanager
 def whole_file(path: PathText) -> Iterator[Path]:
     """Gives a temporary path to write to; after a block without errors, it is renamed to ``path``.
@@ -69,14 +103,14 @@ def whole_file(path: PathText) -> Iterator[Path]:
             an older file of this name is unchanged.
     """
     target = Path(os.path.realpath(path))  # A link stays a link.
-    partial = target.with_name(target.name + ".partial")
+    partial = None
     try:
+        partial = partial_of(target)
         yield partial
-        partial.replace(target)
+        put_in_place(partial, target)
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror or error}; choose another place"
-        ) from error
+        raise InputError(f"{path}: cannot be written: {reason(error)}; choose another place") from error
     finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)

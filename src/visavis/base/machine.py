@@ -28,12 +28,16 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, str]:
     """Operating system, processor and number of usable threads."""
-    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": processor(),
-        "threads": str(allowed),
+        "threads": str(usable_threads()),
     }
+
+
+def usable_threads() -> int:
+    """Number of processor threads that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

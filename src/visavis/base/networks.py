@@ -1,9 +1,10 @@
-"""Opening the embedded networks; each weight file's sha256 is checked first."""
+"""Opening the embedded networks, each once in a process; each weight file's sha256 is checked first."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,9 +14,15 @@ from typing import Any
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from visavis.base.assets import require_digest
+from visavis.base.batching import AnyNetwork, BatchedNetwork
+from visavis.base.files import PathText, as_path
+from visavis.base.reading import read_bytes
+from visavis.base.words import reason
 from visavis.errors import WeightsError
 
 MANIFEST = "manifest.json"
+ONNX_FILE = "an ONNX file"  # in messages
 # Errors of ONNX Runtime for a file that it cannot load; their only common base is Exception.
 LOAD_ERRORS = (
     RuntimeError,
@@ -27,6 +34,10 @@ LOAD_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+# Networks of this process by name and threads, and the mergers of their calls.
+_OPENED: dict[tuple[str, int], Future[ort.InferenceSession]] = {}
+_BATCHED: dict[ort.InferenceSession, BatchedNetwork] = {}
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,9 @@ def manifest() -> dict[str, WeightFile]:
                 raise ValueError(f"the entry {name!r} needs a file name, a sha256 and a size")
         return found
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(f"assets/{MANIFEST} cannot be read ({error}); reinstall visavis") from error
+        raise WeightsError(
+            f"assets/{MANIFEST} cannot be read ({reason(error)}); reinstall visavis"
+        ) from error
 
 
 def read(name: str) -> bytes:
@@ -86,18 +99,17 @@ def read(name: str) -> bytes:
     try:
         data = (files("visavis") / "assets" / entry.file).read_bytes()
     except OSError as error:
-        raise WeightsError(f"assets/{entry.file} cannot be read ({error}); reinstall visavis") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != entry.sha256:
         raise WeightsError(
-            f"assets/{entry.file} is not the file that the manifest describes (sha256 {found[:12]}..., "
-            f"expected {entry.sha256[:12]}...); it was changed or damaged: reinstall visavis"
-        )
+            f"assets/{entry.file} cannot be read ({reason(error)}); reinstall visavis"
+        ) from error
+    require_digest(f"assets/{entry.file}", data, entry.sha256, MANIFEST)
     return data
 
 
 def open_session(name: str, threads: int = 1) -> ort.InferenceSession:
-    """Open an embedded network on the CPU.
+    """An embedded network on the CPU; everybody in the process who asks for it gets the same one.
+
+    ONNX Runtime's ``run`` can be used in several threads at the same time.
 
     Args:
         name: its name in the manifest.
@@ -106,7 +118,39 @@ def open_session(name: str, threads: int = 1) -> ort.InferenceSession:
     Raises:
         WeightsError: see :func:`read`; or ONNX Runtime cannot load it.
     """
-    return session_of(read(name), repr(name), threads)
+    with _LOCK:
+        mine = (name, threads) not in _OPENED
+        opened = _OPENED.setdefault((name, threads), Future())
+    if mine:
+        try:
+            session = session_of(read(name), repr(name), threads)
+            _BATCHED[session] = BatchedNetwork(session)
+            opened.set_result(session)
+        except BaseException as error:
+            del _OPENED[name, threads]
+            opened.set_exception(error)
+            raise
+    return opened.result()
+
+
+def batched(session: ort.InferenceSession) -> AnyNetwork:
+    """Calls of a network, merged with those of others in the process who use the same shared network.
+
+    Args:
+        session: from :func:`open_session`; any other is nobody else's, and comes back as it is.
+    """
+    network: AnyNetwork = _BATCHED.get(session, session)
+    return network
+
+
+def open_file(path: PathText, threads: int = 1) -> ort.InferenceSession:
+    """Open an ONNX file on the CPU.
+
+    Raises:
+        InputError: the file cannot be read.
+        WeightsError: see :func:`session_of`.
+    """
+    return session_of(read_bytes(as_path(path), ONNX_FILE), str(path), threads)
 
 
 def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession:
@@ -127,9 +171,15 @@ def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession
     # Idle threads must sleep; a spinning pool would take a core from the video encoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        # With the fallback, ONNX Runtime prints to standard output and tries the same again.
+        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        for each in (*session.get_inputs(), *session.get_outputs()):
+            each.name  # noqa: B018 - reading a damaged name fails.
+        return session
     except LOAD_ERRORS as error:
         raise WeightsError(f"ONNX Runtime {ort.__version__} cannot load {what}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise WeightsError(f"{what}: a damaged ONNX file: a text in it is no UTF-8; get it again") from error
 
 
 def metadata(session: ort.InferenceSession) -> dict[str, Any]:
@@ -138,10 +188,8 @@ def metadata(session: ort.InferenceSession) -> dict[str, Any]:
     Raises:
         WeightsError: a value is not JSON, so the network was not exported by visavis.
     """
-    notes = session.get_modelmeta().custom_metadata_map
     try:
+        notes = session.get_modelmeta().custom_metadata_map
         return {key: json.loads(value) for key, value in notes.items()}
-    except ValueError as error:
-        raise WeightsError(
-            f"the network's metadata ({', '.join(notes)}) are not what visavis' export writes: {error}"
-        ) from error
+    except ValueError as error:  # No JSON, or no UTF-8.
+        raise WeightsError(f"the network's metadata are not what visavis' export writes: {error}") from error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import stat
 from pathlib import Path
 from typing import Any
 
+from visavis.base.words import reason
 from visavis.errors import InputError
 
 # More digits than any whole number in our files.
@@ -37,14 +39,34 @@ def regular(path: Path) -> Path:
     return path
 
 
+def read_bytes(path: Path, wanted: str) -> bytes:
+    """A whole file.
+
+    Args:
+        path: the file.
+        wanted: what it should be, for the message.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return regular(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}; expected {wanted}") from error
+
+
 def parse_json(data: str | bytes) -> Any:
-    """The value of a JSON text from outside.
+    """The value of a JSON text from outside, with or without a byte order mark.
 
     Whole numbers with more than 30 digits become float, possibly infinite.
 
     Raises:
-        ValueError: the text is not JSON, or is nested too deeply.
+        ValueError: the text is empty or not JSON, or is nested too deeply.
     """
+    if isinstance(data, str):
+        data = data.removeprefix("\ufeff")
+    if not data.strip():
+        raise ValueError("it is empty")
     try:
         return json.loads(data, parse_int=_whole)
     except RecursionError as error:
@@ -53,6 +75,61 @@ def parse_json(data: str | bytes) -> Any:
 
 def _whole(text: str) -> int | float:
     return int(text) if len(text) <= MOST_DIGITS else float(text)
+
+
+def read_json_object(path: Path, max_bytes: int) -> dict[str, Any]:
+    """The object that a JSON file from outside holds.
+
+    Raises:
+        InputError: the file is missing, no regular file, too large or not JSON, or holds something else.
+    """
+    try:
+        with regular(path).open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from error
+    if len(data) > max_bytes:
+        raise InputError(f"{path}: is larger than {max_bytes} bytes; no such file should be")
+    try:
+        found = parse_json(data)
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: expected an object; found {json_type(found)}")
+    return found
+
+
+def require_finite(values: Any, what: str = "") -> None:
+    """Check that no number in the lists and tables of a TOML file is infinite or NaN.
+
+    Args:
+        values: the tables.
+        what: where they stand, for the message.
+
+    Raises:
+        InputError: a number is; the message names its key.
+    """
+    if isinstance(values, float) and not math.isfinite(values):
+        raise InputError(f"{what} is {values}; every number must be finite")
+    if isinstance(values, dict):
+        for key, value in values.items():
+            require_finite(value, f"{what}.{key}" if what else str(key))
+    if isinstance(values, list):
+        for number, value in enumerate(values, start=1):
+            require_finite(value, f"{what}, item {number},")
+
+
+def finite_number(value: Any) -> float | None:
+    """A finite number of a JSON text as float; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def json_type(value: Any) -> str:

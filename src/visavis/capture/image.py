@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import io
+
+import av
 import cv2
 import numpy as np
 
 from visavis.base.files import PathText, as_path
-from visavis.capture.image_header import FORMATS, image_size
+from visavis.base.limits import PICTURE
+from visavis.capture.image_header import FORMATS, heif_kind, image_size, is_image
+from visavis.capture.media import display_matrix, first_choice, oriented
 from visavis.capture.quiet import quiet_opencv
-from visavis.errors import InputError
+from visavis.errors import InputError, MissingExtraError
 from visavis.types import ImageArray
 
 # Endings of the supported image files.
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"}
+    """.png .jpg .jpeg .jpe .jfif .webp .bmp .gif .tif .tiff .pgm .ppm .avif .heic .heif""".split()
 )
-# A small file can expand to gigabytes, so nothing larger than this is decoded. 8k video has 33 megapixels;
-# the largest phone cameras have 100 by default.
-MAX_PIXELS = 100_000_000
 # Uncompressed, 16 bits, four channels.
-MAX_BYTES = 8 * MAX_PIXELS
+BYTES_PER_PIXEL = 8
+HEAD_BYTES = 256
+
+
+def holds_image(path: PathText) -> bool:
+    """Whether a file begins as an image does, whatever its name; no for a missing file."""
+    path = as_path(path)
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return is_image(file.read(HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def is_picture(path: PathText) -> bool:
+    """Whether to read a file as an image: its content decides; if that is none, its name does."""
+    path = as_path(path)
+    return holds_image(path) or path.suffix.lower() in IMAGE_SUFFIXES or not path.is_file()
 
 
 def read_image(path: PathText) -> ImageArray:
@@ -34,8 +55,9 @@ def read_image(path: PathText) -> ImageArray:
             raise InputError(f"{path}: found a folder; expected an image file")
         if path.exists() and not path.is_file():  # A pipe or a device may have no end.
             raise InputError(f"{path}: is no regular file; expected an image")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: the file is larger than {MAX_BYTES / 1e6:.0f} MB; make it smaller")
+        size = path.stat().st_size
+        if size > BYTES_PER_PIXEL * 1e6 * PICTURE.value:
+            raise InputError(f"{path}: no image of {PICTURE} has {size / 1e6:.0f} MB; make it smaller")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
@@ -57,7 +79,9 @@ def decode_image(data: bytes, what: str) -> ImageArray:
         (H, W, 3) uint8 RGB, upright.
 
     Raises:
-        InputError: the image is damaged, of an unknown format, or has more than ``MAX_PIXELS`` pixels.
+        InputError: the image is damaged, of an unknown format, or has more pixels than
+            :data:`visavis.base.limits.PICTURE`.
+        MissingExtraError: it is HEIC, and the extra ``heic`` is not installed.
     """
     if not data:
         raise InputError(f"{what}: the file is empty; expected an image")
@@ -70,11 +94,13 @@ def decode_image(data: bytes, what: str) -> ImageArray:
     width, height = size
     if width <= 0 or height <= 0:
         raise InputError(f"{what}: a damaged image: its header states {width}x{height} pixels")
-    if width * height > MAX_PIXELS:
+    if width * height > 1e6 * PICTURE.value:
         raise InputError(
-            f"{what}: {width}x{height} is {width * height / 1e6:.0f} megapixels; "
-            f"at most {MAX_PIXELS / 1e6:.0f} are read: make it smaller"
+            f"{what}: {width}x{height} is {width * height / 1e6:.15g} megapixels; at most {PICTURE}: make it "
+            "smaller"
         )
+    if kind := heif_kind(data):
+        return _decode_avif(data, what) if kind == "AVIF" else _decode_heic(data, what)
     try:
         with quiet_opencv():
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -85,3 +111,32 @@ def decode_image(data: bytes, what: str) -> ImageArray:
             f"{what}: a damaged or truncated image, or of a kind that is not read; save it as PNG or JPEG"
         )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), np.uint8)
+
+
+def _decode_avif(data: bytes, what: str) -> ImageArray:
+    """Decode by FFmpeg, since OpenCV leaves an AVIF as it is stored, turned or mirrored."""
+    try:
+        with av.open(io.BytesIO(data), "r") as container:
+            stream = first_choice(container.streams.video)
+            if len(container.streams.video) > 1:
+                raise InputError(f"{what}: an AVIF in several tiles is not read; save it as PNG or JPEG")
+            if stream is None:
+                raise InputError(f"{what}: a damaged or truncated image; get it again")
+            frame = next(container.decode(stream))
+            image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            matrix = display_matrix(frame)
+    except (av.FFmpegError, IndexError, StopIteration, ValueError) as error:
+        raise InputError(f"{what}: a damaged or truncated image; get it again") from error
+    return image if matrix is None else oriented(image, matrix)
+
+
+def _decode_heic(data: bytes, what: str) -> ImageArray:
+    try:
+        import pi_heif
+    except ImportError as error:
+        raise MissingExtraError("pi-heif", "heic", f"{what}: reading HEIC") from error
+    try:
+        picture = pi_heif.open_heif(io.BytesIO(data)).to_pillow()
+        return np.array(picture.convert("RGB"), np.uint8)
+    except (ValueError, RuntimeError, EOFError, SyntaxError, OSError) as error:
+        raise InputError(f"{what}: a damaged or truncated image; get it again") from error

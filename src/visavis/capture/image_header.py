@@ -9,7 +9,14 @@ import zlib
 # and CC (arithmetic coding tables). ITU-T T.81, table B.1.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
-FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF or PNM"
+FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, AVIF or HEIC"
+# Brands of a still picture in ISO/IEC 23008-12's container; a sequence of pictures (avis, hevc) is a video.
+HEIF_BRANDS = {
+    **dict.fromkeys((b"avif", b"avio"), "AVIF"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1"), "HEIC"),
+}
+# The header states how many there are; a damaged one states hundreds of millions.
+MOST_BRANDS = 15
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
@@ -31,11 +38,43 @@ def image_size(data: bytes) -> tuple[int, int] | None:
             return _bmp(data)
         if data.startswith((b"II*\0", b"MM\0*")):
             return _tiff(data)
+        if heif_kind(data):
+            return _heif(data)
         if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
             return _pnm(data)
     except (struct.error, IndexError) as error:
         raise ValueError("the file is cut off") from error
     return None
+
+
+def is_image(data: bytes) -> bool:
+    """Whether the first bytes of a file, 64 or more, begin a supported image."""
+    try:
+        return image_size(data) is not None
+    except ValueError:  # Only the rest is missing.
+        return True
+
+
+def heif_kind(data: bytes) -> str | None:
+    """``AVIF`` or ``HEIC``; None if the data are neither."""
+    if data[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(data[:4]), len(data), 16 + 4 * MOST_BRANDS)
+    brands = [data[8:12], *(data[at : at + 4] for at in range(16, end, 4))]
+    kinds = [kind for brand in brands if (kind := HEIF_BRANDS.get(brand))]
+    if not kinds or data[8:12] not in HEIF_BRANDS:  # Videos, too, may be compatible with mif1.
+        return None
+    return "AVIF" if "AVIF" in kinds else "HEIC"
+
+
+def _heif(data: bytes) -> tuple[int, int]:
+    """The largest of the pictures and tiles; ISO/IEC 23008-12, 6.5.3."""
+    sizes = [(0, 0)]
+    at = data.find(b"ispe")
+    while at >= 0:
+        sizes.append(struct.unpack_from(">II", data, at + 8))
+        at = data.find(b"ispe", at + 4)
+    return max(sizes, key=lambda size: size[0] * size[1])
 
 
 def _png(data: bytes) -> tuple[int, int]:

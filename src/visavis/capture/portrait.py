@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Self
 
+from visavis.base.assets import read_asset
 from visavis.capture.image import decode_image
-from visavis.capture.portrait_warp import OUTPUT_PX, Gesture, PortraitWarp
+from visavis.capture.portrait_warp import OUTPUT_PX, PortraitGesture, PortraitWarp
 from visavis.errors import InputError
 from visavis.types import Frame
 
@@ -72,7 +72,7 @@ def _shutting(start_s: float, hold_s: float) -> Keys:
     return (start_s, 0.0), (start_s + 0.1, 1.0), (start_s + 0.1 + hold_s, 1.0), (start_s + 0.25 + hold_s, 0.0)
 
 
-def gesture_at(time_s: float) -> Gesture:
+def gesture_at(time_s: float) -> PortraitGesture:
     """The person's gesture at a moment of the score, 0 to 12 s."""
     parts = {part: _eased(keys, time_s) for part, keys in _score().items()}
     # Nobody is completely still: a slow drift with whole periods in the clip.
@@ -80,7 +80,7 @@ def gesture_at(time_s: float) -> Gesture:
     parts["yaw"] += 0.02 * math.sin(3 * turn)
     parts["pitch"] += 0.012 * math.sin(5 * turn)
     parts["roll"] += 0.012 * math.sin(2 * turn)
-    return Gesture(**parts)
+    return PortraitGesture(**parts)
 
 
 def _eased(keys: Keys, time_s: float) -> float:
@@ -98,7 +98,8 @@ class PortraitClip:
         duration_s: duration of the clip; after 12 s it repeats.
 
     Raises:
-        InputError: the portrait is missing or unreadable, or the duration is not positive.
+        InputError: the duration is not positive.
+        WeightsError: the portrait is missing or was changed.
     """
 
     name = "the embedded portrait"
@@ -111,12 +112,7 @@ class PortraitClip:
             raise InputError(f"a clip must last more than 0 s; found {duration_s}")
         self.duration_s = duration_s
         self.frame_count_hint: int | None = max(round(duration_s * FPS), 1)
-        path = files("visavis") / "assets" / PORTRAIT_FILE
-        try:
-            portrait_rgb = decode_image(path.read_bytes(), f"assets/{PORTRAIT_FILE}")
-        except OSError as error:
-            raise InputError(f"assets/{PORTRAIT_FILE} cannot be read ({error}); reinstall visavis") from error
-        self._warp = PortraitWarp(portrait_rgb)
+        self._warp = PortraitWarp(decode_image(read_asset(PORTRAIT_FILE), f"assets/{PORTRAIT_FILE}"))
 
     def __iter__(self) -> Generator[Frame, None, None]:
         """The frames, 40 ms apart."""

@@ -62,7 +62,7 @@ TONGUE = np.asarray([150, 74, 72], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Gesture:
+class PortraitGesture:
     """A gesture of the person. All zero is the original portrait: facing the camera with a broad smile.
 
     Attributes:
@@ -106,7 +106,7 @@ class PortraitWarp:
         self._coarse = _grid(COARSE_PX)
         self._mask, self._depth = _relief(*self._coarse)
 
-    def draw(self, gesture: Gesture) -> ImageArray:
+    def draw(self, gesture: PortraitGesture) -> ImageArray:
         """The picture (480, 480, 3) uint8 RGB."""
         x, y = (
             np.asarray(cv2.resize(field, (OUTPUT_PX, OUTPUT_PX), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -124,7 +124,7 @@ class PortraitWarp:
         picture[mouth] = np.round(picture[mouth] + share * (paint - picture[mouth]))
         return np.asarray(picture, np.uint8)
 
-    def _undo_head(self, gesture: Gesture) -> tuple[FloatArray, FloatArray]:
+    def _undo_head(self, gesture: PortraitGesture) -> tuple[FloatArray, FloatArray]:
         """The place of each pixel before the head moved: a fixed point of ``pixel - motion(source)``."""
         start = np.stack(self._coarse)
         motion = _head_motion(start, self._depth, gesture) * self._mask
@@ -176,7 +176,7 @@ def _relief(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     return mask, np.asarray(depth + NOSE_DEPTH_PX * _bump(x, y, (126.0, 127.0), (9.0, 13.0)), np.float32)
 
 
-def _head_motion(points: FloatArray, depth: FloatArray, gesture: Gesture) -> FloatArray:
+def _head_motion(points: FloatArray, depth: FloatArray, gesture: PortraitGesture) -> FloatArray:
     """Displacement (2, H, W) of each point of the relief."""
     dx, dy = points[0] - NECK_PIVOT[0], points[1] - NECK_PIVOT[1]
     face_y = points[1] - FACE_CENTER[1]
@@ -189,7 +189,7 @@ def _head_motion(points: FloatArray, depth: FloatArray, gesture: Gesture) -> Flo
     return np.asarray([x - dx, y - dy], np.float32)
 
 
-def _undo_bumps(x: FloatArray, y: FloatArray, gesture: Gesture) -> tuple[FloatArray, FloatArray]:
+def _undo_bumps(x: FloatArray, y: FloatArray, gesture: PortraitGesture) -> tuple[FloatArray, FloatArray]:
     """Brows, corners of the mouth, cheeks, gaze and chin."""
     lift = 3.2 * max(gesture.brows, 0.0) - 2.2 * max(-gesture.brows, 0.0)
     knit = 2.0 * max(-gesture.brows, 0.0)
@@ -255,7 +255,9 @@ def _undo_blink(
     y[window] = np.where(covered, unrolled, py)
 
 
-def _undo_lips(x: FloatArray, y: FloatArray, gesture: Gesture) -> tuple[Window, FloatArray, FloatArray]:
+def _undo_lips(
+    x: FloatArray, y: FloatArray, gesture: PortraitGesture
+) -> tuple[Window, FloatArray, FloatArray]:
     """Slide the lower lip, in place.
 
     Returns:

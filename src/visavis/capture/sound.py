@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
 from visavis.base.files import PathText, as_path
+from visavis.base.limits import LEAST_RATE_HZ, SAMPLING_RATE
 from visavis.base.waveform import SPEECH_RATE_HZ, mono
+from visavis.base.words import reason
+from visavis.capture.media import FileClock, first_choice, open_media, why_unreadable
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError
 from visavis.types import AudioChunk
@@ -22,12 +27,29 @@ from visavis.types import AudioChunk
 LARGEST_ROUNDING_S = 0.1
 # Silence is given in pieces of at most this length.
 _SILENCE_S = 1.0
+NO_SOUND = "cannot be opened for its sound"
+Samples = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFormat:
+    """How samples are given.
+
+    Attributes:
+        rate_hz: samples per second.
+        layout: FFmpeg's name of the channels.
+        sample: ``s16`` for int16, all channels in turn; ``fltp`` for float32, one row for each channel.
+    """
+
+    rate_hz: int = SPEECH_RATE_HZ
+    layout: str = "mono"
+    sample: str = "s16"
 
 
 def write_wav(
     source: Path, target: Path, start_s: float, duration_s: float, rate_hz: int = SPEECH_RATE_HZ
 ) -> bool:
-    """Write the first audio track as mono 16-bit PCM, one chunk in memory at a time.
+    """Write the audio track that players choose as mono 16-bit PCM, one chunk in memory at a time.
 
     Holes and missing sound at both ends are silent, so sample ``n`` is always ``n / rate_hz`` seconds after
     the first picture. Damaged packets count as holes.
@@ -45,8 +67,8 @@ def write_wav(
     Raises:
         InputError: the source cannot be opened, or the target cannot be written.
     """
-    with _opened(source) as container:
-        if not container.streams.audio:
+    with open_media(source, NO_SOUND) as container:
+        if _heard(container) is None:
             return False
         total = round(duration_s * rate_hz)
         try:
@@ -54,15 +76,15 @@ def write_wav(
                 file.setnchannels(1)
                 file.setsampwidth(2)
                 file.setframerate(rate_hz)
-                for samples in _fitted(_placed(container, start_s, rate_hz), total):
+                for samples in _fitted(_placed(container, start_s, SoundFormat(rate_hz)), total):
                     file.writeframesraw(samples.tobytes())
         except OSError as error:
-            raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
+            raise InputError(f"{target}: cannot be written: {reason(error)}") from error
     return True
 
 
 class Soundtrack:
-    """The first audio track of a file, in step with pictures; use it inside ``with``.
+    """The audio track of a file that players choose, in step with pictures; use it inside ``with``.
 
     Time 0 is the first picture's time, as in :class:`~visavis.capture.video.VideoFile`; for a file without
     pictures, it is the start of the sound. Holes and missing sound at both ends are silent. Damaged
@@ -85,14 +107,18 @@ class Soundtrack:
         if not path.is_file():
             raise InputError(f"{path}: no such file; expected one with sound")
         self.path = path
-        self._container = _opened(path)
-        self.has_sound = bool(self._container.streams.audio)
+        self._container = open_media(path, NO_SOUND)
+        try:
+            self.has_sound = _heard(self._container) is not None
+        except InputError:
+            self._container.close()
+            raise
         self.end_s: float | None = None
         self._written = 0  # Number of samples given so far.
         self.start_s = _first_picture_s(path, self._container)
-        self._samples: Iterator[NDArray[np.int16]] = iter(())
+        self._samples: Iterator[Samples] = iter(())
         if self.has_sound:
-            self._samples = _fitted(_placed(self._container, self.start_s, SPEECH_RATE_HZ), None)
+            self._samples = sound_of(self._container, self.start_s, SoundFormat())
 
     def __enter__(self) -> Self:
         return self
@@ -109,18 +135,25 @@ class Soundtrack:
             samples = next(self._samples, None) if self.end_s is None else None
             if samples is None:
                 self.end_s = self._written / SPEECH_RATE_HZ if self.end_s is None else self.end_s
-                samples = next(_silent(round(time_s * SPEECH_RATE_HZ) - self._written + 1))
+                samples = next(
+                    _silent(round(time_s * SPEECH_RATE_HZ) - self._written + 1, np.zeros((1, 0), "<i2"))
+                )
             start_s = self._written / SPEECH_RATE_HZ
-            self._written += len(samples)
-            if len(samples):
-                yield AudioChunk(mono(samples), SPEECH_RATE_HZ, start_s)
+            self._written += samples.shape[1]
+            if samples.shape[1]:
+                yield AudioChunk(mono(samples[0]), SPEECH_RATE_HZ, start_s)
 
 
-def _opened(source: Path) -> InputContainer:
-    try:
-        return av.open(f"file:{source}", container_options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{source}: cannot be opened for its sound: {error}") from error
+def sound_of(container: InputContainer, start_s: float, wanted: SoundFormat) -> Iterator[Samples]:
+    """The sound of an open file from a time on, without holes or overlaps, as (channels, N) or (1, N).
+
+    Args:
+        container: a file with sound; its packets are read here.
+        start_s: the time in the file of the first sample, on the clock of
+            :class:`~visavis.capture.media.FileClock`.
+        wanted: how the samples are given.
+    """
+    return _fitted(_placed(container, start_s, wanted), None)
 
 
 def _first_picture_s(path: Path, container: InputContainer) -> float:
@@ -132,36 +165,48 @@ def _first_picture_s(path: Path, container: InputContainer) -> float:
         return (container.start_time or 0) / av.time_base
 
 
-def _fitted(
-    placed: Iterator[tuple[int, NDArray[np.int16]]], total: int | None
-) -> Iterator[NDArray[np.int16]]:
+def _heard(container: InputContainer) -> AudioStream | None:
+    """The stream that is heard; None without sound.
+
+    Raises:
+        InputError: there is sound, and it cannot be read.
+    """
+    streams = container.streams.audio
+    stream = first_choice(streams)
+    if stream is None and streams and (why := why_unreadable(streams[0])):
+        raise InputError(f"{container.name.removeprefix('file:')}: the sound cannot be read: {why}")
+    return stream
+
+
+def _fitted(placed: Iterator[tuple[int, Samples]], total: int | None) -> Iterator[Samples]:
     """Samples without holes or overlaps: ``total`` samples, or all if it is None."""
     written = 0
+    samples = np.zeros((1, 0), "<i2")
     for position, samples in placed:
-        for silence in _silent((position if total is None else min(position, total)) - written):
+        for silence in _silent((position if total is None else min(position, total)) - written, samples):
             yield silence
-            written += len(silence)
-        samples = samples[max(written - position, 0) :][: None if total is None else total - written]
+            written += silence.shape[1]
+        samples = samples[:, max(written - position, 0) :]
+        samples = samples if total is None else samples[:, : total - written]
         yield samples
-        written += len(samples)
+        written += samples.shape[1]
         if total is not None and written >= total:
             return
     if total is not None:
-        yield from _silent(total - written)
+        yield from _silent(total - written, samples)
 
 
-def _silent(count: int) -> Iterator[NDArray[np.int16]]:
+def _silent(count: int, like: Samples) -> Iterator[Samples]:
     """This many samples of silence in pieces, because times in a file may be absurd."""
     piece = round(_SILENCE_S * SPEECH_RATE_HZ)
     for start in range(0, count, piece):
-        yield np.zeros(min(piece, count - start), "<i2")
+        yield np.zeros((len(like), min(piece, count - start)), like.dtype)
 
 
-def _placed(
-    container: InputContainer, start_s: float, rate_hz: int
-) -> Iterator[tuple[int, NDArray[np.int16]]]:
-    """Chunks of mono sound with the place of their first sample, which may lie before 0."""
-    resampler = _resampler(rate_hz)
+def _placed(container: InputContainer, start_s: float, wanted: SoundFormat) -> Iterator[tuple[int, Samples]]:
+    """Chunks of sound with the place of their first sample, which may lie before 0."""
+    rate_hz = wanted.rate_hz
+    resampler = _resampler(wanted)
     kind: tuple[str, str, int] | None = None
     position = 0
     fed: float | None = None  # The place of the next decoded sample.
@@ -169,36 +214,53 @@ def _placed(
         before, kind = kind, (frame.format.name, frame.layout.name, frame.sample_rate)
         if before not in (None, kind):  # Recorded broadcasts change the format; a resampler accepts only one.
             for part in resampler.resample(None):
-                yield position, part.to_ndarray()[0]
+                yield position, part.to_ndarray()
                 position += part.samples
-            resampler = _resampler(rate_hz)
+            resampler = _resampler(wanted)
         if frame.time is not None:
             there = (frame.time - start_s) * rate_hz
             if fed is None or abs(there - fed) > LARGEST_ROUNDING_S * rate_hz:
                 position += round(there - (fed or 0.0))
                 fed = there
+        frame.pts = None  # The samples are counted; a resampler would fill or drop some by itself.
         fed = (fed or 0.0) + frame.samples * rate_hz / frame.sample_rate
-        for part in resampler.resample(frame):
-            yield position, part.to_ndarray()[0]
+        try:
+            parts = resampler.resample(frame)
+        except av.FFmpegError:  # A damaged frame of an impossible format: a hole.
+            resampler, kind = _resampler(wanted), None
+            position += round(frame.samples * rate_hz / frame.sample_rate)
+            continue
+        for part in parts:
+            yield position, part.to_ndarray()
             position += part.samples
-    if fed is not None:
+    if kind is not None:
         for part in resampler.resample(None):
-            yield position, part.to_ndarray()[0]
+            yield position, part.to_ndarray()
             position += part.samples
 
 
-def _resampler(rate_hz: int) -> av.AudioResampler:
-    return av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
+def _resampler(wanted: SoundFormat) -> av.AudioResampler:
+    return av.AudioResampler(format=wanted.sample, layout=wanted.layout, rate=wanted.rate_hz)
 
 
 def _decoded(container: InputContainer) -> Iterator[av.AudioFrame]:
-    stream = container.streams.audio[0]
-    packets = container.demux(stream)
+    """The frames of the sound, on the clock of the file; damaged packets are left out."""
+    stream = _heard(container)
+    if stream is None:
+        return
+    picture = first_choice(container.streams.video)
+    clock = FileClock()
+    packets = container.demux(*(each for each in (picture, stream) if each is not None))
     while True:
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            yield from packet.decode()
+            clock.repair(packet)
+            if packet.stream is stream:
+                highest_hz = SAMPLING_RATE.value  # A damaged packet can state any rate.
+                for frame in stream.decode(packet):
+                    if LEAST_RATE_HZ <= frame.sample_rate <= highest_hz:
+                        yield frame
         except av.FFmpegError:
             continue

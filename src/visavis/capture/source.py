@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
-from pathlib import Path
+from importlib import import_module
 from typing import Protocol, Self
 
+from visavis.base.address import Address
 from visavis.base.clock import Clock
+from visavis.base.files import PathText, as_path
+from visavis.capture import inputs
 from visavis.capture.camera import Camera
+from visavis.capture.motion_file import MOTION_ENDING, MotionFile
+from visavis.capture.track_file import TRACK_SUFFIXES, TrackFile
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError
 from visavis.types import Frame
@@ -49,18 +55,30 @@ class FrameSource(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
-def open_source(source: str | int | Path, clock: Clock | None = None) -> FrameSource:
-    """Open a video file, or a camera if ``source`` is a whole number and no file has this name.
+def open_source(source: PathText | int, clock: Clock | None = None) -> FrameSource:
+    """Open a video, track or motion file, a camera if ``source`` is a whole number, or a tracker's address.
 
     Raises:
-        InputError: the file does not exist, or has no video.
-        DeviceError: the camera does not exist.
+        InputError: the file does not exist or has no video, or no input understands the address.
+        DeviceError: the camera does not exist, or the address cannot be listened to.
     """
     if isinstance(source, int):
         return Camera(source, clock)
-    if "://" in str(source):
-        raise InputError(f"{source}: addresses are not read; download the video first")
-    path = Path(source)
-    if str(source).isdecimal() and not path.exists():
-        return Camera(int(str(source)), clock)
-    return VideoFile(path)
+    path, text = as_path(source), os.fspath(source)
+    if "://" in text:
+        return _open_input(text, clock)
+    if text.isdecimal() and not path.exists():
+        return Camera(int(text), clock)
+    if path.name.lower().endswith(MOTION_ENDING):
+        return MotionFile(path)
+    return TrackFile(path) if path.suffix.lower() in TRACK_SUFFIXES else VideoFile(path)
+
+
+def _open_input(text: str, clock: Clock | None) -> FrameSource:
+    scheme = text.partition("://")[0].lower()
+    if scheme in ("http", "https"):
+        raise InputError(f"{text}: videos on the internet are not read; download the video first")
+    if scheme not in inputs.schemes():
+        raise InputError(f"{text}: no input is called {scheme!r}; there are {', '.join(inputs.schemes())}")
+    source: FrameSource = import_module(f"{inputs.__name__}.{scheme}").open(Address.parse(text), clock)
+    return source

@@ -7,24 +7,31 @@ from pathlib import Path
 from typing import Self, cast
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from visavis.base.files import PathText, as_path
+from visavis.base.limits import DURATION, PICTURE
+from visavis.base.words import reason
+from visavis.capture.media import (
+    FileClock,
+    describe_choice,
+    display_matrix,
+    first_choice,
+    open_media,
+    oriented,
+    why_unreadable,
+)
 from visavis.errors import InputError
 from visavis.types import Frame, ImageArray
 
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".flv", ".mpg", ".mpeg", ".3gp"}
+    """.mp4 .m4v .mov .mkv .webm .avi .ts .mts .m2ts .flv .mpg .mpeg .3gp .3g2 .wmv .ogv""".split()
 )
 DEFAULT_FPS = 25.0
 # Times must increase; broken files repeat them.
 MIN_STEP_S = 1e-3
-# Repetitions go back at most this far; a longer step back means joined files, whose clocks start again.
-LONGEST_STEP_BACK_S = 0.5
 # A file is truncated if its packets end this long before the end in its header: the larger of both values,
 # because some muxers round the duration up.
 SHORTFALL_S = 0.5
@@ -33,14 +40,16 @@ SHORTFALL_SHARE = 0.01
 NOT_VIDEO_FORMATS = frozenset({"tty"})
 # Pixels this near to square (a rounding of the encoder) are not resampled.
 SQUARE = 0.02
-TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+# No camera has pixels that are more oblong; a larger ratio is a mistake in the file.
+MOST_OBLONG = 8.0
 
 
 class VideoFile:
     """A video file; iterate over it once, inside ``with``.
 
-    Rotation and pixel shape in the file (phones, camcorders) are applied. The decoder uses one thread,
-    because with several, FFmpeg loses frames next to damaged ones.
+    Rotation, mirroring and pixel shape in the file (phones, camcorders) are applied. Of several video
+    streams, the one marked as default is read. The decoder uses one thread, because with several, FFmpeg
+    loses frames next to damaged ones.
 
     Attributes:
         path: the file.
@@ -49,9 +58,12 @@ class VideoFile:
         frame_count_hint: estimated number of frames; None if the file does not say.
         duration_s: duration according to the file; None if it does not say.
         start_s: time of the first frame in the file, which is time 0 of this object's frames.
+        notes: what a user should know of the file, in words: several streams, jumps of its clock. It grows
+            while the file is read.
 
     Raises:
-        InputError: the file is missing, not a video, or has no frame that can be decoded.
+        InputError: the file is missing, not a video, or has no frame that can be decoded, or its pictures
+            have more pixels than :data:`visavis.base.limits.PICTURE`.
     """
 
     live = False
@@ -64,15 +76,27 @@ class VideoFile:
         self._reached_s = 0.0
         self._damaged = 0
         self._packet_count = 0
+        self._clock = FileClock()
+        self.notes = self._clock.notes
         try:
             self._stream = self._find_stream()
+            self._sound = first_choice(self._container.streams.audio)
+            self.notes += describe_choice(self._container, "audio", self._sound)
+            self._aspect = self._pixel_aspect()
             self._decoded = self._decode()
             self._first: av.VideoFrame | None = next(self._decoded, None)
             if self._first is None:
+                if self._container.format.name == "webp_pipe":
+                    raise InputError(
+                        f"{path}: an animated WebP is not read as a video; save it as MP4 or GIF"
+                    )
                 raise InputError(f"{path}: a video without frames: none could be decoded")
         except InputError:
             self._container.close()
             raise
+        # Only of the first frame: a frame whose side data was read stays in memory until Python's garbage
+        # collection.
+        self._matrix = display_matrix(self._first)
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate and 0.1 <= rate <= 1000 else DEFAULT_FPS
         self.start_s = self._own_time_s(self._first) or 0.0
@@ -89,19 +113,21 @@ class VideoFile:
         """The frames in order of presentation; times start at 0 and strictly increase.
 
         Raises:
-            InputError: after the last good frame, if frames were damaged or the file is cut off.
+            InputError: after the last good frame, if frames were damaged, the file is cut off, or the video
+                is longer than :data:`visavis.base.limits.DURATION`.
         """
         index = 0
         time_s = -1.0
-        start_s = self.start_s
+        longest_s = 3600 * DURATION.value
         frame, self._first = self._first, None
         while frame is not None:
             own_s = self._own_time_s(frame)
-            own_s = time_s + 1 / self.fps if own_s is None else own_s - start_s
-            if own_s < time_s - LONGEST_STEP_BACK_S:  # Another recording begins; its clock continues.
-                start_s += own_s - (time_s + 1 / self.fps)
-                own_s = time_s + 1 / self.fps
-            time_s = max(own_s, time_s + MIN_STEP_S) if index else 0.0
+            own_s = max(time_s + 1 / self.fps, 0.0) if own_s is None else own_s - self.start_s
+            time_s = max(own_s, time_s + MIN_STEP_S)
+            if time_s > longest_s:
+                raise InputError(
+                    f"{self.path}: the video is longer than {DURATION}; frames that were read: {index}"
+                )
             yield Frame(self._upright(frame), time_s, index)
             index += 1
             frame = next(self._decoded, None)
@@ -119,11 +145,30 @@ class VideoFile:
 
     def _find_stream(self) -> VideoStream:
         container = self._container
-        videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-        if not videos or container.format.name in NOT_VIDEO_FORMATS:
-            raise InputError(f"{self.path}: no video in this file; expected one such as an .mp4")
-        videos[0].thread_type = "NONE"
-        return videos[0]
+        stream = first_choice(container.streams.video)
+        if stream is None or container.format.name in NOT_VIDEO_FORMATS:
+            bad = [why for each in container.streams.video if (why := why_unreadable(each))]
+            found = f"its video cannot be read: {bad[0]}" if bad else "no video in this file"
+            raise InputError(f"{self.path}: {found}; expected one such as an .mp4")
+        self.notes += describe_choice(container, "video", stream)
+        stream.thread_type = "NONE"
+        return stream
+
+    def _pixel_aspect(self) -> float:
+        """Width of a pixel divided by its height, if the picture is not too large with it."""
+        stream = self._stream
+        aspect = float(stream.sample_aspect_ratio or 1)
+        if not 1 / MOST_OBLONG <= aspect <= MOST_OBLONG:
+            self.notes.append(f"pixels {aspect:g} times as wide as high cannot be; they are taken as square")
+            aspect = 1.0
+        pixels = stream.width * max(aspect, 1.0) * stream.height
+        if pixels > 1e6 * PICTURE.value:
+            raise InputError(
+                f"{self.path}: pictures of {stream.width}x{stream.height} pixels"
+                + (f", {aspect:g} times as wide as high," if aspect > 1 + SQUARE else "")
+                + f" are {pixels / 1e6:.15g} megapixels; at most {PICTURE}"
+            )
+        return 1.0 if abs(aspect - 1) < SQUARE else aspect
 
     def _decode(self) -> Generator[av.VideoFrame, None, None]:
         """Good frames; the damaged ones are counted."""
@@ -146,6 +191,8 @@ class VideoFile:
                 if packet.pts is not None and packet.time_base is not None:
                     end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     self._reached_s = max(self._reached_s, end_s)
+                if packet.stream in (self._stream, self._sound):
+                    self._clock.repair(packet)
                 if packet.stream is self._stream and packet.size:
                     self._packet_count += 1
                     yield cast("av.Packet[VideoStream]", packet)
@@ -155,12 +202,8 @@ class VideoFile:
 
     def _check_end(self, count: int) -> None:
         if missing := self._missing():
-            raise InputError(f"{self.path}: a truncated video: {count} frames were read, {missing}")
-        if self._damaged:
-            raise InputError(
-                f"{self.path}: a damaged video: {count} good frames were read; places where damaged ones "
-                f"were left out: {self._damaged}"
-            )
+            raise InputError(f"{self.path}: a truncated video: {missing}; frames that were read: {count}")
+        check_damage(self.path, count, self._damaged)
 
     def _missing(self) -> str:
         """A description of the missing part according to the header; empty if the file is complete."""
@@ -169,7 +212,7 @@ class VideoFile:
             {"avi", "mp4"} & set(self._container.format.name.split(",")),
         )
         if counts_frames and stated - self._packet_count > max(2, SHORTFALL_SHARE * stated):
-            return f"{stated - self._packet_count} of {stated} are missing"
+            return f"it should have {stated} frames"
         # FFmpeg guesses a cut AVI's duration from its size.
         if self.duration_s is None or self._container.format.name == "avi":
             return ""
@@ -184,12 +227,30 @@ class VideoFile:
         return None if frame.pts is None or base is None else float(frame.pts * base)
 
     def _upright(self, frame: av.VideoFrame) -> ImageArray:
-        """RGB (H, W, 3) uint8, with square pixels, turned as the file says."""
-        aspect = float(self._stream.sample_aspect_ratio or 1)
-        width = frame.width if abs(aspect - 1) < SQUARE else max(round(frame.width * aspect), 1)
-        image = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
-        turn = TURNS.get(round(frame.rotation / 90) * 90 % 360)
-        return np.asarray(image if turn is None else cv2.rotate(image, turn), np.uint8)
+        """RGB (H, W, 3) uint8, with square pixels, turned and mirrored as the file says."""
+        width = max(round(frame.width * self._aspect), 1)
+        # FFmpeg would start threads for each picture.
+        pixels = frame.to_ndarray(format="rgb24", width=width, height=frame.height, threads=1)
+        image = np.asarray(pixels, np.uint8)
+        return image if self._matrix is None else oriented(image, self._matrix)
+
+
+def check_damage(path: Path, count: int, damaged: int) -> None:
+    """Tell of damaged frames after the good ones of a video were read.
+
+    Args:
+        path: the video.
+        count: number of good frames.
+        damaged: number of places with damaged frames.
+
+    Raises:
+        InputError: frames were damaged.
+    """
+    if damaged:
+        raise InputError(
+            f"{path}: a damaged video; good frames that were read: {count}; places where damaged ones were "
+            f"left out: {damaged}"
+        )
 
 
 def _open(path: Path) -> InputContainer:
@@ -200,8 +261,6 @@ def _open(path: Path) -> InputContainer:
             raise InputError(f"{path}: not a file; expected a video")
         if not path.stat().st_size:
             raise InputError(f"{path}: the file is empty; expected a video")
-        # An untrusted file must not make FFmpeg open addresses that it contains.
-        return av.open(f"file:{path}", container_options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: not a video, or damaged, or not copied to its end ({reason})") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from error
+    return open_media(path, "not a video, or damaged, or not copied to its end")

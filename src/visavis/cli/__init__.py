@@ -2,51 +2,70 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
-import signal
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib import import_module
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from visavis import __version__
-from visavis.base.console import print_error
-from visavis.cli.bench import bench
-from visavis.cli.corpus import corpus
-from visavis.cli.demo import demo
-from visavis.cli.dictionary import dictionary
-from visavis.cli.doctor import doctor
-from visavis.cli.evaluate import evaluate
-from visavis.cli.react import react
-from visavis.cli.recognize import recognize
-from visavis.cli.run import run
-from visavis.cli.serve import serve
+from visavis.base.console import print_error, print_line, write_out
+from visavis.base.signals import INTERRUPTED, is_put_off, signals_go_to, status_after
+from visavis.base.words import reason
 from visavis.errors import MissingExtraError, VisavisError
 
-# The commands' modules import only typer; everything else is imported when a command runs.
+USE, MEASURE, TRAIN = "Use", "Measure", "Train"
+# A module of each name imports only typer, and is imported when its command or a list is wanted.
+COMMANDS = {
+    **dict.fromkeys(("demo", "run", "react", "recognize", "serve", "retarget", "avatar"), USE),
+    **dict.fromkeys(("evaluate", "bench", "doctor", "codebook"), MEASURE),
+    "corpus": TRAIN,
+}
+
+
+class _Commands(TyperGroup):
+    """The commands; making all of them takes longer than the start of one."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        self.commands = _made(COMMANDS, research=True)
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands:
+            known = cmd_name in COMMANDS
+            self.commands.update(_made([cmd_name] if known else COMMANDS, research=not known))
+        return super().get_command(ctx, cmd_name)
+
+
+def _made(names: Iterable[str], *, research: bool) -> dict[str, Any]:
+    """Some commands by name, and on request those of research; torch is imported when one of these runs."""
+    made = typer.Typer(rich_markup_mode="markdown")
+    for name in names:
+        command = getattr(import_module(f"visavis.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            made.add_typer(command, rich_help_panel=COMMANDS[name])
+        else:
+            made.command(rich_help_panel=COMMANDS[name])(command)
+    if research:
+        import_module("visavis_train.commands").mount(made)
+    return dict(typer.main.get_group(made).commands)
+
+
 app = typer.Typer(
     name="visavis",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-USE, MEASURE, TRAIN = "Use", "Measure", "Train"
-app.command(rich_help_panel=USE)(demo)
-app.command(rich_help_panel=USE)(run)
-app.command(rich_help_panel=USE)(react)
-app.command(rich_help_panel=USE)(recognize)
-app.command(rich_help_panel=USE)(serve)
-app.add_typer(evaluate, rich_help_panel=MEASURE)
-app.command(rich_help_panel=MEASURE)(bench)
-app.command(rich_help_panel=MEASURE)(doctor)
-app.command(rich_help_panel=MEASURE)(dictionary)
-app.add_typer(corpus, rich_help_panel=TRAIN)
-# The research commands; torch is imported when one of them runs.
-import_module("visavis_train.commands").mount(app)
 
 BAD_INPUT = 2
 # Packages of the extra `train`.
@@ -57,10 +76,27 @@ TRAIN_PACKAGES = frozenset(
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit. Results so far are kept, whichever signal ends the program."""
+    # Imports make very many objects that stay. The usual searches for garbage, one for 700 new objects and
+    # some of all when Python ends, took 0.06 and 0.11 s.
+    gc.set_threshold(5000)
+    atexit.register(gc.freeze)
+    if set(sys.argv[1:2]) <= COMMANDS.keys():
+        # Work on one picture is small: threads that wait for it would use a core that another stage needs.
+        for variable in ("OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+            os.environ.setdefault(variable, "1")  # Read when numpy and OpenCV are imported.
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not is_put_off(number, frame):
+            received.append(number)
+            raise KeyboardInterrupt
+
     _prepare_streams()
-    with _ended_as_by_ctrl_c():
+    with signals_go_to(interrupt):
         status = _run()
+    if status == INTERRUPTED and received:
+        status = status_after(received[0])
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -68,7 +104,9 @@ def _run() -> object:
     """Run the command; returns what it gives, or the status of bad input."""
     try:
         status: object = app(standalone_mode=False)
-        sys.stdout.flush()
+        write_out(flush=True)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     except VisavisError as error:
         print_error(str(error))
         status = BAD_INPUT
@@ -83,10 +121,8 @@ def _run() -> object:
             print_error(f"{message} (--help explains)")
         status = BAD_INPUT
     except OSError as error:
-        print_error(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        print_error((f"{error.filename}: " if error.filename else "") + reason(error))
         status = BAD_INPUT
-        # Output that could not be written must not be written again when Python ends.
-        sys.stdout = io.StringIO()
     return status
 
 
@@ -99,25 +135,9 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-@contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Keep the results so far also if the system, a timeout or a closed terminal ends the program."""
-    changed = []
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
-            changed.append(number)
-    try:
-        yield
-    finally:
-        for number in changed:
-            signal.signal(number, signal.SIG_DFL)
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"visavis {__version__}")
+        print_line(f"visavis {__version__}")
         raise typer.Exit
 
 

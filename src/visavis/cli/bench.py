@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from visavis.base import console
-from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
+from visavis.cli.recognizer import DENSE, KeepOption, RecognizerOption, parse_keep
 from visavis.errors import InputError
 
 
@@ -17,7 +17,7 @@ class Benchmark(StrEnum):
     """The stages that can be timed."""
 
     TRACK = "track"
-    EMOTION = "emotion"
+    EXPRESSION = "expression"
     PUPPET = "puppet"
     PIPELINE = "pipeline"
 
@@ -27,34 +27,42 @@ def bench(
     duration_s: Annotated[
         float, typer.Option("--duration-s", min=1.2, max=3600.0, help="Seconds of the embedded clip to use.")
     ] = 12.0,
-    recognizer: RecognizerOption = RecognizerName.DENSE,
+    recognizer: RecognizerOption = DENSE,
     keep: KeepOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure speed on the embedded portrait: median and 95th percentile, after a second of warm-up.
+    """Measure speed on the embedded portrait.
+
+    The results are median and 95th percentile, after a second of warm-up.
 
     Examples:
 
         visavis bench
         visavis bench track --json
-        visavis bench emotion --recognizer sparse --keep 0.3
+        visavis bench expression --recognizer sparse --keep 0.3
     """
+    from visavis.base.int8 import wanted
     from visavis.base.machine import machine, versions
     from visavis.evaluate import bench
     from visavis.pipeline import Pipeline
 
-    if name is Benchmark.PUPPET and (keep is not None or recognizer is not RecognizerName.DENSE):
-        raise InputError("--recognizer and --keep say how emotions are read: puppet reads none")
-    make_pipeline = partial(Pipeline, recognizer=recognizer.value, keep=parse_keep(keep))
+    if name is Benchmark.PUPPET and (keep is not None or recognizer != DENSE):
+        raise InputError(
+            "--recognizer and --keep have no effect on puppet, which reads no expressions; leave them out"
+        )
+    make_pipeline = partial(Pipeline, recognizer=recognizer, keep=parse_keep(keep))
     names = [name.value] if name else list(bench.TIMED)
-    with console.progress("bench", bench.steps(names, duration_s)) as advance:
-        results = bench.measure(names, duration_s=duration_s, make_pipeline=make_pipeline, on_step=advance)
+    with console.progress("bench", bench.bench_steps(names, duration_s)) as advance:
+        results = bench.measure_speed(
+            names, duration_s=duration_s, make_pipeline=make_pipeline, on_step=advance
+        )
     if as_json:
         console.print_json(
             {
                 "input": f"the embedded portrait, {duration_s:g} s of 480x480 at 25 frames/s",
-                "recognizer": recognizer.value,
+                "recognizer": recognizer,
                 "keep": keep,
+                "int8": wanted(),
                 "machine": machine(),
                 "versions": versions(),
                 "results": {

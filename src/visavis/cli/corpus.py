@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
-from visavis.cli.run import INTERRUPTED
+from visavis.base.interruption import Interruption
+from visavis.base.signals import INTERRUPTED
+from visavis.base.words import counted
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,51 +49,71 @@ def build(
     ] = False,
     split: Annotated[str, typer.Option(help="Split of the corpus that gets the recordings.")] = "train",
     fps: Annotated[float, typer.Option(help="Frames per second of the corpus.")] = 25.0,
-    jobs: Annotated[int, typer.Option(help="Number of processes of the local engine.")] = 1,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Write a Parquet file of each recording, too (extra tables).")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of segments to process at a time.",
+            show_default="1; with ray, one for each processor",
+        ),
+    ] = None,
     engine: Annotated[EngineName, typer.Option(help="Engine; ray needs the extra scale.")] = EngineName.LOCAL,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="Address of a running Ray cluster, such as auto.", show_default="this machine"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Turn videos of two people into a corpus in REACT's layout.
 
-    Faces, emotions and sound of both people get the same frame rate and length. If a run was interrupted, run
-    the same command again: it continues with the missing recordings.
+    Faces, expressions and sound of both people get the same frame rate and length. If a run was interrupted,
+    give
+    the same command again: it continues where it was.
 
     Examples:
 
         visavis corpus build calls/*.mp4 --out corpus/
         visavis corpus build anna.mp4 ben.mp4 --pairs --out corpus/ --split val
     """
-    from visavis.corpus.build import build, plan
+    from visavis.corpus.build import build_corpus, plan
     from visavis.corpus.engines import open_engine
-    from visavis.corpus.recording import Settings, list_recordings
+    from visavis.corpus.recording import CorpusSettings, list_recordings
+    from visavis.datasets.parquet import require_pyarrow
 
-    workers = open_engine(engine.value, jobs)
-    todo = plan(out, list_recordings(videos, split, pairs=pairs), Settings(fps=fps))
-    with console.progress("corpus", todo.frames) as step:
+    if parquet:
+        require_pyarrow("--parquet")
+    workers = open_engine(engine.value, jobs, ray_address)
+    todo = plan(out, list_recordings(videos, split, pairs=pairs), CorpusSettings(fps=fps, parquet=parquet))
+    with Interruption():  # Also the summary is printed whole.
+        with console.progress("corpus", todo.frames) as step:
 
-        def advance(frames: int) -> None:
-            for _ in range(frames):
-                step()
+            def advance(frames: int) -> None:
+                for _ in range(frames):
+                    step()
 
-        result = build(todo, workers, advance)
-    summary = summarise(out, result)
-    if as_json:
-        console.print_json(summary)
-    else:
-        _print_summary(summary)
+            result = build_corpus(todo, workers, advance)
+        summary = summarize_corpus(out, result)
+        if as_json:
+            console.print_json(summary)
+        else:
+            _print_summary(summary)
     if result.interrupted:
-        finished = f"{len(result.outcomes)} of {len(todo.recordings)} recordings"
-        console.print_note(f"interrupted: {finished} are finished; the same command goes on")
+        console.print_note(
+            f"interrupted; recordings that are finished: {len(result.outcomes)} of {len(todo.recordings)}; "
+            "the same command goes on"
+        )
         raise typer.Exit(INTERRUPTED)
     if len(result.refused) == 1:
         raise InputError(str(result.refused[0].reason))
     if result.refused:
         for outcome in result.refused if not as_json else ():
             console.print_note(f"{outcome.name}: {outcome.reason}")
-        raise InputError(f"{len(result.refused)} of {len(todo.recordings)} recordings were refused")
+        raise InputError(f"recordings that were refused: {len(result.refused)} of {len(todo.recordings)}")
 
 
-def summarise(out: Path, result: Build) -> dict[str, Any]:
+def summarize_corpus(out: Path, result: Build) -> dict[str, Any]:
     """What ``--json`` prints."""
     return {
         "out": str(out),
@@ -129,6 +151,6 @@ def _print_summary(summary: dict[str, Any]) -> None:
             console.print_line(f"  {warning}")
     done = len(summary["recordings"]) - summary["refused"]
     console.print_line(
-        f"{done} recordings in {summary['out']}, {summary['refused']} refused; "
-        f"{summary['kept']} of all were finished before"
+        f"{counted(done, 'recording')} in {summary['out']}, {summary['refused']} refused; "
+        f"finished before: {summary['kept']}"
     )

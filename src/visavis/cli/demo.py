@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.base import console
+from visavis.base.interruption import Interruption
+from visavis.base.signals import INTERRUPTED
+from visavis.base.words import counted
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,8 +62,9 @@ def demo(
 
 def _open_page(port: int | None) -> None:
     from visavis.pipeline import Pipeline
-    from visavis.reaction.listener import FaceListener
-    from visavis.serve.app import DEFAULT_PORT, serve
+    from visavis.reaction.listener import ListenerModel
+    from visavis.serve.app import DEFAULT_PORT
+    from visavis.serve.server import serve
     from visavis.serve.vocabulary import Vocabulary
 
     def announce(url: str) -> None:
@@ -70,14 +74,14 @@ def _open_page(port: int | None) -> None:
         Pipeline,
         port=DEFAULT_PORT if port is None else port,
         vocabulary=Vocabulary.embedded(),
-        listener=FaceListener.embedded(),
+        listener=ListenerModel.embedded(),
         open_browser=True,
         announce=announce,
     )
 
 
 def _write(folder: Path, as_json: bool) -> None:
-    from visavis.cli.run import INTERRUPTED, summarise
+    from visavis.cli.run import summarize_run
     from visavis.recording.page import write_report
     from visavis.track import Track as TrackFile
 
@@ -87,23 +91,26 @@ def _write(folder: Path, as_json: bool) -> None:
         raise InputError(
             f"{folder}: cannot be made a folder: {error.strerror}; name another --out"
         ) from error
-    name, recording = _record(folder)
-    if recording.error is not None:
-        raise recording.error
-    if not recording.frames:  # Ctrl-C before the first frame.
-        raise typer.Exit(INTERRUPTED)
-    report = folder / REPORT
-    write_report(report, recording, TrackFile.load(folder / TRACK), source=name, video=folder / VIDEO)
-    summary = summarise(name, recording)
-    summary["written"] = [*summary["written"], str(report)]
-    if as_json:
-        console.print_json(summary)
-    else:
-        share = recording.frames_with_face / recording.frames
-        found = f"a face in {share:.0%} of them"
-        console.print_line(f"{recording.frames} frames in {recording.elapsed_s:.1f} s, {found}")
-        for path in summary["written"]:
-            console.print_line(f"wrote {path}")
+    with Interruption():  # Also the report is written.
+        name, recording = _record(folder)
+        if recording.error is not None:
+            raise recording.error
+        if not recording.frames:  # Ctrl-C before the first frame.
+            raise typer.Exit(INTERRUPTED)
+        report = folder / REPORT
+        write_report(report, recording, TrackFile.load(folder / TRACK), source=name, video=folder / VIDEO)
+        summary = summarize_run(name, recording)
+        summary["written"] = [*summary["written"], str(report)]
+        if as_json:
+            console.print_json(summary)
+        else:
+            share = recording.frames_with_face / recording.frames
+            found = f"a face in {share:.0%} of them"
+            console.print_line(
+                f"{counted(recording.frames, 'frame')} in {recording.elapsed_s:.1f} s, {found}"
+            )
+            for path in summary["written"]:
+                console.print_line(f"wrote {path}")
     if recording.interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -112,7 +119,7 @@ def _record(folder: Path) -> tuple[str, Recording]:
     from visavis.capture.portrait import PortraitClip
     from visavis.pipeline import Pipeline
     from visavis.recording.outputs import Outputs
-    from visavis.recording.record import record
+    from visavis.recording.record import record_source
 
     outputs = Outputs(folder / VIDEO, folder / TRACK, folder / MOTION)
     with (
@@ -121,4 +128,4 @@ def _record(folder: Path) -> tuple[str, Recording]:
         PortraitClip() as clip,
         console.progress("demo", clip.frame_count_hint) as advance,
     ):
-        return clip.name, record(clip, pipeline, outputs, on_frame=lambda _: advance())
+        return clip.name, record_source(clip, pipeline, outputs, on_frame=lambda _: advance())

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
+from visavis.base.words import counted
 from visavis.cli.evaluate_dyads import dyads
 from visavis.cli.evaluate_face import face
 from visavis.cli.evaluate_mirror import mirror
 from visavis.cli.evaluate_reaction import reaction
-from visavis.cli.labelled import (
+from visavis.cli.labeled import (
     DatasetArgument,
     JsonOption,
     Labels,
@@ -30,7 +31,7 @@ from visavis.cli.recognizer import KeepOption
 from visavis.cli.robustness import robustness
 
 if TYPE_CHECKING:
-    from visavis.datasets.faces import LabelledFaces
+    from visavis.datasets.faces import LabeledFaces
     from visavis.evaluate.calibration import Calibration
     from visavis.evaluate.expressions import Evaluation, Model
 
@@ -48,7 +49,7 @@ def _evaluate() -> None:
 
 
 @evaluate.command()
-def emotion(
+def expressions(
     dataset: DatasetArgument,
     split: SplitOption = None,
     labels: LabelsOption = Labels.OWN,
@@ -80,17 +81,17 @@ def emotion(
 
     Examples:
 
-        visavis evaluate emotion fer2013.csv --split PublicTest --json
-        visavis evaluate emotion fer2013.csv --labels ferplus
-        visavis evaluate emotion faces/ --split test --model mine.onnx
-        visavis evaluate emotion fer2013.csv --model sparse --keep adaptive
-        visavis evaluate emotion faces/ --split test --temperature-from validation --figures figures/
+        visavis evaluate expressions fer2013.csv --split PublicTest --json
+        visavis evaluate expressions fer2013.csv --labels ferplus
+        visavis evaluate expressions faces/ --split test --model mine.onnx
+        visavis evaluate expressions fer2013.csv --model sparse --keep adaptive
+        visavis evaluate expressions faces/ --split test --temperature-from validation --figures figures/
     """
     from visavis.base.files import require_folder
-    from visavis.datasets.opening import find_dataset
-    from visavis.evaluate.calibration import Calibration, fit, require_other_split
-    from visavis.evaluate.calibration import steps as fitting_steps
-    from visavis.evaluate.expressions import evaluate, steps
+    from visavis.datasets.registry import find_dataset
+    from visavis.evaluate.calibration import Calibration, calibrate, require_other_split
+    from visavis.evaluate.calibration import fit_steps as fitting_steps
+    from visavis.evaluate.expressions import evaluate, evaluate_steps
     from visavis.evaluate.figures import save_evaluation
 
     if figures is not None:
@@ -100,13 +101,13 @@ def emotion(
     faces, training, fitting = read_faces(found, split, labels), None, None
     if found.training_split not in (None, faces.split):
         training = found.read(found.training_split)
-    total = steps(faces, training)
+    total = evaluate_steps(faces, training)
     if temperature_from is not None:
         require_other_split(temperature_from, faces)
         fitting = read_faces(found, temperature_from, labels)
         total += fitting_steps(fitting, faces)
     with console.progress("evaluate", total, "faces") as advance:
-        fitted = None if fitting is None else fit(fitting, faces, network.classifier, advance)
+        fitted = None if fitting is None else calibrate(fitting, faces, network.classifier, advance)
         result = evaluate(faces, network.classifier, training=training, on_step=advance)
     calibration = None
     if fitted is not None:
@@ -130,7 +131,7 @@ evaluate.command()(reaction)
 evaluate.command()(dyads)
 
 
-def _counted(faces: LabelledFaces, training: LabelledFaces | None) -> list[LabelledFaces]:
+def _counted(faces: LabeledFaces, training: LabeledFaces | None) -> list[LabeledFaces]:
     """Splits with the same labels; their classes can be drawn side by side."""
     return [faces] if training is None or training.names != faces.names else [faces, training]
 
@@ -176,7 +177,7 @@ def evaluation_json(
         "tokens": result.tokens
         and {
             "kept": _rounded(result.tokens.kept),
-            "second_looks": _rounded(result.tokens.second_looks),
+            "second_passes": _rounded(result.tokens.second_passes),
         },
     }
 
@@ -202,7 +203,7 @@ def _rounded(value: float | None) -> float | None:
 
 def _print_result(result: Evaluation, model: Model, calibration: Calibration | None) -> None:
     scores, (low, high) = result.scores, result.interval_95
-    console.print_line(f"{result.dataset}, {result.split}: {result.n} faces" + _left_out(result))
+    console.print_line(f"{result.dataset}, {result.split}: {counted(result.n, 'face')}" + _left_out(result))
     console.print_line(
         f"accuracy {scores.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), mean over classes "
         f"{scores.mean_accuracy:.2%}, macro F1 {scores.macro_f1:.2%}, ECE {result.calibration_error:.2%}"
@@ -219,17 +220,17 @@ def _print_result(result: Evaluation, model: Model, calibration: Calibration | N
     if calibration is not None:
         fitted = calibration.temperature
         console.print_line(
-            f"temperature {fitted.value:.3f}, fitted on {fitted.n} faces of {fitted.split}: ECE "
+            f"temperature {fitted.value:.3f}, fitted on {counted(fitted.n, 'face')} of {fitted.split}: ECE "
             f"{calibration.before.error:.2%} before, {calibration.after.error:.2%} after"
         )
     size = "" if model.parameters is None else f", {model.parameters / 1e6:.2f} M parameters"
     console.print_line(
         f"{model.name}: {model.size_bytes / 1e6:.2f} MB{size}, "
-        f"{result.ms_per_face:.2f} ms a face on one thread"
+        f"{result.ms_per_face:.2f} ms per face on one thread"
     )
     if tokens := result.tokens:
         console.print_line(
-            f"{tokens.kept:.1%} of the tokens kept, {tokens.second_looks:.1%} of the faces looked at twice"
+            f"{tokens.kept:.1%} of the tokens kept, {tokens.second_passes:.1%} of the faces read twice"
         )
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
     rows = [[name, *(_percent(v) for v in (p, r, f1)), str(n)] for name, p, r, f1, n in columns]

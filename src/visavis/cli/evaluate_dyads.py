@@ -12,7 +12,7 @@ from visavis.base import console
 from visavis.cli.listener import Guidance
 
 if TYPE_CHECKING:
-    from visavis.evaluate.partner import Coupling
+    from visavis.evaluate.speaker_gain import SpeakerGain
 
 
 def dyads(
@@ -28,13 +28,13 @@ def dyads(
         Path | None,
         typer.Option(help="A listener.onnx that was trained on calls.", show_default="the embedded one"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed of the wrong partners and the samples.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the wrong speakers and the samples.", min=0)] = 0,
     guidance: Guidance = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a listener on real calls.
 
-    Each person is predicted frame by frame with the true partner, with people of other calls, and alone. The
+    Each person is predicted frame by frame with the true speaker, with people of other calls, and alone. The
     embedded listener was trained on the 45 calls of Diao et al. (ICMI 2024), so results on these calls prove
     nothing. Results on unseen pairs are in docs/models/calls_listener.md.
 
@@ -46,35 +46,35 @@ def dyads(
     """
     from visavis.base import networks
     from visavis.datasets.calls import read_calls
-    from visavis.evaluate.partner import ASSET, DEFAULT_SAMPLING, Coupling, measure_coupling
+    from visavis.evaluate.speaker_gain import ASSET, DEFAULT_SAMPLING, SpeakerGain, measure_speaker_gain
     from visavis.reaction.predictor import Predictor
 
     sampling = DEFAULT_SAMPLING if guidance is None else replace(DEFAULT_SAMPLING, guidance=guidance)
     calls = read_calls(file)
     predictor = Predictor(networks.open_session(ASSET)) if model is None else Predictor.load(model)
     with console.progress("evaluate", len(calls), "calls") as advance:
-        scores = measure_coupling(predictor, calls, seed=seed, sampling=sampling, on_call=advance)
-        coupling = Coupling.of(scores)
-    result = dyads_json(coupling)
+        scores = measure_speaker_gain(predictor, calls, seed=seed, sampling=sampling, on_call=advance)
+        gain = SpeakerGain.of(scores)
+    result = dyads_json(gain)
     if as_json:
         console.print_json(result)
     else:
         _print(result)
 
 
-def dyads_json(coupling: Coupling) -> dict[str, Any]:
+def dyads_json(gain: SpeakerGain) -> dict[str, Any]:
     """What ``--json`` prints."""
     fields = ("bits_per_frame", "au12_peak_r", "variance")
     return {
-        "calls": len(coupling.calls),
-        **{name: coupling.mean(name) for name in fields},
-        "p_value": coupling.p_value,
+        "calls": len(gain.calls),
+        **{name: gain.mean(name) for name in fields},
+        "p_value": gain.p_value,
     }
 
 
 def _print(result: dict[str, Any]) -> None:
     console.print_line(
-        f"{result['calls']} calls; true partner against others: p {result['p_value']:.2g}, paired by call"
+        f"{result['calls']} calls; true speaker against others: p {result['p_value']:.2g}, paired by call"
     )
     bits = result["bits_per_frame"]
     console.print_table(

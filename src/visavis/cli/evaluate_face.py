@@ -93,13 +93,13 @@ def is_pack(path: Path) -> bool:
 def _of_pack(folder: Path, limit: int | None, seed: int, turned: bool) -> dict[str, Any]:
     import numpy as np
 
-    from visavis.datasets.face_labels import FacePack
+    from visavis.datasets.face_labels import FaceLabelPack
     from visavis.evaluate.face_finding import COPIES, measure_finding
     from visavis.evaluate.face_stills import measure_pack
     from visavis.face.embedded import EmbeddedTracker
     from visavis.face.network import FaceNetwork
 
-    pack = FacePack.load(folder)
+    pack = FaceLabelPack.load(folder)
     count = len(pack.labels)
     drawn = np.random.default_rng(seed).permutation(count)
     rows = np.sort(drawn[: limit or count])

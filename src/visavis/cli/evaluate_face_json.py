@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visavis.evaluate.face_clips import ClipFigures
     from visavis.evaluate.face_figures import FaceFigures
-    from visavis.evaluate.face_finding import Found
+    from visavis.evaluate.face_finding import FindingScores
     from visavis.evaluate.face_stills import FalseFaces
 
 
@@ -86,7 +86,7 @@ def false_json(found: FalseFaces) -> dict[str, Any]:
     return {"pictures": len(found.faces), "with_faces": len(wrong), "share": share, "faces": wrong}
 
 
-def turned_json(found: Sequence[Found]) -> list[dict[str, Any]]:
+def turned_json(found: Sequence[FindingScores]) -> list[dict[str, Any]]:
     """JSON of turned and small copies."""
     return [
         {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
+from visavis.base.words import counted
 from visavis.errors import InputError, VisavisError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _print(result: dict[str, Any]) -> None:
     clips = result.get("clips") or {"": result}
     frames, compared = (sum(one[key] for one in clips.values()) for key in ("frames", "compared"))
     console.print_line(
-        f"{len(clips)} {'clip' if len(clips) == 1 else 'clips'}, {compared} of {frames} frames compared, "
+        f"{counted(len(clips), 'clip')}, frames compared: {compared} of {frames}, "
         f"landmarks: {result['landmarks']}"
     )
     console.print_table(

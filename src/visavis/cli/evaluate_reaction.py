@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
+from visavis.base.words import counted
 
 if TYPE_CHECKING:
     from visavis.metrics.reaction_suite import ReactionScores
@@ -55,8 +56,8 @@ def reaction(
         visavis evaluate reaction R.npz --threads 2 --json
     """
     from visavis.errors import InputError
+    from visavis.metrics.checked_items import OutOfRange, Work
     from visavis.metrics.reaction_file import read_reactions
-    from visavis.metrics.reaction_items import OutOfRange, Work
     from visavis.metrics.reaction_suite import score_reactions
 
     if out_of_range not in list(OutOfRange):
@@ -86,8 +87,9 @@ def reaction_json(scores: ReactionScores) -> dict[str, Any]:
 
 def _print_scores(scores: ReactionScores) -> None:
     console.print_line(
-        f"{scores.items} items of {scores.predictions} predictions and {scores.frames} frames; "
-        f"{scores.listeners} listeners, {scores.neighbours / scores.items:.1f} appropriate for an item"
+        f"{counted(scores.items, 'item')} of {counted(scores.predictions, 'prediction')} and "
+        f"{counted(scores.frames, 'frame')}; {counted(scores.listeners, 'listener')}, "
+        f"{scores.neighbours / scores.items:.1f} appropriate for an item"
     )
     values = reaction_json(scores)
     rows = [

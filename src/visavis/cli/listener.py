@@ -1,4 +1,4 @@
-"""Shared options that choose a listener and its temperament."""
+"""Shared options that choose a listener and its style."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from visavis.cli.tokenizer import named
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from visavis.reaction.listener import FaceListener
-    from visavis.reaction.temperament import Temperament
+    from visavis.reaction.listener import ListenerModel
+    from visavis.reaction.style import Style
 
 Listener = Annotated[
     Path | None,
@@ -22,15 +22,17 @@ Listener = Annotated[
         "the package.",
     ),
 ]
-TemperamentText = Annotated[
+StyleText = Annotated[
     str | None,
     typer.Option(
-        "--temperament",
+        "--style",
         help="Five traits of the listener from 0 to 1: expressiveness, nodding, smiling, mirroring, gaze, "
         "such as nodding=0.9,smiling=0.2. Unnamed traits are 0.5. Without the option, traits are drawn "
         "at random.",
     ),
 ]
+# The former name of --style.
+Temperament = Annotated[str | None, typer.Option("--temperament", hidden=True)]
 Guidance = Annotated[
     float | None,
     typer.Option(
@@ -42,32 +44,30 @@ Guidance = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="A different seed gives a different listener.")]
 
 
-def named_listener(listener: Path | None, encoder: Path | None, decoder: Path | None) -> FaceListener:
+def named_listener(listener: Path | None, encoder: Path | None, decoder: Path | None) -> ListenerModel:
     """The listener of a file, with the package's tokenizer or its own; by default the embedded listener.
 
     Raises:
         InputError: the tokenizer has no listener, half of it is missing, or a file cannot be read.
         WeightsError: a file is not the network of a listener, or no listener is embedded.
     """
-    from visavis.reaction.listener import FaceListener
+    from visavis.reaction.listener import ListenerModel
 
     tokenizer = named(encoder, decoder)
     if listener is not None:
-        return FaceListener.load(listener, tokenizer)
+        return ListenerModel.load(listener, tokenizer)
     if tokenizer is not None:
-        raise InputError(
-            "--encoder and --decoder are of no use without --listener: name it too, or leave them out"
-        )
-    return FaceListener.default()
+        raise InputError("--encoder and --decoder need --listener: give it too, or leave them out")
+    return ListenerModel.default()
 
 
-def parse_temperament(text: str | None) -> Temperament | None:
-    """The temperament that a text such as ``nodding=0.9,smiling=0.2`` describes.
+def parse_style(text: str | None) -> Style | None:
+    """The style that a text such as ``nodding=0.9,smiling=0.2`` describes.
 
     Raises:
         InputError: a name is unknown or repeated, or a value is not in 0..1.
     """
-    from visavis.reaction.temperament import CONTROLS, Temperament
+    from visavis.reaction.style import CONTROLS, Style
 
     if text is None:
         return None
@@ -80,8 +80,8 @@ def parse_temperament(text: str | None) -> Temperament | None:
             share = -1.0
         if name not in CONTROLS or name in values or not 0 <= share <= 1:
             raise InputError(
-                f"--temperament: {part.strip()!r}; expected each of {', '.join(CONTROLS)} at most once, with "
+                f"--style: {part.strip()!r}; expected each of {', '.join(CONTROLS)} at most once, with "
                 "a share of 0 to 1, such as nodding=0.9,smiling=0.2"
             )
         values[name] = share
-    return Temperament(**values)
+    return Style(**values)

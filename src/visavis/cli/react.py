@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from visavis.base import console
-from visavis.cli.listener import Guidance, Listener, Seed, TemperamentText, named_listener, parse_temperament
+from visavis.base.interruption import Interruption
+from visavis.base.signals import INTERRUPTED
+from visavis.cli.listener import Guidance, Listener, Seed, StyleText, Temperament, named_listener, parse_style
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from visavis.drawing.explanation import Explanation
+    from visavis.reaction.listener import ListenerModel
+    from visavis.reaction.style import Style
+    from visavis.recording.react import SpeakerClip
 
 
 def react(
@@ -22,7 +32,8 @@ def react(
     ] = None,
     samples: Annotated[int, typer.Option(help="Number of listeners.")] = 1,
     seed: Seed = 0,
-    temperament: TemperamentText = None,
+    style: StyleText = None,
+    temperament: Temperament = None,
     temperature: Annotated[
         float | None, typer.Option(help="Randomness: 0 takes the most likely face, 1 draws as predicted.")
     ] = None,
@@ -54,13 +65,13 @@ def react(
 
         visavis run talk.mp4 --track talk.npz
         visavis react talk.npz --audio talk.mp4 --samples 10 --out reactions.npz --video reactions.mp4
-        visavis react talk.npz --temperament nodding=0.9,smiling=0.2 --seed 3 --out warm.npz
+        visavis react talk.npz --style nodding=0.9,smiling=0.2 --seed 3 --out warm.npz
         visavis react talk.npz --audio talk.mp4 --out r.npz --explain why.json --figure why.svg
     """
-    from visavis.drawing.explanation import COLUMNS, MOST_EXPLAINED, explanation_figure, save_explanation
-    from visavis.drawing.svg import save
+    from visavis.drawing.explanation import COLUMNS
+    from visavis.reaction.speech import FRAME_RATE_HZ
     from visavis.recording.outputs import require_outputs
-    from visavis.recording.react import MOST_SAMPLES, SpeakerClip, answer
+    from visavis.recording.react import MOST_SAMPLES, SpeakerClip
     from visavis.recording.video_writer import CONTAINERS
     from visavis.track import Track
 
@@ -68,9 +79,9 @@ def react(
         raise InputError(f"--samples is {samples}; expected 1 to {MOST_SAMPLES}")
     wanted = ((out, (".npz",)), (video, tuple(CONTAINERS)), (explain, (".json",)), (figure, (".svg",)))
     require_outputs(wanted, [path for path in (track, audio) if path is not None])
-    character = parse_temperament(temperament)
+    character = parse_style(temperament if style is None else style)
     person = Track.load(track)
-    networks = named_listener(listener, encoder, decoder).drawing(
+    networks = named_listener(listener, encoder, decoder).with_sampling(
         temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
     )
     try:
@@ -79,44 +90,70 @@ def react(
         raise error if str(audio) in str(error) else InputError(f"{track}: {error}") from error
     if speaker.note is not None:
         console.print_note(speaker.note)
+    made = _files(speaker, networks, (out, explain, figure, video), samples, seed, character)
+    written: list[Path] = []
+    told: Explanation | None = None
+    with Interruption() as signals:
+        for path, causes in signals.each(made):
+            written.append(path)
+            told = causes
+        if as_json:
+            summary: dict[str, Any] = {
+                "out": str(out),
+                "samples": samples,
+                "frames": len(speaker.face),
+                "fps": float(FRAME_RATE_HZ),
+                "seed": seed,
+                "style": None if character is None else asdict(character),
+                "sound": audio is not None,
+                "note": speaker.note,
+                "written": [str(path) for path in written],
+                "raised_by": None if told is None else told.counts(),
+                "interrupted": signals.came,
+            }
+            console.print_json(summary)
+        else:
+            if told is not None:
+                console.print_table(COLUMNS, told.rows())
+            for path in written:
+                length = f": {samples} x {len(speaker.face) / FRAME_RATE_HZ:.1f} s" if path == out else ""
+                console.print_line(f"wrote {path}{length}")
+    if signals.came:
+        console.print_note(f"interrupted: files that were written: {len(written)}")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _files(
+    speaker: SpeakerClip,
+    networks: ListenerModel,
+    files: tuple[Path, Path | None, Path | None, Path | None],
+    samples: int,
+    seed: int,
+    style: Style | None,
+) -> Generator[tuple[Path, Explanation | None], None, None]:
+    """Make the reactions; gives each file when it is written, with the causes if they are known."""
+    from visavis.drawing.explanation import MOST_EXPLAINED, explanation_figure, save_explanation
+    from visavis.drawing.svg import save_svg
+    from visavis.recording.react import react_to_recording
+
+    out, explain, figure, video = files
     with console.progress("react", len(speaker.face)) as advance:
-        answered = answer(
-            speaker, networks, samples=samples, seed=seed, temperament=character, on_frame=advance
+        answered = react_to_recording(
+            speaker, networks, samples=samples, seed=seed, style=style, on_frame=advance
         )
     answered.reaction.save(out)
-    written = [out]
     told = None
+    yield out, told
     if explain is not None or figure is not None:
         with console.progress("explain", min(samples, MOST_EXPLAINED), "listeners") as advance:
             told = answered.explain(advance)
         if explain is not None:
             save_explanation(explain, told)
-            written.append(explain)
+            yield explain, told
         if figure is not None:
-            save(figure, explanation_figure(told))
-            written.append(figure)
+            save_svg(figure, explanation_figure(told))
+            yield figure, told
     if video is not None:
         with console.progress("video", len(speaker.face)) as advance:
             answered.film(video, advance)
-        written.append(video)
-    if as_json:
-        summary: dict[str, Any] = {
-            "out": str(out),
-            "samples": samples,
-            "frames": len(speaker.face),
-            "fps": answered.reaction.fps,
-            "seed": seed,
-            "temperament": None if character is None else asdict(character),
-            "sound": audio is not None,
-            "note": speaker.note,
-            "written": [str(path) for path in written],
-            "raised_by": None if told is None else told.counts(),
-        }
-        console.print_json(summary)
-        return
-    if told is not None:
-        console.print_table(COLUMNS, told.rows())
-    length_s = len(speaker.face) / answered.reaction.fps
-    console.print_line(f"wrote {out}: {samples} x {length_s:.1f} s")
-    for path in written[1:]:
-        console.print_line(f"wrote {path}")
+        yield video, told

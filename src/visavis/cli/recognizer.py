@@ -1,8 +1,7 @@
-"""Shared options that choose the emotion recogniser and how many tokens it keeps."""
+"""Shared options that choose the expression recogniser and how many tokens it keeps."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -10,22 +9,19 @@ import typer
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from visavis.emotion.sparse import Keeping
+    from visavis.expression.sparse import Keeping
 
 ADAPTIVE: Final = "adaptive"
 
 
-class RecognizerName(StrEnum):
-    """The embedded recognisers."""
-
-    DENSE = "dense"
-    SPARSE = "sparse"
-
-
+DENSE: Final = "dense"
 RecognizerOption = Annotated[
-    RecognizerName,
+    str,
     typer.Option(
-        "--recognizer", help="Recogniser of expressions: dense reads the whole face, sparse drops tokens."
+        "--recognizer",
+        metavar="dense|sparse|NET.onnx",
+        help="Recogniser of expressions: dense reads the whole face, sparse drops tokens; or your own "
+        "network, as visavis train makes it.",
     ),
 ]
 KeepOption = Annotated[
@@ -45,7 +41,7 @@ def parse_keep(text: str | None) -> Keeping | None:
     Raises:
         InputError: the value is neither a keep rate in its range nor ``adaptive``.
     """
-    from visavis.emotion.sparse import Keep
+    from visavis.expression.sparse import Keep
 
     if text is None:
         return None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
-from visavis.cli.labelled import (
+from visavis.base.words import counted
+from visavis.cli.labeled import (
     DatasetArgument,
     JsonOption,
     Labels,
@@ -47,30 +48,31 @@ def robustness(
     """Measure how well expressions are recognised on degraded faces.
 
     The faces are darkened, lit by a spot, blurred, moved, covered at the eyes or the mouth, turned,
-    compressed, shrunk and made noisy, each at three severities. DATASET is as for `visavis evaluate emotion`.
+    compressed, shrunk and made noisy, each at three severities. DATASET is as for `visavis evaluate
+    expressions`.
 
     Examples:
 
         visavis evaluate robustness fer2013.csv --plot robustness.svg
         visavis evaluate robustness fer2013.csv --limit 1000 --json
     """
-    from visavis.base.files import require_place
-    from visavis.datasets.opening import find_dataset
-    from visavis.drawing.svg import save, svg_path
+    from visavis.base.files import require_writable
+    from visavis.datasets.registry import find_dataset
+    from visavis.drawing.svg import save_svg, svg_path
     from visavis.evaluate.figures import robustness_figure
-    from visavis.evaluate.robustness import measure, sample, steps
+    from visavis.evaluate.robustness import measure_robustness, robustness_steps, sample
 
     target = plot and svg_path(plot)
     if target is not None:
-        require_place(target)
+        require_writable(target)
     network = open_model(model, keep, mirror)
     faces = read_faces(find_dataset(dataset), split, labels)
     if limit is not None:
         faces = sample(faces, limit, seed)
-    with console.progress("evaluate", steps(faces), "batches") as advance:
-        result = measure(faces, network.classifier, seed=seed, on_step=advance)
+    with console.progress("evaluate", robustness_steps(faces), "batches") as advance:
+        result = measure_robustness(faces, network.classifier, seed=seed, on_step=advance)
     if target is not None:
-        save(target, robustness_figure(result))
+        save_svg(target, robustness_figure(result))
     if as_json:
         console.print_json(robustness_json(result, network, limit))
     else:
@@ -113,7 +115,7 @@ def _print_result(result: Robustness, model: Model) -> None:
 
     low, high = result.clean.interval_95
     console.print_line(
-        f"{result.dataset}, {result.split}: {result.n} faces, {model.name}, seed {result.seed}"
+        f"{result.dataset}, {result.split}: {counted(result.n, 'face')}, {model.name}, seed {result.seed}"
     )
     console.print_line(
         f"accuracy {result.clean.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}) as they are, "

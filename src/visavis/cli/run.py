@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
-from visavis.cli.listener import Listener, Seed, TemperamentText, named_listener, parse_temperament
+from visavis.base.interruption import Interruption
+from visavis.base.signals import INTERRUPTED
+from visavis.base.words import counted
+from visavis.capture import inputs
+from visavis.cli.listener import Listener, Seed, StyleText, Temperament, named_listener, parse_style
 from visavis.cli.profile import ProfileOption
-from visavis.cli.recognizer import KeepOption, RecognizerName, RecognizerOption, parse_keep
+from visavis.cli.recognizer import DENSE, KeepOption, RecognizerOption, parse_keep
+from visavis.cli.send import SendOption, describe, open_outputs, teller
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from visavis.pipeline import Pipeline
+    from visavis.avatar.puppet import Drawing
+    from visavis.pipeline import Moment, Pipeline
     from visavis.reaction.live import LiveListener
     from visavis.recording.outputs import Outputs
     from visavis.recording.record import Recording
 
-INTERRUPTED = 130
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="How many processes read a long video when only its track is wanted; 1 reads it in one pass.",
+        show_default="one for each processor thread; 1 if there are only two",
+    ),
+]
 MAX_LIMIT_S = 1e7
 
 
@@ -36,6 +50,13 @@ class Mode(StrEnum):
     LISTEN = "listen"
 
 
+class Picture(StrEnum):
+    """What the video shows."""
+
+    BOTH = "both"
+    AVATAR = "avatar"
+
+
 class TrackerName(StrEnum):
     """The face trackers."""
 
@@ -44,32 +65,83 @@ class TrackerName(StrEnum):
 
 
 def run(
-    source: Annotated[str, typer.Argument(help="A video file, or a camera's number (0, 1, ...).")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A video or track file, a camera's number (0, 1, ...), or a tracker's address: "
+            f"{', '.join(f'{scheme}://' for scheme in inputs.schemes())}."
+        ),
+    ],
     mode: Annotated[
         Mode, typer.Option(help="mirror: the avatar does what you do; listen: it listens to you.")
     ] = Mode.MIRROR,
     out: Annotated[
         Path | None, typer.Option(help="Video of the real face next to the avatar, such as out.mp4.")
     ] = None,
-    track: Annotated[Path | None, typer.Option(help="File for face and emotion over time, .npz.")] = None,
+    picture: Annotated[
+        Picture, typer.Option(help="What the video shows: both, or a square with the avatar alone.")
+    ] = Picture.BOTH,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            help="With --picture avatar: soft, a colour such as '#00ff00', or transparent (.webm or .mov).",
+            show_default="soft",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PX",
+            help="With --picture avatar: side of the video in pixels, even, 64 to 2160.",
+            show_default="720",
+        ),
+    ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast", help="With --out: encode in less time, into a larger file (about twice as large)."
+        ),
+    ] = False,
+    track: Annotated[
+        Path | None,
+        typer.Option(help="File for face and expression over time, .npz; or .csv, as of Live Link Face."),
+    ] = None,
     motion: Annotated[Path | None, typer.Option(help="File for the avatar's motion, .motion3.json.")] = None,
     reaction: Annotated[
         Path | None, typer.Option(help="In listen mode: file for the listener's face over time, .npz.")
     ] = None,
     seed: Seed = 0,
-    temperament: TemperamentText = None,
+    style: StyleText = None,
+    temperament: Temperament = None,
     listener: Listener = None,
     encoder: Encoder = None,
     decoder: Decoder = None,
-    no_emotions: Annotated[bool, typer.Option("--no-emotions", help="Do not read emotions.")] = False,
-    recognizer: RecognizerOption = RecognizerName.DENSE,
+    no_expressions: Annotated[
+        bool, typer.Option("--no-expressions", help="Do not read expressions.")
+    ] = False,
+    recognizer: RecognizerOption = DENSE,
     keep: KeepOption = None,
     profile: ProfileOption = None,
+    send: SendOption = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Draw your Live2D model (.model3.json) instead of Mira; needs the extra live2d."),
+    ] = None,
+    wear: Annotated[
+        str | None,
+        typer.Option(
+            help="With --model: one of the model's expressions, or an .exp3.json file, worn always."
+        ),
+    ] = None,
+    window: Annotated[bool, typer.Option("--window", help="Show the avatar live in a window.")] = False,
     tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
     limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
+    jobs: JobsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Let the avatar follow the face in a video or in front of a camera, or listen to the person.
+
+    A motion file (.motion3.json) as source moves the avatar itself: nobody is watched.
 
     With --mode listen, the listener hears the sound of a video file. From a camera it only gets the picture,
     because this command opens no microphone; the page of  visavis serve  does.
@@ -81,43 +153,76 @@ def run(
         visavis run clip.mp4 --out out.mp4
         visavis run 0 --track me.npz --motion me.motion3.json --limit-s 30
         visavis run 0 --profile me --out me.mp4
+        visavis run clip.mp4 --picture avatar --background transparent --out mira.webm
+        visavis run 0 --send vmc://localhost:39539 --send vts://
+        visavis run ifacialmocap://192.168.1.7 --out me.mp4
+        visavis run 0 --model Haru/Haru.model3.json --window
+        visavis run me.motion3.json --out me.mp4
         visavis run clip.mp4 --recognizer sparse --keep adaptive
-        visavis run talk.mp4 --mode listen --temperament nodding=0.9,smiling=0.2 --out listening.mp4
+        visavis run talk.mp4 --mode listen --style nodding=0.9,smiling=0.2 --out listening.mp4
     """
     from visavis.avatar.profile import named_profile
+    from visavis.base.int8 import wanted
     from visavis.pipeline import Pipeline
-    from visavis.recording.outputs import Outputs
+    from visavis.recording.outputs import AvatarAlone, Outputs
 
     if limit_s is not None and not 0 < limit_s < MAX_LIMIT_S:
-        raise InputError(f"--limit-s is {limit_s:g}; expected seconds between 0 and {MAX_LIMIT_S:g}")
-    outputs = Outputs(out, track, motion, reaction)
-    outputs.check(source)
-    avatar: LiveListener | None = None
+        raise InputError(f"--limit-s is {limit_s:.15g}; expected seconds between 0 and {MAX_LIMIT_S:,.0f}")
+    if out is None and (picture is not Picture.BOTH or background is not None or size is not None or fast):
+        raise InputError("--picture, --background, --size and --fast describe a video: name --out FILE")
+    alone = AvatarAlone.parse(picture.value, background, size)
+    outputs = Outputs(out, track, motion, reaction, alone=alone, fast=fast)
+    outputs.validate(source)
+    if source.lower().endswith(".motion3.json") and (mode is Mode.LISTEN or track or send):
+        raise InputError(
+            f"{source}: a motion holds poses and no face; leave out --mode listen, --track and --send"
+        )
+    if model is not None and not (out or window):
+        raise InputError("--model is drawn into a video or a window: name --out FILE or --window")
+    if wear is not None and model is None:
+        raise InputError("--wear needs --model")
+    drawn = _drawing(model, wear)
+    live_listener = None
+    style = temperament if style is None else style
     if mode is Mode.LISTEN:
-        avatar = _avatar(seed, temperament, listener, encoder, decoder)
-    elif reaction or temperament or listener or encoder or decoder:
-        raise InputError("--reaction, --temperament, --listener, --encoder and --decoder need --mode listen")
-    if no_emotions and (keep is not None or recognizer is not RecognizerName.DENSE):
-        raise InputError("--recognizer and --keep say how emotions are read: leave out --no-emotions")
+        from visavis.reaction.live import LiveListener
+
+        character = parse_style(style)
+        live_listener = LiveListener(named_listener(listener, encoder, decoder), seed, character)
+    elif reaction or style or listener or encoder or decoder:
+        raise InputError("--reaction, --style, --listener, --encoder and --decoder need --mode listen")
+    if no_expressions and (keep is not None or recognizer != DENSE):
+        raise InputError("--recognizer and --keep say how expressions are read: leave out --no-expressions")
     worn = named_profile(profile)
-    if worn is not None and avatar is not None:
+    if worn is not None and live_listener is not None:
         console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")
     make_pipeline = partial(
         Pipeline,
         tracker.value,
-        None if no_emotions else recognizer.value,
+        None if no_expressions else recognizer,
         # The real face is shown as the camera sees it, not as in a mirror, so the avatar must be, too.
         mirror=False,
         keep=parse_keep(keep),
         profile=worn,
     )
-    recording, live = _record(source, make_pipeline, avatar, outputs, limit_s)
-    reader = None if no_emotions else recognizer.value
-    summary = {**summarise(source, recording), "recognizer": reader, "keep": keep}
-    if as_json:
-        console.print_json(summary)
-    else:
-        _print_summary(summary)
+    with Interruption():  # Also the summary is printed whole.
+        recording, live, sent = _record(
+            source, make_pipeline, live_listener, outputs, limit_s, send or (), drawn, window, jobs
+        )
+        reader = None if no_expressions else recognizer
+        summary = {
+            **summarize_run(source, recording),
+            "recognizer": reader,
+            "keep": keep,
+            "int8": wanted(),
+            "outputs": sent,
+        }
+        for note in recording.notes:
+            console.print_note(f"{source}: {note}")
+        if as_json:
+            console.print_json(summary)
+        else:
+            _print_summary(summary)
     if recording.error is not None:
         raise recording.error
     if recording.interrupted and not live:
@@ -127,36 +232,88 @@ def run(
 def _record(
     source: str,
     make_pipeline: Callable[[], Pipeline],
-    avatar: LiveListener | None,
+    listener: LiveListener | None,
     outputs: Outputs,
     limit_s: float | None,
-) -> tuple[Recording, bool]:
-    """The recording of the source, and whether the source is live."""
+    send: Sequence[str],
+    drawn: Callable[[], Drawing],
+    window: bool,
+    jobs: int | None,
+) -> tuple[Recording, bool, list[dict[str, Any]]]:
+    """The recording of the source, whether the source is live, and how each output did."""
+    from visavis.capture.datagram_source import DatagramSource
     from visavis.capture.source import open_source
-    from visavis.recording.record import record
+    from visavis.capture.video import VideoFile
+    from visavis.recording.parts import follow_faces
+    from visavis.recording.record import record_source, record_track
+    from visavis.recording.window import AvatarWindow
 
-    with open_source(source) as opened, closing(make_pipeline()) as pipeline:
-        if avatar is not None:
-            pipeline.listen(avatar)
+    with ExitStack() as stack:
+        senders = stack.enter_context(open_outputs(send))
+        opened = stack.enter_context(open_source(source))
         expected = opened.frame_count_hint
         if limit_s is not None:
             limited = round(limit_s * opened.fps)
             expected = limited if expected is None else min(expected, limited)
+        if isinstance(opened, VideoFile) and not (outputs.need_avatar or send or window or listener):
+            seen = follow_faces(opened, make_pipeline, jobs, limit_s)
+            with console.progress(opened.name, expected) as advance:
+                recording = record_track(opened, seen, outputs, limit_s=limit_s, on_frame=advance)
+            return recording, False, []
+        pipeline = stack.enter_context(closing(make_pipeline()))
+        if listener is not None:
+            pipeline.listen(listener)
+        if isinstance(opened, DatagramSource):
+            console.print_note(opened.status)
+        tell = teller(senders)
+        shown = stack.enter_context(AvatarWindow(drawn(), opened.name)) if window else None
         with console.progress(opened.name, expected) as advance:
-            recording = record(opened, pipeline, outputs, limit_s=limit_s, on_frame=lambda _: advance())
-        return recording, opened.live
+
+            def on_frame(moment: Moment) -> None:
+                advance()
+                tell()
+                if shown is not None:
+                    shown.show(moment.pose)
+
+            recording = record_source(
+                opened,
+                pipeline,
+                outputs,
+                limit_s=limit_s,
+                on_frame=on_frame,
+                send=senders,
+                avatar=drawn() if outputs.video is not None else None,
+                real_time=window,
+            )
+        if isinstance(opened, DatagramSource):
+            console.print_note(opened.status)
+        for sender in senders:
+            console.print_note(describe(sender.status))
+        sent = [
+            {"address": s.address, "sent": s.sent, "dropped": s.dropped, "message": s.message}
+            for s in (sender.status for sender in senders)
+        ]
+        return recording, opened.live, sent
 
 
-def _avatar(
-    seed: int, temperament: str | None, listener: Path | None, encoder: Path | None, decoder: Path | None
-) -> LiveListener:
-    from visavis.reaction.live import LiveListener
+def _drawing(model: Path | None, wear: str | None) -> Callable[[], Drawing]:
+    """What makes the avatar that is drawn: the user's Live2D model, whose files are checked now, or Mira."""
+    if model is None:
+        from visavis.avatar.puppet import Puppet
 
-    character = parse_temperament(temperament)
-    return LiveListener(named_listener(listener, encoder, decoder), seed, character)
+        return lambda: Puppet.load()
+    from visavis.cubism.folder import ModelFolder
+    from visavis.cubism.model import Live2DModel, require_live2d
+    from visavis.cubism.trial import try_model
+
+    folder = ModelFolder.load(model)
+    worn = None if wear is None else folder.expression(wear)
+    require_live2d()
+    try_model(folder)
+    return lambda: Live2DModel(folder, worn)
 
 
-def summarise(source: str, recording: Recording) -> dict[str, Any]:
+def summarize_run(source: str, recording: Recording) -> dict[str, Any]:
     """What ``--json`` prints."""
     import numpy as np
 
@@ -177,6 +334,7 @@ def summarise(source: str, recording: Recording) -> dict[str, Any]:
         "written": [str(path) for path in recording.written],
         "interrupted": recording.interrupted,
         "error": None if recording.error is None else str(recording.error),
+        "notes": list(recording.notes),
     }
 
 
@@ -184,7 +342,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     frames = summary["frames"]
     share = summary["frames_with_face"] / frames if frames else 0.0
     console.print_line(
-        f"{frames} frames ({summary['duration_s']:.1f} s) in {summary['elapsed_s']:.1f} s, "
+        f"{counted(frames, 'frame')} ({summary['duration_s']:.1f} s) in {summary['elapsed_s']:.1f} s, "
         f"a face in {share:.0%} of them"
     )
     if shown := summary["expressions"]:

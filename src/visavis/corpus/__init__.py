@@ -1,1 +1,1 @@
-"""Building corpora of two people's faces, emotions and sound from videos of conversations."""
+"""Building corpora of two people's faces, expressions and sound from videos of conversations."""

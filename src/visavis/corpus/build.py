@@ -5,21 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from visavis import __version__
 from visavis.base.files import whole_file
+from visavis.base.interruption import Interruption
 from visavis.base.machine import versions
 from visavis.base.networks import manifest as embedded
 from visavis.base.reading import regular
-from visavis.capture.video import VideoFile
+from visavis.base.words import reason
 from visavis.corpus.engines import Engine
-from visavis.corpus.item import Job
+from visavis.corpus.job import finish, finished
 from visavis.corpus.layout import (
     DONE,
     RECORDS,
@@ -30,13 +34,15 @@ from visavis.corpus.layout import (
     write_index,
     write_json,
 )
-from visavis.corpus.recording import Recording, Settings, Source
+from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source
+from visavis.corpus.segments import KEPT_SUFFIXES, SEGMENTS, RecordingJob, is_complete, list_segments
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
 
 FORMAT = "visavis corpus 1"
 QUALITY = "quality.csv"
+HASHING_THREADS = 4
 # Settings that must be the same in all recordings of a corpus.
 _BINDING = ("format", "visavis", "face_space", "weights", "settings")
 
@@ -74,10 +80,10 @@ class Plan:
     """
 
     root: Path
-    recordings: tuple[Recording, ...]
-    settings: Settings
+    recordings: tuple[CorpusRecording, ...]
+    settings: CorpusSettings
     kept: Mapping[str, Outcome]
-    jobs: tuple[Job, ...]
+    jobs: tuple[RecordingJob, ...]
 
     @property
     def frames(self) -> int | None:
@@ -86,7 +92,7 @@ class Plan:
         return None if None in frames else sum(filter(None, frames))
 
 
-def plan(root: Path, recordings: Sequence[Recording], settings: Settings) -> Plan:
+def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSettings) -> Plan:
     """Find out what is finished and what must be done; nothing is written.
 
     Raises:
@@ -98,23 +104,25 @@ def plan(root: Path, recordings: Sequence[Recording], settings: Settings) -> Pla
     _require_same(root, settings)
     kept: dict[str, Outcome] = {}
     jobs = []
-    for recording in recordings:
-        before = Outcome.load(record_path(root, recording.split, recording.name))
-        known = {source.path: source for source in before.sources} if before else {}
-        sources = tuple(Source.of(video, known.get(str(video))) for video in recording.videos)
+    run = f"{os.getpid()}-{time.time_ns()}"
+    befores = [Outcome.load(record_path(root, one.split, one.name)) for one in recordings]
+    with ThreadPoolExecutor(HASHING_THREADS) as pool:
+        fingerprints = list(pool.map(_fingerprint, recordings, befores))
+    for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
         if before and before.stands(root, sources):
             kept[recording.name] = before
         else:
             if before is not None:
                 _require_same_videos(recording, before, sources)
-            jobs.append(Job(root, recording, settings, sources, _count_frames(recording)))
+            segments = list_segments(recording, settings)
+            jobs.append(RecordingJob(root, recording, settings, sources, segments, run))
     return Plan(root, tuple(recordings), settings, kept, tuple(jobs))
 
 
-def build(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> Build:
+def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> Build:
     """Process the jobs, and update index, manifest and table.
 
-    Ctrl-C ends the run early; finished recordings are kept, and the next run continues.
+    Ctrl-C ends the run early; finished recordings and segments are kept, and the next run continues.
 
     Args:
         todo: the result of :func:`plan`.
@@ -125,39 +133,41 @@ def build(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> Build:
         InputError: a file cannot be written.
     """
     root = todo.root
-    shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+    _tidy(root, finished=False)
     _write_manifest(todo)
     outcomes = dict(todo.kept)
-    interrupted = False
-    try:
-        if todo.jobs:
-            for outcome in engine.run(todo.jobs, advance):
+    with Interruption() as signals:
+        try:
+            for outcome in signals.each(engine.run(todo.jobs, advance) if todo.jobs else ()):
                 outcomes[outcome.name] = outcome
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        shutil.rmtree(root / UNFINISHED, ignore_errors=True)
-        _write_manifest(todo)
+            interrupted = signals.came
+            for job in () if interrupted else todo.jobs:
+                if job.recording.name not in outcomes:  # Its worker died in the end.
+                    late = finished(job) or (finish(job) if is_complete(job) else None)
+                    outcomes |= {} if late is None else {late.name: late}
+        finally:
+            _tidy(root, finished=len(outcomes) == len(todo.recordings))
+            _write_manifest(todo)
     done = tuple(outcomes[one.name] for one in todo.recordings if one.name in outcomes)
     return Build(done, len(todo.kept), interrupted)
 
 
-def _count_frames(recording: Recording) -> int | None:
-    """Estimated number of frames of the videos; None if one of them does not say, or is not a video."""
-    total = 0
-    for path in recording.videos:
-        try:
-            with VideoFile(path) as video:
-                count = video.frame_count_hint
-        except InputError:  # The job refuses this video and gives the reason.
-            return None
-        if count is None:
-            return None
-        total += count
-    return total
+def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[Source, ...]:
+    known = {source.path: source for source in before.sources} if before else {}
+    return tuple(Source.of(video, known.get(str(video))) for video in recording.videos)
 
 
-def _header(settings: Settings) -> dict[str, Any]:
+def _tidy(root: Path, *, finished: bool) -> None:
+    """Delete what a killed run left half done; after the last recording, nothing of the segments stays."""
+    shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+    if finished:
+        shutil.rmtree(root / SEGMENTS, ignore_errors=True)
+    for path in (root / SEGMENTS).glob("*"):
+        if path.suffix not in KEPT_SUFFIXES:
+            path.unlink(missing_ok=True)
+
+
+def _header(settings: CorpusSettings) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "visavis": __version__,
@@ -167,7 +177,7 @@ def _header(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _require_same(root: Path, settings: Settings) -> None:
+def _require_same(root: Path, settings: CorpusSettings) -> None:
     """Refuse to mix recordings that were made differently."""
     path = root / MANIFEST
     if not path.exists():
@@ -175,18 +185,27 @@ def _require_same(root: Path, settings: Settings) -> None:
             raise InputError(f"{root}: holds other files and no {MANIFEST}; name a new or empty folder")
         return
     try:
-        there = json.loads(regular(path).read_text("utf-8"))
+        there = json.loads(regular(path).read_text("utf-8-sig"))
         differing = [name for name in _BINDING if there[name] != _header(settings)[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: not a manifest of visavis corpus build: {error!r}; name a new folder"
+            f"{path}: not a manifest of visavis corpus build: {reason(error)}; name a new folder"
         ) from error
     if differing:
-        found = "; ".join(f"{name} {there[name]}, now {_header(settings)[name]}" for name in differing)
+        now = _header(settings)
+        found = "; ".join(_difference(name, there[name], now[name]) for name in differing)
         raise InputError(f"{root}: holds a corpus that was made otherwise ({found}); name a new folder")
 
 
-def _require_same_videos(recording: Recording, before: Outcome, sources: Sequence[Source]) -> None:
+def _difference(name: str, there: Any, now: Any) -> str:
+    """What differs in two values, part by part."""
+    if not (isinstance(there, dict) and isinstance(now, dict)):
+        return f"{name} {there}, now {now}"
+    parts = [part for part in sorted({*there, *now}) if there.get(part) != now.get(part)]
+    return "; ".join(_difference(f"{name}.{part}", there.get(part), now.get(part)) for part in parts)
+
+
+def _require_same_videos(recording: CorpusRecording, before: Outcome, sources: Sequence[Source]) -> None:
     """Refuse to replace an existing recording's video by another one.
 
     A changed video keeps its path; a moved video keeps its content.

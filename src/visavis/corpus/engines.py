@@ -7,15 +7,19 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from itertools import islice
 from multiprocessing.synchronize import Event
 from typing import Protocol
 
-from visavis.corpus.item import Bench, Job, build_recording
+from visavis.base.interruption import deaf_children
+from visavis.corpus.job import work
 from visavis.corpus.layout import Outcome
-from visavis.errors import InputError, MissingExtraError
+from visavis.corpus.segments import RecordingJob
+from visavis.corpus.watching import Worker
+from visavis.errors import InputError
 
 ENGINES = ("local", "ray")
 # Maximum number of processes; Windows cannot wait for more.
@@ -23,9 +27,9 @@ MOST_PROCESSES = 61
 
 
 class Engine(Protocol):
-    """Runs jobs; each job writes its own files, so that finished work is kept."""
+    """Runs jobs: each segment and each recording writes its own files, so that finished work is kept."""
 
-    def run(self, jobs: Sequence[Job], advance: Callable[[int], None]) -> Iterator[Outcome]:
+    def run(self, jobs: Sequence[RecordingJob], advance: Callable[[int], None]) -> Iterator[Outcome]:
         """Yield outcomes in any order; ``advance`` is called with the number of processed frames.
 
         Raises:
@@ -34,36 +38,44 @@ class Engine(Protocol):
 
 
 class InProcess:
-    """One job after another in this process; progress is reported frame by frame."""
+    """One segment after another in this process; progress is reported frame by frame.
 
-    def run(self, jobs: Sequence[Job], advance: Callable[[int], None]) -> Iterator[Outcome]:
+    Args:
+        open_worker: opens the networks.
+    """
+
+    def __init__(self, open_worker: Callable[[], Worker] = Worker) -> None:
+        self._open_worker = open_worker
+
+    def run(self, jobs: Sequence[RecordingJob], advance: Callable[[int], None]) -> Iterator[Outcome]:
         """See :class:`Engine`."""
-        bench = Bench()
+        worker = self._open_worker()
         for job in jobs:
-            yield build_recording(job, bench, lambda: advance(1))
+            for number in range(len(job.segments)):
+                outcome = work(job, number, worker, lambda: advance(1))
+                if outcome is not None:
+                    yield outcome
 
 
 class Processes:
-    """Several jobs at a time, each in its own process.
+    """Several segments at a time, each in its own process.
 
     Args:
         count: number of processes.
+        open_worker: opens the networks of a process.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, open_worker: Callable[[], Worker] = Worker) -> None:
+        self._count = min(count, MOST_PROCESSES)
+        self._open_worker = open_worker
 
-    def run(self, jobs: Sequence[Job], advance: Callable[[int], None]) -> Iterator[Outcome]:
+    def run(self, jobs: Sequence[RecordingJob], advance: Callable[[int], None]) -> Iterator[Outcome]:
         """See :class:`Engine`."""
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
-        count = min(self._count, MOST_PROCESSES)
-        with ProcessPoolExecutor(count, context, _begin_worker, (stop,)) as pool:
-            futures = {pool.submit(_work, job): job for job in jobs}
+        with ProcessPoolExecutor(self._count, context, _begin_worker, (stop, self._open_worker)) as pool:
             try:
-                for future in as_completed(futures):
-                    advance(futures[future].frames or 0)
-                    yield future.result()
+                yield from self._run(pool, jobs, advance)
             except BrokenProcessPool as error:
                 raise InputError(
                     "a worker process was killed, perhaps because memory was full; run the command again "
@@ -73,50 +85,49 @@ class Processes:
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
 
-
-class RayCluster:
-    """Several jobs at a time, on the machines of a Ray cluster that share the corpus's folder.
-
-    Raises:
-        MissingExtraError: Ray is not installed.
-    """
-
-    def __init__(self) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise MissingExtraError("ray", "scale", "--engine ray") from error
-        self._ray = ray
-
-    def run(self, jobs: Sequence[Job], advance: Callable[[int], None]) -> Iterator[Outcome]:
-        """See :class:`Engine`."""
-        task = self._ray.remote(_work)
-        waiting = {task.remote(job): job for job in jobs}
-        while waiting:
-            (ready, *_), _ = self._ray.wait(list(waiting))
-            advance(waiting.pop(ready).frames or 0)
-            outcome: Outcome = self._ray.get(ready)
-            yield outcome
+    def _run(
+        self, pool: ProcessPoolExecutor, jobs: Sequence[RecordingJob], advance: Callable[[int], None]
+    ) -> Iterator[Outcome]:
+        """Submit only a few segments ahead, because a corpus may have millions."""
+        todo = ((job, number) for job in jobs for number in range(len(job.segments)))
+        waiting: dict[Future[Outcome | None], int] = {}
+        while True:
+            for job, number in islice(todo, max(2 * self._count - len(waiting), 0)):
+                with deaf_children():  # The first call starts the processes.
+                    waiting[pool.submit(_work, job, number)] = job.segments[number].frames or 0
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                advance(waiting.pop(future))
+                outcome = future.result()
+                if outcome is not None:
+                    yield outcome
 
 
-def open_engine(name: str, jobs: int) -> Engine:
+def open_engine(name: str, jobs: int | None, address: str | None = None) -> Engine:
     """An engine by its name.
 
     Args:
         name: one of :data:`ENGINES`.
-        jobs: processes of the local engine.
+        jobs: number of workers; None for one process, or for all processors of Ray's machines.
+        address: address of a Ray cluster; None starts Ray on this machine.
 
     Raises:
-        InputError: the name is unknown, or the number of processes is below 1.
+        InputError: the name is unknown, the number of workers is below 1, or an address is given to another
+            engine.
         MissingExtraError: the engine's package is not installed.
     """
-    if name == "ray":
-        return RayCluster()
-    if name != "local":
+    if name not in ENGINES:
         raise InputError(f"no engine is called {name!r}; there are: {', '.join(ENGINES)}")
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise InputError(f"--jobs is {jobs}; expected at least 1")
-    return InProcess() if jobs == 1 else Processes(jobs)
+    if name == "ray":
+        from visavis.corpus.ray_data import RayData
+
+        return RayData(jobs, address)
+    if address is not None:
+        raise InputError(f"--ray-address {address} needs --engine ray")
+    return InProcess() if jobs in (None, 1) else Processes(jobs)
 
 
 class _Stopped(BaseException):
@@ -125,12 +136,14 @@ class _Stopped(BaseException):
 
 # Set once in each worker at its start.
 _stop: list[Event] = []
+_open: list[Callable[[], Worker]] = []
 
 
-def _begin_worker(stop: Event) -> None:
+def _begin_worker(stop: Event, open_worker: Callable[[], Worker]) -> None:
     _stop[:] = [stop]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The main process receives Ctrl-C and sets the event.
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _open[:] = [open_worker]
 
 
 def _end_with_parent() -> None:
@@ -140,15 +153,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-@cache
-def _bench() -> Bench:
-    return Bench()
-
-
 def _look_whether_to_stop() -> None:
     if _stop and _stop[0].is_set():
         raise _Stopped
 
 
-def _work(job: Job) -> Outcome:
-    return build_recording(job, _bench(), _look_whether_to_stop)
+@cache
+def _worker() -> Worker:
+    return _open[0]()
+
+
+def _work(job: RecordingJob, number: int) -> Outcome | None:
+    return work(job, number, _worker(), _look_whether_to_stop)

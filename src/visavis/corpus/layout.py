@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from visavis.base.files import whole_file
+from visavis.base.files import put_in_place, whole_file
 from visavis.base.reading import regular
-from visavis.channels import EMOTION_CHANNELS
-from visavis.corpus.recording import PEOPLE, Recording, Source
+from visavis.base.words import reason
+from visavis.channels import EXPRESSION_CHANNELS
+from visavis.corpus.recording import PEOPLE, CorpusRecording, Source
 from visavis.datasets.react import COLUMNS, EMOTIONS, FACES, SOUNDS
 from visavis.errors import InputError
 from visavis.track import Track
@@ -26,6 +27,7 @@ SITE = "visavis"
 # A recording is not divided: it is the only clip of its conversation.
 CLIP = "1"
 RECORDS = "items"
+PARQUET = "Parquet_files"
 # Folder of unfinished files; the next run deletes what a killed run left in it.
 UNFINISHED = ".partial"
 DONE, REFUSED = "done", "refused"
@@ -57,7 +59,7 @@ class Outcome:
     def load(cls, path: Path) -> Self | None:
         """Read a record; None if it is missing or invalid."""
         try:
-            notes = json.loads(regular(path).read_text("utf-8"))
+            notes = json.loads(regular(path).read_text("utf-8-sig"))
             notes["sources"] = tuple(Source(**source) for source in notes["sources"])
             return cls(**notes)
         except (OSError, ValueError, TypeError, KeyError):
@@ -83,12 +85,12 @@ def record_path(root: Path, split: str, name: str) -> Path:
     return root / RECORDS / split / f"{name}.json"
 
 
-def clip_path(recording: Recording, person: str) -> str:
+def clip_path(recording: CorpusRecording, person: str) -> str:
     """A person's path in the index: ``site/chat/person/clip``."""
     return f"{SITE}/{recording.name}/{person}/{CLIP}"
 
 
-def discard(root: Path, recording: Recording) -> None:
+def discard(root: Path, recording: CorpusRecording) -> None:
     """Delete the files of an older version of a recording's videos.
 
     Raises:
@@ -96,7 +98,7 @@ def discard(root: Path, recording: Recording) -> None:
     """
     record = record_path(root, recording.split, recording.name)
     before = Outcome.load(record)
-    with _writable(record):
+    with writable(record):
         record.unlink(missing_ok=True)
         for name in before.files if before else ():
             (root / name).unlink(missing_ok=True)
@@ -108,7 +110,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    with _writable(path):
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as partial:
         partial.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
@@ -122,14 +124,14 @@ def write_index(root: Path, split: str, names: Sequence[str]) -> None:
     """
     rows = [",".join(("", *COLUMNS))]
     for number, name in enumerate(names):
-        paths = (clip_path(Recording(name, split, ()), person) for person in PEOPLE)
+        paths = (clip_path(CorpusRecording(name, split, ()), person) for person in PEOPLE)
         rows.append(",".join((str(number), *paths)))
     with whole_file(root / f"{split}.csv") as partial:
         partial.write_text("\n".join(rows) + "\n", "utf-8")
 
 
 @contextmanager
-def unfinished(root: Path, recording: Recording) -> Iterator[Path]:
+def unfinished(root: Path, recording: CorpusRecording) -> Iterator[Path]:
     """A working folder; at the end of the block, its files are moved into the split's folder.
 
     Raises:
@@ -138,35 +140,42 @@ def unfinished(root: Path, recording: Recording) -> Iterator[Path]:
     # The process's number separates files that the last worker of a killed run may still write.
     work = root / UNFINISHED / f"{recording.split}-{recording.name}-{os.getpid()}"
     target = root / recording.split
-    with _writable(work):
+    with writable(work):
         work.mkdir(parents=True)
         try:
             yield work
             for file in sorted(path for path in work.rglob("*") if path.is_file()):
                 place = target / file.relative_to(work)
                 place.parent.mkdir(parents=True, exist_ok=True)
-                file.replace(place)
+                put_in_place(file, place)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
 def write_track(folder: Path, clip: str, track: Track) -> None:
-    """Write a person's face (T, 1, 58) and emotion (T, 25) under a split's folder.
+    """Write a person's face (T, 1, 58) and expression (T, 25) under a split's folder.
 
     Both hold NaN where no face was found.
     """
-    face, emotion = folder / FACES / f"{clip}.npy", folder / EMOTIONS / f"{clip}.csv"
-    for path in (face, emotion):
+    face, expression = folder / FACES / f"{clip}.npy", folder / EMOTIONS / f"{clip}.csv"
+    for path in (face, expression):
         path.parent.mkdir(parents=True, exist_ok=True)
     np.save(face, track.face[:, None, :])
     # Nine digits preserve every float32.
-    header = ",".join(EMOTION_CHANNELS)
-    np.savetxt(emotion, track.emotion, "%.9g", delimiter=",", header=header, comments="")
+    header = ",".join(EXPRESSION_CHANNELS)
+    np.savetxt(expression, track.expression, "%.9g", delimiter=",", header=header, comments="")
 
 
 def sound_path(folder: Path, clip: str) -> Path:
     """The path of a person's sound; its folder is created."""
     path = folder / SOUNDS / f"{clip}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def parquet_path(folder: Path, recording: CorpusRecording) -> Path:
+    """The path of a recording's Parquet file; its folder is created."""
+    path = folder / PARQUET / SITE / f"{recording.name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -182,9 +191,13 @@ def _size(path: Path) -> int | None:
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[None]:
+def writable(path: Path) -> Iterator[None]:
+    """Errors of the system in the block name this path.
+
+    Raises:
+        InputError: the system refused to write.
+    """
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be written: {reason}; choose another place") from error
+        raise InputError(f"{path}: cannot be written: {reason(error)}; choose another place") from error

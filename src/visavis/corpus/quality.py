@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visavis.corpus.watching import Watched
+from visavis.corpus.observe import Watched
 from visavis.types import BoolArray, FloatArray
 
 # The first part of a recording defines what each person looks like.

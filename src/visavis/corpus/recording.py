@@ -17,26 +17,33 @@ TAKEN = ("quality", "items")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CorpusSettings:
     """Settings of all recordings of a corpus.
 
     Attributes:
         fps: frames per second of the corpus; REACT has 25.
         tolerance_s: largest allowed difference of the lengths of two videos of one conversation.
         least_found: share of the frames in which each person's face must be found.
+        segment_s: length of the segments in which long videos are processed; faces and expressions start
+            again, with a run-up, at each segment.
+        parquet: whether each recording gets a Parquet file too.
     """
 
     fps: float = 25.0
     tolerance_s: float = 0.5
     least_found: float = 0.5
+    segment_s: float = 60.0
+    parquet: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 240:
             raise InputError(f"a corpus has 1 to 240 frames per second; found {self.fps:g}")
+        if not self.segment_s > 0:
+            raise InputError(f"the segments of a corpus last more than 0 s; found {self.segment_s:g}")
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class CorpusRecording:
     """One conversation.
 
     Attributes:
@@ -86,7 +93,7 @@ class Source:
         return cls(str(path), facts.st_size, facts.st_mtime_ns, digest)
 
 
-def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[Recording]:
+def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[CorpusRecording]:
     """The recordings that these videos make.
 
     Args:
@@ -106,7 +113,7 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
     if pairs and len(videos) % 2:
         raise InputError(f"--pairs takes videos two by two, A before B; found {len(videos)}")
     step = len(PEOPLE) if pairs else 1
-    recordings: dict[str, Recording] = {}
+    recordings: dict[str, CorpusRecording] = {}
     seen: set[Path] = set()
     for start in range(0, len(videos), step):
         group = tuple(videos[start : start + step])
@@ -120,7 +127,7 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
             raise InputError(
                 f"{group[0]} and {other.videos[0]} would both be called {name!r} in the corpus; rename one"
             )
-        recordings[name.casefold()] = Recording(name, split, group)
+        recordings[name.casefold()] = CorpusRecording(name, split, group)
     return list(recordings.values())
 
 

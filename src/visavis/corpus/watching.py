@@ -1,138 +1,142 @@
-"""What each person in a video does: for each frame, and then at a steady rate."""
+"""Processing one segment of a recording: decode, track, read expressions, and write the segment's file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from visavis.capture.prefetch import Prefetch
-from visavis.capture.video import VideoFile
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
-from visavis.pipeline import EMOTION_CROP_PX, Moment, Pipeline, emotion_region
-from visavis.track import Track
-from visavis.types import BoolArray, FloatArray, Frame, ImageArray
+from visavis.base.files import whole_file
+from visavis.capture.video import VideoFile, check_damage
+from visavis.capture.video_part import VideoPart
+from visavis.corpus.layout import writable
+from visavis.corpus.observe import observe
+from visavis.corpus.recording import PEOPLE
+from visavis.corpus.segments import ROWS, RecordingJob, VideoSegment, refusal, refused_path
+from visavis.corpus.split_screen import MOST_FACES, find_cut
+from visavis.errors import InputError
+from visavis.face.tracker import Tracker, open_tracker
+from visavis.pipeline import Pipeline
+from visavis.types import Frame
 
-NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
-NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
-# A face crop with a side of this many pixels is enough to distinguish two people, and needs little memory.
-LOOK_PX = 4
-NO_LOOK = np.zeros((LOOK_PX, LOOK_PX, 3), np.uint8)
-# A moment this near to a frame, in frames, gets this frame, even if a neighbour has no face.
-SAME_MOMENT = 0.02
-# There is no interpolation between frames with a larger gap than this.
-LONGEST_BRIDGE_S = 0.25
+# In one run, a segment is tried again this often after its worker died.
+MOST_TRIES = 3
 
 
-@dataclass(slots=True)
-class Observed:
-    """One person in one video; each frame adds a row.
-
-    Attributes:
-        time_s: time of each frame.
-        face: (58,) for each frame, NaN without a face.
-        emotion: (25,) for each frame, NaN if not read.
-        look: (LOOK_PX, LOOK_PX, 3) for each frame, black without a face.
-    """
-
-    time_s: list[float] = field(default_factory=list)
-    face: list[FloatArray] = field(default_factory=list)
-    emotion: list[FloatArray] = field(default_factory=list)
-    look: list[ImageArray] = field(default_factory=list)
-
-    def add(self, moment: Moment) -> None:
-        """Append a frame."""
-        self.time_s.append(moment.frame.time_s)
-        face = moment.face
-        emotion = None if face is None else face.emotion
-        self.face.append(NO_FACE if face is None else face.state.values)
-        self.emotion.append(NO_EMOTION if emotion is None else emotion.values)
-        self.look.append(_look(moment) if moment.faces else NO_LOOK)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Watched:
-    """One person of a conversation at the corpus's rate.
-
-    Attributes:
-        track: face and emotion.
-        looks: (T, LOOK_PX, LOOK_PX, 3) uint8, small pictures of the face; black without a face.
-    """
-
-    track: Track
-    looks: ImageArray
-
-    @classmethod
-    def at_rate(cls, observed: Observed, fps: float, count: int) -> Self:
-        """Resample to the times ``k / fps``: linear between two frames that both have a face.
-
-        If a neighbour has no face, or the gap is longer than :data:`LONGEST_BRIDGE_S`, there is no face; a
-        moment at a frame gets this frame.
-        """
-        time_s = np.asarray(observed.time_s)
-        face, emotion = np.stack(observed.face), np.stack(observed.emotion)
-        at_s = np.arange(count) / fps
-        left, right, weight = _neighbours(time_s, at_s)
-        both = np.stack([1 - weight, weight]).astype(np.float32)[..., None]
-        mixed = both[0] * face[left] + both[1] * face[right]
-        found: BoolArray = np.isfinite(mixed).all(axis=1) & (time_s[right] - time_s[left] <= LONGEST_BRIDGE_S)
-        mixed[~found] = np.nan
-        felt = both[0] * emotion[left] + both[1] * emotion[right]
-        felt[~found] = np.nan
-        nearest = np.where(weight < 0.5, left, right)
-        return cls(Track(at_s, mixed, felt, found, fps), np.stack(observed.look)[nearest])
-
-
-def watch(
-    video: VideoFile, people: Sequence[Pipeline], cut_px: int | None, on_frame: Callable[[], None]
-) -> list[Observed]:
-    """Follow one person, or two side by side, through a video.
+class Worker:
+    """The networks of one worker: they are opened once and used for all recordings.
 
     Args:
-        video: an open video; it is read to its end.
-        people: one pipeline for each person, left to right; their streams start again.
-        cut_px: the column between two people; None for one person.
-        on_frame: called after each frame.
+        make_pipeline: makes a person's pipeline; by default with the embedded networks.
+        searcher: finds the faces in whole pictures; by default the embedded tracker.
+    """
+
+    def __init__(
+        self, make_pipeline: Callable[[], Pipeline] | None = None, searcher: Tracker | None = None
+    ) -> None:
+        self.people = [(make_pipeline or Pipeline)() for _ in PEOPLE]
+        self.searcher = searcher or open_tracker("visavis", MOST_FACES)
+        self._cut: tuple[Path, int] | None = None
+
+    def find_cut(self, video: Path) -> int:
+        """The column between two people side by side; it is found once for the segments of a video.
+
+        Raises:
+            InputError: see :func:`~visavis.corpus.split_screen.find_cut`.
+        """
+        if self._cut is None or self._cut[0] != video:
+            self._cut = (video, find_cut(video, self.searcher))
+        return self._cut[1]
+
+
+def watch_segment(job: RecordingJob, number: int, worker: Worker, on_frame: Callable[[], None]) -> None:
+    """Process a segment and write its file; nothing happens if it is finished, or its recording is refused.
+
+    Args:
+        job: the recording.
+        number: index of the segment.
+        worker: the worker's networks.
+        on_frame: called after each processed frame.
 
     Raises:
-        InputError: the video is damaged or cut off.
+        InputError: a file cannot be written. For errors of the video, a file with the reason is written.
     """
-    observed = [Observed() for _ in people]
-    for pipeline in people:
-        pipeline.reset()
-    with Prefetch(iter(video)) as frames:
-        for frame in frames:
-            for pipeline, person, view in zip(people, observed, _views(frame, cut_px), strict=True):
-                person.add(pipeline.step(view))
-            on_frame()
-    return observed
+    path = job.path(number)
+    if path.exists() or refusal(job, number + 1) is not None:
+        return
+    deaths = path.with_suffix(f".{job.run}")
+    try:
+        with writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with deaths.open("a") as file:
+                file.write("x")
+        arrays = _observe(job, number, worker, on_frame, deaths.stat().st_size)
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, **arrays)
+    except _RefusedError as error:
+        with whole_file(refused_path(path)) as partial:
+            partial.write_text(str(error), "utf-8")
+    finally:
+        with suppress(OSError):
+            deaths.unlink(missing_ok=True)
 
 
-def _views(frame: Frame, cut_px: int | None) -> list[Frame]:
-    if cut_px is None:
-        return [frame]
-    halves = (frame.image_rgb[:, :cut_px], frame.image_rgb[:, cut_px:])
-    return [Frame(np.ascontiguousarray(half), frame.time_s, frame.index) for half in halves]
+class _RefusedError(InputError):
+    """A segment cannot be processed."""
 
 
-def _look(moment: Moment) -> ImageArray:
-    crop = emotion_region(moment.faces[0]).crop(moment.frame.image_rgb, EMOTION_CROP_PX)
-    return np.asarray(cv2.resize(crop, (LOOK_PX, LOOK_PX), interpolation=cv2.INTER_AREA), np.uint8)
+def _observe(
+    job: RecordingJob, number: int, worker: Worker, on_frame: Callable[[], None], tries: int
+) -> dict[str, Any]:
+    """The arrays of a segment's file."""
+    segment = job.segments[number]
+    path = job.recording.videos[segment.video]
+    if tries > MOST_TRIES:
+        raise _RefusedError(
+            f"{path}: the worker died {MOST_TRIES} times at {segment.start_s:.0f} s; look whether memory was "
+            "full (--jobs uses less), or leave the video out"
+        )
+    alone = len(job.recording.videos) == len(PEOPLE)
+    people = worker.people[:1] if alone else worker.people
+    arrays: dict[str, Any]
+    try:
+        cut_px = None if alone else worker.find_cut(path)
+        with _open(path, segment) as video:
+            observed = observe(_frames(video, segment), people, cut_px, on_frame)
+            arrays = {"fps": video.fps, "start_s": video.start_s}
+    except InputError as error:
+        raise _RefusedError(str(error)) from error
+    finally:
+        for pipeline in people:
+            pipeline.close()
+    for person, one in enumerate(observed):
+        first = int(np.searchsorted(one.time_s, segment.start_s))
+        rows: list[list[Any]] = [one.time_s, one.face, one.expression, one.look]
+        arrays |= {f"{name}{person}": np.asarray(row[first:]) for name, row in zip(ROWS, rows, strict=True)}
+    return arrays
 
 
-def _neighbours(
-    time_s: NDArray[np.float64], at_s: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """The frames before and after each moment, and its position between them, 0 to 1."""
-    right = np.clip(np.searchsorted(time_s, at_s), 0, len(time_s) - 1)
-    left = np.clip(right - 1, 0, None)
-    span = np.where(right > left, time_s[right] - time_s[left], 1.0)
-    weight = np.clip((at_s - time_s[left]) / span, 0.0, 1.0)
-    on_left, on_right = weight < SAME_MOMENT, weight > 1 - SAME_MOMENT
-    right = np.where(on_left, left, right)
-    left = np.where(on_right & ~on_left, right, left)
-    return left, right, np.where(right == left, 0.0, weight)
+def _open(path: Path, segment: VideoSegment) -> VideoFile:
+    whole = segment.from_s == 0 and segment.end_s is None
+    return VideoFile(path) if whole else VideoPart(path, segment.from_s)
+
+
+def _frames(video: VideoFile, segment: VideoSegment) -> Generator[Frame, None, None]:
+    """The frames of a segment and of its run-up.
+
+    Raises:
+        InputError: frames of the segment were damaged; of a whole video, also if it is cut off.
+    """
+    count, damaged = 0, 0
+    for frame in video:
+        if segment.end_s is not None and frame.time_s >= segment.end_s:
+            break
+        if isinstance(video, VideoPart) and frame.time_s < segment.start_s:
+            damaged = video.damaged  # Damage of the run-up belongs to the segment before.
+        count += 1
+        yield frame
+    if isinstance(video, VideoPart):
+        check_damage(video.path, count, video.damaged - damaged)

@@ -1,7 +1,9 @@
-"""Reader of AffectNet; faces are cut out by the boxes in its tables.
+"""Reader of AffectNet's manually annotated part, in both forms in which it was given out.
 
-Mollahosseini et al. 2019, arXiv:1708.03985: ``training.csv`` and ``validation.csv``, the manually annotated
-part. The pictures are searched in the folder of the tables, and in the folders of the official archives.
+Mollahosseini et al. 2019, arXiv:1708.03985. At first, ``training.csv`` and ``validation.csv`` list
+photographs, from which faces are cut out; the pictures are searched in the folder of the tables, and in the
+folders of the official archives. The form of today is ``train_set`` and ``val_set``: faces in ``images``,
+such as ``0.jpg``, and a file with the label of each in ``annotations``, such as ``0_exp.npy``.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from visavis.datasets.data_set import DataSet
-from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces
+from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
+from visavis.datasets.npy import read_npy
 from visavis.datasets.tables import header, rows, whole_number
 from visavis.errors import InputError
 
@@ -33,14 +36,20 @@ _PICTURE_FOLDERS = (
     "../Manually_Annotated/Manually_Annotated_Images",
 )
 _MAX_PX = 10**5
+SETS = ("train_set", "val_set")
+_LABEL = "_exp.npy"
 
 
-def find(path: Path) -> DataSet | None:
-    """AffectNet at one of its tables, or in a folder that contains them; None if no table has its columns.
+def find_affectnet(path: Path) -> DataSet | None:
+    """AffectNet at one of its tables or sets, or in a folder that contains them; None if there is neither.
 
     Raises:
         InputError: a table cannot be read.
     """
+    places = {path.name: path} if path.name in SETS else {name: path / name for name in SETS}
+    sets = {name: place for name, place in places.items() if (place / "annotations").is_dir()}
+    if sets:
+        return DataSet(NAME, path, tuple(sets), list(sets)[-1], None, partial(_read_set, sets))
     if path.is_file():
         tables = [path]
     else:
@@ -53,7 +62,7 @@ def find(path: Path) -> DataSet | None:
     return DataSet(NAME, path, tuple(known), default, None, partial(_read, known))
 
 
-def _read(tables: dict[str, Path], split: str) -> LabelledFaces:
+def _read(tables: dict[str, Path], split: str) -> LabeledFaces:
     table = tables[split]
     files: list[FaceFile] = []
     labels: list[int] = []
@@ -68,12 +77,35 @@ def _read(tables: dict[str, Path], split: str) -> LabelledFaces:
         pictures = pictures or _picture_folder(where, table.parent, name)
         if not (pictures / name).is_file():
             raise InputError(f"{where}: the picture {name} is missing in {pictures}")
-        files.append(FaceFile(pictures / name, where, _box(where, row)))
+        files.append(FaceFile(pictures / name, where, face_box(where, row)))
         labels.append(label)
     if not files:
         raise InputError(f"{table}: no row shows an expression (0 to {len(LABELS) - 1})")
     images = ImageFiles(tuple(files))
-    return LabelledFaces(NAME, split, LABELS, np.asarray(labels, np.int64), images, left_out=left_out)
+    return LabeledFaces(NAME, split, LABELS, np.asarray(labels, np.int64), images, left_out=left_out)
+
+
+def _read_set(sets: dict[str, Path], split: str) -> LabeledFaces:
+    folder = sets[split]
+    files: list[FaceFile] = []
+    labels: list[int] = []
+    left_out: Counter[str] = Counter()
+    there = {file.stem: file for file in (folder / "images").glob("[!.]*")}
+    for table in sorted((folder / "annotations").glob(f"[!.]*{_LABEL}")):
+        row = {"expression": str(read_npy(table, text=True).squeeze())}
+        label = whole_number(str(table), row, "expression", 0, len(LABELS) + len(LEFT_OUT) - 1)
+        if label >= len(LABELS):
+            left_out[LEFT_OUT[label - len(LABELS)]] += 1
+            continue
+        picture = there.get(table.name.removesuffix(_LABEL))
+        if picture is None:
+            raise InputError(f"{table}: its picture is missing in {folder / 'images'}")
+        files.append(FaceFile(picture))
+        labels.append(label)
+    if not files:
+        raise InputError(f"{folder / 'annotations'}: no label of an expression, such as 0{_LABEL}")
+    images = ImageFiles(tuple(files))
+    return LabeledFaces(NAME, split, LABELS, np.asarray(labels, np.int64), images, left_out=left_out)
 
 
 def _picture_folder(where: str, base: Path, name: str) -> Path:
@@ -85,7 +117,12 @@ def _picture_folder(where: str, base: Path, name: str) -> Path:
     raise InputError(f"{where}: the picture {name} was not found from {base} in {tried}")
 
 
-def _box(where: str, row: dict[str, str]) -> tuple[float, float, float, float]:
+def face_box(where: str, row: dict[str, str]) -> tuple[float, float, float, float]:
+    """A row's box: x, y, width and height in pixels.
+
+    Raises:
+        InputError: a number is missing or out of range.
+    """
     x, y = (whole_number(where, row, column, -_MAX_PX, _MAX_PX) for column in BOX_COLUMNS[:2])
     width, height = (whole_number(where, row, column, 1, _MAX_PX) for column in BOX_COLUMNS[2:])
     return x, y, width, height

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.files import PathText, as_path, whole_file
+from visavis.base.words import counted
 from visavis.datasets import tables
 from visavis.datasets.npy import read_npy
 from visavis.datasets.react import COLUMNS, SPEAKER
@@ -37,7 +38,7 @@ def read_neighbours(path: PathText, count: int) -> BoolArray:
     array = read_npy(path)
     if array.shape != (count, count):
         raise InputError(
-            f"{path}: the matrix is {array.shape}; {count} conversations need ({count}, {count})"
+            f"{path}: the matrix is {array.shape}; expected ({count}, {count}), one row for each conversation"
         )
     if not np.isin(array, (0, 1)).all():
         raise InputError(f"{path}: the matrix holds other numbers than 0 and 1")
@@ -107,7 +108,7 @@ def read_annotation(path: PathText) -> NDArray[np.float64]:
     array = np.asarray(read_npy(matrix), np.float64)
     if array.shape != (2 * count, 2 * count):
         raise InputError(
-            f"{matrix}: the matrix is {array.shape}; {path / ANNOTATED} has {count} clips and needs twice "
-            "as many"
+            f"{matrix}: the matrix is {array.shape}; {path / ANNOTATED} has {counted(count, 'clip')} and "
+            "needs twice as many"
         )
     return array

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.base.files import PathText, as_path
 from visavis.base.npz import read_npz
 from visavis.errors import InputError
@@ -36,7 +36,7 @@ class Call:
 
     def __post_init__(self) -> None:
         shape = (None, 2, len(SIGNALS))
-        signals = checked(f"call {self.name}", self.signals, shape)
+        signals = as_float32(f"call {self.name}", self.signals, shape)
         if not len(signals):
             raise InputError(f"call {self.name} holds no frame")
         if (motion := signals[..., MOTION]).min() < 0:

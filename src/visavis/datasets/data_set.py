@@ -6,8 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
+
+# Names of splits by their use, the first ones preferred.
+TRAINING_NAMES = ("train", "Training", "training", "train_set")
+VALIDATION_NAMES = ("PublicTest", "validation", "valid", "val", "dev", "val_set")
+TEST_NAMES = ("PrivateTest", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,9 @@ class DataSet:
     splits: tuple[str, ...]
     default_split: str
     training_split: str | None
-    read_split: Callable[[str], LabelledFaces]
+    read_split: Callable[[str], LabeledFaces]
 
-    def read(self, split: str | None = None) -> LabelledFaces:
+    def read(self, split: str | None = None) -> LabeledFaces:
         """Read one split; None for the default one.
 
         Raises:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.faces import LabeledFaces
 from visavis.types import BoolArray
 
 
@@ -42,7 +42,7 @@ class Repeats:
 
 
 def seen_in(
-    faces: LabelledFaces, other: LabelledFaces, on_face: Callable[[], None] = lambda: None
+    faces: LabeledFaces, other: LabeledFaces, on_face: Callable[[], None] = lambda: None
 ) -> BoolArray:
     """Whether each picture (N,) occurs in ``other`` with identical pixels.
 
@@ -58,7 +58,7 @@ def seen_in(
     return np.asarray([picture in known for picture in fingerprints(faces, on_face)], np.bool_)
 
 
-def fingerprints(faces: LabelledFaces, on_face: Callable[[], None] = lambda: None) -> list[bytes]:
+def fingerprints(faces: LabeledFaces, on_face: Callable[[], None] = lambda: None) -> list[bytes]:
     """A short digest of each picture's size and pixels: equal only for equal pictures.
 
     Args:

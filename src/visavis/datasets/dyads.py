@@ -1,4 +1,4 @@
-"""Conversations of two people with faces, emotions and sound; corpora are read item by item."""
+"""Conversations of two people with faces, expressions and sound; corpora are read item by item."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visavis.base.arrays import checked
-from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.base.arrays import as_float32
+from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.track import Track
 from visavis.types import FloatArray
@@ -57,23 +58,23 @@ class Person:
     Attributes:
         name: name within the conversation.
         face: (T, C) float32; NaN where no face was found.
-        emotion: (T, 25) float32, NaN where no emotion was read; None if the corpus has none.
+        expression: (T, 25) float32, NaN where no expression was read; None if the corpus has none.
         audio: the person's sound; None if there is none.
     """
 
     name: str
     face: FloatArray
-    emotion: FloatArray | None = None
+    expression: FloatArray | None = None
     audio: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(
-            self, "face", checked(f"face of {self.name}", self.face, (None, None), allow_nan=True)
+            self, "face", as_float32(f"face of {self.name}", self.face, (None, None), allow_nan=True)
         )
-        if self.emotion is not None:
-            shape = (len(self.face), len(EMOTION_CHANNELS))
-            emotion = checked(f"emotion of {self.name}", self.emotion, shape, allow_nan=True)
-            object.__setattr__(self, "emotion", emotion)
+        if self.expression is not None:
+            shape = (len(self.face), len(EXPRESSION_CHANNELS))
+            expression = as_float32(f"expression of {self.name}", self.expression, shape, allow_nan=True)
+            object.__setattr__(self, "expression", expression)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +121,25 @@ class Dyad:
     def __len__(self) -> int:
         return len(self.speaker.face)
 
+    def at_rate(self, fps: float) -> Dyad:
+        """The same clip at another rate, at the times ``k / fps`` up to the last frame.
+
+        Numbers are linear between two frames and NaN where one of the frames is unknown. Action units, which
+        some corpora give as 0 or 1, are those of the nearest frame.
+        """
+        if fps == self.fps:
+            return self
+        places = np.arange(int((len(self) - 1) / self.fps * fps + 1e-6) + 1) * np.float64(self.fps / fps)
+        people = [
+            replace(
+                person,
+                face=_between(person.face, places),
+                expression=None if person.expression is None else _felt(person.expression, places),
+            )
+            for person in (self.speaker, self.listener)
+        ]
+        return replace(self, fps=fps, speaker=people[0], listener=people[1])
+
     def swapped(self) -> Dyad:
         """The other direction: the listener speaks."""
         return replace(self, speaker=self.listener, listener=self.speaker)
@@ -138,13 +158,30 @@ class Dyad:
     def _track(self, person: Person) -> Track:
         if self.space not in (FaceSpace.VISAVIS, FaceSpace.FACEVERSE):
             raise InputError(
-                f"{self.key}: {self.space} coefficients are no face states; read them as they are"
+                f"{self.key}: {self.space} coefficients have no public map to blendshape weights, so they "
+                "are no face states; read them as they are, or track the videos by visavis corpus build"
             )
         face = person.face if self.space is FaceSpace.VISAVIS else person.face[:, _FROM_FACEVERSE]
         found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
-        nothing = np.full((len(self), len(EMOTION_CHANNELS)), np.nan, np.float32)
-        emotion = nothing if person.emotion is None else person.emotion
-        return Track(np.arange(len(self)) / self.fps, face, emotion, found, self.fps)
+        nothing = np.full((len(self), len(EXPRESSION_CHANNELS)), np.nan, np.float32)
+        expression = nothing if person.expression is None else person.expression
+        return Track(np.arange(len(self)) / self.fps, face, expression, found, self.fps)
+
+
+def _between(rows: FloatArray, places: NDArray[np.float64]) -> FloatArray:
+    """(P, C) between the frames (T, C), linear."""
+    left = np.minimum(np.floor(places + 1e-6).astype(int), len(rows) - 1)
+    weight = np.clip(places - left, 0, 1)[:, None]
+    weight[weight < 1e-6] = 0
+    right = np.where(weight[:, 0] > 0, np.minimum(left + 1, len(rows) - 1), left)
+    return np.asarray((1 - weight) * rows[left] + weight * rows[right], np.float32)
+
+
+def _felt(rows: FloatArray, places: NDArray[np.float64]) -> FloatArray:
+    felt = _between(rows, places)
+    units = len(ACTION_UNITS)
+    felt[:, :units] = rows[np.minimum(np.rint(places).astype(int), len(rows) - 1), :units]
+    return felt
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import checked, checked_numbers
+from visavis.base.arrays import as_float32, checked_numbers
 from visavis.base.files import PathText, as_path
 from visavis.base.npz import read_npz
+from visavis.base.words import counted
 from visavis.channels import BLENDSHAPES
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
@@ -91,20 +92,20 @@ class FaceLabels:
         name = "landmarks146" if "landmarks146" in arrays else "landmarks"
         usual = LANDMARKS_146 if name == "landmarks146" else range(LANDMARK_COUNT)
         numbers = checked_numbers("landmark_numbers", arrays.get("landmark_numbers", usual), LANDMARK_COUNT)
-        weights = checked("blendshapes", arrays["blendshapes"], (count, len(BLENDSHAPES)))
+        weights = as_float32("blendshapes", arrays["blendshapes"], (count, len(BLENDSHAPES)))
         if "rotation" in arrays:
-            rotation = checked("rotation", arrays["rotation"], (count, 3, 3))
+            rotation = as_float32("rotation", arrays["rotation"], (count, 3, 3))
         else:
-            rotation = upright(checked("matrix", arrays["matrix"], (count, 4, 4))[:, :3, :3])
+            rotation = upright(as_float32("matrix", arrays["matrix"], (count, 4, 4))[:, :3, :3])
             weights = np.column_stack([weights[:, 1:], np.zeros(count, np.float32)])
         region = arrays.get("region")
         return cls(
-            checked(name, arrays[name], (count, len(numbers), 3)),
+            as_float32(name, arrays[name], (count, len(numbers), 3)),
             numbers,
             weights,
             rotation,
             source,
-            None if region is None else checked("region", region, (count, 4)),
+            None if region is None else as_float32("region", region, (count, 4)),
             str(arrays.get("truth", "teacher")),
         )
 
@@ -138,7 +139,7 @@ class FaceLabels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FacePack:
+class FaceLabelPack:
     """Crops with their labels.
 
     Attributes:
@@ -165,7 +166,9 @@ class FacePack:
                 f"(N, S, S, 3), S at least {SMALLEST_CROP_PX}"
             )
         if len(crops) != len(labels):
-            raise InputError(f"{folder}: {len(crops)} crops, but labels of {len(labels)} faces")
+            raise InputError(
+                f"{folder}: {counted(len(crops), 'crop')}, but labels of {counted(len(labels), 'face')}"
+            )
         return cls(crops, labels)
 
     @property

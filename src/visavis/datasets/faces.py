@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.words import counted
 from visavis.capture.image import read_image
-from visavis.emotion.labels import FERPLUS_COLUMNS
 from visavis.errors import InputError
+from visavis.expression.labels import FERPLUS_COLUMNS
 from visavis.face.region import FaceRegion
 from visavis.types import BoolArray, ImageArray
 
@@ -128,7 +129,7 @@ class ImageFiles:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledFaces:
+class LabeledFaces:
     """One split of a data set of facial expressions.
 
     Attributes:
@@ -139,6 +140,7 @@ class LabelledFaces:
         images: the N pictures.
         votes: (N, 10) int64, FER+'s votes in the order of FERPLUS_COLUMNS; None if there are none.
         left_out: reason why rows of the split were left out -> number of rows.
+        persons: (N,) str, name of each face's person, empty where it is not known; None if none is known.
     """
 
     name: str
@@ -148,11 +150,12 @@ class LabelledFaces:
     images: FaceImages
     votes: NDArray[np.int64] | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    persons: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         what = f"{self.name}, {self.split}"
         if self.labels.ndim != 1 or self.labels.dtype != np.int64 or len(self.images) != len(self.labels):
-            found = f"{self.labels.dtype} {self.labels.shape} for {len(self.images)} faces"
+            found = f"{self.labels.dtype} {self.labels.shape} for {counted(len(self.images), 'face')}"
             raise InputError(f"{what}: every face needs one label of int64; found {found}")
         if not len(self.labels):
             raise InputError(f"{what}: no faces")
@@ -160,11 +163,13 @@ class LabelledFaces:
             raise InputError(f"{what}: labels must be 0 to {len(self.names) - 1}, one for each name")
         if self.votes is not None and self.votes.shape != (len(self), len(FERPLUS_COLUMNS)):
             raise InputError(f"{what}: votes must be (N, {len(FERPLUS_COLUMNS)}); found {self.votes.shape}")
+        if self.persons is not None and self.persons.shape != (len(self),):
+            raise InputError(f"{what}: persons must be ({len(self)},); found {self.persons.shape}")
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, chosen: BoolArray) -> LabelledFaces:
+    def __getitem__(self, chosen: BoolArray) -> LabeledFaces:
         """The faces where the mask (N,) is true.
 
         Raises:
@@ -172,10 +177,9 @@ class LabelledFaces:
         """
         rows = np.flatnonzero(chosen).astype(np.int64)
         votes = None if self.votes is None else self.votes[rows]
+        persons = None if self.persons is None else self.persons[rows]
         images = self.images.take(rows)
-        return LabelledFaces(
-            self.name, self.split, self.names, self.labels[rows], images, votes, self.left_out
-        )
+        return replace(self, labels=self.labels[rows], images=images, votes=votes, persons=persons)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -197,6 +201,14 @@ class LabelledFaces:
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             yield np.stack([as_square(self.images.read(row), side_px) for row in range(start, stop)])
+
+    def gray(self, side_px: int, on_face: Callable[[], None] = lambda: None) -> ImageArray:
+        """All faces in grey, (N, S, S) uint8; see :meth:`batches`."""
+        found = np.empty((len(self), side_px, side_px), np.uint8)
+        for row, (face,) in enumerate(self.batches(1, side_px)):
+            found[row] = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) if face.ndim == 3 else face
+            on_face()
+        return found
 
 
 def as_square(image: ImageArray, side_px: int) -> ImageArray:

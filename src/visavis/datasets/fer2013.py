@@ -1,14 +1,15 @@
 """Reader of FER-2013 with its labels and FER+'s votes.
 
 Two forms are read: a folder of contact sheets (``training.csv`` and ``publictest.csv`` with PNG sheets of 64
-columns of 48x48 cells), and Kaggle's ``fer2013.csv`` (the file, or its folder), with FER+'s
-``fer2013new.csv`` if it is in the same folder.
+columns of 48x48 cells), and Kaggle's ``fer2013.csv`` or ``icml_face_data.csv`` (the file, or its folder),
+with FER+'s ``fer2013new.csv`` if it is in the same folder.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Self
 
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 
 from visavis.base.files import PathText, as_path
 from visavis.base.reading import regular
+from visavis.base.words import counted
 from visavis.datasets.data_set import DataSet
-from visavis.datasets.faces import LabelledFaces, LoadedImages
+from visavis.datasets.faces import LabeledFaces, LoadedImages
 from visavis.datasets.tables import header, rows, whole_number
-from visavis.emotion.labels import FER2013_LABELS, FERPLUS_COLUMNS
 from visavis.errors import InputError
+from visavis.expression.labels import FER2013_LABELS, FERPLUS_COLUMNS
 from visavis.types import BoolArray, ImageArray
 
 NAME = "FER-2013"
@@ -30,7 +32,7 @@ SIDE_PX = 48
 SHEET_COLUMNS = 64
 TRAINING, PUBLIC_TEST, PRIVATE_TEST = USAGES = ("Training", "PublicTest", "PrivateTest")
 SHEET_TABLES = ("training.csv", "publictest.csv")
-PIXEL_TABLE, VOTE_TABLE = "fer2013.csv", "fer2013new.csv"
+PIXEL_TABLES, VOTE_TABLE = ("fer2013.csv", "icml_face_data.csv"), "fer2013new.csv"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +86,7 @@ class Fer2013:
             raise InputError(f"FER-2013 has no {usage} rows here; it has {found}")
         return self[chosen]
 
-    def faces(self, usage: str) -> LabelledFaces:
+    def faces(self, usage: str) -> LabeledFaces:
         """One split as the type that evaluation uses.
 
         Raises:
@@ -93,7 +95,7 @@ class Fer2013:
         part = self.split(usage)
         places = np.full(len(part), NAME) if part.places is None else part.places
         votes = part.votes if self.votes.any() else None
-        return LabelledFaces(
+        return LabeledFaces(
             NAME, usage, FER2013_LABELS, part.labels, LoadedImages(part.images, places), votes
         )
 
@@ -103,7 +105,7 @@ class Fer2013:
         return np.asarray([image.tobytes() in known for image in self.images], np.bool_)
 
 
-def find(path: Path) -> DataSet | None:
+def find_fer2013(path: Path) -> DataSet | None:
     """FER-2013 at a path: any file, or a folder with its tables; None for other folders.
 
     Raises:
@@ -111,15 +113,19 @@ def find(path: Path) -> DataSet | None:
     """
     sheets = path / SHEET_TABLES[0]
     has_sheets = sheets.is_file() and "sheet" in header(sheets)
-    if not (path.is_file() or (path / PIXEL_TABLE).is_file() or has_sheets):
+    if not (path.is_file() or _pixel_table(path) or has_sheets):
         return None
     data = load(path)
     splits = tuple(usage for usage in USAGES if (data.usage == usage).any())
     return DataSet(NAME, path, splits, PUBLIC_TEST, TRAINING if TRAINING in splits else None, data.faces)
 
 
+def _pixel_table(folder: Path) -> Path | None:
+    return next((folder / name for name in PIXEL_TABLES if (folder / name).is_file()), None)
+
+
 def load(path: PathText) -> Fer2013:
-    """Read FER-2013 from a folder of sheets, a folder with ``fer2013.csv``, or that file.
+    """Read FER-2013 from a folder of sheets, a folder with one of Kaggle's tables, or such a table.
 
     Raises:
         InputError: nothing readable is there, or a row is bad; the message names file and line.
@@ -129,10 +135,11 @@ def load(path: PathText) -> Fer2013:
         return _load_kaggle(path, path.with_name(VOTE_TABLE))
     if (path / SHEET_TABLES[0]).is_file():
         return _load_sheets(path)
-    if (path / PIXEL_TABLE).is_file():
-        return _load_kaggle(path / PIXEL_TABLE, path / VOTE_TABLE)
+    if table := _pixel_table(path):
+        return _load_kaggle(table, path / VOTE_TABLE)
     raise InputError(
-        f"{path}: no FER-2013 here; expected {PIXEL_TABLE}, or sheets with {' and '.join(SHEET_TABLES)}"
+        f"{path}: no FER-2013 here; expected {' or '.join(PIXEL_TABLES)}, or sheets with "
+        f"{' and '.join(SHEET_TABLES)}"
     )
 
 
@@ -159,6 +166,17 @@ class _Row:
 def _votes(where: str, row: dict[str, str]) -> list[int]:
     """Ten counts; zeros if FER+ left the row empty."""
     return [whole_number(where, row, c, 0, 10) if row.get(c) else 0 for c in FERPLUS_COLUMNS]
+
+
+def _votes_for(usage: str, pixels: Path, where: str, row: dict[str, str]) -> list[int]:
+    """The votes of a row of FER+'s own table, if it belongs to a face of this usage."""
+    found = row.get("Usage", "")
+    if usage and found and found != usage:
+        raise InputError(
+            f"{where}: Usage is {found}, but the face in this row of {pixels.name} is of {usage}; both files "
+            "must list the same faces in the same order"
+        )
+    return _votes(where, row)
 
 
 def _join(path: Path, faces: list[_Row]) -> Fer2013:
@@ -197,11 +215,17 @@ def _load_kaggle(pixels: Path, votes_path: Path) -> Fer2013:
     table = rows(pixels, ("emotion", "pixels", "Usage"))
     faces = [_Row.read(where, row, _pixels(where, row["pixels"]), "Usage") for where, row in table]
     if votes_path.is_file():
-        votes = [_votes(where, row) for where, row in rows(votes_path, FERPLUS_COLUMNS)]
+        usages = [face.usage for face in faces]
+        votes = [
+            _votes_for(usage, pixels, where, row)
+            for usage, (where, row) in zip(
+                chain(usages, repeat("")), rows(votes_path, FERPLUS_COLUMNS), strict=False
+            )
+        ]
         if len(votes) != len(faces):
             raise InputError(
-                f"{votes_path}: {len(votes)} rows of votes for the {len(faces)} faces of {pixels.name}; "
-                "both files list the same faces in the same order"
+                f"{votes_path}: {counted(len(votes), 'row')} of votes for {counted(len(faces), 'face')} of "
+                f"{pixels.name}; both files list the same faces in the same order"
             )
         faces = [replace(face, votes=counts) for face, counts in zip(faces, votes, strict=True)]
     return _join(pixels, faces)

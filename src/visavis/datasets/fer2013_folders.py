@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from visavis.capture.image import read_image
-from visavis.datasets.data_set import DataSet
-from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces
+from visavis.datasets.data_set import TRAINING_NAMES, DataSet
+from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
 from visavis.datasets.fer2013 import NAME, PUBLIC_TEST, SIDE_PX, USAGES
-from visavis.datasets.image_folder import ALL, TRAINING_NAMES, find_classes, list_pictures
-from visavis.emotion.labels import FER2013_LABELS
+from visavis.datasets.image_folder import ALL, find_classes, list_pictures
+from visavis.expression.labels import FER2013_LABELS
 
 
-def find(path: Path) -> DataSet | None:
+def find_fer2013_folders(path: Path) -> DataSet | None:
     """FER-2013 in a folder; None without splits, or with other classes or picture sizes.
 
     Splits are the top folders, ``train`` and ``test`` or ``Training``, ``PublicTest`` and ``PrivateTest``.
@@ -51,7 +51,7 @@ def _list(classes: Mapping[str, Path]) -> list[tuple[Path, int]]:
     ]
 
 
-def _read(listed: Mapping[str, list[tuple[Path, int]]], split: str) -> LabelledFaces:
+def _read(listed: Mapping[str, list[tuple[Path, int]]], split: str) -> LabeledFaces:
     labels = np.asarray([label for _, label in listed[split]], np.int64)
     files = ImageFiles(tuple(FaceFile(path) for path, _ in listed[split]))
-    return LabelledFaces(NAME, split, FER2013_LABELS, labels, files)
+    return LabeledFaces(NAME, split, FER2013_LABELS, labels, files)

@@ -1,6 +1,7 @@
 """FER+'s majority labels for faces with FER+'s votes.
 
-The soft labels, FER+'s distributions, are :func:`visavis.emotion.labels.ferplus_distribution` of the votes.
+The soft labels, FER+'s distributions, are :func:`visavis.expression.labels.ferplus_distribution` of the
+votes.
 """
 
 from __future__ import annotations
@@ -8,15 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from visavis.channels import EXPRESSIONS
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.labels import ferplus_majority
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
+from visavis.expression.labels import ferplus_majority
 
 NAME = "FER+"
 NO_MAJORITY = "no majority"
 
 
-def majority(faces: LabelledFaces) -> LabelledFaces:
+def majority(faces: LabeledFaces) -> LabeledFaces:
     """The faces on which most of FER+'s annotators agree, with one of the 8 expressions as the label.
 
     Raises:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.datasets.dyads import WIDTHS, Corpus, Dyad, Dyads, FaceSpace, Person
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
@@ -50,7 +50,7 @@ class Side:
     count: int
 
 
-def find(path: Path) -> Corpus | None:
+def find_l2l(path: Path) -> Corpus | None:
     """The channels in a folder, or one channel; None if there is none."""
     if not path.is_dir():
         return None
@@ -95,4 +95,4 @@ def _read(split: str, side: Side, row: int) -> Dyad:
 
 def _row(path: Path, row: int) -> FloatArray:
     face = np.asarray(read_npy(path, mapped=True)[row, :, : WIDTHS[FaceSpace.DECA]])
-    return checked(f"{path}: row {row}", face, (None, WIDTHS[FaceSpace.DECA]))
+    return as_float32(f"{path}: row {row}", face, (None, WIDTHS[FaceSpace.DECA]))

@@ -13,12 +13,13 @@ from visavis.base.reading import regular
 from visavis.errors import InputError
 
 
-def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+def read_npy(path: Path, *, mapped: bool = False, text: bool = False) -> NDArray[Any]:
     """An array of numbers from a file; pickles are refused.
 
     Args:
         path: the file.
         mapped: leave the numbers on disk until they are used.
+        text: numbers may be written as text.
 
     Raises:
         InputError: the file is missing, not a .npy file, cut off, or without numbers.
@@ -29,7 +30,7 @@ def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
         raise InputError(f"{path}: no such file") from error
     except PARSER_ERRORS as error:
         raise InputError(f"{path}: not a readable array (.npy): {said_plainly(error)}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in ("biufU" if text else "biuf"):
         found = array.dtype if isinstance(array, np.ndarray) else "several arrays"
         raise InputError(f"{path}: expected one array of numbers; found {found}")
     return array

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.datasets.data_set import DataSet
-from visavis.datasets.faces import FaceFile, ImageFiles, LabelledFaces
+from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
 from visavis.errors import InputError
 
 NAME = "RAF-DB"
@@ -28,7 +29,7 @@ _LIST_FOLDERS = ("", "EmoLabel")
 _PICTURE_FOLDERS = ("aligned", "Image/aligned")
 
 
-def find(path: Path) -> DataSet | None:
+def find_raf_db(path: Path) -> DataSet | None:
     """RAF-DB in a folder; None if the list is not there.
 
     Raises:
@@ -56,7 +57,7 @@ def _lines(table: Path) -> list[tuple[str, str, int]]:
     try:
         text = regular(table).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{table}: cannot be read: {error}") from error
+        raise InputError(f"{table}: cannot be read: {reason(error)}") from error
     found = []
     for number, line in enumerate(text.splitlines(), start=1):
         match line.split():
@@ -76,7 +77,7 @@ def _lines(table: Path) -> list[tuple[str, str, int]]:
     return found
 
 
-def _read(lines: list[tuple[str, str, int]], pictures: Path, split: str) -> LabelledFaces:
+def _read(lines: list[tuple[str, str, int]], pictures: Path, split: str) -> LabeledFaces:
     there = {file.name for file in pictures.iterdir()}
     files: list[FaceFile] = []
     labels: list[int] = []
@@ -88,4 +89,4 @@ def _read(lines: list[tuple[str, str, int]], pictures: Path, split: str) -> Labe
             raise InputError(f"{where}: the picture {aligned} is missing in {pictures}")
         files.append(FaceFile(pictures / aligned, where))
         labels.append(label)
-    return LabelledFaces(NAME, split, LABELS, np.asarray(labels, np.int64), ImageFiles(tuple(files)))
+    return LabeledFaces(NAME, split, LABELS, np.asarray(labels, np.int64), ImageFiles(tuple(files)))

@@ -8,8 +8,8 @@ reactmultimodalchallenge/baseline_react2023 and baseline_react2024:
   also has a task in between); all rows are read, then all rows in the other direction, as in
   ``neighbour_emotion_val.npy`` (2L, 2L).
 - ``val/3D_FV_files/<path>.npy`` (T, 1, 58), ``val/Emotion/<path>.csv`` with a header and 25 columns,
-  ``val/Audio_files/<path>.wav``. 25 frames a second; faces have 751 rows and emotions 750.
-- Some copies file emotions under P1 and P2 whatever the person is called; the names are those of
+  ``val/Audio_files/<path>.wav``. 25 frames a second; faces have 751 rows and expressions 750.
+- Some copies file expressions under P1 and P2 whatever the person is called; the names are those of
   ``regnn/datasets/datasets.py``.
 """
 
@@ -23,9 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.base.reading import regular
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.base.words import reason
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.datasets import tables
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
 from visavis.datasets.npy import read_npy
@@ -38,7 +39,7 @@ SPEAKER, LISTENER = COLUMNS = ("speaker_path", "listener_path")
 # A file that ``visavis corpus build`` writes next to the index; it states the space of the faces.
 MANIFEST = "manifest.json"
 FPS = 25.0
-# In the official files, emotions have one row less than faces.
+# In the official files, expressions have one row less than faces.
 TOLERANCE_FRAMES = 1
 KNOWN_SPLITS = ("train", "val", "test")
 _EMOTION_FOLDERS = {
@@ -56,18 +57,18 @@ class PersonFiles:
     Attributes:
         name: ``site/chat/person/clip``.
         face: .npy.
-        emotion: .csv; None if the split has no emotions.
+        expression: .csv; None if the split has no expressions.
         audio: .wav; None if there is none.
     """
 
     name: str
     face: Path
-    emotion: Path | None
+    expression: Path | None
     audio: Path | None
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReactEntry:
     """One row of the index, in one direction.
 
     Attributes:
@@ -81,7 +82,7 @@ class Entry:
     listener: PersonFiles
 
 
-def find(path: Path) -> Corpus | None:
+def find_react(path: Path) -> Corpus | None:
     """The corpus in a folder; None if no index is found.
 
     Raises:
@@ -107,9 +108,9 @@ def _open(path: Path, split: str) -> Dyads:
         speaker, listener = (_files(root, row[column], place) for column in COLUMNS)
         if speaker.name == listener.name:
             raise InputError(f"{place}: {speaker.name} is speaker and listener; expected two people")
-        forward.append(Entry(place, speaker, listener))
+        forward.append(ReactEntry(place, speaker, listener))
     fps, space = _convention(path)
-    back = [Entry(entry.place, entry.listener, entry.speaker) for entry in forward]
+    back = [ReactEntry(entry.place, entry.listener, entry.speaker) for entry in forward]
     return Dyads(NAME, split, tuple(partial(_read, split, fps, space, entry) for entry in (*forward, *back)))
 
 
@@ -126,18 +127,18 @@ def _files(root: Path, name: str, place: str) -> PersonFiles:
     if not face.is_file():
         raise InputError(f"{place}: the face {face} is missing")
     audio = root / SOUNDS / f"{name}.wav"
-    emotion = _emotion_file(root / EMOTIONS, parts, place) if (root / EMOTIONS).is_dir() else None
-    return PersonFiles(name, face, emotion, audio if audio.is_file() else None)
+    expression = _expression_file(root / EMOTIONS, parts, place) if (root / EMOTIONS).is_dir() else None
+    return PersonFiles(name, face, expression, audio if audio.is_file() else None)
 
 
-def _emotion_file(folder: Path, parts: list[str], place: str) -> Path:
+def _expression_file(folder: Path, parts: list[str], place: str) -> Path:
     *chat, person, clip = parts
     named = folder.joinpath(*chat, person, f"{clip}.csv")
     numbered = folder.joinpath(*chat, _EMOTION_FOLDERS.get(person, person), f"{clip}.csv")
     for path in (named, numbered):
         if path.is_file():
             return path
-    raise InputError(f"{place}: the emotion {named} is missing")
+    raise InputError(f"{place}: the expression {named} is missing")
 
 
 def _convention(path: Path) -> tuple[float, FaceSpace]:
@@ -146,27 +147,27 @@ def _convention(path: Path) -> tuple[float, FaceSpace]:
     if not manifest.is_file():
         return FPS, FaceSpace.FACEVERSE
     try:
-        notes = json.loads(regular(manifest).read_text("utf-8"))
+        notes = json.loads(regular(manifest).read_text("utf-8-sig"))
         return float(notes["settings"]["fps"]), FaceSpace(notes["face_space"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{manifest}: not what visavis corpus build writes: {error!r}; build it again"
+            f"{manifest}: not what visavis corpus build writes: {reason(error)}; build it again"
         ) from error
 
 
-def _read(split: str, fps: float, space: FaceSpace, entry: Entry) -> Dyad:
-    people = read_people(entry, read_emotion, TOLERANCE_FRAMES)
+def _read(split: str, fps: float, space: FaceSpace, entry: ReactEntry) -> Dyad:
+    people = read_people(entry, read_expression, TOLERANCE_FRAMES)
     return Dyad(entry.speaker.name, split, space, fps, *people)
 
 
 def read_people(
-    entry: Entry, read_emotion: Callable[[Path], FloatArray], tolerance: int
+    entry: ReactEntry, read_expression: Callable[[Path], FloatArray], tolerance: int
 ) -> tuple[Person, Person]:
     """Speaker and listener, cut to the same frames.
 
     Args:
         entry: files of both people.
-        read_emotion: function that reads a file of emotions.
+        read_expression: function that reads a file of expressions.
         tolerance: by how many frames the arrays may differ in length.
 
     Raises:
@@ -176,11 +177,11 @@ def read_people(
     arrays: dict[str, FloatArray] = {}
     for files in both:
         arrays[f"face of {files.name}"] = read_face(files.face)
-        if files.emotion is not None:
-            arrays[f"emotion of {files.name}"] = read_emotion(files.emotion)
+        if files.expression is not None:
+            arrays[f"expression of {files.name}"] = read_expression(files.expression)
     cut = iter(cut_to_shortest(entry.place, arrays, tolerance))
     speaker, listener = (
-        Person(files.name, next(cut), None if files.emotion is None else next(cut), files.audio)
+        Person(files.name, next(cut), None if files.expression is None else next(cut), files.audio)
         for files in both
     )
     return speaker, listener
@@ -195,17 +196,17 @@ def read_face(path: Path) -> FloatArray:
     array = read_npy(path)
     if array.ndim == 3 and array.shape[1] == 1:
         array = array[:, 0]
-    return checked(f"{path}: the face", array, (None, len(FACE_CHANNELS)), allow_nan=True)
+    return as_float32(f"{path}: the face", array, (None, len(FACE_CHANNELS)), allow_nan=True)
 
 
-def read_emotion(path: Path) -> FloatArray:
+def read_expression(path: Path) -> FloatArray:
     """(T, 25) of an ``Emotion`` file.
 
     Raises:
         InputError: the file is missing, its header is not REACT's 25 channels in order, or a row is bad.
     """
     names = [name.lower() for name in tables.header(path)]
-    wanted = [name.lower() for name in EMOTION_CHANNELS]
+    wanted = [name.lower() for name in EXPRESSION_CHANNELS]
     if names != wanted:
         raise InputError(f"{path}: the header is {','.join(names)}; expected {','.join(wanted)}")
     try:
@@ -214,14 +215,5 @@ def read_emotion(path: Path) -> FloatArray:
             raise InputError(f"{path}: a header without rows; expected one a frame")
         values = np.loadtxt(lines, np.float32, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a table of numbers: {error}") from error
-    return checked(f"{path}: the emotion", values, (None, len(wanted)), allow_nan=True)
-
-
-def read_statistic(path: Path) -> FloatArray:
-    """(58,) of ``mean_face.npy`` or ``std_face.npy``; the official code subtracts the mean from each face.
-
-    Raises:
-        InputError: the file is missing, damaged, or not 58 finite numbers.
-    """
-    return checked(f"{path}: the statistic", read_npy(path).reshape(-1), (len(FACE_CHANNELS),))
+        raise InputError(f"{path}: not a table of numbers: {reason(error)}") from error
+    return as_float32(f"{path}: the expression", values, (None, len(wanted)), allow_nan=True)

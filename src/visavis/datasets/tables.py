@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from visavis.base.reading import regular
+from visavis.base.words import counted
 from visavis.errors import InputError
 
 # With or without a byte order mark.
@@ -22,7 +23,9 @@ def header(path: Path) -> tuple[str, ...]:
     try:
         with regular(path).open(newline="", encoding=_ENCODING) as file:
             return tuple(name.strip() for name in next(csv.reader(file), []))
-    except (csv.Error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a CSV table: it is no text in UTF-8") from error
+    except csv.Error as error:
         raise InputError(f"{path}: not a CSV table: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
@@ -51,9 +54,14 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
                 if not cells:  # A blank line.
                     continue
                 if len(cells) != len(names):
-                    raise InputError(f"{where}: {len(cells)} cells; the header has {len(names)} columns")
+                    raise InputError(
+                        f"{where}: {counted(len(cells), 'cell')}; the header has "
+                        f"{counted(len(names), 'column')}"
+                    )
                 yield where, dict(zip(names, cells, strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a CSV table: it is no text in UTF-8") from error
+    except csv.Error as error:
         raise InputError(f"{path}: not a CSV table: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.base.npz import PARSER_ERRORS
 from visavis.datasets import tables
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
@@ -45,7 +45,7 @@ _MOVING = np.r_[224:227, 80:144, 254:257]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class VicoEntry:
     """One row of a table.
 
     Attributes:
@@ -65,7 +65,7 @@ class Entry:
     labels: Mapping[str, str]
 
 
-def find(path: Path) -> Corpus | None:
+def find_vico(path: Path) -> Corpus | None:
     """ViCo in a folder; None if no table is found.
 
     Raises:
@@ -73,7 +73,7 @@ def find(path: Path) -> Corpus | None:
     """
     if not path.is_dir():
         return None
-    found: dict[str, list[Entry]] = defaultdict(list)
+    found: dict[str, list[VicoEntry]] = defaultdict(list)
     files: dict[str, Path] | None = None
     for table in sorted(path.glob("*.csv")):
         names = set(tables.header(table))
@@ -88,7 +88,9 @@ def find(path: Path) -> Corpus | None:
     return Corpus(NAME, path, tuple(found), partial(_open, found)) if found else None
 
 
-def _entry(path: Path, files: Mapping[str, Path], place: str, row: dict[str, str], challenge: bool) -> Entry:
+def _entry(
+    path: Path, files: Mapping[str, Path], place: str, row: dict[str, str], challenge: bool
+) -> VicoEntry:
     if challenge:
         key = sound = row["uuid"]
         speaker, listener = f"{key}.speaker", f"{key}.listener"
@@ -106,14 +108,14 @@ def _entry(path: Path, files: Mapping[str, Path], place: str, row: dict[str, str
     audio = path / SOUNDS / f"{sound}.wav"
     kept = ("speaker_id", "listener_id", "attitude", "video_id")
     labels = {name: row[name] for name in kept if name in row}
-    return Entry(place, key, files[speaker], files[listener], audio if audio.is_file() else None, labels)
+    return VicoEntry(place, key, files[speaker], files[listener], audio if audio.is_file() else None, labels)
 
 
-def _open(found: Mapping[str, list[Entry]], split: str) -> Dyads:
+def _open(found: Mapping[str, list[VicoEntry]], split: str) -> Dyads:
     return Dyads(NAME, split, tuple(partial(_read, split, entry) for entry in found[split]))
 
 
-def _read(split: str, entry: Entry) -> Dyad:
+def _read(split: str, entry: VicoEntry) -> Dyad:
     arrays = {str(path): read_coefficients(path) for path in (entry.speaker, entry.listener)}
     speaker, listener = cut_to_shortest(entry.place, arrays, TOLERANCE_FRAMES)
     return Dyad(
@@ -148,6 +150,6 @@ def read_coefficients(path: Path) -> FloatArray:
         raise InputError(f"{path}: holds no {error}; expected coeff and transform_params") from error
     except (*PARSER_ERRORS, MatReadError, IndexError, zlib.error) as error:
         raise InputError(f"{path}: not a readable MATLAB file: {error}") from error
-    values = checked(f"{path}: coeff", coeff, (None, COEFF_WIDTH))
-    crop = checked(f"{path}: transform_params", params, (len(values), 5))[:, -CROP_WIDTH:]
+    values = as_float32(f"{path}: coeff", coeff, (None, COEFF_WIDTH))
+    crop = as_float32(f"{path}: transform_params", params, (len(values), 5))[:, -CROP_WIDTH:]
     return np.concatenate([values[:, _MOVING], crop], axis=1)

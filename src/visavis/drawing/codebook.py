@@ -25,7 +25,7 @@ SETTLED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class CodebookEntry:
     """A token of the vocabulary.
 
     Attributes:
@@ -39,7 +39,7 @@ class Word:
     share: float
 
 
-def most_used(tokenizer: FaceTokenizer, tracks: Sequence[Track], most: int) -> list[Word]:
+def most_used(tokenizer: FaceTokenizer, tracks: Sequence[Track], most: int) -> list[CodebookEntry]:
     """The most frequent tokens in tracks, at most ``most``, the most frequent first.
 
     Raises:
@@ -52,26 +52,28 @@ def most_used(tokenizer: FaceTokenizer, tracks: Sequence[Track], most: int) -> l
     if not counts:
         raise InputError("the tracks show no face; expected at least one frame with a face")
     frames = counts.total()
-    return [Word(tokens, count, count / frames) for tokens, count in counts.most_common(most)]
+    return [CodebookEntry(tokens, count, count / frames) for tokens, count in counts.most_common(most)]
 
 
-def draw_sheet(tokenizer: FaceTokenizer, words: Sequence[Word], cell_px: int = CELL_PX) -> ImageArray:
+def draw_sheet(
+    tokenizer: FaceTokenizer, entries: Sequence[CodebookEntry], cell_px: int = CELL_PX
+) -> ImageArray:
     """The face of every token, drawn with the avatar, in rows of eight: (H, W, 3) RGB.
 
     The mean face of the tokenizer's training is the avatar's neutral one.
     """
     puppet = Puppet.load()
     faces = tokenizer.decode(
-        np.asarray([word.tokens for word in words]).reshape(_shape(tokenizer, len(words)))
+        np.asarray([entry.tokens for entry in entries]).reshape(_shape(tokenizer, len(entries)))
     )
-    columns = min(COLUMNS, len(words))
-    rows = -(-len(words) // columns)
+    columns = min(COLUMNS, len(entries))
+    rows = -(-len(entries) // columns)
     sheet = np.empty((rows * cell_px, columns * cell_px, 3), np.uint8)
     sheet[:] = PAPER_RGB
-    for place, (word, face) in enumerate(zip(words, faces, strict=True)):
+    for place, (entry, face) in enumerate(zip(entries, faces, strict=True)):
         puppet.reset()
         cell = puppet.draw(pose_of(tokenizer.mean, face), cell_px, PAPER_RGB)
-        text = f"{'.'.join(map(str, word.tokens))}  {100 * word.share:.1f}%"
+        text = f"{'.'.join(map(str, entry.tokens))}  {100 * entry.share:.1f}%"
         cv2.putText(cell, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.4, INK_RGB, 1, cv2.LINE_AA)
         row, column = divmod(place, columns)
         sheet[row * cell_px : (row + 1) * cell_px, column * cell_px : (column + 1) * cell_px] = cell

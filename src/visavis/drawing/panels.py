@@ -1,13 +1,14 @@
-"""One picture of the real face, the avatar and the emotion next to each other."""
+"""One picture of the real face, the avatar and the expression next to each other."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from visavis.channels import EXPRESSIONS
+from visavis.capture.tracked import TrackedFrame
+from visavis.channels import BLENDSHAPES, EXPRESSIONS
 from visavis.pipeline import Moment
-from visavis.types import Emotion, Face, FloatArray, ImageArray
+from visavis.types import Expression, Face, FaceState, FloatArray, ImageArray
 
 Color = tuple[int, int, int]
 
@@ -43,15 +44,16 @@ class Composer:
 
     Args:
         source_size: width and height of the source in pixels.
-        emotions: include the emotion bars.
+        expressions: include the expression bars.
     """
 
-    def __init__(self, source_size: tuple[int, int], emotions: bool = True) -> None:
+    def __init__(self, source_size: tuple[int, int], expressions: bool = True) -> None:
         width, height = source_size
         self.height_px = even(min(max(height, MIN_HEIGHT_PX), MAX_HEIGHT_PX))
         aspect = min(max(width / height, MIN_ASPECT), MAX_ASPECT)
         self._face_width = even(self.height_px * aspect)
-        self._panel = Bars(self.height_px) if emotions else None
+        self._panel = Bars(self.height_px) if expressions else None
+        self._weights: Weights | None = None
         panel_width = self._panel.width_px if self._panel else 0
         self.size = (self._face_width + self.height_px + panel_width, self.height_px)
         self._canvas = np.full((self.size[1], self.size[0], 3), BACKGROUND, np.uint8)
@@ -76,13 +78,17 @@ class Composer:
         self._canvas[:, split : split + self.height_px] = avatar_rgb
         if self._panel is not None:
             face = moment.face
-            shown = (None, None) if face is None else (face.emotion, face.label)
+            shown = (None, None) if face is None else (face.expression, face.label)
             self._panel.draw(self._canvas[:, split + self.height_px :], *shown)
         return self._canvas
 
     def _draw_face(self, panel: ImageArray, moment: Moment) -> None:
+        if isinstance(moment.frame, TrackedFrame):  # A phone or a track file has no picture.
+            self._weights = self._weights or Weights(panel.shape[1], panel.shape[0])
+            self._weights.draw(panel, None if moment.face is None else moment.face.state)
+            return
         image = moment.frame.image_rgb
-        view = fit(panel, image)
+        view = fit_picture(panel, image)
         stretch = np.asarray([view.shape[1] / image.shape[1], view.shape[0] / image.shape[0]], np.float32)
         for face in moment.faces:
             draw_landmarks(view, face, stretch)
@@ -110,16 +116,16 @@ class Bars:
         self._rows = {name: round(start) for name, start in zip(names, starts, strict=True)}
         self._empty = self._draw_empty(height_px)
 
-    def draw(self, panel: ImageArray, emotion: Emotion | None, label: str | None) -> None:
-        """Fill the panel (H, ``width_px``, 3), with ``label`` bright; without an emotion, all stays pale."""
+    def draw(self, panel: ImageArray, expression: Expression | None, label: str | None) -> None:
+        """Fill the panel (H, ``width_px``, 3), with ``label`` bright; all stays pale without one."""
         panel[:] = self._empty
-        if emotion is None:
+        if expression is None:
             return
-        for name, value in zip(EXPRESSIONS, emotion.expressions, strict=True):
+        for name, value in zip(EXPRESSIONS, expression.probabilities, strict=True):
             self._bar(panel, name, 0.0, float(value))
             if name == label:
                 self._label(panel, name, TEXT)
-        for name, value in (("valence", emotion.valence), ("arousal", emotion.arousal)):
+        for name, value in (("valence", expression.valence), ("arousal", expression.arousal)):
             self._bar(panel, name, 0.5, 0.5 + 0.5 * value)
 
     def _bar(self, panel: ImageArray, name: str, start: float, end: float) -> None:
@@ -156,7 +162,53 @@ class Bars:
         return panel
 
 
-def fit(panel: ImageArray, image: ImageArray) -> ImageArray:
+class Weights:
+    """A face state as 52 bars and the head's angles, in place of a picture.
+
+    Args:
+        width_px: width of the panel.
+        height_px: height of the panel.
+    """
+
+    ROWS = len(BLENDSHAPES) // 2
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        self._size = (width_px, height_px)
+        self._scale = 0.34 * min(width_px, height_px) / 480
+        self._step = height_px / (self.ROWS + 2)
+        self._empty = np.full((height_px, width_px, 3), BACKGROUND, np.uint8)
+        for index, name in enumerate(BLENDSHAPES):
+            self._text(self._empty, name, index)
+            self._bar(self._empty, index, 1.0, TRACK)
+
+    def draw(self, panel: ImageArray, state: FaceState | None) -> None:
+        """Fill the panel (H, W, 3); without a face, all bars are empty."""
+        panel[:] = self._empty
+        if state is None:
+            return
+        for index in np.flatnonzero(state.weights >= 0.01).tolist():
+            self._bar(panel, index, float(state.weights[index]), LANDMARK)
+        yaw, pitch, roll = np.degrees(state.head_rad)
+        self._text(panel, f"yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} deg", self.ROWS - 1, below=1)
+
+    def _corner(self, index: int) -> tuple[float, float]:
+        column, row = divmod(index, self.ROWS)
+        return (0.03 + 0.49 * column) * self._size[0], (row + 0.5) * self._step
+
+    def _text(self, panel: ImageArray, text: str, index: int, below: int = 0) -> None:
+        left, top = self._corner(index)
+        place = (round(left), round(top + (below + 0.7) * self._step))
+        cv2.putText(panel, text, place, FONT, self._scale, TEXT if below else FAINT, 1, cv2.LINE_AA)
+
+    def _bar(self, panel: ImageArray, index: int, share: float, color: Color) -> None:
+        left, top = self._corner(index)
+        start, length = left + 0.27 * self._size[0], 0.18 * self._size[0]
+        begin = round(start), round(top + 0.35 * self._step)
+        end = round(start + share * length), round(top + 0.7 * self._step)
+        cv2.rectangle(panel, begin, end, color, -1)
+
+
+def fit_picture(panel: ImageArray, image: ImageArray) -> ImageArray:
     """Draw a picture into the middle of a panel, as large as it fits; margins have the background's colour.
 
     Args:

@@ -35,7 +35,7 @@ def svg_path(path: Path) -> Path:
     return path
 
 
-def save(path: PathText, svg: str) -> None:
+def save_svg(path: PathText, svg: str) -> None:
     """Write a figure; it appears complete or not at all.
 
     Raises:

@@ -26,7 +26,7 @@ CHANNELS: Mapping[str, tuple[float, float, str]] = {
 }
 
 
-def emotion_chart(track: Track, colors: Mapping[str, str]) -> str:
+def expression_chart(track: Track, colors: Mapping[str, str]) -> str:
     """Stacked probabilities of the eight expressions over time.
 
     Args:
@@ -34,7 +34,7 @@ def emotion_chart(track: Track, colors: Mapping[str, str]) -> str:
         colors: CSS colour of each expression.
     """
     height, top = 180, 8
-    times_s, shares = thin(track.time_s, track.emotion[:, -len(EXPRESSIONS) :])
+    times_s, shares = thin(track.time_s, track.expression[:, -len(EXPRESSIONS) :])
     parts = []
     for first, last in runs(~np.isnan(shares[:, 0])):
         sums = np.cumsum(shares[first:last], axis=1)

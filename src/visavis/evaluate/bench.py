@@ -17,7 +17,7 @@ from visavis.pipeline import Pipeline
 # What is timed, by name; the networks run in one thread, as everywhere in visavis by default.
 TIMED = {
     "track": "a frame to face states, one thread",
-    "emotion": "a face to its expression and action units, one thread",
+    "expression": "a face to its expression and action units, one thread",
     "puppet": "an avatar pose to a picture of 512 px",
     "pipeline": "a frame to face, expression and avatar pose, one thread",
 }
@@ -46,7 +46,7 @@ class Timing:
         return cls(len(times_ms), float(p50), float(p95), float(max(times_ms)))
 
 
-def measure(
+def measure_speed(
     names: Sequence[str],
     *,
     duration_s: float = DURATION_S,
@@ -76,7 +76,7 @@ def measure(
         )
     clock = clock or SystemClock()
     times_ms: dict[str, list[float]] = {}
-    if {"track", "emotion", "pipeline"} & set(names):
+    if {"track", "expression", "pipeline"} & set(names):
         times_ms |= _time_pipeline(make_pipeline(), duration_s, on_step)
     if "puppet" in names:
         times_ms["puppet"] = _time_puppet(duration_s, clock, on_step)
@@ -84,21 +84,21 @@ def measure(
     return {name: Timing.of(times_ms[name][skip:]) for name in TIMED if name in names}
 
 
-def steps(names: Sequence[str], duration_s: float = DURATION_S) -> int:
-    """How many times :func:`measure` will call ``on_step``."""
-    passes = bool({"track", "emotion", "pipeline"} & set(names)) + ("puppet" in names)
+def bench_steps(names: Sequence[str], duration_s: float = DURATION_S) -> int:
+    """How many times :func:`measure_speed` will call ``on_step``."""
+    passes = bool({"track", "expression", "pipeline"} & set(names)) + ("puppet" in names)
     return passes * round(duration_s * FPS)
 
 
 def _time_pipeline(
     pipeline: Pipeline, duration_s: float, on_step: Callable[[], None]
 ) -> dict[str, list[float]]:
-    times_ms: dict[str, list[float]] = {"track": [], "emotion": [], "pipeline": []}
+    times_ms: dict[str, list[float]] = {"track": [], "expression": [], "pipeline": []}
     with PortraitClip(duration_s) as clip:
         for frame in clip:
             timings = pipeline.step(frame).timings_ms
             times_ms["track"].append(timings["face"])
-            times_ms["emotion"].append(timings["emotion"])
+            times_ms["expression"].append(timings["expression"])
             times_ms["pipeline"].append(sum(timings.values()))
             on_step()
     return times_ms

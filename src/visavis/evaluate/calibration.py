@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from visavis.datasets.duplicates import seen_in
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.classifier import ExpressionClassifier
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
-from visavis.evaluate.expressions import predict
-from visavis.metrics.emotion import (
+from visavis.evaluate.expressions import predict_labels
+from visavis.expression.classifier import ExpressionClassifier
+from visavis.metrics.expression import (
     IntArray,
     Reliability,
     fit_temperature,
@@ -68,7 +68,7 @@ class Calibration:
         )
 
 
-def require_other_split(name: str, scored: LabelledFaces) -> None:
+def require_other_split(name: str, scored: LabeledFaces) -> None:
     """Refuse to fit a temperature on the scored split, because any network would then look calibrated.
 
     Raises:
@@ -81,9 +81,9 @@ def require_other_split(name: str, scored: LabelledFaces) -> None:
         )
 
 
-def fit(
-    fitting: LabelledFaces,
-    scored: LabelledFaces,
+def calibrate(
+    fitting: LabeledFaces,
+    scored: LabeledFaces,
     classifier: ExpressionClassifier,
     on_step: Callable[[], None] = lambda: None,
 ) -> Temperature:
@@ -93,7 +93,7 @@ def fit(
         fitting: the split to fit on. Faces with identical pixels in ``scored`` are left out.
         scored: the split that will be reported.
         classifier: the network.
-        on_step: called :func:`steps` times.
+        on_step: called :func:`fit_steps` times.
 
     Raises:
         InputError: both are the same split, ``fitting`` has no face of its own, or a picture cannot be read.
@@ -105,11 +105,11 @@ def fit(
             f"{fitting.name}: every face of {fitting.split} stands in {scored.split} too; "
             "fit the temperature on other faces"
         )
-    answers = predict(fitting, classifier, on_step)[~shared]
+    answers = predict_labels(fitting, classifier, on_step)[~shared]
     value = fit_temperature(answers, fitting.labels[~shared])
     return Temperature(fitting.split, len(answers), int(np.count_nonzero(shared)), value)
 
 
-def steps(fitting: LabelledFaces, scored: LabelledFaces) -> int:
-    """How many times :func:`fit` will call ``on_step``."""
+def fit_steps(fitting: LabeledFaces, scored: LabeledFaces) -> int:
+    """How many times :func:`calibrate` will call ``on_step``."""
     return 2 * len(fitting) + len(scored)

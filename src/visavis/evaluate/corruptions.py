@@ -133,15 +133,15 @@ def rotate(image: ImageArray, angle_deg: float, rng: np.random.Generator) -> Ima
 
 def compress(image: ImageArray, quality: float, rng: np.random.Generator) -> ImageArray:
     """A JPEG of this quality (1 to 100), opened again."""
-    grey = image.ndim == 2
+    gray = image.ndim == 2
     # OpenCV takes blue first, and JPEG keeps red better than blue.
     _, data = cv2.imencode(
         ".jpg",
-        image if grey else cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
+        image if gray else cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
         (cv2.IMWRITE_JPEG_QUALITY, round(quality)),
     )
-    opened = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR), np.uint8)
-    return opened if grey else np.asarray(cv2.cvtColor(opened, cv2.COLOR_BGR2RGB), np.uint8)
+    opened = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR), np.uint8)
+    return opened if gray else np.asarray(cv2.cvtColor(opened, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def shrink(image: ImageArray, side_px: float, rng: np.random.Generator) -> ImageArray:

@@ -27,6 +27,9 @@ EXTRAS = {
     "train": ("torch", "training networks of your own"),
     "metrics": ("numba", "measuring reactions"),
     "corpora": ("scipy", "reading ViCo's coefficients"),
+    "tables": ("pandas", "tables for pandas and Parquet"),
+    "live2d": ("live2d", "drawing a Live2D model"),
+    "camera": ("pyvirtualcam", "a virtual camera"),
     "scale": ("ray", "building corpora on a Ray cluster"),
 }
 VIDEO_CODEC, SOUND_CODEC = "libx264", "aac"
@@ -67,6 +70,7 @@ def checks(port: int | None = None) -> Iterator[Check]:
         "machine", True, False, f"{about['processor']}, {about['threads']} threads, {about['system']}"
     )
     yield from check_networks()
+    yield attempt("8 bits", _look_at_int8, essential=False)
     yield attempt("avatar", _look_at_avatar)
     yield attempt("portrait", _look_at_portrait)
     yield attempt("video encoder", lambda: _look_at_codec(VIDEO_CODEC))
@@ -103,6 +107,15 @@ def check_networks() -> Iterator[Check]:
             return detail
 
         yield attempt(f"network {name}", look)
+
+
+def _look_at_int8() -> str:
+    from visavis.base import int8
+
+    names = ", ".join(int8.variants())
+    measured = f"{int8.gain():.1f} times as fast as 32 bits here"
+    used = int8.wanted()
+    return f"{measured}; {names}: {'used' if used else 'not used'} ({int8.VARIABLE}={int8.choice()})"
 
 
 def _look_at_avatar() -> str:

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from visavis.base import networks
 from visavis.base.clock import Clock, SystemClock
 from visavis.base.files import PathText, as_path
-from visavis.base.reading import regular
+from visavis.base.reading import read_bytes
 from visavis.datasets import fer2013
 from visavis.datasets.duplicates import Repeats, fingerprints
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.classifier import ExpressionClassifier
-from visavis.emotion.labels import given
-from visavis.emotion.opening import DEFAULT, classifier_of, network_of
-from visavis.emotion.sparse import Keeping, SparseClassifier
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError, WeightsError
-from visavis.metrics.emotion import ClassScores, Reliability, accuracy_interval, confusion_matrix
+from visavis.expression.classifier import ExpressionClassifier
+from visavis.expression.labels import given
+from visavis.expression.registry import DEFAULT, classifier_of, network_of
+from visavis.expression.sparse import Keeping, SparseClassifier
+from visavis.metrics.expression import ClassScores, Reliability, accuracy_interval, confusion_matrix
 from visavis.types import BoolArray, FloatArray, ImageArray
 
 BATCH = 64
@@ -80,10 +80,7 @@ class Model:
             WeightsError: the file is not a network, or the network is of another kind.
         """
         path = as_path(path)
-        try:
-            data = regular(path).read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}; expected an ONNX file") from error
+        data = read_bytes(path, networks.ONNX_FILE)
         return cls._of(data, path.name, str(path), mirror, keep)
 
     @classmethod
@@ -125,11 +122,11 @@ class Tokens:
 
     Attributes:
         kept: share of a face's tokens that its last look kept, mean over the faces.
-        second_looks: share of the faces that were looked at twice.
+        second_passes: share of the faces that were read twice.
     """
 
     kept: float
-    second_looks: float
+    second_passes: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,10 +168,10 @@ class Evaluation:
 
 
 def evaluate(
-    faces: LabelledFaces,
+    faces: LabeledFaces,
     classifier: ExpressionClassifier,
     *,
-    training: LabelledFaces | None = None,
+    training: LabeledFaces | None = None,
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Evaluation:
@@ -189,14 +186,14 @@ def evaluate(
         classifier: the network.
         training: the split that the network was trained on, to find faces that occur in both.
         clock: measures.
-        on_step: called :func:`steps` times.
+        on_step: called :func:`evaluate_steps` times.
 
     Raises:
         InputError: a picture cannot be read, or the labels name no expressions.
         WeightsError: the network's answers have another shape.
     """
     looks = _Looks(classifier)
-    probabilities = predict(faces, classifier, on_step, looks.note)
+    probabilities = predict_labels(faces, classifier, on_step, looks.note)
     answers = probabilities.argmax(axis=1)
     right = answers == faces.labels
     confusion = confusion_matrix(faces.labels, answers, len(faces.names))
@@ -246,13 +243,13 @@ class _Looks:
         return Tokens(float(np.concatenate(self._kept).mean()), float(np.concatenate(self._twice).mean()))
 
 
-def steps(faces: LabelledFaces, training: LabelledFaces | None = None) -> int:
+def evaluate_steps(faces: LabeledFaces, training: LabeledFaces | None = None) -> int:
     """How many times :func:`evaluate` will call ``on_step``."""
     return 2 * len(faces) + (0 if training is None else len(training))
 
 
-def predict(
-    faces: LabelledFaces,
+def predict_labels(
+    faces: LabeledFaces,
     classifier: ExpressionClassifier,
     on_face: Callable[[], None] = lambda: None,
     on_batch: Callable[[], None] = lambda: None,
@@ -279,7 +276,7 @@ def predict(
     return np.concatenate(parts)
 
 
-def reader(faces: LabelledFaces, classifier: ExpressionClassifier) -> Callable[[ImageArray], FloatArray]:
+def reader(faces: LabeledFaces, classifier: ExpressionClassifier) -> Callable[[ImageArray], FloatArray]:
     """A function that turns crops (B, S, S[, 3]) into probabilities (B, C) of the faces' own labels.
 
     Raises:

@@ -10,12 +10,13 @@ from typing import Self
 import numpy as np
 
 from visavis.capture.video import VideoFile
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, TRANSLATIONS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, TRANSLATIONS
 from visavis.datasets.face_labels import FaceLabels
 from visavis.errors import InputError
 from visavis.evaluate.face_figures import HEAD, WEIGHTS, FaceFigures, Readings
 from visavis.face.geometry import euler_angles, roll_matrix
 from visavis.face.mesh import OUTER_EYE_CORNERS
+from visavis.face.smoothing import OneEuroFilter
 from visavis.face.tracker import Tracker
 from visavis.metrics import faces as metrics
 from visavis.track import Track
@@ -37,7 +38,8 @@ class ClipFigures:
         blinks: number of blinks of the ``teacher`` and of ``ours``, and how many are ``matched``.
         jitter: standard deviation of the second difference of ``weights``, ``head_deg`` and ``landmarks``
             (common ones, in shares of the eye distance) in frames in which the teacher is calm; ours, and the
-            teacher's with the prefix ``teacher_``.
+            teacher's with the prefix ``teacher_``; ``smoothed_weights`` and ``smoothed_head_deg``, ours after
+            the tracker's filter, as people receive them.
     """
 
     name: str
@@ -62,7 +64,10 @@ class ClipFigures:
         faces = FaceFigures.of(seen, known)
         # A face that only one of them has seen is neither right nor wrong.
         seen_s = ours.time_s[both]
-        shut, truly_shut = metrics.blinks(seen_s, seen.weights), metrics.blinks(seen_s, known.weights)
+        shut, truly_shut = (
+            metrics.blink_times(seen_s, seen.weights),
+            metrics.blink_times(seen_s, known.weights),
+        )
         calm = metrics.calm(np.where(both[:, None], teacher.face[:, WEIGHTS], np.nan))
         wide = float(np.linalg.norm(np.diff(known.points(OUTER_EYE_CORNERS), axis=1), axis=2).mean())
         common = sorted(set(ours.landmark_numbers.tolist()) & set(teacher.landmark_numbers.tolist()))
@@ -70,7 +75,7 @@ class ClipFigures:
             f"{who}{what}": value
             for who, track in (("", ours), ("teacher_", teacher))
             for what, value in _jitter(track, calm, wide, common).items()
-        }
+        } | {f"smoothed_{what}": value for what, value in _state_jitter(_smoothed(ours), calm).items()}
         together = metrics.matched(shut, truly_shut)
         blinks = {"teacher": len(truly_shut), "ours": len(shut), "matched": together}
         taught = int(teacher.found.sum())
@@ -80,11 +85,28 @@ class ClipFigures:
 def _jitter(track: Track, calm: BoolArray, wide: float, numbers: Sequence[int]) -> dict[str, float]:
     places = {int(number): place for place, number in enumerate(track.landmark_numbers)}
     points = track.landmarks_xy[:, [places[number] for number in numbers]]
-    return {
-        "weights": metrics.jitter(track.face[:, WEIGHTS], calm),
-        "head_deg": float(np.degrees(metrics.jitter(track.face[:, HEAD], calm))),
-        "landmarks": metrics.jitter(points.reshape(len(track), -1) / wide, calm),
+    return _state_jitter(track.face, calm) | {
+        "landmarks": metrics.jitter(points.reshape(len(track), -1) / wide, calm)
     }
+
+
+def _state_jitter(face: FloatArray, calm: BoolArray) -> dict[str, float]:
+    return {
+        "weights": metrics.jitter(face[:, WEIGHTS], calm),
+        "head_deg": float(np.degrees(metrics.jitter(face[:, HEAD], calm))),
+    }
+
+
+def _smoothed(track: Track) -> FloatArray:
+    """The face states (T, 58) after the filter of the trackers."""
+    smoothing = OneEuroFilter.for_face_state()
+    smoothed = track.face.copy()
+    for row, found in enumerate(track.found):
+        if found:
+            smoothed[row] = smoothing.update(smoothed[row], float(track.time_s[row]))
+        else:
+            smoothing.reset()
+    return smoothed
 
 
 def beside_tracker(
@@ -96,7 +118,7 @@ def beside_tracker(
         InputError: the video cannot be read, or has no frame in which both find a face.
     """
     with VideoFile(path) as video:
-        ours, theirs = follow(video, [tracker, teacher], on_frame)
+        ours, theirs = follow_video(video, [tracker, teacher], on_frame)
     return ClipFigures.of(path.stem, ours, theirs)
 
 
@@ -111,11 +133,11 @@ def beside_labels(
     """
     frames = labels.frames(path.stem)  # Checked before the work.
     with VideoFile(path) as video:
-        (ours,) = follow(video, [tracker], on_frame)
-    return ClipFigures.of(path.stem, ours, labelled_track(labels, frames, ours))
+        (ours,) = follow_video(video, [tracker], on_frame)
+    return ClipFigures.of(path.stem, ours, labeled_track(labels, frames, ours))
 
 
-def follow(video: VideoFile, trackers: Sequence[Tracker], on_frame: Callable[[], None]) -> list[Track]:
+def follow_video(video: VideoFile, trackers: Sequence[Tracker], on_frame: Callable[[], None]) -> list[Track]:
     """The track of the largest face by each tracker, on the same decoded frames."""
     times: list[float] = []
     faces: list[list[FloatArray]] = [[] for _ in trackers]
@@ -145,12 +167,12 @@ def _track(
     nothing = np.full((len(numbers), 2), np.nan, np.float32)
     landmarks = [nothing if each is None else each[: len(numbers)] for each in points]
     face = np.stack(faces)
-    emotion = np.full((len(face), len(EMOTION_CHANNELS)), np.nan, np.float32)
+    expression = np.full((len(face), len(EXPRESSION_CHANNELS)), np.nan, np.float32)
     found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
-    return Track(np.asarray(times), face, emotion, found, fps, np.stack(landmarks), numbers)
+    return Track(np.asarray(times), face, expression, found, fps, np.stack(landmarks), numbers)
 
 
-def labelled_track(labels: FaceLabels, frames: dict[int, int], like: Track) -> Track:
+def labeled_track(labels: FaceLabels, frames: dict[int, int], like: Track) -> Track:
     """The labels of a clip as a track: NaN for frames without labels; positions are unknown and 0.
 
     Args:
@@ -171,4 +193,4 @@ def labelled_track(labels: FaceLabels, frames: dict[int, int], like: Track) -> T
         face[frame] = np.concatenate([labels.weights[row], euler_angles(turned), np.zeros(len(TRANSLATIONS))])
         points[frame] = region.to_image(labels.landmarks[row, :, :2])
     found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
-    return Track(like.time_s, face, like.emotion, found, like.fps, points, labels.numbers)
+    return Track(like.time_s, face, like.expression, found, like.fps, points, labels.numbers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from visavis.datasets.face_labels import FacePack
+from visavis.datasets.face_labels import FaceLabelPack
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.face.tracker import Tracker
 from visavis.types import Frame, ImageArray
@@ -38,7 +38,7 @@ COPIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FindingScores:
     """Results for copies of one kind.
 
     Attributes:
@@ -82,8 +82,8 @@ def lay(crop: ImageArray, region: FaceRegion, copy: Copy) -> tuple[ImageArray, F
 
 
 def measure_finding(
-    pack: FacePack, tracker: Tracker, rows: Sequence[int], on_picture: Callable[[], None]
-) -> tuple[Found, ...]:
+    pack: FaceLabelPack, tracker: Tracker, rows: Sequence[int], on_picture: Callable[[], None]
+) -> tuple[FindingScores, ...]:
     """Look for some faces of a pack, at least one, in each of :data:`COPIES`, always as a first search."""
     result = []
     for copy in COPIES:
@@ -99,7 +99,7 @@ def measure_finding(
         right = (shift < RIGHT_SHIFT) & (np.maximum(size, 1 / size) < RIGHT_SIZE) & (roll < RIGHT_ROLL_DEG)
         middle = [float(np.median(each)) if len(errors) else np.nan for each in (roll, size)]
         shares = len(errors) / len(rows), float(right.sum()) / len(rows)
-        result.append(Found(copy, len(rows), *shares, *middle))
+        result.append(FindingScores(copy, len(rows), *shares, *middle))
     return tuple(result)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
-from visavis.datasets.face_labels import FacePack
+from visavis.datasets.face_labels import FaceLabelPack
 from visavis.errors import InputError
 from visavis.evaluate.face_figures import FaceFigures, Readings
 from visavis.face.geometry import euler_angles
@@ -38,7 +38,7 @@ class FalseFaces:
 
 
 def measure_pack(
-    pack: FacePack, network: NumberedNetwork, rows: NDArray[np.intp], on_face: Callable[[], None]
+    pack: FaceLabelPack, network: NumberedNetwork, rows: NDArray[np.intp], on_face: Callable[[], None]
 ) -> FaceFigures:
     """Let the network read some rows of a pack, at least one, each framed by its label."""
     readings = []

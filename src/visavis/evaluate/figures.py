@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from visavis.datasets.faces import LabelledFaces
-from visavis.drawing.svg import document, heading, line, save, text
+from visavis.base.words import counted
+from visavis.datasets.faces import LabeledFaces
+from visavis.drawing.svg import document, heading, line, save_svg, text
 from visavis.errors import InputError
 from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from visavis.evaluate.expressions import Evaluation
 from visavis.evaluate.robustness import Robustness, Score
-from visavis.metrics.emotion import Reliability
+from visavis.metrics.expression import Reliability
 
 # Text on a cell with more than this share changes its colour.
 _STRONG = 0.55
@@ -22,7 +23,7 @@ _STRONG = 0.55
 def save_evaluation(
     folder: Path,
     result: Evaluation,
-    splits: Sequence[LabelledFaces],
+    splits: Sequence[LabeledFaces],
     after: Reliability | None = None,
 ) -> list[Path]:
     """Write ``confusion.svg``, ``classes.svg`` and ``calibration.svg`` into a folder, created if missing.
@@ -49,7 +50,7 @@ def save_evaluation(
         "calibration.svg": calibration_figure(result, after),
     }
     for name, svg in drawn.items():
-        save(folder / name, svg)
+        save_svg(folder / name, svg)
     return [folder / name for name in drawn]
 
 
@@ -58,7 +59,10 @@ def confusion_figure(result: Evaluation) -> str:
     cell, left, top = 64, 110, 74
     side = cell * len(result.names)
     parts = [
-        heading(f"{result.dataset}, {result.split}: {result.n} faces, rows the truth, columns the answers")
+        heading(
+            f"{result.dataset}, {result.split}: {counted(result.n, 'face')}, rows the truth, columns the "
+            "answers"
+        )
     ]
     for row, (name, counts) in enumerate(zip(result.names, result.confusion, strict=True)):
         y, faces = top + row * cell, int(counts.sum())
@@ -78,7 +82,7 @@ def confusion_figure(result: Evaluation) -> str:
     return document(max(left + side + 20, 560), top + side + 18, parts, "Confusion matrix")
 
 
-def class_figure(splits: Sequence[LabelledFaces]) -> str:
+def class_figure(splits: Sequence[LabeledFaces]) -> str:
     """How many faces each class has, as a share of its split.
 
     Args:
@@ -92,7 +96,9 @@ def class_figure(splits: Sequence[LabelledFaces]) -> str:
     bar, gap, left, width, several = 18, 14, 110, 520, len(splits) > 1
     names, step = splits[0].names, bar * len(splits) + gap
     largest = max(max(split.counts.values()) / len(split) for split in splits)
-    parts = [heading(f"{splits[0].name}: " + ", ".join(f"{s.split} {len(s)} faces" for s in splits))]
+    parts = [
+        heading(f"{splits[0].name}: " + ", ".join(f"{s.split} {counted(len(s), 'face')}" for s in splits))
+    ]
     for row, name in enumerate(names):
         y = 50 + row * step
         parts.append(text(left - 10, y + bar * len(splits) / 2 + 4, name, "end", "ink"))
@@ -119,7 +125,7 @@ def calibration_figure(result: Evaluation, after: Reliability | None = None) -> 
     lines = [("line", "area", result.reliability, "as it is")]
     if after is not None:
         lines.append(("other", "dot", after, "with the temperature"))
-    parts = [heading(f"{result.dataset}, {result.split}: {result.n} faces")]
+    parts = [heading(f"{result.dataset}, {result.split}: {counted(result.n, 'face')}")]
     parts.append(f'<rect class="strip" x="{left}" y="{top}" width="{side}" height="{side}"/>')
     for tick in range(0, 101, 20):
         along = side * tick / 100
@@ -156,7 +162,8 @@ def robustness_figure(result: Robustness, corruptions: Mapping[str, Corruption] 
     highest = max(math.ceil(10 * max(score.interval_95[1] for score in scores)), 1) / 10
     parts = [
         heading(
-            f"{result.dataset}, {result.split}: accuracy on {result.n} faces, dotted: the faces as they are"
+            f"{result.dataset}, {result.split}: accuracy on {counted(result.n, 'face')}, dotted: the "
+            "faces as they are"
         )
     ]
     for index, (name, group) in enumerate(result.corrupted.items()):

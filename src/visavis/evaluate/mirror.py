@@ -9,10 +9,11 @@ from typing import Self
 
 import numpy as np
 
-from visavis.avatar.rig import Rig, evaluate
-from visavis.base.arrays import checked, checked_flags, checked_numbers, require_known
+from visavis.avatar.rig import Rig, pose_rig
+from visavis.base.arrays import as_float32, checked_flags, checked_numbers, require_known
 from visavis.base.files import PathText, as_path
 from visavis.base.npz import read_npz
+from visavis.base.words import counted
 from visavis.capture.video import VideoFile
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
@@ -75,7 +76,7 @@ class Landmarks:
             )
         try:
             numbers = checked_numbers(kind[1], arrays[kind[1]], LANDMARK_COUNT)
-            points = checked(kind[0], arrays[kind[0]], (None, len(numbers), 2), allow_nan=True)
+            points = as_float32(kind[0], arrays[kind[0]], (None, len(numbers), 2), allow_nan=True)
             found = checked_flags("found", arrays["found"], len(points))
             _require_measurable(kind[0], points, numbers, found, np.asarray(size))
         except InputError as error:
@@ -141,14 +142,17 @@ def mirror_clip(
     known = own_landmarks(followed.faces) if teacher is None else teacher
     if abs(len(known.found) - len(poses)) > FRAMES_APART:
         raise InputError(
-            f"{path}: {len(poses)} frames, but landmarks of {len(known.found)}; give those of this clip"
+            f"{path}: {counted(len(poses), 'frame')}, but landmarks of {len(known.found)}; give those of "
+            "this clip"
         )
     found = known.found[: len(poses)]
     if not found.any():
-        raise InputError(f"{path}: no face found in any of {len(poses)} frames; name a clip that shows one")
+        raise InputError(
+            f"{path}: no face found ({counted(len(poses), 'frame')}); name a clip that shows one"
+        )
     if (compared := int(found.sum())) < LEAST_FRAMES:
         raise InputError(
-            f"{path}: a face in {compared} of {len(poses)} frames; expected at least {LEAST_FRAMES}: give "
+            f"{path}: frames with a face: {compared} of {len(poses)}; expected at least {LEAST_FRAMES}: give "
             "some seconds of a face that moves"
         )
     try:
@@ -156,7 +160,7 @@ def mirror_clip(
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     shown = poses[: len(found)][found]
-    drawn = drawing_motion(draw(rig, shown, ~CARRIES), draw(rig, shown, CARRIES))
+    drawn = drawing_motion(draw_outlines(rig, shown, ~CARRIES), draw_outlines(rig, shown, CARRIES))
     return ClipMirror(len(poses), compared, MirrorScores.of(drawn, face), followed)
 
 
@@ -182,7 +186,7 @@ def own_landmarks(faces: Sequence[Face | None]) -> Landmarks:
     return Landmarks(points, numbers, np.asarray([face is not None for face in faces]))
 
 
-def draw(rig: Rig, poses: FloatArray, free: BoolArray) -> dict[str, Doubles]:
+def draw_outlines(rig: Rig, poses: FloatArray, free: BoolArray) -> dict[str, Doubles]:
     """Outlines (T, K, 2), y upward, of the measured layers.
 
     Args:
@@ -194,7 +198,7 @@ def draw(rig: Rig, poses: FloatArray, free: BoolArray) -> dict[str, Doubles]:
     curves: dict[str, list[Doubles]] = {layer.name: [] for layer in layers}
     hanging = np.zeros(len(rig.springs))
     for values in np.where(free, poses, AT_REST):
-        points = evaluate(rig, values, hanging).points * (1, -1)
+        points = pose_rig(rig, values, hanging).points * (1, -1)
         for layer in layers:
             curves[layer.name].append(outline(points[layer.start : layer.outline_stop]))
     return {name: np.stack(each) for name, each in curves.items()}

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.classifier import ExpressionClassifier
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
 from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from visavis.evaluate.expressions import BATCH, reader
-from visavis.metrics.emotion import ClassScores, IntArray, accuracy_interval, confusion_matrix
+from visavis.expression.classifier import ExpressionClassifier
+from visavis.metrics.expression import ClassScores, IntArray, accuracy_interval, confusion_matrix
 
 # Name of the unchanged faces, at severity 0.
 CLEAN = "clean"
@@ -64,8 +64,8 @@ class Robustness:
         return float(np.mean([score.accuracy for scores in self.corrupted.values() for score in scores]))
 
 
-def measure(
-    faces: LabelledFaces,
+def measure_robustness(
+    faces: LabeledFaces,
     classifier: ExpressionClassifier,
     *,
     seed: int = 0,
@@ -82,7 +82,7 @@ def measure(
         classifier: the network.
         seed: random seed of places, directions and noise.
         corruptions: corruptions by name.
-        on_step: called :func:`steps` times.
+        on_step: called :func:`robustness_steps` times.
 
     Raises:
         InputError: a picture cannot be read, or the labels name no expressions.
@@ -106,7 +106,7 @@ def measure(
 
 
 def _read(
-    faces: LabelledFaces,
+    faces: LabeledFaces,
     classifier: ExpressionClassifier,
     seed: int,
     corruptions: Mapping[str, Corruption],
@@ -130,12 +130,12 @@ def _read(
     return {setting: np.concatenate(answers) for setting, answers in parts.items()}
 
 
-def steps(faces: LabelledFaces, corruptions: Mapping[str, Corruption] = CORRUPTIONS) -> int:
-    """How many times :func:`measure` will call ``on_step``: once for each batch and setting."""
+def robustness_steps(faces: LabeledFaces, corruptions: Mapping[str, Corruption] = CORRUPTIONS) -> int:
+    """How many times :func:`measure_robustness` will call ``on_step``: once for each batch and setting."""
     return -(-len(faces) // BATCH) * (1 + len(SEVERITIES) * len(corruptions))
 
 
-def sample(faces: LabelledFaces, limit: int, seed: int = 0) -> LabelledFaces:
+def sample(faces: LabeledFaces, limit: int, seed: int = 0) -> LabeledFaces:
     """At most ``limit`` faces, drawn at random, in their original order.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from visavis.base.networks import metadata, open_session
+from visavis.base.networks import batched, metadata, open_session
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 
@@ -29,7 +29,7 @@ NEAR_LARGEST = 0.4
 NEAR_FROM_PX = 200
 # Two boxes are one face if they overlap this much, or their centres are this near (in larger sides).
 SAME_BOX = 0.4
-SAME_CENTRE = 0.35
+SAME_CENTER = 0.35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class Detection:
         return FaceRegion(square.center_xy, square.size_px, self.roll_rad)
 
 
-class View(NamedTuple):
+class SearchView(NamedTuple):
     """A square of an image to look at; it may reach beyond the image's right and lower edge.
 
     Attributes:
@@ -86,15 +86,16 @@ class FaceDetector:
     def __init__(
         self, threads: int = 1, min_score: float = MIN_HEAT, min_near_score: float = MIN_NEAR_HEAT
     ) -> None:
-        self._session = open_session("detector", threads)
-        self._input = self._session.get_inputs()[0].name
-        facts = metadata(self._session)
+        session = open_session("detector", threads)
+        self._network = batched(session)
+        self._input = session.get_inputs()[0].name
+        facts = metadata(session)
         self.input_px = int(facts["input_px"])
         self.stride_px = int(facts["stride_px"])
         self.min_score, self.min_near_score = min_score, min_near_score
 
     def detect(
-        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[View] | None = None
+        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
     ) -> list[Detection]:
         """Boxes in an image (H, W, 3) uint8, best first.
 
@@ -108,7 +109,7 @@ class FaceDetector:
         for view in looks:
             part = image_rgb[view.y_px : view.y_px + view.side_px, view.x_px : view.x_px + view.side_px]
             canvases.append(letterbox(part, self.input_px, view.side_px))
-        maps = self._session.run(None, {self._input: np.stack(canvases)})
+        maps = self._network.run(None, {self._input: np.stack(canvases)})
         found = [
             detection
             for number, view in enumerate(looks)
@@ -121,7 +122,7 @@ class FaceDetector:
         return kept[:max_faces]
 
     def _peaks(
-        self, view: View, heat: FloatArray, size: FloatArray, offset: FloatArray, roll: FloatArray
+        self, view: SearchView, heat: FloatArray, size: FloatArray, offset: FloatArray, roll: FloatArray
     ) -> list[Detection]:
         """The faces of one view."""
         peaks = heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))
@@ -140,16 +141,16 @@ class FaceDetector:
         return found
 
 
-def views(image: ImageArray) -> list[View]:
+def views(image: ImageArray) -> list[SearchView]:
     """The whole image, then the squares of the second scale, row by row."""
     height, width = image.shape[:2]
     long = max(height, width)
-    result = [View(0, 0, long, near=False)]
+    result = [SearchView(0, 0, long, near=False)]
     if long < NEAR_FROM_PX:
         return result
     side = round(NEAR_SHARE * long)
     columns, rows = (_starts(length, side) for length in (width, height))
-    return result + [View(x, y, side, near=True) for y in rows for x in columns]
+    return result + [SearchView(x, y, side, near=True) for y in rows for x in columns]
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -187,4 +188,4 @@ def same_face(a: FloatArray, b: FloatArray) -> bool:
     """Whether two boxes (4,) are of one face."""
     apart = float(np.linalg.norm((a[:2] + a[2:] - b[:2] - b[2:]) / 2))
     side = float(max((a[2:] - a[:2]).max(), (b[2:] - b[:2]).max()))
-    return overlap(a, b) > SAME_BOX or apart < SAME_CENTRE * side
+    return overlap(a, b) > SAME_BOX or apart < SAME_CENTER * side

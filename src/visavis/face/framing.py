@@ -21,7 +21,9 @@ SURE = 0.9
 STEADY = 0.009
 
 
-def settle(image_rgb: ImageArray, region: FaceRegion, network: LandmarkNetwork) -> tuple[FaceReading, float]:
+def settle_region(
+    image_rgb: ImageArray, region: FaceRegion, network: LandmarkNetwork
+) -> tuple[FaceReading, float]:
     """Look at a region :data:`LOOKS` times, each time where the last look saw the face.
 
     Args:
@@ -41,5 +43,5 @@ def settle(image_rgb: ImageArray, region: FaceRegion, network: LandmarkNetwork) 
 
 def frames_face(image_rgb: ImageArray, region: FaceRegion, network: LandmarkNetwork) -> bool:
     """Whether the network is sure of a face in a region, and its looks agree."""
-    reading, moved_px = settle(image_rgb, region, network)
+    reading, moved_px = settle_region(image_rgb, region, network)
     return reading.score >= SURE and moved_px < STEADY * region.size_px

@@ -76,11 +76,11 @@ def to_front(seen: Doubles, least: float = 0.01) -> Doubles:
     across, deep, origin = fitted[..., :2, :], fitted[..., 2:3, :], fitted[..., 3:4, :]
     size = np.square(fitted[..., :3, :]).sum(axis=(-2, -1)) / 2
     if not (np.abs(np.linalg.det(across)) > least * size).all():
-        raise InputError("landmarks that lie on one another, or of a face in profile, cannot be measured")
+        raise InputError("landmarks that coincide, or are of a face in profile, cannot be measured")
     return np.asarray((seen - _DEPTHS * deep - origin) @ np.linalg.inv(across), np.float64)
 
 
-def measure(landmarks_xy: FloatArray, numbers: NumberArray) -> FloatArray:
+def measure_face(landmarks_xy: FloatArray, numbers: NumberArray) -> FloatArray:
     """Measures of a face as seen from the front.
 
     Args:
@@ -133,7 +133,7 @@ class MeasureFilter:
         self._filter = OneEuroFilter(cutoff, beta, scale / reach)
 
     def update(self, values: FloatArray, time_s: float) -> FloatArray:
-        """The next result of :func:`measure`, smoothed; an empty result resets the filter."""
+        """The next result of :func:`measure_face`, smoothed; an empty result resets the filter."""
         if len(values):
             return self._filter.update(values, time_s)
         self._filter.reset()

@@ -17,7 +17,7 @@ from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError, MissingExtraError
 from visavis.face.detector import overlap
 from visavis.face.geometry import euler_angles
-from visavis.face.measures import MeasureFilter, measure
+from visavis.face.measures import MeasureFilter, measure_face
 from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
 from visavis.types import Face, FaceState, FloatArray, Frame
@@ -152,7 +152,7 @@ class MediaPipeTracker:
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         person = self._person(box, time_s, known)
         numbers = np.arange(len(points), dtype=np.int32)
-        measures = measure(points, numbers)
+        measures = measure_face(points, numbers)
         if self.smooth:
             values = person.smoothing.update(values, time_s)
             measures = person.calming.update(measures, time_s)

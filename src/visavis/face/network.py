@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from visavis.base.networks import metadata, open_session
+from visavis.base.networks import batched, metadata, open_session
 from visavis.channels import BLENDSHAPES
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
@@ -24,6 +24,8 @@ class FaceReading:
         weights: (52,) in 0..1.
         rotation: (3, 3) of the head in the upright crop.
         score: 0..1, how sure the network is that the region frames a face.
+        visible: (3,) 0..1, how far the person's right eye, left eye and mouth are visible.
+        landmarks_xy: (N, 2) in image pixels.
     """
 
     region: FaceRegion
@@ -31,18 +33,41 @@ class FaceReading:
     weights: FloatArray
     rotation: FloatArray
     score: float
+    visible: FloatArray = field(default_factory=lambda: np.ones(3, np.float32))
+    landmarks_xy: FloatArray = field(init=False)
 
-    @property
-    def landmarks_xy(self) -> FloatArray:
-        """(N, 2) in image pixels."""
-        return self.region.to_image(self.landmarks[:, :2])
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "landmarks_xy", self.region.to_image(self.landmarks[:, :2]))
+
+    def reliability(self, at_best: FloatArray) -> FloatArray:
+        """(52,) reliability of each blendshape: a hidden part cannot be read.
+
+        Args:
+            at_best: (52,) reliability on a clearly visible face.
+        """
+        return np.asarray(at_best * self.score * (_PARTS @ self.visible), np.float32)
+
+
+def _part(name: str) -> tuple[float, float, float]:
+    """The shares of the right eye, the left eye and the mouth in what shows a blendshape."""
+    sides = (0.0, 1.0) if name.endswith("Left") else (1.0, 0.0) if name.endswith("Right") else (0.5, 0.5)
+    if name.startswith(("eye", "brow")):
+        return (*sides, 0.0)
+    if name.startswith(("cheekSquint", "noseSneer")):
+        return (sides[0] / 2, sides[1] / 2, 0.5)
+    return (0.0, 0.0, 1.0)
+
+
+_PARTS = np.asarray([_part(name) for name in BLENDSHAPES], np.float32)
 
 
 class LandmarkNetwork(Protocol):
     """The part of the face network that finding and framing use."""
 
-    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
-        """One reading for each region."""
+    def read(
+        self, image_rgb: ImageArray | Sequence[ImageArray], regions: Sequence[FaceRegion]
+    ) -> list[FaceReading]:
+        """One reading for each region of an image, or of its own image."""
 
     def next_region(self, reading: FaceReading) -> FaceRegion:
         """The region in which to look for the same face next."""
@@ -61,9 +86,10 @@ class FaceNetwork:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._session = open_session("face", threads)
-        self._input = self._session.get_inputs()[0].name
-        facts = metadata(self._session)
+        session = open_session("face", threads)
+        self._network = batched(session)
+        self._input = session.get_inputs()[0].name
+        facts = metadata(session)
         self.input_px = int(facts["input_px"])
         self.eye_corners: tuple[int, int] = tuple(facts["eye_corners"])
         self.landmark_numbers = tuple(int(number) for number in facts["landmark_numbers"])
@@ -71,14 +97,23 @@ class FaceNetwork:
         read = [float(name not in self.not_read) for name in BLENDSHAPES]
         self.reliability: FloatArray = np.asarray(facts.get("reliability", read), np.float32)
 
-    def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
-        """Read some regions of an image (H, W, 3) uint8; returns one reading for each."""
+    def read(
+        self, image_rgb: ImageArray | Sequence[ImageArray], regions: Sequence[FaceRegion]
+    ) -> list[FaceReading]:
+        """Read some regions; returns one reading for each.
+
+        Args:
+            image_rgb: the image (H, W, 3) uint8 of all regions, or one image for each region.
+            regions: where to look.
+        """
         if not regions:
             return []
-        crops = np.stack([region.crop(image_rgb, self.input_px) for region in regions])
-        landmarks, weights, rotations, scores = self._session.run(None, {self._input: crops})
+        images = len(regions) * [image_rgb] if isinstance(image_rgb, np.ndarray) else image_rgb
+        pairs = zip(images, regions, strict=True)
+        crops = np.stack([region.crop(image, self.input_px) for image, region in pairs])
+        landmarks, weights, rotations, scores, visible = self._network.run(None, {self._input: crops})
         return [
-            FaceReading(region, landmarks[i], weights[i], rotations[i], float(scores[i]))
+            FaceReading(region, landmarks[i], weights[i], rotations[i], float(scores[i]), visible[i])
             for i, region in enumerate(regions)
         ]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from visavis.errors import InputError
-from visavis.types import Face, Frame
+from visavis.types import Face, Frame, ImageArray
 
 TRACKERS = ("visavis", "mediapipe")
 
@@ -21,6 +22,26 @@ class Tracker(Protocol):
 
     def close(self) -> None:
         """Free what garbage collection does not free; after that, only :meth:`reset` may be called."""
+
+
+@runtime_checkable
+class PictureReader(Protocol):
+    """A tracker that can read several single pictures together."""
+
+    def look(self, images_rgb: Sequence[ImageArray]) -> list[tuple[Face, ...]]:
+        """Faces in each picture (H, W, 3) uint8, as in the first frame of a stream."""
+
+
+def look_at_all(tracker: Tracker, images_rgb: Sequence[ImageArray]) -> list[tuple[Face, ...]]:
+    """Faces in each picture (H, W, 3) uint8, as in the first frame of a stream; the stream starts again."""
+    tracker.reset()
+    if isinstance(tracker, PictureReader):
+        return tracker.look(images_rgb)
+    looked = []
+    for image in images_rgb:
+        tracker.reset()
+        looked.append(tracker.update(Frame(image, 0.0)))
+    return looked
 
 
 def open_tracker(name: str, max_faces: int = 1) -> Tracker:

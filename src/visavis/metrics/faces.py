@@ -105,7 +105,7 @@ def angle_errors_deg(ours_rad: FloatArray, truth_rad: FloatArray) -> Doubles:
     return turned
 
 
-def blinks(time_s: NDArray[np.float64], weights: FloatArray) -> Doubles:
+def blink_times(time_s: NDArray[np.float64], weights: FloatArray) -> Doubles:
     """The times at which the eyes were most shut in each blink.
 
     Args:

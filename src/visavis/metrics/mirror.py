@@ -46,7 +46,7 @@ STEPS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Motion:
+class Movements:
     """The movements of a face or a drawing.
 
     Attributes:
@@ -61,7 +61,7 @@ class Motion:
     rest: Doubles
 
     @classmethod
-    def of(cls, columns: Mapping[str, Doubles]) -> Motion:
+    def of(cls, columns: Mapping[str, Doubles]) -> Movements:
         """From each measure (T,) by name."""
         sizes = [_size(name) for name in LEAST]
         rest = np.asarray([1.0 if size is None else np.median(columns[size]) for size in sizes])
@@ -90,7 +90,7 @@ class MirrorScores:
     amplitude: Doubles
 
     @classmethod
-    def of(cls, drawn: Motion, face: Motion) -> MirrorScores:
+    def of(cls, drawn: Movements, face: Movements) -> MirrorScores:
         """Compare two motions of the same frames."""
         scale = drawn.rest / face.rest
         least = list(LEAST.values())
@@ -116,7 +116,7 @@ def _spread(values: Doubles) -> float:
     return float(high - low)
 
 
-def face_motion(points: FloatArray, numbers: NumberArray) -> Motion:
+def face_motion(points: FloatArray, numbers: NumberArray) -> Movements:
     """The movements of a face in pictures.
 
     All measures except the head's angles use points that an affine camera turns to the front; it is fitted in
@@ -152,10 +152,10 @@ def face_motion(points: FloatArray, numbers: NumberArray) -> Motion:
         looks = (iris - middle) / np.linalg.norm(end - start, axis=1)[:, None]
         gaze.append(np.where(opened[:, None], looks, np.nan))
     right, left, nose = np.moveaxis(seen[:, [places[number] for number in (33, 263, NOSE_TIP)]], 1, 0)
-    return Motion.of(columns | _gaze(gaze) | _head(right, left, nose))
+    return Movements.of(columns | _gaze(gaze) | _head(right, left, nose))
 
 
-def drawing_motion(still: Mapping[str, Doubles], turned: Mapping[str, Doubles]) -> Motion:
+def drawing_motion(still: Mapping[str, Doubles], turned: Mapping[str, Doubles]) -> Movements:
     """The movements of a drawing.
 
     Args:
@@ -179,7 +179,7 @@ def drawing_motion(still: Mapping[str, Doubles], turned: Mapping[str, Doubles]) 
         columns[f"lid_{side}"] = _gap(eye, np.full(len(eye), middle[0]))
         gaze.append((still[f"iris_{letter}"].mean(axis=1) - middle) / width)
         outer.append(turned[f"eyewhite_{letter}"][:, first if side == "right" else last])
-    return Motion.of(columns | _gaze(gaze) | _head(outer[0], outer[1], turned["nose"].mean(axis=1)))
+    return Movements.of(columns | _gaze(gaze) | _head(outer[0], outer[1], turned["nose"].mean(axis=1)))
 
 
 def outline(points: Doubles) -> Doubles:
@@ -225,7 +225,7 @@ def _head(right: Doubles, left: Doubles, nose: Doubles) -> dict[str, Doubles]:
     line = left - right
     wide = np.linalg.norm(line, axis=1)
     if not (wide > 0).all():
-        raise InputError("the eye corners of a frame lie on one another; give landmarks in pixels")
+        raise InputError("the eye corners of a frame coincide; expected landmarks in pixels")
     along = line / wide[:, None]
     upward = along[:, ::-1] * (-1, 1)
     offset = (nose - (right + left) / 2) / wide[:, None]

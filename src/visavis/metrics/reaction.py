@@ -2,8 +2,8 @@
 
 ``fr_corr`` to ``fr_rea`` are the official definitions (Song et al. 2024, arXiv:2401.05166, in the code of the
 challenge), quirks included. Names that end in ``_repaired`` are ours. docs/reference/metrics.md has the
-equations. N items, K predictions of each, T frames, L listeners, 25 channels of emotion. Items are read one
-after the other, to save memory. All sums are float64, except float32 warping.
+equations. N items, K predictions of each, T frames, L listeners, 25 channels of expression. Items are read
+one after the other, to save memory. All sums are float64, except float32 warping.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.errors import InputError
-from visavis.metrics.reaction_item import (
+from visavis.metrics.checked_items import (
+    Items,
+    Work,
+    appropriate,
+    checked_expressions,
+    in_parallel,
+    mean_of_items,
+    sized,
+    sound,
+)
+from visavis.metrics.item_scores import (
+    channel_correlations_by_lag,
     concordance_share,
-    correlations,
     distance_shares,
     lag,
     lag_repaired,
     mean_lag,
     require_lags,
     within,
-)
-from visavis.metrics.reaction_items import (
-    Items,
-    Work,
-    appropriate,
-    emotions,
-    in_parallel,
-    mean_of_items,
-    sized,
-    sound,
 )
 from visavis.types import FloatArray
 
@@ -125,8 +125,8 @@ def fr_dvs(predictions: Any, work: Work = _ANY_WORK) -> float:
 
     NaN for a single item, as in the official code. Arguments and errors as :func:`fr_div`.
     """
-    spread = Spread()
-    for item in sound("predictions", emotions("predictions", predictions, samples=True)):
+    spread = PairwiseDistance()
+    for item in sound("predictions", checked_expressions("predictions", predictions, samples=True)):
         spread.add(item)
         work.on_item()
     return spread.mean()
@@ -149,7 +149,7 @@ def fr_syn(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> float:
     """
 
     def first(pair: tuple[FloatArray, FloatArray]) -> float:
-        return float(lag(correlations(pair[0][0], pair[1])))
+        return float(lag(channel_correlations_by_lag(pair[0][0], pair[1])))
 
     return float(np.mean(list(_over_speakers(first, predictions, speakers, work))))
 
@@ -162,7 +162,7 @@ def fr_syn_repaired(predictions: Any, speakers: Any, work: Work = _ANY_WORK) -> 
     """
 
     def every(pair: tuple[FloatArray, FloatArray]) -> list[float]:
-        return [lag_repaired(correlations(prediction, pair[1])) for prediction in pair[0]]
+        return [lag_repaired(channel_correlations_by_lag(prediction, pair[1])) for prediction in pair[0]]
 
     return mean_lag(np.asarray(list(_over_speakers(every, predictions, speakers, work))))
 
@@ -180,8 +180,8 @@ def fr_rea(real_features: Any, fake_features: Any) -> float:
     Raises:
         InputError: other shapes, or not finite.
     """
-    real = checked("real_features", real_features, (None, None)).astype(np.float64)
-    fake = checked("fake_features", fake_features, (None, real.shape[1])).astype(np.float64)
+    real = as_float32("real_features", real_features, (None, None)).astype(np.float64)
+    fake = as_float32("fake_features", fake_features, (None, real.shape[1])).astype(np.float64)
     for name, features in (("real_features", real), ("fake_features", fake)):
         if len(features) < 2 or not features.shape[1]:
             raise InputError(f"{name} has shape {features.shape}; a covariance needs 2 rows at least")
@@ -210,7 +210,7 @@ def neighbour_matrix(appropriateness: Any, rows: Any) -> NDArray[np.uint8]:
     Raises:
         InputError: another shape, other values, or a row out of range.
     """
-    matrix = checked("appropriateness", appropriateness, (None, None))
+    matrix = as_float32("appropriateness", appropriateness, (None, None))
     half, odd = divmod(len(matrix), 2)
     if odd or matrix.shape[0] != matrix.shape[1] or not np.isin(matrix, (0, 1)).all():
         raise InputError(f"appropriateness must be (2A, 2A) of 0 and 1; found {matrix.shape}")
@@ -224,7 +224,7 @@ def neighbour_matrix(appropriateness: Any, rows: Any) -> NDArray[np.uint8]:
     return np.asarray(matrix[np.ix_(both, both)], np.uint8)
 
 
-class Spread:
+class PairwiseDistance:
     """Adds items up for FRDvs, one after the other, in the memory of two.
 
     Squared distances are summed relative to the first item, so equal items have a distance of exactly 0.
@@ -260,8 +260,10 @@ def _over_listeners(
     neighbours: Any,
     work: Work,
 ) -> float:
-    items = emotions("predictions", predictions, samples=True)
-    real = list(sound("listeners", emotions("listeners", listeners, samples=False, length=items.shape[2])))
+    items = checked_expressions("predictions", predictions, samples=True)
+    real = list(
+        sound("listeners", checked_expressions("listeners", listeners, samples=False, length=items.shape[2]))
+    )
     near = appropriate(neighbours, items.shape[0], len(real), work.out_of_range)
 
     def one(job: tuple[FloatArray, NDArray[np.intp]]) -> float | None:
@@ -275,7 +277,7 @@ def _over_listeners(
 def _over_speakers(
     score: Callable[[tuple[FloatArray, FloatArray]], Any], predictions: Any, speakers: Any, work: Work
 ) -> Iterator[Any]:
-    items = emotions("predictions", predictions, samples=True)
+    items = checked_expressions("predictions", predictions, samples=True)
     count, _, length, _ = items.shape
     require_lags(length)
     others = sized("speakers", speakers, (count, length, items.shape[3]))
@@ -284,7 +286,7 @@ def _over_speakers(
 
 
 def _within_items(predictions: Any, work: Work) -> Iterator[tuple[float, float]]:
-    items: Items = emotions("predictions", predictions, samples=True)
+    items: Items = checked_expressions("predictions", predictions, samples=True)
     if items.shape[2] < 2:
         raise InputError("predictions has 1 frame; a variance over time needs 2 at least")
     return in_parallel(within, sound("predictions", items), work)

@@ -1,4 +1,9 @@
-"""All metrics of reaction in one pass over the items."""
+"""All metrics of reaction in one pass over the items.
+
+A new metric needs its share of an item in :mod:`visavis.metrics.item_scores`, a field in ``_Shares`` and
+:class:`ReactionScores`, its name in ``cli/evaluate_reaction.py``, and its equation in
+docs/reference/metrics.md.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.metrics.reaction import Spread, fr_rea
-from visavis.metrics.reaction_item import (
+from visavis.metrics.checked_items import (
+    Work,
+    appropriate,
+    checked_expressions,
+    in_parallel,
+    mean_of_items,
+    sound,
+)
+from visavis.metrics.item_scores import (
+    channel_correlations_by_lag,
     concordance_share,
-    correlations,
     distance_shares,
     lag,
     lag_repaired,
@@ -20,7 +32,7 @@ from visavis.metrics.reaction_item import (
     require_lags,
     within,
 )
-from visavis.metrics.reaction_items import Work, appropriate, emotions, in_parallel, mean_of_items, sound
+from visavis.metrics.reaction import PairwiseDistance, fr_rea
 from visavis.types import FloatArray
 
 _ANY_WORK = Work()
@@ -101,16 +113,16 @@ def score_reactions(
         InputError: arrays are empty, not finite or of other shapes, or neighbours are out of range.
         MissingExtraError: numba is not installed.
     """
-    items = emotions("predictions", predictions, samples=True)
+    items = checked_expressions("predictions", predictions, samples=True)
     count, samples, frames, _ = items.shape
     require_lags(frames)
-    others = emotions("speakers", speakers, samples=False, count=count, length=frames)
-    real = list(sound("listeners", emotions("listeners", listeners, samples=False, length=frames)))
+    others = checked_expressions("speakers", speakers, samples=False, count=count, length=frames)
+    real = list(sound("listeners", checked_expressions("listeners", listeners, samples=False, length=frames)))
     near = appropriate(neighbours, count, len(real), work.out_of_range)
     if (real_features is None) != (fake_features is None):
         raise InputError("FRRea needs both real_features and fake_features, or neither")
     rea = None if real_features is None else fr_rea(real_features, fake_features)
-    spread = Spread()
+    spread = PairwiseDistance()
 
     def share(job: _Job) -> _Shares:
         return _share(job, np.stack([real[i] for i in job.near]) if len(job.near) else None)
@@ -142,7 +154,7 @@ def score_reactions(
 
 
 def _share(job: _Job, near: FloatArray | None) -> _Shares:
-    found = [correlations(prediction, job.speaker) for prediction in job.item]
+    found = [channel_correlations_by_lag(prediction, job.speaker) for prediction in job.item]
     diversity, variance = within(job.item)
     corr = corr_repaired = dist = dist_repaired = None
     if near is not None:

@@ -14,16 +14,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.cues import CuedSpeech
 from visavis.reaction.gestures import Gesture, find_gestures
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
+from visavis.reaction.neutral_face import as_seen
 from visavis.reaction.predictor import UNKNOWN, Heard
-from visavis.reaction.rest import as_seen
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.reaction.tokenizer import Tokens
 from visavis.types import FloatArray
 
@@ -89,11 +89,11 @@ class Explained:
 
 
 def explain(
-    listener: FaceListener,
+    listener: ListenerModel,
     face: FloatArray,
     speech: FloatArray,
     tokens: Tokens,
-    temperament: Temperament | None = None,
+    style: Style | None = None,
 ) -> list[Explained]:
     """The causes of all gestures of a listener.
 
@@ -102,29 +102,29 @@ def explain(
         face: (T, 58) face of the speaker at 25 Hz, rows of NaN where no face is known.
         speech: (T, 44) speech features of the speaker, NaN where not known.
         tokens: (T,) tokens of the listener's reaction.
-        temperament: temperament of the listener.
+        style: style of the listener.
 
     Raises:
         InputError: arrays do not fit each other, or tokens are outside the vocabulary.
     """
     gestures = find_gestures(listener.tokenizer.decode(tokens))
-    return explain_gestures(listener, face, speech, tokens, gestures, temperament)
+    return explain_gestures(listener, face, speech, tokens, gestures, style)
 
 
 def explain_gestures(
-    listener: FaceListener,
+    listener: ListenerModel,
     face: FloatArray,
     speech: FloatArray,
     tokens: Tokens,
     gestures: Sequence[Gesture],
-    temperament: Temperament | None = None,
+    style: Style | None = None,
 ) -> list[Explained]:
     """As :func:`explain`, for known gestures in the order of their starts.
 
     Raises:
         InputError: as in :func:`explain`; or a gesture is not inside the clip, or not in order.
     """
-    again = _Again(listener, face, speech, tokens, temperament)
+    again = _Again(listener, face, speech, tokens, style)
     explained = []
     last = 0
     for gesture in gestures:
@@ -164,27 +164,27 @@ class _Again:
 
     def __init__(
         self,
-        listener: FaceListener,
+        listener: ListenerModel,
         face: FloatArray,
         speech: FloatArray,
         tokens: Tokens,
-        temperament: Temperament | None,
+        style: Style | None,
     ) -> None:
         predictor, length = listener.predictor, len(tokens)
-        known = checked("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True)
+        known = as_float32("faces", face, (length, len(FACE_CHANNELS)), allow_nan=True)
         faces = as_seen(known, listener.tokenizer.rest)  # What the listener knows is not hidden.
-        sound = checked("speech", speech, (length, len(SPEECH_CHANNELS)), allow_nan=True)
+        sound = as_float32("speech", speech, (length, len(SPEECH_CHANNELS)), allow_nan=True)
         # A position hears frames up to its own first frame, so the speaker is late by the rest of a patch.
         ahead = ((predictor.patch - 1, 0), (0, 0))
         self._face = np.pad(faces, ahead, constant_values=np.nan)
         self._speech = np.pad(sound, ahead, constant_values=np.nan)
         self._own = np.concatenate([np.full(predictor.patch, UNKNOWN, np.int64), tokens])
         self._controls = np.full(predictor.controls, np.nan, np.float32)
-        if temperament is not None and predictor.controls:
-            self._controls[:] = temperament.values
+        if style is not None and predictor.controls:
+            self._controls[:] = style.values
         self._tokens, self._predictor = tokens, predictor
         self._memory = predictor.memory(1)
-        self._partner, self._sound = listener.tokenizer.stream(), CuedSpeech()
+        self._speaker, self._sound = listener.tokenizer.stream(), CuedSpeech()
         self._position = 0
 
     def go_to(self, frame: int) -> None:
@@ -192,9 +192,9 @@ class _Again:
         patch = self._predictor.patch
         while (count := min(frame // patch - self._position, _POSITIONS)) > 0:
             rows = slice(self._position * patch, (self._position + count) * patch)
-            partner = self._partner.encode(self._face[rows])
+            speaker = self._speaker.encode(self._face[rows])
             sound = self._sound.updated(self._speech[rows])
-            self._predictor.predict(self._heard(rows, partner[None], sound[None]), self._memory)
+            self._predictor.predict(self._heard(rows, speaker[None], sound[None]), self._memory)
             self._position += count
 
     def bits(self, hidden: Sequence[tuple[Stretch, Stretch]], said: Stretch) -> FloatArray:
@@ -202,11 +202,11 @@ class _Again:
         patch = self._predictor.patch
         first, last = self._position, -(-said[1] // patch)
         rows = slice(first * patch, last * patch)
-        partner, sound = [], []
+        speaker, sound = [], []
         for face_hidden, speech_hidden in hidden:
-            partner.append(self._partner.fork().encode(self._without(self._face, rows, face_hidden)))
+            speaker.append(self._speaker.fork().encode(self._without(self._face, rows, face_hidden)))
             sound.append(self._sound.fork().updated(self._without(self._speech, rows, speech_hidden)))
-        heard = self._heard(rows, np.stack(partner), np.stack(sound))
+        heard = self._heard(rows, np.stack(speaker), np.stack(sound))
         hidden_states = self._predictor.predict(heard, self._memory.copies(len(hidden)))
         of_said = slice(said[0] - rows.start, said[1] - rows.start)
         states = hidden_states.reshape(len(hidden), -1, hidden_states.shape[-1])[:, of_said]
@@ -221,13 +221,13 @@ class _Again:
         result[stretch[0] + ahead : stretch[1] + ahead] = np.nan
         return result
 
-    def _heard(self, rows: slice, partner: Tokens, sound: FloatArray) -> Heard:
+    def _heard(self, rows: slice, speaker: Tokens, sound: FloatArray) -> Heard:
         """The input of V streams: tokens (V, F) and sound (V, F, S) of the frames of these rows."""
-        count, patch = len(partner), self._predictor.patch
+        count, patch = len(speaker), self._predictor.patch
         own = self._own[rows].reshape(1, -1, patch)
         shape = (count, own.shape[1], patch)
         return Heard(
-            partner.reshape(shape),
+            speaker.reshape(shape),
             np.repeat(own, count, axis=0),
             sound[..., : self._predictor.sound_channels].reshape(*shape, -1),
             np.broadcast_to(self._controls, (*shape[:2], len(self._controls))).astype(np.float32),

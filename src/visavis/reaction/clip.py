@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.base.files import PathText, whole_file
 from visavis.base.npz import read_npz
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.base.words import counted
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
-from visavis.reaction.listener import ListenerStream
+from visavis.reaction.listener import ListenerState
 from visavis.reaction.live import HELD_FACE_S, ROUNDING_S
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
 from visavis.reaction.tokenizer import FaceTokenizer, Tokens
@@ -33,34 +34,34 @@ class Reaction:
 
     Attributes:
         face: (K, T, 58) float32.
-        emotion: (K, T, 25) float32, as in :class:`~visavis.types.Emotion`.
+        expression: (K, T, 25) float32, as in :class:`~visavis.types.Expression`.
         fps: rows per second.
         seed: random seed of the listeners.
     """
 
     face: FloatArray
-    emotion: FloatArray
+    expression: FloatArray
     fps: float
     seed: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "face", checked("face", self.face, (None, None, len(FACE_CHANNELS))))
-        shape = (*self.face.shape[:2], len(EMOTION_CHANNELS))
-        object.__setattr__(self, "emotion", checked("emotion", self.emotion, shape))
+        object.__setattr__(self, "face", as_float32("face", self.face, (None, None, len(FACE_CHANNELS))))
+        shape = (*self.face.shape[:2], len(EXPRESSION_CHANNELS))
+        object.__setattr__(self, "expression", as_float32("expression", self.expression, shape))
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"a reaction's fps must be positive; found {self.fps}")
 
     def __repr__(self) -> str:
         listeners, frames = self.face.shape[:2]
-        return f"Reaction: {listeners} listeners, {frames / self.fps:.1f} s at {self.fps:g} Hz"
+        return f"Reaction: {counted(listeners, 'listener')}, {frames / self.fps:.1f} s at {self.fps:g} Hz"
 
     @classmethod
     def of_tokens(cls, tokens: Tokens, tokenizer: FaceTokenizer, seed: int) -> Self:
         """The reactions of (K, T) tokens."""
-        face, emotion = (decode(tokens.ravel()) for decode in (tokenizer.decode, tokenizer.emotions))
+        face, expression = (decode(tokens.ravel()) for decode in (tokenizer.decode, tokenizer.expressions))
         return cls(
             face.reshape(*tokens.shape, len(FACE_CHANNELS)),
-            emotion.reshape(*tokens.shape, len(EMOTION_CHANNELS)),
+            expression.reshape(*tokens.shape, len(EXPRESSION_CHANNELS)),
             float(FRAME_RATE_HZ),
             seed,
         )
@@ -73,7 +74,11 @@ class Reaction:
         """
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(
-                file, face=self.face, emotion=self.emotion, fps=np.float64(self.fps), seed=np.int64(self.seed)
+                file,
+                face=self.face,
+                emotion=self.expression,
+                fps=np.float64(self.fps),
+                seed=np.int64(self.seed),
             )
 
     @classmethod
@@ -83,7 +88,7 @@ class Reaction:
         Raises:
             InputError: the file is missing, damaged, or has other arrays.
         """
-        arrays = read_npz(path, "file of reactions", [field.name for field in fields(cls)])
+        arrays = read_npz(path, "file of reactions", ["face", "emotion", "fps", "seed"])
         try:
             return cls(arrays["face"], arrays["emotion"], float(arrays["fps"]), int(arrays["seed"]))
         except InputError as error:
@@ -106,7 +111,7 @@ def faces_at_25_hz(track: Track) -> FloatArray:
     """
     seen = np.flatnonzero(track.found)
     if not seen.size:
-        raise InputError(f"no face in any of the track's {len(track)} frames; expected at least one")
+        raise InputError(f"no face in the track ({counted(len(track), 'frame')}); expected at least one")
     if (length_s := track.time_s[-1] - track.time_s[0]) > LONGEST_CLIP_S:
         raise InputError(f"a track of {length_s:.0f} s; expected at most {LONGEST_CLIP_S} s: cut it")
     first = round(start_of(track) * FRAME_RATE_HZ)
@@ -133,8 +138,8 @@ def speech_at_25_hz(sound: Iterable[AudioChunk], start_s: float, count: int) -> 
     return np.concatenate([rows, silent])
 
 
-def follow(
-    stream: ListenerStream, faces: FloatArray, speech: FloatArray, on_frame: Callable[[], None]
+def react_frames(
+    stream: ListenerState, faces: FloatArray, speech: FloatArray, on_frame: Callable[[], None]
 ) -> Tokens:
     """Let listeners react to one frame after the other.
 

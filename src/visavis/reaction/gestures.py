@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import FloatArray
@@ -54,7 +54,7 @@ def find_gestures(face: FloatArray) -> list[Gesture]:
     Raises:
         InputError: the array has another shape or infinite values.
     """
-    known = _without_gaps(checked("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True))
+    known = _without_gaps(as_float32("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True))
     if not len(known):
         return []
     found = [

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visavis.base import networks
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.base.files import PathText, as_path
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
+from visavis.reaction.neutral_face import RunningNeutralFace
 from visavis.reaction.predictor import UNKNOWN, Heard, Predictor
-from visavis.reaction.rest import RunningRest
 from visavis.reaction.sampling import Sampling
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
-from visavis.reaction.temperament import CONTROLS, Temperament
+from visavis.reaction.style import CONTROLS, Style
 from visavis.reaction.tokenizer import FaceTokenizer, Tokens
 from visavis.types import FloatArray
 
@@ -35,7 +35,7 @@ SPEAKS = "faces"
 DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99, guidance=3.0)
 
 
-class FaceListener:
+class ListenerModel:
     """Reacts with faces to a face and speech. It keeps no state; :meth:`start` gives a stream with state.
 
     Args:
@@ -64,6 +64,8 @@ class FaceListener:
                 f"{len(HEARD_CHANNELS)} and {len(CONTROLS)}, or 0: train it again"
             )
         self.predictor, self.tokenizer, self.sampling = predictor, tokenizer, sampling
+        # Frames of the speaker that the network was trained to see in advance.
+        self.ahead = int(predictor.notes.get("ahead", 0))
 
     @classmethod
     def default(cls, threads: int = 1) -> Self:
@@ -106,7 +108,7 @@ class FaceListener:
         predictor = Predictor.load(path, threads)
         return cls(predictor, tokenizer or _embedded_tokenizer(predictor.notes.get("tokenizer"), threads))
 
-    def drawing(
+    def with_sampling(
         self,
         *,
         temperature: float | None = None,
@@ -131,22 +133,28 @@ class FaceListener:
         )
         return type(self)(self.predictor, self.tokenizer, sampling)
 
-    def start(
-        self, seed: int = 0, samples: int = 1, temperament: Temperament | None = None
-    ) -> ListenerStream:
+    def start(self, seed: int = 0, samples: int = 1, style: Style | None = None) -> ListenerState:
         """The state of a stream before its first frame.
 
         Args:
             seed: random seed of the draws. Sample k does not depend on the number of samples.
             samples: number K of listeners; all hear the same.
-            temperament: temperament of all listeners; None draws it at random for each.
+            style: style of all listeners; None draws it at random for each.
 
         Raises:
-            InputError: there are fewer than 1 samples.
+            InputError: there are fewer than 1 samples, or the listener needs later frames.
         """
+        if self.ahead:
+            raise InputError(
+                f"this listener sees its speaker {self.ahead} frames in advance, so it cannot run live; "
+                "train one with ahead = 0"
+            )
+        return self._state(seed, samples, style)
+
+    def _state(self, seed: int, samples: int, style: Style | None) -> ListenerState:
         if samples < 1:
             raise InputError(f"samples must be 1 or more; found {samples}")
-        return ListenerStream(self, seed, samples, temperament)
+        return ListenerState(self, seed, samples, style)
 
     def react(
         self,
@@ -155,7 +163,7 @@ class FaceListener:
         *,
         seed: int = 0,
         samples: int = 1,
-        temperament: Temperament | None = None,
+        style: Style | None = None,
     ) -> Tokens:
         """Reactions to a whole clip; a stream gives the same.
 
@@ -164,7 +172,7 @@ class FaceListener:
             speech: (T, 44) speech features of the speaker, NaN where not known; None without sound.
             seed: random seed of the draws.
             samples: number K of listeners.
-            temperament: temperament of the listeners.
+            style: style of the listeners.
 
         Returns:
             (K, T) tokens.
@@ -172,50 +180,49 @@ class FaceListener:
         Raises:
             InputError: an array has another shape or infinite values.
         """
-        faces = checked("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True)
+        faces = as_float32("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True)
         sound = np.full((len(faces), len(SPEECH_CHANNELS)), np.nan) if speech is None else speech
-        rows = checked("speech", sound, (len(faces), len(SPEECH_CHANNELS)), allow_nan=True)
-        stream = self.start(seed, samples, temperament)
-        tokens = [stream.step(*pair) for pair in zip(faces, rows, strict=True)]
+        rows = as_float32("speech", sound, (len(faces), len(SPEECH_CHANNELS)), allow_nan=True)
+        stream = self._state(seed, samples, style)
+        pairs = zip(earlier(faces, self.ahead), earlier(rows, self.ahead), strict=True)
+        tokens = [stream.step(*pair) for pair in pairs]
         return np.stack(tokens, axis=1) if tokens else np.empty((samples, 0), np.int64)
 
 
-class ListenerStream:
+class ListenerState:
     """K listeners of one speaker.
 
     Args:
         listener: the networks; may serve many streams.
         seed: random seed of the draws.
         samples: number K of listeners.
-        temperament: temperament of the listeners; may be changed between frames.
+        style: style of the listeners; may be changed between frames.
     """
 
-    def __init__(
-        self, listener: FaceListener, seed: int, samples: int, temperament: Temperament | None
-    ) -> None:
-        self.temperament = temperament
+    def __init__(self, listener: ListenerModel, seed: int, samples: int, style: Style | None) -> None:
+        self.style = style
         self._listener, self._seed, self._samples = listener, seed, samples
         self._guided = listener.sampling.guided
         self._memory = listener.predictor.memory(samples * (2 if self._guided else 1))
-        self._partner, self._sound = listener.tokenizer.stream(), CuedSpeech()
+        self._speaker, self._sound = listener.tokenizer.stream(), CuedSpeech()
         rest = listener.tokenizer.rest
-        self._rest = None if rest is None else RunningRest(rest)
+        self._rest = None if rest is None else RunningNeutralFace(rest)
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream and draw again from the seed, as before the first frame."""
         patch = self._listener.predictor.patch
         self._memory.reset()
-        self.meet()
+        self.start_new_person()
         self._draws = [np.random.default_rng((self._seed, k)) for k in range(self._samples)]
         self._frame = 0
         self._heard_tokens: Tokens = np.full(patch, UNKNOWN, np.int64)
         self._heard_sound: FloatArray = np.full((patch, len(HEARD_CHANNELS)), np.nan, np.float32)
         self._own: Tokens = np.full((self._samples, patch), UNKNOWN, np.int64)
 
-    def meet(self) -> None:
+    def start_new_person(self) -> None:
         """See another person from now on; the last person's usual face no longer counts."""
-        self._partner.reset()
+        self._speaker.reset()
         self._sound.reset()
         if self._rest is not None:
             self._rest.reset()
@@ -232,7 +239,7 @@ class ListenerStream:
         """
         predictor = self._listener.predictor
         seen = face if self._rest is None else self._rest.moved(face)
-        token = self._partner.encode(seen[None]).reshape(1)
+        token = self._speaker.encode(seen[None]).reshape(1)
         self._heard_tokens = np.concatenate([self._heard_tokens[1:], token])
         self._heard_sound = np.concatenate([self._heard_sound[1:], self._sound.update(speech)[None]])
         place = self._frame % predictor.patch
@@ -250,8 +257,8 @@ class ListenerStream:
         speaker."""
         predictor, count = self._listener.predictor, self._samples
         controls = np.full(predictor.controls, np.nan, np.float32)
-        if self.temperament is not None and predictor.controls:
-            controls[:] = self.temperament.values
+        if self.style is not None and predictor.controls:
+            controls[:] = self.style.values
         heard = Heard(
             _repeated(self._heard_tokens, count),
             self._own[:, None],
@@ -270,6 +277,14 @@ class ListenerStream:
             for p in range(patch)
         ]
         return np.stack(drawn, axis=1)
+
+
+def earlier(rows: FloatArray, frames: int) -> FloatArray:
+    """(T, C) as many frames earlier; NaN at the end."""
+    if not frames:
+        return rows
+    fill = np.full((min(frames, len(rows)), rows.shape[1]), np.nan, rows.dtype)
+    return np.concatenate([rows[frames:], fill])
 
 
 def _embedded_tokenizer(pair: object, threads: int) -> FaceTokenizer:

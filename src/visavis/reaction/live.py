@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 
 from visavis.channels import FACE_CHANNELS
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.types import AudioChunk, FaceState, FloatArray
 
 # How long a frame waits for its sound. Microphones deliver in pieces of 10 to 40 ms.
@@ -41,7 +41,7 @@ ROUNDING_S = 1e-3
 _log = logging.getLogger(__name__)
 
 
-class Follower:
+class FaceSmoother:
     """Smooths faces that come in steps: the displayed face follows the newest face."""
 
     def __init__(self) -> None:
@@ -66,28 +66,28 @@ class LiveListener:
     Args:
         listener: the networks.
         seed: random seed of the draws.
-        temperament: temperament of the listener; None draws it at random.
+        style: style of the listener; None draws it at random.
 
     Attributes:
         on_frame: called with the token of each frame that it reacted to.
         hears: whether the newest frame had sound.
     """
 
-    def __init__(self, listener: FaceListener, seed: int = 0, temperament: Temperament | None = None) -> None:
+    def __init__(self, listener: ListenerModel, seed: int = 0, style: Style | None = None) -> None:
         self.tokenizer, self.seed = listener.tokenizer, seed
         self.on_frame: Callable[[int], None] = lambda token: None
-        self._stream = listener.start(seed, temperament=temperament)
-        self._follower = Follower()
+        self._stream = listener.start(seed, style=style)
+        self._follower = FaceSmoother()
         self.reset()
 
     @property
-    def temperament(self) -> Temperament | None:
-        """The temperament; it may be changed at any time and counts from the next frame."""
-        return self._stream.temperament
+    def style(self) -> Style | None:
+        """The style; it may be changed at any time and counts from the next frame."""
+        return self._stream.style
 
-    @temperament.setter
-    def temperament(self, temperament: Temperament | None) -> None:
-        self._stream.temperament = temperament
+    @style.setter
+    def style(self, style: Style | None) -> None:
+        self._stream.style = style
 
     def reset(self) -> None:
         """Forget the person and the past, as before the first face."""
@@ -104,7 +104,7 @@ class LiveListener:
         self._follower.reset()
         self._stalled = self._met = False
 
-    def meet(self) -> None:
+    def start_new_person(self) -> None:
         """The next face is another person's: forget the last person's neutral face, and go on."""
         self._met = True
 
@@ -146,7 +146,7 @@ class LiveListener:
         self._next = frame
         if face is not None:
             if self._met:  # Not earlier: the frames above still belong to the last person.
-                self._stream.meet()
+                self._stream.start_new_person()
                 self._met = False
             self._face, self._face_s = face.values, time_s
             self._somebody_s = time_s

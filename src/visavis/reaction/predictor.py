@@ -13,8 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from visavis.base import networks
-from visavis.base.files import PathText, as_path
-from visavis.base.reading import regular
+from visavis.base.files import PathText
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.head import TokenHead
 from visavis.types import FloatArray
@@ -23,6 +22,8 @@ Tokens = NDArray[np.int64]
 KIND = "listener"
 # The token of an unknown frame.
 UNKNOWN = -1
+# What network files call the tokens of the speaker.
+SPEAKER_INPUT = "partner"
 _NEEDED = {"levels", "sound_channels", "controls", "patch", "context", "cache", "frame_rate_hz", "speaks"}
 
 
@@ -31,13 +32,13 @@ class Heard:
     """Inputs of N listeners for the next T positions of P frames each.
 
     Attributes:
-        partner: (N, T, P) int64 tokens of the speaker; -1 if not known.
+        speaker: (N, T, P) int64 tokens of the speaker; -1 if not known.
         own: (N, T, P) int64: the listener's own tokens of the position before; -1 if not known.
         sound: (N, T, P, S) float32, NaN where not known; S is 0 for networks without sound.
-        controls: (N, T, C) float32 temperament, NaN where it is left free.
+        controls: (N, T, C) float32 style, NaN where it is left free.
     """
 
-    partner: Tokens
+    speaker: Tokens
     own: Tokens
     sound: FloatArray
     controls: FloatArray
@@ -45,7 +46,7 @@ class Heard:
     def beside_alone(self) -> Heard:
         """Inputs of 2 N listeners: these, then the same without a speaker."""
         return Heard(
-            np.concatenate([self.partner, np.full_like(self.partner, UNKNOWN)]),
+            np.concatenate([self.speaker, np.full_like(self.speaker, UNKNOWN)]),
             np.tile(self.own, (2, 1, 1)),
             np.concatenate([self.sound, np.full_like(self.sound, np.nan)]),
             np.tile(self.controls, (2, 1, 1)),
@@ -61,7 +62,7 @@ class Predictor:
     Attributes:
         levels: number of values of each digit of a token; their product is the size of the vocabulary.
         sound_channels: S, how many numbers describe a frame of sound.
-        controls: C, how many numbers describe the temperament.
+        controls: C, how many numbers describe the style.
         patch: P, number of frames of a position.
         context: W, number of remembered positions.
         frame_rate_hz: frame rate of the training data.
@@ -99,20 +100,15 @@ class Predictor:
             InputError: the file cannot be read.
             WeightsError: the file is not a listener.
         """
-        path = as_path(path)
-        try:
-            data = regular(path).read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}; expected an ONNX file") from error
-        return cls(networks.session_of(data, str(path), threads))
+        return cls(networks.open_file(path, threads))
 
-    def memory(self, streams: int) -> Memory:
+    def memory(self, streams: int) -> StreamMemory:
         """The state of N parallel streams before their first frame."""
         attentions, heads, width = self._cache
         keys = np.zeros((streams, attentions, heads, width, self.context), np.float32)
-        return Memory(keys, np.zeros_like(keys.swapaxes(-1, -2), order="C"))
+        return StreamMemory(keys, np.zeros_like(keys.swapaxes(-1, -2), order="C"))
 
-    def predict(self, heard: Heard, memory: Memory) -> FloatArray:
+    def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
         """Predict T positions; ``memory`` advances by T positions.
 
         Returns:
@@ -141,9 +137,9 @@ class Predictor:
         hidden, head = self._session.run(["hidden", "head"], self._feed(nothing, self.memory(1)))
         return TokenHead(self.levels, hidden.shape[-1], head)
 
-    def _feed(self, heard: Heard, memory: Memory) -> dict[str, NDArray[Any]]:
+    def _feed(self, heard: Heard, memory: StreamMemory) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = {
-            "partner": heard.partner,
+            SPEAKER_INPUT: heard.speaker,
             "own": heard.own,
             "sound": heard.sound,
             "controls": heard.controls,
@@ -154,9 +150,9 @@ class Predictor:
         return {name: array for name, array in arrays.items() if name in self._inputs}
 
     def _check(self, heard: Heard, streams: int) -> None:
-        t = heard.partner.shape[1]
+        t = heard.speaker.shape[1]
         expected = {
-            "partner": (streams, t, self.patch),
+            "speaker": (streams, t, self.patch),
             "own": (streams, t, self.patch),
             "sound": (streams, t, self.patch, self.sound_channels),
             "controls": (streams, t, self.controls),
@@ -165,7 +161,7 @@ class Predictor:
             array = getattr(heard, name)
             if array.shape != shape:
                 raise InputError(f"{name} has shape {array.shape}; expected {shape}")
-        for name in ("partner", "own"):
+        for name in ("speaker", "own"):
             tokens = getattr(heard, name)
             if tokens.size and not (tokens.min() >= UNKNOWN and tokens.max() < self.vocabulary):
                 raise InputError(
@@ -174,7 +170,7 @@ class Predictor:
                 )
 
 
-class Memory:
+class StreamMemory:
     """Keys and values of the last W positions of N streams, in a ring, for A attentions of H heads.
 
     Attributes:
@@ -193,9 +189,9 @@ class Memory:
         self.ages[:] = 0
         self._next = 0
 
-    def copies(self, count: int) -> Memory:
+    def copies(self, count: int) -> StreamMemory:
         """Independent parallel copies of this memory."""
-        result = Memory(np.repeat(self.keys, count, axis=0), np.repeat(self.values, count, axis=0))
+        result = StreamMemory(np.repeat(self.keys, count, axis=0), np.repeat(self.values, count, axis=0))
         result.ages[:] = np.repeat(self.ages, count, axis=0)
         result._next = self._next
         return result

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.errors import InputError
 from visavis.types import FloatArray
 
@@ -59,27 +59,27 @@ class SignalCodec:
     Attributes:
         edges: for AU06, AU12 and motion, the increasing values between the levels; the gaze region is itself
             a level.
-        centres: for the same three signals, the decoded value of each level.
+        centers: for the same three signals, the decoded value of each level.
     """
 
     edges: tuple[FloatArray, ...]
-    centres: tuple[FloatArray, ...]
+    centers: tuple[FloatArray, ...]
 
     def __post_init__(self) -> None:
-        if len(self.edges) != len(SIGNALS) - 1 or len(self.centres) != len(SIGNALS) - 1:
+        if len(self.edges) != len(SIGNALS) - 1 or len(self.centers) != len(SIGNALS) - 1:
             raise InputError(
                 f"expected levels of {', '.join(SIGNALS[:-1])}; found {len(self.edges)} and "
-                f"{len(self.centres)}"
+                f"{len(self.centers)}"
             )
-        edges = tuple(checked("edges", values, (None,)) for values in self.edges)
-        centres = tuple(
-            checked("centres", values, (len(cuts) + 1,))
-            for values, cuts in zip(self.centres, edges, strict=True)
+        edges = tuple(as_float32("edges", values, (None,)) for values in self.edges)
+        centers = tuple(
+            as_float32("centers", values, (len(cuts) + 1,))
+            for values, cuts in zip(self.centers, edges, strict=True)
         )
-        if any((np.diff(values) <= 0).any() for values in (*edges, *centres)):
+        if any((np.diff(values) <= 0).any() for values in (*edges, *centers)):
             raise InputError("edges and centres of levels must increase")
         object.__setattr__(self, "edges", edges)
-        object.__setattr__(self, "centres", centres)
+        object.__setattr__(self, "centers", centers)
 
     @classmethod
     def fitted(cls, signals: FloatArray, levels: Sequence[int]) -> SignalCodec:
@@ -91,7 +91,7 @@ class SignalCodec:
             signals: (N, 4) without NaN.
             levels: maximum number of levels for AU06, AU12 and motion.
         """
-        edges, centres = [], []
+        edges, centers = [], []
         for column, count in zip(signals.T, levels, strict=False):
             cuts = np.quantile(column, np.arange(1, count) / count)
             # Values on an edge belong above it: an edge above the smallest value is the next one.
@@ -99,13 +99,13 @@ class SignalCodec:
             cuts = np.unique(np.maximum(cuts, above.min()) if above.size else cuts[:0])
             level = np.searchsorted(cuts, column, side="right")
             edges.append(cuts.astype(np.float32))
-            centres.append(np.asarray([column[level == k].mean() for k in range(len(cuts) + 1)], np.float32))
-        return cls(tuple(edges), tuple(centres))
+            centers.append(np.asarray([column[level == k].mean() for k in range(len(cuts) + 1)], np.float32))
+        return cls(tuple(edges), tuple(centers))
 
     @property
     def levels(self) -> tuple[int, ...]:
         """How many values each digit of a token has, AU06 first: it is the least significant."""
-        return (*(len(values) for values in self.centres), REGIONS)
+        return (*(len(values) for values in self.centers), REGIONS)
 
     def encode(self, signals: ArrayLike) -> Tokens:
         """(..., 4) signals -> (...) tokens.
@@ -139,5 +139,5 @@ class SignalCodec:
         if array.size and (array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= most):
             raise InputError(f"tokens of signals are integers from 0 to {most - 1}")
         gaze, *digits = np.unravel_index(array, self.levels[::-1])
-        values = [centres[digit] for centres, digit in zip(self.centres, digits[::-1], strict=True)]
+        values = [centers[digit] for centers, digit in zip(self.centers, digits[::-1], strict=True)]
         return np.stack([*values, gaze.astype(np.float32)], axis=-1).astype(np.float32)

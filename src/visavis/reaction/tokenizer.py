@@ -15,10 +15,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from visavis.base import networks
-from visavis.base.arrays import checked
-from visavis.base.files import PathText, as_path
-from visavis.base.reading import regular
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.base.arrays import as_float32
+from visavis.base.files import PathText
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
 from visavis.types import FloatArray
 
@@ -44,8 +43,8 @@ class FaceTokenizer:
         vocabulary: number of possible tokens, for each of the R tokens of a frame.
         window: W, number of frames on which a frame's tokens depend; 1 is stateless.
         mean: (58,) the mean face of the training, used for unknown channels.
-        rest: (58,) the neutral face that input faces must be moved to (:mod:`visavis.reaction.rest`); None
-            for a tokenizer that takes unchanged faces.
+        rest: (58,) the neutral face that input faces must be moved to (:mod:`visavis.reaction.neutral_face`);
+            None for a tokenizer that takes unchanged faces.
         quantizer: kind of quantizer: ``fsq``, ``rfsq``, ``vq`` or ``lfq``.
         pair: fingerprint of its training.
 
@@ -63,9 +62,9 @@ class FaceTokenizer:
             )
         self.vocabulary = tuple(int(size) for size in notes["vocabulary"])
         self.window = int(notes["window"])
-        self.mean = checked("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
+        self.mean = as_float32("the encoder's mean face", notes["mean"], (len(FACE_CHANNELS),))
         rest = notes.get("rest")
-        self.rest = None if rest is None else checked("the encoder's rest", rest, (len(FACE_CHANNELS),))
+        self.rest = None if rest is None else as_float32("the encoder's rest", rest, (len(FACE_CHANNELS),))
         self.quantizer, self.pair = str(notes["quantizer"]), str(notes["pair"])
         self._encoder, self._decoder = encoder, decoder
 
@@ -96,16 +95,7 @@ class FaceTokenizer:
             InputError: a file cannot be read.
             WeightsError: a file is not the network of a tokenizer.
         """
-        sessions = []
-        for path in map(as_path, (encoder, decoder)):
-            try:
-                data = regular(path).read_bytes()
-            except OSError as error:
-                raise InputError(
-                    f"{path}: cannot be read: {error.strerror}; expected an ONNX file"
-                ) from error
-            sessions.append(networks.session_of(data, str(path), threads))
-        return cls(*sessions)
+        return cls(networks.open_file(encoder, threads), networks.open_file(decoder, threads))
 
     @property
     def depth(self) -> int:
@@ -147,9 +137,9 @@ class FaceTokenizer:
         """
         return self._decoded(tokens, "face", len(FACE_CHANNELS))
 
-    def emotions(self, tokens: ArrayLike) -> FloatArray:
-        """Emotions (T, 25) of the faces, as in :class:`~visavis.types.Emotion`; see :meth:`decode`."""
-        return self._decoded(tokens, "emotion", len(EMOTION_CHANNELS))
+    def expressions(self, tokens: ArrayLike) -> FloatArray:
+        """Expressions (T, 25) of the faces, as in :class:`~visavis.types.Expression`; see :meth:`decode`."""
+        return self._decoded(tokens, "emotion", len(EXPRESSION_CHANNELS))
 
     def encode_windows(self, windows: FloatArray) -> Tokens:
         """Tokens (N, R) of windows (N, W, 58) without NaN, oldest frame first."""
@@ -214,7 +204,7 @@ class TokenStream:
     def encode(self, face: ArrayLike) -> Tokens:
         """Tokens of the next T frames; see :meth:`FaceTokenizer.encode`."""
         tokenizer = self._tokenizer
-        faces = checked("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True)
+        faces = as_float32("faces", face, (None, len(FACE_CHANNELS)), allow_nan=True)
         seen = np.flatnonzero(~np.isnan(faces).all(axis=1))
         result = np.full((len(faces), tokenizer.depth), NO_FACE, np.int64)
         if seen.size:
@@ -238,7 +228,7 @@ def _notes(session: ort.InferenceSession, kind: str, names: list[str]) -> dict[s
             f"{', '.join(found)}"
         )
     orders = (notes.get("channels"), notes.get("emotion_channels"))
-    if orders != (list(FACE_CHANNELS), list(EMOTION_CHANNELS)):
+    if orders != (list(FACE_CHANNELS), list(EXPRESSION_CHANNELS)):
         raise WeightsError(f"the {kind} was trained on other channels than this version of visavis has")
     missing = {"vocabulary", "window", "mean", "quantizer", "pair"} - notes.keys()
     if missing:

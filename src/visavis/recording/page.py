@@ -15,7 +15,7 @@ from visavis.base.files import whole_file
 from visavis.base.machine import machine, versions
 from visavis.channels import EXPRESSIONS
 from visavis.drawing.panels import COLORS
-from visavis.drawing.timelines import channel_chart, emotion_chart, legend
+from visavis.drawing.timelines import channel_chart, expression_chart, legend
 from visavis.errors import InputError
 from visavis.recording.record import Recording
 from visavis.track import Track
@@ -24,7 +24,7 @@ from visavis.types import FloatArray
 # What each stage of a frame does, in the order of the flow.
 STAGES: Mapping[str, str] = {
     "face": "find and follow the face",
-    "emotion": "read the expression",
+    "expression": "read the expression",
     "avatar": "move the avatar",
     "puppet": "draw the avatar",
     "video": "compose and encode the video",
@@ -79,7 +79,7 @@ PAGE = Template("""<!doctype html>
 $video
 <section>
 <h2>Expressions</h2>
-$emotions
+$expressions
 </section>
 <section>
 <h2>Face</h2>
@@ -109,7 +109,7 @@ def write_report(
     Args:
         path: the page, usually ``report.html``.
         recording: counts and timings of the run.
-        track: face and emotion of the same run.
+        track: face and expression of the same run.
         source: description of the source.
         video: the run's video; the page links to it by a relative path.
 
@@ -123,7 +123,7 @@ def write_report(
         source=escape(source),
         tiles=_tiles(recording, track),
         video=_video(video, path),
-        emotions=_emotions(recording, track),
+        expressions=_expressions(recording, track),
         channels=channel_chart(track) if track.found.any() else "<p>No face was found.</p>",
         latency=_latency(recording.timings_ms),
         machine=_table(versions() | machine()),
@@ -135,7 +135,7 @@ def write_report(
 def total_ms(timings_ms: Mapping[str, FloatArray]) -> FloatArray:
     """Milliseconds (T,) from a frame's arrival to the avatar's pose, without drawing the video."""
     return np.asarray(
-        np.sum([timings_ms[stage] for stage in ("face", "emotion", "avatar")], axis=0), np.float32
+        np.sum([timings_ms[stage] for stage in ("face", "expression", "avatar")], axis=0), np.float32
     )
 
 
@@ -164,11 +164,11 @@ def _video(video: Path | None, page: Path) -> str:
     )
 
 
-def _emotions(recording: Recording, track: Track) -> str:
-    if np.isnan(track.emotion[:, -1]).all():
-        return "<p>Emotions were not read.</p>"
+def _expressions(recording: Recording, track: Track) -> str:
+    if np.isnan(track.expression[:, -1]).all():
+        return "<p>Expressions were not read.</p>"
     colors = {name: "#{:02x}{:02x}{:02x}".format(*COLORS[name]) for name in EXPRESSIONS}
-    return emotion_chart(track, colors) + legend(colors, recording.expressions)
+    return expression_chart(track, colors) + legend(colors, recording.expressions)
 
 
 def _latency(timings_ms: Mapping[str, FloatArray]) -> str:

@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from typing import Self
 
 from visavis.base.files import PathText, as_path
+from visavis.base.words import counted
 from visavis.capture.sound import Soundtrack
 from visavis.drawing.explanation import MOST_EXPLAINED, Explanation
 from visavis.errors import InputError
 from visavis.reaction.causes import explain
-from visavis.reaction.clip import Reaction, faces_at_25_hz, follow, speech_at_25_hz, start_of
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.clip import Reaction, faces_at_25_hz, react_frames, speech_at_25_hz, start_of
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import FRAME_RATE_HZ
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.reaction.tokenizer import Tokens
 from visavis.recording.side_by_side import write_side_by_side
 from visavis.track import Track
 from visavis.types import FloatArray
 
 MOST_SAMPLES = 1000
-# Number of faces of all samples together; faces and emotions in memory then take 1.7 GB.
+# Number of faces of all samples together; faces and expressions in memory then take 1.7 GB.
 MOST_FACES = 5_000_000
 # Sound and track may differ by this much before a note is printed.
 _NEARLY_S = 0.2
@@ -75,20 +76,20 @@ class SpeakerClip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class RecordedReaction:
     """Reactions of K listeners to a recorded person.
 
     Attributes:
         speaker: the person.
         networks: networks of the listeners.
-        temperament: traits of the listeners; None if they were drawn at random.
+        style: traits of the listeners; None if they were drawn at random.
         tokens: (K, T) tokens of the listeners' faces.
         reaction: the faces of these tokens.
     """
 
     speaker: SpeakerClip
-    networks: FaceListener
-    temperament: Temperament | None
+    networks: ListenerModel
+    style: Style | None
     tokens: Tokens
     reaction: Reaction
 
@@ -101,7 +102,7 @@ class Answer:
         """
         clip, explained = self.speaker, []
         for tokens in self.tokens[:MOST_EXPLAINED]:
-            explained.append(tuple(explain(self.networks, clip.face, clip.speech, tokens, self.temperament)))
+            explained.append(tuple(explain(self.networks, clip.face, clip.speech, tokens, self.style)))
             on_listener()
         return Explanation(clip.start_s, clip.face, clip.speech, self.reaction, tuple(explained))
 
@@ -116,15 +117,15 @@ class Answer:
         write_side_by_side(as_path(path), clip.face, self.reaction, clip.start_s, audio, on_frame)
 
 
-def answer(
+def react_to_recording(
     speaker: SpeakerClip,
-    networks: FaceListener,
+    networks: ListenerModel,
     *,
     samples: int = 1,
     seed: int = 0,
-    temperament: Temperament | None = None,
+    style: Style | None = None,
     on_frame: Callable[[], None] = _nothing,
-) -> Answer:
+) -> RecordedReaction:
     """Let listeners react to a recorded person.
 
     Args:
@@ -132,7 +133,7 @@ def answer(
         networks: networks of the listeners.
         samples: number of listeners; all hear the same, and each reacts differently.
         seed: a different seed gives different listeners.
-        temperament: traits of the listeners; None draws them at random.
+        style: traits of the listeners; None draws them at random.
         on_frame: called after each frame.
 
     Raises:
@@ -143,9 +144,9 @@ def answer(
     frames = len(speaker.face)
     if samples * frames > MOST_FACES:
         raise InputError(
-            f"{samples} samples of {frames} frames are {samples * frames} faces; expected at most "
-            f"{MOST_FACES}: fewer samples, or a shorter track"
+            f"{counted(samples, 'sample')} of {counted(frames, 'frame')}: {samples * frames} faces; expected "
+            f"at most {MOST_FACES}: fewer samples, or a shorter track"
         )
-    tokens = follow(networks.start(seed, samples, temperament), speaker.face, speaker.speech, on_frame)
+    tokens = react_frames(networks.start(seed, samples, style), speaker.face, speaker.speech, on_frame)
     reaction = Reaction.of_tokens(tokens, networks.tokenizer, seed)
-    return Answer(speaker, networks, temperament, tokens, reaction)
+    return RecordedReaction(speaker, networks, style, tokens, reaction)

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from visavis.avatar.motion3 import write_motion3
-from visavis.avatar.puppet import Puppet
+from visavis.avatar.puppet import Drawing, Puppet
 from visavis.base.clock import Clock, SystemClock
+from visavis.base.interruption import Interruption
+from visavis.base.words import counted
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.sound import Soundtrack
 from visavis.capture.source import FrameSource
 from visavis.capture.video import VideoFile
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
 from visavis.drawing.panels import Composer
 from visavis.errors import VisavisError
-from visavis.pipeline import Moment, Pipeline
-from visavis.reaction.clip import Reaction
-from visavis.reaction.live import LiveListener
+from visavis.pipeline import Moment, Pipeline, Sighting
+from visavis.recording.film import DEPTH, Film
+from visavis.recording.log import Log
 from visavis.recording.outputs import Outputs
-from visavis.recording.video_writer import VideoWriter
-from visavis.track import Track
-from visavis.types import AvatarPose, FloatArray, Frame, ImageArray, NumberArray
+from visavis.types import FloatArray, Frame
 
-# Decoding, tracking, drawing and encoding overlap; more waiting frames would only cost memory.
-DEPTH = 2
+if TYPE_CHECKING:
+    from visavis.outputs.sender import Sender
+
 # Sound is read this far ahead of the pictures, because a frame needs the sound up to its end.
 HEARD_AHEAD_S = 0.1
-NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
-NO_EMOTION = np.full(len(EMOTION_CHANNELS), np.nan, np.float32)
+# A longer gap between two frames of a file is skipped when the file is sent in real time.
+LONGEST_WAIT_S = 10.0
+# A run that is ended stops waiting after this.
+LONGEST_SLEEP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Recording:
         written: the files that now exist.
         interrupted: whether the user ended the run.
         error: why the run ended early; None if the source was read to its end.
+        notes: what a user should know of the source, in words, such as jumps of its clock.
     """
 
     frames: int
@@ -63,14 +65,39 @@ class Recording:
     written: tuple[Path, ...]
     interrupted: bool
     error: VisavisError | None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        log: Log,
+        written: tuple[Path, ...],
+        elapsed_s: float,
+        interrupted: bool,
+        error: VisavisError | None,
+    ) -> Self:
+        """The results of the frames in a log."""
+        timings_ms = {stage: np.asarray(times, np.float32) for stage, times in log.timings_ms.items()}
+        return cls(
+            frames=len(log.times_s),
+            frames_with_face=sum(log.found),
+            duration_s=log.times_s[-1] - log.times_s[0] if log.times_s else 0.0,
+            elapsed_s=elapsed_s,
+            timings_ms=MappingProxyType(timings_ms),
+            expressions=MappingProxyType(dict(log.labels.most_common())),
+            written=written,
+            interrupted=interrupted,
+            error=error,
+        )
 
     def __repr__(self) -> str:
         seen = self.frames_with_face / self.frames if self.frames else 0.0
         written = "".join(f", wrote {path}" for path in self.written)
-        return f"Recording: {self.frames} frames, {self.duration_s:.1f} s, a face in {seen:.0%}{written}"
+        frames = counted(self.frames, "frame")
+        return f"Recording: {frames}, {self.duration_s:.1f} s, a face in {seen:.0%}{written}"
 
 
-def record(
+def record_source(
     source: FrameSource,
     pipeline: Pipeline,
     outputs: Outputs,
@@ -78,6 +105,9 @@ def record(
     limit_s: float | None = None,
     on_frame: Callable[[Moment], None] | None = None,
     clock: Clock | None = None,
+    send: Sequence[Sender] = (),
+    avatar: Drawing | None = None,
+    real_time: bool = False,
 ) -> Recording:
     """Process a source to its end, or to an error or Ctrl-C, and write the requested files.
 
@@ -91,189 +121,176 @@ def record(
         limit_s: stop at this time of the source.
         on_frame: called after each frame.
         clock: measures the timings.
+        send: open outputs; frames of a file then come in real time.
+        avatar: the avatar in the video; Mira by default.
+        real_time: whether frames of a file come in real time also without outputs.
 
     Raises:
         InputError: an output cannot be written; this is checked before the work. Errors after the first frame
             are not raised but returned in the recording, since the results so far are kept.
     """
-    outputs.check(source.name)
+    outputs.validate(source.name)
     clock = clock or SystemClock()
     pipeline.reset()
     start_s = clock.now_s()
-    log = _Log(outputs)
+    log = Log(outputs)
     if outputs.reaction is not None and pipeline.listener is not None:
         pipeline.listener.on_frame = log.tokens.append
     error: VisavisError | None = None
     interrupted = False
-    film = None if outputs.video is None else _Film(outputs.video, source, pipeline.read_emotions)
-    try:
-        with ExitStack() as stack:
-            if film is not None:
-                stack.enter_context(film.writer)
-            sound: Soundtrack | None = None
-            if pipeline.listener is not None and isinstance(source, VideoFile):
-                sound = stack.enter_context(Soundtrack(source.path))
-            frames = iter(source)
-            ahead = frames if source.live else stack.enter_context(Prefetch(frames, DEPTH))
-            moments = stack.enter_context(Prefetch(_moments(ahead, pipeline, sound, limit_s), DEPTH))
-            steps: Iterable[tuple[Moment, Mapping[str, float]]] = ((moment, {}) for moment in moments)
-            if film is not None:
-                drawn = stack.enter_context(Prefetch(film.drawn(moments, clock), DEPTH))
-                steps = film.written(drawn, clock)
-            for moment, timings_ms in steps:
-                log.add(moment, timings_ms)
-                if on_frame is not None:
-                    on_frame(moment)
-    except KeyboardInterrupt:
-        interrupted = True
-    except VisavisError as caught:
-        error = caught
-    written = [film.writer.path] if film is not None and film.writer.finished else []
-    saved, failure = log.save(source.fps, pipeline.listener)
+    film = None
+    if outputs.video is not None:
+        shown = outputs.alone or Composer(source.size, pipeline.read_expressions)
+        film = Film(outputs, outputs.video, source, shown, avatar or Puppet.load())
+    with Interruption() as signals:
+        try:
+            with ExitStack() as stack:
+                steps = _steps(
+                    stack, source, pipeline, film, signals, limit_s, clock, send, real_time or bool(send)
+                )
+                for moment, timings_ms in steps:
+                    timings_ms = {**moment.timings_ms, **timings_ms}
+                    log.add(moment.frame.time_s, moment.faces, timings_ms, moment.pose)
+                    if on_frame is not None:
+                        on_frame(moment)
+                interrupted = signals.came
+        except KeyboardInterrupt:
+            interrupted = True
+        except VisavisError as caught:
+            error = caught
+        written = [film.writer.path] if film is not None and film.writer.finished else []
+        saved, failure = log.save(source.fps, pipeline.listener)
     error = error or failure  # The first error is the most useful one.
-    return log.recording((*written, *saved), clock.now_s() - start_s, interrupted, error)
+    notes = tuple(source.notes) if isinstance(source, VideoFile) else ()
+    elapsed_s = clock.now_s() - start_s
+    return replace(Recording.of(log, (*written, *saved), elapsed_s, interrupted, error), notes=notes)
+
+
+def _steps(
+    stack: ExitStack,
+    source: FrameSource,
+    pipeline: Pipeline,
+    film: Film | None,
+    signals: Interruption,
+    limit_s: float | None,
+    clock: Clock,
+    send: Sequence[Sender],
+    real_time: bool,
+) -> Iterable[tuple[Moment, Mapping[str, float]]]:
+    """Each moment, after it is in the video, with the milliseconds that this took; the stack ends all."""
+    if film is not None:
+        stack.enter_context(film.writer)
+    sound: Soundtrack | None = None
+    if pipeline.listener is not None and isinstance(source, VideoFile):
+        sound = stack.enter_context(Soundtrack(source.path))
+    frames = iter(source)
+    ahead = frames if source.live else stack.enter_context(Prefetch(frames, DEPTH))
+    stop = Event()
+    if real_time and not source.live:
+        ahead = in_real_time(ahead, clock, stop)
+    processed = _sent(_moments(ahead, pipeline, sound, limit_s, stop), send)
+    moments = stack.enter_context(Prefetch(processed, DEPTH))
+    stack.callback(stop.set)
+    if film is None:
+        return ((moment, {}) for moment in signals.each(moments))
+    drawn = stack.enter_context(Prefetch(film.drawn(moments, clock), DEPTH))
+    return film.written(signals.each(drawn), clock)
+
+
+def record_track(
+    source: VideoFile,
+    seen: Generator[Sighting, None, None],
+    outputs: Outputs,
+    *,
+    limit_s: float | None = None,
+    on_frame: Callable[[], None] | None = None,
+    clock: Clock | None = None,
+) -> Recording:
+    """Write the track of a video whose faces are read elsewhere, such as in several processes.
+
+    Args:
+        source: the video.
+        seen: its faces, frame after frame; it is closed here.
+        outputs: what to write: a track, and nothing that needs the avatar.
+        limit_s: stop at this time of the source.
+        on_frame: called after each frame.
+        clock: measures the elapsed time.
+
+    Returns:
+        The results, also after an error or Ctrl-C.
+    """
+    clock = clock or SystemClock()
+    start_s = clock.now_s()
+    log = Log(outputs)
+    error: VisavisError | None = None
+    interrupted = False
+    with Interruption() as signals:
+        try:
+            with closing(seen):
+                for each in signals.each(seen):
+                    if limit_s is not None and each.time_s >= limit_s:
+                        break
+                    log.add(each.time_s, each.faces, each.timings_ms)
+                    if on_frame is not None:
+                        on_frame()
+                interrupted = signals.came
+        except KeyboardInterrupt:
+            interrupted = True
+        except VisavisError as caught:
+            error = caught
+        saved, failure = log.save(source.fps, None)
+    elapsed_s = clock.now_s() - start_s
+    recording = Recording.of(log, tuple(saved), elapsed_s, interrupted, error or failure)
+    return replace(recording, notes=tuple(source.notes))
 
 
 def _moments(
-    frames: Iterable[Frame], pipeline: Pipeline, sound: Soundtrack | None, limit_s: float | None
+    frames: Iterable[Frame],
+    pipeline: Pipeline,
+    sound: Soundtrack | None,
+    limit_s: float | None,
+    stop: Event,
 ) -> Generator[Moment, None, None]:
     for frame in frames:
         if limit_s is not None and frame.time_s >= limit_s:
             return
         for chunk in () if sound is None else sound.until(frame.time_s + HEARD_AHEAD_S):
+            if stop.is_set():  # A gap can hold minutes of sound.
+                return
             pipeline.hear(chunk)
         yield pipeline.step(frame)
 
 
-class _Drawn(NamedTuple):
-    moment: Moment
-    avatar_rgb: ImageArray
-    drawing_ms: float
+def _sent(moments: Iterable[Moment], send: Sequence[Sender]) -> Generator[Moment, None, None]:
+    if not send:
+        yield from moments
+        return
+    from visavis.outputs.sample import Sample
+
+    for moment in moments:
+        sample = Sample.of(moment)
+        for sender in send:
+            sender.send(sample)
+        yield moment
 
 
-class _Film:
-    """The video being written: each moment is drawn, then encoded."""
+def in_real_time(
+    frames: Iterable[Frame], clock: Clock, stop: Event | None = None
+) -> Generator[Frame, None, None]:
+    """The frames of a file, each one not before its time.
 
-    def __init__(self, path: Path, source: FrameSource, emotions: bool) -> None:
-        self._composer = Composer(source.size, emotions)
-        self._puppet = Puppet.load()
-        sound: Path | None = None
-        sound_start_s = 0.0
-        if isinstance(source, VideoFile):
-            sound, sound_start_s = source.path, source.start_s
-        self.writer = VideoWriter(path, self._composer.size, source.fps, sound, sound_start_s)
-
-    def drawn(self, moments: Iterable[Moment], clock: Clock) -> Generator[_Drawn, None, None]:
-        """Each moment with the avatar's picture."""
-        for moment in moments:
-            began_s = clock.now_s()
-            avatar = self._puppet.draw(moment.pose, self._composer.avatar_px)
-            yield _Drawn(moment, avatar, 1e3 * (clock.now_s() - began_s))
-
-    def written(
-        self, drawn: Iterable[_Drawn], clock: Clock
-    ) -> Generator[tuple[Moment, Mapping[str, float]], None, None]:
-        """Each moment after it is in the video, with the milliseconds that drawing and encoding took."""
-        for moment, avatar, drawing_ms in drawn:
-            began_s = clock.now_s()
-            self.writer.write(self._composer.compose(moment, avatar), moment.frame.time_s)
-            yield moment, {"puppet": drawing_ms, "video": 1e3 * (clock.now_s() - began_s)}
-
-
-@dataclass(slots=True)
-class _Log:
-    """One row of results for each frame; faces, emotions and poses only for requested files."""
-
-    outputs: Outputs
-    times_s: list[float] = field(default_factory=list)
-    face: list[FloatArray] = field(default_factory=list)
-    emotion: list[FloatArray] = field(default_factory=list)
-    found: list[bool] = field(default_factory=list)
-    landmarks: list[FloatArray | None] = field(default_factory=list)
-    landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
-    poses: list[AvatarPose] = field(default_factory=list)
-    tokens: list[int] = field(default_factory=list)
-    labels: Counter[str] = field(default_factory=Counter)
-    timings_ms: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, moment: Moment, timings_ms: Mapping[str, float]) -> None:
-        self.times_s.append(moment.frame.time_s)
-        face = moment.face
-        emotion = None if face is None else face.emotion
-        self.found.append(face is not None)
-        if self.outputs.track is not None:
-            self.face.append(NO_FACE if face is None else face.state.values)
-            self.emotion.append(NO_EMOTION if emotion is None else emotion.values)
-            self.landmarks.append(None if face is None else face.landmarks_xy)
-            if face is not None:
-                self.landmark_numbers = face.landmark_numbers
-        if self.outputs.motion is not None:
-            self.poses.append(moment.pose)
-        if face is not None and face.label is not None:
-            self.labels[face.label] += 1
-        for stage, time_ms in (*moment.timings_ms.items(), *timings_ms.items()):
-            self.timings_ms.setdefault(stage, []).append(time_ms)
-
-    def save(self, fps: float, listener: LiveListener | None) -> tuple[list[Path], VisavisError | None]:
-        """Write the requested files; returns the written files and the first error."""
-        written: list[Path] = []
-        error: VisavisError | None = None
-        saves: tuple[Callable[[], list[Path]], ...] = (
-            lambda: self.save_track(fps),
-            lambda: self.save_motion(fps),
-            lambda: self.save_reaction(listener),
-        )
-        for save in saves:
-            try:
-                written += save()
-            except VisavisError as caught:  # The other files are still useful.
-                error = error or caught
-        return written, error
-
-    def save_track(self, fps: float) -> list[Path]:
-        """Write the track if requested; returns the written files."""
-        path = self.outputs.track
-        if path is None or not self.face:
-            return []
-        face, emotion = np.stack(self.face), np.stack(self.emotion)
-        times_s, found = np.asarray(self.times_s), np.asarray(self.found)
-        numbers = self.landmark_numbers
-        points = np.full((len(found), len(numbers), 2), np.nan, np.float32)
-        for row, landmarks in zip(points, self.landmarks, strict=True):
-            if landmarks is not None and len(numbers):  # Landmarks without numbers are useless.
-                row[:] = landmarks
-        Track(times_s, face, emotion, found, fps, points, numbers).save(path)
-        return [path]
-
-    def save_motion(self, fps: float) -> list[Path]:
-        """Write the motion if requested; returns the written files."""
-        path = self.outputs.motion
-        if path is None or not self.poses:
-            return []
-        write_motion3(path, self.poses, fps)
-        return [path]
-
-    def save_reaction(self, listener: LiveListener | None) -> list[Path]:
-        """Write the listener's face if requested; returns the written files."""
-        path = self.outputs.reaction
-        if path is None or listener is None or not self.tokens:
-            return []
-        Reaction.of_tokens(np.asarray([self.tokens]), listener.tokenizer, listener.seed).save(path)
-        return [path]
-
-    def recording(
-        self, written: tuple[Path, ...], elapsed_s: float, interrupted: bool, error: VisavisError | None
-    ) -> Recording:
-        return Recording(
-            frames=len(self.times_s),
-            frames_with_face=sum(self.found),
-            duration_s=self.times_s[-1] - self.times_s[0] if self.times_s else 0.0,
-            elapsed_s=elapsed_s,
-            timings_ms=MappingProxyType(
-                {stage: np.asarray(times, np.float32) for stage, times in self.timings_ms.items()}
-            ),
-            expressions=MappingProxyType(dict(self.labels.most_common())),
-            written=written,
-            interrupted=interrupted,
-            error=error,
-        )
+    A slow pipeline does not make up for lost time, and nobody waits for a gap that is too long, or after
+    ``stop``.
+    """
+    start_s: float | None = None
+    for frame in frames:
+        if start_s is None:
+            start_s = clock.now_s() - frame.time_s
+        wait_s = start_s + frame.time_s - clock.now_s()
+        if 0 < wait_s <= LONGEST_WAIT_S:
+            while wait_s > 0 and not (stop is not None and stop.is_set()):
+                clock.sleep_s(min(wait_s, LONGEST_SLEEP_S))
+                wait_s = start_s + frame.time_s - clock.now_s()
+        else:
+            start_s -= wait_s
+        yield frame

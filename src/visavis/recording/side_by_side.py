@@ -13,12 +13,13 @@ import numpy as np
 
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet import Puppet
+from visavis.base.interruption import Interruption
 from visavis.capture.sound import Soundtrack
 from visavis.capture.video import VideoFile
-from visavis.drawing.panels import BACKGROUND, FONT, Color, even, fit
+from visavis.drawing.panels import BACKGROUND, FONT, Color, even, fit_picture
 from visavis.errors import InputError
 from visavis.reaction.clip import Reaction
-from visavis.reaction.live import Follower
+from visavis.reaction.live import FaceSmoother
 from visavis.recording.video_writer import VideoWriter
 from visavis.types import FaceState, FloatArray, ImageArray
 
@@ -59,7 +60,7 @@ class Player:
         self._face, self._fps, self._puppet, self._name = face, fps, puppet, name
         # A video shows people as a camera sees them.
         self._animator = Animator(mirror=False, acting=acting)
-        self._follower = Follower()
+        self._follower = FaceSmoother()
 
     def picture(self, row: int) -> ImageArray:
         """The picture (side_px, side_px, 3) of the next row; rows are drawn in order."""
@@ -78,7 +79,7 @@ class Player:
         return image
 
 
-class Person:
+class SpeakerView:
     """The speaker: the pictures of a video, or an avatar if there is no video.
 
     Args:
@@ -130,7 +131,7 @@ class Wall:
 
     def compose(self, person_rgb: ImageArray, listeners_rgb: Iterable[ImageArray]) -> ImageArray:
         """(H, W, 3) of ``size``; the next call draws over the same array."""
-        fit(self._canvas[:, : self._person_px], person_rgb)
+        fit_picture(self._canvas[:, : self._person_px], person_rgb)
         for number, image in enumerate(listeners_rgb):
             row, column = divmod(number, self.columns)
             left, top = self._person_px + column * self.cell_px, row * self.cell_px
@@ -146,7 +147,7 @@ def write_side_by_side(
     source: Path | None,
     on_frame: Callable[[], None],
 ) -> None:
-    """Write the video, 25 frames a second; the first ten listeners are shown.
+    """Write the video, 25 frames a second, of the first ten listeners; Ctrl-C ends it early.
 
     Args:
         path: the file to write; see :class:`~visavis.recording.video_writer.VideoWriter`.
@@ -160,12 +161,12 @@ def write_side_by_side(
         InputError: the source is damaged, or the video cannot be written. Earlier frames are kept.
     """
     fps, shown = reaction.fps, reaction.face[:MOST_LISTENERS]
-    with ExitStack() as stack:
+    with Interruption() as signals, ExitStack() as stack:
         video = None if source is None else _pictures_of(source)
         if video is None:
-            person = Person.of_face(face, fps, start_s)
+            person = SpeakerView.of_face(face, fps, start_s)
         else:
-            person = Person.of_video(stack.enter_context(video))
+            person = SpeakerView.of_video(stack.enter_context(video))
         wall = Wall(person.size, len(shown))
         puppets = [Puppet.load() for _ in shown]
         players = [
@@ -174,7 +175,7 @@ def write_side_by_side(
         ]
         sound_start_s = start_s + (0.0 if source is None else _zero_s(source))
         writer = stack.enter_context(VideoWriter(path, wall.size, fps, source, sound_start_s))
-        for frame in range(reaction.face.shape[1]):
+        for frame in signals.each(range(reaction.face.shape[1])):
             # As in a live run, a reaction is shown when the frame that it answers is over.
             row = max(frame - 1, 0)
             pictures = [player.picture(row) for player in players]

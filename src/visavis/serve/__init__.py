@@ -1,1 +1,1 @@
-"""The server: it answers a browser's camera frames live with face, emotion and avatar pose."""
+"""The server: it answers a browser's camera frames live with face, expression and avatar pose."""

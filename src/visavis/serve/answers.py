@@ -5,30 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis import __version__
 from visavis.avatar.guide import Guiding
-from visavis.channels import ACTION_UNITS, EXPRESSIONS
-from visavis.pipeline import Moment, emotion_region
-from visavis.reaction.listener import FaceListener
-from visavis.reaction.temperament import CONTROLS
+from visavis.avatar.retarget import presets, usual_face
+from visavis.avatar.retarget_file import Rules
+from visavis.channels import ACTION_UNITS, EXPRESSIONS, FACE_CHANNELS
+from visavis.pipeline import Moment, expression_region
+from visavis.reaction.listener import ListenerModel
+from visavis.reaction.style import CONTROLS
 from visavis.serve.calibrating import NOT_HERE, Calibrating
+from visavis.serve.jpeg import MAX_IMAGE_PIXELS
 from visavis.serve.listening import NO_LISTENER
-from visavis.serve.protocol import (
-    MAX_IMAGE_PIXELS,
-    MAX_MESSAGE_BYTES,
-    PROTOCOL_VERSION,
-    GuideMessage,
-    ListenMessage,
-    SettingsMessage,
-    WordsMessage,
-)
-from visavis.serve.vocabulary import FaceWord, Meaning, Vocabulary
-from visavis.types import AvatarPose, BoolArray, Emotion, Face
+from visavis.serve.load import Pace
+from visavis.serve.messages import FaceTokensMessage, GuideMessage, ListenMessage, SettingsMessage
+from visavis.serve.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION
+from visavis.serve.vocabulary import FaceToken, Meaning, Vocabulary
+from visavis.types import AvatarPose, BoolArray, Expression, Face, FaceState
+
+if TYPE_CHECKING:
+    from visavis.serve.broadcast import OutputLight
 
 NO_TOKENIZER = (
     "this server has no face tokenizer: start it with --encoder and --decoder, the two networks that "
@@ -37,51 +37,56 @@ NO_TOKENIZER = (
 
 
 def encode_hello(
-    reads_emotions: bool,
+    reads_expressions: bool,
     drops_tokens: bool,
     vocabulary: Vocabulary | None = None,
-    listener: FaceListener | None = None,
+    listener: ListenerModel | None = None,
     calibrating: Calibrating | None = None,
+    *,
+    alone: bool = True,
 ) -> str:
     """The server's first message: its name, what it offers, and what it accepts.
 
     Args:
-        reads_emotions: whether this server can read emotions at all.
+        reads_expressions: whether this server can read expressions at all.
         drops_tokens: whether its recogniser drops tokens of the face.
         vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
         listener: the listener; None if there is none.
         calibrating: calibration of the session; None if it has none.
+        alone: whether viewer pages can show the session, which needs a server of one process.
     """
     return _encode(
         type="hello",
         protocol=PROTOCOL_VERSION,
         version=__version__,
         modes=modes(listener),
-        reads_emotions=reads_emotions,
+        reads_expressions=reads_expressions,
         drops_tokens=drops_tokens,
         expressions=EXPRESSIONS,
         action_units=ACTION_UNITS,
-        words=words_offer(vocabulary),
+        channels=FACE_CHANNELS,
+        face_tokens=face_tokens_offer(vocabulary),
         listener=listener_offer(listener),
         profile=profile_offer(calibrating),
+        shows=alone,
         max_message_bytes=MAX_MESSAGE_BYTES,
         max_image_pixels=MAX_IMAGE_PIXELS,
     )
 
 
-def words_offer(vocabulary: Vocabulary | None) -> dict[str, object]:
+def face_tokens_offer(vocabulary: Vocabulary | None) -> dict[str, object]:
     """Whether face tokens are available, and why not."""
     if vocabulary is None:
         return {"vocabulary": None, "problem": NO_TOKENIZER}
     return {"vocabulary": vocabulary.tokenizer.vocabulary, "problem": None}
 
 
-def modes(listener: FaceListener | None) -> Sequence[str]:
+def modes(listener: ListenerModel | None) -> Sequence[str]:
     """The modes of the avatar."""
     return ["mirror"] if listener is None else ["mirror", "listen"]
 
 
-def listener_offer(listener: FaceListener | None) -> dict[str, object]:
+def listener_offer(listener: ListenerModel | None) -> dict[str, object]:
     """Whether a listener is available, its controls, and why it is not available."""
     if listener is None:
         return {"controls": None, "problem": NO_LISTENER}
@@ -105,20 +110,35 @@ def encode_profile(kept: bool) -> str:
     return _encode(type="profile", kept=kept)
 
 
+def encode_record(take: str | None) -> str:
+    """Whether a recording runs now, and the name of the one that has ended."""
+    return _encode(type="record", on=take is None, take=take)
+
+
+def encode_pace(pace: Pace) -> str:
+    """How often the client's pictures are needed."""
+    return _encode(type="pace", fps=pace.fps, why=pace.why)
+
+
+def encode_resume(token: str) -> str:
+    """A token with which the client can go on after a lost connection."""
+    return _encode(type="resume", token=token)
+
+
 def encode_listen(wish: ListenMessage) -> str:
     """The answer to a request for a listener; it holds from the next frame on."""
-    temperament = None if wish.temperament is None else asdict(wish.temperament)
-    return _encode(type="listen", on=wish.on, seed=wish.seed, temperament=temperament)
+    style = None if wish.style is None else asdict(wish.style)
+    return _encode(type="listen", on=wish.on, seed=wish.seed, style=style)
 
 
-def encode_words(wish: WordsMessage) -> str:
+def encode_face_tokens(wish: FaceTokensMessage) -> str:
     """The answer to a request for face tokens; it holds from the next frame on."""
-    return _encode(type="words", on=wish.on)
+    return _encode(type="face_tokens", on=wish.on)
 
 
 def encode_settings(settings: SettingsMessage) -> str:
     """The accepted settings; they hold from the next frame on."""
-    return _encode(type="settings", read_emotions=settings.read_emotions, mirror=settings.mirror)
+    return _encode(type="settings", read_expressions=settings.read_expressions, mirror=settings.mirror)
 
 
 def encode_error(code: str, message: str, frame_id: int | None = None) -> str:
@@ -138,9 +158,11 @@ def encode_moment(
     timings_ms: dict[str, float],
     dropped: int,
     calibrated: bool | None,
-    word: FaceWord | None,
+    token: FaceToken | None,
     hears: bool | None,
     guiding: Guiding | None = None,
+    lights: Sequence[OutputLight] | None = None,
+    state: FaceState | None = None,
 ) -> str:
     """The results of one frame.
 
@@ -150,9 +172,11 @@ def encode_moment(
         timings_ms: milliseconds by stage, the pipeline's own and the server's.
         dropped: number of frames of this session that newer frames replaced before they were processed.
         calibrated: whether a calibration succeeded at this frame; None if none was requested.
-        word: tokens of the first face; None without a face or if tokens are not requested.
+        token: token of the first face; None without a face or if tokens are not requested.
         hears: whether the listener has sound; None while the avatar mirrors.
         guiding: state of a guided calibration; None while there is none.
+        lights: the outputs, if they changed; None if they are as before.
+        state: the face that outputs get; None without a face.
     """
     face = moment.face
     return _encode(
@@ -160,19 +184,28 @@ def encode_moment(
         id=frame_id,
         time_s=moment.frame.time_s,
         faces=[_face(face) for face in moment.faces],
-        emotion=None if face is None or face.emotion is None else _emotion(face.emotion, face.label),
-        tokens=None if face is None or face.kept is None else _tokens(face, face.kept),
+        expression=None
+        if face is None or face.expression is None
+        else _expression(face.expression, face.label),
+        kept_tokens=None if face is None or face.kept is None else _kept_tokens(face, face.kept),
         pose=_pose(moment.pose),
+        state=_state(state),
         timings_ms={name: round(value, 2) for name, value in timings_ms.items()},
         dropped=dropped,
         calibrated=calibrated,
-        word=None if word is None else asdict(word),
+        face_token=None if token is None else asdict(token),
         hears=hears,
         guide=None if guiding is None else asdict(guiding),
+        outputs=None if lights is None else [asdict(light) for light in lights],
     )
 
 
-def describe(meaning: Meaning) -> dict[str, object]:
+def encode_pose(pose: AvatarPose, state: FaceState | None, mirrored: bool) -> str:
+    """What a viewer page gets of a frame: pose, the face that outputs get, whether the pose is mirrored."""
+    return _encode(type="pose", pose=_pose(pose), state=_state(state), mirrored=mirrored)
+
+
+def meaning_json(meaning: Meaning) -> dict[str, object]:
     """The meaning of a token, as JSON data."""
     return {
         "pose": _pose(meaning.pose),
@@ -181,8 +214,23 @@ def describe(meaning: Meaning) -> dict[str, object]:
     }
 
 
+def describe_retargeting(rules: Rules) -> dict[str, object]:
+    """Retargeting rules, with what a page needs to evaluate them, as JSON data."""
+    return {
+        "presets": presets(),
+        "channels": FACE_CHANNELS,
+        "neutral": usual_face().tolist(),
+        "mirror": rules.mirror,
+        "parameters": {name: asdict(rule) for name, rule in rules.by_parameter.items()},
+    }
+
+
 def _pose(pose: AvatarPose) -> dict[str, float]:
     return {name: round(value, 4) for name, value in pose.as_dict().items()}
+
+
+def _state(state: FaceState | None) -> list[float] | None:
+    return None if state is None else _rounded(state.values, 4)
 
 
 def _face(face: Face) -> dict[str, Any]:
@@ -194,18 +242,18 @@ def _face(face: Face) -> dict[str, Any]:
     }
 
 
-def _emotion(emotion: Emotion, label: str | None) -> dict[str, Any]:
+def _expression(expression: Expression, label: str | None) -> dict[str, Any]:
     return {
         "label": label,
-        "expressions": _rounded(emotion.expressions, 4),
-        "valence": round(float(emotion.valence), 4),
-        "arousal": round(float(emotion.arousal), 4),
-        "action_units": _rounded(emotion.action_units, 4),
+        "expressions": _rounded(expression.probabilities, 4),
+        "valence": round(float(expression.valence), 4),
+        "arousal": round(float(expression.arousal), 4),
+        "action_units": _rounded(expression.action_units, 4),
     }
 
 
-def _tokens(face: Face, kept: BoolArray) -> dict[str, Any]:
-    corners = emotion_region(face).corners()
+def _kept_tokens(face: Face, kept: BoolArray) -> dict[str, Any]:
+    corners = expression_region(face).corners()
     return {
         "grid": len(kept),
         "kept": np.packbits(kept).tobytes().hex(),

@@ -1,54 +1,63 @@
-"""The web application and its server."""
+"""The web application: the page, its avatar, the WebSockets, and what operators ask for."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import logging
-import socket
-import sys
-import webbrowser
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+import os
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.websockets import WebSocket
 
 from visavis import __version__
-from visavis.avatar.profile import my_profile
 from visavis.channels import EXPRESSIONS
-from visavis.errors import DeviceError, InputError, VisavisError
-from visavis.reaction.listener import FaceListener
-from visavis.serve.answers import NO_TOKENIZER, describe, listener_offer, modes, words_offer
-from visavis.serve.connection import converse
+from visavis.errors import InputError, VisavisError
+from visavis.outputs.sender import Sender
+from visavis.reaction.listener import ListenerModel
+from visavis.serve.answers import (
+    NO_TOKENIZER,
+    face_tokens_offer,
+    listener_offer,
+    meaning_json,
+    modes,
+)
+from visavis.serve.broadcast import Broadcast
+from visavis.serve.connection import converse, relay
+from visavis.serve.doors import Doors
+from visavis.serve.front import Front
 from visavis.serve.guard import Guard
-from visavis.serve.protocol import MAX_MESSAGE_BYTES
-from visavis.serve.sessions import MakePipeline, SessionPool
+from visavis.serve.metrics import CONTENT_TYPE, Metrics
+from visavis.serve.own_files import READ, OwnFiles, add_own_files
+from visavis.serve.pool import MakePipeline, SessionPool
+from visavis.serve.protocol import SESSION_NAME, Close
 from visavis.serve.vocabulary import Vocabulary
+from visavis.serve.witness import Witness
 
 DEFAULT_PORT = 8765
-DEFAULT_SESSIONS = 4
 DEFAULT_IDLE_S = 60.0
-
-
-READ = ["GET", "HEAD"]  # Monitors ask for the head alone.
+NO_FILES, NO_FRONT = OwnFiles(), Front()
 
 
 def create_app(
     make_pipeline: MakePipeline,
     *,
     vocabulary: Vocabulary | None = None,
-    listener: FaceListener | None = None,
-    sessions: int = DEFAULT_SESSIONS,
+    listener: ListenerModel | None = None,
+    sessions: int | None = None,
     idle_s: float = DEFAULT_IDLE_S,
-    allowed_hosts: Iterable[str] = (),
+    host: str = "127.0.0.1",
+    allowed_hosts: Collection[str] = (),
     profile_path: Path | None = None,
+    senders: Sequence[Sender] = (),
+    own: OwnFiles = NO_FILES,
+    front: Front = NO_FRONT,
+    processes: int = 1,
 ) -> FastAPI:
     """The page, its avatar, and the WebSocket at ``/ws``.
 
@@ -56,17 +65,31 @@ def create_app(
         make_pipeline: makes the pipeline of one session.
         vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
         listener: the listener that people may use; None if there is none.
-        sessions: maximum number of sessions at a time.
+        sessions: maximum number of sessions at a time; see :class:`~visavis.serve.pool.SessionPool`.
         idle_s: time without messages after which a session is closed.
-        allowed_hosts: host names of the server, in addition to addresses and this computer's own names.
+        host: the address or name at which it listens.
+        allowed_hosts: further host names of the server, in addition to addresses and this computer's own
+            names; then, as behind a proxy, requests from loopback may come from elsewhere.
         profile_path: file for a person's profile, kept on request; None keeps none.
+        senders: open outputs; they follow the oldest session.
+        own: the operator's files that the page may use.
+        front: token, proxies, and limits of an address.
+        processes: see :class:`~visavis.serve.pool.SessionPool`.
 
     Raises:
         InputError: ``sessions`` is less than 1.
     """
     pool = SessionPool(
-        make_pipeline, sessions, vocabulary=vocabulary, listener=listener, profile_path=profile_path
+        make_pipeline,
+        sessions,
+        vocabulary=vocabulary,
+        listener=listener,
+        profile_path=profile_path,
+        broadcast=Broadcast(senders),
+        processes=processes,
     )
+
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,13 +100,26 @@ def create_app(
         title="visavis",
         version=__version__,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, allowed_hosts=tuple(allowed_hosts))],
+        middleware=[
+            Middleware(Witness, metrics=metrics),
+            Middleware(
+                Guard,
+                (host, *allowed_hosts),
+                front.token,
+                front.max_per_address,
+                front.max_new_per_address,
+                trusts_local=not allowed_hosts and not front.proxies,
+            ),
+        ],
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere.
         redoc_url=None,
         openapi_url=None,
     )
     app.state.pool = pool
+    app.state.doors = Doors(limit=0, header_s=0)  # A server brings its own.
+    add_own_files(app, own)
     _add_routes(app, pool, idle_s)
+    _add_operators_routes(app, pool, metrics, own.mapping_name)
     return app
 
 
@@ -95,31 +131,110 @@ def _add_routes(app: FastAPI, pool: SessionPool, idle_s: float) -> None:
     def page() -> Path:
         return static / "index.html"
 
+    @app.api_route("/watch", methods=READ, response_class=FileResponse)
+    def viewer() -> Path:
+        return static / "watch.html"
+
     @app.api_route("/assets/puppet.json", methods=READ, response_class=FileResponse)
     def puppet() -> Path:
         return package / "assets" / "puppet.json"
 
-    @app.api_route("/health", methods=READ)
-    def health() -> dict[str, object]:
-        try:
-            return _health(pool)
-        except VisavisError as error:
-            raise HTTPException(503, str(error)) from error
-
-    @app.api_route("/words/{name}", methods=READ)
-    def word(name: str) -> dict[str, object]:
+    @app.api_route("/face_tokens/{name}", methods=READ)
+    def face_token(name: str) -> dict[str, object]:
         if pool.vocabulary is None:
             raise HTTPException(404, NO_TOKENIZER)
         try:
-            return describe(pool.vocabulary.meaning(name))
+            return meaning_json(pool.vocabulary.meaning(name))
         except InputError as error:
             raise HTTPException(404, str(error)) from error
+
+    @app.api_route("/takes/{name}/{file}", methods=READ)
+    def take(name: str, file: str) -> Response:
+        try:
+            content = pool.takes.read(name, file)
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
+        return Response(content, headers={"Content-Disposition": f'attachment; filename="{file}"'})
 
     @app.websocket("/ws")
     async def talk(websocket: WebSocket) -> None:
         await converse(websocket, pool, idle_s)
 
+    @app.websocket("/ws/watch")
+    async def watch(websocket: WebSocket) -> None:
+        name = websocket.query_params.get("session", "")
+        # Strangers may not wait for a session; they need the name of one.
+        waits = SESSION_NAME.fullmatch(name) and not pool.broadcast.is_shown(name)
+        if websocket.scope["state"]["authorized"] or not waits:
+            await relay(websocket, pool)
+        else:
+            await websocket.accept()
+            await websocket.close(Close.UNAUTHORIZED, "no session of this name is shown now")
+
     app.mount("/static", StaticFiles(directory=static), name="static")
+
+
+def _add_operators_routes(app: FastAPI, pool: SessionPool, metrics: Metrics, mapping: str) -> None:
+    @app.api_route("/health", methods=READ)
+    def health() -> dict[str, object]:
+        try:
+            return _health(pool) | {"retarget": mapping or None}
+        except VisavisError as error:
+            raise HTTPException(503, str(error)) from error
+
+    @app.api_route("/live", methods=READ)
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.api_route("/ready", methods=READ)
+    def ready() -> dict[str, str]:
+        problem = _why_not_ready(pool)
+        if problem:
+            raise HTTPException(503, problem)
+        return {"status": "ready"}
+
+    @app.api_route("/metrics", methods=READ)
+    async def measured() -> Response:
+        doors: Doors = app.state.doors
+        done = pool.counters
+        counts: dict[str, Mapping[str, float] | float] = {
+            "connections_ended_total": doors.ended,
+            "frames_dropped_total": done.dropped | {"bad_frame": done.bad, "stalled": done.stalled},
+            "sessions_begun_total": done.admitted,
+            "sessions_resumed_total": done.resumed,
+            "sessions_refused_total": done.refused,
+        }
+        gauges = {
+            "frames_waiting": metrics.frames_waiting,
+            "sessions": pool.active,
+            "sessions_limit": pool.limit,
+            "connections": len(doors),
+            "connections_limit": doors.limit,
+            "abandoned_work": pool.crew.abandoned,
+            "work_waiting": pool.crew.waiting,
+            "frames_per_second": pool.load.fps,
+            "expression_spacing": pool.load.spacing,
+            "tasks": len(asyncio.all_tasks()),
+            "stopping": float(pool.draining.is_set()),
+        }
+        text = metrics.text(gauges, counts, "" if pool.alone else str(os.getpid()))
+        return PlainTextResponse(text, media_type=CONTENT_TYPE)
+
+
+def _why_not_ready(pool: SessionPool) -> str:
+    """Why no new session could begin now, in one line; empty if it could."""
+    if pool.draining.is_set():
+        return "the server is stopping"
+    if pool.crowded:
+        return (
+            f"no session can begin now: {pool.active} of {pool.limit} (--sessions) are in use, "
+            f"at {pool.load.fps:.0f} pictures a second"
+        )
+    try:
+        _ = pool.drops_tokens
+    except VisavisError as error:
+        return str(error)
+    return ""
 
 
 def _health(pool: SessionPool) -> dict[str, object]:
@@ -129,146 +244,8 @@ def _health(pool: SessionPool) -> dict[str, object]:
         "modes": modes(pool.listener),
         "expressions": EXPRESSIONS,
         "drops_tokens": pool.drops_tokens,
-        "words": words_offer(pool.vocabulary),
+        "face_tokens": face_tokens_offer(pool.vocabulary),
         "listener": listener_offer(pool.listener),
         "sessions": pool.active,
         "sessions_limit": pool.limit,
     }
-
-
-class Server(uvicorn.Server):
-    """An application on a TCP port; it tells its sessions why they end before it closes their sockets.
-
-    ``run()`` serves until it is interrupted, or until another thread sets ``should_exit``.
-
-    Args:
-        app: made by :func:`create_app`.
-        host: address to listen on.
-        port: TCP port; 0 takes a free one.
-        ready: called with the page's address once the server answers.
-
-    Raises:
-        DeviceError: the port is in use or not permitted, or the address does not belong to this computer.
-    """
-
-    def __init__(
-        self, app: FastAPI, host: str, port: int, ready: Callable[[str], None] = lambda url: None
-    ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                ws="websockets-sansio",
-                ws_max_size=MAX_MESSAGE_BYTES,  # a message is refused by its length, before it is read
-                ws_per_message_deflate=False,  # JPEG does not shrink, and JSON on loopback need not
-                ws_ping_interval=10.0,
-                ws_ping_timeout=10.0,
-                timeout_graceful_shutdown=3,
-                log_level=logging.WARNING,
-            )
-        )
-        self._pool: SessionPool = app.state.pool
-        self._listener = _listen(host, port)
-        self._ready = ready
-        self.url = _url(host, self._listener.getsockname()[1])
-
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until the server is told to stop."""
-        with self._listener:
-            super().run([self._listener, *(sockets or [])])
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, and announce it."""
-        await super().startup(sockets)
-        if self.started:
-            await asyncio.to_thread(self._ready, self.url)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the sessions with a code that means "reconnect", then stop."""
-        await self._pool.drain()
-        await super().shutdown(sockets)
-
-
-def serve(
-    make_pipeline: MakePipeline,
-    *,
-    host: str = "127.0.0.1",
-    port: int = DEFAULT_PORT,
-    vocabulary: Vocabulary | None = None,
-    listener: FaceListener | None = None,
-    open_browser: bool = False,
-    sessions: int = DEFAULT_SESSIONS,
-    idle_s: float = DEFAULT_IDLE_S,
-    allowed_hosts: Iterable[str] = (),
-    announce: Callable[[str], None] = lambda url: None,
-) -> None:
-    """Run the server until it is interrupted.
-
-    If only this computer can open the page, the page may ask the server to keep the person's profile.
-
-    Args:
-        make_pipeline: makes the pipeline of one session.
-        host: address to listen on; by default only for this computer.
-        port: TCP port; 0 takes a free one.
-        vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
-        listener: the listener that people may use; None if there is none.
-        open_browser: show the page in the person's browser.
-        sessions: maximum number of sessions at a time.
-        idle_s: time without messages after which a session is closed.
-        allowed_hosts: further host names of the server.
-        announce: called with the page's address once the server listens.
-
-    Raises:
-        DeviceError: the port is in use or not permitted, or the address does not belong to this computer.
-        InputError: ``sessions`` is less than 1.
-    """
-
-    others = tuple(allowed_hosts)
-
-    def ready(url: str) -> None:
-        announce(url)
-        if open_browser:
-            webbrowser.open(url)
-
-    app = create_app(
-        make_pipeline,
-        vocabulary=vocabulary,
-        listener=listener,
-        sessions=sessions,
-        idle_s=idle_s,
-        allowed_hosts=(*others, host),
-        profile_path=my_profile() if _serves_itself(host) and not others else None,
-    )
-    with suppress(KeyboardInterrupt):
-        Server(app, host, port, ready).run()
-
-
-def _serves_itself(host: str) -> bool:
-    """Whether only this computer can reach a server on that address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not host:  # An empty name would mean every address of this computer.
-        raise InputError("the host is empty; name an address, such as 127.0.0.1")
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        if sys.platform != "win32":  # On Windows it would let two servers share a port.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise DeviceError(
-            f"cannot listen on {host}, port {port}: {error}; choose another with --host or --port, "
-            "or stop what uses it"
-        ) from error
-    return listener
-
-
-def _url(host: str, port: int) -> str:
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - named, not bound to
-    name = everywhere.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}/"

@@ -11,7 +11,9 @@ from visavis.pipeline import Pipeline
 from visavis.serve.protocol import RefusedError
 from visavis.types import Face
 
-NOT_HERE = "this server keeps nothing: it keeps a profile only where it serves its own computer alone"
+NOT_HERE = (
+    "this server keeps nothing: it keeps a profile only where one process serves its own computer alone"
+)
 LISTENS = "The avatar listens: choose Mirror first."
 
 
@@ -40,6 +42,15 @@ class Calibrating:
                 pipeline.wear(self._profile)
             except InputError as error:
                 self.problem = str(error)
+
+    @property
+    def profile(self) -> Profile | None:
+        """The person's profile; None while there is none."""
+        return self._profile
+
+    def resume(self, profile: Profile) -> None:
+        """Use the profile of an earlier session from the next frame on."""
+        self._profile, self._wanted = profile, (profile,)
 
     @property
     def kept(self) -> bool:

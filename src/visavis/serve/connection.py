@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from functools import partial
 
-import anyio.to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from visavis.errors import VisavisError
+from visavis.errors import InputError, VisavisError
 from visavis.serve.answers import (
     encode_error,
+    encode_face_tokens,
     encode_guide,
     encode_hello,
     encode_listen,
+    encode_pace,
     encode_profile,
+    encode_record,
+    encode_resume,
     encode_settings,
-    encode_words,
 )
-from visavis.serve.protocol import (
+from visavis.serve.messages import (
     CalibrateMessage,
-    Close,
+    ExpressMessage,
+    FaceTokensMessage,
     FrameMessage,
     GuideMessage,
-    HangupError,
     ListenMessage,
+    Message,
+    OutputMessage,
+    PaceMessage,
     ProfileMessage,
-    RefusedError,
+    RecordMessage,
+    ResumeMessage,
     SettingsMessage,
     SoundMessage,
-    decode_message,
+    Wish,
 )
-from visavis.serve.sessions import Session, SessionPool
+from visavis.serve.pool import SessionPool
+from visavis.serve.protocol import Close, HangupError, RefusedError, decode_message, session_name
+from visavis.serve.sessions import Session
 
 STALL_S = 10.0  # time for one frame to be processed and answered
 _GOODBYE_S = 2.0
-_log = logging.getLogger(__name__)
+# A crowded server waits this long for a token before it refuses.
+_TOKEN_S = 0.5
+# The closing handshake of a client that does not come back.
+_LEFT_FOR_GOOD = (1000, 1001)
 
 
 async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
@@ -49,26 +60,81 @@ async def converse(socket: WebSocket, pool: SessionPool, idle_s: float) -> None:
     """
     await socket.accept()
     try:
-        async with pool.session() as session:
+        name = session_name(socket.query_params.get("session"))
+        back = await _first_words(socket) if pool.crowded else None
+        token = back.token if isinstance(back, ResumeMessage) else None
+        async with pool.session(name, token) as session:
             hello = encode_hello(
-                session.reads_emotions,
+                session.reads_expressions,
                 session.drops_tokens,
                 session.vocabulary,
-                session.listener,
+                session.ear.networks,
                 session.calibrating,
+                alone=pool.alone,
             )
             await socket.send_text(hello)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_listen(socket, session, idle_s))
-                tasks.create_task(_answer(socket, session))
+                tasks.create_task(_listen(socket, session, pool, idle_s, back))
+                tasks.create_task(_answer(socket, session, pool))
                 tasks.create_task(_leave_when_drained(pool))
+                tasks.create_task(_leave_when_replaced(session))
     except* WebSocketDisconnect:
-        _log.debug("the client left")
+        pass
     except* VisavisError as group:
         await _say_goodbye(socket, _cause(group))
 
 
-async def _listen(socket: WebSocket, session: Session, idle_s: float) -> None:
+async def relay(socket: WebSocket, pool: SessionPool) -> None:
+    """Show a viewer page what a session shows, until the viewer leaves or the server stops."""
+    await socket.accept()
+    try:
+        name = session_name(socket.query_params.get("session"))
+        if not pool.alone:
+            raise HangupError(
+                Close.BAD_MESSAGE,
+                "this server has several processes, so nothing can be watched (--workers 1)",
+            )
+        if not name:
+            raise HangupError(Close.BAD_MESSAGE, "the address must end in ?session= and the session's name")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_show(socket, pool, name))
+            tasks.create_task(_leave(socket))
+            tasks.create_task(_leave_when_drained(pool))
+    except* WebSocketDisconnect:
+        pass
+    except* VisavisError as group:
+        await _say_goodbye(socket, _cause(group))
+
+
+async def _show(socket: WebSocket, pool: SessionPool, name: str) -> None:
+    async with aclosing(pool.broadcast.view(name)) as texts:
+        async for text in texts:
+            await socket.send_text(text)
+
+
+async def _leave(socket: WebSocket) -> None:
+    """Wait until the viewer leaves; a viewer has nothing to say."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+    raise WebSocketDisconnect(1005)
+
+
+async def _first_words(socket: WebSocket) -> Message | None:
+    """The client's first message, perhaps a token; None if there is none yet."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_TOKEN_S):
+            received = await socket.receive()
+            if received["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(received.get("code", 1005))
+            return decode_message(received.get("bytes") or received.get("text") or "")
+    return None
+
+
+async def _listen(
+    socket: WebSocket, session: Session, pool: SessionPool, idle_s: float, first: Message | None
+) -> None:
+    if first is not None:
+        await _react(socket, session, pool, first)
     while True:
         try:
             async with asyncio.timeout(idle_s):
@@ -78,22 +144,39 @@ async def _listen(socket: WebSocket, session: Session, idle_s: float) -> None:
                 Close.IDLE, f"nothing arrived for {idle_s:g} s; connect again when needed"
             ) from None
         if received["type"] == "websocket.disconnect":
+            session.memory.lost = received.get("code", 1005) not in _LEFT_FOR_GOOD
             raise WebSocketDisconnect(received.get("code", 1005))
         data = received.get("bytes")
-        try:
-            answer = _take(session, received["text"] if data is None else data)
-        except RefusedError as error:
-            answer = encode_error(error.code, str(error))
-        if answer is not None:
-            await socket.send_text(answer)
+        if data is None:
+            session.intake.text()
+        await _react(socket, session, pool, received["text"] if data is None else data)
 
 
-def _take(session: Session, data: bytes | str) -> str | None:
+async def _react(socket: WebSocket, session: Session, pool: SessionPool, data: bytes | str | Message) -> None:
+    """Process a message and answer it; a client that sends too much has to wait."""
+    wait_s = 0.0
+    try:
+        message = decode_message(data) if isinstance(data, bytes | str) else data
+        if isinstance(message, FrameMessage):
+            wait_s = session.intake.frame(len(data)) if isinstance(data, bytes) else 0.0
+            (session.inbox.offer_surplus if wait_s else session.inbox.offer)(message)
+            answer = None
+        elif isinstance(message, ResumeMessage):
+            token = pool.resume(session, message.token)
+            answer = None if token is None else encode_resume(token)
+        else:
+            answer = _take(session, message)
+            session.memory.change()
+    except RefusedError as error:
+        answer = encode_error(error.code, str(error))
+    if answer is not None:
+        await socket.send_text(answer)
+    if wait_s:
+        await asyncio.sleep(wait_s)
+
+
+def _take(session: Session, message: SoundMessage | Wish) -> str | None:
     """Process a message; returns its answer if there is an immediate one."""
-    message = decode_message(data)
-    if isinstance(message, FrameMessage):
-        session.offer(message)
-        return None
     if isinstance(message, SoundMessage):
         session.hear(message)
         return None
@@ -107,19 +190,47 @@ def _take(session: Session, data: bytes | str) -> str | None:
         return encode_profile(session.calibrating.keep(message.keep))
     if isinstance(message, SettingsMessage):
         return encode_settings(session.configure(message))
+    if isinstance(message, ExpressMessage):
+        session.express(message.label)
+        return None
+    if isinstance(message, PaceMessage):
+        session.inbox.paced = message.on
+        return None
+    if isinstance(message, RecordMessage):
+        if message.on:
+            session.taking.start()
+            return encode_record(None)
+        return encode_record(session.taking.stop())
+    if isinstance(message, OutputMessage):
+        try:
+            session.broadcast.switch(session, message.address, message.on)
+        except InputError as error:
+            raise RefusedError("no_output", str(error)) from error
+        return None
     if isinstance(message, ListenMessage):
-        return encode_listen(session.listen(message))
-    return encode_words(session.tell_words(message))
+        return encode_listen(session.ear.listen(message))
+    if isinstance(message, FaceTokensMessage):
+        return encode_face_tokens(session.show_tokens(message))
+    raise TypeError(f"no answer to {message!r}")
 
 
-async def _answer(socket: WebSocket, session: Session) -> None:
+async def _answer(socket: WebSocket, session: Session, pool: SessionPool) -> None:
+    inbox = session.inbox
     while True:
-        waiting = await session.take()
+        waiting = await inbox.take(pool.load)
+        refused = session.refused
         try:
             async with asyncio.timeout(STALL_S):
-                text = await anyio.to_thread.run_sync(session.process, waiting, abandon_on_cancel=True)
+                text = await pool.crew.run(partial(session.process, waiting), inbox.served_s)
+                pool.counters.bad += session.refused - refused
+                pace = inbox.answered(waiting, pool.load)  # before a slow reader can delay it
                 await socket.send_text(text)
+                if pace is not None:
+                    await socket.send_text(encode_pace(pace))
+                if (token := session.memory.token(session)) is not None:
+                    await socket.send_text(encode_resume(token))
         except TimeoutError:
+            pool.counters.stalled += 1
             raise HangupError(Close.FAILED, f"a frame was not answered within {STALL_S:g} s") from None
 
 
@@ -128,8 +239,12 @@ async def _leave_when_drained(pool: SessionPool) -> None:
     raise HangupError(Close.RESTARTING, "the server is stopping; connect again in a moment")
 
 
+async def _leave_when_replaced(session: Session) -> None:
+    await session.replaced.wait()
+    raise HangupError(Close.REPLACED, "the client has come back in another connection")
+
+
 async def _say_goodbye(socket: WebSocket, hangup: HangupError) -> None:
-    _log.info("closing with %d: %s", hangup.close, hangup)
     # The client may be gone or may not be reading; then nobody can receive the reason.
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         async with asyncio.timeout(_GOODBYE_S):

@@ -10,9 +10,11 @@ import numpy as np
 from visavis.base.clock import Clock
 from visavis.base.waveform import mono
 from visavis.pipeline import Pipeline
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.live import LiveListener
-from visavis.serve.protocol import ListenMessage, RefusedError, SoundMessage
+from visavis.serve.budget import Budget
+from visavis.serve.messages import ListenMessage, SoundMessage
+from visavis.serve.protocol import RefusedError
 from visavis.types import AudioChunk
 
 NO_LISTENER = (
@@ -28,21 +30,23 @@ _LEAST_S = 0.005
 _MOST_WAITING_S = 5.0
 
 
-class Ear:
-    """One session's listening: ``tune`` runs in the worker thread, everything else in the event loop.
+class AudioInbox:
+    """One session's listening: ``apply_to`` runs in the worker thread, everything else in the event loop.
 
     Args:
         networks: networks of the listeners; None if there are none.
         clock: the clock that limits the rate of sound.
+
+    Attributes:
+        wish: whether the avatar listens, and which listener it is.
     """
 
-    def __init__(self, networks: FaceListener | None, clock: Clock) -> None:
+    def __init__(self, networks: ListenerModel | None, clock: Clock) -> None:
         self.networks = networks
-        self._clock = clock
-        self._wish = ListenMessage(False, 0, None)
+        self.wish = ListenMessage(False, 0, None)
         self._waiting: deque[AudioChunk] = deque()
         self._lock = threading.Lock()  # Duration of the waiting sound.
-        self._credit_s, self._credited_s = _BURST_S, clock.now_s()
+        self._budget = Budget(_PACE, _BURST_S, clock)
 
     def listen(self, wish: ListenMessage) -> ListenMessage:
         """Listen, or mirror, from the next frame on. A different seed gives a different listener.
@@ -52,7 +56,7 @@ class Ear:
         """
         if wish.on and self.networks is None:
             raise RefusedError("no_listener", NO_LISTENER)
-        self._wish = wish
+        self.wish = wish
         return wish
 
     def hear(self, message: SoundMessage, picture_s: float | None) -> None:
@@ -65,10 +69,14 @@ class Ear:
         Raises:
             RefusedError: the sound comes faster than real time, or its time does not match the pictures.
         """
-        if not self._wish.on or picture_s is None:
+        if not self.wish.on or picture_s is None:
             return
         length_s = len(message.pcm) / 2 / message.rate_hz
-        self._pay(max(length_s, _LEAST_S))
+        if self._budget.pay(max(length_s, _LEAST_S)):
+            raise RefusedError(
+                "too_much_sound",
+                "sound comes faster than time passes; send each moment once, in pieces of 10 ms or more",
+            )
         if not abs(message.time_s - picture_s) <= FARTHEST_S:
             raise RefusedError(
                 "bad_sound",
@@ -83,9 +91,9 @@ class Ear:
             while len(self._waiting) > _MOST_WAITING_S / _LEAST_S:
                 self._waiting.popleft()
 
-    def tune(self, pipeline: Pipeline) -> None:
+    def apply_to(self, pipeline: Pipeline) -> None:
         """Before a frame: give the pipeline the requested listener and the waiting sound."""
-        wish = self._wish
+        wish = self.wish
         with self._lock:
             waiting, self._waiting = self._waiting, deque()
         if not wish.on or self.networks is None:
@@ -95,17 +103,6 @@ class Ear:
         if pipeline.listener is None or pipeline.listener.seed != wish.seed:
             pipeline.listen(LiveListener(self.networks, wish.seed))
         if pipeline.listener is not None:
-            pipeline.listener.temperament = wish.temperament
+            pipeline.listener.style = wish.style
         for chunk in waiting:
             pipeline.hear(chunk)
-
-    def _pay(self, cost_s: float) -> None:
-        now_s = self._clock.now_s()
-        self._credit_s = min(self._credit_s + _PACE * (now_s - self._credited_s), _BURST_S)
-        self._credited_s = now_s
-        if cost_s > self._credit_s:
-            raise RefusedError(
-                "too_much_sound",
-                "sound comes faster than time passes; send each moment once, in pieces of 10 ms or more",
-            )
-        self._credit_s -= cost_s

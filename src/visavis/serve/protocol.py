@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from visavis.base.reading import parse_json
-from visavis.capture.image_header import image_size
-from visavis.errors import InputError, VisavisError
+from visavis.base.words import counted
+from visavis.channels import EXPRESSIONS
+from visavis.errors import VisavisError
 from visavis.reaction.sound_stream import RATES_HZ
-from visavis.reaction.temperament import CONTROLS, Temperament
+from visavis.reaction.style import CONTROLS, Style
+from visavis.serve.messages import (
+    CalibrateMessage,
+    ExpressMessage,
+    FaceTokensMessage,
+    FrameMessage,
+    GuideMessage,
+    ListenMessage,
+    Message,
+    OutputMessage,
+    PaceMessage,
+    ProfileMessage,
+    RecordMessage,
+    ResumeMessage,
+    SettingsMessage,
+    SoundMessage,
+    Wish,
+)
 
 PROTOCOL_VERSION = 1
 MAGIC = b"VV"
@@ -22,22 +40,28 @@ FRAME_KIND, SOUND_KIND = 1, 2
 HEADER = struct.Struct("<2sBBId")
 MAX_MESSAGE_BYTES = 1 << 20  # ten times a 640x480 JPEG of high quality
 MAX_TEXT_BYTES = 4096
-MAX_IMAGE_PIXELS = 4_000_000
 MAX_TIME_S = 1e9
 MAX_SOUND_S = 0.5  # maximum in one message
 MAX_SEED = 2**32 - 1
+SESSION_NAME = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes; two are the code
 
 
 class Close(IntEnum):
-    """Why the server ends a connection; a client reconnects after RESTARTING, FAILED, IDLE and FULL."""
+    """Why the server ends a connection.
+
+    A client reconnects after RESTARTING, FAILED, IDLE, TOO_FAST and FULL.
+    """
 
     TOO_BIG = 1009
     FAILED = 1011
     RESTARTING = 1012
     BAD_MESSAGE = 4400
+    UNAUTHORIZED = 4401
     BAD_VERSION = 4406
     IDLE = 4408
+    REPLACED = 4409
+    TOO_FAST = 4420
     FULL = 4429
 
 
@@ -70,98 +94,28 @@ class RefusedError(VisavisError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class FrameMessage:
-    """One picture from the client.
-
-    Attributes:
-        id: the client's number of the picture.
-        time_s: time at which the client took the picture, on the client's own clock.
-        jpeg: the file, not yet checked.
-    """
-
-    id: int
-    time_s: float
-    jpeg: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsMessage:
-    """The person's settings.
-
-    Attributes:
-        read_emotions: whether emotions may be read.
-        mirror: whether the avatar moves like a mirror image.
-    """
-
-    read_emotions: bool
-    mirror: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrateMessage:
-    """The face is neutral now."""
-
-
-@dataclass(frozen=True, slots=True)
-class GuideMessage:
-    """Whether a guided calibration should run."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileMessage:
-    """Whether the person's profile should be kept or forgotten."""
-
-    keep: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WordsMessage:
-    """Whether answers should contain the face's token."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SoundMessage:
-    """A stretch of the person's sound.
-
-    Attributes:
-        rate_hz: samples per second.
-        time_s: time of the first sample, on the clock of the frames.
-        pcm: mono samples, 16-bit integers, little-endian.
-    """
-
-    rate_hz: int
-    time_s: float
-    pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ListenMessage:
-    """Whether the avatar should listen instead of mirror, and which listener it is.
-
-    Attributes:
-        on: whether the avatar listens.
-        seed: a different seed gives a different listener.
-        temperament: temperament of the listener; None draws it at random.
-    """
-
-    on: bool
-    seed: int
-    temperament: Temperament | None
-
-
-Wish = SettingsMessage | CalibrateMessage | GuideMessage | ProfileMessage | WordsMessage | ListenMessage
-Message = FrameMessage | SoundMessage | Wish
-Switch = WordsMessage | GuideMessage | ProfileMessage
+Switch = FaceTokensMessage | GuideMessage | PaceMessage | ProfileMessage | RecordMessage
 SWITCHES: dict[str, tuple[str, Callable[[bool], Switch]]] = {
-    "words": ("on", WordsMessage),
+    "face_tokens": ("on", FaceTokensMessage),
     "guide": ("on", GuideMessage),
+    "pace": ("on", PaceMessage),
     "profile": ("keep", ProfileMessage),
+    "record": ("on", RecordMessage),
 }
+
+
+def session_name(text: str | None) -> str:
+    """The name of a session for viewer pages; empty if there is none.
+
+    Raises:
+        HangupError: the text is no such name.
+    """
+    if text and SESSION_NAME.fullmatch(text) is None:
+        raise HangupError(
+            Close.BAD_MESSAGE,
+            "the session's name must have 16 to 64 letters, digits, - or _: reload the page",
+        )
+    return text or ""
 
 
 def decode_message(data: bytes | str) -> Message:
@@ -181,7 +135,7 @@ def _decode_binary(data: bytes) -> FrameMessage | SoundMessage:
         )
     if len(data) < HEADER.size:
         raise HangupError(
-            Close.BAD_MESSAGE, f"a frame of {len(data)} bytes; its header alone has {HEADER.size}"
+            Close.BAD_MESSAGE, f"a frame of {counted(len(data), 'byte')}; its header alone has {HEADER.size}"
         )
     magic, version, kind, frame_id, time_s = HEADER.unpack_from(data)
     if magic != MAGIC:
@@ -211,25 +165,25 @@ def _sound(rate_hz: int, time_s: float, pcm: bytes) -> SoundMessage:
     elif not (math.isfinite(time_s) and 0 <= time_s <= MAX_TIME_S):
         problem = f"sound's time {time_s}; expected seconds from 0 to {MAX_TIME_S:.0e}"
     elif len(pcm) % 2 or not 0 < len(pcm) <= 2 * rate_hz * MAX_SOUND_S:
-        problem = f"{len(pcm)} bytes of sound; expected 16-bit samples, {MAX_SOUND_S:g} s of them at most"
+        problem = f"{counted(len(pcm), 'byte')} of sound; expected 16-bit samples, at most {MAX_SOUND_S:g} s"
     if problem:
         raise RefusedError("bad_sound", problem)
     return SoundMessage(rate_hz, time_s, pcm)
 
 
 def _listen(message: dict[str, Any], text: str) -> ListenMessage:
-    on, seed, temperament = (message.get(name) for name in ("on", "seed", "temperament"))
-    known = message.keys() == {"type", "on", "seed", "temperament"} and isinstance(on, bool)
+    on, seed, style = (message.get(name) for name in ("on", "seed", "style"))
+    known = message.keys() == {"type", "on", "seed", "style"} and isinstance(on, bool)
     if known and type(seed) is int and 0 <= seed <= MAX_SEED:
-        if temperament is None:
+        if style is None:
             return ListenMessage(bool(on), seed, None)
-        if isinstance(temperament, dict) and temperament.keys() == set(CONTROLS):
-            shares = {name: temperament[name] for name in CONTROLS}
+        if isinstance(style, dict) and style.keys() == set(CONTROLS):
+            shares = {name: style[name] for name in CONTROLS}
             if all(type(share) in (int, float) and 0 <= share <= 1 for share in shares.values()):
-                return ListenMessage(bool(on), seed, Temperament(**shares))
+                return ListenMessage(bool(on), seed, Style(**shares))
     raise RefusedError(
         "bad_request",
-        f'expected {{"type": "listen", "on": bool, "seed": 0 to {MAX_SEED}, "temperament": null or '
+        f'expected {{"type": "listen", "on": bool, "seed": 0 to {MAX_SEED}, "style": null or '
         f"{{{', '.join(CONTROLS)}: 0 to 1}}}}; found {text[:60]!r}",
     )
 
@@ -253,17 +207,39 @@ def _decode_text(text: str) -> Wish:
         raise RefusedError(
             "bad_request", f'expected {{"type": "{kind}", "{name}": bool}}; found {text[:60]!r}'
         )
+    if kind == "express":
+        label = message.get("label")
+        if message.keys() == {"type", "label"} and (label is None or label in EXPRESSIONS):
+            return ExpressMessage(label)
+        raise RefusedError(
+            "bad_request",
+            f'expected {{"type": "express", "label": null or one of {", ".join(EXPRESSIONS)}}};'
+            f" found {text[:60]!r}",
+        )
+    if kind == "output":
+        address, on = message.get("address"), message.get("on")
+        if message.keys() == {"type", "address", "on"} and isinstance(address, str) and isinstance(on, bool):
+            return OutputMessage(address, on)
+        raise RefusedError(
+            "bad_request", f'expected {{"type": "output", "address": text, "on": bool}}; found {text[:60]!r}'
+        )
+    if kind == "resume":
+        token = message.get("token")
+        if message.keys() == {"type", "token"} and (token is None or isinstance(token, str)):
+            return ResumeMessage(token)
+        raise RefusedError(
+            "bad_request", f'expected {{"type": "resume", "token": text or null}}; found {text[:60]!r}'
+        )
     if kind == "listen":
         return _listen(message, text)
-    if kind == "settings" and message.keys() == {"type", "read_emotions", "mirror"}:
-        read_emotions, mirror = message["read_emotions"], message["mirror"]
-        if isinstance(read_emotions, bool) and isinstance(mirror, bool):
-            return SettingsMessage(read_emotions, mirror)
+    if kind == "settings" and message.keys() == {"type", "read_expressions", "mirror"}:
+        read_expressions, mirror = message["read_expressions"], message["mirror"]
+        if isinstance(read_expressions, bool) and isinstance(mirror, bool):
+            return SettingsMessage(read_expressions, mirror)
     raise HangupError(
         Close.BAD_MESSAGE,
-        'expected {"type": "settings", "read_emotions": bool, "mirror": bool}, {"type": "words", "on": bool},'
-        ' {"type": "guide", "on": bool}, {"type": "profile", "keep": bool}, {"type": "listen", ...} or'
-        f' {{"type": "calibrate"}}; found {text[:60]!r}',
+        f"expected a message of type settings, calibrate, listen, output, express, resume, "
+        f"{', '.join(SWITCHES)}, with the fields that docs/reference/protocol.md names; found {text[:60]!r}",
     )
 
 
@@ -275,21 +251,3 @@ def encode_frame(frame_id: int, time_s: float, jpeg: bytes) -> bytes:
 def encode_sound(rate_hz: int, time_s: float, pcm: bytes) -> bytes:
     """The binary message that :func:`decode_message` reads as a :class:`SoundMessage`."""
     return HEADER.pack(MAGIC, PROTOCOL_VERSION, SOUND_KIND, rate_hz, time_s) + pcm
-
-
-def check_jpeg(data: bytes) -> None:
-    """Check a JPEG file before it is decoded.
-
-    Raises:
-        InputError: the file is not a JPEG, is cut off or damaged, or has more than MAX_IMAGE_PIXELS pixels.
-    """
-    if not data.startswith(b"\xff\xd8"):
-        raise InputError(f"the frame is no JPEG: it begins with {data[:4]!r}")
-    if not data.endswith(b"\xff\xd9"):
-        raise InputError("the frame's JPEG is cut short: its end marker is missing")
-    try:
-        size = image_size(data)
-    except ValueError as error:
-        raise InputError(f"the frame's JPEG is damaged: {error}") from error
-    if size is None or not 0 < size[0] * size[1] <= MAX_IMAGE_PIXELS:
-        raise InputError(f"the frame's size in pixels is {size}; send 1 to {MAX_IMAGE_PIXELS} pixels")

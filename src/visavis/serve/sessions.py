@@ -1,46 +1,39 @@
-"""Sessions: each client has its own pipeline, the newest frame goes first, and their number is limited."""
+"""Sessions: each client has its own pipeline, and the newest frame goes first."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import closing
 from pathlib import Path
 
-import anyio.to_thread
-
 from visavis.base.clock import Clock, SystemClock
-from visavis.capture.image import decode_image
 from visavis.errors import InputError
+from visavis.outputs.sample import Sample
 from visavis.pipeline import Pipeline
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.serve.answers import NO_TOKENIZER, encode_error, encode_moment
+from visavis.serve.broadcast import Broadcast, OutputLight
+from visavis.serve.budget import Intake
 from visavis.serve.calibrating import Calibrating
-from visavis.serve.listening import Ear
-from visavis.serve.protocol import (
-    Close,
+from visavis.serve.inbox import FrameInbox, Waiting
+from visavis.serve.jpeg import decode_jpeg
+from visavis.serve.listening import AudioInbox
+from visavis.serve.load import Counters
+from visavis.serve.memory import Memory
+from visavis.serve.messages import (
+    FaceTokensMessage,
     FrameMessage,
-    HangupError,
-    ListenMessage,
-    RefusedError,
     SettingsMessage,
     SoundMessage,
-    WordsMessage,
-    check_jpeg,
 )
-from visavis.serve.vocabulary import FaceWord, Speaker, Vocabulary
+from visavis.serve.protocol import RefusedError
+from visavis.serve.resume import ResumeKey
+from visavis.serve.taking import Takes, Taking
+from visavis.serve.vocabulary import FaceToken, FaceTokenStream, Vocabulary
 from visavis.types import Frame
 
-MakePipeline = Callable[[], Pipeline]
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    message: FrameMessage
-    since_s: float
+LIGHTS_EVERY_S = 0.5
 
 
 class Session:
@@ -54,10 +47,21 @@ class Session:
         vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
         listener: the listener that the person may use; None if there is none.
         profile_path: file for the person's profile, kept on request; None if no profile may be kept.
+        broadcast: passes on what the session shows; None passes nothing on.
+        name: name under which viewer pages may watch the session; empty if they may not.
+        takes: keeps the session's recordings until it ends; None if it may not be recorded.
+        key: signs the tokens with which the client can go on elsewhere.
+        counters: counts the frames of the whole server.
 
     Attributes:
         calibrating: the person's guided calibration and profile.
-        dropped: number of frames that newer ones replaced before they were processed.
+        taking: records the session on request.
+        intake: limits what the client may send.
+        inbox: holds the newest frame.
+        ear: holds the newest sound, and whether the avatar listens.
+        memory: the tokens with which the client can go on elsewhere.
+        replaced: set when the client has come back with a token, in another session.
+        expressed: the expression that the client chose; None for the person's own.
         refused: number of unusable frames (damaged, or out of order).
     """
 
@@ -66,53 +70,60 @@ class Session:
         pipeline: Pipeline,
         clock: Clock | None = None,
         vocabulary: Vocabulary | None = None,
-        listener: FaceListener | None = None,
+        listener: ListenerModel | None = None,
         profile_path: Path | None = None,
+        broadcast: Broadcast | None = None,
+        name: str = "",
+        takes: Takes | None = None,
+        key: ResumeKey | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self.pipeline = pipeline
+        self.broadcast = broadcast or Broadcast()
+        self.taking = Taking(takes)
+        self._name = name
+        self._lights: tuple[OutputLight, ...] = ()
         self.calibrating = Calibrating(pipeline, profile_path)
         self.vocabulary = vocabulary
-        self.reads_emotions = pipeline.read_emotions
+        self.reads_expressions = pipeline.read_expressions
         self.drops_tokens = pipeline.drops_tokens
-        self.dropped = 0
         self.refused = 0
+        self.expressed: str | None = None
+        self.replaced = asyncio.Event()
         self._clock = clock or SystemClock()
-        self._ear = Ear(listener, self._clock)
+        self.intake = Intake(self._clock)
+        self.inbox = FrameInbox(self._clock, counters)
+        self.memory = Memory(key or ResumeKey.of_environment(), self._clock)
+        self.ear = AudioInbox(listener, self._clock)
         self._at_work = threading.Lock()
-        self._inbox: _Waiting | None = None
-        self._arrived = asyncio.Event()
-        self._settings = SettingsMessage(self.reads_emotions, pipeline.mirror)
+        self._leaving = self._closed = False
+        self.settings = SettingsMessage(self.reads_expressions, pipeline.mirror)
         self._calibrate = False
-        self._speaker: Speaker | None = None
+        self._speaker: FaceTokenStream | None = None
         self._last_time_s = -1.0
+        self._lights_s = -LIGHTS_EVERY_S
         self._frames = 0
-
-    def offer(self, message: FrameMessage) -> None:
-        """Put a frame into the inbox; it replaces a waiting frame, which is counted."""
-        if self._inbox is not None:
-            self.dropped += 1
-        self._inbox = _Waiting(message, self._clock.now_s())
-        self._arrived.set()
 
     def configure(self, wanted: SettingsMessage) -> SettingsMessage:
         """Store settings for the next frame; returns the accepted settings."""
-        self._settings = SettingsMessage(wanted.read_emotions and self.reads_emotions, wanted.mirror)
-        return self._settings
+        self.settings = SettingsMessage(wanted.read_expressions and self.reads_expressions, wanted.mirror)
+        return self.settings
 
-    @property
-    def listener(self) -> FaceListener | None:
-        """The listener that the person may use."""
-        return self._ear.networks
-
-    def listen(self, wish: ListenMessage) -> ListenMessage:
-        """Let the avatar listen, or mirror; see :meth:`~visavis.serve.listening.Ear.listen`."""
-        return self._ear.listen(wish)
+    def express(self, label: str | None) -> None:
+        """Let the avatar show this expression from the next frame on; None shows the person's own again."""
+        self.pipeline.express(label)
+        self.expressed = label
 
     def hear(self, message: SoundMessage) -> None:
-        """Take sound; see :meth:`~visavis.serve.listening.Ear.hear`."""
-        self._ear.hear(message, self._last_time_s if self._frames else None)
+        """Take sound; see :meth:`~visavis.serve.listening.AudioInbox.hear`."""
+        self.ear.hear(message, self._last_time_s if self._frames else None)
 
-    def tell_words(self, wish: WordsMessage) -> WordsMessage:
+    @property
+    def shows_tokens(self) -> bool:
+        """Whether face tokens are reported."""
+        return self._speaker is not None
+
+    def show_tokens(self, wish: FaceTokensMessage) -> FaceTokensMessage:
         """Report face tokens from the next frame on, as at a stream's beginning, or stop reporting them.
 
         Raises:
@@ -123,61 +134,100 @@ class Session:
         elif self.vocabulary is None:
             raise RefusedError("no_tokenizer", NO_TOKENIZER)
         elif self._speaker is None:
-            self._speaker = Speaker(self.vocabulary)
+            self._speaker = FaceTokenStream(self.vocabulary)
         return wish
 
     def calibrate(self) -> None:
         """Use the next frame's face as the neutral face."""
         self._calibrate = True
 
-    async def take(self) -> _Waiting:
-        """Wait for the newest frame."""
-        await self._arrived.wait()
-        self._arrived.clear()
-        waiting, self._inbox = self._inbox, None
-        if waiting is None:
-            raise RuntimeError("the inbox was opened by two readers")
-        return waiting
-
     def close(self) -> None:
-        """Free the pipeline as soon as no frame is being processed."""
-        with self._at_work:
-            self.pipeline.close()
+        """Free the pipeline as soon as no frame is being processed; never waits for it."""
+        self._leaving = True
+        self._free()
 
-    def process(self, waiting: _Waiting) -> str:
+    def _free(self) -> None:
+        if self._leaving and self._at_work.acquire(blocking=False):
+            with closing(self.taking):
+                if not self._closed:
+                    self._closed = True
+                    self.pipeline.close()
+            self._at_work.release()
+
+    def process(self, waiting: Waiting) -> str:
         """The answer to one frame, as JSON text."""
-        with self._at_work:
-            return self._answer(waiting)
+        try:
+            with self._at_work:
+                return self._answer(waiting)
+        finally:
+            self._free()
 
-    def _answer(self, waiting: _Waiting) -> str:
+    def _answer(self, waiting: Waiting) -> str:
         message, start_s = waiting.message, self._clock.now_s()
-        settings, speaker = self._settings, self._speaker
-        self.pipeline.read_emotions = settings.read_emotions
+        speaker, self.pipeline.read_expressions = self._speaker, self.settings.read_expressions
+        self.pipeline.space_expressions(waiting.spacing)
         try:
             frame = self._decode(message)
-            # Not earlier: without frames that consume it, sound would pile up.
-            self._ear.tune(self.pipeline)
-            self.pipeline.mirror = settings.mirror
+            self._prepare()
             decoded_s = self._clock.now_s()
             moment = self.pipeline.step(frame)
         except InputError as error:
             self.refused += 1
             return encode_error("bad_frame", f"{error} ({self.refused} refused so far)", message.id)
+        sample = Sample.of(moment)
+        self.broadcast.show(self, self._name, sample, self._mirrors)
+        self.taking.see(moment)
+        self.inbox.attention.see(moment)
+        if self.memory.due():
+            self.memory.learned = self.pipeline.learned or self.memory.learned
         timings_ms = {
             "wait": 1e3 * (start_s - waiting.since_s),
             "decode": 1e3 * (decoded_s - start_s),
             **moment.timings_ms,
         }
-        word: FaceWord | None = None
+        token: FaceToken | None = None
         if speaker is not None:
             before_s = self._clock.now_s()
-            word = speaker.say(moment.faces)
-            timings_ms["word"] = 1e3 * (self._clock.now_s() - before_s)
+            token = speaker.say(moment.faces)
+            timings_ms["face_token"] = 1e3 * (self._clock.now_s() - before_s)
         listener = self.pipeline.listener
-        hears = None if listener is None else listener.hears
-        calibrated = self._calibrated()
-        guiding = self.calibrating.see(self.pipeline, moment.faces, frame.time_s)
-        return encode_moment(moment, message.id, timings_ms, self.dropped, calibrated, word, hears, guiding)
+        return encode_moment(
+            moment,
+            message.id,
+            timings_ms,
+            self.inbox.dropped,
+            self._calibrated(),
+            token,
+            hears=None if listener is None else listener.hears,
+            guiding=self.calibrating.see(self.pipeline, moment.faces, frame.time_s),
+            lights=self._changed_lights(),
+            state=sample.state,
+        )
+
+    def _prepare(self) -> None:
+        """Give the pipeline what came before a frame; without frames that consume it, sound would pile up."""
+        self.ear.apply_to(self.pipeline)
+        self.pipeline.mirror = self.settings.mirror
+        if self.memory.recalled is not None:
+            self.pipeline.recall(self.memory.recalled)
+            self.memory.recalled = None
+
+    @property
+    def _mirrors(self) -> bool:
+        """Whether the avatar moves like a mirror image; a listener never does."""
+        return self.pipeline.mirror and self.pipeline.listener is None
+
+    def _changed_lights(self) -> tuple[OutputLight, ...] | None:
+        """The outputs' lights, looked up twice a second; None if they are as before."""
+        now_s = self._clock.now_s()
+        if now_s < self._lights_s + LIGHTS_EVERY_S:
+            return None
+        self._lights_s = now_s
+        lights = self.broadcast.lights(self)
+        if lights == self._lights:
+            return None
+        self._lights = lights
+        return lights
 
     def _decode(self, message: FrameMessage) -> Frame:
         if message.time_s <= self._last_time_s:
@@ -185,8 +235,7 @@ class Session:
                 f"a frame's time is {message.time_s:.3f} s after one of {self._last_time_s:.3f} s;"
                 " times must increase"
             )
-        check_jpeg(message.jpeg)
-        image = decode_image(message.jpeg, f"frame {message.id}")
+        image = decode_jpeg(message.jpeg, f"frame {message.id}")
         self._last_time_s = message.time_s
         self._frames += 1
         return Frame(image, message.time_s, self._frames - 1)
@@ -197,73 +246,3 @@ class Session:
             return None
         self._calibrate = False
         return self.pipeline.calibrate()
-
-
-class SessionPool:
-    """Limits the number of sessions, and asks all to leave when the server stops.
-
-    Args:
-        make_pipeline: makes one session's pipeline; it is called in a worker thread.
-        limit: maximum number of sessions at a time.
-        clock: passed to every session.
-        vocabulary: passed to every session.
-        listener: passed to every session.
-        profile_path: passed to every session.
-    """
-
-    def __init__(
-        self,
-        make_pipeline: MakePipeline,
-        limit: int,
-        clock: Clock | None = None,
-        vocabulary: Vocabulary | None = None,
-        listener: FaceListener | None = None,
-        profile_path: Path | None = None,
-    ) -> None:
-        if limit < 1:
-            raise InputError(f"the number of sessions must be at least 1; found {limit}")
-        self.limit = limit
-        self.active = 0
-        self.draining = asyncio.Event()
-        self.vocabulary = vocabulary
-        self.listener = listener
-        self.profile_path = profile_path
-        self._make_pipeline = make_pipeline
-        self._clock = clock
-
-    @cached_property
-    def drops_tokens(self) -> bool:
-        """Whether the sessions' recogniser drops tokens; the first call makes a pipeline to find out."""
-        with closing(self._make_pipeline()) as pipeline:
-            return pipeline.drops_tokens
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """A session that lasts as long as the context.
-
-        Raises:
-            HangupError: all places are taken, or the server is stopping.
-        """
-        if self.draining.is_set():
-            raise HangupError(Close.RESTARTING, "the server is stopping; connect again in a moment")
-        if self.active >= self.limit:
-            raise HangupError(
-                Close.FULL, f"all {self.limit} sessions of this server are in use; try again in a while"
-            )
-        self.active += 1
-        try:
-            pipeline = await anyio.to_thread.run_sync(self._make_pipeline, abandon_on_cancel=True)
-            session = Session(pipeline, self._clock, self.vocabulary, self.listener, self.profile_path)
-            try:
-                yield session
-            finally:  # A frame may still be in process; nobody waits for its end.
-                asyncio.get_running_loop().run_in_executor(None, session.close)
-        finally:
-            self.active -= 1
-
-    async def drain(self, grace_s: float = 2.0) -> None:
-        """Ask every session to leave; returns when all have left, or after ``grace_s``."""
-        self.draining.set()
-        deadline_s = asyncio.get_running_loop().time() + grace_s
-        while self.active and asyncio.get_running_loop().time() < deadline_s:
-            await asyncio.sleep(0.02)

@@ -17,8 +17,8 @@ from visavis.reaction.tokenizer import ENCODER, FaceTokenizer
 from visavis.types import AvatarPose, Face, FloatArray
 
 STANDING_OUT = 5  # number of named blendshapes
-WORDS_KEPT, MEANINGS_KEPT = 4096, 512
-SAMPLED_WORDS = 4096  # number of tokens on which the colours are based
+TOKENS_KEPT, MEANINGS_KEPT = 4096, 512
+SAMPLED_TOKENS = 4096  # number of tokens on which the colours are based
 # Movements that pull a token's colour towards a hue (degrees): open mouth, smile, closed eyes, raised brows.
 HUES = {
     40: ("jawOpen",),
@@ -32,7 +32,7 @@ _SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class FaceWord:
+class FaceToken:
     """The token of one frame's face.
 
     Attributes:
@@ -79,7 +79,7 @@ class Vocabulary:
 
     def __init__(self, tokenizer: FaceTokenizer) -> None:
         self.tokenizer = tokenizer
-        self._words = lru_cache(WORDS_KEPT)(self._find_word)
+        self._tokens = lru_cache(TOKENS_KEPT)(self._find_token)
         self._meanings = lru_cache(MEANINGS_KEPT)(self._find_meaning)
 
     @classmethod
@@ -91,13 +91,13 @@ class Vocabulary:
         """
         return cls(FaceTokenizer.default()) if ENCODER in networks.manifest() else None
 
-    def word(self, tokens: tuple[int, ...]) -> FaceWord:
+    def token(self, tokens: tuple[int, ...]) -> FaceToken:
         """How a token is displayed.
 
         Raises:
             InputError: the token is outside the vocabulary.
         """
-        return self._words(tokens)
+        return self._tokens(tokens)
 
     def meaning(self, name: str) -> Meaning:
         """The meaning of a token.
@@ -112,14 +112,14 @@ class Vocabulary:
         tokens = tuple(map(int, name.split("."))) if _NAME.fullmatch(name) else ()
         if len(tokens) != len(sizes) or any(t >= size for t, size in zip(tokens, sizes, strict=True)):
             wanted = ".".join(f"[0 to {size - 1}]" for size in sizes)
-            raise InputError(f"no such face word: {name[:_SHOWN_CHARACTERS]!r}; expected {wanted}")
+            raise InputError(f"no such face token: {name[:_SHOWN_CHARACTERS]!r}; expected {wanted}")
         return self._meanings(tokens)
 
-    def _find_word(self, tokens: tuple[int, ...]) -> FaceWord:
+    def _find_token(self, tokens: tuple[int, ...]) -> FaceToken:
         plane = self._plane
         x, y = plane.axes @ (self._face(tokens) - plane.middle)
         hue_deg = int(np.degrees(np.arctan2(y, x))) % 360
-        return FaceWord(tokens, hue_deg, round(min(float(np.hypot(x, y)) / plane.reach, 1.0), 2))
+        return FaceToken(tokens, hue_deg, round(min(float(np.hypot(x, y)) / plane.reach, 1.0), 2))
 
     def _find_meaning(self, tokens: tuple[int, ...]) -> Meaning:
         face, mean = self._face(tokens), self.tokenizer.mean
@@ -139,7 +139,7 @@ class Vocabulary:
     def _plane(self) -> _Plane:
         """Based on random tokens, because refining tokens make too many to process them all."""
         sizes = self.tokenizer.vocabulary
-        drawn = np.random.default_rng(0).integers(0, sizes, (SAMPLED_WORDS, len(sizes)))
+        drawn = np.random.default_rng(0).integers(0, sizes, (SAMPLED_TOKENS, len(sizes)))
         faces = self.tokenizer.decode(drawn)
         middle, spread = faces.mean(axis=0), np.maximum(faces.std(axis=0), _LEAST_SPREAD)
         axes = np.zeros((2, len(FACE_CHANNELS)), np.float32)
@@ -151,7 +151,7 @@ class Vocabulary:
         return _Plane(middle, axes, max(float(reach), 1e-6))
 
 
-class Speaker:
+class FaceTokenStream:
     """Turns one stream of faces into tokens.
 
     Args:
@@ -163,7 +163,7 @@ class Speaker:
         self._stream = vocabulary.tokenizer.stream()
         self._person: int | None = None
 
-    def say(self, faces: tuple[Face, ...]) -> FaceWord | None:
+    def say(self, faces: tuple[Face, ...]) -> FaceToken | None:
         """The token of the first face of the next frame; None if there is no face."""
         if not faces:
             return None
@@ -171,4 +171,4 @@ class Speaker:
             self._person = faces[0].track_id
             self._stream.reset()  # A window must not include another person's face.
         tokens = np.ravel(self._stream.encode(faces[0].state.values[None])).tolist()
-        return self._vocabulary.word(tuple(tokens))
+        return self._vocabulary.token(tuple(tokens))

@@ -5,9 +5,11 @@ Each option is declared here and nowhere else. Nothing but typer is imported unt
 
 from __future__ import annotations
 
-import typer
+from typing import Any
 
-from visavis_train.commands import faces, sparsity, talks, tokens
+import typer
+from typer.core import TyperGroup
+
 from visavis_train.commands.training import export, quantize, report, train
 
 TRAIN, LAB = "Train", "Lab"
@@ -21,10 +23,31 @@ def mount(app: typer.Typer) -> None:
     app.command(rich_help_panel=TRAIN)(report)
     lab = typer.Typer(
         name="lab",
-        help="Programs behind the networks: data, training, tables. Need the extra `train`.",
+        cls=_Lab,
+        help="Programs behind networks and figures: data, training, load. Most need the extra `train`.",
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
-    for name, command in (faces.COMMANDS | tokens.COMMANDS | talks.COMMANDS | sparsity.COMMANDS).items():
-        lab.command(name)(command)
     app.add_typer(lab, rich_help_panel=LAB)
+
+
+class _Lab(TyperGroup):
+    """The lab's commands. They are more than all others, so they are made when one of them is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        self._fill()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        self._fill()
+        return super().get_command(ctx, cmd_name)
+
+    def _fill(self) -> None:
+        if not self.commands:
+            from visavis_train.commands import faces, servers, sparsity, talks, tokens, training
+
+            made = typer.Typer(rich_markup_mode="markdown")
+            for part in (faces, tokens, talks, sparsity, servers, training):
+                for command in part.COMMANDS:
+                    made.command()(command)  # Its name is the function's, with dashes.
+            self.commands.update(typer.main.get_group(made).commands)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from visavis.base.console import print_line, print_note
 from visavis_train.commands.shared import interrupted_says
 
-ANEW = "interrupted: the same command begins anew"
+ANEW = "interrupted: the same command starts again from the beginning"
 NOTHING = "interrupted: nothing was written"
 
 Landmarker = Annotated[Path, typer.Argument(metavar="MODEL", help="MediaPipe's face_landmarker.task.")]
@@ -21,7 +20,7 @@ Crops = Annotated[Path, typer.Argument(help="Folder of face crops, for skins.")]
 Pack = Annotated[Path, typer.Argument(help="A pack: a folder of crops.npy and labels.npz.")]
 
 
-class Split(StrEnum):
+class RenderSplit(StrEnum):
     """Which skins and identities are rendered."""
 
     TRAIN = "train"
@@ -52,7 +51,7 @@ def label_faces(
     from visavis_train.face.data import teacher
 
     sizes = {"warps": warps, "seed": seed, "workers": workers}
-    print_line(f"{teacher.label_faces(model, out, shared=shared, own=own or (), **sizes)} faces in {out}")
+    print_line(f"{teacher.label_pack(model, out, shared=shared, own=own or (), **sizes)} faces in {out}")
 
 
 @interrupted_says(NOTHING)
@@ -168,7 +167,7 @@ def pack_faces(
     from visavis_train.face.data import shards
 
     sizes = {"side_px": side, "quality": quality, "most_bytes": int(1e6 * most_mb), "step": step}
-    print_line(f"{shards.pack(pack, out, **sizes)} shards in {out}")
+    print_line(f"{shards.write_shards(pack, out, **sizes)} shards in {out}")
 
 
 @interrupted_says(ANEW)
@@ -184,7 +183,7 @@ def unpack_faces(
     """
     from visavis_train.face.data import shards
 
-    print_line(f"{shards.unpack(folder, out)} faces in {out}")
+    print_line(f"{shards.read_shards(folder, out)} faces in {out}")
 
 
 @interrupted_says(ANEW)
@@ -200,7 +199,7 @@ def export_face(
     from visavis_train.face import release
     from visavis_train.onnx.export import current_commit
 
-    release.export_face(experiment, current_commit())
+    release.export_face_network(experiment, current_commit())
 
 
 @interrupted_says(ANEW)
@@ -216,7 +215,22 @@ def export_detector(
     from visavis_train.face import detector_release
     from visavis_train.onnx.export import current_commit
 
-    detector_release.export_detector(experiment, current_commit())
+    detector_release.export_detector_network(experiment, current_commit())
+
+
+@interrupted_says(ANEW)
+def int8_variants(
+    fer2013: Annotated[Path, typer.Argument(help="Folder of FER-2013.")],
+) -> None:
+    """Make the expression network's 8-bit variant and the trial's network, and enter them in the manifest.
+
+    Examples:
+
+        visavis lab int8-variants ../shared/data/fer2013
+    """
+    from visavis_train.expression.int8_release import release_int8
+
+    print_line(str(release_int8(fer2013)))
 
 
 @interrupted_says(ANEW)
@@ -227,7 +241,9 @@ def render(
     count: Annotated[int, typer.Option(help="Number of pictures.", min=1)],
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)],
     workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
-    split: Annotated[Split, typer.Option(help="Split of the skins and identities.")] = Split.TRAIN,
+    split: Annotated[
+        RenderSplit, typer.Option(help="Split of the skins and identities.")
+    ] = RenderSplit.TRAIN,
     skins: Annotated[
         Path | None,
         typer.Option(help="File of skins; made if missing.", show_default="skins.npz next to the pack"),
@@ -291,11 +307,11 @@ def correspond(
 
         visavis lab correspond HEAD.npz face_landmarker.task --skins runs/skins.npz --out landmarks.csv
     """
-    from visavis_train.face.rendering.correspond import find_landmarks
+    from visavis_train.face.rendering.correspond import correspond_landmarks
     from visavis_train.face.rendering.landmarks import TABLE
 
     place = out or TABLE
-    found = find_landmarks(head, model, skins=skins, count=count, seed=seed, out=place)
+    found = correspond_landmarks(head, model, skins=skins, count=count, seed=seed, out=place)
     print_note(f"{place}: from {found} of {count} pictures in which MediaPipe finds a face")
 
 
@@ -321,17 +337,18 @@ def skins(
     print_note(f"{out}: {len(found.ids)} skins")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "label-faces": label_faces,
-    "pairs": pairs,
-    "face-states": face_states,
-    "negatives": negatives,
-    "photographs": photographs,
-    "pack-faces": pack_faces,
-    "unpack-faces": unpack_faces,
-    "export-face": export_face,
-    "export-detector": export_detector,
-    "render": render,
-    "correspond": correspond,
-    "skins": skins,
-}
+COMMANDS = (
+    label_faces,
+    pairs,
+    face_states,
+    negatives,
+    photographs,
+    pack_faces,
+    unpack_faces,
+    export_face,
+    export_detector,
+    int8_variants,
+    render,
+    correspond,
+    skins,
+)

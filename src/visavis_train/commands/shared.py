@@ -10,8 +10,8 @@ from typing import Annotated, ParamSpec
 import typer
 
 from visavis.base.console import print_note
+from visavis.base.signals import INTERRUPTED
 
-INTERRUPTED = 130
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a value of all experiments; may be repeated."),

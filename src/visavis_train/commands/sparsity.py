@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,20 +11,28 @@ import typer
 from visavis_train.commands.shared import Results, interrupted_says
 
 PUBLIC_TEST = "PublicTest"
-Data = Annotated[Path, typer.Option(metavar="DATASET", help="A data set, as in visavis evaluate emotion.")]
+Data = Annotated[
+    Path, typer.Option(metavar="DATASET", help="A data set, as in visavis evaluate expressions.")
+]
 Page = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE", help="The page whose tables are replaced.", show_default="docs/reference/sparse.md"
     ),
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a finished run of kind sparse.")]
+Run = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN_DIR|NAME",
+        help="Folder of a finished run of kind sparse; or expression_sparse, the embedded network.",
+    ),
+]
 Split = Annotated[str, typer.Option(help="Split of the data set.")]
 TimedFaces = Annotated[int | None, typer.Option(help="Number of timed faces.", min=1, show_default="200")]
 NOTHING_WRITTEN = interrupted_says("interrupted: nothing was written")
 
 
-class Peer(StrEnum):
+class Baseline(StrEnum):
     """Another method to choose the dropped tokens."""
 
     RANDOM = "random"
@@ -43,17 +50,23 @@ def sweep(
         list[float] | None,
         typer.Option("--rate", help="A keep rate; may be repeated.", show_default="1, 0.9, 0.6, 0.3 and 0.1"),
     ] = None,
-    peers: Annotated[
-        list[Peer] | None,
+    baselines: Annotated[
+        list[Baseline] | None,
         typer.Option(
-            "--peer", help="Another method to drop tokens; may be repeated.", show_default="random and tome"
+            "--baseline",
+            help="Another method to drop tokens; may be repeated.",
+            show_default="random and tome",
         ),
     ] = None,
-    no_peers: Annotated[bool, typer.Option("--no-peers", help="Try no other method to drop tokens.")] = False,
-    peer_rates: Annotated[
+    no_baselines: Annotated[
+        bool, typer.Option("--no-baselines", help="Try no other method to drop tokens.")
+    ] = False,
+    baseline_rates: Annotated[
         list[float] | None,
         typer.Option(
-            "--peer-rate", help="A keep rate of other methods; may be repeated.", show_default="0.3 and 0.1"
+            "--baseline-rate",
+            help="A keep rate of other methods; may be repeated.",
+            show_default="0.3 and 0.1",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds.", min=1)] = 1,
@@ -73,18 +86,18 @@ def sweep(
 
     Examples:
 
-        visavis lab sweep experiments/fer_sae_tune.toml experiments/fer_sae.toml --no-peers
+        visavis lab sweep experiments/fer_sae_tune.toml experiments/fer_sae.toml --no-baselines
         visavis lab sweep experiments/fer_sparse_tune.toml experiments/fer_sparse_more.toml --rate 0.3
     """
     from visavis_train.expression import sweep as sweeping
 
-    sweeping.report(
+    sweeping.report_sweep(
         tuning,
         bases,
         split=split,
         rates=rates or sweeping.RATES,
-        peers=() if no_peers else peers or sweeping.PEERS,
-        peer_rates=peer_rates or sweeping.PEER_RATES,
+        baselines=() if no_baselines else baselines or sweeping.BASELINES,
+        baseline_rates=baseline_rates or sweeping.BASELINE_RATES,
         seeds=seeds,
         overrides=overrides or (),
         calls=calls,
@@ -104,15 +117,15 @@ def keep_rates(
 ) -> None:
     """Measure one network at each of the keep rates that it was trained at.
 
-    Also measures the gain of a second look with more tokens at unsure faces.
+    Also measures the gain of a second pass with more tokens at unsure faces.
 
     Examples:
 
-        visavis lab keep-rates runs/fer_sparse_any --data fer2013.csv
+        visavis lab keep-rates expression_sparse --data fer2013.csv
     """
-    from visavis_train.expression.sparsity.keep_rates import report
+    from visavis_train.expression.sparsity.keep_rates import report_keep_rates
 
-    report(run, data, split=split, calls=calls, results=results, page=page)
+    report_keep_rates(run, data, split=split, calls=calls, results=results, page=page)
 
 
 @NOTHING_WRITTEN
@@ -123,9 +136,11 @@ def kept_tokens(
     keep: Annotated[
         float | None, typer.Option(metavar="RATE", help="Another keep rate.", show_default="the run's")
     ] = None,
-    at: Annotated[
+    layers: Annotated[
         list[int] | None,
-        typer.Option(metavar="LAYER", help="With --keep: a layer that drops tokens; may be repeated."),
+        typer.Option(
+            "--layer", metavar="LAYER", help="With --keep: a layer that drops tokens; may be repeated."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -141,11 +156,11 @@ def kept_tokens(
     Examples:
 
         visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv
-        visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv --keep 0.3 --at 0 --at 2
+        visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv --keep 0.3 --layer 0 --layer 2
     """
-    from visavis_train.expression.sparsity.kept_tokens import report
+    from visavis_train.expression.sparsity.kept_tokens import report_kept_tokens
 
-    report(run, data, split=split, keep=keep, at=at, out=out, results=results, page=page)
+    report_kept_tokens(run, data, split=split, keep=keep, layers=layers, out=out, results=results, page=page)
 
 
 @NOTHING_WRITTEN
@@ -168,14 +183,9 @@ def dropped_tokens(
 
         visavis lab dropped-tokens runs/fer_sparse_more --data fer2013.csv --rate 0.1
     """
-    from visavis_train.expression.sparsity.dropped_tokens import RATES, report
+    from visavis_train.expression.sparsity.dropped_tokens import RATES, report_dropped_tokens
 
-    report(run, data, split=split, rates=rates or RATES, results=results, page=page)
+    report_dropped_tokens(run, data, split=split, rates=rates or RATES, results=results, page=page)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "sweep": sweep,
-    "keep-rates": keep_rates,
-    "kept-tokens": kept_tokens,
-    "dropped-tokens": dropped_tokens,
-}
+COMMANDS = (sweep, keep_rates, kept_tokens, dropped_tokens)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from visavis.errors import InputError
 from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, TablesOnly, interrupted_says
 
 
@@ -36,11 +36,11 @@ def simulate(
         visavis lab simulate --out runs/small --clips 20 --workers 2
     """
     from visavis.base.console import print_note
-    from visavis_train.simulation.corpus import build, read_parts
-    from visavis_train.simulation.settings import SPLITS, Settings
+    from visavis_train.simulation.corpus import read_parts, simulate_corpus
+    from visavis_train.simulation.settings import SPLITS, SimulationSettings
 
-    settings = Settings(seed, clips, listeners, frames)
-    made = build(out, settings, read_parts(data, pack, settings.length_s), workers)
+    settings = SimulationSettings(seed, clips, listeners, frames)
+    made = simulate_corpus(out, settings, read_parts(data, pack, settings.length_s), workers)
     print_note(f"{out}: {made} clips made now, {sum(map(settings.count, SPLITS))} in all")
 
 
@@ -103,10 +103,15 @@ def conversations(
         list[str] | None,
         typer.Option("--split", help="Use only this split; may be repeated.", show_default="all"),
     ] = None,
+    wav2vec2: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Your Wav2Vec2 weights, for its features in place of ours."),
+    ] = None,
 ) -> None:
     """Make packs of a corpus of conversations, to train and measure listeners.
 
-    The corpus has weights at 25 frames a second in REACT's layout. Existing packs are not changed.
+    The corpus has weights in the layout of a REACT challenge; other rates become 25 frames a second. Existing
+    packs are not changed. With --wav2vec2, listeners are trained and measured in bits, but cannot run.
 
     Examples:
 
@@ -115,7 +120,12 @@ def conversations(
     """
     from visavis_train.listener.corpus import pack_corpus
 
-    pack_corpus(corpus, out, splits or ())
+    if wav2vec2 is None:
+        pack_corpus(corpus, out, splits or ())
+    else:
+        from visavis_train.listener.wav2vec2 import Wav2Vec2Features
+
+        pack_corpus(corpus, out, splits or (), Wav2Vec2Features(wav2vec2))
 
 
 @GOES_ON
@@ -136,8 +146,8 @@ def listener_report(
     no_guidance: Annotated[
         bool, typer.Option("--no-guidance", help="Use only the guidance of the experiments.")
     ] = False,
-    peer_steps: Annotated[
-        int | None, typer.Option(help="Training steps of each peer.", min=1, show_default="1500")
+    baseline_steps: Annotated[
+        int | None, typer.Option(help="Training steps of each baseline.", min=1, show_default="1500")
     ] = None,
     overrides: Overrides = None,
     results: Results = None,
@@ -148,10 +158,10 @@ def listener_report(
     ] = None,
     tables_only: TablesOnly = False,
 ) -> None:
-    """Compare trained listeners with baselines and peers, and write the tables.
+    """Compare trained listeners with baselines, and write the tables.
 
-    Trains the peers, not the listeners. A listener without a run is listed as not run. Writes a JSON file and
-    the tables of docs/reference/listener.md. Finished scores are kept.
+    Trains the baselines, not the listeners. A listener without a run is listed as not run. Writes a JSON file
+    and the tables of docs/reference/listener.md. Finished scores are kept.
 
     Examples:
 
@@ -159,14 +169,14 @@ def listener_report(
         visavis lab listener-report experiments/listener.toml --seeds 1 --guidance 2 --guidance 3
         visavis lab listener-report --tables-only
     """
-    from visavis_train.listener.report import GUIDANCE, report
+    from visavis_train.listener.report import GUIDANCE, report_listeners
 
-    report(
+    report_listeners(
         experiments or (),
         seeds=seeds,
         samples=samples,
         guidance=() if no_guidance else guidance or GUIDANCE,
-        peer_steps=peer_steps,
+        baseline_steps=baseline_steps,
         overrides=overrides or (),
         results=results,
         page=page,
@@ -176,7 +186,7 @@ def listener_report(
 
 
 @interrupted_says("interrupted: nothing was written")
-def behaviour(
+def behavior(
     experiment: Annotated[Path, typer.Argument(help="TOML file of a trained listener.")],
     guidance: Annotated[
         list[float] | None,
@@ -193,12 +203,12 @@ def behaviour(
 
     Examples:
 
-        visavis lab behaviour experiments/listener.toml
-        visavis lab behaviour experiments/listener.toml --guidance 1 --guidance 2 --clips 8
+        visavis lab behavior experiments/listener.toml
+        visavis lab behavior experiments/listener.toml --guidance 1 --guidance 2 --clips 8
     """
-    from visavis_train.listener.behaviour import GUIDANCE, report
+    from visavis_train.listener.behavior import GUIDANCE, report_behavior
 
-    report(
+    report_behavior(
         experiment,
         guidance=guidance or GUIDANCE,
         clips=clips,
@@ -216,30 +226,53 @@ def predict(
     seed: Annotated[int, typer.Option(help="Another seed gives other listeners.", min=0)] = 0,
     listener: Annotated[
         Path | None,
-        typer.Option(metavar="NET.onnx", help="Another listener, for the package's tokenizer."),
+        typer.Option(metavar="NET.onnx", help="Another listener: listener.onnx of a run."),
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Run folder of its tokenizer.", show_default="the package's"),
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(metavar="FACTOR", help="How strongly the speaker counts.", min=0)
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Length of the clips.", min=51, show_default="the shortest clip's")
+    ] = None,
+    binary: Annotated[bool, typer.Option("--binary-units", help="Round action units to 0 or 1.")] = False,
+    submission: Annotated[
+        Path | None,
+        typer.Option(metavar="S.npy", help="Also write the reactions alone, (N, 10, 750, 25)."),
     ] = None,
 ) -> None:
-    """Let a listener react to the speakers of a corpus, and write its reactions for the metrics.
+    """Let a listener react to the speakers of a corpus.
+
+    The reactions are written for the metrics.
 
     Examples:
 
         visavis lab conversations runs/simulated --out runs/listening/simulated
         visavis lab predict runs/listening/simulated/test.npz --out R.npz
         visavis evaluate reaction R.npz
+        visavis lab predict packs/test.npz --listener runs/mine/listener.onnx --frames 750 --out R.npz
     """
-    from visavis.reaction.listener import FaceListener
+    from visavis.reaction.listener import ListenerModel
     from visavis_train.listener.scores import write_predictions
+    from visavis_train.listener.tokens import TokenVocabulary
 
-    networks = FaceListener.default() if listener is None else FaceListener.load(listener)
-    write_predictions(out, pack, networks, samples, seed)
+    if tokenizer is not None and listener is None:
+        raise InputError("--tokenizer belongs to another listener: give --listener too")
+    tokens = None if tokenizer is None else TokenVocabulary.open(tokenizer).tokenizer
+    networks = ListenerModel.default() if listener is None else ListenerModel.load(listener, tokens)
+    write_predictions(
+        out,
+        pack,
+        networks.with_sampling(guidance=guidance),
+        samples=samples,
+        seed=seed,
+        frames=frames,
+        binary=binary,
+        submission=submission,
+    )
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "simulate": simulate,
-    "simulation-statistics": simulation_statistics,
-    "smiles": smiles,
-    "conversations": conversations,
-    "listener-report": listener_report,
-    "behaviour": behaviour,
-    "predict": predict,
-}
+COMMANDS = (simulate, simulation_statistics, smiles, conversations, listener_report, behavior, predict)

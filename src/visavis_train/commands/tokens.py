@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -101,9 +100,9 @@ def tokenizer_ablation(
         visavis lab tokenizer-ablation experiments/tokenizer_*.toml
         visavis lab tokenizer-ablation --tables-only
     """
-    from visavis_train.tokenizer.ablation import report
+    from visavis_train.tokenizer.ablation import report_ablation
 
-    report(
+    report_ablation(
         experiments or (),
         seeds=seeds,
         overrides=overrides or (),
@@ -113,7 +112,4 @@ def tokenizer_ablation(
     )
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "tracks": tracks,
-    "tokenizer-ablation": tokenizer_ablation,
-}
+COMMANDS = (tracks, tokenizer_ablation)

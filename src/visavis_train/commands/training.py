@@ -15,7 +15,7 @@ from visavis_train.commands.shared import interrupted_says
 
 # Each task's module; its ``TASK`` says the rest.
 TASKS = {
-    "emotion": "expression.task",
+    "expression": "expression.task",
     "pretraining": "expression.pretraining",
     "face": "face.face_task",
     "detector": "face.detector_task",
@@ -23,11 +23,13 @@ TASKS = {
     "calls": "listener.calls",
     "listener": "listener.task",
 }
+# The recipe for a user's own faces.
+OWN_FACES = Path(__file__).parents[1] / "expression" / "own_faces.toml"
 # How to use the results of the tasks without --install.
 ELSEWHERE = {
     "face": "install its result by  visavis lab export-face",
     "detector": "install its result by  visavis lab export-detector",
-    "pretraining": "an emotion run's init takes its result",
+    "pretraining": "an expression run's init takes its result",
 }
 DataSet = Annotated[
     Path | None,
@@ -36,7 +38,7 @@ DataSet = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-class Method(StrEnum):
+class QuantizationMethod(StrEnum):
     """A quantisation method."""
 
     INT8 = "int8"
@@ -46,9 +48,22 @@ class Method(StrEnum):
     NF4 = "nf4"
 
 
-@interrupted_says("interrupted: --resume goes on after what was last written")
+@interrupted_says("interrupted: --resume goes on after the last finished epoch; without one, it begins anew")
 def train(
-    experiment: Annotated[Path, typer.Argument(help="A TOML file, such as experiments/fer_first.toml.")],
+    experiment: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A TOML file, such as experiments/fer_first.toml.",
+            show_default="with --data: a recipe for your own faces",
+        ),
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DATASET", help="Data set, in place of the file's; may be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN_DIR", help="Run folder, in place of the file's.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the run folder's last checkpoint.")
     ] = False,
@@ -59,24 +74,39 @@ def train(
     install: Annotated[
         bool,
         typer.Option(
-            "--install", help="Put the network into the package (emotion, tokenizer, calls, listener)."
+            "--install", help="Put the network into the package (expression, tokenizer, calls, listener)."
         ),
     ] = False,
 ) -> None:
     """Train the network of an experiment file. Needs the extra `train`.
 
-    Ctrl-C stops it. With `--resume` it continues exactly where it stopped.
+    Without a file, the embedded recogniser is trained further on your own labelled faces: any data set that
+    `visavis evaluate expressions` reads. Ctrl-C stops it. With `--resume` it continues exactly where it
+    stopped.
 
     Examples:
 
+        visavis train --data faces/ --out runs/mine
         visavis train experiments/fer_hybrid.toml
         visavis train experiments/fer_hybrid.toml --set training.epochs=3 --set out=runs/short
         visavis train experiments/fer_hybrid.toml --resume
     """
     from visavis_train.loop.toml_file import read_toml
 
+    if experiment is None:
+        if not data or out is None:
+            raise InputError(
+                "name an experiment, a TOML file; or --data DATASET and --out RUN_DIR, for your faces"
+            )
+        experiment = OWN_FACES
     values = read_toml(experiment)
-    name = values.get("task", "emotion")
+    # Before the overrides, which may say more.
+    # Tasks other than `expression` know one data set.
+    named = [str(path) for path in data or ()]
+    values |= ({"data": named if len(named) > 1 else named[0]} if named else {}) | (
+        {"out": str(out)} if out else {}
+    )
+    name = values.get("task", "expression")
     if name not in TASKS:
         raise InputError(f"{experiment}: task is {name!r}; expected one of {', '.join(TASKS)}")
     if install and name in ELSEWHERE:
@@ -85,6 +115,7 @@ def train(
             f"--install is for the tasks {able}; {experiment} is of the {name} task: {ELSEWHERE[name]}"
         )
     _require_data(experiment, values, overrides or ())
+    from visavis.base.console import write_out
     from visavis_train.loop.command import Command
     from visavis_train.loop.experiment import checked_experiment
 
@@ -93,7 +124,7 @@ def train(
     trained = task.train(settings, resume=resume)
     report = task.finish(settings, trained, Command(experiment, install)) if task.finish else None
     if report is not None:
-        typer.echo(report.read_text("utf-8"), nl=False)
+        write_out(report.read_text("utf-8"))
 
 
 def _require_data(experiment: Path, values: Mapping[str, Any], overrides: Sequence[str]) -> None:
@@ -101,10 +132,12 @@ def _require_data(experiment: Path, values: Mapping[str, Any], overrides: Sequen
     data = values.get("data")
     for key, _, value in (override.partition("=") for override in overrides):
         data = value.strip().strip("\"'") if key.strip() == "data" else data
-    if isinstance(data, str) and not Path(data).exists():
-        raise InputError(
-            f"{experiment}: data is {data}: no such file or folder; name yours with --set data=PATH"
-        )
+    for one in data if isinstance(data, list) else [data]:
+        place = one.get("path") if isinstance(one, dict) else one
+        if isinstance(place, str) and not place.startswith("[") and not Path(place).exists():
+            raise InputError(
+                f"{experiment}: data is {place}: no such file or folder; name yours with --data PATH"
+            )
 
 
 def export(
@@ -115,9 +148,9 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a trained emotion network as ONNX, checked against torch. Needs the extra `train`.
+    """Write a trained expression network as ONNX, checked against torch. Needs the extra `train`.
 
-    Reads config.json and best.safetensors. `visavis evaluate emotion --model` reads the ONNX file.
+    Reads config.json and best.safetensors. `visavis evaluate expressions --model` reads the ONNX file.
 
     Examples:
 
@@ -144,12 +177,16 @@ def quantize(
         Path,
         typer.Argument(metavar="NET.onnx|RUN_DIR", help="A network in 32 bits, or a run folder."),
     ],
-    data: Annotated[Path, typer.Option(metavar="DATASET", help="Data set, as in visavis evaluate emotion.")],
+    data: Annotated[
+        Path, typer.Option(metavar="DATASET", help="Data set, as in visavis evaluate expressions.")
+    ],
     split: Annotated[
         str | None,
-        typer.Option(help="Split to measure on.", show_default="as in evaluate emotion"),
+        typer.Option(help="Split to measure on.", show_default="as in evaluate expressions"),
     ] = None,
-    method: Annotated[Method | None, typer.Option(help="Quantisation method.", show_default=False)] = None,
+    method: Annotated[
+        QuantizationMethod | None, typer.Option(help="Quantisation method.", show_default=False)
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file to write: .onnx, or .safetensors with nf4.")
     ] = None,
@@ -180,27 +217,47 @@ def quantize(
 
     if compare and method is None and out is None:
         facts = task.compare_all(network, data, split)
-        tell = task.print_table
+        tell = task.print_comparison
     elif not compare and method is not None and out is not None:
-        facts = task.quantize(network, method.value, data, split, out, max_loss)
+        facts = task.quantize_network(network, method.value, data, split, out, max_loss)
         tell = task.print_change
     else:
         raise InputError("give --method and --out to write a network, or --compare alone to see all methods")
     (print_json if as_json else tell)(facts)
 
 
+@interrupted_says("interrupted: nothing was written")
+def convert_weights(
+    weights: Annotated[Path, typer.Argument(help="A file of torch.save, such as ir50.pth.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.safetensors", help="The file to write.")],
+) -> None:
+    """Turn published weights (.pth) into safetensors, reading tensors only: nothing in the file can be run.
+
+    The keys model.weights (timm), model.image_weights (IR-50) and model.landmark_weights (MobileFaceNet) take
+    the result.
+
+    Examples:
+
+        visavis lab convert-weights ir50.pth --out ir50.safetensors
+    """
+    from visavis_train.expression.models import published
+
+    taken = published.write_safetensors(weights, out)
+    published.note_taken(out, len(taken.tensors), list(taken.left))
+
+
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of emotion experiments.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of expression experiments.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report.")] = Path("out/runs"),
     data: DataSet = None,
     split: Annotated[
-        str | None, typer.Option(help="Split of the data set.", show_default="as in evaluate emotion")
+        str | None, typer.Option(help="Split of the data set.", show_default="as in evaluate expressions")
     ] = None,
     experiments: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Also list experiment files of this folder without a run."),
     ] = None,
-    quantised: Annotated[
+    quantized: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also show the results of `visavis quantize --compare --json`."),
     ] = None,
@@ -218,10 +275,13 @@ def report(
         visavis report runs/fer_first --experiments experiments
     """
     from visavis.base.console import print_json, print_line
-    from visavis_train.expression.report.command import report as write_report
+    from visavis_train.expression.report.command import report_runs as write_report
 
-    facts = write_report(runs, out, data=data, split=split, experiments=experiments, quantised=quantised)
+    facts = write_report(runs, out, data=data, split=split, experiments=experiments, quantized=quantized)
     if as_json:
         print_json(facts)
     else:
         print_line(f"{out / 'report.html'}, with report.json and report.md next to it")
+
+
+COMMANDS = (convert_weights,)

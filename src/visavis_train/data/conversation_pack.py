@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from visavis.base.files import whole_file
 from visavis.base.npz import read_npz
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.temperament import CONTROLS
+from visavis.reaction.style import CONTROLS
 from visavis.types import BoolArray, FloatArray
 
-# Three digits are enough for faces, emotions and standardised speech.
+# Three digits are enough for faces, expressions and standardised speech.
 HalfArray = NDArray[np.float16]
 SPLITS = ("train", "val", "test")
-BEHAVIOUR_CHANNELS = len(FACE_CHANNELS) + len(EMOTION_CHANNELS)
+BEHAVIOR_CHANNELS = len(FACE_CHANNELS) + len(EXPRESSION_CHANNELS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,23 +34,25 @@ class PersonClip:
     Attributes:
         name: the name of the person's clip in its corpus.
         face: (T, 58) float16, NaN where unknown.
-        emotion: (T, 25) float16, NaN where unknown.
-        speech: (T, 44) float16 of :mod:`visavis.reaction.speech`; None for a person who only listens.
+        expression: (T, 25) float16, NaN where unknown.
+        speech: (T, 44) float16 of :mod:`visavis.reaction.speech`, or (T, D) of other features; None for a
+            person who only listens.
     """
 
     name: str
     face: HalfArray
-    emotion: HalfArray
+    expression: HalfArray
     speech: HalfArray | None = None
 
     def __post_init__(self) -> None:
-        arrays = {"face": FACE_CHANNELS, "emotion": EMOTION_CHANNELS, "speech": SPEECH_CHANNELS}
-        for key, channels in arrays.items():
+        widths = {"face": len(FACE_CHANNELS), "expression": len(EXPRESSION_CHANNELS)}
+        if self.speech is not None:
+            widths["speech"] = self.speech.shape[-1]
+        for key, width in widths.items():
             array = getattr(self, key)
-            if array is not None and array.shape != (len(self.face), len(channels)):
+            if array.shape != (len(self.face), width):
                 raise InputError(
-                    f"{self.name}: {key} has shape {array.shape}; expected "
-                    f"({len(self.face)}, {len(channels)})"
+                    f"{self.name}: {key} has shape {array.shape}; expected ({len(self.face)}, {width})"
                 )
         if not len(self.face):
             raise InputError(f"{self.name}: a clip without frames")
@@ -59,9 +61,9 @@ class PersonClip:
         return len(self.face)
 
     @property
-    def behaviour(self) -> FloatArray:
-        """(T, 83) float32: the face, then the emotion."""
-        return np.concatenate([self.face, self.emotion], axis=1).astype(np.float32)
+    def behavior(self) -> FloatArray:
+        """(T, 83) float32: the face, then the expression."""
+        return np.concatenate([self.face, self.expression], axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +73,12 @@ class ListeningItem:
     Attributes:
         speaker: the speaker, with speech.
         listener: the listener.
-        temperament: (5,) float32 of the listener, NaN where unknown.
+        style: (5,) float32 of the listener, NaN where unknown.
     """
 
     speaker: PersonClip
     listener: PersonClip
-    temperament: FloatArray
+    style: FloatArray
 
     def __post_init__(self) -> None:
         if len(self.speaker) != len(self.listener) or self.speaker.speech is None:
@@ -84,10 +86,9 @@ class ListeningItem:
                 f"{self.listener.name}: expected a speaker with speech and as many frames as the listener's "
                 f"{len(self.listener)}; found {len(self.speaker)}"
             )
-        if self.temperament.shape != (len(CONTROLS),):
+        if self.style.shape != (len(CONTROLS),):
             raise InputError(
-                f"{self.listener.name}: the temperament has shape {self.temperament.shape}; expected "
-                f"({len(CONTROLS)},)"
+                f"{self.listener.name}: the style has shape {self.style.shape}; expected ({len(CONTROLS)},)"
             )
 
 
@@ -115,6 +116,21 @@ class ListeningPack:
             raise InputError(
                 f"{self.corpus}, {self.split}: {count} conversations and neighbours of shape "
                 f"{self.neighbours.shape}; expected at least one, and a square of as many"
+            )
+
+    def require_own_speech(self) -> None:
+        """Find packs that only a training can use.
+
+        Raises:
+            InputError: the speech is not that of :mod:`visavis.reaction.speech`.
+        """
+        speech = self.items[0].speaker.speech
+        width = len(SPEECH_CHANNELS) if speech is None else speech.shape[1]
+        if width != len(SPEECH_CHANNELS):
+            raise InputError(
+                f"{self.corpus}, {self.split}: the packs hold {width} numbers of sound a frame; reactions "
+                f"need the {len(SPEECH_CHANNELS)} of visavis. Compare bits a frame in report.json, or make "
+                "packs without --wav2vec2"
             )
 
     def clips(self) -> tuple[PersonClip, ...]:
@@ -149,11 +165,11 @@ def save_listening(path: Path, pack: ListeningPack) -> None:
             lengths=np.asarray([len(clip) for clip in clips]),
             speaks=np.asarray([clip.speech is not None for clip in clips]),
             face=np.concatenate([clip.face for clip in clips]),
-            emotion=np.concatenate([clip.emotion for clip in clips]),
+            emotion=np.concatenate([clip.expression for clip in clips]),
             speech=np.concatenate(speech),
             speaker=np.asarray([place[id(item.speaker)] for item in pack.items]),
             listener=np.asarray([place[id(item.listener)] for item in pack.items]),
-            temperament=np.stack([item.temperament for item in pack.items]),
+            temperament=np.stack([item.style for item in pack.items]),
             neighbours=pack.neighbours,
         )
 
@@ -181,13 +197,30 @@ def load_listening(path: Path) -> ListeningPack:
         raise InputError(f"{path}: not a pack of conversations: {error}") from error
 
 
+def require_splits(folder: Path) -> None:
+    """Find a missing pack before a training, not after it.
+
+    Raises:
+        InputError: a pack of a split is missing.
+    """
+    missing = [split for split in SPLITS if not (folder / f"{split}.npz").is_file()]
+    if missing:
+        raise InputError(
+            f"{folder}: no {missing[0]}.npz; training needs packs of {', '.join(SPLITS)}: give the corpus "
+            f"recordings for this split (visavis corpus build ... --split {missing[0]}), then make its packs "
+            "with visavis lab conversations"
+        )
+
+
 def _clips(arrays: dict[str, NDArray[np.generic]]) -> Sequence[PersonClip]:
     lengths, speaks = np.asarray(arrays["lengths"], int), np.asarray(arrays["speaks"], bool)
-    faces, emotions = (
+    faces, expressions = (
         np.split(np.asarray(arrays[key], np.float16), np.cumsum(lengths)[:-1]) for key in ("face", "emotion")
     )
     spoken = iter(np.split(np.asarray(arrays["speech"], np.float16), np.cumsum(lengths[speaks])[:-1]))
     return [
-        PersonClip(name, face, emotion, next(spoken) if says else None)
-        for name, face, emotion, says in zip(arrays["clips"].tolist(), faces, emotions, speaks, strict=True)
+        PersonClip(name, face, expression, next(spoken) if says else None)
+        for name, face, expression, says in zip(
+            arrays["clips"].tolist(), faces, expressions, speaks, strict=True
+        )
     ]

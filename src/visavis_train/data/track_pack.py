@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.base.files import whole_file
 from visavis.base.npz import read_npz
-from visavis.channels import BLENDSHAPES, EMOTION_CHANNELS, FACE_CHANNELS, HEAD_ANGLES
+from visavis.channels import BLENDSHAPES, EXPRESSION_CHANNELS, FACE_CHANNELS, HEAD_ANGLES
 from visavis.errors import InputError
 from visavis.types import FloatArray
 
@@ -38,23 +38,23 @@ class Clip:
         source: its origin: ``video``, ``grid``, ``dyads``, ``stills``, ``talks``.
         fps: frames per second.
         face: (T, 58) float32, NaN where unknown.
-        emotion: (T, 25) float32, NaN where unknown.
+        expression: (T, 25) float32, NaN where unknown.
     """
 
     name: str
     source: str
     fps: float
     face: FloatArray
-    emotion: FloatArray
+    expression: FloatArray
 
     def __post_init__(self) -> None:
-        face = checked(f"{self.name}: face", self.face, (None, len(FACE_CHANNELS)), allow_nan=True)
-        shape = (len(face), len(EMOTION_CHANNELS))
-        emotion = checked(f"{self.name}: emotion", self.emotion, shape, allow_nan=True)
+        face = as_float32(f"{self.name}: face", self.face, (None, len(FACE_CHANNELS)), allow_nan=True)
+        shape = (len(face), len(EXPRESSION_CHANNELS))
+        expression = as_float32(f"{self.name}: expression", self.expression, shape, allow_nan=True)
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"{self.name}: fps must be positive; found {self.fps}")
         object.__setattr__(self, "face", face)
-        object.__setattr__(self, "emotion", emotion)
+        object.__setattr__(self, "expression", expression)
 
     def __len__(self) -> int:
         return len(self.face)
@@ -78,11 +78,11 @@ def save_pack(path: Path, clips: Sequence[Clip]) -> None:
             lengths=np.asarray([len(clip) for clip in clips]),
             fps=np.asarray([clip.fps for clip in clips]),
             face=np.concatenate([clip.face for clip in clips]),
-            emotion=np.concatenate([clip.emotion for clip in clips]),
+            emotion=np.concatenate([clip.expression for clip in clips]),
         )
 
 
-def load_pack(path: Path) -> tuple[Clip, ...]:
+def load_tracks(path: Path) -> tuple[Clip, ...]:
     """Read a pack.
 
     Raises:
@@ -95,8 +95,8 @@ def load_pack(path: Path) -> tuple[Clip, ...]:
         parts = [np.split(pack[name], ends) for name in ("face", "emotion")]
         heads = zip(pack["clips"].tolist(), pack["sources"].tolist(), pack["fps"].tolist(), strict=True)
         return tuple(
-            Clip(name, source, fps, face, emotion)
-            for (name, source, fps), face, emotion in zip(heads, *parts, strict=True)
+            Clip(name, source, fps, face, expression)
+            for (name, source, fps), face, expression in zip(heads, *parts, strict=True)
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: the arrays of this pack of face tracks do not fit: {error}") from error
@@ -159,7 +159,7 @@ def face_scale(clips: Sequence[Clip], shares: Mapping[str, float]) -> tuple[Floa
     return mean.astype(np.float32), np.maximum(spread.astype(np.float32), LEAST_SPREAD)
 
 
-def windows(clip: Clip, width: int) -> FloatArray:
+def clip_windows(clip: Clip, width: int) -> FloatArray:
     """The last ``width`` frames at every frame with known numbers: (M, width, 58), oldest first.
 
     Frames without known numbers are skipped. Before the first frame, the face stands still.
@@ -175,7 +175,7 @@ def known_rows(clip: Clip) -> Rows:
 
 
 def tracked(clips: Sequence[Clip]) -> tuple[Clip, ...]:
-    """Indices of the frames with whole known faces."""
+    """Clips with at least one whole known face."""
     return tuple(clip for clip in clips if np.isfinite(clip.face).all(axis=1).any())
 
 
@@ -194,7 +194,7 @@ class Sampler:
     def __init__(self, clips: Sequence[Clip], shares: Mapping[str, float], window: int) -> None:
         self.window = window
         rows: list[FloatArray] = []
-        emotions: list[FloatArray] = []
+        expressions: list[FloatArray] = []
         firsts: list[Rows] = []
         ends: dict[str, tuple[int, int]] = {}
         total = 0
@@ -203,7 +203,7 @@ class Sampler:
             for clip in (clip for clip in clips if clip.source == source):
                 known = known_rows(clip)
                 rows.append(clip.face[known])
-                emotions.append(clip.emotion[known])
+                expressions.append(clip.expression[known])
                 firsts.append(np.full(len(known), total))
                 total += len(known)
             if total == start:
@@ -214,16 +214,16 @@ class Sampler:
             ends[source] = (start, total)
         if not ends or sum(shares.values()) <= 0:
             raise InputError("data.shares must name a source with a share above 0")
-        self.face, self.emotion = np.concatenate(rows), np.concatenate(emotions)
+        self.face, self.expression = np.concatenate(rows), np.concatenate(expressions)
         self._first = np.concatenate(firsts)
         self._ends = ends
         self._chance = np.asarray(list(shares.values())) / sum(shares.values())
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Windows (count, window, 58), oldest frame first, and the last frames' emotions (count, 25)."""
+        """Windows (count, window, 58), oldest frame first, and the last frames' expressions (count, 25)."""
         numbers = rng.multinomial(count, self._chance)
         rows = np.concatenate(
             [rng.integers(*ends, size=n) for ends, n in zip(self._ends.values(), numbers, strict=True)]
         )
         back = rows[:, None] + np.arange(1 - self.window, 1)
-        return self.face[np.maximum(back, self._first[rows][:, None])], self.emotion[rows]
+        return self.face[np.maximum(back, self._first[rows][:, None])], self.expression[rows]

@@ -1,15 +1,19 @@
-"""Settings of an emotion experiment, checked, and the schedules that follow from them."""
+"""Settings of an expression experiment, checked, and the schedules that follow from them."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from visavis_train.expression.data.augment import Augmentation
+from visavis_train.expression.data.repeats import Repeats
+from visavis_train.expression.data.sources import DataSource, data_sources
+from visavis_train.expression.imbalance import Imbalance
 from visavis_train.expression.models.factory import ModelConfig
+from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.hybrid import HybridConfig
 from visavis_train.expression.models.pruning import check_rate
 from visavis_train.expression.models.sparse import SparseConfig
@@ -20,35 +24,43 @@ class Training(Settings):
     """How the network is trained.
 
     Attributes:
-        epochs: passes over Training, at most.
-        batch_size: faces a step, over all processes.
-        optimizer: ``adamw``, ``adam``, or ``sgd`` with Nesterov's momentum of 0.9.
-        learning_rate: its peak.
-        schedule: after the rise, ``cosine``: half a cosine to 1% of the peak; ``constant``; or
-            ``exponential``: times ``decay`` after every epoch.
+        epochs: passes over the training faces, at most.
+        batch_size: faces per step, over all processes.
+        optimizer: ``adamw``, ``adam``, or ``sgd`` with Nesterov momentum of 0.9.
+        learning_rate: peak of the learning rate.
+        schedule: the learning rate after the warm-up: ``cosine``: half a cosine to 1% of the peak;
+            ``constant``; or ``exponential``: times ``decay`` after every epoch.
         decay: factor of the ``exponential`` schedule.
         warmup: share of the steps over which the learning rate rises linearly.
-        weight_decay: on matrices and kernels only.
-        sam: radius rho of sharpness-aware minimisation (Foret et al. 2021, arXiv:2010.01412), which takes
-            twice the time a step; 0 turns it off.
-        max_gradient: norm that gradients are cut to.
-        average: decay of the running average of the weights, a step; the average is the result.
-        patience: stop after this many epochs without a better score on PublicTest; 0 never stops early.
-        select: the score that chooses the epoch: ``fer2013``, ``ferplus``, or the ``mean`` of both.
-        labels_share: weight of the 7-label loss; the rest is the 8-expression loss.
-        votes: the 8-expression targets: FER+'s distribution (``soft``), its ``majority``, or ``none``:
-            FER-2013's label, which also stands where FER+ has no answer.
+        weight_decay: weight decay, applied to matrices and kernels only.
+        sam_rho: radius rho of sharpness-aware minimisation (Foret et al. 2021, arXiv:2010.01412), which
+            doubles the time per step; 0 turns it off.
+        clip_grad_norm: norm to which gradients are clipped; 0: not at all.
+        ema_decay: decay per step of the running average of the weights; the average is the result.
+        patience: stop after this many epochs without a better score on the validation faces; 0 never stops
+            early.
+        select_by: the score that chooses the epoch: ``fer2013``, the data set's labels; ``ferplus``, or the
+            ``mean`` of both. Without FER+ votes it is always the labels.
+        imbalance: what is done about rare labels. ``none``; ``sampler``: faces of rare labels are drawn more
+            often; ``weights``: they weigh more in the loss; ``focal``: faces that are read well weigh less
+            (Lin et al. 2017, arXiv:1708.02002, gamma 2); ``logits``: the loss adjusts logits by the labels'
+            frequencies (Menon et al. 2021, arXiv:2007.07314).
+        imbalance_power: strength of ``sampler`` and ``weights``, 1 / frequency to this power, and of
+            ``logits``, its factor tau.
+        label_loss_weight: weight of the 7-label loss; the rest is the 8-expression loss.
+        ferplus_targets: the 8-expression targets: FER+'s distribution (``soft``), its ``majority``, or
+            ``none``: FER-2013's label, which is also used where FER+ has no answer.
         votes_in_labels: share of FER+'s answer in the 7-label targets, which softens wrong labels.
         label_smoothing: share of every target spread evenly over the classes.
         mixup: alpha of mixup's Beta distribution (Zhang et al. 2018, arXiv:1710.09412); 0 turns it off.
-        cutmix: alpha of CutMix's Beta distribution (Yun et al. 2019, arXiv:1905.04899); 0 turns it off.
-            Where both are on, each step tosses a coin.
-        sizes: (from this share of the epochs, side in pixels): small pictures first are cheaper. Empty:
-            the network's ``image_px`` throughout.
-        keep_rates: every step reads its faces at one of these keep rates, drawn, so that one set of weights
-            serves all of them; scores are those at ``model.pruning.keep``. Needs a ``sparse`` network with
-            the method ``cls``, ``asking`` ``kept``, and a ``keep`` below 1 in one layer. Empty: only that
-            one.
+        cutmix: alpha of CutMix's Beta distribution (Yun et al. 2019, arXiv:1905.04899); 0 turns it off. If
+            mixup is on too, each step uses one of the two at random.
+        image_px_schedule: pairs (from this share of the epochs, side in pixels): small pictures first make
+            training cheaper. Empty: the network's ``image_px`` in all epochs.
+        keep_rates: every step draws one of these keep rates, so that one set of weights works at all of them;
+            scores are measured at ``model.pruning.keep_rate``. Needs a ``sparse`` network with the method
+            ``cls``, ``queries`` ``kept``, and a ``keep_rate`` below 1 in one layer. Empty: only
+            ``model.pruning.keep_rate``.
     """
 
     epochs: int = Field(default=40, ge=1)
@@ -59,25 +71,27 @@ class Training(Settings):
     decay: float = Field(default=0.98, gt=0, le=1)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.05, ge=0)
-    sam: float = Field(default=0.0, ge=0)
-    max_gradient: float = Field(default=1.0, gt=0)
-    average: float = Field(default=0.998, ge=0, lt=1)
+    sam_rho: float = Field(default=0.0, ge=0)
+    clip_grad_norm: float = Field(default=1.0, ge=0)
+    ema_decay: float = Field(default=0.998, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
-    select: Literal["fer2013", "ferplus", "mean"] = "mean"
-    labels_share: float = Field(default=0.5, ge=0, le=1)
-    votes: Literal["soft", "majority", "none"] = "soft"
+    select_by: Literal["fer2013", "ferplus", "mean"] = "mean"
+    label_loss_weight: float = Field(default=0.5, ge=0, le=1)
+    ferplus_targets: Literal["soft", "majority", "none"] = "soft"
     votes_in_labels: float = Field(default=0.2, ge=0, le=1)
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
     mixup: float = Field(default=0.2, ge=0)
     cutmix: float = Field(default=0.0, ge=0)
-    sizes: tuple[tuple[float, int], ...] = ()
+    image_px_schedule: tuple[tuple[float, int], ...] = ()
     keep_rates: tuple[float, ...] = ()
+    imbalance: Imbalance = "none"
+    imbalance_power: float = Field(default=0.5, ge=0, le=2)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        starts = [start for start, _ in self.sizes]
+        starts = [start for start, _ in self.image_px_schedule]
         if starts and (starts[0] != 0 or starts != sorted(starts) or starts[-1] >= 1):
-            raise ValueError("sizes must start at 0.0, rise, and stay below 1.0")
+            raise ValueError("image_px_schedule must start at 0.0, rise, and stay below 1.0")
         for rate in self.keep_rates:
             check_rate(rate)
         return self
@@ -99,15 +113,15 @@ class Distillation(Settings):
     """Teachers whose answers the network learns too (Hinton et al. 2015, arXiv:1503.02531).
 
     Attributes:
-        teachers: ONNX files as ``emotion.onnx``, or checkpoints as ``best.safetensors`` in their run folders;
-            several are averaged. None turns distillation off.
+        teachers: ONNX files such as ``expression.onnx``, or checkpoints such as ``best.safetensors`` in their
+            run folders; several teachers are averaged. An empty list turns distillation off.
         weight: share of the teachers' loss; the rest is the labels' loss.
-        temperature: divides logits of teachers and network, so that small probabilities tell more.
-        consistent: teachers see the very pictures that the network sees, moved, covered and mixed, at every
-            step (Beyer et al. 2022, arXiv:2106.05237); else each face as it is, once, and mirrored. Wants
-            checkpoints as teachers, and a GPU.
-        faces: folders of face crops without labels, pictures or shards: the network learns what the teachers
-            say of them. They are part of every epoch; the labels' loss is a mean over the other faces.
+        temperature: divides the logits of teachers and network, so that small probabilities have more effect.
+        consistent: whether the teachers see the same pictures as the network at every step, moved, covered
+            and mixed (Beyer et al. 2022, arXiv:2106.05237); otherwise they see each unchanged face once, and
+            its mirror image. Use checkpoints as teachers, and a GPU.
+        faces: folders of face crops without labels, as pictures or shards: the network learns the teachers'
+            answers for them. They are part of every epoch; the labels' loss is a mean over the other faces.
     """
 
     teachers: tuple[Path, ...] = ()
@@ -123,13 +137,13 @@ class Distillation(Settings):
         return self
 
 
-class Adaptive(Settings):
+class AdaptiveKeep(Settings):
     """How a network trained with ``training.keep_rates`` spends tokens where the person wants it adaptive.
 
     Attributes:
-        rate: keep rate of the first look at a face.
-        more: keep rate of the second look, at faces that the first one leaves unsure; above ``rate``.
-        sure: the most probable expression's probability from which on there is no second look.
+        rate: keep rate of the first pass.
+        more: keep rate of the second pass, for faces that are unsure after the first pass; above ``rate``.
+        sure: probability of the most probable expression from which no second pass is needed.
     """
 
     rate: float = Field(default=0.1, gt=0, lt=1)
@@ -144,28 +158,38 @@ class Adaptive(Settings):
 
 
 class Experiment(Settings):
-    """One run of the emotion task.
+    """One run of the expression task.
 
     Attributes:
         task: which task the file is for.
-        name: of the run, for its report.
-        data: FER-2013: a folder or file, from the working folder.
-        out: the run folder, from the working folder.
-        seed: of all randomness.
-        threads: processor threads, for each process.
-        mixed_precision: ``no``, ``bf16``, or ``fp16``, which needs a GPU. A ``fp16`` run that was resumed
-            begins with another loss scale, so it only resembles an unbroken one.
-        init: what to start from: a checkpoint of the same network, such as another run's
-            ``best.safetensors`` or the pretraining task's ``network.safetensors``, or its ONNX file, not
-            quantised, such as an embedded one.
-        init_deeper: ``init`` may have more layers than this network; it starts from the first of them.
+        name: name of the run, for its report.
+        data: the data sets: a file or folder, relative to the working folder; or a list of these, or of
+            tables with the keys of ``[[data]]``.
+        held_out: share of a data set's training faces that are held out for validation, and as many for the
+            test, if it has no such splits.
+        repeats: pictures or persons in two splits, and pictures with two labels: ``refuse`` them, ``leave
+            out`` such faces from training (and pictures with two labels everywhere), or ``keep`` them.
+            FER-2013's own repeats are always kept.
+        out: the run folder, relative to the working folder.
+        seed: seed of all randomness.
+        threads: processor threads per process.
+        mixed_precision: ``no``, ``bf16``, or ``fp16``, which needs a GPU. A resumed ``fp16`` run starts with
+            another loss scale, so its results differ a little from those of an uninterrupted run.
+        init: initial weights: a checkpoint of the same network, such as another run's ``best.safetensors`` or
+            the pretraining task's ``network.safetensors``; its ONNX file, not quantised; or the name of an
+            embedded one, such as ``expression``. "" is none.
+        init_deeper: ``init`` may have more layers than this network; the network starts from the first ones.
         half_weights: store the large weights of the ONNX file in 16 bits: half the bytes, the same speed.
-        also_trained_on: data beside FER-2013 and its terms, in words, for the manifest of what is installed.
+        also_trained_on: training data other than FER-2013 and their terms, in words, for the card and for the
+            manifest of an installed network.
+        differences: how the recipe differs from the publication that it follows, in words.
     """
 
-    task: Literal["emotion"] = "emotion"
+    task: Literal["expression"] = "expression"
     name: str
-    data: Path
+    data: tuple[DataSource, ...] = Field(min_length=1)
+    held_out: float = Field(default=0.15, gt=0, lt=0.5)
+    repeats: Repeats = "refuse"
     out: Path
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=2, ge=1)
@@ -174,42 +198,64 @@ class Experiment(Settings):
     init_deeper: bool = False
     half_weights: bool = False
     also_trained_on: str = ""
+    differences: tuple[str, ...] = ()
+    reading: Reading = Reading()
     model: ModelConfig = HybridConfig()
     training: Training = Training()
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
-    adaptive: Adaptive = Adaptive()
+    adaptive: AdaptiveKeep = AdaptiveKeep()
+
+    @field_validator("init", mode="before")
+    @classmethod
+    def _no_init(cls, init: Any) -> Any:
+        return None if init == "" else init
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _sources(cls, data: Any) -> Any:
+        return data_sources(data)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.reading.face_px != Reading().face_px and self.distillation.faces:
+            raise ValueError("distillation.faces have 48 px: reading.face_px must be 48 too")
+        if self.reading.pixels != "standardized" and self.model.kind == "sae":
+            raise ValueError("reading.pixels is 'unit'; sae's landmark stream reads standardized faces")
+        return self
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        sides = [side for _, side in self.training.sizes] or [self.model.image_px]
+        sides = [side for _, side in self.training.image_px_schedule] or [self.model.image_px]
         if sides[-1] != self.model.image_px:
             raise ValueError(
-                f"training.sizes ends with {sides[-1]} px; model.image_px is {self.model.image_px}"
+                f"training.image_px_schedule ends with {sides[-1]} px; model.image_px is "
+                f"{self.model.image_px}"
             )
         step = self.model.side_step_px
         if wrong := [side for side in sides if side < step or side % step]:
             raise ValueError(
-                f"training.sizes holds {wrong[0]} px; {self.model.kind} needs multiples of {step} px"
+                f"training.image_px_schedule holds {wrong[0]} px; {self.model.kind} needs multiples "
+                f"of {step} px"
             )
         if self.side_px(self.training.epochs - 1) != sides[-1]:
             raise ValueError(
-                f"{self.training.epochs} epochs never come to the last of training.sizes: give more, "
-                "or set training.sizes=[]"
+                f"{self.training.epochs} epochs never come to the last of training.image_px_schedule: "
+                "give more, or set training.image_px_schedule=[]"
             )
         # What the number of tokens can be an input of; see SparseGraph. Told now, not when all is trained.
         how = self.model.pruning if isinstance(self.model, SparseConfig) else None
-        counts = how is not None and (how.method, how.asking, len(how.rates)) == ("cls", "kept", 1)
+        counts = how is not None and (how.method, how.queries, len(how.rates)) == ("cls", "kept", 1)
         if self.training.keep_rates and not counts:
             raise ValueError(
-                "training.keep_rates needs model.kind sparse, model.pruning.method cls, asking kept, and a "
-                "keep below 1 in one layer"
+                "training.keep_rates needs model.kind sparse, model.pruning.method cls, queries kept, and a "
+                "keep_rate below 1 in one layer"
             )
-        if self.training.sam > 0 and self.mixed_precision == "fp16":
-            raise ValueError("training.sam does not go with fp16: take bf16, or sam = 0")
+        if self.training.sam_rho > 0 and self.mixed_precision == "fp16":
+            raise ValueError("training.sam_rho does not go with fp16: take bf16, or sam_rho = 0")
         return self
 
     def side_px(self, epoch: int) -> int:
         """Side of the pictures of an epoch, counted from 0."""
-        sizes = self.training.sizes or ((0.0, self.model.image_px),)
+        sizes = self.training.image_px_schedule or ((0.0, self.model.image_px),)
         return [side for start, side in sizes if epoch >= start * self.training.epochs][-1]

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from visavis.base.networks import session_of
-from visavis.base.reading import regular
+from visavis.base.networks import open_file
 from visavis.datasets.fer2013 import SIDE_PX
-from visavis.emotion.classifier import ExpressionClassifier
 from visavis.errors import InputError
+from visavis.expression.classifier import ExpressionClassifier
 from visavis_train.expression.models.graph import ExpressionGraph
 
-# (B, 1, 48, 48) uint8 -> probabilities (B, 8) of EXPRESSIONS and (B, 7) of FER2013_LABELS.
+# (B, 1, F, F) uint8 -> probabilities (B, 8) of EXPRESSIONS and (B, 7) of FER2013_LABELS.
 Teacher: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 BATCH = 256
 
@@ -48,7 +47,7 @@ def ask(teachers: Sequence[Teacher], images: Tensor, advance: Callable[[], None]
 
     Args:
         teachers: one or more teachers.
-        images: (N, 1, 48, 48) uint8; each is also read mirrored.
+        images: (N, 1, F, F) uint8; each is also read mirrored.
         advance: called after every ``BATCH`` faces.
     """
     columns: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -60,19 +59,16 @@ def ask(teachers: Sequence[Teacher], images: Tensor, advance: Callable[[], None]
     return torch.cat(columns[0]), torch.cat(columns[1])
 
 
-def onnx_teacher(path: Path, threads: int) -> Teacher:
-    """An emotion network from a file, as the runtime opens it.
+def onnx_teacher(path: Path, threads: int, face_px: int = SIDE_PX) -> Teacher:
+    """An expression network from a file, as the runtime opens it.
 
     Raises:
         InputError: the file is missing, or its faces have another side.
-        WeightsError: it is not an ONNX file of an emotion network.
+        WeightsError: it is not an ONNX file of an expression network.
     """
-    try:
-        session = session_of(regular(path).read_bytes(), str(path), threads)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if (side := ExpressionClassifier(session).side_px) != SIDE_PX:
-        raise InputError(f"{path}: a teacher takes faces of {SIDE_PX} px; this one takes {side} px")
+    session = open_file(path, threads)
+    if (side := ExpressionClassifier(session).side_px) != face_px:
+        raise InputError(f"{path}: a teacher takes faces of {face_px} px here; this one takes {side} px")
 
     def answer(images: Tensor) -> tuple[Tensor, Tensor]:
         found: list[np.ndarray] = session.run(["expressions", "labels"], {"images": images.numpy()})

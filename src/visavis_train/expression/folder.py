@@ -1,4 +1,4 @@
-"""The run folder of an emotion experiment: its files, and the description of the machine."""
+"""The run folder of an expression experiment: its files, and the description of the machine."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def standing(experiment: Experiment, *, resume: bool) -> Standing:
     return Standing.BEGUN if begun else Standing.NEW
 
 
-def describe(experiment: Experiment, device: torch.device) -> list[str]:
+def write_description(experiment: Experiment, device: torch.device) -> list[str]:
     """Write ``config.json`` and ``machine.json``; returns the settings that changed since the last write."""
     out, settings = experiment.out, experiment.model_dump(mode="json")
     out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def trained_on(out: Path) -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(regular(path).read_text("utf-8"))
+        found = json.loads(regular(path).read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(found, dict):

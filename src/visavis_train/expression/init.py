@@ -8,13 +8,16 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from visavis.base.reading import regular
-from visavis.emotion.sparse import SparseClassifier
+import visavis
+from visavis.base import networks
+from visavis.base.reading import read_bytes
 from visavis.errors import InputError
+from visavis.expression.sparse import SparseClassifier
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.augment import augment
+from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.sparse import SparseNet
-from visavis_train.expression.quantize.network import classifier_of
+from visavis_train.expression.quantize.network import classifier_from_bytes
 from visavis_train.expression.release import export_network, export_sparse
 from visavis_train.loop.checkpoint import load_checkpoint
 from visavis_train.onnx.read import read_back
@@ -29,7 +32,7 @@ def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     Args:
         network: a network of ``experiment.model``.
         experiment: the experiment, which names the start.
-        images: (N, 1, 48, 48) uint8, faces of the Training split.
+        images: (N, 1, F, F) uint8, training faces.
 
     Raises:
         InputError: ``init`` is neither a checkpoint nor an ONNX file of such a network.
@@ -38,16 +41,17 @@ def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     init = experiment.init
     if init is None:
         return
+    if not (init := embedded(init)).exists():
+        raise InputError(f"{init}: no such file; expected weights to start from")
     if init.suffix != ".onnx":
         load_checkpoint(init, {"model": network}, more=experiment.init_deeper)
         return
     if experiment.init_deeper:
         raise InputError(f"{init}: init_deeper needs a checkpoint, such as another run's best.safetensors")
-    try:
-        data = regular(init).read_bytes()
-    except OSError as error:
-        raise InputError(f"{init}: cannot be read: {error.strerror}; expected an ONNX file") from error
-    asks_keep = isinstance(classifier_of(data, str(init)), SparseClassifier)
+    if experiment.reading != Reading():
+        raise InputError(f"{init}: an ONNX file was trained with the usual [reading]; leave that table out")
+    data = read_bytes(init, networks.ONNX_FILE)
+    asks_keep = isinstance(classifier_from_bytes(data, str(init)), SparseClassifier)
     side_px = experiment.model.image_px
 
     def write(each: nn.Module, path: Path) -> None:
@@ -60,3 +64,16 @@ def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     some = images[torch.randperm(len(images), generator=rng)[:_FACES].to(images.device)].cpu()
     batch = augment(some, side_px, experiment.augmentation, rng)
     read_back(onnx.load_model_from_string(data), str(init), network, write, batch)
+
+
+def embedded(init: Path) -> Path:
+    """The file of an embedded network that is given by its name; other paths stay as they are.
+
+    Raises:
+        WeightsError: the network is missing or was changed.
+    """
+    known = networks.manifest()
+    if init.exists() or str(init) not in known:
+        return init
+    networks.read(str(init))
+    return Path(visavis.__file__).parent / "assets" / known[str(init)].file

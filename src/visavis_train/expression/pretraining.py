@@ -4,7 +4,7 @@
 
 The network learns the task of the embedded face network (landmarks, blendshape weights and head rotation)
 from its features alone. The run folder (:mod:`visavis_train.loop.rounds`) also has ``network.safetensors``,
-which the emotion task's ``init`` takes. The network's two heads stay untrained.
+which the expression task's ``init`` takes. The network's two heads stay untrained.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ class Pretraining(Settings):
 
     Attributes:
         task: which task the file is for.
-        pack: face states, as ``visavis lab face-states`` writes them.
-        out: the run folder, from the working folder.
-        seed: of all randomness.
+        pack: face states, written by ``visavis lab face-states``.
+        out: the run folder, relative to the working folder.
+        seed: seed of all randomness.
         threads: processor threads.
         mixed_precision: ``no`` or ``bf16``.
         epochs: passes over the faces.
-        batch_size: faces a step.
-        learning_rate: of half a cosine over all steps, down to 1%.
-        warmup: share of the steps over which the learning rate rises linearly instead.
-        weight_decay: of AdamW, on all weights.
-        max_gradient: norm that gradients are cut to.
-        average: decay of the running average of the weights, a step; the average is the result.
+        batch_size: faces per step.
+        learning_rate: peak of the learning rate, which falls by half a cosine over all steps, down to 1%.
+        warmup: share of the steps over which the learning rate rises linearly first.
+        weight_decay: weight decay of AdamW, on all weights.
+        clip_grad_norm: norm to which gradients are clipped.
+        ema_decay: decay per step of the running average of the weights; the average is the result.
     """
 
     task: Literal["pretraining"] = "pretraining"
@@ -71,8 +71,8 @@ class Pretraining(Settings):
     learning_rate: float = Field(default=2e-3, gt=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.05, ge=0)
-    max_gradient: float = Field(default=1.0, gt=0)
-    average: float = Field(default=0.998, ge=0, lt=1)
+    clip_grad_norm: float = Field(default=1.0, gt=0)
+    ema_decay: float = Field(default=0.998, ge=0, lt=1)
     model: ModelConfig = HybridConfig()
     augmentation: Augmentation = Augmentation()
 
@@ -96,7 +96,7 @@ class StateNet(nn.Module):
         return answer
 
 
-class Trainer:
+class PretrainingTrainer:
     """The state of one run: network, running average, optimiser and data.
 
     Args:
@@ -130,7 +130,7 @@ class Trainer:
         self.net = StateNet(build_model(config.model, download=fresh), len(mean))
         channels_last(self.net)
         self.net.to(self.accelerator.device)
-        self.average = running_average(self.net, config.average)
+        self.average = running_average(self.net, config.ema_decay)
         optimizer = torch.optim.AdamW(
             self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
@@ -171,7 +171,7 @@ class Trainer:
         errors = zip(found.split(self.widths, dim=1), wanted.split(self.widths, dim=1), strict=True)
         # All parts have equal weight, with any number of numbers.
         loss = torch.stack([functional.smooth_l1_loss(one, other) for one, other in errors]).mean()
-        value = descend(loss, self.net, self.optimizer, self.config.max_gradient, number + 1)
+        value = descend(loss, self.net, self.optimizer, self.config.clip_grad_norm, number + 1)
         self.average.update_parameters(self.net)
         return value
 
@@ -196,8 +196,8 @@ def _r_squared(found: Tensor, wanted: Tensor) -> float | None:
     return round(1 - float((found - wanted).square().sum()) / spread, 4) if spread > 0 else None
 
 
-def train(config: Pretraining, *, resume: bool = False) -> Path:
-    """Run (or finish) one pretraining; returns the start file for emotion runs.
+def pretrain(config: Pretraining, *, resume: bool = False) -> Path:
+    """Run (or finish) one pretraining; returns the start file for expression runs.
 
     Raises:
         InputError: the pack cannot be used, the run folder holds a run and ``resume`` is off, or its
@@ -205,7 +205,7 @@ def train(config: Pretraining, *, resume: bool = False) -> Path:
         VisavisError: pretrained weights cannot be fetched.
     """
     torch.set_num_threads(config.threads)
-    trainer = Trainer(config, fresh=not (resume and (config.out / LAST).exists()))
+    trainer = PretrainingTrainer(config, fresh=not (resume and (config.out / LAST).exists()))
     modules = {"model": trainer.net, "average": trainer.average}
     run_rounds(
         config.out,
@@ -222,4 +222,4 @@ def train(config: Pretraining, *, resume: bool = False) -> Path:
     return path
 
 
-TASK = Task(Pretraining, train)
+TASK = Task(Pretraining, pretrain)

@@ -13,15 +13,20 @@ from torch import Tensor, nn
 
 import visavis
 from visavis.channels import EXPRESSIONS
-from visavis.datasets.fer2013 import SIDE_PX, Fer2013
-from visavis.emotion.labels import FER2013_LABELS, ferplus_majority
+from visavis.datasets import fer2013
+from visavis.datasets.faces import LabeledFaces, LoadedImages
+from visavis.datasets.fer2013 import SIDE_PX
+from visavis.errors import InputError
+from visavis.expression.labels import FER2013_LABELS, ferplus_majority, given
+from visavis.metrics.expression import negative_log_likelihood
+from visavis.types import ImageArray
 from visavis_train.expression.distillation import BATCH, Teacher
 from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
-from visavis_train.expression.models.pruning import kept_count
+from visavis_train.expression.models.pruning import count_kept
 from visavis_train.expression.models.sparse import SparseNet
-from visavis_train.onnx.export import current_commit, export, register
+from visavis_train.onnx.export import current_commit, export_onnx, register
 
-NAME = "emotion"
+NAME = "expression"
 LICENCE = "for research and personal use, as FER-2013"
 # Largest difference in a probability between torch and ONNX Runtime; weights of 16 bits are rounded.
 TOLERANCE, HALF_TOLERANCE = 1e-4, 5e-3
@@ -36,21 +41,29 @@ class Scores:
     """Scores of a network on one split.
 
     Attributes:
-        fer2013_accuracy: accuracy of its 7 labels, against FER-2013's, on every face.
+        accuracy: share of the faces on which it gives the data set's label, as ``visavis evaluate`` asks for
+            it: FER-2013's by its 7 labels, others by its 8 expressions.
+        cross_entropy: of the same answers.
         ferplus_accuracy: accuracy of its 8 expressions, against FER+'s majority, if there is one.
         faces: number of faces.
         voted_faces: number of faces with a majority.
     """
 
-    fer2013_accuracy: float
+    accuracy: float
+    cross_entropy: float
     ferplus_accuracy: float
     faces: int
     voted_faces: int
 
     def selection(self, by: str) -> float:
-        """The score that chooses the epoch: accuracy ``fer2013`` or ``ferplus``, or the ``mean`` of both."""
-        mean = (self.fer2013_accuracy + self.ferplus_accuracy) / 2
-        return {"fer2013": self.fer2013_accuracy, "ferplus": self.ferplus_accuracy, "mean": mean}[by]
+        """The score that chooses the epoch: accuracy ``fer2013`` or ``ferplus``, or the ``mean`` of both.
+
+        Without votes it is the accuracy on the labels.
+        """
+        if not self.voted_faces:
+            return self.accuracy
+        mean = (self.accuracy + self.ferplus_accuracy) / 2
+        return {"fer2013": self.accuracy, "ferplus": self.ferplus_accuracy, "mean": mean}[by]
 
     def as_dict(self) -> dict[str, float | None]:
         """The scores by name, for logs and reports; None where no face has votes."""
@@ -58,7 +71,7 @@ class Scores:
 
 
 @torch.no_grad()
-def measure(network: nn.Module, data: Fer2013, *, side_px: int = SIDE_PX) -> Scores:
+def score_network(network: nn.Module, data: LabeledFaces, *, side_px: int = SIDE_PX) -> Scores:
     """Score a network (put into evaluation mode) on a split.
 
     Args:
@@ -67,11 +80,11 @@ def measure(network: nn.Module, data: Fer2013, *, side_px: int = SIDE_PX) -> Sco
         side_px: side of the network's pictures.
     """
     graph = ExpressionGraph(network, side_px).eval()
-    return score(graph, data, device=next(network.parameters()).device)
+    return score_reader(graph, data, device=next(network.parameters()).device)
 
 
-def score(
-    answer: Teacher, data: Fer2013, *, mirror: bool = False, device: torch.device | str = "cpu"
+def score_reader(
+    answer: Teacher, data: LabeledFaces, *, mirror: bool = False, device: torch.device | str = "cpu"
 ) -> Scores:
     """Score any reader of faces on a split.
 
@@ -81,25 +94,38 @@ def score(
         mirror: read each face twice, once mirrored, and average the probabilities.
         device: the reader's device.
     """
-    said: list[Tensor] = []
-    saw: list[Tensor] = []
-    for images in torch.split(torch.from_numpy(data.images)[:, None].to(device), BATCH):
-        expressions, labels = answer(images)
+    columns: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for images in torch.split(torch.from_numpy(gray_pixels(data))[:, None].to(device), BATCH):
+        said = answer(images)
         if mirror:
             again = answer(images.flip(3))
-            expressions, labels = expressions + again[0], labels + again[1]
-        saw.append(expressions.argmax(dim=1))
-        said.append(labels.argmax(dim=1))
-    expression, label = (torch.cat(column).cpu().numpy() for column in (saw, said))
-    majority = ferplus_majority(data.votes)
+            said = (said[0] + again[0]) / 2, (said[1] + again[1]) / 2
+        for column, part in zip(columns, said, strict=True):
+            column.append(part.cpu())
+    eight, seven = (torch.cat(column).numpy() for column in columns)
+    answers = seven if data.name == fer2013.NAME else given(eight, data.names)
+    majority = np.full(len(data), -1) if data.votes is None else ferplus_majority(data.votes)
     voted = majority >= 0
-    agreed = expression[voted] == majority[voted]
+    agreed = eight[voted].argmax(axis=1) == majority[voted]
     return Scores(
-        float(np.mean(label == data.labels)),
+        float(np.mean(answers.argmax(axis=1) == data.labels)),
+        negative_log_likelihood(answers, data.labels),
         float(agreed.mean()) if voted.any() else 0.0,
         len(data),
         int(voted.sum()),
     )
+
+
+def gray_pixels(data: LabeledFaces) -> ImageArray:
+    """The grey pictures (N, S, S) of faces in memory.
+
+    Raises:
+        InputError: the faces are not in memory, or not grey squares.
+    """
+    images = data.images
+    if not isinstance(images, LoadedImages) or images.pixels.ndim != 3:
+        raise InputError(f"{data.name}, {data.split}: expected grey faces in memory")
+    return images.pixels
 
 
 def export_network(
@@ -113,9 +139,10 @@ def export_network(
         side_px: side of the network's pictures.
         half_weights: store large weights in 16 bits.
     """
-    example = torch.randint(0, 256, (3, 1, SIDE_PX, SIDE_PX), dtype=torch.uint8)
-    export(
-        ExpressionGraph(network, side_px),
+    graph = ExpressionGraph(network, side_px)
+    example = torch.randint(0, 256, (3, 1, *[graph.reading.face_px] * 2), dtype=torch.uint8)
+    export_onnx(
+        graph,
         (example,),
         path,
         input_names=("images",),
@@ -133,15 +160,15 @@ def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping
         network: a network trained at many keep rates.
         path: the file.
         keep: the default keep rate.
-        adaptive: keep rates of a first and a second look; see :class:`visavis.emotion.sparse.Keep`.
+        adaptive: keep rates of a first and a second pass; see :class:`visavis.expression.sparse.Keep`.
 
     Raises:
         InputError: the network drops tokens in a way that the graph does not support.
     """
-    example = torch.randint(0, 256, (3, 1, SIDE_PX, SIDE_PX), dtype=torch.uint8)
-    export(
+    example = torch.randint(0, 256, (3, 1, *[network.reading.face_px] * 2), dtype=torch.uint8)
+    export_onnx(
         SparseGraph(network),
-        (example, torch.tensor(kept_count(network.grid**2, keep))),
+        (example, torch.tensor(count_kept(network.grid**2, keep))),
         path,
         input_names=("images", "keep"),
         output_names=("expressions", "labels", "kept"),
@@ -155,7 +182,7 @@ def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping
     )
 
 
-def install(network: Path, scores: Scores, config: str, name: str = NAME, also: str = "") -> Path:
+def install_expression(network: Path, scores: Scores, config: str, name: str = NAME, also: str = "") -> Path:
     """Copy a network into the package's assets and add it to the manifest; returns its new path.
 
     Args:
@@ -175,7 +202,7 @@ def install(network: Path, scores: Scores, config: str, name: str = NAME, also: 
         "config": config,
         "commit": commit,
         "score": {
-            "public_test_fer2013_accuracy": round(scores.fer2013_accuracy, 4),
+            "public_test_fer2013_accuracy": round(scores.accuracy, 4),
             "public_test_ferplus_accuracy": round(scores.ferplus_accuracy, 4) if scores.voted_faces else None,
         },
     }

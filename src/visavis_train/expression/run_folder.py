@@ -9,15 +9,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from visavis.base.files import require_place, whole_file
+from visavis.base import networks
+from visavis.base.files import require_writable, whole_file
 from visavis.base.reading import regular
 from visavis.errors import InputError
+from visavis_train.expression.config import Experiment
+from visavis_train.expression.init import start
 from visavis_train.expression.models.factory import ModelConfig, build_model
-from visavis_train.expression.models.heads import ExpressionNet
+from visavis_train.expression.models.heads import ExpressionNet, Reading
 from visavis_train.expression.release import export_network
 from visavis_train.loop.checkpoint import BEST, load_checkpoint
+from visavis_train.loop.experiment import load_experiment
 
 CONFIG = "config.json"
 
@@ -27,18 +32,24 @@ class _Stored(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    task: Literal["emotion"] = "emotion"
+    task: Literal["expression"] = "expression"
     model: ModelConfig
+    reading: Reading = Reading()
 
 
 def load_run(folder: Path) -> tuple[ExpressionNet, int]:
-    """The network of an emotion run with its best weights, and the side of its pictures in pixels.
+    """The network of an expression run with its best weights, and the side of its pictures in pixels.
+
+    Args:
+        folder: the run; or the name of an embedded network, whose experiment file must be there.
 
     Raises:
-        InputError: the folder has no emotion run, no weights yet, or weights of another network.
+        InputError: the folder has no expression run, no weights yet, or weights of another network.
     """
+    if is_embedded(folder):
+        return _embedded(str(folder))
     try:
-        text = regular(folder / CONFIG).read_text("utf-8")
+        text = regular(folder / CONFIG).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{folder}: no run: {CONFIG} cannot be read; expected a folder that  visavis train  made"
@@ -49,13 +60,28 @@ def load_run(folder: Path) -> tuple[ExpressionNet, int]:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"{folder / CONFIG}: not the settings of an emotion run: {where or 'file'}: {first['msg']}"
+            f"{folder / CONFIG}: not the settings of an expression run: {where or 'file'}: {first['msg']}"
         ) from error
     if not (folder / BEST).is_file():
         raise InputError(f"{folder}: no {BEST}; expected a run that has finished an epoch")
-    network = build_model(stored.model, download=False)
+    network = build_model(stored.model, stored.reading, download=False)
     load_checkpoint(folder / BEST, {"model": network})
     return network.eval(), stored.model.image_px
+
+
+def is_embedded(folder: Path) -> bool:
+    """Whether this is no run but the name of an embedded network."""
+    return str(folder) in networks.manifest() and not (folder / CONFIG).exists()
+
+
+def _embedded(name: str) -> tuple[ExpressionNet, int]:
+    config = Path(networks.manifest()[name].config)
+    experiment = load_experiment(config, Experiment, [f"init={name}"])
+    network = build_model(experiment.model, experiment.reading, download=False)
+    # The network answers as the file does, whatever these pictures are.
+    side_px = experiment.reading.face_px
+    start(network, experiment, torch.randint(0, 256, (256, 1, side_px, side_px), dtype=torch.uint8))
+    return network.eval(), experiment.model.image_px
 
 
 def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
@@ -70,7 +96,7 @@ def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
         InputError: see :func:`load_run`; or the file cannot be written.
         WeightsError: ONNX Runtime answers differently.
     """
-    require_place(out)
+    require_writable(out)
     network, side_px = load_run(folder)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.onnx"

@@ -16,14 +16,14 @@ from typing import Any
 
 from visavis.base.console import print_note, progress
 from visavis.base.reading import regular
-from visavis.datasets.opening import find_dataset
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.models.factory import Prunable
 from visavis_train.expression.models.pruning import PruningConfig, check_rate
-from visavis_train.expression.quantize.comparison import TIMED_CALLS, steps
-from visavis_train.expression.sparsity.compare import Variant, classes_table, compare, costs_table
-from visavis_train.expression.task import release, train
+from visavis_train.expression.quantize.comparison import TIMED_CALLS, compare_steps
+from visavis_train.expression.sparsity.compare import Variant, classes_table, compare_variants, costs_table
+from visavis_train.expression.task import release_expression, train_expression
 from visavis_train.loop.checkpoint import BEST
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import measured_on, write_results
@@ -39,9 +39,9 @@ MARKS = {
     "sparse": ("<!-- sweep: by visavis lab sweep -->", "<!-- end of sweep -->"),
     "sae": ("<!-- sae: by visavis lab sweep -->", "<!-- end of sae -->"),
 }
-REPORT, NETWORK = "report.json", "emotion.onnx"
-RATES, PEER_RATES = (1.0, 0.9, 0.6, 0.3, 0.1), (0.3, 0.1)
-PEERS = ("random", "tome")
+REPORT, NETWORK = "report.json", "expression.onnx"
+RATES, BASELINE_RATES = (1.0, 0.9, 0.6, 0.3, 0.1), (0.3, 0.1)
+BASELINES = ("random", "tome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +52,23 @@ class Sweep:
         tuning: the tuning of every network; its ``model`` and ``init`` are replaced.
         bases: the network to prune, then networks that are tuned without changes.
         rates: keep rates of the first one.
-        peers: other methods of ``model.pruning``.
-        peer_rates: keep rates of the peers.
+        baselines: other methods of ``model.pruning``.
+        baseline_rates: keep rates of the baselines.
     """
 
     tuning: Experiment
     bases: tuple[Experiment, ...]
     rates: tuple[float, ...] = RATES
-    peers: tuple[str, ...] = PEERS
-    peer_rates: tuple[float, ...] = PEER_RATES
+    baselines: tuple[str, ...] = BASELINES
+    baseline_rates: tuple[float, ...] = BASELINE_RATES
 
     def __post_init__(self) -> None:
         for base in self.bases:
             if not isinstance(base.model, Prunable):
                 raise InputError(f"{base.name}: model.kind is {base.model.kind}, which drops no tokens")
-        if self.bases[0].model.kind == "sae" and self.peers:
-            raise InputError(f"{self.bases[0].name}: sae drops tokens by cls alone: give --no-peers")
-        for rate in (*self.rates, *self.peer_rates):
+        if self.bases[0].model.kind == "sae" and self.baselines:
+            raise InputError(f"{self.bases[0].name}: sae drops tokens by cls alone: give --no-baselines")
+        for rate in (*self.rates, *self.baseline_rates):
             try:
                 check_rate(rate)
             except ValueError as error:
@@ -80,7 +80,7 @@ class Sweep:
         rates = sorted({1.0, *self.rates}, reverse=True)
         for method, keep in (
             *(("cls", rate) for rate in rates),
-            *((method, rate) for method in self.peers for rate in self.peer_rates),
+            *((method, rate) for method in self.baselines for rate in self.baseline_rates),
         ):
             yield self._tuned(first, seed, method, keep)
         for other in others:
@@ -89,7 +89,7 @@ class Sweep:
     def _tuned(self, base: Experiment, seed: int, method: str = "", keep: float = 1.0) -> Experiment:
         name, model = base.name, base.model
         if method and isinstance(model, Prunable):
-            how = model.pruning.model_dump() | {"method": method, "keep": keep}
+            how = model.pruning.model_dump() | {"method": method, "keep_rate": keep}
             model = model.model_copy(update={"pruning": PruningConfig.model_validate(how)})
             name += f"_{'keep' if method == 'cls' else method}{100 * keep:g}"
         name += f"_tuned_seed{seed}"
@@ -137,9 +137,9 @@ def finished(experiment: Experiment, config: Path) -> dict[str, Any]:
     if stored.exists():
         require_same(stored, experiment)
     if not report.exists():
-        train(experiment, resume=True)
-        release(experiment, config)
-    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8"))
+        train_expression(experiment, resume=True)
+        release_expression(experiment, config)
+    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8-sig"))
     return result
 
 
@@ -155,13 +155,13 @@ def run_all(sweep: Sweep, seeds: int, configs: Sequence[Path]) -> list[Variant]:
     return variants
 
 
-def tables(
+def sweep_tables(
     variants: Sequence[Variant], data: Path, split: str, calls: int
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure all networks; returns the JSON values and the Markdown between the marks."""
     faces = find_dataset(data).read(split)
-    with progress("comparing", steps(len(faces), len(variants), calls), "faces") as advance:
-        compared = compare(faces, variants, calls=calls, on_step=advance)
+    with progress("comparing", compare_steps(len(faces), len(variants), calls), "faces") as advance:
+        compared = compare_variants(faces, variants, calls=calls, on_step=advance)
     result: dict[str, Any] = {
         **measured_on(faces),
         "networks": [each.as_dict() for each in compared],
@@ -179,14 +179,14 @@ def tables(
     return result, lines
 
 
-def report(
+def report_sweep(
     tuning: Path,
     bases: Sequence[Path],
     *,
     split: str,
     rates: Sequence[float] = RATES,
-    peers: Sequence[str] = PEERS,
-    peer_rates: Sequence[float] = PEER_RATES,
+    baselines: Sequence[str] = BASELINES,
+    baseline_rates: Sequence[float] = BASELINE_RATES,
     seeds: int = 1,
     overrides: Sequence[str] = (),
     calls: int | None = None,
@@ -199,7 +199,7 @@ def report(
         tuning: TOML file of every network's tuning.
         bases: TOML files of the network to prune, then of networks that are tuned without changes.
         split: the split for the comparison.
-        rates, peers, peer_rates: see :class:`Sweep`.
+        rates, baselines, baseline_rates: see :class:`Sweep`.
         seeds: number of seeds, 1 or more.
         overrides: overrides of the tuning, ``key=value``.
         calls: number of timed faces, :data:`TIMED_CALLS` by default.
@@ -211,8 +211,8 @@ def report(
     """
     experiment = load_experiment(tuning, Experiment, overrides)
     networks = tuple(load_experiment(base, Experiment) for base in bases)
-    sweep = Sweep(experiment, networks, tuple(rates), tuple(peers), tuple(peer_rates))
+    sweep = Sweep(experiment, networks, tuple(rates), tuple(baselines), tuple(baseline_rates))
     variants = run_all(sweep, seeds, [tuning, *bases])
-    result, lines = tables(variants, experiment.data, split, calls or TIMED_CALLS)
+    result, lines = sweep_tables(variants, experiment.data[0].path, split, calls or TIMED_CALLS)
     kind = networks[0].model.kind
     write_results(results or RESULTS[kind], result, page or PAGE, MARKS[kind], lines)

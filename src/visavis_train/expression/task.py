@@ -1,12 +1,13 @@
-"""The training task of expression networks, on FER-2013 with FER+ votes.
+"""The training task of expression networks, on labelled faces.
 
-``visavis train experiments/fer_first.toml [--resume] [--set key=value] [--install]``
+``visavis train [EXPERIMENT.toml] [--data FOLDER] [--out RUN] [--resume] [--set key=value] [--install]``
 
 The run folder receives ``config.json``, ``machine.json`` (the training machine), ``log.jsonl`` (one line an
 epoch), ``tensorboard/``, ``last.safetensors`` (to resume; written after each epoch that is the best so far,
-and after others once in 20 s), ``best.safetensors`` (the averaged weights that did best on PublicTest),
-``emotion.onnx`` and ``report.json``; with ``training.keep_rates`` also ``emotion_sparse.onnx``, which has the
-number of tokens as an input.
+and after others once in 20 s), ``best.safetensors`` (the averaged weights that did best on the validation
+faces), ``expression.onnx``, ``report.json`` and ``card.md``; ``faces.csv`` if pictures are files: a data set
+of the run's splits; with ``training.keep_rates`` also ``expression_sparse.onnx``, which has the number of
+tokens as an input.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ from accelerate.utils import broadcast_object_list
 
 from visavis.base.console import print_note
 from visavis.base.files import whole_file
-from visavis.datasets import fer2013
-from visavis.datasets.fer2013 import Fer2013
-from visavis.emotion import sparse
+from visavis.datasets.duplicates import seen_in
+from visavis.datasets.faces import ImageFiles, LabeledFaces
+from visavis.datasets.picture_table import TABLES, write_picture_table
+from visavis.errors import InputError
+from visavis.expression import sparse
 from visavis_train.data.face_crops import read_crops
+from visavis_train.expression.card import write_card
 from visavis_train.expression.config import Experiment
+from visavis_train.expression.data.sources import Splits, read_splits
 from visavis_train.expression.distillation import onnx_teacher
-from visavis_train.expression.folder import Standing, describe, standing, trained_on
+from visavis_train.expression.folder import Standing, standing, trained_on, write_description
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.sparse import SparseNet
@@ -40,22 +45,23 @@ from visavis_train.expression.release import (
     Scores,
     export_network,
     export_sparse,
-    install,
-    measure,
-    score,
+    gray_pixels,
+    install_expression,
+    score_network,
+    score_reader,
 )
-from visavis_train.expression.teachers import answers
-from visavis_train.expression.trainer import Trainer, make_accelerator
+from visavis_train.expression.teachers import teacher_answers
+from visavis_train.expression.trainer import ExpressionTrainer, make_accelerator
 from visavis_train.loop.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from visavis_train.loop.command import Command, Task
 from visavis_train.loop.log import RunLog, read_log
-from visavis_train.loop.progress import progress_bar, unwatched
+from visavis_train.loop.progress import Watch, no_progress, progress_bar
 
 # On a GPU an epoch may take a second, and writing a checkpoint may take longer.
 SAVE_EVERY_S = 20.0
 
 
-def train(experiment: Experiment, *, resume: bool = False) -> Path:
+def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     """Run (or finish) an experiment; returns the run folder.
 
     Raises:
@@ -69,21 +75,25 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
     found, main = standing(experiment, resume=resume), accelerator.is_main_process
     if found is Standing.TRAINED:
         return out
-    data = fer2013.load(experiment.data)
-    faces, chosen_on = data.split(fer2013.TRAINING), data.split(fer2013.PUBLIC_TEST)
+    watch = progress_bar if main else no_progress
+    splits = experiment_faces(experiment, watch)
     crops = [read_crops(folder) for folder in experiment.distillation.faces]
-    taught = answers(experiment, [faces.images, *crops], progress_bar if main else unwatched)
-    unlabelled = np.concatenate(crops) if crops else None
-    trainer = Trainer(experiment, faces, accelerator, taught, unlabelled, fresh=found is Standing.NEW)
+    taught = teacher_answers(experiment, [gray_pixels(splits.training), *crops], watch)
+    unlabeled = np.concatenate(crops) if crops else None
+    trainer = ExpressionTrainer(
+        experiment, splits.training, accelerator, taught, unlabeled, fresh=found is Standing.NEW
+    )
     if found is Standing.BEGUN:
         trainer.load(last)
     accelerator.wait_for_everyone()  # Others must not see what the first one writes from here on.
-    if main and not trainer.finished and (changes := describe(experiment, accelerator.device)):
+    if main and not trainer.finished and (changes := write_description(experiment, accelerator.device)):
         print_note(f"{out}: goes on with other settings: {', '.join(changes)}")
+    if main and any(isinstance(faces.images, ImageFiles) for _, faces in splits.files):
+        write_picture_table(out / TABLES[0], splits.files)
     with RunLog(out, experiment.training.epochs, trainer.epoch) if main else nullcontext() as log:
         saved_s = -math.inf
         while not trainer.finished:
-            better = _train_epoch(trainer, chosen_on, log)
+            better = _train_epoch(trainer, splits.validation, log)
             if main and (better or trainer.finished or time.monotonic() - saved_s > SAVE_EVERY_S):
                 trainer.save(last)
                 saved_s = time.monotonic()
@@ -91,47 +101,75 @@ def train(experiment: Experiment, *, resume: bool = False) -> Path:
     return out
 
 
-def _train_epoch(trainer: Trainer, chosen_on: Fer2013, log: RunLog | None) -> bool:
+def experiment_faces(experiment: Experiment, watch: Watch = no_progress) -> Splits:
+    """The faces of an experiment, always divided in the same way.
+
+    Raises:
+        InputError: see :func:`~visavis_train.expression.data.sources.read_splits`; or all faces to learn from
+            have one label.
+    """
+    splits = read_splits(
+        experiment.data,
+        held_out=experiment.held_out,
+        repeats=experiment.repeats,
+        side_px=experiment.reading.face_px,
+        seed=experiment.seed,
+        watch=watch,
+    )
+    labels = np.unique(splits.training.labels)
+    if len(labels) == 1:
+        raise InputError(
+            f"{experiment.data[0].path}: all faces to learn from are {splits.training.names[labels[0]]!r}; "
+            "name pictures of at least two expressions"
+        )
+    return splits
+
+
+def _train_epoch(trainer: ExpressionTrainer, chosen_on: LabeledFaces, log: RunLog | None) -> bool:
     """Train one epoch, score it and save it; returns whether it was the best so far.
 
     Only the first process has a ``log``.
     """
     out, side_px = trainer.experiment.out, trainer.experiment.side_px(trainer.epoch)
     row: dict[str, Any] = {"epoch": trainer.epoch, "side_px": side_px}
-    row |= trainer.run_epoch(unwatched if log is None else progress_bar)
+    row |= trainer.run_epoch(no_progress if log is None else progress_bar)
     network = trainer.average.module
-    scores: list[Scores] = [measure(network, chosen_on, side_px=side_px)] if log else [Scores(0, 0, 0, 0)]
+    scores: list[Scores] = (
+        [score_network(network, chosen_on, side_px=side_px)] if log else [Scores(0, 0, 0, 0, 0)]
+    )
     broadcast_object_list(scores)  # All processes must make the same choice, and stop together.
     better = trainer.judge(scores[0], side_px)
     if log is not None:
         row |= scores[0].as_dict()
+        row["validation_loss"] = row.pop("cross_entropy")
         if better:
             save_checkpoint(out / BEST, {"model": network}, None, row)
         log.write(row)
     return better
 
 
-def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
-    """Export the best weights of a finished run and measure them on PublicTest; writes ``report.json``.
+def release_expression(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
+    """Export the best weights of a finished run and measure them; writes ``report.json`` and ``card.md``.
 
     Raises:
         InputError: the run has no best weights, or its data cannot be read.
         WeightsError: ONNX Runtime answers differently.
     """
     side_px = experiment.model.image_px
-    model = build_model(experiment.model, download=False)
+    model = build_model(experiment.model, experiment.reading, download=False)
     progress = load_checkpoint(experiment.out / BEST, {"model": model})
-    network = experiment.out / "emotion.onnx"
+    network = experiment.out / "expression.onnx"
     export_network(model.eval(), network, side_px, half_weights=experiment.half_weights)
     if isinstance(model, SparseNet) and experiment.training.keep_rates:
         [rate] = model.pruning.rates.values()
         adaptive = experiment.adaptive.model_dump()
         export_sparse(model, experiment.out / f"{sparse.NAME}.onnx", rate, adaptive)
-    data = fer2013.load(experiment.data)
-    test, seen = data.split(fer2013.PUBLIC_TEST), data.split(fer2013.TRAINING)
-    answer = onnx_teacher(network, experiment.threads)  # Measures the file, not the torch network.
-    scores = score(answer, test)
-    unseen = test[~test.seen_in(seen)]
+    splits = experiment_faces(experiment)
+    chosen_on, test = splits.validation, splits.test
+    # Measures the file, not the torch network.
+    answer = onnx_teacher(network, experiment.threads, experiment.reading.face_px)
+    scores = score_reader(answer, chosen_on)
+    unseen = ~seen_in(chosen_on, splits.training)
     rows = read_log(experiment.out)
     costs = cost(model, side_px)
     report = {
@@ -147,29 +185,35 @@ def release(experiment: Experiment, config: Path) -> tuple[Path, Scores]:
         "parameters": costs.parameters,
         "macs": costs.macs,
         "bytes": network.stat().st_size,
-        "public_test": scores.as_dict(),
-        "public_test_mirrored": score(answer, test, mirror=True).as_dict(),
-        "public_test_without_images_of_training": score(answer, unseen).as_dict(),
+        "validation": scores.as_dict(),
+        "validation_mirrored": score_reader(answer, chosen_on, mirror=True).as_dict(),
+        "validation_without_images_of_training": (
+            score_reader(answer, chosen_on[unseen]).as_dict() if unseen.any() else None
+        ),
+        "test": None if test is None else score_reader(answer, test).as_dict(),
     }
+    write_card(experiment, splits, answer, report)
     with whole_file(experiment.out / "report.json") as partial:
         partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     return network, scores
 
 
-def finish(experiment: Experiment, _: object, command: Command) -> Path | None:
+def finish_expression(experiment: Experiment, _: object, command: Command) -> Path | None:
     """Release the trained network, and install it if requested; returns the report's path.
 
     With several processes, the first one does it.
     """
     if not PartialState().is_main_process:
         return None
-    network, scores = release(experiment, command.config)
+    network, scores = release_expression(experiment, command.config)
     if command.install:
         name = sparse.NAME if experiment.training.keep_rates else NAME
         config = f"experiments/{command.config.name}"
-        installed = install(network.with_stem(name), scores, config, name, experiment.also_trained_on)
+        installed = install_expression(
+            network.with_stem(name), scores, config, name, experiment.also_trained_on
+        )
         print_note(f"installed as {installed}")
     return experiment.out / "report.json"
 
 
-TASK = Task(Experiment, train, finish)
+TASK = Task(Experiment, train_expression, finish_expression)

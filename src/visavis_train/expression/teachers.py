@@ -1,4 +1,4 @@
-"""Teachers: trained emotion networks, loaded from their files, and their answers for faces."""
+"""Teachers: trained expression networks, loaded from their files, and their answers for faces."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from visavis.base.reading import regular
+from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.expression.config import Experiment
@@ -35,28 +36,28 @@ def load_trained(checkpoint: Path) -> tuple[ExpressionNet, Experiment]:
         raise InputError(f"{checkpoint}: no such file; expected a checkpoint in its run folder")
     config = checkpoint.with_name("config.json")
     try:
-        experiment = Experiment.model_validate_json(regular(config).read_text("utf-8"))
+        experiment = Experiment.model_validate_json(regular(config).read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(
             f"{config}: cannot be read: {error.strerror}; a checkpoint needs its run folder's config.json"
         ) from error
     except ValidationError as error:
-        raise InputError(f"{config}: not the configuration of an emotion run") from error
-    network = build_model(experiment.model, download=False)
+        raise InputError(f"{config}: not the configuration of an expression run") from error
+    network = build_model(experiment.model, experiment.reading, download=False)
     load_checkpoint(checkpoint, {"model": network})
     return network, experiment
 
 
-def open_teacher(path: Path, threads: int) -> Teacher:
+def open_teacher(path: Path, threads: int, face_px: int = SIDE_PX) -> Teacher:
     """A teacher from an ONNX file, or from a checkpoint in its run folder.
 
     Raises:
         InputError: the path is neither of them, or cannot be read.
-        WeightsError: the ONNX file is not an emotion network.
+        WeightsError: the ONNX file is not an expression network.
     """
     match path.suffix:
         case ".onnx":
-            return onnx_teacher(path, threads)
+            return onnx_teacher(path, threads, face_px)
         case ".safetensors":
             network, experiment = load_trained(path)
             return torch_teacher(ExpressionGraph(network, experiment.model.image_px))
@@ -85,6 +86,8 @@ class ConsistentTeachers:
                 )
             network, taught = load_trained(path)
             channels_last(network)
+            if taught.reading != experiment.reading:
+                raise InputError(f"{path}: was trained with another [reading] than this experiment")
             self._networks.append((network.eval().to(device), taught.model.image_px))
 
     @torch.no_grad()
@@ -113,7 +116,7 @@ def _sized(images: Tensor, side_px: int) -> Tensor:
     return sized.contiguous(memory_format=torch.channels_last)
 
 
-def answers(
+def teacher_answers(
     experiment: Experiment, faces: Sequence[ImageArray], watch: Watch
 ) -> tuple[Tensor, Tensor] | None:
     """The teachers' probabilities (N, 8) and (N, 7) for every face at the temperature.
@@ -132,7 +135,9 @@ def answers(
     teaching = experiment.distillation
     if not teaching.teachers or teaching.consistent:
         return None
-    teachers = [open_teacher(path, experiment.threads) for path in teaching.teachers]
+    teachers = [
+        open_teacher(path, experiment.threads, experiment.reading.face_px) for path in teaching.teachers
+    ]
     images = torch.from_numpy(np.concatenate(faces))[:, None]
     with watch("asking the teachers", math.ceil(len(images) / BATCH)) as advance:
         expressions, labels = ask(teachers, images, advance)

@@ -1,4 +1,4 @@
-"""The trainer of expression networks, on FER-2013's Training split.
+"""The trainer of expression networks.
 
 Every epoch draws its randomness from (seed, epoch); later processes also use their number. So a run that was
 killed and resumed equals an unbroken one. It is equal to the bit with one process on the CPU.
@@ -14,26 +14,28 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis.datasets.fer2013 import Fer2013
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.expression.config import Experiment, Training
 from visavis_train.expression.data.augment import augment
 from visavis_train.expression.data.mixing import Mixing
 from visavis_train.expression.distillation import distillation_loss
+from visavis_train.expression.imbalance import LabelLoss
 from visavis_train.expression.init import start
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.sparse import SparseNet
-from visavis_train.expression.release import Scores
-from visavis_train.expression.targets import targets
+from visavis_train.expression.release import Scores, gray_pixels
+from visavis_train.expression.targets import soft_targets
 from visavis_train.expression.teachers import ConsistentTeachers
 from visavis_train.loop.checkpoint import load_checkpoint, save_checkpoint
 from visavis_train.loop.ema import running_average
 from visavis_train.loop.memory_layout import channels_last
-from visavis_train.loop.progress import Watch, unwatched
+from visavis_train.loop.progress import Watch, no_progress
 from visavis_train.loop.sam import climbed, still_statistics
 
 
@@ -63,16 +65,16 @@ def make_optimizer(network: nn.Module, how: Training) -> torch.optim.Optimizer:
     return kind(groups, how.learning_rate, fused=all(weights.is_cuda for weights in learned) or None)
 
 
-class Trainer:
+class ExpressionTrainer:
     """The state of one run: network, running average, optimiser and progress.
 
     Args:
         experiment: the experiment.
-        data: the Training split.
+        data: the training faces, grey and in memory.
         accelerator: devices and processes; made from the experiment if None.
         answers: the teachers' probabilities (N, 8) and (N, 7) for every face, at the temperature, first those
             of the split; None without teachers, and if they answer at every step.
-        unlabelled: (M, 48, 48) uint8, faces without labels, which only teachers answer; None for none.
+        unlabeled: (M, F, F) uint8, faces without labels, which only teachers answer; None for none.
         fresh: begin with ``experiment.init`` or pretrained weights if there are any; off if :meth:`load`
             follows.
 
@@ -84,10 +86,10 @@ class Trainer:
     def __init__(
         self,
         experiment: Experiment,
-        data: Fer2013,
+        data: LabeledFaces,
         accelerator: Accelerator | None = None,
         answers: tuple[Tensor, Tensor] | None = None,
-        unlabelled: ImageArray | None = None,
+        unlabeled: ImageArray | None = None,
         *,
         fresh: bool = True,
     ) -> None:
@@ -96,19 +98,21 @@ class Trainer:
         self.accelerator = accelerator or make_accelerator(experiment.mixed_precision)
         device = self.accelerator.device
         torch.backends.cudnn.benchmark = device.type == "cuda"  # Steps have few different shapes.
-        more = data.images[:0] if unlabelled is None else unlabelled
-        self.images = torch.from_numpy(np.concatenate([data.images, more]))[:, None].to(device)
-        goals = [functional.pad(goal, (0, 0, 0, len(more))) for goal in targets(data, self.how)]
+        labeled = gray_pixels(data)
+        more = labeled[:0] if unlabeled is None else unlabeled
+        self.images = torch.from_numpy(np.concatenate([labeled, more]))[:, None].to(device)
+        goals = [functional.pad(goal, (0, 0, 0, len(more))) for goal in soft_targets(data, self.how)]
         self.goals = [goal.to(device) for goal in (*goals, *(answers or ()))]
+        self.losses = [LabelLoss(g, self.how.imbalance, self.how.imbalance_power) for g in self.goals[:2]]
         self.teachers = ConsistentTeachers(experiment, device)
         self.mix = Mixing(self.how.mixup, self.how.cutmix)
-        self.network = build_model(experiment.model, download=fresh)
+        self.network = build_model(experiment.model, experiment.reading, download=fresh)
         if fresh:
-            start(self.network, experiment, self.images[: len(data.images)])
+            start(self.network, experiment, self.images[: len(data)])
         channels_last(self.network)
         self.network.to(device)
         # Copied before accelerate wraps the network for mixed precision: the average answers in full.
-        self.average = running_average(self.network, self.how.average)
+        self.average = running_average(self.network, self.how.ema_decay)
         optimizer = make_optimizer(self.network, self.how)
         self.model, self.optimizer = self.accelerator.prepare(self.network, optimizer)
         self.epoch = 0
@@ -121,12 +125,11 @@ class Trainer:
         waited = self.epoch - 1 - self.best_epoch if self.best_epoch >= 0 else 0
         return self.epoch >= self.how.epochs or 0 < self.how.patience <= waited
 
-    def run_epoch(self, watch: Watch = unwatched) -> dict[str, float]:
+    def run_epoch(self, watch: Watch = no_progress) -> dict[str, float]:
         """Train for one epoch; returns its mean loss, learning rate, seconds, and faces a second."""
         rng = np.random.default_rng((self.experiment.seed, self.epoch))
         states = [int(rng.integers(2**63)) for _ in range(2)]
-        order = torch.from_numpy(rng.permutation(len(self.images))).to(self.images.device)
-        batches = self._batches(order)
+        batches = self._batches(torch.from_numpy(self._order(rng)).to(self.images.device))
         if process := self.accelerator.process_index:  # Other processes have their own draws.
             rng = np.random.default_rng((self.experiment.seed, self.epoch, process))
             states = [int(rng.integers(2**63)) for _ in range(2)]
@@ -151,6 +154,14 @@ class Trainer:
         seconds = time.perf_counter() - start_s
         return {"loss": mean, "learning_rate": rate, "seconds": seconds, "faces_per_s": faces / seconds}
 
+    def _order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """The faces of an epoch."""
+        count = len(self.images)
+        if self.how.imbalance != "sampler":
+            return rng.permutation(count)
+        chances = self.losses[1].face_weights(self.goals[1]).double().cpu().numpy()
+        return rng.choice(count, count, p=chances / chances.sum())
+
     def _require_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
             raise InputError(f"the loss became {loss} in epoch {self.epoch + 1}: lower learning_rate")
@@ -166,22 +177,25 @@ class Trainer:
     def _step(self, rows: Tensor, rng: np.random.Generator, images_rng: torch.Generator) -> Tensor:
         """One step of the optimiser on some faces; returns their loss without waiting for it."""
         side = self.experiment.side_px(self.epoch)
-        images = augment(self.images[rows], side, self.experiment.augmentation, images_rng)
+        images = augment(
+            self.images[rows], side, self.experiment.augmentation, images_rng, None, self.experiment.reading
+        )
         images, goals = self.mix(images, [goal[rows] for goal in self.goals], rng)
         images = images.contiguous(memory_format=torch.channels_last)
         if self.how.keep_rates and isinstance(self.network, SparseNet):
-            self.network.drawn_rate = float(rng.choice(self.how.keep_rates))
+            self.network.sampled_rate = float(rng.choice(self.how.keep_rates))
         with self.accelerator.autocast():
             goals += self.teachers(images)
         loss = self._loss(images, goals)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
-        if self.how.sam > 0:
-            with climbed(self.network.parameters(), self.how.sam), still_statistics(self.network):
+        if self.how.sam_rho > 0:
+            with climbed(self.network.parameters(), self.how.sam_rho), still_statistics(self.network):
                 again = self._loss(images, goals)
                 self.optimizer.zero_grad()
                 self.accelerator.backward(again)
-        self.accelerator.clip_grad_norm_(self.network.parameters(), self.how.max_gradient)
+        if self.how.clip_grad_norm > 0:
+            self.accelerator.clip_grad_norm_(self.network.parameters(), self.how.clip_grad_norm)
         self.optimizer.step()
         self.average.update_parameters(self.network)
         return loss.detach()
@@ -189,13 +203,14 @@ class Trainer:
     def _loss(self, images: Tensor, goals: Sequence[Tensor]) -> Tensor:
         """Cross-entropy of both heads plus the teachers' loss, with the experiment's weights."""
         teaching = self.experiment.distillation
-        shares = (1 - self.how.labels_share, self.how.labels_share)
+        weight = 1.0 if self.experiment.reading.heads == "labels" else self.how.label_loss_weight
+        shares = (1 - weight, weight)
         loss = torch.zeros((), device=images.device)
         for head, (share, logits) in enumerate(zip(shares, self.model(images), strict=True)):
             answer = logits.float()
             # The mean is over the faces with labels: the targets of other faces are zeros.
             asked = goals[head].sum().clamp_min(1)
-            part = functional.cross_entropy(answer, goals[head], reduction="sum") / asked
+            part = self.losses[head](answer, goals[head]) / asked
             if teaching.teachers:
                 taught = distillation_loss(answer, goals[head + 2], teaching.temperature)
                 part = (1 - teaching.weight) * part + teaching.weight * taught
@@ -204,7 +219,7 @@ class Trainer:
 
     def judge(self, scores: Scores, side_px: int) -> bool:
         """Note the last epoch's scores; returns whether it is the best epoch at the full side."""
-        score = scores.selection(self.how.select)
+        score = scores.selection(self.how.select_by)
         if side_px != self.experiment.model.image_px or score <= self.best:
             return False
         self.best, self.best_epoch = score, self.epoch - 1

@@ -16,7 +16,7 @@ from visavis_train.face.data.scenes import load_frames
 from visavis_train.face.detector import INPUT_PX, STRIDE_PX, DetectorExport, DetectorNet
 from visavis_train.face.detector_task import DetectorConfig
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.onnx.export import export, register
+from visavis_train.onnx.export import export_onnx, register
 
 ASSETS = Path("src/visavis/assets")
 LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/detector.md"
@@ -27,7 +27,7 @@ DATA = (
 )
 
 
-def export_detector(path: Path, commit: str) -> None:
+def export_detector_network(path: Path, commit: str) -> None:
     """Export ``detector.onnx`` of one experiment file, for a commit.
 
     Raises:
@@ -38,7 +38,7 @@ def export_detector(path: Path, commit: str) -> None:
     net = DetectorNet(config.width)
     net.load_state_dict(load_file(config.out / "detector.safetensors"))
     net.eval()
-    export(
+    export_onnx(
         DetectorExport(net),
         (torch.randint(0, 256, (2, INPUT_PX, INPUT_PX, 3), dtype=torch.uint8),),
         ASSETS / "detector.onnx",
@@ -48,9 +48,11 @@ def export_detector(path: Path, commit: str) -> None:
         tolerance=5e-3,
         half_weights=True,
     )
-    enter(path, commit, {})
+    register_detector(path, commit, {})
     manifest.cache_clear()
-    enter(path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)})
+    register_detector(
+        path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)}
+    )
 
 
 def test_frames(config: DetectorConfig) -> list[tuple[ImageArray, FloatArray]]:
@@ -82,7 +84,7 @@ def recall(detector: FaceDetector, frames: list[tuple[ImageArray, FloatArray]]) 
     return hits / total
 
 
-def enter(config: Path, commit: str, score: dict[str, float]) -> None:
+def register_detector(config: Path, commit: str, score: dict[str, float]) -> None:
     """Write the manifest's entry."""
     facts = {"licence": LICENCE, "training_data": DATA, "config": config.as_posix(), "commit": commit}
     register(ASSETS / "manifest.json", "detector", ASSETS / "detector.onnx", {**facts, "score": score})

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from visavis.base.reading import regular
 from visavis_train.face.data.scenes import Material, SceneDataset, load_frames, load_photographs
 from visavis_train.face.detector import INPUT_PX, DetectorNet, DetectorOutput
-from visavis_train.face.face_task import save
+from visavis_train.face.face_task import save_network
 from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
@@ -80,7 +80,7 @@ def detector_loss(out: DetectorOutput, batch: dict[str, Tensor]) -> Tensor:
     return -focal.sum() / count + 4 * size + offset + 4 * roll
 
 
-class Trainer:
+class DetectorTrainer:
     """The state of one run: network, optimiser and data."""
 
     def __init__(self, config: DetectorConfig) -> None:
@@ -185,21 +185,21 @@ def _without_validation(part: Any) -> Any:
     return [each for place, each in enumerate(part) if place % VALIDATION_STEP]
 
 
-def train(config: DetectorConfig, *, resume: bool = False) -> DetectorNet:
+def train_detector(config: DetectorConfig, *, resume: bool = False) -> DetectorNet:
     """Run (or finish) one training; returns the network and writes ``detector.safetensors``.
 
     Raises:
         InputError: the run folder holds a run and ``resume`` is off, or its checkpoint does not fit.
     """
     torch.set_num_threads(config.threads)
-    trainer = Trainer(config)
+    trainer = DetectorTrainer(config)
     rounds = math.ceil(config.steps / config.round_steps)
     modules = {"model": trainer.net}
     run_rounds(
         config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
     )
-    save(trainer.net, config.out / "detector.safetensors")
+    save_network(trainer.net, config.out / "detector.safetensors")
     return trainer.net
 
 
-TASK = Task(DetectorConfig, train)
+TASK = Task(DetectorConfig, train_detector)

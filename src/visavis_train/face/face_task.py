@@ -20,17 +20,18 @@ from torch.utils.data import DataLoader
 from visavis.base.reading import regular
 from visavis.errors import InputError
 from visavis.types import FloatArray
+from visavis_train.face.data.covering import CoveredFaces
 from visavis_train.face.data.faces import (
-    Augmentation,
+    CropAugmentation,
     FaceDataset,
     FacePack,
-    load_pack,
-    recolour,
+    load_faces,
+    recolor,
     validation_rows,
 )
-from visavis_train.face.heads import polish_head
+from visavis_train.face.heads import polish_head, train_seen
 from visavis_train.face.losses import Losses
-from visavis_train.face.measure import evaluate
+from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
 from visavis_train.loop.command import Task
@@ -62,8 +63,10 @@ class FaceConfig(Settings):
         head_views: views of faces for training only the teacher's head at the end (see
             :mod:`visavis_train.face.heads`).
         head_steps: steps of that training; 0: none.
+        seen_views: views of covered faces for training only the head of visible parts, after that.
+        seen_steps: steps of that training; 0: none.
         round_steps: steps between two checkpoints.
-        half: compute convolutions in bfloat16.
+        bfloat16: compute convolutions in bfloat16.
         workers: processes that prepare pictures.
     """
 
@@ -82,7 +85,7 @@ class FaceConfig(Settings):
     steps: int = 5000
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
-    ema: float = 0.998
+    ema_decay: float = 0.998
     clip_weight: float = 3.0
     fer_weight: float = 0.6
     render_share: float = 0.3
@@ -91,14 +94,16 @@ class FaceConfig(Settings):
     pair_batch: int = 256
     head_views: int = 60_000
     head_steps: int = 0
+    seen_views: int = 60_000
+    seen_steps: int = 0
     round_steps: int = 250
     warm_steps: int = 300
-    half: bool = False
+    bfloat16: bool = False
     workers: int = 1
     threads: int = 2
 
 
-def sample_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
+def row_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
     """How often each face is drawn: more for rare expressions and turned heads, less for near-copies."""
     weights, rendered = pack.weights[rows], pack.rendered[rows]
     spread = weights[~rendered].std(axis=0) + 0.03
@@ -151,15 +156,15 @@ def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> 
     return recent
 
 
-class Trainer:
+class FaceTrainer:
     """The state of one run: network, running average, optimiser and data."""
 
     def __init__(self, config: FaceConfig) -> None:
         torch.manual_seed(config.seed)
-        use_half_precision(config.half)
+        use_half_precision(config.bfloat16)
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.pack = load_pack(*config.packs).in_memory()
+        self.pack = load_faces(*config.packs).in_memory()
         self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
         if config.skins is not None:
             self.rows = self.rows[~self.pack.shows(read_skins(config.skins).held_out)[self.rows]]
@@ -168,20 +173,30 @@ class Trainer:
             raise InputError(f"test_clips: no face of {', '.join(missing)} in the packs; leave the clip out")
         if not len(real):
             raise InputError("packs hold no real face to learn from; name a pack of the teacher's")
-        self.net = FaceNet(torch.from_numpy(self.pack.landmarks[real].mean(axis=0)), config.width)
-        if config.init is not None:
-            self.net.load_state_dict(load_file(config.init))
+        start = None if config.init is None else load_file(config.init)
+        # The mean shape decides which points belong to the eyes and the mouth: both runs need the same.
+        shape = (
+            torch.from_numpy(self.pack.landmarks[real].mean(axis=0)) if start is None else start["mean_shape"]
+        )
+        self.net = FaceNet(shape, config.width)
+        if start is not None:
+            missing, unknown = self.net.load_state_dict(start, strict=False)
+            # Networks of version 0.1 do not have this head.
+            if unknown or any(not name.startswith("seen.") for name in missing):
+                raise InputError(
+                    f"init: {config.init} has other tensors; expected a network of width {config.width}"
+                )
         spread = torch.from_numpy(self.pack.weights[real].std(axis=0))
         self.losses = Losses(self.net, spread).to(self.device)
         self.net.to(self.device)
         channels_last(self.net)
         self.average = AveragedModel(
-            self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
+            self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
         )
         self.pairs = Pairs(config.pairs, config.pair_batch, self.device)
         self.negatives = np.load(regular(config.negatives), mmap_mode="r")
-        self.chances = torch.from_numpy(sample_weights(self.pack, self.rows, config)).double()
-        self.faces = FaceDataset(self.pack, self.rows, Augmentation())
+        self.chances = torch.from_numpy(row_weights(self.pack, self.rows, config)).double()
+        self.faces = FaceDataset(self.pack, self.rows, CropAugmentation())
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -215,28 +230,39 @@ class Trainer:
         row |= {"step": first + steps} | {name: round(value, 4) for name, value in totals.items()}
         last = row["step"] == config.steps
         if len(self.held_out) and (last or number % EVALUATED_ROUNDS == EVALUATED_ROUNDS - 1):
-            row["held_out"] = evaluate(self.trained, self.pack, self.held_out)
+            row["held_out"] = label_agreement(self.trained, self.pack, self.held_out)
         if last:
             row["test"] = {
-                clip: evaluate(self.trained, self.pack, np.flatnonzero(self.pack.clip == clip))
+                clip: label_agreement(self.trained, self.pack, np.flatnonzero(self.pack.clip == clip))
                 for clip in config.test_clips
             }
             for path in config.truths:
-                pack = load_pack(path)
-                row["truth"] = evaluate(self.trained, pack, np.arange(len(pack.source)))
+                pack = load_faces(path)
+                row["truth"] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
         return row
 
     def polish(self) -> None:
         """Train only the averaged network's head for the teacher's weights."""
         config = self.config
-        faces = FaceDataset(self.pack, self.rows, Augmentation(wild=0.1, lost=0))
+        faces = FaceDataset(self.pack, self.rows, CropAugmentation(wild=0.1, lost=0))
         drawn = torch.multinomial(self.chances, config.head_views, replacement=True).tolist()
         loader = DataLoader(faces, config.batch, sampler=drawn, num_workers=config.workers)
         polish_head(self.trained, loader, self.pairs.next, self.losses, config.head_steps)
 
+    def train_seen(self) -> None:
+        """Train only the averaged network's head for visible parts."""
+        config = self.config
+        real = torch.from_numpy(~self.pack.rendered[self.rows])
+        # Rare faces too: a shut eye must not look like a hidden one.
+        chances = self.chances * real
+        drawn = torch.multinomial(chances, config.seen_views, replacement=True).numpy()
+        faces = CoveredFaces(self.pack, self.rows[drawn], config.seed)
+        loader = DataLoader(faces, config.batch, num_workers=config.workers)
+        train_seen(self.trained, loader, config.seen_steps)
+
     def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
         chosen = torch.randint(0, len(self.negatives), (self.config.negative_count,)).tolist()
-        extra = torch.from_numpy(np.stack([recolour(self.negatives[i]) for i in chosen]))
+        extra = torch.from_numpy(np.stack([recolor(self.negatives[i]) for i in chosen]))
         batch = {name: value.to(self.device) for name, value in batch.items()}
         images = torch.cat([batch["image"], extra.to(self.device)])
         out = self.net(images.permute(0, 3, 1, 2).float() / 255)
@@ -257,14 +283,14 @@ class Trainer:
         return {name: float(part.detach()) for name, part in parts.items()}
 
 
-def train(config: FaceConfig, *, resume: bool = False) -> FaceNet:
+def train_face(config: FaceConfig, *, resume: bool = False) -> FaceNet:
     """Run (or finish) one training; returns the averaged network and writes ``face.safetensors``.
 
     Raises:
         InputError: the run folder holds a run and ``resume`` is off, or its checkpoint does not fit.
     """
     torch.set_num_threads(config.threads)
-    trainer = Trainer(config)
+    trainer = FaceTrainer(config)
     modules = {"model": trainer.net, "average": trainer.average}
     rounds = math.ceil(config.steps / config.round_steps)
     run_rounds(
@@ -272,13 +298,15 @@ def train(config: FaceConfig, *, resume: bool = False) -> FaceNet:
     )
     if config.head_steps:
         trainer.polish()
-    save(trainer.trained, config.out / "face.safetensors")
+    if config.seen_steps:
+        trainer.train_seen()
+    save_network(trainer.trained, config.out / "face.safetensors")
     return trainer.trained
 
 
-def save(net: torch.nn.Module, path: Path) -> None:
+def save_network(net: torch.nn.Module, path: Path) -> None:
     """Write a network's tensors as safetensors, which needs the plain memory order."""
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
-TASK = Task(FaceConfig, train)
+TASK = Task(FaceConfig, train_face)

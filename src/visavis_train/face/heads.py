@@ -1,6 +1,6 @@
-"""The last step of a face network's training: only the teacher's head, on the network's landmarks.
+"""The last steps of a face network's training: single heads, on what the rest of the network finds.
 
-Landmarks and weights are small, so the head can see many more faces than the whole network.
+Landmarks and features are small, so a head can see many more faces than the whole network.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from visavis_train.face.losses import Losses
@@ -73,4 +74,41 @@ def polish_head(
         loss.backward()
         optimizer.step()
         recent += 0.01 * (float(loss.detach()) - recent)
+    return recent
+
+
+def train_seen(
+    net: FaceNet, loader: DataLoader[tuple[Tensor, Tensor]], steps: int, batch: int = 256
+) -> float:
+    """Train the head that tells which parts of a face are visible; nothing else of the network changes.
+
+    Args:
+        net: the trained network.
+        loader: views of :class:`~visavis_train.face.data.covering.CoveredFaces`.
+        steps: number of steps.
+        batch: number of views in a step.
+
+    Returns:
+        The mean loss of the last steps.
+    """
+    device = net.mean_shape.device
+    net.eval()
+    columns = []
+    with torch.no_grad():
+        for images, seen in loader:
+            *_, looks = net.looks(images.to(device).permute(0, 3, 1, 2).float() / 255 - 0.5)
+            columns.append((looks, seen.to(device)))
+    features, wanted = (torch.cat(column) for column in zip(*columns, strict=True))
+    net.seen.train()
+    optimizer = torch.optim.AdamW(net.seen.parameters(), 2e-3, weight_decay=0.02)
+    recent = 0.0
+    for step in range(steps):
+        set_learning_rate(optimizer, 2e-3 * warm_cosine(step, steps, steps // 20))
+        rows = torch.randint(0, len(features), (batch,), device=device)
+        loss = functional.binary_cross_entropy_with_logits(net.seen(features[rows]), wanted[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        recent += 0.01 * (float(loss.detach()) - recent)
+    net.train()
     return recent

@@ -20,16 +20,18 @@ class Losses(nn.Module):
         spread: (52,) standard deviation of each weight over the real training faces.
     """
 
-    # Weights of the teacher's answers on real faces in the truth head's loss: for channels that move there,
-    # and for channels that never move.
+    # Weight of the teacher's answers on real faces in the truth head's loss, for channels that move there.
+    # For the others, only the mean over the real faces of a batch is bounded.
     SEEN_BY_TEACHER = 0.5
-    BLIND = 0.1
+    USUAL_MEAN = 0.06
+    TOO_MUCH = 3.0
     # Weight of the landmarks of rendered faces relative to the teacher's.
     RENDERED = 0.3
 
     focus: Tensor
     balance: Tensor
     trust_teacher: Tensor
+    blind: Tensor
     on_renders: Tensor
 
     def __init__(self, net: FaceNet, spread: Tensor) -> None:
@@ -45,7 +47,8 @@ class Losses(nn.Module):
         moves = (spread > STILL).float()
         balance = moves / (spread + 0.05)
         self.register_buffer("balance", (balance / balance.mean())[:TEACHER_WEIGHTS])
-        self.register_buffer("trust_teacher", self.SEEN_BY_TEACHER * moves + self.BLIND * (1 - moves))
+        self.register_buffer("trust_teacher", self.SEEN_BY_TEACHER * moves)
+        self.register_buffer("blind", 1 - moves)
 
     def forward(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Every loss by name, for a batch with first faces, then pictures without a face."""
@@ -58,7 +61,7 @@ class Losses(nn.Module):
             "landmarks": 25 * self.points(out.landmarks[:faces], batch["landmarks"], trust, rendered),
             "weights": self.shapes(out.weights[:faces], batch["weights"], trust * (1 - rendered)),
             "truth": self.truth(out.truth[:faces], batch["weights"], trust, rendered),
-            "rotation": 4 * mean_of(turned, trust),
+            "rotation": 4 * trusted_mean(turned, trust),
             "score": 0.3
             * functional.binary_cross_entropy_with_logits(out.score, torch.cat([batch["score"], missing])),
         }
@@ -67,7 +70,7 @@ class Losses(nn.Module):
         """Mean absolute error of landmarks, with larger weights for eyes and mouth."""
         error = ((found - wanted).abs() * self.focus).mean(dim=2)
         believed = (1 - rendered[:, None]) + rendered[:, None] * self.on_renders
-        return mean_of((error * believed).mean(dim=1), trust)
+        return trusted_mean((error * believed).mean(dim=1), trust)
 
     def shapes(self, logits: Tensor, wanted: Tensor, trust: Tensor) -> Tensor:
         """Cross-entropy of the teacher's blendshape weights, each scaled by its spread."""
@@ -76,15 +79,18 @@ class Losses(nn.Module):
         loss = functional.binary_cross_entropy_with_logits(
             logits, wanted, weight=self.balance, reduction="none"
         )
-        return 3 * mean_of(loss.mean(dim=1), trust)
+        return 3 * trusted_mean(loss.mean(dim=1), trust)
 
     def truth(self, logits: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
-        """Cross-entropy of true weights; on real faces of the teacher's weights, scaled by trust."""
+        """Cross-entropy of true weights, or of the teacher's on real faces; a bound where it sees nothing."""
         loss = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         believed = rendered[:, None] + (1 - rendered[:, None]) * self.trust_teacher
-        return 5 * mean_of((loss * believed).mean(dim=1), trust)
+        real = (trust * (1 - rendered))[:, None]
+        usual = (logits.sigmoid() * real).sum(dim=0) / real.sum().clamp(min=1)
+        excess = (functional.relu(usual - self.USUAL_MEAN) * self.blind).sum()
+        return 5 * trusted_mean((loss * believed).mean(dim=1), trust) + self.TOO_MUCH * excess
 
 
-def mean_of(values: Tensor, trust: Tensor) -> Tensor:
+def trusted_mean(values: Tensor, trust: Tensor) -> Tensor:
     """Mean of the values (B,), weighted by trust (B,)."""
     return (values * trust).sum() / trust.sum().clamp(min=1)

@@ -26,7 +26,7 @@ class Answers(NamedTuple):
 
 
 @torch.no_grad()
-def answers(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
+def read_rows(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
     """Read the exact crops of some rows."""
     net.eval()
     data, outs = FaceDataset(pack, rows, None), []
@@ -40,22 +40,22 @@ def answers(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> Answers:
     return Answers(*(torch.cat(column).cpu().numpy() for column in zip(*outs, strict=True)))
 
 
-def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, float | None]:
+def label_agreement(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, float | None]:
     """Agreement with the labels of some faces.
 
     ``r`` is the mean Pearson correlation over the weights that move there (standard deviation > 0.03), of the
     teacher's head; ``true_r`` the same of the truth head; ``landmark`` the mean error as a share of the
     distance between the outer eye corners; ``yaw_deg`` and ``pitch_deg`` mean errors. None if nothing moves.
     """
-    found, wanted = answers(net, pack, rows), pack.weights[rows]
+    found, wanted = read_rows(net, pack, rows), pack.weights[rows]
     moving = np.flatnonzero(wanted.std(axis=0) > 0.03)
     error = np.abs(angles(found.rotation) - angles(pack.rotation[rows])).mean(axis=0)
     points = pack.landmarks[rows][..., :2]
     apart = np.linalg.norm(points[:, EYE_CORNERS[0]] - points[:, EYE_CORNERS[1]], axis=1)
     off = np.linalg.norm(found.landmarks[..., :2] - points, axis=2).mean(axis=1)
     result = {
-        "r": correlations(found.weights, wanted)[moving[moving < TEACHER_WEIGHTS]],
-        "true_r": correlations(found.truth, wanted)[moving],
+        "r": channel_correlations(found.weights, wanted)[moving[moving < TEACHER_WEIGHTS]],
+        "true_r": channel_correlations(found.truth, wanted)[moving],
         "landmark": off / apart,
         "yaw_deg": error[0],
         "pitch_deg": error[1],
@@ -66,7 +66,7 @@ def evaluate(net: FaceNet, pack: FacePack, rows: NDArray[Any]) -> dict[str, floa
     }
 
 
-def correlations(found: FloatArray, wanted: FloatArray) -> FloatArray:
+def channel_correlations(found: FloatArray, wanted: FloatArray) -> FloatArray:
     """(C,) Pearson's r of each of the first C channels of (N, C) and (N, 52); 0 if one does not move."""
     a = found - found.mean(axis=0)
     b = wanted[:, : found.shape[1]] - wanted[:, : found.shape[1]].mean(axis=0)
@@ -121,10 +121,11 @@ def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers
     moves = np.stack([wanted.std(axis=0) > MOVES for _, wanted in real])
     seen = moves.any(axis=0)
     by_share = [
-        np.stack([correlations(blended(found, share), known) for found, known in real]) for share in SHARES
+        np.stack([channel_correlations(blended(found, share), known) for found, known in real])
+        for share in SHARES
     ]
     on_real = np.stack([(r * moves).sum(axis=0) / moves.sum(axis=0).clip(1) for r in by_share])
-    on_true = np.stack([correlations(blended(true[0], share), true[1]) for share in SHARES])
+    on_true = np.stack([channel_correlations(blended(true[0], share), true[1]) for share in SHARES])
     best = (on_real + TRUTH_COUNTS * on_true).argmax(axis=0)
     agreed = np.take_along_axis(on_real, best[None], axis=0)[0]
     share = np.where(seen, np.asarray(SHARES)[best], np.where(on_true[-1] >= LEAST_R, 1, -1))

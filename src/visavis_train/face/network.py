@@ -53,6 +53,7 @@ class FaceOutput(NamedTuple):
         truth: (B, 52) logits from landmarks and pictures, trained on faces with known weights.
         rotation: (B, 6) the first two columns of the head's rotation in the crop, not yet orthonormal.
         score: (B,) logit that the crop frames a face.
+        seen: (B, 3) logits that the eye on the image's left, the other eye and the mouth are not covered.
     """
 
     coarse: Tensor
@@ -61,6 +62,7 @@ class FaceOutput(NamedTuple):
     truth: Tensor
     rotation: Tensor
     score: Tensor
+    seen: Tensor
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -210,28 +212,40 @@ class FaceNet(nn.Module):
         self.eye_net = LocalNet(len(eye))
         self.mouth_net = LocalNet(len(mouth))
         self.weights = WeightsHead(points)
-        self.truth = TruthHead(self.TRUNK_FEATURES + 3 * LocalNet.FEATURES, points)
+        looks = self.TRUNK_FEATURES + 3 * LocalNet.FEATURES
+        self.truth = TruthHead(looks, points)
+        self.seen = nn.Sequential(
+            nn.BatchNorm1d(looks), nn.Dropout(0.3), nn.Linear(looks, 64), nn.ReLU(), nn.Linear(64, 3)
+        )
         self.rotation = nn.Sequential(nn.Linear(3 * points, 128), nn.GELU(), nn.Linear(128, 6))
         nn.init.normal_(self.shape.weight, std=1e-3)
 
     def forward(self, image: Tensor) -> FaceOutput:
         """Crops (B, 3, 160, 160) in 0..1."""
-        image = image - 0.5
+        coarse, landmarks, features, looks = self.looks(image - 0.5)
+        centered = landmarks - landmarks.mean(dim=1, keepdim=True)
+        return FaceOutput(
+            coarse,
+            landmarks,
+            self.weights(landmarks),
+            self.truth(landmarks, looks),
+            self.rotation(4 * centered.flatten(1)),
+            self.score(features).squeeze(1),
+            self.seen(looks),
+        )
+
+    def looks(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Landmarks of the trunk and corrected ones, and features of the trunk and of all pictures (B, 800).
+
+        Args:
+            image: (B, 3, 160, 160) in -0.5..0.5.
+        """
         with half_precision(image):
             maps = self.trunk(functional.avg_pool2d(image, 2))
         features = self.features(maps.float())
         coarse = self.mean_shape + self.shape(features).view(-1, *self.mean_shape.shape)
         correction, looks = self.look_closely(image, coarse)
-        landmarks = coarse + correction
-        centred = landmarks - landmarks.mean(dim=1, keepdim=True)
-        return FaceOutput(
-            coarse,
-            landmarks,
-            self.weights(landmarks),
-            self.truth(landmarks, torch.cat([features, looks], dim=1)),
-            self.rotation(4 * centred.flatten(1)),
-            self.score(features).squeeze(1),
-        )
+        return coarse, coarse + correction, features, torch.cat([features, looks], dim=1)
 
     def look_closely(self, image: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """Corrections (B, 146, 3) of eyes and mouth, and the features (B, 480) of their patches."""
@@ -297,8 +311,8 @@ def rotation_matrix(six: Tensor) -> Tensor:
 class FaceExport(nn.Module):
     """The network as the runtime calls it.
 
-    Crops (B, 160, 160, 3) uint8 -> landmarks (B, 146, 3), weights (B, 52) in 0..1, rotations (B, 3, 3) and
-    scores (B,) in 0..1.
+    Crops (B, 160, 160, 3) uint8 -> landmarks (B, 146, 3), weights (B, 52) in 0..1, rotations (B, 3, 3),
+    scores (B,) in 0..1 and seen (B, 3) in 0..1: 0 for a probability of at most 0.2, 1 from 0.8 on.
 
     Args:
         net: the trained network.
@@ -315,9 +329,10 @@ class FaceExport(nn.Module):
         self.register_buffer("share", share.clamp(min=0))
         self.register_buffer("read", (share >= 0).float())
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """See the class."""
         out = self.net(crops.permute(0, 3, 1, 2).float() / 255)
         teacher = functional.pad(torch.sigmoid(out.weights), (0, 1))
         weights = self.read * (teacher + self.share * (torch.sigmoid(out.truth) - teacher))
-        return out.landmarks, weights, rotation_matrix(out.rotation), torch.sigmoid(out.score)
+        seen = ((torch.sigmoid(out.seen) - 0.2) / 0.6).clamp(0, 1)
+        return out.landmarks, weights, rotation_matrix(out.rotation), torch.sigmoid(out.score), seen

@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 
 from visavis.channels import BLENDSHAPES
 from visavis.face.mesh import LANDMARKS_146
-from visavis_train.face.data.faces import FacePack, load_pack, validation_rows, warp
+from visavis_train.face.data.faces import FacePack, load_faces, validation_rows, warp
 from visavis_train.face.face_task import FaceConfig
-from visavis_train.face.measure import answers, choose_blend, evaluate
+from visavis_train.face.measure import choose_blend, label_agreement, read_rows
 from visavis_train.face.network import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.onnx.export import export, register
+from visavis_train.onnx.export import export_onnx, register
 
 ASSETS = Path("src/visavis/assets")
 # The heads' shares are chosen on clips with at least this number of frames, and on this number of each.
@@ -31,28 +31,28 @@ DATA = (
 )
 
 
-def export_face(path: Path, commit: str) -> None:
+def export_face_network(path: Path, commit: str) -> None:
     """Export ``face.onnx`` of one experiment file, for a commit."""
     config = load_experiment(path, FaceConfig)
     state = load_file(config.out / "face.safetensors")
     net = FaceNet(state["mean_shape"], config.width)
     net.load_state_dict(state)
     net.eval()
-    pack, truths = load_pack(*config.packs), load_pack(*config.truths)
+    pack, truths = load_faces(*config.packs), load_faces(*config.truths)
     _, held_out = validation_rows(pack, config.test_clips)
     sets = [held_out, *training_clips(pack, config.test_clips)]
     blend = choose_blend(
-        [(answers(net, pack, rows), pack.weights[rows]) for rows in sets],
-        (answers(net, truths, np.arange(len(truths.source))), truths.weights),
+        [(read_rows(net, pack, rows), pack.weights[rows]) for rows in sets],
+        (read_rows(net, truths, np.arange(len(truths.source))), truths.weights),
     )
     rows = np.flatnonzero(np.isin(pack.clip, config.test_clips))
     crops = np.stack([warp(pack.crop(int(row)), np.eye(2, 3, dtype=np.float32)) for row in rows[:2]])
-    export(
+    export_onnx(
         FaceExport(net, torch.from_numpy(blend.share)),
         (torch.from_numpy(crops),),
         ASSETS / "face.onnx",
         input_names=["crops"],
-        output_names=["landmarks", "weights", "rotations", "scores"],
+        output_names=["landmarks", "weights", "rotations", "scores", "seen"],
         metadata={
             "input_px": INPUT_PX,
             "eye_corners": EYE_CORNERS,
@@ -64,12 +64,14 @@ def export_face(path: Path, commit: str) -> None:
         tolerance=5e-3,
         half_weights=True,
     )
-    found = {clip: evaluate(net, pack, np.flatnonzero(pack.clip == clip)) for clip in config.test_clips}
+    found = {
+        clip: label_agreement(net, pack, np.flatnonzero(pack.clip == clip)) for clip in config.test_clips
+    }
     score = {f"r_{clip}": value for clip, each in found.items() if (value := each["r"]) is not None}
     for key in ("r", "landmark", "yaw_deg", "pitch_deg"):
         known = [value for each in found.values() if (value := each[key]) is not None]
         score[f"mean_{key}"] = round(float(np.mean(known)), 4)
-    enter(path, commit, score)
+    register_face(path, commit, score)
 
 
 def training_clips(pack: FacePack, test_clips: Sequence[str]) -> list[NDArray[np.int64]]:
@@ -80,7 +82,7 @@ def training_clips(pack: FacePack, test_clips: Sequence[str]) -> list[NDArray[np
     return [np.flatnonzero(pack.clip == name)[:MOST_FRAMES] for name in long if name not in test_clips]
 
 
-def enter(path: Path, commit: str, score: dict[str, float]) -> None:
+def register_face(path: Path, commit: str, score: dict[str, float]) -> None:
     """Write the manifest's entry."""
     facts = {"licence": LICENCE, "training_data": DATA, "config": path.as_posix(), "commit": commit}
     register(ASSETS / "manifest.json", "face", ASSETS / "face.onnx", {**facts, "score": score})

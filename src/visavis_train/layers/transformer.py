@@ -28,15 +28,25 @@ class Attention(nn.Module):
     def ask(self, x: Tensor) -> Tensor:
         """(N, T, D) -> only queries (N, heads, T, D/heads)."""
         n, t, d = x.shape
-        q = functional.linear(x, self.qkv.weight[:d], self.qkv.bias[:d])
+        q = self._part(x, slice(d))
         return q.reshape(n, t, self.heads, d // self.heads).transpose(1, 2)
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, T, D) -> only keys and values, each (N, heads, T, D/heads)."""
         n, t, d = x.shape
-        both = functional.linear(x, self.qkv.weight[d:], self.qkv.bias[d:])
+        both = self._part(x, slice(d, None))
         k, v = both.reshape(n, t, 2, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         return k, v
+
+    def _part(self, x: Tensor, columns: slice) -> Tensor:
+        """Some columns of queries, keys and values.
+
+        An open end must stay open: only so are embedded networks exported as they were, and can be read back.
+        """
+        if type(self.qkv) is not nn.Linear:  # Quantised weights are packed: they cannot be cut.
+            result: Tensor = self.qkv(x)[..., columns]
+            return result
+        return functional.linear(x, self.qkv.weight[columns], self.qkv.bias[columns])
 
     def mix(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
         """The result of :meth:`project` -> (N, T, D); ``bias`` is added to the scores before the softmax."""

@@ -1,4 +1,4 @@
-"""Training batches of a listener: stretches of conversations as tokens, sound and temperament."""
+"""Training batches of a listener: stretches of conversations as tokens, sound and style."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from visavis.errors import InputError
 from visavis.reaction.predictor import UNKNOWN
 from visavis.types import FloatArray
-from visavis_train.listener.network import Heard, into_patches
+from visavis_train.listener.network import HeardTensors, into_patches
 
 Tokens = NDArray[np.int64]
 
@@ -24,24 +24,24 @@ class Conversation:
 
     Attributes:
         name: name of the item.
-        partner: (F,) int64 tokens of the speaker, -1 where unknown.
+        speaker: (F,) int64 tokens of the speaker, -1 where unknown.
         own: (F,) int64 tokens of the listener, -1 where unknown.
         sound: (F, S) float32 of the speaker, NaN where there is none.
-        controls: (C,) float32, the listener's temperament, NaN where unknown.
+        controls: (C,) float32, the listener's style, NaN where unknown.
     """
 
     name: str
-    partner: Tokens
+    speaker: Tokens
     own: Tokens
     sound: FloatArray
     controls: FloatArray
 
     def __post_init__(self) -> None:
-        lengths = {len(self.partner), len(self.own), len(self.sound)}
+        lengths = {len(self.speaker), len(self.own), len(self.sound)}
         if len(lengths) > 1 or not len(self.own):
             raise InputError(
                 f"{self.name}: expected as many frames of both people and of sound; found "
-                f"{len(self.partner)}, {len(self.own)} and {len(self.sound)}"
+                f"{len(self.speaker)}, {len(self.own)} and {len(self.sound)}"
             )
 
 
@@ -50,28 +50,30 @@ class Batch:
     """Stretches of conversations.
 
     Attributes:
-        partner, own: (N, F) int64.
+        speaker, own: (N, F) int64.
         sound: (N, F, S) float32.
         controls: (N, C) float32.
     """
 
-    partner: Tensor
+    speaker: Tensor
     own: Tensor
     sound: Tensor
     controls: Tensor
 
-    def heard(self, patch: int) -> Heard:
+    def heard(self, patch: int) -> HeardTensors:
         """The stretches as positions of ``patch`` frames; no input is later than its position's start."""
         own = into_patches(self.own, patch, ahead=patch)
-        return Heard(
-            into_patches(self.partner, patch, ahead=patch - 1),
+        return HeardTensors(
+            into_patches(self.speaker, patch, ahead=patch - 1),
             own,
             into_patches(self.sound, patch, ahead=patch - 1),
             self.controls[:, None].expand(-1, own.shape[1], -1),
         )
 
 
-def draw(conversations: Sequence[Conversation], count: int, frames: int, rng: np.random.Generator) -> Batch:
+def draw_batch(
+    conversations: Sequence[Conversation], count: int, frames: int, rng: np.random.Generator
+) -> Batch:
     """Stretches from conversations, drawn by their length; missing frames of short ones are unknown.
 
     Args:
@@ -86,7 +88,7 @@ def draw(conversations: Sequence[Conversation], count: int, frames: int, rng: np
     cuts = [slice(start, start + frames) for start in starts]
     pairs = list(zip(chosen, cuts, strict=True))
     return Batch(
-        torch.from_numpy(np.stack([_filled(item.partner[cut], frames, UNKNOWN) for item, cut in pairs])),
+        torch.from_numpy(np.stack([_filled(item.speaker[cut], frames, UNKNOWN) for item, cut in pairs])),
         torch.from_numpy(np.stack([_filled(item.own[cut], frames, UNKNOWN) for item, cut in pairs])),
         torch.from_numpy(np.stack([_filled(item.sound[cut], frames, np.nan) for item, cut in pairs])),
         torch.from_numpy(np.stack([item.controls for item in chosen])),

@@ -24,7 +24,14 @@ from visavis.base.files import whole_file
 from visavis.base.machine import machine
 from visavis.datasets.calls import CALL_RATE_HZ, Call, read_calls
 from visavis.errors import InputError
-from visavis.evaluate.partner import ASSET, DEFAULT_SAMPLING, SPEAKS, CallScores, Coupling, measure_coupling
+from visavis.evaluate.speaker_gain import (
+    ASSET,
+    DEFAULT_SAMPLING,
+    SPEAKS,
+    CallScores,
+    SpeakerGain,
+    measure_speaker_gain,
+)
 from visavis.reaction.predictor import UNKNOWN, Predictor
 from visavis.reaction.signals import HEARD_CHANNELS, SIGNALS, SignalCodec, as_heard
 from visavis_train.listener.batches import Conversation
@@ -106,14 +113,14 @@ def codec_for(experiment: CallsExperiment, calls: Sequence[Call]) -> SignalCodec
     return SignalCodec.fitted(np.concatenate(slow), experiment.signals.levels)
 
 
-def conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tuple[Conversation, ...]:
+def call_conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) -> tuple[Conversation, ...]:
     """Each person of each call as the listener of the other one: own tokens, and the speaker's as heard."""
     result = []
     for call in calls:
         slow = call.slowed(mean_of)
         people = zip(codec.encode(slow).T, (slow[:, 1], slow[:, 0]), "AB", strict=True)
-        for own, partner, who in people:
-            heard = as_heard(partner, CALL_RATE_HZ / mean_of)
+        for own, speaker, who in people:
+            heard = as_heard(speaker, CALL_RATE_HZ / mean_of)
             unknown = np.full_like(own, UNKNOWN)
             result.append(Conversation(f"{call.name}_{who}", unknown, own, heard, np.zeros(0, np.float32)))
     return tuple(result)
@@ -126,7 +133,7 @@ def learner(experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence
     config = ListenerConfig(
         levels=codec.levels, sound_channels=HEARD_CHANNELS, **experiment.model.model_dump()
     )
-    heard, looked_at = (conversations(some, codec, mean_of) for some in (calls, unseen))
+    heard, looked_at = (call_conversations(some, codec, mean_of) for some in (calls, unseen))
     return ListenerTrainer(ListenerNet(config), experiment.training, heard, looked_at, experiment.seed)
 
 
@@ -151,12 +158,12 @@ def train_on(
         "speaks": SPEAKS,
         "signals": list(SIGNALS),
         "edges": [values.tolist() for values in codec.edges],
-        "centres": [values.tolist() for values in codec.centres],
+        "centres": [values.tolist() for values in codec.centers],
     }
     return export_listener(trainer.net, out, notes)
 
 
-def train(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, Coupling]:
+def train_calls_listener(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, SpeakerGain]:
     """Run (or finish) an experiment.
 
     Returns:
@@ -174,16 +181,16 @@ def train(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, C
         seen = [call for call in calls if call not in unseen]
         predictor = train_on(experiment, seen, unseen, experiment.out / f"fold{number}", resume=resume)
         for much, way in ways.items():
-            scores[much] += measure_coupling(
+            scores[much] += measure_speaker_gain(
                 predictor, unseen, others=calls, seed=experiment.seed, sampling=way
             )
     train_on(experiment, calls, (), experiment.out / ALL, resume=resume)
-    return {much: Coupling.of(found) for much, found in scores.items()}
+    return {much: SpeakerGain.of(found) for much, found in scores.items()}
 
 
-def report_of(experiment: CallsExperiment, couplings: dict[float, Coupling], config: str) -> dict[str, Any]:
+def report_of(experiment: CallsExperiment, gains: dict[float, SpeakerGain], config: str) -> dict[str, Any]:
     """The content of ``report.json``."""
-    coupling = couplings[DEFAULT_SAMPLING.guidance]
+    gain = gains[DEFAULT_SAMPLING.guidance]
     logs = [
         line for log in experiment.out.glob("*/log.jsonl") for line in log.read_text("utf-8").splitlines()
     ]
@@ -194,18 +201,18 @@ def report_of(experiment: CallsExperiment, couplings: dict[float, Coupling], con
         "folds": experiment.folds,
         "training_s": round(sum(json.loads(line)["seconds"] for line in logs), 1),
         "machine": machine(),
-        **{name: coupling.mean(name) for name in ("bits_per_frame", "au12_peak_r", "variance")},
-        "p_value": coupling.p_value,
-        "model_against": {name: coupling.model_against(name) for name in ("mime", "mean", "random")},
+        **{name: gain.mean(name) for name in ("bits_per_frame", "au12_peak_r", "variance")},
+        "p_value": gain.p_value,
+        "model_against": {name: gain.model_against(name) for name in ("copy_speaker", "mean", "random")},
         "by_guidance": {
             f"{much:g}": {name: found.mean(name) for name in ("au12_peak_r", "variance")}
-            for much, found in couplings.items()
+            for much, found in gains.items()
         },
-        "calls": [asdict(call) for call in coupling.calls],
+        "calls": [asdict(call) for call in gain.calls],
     }
 
 
-def install(experiment: CallsExperiment, report: dict[str, Any], config: str) -> Path:
+def install_calls_listener(experiment: CallsExperiment, report: dict[str, Any], config: str) -> Path:
     """Copy the network that learnt from all calls into the package's assets; returns its path."""
     bits = report["bits_per_frame"]
     score = {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()}
@@ -213,16 +220,16 @@ def install(experiment: CallsExperiment, report: dict[str, Any], config: str) ->
     return install_listener(experiment.out / ALL, ASSET, entry)
 
 
-def finish(experiment: CallsExperiment, couplings: dict[float, Coupling], command: Command) -> Path:
+def finish_calls(experiment: CallsExperiment, gains: dict[float, SpeakerGain], command: Command) -> Path:
     """Write the report, and install the network if requested; returns the report's path."""
-    report = report_of(experiment, couplings, command.config.name)
+    report = report_of(experiment, gains, command.config.name)
     path = experiment.out / REPORT
     with whole_file(path) as partial:
         partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     if command.install:
-        installed = install(experiment, report, config=f"experiments/{command.config.name}")
+        installed = install_calls_listener(experiment, report, config=f"experiments/{command.config.name}")
         print_note(f"installed as {installed}")
     return path
 
 
-TASK = Task(CallsExperiment, train, finish)
+TASK = Task(CallsExperiment, train_calls_listener, finish_calls)

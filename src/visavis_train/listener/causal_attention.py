@@ -29,7 +29,7 @@ class Sight(NamedTuple):
     hidden: Tensor
 
 
-class View(nn.Module):
+class AttentionWindow(nn.Module):
     """The window of each position: itself and the W positions before it.
 
     Args:
@@ -89,7 +89,7 @@ class Past(NamedTuple):
     values: Tensor
 
 
-class Memory:
+class AttentionMemory:
     """The past of one call, and its additions to the past.
 
     Args:
@@ -134,7 +134,7 @@ class CausalAttention(nn.Module):
         slopes = 0.5 ** torch.arange(heads)
         self.bias.weight.data = -torch.arange(BUCKETS)[:, None] * slopes
 
-    def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: Memory) -> Tensor:
+    def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: AttentionMemory) -> Tensor:
         """(N, T, D) and (N, T, source) -> (N, T, D)."""
         each = x.shape[-1] // self.heads
         query, keys, values = (
@@ -205,7 +205,7 @@ class GatedCross(nn.Module):
         self.look = CausalAttention(width, heads, source)
         self.gate = nn.Parameter(torch.tensor(gate))
 
-    def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: Memory) -> Tensor:
+    def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: AttentionMemory) -> Tensor:
         """(N, T, D) and (N, T, source) -> (N, T, D)."""
         looked: Tensor = self.look(self.norm_query(x), self.norm_source(source), sight, memory)
         return self.gate * looked
@@ -214,7 +214,7 @@ class GatedCross(nn.Module):
 class GatedCrossLayer(nn.Module):
     """x + SA(x) + a CA(SA(x), y) + MLP: a scalar gate opens to the other stream.
 
-    Dou et al. 2022 (FIBER, arXiv:2206.07643), as in Dam et al. 2024, Eq. 6; both streams go on to the next
+    Dou et al. 2022 (FIBER, arXiv:2206.07643), as in Dam et al. 2024, Figure 3; both streams go on to the next
     layer, which the authors' code forgets. Each branch is normalised first.
 
     Args:
@@ -238,7 +238,7 @@ class GatedCrossLayer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, source: Tensor | None, sight: Sight, memory: Memory) -> Tensor:
+    def forward(self, x: Tensor, source: Tensor | None, sight: Sight, memory: AttentionMemory) -> Tensor:
         """(N, T, D) and (N, T, source) -> (N, T, D)."""
         normal = self.norm_self(x)
         looked: Tensor = self.look(normal, normal, sight, memory)

@@ -14,14 +14,14 @@ from visavis_train.listener.trainer import ListenerTraining
 from visavis_train.loop.experiment import Settings
 
 
-class Drawing(Settings):
+class SamplingSettings(Settings):
     """Settings for drawing tokens in measurements; the default is the program's.
 
     Attributes:
-        temperature: 1 draws as predicted, lower ones more of what is likely, 0 the likeliest.
-        top_k: only the k likeliest values of each digit.
-        top_p: only the likeliest values of each digit that together reach this probability.
-        guidance: how much of what the partner changes is taken: 1 as predicted, more goes beyond.
+        temperature: 1 draws as predicted, lower values prefer likely tokens, 0 takes the likeliest.
+        top_k: draw each digit only from its k likeliest values.
+        top_p: draw each digit only from its likeliest values that together reach this probability.
+        guidance: how strongly the speaker influences the draw: 1 as predicted, above 1 more than predicted.
     """
 
     temperature: float = Field(default=DEFAULT_SAMPLING.temperature, ge=0)
@@ -46,16 +46,18 @@ class ListenerExperiment(Settings):
 
     Attributes:
         task: which task the file is for.
-        name: of the run, for its report.
-        data: the folder of packs that `visavis lab conversations` made, from the working folder.
-        tokenizer: the run folder of the face tokenizer; that of the package's listener if it is left out.
-        out: the run folder, from the working folder.
-        seed: of all randomness.
+        name: name of the run, for its report.
+        data: the folder of packs made by ``visavis lab conversations``, relative to the working folder.
+        tokenizer: the run folder of the face tokenizer; by default, the tokenizer of the package's listener.
+        out: the run folder, relative to the working folder.
+        seed: seed of all randomness.
         threads: processor threads.
-        steady: by how much another token must be nearer to the face, in standard deviations, for the
-            listener's own to change; left out, every frame has its own token.
+        steady: how much nearer to the face another token must be, in standard deviations, before the
+            listener's token changes; without it, every frame gets its nearest token.
         speech: whether the listener hears the speaker.
-        temperament: whether it is told its temperament, where the data know it.
+        style: whether the listener gets its style, if the data have it.
+        ahead: frames of the speaker that the listener sees in advance: 0 is online; more is for the offline
+            track of the challenges, and such a listener cannot run live.
     """
 
     task: Literal["listener"] = "listener"
@@ -67,7 +69,8 @@ class ListenerExperiment(Settings):
     threads: int = Field(default=1, ge=1)
     steady: float | None = Field(default=None, ge=0)
     speech: bool = True
-    temperament: bool = True
+    style: bool = True
+    ahead: int = Field(default=0, ge=0)
     model: ListenerSize = ListenerSize()
     training: ListenerTraining = ListenerTraining()
-    sampling: Drawing = Drawing()
+    sampling: SamplingSettings = SamplingSettings()

@@ -1,7 +1,8 @@
 """Packs of conversations for training and measuring listeners: one for each split of a corpus.
 
 ``visavis lab conversations`` makes them from any corpus that ``visavis.datasets.conversations`` recognises
-and whose faces are weights: REACT's layout, with FaceVerse's numbers or ours, at 25 frames a second.
+and whose faces are weights: REACT's layouts, with FaceVerse's numbers or ours. Other rates than 25 frames a
+second are resampled.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from visavis.base.console import print_note, progress
 from visavis.base.files import require_folder
 from visavis.base.reading import regular
 from visavis.base.waveform import SPEECH_RATE_HZ
+from visavis.base.words import reason
 from visavis.datasets.appropriateness import read_neighbours
 from visavis.datasets.conversations import find_corpus
-from visavis.datasets.dyads import Corpus, Dyads, Person
+from visavis.datasets.dyads import Corpus, Dyad, Dyads, Person
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
-from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, speech_features
-from visavis.reaction.temperament import CONTROLS, Temperament
+from visavis.reaction.speech import FRAME_RATE_HZ, LogMelFeatures, SpeechFeatures
+from visavis.reaction.style import CONTROLS, Style
 from visavis.track import Track
 from visavis.types import BoolArray, FloatArray
 from visavis_train.data.conversation_pack import (
@@ -36,19 +38,21 @@ from visavis_train.data.conversation_pack import (
 )
 from visavis_train.simulation.utterances import decode
 
-Temperaments = Mapping[str, FloatArray]
+_OURS = LogMelFeatures()
+Styles = Mapping[str, FloatArray]
 _FREE = np.full(len(CONTROLS), np.nan, np.float32)
 
 
 class _Clips:
     """The clips of a split; persons with equal numbers and equal sound share one clip."""
 
-    def __init__(self) -> None:
+    def __init__(self, features: SpeechFeatures) -> None:
+        self._features = features
         self._known: dict[tuple[bytes, bool], PersonClip] = {}
 
     def of(self, person: Person, track: Track, *, speaks: bool) -> PersonClip:
         """The clip of a person, new or known."""
-        digest = hashlib.sha256(track.face.tobytes() + track.emotion.tobytes())
+        digest = hashlib.sha256(track.face.tobytes() + track.expression.tobytes())
         if speaks and person.audio is not None:
             # Hard links are one file with several names, read once.
             place = person.audio.stat()
@@ -58,26 +62,26 @@ class _Clips:
             self._known[key] = PersonClip(
                 person.name,
                 track.face.astype(np.float16),
-                track.emotion.astype(np.float16),
-                speech_of(person.audio, len(track.face)) if speaks else None,
+                track.expression.astype(np.float16),
+                speech_of(person.audio, len(track.face), self._features) if speaks else None,
             )
         return self._known[key]
 
 
-def speech_of(audio: Path | None, frames: int) -> HalfArray:
-    """(T, 44) features of a sound file; NaN without a file, and after its end.
+def speech_of(audio: Path | None, frames: int, features: SpeechFeatures) -> HalfArray:
+    """(T, D) features of a sound file; NaN without a file, and after its end.
 
     Raises:
         InputError: the sound cannot be read.
     """
-    rows = np.full((frames, len(SPEECH_CHANNELS)), np.nan, np.float16)
+    rows = np.full((frames, len(features.channels)), np.nan, np.float16)
     if audio is not None:
         try:
             with regular(audio).open("rb") as file:
                 samples = decode(file, str(audio))
         except OSError as error:
             raise InputError(f"{audio}: cannot be read: {error.strerror}") from error
-        found = speech_features(samples, SPEECH_RATE_HZ)[:frames]
+        found = features.features(samples, SPEECH_RATE_HZ)[:frames]
         rows[: len(found)] = found
     return rows
 
@@ -91,45 +95,50 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        notes: dict[str, Any] = dict(json.loads(regular(path).read_text("utf-8")))
+        notes: dict[str, Any] = dict(json.loads(regular(path).read_text("utf-8-sig")))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a manifest: {error}; make the corpus again") from error
     return notes
 
 
-def temperaments(notes: Mapping[str, Any]) -> Temperaments:
-    """The listener's temperament (5,) for each simulated conversation, by name.
+def styles(notes: Mapping[str, Any]) -> Styles:
+    """The listener's style (5,) for each simulated conversation, by name.
 
     Raises:
         InputError: the manifest has another format of listeners.
     """
     try:
         return {
-            listener["conversation"]: Temperament(**listener["temperament"]).values
+            listener["conversation"]: Style(**listener["temperament"]).values
             for clip in notes.get("clips", ())
             for listener in clip["listeners"]
         }
     except (KeyError, TypeError) as error:
-        raise InputError(f"{MANIFEST}: no record of simulated listeners: {error!r}") from error
+        raise InputError(f"{MANIFEST}: no record of simulated listeners: {reason(error)}") from error
 
 
-def pack_split(corpus: Corpus, split: str, notes: Mapping[str, Any]) -> ListeningPack:
+def pack_split(
+    corpus: Corpus, split: str, notes: Mapping[str, Any], features: SpeechFeatures = _OURS
+) -> ListeningPack:
     """Read one split.
 
     Both directions of each conversation are used. A simulated corpus gives only the first one, because in
     the other direction nobody listens.
 
     Raises:
-        InputError: a file is bad, the corpus has another rate or other faces, or a simulation is unfinished.
+        InputError: a file is bad, the corpus has other faces, or a simulation is unfinished.
     """
     dyads = corpus.read(split)
     simulated = "simulated" in notes
     count = len(dyads) // 2 if simulated else len(dyads)
-    known, clips, items = temperaments(notes) if simulated else {}, _Clips(), []
+    known, clips, items = styles(notes) if simulated else {}, _Clips(features), []
+    sessions: list[str | None] = []
     with progress(f"{corpus.path} {split}", count, "conversations") as advance:
         for place in range(count):
-            items.append(_item(dyads, place, clips, known))
-            if simulated and np.isnan(items[-1].temperament).any():
+            dyad = dyads[place]
+            sessions.append(dyad.labels.get("session"))
+            items.append(_item(dyad.at_rate(FRAME_RATE_HZ), clips, known))
+            if simulated and np.isnan(items[-1].style).any():
                 raise InputError(
                     f"{corpus.path / MANIFEST}: nothing is said of {items[-1].listener.name}; let "
                     "visavis lab simulate finish"
@@ -137,13 +146,10 @@ def pack_split(corpus: Corpus, split: str, notes: Mapping[str, Any]) -> Listenin
             advance()
     name = "simulated dyads" if simulated else corpus.name
     sources = tuple(str(source) for source in notes.get("sources", ()))
-    return ListeningPack(name, sources, split, tuple(items), _neighbours(corpus, dyads, count))
+    return ListeningPack(name, sources, split, tuple(items), _neighbours(corpus, dyads, sessions))
 
 
-def _item(dyads: Dyads, place: int, clips: _Clips, known: Temperaments) -> ListeningItem:
-    dyad = dyads[place]
-    if dyad.fps != FRAME_RATE_HZ:
-        raise InputError(f"{dyad.key}: {dyad.fps:g} frames a second; a listener needs {FRAME_RATE_HZ}")
+def _item(dyad: Dyad, clips: _Clips, known: Styles) -> ListeningItem:
     speaker, listener = dyad.tracks()
     conversation = Path(dyad.listener.name).parent.parent.name
     return ListeningItem(
@@ -153,22 +159,29 @@ def _item(dyads: Dyads, place: int, clips: _Clips, known: Temperaments) -> Liste
     )
 
 
-def _neighbours(corpus: Corpus, dyads: Dyads, count: int) -> BoolArray:
-    """The corpus's own matrix; without one, each listener fits only its own speaker."""
-    path = corpus.path / f"neighbour_emotion_{dyads.split}.npy"
+def _neighbours(corpus: Corpus, dyads: Dyads, sessions: Sequence[str | None]) -> BoolArray:
+    """The corpus's own matrix, or its sessions; without both, each listener fits only its own speaker.
+
+    In REACT2025, all listeners of a session fit its speakers; the second half has the other direction.
+    """
+    path, count = corpus.path / f"neighbour_emotion_{dyads.split}.npy", len(sessions)
     if not path.is_file():
+        if None not in sessions:
+            label, place = np.asarray(sessions), np.arange(count) < count // 2
+            return np.asarray((label[:, None] == label) & (place[:, None] == place), np.bool_)
         print_note(f"{path}: not there; each reaction is appropriate for its own speaker alone")
         return np.eye(count, dtype=np.bool_)
     return read_neighbours(path, len(dyads))[:count, :count]
 
 
-def pack_corpus(path: Path, out: Path, splits: Sequence[str] = ()) -> None:
+def pack_corpus(path: Path, out: Path, splits: Sequence[str] = (), features: SpeechFeatures = _OURS) -> None:
     """Write a pack for each split; existing packs are not changed.
 
     Args:
         path: folder of the corpus.
         out: folder of the packs, ``train.npz`` and so on.
         splits: the splits to write.
+        features: what the listener hears of the speaker.
 
     Raises:
         InputError: the corpus is missing, or a split of it cannot be used.
@@ -181,7 +194,7 @@ def pack_corpus(path: Path, out: Path, splits: Sequence[str] = ()) -> None:
         if file.exists():
             print_note(f"{file}: is there, and stays")
             continue
-        pack = pack_split(corpus, split, notes)
+        pack = pack_split(corpus, split, notes, features)
         save_listening(file, pack)
         print_note(
             f"{file}: {len(pack.items)} conversations, {len(pack.first_of_speakers())} speakers' clips"

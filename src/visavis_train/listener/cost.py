@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from visavis_train.listener.causal_attention import Past
-from visavis_train.listener.network import Heard, ListenerConfig, ListenerGraph, ListenerNet
+from visavis_train.listener.network import HeardTensors, ListenerConfig, ListenerGraph, ListenerNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ def _past(net: ListenerNet, positions: int) -> tuple[torch.Tensor, Past]:
     return torch.ones(1, positions, dtype=torch.int64), past
 
 
-def _heard(config: ListenerConfig, positions: int) -> Heard:
+def _heard(config: ListenerConfig, positions: int) -> HeardTensors:
     shape = (1, positions, config.patch)
-    return Heard(
+    return HeardTensors(
         torch.zeros(shape, dtype=torch.int64),
         torch.zeros(shape, dtype=torch.int64),
         torch.zeros(*shape, config.sound_channels),

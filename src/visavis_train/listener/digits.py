@@ -58,7 +58,7 @@ class TokenEmbedding(nn.Module):
         return torch.where((tokens < 0)[..., None], self.unknown, known)
 
 
-class TokenHead(nn.Module):
+class DigitHead(nn.Module):
     """A hidden state -> a distribution over tokens, as a chain over the digits.
 
     Each digit is predicted from the state and the previous digits (Larochelle and Murray 2011, NADE). The

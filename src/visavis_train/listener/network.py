@@ -12,8 +12,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from visavis_train.listener.causal_attention import GatedCrossLayer, Memory, Past, View
-from visavis_train.listener.digits import UNKNOWN, TokenEmbedding, TokenHead
+from visavis_train.listener.causal_attention import AttentionMemory, AttentionWindow, GatedCrossLayer, Past
+from visavis_train.listener.digits import UNKNOWN, DigitHead, TokenEmbedding
 from visavis_train.loop.experiment import Settings
 
 
@@ -21,14 +21,14 @@ class ListenerSize(Settings):
     """How large the network is.
 
     Attributes:
-        width: D of all streams.
+        width: channels of all streams (D in the paper).
         heads: attention heads.
-        layers: of each stream.
+        layers: layers of each stream.
         mlp_ratio: hidden width of an MLP over ``width``.
-        context: positions that a position sees before itself, in each layer.
-        gate: where the gates to the other streams start: 0 is closed, as in FIBER, whose streams were
+        context: earlier positions that a position sees, in each layer.
+        gate: initial value of the gates to the other streams: 0 is closed, as in FIBER, whose streams were
             trained before; 1 is open.
-        patch: frames of a position. More make it cheaper and slower to react.
+        patch: frames per position. More frames make the network cheaper and its reactions later.
         dropout: share of each branch's output dropped in training.
     """
 
@@ -54,7 +54,7 @@ class ListenerConfig(ListenerSize):
     Attributes:
         levels: levels of a token's digits, least significant first; the vocabulary is their product.
         sound_channels: channels of a frame of sound; 0 for none.
-        controls: size of the temperament; 0 for none.
+        controls: size of the style; 0 for none.
     """
 
     levels: tuple[int, ...] = Field(min_length=1)
@@ -62,17 +62,17 @@ class ListenerConfig(ListenerSize):
     controls: int = Field(default=0, ge=0)
 
 
-class Heard(NamedTuple):
+class HeardTensors(NamedTuple):
     """Inputs of a listener at T positions of P frames each.
 
     Attributes:
-        partner: (N, T, P) int64 tokens of the speaker; -1 where unknown.
+        speaker: (N, T, P) int64 tokens of the speaker; -1 where unknown.
         own: (N, T, P) int64 tokens of the listener at the previous position; -1 before the first.
         sound: (N, T, P, S) float, NaN where there is none.
-        controls: (N, T, C) float, NaN where the temperament is free.
+        controls: (N, T, C) float, NaN where the style is free.
     """
 
-    partner: Tensor
+    speaker: Tensor
     own: Tensor
     sound: Tensor
     controls: Tensor
@@ -109,10 +109,10 @@ class ListenerNet(nn.Module):
         super().__init__()
         self.config = config
         width, joined = config.width, config.patch * config.width
-        self.view = View(config.context)
-        self.partner = TokenEmbedding(config.levels, width)
+        self.view = AttentionWindow(config.context)
+        self.speaker = TokenEmbedding(config.levels, width)
         self.own = TokenEmbedding(config.levels, width)
-        self.join_partner, self.join_own = nn.Linear(joined, width), nn.Linear(joined, width)
+        self.join_speaker, self.join_own = nn.Linear(joined, width), nn.Linear(joined, width)
         heard = 1
         self.sound: NumberEmbedding | None = None
         if config.sound_channels:
@@ -121,11 +121,11 @@ class ListenerNet(nn.Module):
             self.join_sound = nn.Linear(joined, width)
             self.sound_layers = self._layers(width)
         self.controls = NumberEmbedding(config.controls, width) if config.controls else None
-        self.partner_layers = self._layers(width * (heard - 1))
+        self.speaker_layers = self._layers(width * (heard - 1))
         self.own_layers = self._layers(width * heard)
         self.norm = nn.LayerNorm(width)
         self.frames = nn.Parameter(torch.randn(config.patch, width) * 0.02)
-        self.head = TokenHead(config.levels, width)
+        self.head = DigitHead(config.levels, width)
 
     def _layers(self, source: int) -> nn.ModuleList:
         c = self.config
@@ -139,38 +139,39 @@ class ListenerNet(nn.Module):
         return self.config.layers * (6 if self.sound is not None else 3)
 
     def forward(
-        self, heard: Heard, ages: Tensor | None = None, past: Past | None = None
-    ) -> tuple[Tensor, Memory]:
+        self, heard: HeardTensors, ages: Tensor | None = None, past: Past | None = None
+    ) -> tuple[Tensor, AttentionMemory]:
         """Hidden states of T positions.
 
         Args:
             heard: the inputs at these positions.
-            ages: (N, W) ages of the past, see :class:`~visavis_train.listener.causal_attention.View`.
+            ages: (N, W) ages of the past, see
+                :class:`~visavis_train.listener.causal_attention.AttentionWindow`.
             past: the past before these positions.
 
         Returns:
             (N, T, P, D), and the additions to the past.
         """
-        memory = Memory(past)
+        memory = AttentionMemory(past)
         sight = self.view.whole() if ages is None else self.view.stepwise(heard.own.shape[1], ages)
-        face = self.join_partner(self.partner(heard.partner).flatten(2))
+        face = self.join_speaker(self.speaker(heard.speaker).flatten(2))
         x = self.join_own(self.own(heard.own).flatten(2))
         if self.controls is not None:
             x = x + self.controls(heard.controls)
         sound = self.join_sound(self.sound(heard.sound).flatten(2)) if self.sound is not None else None
         for layer in range(self.config.layers):
             if sound is None:
-                face = self.partner_layers[layer](face, None, sight, memory)
+                face = self.speaker_layers[layer](face, None, sight, memory)
                 speaker = face
             else:
                 face_before = face
-                face = self.partner_layers[layer](face, sound, sight, memory)
+                face = self.speaker_layers[layer](face, sound, sight, memory)
                 sound = self.sound_layers[layer](sound, face_before, sight, memory)
                 speaker = torch.cat([face, sound], dim=-1)
             x = self.own_layers[layer](x, speaker, sight, memory)
         return self.norm(x)[:, :, None] + self.frames, memory
 
-    def loss(self, heard: Heard, tokens: Tensor) -> Tensor:
+    def loss(self, heard: HeardTensors, tokens: Tensor) -> Tensor:
         """Nats of each frame: tokens (N, T, P), -1 where unknown -> (N, T, P), NaN there."""
         hidden, _ = self(heard)
         nats = self.head(hidden, tokens.clamp(min=0))
@@ -186,7 +187,7 @@ class ListenerGraph(nn.Module):
 
     def forward(
         self,
-        partner: Tensor,
+        speaker: Tensor,
         own: Tensor,
         sound: Tensor,
         controls: Tensor,
@@ -194,12 +195,12 @@ class ListenerGraph(nn.Module):
         past_keys: Tensor,
         past_values: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Arguments as in :class:`Heard` and :meth:`ListenerNet.forward`.
+        """Arguments as in :class:`HeardTensors` and :meth:`ListenerNet.forward`.
 
         Returns:
             (N, T, P, D), the T positions' Past, and the head's weights, which do not depend on the inputs.
         """
-        heard = Heard(partner, own, sound, controls)
+        heard = HeardTensors(speaker, own, sound, controls)
         hidden, memory = self.net(heard, ages, Past(past_keys, past_values))
         return hidden, *memory.now(), self.net.head.weights()
 

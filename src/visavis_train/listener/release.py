@@ -11,9 +11,9 @@ import torch
 
 import visavis
 from visavis.errors import InputError
-from visavis.reaction.predictor import KIND, Predictor
-from visavis_train.listener.network import Heard, ListenerGraph, ListenerNet
-from visavis_train.onnx.export import current_commit, export, register
+from visavis.reaction.predictor import KIND, SPEAKER_INPUT, Predictor
+from visavis_train.listener.network import HeardTensors, ListenerGraph, ListenerNet
+from visavis_train.onnx.export import current_commit, export_onnx, register
 
 LISTENER_FILE = "listener.onnx"
 # Streams, positions and remembered positions of the example for the comparison of torch and ONNX.
@@ -34,13 +34,13 @@ def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) ->
     net.eval()
     config = net.config
     inputs = _example(net)
-    export(
+    export_onnx(
         ListenerGraph(net),
         tuple(inputs.values()),
         folder / LISTENER_FILE,
         input_names=tuple(inputs),
         output_names=("hidden", "keys", "values", "head"),
-        dynamic_axes=dict.fromkeys(("partner", "own", "sound", "controls"), (1,)),
+        dynamic_axes=dict.fromkeys((SPEAKER_INPUT, "own", "sound", "controls"), (1,)),
         metadata={
             "kind": KIND,
             **{name: getattr(config, name) for name in ("sound_channels", "controls", "patch", "context")},
@@ -65,13 +65,14 @@ def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
     shape_of_past = (_STREAMS, net.attentions, config.heads)
     keys = torch.randn(*shape_of_past, each, config.context, generator=rng)
     values = torch.randn(*shape_of_past, config.context, each, generator=rng)
-    tokens = Heard(
+    tokens = HeardTensors(
         torch.randint(-1, vocabulary, shape, generator=rng),
         torch.randint(-1, vocabulary, shape, generator=rng),
         sound,
         controls,
     )
-    return {**tokens._asdict(), "ages": ages, "past_keys": keys, "past_values": values}
+    named = {SPEAKER_INPUT if name == "speaker" else name: part for name, part in tokens._asdict().items()}
+    return {**named, "ages": ages, "past_keys": keys, "past_values": values}
 
 
 def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:

@@ -1,7 +1,7 @@
-"""Measurement of listeners, baselines and peers on the test split, and their tables.
+"""Measurement of listeners and baselines on the test split, and their tables.
 
-All experiments must name the same folder of packs. Peers are trained here, in minutes; listeners are not. The
-runs of an experiment are its folder and the folders with the same name and ``_seed2`` and so on
+All experiments must name the same folder of packs. Baselines are trained here, in minutes; listeners are not.
+The runs of an experiment are its folder and the folders with the same name and ``_seed2`` and so on
 (``visavis train E.toml --set seed=2 --set out=runs/E_seed2``). Experiments without runs are listed.
 ``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and the text between the marks
 of ``docs/reference/listener.md``. Finished scores are kept in ``runs/listener_report``.
@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,25 @@ from visavis.errors import InputError
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis_train.data.conversation_pack import ListeningPack, load_listening
 from visavis_train.listener.baselines.latent_diffusion import LatentDiffusion
-from visavis_train.listener.baselines.method import Method
-from visavis_train.listener.baselines.simple import GroundTruth, MeanSequence, Mime, NearestNeighbour, Uniform
+from visavis_train.listener.baselines.method import BinaryUnits, Method
+from visavis_train.listener.baselines.simple import (
+    CopySpeaker,
+    GroundTruth,
+    LateCopy,
+    MeanSequence,
+    NearestNeighbour,
+    Uniform,
+)
 from visavis_train.listener.baselines.trained_listener import TrainedListener
-from visavis_train.listener.baselines.training import PeerTraining
-from visavis_train.listener.baselines.trans_vae import TransVae
-from visavis_train.listener.config import Drawing, ListenerExperiment
+from visavis_train.listener.baselines.training import BaselineTraining
+from visavis_train.listener.baselines.trans_vae import OnlineTransVae, TransVae
+from visavis_train.listener.config import ListenerExperiment, SamplingSettings
 from visavis_train.listener.cost import stream_cost
 from visavis_train.listener.release import LISTENER_FILE
-from visavis_train.listener.scores import Contest, score, summary
-from visavis_train.listener.tables import tables
+from visavis_train.listener.scores import Contest, score_method, score_summary
+from visavis_train.listener.tables import listener_tables
 from visavis_train.listener.task import network_config
-from visavis_train.listener.tokens import Vocabulary
+from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
@@ -50,7 +58,7 @@ MARKS = ("<!-- listeners: by visavis lab listener-report -->", "<!-- end of list
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ReportedMethod:
     """One row of the table with one seed.
 
     Attributes:
@@ -66,27 +74,32 @@ class Candidate:
     open: Callable[[], Method]
 
 
-def baselines(train: ListeningPack, test: Contest, peers: PeerTraining, seeds: int) -> Iterator[Candidate]:
+def baselines(
+    train: ListeningPack, test: Contest, training: BaselineTraining, seeds: int
+) -> Iterator[ReportedMethod]:
     """All methods except our own network; methods without randomness come once."""
-    yield Candidate("ground truth", 1, {}, lambda: GroundTruth(test.truths))
+    yield ReportedMethod("ground truth", 1, {}, lambda: GroundTruth(test.truths))
     for seed in range(1, seeds + 1):
-        yield Candidate("random", seed, {}, Uniform)
-    yield Candidate("mime", 1, {}, Mime)
-    yield Candidate("mean face", 1, {}, lambda: MeanSequence(train, still=True))
-    yield Candidate("mean sequence", 1, {}, lambda: MeanSequence(train))
-    yield Candidate("nearest neighbour", 1, {}, lambda: NearestNeighbour(train))
-    for name, kind in (("Trans-VAE, small", TransVae), ("latent diffusion, small", LatentDiffusion)):
+        yield ReportedMethod("random", seed, {}, Uniform)
+    yield ReportedMethod("copy speaker", 1, {}, CopySpeaker)
+    yield ReportedMethod("copy speaker, late", 1, {}, LateCopy)
+    yield ReportedMethod("mean face", 1, {}, lambda: MeanSequence(train, still=True))
+    yield ReportedMethod("mean sequence", 1, {}, lambda: MeanSequence(train))
+    yield ReportedMethod("nearest neighbour", 1, {}, lambda: NearestNeighbour(train))
+    trained: dict[str, Callable[[int], Method]] = {
+        "Trans-VAE, small": partial(TransVae.trained, train, training),
+        "Trans-VAE, small, online": partial(OnlineTransVae.trained, train, training),
+        "latent diffusion, small": partial(LatentDiffusion.trained, train, training),
+        "latent diffusion, small, best of 10, binary AU": lambda seed: BinaryUnits(
+            LatentDiffusion.trained(train, training, seed, best_of=10)
+        ),
+    }
+    for name, train_it in trained.items():
         for seed in range(1, seeds + 1):
-            yield Candidate(name, seed, peers.model_dump(), _trained(kind, train, peers, seed))
+            yield ReportedMethod(name, seed, training.model_dump(), partial(train_it, seed))
 
 
-def _trained(
-    kind: type[TransVae] | type[LatentDiffusion], train: ListeningPack, peers: PeerTraining, seed: int
-) -> Callable[[], Method]:
-    return lambda: kind.trained(train, peers, seed)
-
-
-def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) -> Iterator[Candidate]:
+def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) -> Iterator[ReportedMethod]:
     """The finished runs of an experiment; with guidance, its own folder's run also with other guidances."""
     folders = [experiment.out, *sorted(experiment.out.parent.glob(f"{experiment.out.name}_seed*"))]
     for folder in folders:
@@ -97,22 +110,24 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
                 ways[f"{experiment.name}, guidance {much:g}"] = way
         file = folder / LISTENER_FILE
         if file.is_file():
-            stored = json.loads(regular(folder / "config.json").read_text("utf-8"))
+            stored = json.loads(regular(folder / "config.json").read_text("utf-8-sig"))
             digest = hashlib.sha256(regular(file).read_bytes()).hexdigest()
             for name, way in ways.items():
                 settings = {"file": digest, "sampling": way.model_dump()}
-                yield Candidate(name, int(stored["seed"]), settings, _loaded(experiment, file, way))
+                # Each seed may have its own tokenizer.
+                place = stored["tokenizer"] and Path(stored["tokenizer"])
+                yield ReportedMethod(name, int(stored["seed"]), settings, _loaded(place, file, way))
 
 
-def _loaded(experiment: ListenerExperiment, file: Path, drawing: Drawing) -> Callable[[], Method]:
+def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Callable[[], Method]:
     def load() -> Method:
-        tokenizer = Vocabulary.open(experiment.tokenizer).tokenizer
+        tokenizer = TokenVocabulary.open(place).tokenizer
         return TrainedListener.load(file, tokenizer, drawing.sampling)
 
     return load
 
 
-def scored(candidate: Candidate, data: str, test: Contest, samples: int, kept: Path) -> dict[str, Any]:
+def scored(candidate: ReportedMethod, data: str, test: Contest, samples: int, kept: Path) -> dict[str, Any]:
     """Measure a candidate, or read the result of an earlier run of this command.
 
     Args:
@@ -132,17 +147,17 @@ def scored(candidate: Candidate, data: str, test: Contest, samples: int, kept: P
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     file = kept / f"{digest}.json"
     if not file.exists():
-        found = key | score(candidate.name, candidate.open(), test, samples, candidate.seed)
+        found = key | score_method(candidate.name, candidate.open(), test, samples, candidate.seed)
         with whole_file(file) as partial:
             partial.write_text(json.dumps(found) + "\n", "utf-8")
         print_note(f"{candidate.name}, seed {candidate.seed}: measured")
-    result: dict[str, Any] = json.loads(regular(file).read_text("utf-8"))
+    result: dict[str, Any] = json.loads(regular(file).read_text("utf-8-sig"))
     return result
 
 
-def compare(
+def compare_listeners(
     experiments: Sequence[ListenerExperiment],
-    peers: PeerTraining,
+    training: BaselineTraining,
     seeds: int,
     samples: int,
     kept: Path,
@@ -163,7 +178,7 @@ def compare(
     data = hashlib.sha256(b"".join(regular(file).read_bytes() for file in files)).hexdigest()
     test = Contest.of(pack)
     own = {experiment.name: list(listeners(experiment, guidance)) for experiment in experiments}
-    candidates = [*baselines(train, test, peers, seeds), *(one for runs in own.values() for one in runs)]
+    candidates = [*baselines(train, test, training, seeds), *(one for runs in own.values() for one in runs)]
     require_folder(kept)
     kept.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[dict[str, Any]]] = {}
@@ -174,14 +189,14 @@ def compare(
         "machine": machine(),
         "versions": versions(),
         "samples": samples,
-        "peers": peers.model_dump(),
+        "baseline_training": training.model_dump(),
         "test": {
             "corpus": pack.corpus,
             "clips": len(test.speakers),
             "listeners": len(test.listeners),
             "frames": len(test.speakers[0]),
         },
-        "methods": {name: summary(runs) for name, runs in found.items()},
+        "methods": {name: score_summary(runs) for name, runs in found.items()},
         "not_run": [name for name, runs in own.items() if not runs],
         "costs": {experiment.name: _cost(experiment) for experiment in experiments},
     }
@@ -189,18 +204,18 @@ def compare(
 
 def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
     """A guided listener runs twice: with the speaker and alone."""
-    levels = Vocabulary.open(experiment.tokenizer).levels
+    levels = TokenVocabulary.open(experiment.tokenizer).levels
     cost = stream_cost(network_config(experiment, levels), FRAME_RATE_HZ)
     return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.guided else 1)))
 
 
-def report(
+def report_listeners(
     experiments: Sequence[Path],
     *,
     seeds: int = 3,
     samples: int = 10,
     guidance: Sequence[float] = GUIDANCE,
-    peer_steps: int | None = None,
+    baseline_steps: int | None = None,
     overrides: Sequence[str] = (),
     results: Path | None = None,
     page: Path | None = None,
@@ -214,7 +229,7 @@ def report(
         seeds: number of seeds for training and draws, 1 or more.
         samples: number of reactions to each clip, 2 or more.
         guidance: further guidances for guided listeners.
-        peer_steps: training steps of each peer.
+        baseline_steps: training steps of each baseline.
         overrides: overrides of all experiments, ``key=value``.
         results: the JSON file, :data:`RESULTS` by default.
         page: the page whose tables are replaced, :data:`PAGE` by default.
@@ -229,8 +244,8 @@ def report(
         if not experiments:
             raise InputError("found no experiment; expected TOML files such as experiments/listener*.toml")
         read = [load_experiment(path, ListenerExperiment, overrides) for path in experiments]
-        peers = PeerTraining() if peer_steps is None else PeerTraining(steps=peer_steps)
-        result = compare(read, peers, seeds, samples, kept or KEPT, guidance)
+        training = BaselineTraining() if baseline_steps is None else BaselineTraining(steps=baseline_steps)
+        result = compare_listeners(read, training, seeds, samples, kept or KEPT, guidance)
         with whole_file(results) as partial:
             partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    write_between(page or PAGE, MARKS, tables(json.loads(regular(results).read_text("utf-8"))))
+    write_between(page or PAGE, MARKS, listener_tables(json.loads(regular(results).read_text("utf-8-sig"))))

@@ -11,17 +11,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.console import progress
-from visavis.base.files import require_place, whole_file
+from visavis.base.console import print_note, progress
+from visavis.base.files import require_writable, whole_file
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
+from visavis.metrics.checked_items import Work
 from visavis.metrics.reaction import fr_dvs
-from visavis.metrics.reaction_items import Work
 from visavis.metrics.reaction_suite import score_reactions
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.types import BoolArray, FloatArray
-from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening
-from visavis_train.listener.baselines.method import Method
+from visavis_train.data.conversation_pack import (
+    HalfArray,
+    ListeningItem,
+    ListeningPack,
+    PersonClip,
+    load_listening,
+)
+from visavis_train.listener.baselines.method import Method, binary_units
 from visavis_train.listener.baselines.trained_listener import TrainedListener
 
 # Metrics that are a mean over items; FRDvs compares items, so it has no value for one item.
@@ -36,6 +42,8 @@ BY_ITEM = (
     "fr_syn_repaired",
 )
 _RESAMPLES = 2000
+# What the challenges evaluate: ten reactions to clips of 30 s.
+SUBMITTED_SAMPLES, SUBMITTED_FRAMES = 10, 750
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +53,7 @@ class Contest:
     Attributes:
         speakers: the clips, all of T frames.
         truths: the listener of each clip's first conversation, by the clip's name.
-        listeners: (L, T, 25) emotions of every conversation's listener.
+        listeners: (L, T, 25) expressions of every conversation's listener.
         neighbours: (N, L) whether a listener reacts appropriately to a speaker's clip.
     """
 
@@ -55,31 +63,92 @@ class Contest:
     neighbours: BoolArray
 
     @classmethod
-    def of(cls, pack: ListeningPack) -> Self:
-        """The test data of a pack; longer clips are cut at the end to the shortest.
+    def of(cls, pack: ListeningPack, frames: int | None = None) -> Self:
+        """The test data of a pack, as :func:`pieces` gives them.
+
+        Args:
+            pack: the pack.
+            frames: T; None for the length of the shortest clip.
 
         Raises:
-            InputError: two clips of speakers have the same name.
+            InputError: two clips of speakers have the same name, no clip can be used, or the pack holds other
+                speech features than the program's.
         """
-        frames = min(len(item.speaker) for item in pack.items)
+        pack.require_own_speech()
+        pack = pieces(pack, frames or min(len(item.speaker) for item in pack.items))
         first = pack.first_of_speakers()
-        speakers = tuple(_cut(pack.items[place].speaker, frames) for place in first)
+        speakers = tuple(pack.items[place].speaker for place in first)
         if len({clip.name for clip in speakers}) < len(speakers):
             raise InputError(f"{pack.corpus}, {pack.split}: two different clips of speakers have one name")
-        truths = {
-            clip.name: _cut(pack.items[place].listener, frames)
-            for clip, place in zip(speakers, first, strict=True)
-        }
-        listeners = np.stack([item.listener.emotion[:frames].astype(np.float32) for item in pack.items])
+        truths = {clip.name: pack.items[place].listener for clip, place in zip(speakers, first, strict=True)}
+        listeners = np.stack([item.listener.expression.astype(np.float32) for item in pack.items])
         return cls(speakers, truths, listeners, pack.neighbours[list(first)])
 
 
-def _cut(clip: PersonClip, frames: int) -> PersonClip:
-    speech = None if clip.speech is None else clip.speech[:frames]
-    return PersonClip(clip.name, clip.face[:frames], clip.emotion[:frames], speech)
+def pieces(pack: ListeningPack, frames: int) -> ListeningPack:
+    """A pack of clips of one length and without gaps in the expressions, which the metrics need.
+
+    A clip is cut into pieces one after the other; the rest at its end is left out. Pieces at the same place
+    of two clips are appropriate if the clips are. A gap gets the line between the frames around it.
+
+    Raises:
+        InputError: no piece shows both people.
+    """
+    made: dict[tuple[int, int], PersonClip | None] = {}
+    items, kept = [], []
+    for row, item in enumerate(pack.items):
+        for place in range(len(item.speaker) // frames):
+            both = []
+            for clip in (item.speaker, item.listener):
+                # Equal clips stay one object.
+                if (id(clip), place) not in made:
+                    made[id(clip), place] = _cut(clip, place, frames)
+                both.append(made[id(clip), place])
+            speaker, listener = both
+            if speaker is not None and listener is not None:
+                items.append(ListeningItem(speaker, listener, item.style))
+                kept.append((row, place))
+    if not items:
+        longest = max(len(item.speaker) for item in pack.items)
+        raise InputError(
+            f"{pack.corpus}, {pack.split}: no {frames} frames in which both people were seen; the longest "
+            f"clip has {longest}"
+        )
+    _note_left_out(pack, frames, len(kept))
+    rows, order = np.asarray(kept).T
+    near = pack.neighbours[np.ix_(rows, rows)] & (order[:, None] == order)
+    return ListeningPack(pack.corpus, pack.sources, pack.split, tuple(items), near)
 
 
-def score(name: str, method: Method, test: Contest, samples: int, seed: int) -> dict[str, Any]:
+def _cut(clip: PersonClip, place: int, frames: int) -> PersonClip | None:
+    part = slice(place * frames, (place + 1) * frames)
+    expression = _without_gaps(clip.expression[part])
+    if expression is None:
+        return None
+    name = f"{clip.name}+{place}" if place else clip.name
+    return PersonClip(name, clip.face[part], expression, None if clip.speech is None else clip.speech[part])
+
+
+def _without_gaps(rows: HalfArray) -> HalfArray | None:
+    known = np.flatnonzero(np.isfinite(rows).all(axis=1))
+    if not len(known):
+        return None
+    frames = np.arange(len(rows))
+    lines = [np.interp(frames, known, column[known]) for column in rows.T]
+    return rows if len(known) == len(rows) else np.stack(lines, axis=1).astype(np.float16)
+
+
+def _note_left_out(pack: ListeningPack, frames: int, used: int) -> None:
+    total = sum(len(item.speaker) for item in pack.items)
+    gaps = sum(int((~np.isfinite(item.listener.expression).all(axis=1)).sum()) for item in pack.items)
+    if used * frames < total or gaps:
+        print_note(
+            f"{pack.corpus}, {pack.split}: {used} clips of {frames} frames, {used * frames / total:.0%} of "
+            f"the conversations; {gaps / total:.1%} of the listeners' frames have no face and are filled"
+        )
+
+
+def score_method(name: str, method: Method, test: Contest, samples: int, seed: int) -> dict[str, Any]:
     """Every metric of one method with one seed.
 
     Args:
@@ -100,24 +169,34 @@ def score(name: str, method: Method, test: Contest, samples: int, seed: int) -> 
     with progress(name, len(test.speakers), "clips") as advance:
         for speaker, near in zip(test.speakers, test.neighbours, strict=True):
             # One item at a time: its reactions are scored immediately, and memory stays small.
-            emotions = method.reactions([speaker], samples, seed)[:, :, :, len(FACE_CHANNELS) :]
-            if not np.isfinite(emotions).all():
+            expressions = method.reactions([speaker], samples, seed)[:, :, :, len(FACE_CHANNELS) :]
+            if not np.isfinite(expressions).all():
                 raise InputError(f"{name}: its reactions to {speaker.name} are not finite")
             found = score_reactions(
-                emotions,
+                expressions,
                 test.listeners[near],
-                speaker.emotion.astype(np.float32)[None],
+                speaker.expression.astype(np.float32)[None],
                 np.ones((1, int(near.sum())), np.uint8),
                 work=Work(threads=1),
             )
             for metric in BY_ITEM:
                 shares[metric].append(float(getattr(found, metric)))
-            made.append(emotions[0])
+            made.append(expressions[0])
             advance()
     return {"items": shares, "fr_dvs": float(fr_dvs(np.stack(made), Work(threads=1)))}
 
 
-def write_predictions(path: Path, pack: Path, listener: FaceListener, samples: int, seed: int) -> None:
+def write_predictions(
+    path: Path,
+    pack: Path,
+    listener: ListenerModel,
+    *,
+    samples: int,
+    seed: int,
+    frames: int | None = None,
+    binary: bool = False,
+    submission: Path | None = None,
+) -> None:
     """Let a listener react to each speaker's clip of a pack, and write what ``evaluate reaction`` reads.
 
     Args:
@@ -127,28 +206,49 @@ def write_predictions(path: Path, pack: Path, listener: FaceListener, samples: i
         listener: reacts.
         samples: K, reactions to each clip.
         seed: of the listener's chances.
+        frames: T; None for the length of the shortest clip.
+        binary: round action units to 0 or 1.
+        submission: also write the predictions alone, (N, 10, 750, 25), in the order of the split.
 
     Raises:
-        InputError: no such pack, or the file cannot be written.
+        InputError: no such pack, a file cannot be written, or the clips are not those of a challenge.
     """
-    require_place(path)
-    test, method = Contest.of(load_listening(pack)), TrainedListener(listener)
+    require_writable(path)
+    if submission is not None:
+        require_writable(submission)
+    read = load_listening(pack)
+    test, method = Contest.of(read, frames), TrainedListener(listener)
+    if submission is not None:
+        _require_challenge(read, test, samples)
     made = []
     with progress("predict", len(test.speakers), "clips") as advance:
         for speaker in test.speakers:
-            made.append(method.reactions([speaker], samples, seed)[0, :, :, len(FACE_CHANNELS) :])
+            reactions = method.reactions([speaker], samples, seed)[0, :, :, len(FACE_CHANNELS) :]
+            made.append(binary_units(reactions) if binary else reactions)
             advance()
+    if submission is not None:
+        with whole_file(submission) as partial, partial.open("wb") as file:
+            np.save(file, np.stack(made).astype(np.float32))
     with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
             predictions=np.stack(made),
             listeners=test.listeners,
-            speakers=np.stack([speaker.emotion for speaker in test.speakers]).astype(np.float32),
+            speakers=np.stack([speaker.expression for speaker in test.speakers]).astype(np.float32),
             neighbours=test.neighbours.astype(np.uint8),
         )
 
 
-def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _require_challenge(pack: ListeningPack, test: Contest, samples: int) -> None:
+    found = (len(test.speakers), samples, len(test.speakers[0]))
+    if found != (len(pack.items), SUBMITTED_SAMPLES, SUBMITTED_FRAMES):
+        raise InputError(
+            f"--submission holds {SUBMITTED_SAMPLES} reactions of {SUBMITTED_FRAMES} frames to each of the "
+            f"{len(pack.items)} conversations; found {found[1]} of {found[2]} frames to {found[0]} speakers"
+        )
+
+
+def score_summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Runs of one method with several seeds -> mean, spread over seeds and 95% interval of each metric.
 
     The interval is for the mean over clips, where each clip's value is its mean over the seeds, from 2000

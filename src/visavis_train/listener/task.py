@@ -23,18 +23,18 @@ from visavis.base.files import whole_file
 from visavis.base.machine import machine
 from visavis.errors import InputError
 from visavis.reaction.cues import HEARD_CHANNELS
-from visavis.reaction.listener import ASSET, LISTENER_TOKENIZER, SPEAKS, FaceListener
+from visavis.reaction.listener import ASSET, LISTENER_TOKENIZER, SPEAKS, ListenerModel
 from visavis.reaction.predictor import UNKNOWN
 from visavis.reaction.speech import FRAME_RATE_HZ
-from visavis.reaction.temperament import CONTROLS
+from visavis.reaction.style import CONTROLS
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train.data.conversation_pack import ListeningPack, load_listening
+from visavis_train.data.conversation_pack import ListeningPack, load_listening, require_splits
 from visavis_train.listener.batches import Conversation
 from visavis_train.listener.config import ListenerExperiment
 from visavis_train.listener.cost import stream_cost
 from visavis_train.listener.network import ListenerConfig, ListenerNet
 from visavis_train.listener.release import export_listener, install_listener
-from visavis_train.listener.tokens import Vocabulary, conversations
+from visavis_train.listener.tokens import TokenVocabulary, token_conversations
 from visavis_train.listener.trainer import ListenerTrainer
 from visavis_train.loop.checkpoint import BEST, load_checkpoint, save_checkpoint
 from visavis_train.loop.command import Command, Task
@@ -45,12 +45,14 @@ LICENCE = "for research and personal use: see the licences of what its training 
 SCORE = "validation_bits_per_frame"
 
 
-def network_config(experiment: ListenerExperiment, levels: tuple[int, ...]) -> ListenerConfig:
-    """The network of an experiment, for a tokenizer's levels."""
+def network_config(
+    experiment: ListenerExperiment, levels: tuple[int, ...], heard: int = len(HEARD_CHANNELS)
+) -> ListenerConfig:
+    """The network of an experiment, for a tokenizer's levels and so many numbers of sound a frame."""
     return ListenerConfig(
         levels=levels,
-        sound_channels=len(HEARD_CHANNELS) if experiment.speech else 0,
-        controls=len(CONTROLS) if experiment.temperament else 0,
+        sound_channels=heard if experiment.speech else 0,
+        controls=len(CONTROLS) if experiment.style else 0,
         **experiment.model.model_dump(),
     )
 
@@ -59,29 +61,33 @@ def read_conversations(
     experiment: ListenerExperiment, pack: ListeningPack, tokenizer: FaceTokenizer
 ) -> tuple[Conversation, ...]:
     """A pack as training data of the experiment's network."""
-    return conversations(
+    return token_conversations(
         pack,
         tokenizer,
         sound=experiment.speech,
-        controls=experiment.temperament,
+        controls=experiment.style,
         steady=experiment.steady,
+        ahead=experiment.ahead,
     )
 
 
-def train(experiment: ListenerExperiment, vocabulary: Vocabulary, *, resume: bool = False) -> ListenerTrainer:
+def train_listener(
+    experiment: ListenerExperiment, vocabulary: TokenVocabulary, *, resume: bool = False
+) -> ListenerTrainer:
     """Run (or finish) an experiment; returns its trainer with the network of the best round.
 
     Raises:
         InputError: the data or a checkpoint cannot be used, or the run folder holds a run and ``resume`` is
             off.
     """
+    require_splits(experiment.data)
     torch.set_num_threads(experiment.threads)
     torch.manual_seed(experiment.seed)
     learnt, validation = (
         read_conversations(experiment, load_listening(experiment.data / f"{split}.npz"), vocabulary.tokenizer)
         for split in ("train", "val")
     )
-    net = ListenerNet(network_config(experiment, vocabulary.levels))
+    net = ListenerNet(network_config(experiment, vocabulary.levels, learnt[0].sound.shape[1]))
     trainer = ListenerTrainer(net, experiment.training, learnt, validation, experiment.seed)
     best = experiment.out / BEST
 
@@ -105,23 +111,20 @@ def train(experiment: ListenerExperiment, vocabulary: Vocabulary, *, resume: boo
     return trainer
 
 
-def with_partner(item: Conversation, other: Conversation | None) -> Conversation:
+def with_speaker(item: Conversation, other: Conversation | None) -> Conversation:
     """The same listener with another speaker, or with nobody."""
-    partner, sound = np.full_like(item.partner, UNKNOWN), np.full_like(item.sound, np.nan)
+    speaker, sound = np.full_like(item.speaker, UNKNOWN), np.full_like(item.sound, np.nan)
     if other is not None:
-        length = min(len(partner), len(other.partner))
-        partner[:length], sound[:length] = other.partner[:length], other.sound[:length]
-    return replace(item, partner=partner, sound=sound)
+        length = min(len(speaker), len(other.speaker))
+        speaker[:length], sound[:length] = other.speaker[:length], other.sound[:length]
+    return replace(item, speaker=speaker, sound=sound)
 
 
-def others_of(pack: ListeningPack) -> tuple[int, ...]:
-    """For each conversation, another one without any of its people.
+def others_of(pack: ListeningPack) -> tuple[int, ...] | None:
+    """For each conversation, another one without any of its people; None if there is not always one.
 
     It is the one half of the split later, or the next one that fits. Real corpora list every conversation
     a second time with exchanged roles, exactly half of the split later.
-
-    Raises:
-        InputError: all conversations have the same people.
     """
     people = [{item.speaker.name, item.listener.name} for item in pack.items]
     count, found = len(people), []
@@ -129,28 +132,33 @@ def others_of(pack: ListeningPack) -> tuple[int, ...]:
         order = ((place + count // 2 + step) % count for step in range(count))
         other = next((one for one in order if not both & people[one]), None)
         if other is None:
-            raise InputError(
-                f"{pack.corpus}, {pack.split}: nobody is a stranger to {pack.items[place].listener.name}"
+            print_note(
+                f"{pack.corpus}, {pack.split}: nobody is a stranger to {pack.items[place].listener.name}; "
+                "the bits with another speaker are not measured"
             )
+            return None
         found.append(other)
     return tuple(found)
 
 
-def partners(
-    trainer: ListenerTrainer, items: Sequence[Conversation], others: Sequence[int]
-) -> dict[str, float]:
+def speakers(
+    trainer: ListenerTrainer, items: Sequence[Conversation], others: Sequence[int] | None
+) -> dict[str, float | None]:
     """Bits a frame of listeners with their own speaker, with another conversation's speaker, and alone."""
-    strangers = [items[other] for other in others]
     variants = {
-        "true_partner": items,
-        "other_partner": [with_partner(one, other) for one, other in zip(items, strangers, strict=True)],
-        "alone": [with_partner(one, None) for one in items],
+        "true_speaker": items,
+        "other_speaker": [
+            with_speaker(items[place], items[other]) for place, other in enumerate(others or ())
+        ],
+        "alone": [with_speaker(one, None) for one in items],
     }
-    return {name: round(trainer.measure(variant), 5) for name, variant in variants.items()}
+    return {
+        name: round(trainer.measure(variant), 5) if variant else None for name, variant in variants.items()
+    }
 
 
-def release(
-    experiment: ListenerExperiment, vocabulary: Vocabulary, trainer: ListenerTrainer, config: str
+def release_listener(
+    experiment: ListenerExperiment, vocabulary: TokenVocabulary, trainer: ListenerTrainer, config: str
 ) -> dict[str, Any]:
     """Export a trained listener, measure it, and write ``report.json``; returns the report.
 
@@ -164,8 +172,12 @@ def release(
         "speaks": SPEAKS,
         "tokenizer": tokenizer.pair,
         "trained_on": test_pack.corpus,
+        "ahead": experiment.ahead,
     }
-    FaceListener(export_listener(net, experiment.out, notes), tokenizer)
+    exported = export_listener(net, experiment.out, notes)
+    # The program hears its own features; a listener of others is measured in bits and not run.
+    if net.config.sound_channels in (0, len(HEARD_CHANNELS)):
+        ListenerModel(exported, tokenizer)
     rows = [json.loads(line) for line in (experiment.out / "log.jsonl").read_text("utf-8").splitlines()]
     report = {
         "name": experiment.name,
@@ -174,12 +186,13 @@ def release(
         "corpus": test_pack.corpus,
         "sources": list(test_pack.sources),
         "tokenizer": tokenizer.pair,
+        "sound_channels": net.config.sound_channels,
         "rounds": len(rows),
         "training_s": round(sum(row["seconds"] for row in rows), 1),
         "machine": machine(),
         "cost": asdict(stream_cost(net.config, FRAME_RATE_HZ)),
         **load_checkpoint(experiment.out / BEST, {}),
-        "test_bits_per_frame": partners(
+        "test_bits_per_frame": speakers(
             trainer, read_conversations(experiment, test_pack, tokenizer), others_of(test_pack)
         ),
     }
@@ -188,7 +201,7 @@ def release(
     return report
 
 
-def install(experiment: ListenerExperiment, report: Mapping[str, Any], config: str) -> Path:
+def install_run(experiment: ListenerExperiment, report: Mapping[str, Any], config: str) -> Path:
     """Copy a run's listener into the package's assets; returns its path.
 
     Raises:
@@ -208,26 +221,32 @@ def install(experiment: ListenerExperiment, report: Mapping[str, Any], config: s
         "licence": LICENCE,
         "training_data": "; ".join([report["corpus"], *report["sources"]]),
         "config": config,
-        "score": {f"test_bits_per_frame_{name}": round(value, 4) for name, value in bits.items()},
+        "score": {
+            f"test_bits_per_frame_{name}": round(value, 4)
+            for name, value in bits.items()
+            if value is not None
+        },
     }
     return install_listener(experiment.out, ASSET, entry)
 
 
-def train_listener(experiment: ListenerExperiment, *, resume: bool) -> tuple[Vocabulary, ListenerTrainer]:
+def open_and_train(
+    experiment: ListenerExperiment, *, resume: bool
+) -> tuple[TokenVocabulary, ListenerTrainer]:
     """Open the experiment's tokenizer, and run the experiment (or finish it)."""
-    vocabulary = Vocabulary.open(experiment.tokenizer)
-    return vocabulary, train(experiment, vocabulary, resume=resume)
+    vocabulary = TokenVocabulary.open(experiment.tokenizer)
+    return vocabulary, train_listener(experiment, vocabulary, resume=resume)
 
 
-def finish(
-    experiment: ListenerExperiment, trained: tuple[Vocabulary, ListenerTrainer], command: Command
+def finish_listener(
+    experiment: ListenerExperiment, trained: tuple[TokenVocabulary, ListenerTrainer], command: Command
 ) -> Path:
     """Release a trained network, and install it if requested; returns the report's path."""
-    report = release(experiment, *trained, command.config.name)
+    report = release_listener(experiment, *trained, command.config.name)
     if command.install:
-        path = install(experiment, report, f"experiments/{command.config.name}")
+        path = install_run(experiment, report, f"experiments/{command.config.name}")
         print_note(f"installed as {path}")
     return experiment.out / REPORT
 
 
-TASK = Task(ListenerExperiment, train_listener, finish)
+TASK = Task(ListenerExperiment, open_and_train, finish_listener)

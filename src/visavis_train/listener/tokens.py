@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from visavis.base import networks
-from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.cues import CuedSpeech
-from visavis.reaction.listener import LISTENER_TOKENIZER
-from visavis.reaction.rest import as_seen, resting
+from visavis.reaction.listener import LISTENER_TOKENIZER, earlier
+from visavis.reaction.neutral_face import as_seen, resting
+from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.conversation_pack import ListeningPack, PersonClip
@@ -26,7 +26,7 @@ HEAD_WEIGHT = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vocabulary:
+class TokenVocabulary:
     """A tokenizer with one token a frame, and the digits of its tokens.
 
     Attributes:
@@ -51,9 +51,7 @@ class Vocabulary:
         else:
             encoder = folder / f"{ENCODER}.onnx"
             tokenizer = FaceTokenizer.load(encoder, folder / f"{DECODER}.onnx", threads)
-            notes = networks.metadata(
-                networks.session_of(regular(encoder).read_bytes(), str(encoder), threads)
-            )
+            notes = networks.metadata(networks.open_file(encoder, threads))
         return cls(tokenizer, levels_of(tokenizer, notes))
 
 
@@ -84,13 +82,14 @@ def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...
     return levels
 
 
-def conversations(
+def token_conversations(
     pack: ListeningPack,
     tokenizer: FaceTokenizer,
     *,
     sound: bool,
     controls: bool,
     steady: float | None = None,
+    ahead: int = 0,
 ) -> tuple[Conversation, ...]:
     """Every item of a pack as tokens; items of the same speaker share arrays.
 
@@ -98,21 +97,23 @@ def conversations(
         pack: the conversations.
         tokenizer: a tokenizer with one token a frame.
         sound: whether the listener hears speech.
-        controls: whether the listener gets its temperament.
+        controls: whether the listener gets its style.
         steady: tolerance of the listeners' tokens, see :func:`steady_tokens`; None for plain ones.
+        ahead: frames of the speaker that the listener sees in advance.
     """
     seen: dict[int, Tokens] = {}
     heard = {}
     for speaker in {id(item.speaker): item.speaker for item in pack.items}.values():
-        seen[id(speaker)] = tokenizer.encode(as_seen(speaker.face.astype(np.float32), tokenizer.rest))
-        heard[id(speaker)] = _sound(speaker, sound)
+        face = earlier(speaker.face.astype(np.float32), ahead)
+        seen[id(speaker)] = tokenizer.encode(as_seen(face, tokenizer.rest))
+        heard[id(speaker)] = earlier(_sound(speaker, sound), ahead)
     return tuple(
         Conversation(
             item.listener.name,
             seen[id(item.speaker)],
             steady_tokens(tokenizer, as_shown(item.listener, tokenizer), steady),
             heard[id(item.speaker)],
-            item.temperament[: None if controls else 0],
+            item.style[: None if controls else 0],
         )
         for item in pack.items
     )
@@ -167,4 +168,6 @@ def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
 def _sound(clip: PersonClip, sound: bool) -> np.ndarray[Any, np.dtype[np.float32]]:
     if not sound or clip.speech is None:
         return np.zeros((len(clip), 0), np.float32)
-    return CuedSpeech().updated(clip.speech.astype(np.float32))
+    rows = clip.speech.astype(np.float32)
+    # Other features have no cues.
+    return CuedSpeech().updated(rows) if rows.shape[1] == len(SPEECH_CHANNELS) else rows

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from visavis.errors import InputError
 from visavis.reaction.predictor import UNKNOWN
-from visavis_train.listener.batches import Batch, Conversation, draw
-from visavis_train.listener.network import Heard, ListenerNet, into_patches
+from visavis_train.listener.batches import Batch, Conversation, draw_batch
+from visavis_train.listener.network import HeardTensors, ListenerNet, into_patches
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.rounds import descend, set_learning_rate, warm_cosine
 
@@ -23,22 +23,24 @@ class ListenerTraining(Settings):
     """How a listener is trained.
 
     Attributes:
-        rounds: how many there are.
+        rounds: number of rounds.
         round_steps: steps of a round, between two checkpoints.
-        batch_size: stretches a step.
-        frames: of a stretch; a multiple of the network's patch.
-        learning_rate: its peak; it rises linearly and falls by half a cosine to 1%.
-        warm_steps: steps of the rise.
-        weight_decay: AdamW's.
-        max_gradient: norm that gradients are cut to.
-        masked_past: of each stretch, a share drawn from 0 to this of the own past is hidden, so that the
-            partner is listened to (Dam et al. 2024, section II-C, hide half).
-        masked_partner: likewise of the partner's frames, face and sound each, so that none is relied on.
-        sound_noise: standard deviation of noise that is added to the sound's numbers.
-        no_partner: chance of a stretch to lose its partner, so that the listener can be alone.
-        no_past: chance of a stretch to lose all of its own past: what one does next is mostly what one did,
-            and only where that is hidden is the partner needed in every frame.
-        no_controls: chance of a stretch to lose its temperament, so that it can be left free.
+        batch_size: segments per step.
+        frames: frames of a segment; a multiple of the network's patch.
+        learning_rate: peak of the learning rate; it rises linearly and falls by half a cosine to 1%.
+        warm_steps: steps of the linear rise.
+        weight_decay: weight decay of AdamW.
+        clip_grad_norm: norm to which gradients are clipped.
+        masked_past: in each segment, a random share from 0 to this of the listener's own past is hidden, so
+            that the network uses the speaker (Dam et al. 2024, section II-C, name no share; their code hides
+            half).
+        masked_speaker: the same for the speaker's frames, separately for face and sound, so that the network
+            does not rely on one of them.
+        sound_noise: standard deviation of noise added to the sound features.
+        no_speaker: chance that a segment has no speaker, so that the network can also predict without one.
+        no_past: chance that all of the listener's own past is hidden in a segment. The next frame depends
+            mostly on this past, so the network needs the speaker in every frame only when the past is hidden.
+        no_controls: chance that a segment has no style, so that the style can be left open.
     """
 
     rounds: int = Field(default=10, ge=1)
@@ -48,11 +50,11 @@ class ListenerTraining(Settings):
     learning_rate: float = Field(default=1e-3, gt=0)
     warm_steps: int = Field(default=100, ge=1)
     weight_decay: float = Field(default=0.05, ge=0)
-    max_gradient: float = Field(default=1.0, gt=0)
+    clip_grad_norm: float = Field(default=1.0, gt=0)
     masked_past: float = Field(default=0.5, ge=0, le=1)
-    masked_partner: float = Field(default=0.0, ge=0, le=1)
+    masked_speaker: float = Field(default=0.0, ge=0, le=1)
     sound_noise: float = Field(default=0.0, ge=0)
-    no_partner: float = Field(default=0.2, ge=0, le=1)
+    no_speaker: float = Field(default=0.2, ge=0, le=1)
     no_past: float = Field(default=0.0, ge=0, le=1)
     no_controls: float = Field(default=0.2, ge=0, le=1)
 
@@ -111,33 +113,33 @@ class ListenerTrainer:
         nats, frames = 0.0, 0
         for item in conversations:
             length = min(len(item.own), self.how.frames)
-            batch = draw([item], 1, length - length % self.net.config.patch, np.random.default_rng(0))
+            batch = draw_batch([item], 1, length - length % self.net.config.patch, np.random.default_rng(0))
             loss = self._loss(batch, batch.heard(self.net.config.patch))
             nats += float(loss.nansum())
             frames += int(loss.isfinite().sum())
         return nats / max(frames, 1) / math.log(2)
 
     def _step(self, rng: np.random.Generator, number: int) -> float:
-        batch = draw(self._conversations, self.how.batch_size, self.how.frames, rng)
+        batch = draw_batch(self._conversations, self.how.batch_size, self.how.frames, rng)
         loss = self._loss(batch, self._with_gaps(batch.heard(self.net.config.patch))).nanmean()
-        return descend(loss, self.net, self.optimizer, self.how.max_gradient, number)
+        return descend(loss, self.net, self.optimizer, self.how.clip_grad_norm, number)
 
-    def _loss(self, batch: Batch, heard: Heard) -> Tensor:
+    def _loss(self, batch: Batch, heard: HeardTensors) -> Tensor:
         return self.net.loss(heard, into_patches(batch.own, self.net.config.patch))
 
-    def _with_gaps(self, heard: Heard) -> Heard:
+    def _with_gaps(self, heard: HeardTensors) -> HeardTensors:
         """Hide parts of the inputs; the targets do not change."""
         count, how = len(heard.own), self.how
-        own, partner, sound = (
+        own, speaker, sound = (
             torch.rand(heard.own.shape) < torch.rand(count, 1, 1) * most
-            for most in (how.masked_past, how.masked_partner, how.masked_partner)
+            for most in (how.masked_past, how.masked_speaker, how.masked_speaker)
         )
         noise = torch.randn_like(heard.sound) * how.sound_noise
-        alone = torch.rand(count, 1, 1) < how.no_partner
+        alone = torch.rand(count, 1, 1) < how.no_speaker
         forgetful = torch.rand(count, 1, 1) < how.no_past
         free = torch.rand(count, 1, 1) < how.no_controls
-        return Heard(
-            heard.partner.masked_fill(partner | alone, UNKNOWN),
+        return HeardTensors(
+            heard.speaker.masked_fill(speaker | alone, UNKNOWN),
             heard.own.masked_fill(own | forgetful, UNKNOWN),
             (heard.sound + noise).masked_fill((sound | alone)[..., None], torch.nan),
             heard.controls.masked_fill(free, torch.nan),

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from visavis.base.files import whole_file
 from visavis.base.reading import regular
 from visavis.errors import InputError
 
@@ -43,9 +44,8 @@ def save_checkpoint(
         for index, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"optimizer/{index}/{key}"] = value.detach().contiguous().clone()
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, {"format": _FORMAT, "progress": json.dumps(dict(progress))})
-    partial.replace(path)
+    with whole_file(path) as partial:
+        save_file(tensors, partial, {"format": _FORMAT, "progress": json.dumps(dict(progress))})
 
 
 def load_checkpoint(
@@ -74,20 +74,42 @@ def load_checkpoint(
         raise InputError(f"{path}: not a readable checkpoint: {error}") from error
     if header.get("format") != _FORMAT:
         raise InputError(f"{path}: format {header.get('format')!r}; expected {_FORMAT!r}")
-    try:
-        for name, module in modules.items():
-            stored = _part(tensors, name)
-            module.load_state_dict(
-                {key: stored[key] for key in module.state_dict() if key in stored} if more else stored
-            )
-    except RuntimeError as error:
-        # The first line names the network, the second what does not fit.
-        said = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise InputError(f"{path}: made for another network: {said}") from error
+    for name, module in modules.items():
+        load_state(module, _part(tensors, name), path, more=more)
     if optimizer is not None:
         _load_optimizer(optimizer, _part(tensors, "optimizer"))
     progress: dict[str, Any] = json.loads(header["progress"])
     return progress
+
+
+def load_state(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, more: bool = False) -> None:
+    """Replace all tensors of a module.
+
+    Args:
+        module: the module.
+        tensors: by their names in the module.
+        path: their file, for messages.
+        more: there may be further tensors.
+
+    Raises:
+        InputError: tensors are missing, unknown or of other shapes; nothing is replaced then.
+    """
+    wanted = module.state_dict()
+    # Files from before torch 0.4.1 do not count the batches of a norm, and nothing here depends on the count.
+    counts = {key: value for key, value in wanted.items() if key.endswith("num_batches_tracked")}
+    found = {**counts, **tensors}
+    shapes = [key for key in wanted.keys() & found.keys() if wanted[key].shape != found[key].shape]
+    faults = {
+        "missing": sorted(wanted.keys() - found.keys()),
+        "unknown": [] if more else sorted(found.keys() - wanted.keys()),
+        "of another shape": sorted(shapes),
+    }
+    if said := [f"{len(keys)} {what} ({keys[0]})" for what, keys in faults.items() if keys]:
+        raise InputError(
+            f"{path}: made for another network: of {len(wanted)} tensors, {', '.join(said)}: "
+            "take the same [model]"
+        )
+    module.load_state_dict({key: found[key] for key in wanted})
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from visavis.base.reading import require_finite
 from visavis.errors import InputError
 from visavis_train.loop.toml_file import read_toml
 
@@ -53,6 +54,10 @@ def checked_experiment(
     """
     for override in overrides:
         _override(values, override)
+    try:
+        require_finite(values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -46,17 +46,18 @@ class RunLog:
         self._curves.close()
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Log one epoch: its number from 0, side, loss, both accuracies, seconds, and further figures."""
+        """Log one epoch: its number from 0, side, losses, accuracies, seconds, and more."""
         with self._path.open("a", encoding="utf-8") as file:
             print(json.dumps(row), file=file)
         for name, value in row.items():
             if name != "epoch" and value is not None:
                 self._curves.add_scalar(name, value, row["epoch"])
         self._curves.flush()
-        votes = f"FER+ {row['ferplus_accuracy']:.2%}" if row.get("voted_faces", 1) else "no FER+ votes"
+        votes = f", FER+ {row['ferplus_accuracy']:.2%}" if row.get("voted_faces", 1) else ""
         line = (
             f"epoch {row['epoch'] + 1}/{self._epochs} at {row['side_px']} px: loss {row['loss']:.4f}, "
-            f"FER-2013 {row['fer2013_accuracy']:.2%}, {votes}, {row['seconds']:.0f} s"
+            f"validation {row['validation_loss']:.4f}, accuracy {row['accuracy']:.2%}{votes}, "
+            f"{row['seconds']:.0f} s"
         )
         print(line, file=sys.stderr, flush=True)
 

@@ -11,12 +11,12 @@ from typing import Any
 from visavis.base.files import whole_file
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
-from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
 from visavis_train.onnx.export import current_commit
 
 
-def measured_on(faces: LabelledFaces) -> dict[str, Any]:
+def measured_on(faces: LabeledFaces) -> dict[str, Any]:
     """JSON values that name the code, the machine and the faces of a measurement."""
     return {
         "commit": current_commit(),

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from visavis.errors import InputError
-from visavis.metrics.emotion import RESAMPLES
+from visavis.metrics.expression import RESAMPLES
 from visavis.types import BoolArray
 
 

@@ -12,7 +12,7 @@ Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None
 
 
 @contextmanager
-def unwatched(_what: str, _steps: int) -> Iterator[Callable[[], None]]:
+def no_progress(_what: str, _steps: int) -> Iterator[Callable[[], None]]:
     """Show nothing."""
     yield lambda: None
 

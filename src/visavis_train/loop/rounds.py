@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from visavis.base.files import whole_file
 from visavis.base.reading import regular
 from visavis.errors import InputError
 from visavis_train.loop.checkpoint import LAST, load_checkpoint, save_checkpoint
@@ -59,7 +60,8 @@ def run_rounds(
             raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
         first = int(load_checkpoint(last, modules, optimizer)["round"])
         require_same(out / "config.json", config)
-    (out / "config.json").write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
+    with whole_file(out / "config.json") as partial:
+        partial.write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
     cut_log(out, first, "round")  # A round that is in the log but not in the checkpoint is trained again.
     with (out / LOG).open("a", encoding="utf-8") as log:
         for number in range(first, rounds):
@@ -80,7 +82,7 @@ def require_same(path: Path, config: Settings) -> None:
         InputError: the settings differ, or the old ones cannot be read.
     """
     try:
-        stored = type(config).model_validate_json(regular(path).read_text("utf-8"))
+        stored = type(config).model_validate_json(regular(path).read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not the settings of this run: {error}; train in another folder") from error
     was, now = (flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
@@ -106,7 +108,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def descend(
-    loss: Tensor, net: nn.Module, optimizer: torch.optim.Optimizer, max_gradient: float, number: int
+    loss: Tensor, net: nn.Module, optimizer: torch.optim.Optimizer, clip_grad_norm: float, number: int
 ) -> float:
     """One step of the optimiser; returns the loss.
 
@@ -114,7 +116,7 @@ def descend(
         loss: () the loss to reduce.
         net: the network, whose gradients are clipped.
         optimizer: of the network.
-        max_gradient: largest norm of the gradients.
+        clip_grad_norm: largest norm of the gradients.
         number: of the round, for the message.
 
     Raises:
@@ -125,6 +127,6 @@ def descend(
         raise InputError(f"the loss became {value} in round {number}: lower learning_rate")
     optimizer.zero_grad()
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(net.parameters(), max_gradient)
+    torch.nn.utils.clip_grad_norm_(net.parameters(), clip_grad_norm)
     optimizer.step()
     return value

@@ -17,7 +17,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         InputError: unreadable, or not TOML.
     """
     try:
-        return tomllib.loads(regular(path).read_text("utf-8"))
+        return tomllib.loads(regular(path).read_text("utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; expected an experiment, a TOML file") from error
     except OSError as error:

@@ -16,6 +16,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
+from visavis.base.files import whole_file
 from visavis.base.networks import WeightFile
 from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
@@ -24,7 +25,7 @@ from visavis_train.onnx.float16 import halve
 OPSET = 18
 
 
-def export(
+def export_onnx(
     module: nn.Module,
     example_inputs: tuple[Tensor, ...],
     path: Path,
@@ -83,13 +84,13 @@ def export(
     if half_weights:
         halve(model)
     onnx.checker.check_model(model)
-    partial = path.with_name(path.name + ".partial")
-    onnx.save(model, partial)
-    worst = difference(module, partial, example_inputs)
-    if not worst <= tolerance:
-        partial.unlink()
-        raise WeightsError(f"ONNX Runtime differs from torch by {worst:.2g}; expected at most {tolerance:g}")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        onnx.save(model, partial)
+        worst = difference(module, partial, example_inputs)
+        if not worst <= tolerance:
+            raise WeightsError(
+                f"ONNX Runtime differs from torch by {worst:.2g}; expected at most {tolerance:g}"
+            )
 
 
 def _forget_origins(model: onnx.ModelProto) -> None:
@@ -134,11 +135,10 @@ def register(manifest_path: Path, name: str, file: Path, entry: Mapping[str, Any
         weights = WeightFile(file=file.name, sha256=digest, size=len(data), **entry)
     except TypeError as error:
         raise InputError(f"manifest entry {name!r}: {error}") from error
-    entries = json.loads(regular(manifest_path).read_text("utf-8")) if manifest_path.exists() else {}
+    entries = json.loads(regular(manifest_path).read_text("utf-8-sig")) if manifest_path.exists() else {}
     entries[name] = {field: getattr(weights, field) for field in WeightFile.__dataclass_fields__}
-    partial = manifest_path.with_name(manifest_path.name + ".partial")
-    partial.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n", "utf-8")
-    partial.replace(manifest_path)
+    with whole_file(manifest_path) as partial:
+        partial.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 def current_commit() -> str:

@@ -21,7 +21,7 @@ from visavis.corpus.layout import (
     write_json,
     write_track,
 )
-from visavis.corpus.recording import PEOPLE, Recording
+from visavis.corpus.recording import PEOPLE, CorpusRecording
 from visavis.datasets.react import EMOTIONS, FACES, FPS, SOUNDS
 from visavis.errors import InputError
 from visavis.reaction.speech import speech_features
@@ -29,13 +29,13 @@ from visavis.track import Track
 from visavis.types import FloatArray
 from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Speaker
-from visavis_train.simulation.draws import Draws
-from visavis_train.simulation.expressions import emotion_of
-from visavis_train.simulation.listener import Listener, Reaction
+from visavis_train.simulation.expressions import expression_values
+from visavis_train.simulation.listener import Listener, SimulatedReaction
 from visavis_train.simulation.own_face import own_face
 from visavis_train.simulation.real_faces import Habits, RealFaces
+from visavis_train.simulation.seed_stream import SeedStream
 from visavis_train.simulation.speaker import Talker, talk
-from visavis_train.simulation.temperament import drawn
+from visavis_train.simulation.styles import random_style
 from visavis_train.simulation.utterances import GRID_SPEAKER
 from visavis_train.simulation.voice import Voice
 
@@ -45,7 +45,7 @@ NODS_PER_MINUTE = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class ClipJob:
     """Everything that a clip is made from.
 
     Attributes:
@@ -78,14 +78,14 @@ class Job:
 
     def listener(self, number: int) -> Listener:
         """One of the listeners, from 1."""
-        draws = Draws((*self.seed, number))
+        seeds = SeedStream((*self.seed, number))
         return Listener(
-            drawn(draws.at("temperament")),
+            random_style(seeds.at("temperament")),
             self.faces,
             self.habits,
             self.coupling,
             min(self.short_per_minute / NODS_PER_MINUTE, 1.0),
-            draws,
+            seeds,
         )
 
 
@@ -95,7 +95,7 @@ class Made:
 
     talker: Talker
     speaker: Speaker
-    reactions: tuple[Reaction, ...]
+    reactions: tuple[SimulatedReaction, ...]
 
 
 def listener_name(clip: str, number: int) -> str:
@@ -103,7 +103,7 @@ def listener_name(clip: str, number: int) -> str:
     return f"{clip}_l{number}"
 
 
-def make(job: Job) -> Made:
+def make(job: ClipJob) -> Made:
     """Make a clip; the same job gives the same numbers."""
     features = speech_features(job.voice.samples, SPEECH_RATE_HZ)[: job.frames]
     blank = np.zeros((job.frames, 58), np.float32)
@@ -111,13 +111,13 @@ def make(job: Job) -> Made:
     if job.speaker == GRID_SPEAKER:
         talker = own_face(job.voice, job.faces.own_sound, job.frames)
     else:
-        talker = talk(job.voice, voice, job.faces, job.habits, job.coupling, Draws(job.seed))
+        talker = talk(job.voice, voice, job.faces, job.habits, job.coupling, SeedStream(job.seed))
     speaker = Speaker.of(features, talker.face)
     reactions = tuple(job.listener(number).react(speaker) for number in range(1, job.listeners + 1))
     return Made(talker, speaker, reactions)
 
 
-def write(job: Job) -> str:
+def write_clip(job: ClipJob) -> str:
     """Make a clip, put its files into the corpus, and then write a record that it is finished.
 
     Returns:
@@ -128,12 +128,12 @@ def write(job: Job) -> str:
     """
     made = make(job)
     talking = PEOPLE[0]
-    with unfinished(job.root, Recording(job.name, job.split, ())) as work:
-        first = clip_path(Recording(listener_name(job.name, 1), job.split, ()), talking)
+    with unfinished(job.root, CorpusRecording(job.name, job.split, ())) as work:
+        first = clip_path(CorpusRecording(listener_name(job.name, 1), job.split, ()), talking)
         write_track(work, first, _track(made.talker.face, made.talker.rest))
         write_samples(sound_path(work, first), job.voice.samples)
         for number, reaction in enumerate(made.reactions, 1):
-            conversation = Recording(listener_name(job.name, number), job.split, ())
+            conversation = CorpusRecording(listener_name(job.name, number), job.split, ())
             speaker, listener = (clip_path(conversation, person) for person in PEOPLE)
             if number > 1:
                 _same_files(work, first, speaker)
@@ -144,12 +144,12 @@ def write(job: Job) -> str:
     return job.name
 
 
-def provenance(job: Job, made: Made) -> dict[str, Any]:
+def provenance(job: ClipJob, made: Made) -> dict[str, Any]:
     """The real parts of a clip, and the properties of its listeners."""
     listeners = [
         {
             "conversation": listener_name(job.name, number),
-            "temperament": asdict(job.listener(number).temperament),
+            "temperament": asdict(job.listener(number).style),
             "parts": reaction.parts,
             "events": reaction.events,
         }
@@ -178,7 +178,7 @@ def provenance(job: Job, made: Made) -> dict[str, Any]:
 
 def _track(face: FloatArray, rest: FloatArray) -> Track:
     found = np.ones(len(face), np.bool_)
-    return Track(np.arange(len(face)) / FPS, face, emotion_of(face, rest), found, FPS)
+    return Track(np.arange(len(face)) / FPS, face, expression_values(face, rest), found, FPS)
 
 
 def write_samples(path: Path, samples: FloatArray) -> None:

@@ -19,18 +19,19 @@ from visavis.base.console import progress
 from visavis.base.files import require_folder, whole_file
 from visavis.base.reading import regular
 from visavis.base.waveform import SPEECH_RATE_HZ
+from visavis.base.words import reason
 from visavis.corpus.layout import UNFINISHED, record_path, write_index, write_json
 from visavis.datasets.appropriateness import write_neighbours
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import FPS, MANIFEST
 from visavis.errors import InputError
 from visavis.types import BoolArray
-from visavis_train.data.track_pack import load_pack
-from visavis_train.simulation.clip import SILENCE, Job, listener_name, write, write_samples
+from visavis_train.data.track_pack import load_tracks
+from visavis_train.simulation.clip import SILENCE, ClipJob, listener_name, write_clip, write_samples
 from visavis_train.simulation.coupling import SmileCoupling
-from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.real_faces import Habits, RealFaces, habits, real_faces
-from visavis_train.simulation.settings import ACTORS, GRID_EVERY, SPLITS, Settings
+from visavis_train.simulation.seed_stream import SeedStream
+from visavis_train.simulation.settings import ACTORS, GRID_EVERY, SPLITS, SimulationSettings
 from visavis_train.simulation.turns import Timings, read_timings
 from visavis_train.simulation.utterances import (
     GRID,
@@ -81,7 +82,7 @@ def read_parts(data: Path, pack: Path, length_s: float) -> Parts:
     Raises:
         InputError: a real part is missing or damaged.
     """
-    clips = load_pack(pack)
+    clips = load_tracks(pack)
     faces = {split: real_faces(clips, split) for split in SPLITS}
     spoken = read_ravdess(data / "speech") + _grid(data / "video" / GRID, faces["train"])
     by_speaker = {name: tuple(u for u in spoken if u.speaker == name) for name in {u.speaker for u in spoken}}
@@ -105,14 +106,14 @@ def _grid(archive: Path, faces: RealFaces) -> list[Utterance]:
 
 def _labels(path: Path) -> dict[str, str]:
     try:
-        with regular(path).open(encoding="utf-8", newline="") as table:
+        with regular(path).open(encoding="utf-8-sig", newline="") as table:
             rows = csv.DictReader(table)
             return {f"still_{row['split']}_{row['id']}": row["label"] for row in rows if row["label"]}
     except (OSError, KeyError, csv.Error) as error:
-        raise InputError(f"{path}: no table of faces with id, split and label: {error!r}") from error
+        raise InputError(f"{path}: no table of faces with id, split and label: {reason(error)}") from error
 
 
-def clip_names(settings: Settings, split: str) -> list[str]:
+def clip_names(settings: SimulationSettings, split: str) -> list[str]:
     """The clips of a split."""
     return [f"{split}_{number:04}" for number in range(settings.count(split))]
 
@@ -125,7 +126,7 @@ def speaker_of(split: str, number: int) -> str:
     return ACTORS[split][(number - before) % len(ACTORS[split])]
 
 
-def job(root: Path, settings: Settings, parts: Parts, split: str, number: int) -> Job:
+def job(root: Path, settings: SimulationSettings, parts: Parts, split: str, number: int) -> ClipJob:
     """The job of one clip.
 
     Raises:
@@ -136,8 +137,8 @@ def job(root: Path, settings: Settings, parts: Parts, split: str, number: int) -
     own = parts.utterances.get(speaker, ())
     if not own:
         raise InputError(f"the archives hold nothing that {speaker} says; expected RAVDESS and GRID whole")
-    voice = speak(own, parts.timings, settings.length_s, Draws(seed).at("voice"))
-    return Job(
+    voice = speak(own, parts.timings, settings.length_s, SeedStream(seed).at("voice"))
+    return ClipJob(
         root=root,
         name=clip_names(settings, split)[number],
         split=split,
@@ -166,7 +167,7 @@ def neighbours(clips: int, listeners: int) -> BoolArray:
     return matrix
 
 
-def build(root: Path, settings: Settings, parts: Parts, workers: int = 1) -> int:
+def simulate_corpus(root: Path, settings: SimulationSettings, parts: Parts, workers: int = 1) -> int:
     """Make the missing clips of a corpus; finished clips are not changed.
 
     Returns:
@@ -202,22 +203,22 @@ def build(root: Path, settings: Settings, parts: Parts, workers: int = 1) -> int
     return len(missing)
 
 
-def _work(jobs: Iterable[Job], workers: int) -> Iterator[str]:
+def _work(jobs: Iterable[ClipJob], workers: int) -> Iterator[str]:
     if workers == 1:
-        yield from map(write, jobs)
+        yield from map(write_clip, jobs)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         # A job contains a clip's sound, so only a few jobs wait at a time.
         waiting: deque[Future[str]] = deque()
         for one in jobs:
-            waiting.append(pool.submit(write, one))
+            waiting.append(pool.submit(write_clip, one))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _head(settings: Settings) -> dict[str, Any]:
+def _head(settings: SimulationSettings) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "simulated": "no such conversation took place; see docs/data/simulated_dyads.md",
@@ -228,15 +229,15 @@ def _head(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _require_same(root: Path, settings: Settings) -> None:
+def _require_same(root: Path, settings: SimulationSettings) -> None:
     path = root / MANIFEST
     if not path.exists():
         return
     try:
-        found = json.loads(regular(path).read_text("utf-8"))
+        found = json.loads(regular(path).read_text("utf-8-sig"))
         same = {key: found.get(key) for key in ("format", "settings")}
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not the manifest of a simulated corpus: {error!r}") from error
+        raise InputError(f"{path}: not the manifest of a simulated corpus: {reason(error)}") from error
     head = _head(settings)
     if same != {key: head[key] for key in same}:
         raise InputError(f"{root}: holds a corpus that was made otherwise ({same}); choose another folder")
@@ -244,7 +245,7 @@ def _require_same(root: Path, settings: Settings) -> None:
 
 def _record(root: Path, split: str, name: str) -> dict[str, Any] | None:
     try:
-        notes = json.loads(regular(record_path(root, split, name)).read_text("utf-8"))
+        notes = json.loads(regular(record_path(root, split, name)).read_text("utf-8-sig"))
     except (OSError, ValueError):
         return None
     return notes if isinstance(notes, dict) and isinstance(notes.get("files"), dict) else None
@@ -258,7 +259,7 @@ def _finished(root: Path, split: str, name: str) -> bool:
     )
 
 
-def _records(root: Path, settings: Settings) -> Sequence[Mapping[str, Any]]:
+def _records(root: Path, settings: SimulationSettings) -> Sequence[Mapping[str, Any]]:
     records = []
     for split in SPLITS:
         for name in clip_names(settings, split):

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.words import reason
 from visavis.errors import InputError
 
 NAME = "smile_coupling.json"
@@ -26,7 +27,7 @@ Signal = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Quantiles:
     """A distribution, given by its quantiles at :data:`LEVELS`."""
 
     quantiles: tuple[float, ...]
@@ -66,15 +67,15 @@ class SmileCoupling:
     calls: int
     rises_per_minute: float
     alone_per_minute: float
-    level: Spread
-    rise: Spread
-    rise_s: Spread
-    fall_s: Spread
-    above_s: Spread
+    level: Quantiles
+    rise: Quantiles
+    rise_s: Quantiles
+    fall_s: Quantiles
+    above_s: Quantiles
     reply_share: float
     reply_share_by_chance: float
-    reply_s: Spread
-    reply_gain: Spread
+    reply_s: Quantiles
+    reply_gain: Quantiles
     peak_r: float
     peak_r_in_clips: float
     peak_r_of_strangers: float
@@ -93,11 +94,13 @@ class SmileCoupling:
         """
         place = files(__package__) / NAME if path is None else path
         try:
-            notes: dict[str, Any] = json.loads(place.read_text("utf-8"))["measured"]
+            notes: dict[str, Any] = json.loads(place.read_text("utf-8-sig"))["measured"]
             values: dict[str, Any] = {
-                key: Spread(tuple(value)) if isinstance(value, list) else value
+                key: Quantiles(tuple(value)) if isinstance(value, list) else value
                 for key, value in notes.items()
             }
             return cls(**values)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{place}: no measured smiles: {error!r}; remake it by its module") from error
+            raise InputError(
+                f"{place}: no measured smiles: {reason(error)}; remake it by its module"
+            ) from error

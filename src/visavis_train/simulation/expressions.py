@@ -1,9 +1,9 @@
-"""REACT's 25 numbers of emotion from face states, as far as geometry shows them.
+"""REACT's 25 numbers of expression from face states, as far as geometry shows them.
 
 A simulated face has no picture, so no classifier can look at it. Action units come from the weights, as
-everywhere (``visavis.emotion.action_units``). The eight expressions come from the action units that EMFACS
+everywhere (``visavis.expression.action_units``). The eight expressions come from the action units that EMFACS
 (Friesen and Ekman 1983) is commonly said to name for each, as far as ARKit can show them; we have not
-seen the original. Valence and arousal come from the expressions (``visavis.emotion.circumplex``).
+seen the original. Valence and arousal come from the expressions (``visavis.expression.circumplex``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from types import MappingProxyType
 import numpy as np
 
 from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS
-from visavis.emotion.action_units import TABLE, matrix
-from visavis.emotion.circumplex import POINTS
+from visavis.expression.action_units import TABLE, matrix
+from visavis.expression.circumplex import POINTS
 from visavis.types import FloatArray
 
 PROTOTYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -40,7 +40,7 @@ _REST = np.asarray([TABLE[name].rest for name in ACTION_UNITS], np.float32)
 _SIZES = np.maximum(_MEMBERS.sum(axis=1), 1)
 
 
-def emotion_of(face: FloatArray, rest: FloatArray) -> FloatArray:
+def expression_values(face: FloatArray, rest: FloatArray) -> FloatArray:
     """Read a face over time.
 
     Args:
@@ -48,7 +48,7 @@ def emotion_of(face: FloatArray, rest: FloatArray) -> FloatArray:
         rest: (58,) the person's relaxed face: high brows are not surprise if they are always high.
 
     Returns:
-        (T, 25) in the order of EMOTION_CHANNELS. Action units are from the face itself; expressions are
+        (T, 25) in the order of EXPRESSION_CHANNELS. Action units are from the face itself; expressions are
         read from the action units' increase over the face at rest.
     """
     units, usual = units_of(face), units_of(rest[None])
@@ -60,7 +60,7 @@ def emotion_of(face: FloatArray, rest: FloatArray) -> FloatArray:
 
 
 def units_of(face: FloatArray) -> FloatArray:
-    """(T, 15) the action units of faces (T, 58), as in ``visavis.emotion.action_units``, all at once."""
+    """(T, 15) the action units of faces (T, 58), as in ``visavis.expression.action_units``, all at once."""
     units = ((face[:, : len(BLENDSHAPES)] @ _MATRIX.T - _REST) / (1 - _REST)).clip(0, 1)
     six, seven, twelve = (ACTION_UNITS.index(name) for name in ("AU6", "AU7", "AU12"))
     units[:, six] = np.maximum(units[:, six], np.sqrt(units[:, seven] * units[:, twelve]))

@@ -7,8 +7,8 @@ import numpy as np
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.datasets.react import FPS
 from visavis.types import FloatArray
-from visavis_train.simulation.draws import Draws
-from visavis_train.simulation.movements import BLINK, SACCADE_FRAMES, ease, reach
+from visavis_train.simulation.movements import BLINK, SACCADE_FRAMES, reach, rise_curve
+from visavis_train.simulation.seed_stream import SeedStream
 
 # Mean blinks a minute at rest and in conversation, log-normal over people: Bentivoglio et al. 1997,
 # "Analysis of blink rate patterns in normal subjects", Movement Disorders 12(6):1028-1034. A listener, who
@@ -36,48 +36,50 @@ ASIDE_S = 1.2
 HEAD_WITH_EYES = (0.12, 0.06)
 
 
-def blinks(frames: int, per_minute: float, draws: Draws, also_at: tuple[int, ...] = ()) -> FloatArray:
+def lid_closing(
+    frames: int, per_minute: float, seeds: SeedStream, also_at: tuple[int, ...] = ()
+) -> FloatArray:
     """(T,) closing of the lids, 0 to 1.
 
     Args:
         frames: T.
         per_minute: mean rate of people; this person's own rate is drawn.
-        draws: this person's randomness.
+        seeds: this person's randomness.
         also_at: frames at which additional blinks begin.
     """
     result = np.zeros(frames, np.float32)
-    own = per_minute * np.exp(PERSON_SPREAD * draws.at("blink rate").standard_normal())
+    own = per_minute * np.exp(PERSON_SPREAD * seeds.at("blink rate").standard_normal())
     mean_s = 60 / own
     at_s, number = 0.0, 0
     starts = list(also_at)
     while at_s < frames / FPS:
-        draw = draws.at("blink", number)
+        draw = seeds.at("blink", number)
         middle = np.log(mean_s) - INTERVAL_SPREAD**2 / 2
         at_s += max(float(np.exp(middle + INTERVAL_SPREAD * draw.standard_normal())), LEAST_INTERVAL_S)
         starts.append(int(at_s * FPS))
         number += 1
     for start in starts:
-        reach(result, start, BLINK * draws.at("lids", start).uniform(*LIDS))
+        reach(result, start, BLINK * seeds.at("lids", start).uniform(*LIDS))
     return result
 
 
 def glances(
-    look_share: FloatArray, draws: Draws, away_at: tuple[int, ...] = ()
+    look_share: FloatArray, seeds: SeedStream, away_at: tuple[int, ...] = ()
 ) -> tuple[FloatArray, list[int]]:
     """The gaze: (T, 2) to the picture's right and up, 0 at the other's face; and the times of looking away.
 
     Args:
         look_share: (T,) share of the time that the eyes rest on the other; used when a glance ends.
-        draws: this person's randomness.
+        seeds: this person's randomness.
         away_at: frames at which looking eyes turn away.
     """
     frames = len(look_share)
     goal = np.zeros((frames, 2), np.float32)
     left: list[int] = []
-    looking = bool(draws.at("glance first").random() < look_share[0])
+    looking = bool(seeds.at("glance first").random() < look_share[0])
     number, start = 0, 0
     while start < frames:
-        draw = draws.at("glance", number)
+        draw = seeds.at("glance", number)
         share = float(np.clip(look_share[start], 0.05, 0.97))
         # Looks have the published length, unless the eyes would look away for too long.
         away_s = min(GLANCE_S * (1 - share) / share, AWAY_S)
@@ -109,14 +111,14 @@ def _saccades(goal: FloatArray) -> FloatArray:
     """Spread each step over :data:`SACCADE_FRAMES` frames, from the step on."""
     result = goal.copy()
     for frame in np.flatnonzero(np.abs(np.diff(goal, axis=0)).max(axis=1) > 0) + 1:
-        course = ease(SACCADE_FRAMES)[:, None]
+        course = rise_curve(SACCADE_FRAMES)[:, None]
         part = slice(frame, frame + SACCADE_FRAMES)
         count = len(result[part])
         result[part] = goal[frame - 1] + course[:count] * (goal[frame] - goal[frame - 1])
     return result
 
 
-def look(direction: FloatArray) -> FloatArray:
+def gaze_change(direction: FloatArray) -> FloatArray:
     """(T, 58) the change that a gaze (T, 2) makes to a face whose eyes look ahead."""
     result = np.zeros((len(direction), len(FACE_CHANNELS)), np.float32)
     aside, up = direction[:, 0], direction[:, 1]

@@ -1,7 +1,8 @@
-"""The simulated listener: a face that follows from the speaker by rules, chance and a temperament.
+"""The simulated listener: a face that follows from the speaker by rules, chance and a style.
 
 It is causal: the face at frame t follows from the speaker up to t - :data:`REACTION_FRAMES` and from chance
-that is drawn by event (:class:`~visavis_train.simulation.draws.Draws`). So nothing later can change it.
+that is drawn by event (:class:`~visavis_train.simulation.seed_stream.SeedStream`). So nothing later can
+change it.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ import numpy as np
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.datasets.react import FPS
 from visavis.reaction.cues import PAUSE, STRESS
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.types import FloatArray
 from visavis_train.simulation import nods, smiles
 from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Cue, Speaker, find_cues, since_speech
-from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.eyes import (
     BLINKS_LISTENING,
     HEAD_WITH_EYES,
     LOOK_LISTENING,
-    blinks,
+    gaze_change,
     glances,
-    look,
+    lid_closing,
 )
-from visavis_train.simulation.movements import add, bump, delayed, follow, plateau
+from visavis_train.simulation.movements import add, bump, delayed, follow_smoothly, plateau
 from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wander
-from visavis_train.simulation.temperament import scale_of
+from visavis_train.simulation.seed_stream import SeedStream
+from visavis_train.simulation.styles import scale_of
 
 # Shortest reaction time: the lower end of simple reactions to faces, 0.2 to 1 s. Zygomatic muscles
 # answer a smile after 0.3 to 0.4 s: Dimberg and Thunberg 1998, "Rapid facial reactions to emotional facial
@@ -58,7 +59,7 @@ HEAD_LIMITS = np.asarray([0.6, 0.45, 0.4], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reaction:
+class SimulatedReaction:
     """A listener over a clip.
 
     Attributes:
@@ -79,45 +80,45 @@ class Listener:
     """One listener; :meth:`react` may be called any number of times.
 
     Attributes:
-        temperament: its temperament.
+        style: its style.
         faces: real faces for its look and its movements.
         habits: how movements of a face go together.
         coupling: how people smile back.
         verbal_share: share of nods at pauses with a murmured "mm-hm".
-        draws: its randomness.
+        seeds: its randomness.
     """
 
-    temperament: Temperament
+    style: Style
     faces: RealFaces
     habits: Habits
     coupling: SmileCoupling
     verbal_share: float
-    draws: Draws
+    seeds: SeedStream
 
-    def react(self, speaker: Speaker) -> Reaction:
+    def react(self, speaker: Speaker) -> SimulatedReaction:
         """React to a clip."""
-        frames, kind = len(speaker), self.temperament
+        frames, kind = len(speaker), self.style
         cues = find_cues(speaker)
         engaged = self._engaged(speaker)
         at_pauses = tuple(
             cue.frame + REACTION_FRAMES
             for cue in cues
-            if cue.kind == PAUSE and self.draws.at("pause blink", cue.frame).random() < BLINK_WITH_PAUSE
+            if cue.kind == PAUSE and self.seeds.at("pause blink", cue.frame).random() < BLINK_WITH_PAUSE
         )
-        rest_name, rest = at_rest(self.faces, self.draws)
+        rest_name, rest = at_rest(self.faces, self.seeds)
         face = np.tile(rest, (frames, 1))
-        take_name, small = wander(self.faces.moving, frames, self.draws.at("small movements"))
+        take_name, small = wander(self.faces.moving, frames, self.seeds.at("small movements"))
         face += scale_of(kind) * small
-        nodding = nods.nod_course(cues, kind, self.draws, frames)
-        smile = smiles.own_and_returned(speaker.smile, cues, kind, self.coupling, self.draws, engaged)
-        direction, turned = glances(self._look_share(speaker), self.draws, self._turns_away(speaker))
+        nodding = nods.nod_course(cues, kind, self.seeds, frames)
+        smile = smiles.own_and_returned(speaker.smile, cues, kind, self.coupling, self.seeds, engaged)
+        direction, turned = glances(self._look_share(speaker), self.seeds, self._turns_away(speaker))
         with_turns = tuple(
-            frame for frame in turned if self.draws.at("turn blink", frame).random() < BLINK_WITH_TURN
+            frame for frame in turned if self.seeds.at("turn blink", frame).random() < BLINK_WITH_TURN
         )
         rate = BLINKS_LISTENING * (1 - BLINK_WITH_PAUSE - BLINK_WITH_TURN)
-        lids = blinks(frames, rate, self.draws, (*at_pauses, *with_turns))
+        lids = lid_closing(frames, rate, self.seeds, (*at_pauses, *with_turns))
         mirrored = self._mirrored(speaker) * engaged[:, None]
-        face += mirrored + look(direction)
+        face += mirrored + gaze_change(direction)
         face += np.outer(smile, self.habits.smile) + np.outer(lids, self.habits.blink)
         self._murmur(face, nodding)
         raises = self._raise_brows(face, cues)
@@ -130,36 +131,40 @@ class Listener:
             "glances_away": len(turned),
             **{f"cues_{name}": counts[name] for name in sorted(counts)},
         }
-        return Reaction(settle(face), rest, {"rest": rest_name, "small_movements": take_name}, events)
+        return SimulatedReaction(
+            limit_face(face), rest, {"rest": rest_name, "small_movements": take_name}, events
+        )
 
     def _engaged(self, speaker: Speaker) -> FloatArray:
         """(T,) 1 while the speaker is there, falling to 0 after a long silence."""
         silence_s = delayed(since_speech(speaker.speech), REACTION_FRAMES)
-        return follow((silence_s < LEFT_S).astype(np.float32), 0.4, 2.0)
+        return follow_smoothly((silence_s < LEFT_S).astype(np.float32), 0.4, 2.0)
 
     def _look_share(self, speaker: Speaker) -> FloatArray:
         silence_s = delayed(since_speech(speaker.speech), REACTION_FRAMES)
-        listening = LOOK_LISTENING + 0.4 * (self.temperament.gaze - 0.5)
+        listening = LOOK_LISTENING + 0.4 * (self.style.gaze - 0.5)
         share = np.where(silence_s > ANSWER_S, LOOK_IN_SILENCE * listening / LOOK_LISTENING, listening)
         return np.where(silence_s > LEFT_S, listening, share).astype(np.float32)
 
     def _turns_away(self, speaker: Speaker) -> tuple[int, ...]:
         silence_s = since_speech(speaker.speech)
         begins = np.flatnonzero((silence_s[1:] >= ANSWER_S) & (silence_s[:-1] < ANSWER_S)) + 1
-        shy = OWN_TURN * (1.5 - self.temperament.gaze)
+        shy = OWN_TURN * (1.5 - self.style.gaze)
         return tuple(
             frame + REACTION_FRAMES
             for frame in begins.tolist()
-            if self.draws.at("own turn", frame).random() < shy
+            if self.seeds.at("own turn", frame).random() < shy
         )
 
     def _mirrored(self, speaker: Speaker) -> FloatArray:
         """(T, 58) the imitation of the speaker's head and brows, as in a mirror."""
         at = np.concatenate([HEAD_AT[:3], BROWS_AT])
         other = speaker.face[:, at] - usual(speaker.face[:, at])
-        moved = np.stack([follow(delayed(column, HEAD_LAG_FRAMES), 0.5, 0.5) for column in other.T], axis=1)
+        moved = np.stack(
+            [follow_smoothly(delayed(column, HEAD_LAG_FRAMES), 0.5, 0.5) for column in other.T], axis=1
+        )
         result = np.zeros((len(speaker), len(FACE_CHANNELS)), np.float32)
-        gain = self.temperament.mirroring * scale_of(self.temperament)
+        gain = self.style.mirroring * scale_of(self.style)
         # In a mirror, a turn or a lean goes to the other side of the picture.
         result[:, HEAD_AT[:3]] = HEAD_SHARE * gain * moved[:, :3] * np.asarray([-1, 1, -1], np.float32)
         result[:, BROWS_AT] = BROW_SHARE * gain * moved[:, 3:]
@@ -169,13 +174,13 @@ class Listener:
         return [
             start
             for start, cue in zip(nodding.starts, nodding.cues, strict=True)
-            if cue.kind != STRESS and self.draws.at("murmur", cue.frame).random() < self.verbal_share
+            if cue.kind != STRESS and self.seeds.at("murmur", cue.frame).random() < self.verbal_share
         ]
 
     def _murmur(self, face: FloatArray, nodding: nods.Nodding) -> None:
         """Two small openings of the jaw behind lips that stay nearly closed."""
         for start in self._murmurs(nodding):
-            draw = self.draws.at("murmur size", start)
+            draw = self.seeds.at("murmur size", start)
             height = draw.uniform(0.06, 0.14)
             for number in range(2):
                 at = start + number * round(0.22 * FPS)
@@ -186,11 +191,11 @@ class Listener:
         """Raised brows at stressed phrases, and their number."""
         free, count = 0, 0
         for cue in (cue for cue in cues if cue.kind == STRESS):
-            draw = self.draws.at("brows", cue.frame)
+            draw = self.seeds.at("brows", cue.frame)
             start = cue.frame + round(FPS * draw.uniform(0.2, 0.6))
-            if draw.random() > BROW_RAISE * 2 * self.temperament.expressiveness or start < free:
+            if draw.random() > BROW_RAISE * 2 * self.style.expressiveness or start < free:
                 continue
-            height = draw.uniform(0.12, 0.35) * scale_of(self.temperament)
+            height = draw.uniform(0.12, 0.35) * scale_of(self.style)
             course = plateau(5, int(draw.integers(3, 15)), 9, height)
             for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"):
                 add(face[:, FACE_INDEX[name]], start, course)
@@ -201,15 +206,15 @@ class Listener:
         """Nods, and turns with the eyes; the head's place follows its angles."""
         turned = np.zeros((len(face), 3), np.float32)
         for column, reach in enumerate(HEAD_WITH_EYES):
-            turned[:, column] = reach * follow(direction[:, column], 0.35, 0.35)
+            turned[:, column] = reach * follow_smoothly(direction[:, column], 0.35, 0.35)
         turned[:, 1] -= depth
         face[:, HEAD_AT[:3]] += turned
         face[:, HEAD_AT[3:]] += turned @ self.habits.head_shift
 
 
-def at_rest(faces: RealFaces, draws: Draws) -> tuple[str, FloatArray]:
+def at_rest(faces: RealFaces, seeds: SeedStream) -> tuple[str, FloatArray]:
     """Name and face (58,) of a real relaxed face, near the place of a real head before the camera."""
-    draw = draws.at("rest")
+    draw = seeds.at("rest")
     names, rests = faces.rests
     chosen = int(draw.integers(len(names)))
     rest = rests[chosen].copy()
@@ -231,7 +236,7 @@ def usual(track: FloatArray) -> FloatArray:
     return result
 
 
-def settle(face: FloatArray) -> FloatArray:
+def limit_face(face: FloatArray) -> FloatArray:
     """Limit a face (T, 58): weights to 0..1, and head angles to a neck's range."""
     result = face.copy()
     np.clip(result[:, : HEAD_AT[0]], 0, 1, out=result[:, : HEAD_AT[0]])

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from visavis.base.console import print_note
-from visavis.channels import EMOTION_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS
 from visavis.corpus.layout import write_json
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
-from visavis_train.simulation.coupling import LEVELS, NAME, REPLY_S, Signal, SmileCoupling, Spread
+from visavis_train.simulation.coupling import LEVELS, NAME, REPLY_S, Quantiles, Signal, SmileCoupling
 from visavis_train.tokenizer.tracks import dyad_clips
 
 # Pairs in a tokenizer's validation or test: experiments/tokenizer_*.toml, [split].
 HELD_OUT = ("s11", "s13", "s15", "s19", "s23")
-AU12 = EMOTION_CHANNELS.index("AU12")
+AU12 = EXPRESSION_CHANNELS.index("AU12")
 # A change of AU12 below this (0..1; 0.15 is 0.75 of an intensity step) counts as no smile.
 LEAST_RISE = 0.15
 WINDOW_S = REPLY_S[1]
@@ -67,7 +67,7 @@ def rises(signal: Signal, least: float = LEAST_RISE) -> list[Rise]:
     return [rise for rise in found if rise.height >= least]
 
 
-def measure(calls: Sequence[tuple[Signal, Signal]], fps: float) -> SmileCoupling:
+def measure_coupling(calls: Sequence[tuple[Signal, Signal]], fps: float) -> SmileCoupling:
     """The values of :class:`SmileCoupling`, from AU12 (0..1) of both people of each call."""
     width = round(SMOOTH_S * fps)
     kernel = np.ones(width) / width
@@ -85,15 +85,15 @@ def measure(calls: Sequence[tuple[Signal, Signal]], fps: float) -> SmileCoupling
         calls=len(calls),
         rises_per_minute=round(len(found) / minutes, 3),
         alone_per_minute=round((len(found) - led) / minutes, 3),
-        level=Spread.of([float(np.median(signal)) for signal, _, _ in pairs]),
-        rise=Spread.of([rise.height for _, rise in found]),
-        rise_s=Spread.of([_crossing_s(signal[r.start : r.peak + 1], fps) for signal, r in found]),
-        fall_s=Spread.of([_crossing_s(signal[r.peak : r.end + 1][::-1], fps) for signal, r in found]),
-        above_s=Spread.of([_above_s(signal, r, fps) for signal, r in found]),
+        level=Quantiles.of([float(np.median(signal)) for signal, _, _ in pairs]),
+        rise=Quantiles.of([rise.height for _, rise in found]),
+        rise_s=Quantiles.of([_crossing_s(signal[r.start : r.peak + 1], fps) for signal, r in found]),
+        fall_s=Quantiles.of([_crossing_s(signal[r.peak : r.end + 1][::-1], fps) for signal, r in found]),
+        above_s=Quantiles.of([_above_s(signal, r, fps) for signal, r in found]),
         reply_share=round(len(answered) / len(found), 4),
         reply_share_by_chance=round(float(np.average(chance, weights=[len(o) for _, o, _ in pairs])), 4),
-        reply_s=Spread.of([delay for delay, _ in answered]),
-        reply_gain=Spread.of([gain for _, gain in answered]),
+        reply_s=Quantiles.of([delay for delay, _ in answered]),
+        reply_gain=Quantiles.of([gain for _, gain in answered]),
         peak_r=_mean_peak(calls, lag),
         peak_r_in_clips=_mean_peak([part for call in calls for part in _cut(call, clip)], lag),
         peak_r_of_strangers=_mean_peak(_strangers(calls, clip), lag),
@@ -164,16 +164,19 @@ def training_calls(path: Path) -> tuple[list[tuple[Signal, Signal]], float]:
     if not names:
         raise InputError(f"{path}: holds no call of a pair that training may use")
     calls = [
-        (clips[f"{name}_a"].emotion[:, AU12].astype(float), clips[f"{name}_b"].emotion[:, AU12].astype(float))
+        (
+            clips[f"{name}_a"].expression[:, AU12].astype(float),
+            clips[f"{name}_b"].expression[:, AU12].astype(float),
+        )
         for name in names
     ]
     return calls, clips[f"{names[0]}_a"].fps
 
 
-def as_json(measured: SmileCoupling) -> dict[str, Any]:
+def coupling_json(measured: SmileCoupling) -> dict[str, Any]:
     """The content of the JSON file."""
     notes = {
-        name: list(value.quantiles) if isinstance(value, Spread) else value
+        name: list(value.quantiles) if isinstance(value, Quantiles) else value
         for name in SmileCoupling.__dataclass_fields__
         for value in (getattr(measured, name),)
     }
@@ -197,5 +200,5 @@ def measure_calls(path: Path, out: Path | None = None) -> None:
     """
     out = out or Path(__file__).with_name(NAME)
     calls, fps = training_calls(path)
-    write_json(out, as_json(measure(calls, fps)))
+    write_json(out, coupling_json(measure_coupling(calls, fps)))
     print_note(f"{out}: {len(calls)} calls")

@@ -75,7 +75,7 @@ class Mouths:
 
 
 def opening(face: FloatArray) -> FloatArray:
-    """(T,) opening of the lips: FACS's unit 25, as in ``visavis.emotion.action_units``."""
+    """(T,) opening of the lips: FACS's unit 25, as in ``visavis.expression.action_units``."""
     at = FACE_INDEX
     lips = ("mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight")
     parted = face[:, [at[name] for name in lips]].sum(axis=1) / 2

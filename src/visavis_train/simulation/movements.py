@@ -46,7 +46,7 @@ def bump(frames: int, height: float) -> FloatArray:
     return np.asarray(height * (1 - np.cos(2 * np.pi * phase)) / 2, np.float32)
 
 
-def ease(frames: int) -> FloatArray:
+def rise_curve(frames: int) -> FloatArray:
     """A smooth curve from 0 to 1, which reaches 1 at the last frame."""
     phase = np.arange(1, frames + 1) / frames
     return np.asarray((1 - np.cos(np.pi * phase)) / 2, np.float32)
@@ -54,7 +54,7 @@ def ease(frames: int) -> FloatArray:
 
 def plateau(rise: int, hold: int, fall: int, height: float) -> FloatArray:
     """A curve: up in ``rise`` frames, constant for ``hold``, and down in ``fall``."""
-    up, down = ease(max(rise, 1)), ease(max(fall, 1))
+    up, down = rise_curve(max(rise, 1)), rise_curve(max(fall, 1))
     return np.asarray(height * np.concatenate([up, np.ones(hold), 1 - down]), np.float32)
 
 
@@ -71,7 +71,7 @@ def reach(track: FloatArray, start: int, course: FloatArray) -> None:
         np.maximum(part, course[: len(part)], out=part)
 
 
-def follow(target: FloatArray, rise_s: float, fall_s: float) -> FloatArray:
+def follow_smoothly(target: FloatArray, rise_s: float, fall_s: float) -> FloatArray:
     """A track (T,) that follows a target (T,) in two stages: it starts smoothly and never overshoots.
 
     Args:

@@ -1,4 +1,4 @@
-"""When and how a listener nods, from cues and a temperament."""
+"""When and how a listener nods, from cues and a style."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from visavis.datasets.react import FPS
 from visavis.reaction.cues import LOW_PITCH, PAUSE, STRESS
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.types import FloatArray
 from visavis_train.simulation.cues import Cue
-from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.movements import add, nod
-from visavis_train.simulation.temperament import scale_of
+from visavis_train.simulation.seed_stream import SeedStream
+from visavis_train.simulation.styles import scale_of
 
 # Chance of a nod at each kind of cue, for nodding = 0.5. How often people nod at such moments differs greatly
 # between listeners (Blomsma et al. 2024, "Backchannel behavior is idiosyncratic", Language and
@@ -55,7 +55,7 @@ class Nodding:
     cues: tuple[Cue, ...]
 
 
-def nod_course(cues: Sequence[Cue], kind: Temperament, draws: Draws, frames: int) -> Nodding:
+def nod_course(cues: Sequence[Cue], kind: Style, seeds: SeedStream, frames: int) -> Nodding:
     """Nod at some of the cues, without overlap.
 
     Each cue is decided by its own random number, before all later ones. So the result up to a frame follows
@@ -68,7 +68,7 @@ def nod_course(cues: Sequence[Cue], kind: Temperament, draws: Draws, frames: int
     for cue in cues:
         if cue.kind not in CHANCE:
             continue
-        draw = draws.at(f"nod {cue.kind}", cue.frame)
+        draw = seeds.at(f"nod {cue.kind}", cue.frame)
         start = cue.frame + round(FPS * draw.uniform(*DELAY_S[cue.kind]))
         taken = draw.random() < 2 * kind.nodding * CHANCE[cue.kind]
         if not taken or start < free or start >= frames:

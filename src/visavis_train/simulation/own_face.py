@@ -9,7 +9,7 @@ import numpy as np
 from visavis.datasets.react import FPS
 from visavis.errors import InputError
 from visavis.types import FloatArray
-from visavis_train.simulation.movements import ease
+from visavis_train.simulation.movements import rise_curve
 from visavis_train.simulation.real_faces import Take
 from visavis_train.simulation.speaker import Talker
 from visavis_train.simulation.voice import Voice
@@ -55,11 +55,11 @@ def _bridge(gap: FloatArray, before: FloatArray, after: FloatArray) -> None:
     gap[:] = before
     count = min(len(gap), CROSSING)
     if count:
-        gap[len(gap) - count :] = before + ease(count)[:, None] * (after - before)
+        gap[len(gap) - count :] = before + rise_curve(count)[:, None] * (after - before)
 
 
 def _soften(face: FloatArray, start: int, before: FloatArray) -> None:
     """Blend the start of an immediately following sentence with the face before it."""
     rest = before - face[start]
     count = min(CROSSING, len(face) - start)
-    face[start : start + count] += (1 - ease(count))[:, None] * rest
+    face[start : start + count] += (1 - rise_curve(count))[:, None] * rest

@@ -18,7 +18,7 @@ from visavis.channels import BLENDSHAPES, FACE_CHANNELS, FACE_INDEX
 from visavis.datasets.react import FPS
 from visavis.errors import InputError
 from visavis.types import FloatArray
-from visavis_train.data.track_pack import Clip
+from visavis_train.data.track_pack import Clip, tracked
 from visavis_train.simulation.utterances import GRID_SPEAKER
 
 # Videos of each split: experiments/tokenizer_*.toml, except that GRID's one talker is only in train.
@@ -109,11 +109,11 @@ class Habits:
     head_shift: FloatArray
 
 
-def take(clip: Clip) -> Take:
+def resample_clip(clip: Clip) -> Take:
     """A clip at 25 frames a second, by linear interpolation."""
     known = np.flatnonzero(np.isfinite(clip.face).all(axis=1))
     if not len(known):
-        raise InputError(f"{clip.name}: no frame of the track has a whole face")
+        raise InputError(f"{clip.name}: no frame of the track has all channels of a face")
     time_s = known / clip.fps
     wanted_s = np.arange(time_s[0], time_s[-1] + 1e-9, 1 / FPS)
     columns = [
@@ -129,15 +129,16 @@ def real_faces(clips: Sequence[Clip], split: str) -> RealFaces:
         InputError: the pack lacks clips that the split needs.
     """
     videos = [clip for clip in clips if _is_one_of(clip.name, VIDEOS[split])]
-    grid = [clip for clip in clips if clip.source == "grid"] if split == "train" else []
-    talking = [clip for clip in videos if _is_one_of(clip.name, TALKING[split])] + grid
+    # In a damaged video of GRID no face is found.
+    grid = tracked([clip for clip in clips if clip.source == "grid"]) if split == "train" else ()
+    talking = [*(clip for clip in videos if _is_one_of(clip.name, TALKING[split])), *grid]
     stills = [clip for clip in clips if clip.name.startswith(f"still_{split}_")]
     names, rests = relaxed(stills)
     if not (videos and talking and names):
         raise InputError(
             f"the pack of tracks lacks videos, talking faces or relaxed single faces for {split}"
         )
-    takes = {clip.name: take(clip) for clip in (*videos, *grid)}
+    takes = {clip.name: resample_clip(clip) for clip in (*videos, *grid)}
     places = [np.median(takes[clip.name].face[:, -3:], axis=0) for clip in videos]
     return RealFaces(
         (names, rests),
@@ -177,7 +178,9 @@ def habits(clips: Sequence[Clip], labels: Mapping[str, str]) -> Habits:
         InputError: there are too few faces that smile, blink or have a label.
     """
     stills = [clip for clip in clips if clip.name.startswith("still_train_")]
-    films = [clip for clip in clips if clip.source == "grid" or _is_one_of(clip.name, VIDEOS["train"])]
+    films = tracked(
+        [clip for clip in clips if clip.source == "grid" or _is_one_of(clip.name, VIDEOS["train"])]
+    )
     if not stills or not films:
         raise InputError("the pack of tracks lacks single faces or videos of the training split")
     faces = np.nan_to_num(np.concatenate([clip.face for clip in stills]), nan=0.0)

@@ -25,7 +25,7 @@ GRID_EVERY = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SimulationSettings:
     """The settings of a corpus.
 
     Attributes:

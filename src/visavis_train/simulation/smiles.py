@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from visavis.datasets.react import FPS
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.types import FloatArray
 from visavis_train.simulation.coupling import REPLY_S, SmileCoupling
 from visavis_train.simulation.cues import RISE, Cue
-from visavis_train.simulation.draws import Draws
-from visavis_train.simulation.movements import delayed, follow, plateau, reach
-from visavis_train.simulation.temperament import scale_of
+from visavis_train.simulation.movements import delayed, follow_smoothly, plateau, reach
+from visavis_train.simulation.seed_stream import SeedStream
+from visavis_train.simulation.styles import scale_of
 
 # Chance of a returned smile, for mirroring = 0.5. In the real calls, rises follow rises only a
 # little more often than by chance (smile_coupling.json), but smiles move together slowly. The number is
@@ -34,9 +34,9 @@ LARGEST = 0.95
 def own_and_returned(
     smile: FloatArray,
     cues: Sequence[Cue],
-    kind: Temperament,
+    kind: Style,
     coupling: SmileCoupling,
-    draws: Draws,
+    seeds: SeedStream,
     engaged: FloatArray,
 ) -> FloatArray:
     """(T,) the smile: raising of the mouth's corners, 0 to 1.
@@ -44,53 +44,53 @@ def own_and_returned(
     Args:
         smile: (T,) the speaker's smile.
         cues: the cues; only cues of the speaker's smile are used.
-        kind: the listener's temperament.
+        kind: the listener's style.
         coupling: measured on real calls.
-        draws: the listener's randomness.
+        seeds: the listener's randomness.
         engaged: (T,) 0 to 1; a listener stops smiling when the speaker has left.
     """
-    back = returned(smile, cues, kind, coupling, draws)
-    own = own_smiles(len(smile), kind, coupling, draws)
+    back = returned(smile, cues, kind, coupling, seeds)
+    own = own_smiles(len(smile), kind, coupling, seeds)
     level = coupling.level.at(0.6 * kind.smiling) * scale_of(kind)
     both = np.maximum(back, scale_of(kind) * own) * engaged + level * (0.4 + 0.6 * engaged)
-    both *= 1 + WOBBLE * wobble(len(smile), draws)
+    both *= 1 + WOBBLE * wobble(len(smile), seeds)
     return np.asarray(LARGEST * np.tanh(both / LARGEST), np.float32)
 
 
-def wobble(frames: int, draws: Draws) -> FloatArray:
+def wobble(frames: int, seeds: SeedStream) -> FloatArray:
     """(T,) a slow random curve around 0, of spread 1 before smoothing."""
     step = round(WOBBLE_S * FPS)
-    goals = [draws.at("wobble", number).standard_normal() for number in range(-(-frames // step))]
-    return follow(np.repeat(np.asarray(goals, np.float32), step)[:frames], 0.4, 0.4)
+    goals = [seeds.at("wobble", number).standard_normal() for number in range(-(-frames // step))]
+    return follow_smoothly(np.repeat(np.asarray(goals, np.float32), step)[:frames], 0.4, 0.4)
 
 
 def returned(
-    smile: FloatArray, cues: Sequence[Cue], kind: Temperament, coupling: SmileCoupling, draws: Draws
+    smile: FloatArray, cues: Sequence[Cue], kind: Style, coupling: SmileCoupling, seeds: SeedStream
 ) -> FloatArray:
     """(T,) smiles that answer the speaker's: from the reply on they follow its course, scaled."""
     gain = np.zeros(len(smile), np.float32)
     for cue in cues:
         if cue.kind != RISE:
             continue
-        draw = draws.at("smile back", cue.frame)
+        draw = seeds.at("smile back", cue.frame)
         reply_s = coupling.reply_s.at(draw.random())
         start = max(cue.since + round(FPS * reply_s), cue.frame + round(FPS * REPLY_S[0]))
         size = min(coupling.reply_gain.at(draw.random()), 1.2) * (0.5 + kind.mirroring)
         answered = draw.random() < 2 * kind.mirroring * RETURNED
         gain[start:] = size * scale_of(kind) if answered else 0.0
-    lag = round(FPS * draws.at("smile lag").uniform(*FOLLOW_S))
+    lag = round(FPS * seeds.at("smile lag").uniform(*FOLLOW_S))
     target = gain * delayed(smile, lag)
-    tempo = draws.at("smile tempo").uniform(*TIMES)
-    return follow(target, coupling.rise_s.at(tempo) / 2.2, coupling.fall_s.at(tempo) / 2.2)
+    tempo = seeds.at("smile tempo").uniform(*TIMES)
+    return follow_smoothly(target, coupling.rise_s.at(tempo) / 2.2, coupling.fall_s.at(tempo) / 2.2)
 
 
-def own_smiles(frames: int, kind: Temperament, coupling: SmileCoupling, draws: Draws) -> FloatArray:
+def own_smiles(frames: int, kind: Style, coupling: SmileCoupling, seeds: SeedStream) -> FloatArray:
     """(T,) smiles without a cause: rate, height and course are from real smiles without a cause."""
     result = np.zeros(frames, np.float32)
     rate = 2 * kind.smiling * MERGED * coupling.alone_per_minute
     at_s, number = 0.0, 0
     while rate > 0:
-        draw = draws.at("own smile", number)
+        draw = seeds.at("own smile", number)
         at_s += float(draw.exponential(60 / rate))
         if at_s * FPS >= frames:
             break

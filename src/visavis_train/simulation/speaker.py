@@ -11,24 +11,24 @@ import numpy as np
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.datasets.react import FPS
 from visavis.reaction.cues import STRESS
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis.types import BoolArray, FloatArray
 from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Speaker, find_cues
-from visavis_train.simulation.draws import Draws
 from visavis_train.simulation.eyes import (
     BLINKS_TALKING,
     HEAD_WITH_EYES,
     LOOK_LISTENING,
     LOOK_TALKING,
-    blinks,
+    gaze_change,
     glances,
-    look,
+    lid_closing,
 )
-from visavis_train.simulation.listener import at_rest, settle
+from visavis_train.simulation.listener import at_rest, limit_face
 from visavis_train.simulation.mouth import Mouths, string_together, wanted_opening
-from visavis_train.simulation.movements import add, bump, follow, plateau, reach
+from visavis_train.simulation.movements import add, bump, follow_smoothly, plateau, reach
 from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wander
+from visavis_train.simulation.seed_stream import SeedStream
 from visavis_train.simulation.smiles import LARGEST, TIMES, WOBBLE, own_smiles, wobble
 from visavis_train.simulation.voice import Said, Voice
 
@@ -63,7 +63,12 @@ class Talker:
 
 
 def talk(
-    voice: Voice, features: Speaker, faces: RealFaces, habits: Habits, coupling: SmileCoupling, draws: Draws
+    voice: Voice,
+    features: Speaker,
+    faces: RealFaces,
+    habits: Habits,
+    coupling: SmileCoupling,
+    seeds: SeedStream,
 ) -> Talker:
     """Give a voice a face.
 
@@ -73,32 +78,32 @@ def talk(
         faces: of the split.
         habits: how movements of a face go together.
         coupling: how real people smile.
-        draws: this speaker's randomness.
+        seeds: this speaker's randomness.
     """
     frames = len(features)
-    rest_name, rest = at_rest(faces, draws)
+    rest_name, rest = at_rest(faces, seeds)
     face = np.tile(rest, (frames, 1))
-    mouths = Mouths.of(faces.talking, draws.at("mouths"))
-    wanted = wanted_opening(features.energy, heard(voice, frames), mouths)
-    face += draws.at("mouth size").uniform(0.9, 1.3) * string_together(wanted, mouths)
-    take_name, small = wander(faces.moving, frames, draws.at("small movements"))
+    mouths = Mouths.of(faces.talking, seeds.at("mouths"))
+    wanted = wanted_opening(features.energy, speaking(voice, frames), mouths)
+    face += seeds.at("mouth size").uniform(0.9, 1.3) * string_together(wanted, mouths)
+    take_name, small = wander(faces.moving, frames, seeds.at("small movements"))
     face += TALKING_HEAD * small
-    face += np.outer(smile_of(voice, frames, coupling, draws), habits.smile)
+    face += np.outer(smile_track(voice, frames, coupling, seeds), habits.smile)
     face += mood_of(voice, frames, habits)
     share = np.where(features.speech, LOOK_TALKING, LOOK_LISTENING).astype(np.float32)
-    direction, _ = glances(share, draws)
-    face += look(direction) + np.outer(blinks(frames, BLINKS_TALKING, draws), habits.blink)
+    direction, _ = glances(share, seeds)
+    face += gaze_change(direction) + np.outer(lid_closing(frames, BLINKS_TALKING, seeds), habits.blink)
     turned = np.zeros((frames, 3), np.float32)
     for column, reached in enumerate(HEAD_WITH_EYES):
-        turned[:, column] = reached * follow(direction[:, column], 0.35, 0.35)
-    turned[:, 1] -= _beats(face, features, draws)
+        turned[:, column] = reached * follow_smoothly(direction[:, column], 0.35, 0.35)
+    turned[:, 1] -= _beats(face, features, seeds)
     face[:, HEAD_AT[:3]] += turned
     face[:, HEAD_AT[3:]] += turned @ habits.head_shift
     parts = {"rest": rest_name, "small_movements": take_name, "mouth": " ".join(mouths.names)}
-    return Talker(settle(face), rest, parts)
+    return Talker(limit_face(face), rest, parts)
 
 
-def heard(voice: Voice, frames: int) -> BoolArray:
+def speaking(voice: Voice, frames: int) -> BoolArray:
     """(T,) whether an utterance is going on: known here earlier than by the features' voice activity."""
     result = np.zeros(frames, np.bool_)
     for one in voice.said:
@@ -106,11 +111,11 @@ def heard(voice: Voice, frames: int) -> BoolArray:
     return result
 
 
-def _beats(face: FloatArray, features: Speaker, draws: Draws) -> FloatArray:
+def _beats(face: FloatArray, features: Speaker, seeds: SeedStream) -> FloatArray:
     """(T,) small downward beats of the head at stressed phrases, some with raised brows; radians."""
     depth = np.zeros(len(features), np.float32)
     for cue in (cue for cue in find_cues(features) if cue.kind == STRESS):
-        draw = draws.at("beat", cue.frame)
+        draw = seeds.at("beat", cue.frame)
         if draw.random() < BEAT:
             add(depth, cue.frame, bump(int(draw.integers(7, 13)), draw.uniform(0.03, 0.08)))
         if draw.random() < BEAT_BROW:
@@ -120,11 +125,11 @@ def _beats(face: FloatArray, features: Speaker, draws: Draws) -> FloatArray:
     return depth
 
 
-def smile_of(voice: Voice, frames: int, coupling: SmileCoupling, draws: Draws) -> FloatArray:
+def smile_track(voice: Voice, frames: int, coupling: SmileCoupling, seeds: SeedStream) -> FloatArray:
     """(T,) smiles of happy, and some of calmer, utterances, strong ones larger; and a few small others."""
-    result = UNCAUSED_SIZE * own_smiles(frames, Temperament(smiling=UNCAUSED), coupling, draws)
+    result = UNCAUSED_SIZE * own_smiles(frames, Style(smiling=UNCAUSED), coupling, seeds)
     for number, one in enumerate(voice.said):
-        draw = draws.at("smile", number)
+        draw = seeds.at("smile", number)
         chance = SMILES.get(one.utterance.emotion, 0.0)
         if draw.random() >= chance:
             continue
@@ -134,7 +139,7 @@ def smile_of(voice: Voice, frames: int, coupling: SmileCoupling, draws: Draws) -
         rise, fall = (round(FPS * spread.at(tempo)) for spread, tempo in times)
         hold = round(FPS * one.utterance.length_s)
         reach(result, max(round(FPS * one.start_s) - rise // 2, 0), plateau(rise, hold, fall, height))
-    result *= 1 + WOBBLE * wobble(frames, draws)
+    result *= 1 + WOBBLE * wobble(frames, seeds)
     return np.asarray(LARGEST * np.tanh(result / LARGEST), np.float32)
 
 
@@ -146,7 +151,7 @@ def mood_of(voice: Voice, frames: int, habits: Habits) -> FloatArray:
         for one in voice.said:
             if one.utterance.emotion == emotion:
                 _show(strength, one)
-        result += np.outer(follow(strength, 0.35, 0.8), difference)
+        result += np.outer(follow_smoothly(strength, 0.35, 0.8), difference)
     return result
 
 

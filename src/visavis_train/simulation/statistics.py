@@ -112,13 +112,13 @@ def look_share(face: FloatArray) -> float:
     return float((np.abs(aside - middle) < ASIDE + SCAN).mean())
 
 
-def mean_of(people: Sequence[Numbers]) -> dict[str, float]:
+def mean_statistics(people: Sequence[Numbers]) -> dict[str, float]:
     """Mean of each number."""
     names = Numbers.__dataclass_fields__
     return {name: float(np.mean([getattr(one, name) for one in people])) for name in names}
 
 
-def measure(dyads: Dyads, listeners: int) -> dict[str, Any]:
+def measure_statistics(dyads: Dyads, listeners: int) -> dict[str, Any]:
     """Statistics of the forward half of a split.
 
     Args:
@@ -146,8 +146,8 @@ def measure(dyads: Dyads, listeners: int) -> dict[str, Any]:
     moved = [smiles[(row + listeners) % count][1] for row in range(count)]
     return {
         "conversations": count,
-        "speaker": mean_of(speakers),
-        "listener": mean_of(reactions),
+        "speaker": mean_statistics(speakers),
+        "listener": mean_statistics(reactions),
         "peak_r": float(np.mean([peak_r(a, b, lag) for a, b in smiles])),
         "peak_r_of_strangers": float(
             np.mean([peak_r(a, c, lag) for (a, _), c in zip(smiles, moved, strict=True)])
@@ -155,7 +155,7 @@ def measure(dyads: Dyads, listeners: int) -> dict[str, Any]:
     }
 
 
-def targets() -> dict[str, str]:
+def real_statistics() -> dict[str, str]:
     """Published or measured values of real people, by statistic."""
     real = SmileCoupling.load()
     return {
@@ -174,7 +174,7 @@ def targets() -> dict[str, str]:
 
 def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
     """A table with a row for each number, a column for each split, and the target."""
-    wanted = targets()
+    wanted = real_statistics()
     rows = []
     for who in ("listener", "speaker"):
         for name in Numbers.__dataclass_fields__:
@@ -188,7 +188,7 @@ def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def measure_corpus(path: Path, listeners: int, splits: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The results of :func:`measure` for each split.
+    """The results of :func:`measure_statistics` for each split.
 
     Args:
         path: folder of the corpus.
@@ -198,7 +198,7 @@ def measure_corpus(path: Path, listeners: int, splits: Sequence[str]) -> dict[st
     Raises:
         InputError: the corpus is missing, or a split of it cannot be read.
     """
-    corpus = react.find(path)
+    corpus = react.find_react(path)
     if corpus is None:
         raise InputError(f"{path}: no corpus; visavis lab simulate makes one")
-    return {split: measure(corpus.read(split), listeners) for split in splits}
+    return {split: measure_statistics(corpus.read(split), listeners) for split in splits}

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.errors import InputError
 
 COLUMNS = ("dialogue", "start", "end", "speaker", "short_response")
@@ -82,7 +83,7 @@ def read_timings(path: Path, window_s: float) -> Timings:
                 turn = Turn(float(start), float(end))
                 dialogues.setdefault(name, []).append((speaker, turn, short == "1"))
     except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
-        raise InputError(f"{path}: no table of turns with {', '.join(COLUMNS)}: {error!r}") from error
+        raise InputError(f"{path}: no table of turns with {', '.join(COLUMNS)}: {reason(error)}") from error
     windows: list[Window] = []
     pauses: list[float] = []
     shorts, talk_s = 0, 0.0

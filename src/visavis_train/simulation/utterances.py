@@ -13,9 +13,10 @@ from typing import IO
 import av
 import numpy as np
 
-from visavis.base.arrays import checked
+from visavis.base.arrays import as_float32
 from visavis.base.reading import regular
 from visavis.base.waveform import SPEECH_RATE_HZ
+from visavis.base.words import reason
 from visavis.errors import InputError
 from visavis.types import FloatArray
 
@@ -46,7 +47,7 @@ class Utterance:
     samples: FloatArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", checked(self.name, self.samples, (None,)))
+        object.__setattr__(self, "samples", as_float32(self.name, self.samples, (None,)))
 
     @property
     def length_s(self) -> float:
@@ -62,7 +63,7 @@ def read_ravdess(folder: Path) -> list[Utterance]:
     """
     index = folder / "index.csv"
     try:
-        with regular(index).open(encoding="utf-8", newline="") as table:
+        with regular(index).open(encoding="utf-8-sig", newline="") as table:
             rows = {row["file"]: row for row in csv.DictReader(table) if row["archive"] == RAVDESS}
             raw = read_sounds(folder / RAVDESS, ".flac")
             found = [
@@ -70,21 +71,21 @@ def read_ravdess(folder: Path) -> list[Utterance]:
                 for name, row in sorted(rows.items())
             ]
     except (OSError, KeyError, csv.Error) as error:
-        raise InputError(f"{index}: no table of the files in {RAVDESS}: {error!r}") from error
+        raise InputError(f"{index}: no table of the files in {RAVDESS}: {reason(error)}") from error
     return _level(found)
 
 
 def _level(utterances: list[Utterance], wanted: float = 0.06) -> list[Utterance]:
     """Scale each actor to the same mean power; loud and soft utterances of an actor stay different."""
-    levelled = []
+    leveled = []
     for speaker in sorted({utterance.speaker for utterance in utterances}):
         own = [utterance for utterance in utterances if utterance.speaker == speaker]
         power = np.mean([np.mean(np.square(utterance.samples)) for utterance in own])
         gain = wanted / max(float(np.sqrt(power)), 1e-6)
-        levelled += [
+        leveled += [
             Utterance(u.name, speaker, u.emotion, u.strong, (u.samples * gain).clip(-0.98, 0.98)) for u in own
         ]
-    return levelled
+    return leveled
 
 
 def read_sounds(archive: Path, ending: str) -> dict[str, FloatArray]:

@@ -68,7 +68,7 @@ def speak(own: Sequence[Utterance], timings: Timings, length_s: float, rng: np.r
         said = _fill(window, own, timings, length_s, rng)
         if sum(one.utterance.length_s for one in said) >= LEAST_SAID * length_s:
             return Voice(mix(said, length_s, rng), tuple(said), window)
-    raise InputError(f"no real turns are long enough for what {own[0].speaker} says: make longer clips")
+    raise InputError(f"no real turn is long enough for an utterance of {own[0].speaker}: make longer clips")
 
 
 def _fill(

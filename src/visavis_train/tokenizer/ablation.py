@@ -1,6 +1,7 @@
 """Comparison of tokenizers: every experiment is trained with several seeds, and the results make one table.
 
-It is the third paper's Table II on real tracks. ``visavis lab tokenizer-ablation`` writes
+It measures reconstruction. The third paper's Table II, one predictor on several tokenizers, is made by
+``visavis lab listener-report experiments/predictor_*.toml``. ``visavis lab tokenizer-ablation`` writes
 ``benchmarks/results/tokenizer_ablation.json`` and the text between the marks of
 ``docs/reference/tokens.md``. Runs that have ended are not trained again.
 """
@@ -22,7 +23,7 @@ from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
 from visavis_train.tokenizer.config import TokenizerExperiment
-from visavis_train.tokenizer.task import REPORT, release, train
+from visavis_train.tokenizer.task import REPORT, release_tokenizer, train_tokenizer
 
 RESULTS = Path("benchmarks/results/tokenizer_ablation.json")
 PAGE = Path("docs/reference/tokens.md")
@@ -31,7 +32,7 @@ UNSEEN = "video"
 MARKS = ("<!-- ablation: by visavis lab tokenizer-ablation -->", "<!-- end of ablation -->")
 
 
-def run_one(config: Path, seed: int, overrides: Sequence[str]) -> dict[str, Any]:
+def run_experiment(config: Path, seed: int, overrides: Sequence[str]) -> dict[str, Any]:
     """Train, export and measure one experiment with one seed, or read the report of an earlier run.
 
     Raises:
@@ -41,22 +42,25 @@ def run_one(config: Path, seed: int, overrides: Sequence[str]) -> dict[str, Any]
     out = named.out.with_name(f"{named.out.name}_seed{seed}")
     experiment = named.model_copy(update={"seed": seed, "out": out})
     stored, report = out / "config.json", out / REPORT
-    if stored.exists() and json.loads(regular(stored).read_text("utf-8")) != experiment.model_dump(
+    if stored.exists() and json.loads(regular(stored).read_text("utf-8-sig")) != experiment.model_dump(
         mode="json"
     ):
         raise InputError(f"{out} holds a run of other settings; move it away")
     if not report.exists():
-        release(experiment, train(experiment, resume=True), config.name)
-    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8"))
+        release_tokenizer(experiment, train_tokenizer(experiment, resume=True), config.name)
+    result: dict[str, Any] = json.loads(regular(report).read_text("utf-8-sig"))
+    for part in ("validation", "test"):
+        for errors in result[part].values():
+            errors.pop("channels", None)  # Too much for one file; the run's report has it.
     return result
 
 
-def run_all(configs: Sequence[Path], seeds: int, overrides: Sequence[str]) -> dict[str, Any]:
+def run_experiments(configs: Sequence[Path], seeds: int, overrides: Sequence[str]) -> dict[str, Any]:
     """Every experiment with the seeds 1, 2, and so on."""
     runs = []
     for config in configs:
         for seed in range(1, seeds + 1):
-            runs.append(run_one(config, seed, overrides))
+            runs.append(run_experiment(config, seed, overrides))
             error = runs[-1]["test"][UNSEEN]["unexplained"]
             print_note(f"{config.stem}, seed {seed}: unexplained {error:.3f} on unseen people")
     return {"commit": current_commit(), "machine": machine(), "versions": versions(), "runs": runs}
@@ -69,19 +73,20 @@ def spread(values: Sequence[float], digits: int) -> str:
     return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
 
 
-def tables(result: dict[str, Any]) -> list[str]:
+def ablation_tables(result: dict[str, Any]) -> list[str]:
     """The Markdown between the marks."""
     named: dict[str, list[dict[str, Any]]] = {}
     for run in result["runs"]:
         named.setdefault(run["name"].removeprefix("tokenizer_"), []).append(run)
     seeds = {len(runs) for runs in named.values()}
+    over = f"Mean ± standard deviation over {max(seeds)} seeds" if max(seeds) > 1 else "One seed"
     return [
-        f"Mean ± standard deviation over {max(seeds)} seeds; commit {result['commit'][:12]}; "
-        f"{result['machine']['processor']}, one thread.",
+        f"{over}; commit {result['commit'][:12]}; {result['machine']['processor']}, one thread.",
         "",
         "| tokenizer | tokens | a frame | unexplained: unseen people | known talker | smiles of calls "
-        "| used % | perplexity | jitter | changes a second | tokens a second, streamed | parameters |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| r: unseen people | used % | perplexity | jitter | changes a second | tokens a second, streamed "
+        "| parameters |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(_row(name, runs) for name, runs in named.items()),
         "",
         "Mean absolute error by group on unseen people, in weights (0 to 1), radians and centimetres; first "
@@ -89,9 +94,9 @@ def tables(result: dict[str, Any]) -> list[str]:
         "",
         *_groups(named),
         "",
-        "Mean absolute error of the decoded emotion on unseen people:",
+        "Mean absolute error of the decoded expression on unseen people:",
         "",
-        *_emotions(named),
+        *_expressions(named),
     ]
 
 
@@ -107,6 +112,7 @@ def _row(name: str, runs: Sequence[dict[str, Any]]) -> str:
             spread([run["test"][source]["unexplained"] for run in runs], 3)
             for source in (UNSEEN, "grid", "dyads")
         ),
+        spread([part["mean_r"] for part in unseen], 2),
         ", ".join(spread([100 * part["all"]["used"][place] for part in use], 1) for place in places),
         ", ".join(spread([part["all"]["perplexity"][place] for part in use], 0) for place in places),
         spread([part["jitter"] for part in unseen], 2),
@@ -132,10 +138,10 @@ def _groups(named: dict[str, list[dict[str, Any]]]) -> list[str]:
     return lines
 
 
-def _emotions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
+def _expressions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
     lines = ["| tokenizer | action units | valence and arousal | expressions |", "|---|---|---|---|"]
     for name, runs in named.items():
-        parts = [run["test"][UNSEEN]["emotion"] for run in runs]
+        parts = [run["test"][UNSEEN]["expression"] for run in runs]
         cells = [
             spread([part[key] for part in parts], 3) for key in ("action_units", "affect", "expressions")
         ]
@@ -143,7 +149,7 @@ def _emotions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
     return lines
 
 
-def report(
+def report_ablation(
     experiments: Sequence[Path],
     *,
     seeds: int = 3,
@@ -169,7 +175,7 @@ def report(
     if not tables_only:
         if not experiments:
             raise InputError("found no experiment; expected TOML files such as experiments/tokenizer_*.toml")
-        result = run_all(experiments, seeds, overrides)
+        result = run_experiments(experiments, seeds, overrides)
         with whole_file(results) as partial:
             partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    write_between(page or PAGE, MARKS, tables(json.loads(regular(results).read_text("utf-8"))))
+    write_between(page or PAGE, MARKS, ablation_tables(json.loads(regular(results).read_text("utf-8-sig"))))

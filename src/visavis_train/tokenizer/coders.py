@@ -27,7 +27,7 @@ class MlpConfig(Settings):
         kind: which coder this is.
         width: channels.
         layers: residual layers.
-        window: frames that the encoder sees, up to and with the present one; 1 is stateless.
+        window: frames that the encoder sees, including the present one; 1 is stateless.
     """
 
     kind: Literal["mlp"] = "mlp"
@@ -45,7 +45,7 @@ class TransformerConfig(Settings):
         layers: transformer layers.
         heads: attention heads.
         mlp_ratio: hidden width of a layer's MLP over `width`.
-        window: frames that the encoder sees, up to and with the present one; 1 is stateless.
+        window: frames that the encoder sees, including the present one; 1 is stateless.
     """
 
     kind: Literal["transformer"] = "transformer"

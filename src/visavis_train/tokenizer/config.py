@@ -11,12 +11,12 @@ from visavis_train.loop.experiment import Settings
 from visavis_train.tokenizer.network import TokenizerConfig
 
 
-class Split(Settings):
+class HeldOutClips(Settings):
     """Clips that training never sees, by patterns of their names such as `lp_d9` or `grid_p*`.
 
     Attributes:
-        validation: what settings are chosen by.
-        test: what is reported.
+        validation: clips for choosing settings.
+        test: clips for the reported figures.
     """
 
     validation: tuple[str, ...] = Field(min_length=1)
@@ -24,28 +24,33 @@ class Split(Settings):
 
 
 class TokenizerTraining(Settings):
-    """How the network is trained: the face first, then the emotion decoder alone on frozen tokens.
+    """How the network is trained: the face first, then the expression decoder alone on frozen tokens.
 
     Attributes:
         face_rounds: rounds of the first phase.
-        emotion_rounds: rounds of the second.
+        expression_rounds: rounds of the second phase.
         round_steps: steps of a round, between two checkpoints.
-        batch_size: frames a step.
-        learning_rate: its peak in either phase; it rises linearly and falls by half a cosine to 1%.
-        warm_steps: steps of the rise.
-        weight_decay: AdamW's.
-        max_gradient: norm that gradients are cut to.
-        shares: of each source of the pack in a batch, in any unit; sources that are not named are left out.
+        batch_size: frames per step.
+        learning_rate: peak of the learning rate in either phase; it rises linearly and falls by half a cosine
+            to 1%.
+        warm_steps: steps of the linear rise.
+        weight_decay: weight decay of AdamW.
+        clip_grad_norm: norm to which gradients are clipped.
+        squared: weight of the squared error, added to the absolute error. With the absolute error alone (0),
+            a token of many faces is decoded to their median, and rare movements are lost.
+        shares: share of each source of the pack in a batch, in any unit; sources that are not named are left
+            out.
     """
 
     face_rounds: int = Field(default=12, ge=1)
-    emotion_rounds: int = Field(default=3, ge=1)
+    expression_rounds: int = Field(default=3, ge=1)
     round_steps: int = Field(default=500, ge=1)
     batch_size: int = Field(default=256, ge=2)
     learning_rate: float = Field(default=2e-3, gt=0)
     warm_steps: int = Field(default=200, ge=1)
     weight_decay: float = Field(default=0.01, ge=0)
-    max_gradient: float = Field(default=1.0, gt=0)
+    clip_grad_norm: float = Field(default=1.0, gt=0)
+    squared: float = Field(default=0.0, ge=0)
     shares: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
 
 
@@ -54,13 +59,13 @@ class TokenizerExperiment(Settings):
 
     Attributes:
         task: which task the file is for.
-        name: of the run, for its report.
-        data: the pack of `visavis lab tracks`, from the working folder.
-        out: the run folder, from the working folder.
-        seed: of all randomness.
+        name: name of the run, for its report.
+        data: the pack made by ``visavis lab tracks``, relative to the working folder.
+        out: the run folder, relative to the working folder.
+        seed: seed of all randomness.
         threads: processor threads.
-        one_rest: whether everybody is moved to one face at rest, the mean over the training's people, so
-            that tokens say what a face does and not whose it is.
+        one_rest: whether everybody is moved to one face at rest, the mean over the training's people, so that
+            tokens describe movement and not identity.
         split: the table `[split]`.
         training: the table `[training]`.
     """
@@ -72,6 +77,6 @@ class TokenizerExperiment(Settings):
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1)
     one_rest: bool = False
-    split: Split
+    split: HeldOutClips
     model: TokenizerConfig = TokenizerConfig()
     training: TokenizerTraining

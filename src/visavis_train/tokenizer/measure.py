@@ -11,20 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visavis.channels import ACTION_UNITS, EMOTION_CHANNELS, EXPRESSIONS
+from visavis.channels import ACTION_UNITS, EXPRESSION_CHANNELS, EXPRESSIONS, FACE_CHANNELS
 from visavis.reaction.tokenizer import FaceTokenizer, Tokens
 from visavis.types import FloatArray
-from visavis_train.data.track_pack import Clip, known_rows, windows
+from visavis_train.data.track_pack import Clip, clip_windows, known_rows
 from visavis_train.tokenizer.face_groups import FACE_GROUPS
 from visavis_train.tokenizer.network import TokenizerNet
 
-EMOTION_GROUPS = {
+EXPRESSION_GROUPS = {
     "action_units": slice(0, len(ACTION_UNITS)),
-    "affect": slice(len(ACTION_UNITS), len(EMOTION_CHANNELS) - len(EXPRESSIONS)),
-    "expressions": slice(len(EMOTION_CHANNELS) - len(EXPRESSIONS), len(EMOTION_CHANNELS)),
+    "affect": slice(len(ACTION_UNITS), len(EXPRESSION_CHANNELS) - len(EXPRESSIONS)),
+    "expressions": slice(len(EXPRESSION_CHANNELS) - len(EXPRESSIONS), len(EXPRESSION_CHANNELS)),
 }
 # A group that differs less from its mean did not move, or is not tracked.
 STILL = 1e-4
+# Least standard deviation of a channel that moves: weights, radians, centimetres.
+MOVES = 0.01
 _BATCH = 4096
 
 
@@ -37,19 +39,23 @@ class Fidelity:
         groups: mean absolute error of each face group, in its own units (weights, radians, centimetres); None
             if the group is unknown.
         mean_face: the same error, if every frame were decoded as the training's mean face.
-        emotion: mean absolute error of action units, of valence and arousal, and of the expressions; None
+        expression: mean absolute error of action units, of valence and arousal, and of the expressions; None
             if they are unknown.
         jitter: mean size of the decoded faces' second difference in time, relative to the true faces, both
             standardised; 1 is as steady as the original.
         changes_per_s: changes of the tokens per second.
+        channels: for each channel that moves: ``r``, the correlation of decoded and true frames, and
+            ``spread``, the standard deviation of decoded frames divided by that of true frames. They show
+            a channel that stands still while the true one seldom moves; an error hides it.
     """
 
     frames: int
     groups: dict[str, float | None]
     mean_face: dict[str, float | None]
-    emotion: dict[str, float | None]
+    expression: dict[str, float | None]
     jitter: float
     changes_per_s: float
+    channels: dict[str, dict[str, float]]
 
     @property
     def unexplained(self) -> float:
@@ -58,9 +64,14 @@ class Fidelity:
         shares = [error / plain for error, plain in pairs if error is not None and plain and plain > STILL]
         return float(np.mean(shares))
 
+    @property
+    def mean_r(self) -> float:
+        """Mean of ``r`` over the channels that move; 0 if none moves."""
+        return float(np.mean([channel["r"] for channel in self.channels.values()] or [0.0]))
+
     def as_dict(self) -> dict[str, Any]:
         """The figures by name, for reports."""
-        return asdict(self) | {"unexplained": self.unexplained}
+        return asdict(self) | {"unexplained": self.unexplained, "mean_r": self.mean_r}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,14 +82,14 @@ class Decoded:
         clip: the clip.
         true: (M, 58).
         found: (M, 58).
-        emotion: (M, 25) decoded.
+        expression: (M, 25) decoded.
         tokens: (M, R).
     """
 
     clip: Clip
     true: FloatArray
     found: FloatArray
-    emotion: FloatArray
+    expression: FloatArray
     tokens: Tokens
 
 
@@ -94,11 +105,11 @@ def decode_clips(net: TokenizerNet, clips: Sequence[Clip]) -> Iterator[Decoded]:
     was_training = net.training
     net.eval()
     for clip in clips:
-        rows = windows(clip, net.window)
+        rows = clip_windows(clip, net.window)
         tokens = tokens_of(net, rows)
         codes = net.quantizer.codes(tokens)
-        faces, emotions = net.faces(codes).numpy(), net.emotions(codes).numpy()
-        yield Decoded(clip, rows[:, -1], faces, emotions, tokens.numpy())
+        faces, expressions = net.faces(codes).numpy(), net.expressions(codes).numpy()
+        yield Decoded(clip, rows[:, -1], faces, expressions, tokens.numpy())
     net.train(was_training)
 
 
@@ -118,17 +129,34 @@ class _Means:
         return float(self.total[part].sum() / count) if count else None
 
 
+def movement(true: FloatArray, found: FloatArray) -> dict[str, dict[str, float]]:
+    """``r`` and ``spread`` of every channel that moves, see :class:`Fidelity`; (M, 58) and (M, 58)."""
+    result = {}
+    for name, column, other in zip(FACE_CHANNELS, true.T, found.T, strict=True):
+        known = np.isfinite(column)
+        both = np.stack([column[known], other[known]]).astype(np.float64)
+        if known.any() and both[0].std() > MOVES:
+            spread = float(both[1].std() / both[0].std())
+            r = float(np.corrcoef(*both).item(1)) if spread > STILL else 0.0
+            result[name] = {"r": r, "spread": spread}
+    return result
+
+
 def fidelity(net: TokenizerNet, clips: Sequence[Clip]) -> Fidelity:
     """Decode clips and compare; see :class:`Fidelity`."""
     mean, spread = net.get_buffer("mean").numpy(), net.get_buffer("spread").numpy()
-    faces, plain, emotions = _Means(len(mean)), _Means(len(mean)), _Means(len(EMOTION_CHANNELS))
+    faces, plain, expressions = _Means(len(mean)), _Means(len(mean)), _Means(len(EXPRESSION_CHANNELS))
     shaken, shakes = _Means(len(mean)), _Means(len(mean))
     frames, changes, seconds = 0, 0, 0.0
+    trues: list[FloatArray] = []
+    founds: list[FloatArray] = []
     for decoded in decode_clips(net, clips):
         true, rows = decoded.true, known_rows(decoded.clip)
+        trues.append(true)
+        founds.append(decoded.found)
         faces.add(np.abs(decoded.found - true))
         plain.add(np.abs(mean - true))
-        emotions.add(np.abs(decoded.emotion - decoded.clip.emotion[rows]))
+        expressions.add(np.abs(decoded.expression - decoded.clip.expression[rows]))
         shakes.add(np.abs(np.diff(true / spread, 2, axis=0)))
         unknown = np.where(np.isfinite(true), 0, np.nan).astype(np.float32)
         shaken.add(np.abs(np.diff(decoded.found / spread + unknown, 2, axis=0)))
@@ -140,9 +168,10 @@ def fidelity(net: TokenizerNet, clips: Sequence[Clip]) -> Fidelity:
         frames=frames,
         groups={name: faces.of(part) for name, part in FACE_GROUPS.items()},
         mean_face={name: plain.of(part) for name, part in FACE_GROUPS.items()},
-        emotion={name: emotions.of(part) for name, part in EMOTION_GROUPS.items()},
+        expression={name: expressions.of(part) for name, part in EXPRESSION_GROUPS.items()},
         jitter=(shaken.of(every) or 0.0) / max(shakes.of(every) or 0.0, 1e-9),
         changes_per_s=changes / max(seconds, 1e-9),
+        channels=movement(np.concatenate(trues), np.concatenate(founds)),
     )
 
 
@@ -156,7 +185,7 @@ def code_use(net: TokenizerNet, clips: Sequence[Clip]) -> dict[str, Any]:
     counts = [np.zeros(size, np.int64) for size in net.quantizer.vocabulary]
     net.eval()
     for clip in clips:
-        tokens = tokens_of(net, windows(clip, net.window)).numpy()
+        tokens = tokens_of(net, clip_windows(clip, net.window)).numpy()
         for place, count in enumerate(counts):
             count += np.bincount(tokens[:, place], minlength=len(count))
     return {

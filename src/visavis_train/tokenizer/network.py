@@ -1,7 +1,8 @@
-"""The network of a face tokenizer, and its two graphs: faces to tokens, tokens to faces and emotions.
+"""The network of a face tokenizer, and its two graphs: faces to tokens, tokens to faces and expressions.
 
-After Dam et al. 2024, section II-B: an encoder, a quantiser, a decoder for the face and one for the emotion.
-In contrast to theirs, every frame's token depends only on that frame, or on it and on earlier frames.
+After Dam et al. 2024, section II-B: an encoder, a quantiser, a decoder for the face and one for the
+expression. In contrast to theirs, every frame's token depends only on that frame, or on it and on earlier
+frames.
 """
 
 from __future__ import annotations
@@ -11,25 +12,25 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from visavis.channels import ACTION_UNITS, BLENDSHAPES, EMOTION_CHANNELS, EXPRESSIONS
+from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSION_CHANNELS, EXPRESSIONS
 from visavis.types import FloatArray
 from visavis_train.loop.experiment import Settings
 from visavis_train.tokenizer.coders import CoderConfig, MlpConfig, build_decoder, build_encoder
 from visavis_train.tokenizer.quantizers import FsqConfig, QuantizerConfig, build_quantizer
 
-_EMOTION = len(EMOTION_CHANNELS)
+_EXPRESSION = len(EXPRESSION_CHANNELS)
 
 
 class TokenizerConfig(Settings):
     """The network.
 
     Attributes:
-        emotion_width: channels of the emotion decoder, an MLP.
+        expression_width: channels of the expression decoder, an MLP.
     """
 
     quantizer: QuantizerConfig = FsqConfig()
     coder: CoderConfig = MlpConfig()
-    emotion_width: int = 128
+    expression_width: int = 128
 
 
 class Coded(NamedTuple):
@@ -63,12 +64,12 @@ class TokenizerNet(nn.Module):
         self.quantizer = build_quantizer(config.quantizer)
         self.encoder = build_encoder(config.coder, self.quantizer.width)
         self.decoder = build_decoder(self.quantizer.width, config.coder)
-        self.emotion = nn.Sequential(
-            nn.Linear(self.quantizer.width, config.emotion_width),
+        self.expression = nn.Sequential(
+            nn.Linear(self.quantizer.width, config.expression_width),
             nn.GELU(),
-            nn.Linear(config.emotion_width, config.emotion_width),
+            nn.Linear(config.expression_width, config.expression_width),
             nn.GELU(),
-            nn.Linear(config.emotion_width, _EMOTION),
+            nn.Linear(config.expression_width, _EXPRESSION),
         )
 
     @property
@@ -76,18 +77,18 @@ class TokenizerNet(nn.Module):
         """Number of frames that the encoder sees."""
         return self.config.coder.window
 
-    def standardise(self, faces: Tensor) -> Tensor:
+    def standardize(self, faces: Tensor) -> Tensor:
         """(..., 58) in natural units -> mean 0, spread 1; unknown numbers (NaN) become the mean."""
         return torch.nan_to_num((faces - self.get_buffer("mean")) / self.get_buffer("spread"), nan=0.0)
 
     def forward(self, windows: Tensor) -> Coded:
         """Encode, quantise and decode windows (N, W, 58) in natural units."""
-        quantized = self.quantizer(self.encoder(self.standardise(windows)))
+        quantized = self.quantizer(self.encoder(self.standardize(windows)))
         return Coded(self.decoder(quantized.codes), quantized.tokens, quantized.loss)
 
     def tokens(self, windows: Tensor) -> Tensor:
         """(N, W, 58) in natural units -> (N, R) int64."""
-        return self.quantizer.tokens(self.encoder(self.standardise(windows)))
+        return self.quantizer.tokens(self.encoder(self.standardize(windows)))
 
     def faces(self, codes: Tensor) -> Tensor:
         """(N, D) codes -> (N, 58) in natural units, blendshape weights within 0..1."""
@@ -95,9 +96,9 @@ class TokenizerNet(nn.Module):
         weights, pose = faces[:, : len(BLENDSHAPES)], faces[:, len(BLENDSHAPES) :]
         return torch.cat([weights.clamp(0, 1), pose], dim=1)
 
-    def emotions(self, codes: Tensor) -> Tensor:
+    def expressions(self, codes: Tensor) -> Tensor:
         """(N, D) codes -> (N, 25) within their ranges; the 8 expressions sum to 1."""
-        raw = self.emotion(codes)
+        raw = self.expression(codes)
         units, rest = raw[:, : len(ACTION_UNITS)], raw[:, len(ACTION_UNITS) :]
         feeling, expressions = rest[:, : -len(EXPRESSIONS)], rest[:, -len(EXPRESSIONS) :].clamp(min=1e-6)
         shares = expressions / expressions.sum(dim=1, keepdim=True)
@@ -119,7 +120,7 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """The runtime's decoder: tokens (N, R) int64 -> faces (N, 58) and emotions (N, 25)."""
+    """The runtime's decoder: tokens (N, R) int64 -> faces (N, 58) and expressions (N, 25)."""
 
     def __init__(self, net: TokenizerNet) -> None:
         super().__init__()
@@ -128,4 +129,4 @@ class DecoderGraph(nn.Module):
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """(N, R) -> (N, 58) and (N, 25)."""
         codes = self.net.quantizer.codes(tokens)
-        return self.net.faces(codes), self.net.emotions(codes)
+        return self.net.faces(codes), self.net.expressions(codes)

@@ -9,7 +9,7 @@ import numpy as np
 
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
-from visavis.reaction.rest import resting
+from visavis.reaction.neutral_face import resting
 from visavis.types import FloatArray
 from visavis_train.data.track_pack import Clip
 

@@ -57,8 +57,8 @@ class FsqConfig(Settings):
 
     Attributes:
         kind: which quantiser this is.
-        levels: of each dimension, 3 or more, or a preset: `paper`, `standard`, `large`. The vocabulary is
-            their product.
+        levels: levels of each dimension, 3 or more, or a preset: ``paper``, ``standard``, ``large``. The
+            vocabulary is their product.
     """
 
     kind: Literal["fsq"] = "fsq"
@@ -70,8 +70,8 @@ class ResidualFsqConfig(Settings):
 
     Attributes:
         kind: which quantiser this is.
-        levels: of each dimension, for every token alike, or a preset.
-        depth: tokens a frame.
+        levels: levels of each dimension, equal for all tokens, or a preset.
+        depth: tokens per frame.
     """
 
     kind: Literal["rfsq"] = "rfsq"
@@ -85,11 +85,11 @@ class VqConfig(Settings):
     Attributes:
         kind: which quantiser this is.
         vocabulary: entries of the codebook.
-        width: numbers of an entry.
-        decay: of the running mean that an entry is of the vectors nearest to it.
-        commitment: weight of the pull of vectors towards their entries.
-        dead_below: entries that fewer vectors a batch come to, in the running mean, start anew.
-        kmeans_rounds: of the k-means that the codebook starts from, on the first batches.
+        width: dimensions of an entry.
+        decay: decay of the running mean by which an entry follows the vectors nearest to it.
+        commitment: weight of the commitment loss, which pulls vectors towards their entries.
+        dead_below: entries that get fewer vectors per batch than this, in the running mean, are replaced.
+        kmeans_rounds: rounds of k-means on the first batches, which gives the initial codebook.
     """
 
     kind: Literal["vq"] = "vq"
@@ -106,10 +106,11 @@ class LfqConfig(Settings):
 
     Attributes:
         kind: which quantiser this is.
-        bits: dimensions; the vocabulary is 2 to their number.
-        entropy: weight of the pull towards sure bits, evenly used over a batch.
-        diversity: weight in it of even use against sureness.
-        commitment: weight of the pull of numbers towards their bits.
+        bits: dimensions; the vocabulary is 2 to this power.
+        entropy: weight of the entropy loss, which makes each bit certain and all codes evenly used over a
+            batch.
+        diversity: weight of even use against certainty in that loss.
+        commitment: weight of the commitment loss, which pulls numbers towards their bits.
     """
 
     kind: Literal["lfq"] = "lfq"

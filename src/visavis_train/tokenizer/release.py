@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 import visavis
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.tokenizer import DECODER, DECODER_KIND, ENCODER, ENCODER_KIND, FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.track_pack import Clip, known_rows, tracked
-from visavis_train.onnx.export import current_commit, export, register
+from visavis_train.onnx.export import current_commit, export_onnx, register
 from visavis_train.tokenizer.measure import code_use, fidelity, tokens_per_s
 from visavis_train.tokenizer.network import DecoderGraph, EncoderGraph, TokenizerNet
 
@@ -53,7 +53,7 @@ def export_tokenizer(net: TokenizerNet, folder: Path, rest: FloatArray | None = 
     sizes = torch.tensor(net.quantizer.vocabulary)
     tokens = (torch.rand(3, len(sizes), generator=rng) * sizes).long()
     notes = _notes(net) | {"rest": None if rest is None else rest.tolist()}
-    export(
+    export_onnx(
         EncoderGraph(net),
         (examples,),
         folder / ENCODER_FILE,
@@ -61,13 +61,13 @@ def export_tokenizer(net: TokenizerNet, folder: Path, rest: FloatArray | None = 
         output_names=("tokens",),
         metadata=notes | {"kind": ENCODER_KIND, "parameters": _learned(net.encoder, net.quantizer)},
     )
-    export(
+    export_onnx(
         DecoderGraph(net),
         (tokens,),
         folder / DECODER_FILE,
         input_names=("tokens",),
         output_names=("face", "emotion"),
-        metadata=notes | {"kind": DECODER_KIND, "parameters": _learned(net.decoder, net.emotion)},
+        metadata=notes | {"kind": DECODER_KIND, "parameters": _learned(net.decoder, net.expression)},
     )
     return FaceTokenizer.load(folder / ENCODER_FILE, folder / DECODER_FILE)
 
@@ -83,7 +83,7 @@ def _notes(net: TokenizerNet) -> dict[str, Any]:
         "mean": net.get_buffer("mean").tolist(),
         "spread": net.get_buffer("spread").tolist(),
         "channels": list(FACE_CHANNELS),
-        "emotion_channels": list(EMOTION_CHANNELS),
+        "emotion_channels": list(EXPRESSION_CHANNELS),
         "pair": _fingerprint(net.state_dict()),
     }
 
@@ -129,7 +129,7 @@ def _for_speed(clips: Sequence[Clip]) -> FloatArray:
     return longest.face[known_rows(longest)][:SPEED_FRAMES]
 
 
-def install(
+def install_tokenizer(
     folder: Path, report: Mapping[str, Any], config: str, names: tuple[str, str] = (ENCODER, DECODER)
 ) -> tuple[Path, ...]:
     """Copy a run's networks into the package's assets and add them to the manifest; returns their paths.

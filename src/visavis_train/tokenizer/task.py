@@ -20,7 +20,7 @@ from visavis.base.files import whole_file
 from visavis.base.machine import machine
 from visavis.reaction.listener import LISTENER_TOKENIZER
 from visavis.reaction.tokenizer import DECODER, ENCODER
-from visavis_train.data.track_pack import Clip, load_pack, split_clips
+from visavis_train.data.track_pack import Clip, load_tracks, split_clips
 from visavis_train.loop.command import Command, Task
 from visavis_train.loop.rounds import run_rounds
 from visavis_train.tokenizer.config import TokenizerExperiment
@@ -30,7 +30,7 @@ from visavis_train.tokenizer.release import (
     DECODER_FILE,
     ENCODER_FILE,
     export_tokenizer,
-    install,
+    install_tokenizer,
     measured,
 )
 from visavis_train.tokenizer.trainer import TokenizerTrainer
@@ -45,14 +45,14 @@ def parts_of(experiment: TokenizerExperiment) -> dict[str, tuple[Clip, ...]]:
         InputError: the pack cannot be read, or the split does not fit the pack.
     """
     split = experiment.split
-    parts = split_clips(load_pack(experiment.data), {"validation": split.validation, "test": split.test})
+    parts = split_clips(load_tracks(experiment.data), {"validation": split.validation, "test": split.test})
     if experiment.one_rest:
         rest = mean_rest(parts["training"], experiment.training.shares)
         parts = {part: at_one_rest(clips, rest) for part, clips in parts.items()}
     return parts
 
 
-def train(experiment: TokenizerExperiment, *, resume: bool = False) -> TokenizerNet:
+def train_tokenizer(experiment: TokenizerExperiment, *, resume: bool = False) -> TokenizerNet:
     """Run (or finish) an experiment; returns the network.
 
     Raises:
@@ -74,7 +74,7 @@ def train(experiment: TokenizerExperiment, *, resume: bool = False) -> Tokenizer
     return trainer.net.eval()
 
 
-def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> dict[str, Any]:
+def release_tokenizer(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> dict[str, Any]:
     """Export a trained network, measure it, and write ``report.json``; returns the report.
 
     Raises:
@@ -106,14 +106,14 @@ def release(experiment: TokenizerExperiment, net: TokenizerNet, config: str) -> 
     return report
 
 
-def finish(experiment: TokenizerExperiment, net: TokenizerNet, command: Command) -> Path:
+def finish_tokenizer(experiment: TokenizerExperiment, net: TokenizerNet, command: Command) -> Path:
     """Release a trained network, and install it if requested; returns the report's path."""
-    report = release(experiment, net, command.config.name)
+    report = release_tokenizer(experiment, net, command.config.name)
     if command.install:
         names = LISTENER_TOKENIZER if experiment.one_rest else (ENCODER, DECODER)
-        paths = install(experiment.out, report, f"experiments/{command.config.name}", names)
+        paths = install_tokenizer(experiment.out, report, f"experiments/{command.config.name}", names)
         print_note("installed as " + " and ".join(str(path) for path in paths))
     return experiment.out / REPORT
 
 
-TASK = Task(TokenizerExperiment, train, finish)
+TASK = Task(TokenizerExperiment, train_tokenizer, finish_tokenizer)

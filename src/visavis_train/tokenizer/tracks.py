@@ -19,9 +19,9 @@ from visavis.base.console import print_note, progress
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
 from visavis.capture.video import VideoFile
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
-from visavis.corpus.sides import MOST_FACES, find_cut
-from visavis.corpus.watching import watch
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
+from visavis.corpus.observe import observe
+from visavis.corpus.split_screen import MOST_FACES, find_cut
 from visavis.datasets.calls import CALL_RATE_HZ, read_calls
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles
@@ -31,7 +31,7 @@ from visavis.pipeline import Pipeline
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.track import Track
 from visavis_train.data.conversation_pack import load_listening
-from visavis_train.data.track_pack import Clip, load_pack, save_pack
+from visavis_train.data.track_pack import Clip, load_tracks, save_pack
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 # In vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions do not fit our channels.
@@ -55,14 +55,14 @@ def track_video(path: Path, *, two: bool = False) -> list[Track]:
     people = [Pipeline() for _ in range(2 if two else 1)]
     with VideoFile(path) as video:
         fps = video.fps
-        observed = watch(video, people, cut, lambda: None)
+        observed = observe(iter(video), people, cut, lambda: None)
     for pipeline in people:
         pipeline.close()
     tracks = []
     for person in observed:
         face = np.stack(person.face)
         found = np.asarray(np.isfinite(face).all(axis=1), np.bool_)
-        tracks.append(Track(np.asarray(person.time_s), face, np.stack(person.emotion), found, fps))
+        tracks.append(Track(np.asarray(person.time_s), face, np.stack(person.expression), found, fps))
     return tracks
 
 
@@ -70,7 +70,7 @@ def dyad_clips(path: Path) -> list[Clip]:
     """Both people of every call as tracks with only smile and cheeks known.
 
     AU12 becomes mouthSmile and AU06 cheekSquint on both sides, and 5 becomes 1. From these blendshapes
-    ``visavis.emotion.action_units`` reads the two units.
+    ``visavis.expression.action_units`` reads the two units.
 
     Raises:
         InputError: the file is of another kind.
@@ -80,13 +80,13 @@ def dyad_clips(path: Path) -> list[Clip]:
         name, signals = call.name, call.signals
         for person, who in enumerate("ab"):
             face = np.full((len(signals), len(FACE_CHANNELS)), np.nan, np.float32)
-            emotion = np.full((len(signals), len(EMOTION_CHANNELS)), np.nan, np.float32)
+            expression = np.full((len(signals), len(EXPRESSION_CHANNELS)), np.nan, np.float32)
             for column, channel, unit in DYAD_CHANNELS:
                 strength = np.clip(signals[:, person, column] / AU_RANGE, 0, 1)
-                emotion[:, EMOTION_CHANNELS.index(unit)] = strength
+                expression[:, EXPRESSION_CHANNELS.index(unit)] = strength
                 for side in ("Left", "Right"):
                     face[:, FACE_INDEX[channel + side]] = strength
-            clips.append(Clip(f"{name}_{who}", "dyads", CALL_RATE_HZ, face, emotion))
+            clips.append(Clip(f"{name}_{who}", "dyads", CALL_RATE_HZ, face, expression))
     return clips
 
 
@@ -100,13 +100,13 @@ def still_clips(folder: Path) -> list[Clip]:
         InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
     """
     try:
-        with regular(folder / "index.csv").open(encoding="utf-8", newline="") as table:
+        with regular(folder / "index.csv").open(encoding="utf-8-sig", newline="") as table:
             splits = {row["id"]: row["split"] for row in csv.DictReader(table)}
     except (OSError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{folder}: no faces with index.csv: {error}") from error
     arrays = ("ids", "blendshapes", "matrix")
     names, weights, matrices = read_npz(folder / "teacher.npz", "teacher's answers", arrays).values()
-    nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
+    nothing = np.full((1, len(EXPRESSION_CHANNELS)), np.nan, np.float32)
     clips = []
     for name, shapes, matrix in zip(names.tolist(), weights, matrices.astype(np.float32), strict=True):
         if name not in splits:
@@ -122,7 +122,7 @@ def still_clips(folder: Path) -> list[Clip]:
 def rendered_clips(folder: Path) -> list[Clip]:
     """Rendered faces as clips of one frame, called ``<folder>_<number>``, source ``renders``.
 
-    Weights and rotation are true ones. A face's place and emotion are unknown.
+    Weights and rotation are true ones. A face's place and expression are unknown.
 
     Raises:
         InputError: the folder lacks the ``labels.npz`` of ``visavis_train.data.rendering``.
@@ -134,7 +134,7 @@ def rendered_clips(folder: Path) -> list[Clip]:
         made_by="visavis lab render",
     )
     place = [np.nan] * len(TRANSLATIONS)
-    nothing = np.full((1, len(EMOTION_CHANNELS)), np.nan, np.float32)
+    nothing = np.full((1, len(EXPRESSION_CHANNELS)), np.nan, np.float32)
     return [
         Clip(
             f"{folder.name}_{number:05d}",
@@ -162,7 +162,7 @@ def conversation_clips(path: Path) -> list[Clip]:
             "talks",
             FRAME_RATE_HZ,
             clip.face.astype(np.float32),
-            clip.emotion.astype(np.float32),
+            clip.expression.astype(np.float32),
         )
         for number, clip in enumerate(pack.clips())
     ]
@@ -204,7 +204,7 @@ def tracked_clips(path: Path, source: str, kept: Path, *, two: bool = False) -> 
                     track.save(file)
             for each, file in zip(names, files, strict=True):
                 track = Track.load(file)
-                clips.append(Clip(each, source, track.fps, track.face, track.emotion))
+                clips.append(Clip(each, source, track.fps, track.face, track.expression))
             advance()
     return clips
 
@@ -250,6 +250,6 @@ def make_pack(
     for path in conversations:
         clips += conversation_clips(path)
     for path in add:
-        clips += load_pack(path)
+        clips += load_tracks(path)
     save_pack(pack, clips)
     print_note(f"{pack}: {len(clips)} clips, {sum(map(len, clips))} frames")

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from visavis_train.commands import faces, sparsity, talks, tokens
+from visavis.cli import app
+from visavis_train.commands import faces, servers, sparsity, talks, tokens, training
 
-LAB = faces.COMMANDS | tokens.COMMANDS | talks.COMMANDS | sparsity.COMMANDS
+LAB = {
+    command.__name__.replace("_", "-"): command
+    for part in (faces, tokens, talks, sparsity, servers, training)
+    for command in part.COMMANDS
+}
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+
+
+def all_commands() -> dict[str, str]:
+    """The help texts of all commands, by name."""
+    groups = [((), typer.main.get_command(app))]
+    found = {}
+    for path, group in groups:
+        for name in group.list_commands(None):
+            command = group.get_command(None, name)
+            if hasattr(command, "list_commands"):
+                groups.append(((*path, name), command))
+            else:
+                found[" ".join([*path, name])] = command.help
+    return found
+
+
+HELP = all_commands()
 
 
 def test_listing_the_commands_loads_nothing_heavy() -> None:
@@ -28,3 +55,17 @@ def test_each_command_has_an_example(name: str) -> None:
     text = LAB[name].__doc__ or ""
     assert text[0].isupper()
     assert f"visavis lab {name}" in text
+    assert hasattr(LAB[name], "__wrapped__"), "Ctrl-C says nothing"
+
+
+@pytest.mark.parametrize("name", HELP)
+def test_help_shows_each_example_on_its_own_line(name: str) -> None:
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"})
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    examples = re.findall(rf"^ *(visavis {name}\b.*)$", HELP[name], re.MULTILINE)
+    assert [one for one in examples if one not in lines] == []
+
+
+def test_the_reference_lists_each_command_of_lab() -> None:
+    section = REFERENCE.read_text("utf-8").partition("## visavis lab\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `([a-z0-9-]+)` ", section, re.MULTILINE)) == sorted(LAB)

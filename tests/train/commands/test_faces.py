@@ -46,7 +46,7 @@ def test_declaring_commands_imports_nothing_heavy() -> None:
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [one.__name__.replace("_", "-") for one in COMMANDS])
 def test_every_command_explains_itself(name: str) -> None:
     ran = lab(name, "--help")
     assert ran.exit_code == 0
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
 
 def test_options_that_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     label, pairs, states = Called(7), Called(), Called()
-    monkeypatch.setattr("visavis_train.face.data.teacher.label_faces", label)
+    monkeypatch.setattr("visavis_train.face.data.teacher.label_pack", label)
     monkeypatch.setattr("visavis_train.face.data.blendshape_pairs.write_pairs", pairs)
     monkeypatch.setattr("visavis_train.face.data.face_states.write_states", states)
     assert (
@@ -127,4 +127,7 @@ def test_an_interrupted_command_says_how_to_go_on(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("visavis_train.face.data.photographs.collect", interrupt)
     ran = lab("photographs", "sources.toml", "out")
     assert ran.exit_code == 130
-    assert ran.stderr == "interrupted: the same command begins anew; what was downloaded stays\n"
+    assert (
+        ran.stderr
+        == "interrupted: the same command starts again from the beginning; what was downloaded stays\n"
+    )

@@ -18,7 +18,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from support.tiny_networks import write_data, write_run
 
     folder = tmp_path_factory.mktemp("made")
-    network = write_run(folder / "run") / "emotion.onnx"
+    network = write_run(folder / "run") / "expression.onnx"
     (folder / "net.onnx").write_bytes(network.read_bytes())
     write_data(folder, network.read_bytes())
     return folder
@@ -29,7 +29,7 @@ def stranger(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     """The quantiser gives another network's answers."""
     from support.tiny_networks import write_run
 
-    other = (write_run(tmp_path / "other", seed=3) / "emotion.onnx").read_bytes()
+    other = (write_run(tmp_path / "other", seed=3) / "expression.onnx").read_bytes()
     monkeypatch.setattr("visavis_train.expression.quantize.int8.dynamic", lambda _: other)
 
 
@@ -46,7 +46,7 @@ def test_writes_what_passes_the_gate(
     assert answer["bytes"] == out.stat().st_size < (made / "net.onnx").stat().st_size
     assert answer["change_points"] == pytest.approx(100 * (answer["accuracy"] - 1), abs=0.01)
     assert list(tmp_path.iterdir()) == [out]
-    assert visavis("evaluate", "emotion", data, "--model", out, "--json") == 0
+    assert visavis("evaluate", "expressions", data, "--model", out, "--json") == 0
     measured = json.loads(capsys.readouterr().out)
     assert (measured["accuracy"], measured["model"]["bytes"]) == (answer["accuracy"], answer["bytes"])
 
@@ -150,7 +150,7 @@ def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.Capture
 
 
 def test_the_command_offers_every_method() -> None:
-    from visavis_train.commands.training import Method
+    from visavis_train.commands.training import QuantizationMethod
     from visavis_train.expression.quantize.methods import METHODS
 
-    assert [method.value for method in Method] == list(METHODS)
+    assert [method.value for method in QuantizationMethod] == list(METHODS)

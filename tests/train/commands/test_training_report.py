@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Path:
     release = {"config": "tiny.toml", "epochs": 1, "best_epoch": 1, "machine": {}, "parameters": 1, "macs": 1}
     for name, value in {"config.json": config, "log.jsonl": epoch, "report.json": release}.items():
         (folder / name).write_text(json.dumps(value) + "\n")
-    (folder / "emotion.onnx").write_bytes(networks.read("emotion"))
+    (folder / "expression.onnx").write_bytes(networks.read("expression"))
     return folder
 
 

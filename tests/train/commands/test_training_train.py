@@ -24,7 +24,7 @@ def toml(tmp_path: Path) -> Path:
     return path
 
 
-SHORT = ("--set", "training.epochs=1", "--set", "training.sizes=[]")
+SHORT = ("--set", "training.epochs=1", "--set", "training.image_px_schedule=[]")
 
 
 def test_trains_resumes_and_prints_the_report(
@@ -46,15 +46,16 @@ def test_trains_resumes_and_prints_the_report(
     [
         (None, (), "no such file; expected an experiment"),
         ("task = ", (), "not a TOML file"),
-        ("task = 'dance'", (), "task is 'dance'; expected one of emotion, pretraining, face, detector"),
+        ("task = 'dance'", (), "task is 'dance'; expected one of expression, pretraining, face, detector"),
         ("task = 'face'", (), "packs: Field required"),
         ("task = 'pretraining'", ("--set", "pack=a"), "out: Field required"),
-        ("task = 'pretraining'", ("--install",), "an emotion run's init takes its result"),
+        ("task = 'pretraining'", ("--install",), "an expression run's init takes its result"),
         ("task = 'detector'", ("--set", "pack=a"), "videos: Field required"),
-        ("task = 'detector'", ("--install",), "--install is for the tasks emotion, tokenizer"),
+        ("task = 'detector'", ("--install",), "--install is for the tasks expression, tokenizer"),
         ("name = 'x'", (), "data: Field required"),
-        ("data = 'none'", (), "data is none: no such file or folder; name yours with --set data=PATH"),
+        ("data = 'none'", (), "data is none: no such file or folder; name yours with --data PATH"),
         ("name = 'x'", ("--set", "data='none'"), "data is none: no such file"),
+        ("task = 'listener'\nname = 'x'", ("--data", "."), "out: Field required"),
         ("name = 'x'", ("--set", "epochs"), "expected key=value"),
     ],
 )

@@ -14,13 +14,13 @@ from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
 from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening, save_listening
 from visavis_train.listener.corpus import pack_corpus, pack_split, read_manifest
-from visavis_train.simulation.corpus import build
+from visavis_train.simulation.corpus import simulate_corpus
 
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("simulated") / "corpus"
-    build(root, tiny_simulation.SETTINGS, tiny_simulation.parts())
+    simulate_corpus(root, tiny_simulation.SETTINGS, tiny_simulation.parts())
     return root
 
 
@@ -28,11 +28,11 @@ def assert_same(one: ListeningPack, other: ListeningPack) -> None:
     assert (one.corpus, one.sources, one.split) == (other.corpus, other.sources, other.split)
     np.testing.assert_array_equal(one.neighbours, other.neighbours)
     for first, second in zip(one.items, other.items, strict=True):
-        np.testing.assert_array_equal(first.temperament, second.temperament)
+        np.testing.assert_array_equal(first.style, second.style)
         for side in ("speaker", "listener"):
             here, there = getattr(first, side), getattr(second, side)
             assert here.name == there.name
-            for key in ("face", "emotion", "speech"):
+            for key in ("face", "expression", "speech"):
                 if getattr(here, key) is None:
                     assert getattr(there, key) is None
                 else:
@@ -63,17 +63,17 @@ def test_a_simulated_corpus_is_packed_whole(
         item, dyad = pack.items[place], dyads[place]
         np.testing.assert_allclose(item.speaker.face, dyad.speaker.face, rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(item.listener.face, dyad.listener.face, rtol=1e-3, atol=1e-3)
-        assert np.isfinite(item.temperament).all()
+        assert np.isfinite(item.style).all()
         assert item.speaker.speech is not None
         assert np.isfinite(item.speaker.speech).all()
-    assert len({tuple(item.temperament.tolist()) for item in pack.items}) == len(pack.items)
+    assert len({tuple(item.style.tolist()) for item in pack.items}) == len(pack.items)
     written = (tmp_path / "packs/train.npz").stat().st_mtime_ns
     assert run_lab("conversations", simulated, "--out", tmp_path / "packs", "--split", "train") == 0
     assert (tmp_path / "packs/train.npz").stat().st_mtime_ns == written
     assert "stays" in capsys.readouterr().err
 
 
-def test_temperaments_are_those_of_the_manifest(simulated: Path) -> None:
+def test_styles_are_those_of_the_manifest(simulated: Path) -> None:
     notes = read_manifest(simulated / MANIFEST)
     pack = pack_split(find_corpus(simulated), "val", notes)
     known = {
@@ -82,7 +82,7 @@ def test_temperaments_are_those_of_the_manifest(simulated: Path) -> None:
         for one in record["listeners"]
     }
     for item in pack.items:
-        np.testing.assert_allclose(item.temperament, known[item.listener.name.split("/")[1]], rtol=1e-6)
+        np.testing.assert_allclose(item.style, known[item.listener.name.split("/")[1]], rtol=1e-6)
 
 
 def test_a_simulation_that_has_not_ended_is_refused(simulated: Path) -> None:
@@ -104,9 +104,26 @@ def test_both_directions_of_a_real_corpus_in_its_own_order(tmp_path: Path) -> No
     # FaceVerse's pitch, yaw, roll become our yaw, pitch, roll; silence of a tenth of a second is 3 frames.
     raw = conversations.face_numbers(0, 9)
     np.testing.assert_allclose(first.speaker.face[:, [52, 53]], raw[:8, [53, 52]], rtol=1e-3, atol=1e-3)
-    assert np.isnan(first.temperament).all()
+    assert np.isnan(first.style).all()
     assert first.speaker.speech is not None
     assert np.isfinite(first.speaker.speech).all(axis=1).tolist() == [True] * 3 + [False] * 5
+
+
+def test_30_frames_a_second_become_25_and_sessions_say_what_is_appropriate(tmp_path: Path) -> None:
+    for number, session in enumerate(("session0", "session0", "session1")):
+        for side, role in enumerate(("speaker", "listener")):
+            place = f"{role}/{session}/clip{number}.npy"
+            face, expression = (
+                conversations.face_numbers(4 * number + side, 31, width) for width in (58, 25)
+            )
+            conversations.write_npy(tmp_path / "val/coefficients" / place, face[:, None])
+            conversations.write_npy(tmp_path / "val/facial-attributes" / place, expression)
+    pack = pack_split(find_corpus(tmp_path), "val", {})
+    assert [len(item.speaker) for item in pack.items] == [26] * 6
+    raw = conversations.face_numbers(0, 31)
+    np.testing.assert_allclose(pack.items[0].speaker.face[5, 0], raw[6, 0], rtol=1e-3)
+    same = np.kron(np.eye(2), [[1, 1, 0], [1, 1, 0], [0, 0, 1]]).astype(bool)
+    np.testing.assert_array_equal(pack.neighbours, same)
 
 
 def test_bad_packs_say_what_is_wrong(tmp_path: Path) -> None:

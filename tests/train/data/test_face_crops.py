@@ -22,7 +22,7 @@ def encoded(image: np.ndarray, suffix: str = ".png") -> bytes:
     return cv2.imencode(suffix, image)[1].tobytes()
 
 
-def test_pictures_of_all_subfolders_become_small_and_grey(tmp_path: Path) -> None:
+def test_pictures_of_all_subfolders_become_small_and_gray(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     same = rng.integers(0, 256, (48, 48), np.uint8)
     large = np.full((96, 120, 3), (10, 200, 30), np.uint8)
@@ -35,8 +35,8 @@ def test_pictures_of_all_subfolders_become_small_and_grey(tmp_path: Path) -> Non
     faces = read_crops(tmp_path)
     assert (faces.shape, faces.dtype) == ((3, 48, 48), np.uint8)
     assert np.array_equal(faces[0], same)
-    grey = 0.114 * 10 + 0.587 * 200 + 0.299 * 30  # OpenCV writes blue first.
-    assert np.abs(faces[1, 6:42] - grey).max() < 1
+    gray = 0.114 * 10 + 0.587 * 200 + 0.299 * 30  # OpenCV writes blue first.
+    assert np.abs(faces[1, 6:42] - gray).max() < 1
     assert (faces[2] == 7).all()
     assert (faces[1, :4] == 0).all()  # 120 x 96 px: black edges above and below.
 

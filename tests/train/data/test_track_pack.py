@@ -9,7 +9,7 @@ import pytest
 
 from support import tiny_listening, tiny_tracks
 from support.research import run_lab
-from visavis.channels import EMOTION_CHANNELS, FACE_INDEX
+from visavis.channels import EXPRESSION_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.geometry import rotation_from_euler
 from visavis.track import Track
@@ -18,12 +18,12 @@ from visavis_train.data.track_pack import (
     LEAST_SPREAD,
     Clip,
     Sampler,
+    clip_windows,
     face_scale,
-    load_pack,
+    load_tracks,
     save_pack,
     split_clips,
     tracked,
-    windows,
 )
 from visavis_train.tokenizer import tracks
 from visavis_train.tokenizer.tracks import conversation_clips, dyad_clips, make_pack, still_clips, track_video
@@ -31,28 +31,28 @@ from visavis_train.tokenizer.tracks import conversation_clips, dyad_clips, make_
 
 def named(name: str, source: str = "video", frames: int = 5) -> Clip:
     face = tiny_tracks.moving_face(len(name), frames)
-    return Clip(name, source, 25.0, face, tiny_tracks.emotion_of(face))
+    return Clip(name, source, 25.0, face, tiny_tracks.expression_values(face))
 
 
 def test_a_pack_gives_back_its_clips(tmp_path: Path) -> None:
     clips = tiny_tracks.clips()
     save_pack(tmp_path / "p.npz", clips)
-    for one, other in zip(clips, load_pack(tmp_path / "p.npz"), strict=True):
+    for one, other in zip(clips, load_tracks(tmp_path / "p.npz"), strict=True):
         assert (one.name, one.source, one.fps) == (other.name, other.source, other.fps)
         np.testing.assert_array_equal(one.face, other.face)
-        np.testing.assert_array_equal(one.emotion, other.emotion)
+        np.testing.assert_array_equal(one.expression, other.expression)
 
 
 def test_bad_packs_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     with pytest.raises(InputError, match="no such file; make it by"):
-        load_pack(path)
+        load_tracks(path)
     path.write_bytes(b"PK\x03\x04nothing")
     with pytest.raises(InputError, match="not a readable pack"):
-        load_pack(path)
+        load_tracks(path)
     np.savez(path, face=np.zeros((2, 58)))
     with pytest.raises(InputError, match="a pack of face tracks holds the arrays"):
-        load_pack(path)
+        load_tracks(path)
     with pytest.raises(InputError, match="found twin"):
         save_pack(path, [named("twin"), named("twin")])
 
@@ -85,14 +85,14 @@ def test_the_scale_leaves_unknown_numbers_out() -> None:
     hidden = part.face.copy()
     hidden[:, 1:] = np.nan
     mean, spread = face_scale(
-        [whole, Clip("b", "dyads", 25.0, hidden, part.emotion)], {"video": 0.5, "dyads": 0.5}
+        [whole, Clip("b", "dyads", 25.0, hidden, part.expression)], {"video": 0.5, "dyads": 0.5}
     )
     both = np.concatenate([whole.face[:, 0], part.face[:, 0]])
     assert mean[0] == pytest.approx(both.mean(), abs=1e-6)
     assert spread[0] == pytest.approx(max(both.std(), LEAST_SPREAD[0]), abs=1e-5)
     np.testing.assert_allclose(mean[1:], whole.face.mean(axis=0)[1:], rtol=1e-4)
     with pytest.raises(InputError, match="no training clip knows the channel browDownRight"):
-        face_scale([Clip("b", "dyads", 25.0, hidden, part.emotion)], {"dyads": 1.0})
+        face_scale([Clip("b", "dyads", 25.0, hidden, part.expression)], {"dyads": 1.0})
 
 
 def test_a_source_counts_by_its_share_and_not_by_its_frames() -> None:
@@ -107,7 +107,7 @@ def test_windows_stand_still_before_the_first_frame_and_pass_over_gaps() -> None
     clip = named("a", frames=6)
     face = clip.face.copy()
     face[2] = np.nan
-    found = windows(Clip("a", "video", 25.0, face, clip.emotion), 3)
+    found = clip_windows(Clip("a", "video", 25.0, face, clip.expression), 3)
     kept = face[[0, 1, 3, 4, 5]]
     for row, numbers in enumerate([(0, 0, 0), (0, 0, 1), (0, 1, 2), (1, 2, 3), (2, 3, 4)]):
         np.testing.assert_array_equal(found[row], kept[list(numbers)])
@@ -116,18 +116,18 @@ def test_windows_stand_still_before_the_first_frame_and_pass_over_gaps() -> None
 def test_rows_are_drawn_by_source_with_their_own_past() -> None:
     clips = [named("aa", "video", 30), named("b", "grid", 4), named("ccc", "other", 9)]
     sampler = Sampler(clips, {"video": 1.0, "grid": 3.0}, window=3)
-    faces, emotions = sampler.draw(4000, np.random.default_rng(0))
+    faces, expressions = sampler.draw(4000, np.random.default_rng(0))
     assert faces.shape == (4000, 3, 58)
     rows = {clip.source: {row.tobytes(): n for n, row in enumerate(clip.face)} for clip in clips}
     counts = dict.fromkeys(rows, 0)
-    for window, emotion in zip(faces, emotions, strict=True):
+    for window, expression in zip(faces, expressions, strict=True):
         (source,) = [name for name, known in rows.items() if window[-1].tobytes() in known]
         counts[source] += 1
         numbers = [rows[source][row.tobytes()] for row in window]
         last = numbers[-1]
         assert numbers == [max(last - 2, 0), max(last - 1, 0), last]
         clip = next(clip for clip in clips if clip.source == source)
-        np.testing.assert_array_equal(emotion, clip.emotion[last])
+        np.testing.assert_array_equal(expression, clip.expression[last])
     assert counts["other"] == 0
     assert counts["grid"] / 4000 == pytest.approx(0.75, abs=0.03)
     with pytest.raises(
@@ -144,7 +144,7 @@ def test_of_calls_the_smile_and_the_cheeks_are_known(tmp_path: Path) -> None:
     assert [first.name, second.name] == ["s01_240p_a", "s01_240p_b"]
     assert np.isfinite(second.face).sum(axis=1).tolist() == [4] * 4
     assert second.face[0, FACE_INDEX["mouthSmileLeft"]] == 0.5
-    assert second.emotion[0, EMOTION_CHANNELS.index("AU12")] == 0.5
+    assert second.expression[0, EXPRESSION_CHANNELS.index("AU12")] == 0.5
     assert first.face[0, FACE_INDEX["cheekSquintRight"]] == 0
 
 
@@ -194,14 +194,16 @@ def test_videos_of_a_folder_are_tracked_once(tmp_path: Path, monkeypatch: pytest
         assert not two
         seen.append(path.name)
         face = tiny_tracks.moving_face(1, 5)
-        return [Track(np.arange(5) / 25, face, tiny_tracks.emotion_of(face), np.ones(5, np.bool_), 25.0)]
+        return [
+            Track(np.arange(5) / 25, face, tiny_tracks.expression_values(face), np.ones(5, np.bool_), 25.0)
+        ]
 
     monkeypatch.setattr(tracks, "track_video", track)
     pack = tmp_path / "packs" / "p.npz"
     for _ in range(2):
         make_pack(pack, sources=[("grid", tmp_path)])
     assert seen == ["a.MOV", "b.mp4"]
-    assert [(clip.name, clip.source) for clip in load_pack(pack)] == [("a", "grid"), ("b", "grid")]
+    assert [(clip.name, clip.source) for clip in load_tracks(pack)] == [("a", "grid"), ("b", "grid")]
 
 
 @pytest.mark.shared
@@ -225,5 +227,5 @@ def test_conversations_and_other_packs_are_joined(tmp_path: Path) -> None:
     first, joined = tmp_path / "first.npz", tmp_path / "joined.npz"
     make_pack(first, conversations=packs[:1])
     assert run_lab("tracks", joined, "--conversations", packs[1], "--add", first) == 0
-    names = {clip.name for clip in load_pack(joined)}
+    names = {clip.name for clip in load_tracks(joined)}
     assert names == {f"talk_{split}_{number:04d}" for split in ("train", "val") for number in range(6)}

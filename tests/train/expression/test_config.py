@@ -9,11 +9,11 @@ import torch
 import visavis_train
 from visavis.channels import EXPRESSIONS
 from visavis.datasets.fer2013 import Fer2013
-from visavis.emotion.labels import FERPLUS_COLUMNS
 from visavis.errors import InputError
+from visavis.expression.labels import FERPLUS_COLUMNS
 from visavis_train.expression.config import Experiment, Training
 from visavis_train.expression.models.hybrid import HybridConfig
-from visavis_train.expression.targets import targets
+from visavis_train.expression.targets import soft_targets
 from visavis_train.loop.experiment import load_experiment
 
 PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glob("fer_*.toml"))
@@ -24,12 +24,12 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
     [
         ("training.epoch=3", r"training\.epoch: no such key; did you mean training\.epochs"),
         ("training.epochs=0", r"training\.epochs: "),
-        ("training.sizes=[[0.0, 40]]", r"ends with 40 px; model\.image_px is 48"),
-        ("training.sizes=[[0.2, 48]]", "sizes must start at 0"),
-        ("training.sizes=[[0.0, 44], [0.5, 48]]", "holds 44 px; hybrid needs multiples of 8 px"),
-        ("training.epochs=1", r"1 epochs never come to the last of training\.sizes"),
+        ("training.image_px_schedule=[[0.0, 40]]", r"ends with 40 px; model\.image_px is 48"),
+        ("training.image_px_schedule=[[0.2, 48]]", "image_px_schedule must start at 0"),
+        ("training.image_px_schedule=[[0.0, 44], [0.5, 48]]", "holds 44 px; hybrid needs multiples of 8 px"),
+        ("training.epochs=1", r"1 epochs never come to the last of training\.image_px_schedule"),
         ("training.optimizer=lion", "'adamw', 'adam' or 'sgd'"),
-        ("task=face", "task: Input should be 'emotion'"),
+        ("task=face", "task: Input should be 'expression'"),
         ("model.kind=forest", "hybrid.*vit.*vgg.*timm"),
         ("model.layer=2", r"model\.hybrid\.layer: no such key"),
         ("seed=-1", "seed: "),
@@ -49,12 +49,12 @@ def test_unknown_keys_and_bad_values_fail(toml: Path, override: str, message: st
 @pytest.mark.parametrize(
     ("pruning", "fits"),
     [
-        ("asking='kept', keep=0.3", True),
-        ("asking='kept', keep=0.3, at=[1]", True),
-        ("asking='kept', keep=1.0", False),
-        ("asking='all', keep=0.3", False),
-        ("asking='kept', keep=0.3, at=[0, 1]", False),
-        ("asking='kept', keep=0.3, method='random'", False),
+        ("queries='kept', keep_rate=0.3", True),
+        ("queries='kept', keep_rate=0.3, layers=[1]", True),
+        ("queries='kept', keep_rate=1.0", False),
+        ("queries='all', keep_rate=0.3", False),
+        ("queries='kept', keep_rate=0.3, layers=[0, 1]", False),
+        ("queries='kept', keep_rate=0.3, method='random'", False),
     ],
 )
 def test_many_keep_rates_need_pruning_that_can_be_exported(toml: Path, pruning: str, fits: bool) -> None:
@@ -62,18 +62,18 @@ def test_many_keep_rates_need_pruning_that_can_be_exported(toml: Path, pruning: 
     if fits:
         assert load_experiment(toml, Experiment, overrides).training.keep_rates == (1.0, 0.3)
     else:
-        with pytest.raises(InputError, match=r"asking kept, and a keep below 1 in one layer"):
+        with pytest.raises(InputError, match=r"queries kept, and a keep_rate below 1 in one layer"):
             load_experiment(toml, Experiment, overrides)
 
 
 def test_what_does_not_go_together_fails(toml: Path) -> None:
-    with pytest.raises(InputError, match=r"sam does not go with fp16"):
-        load_experiment(toml, Experiment, ["training.sam=0.05", "mixed_precision=fp16"])
+    with pytest.raises(InputError, match=r"sam_rho does not go with fp16"):
+        load_experiment(toml, Experiment, ["training.sam_rho=0.05", "mixed_precision=fp16"])
     with pytest.raises(InputError, match="holds 32 px; timm needs multiples of 48 px"):
         load_experiment(toml, Experiment, ["model={kind='timm', name='resnet18', image_px=48}"])
-    with pytest.raises(InputError, match=r"keep_rates needs model\.kind sparse, .* and a keep below 1"):
+    with pytest.raises(InputError, match=r"keep_rates needs model\.kind sparse, .* and a keep_rate below 1"):
         load_experiment(toml, Experiment, ["training.keep_rates=[0.5]"])
-    with pytest.raises(InputError, match=r"keep is 1\.5; expected above 0 and at most 1"):
+    with pytest.raises(InputError, match=r"keep_rate is 1\.5; expected above 0 and at most 1"):
         load_experiment(toml, Experiment, ["training.keep_rates=[1.5]"])
     with pytest.raises(InputError, match=r"adaptive\.more is 0\.2; expected above adaptive\.rate, 0\.4"):
         load_experiment(toml, Experiment, ["adaptive={rate=0.4, more=0.2}"])
@@ -99,7 +99,9 @@ def test_published_experiments_are_valid_and_named_after_their_file(path: Path) 
 
 
 def test_configurations_survive_json(toml: Path) -> None:
-    found = load_experiment(toml, Experiment, ["model={kind='vit'}", "training.sizes=[]", "init=a/b"])
+    found = load_experiment(
+        toml, Experiment, ["model={kind='vit'}", "training.image_px_schedule=[]", "init=a/b"]
+    )
     assert Experiment.model_validate_json(found.model_dump_json()) == found
 
 
@@ -109,24 +111,28 @@ def face_votes(**votes: int) -> np.ndarray:
 
 def test_targets_mix_votes_and_labels() -> None:
     votes = np.stack([face_votes(neutral=6, happiness=4), face_votes()])
-    data = Fer2013(np.zeros((2, 48, 48), np.uint8), np.asarray([3, 0]), votes, np.asarray(["Training"] * 2))
-    eight, seven = targets(data, Training(label_smoothing=0, votes_in_labels=0.5))
+    data = Fer2013(
+        np.zeros((2, 48, 48), np.uint8), np.asarray([3, 0]), votes, np.asarray(["Training"] * 2)
+    ).faces("Training")
+    eight, seven = soft_targets(data, Training(label_smoothing=0, votes_in_labels=0.5))
     assert eight[0, EXPRESSIONS.index("neutral")].item() == pytest.approx(0.6)
     assert eight[1, EXPRESSIONS.index("anger")].item() == 1  # No votes: FER-2013's own label.
     assert seven[0, 3].item() == pytest.approx(0.5 + 0.5 * 0.4)
     for votes_wanted in ("soft", "majority", "none"):
-        smooth8, smooth7 = targets(data, Training(votes=votes_wanted))
+        smooth8, smooth7 = soft_targets(data, Training(ferplus_targets=votes_wanted))
         assert torch.allclose(smooth8.sum(1), torch.ones(2))
         assert torch.allclose(smooth7.sum(1), torch.ones(2))
 
 
 def test_hard_targets() -> None:
     votes = np.stack([face_votes(neutral=6, happiness=4), face_votes(neutral=5, happiness=5)])
-    data = Fer2013(np.zeros((2, 48, 48), np.uint8), np.asarray([3, 3]), votes, np.asarray(["Training"] * 2))
+    data = Fer2013(
+        np.zeros((2, 48, 48), np.uint8), np.asarray([3, 3]), votes, np.asarray(["Training"] * 2)
+    ).faces("Training")
     hard = {"label_smoothing": 0, "votes_in_labels": 0}
-    majority, labels = targets(data, Training(votes="majority", **hard))
+    majority, labels = soft_targets(data, Training(ferplus_targets="majority", **hard))
     assert [EXPRESSIONS[row.argmax()] for row in majority] == ["neutral", "happy"]  # No majority: the label.
-    none, _ = targets(data, Training(votes="none", **hard))
+    none, _ = soft_targets(data, Training(ferplus_targets="none", **hard))
     assert [EXPRESSIONS[row.argmax()] for row in none] == ["happy", "happy"]
     for part in (majority, none, labels):
         assert set(part.unique().tolist()) == {0.0, 1.0}
@@ -145,5 +151,5 @@ def test_schedules(toml: Path) -> None:
     assert [falling.rate(step, 100) for step in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.5**9]
     changing = load_experiment(toml, Experiment, ["training.epochs=10"])
     assert [changing.side_px(epoch) for epoch in (0, 4, 5, 9)] == [32, 32, 48, 48]
-    still = load_experiment(toml, Experiment, ["training.sizes=[]"])
+    still = load_experiment(toml, Experiment, ["training.image_px_schedule=[]"])
     assert [still.side_px(epoch) for epoch in (0, 2)] == [48, 48]

@@ -16,13 +16,13 @@ from visavis.errors import InputError, WeightsError
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.distillation import ask, distillation_loss, soften
 from visavis_train.expression.models.graph import ExpressionGraph
-from visavis_train.expression.models.heads import standardise
-from visavis_train.expression.task import release, train
-from visavis_train.expression.teachers import ConsistentTeachers, answers, load_trained, open_teacher
-from visavis_train.expression.trainer import Trainer
+from visavis_train.expression.models.heads import standardize
+from visavis_train.expression.task import experiment_faces, release_expression, train_expression
+from visavis_train.expression.teachers import ConsistentTeachers, load_trained, open_teacher, teacher_answers
+from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.log import read_log
-from visavis_train.loop.progress import unwatched
+from visavis_train.loop.progress import no_progress
 
 
 @given(st.floats(0.5, 8), st.integers(0, 100))
@@ -77,14 +77,14 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     values["training"] = {"epochs": 6, "batch_size": 16, "learning_rate": 5e-3}
     experiment = Experiment.model_validate(values)
-    train(experiment)
-    release(experiment, Path("teacher.toml"))
+    train_expression(experiment)
+    release_expression(experiment, Path("teacher.toml"))
     return out
 
 
 def test_a_checkpoint_and_its_onnx_file_teach_the_same(run: Path) -> None:
     faces = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8)
-    one, two = (open_teacher(run / name, 1)(faces) for name in ("best.safetensors", "emotion.onnx"))
+    one, two = (open_teacher(run / name, 1)(faces) for name in ("best.safetensors", "expression.onnx"))
     for first, second in zip(one, two, strict=True):
         assert torch.allclose(first, second, atol=1e-5)
         assert torch.allclose(first.sum(dim=1), torch.ones(5))
@@ -94,28 +94,28 @@ def test_a_checkpoint_and_its_onnx_file_teach_the_same(run: Path) -> None:
 
 
 def test_a_network_learns_from_teachers_alone(run: Path, toml: Path) -> None:
-    teachers = f"distillation.teachers=['{run / 'emotion.onnx'}', '{run / 'best.safetensors'}']"
+    teachers = f"distillation.teachers=['{run / 'expression.onnx'}', '{run / 'best.safetensors'}']"
     experiment = load_experiment(
         toml, Experiment, [teachers, "distillation.weight=1.0", "training.epochs=10", "training.mixup=0"]
     )
-    data = fer2013.load(experiment.data).split("Training")
-    taught = answers(experiment, [data.images], unwatched)
+    data = experiment_faces(experiment).training
+    taught = teacher_answers(experiment, [data.gray(48)], no_progress)
     assert taught is not None
     assert [part.shape for part in taught] == [(140, 8), (140, 7)]
-    losses = [row["loss"] for row in read_log(train(experiment))]
+    losses = [row["loss"] for row in read_log(train_expression(experiment))]
     assert len(losses) == 10
     assert 0 < losses[-1] < 0.6 * losses[0]
 
 
 def test_without_teachers_there_are_no_answers(toml: Path) -> None:
     experiment = load_experiment(toml, Experiment)
-    assert answers(experiment, [fer2013.load(experiment.data).images], unwatched) is None
+    assert teacher_answers(experiment, [fer2013.load(experiment.data[0].path).images], no_progress) is None
 
 
 def test_consistent_teachers_answer_what_the_network_sees(run: Path, toml: Path) -> None:
     teachers = [f"distillation.teachers=['{run / 'best.safetensors'}']", "distillation.consistent=true"]
     experiment = load_experiment(toml, Experiment, [*teachers, "distillation.temperature=2.0"])
-    assert answers(experiment, [fer2013.load(experiment.data).images], unwatched) is None
+    assert teacher_answers(experiment, [fer2013.load(experiment.data[0].path).images], no_progress) is None
     ask_all = ConsistentTeachers(experiment, torch.device("cpu"))
     network, _ = load_trained(run / "best.safetensors")
     pictures = torch.randn(5, 1, 48, 48)
@@ -128,7 +128,7 @@ def test_consistent_teachers_answer_what_the_network_sees(run: Path, toml: Path)
 def test_a_network_learns_from_consistent_teachers(run: Path, toml: Path) -> None:
     teachers = [f"distillation.teachers=['{run / 'best.safetensors'}']", "distillation.consistent=true"]
     changes = [*teachers, "distillation.weight=1.0", "training.epochs=10", "training.mixup=0.4"]
-    losses = [row["loss"] for row in read_log(train(load_experiment(toml, Experiment, changes)))]
+    losses = [row["loss"] for row in read_log(train_expression(load_experiment(toml, Experiment, changes)))]
     assert 0 < losses[-1] < 0.6 * losses[0]
 
 
@@ -149,26 +149,31 @@ def test_faces_without_labels_are_learned_from_teachers_alone(
         "training.epochs=10",
     ]
     experiment = load_experiment(toml, Experiment, changes)
-    rows = read_log(train(experiment))
+    rows = read_log(train_expression(experiment))
     assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
     assert rows[0]["faces_per_s"] * rows[0]["seconds"] == pytest.approx(140 + 70, abs=16)
-    trainer = Trainer(experiment, fer2013.load(experiment.data).split("Training"), unlabelled=images)
-    labelled, unknown = trainer.goals[0][:140], trainer.goals[0][140:]
-    assert torch.allclose(labelled.sum(dim=1), torch.ones(140))
+    trainer = ExpressionTrainer(experiment, experiment_faces(experiment).training, unlabeled=images)
+    labeled, unknown = trainer.goals[0][:140], trainer.goals[0][140:]
+    assert torch.allclose(labeled.sum(dim=1), torch.ones(140))
     assert (len(unknown), float(unknown.abs().max())) == (70, 0.0)
     assert torch.equal(trainer.images[140:, 0], torch.from_numpy(images))
 
 
 def test_labels_weigh_the_same_beside_faces_without_them(run: Path, toml: Path) -> None:
     teachers = f"distillation.teachers=['{run / 'best.safetensors'}']"
-    changes = [teachers, "distillation.consistent=true", "distillation.weight=0.0", "training.sizes=[]"]
+    changes = [
+        teachers,
+        "distillation.consistent=true",
+        "distillation.weight=0.0",
+        "training.image_px_schedule=[]",
+    ]
     experiment = load_experiment(toml, Experiment, changes)
-    data = fer2013.load(experiment.data).split("Training")
+    data = experiment_faces(experiment).training
     crops, _ = patterns(300, 3)
     losses = []
     for more in (None, crops):
-        trainer = Trainer(experiment, data, unlabelled=more)
-        pictures = standardise(trainer.images.float() / 255)
+        trainer = ExpressionTrainer(experiment, data, unlabeled=more)
+        pictures = standardize(trainer.images.float() / 255)
         trainer.model.eval()
         losses.append(trainer._loss(pictures, trainer.goals + trainer.teachers(pictures)).item())
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
@@ -189,8 +194,8 @@ def test_bad_teachers_are_named(run: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"bad\.onnx"):
         open_teacher(tmp_path / "bad.onnx", 1)
     values = {"name": "a", "data": tmp_path, "out": tmp_path}
-    values["distillation"] = {"teachers": [run / "emotion.onnx"], "consistent": True}
-    with pytest.raises(InputError, match=r"emotion\.onnx: distillation\.consistent wants checkpoints"):
+    values["distillation"] = {"teachers": [run / "expression.onnx"], "consistent": True}
+    with pytest.raises(InputError, match=r"expression\.onnx: distillation\.consistent wants checkpoints"):
         ConsistentTeachers(Experiment.model_validate(values), torch.device("cpu"))
     values["distillation"] = {"teachers": [tmp_path / "no.safetensors"], "consistent": True}
     with pytest.raises(InputError, match=r"no\.safetensors: no such file; expected a checkpoint"):
@@ -199,7 +204,7 @@ def test_bad_teachers_are_named(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"config\.json: cannot be read"):
         open_teacher(tmp_path / "lost.safetensors", 1)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match=r"config\.json: not the configuration of an emotion run"):
+    with pytest.raises(InputError, match=r"config\.json: not the configuration of an expression run"):
         open_teacher(tmp_path / "lost.safetensors", 1)
 
 

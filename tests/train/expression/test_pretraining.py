@@ -1,4 +1,4 @@
-"""Pretraining: it learns states, also mirrored ones, resumes exactly, and starts emotion runs."""
+"""Pretraining: it learns states, also mirrored ones, resumes exactly, and starts expression runs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from safetensors.torch import load_file
 import visavis_train
 from support.tiny_fer import KINDS
 from visavis.channels import BLENDSHAPES
-from visavis.datasets import fer2013
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis_train.expression import pretraining, task
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.models.factory import ModelConfig, build_model
 from visavis_train.expression.models.heads import ExpressionNet
-from visavis_train.expression.pretraining import NETWORK, Pretraining, Trainer, train
-from visavis_train.expression.trainer import Trainer as EmotionTrainer
+from visavis_train.expression.pretraining import NETWORK, Pretraining, PretrainingTrainer, pretrain
+from visavis_train.expression.task import experiment_faces
+from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.face.data.face_states import MADE_BY, FaceStates, normal_shape
 from visavis_train.face.network import PARTNERS, WEIGHTS
 from visavis_train.loop.experiment import load_experiment
@@ -37,7 +37,7 @@ threads = 1
 epochs = 12
 batch_size = 16
 learning_rate = 5e-3
-average = 0.9
+ema_decay = 0.9
 model = {{kind = "vgg", widths = [8, 16, 32], dropout = 0.0}}
 augmentation = {{rotation_deg = 0, scale = 0, shift = 0, gamma = 0, blur = 0, erase = 0}}
 """
@@ -79,7 +79,7 @@ def file(pack: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("network", ["vgg_small", "vit_small"])
-def test_published_experiments_pretrain_the_network_of_an_emotion_run(network: str) -> None:
+def test_published_experiments_pretrain_the_network_of_an_expression_run(network: str) -> None:
     start = load_experiment(EXPERIMENTS / f"pretraining_{network}.toml", Pretraining)
     goal = load_experiment(EXPERIMENTS / f"fer_{network}.toml", Experiment)
     assert start.out.name == f"pretraining_{network}"
@@ -87,21 +87,21 @@ def test_published_experiments_pretrain_the_network_of_an_emotion_run(network: s
 
 
 def test_it_learns_states_and_which_way_round_they_are(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainers: list[Trainer] = []
+    trainers: list[PretrainingTrainer] = []
     seen: set[int] = set()
-    begin, step = Trainer.__init__, Trainer._step
+    begin, step = PretrainingTrainer.__init__, PretrainingTrainer._step
 
-    def note(self: Trainer, rows: torch.Tensor, rng: torch.Generator, number: int) -> float:
+    def note(self: PretrainingTrainer, rows: torch.Tensor, rng: torch.Generator, number: int) -> float:
         seen.update(rows.tolist())
         return step(self, rows, rng, number)
 
-    def keep(self: Trainer, config: Pretraining, *, fresh: bool) -> None:
+    def keep(self: PretrainingTrainer, config: Pretraining, *, fresh: bool) -> None:
         trainers.append(self)
         begin(self, config, fresh=fresh)
 
-    monkeypatch.setattr(Trainer, "_step", note)
-    monkeypatch.setattr(Trainer, "__init__", keep)
-    out = train(load_experiment(file, Pretraining)).parent
+    monkeypatch.setattr(PretrainingTrainer, "_step", note)
+    monkeypatch.setattr(PretrainingTrainer, "__init__", keep)
+    out = pretrain(load_experiment(file, Pretraining)).parent
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["loss"] < 0.2 * rows[0]["loss"]
     (trainer,) = trainers
@@ -118,9 +118,11 @@ def test_it_learns_states_and_which_way_round_they_are(file: Path, monkeypatch: 
 def test_every_kind_of_network_can_be_pretrained_and_start_a_run(
     kind: str, file: Path, toml: Path, tmp_path: Path
 ) -> None:
-    start = train(load_experiment(file, Pretraining, [KINDS[kind], "epochs=1"]))
-    experiment = load_experiment(toml, Experiment, [KINDS[kind], f"init={start}", "training.sizes=[]"])
-    run = EmotionTrainer(experiment, fer2013.load(experiment.data).split("Training"))
+    start = pretrain(load_experiment(file, Pretraining, [KINDS[kind], "epochs=1"]))
+    experiment = load_experiment(
+        toml, Experiment, [KINDS[kind], f"init={start}", "training.image_px_schedule=[]"]
+    )
+    run = ExpressionTrainer(experiment, experiment_faces(experiment).training)
     stored = load_file(start)
     assert stored
     for name, value in run.network.state_dict().items():
@@ -136,11 +138,18 @@ def test_every_kind_of_network_can_be_pretrained_and_start_a_run(
 
 
 def test_a_run_starts_from_it_and_another_network_does_not(file: Path, toml: Path, tmp_path: Path) -> None:
-    start = train(load_experiment(file, Pretraining, [KINDS["hybrid"], "epochs=1"]))
-    short = ["training.epochs=1", "training.sizes=[]", f"init={start}", f"out={tmp_path / 'emotion'}"]
-    assert (task.train(load_experiment(toml, Experiment, short)) / "best.safetensors").is_file()
+    start = pretrain(load_experiment(file, Pretraining, [KINDS["hybrid"], "epochs=1"]))
+    short = [
+        "training.epochs=1",
+        "training.image_px_schedule=[]",
+        f"init={start}",
+        f"out={tmp_path / 'expression'}",
+    ]
+    assert (task.train_expression(load_experiment(toml, Experiment, short)) / "best.safetensors").is_file()
     with pytest.raises(InputError, match="made for another network"):
-        task.train(load_experiment(toml, Experiment, [*short, KINDS["vgg"], f"out={tmp_path / 'other'}"]))
+        task.train_expression(
+            load_experiment(toml, Experiment, [*short, KINDS["vgg"], f"out={tmp_path / 'other'}"])
+        )
 
 
 def test_a_killed_and_resumed_run_equals_an_unbroken_one(file: Path, tmp_path: Path) -> None:
@@ -148,13 +157,13 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(file: Path, tmp_path: P
     whole, broken = (
         load_experiment(file, Pretraining, [*changes, f"out={tmp_path / name}"]) for name in ("a", "b")
     )
-    train(whole)
-    killed = Trainer(broken)
+    pretrain(whole)
+    killed = PretrainingTrainer(broken)
     modules = {"model": killed.net, "average": killed.average}
     run_rounds(broken.out, broken, broken.seed, 1, killed.run_epoch, modules, killed.optimizer)
     with pytest.raises(InputError, match="already holds a run"):
-        train(broken)
-    train(broken, resume=True)
+        pretrain(broken)
+    pretrain(broken, resume=True)
     for name in ("last.safetensors", NETWORK):
         one, other = load_file(whole.out / name), load_file(broken.out / name)
         assert one.keys() == other.keys()
@@ -173,7 +182,7 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(file: Path, tmp_path: P
 def test_what_does_not_vary_is_not_explained(file: Path, tmp_path: Path) -> None:
     states = blobs(20, 3)
     replace(states, weights=np.zeros_like(states.weights)).save(tmp_path / "still.npz")
-    out = train(load_experiment(file, Pretraining, ["epochs=1", f"pack={tmp_path / 'still.npz'}"])).parent
+    out = pretrain(load_experiment(file, Pretraining, ["epochs=1", f"pack={tmp_path / 'still.npz'}"])).parent
     explained = json.loads((out / "log.jsonl").read_text())["explained"]
     assert explained["weights"] is None
     assert isinstance(explained["facing"], float)
@@ -189,7 +198,7 @@ def test_a_resumed_run_fetches_no_weights(file: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(pretraining, "build_model", build)
     config = load_experiment(file, Pretraining, ["epochs=1"])
     for resume in (False, True):
-        train(config, resume=resume)
+        pretrain(config, resume=resume)
     assert asked == [True, False]
 
 
@@ -197,7 +206,7 @@ def test_several_processes_and_missing_packs_are_refused(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match=f"no such file; make it by  {MADE_BY}"):
-        train(load_experiment(file, Pretraining, [f"pack={tmp_path / 'none.npz'}"]))
+        pretrain(load_experiment(file, Pretraining, [f"pack={tmp_path / 'none.npz'}"]))
     monkeypatch.setattr(pretraining, "make_accelerator", lambda _: SimpleNamespace(num_processes=2))
     with pytest.raises(InputError, match="2 processes were started; pretraining takes one"):
-        train(load_experiment(file, Pretraining))
+        pretrain(load_experiment(file, Pretraining))

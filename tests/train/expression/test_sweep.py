@@ -13,8 +13,8 @@ from torch import nn
 
 from support.research import run_lab
 from visavis.base import networks
-from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError
+from visavis.expression.labels import FER2013_LABELS
 from visavis_train.expression import task
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.report.by_class import ByClass
@@ -60,10 +60,10 @@ def test_one_command_trains_tunes_and_compares(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def export(_: nn.Module, path: Path, __: int, **___: bool) -> None:
-        path.write_bytes(networks.read("emotion"))  # Seven exports would take a minute; see test_sparse.
+        path.write_bytes(networks.read("expression"))  # Seven exports would take a minute; see test_sparse.
 
     monkeypatch.setattr(task, "export_network", export)
-    words = [*files, "--rate", 0.3, "--peer", "random", "--peer-rate", 0.3, "--calls", 3]
+    words = [*files, "--rate", 0.3, "--baseline", "random", "--baseline-rate", 0.3, "--calls", 3]
     words += ["--results", tmp_path / "all.json", "--page", tmp_path / "page.md"]
     assert run_lab("sweep", *words) == 0
     result: dict[str, Any] = json.loads((tmp_path / "all.json").read_text())
@@ -110,9 +110,9 @@ def test_every_seed_has_runs_of_its_own(files: list[Path]) -> None:
     assert first[0].model.pruning.rates == {}
 
 
-@pytest.mark.parametrize("changes", [{"rates": (0.5, 1.2)}, {"peer_rates": (0.0,)}])
+@pytest.mark.parametrize("changes", [{"rates": (0.5, 1.2)}, {"baseline_rates": (0.0,)}])
 def test_rates_out_of_range_are_refused(files: list[Path], changes: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"keep rates of the sweep: keep is (1\.2|0); expected above 0"):
+    with pytest.raises(InputError, match=r"keep rates of the sweep: keep_rate is (1\.2|0); expected above 0"):
         sweep(files, **changes)
 
 
@@ -122,7 +122,7 @@ def test_a_network_that_drops_no_tokens_is_refused(files: list[Path], toml: Path
     files[1].write_text(files[1].read_text().split("[model]")[0] + "[model]\nkind = 'sae'")
     with pytest.raises(InputError, match="base: sae drops tokens by cls alone"):
         sweep(files)
-    assert len(list(sweep(files, peers=()).runs(1))) == 6
+    assert len(list(sweep(files, baselines=()).runs(1))) == 6
 
 
 def test_classes_count_alike_in_the_mean() -> None:

@@ -19,6 +19,6 @@ def test_without_frames_to_measure_nothing_is_written(
     np.savez(tmp_path / "labels.npz", source=np.asarray(["clip:00000"]), region=np.ones((1, 4), np.float32))
     config = DetectorConfig(pack=tmp_path, videos=tmp_path, out=tmp_path, test_clips=("clip",))
     monkeypatch.setattr(detector_release, "load_experiment", lambda *_: config)
-    monkeypatch.setattr(detector_release, "export", lambda *_, **__: pytest.fail("written"))
+    monkeypatch.setattr(detector_release, "export_onnx", lambda *_, **__: pytest.fail("written"))
     with pytest.raises(InputError, match=r"no frame of the test clips \(clip\) has a face"):
-        detector_release.export_detector(tmp_path / "detector.toml", "0")
+        detector_release.export_detector_network(tmp_path / "detector.toml", "0")

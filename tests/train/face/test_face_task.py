@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import typer
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from visavis.capture.portrait import PortraitClip
@@ -126,7 +126,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_face_training_lowers_every_loss_and_reports_the_unseen_clip(pack: Path, tmp_path: Path) -> None:
-    trainer = face_task.Trainer(face_config(pack, tmp_path, steps=48, round_steps=16))
+    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, steps=48, round_steps=16))
     rows = [trainer.run_round(number) for number in range(3)]
     for name in ("coarse", "landmarks", "weights", "truth", "rotation"):
         assert rows[2][name] < rows[0][name], name
@@ -136,7 +136,7 @@ def test_face_training_lowers_every_loss_and_reports_the_unseen_clip(pack: Path,
 
 
 def test_the_teachers_head_learns_alone_and_nothing_else_changes(pack: Path, tmp_path: Path) -> None:
-    trainer = face_task.Trainer(face_config(pack, tmp_path, head_steps=60, head_views=24))
+    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, head_steps=60, head_views=24))
     before = {name: value.clone() for name, value in trainer.trained.state_dict().items()}
     known, wanted = trainer.pairs.next()
 
@@ -153,17 +153,42 @@ def test_the_teachers_head_learns_alone_and_nothing_else_changes(pack: Path, tmp
     assert changed == {"weights"}
 
 
+def test_the_head_of_visible_parts_learns_alone(pack: Path, tmp_path: Path) -> None:
+    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, seen_steps=60, seen_views=24))
+    before = {name: value.clone() for name, value in trainer.trained.state_dict().items()}
+    trainer.train_seen()
+    changed = {
+        name.split(".")[0]
+        for name, value in trainer.trained.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {"seen"}
+
+
+def test_a_run_begins_with_a_network_without_the_head_of_visible_parts(pack: Path, tmp_path: Path) -> None:
+    old = face_task.FaceTrainer(face_config(pack, tmp_path / "a")).net.state_dict()
+    old = {name: value.contiguous() for name, value in old.items() if not name.startswith("seen.")}
+    save_file(old, tmp_path / "old.safetensors")
+    new = face_task.FaceTrainer(face_config(pack, tmp_path / "b", init=tmp_path / "old.safetensors")).net
+    assert torch.equal(new.state_dict()["score.bias"], old["score.bias"])
+    save_file(
+        {name: value for name, value in old.items() if name != "score.bias"}, tmp_path / "old.safetensors"
+    )
+    with pytest.raises(InputError, match=r"init: .*old\.safetensors has other tensors"):
+        face_task.FaceTrainer(face_config(pack, tmp_path / "c", init=tmp_path / "old.safetensors"))
+
+
 def test_face_training_killed_and_resumed_equals_an_unbroken_one(
     pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    face_task.train(face_config(pack, whole))
+    face_task.train_face(face_config(pack, whole))
     with monkeypatch.context() as patch:
-        kill_after_one_round(patch, face_task.Trainer)
+        kill_after_one_round(patch, face_task.FaceTrainer)
         with pytest.raises(KeyboardInterrupt):
-            face_task.train(face_config(pack, broken))
+            face_task.train_face(face_config(pack, broken))
     assert not (broken / "face.safetensors").exists()
-    face_task.train(face_config(pack, broken), resume=True)
+    face_task.train_face(face_config(pack, broken), resume=True)
     assert_same_weights(whole / "face.safetensors", broken / "face.safetensors")
     assert len((broken / "log.jsonl").read_text().splitlines()) == 3
 
@@ -172,29 +197,29 @@ def test_detector_training_lowers_the_loss_and_resumes_exactly(
     pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    detector_task.train(detector_config(pack, whole))
+    detector_task.train_detector(detector_config(pack, whole))
     rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
     # The roll, which weighs much, takes longer than these 60 steps.
     assert rows[2]["loss"] < 0.92 * rows[0]["loss"]
     with monkeypatch.context() as patch:
-        kill_after_one_round(patch, detector_task.Trainer)
+        kill_after_one_round(patch, detector_task.DetectorTrainer)
         with pytest.raises(KeyboardInterrupt):
-            detector_task.train(detector_config(pack, broken))
-    detector_task.train(detector_config(pack, broken), resume=True)
+            detector_task.train_detector(detector_config(pack, broken))
+    detector_task.train_detector(detector_config(pack, broken), resume=True)
     assert_same_weights(whole / "detector.safetensors", broken / "detector.safetensors")
 
 
 def test_a_test_clip_that_no_pack_holds_is_refused_before_the_training(pack: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no face of nowhere in the packs"):
-        face_task.train(face_config(pack, tmp_path, test_clips=("nowhere",)))
+        face_task.train_face(face_config(pack, tmp_path, test_clips=("nowhere",)))
 
 
 def test_a_folder_that_holds_a_run_is_refused_without_resume(pack: Path, tmp_path: Path) -> None:
     (tmp_path / "last.safetensors").write_bytes(b"not a checkpoint")
     with pytest.raises(InputError, match="already holds a run"):
-        face_task.train(face_config(pack, tmp_path))
+        face_task.train_face(face_config(pack, tmp_path))
     with pytest.raises(InputError, match="not a readable checkpoint"):
-        face_task.train(face_config(pack, tmp_path), resume=True)
+        face_task.train_face(face_config(pack, tmp_path), resume=True)
 
 
 def test_the_command_reads_the_experiment_and_its_overrides(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from visavis.types import FloatArray
-from visavis_train.face.measure import Answers, blended, choose_blend, correlations
+from visavis_train.face.measure import Answers, blended, channel_correlations, choose_blend
 
 N, CHANNELS = 400, 52
 
@@ -26,7 +26,7 @@ def test_where_the_teacher_sees_two_heads_that_err_differently_share_the_weight(
     blend = choose_blend([(real, known)], (real, known))
     assert (blend.share[:51] > 0.2).all()
     assert (blend.share[:51] < 0.8).all()
-    assert (blend.reliability[:51] > correlations(real.weights, known)).all()
+    assert (blend.reliability[:51] > channel_correlations(real.weights, known)).all()
     assert blend.reliability.max() <= 1
 
 
@@ -40,7 +40,7 @@ def test_where_it_is_blind_the_truth_head_speaks_if_it_follows_the_truth_and_els
     blend = choose_blend([(found, blind)], (found, known))
     assert (blend.share[5], blend.share[22]) == (1, -1)
     assert blend.reliability[22] == 0
-    assert blend.reliability[5] == pytest.approx(correlations(truth, known)[5], abs=1e-5)
+    assert blend.reliability[5] == pytest.approx(channel_correlations(truth, known)[5], abs=1e-5)
 
 
 def test_a_clip_counts_only_for_what_moves_in_it() -> None:
@@ -70,4 +70,6 @@ def test_a_share_of_0_is_the_teachers_head_and_of_1_the_truth_head() -> None:
 
 def test_a_channel_that_does_not_move_has_no_correlation() -> None:
     still = np.zeros((N, 52), np.float32)
-    assert (correlations(still, np.random.default_rng(0).random((N, 52)).astype(np.float32)) == 0).all()
+    assert (
+        channel_correlations(still, np.random.default_rng(0).random((N, 52)).astype(np.float32)) == 0
+    ).all()

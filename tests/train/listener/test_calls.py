@@ -17,12 +17,12 @@ from visavis.errors import InputError
 from visavis.reaction.signals import as_heard
 from visavis_train.listener.calls import (
     CallsExperiment,
+    call_conversations,
     codec_for,
-    conversations,
     deal,
     learner,
     report_of,
-    train,
+    train_calls_listener,
 )
 from visavis_train.listener.trainer import ListenerTrainer
 from visavis_train.loop.experiment import load_experiment
@@ -71,14 +71,14 @@ def toml(tmp_path: Path) -> Path:
 
 def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
     experiment = load_experiment(toml, CallsExperiment)
-    report = report_of(experiment, train(experiment), toml.name)
+    report = report_of(experiment, train_calls_listener(experiment), toml.name)
     rows = [json.loads(line) for line in (tmp_path / "run/all/log.jsonl").read_text().splitlines()]
     assert rows[-1]["bits_per_frame"] < rows[0]["bits_per_frame"]
     bits = report["bits_per_frame"]
     # Who sees the other knows what is copied; who is alone knows what the other copied before.
-    assert bits["true_partner"] == pytest.approx(entropy(FOLLOWED), abs=0.1)
+    assert bits["true_speaker"] == pytest.approx(entropy(FOLLOWED), abs=0.1)
     assert bits["alone"] == pytest.approx(entropy(FOLLOWED**2 + (1 - FOLLOWED) ** 2), abs=0.1)
-    assert bits["other_partner"] > 0.9
+    assert bits["other_speaker"] > 0.9
     assert len(report["calls"]) == 6
     assert list(report["by_guidance"]) == ["1", "2", "3", "4"]
     assert report["by_guidance"]["3"]["au12_peak_r"] == report["au12_peak_r"]
@@ -87,11 +87,11 @@ def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     printed = json.loads(result.stdout)
     assert printed["calls"] == 6
-    assert set(printed["bits_per_frame"]) == {"true_partner", "other_partner", "alone"}
+    assert set(printed["bits_per_frame"]) == {"true_speaker", "other_speaker", "alone"}
     assert set(printed["au12_peak_r"]) == {
         "truth",
         "model",
-        "mime",
+        "copy_speaker",
         "mean",
         "random",
         "model_with_strangers",
@@ -129,7 +129,7 @@ def test_folds_keep_pairs_together() -> None:
 def test_each_person_reacts_to_the_other(toml: Path, tmp_path: Path) -> None:
     calls = read_calls(tmp_path / "calls.npz")
     codec = codec_for(load_experiment(toml, CallsExperiment), calls)
-    first, second = conversations(calls[:1], codec, 3)
+    first, second = call_conversations(calls[:1], codec, 3)
     slow = calls[0].slowed(3)
     np.testing.assert_array_equal(codec.encode(slow[:, 0]), first.own)
     np.testing.assert_array_equal(as_heard(slow[:, 1], 10.0), first.sound)

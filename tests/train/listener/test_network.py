@@ -17,8 +17,8 @@ from visavis.reaction.head import TokenHead as RuntimeHead
 from visavis.reaction.predictor import Heard as RuntimeHeard
 from visavis.reaction.predictor import Predictor
 from visavis_train.listener.batches import Batch
-from visavis_train.listener.digits import Digits, TokenHead
-from visavis_train.listener.network import Heard, ListenerConfig, ListenerNet, into_patches
+from visavis_train.listener.digits import DigitHead, Digits
+from visavis_train.listener.network import HeardTensors, ListenerConfig, ListenerNet, into_patches
 from visavis_train.listener.release import LISTENER_FILE, export_listener
 
 LEVELS = (4, 3, 5)
@@ -73,7 +73,7 @@ def test_digits_number_the_tokens(levels: list[int]) -> None:
 @pytest.mark.parametrize("levels", [(6,), LEVELS])
 def test_the_head_is_a_distribution_that_the_program_knows_too(levels: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    head, hidden = TokenHead(levels, 8), torch.randn(5, 8)
+    head, hidden = DigitHead(levels, 8), torch.randn(5, 8)
     with torch.no_grad():
         every = torch.arange(head.digits.vocabulary)[None].expand(5, -1)
         nats = head(hidden[:, None].expand(-1, every.shape[1], -1), every)
@@ -84,7 +84,7 @@ def test_the_head_is_a_distribution_that_the_program_knows_too(levels: tuple[int
 
 
 @pytest.mark.parametrize("patch", [1, 4])
-@pytest.mark.parametrize("what", ["partner", "sound", "own"])
+@pytest.mark.parametrize("what", ["speaker", "sound", "own"])
 def test_nothing_sees_the_future(what: str, patch: int) -> None:
     net = network(patch=patch)
     batch, changed = batch_for(net), batch_for(net)
@@ -97,7 +97,7 @@ def test_nothing_sees_the_future(what: str, patch: int) -> None:
     assert not torch.allclose(before[:, frame + 1 :], after[:, frame + 1 :])
 
 
-@pytest.mark.parametrize("what", ["partner", "sound"])
+@pytest.mark.parametrize("what", ["speaker", "sound"])
 def test_a_cause_is_heard_in_its_own_frame(what: str) -> None:
     net = network()
     batch, changed = batch_for(net), batch_for(net)
@@ -108,8 +108,8 @@ def test_a_cause_is_heard_in_its_own_frame(what: str) -> None:
 def test_a_position_reaches_back_by_the_context_in_each_layer() -> None:
     net = network(layers=1)
     batch, changed = batch_for(net), batch_for(net)
-    changed.partner[:, 2] = (changed.partner[:, 2] + 1) % 60
-    # One layer: the partner looks back at itself, and then the listener at the partner.
+    changed.speaker[:, 2] = (changed.speaker[:, 2] + 1) % 60
+    # One layer: the speaker looks back at itself, and then the listener at the speaker.
     reach = 2 + 2 * CONTEXT
     differs = (predicted(net, batch) != predicted(net, changed)).any(-1).any(0)
     assert differs[2]
@@ -120,7 +120,7 @@ def test_a_position_reaches_back_by_the_context_in_each_layer() -> None:
 def test_items_are_strangers_to_each_other() -> None:
     net = network()
     batch, changed = batch_for(net), batch_for(net)
-    changed.partner[1] = 7
+    changed.speaker[1] = 7
     torch.testing.assert_close(predicted(net, batch)[0], predicted(net, changed)[0], rtol=0, atol=0)
 
 
@@ -128,7 +128,7 @@ def test_the_gate_starts_closed() -> None:
     torch.manual_seed(0)
     net = ListenerNet(ListenerConfig(levels=LEVELS, width=16, heads=2, layers=2, context=CONTEXT)).eval()
     batch, changed = batch_for(net), batch_for(net)
-    changed.partner[:] = 5
+    changed.speaker[:] = 5
     torch.testing.assert_close(predicted(net, batch), predicted(net, changed), rtol=0, atol=0)
 
 
@@ -149,7 +149,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[ListenerNet, Pre
 NOTES = {"frame_rate_hz": 25.0, "speaks": "faces"}
 
 
-def runtime(heard: Heard, start: int, stop: int) -> RuntimeHeard:
+def runtime(heard: HeardTensors, start: int, stop: int) -> RuntimeHeard:
     return RuntimeHeard(*(np.ascontiguousarray(part[:, start:stop].numpy()) for part in heard))
 
 
@@ -199,12 +199,12 @@ def test_a_listener_that_hears_nothing_is_exported(tmp_path: Path) -> None:
 def test_arrays_that_do_not_fit_are_named(exported: tuple[ListenerNet, Predictor]) -> None:
     net, predictor = exported
     heard = runtime(batch_for(net).heard(1), 0, 4)
-    with pytest.raises(InputError, match=r"partner has shape \(2, 4, 1\); expected \(3, 4, 1\)"):
+    with pytest.raises(InputError, match=r"speaker has shape \(2, 4, 1\); expected \(3, 4, 1\)"):
         predictor.predict(heard, predictor.memory(3))
-    wrong = RuntimeHeard(heard.partner, heard.own + 60, heard.sound, heard.controls)
+    wrong = RuntimeHeard(heard.speaker, heard.own + 60, heard.sound, heard.controls)
     with pytest.raises(InputError, match="own holds tokens 59 to 1"):
         predictor.predict(wrong, predictor.memory(2))
-    silent = RuntimeHeard(heard.partner, heard.own, heard.sound[..., :1], heard.controls)
+    silent = RuntimeHeard(heard.speaker, heard.own, heard.sound[..., :1], heard.controls)
     with pytest.raises(InputError, match="sound has shape"):
         predictor.predict(silent, predictor.memory(2))
 

@@ -13,11 +13,11 @@ from support import tiny_tokenizer
 from visavis.reaction.causes import explain_gestures
 from visavis.reaction.cues import HEARD_CHANNELS, CuedSpeech
 from visavis.reaction.gestures import SMILE, Gesture
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.predictor import Heard
 from visavis.reaction.sampling import Sampling
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.temperament import CONTROLS, Temperament
+from visavis.reaction.style import CONTROLS, Style
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis_train.listener.network import ListenerConfig, ListenerNet
 from visavis_train.listener.release import export_listener
@@ -25,7 +25,7 @@ from visavis_train.listener.release import export_listener
 FRAMES = 96
 
 
-def networks(folder: Path, patch: int) -> FaceListener:
+def networks(folder: Path, patch: int) -> ListenerModel:
     torch.manual_seed(0)
     sizes = {"width": 16, "heads": 2, "layers": 2, "context": 9, "patch": patch}
     config = ListenerConfig(
@@ -36,18 +36,18 @@ def networks(folder: Path, patch: int) -> FaceListener:
         for weights in net.parameters():
             weights += 0.3 * torch.randn_like(weights)
     notes = {"frame_rate_hz": 25.0, "speaks": "faces", "tokenizer": "1-1"}
-    return FaceListener(
+    return ListenerModel(
         export_listener(net, folder, notes), FaceTokenizer.load(*tiny_tokenizer.write(folder)), Sampling()
     )
 
 
 @pytest.mark.parametrize("patch", [1, 4])
 def test_going_on_from_a_memory_is_going_through_the_clip(tmp_path: Path, patch: int) -> None:
-    listener, mood = networks(tmp_path, patch), Temperament(nodding=0.9)
+    listener, mood = networks(tmp_path, patch), Style(nodding=0.9)
     rng = np.random.default_rng(0)
     face = rng.random((FRAMES, 58)).astype(np.float32)
     speech = rng.normal(size=(FRAMES, len(SPEECH_CHANNELS))).astype(np.float32)
-    tokens = listener.react(face, speech, seed=2, temperament=mood)[0]
+    tokens = listener.react(face, speech, seed=2, style=mood)[0]
 
     def bits(without: str, start: int, stop: int, said: range) -> float:
         """Of the tokens of some frames, position by position, as a stream goes."""
@@ -56,13 +56,13 @@ def test_going_on_from_a_memory_is_going_through_the_clip(tmp_path: Path, patch:
             seen[start:stop] = np.nan
         if without in ("speech", "both"):
             heard_speech[start:stop] = np.nan
-        partner, sound = listener.tokenizer.encode(seen), CuedSpeech().updated(heard_speech)
+        speaker, sound = listener.tokenizer.encode(seen), CuedSpeech().updated(heard_speech)
         memory, total = listener.predictor.memory(1), 0.0
         for first in range(0, FRAMES, patch):
             frames = np.arange(first - patch + 1, first + 1)
             own = np.arange(first - patch, first)
             heard = Heard(
-                np.where(frames < 0, -1, partner[frames])[None, None],
+                np.where(frames < 0, -1, speaker[frames])[None, None],
                 np.where(own < 0, -1, tokens[own])[None, None],
                 np.where(frames[:, None] < 0, np.nan, sound[frames])[None, None].astype(np.float32),
                 mood.values[None, None],

@@ -12,21 +12,28 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from support import tiny_listening, tiny_tokenizer
+from support import tiny_listener, tiny_listening, tiny_tokenizer
 from support.research import run_lab, run_visavis
 from visavis.errors import InputError, WeightsError
 from visavis.metrics.reaction import fr_corr, fr_dist
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train.data.conversation_pack import ListeningItem, PersonClip, load_listening
+from visavis_train.data.conversation_pack import ListeningItem, PersonClip, load_listening, save_listening
 from visavis_train.listener import report as reporting
 from visavis_train.listener import task
-from visavis_train.listener.baselines.simple import GroundTruth, MeanSequence, Mime, Uniform
+from visavis_train.listener.baselines.simple import CopySpeaker, GroundTruth, MeanSequence, Uniform
 from visavis_train.listener.config import ListenerExperiment
 from visavis_train.listener.cost import stream_cost
-from visavis_train.listener.scores import BY_ITEM, Contest, score, summary
-from visavis_train.listener.tokens import Vocabulary
+from visavis_train.listener.scores import (
+    BY_ITEM,
+    Contest,
+    pieces,
+    score_method,
+    score_summary,
+    write_predictions,
+)
+from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.checkpoint import load_checkpoint
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
@@ -51,7 +58,7 @@ def settings(toml: Path, out: Path, *changes: str) -> ListenerExperiment:
 
 
 def trained(experiment: ListenerExperiment, *, resume: bool = False) -> Path:
-    task.train(experiment, Vocabulary.open(experiment.tokenizer), resume=resume)
+    task.train_listener(experiment, TokenVocabulary.open(experiment.tokenizer), resume=resume)
     return experiment.out
 
 
@@ -59,22 +66,43 @@ def log(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-def test_it_learns_to_follow_its_partner(run: Path) -> None:
+def test_it_learns_to_follow_its_speaker(run: Path) -> None:
     rows = log(run)
     assert rows[-1]["validation_bits_per_frame"] < 0.7 * np.log2(16)
     assert rows[-1]["bits_per_frame"] < rows[0]["bits_per_frame"]
     report = json.loads((run / "report.json").read_text())
     bits = report["test_bits_per_frame"]
     # Whoever follows knows .9 of its next face; beside a stranger or alone, both faces are as likely.
-    assert bits["true_partner"] < 0.75
-    assert bits["other_partner"] > 1.0
+    assert bits["true_speaker"] < 0.75
+    assert bits["other_speaker"] > 1.0
     assert bits["alone"] == pytest.approx(1.0, abs=0.1)
     assert report["sources"] == ["made up"]
 
 
+def test_an_offline_listener_sees_later_frames(toml: Path, tmp_path: Path) -> None:
+    pack = load_listening(toml.parent / "test.npz")
+    tokenizer = TokenVocabulary.open(toml.parent).tokenizer
+    plain, offline = (
+        task.read_conversations(settings(toml, tmp_path, f"ahead={n}"), pack, tokenizer)[0] for n in (0, 2)
+    )
+    np.testing.assert_array_equal(offline.speaker, [*plain.speaker[2:], -1, -1])
+    np.testing.assert_array_equal(offline.sound[:-2], plain.sound[2:])
+    assert np.isnan(offline.sound[-2:]).all()
+    np.testing.assert_array_equal(offline.own, plain.own)
+    # One that shows the face that it sees shows it two frames before it comes.
+    network = tiny_listener.Echo()
+    network.notes["ahead"] = 2
+    listener = tiny_listener.listener(tmp_path, network)
+    face = pack.items[0].speaker.face.astype(np.float32)
+    tokens = listener.react(face)[0]
+    np.testing.assert_array_equal(tokens[:-2], listener.tokenizer.encode(face)[2:])
+    with pytest.raises(InputError, match="2 frames in advance, so it cannot run live"):
+        listener.start()
+
+
 def test_the_program_takes_what_was_trained(toml: Path, run: Path) -> None:
-    tokenizer = Vocabulary.open(toml.parent).tokenizer
-    listener = FaceListener.load(run / "listener.onnx", tokenizer)
+    tokenizer = TokenVocabulary.open(toml.parent).tokenizer
+    listener = ListenerModel.load(run / "listener.onnx", tokenizer)
     assert listener.predictor.levels == (4, 4)
     speaker = load_listening(toml.parent / "test.npz").items[0].speaker
     assert speaker.speech is not None
@@ -94,7 +122,7 @@ def test_the_best_round_is_kept(toml: Path, tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(task.ListenerTrainer, "measure", measure)
     experiment = settings(toml, tmp_path / "run", "training.rounds=3", "training.round_steps=2")
-    trainer = task.train(experiment, Vocabulary.open(toml.parent))
+    trainer = task.train_listener(experiment, TokenVocabulary.open(toml.parent))
     best = load_checkpoint(tmp_path / "run/best.safetensors", {})
     assert best == {"round": 2, "validation_bits_per_frame": 1.0}
     assert torch.equal(trainer.net.head.out[0].weight, weights[1])
@@ -135,7 +163,7 @@ def test_it_is_installed_beside_its_own_tokenizer_only(
 ) -> None:
     experiment = settings(toml, run)
     report = json.loads((run / "report.json").read_text())
-    tokenizer = Vocabulary.open(toml.parent).tokenizer
+    tokenizer = TokenVocabulary.open(toml.parent).tokenizer
     other = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, changes={"pair": "another"}))
     entries = []
 
@@ -146,10 +174,10 @@ def test_it_is_installed_beside_its_own_tokenizer_only(
     monkeypatch.setattr(task, "install_listener", install_listener)
     monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1, names=(): other))
     with pytest.raises(InputError, match="trained with the tokenizer 1-1; the package holds another"):
-        task.install(experiment, report, "experiments/tiny.toml")
+        task.install_run(experiment, report, "experiments/tiny.toml")
     assert not entries
     monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1, names=(): tokenizer))
-    task.install(experiment, report, "experiments/tiny.toml")
+    task.install_run(experiment, report, "experiments/tiny.toml")
     assert entries[0][:2] == (run, "listener")
     assert entries[0][2]["training_data"] == "tiny; made up"
 
@@ -163,18 +191,18 @@ def test_which_tokenizers_a_listener_can_speak(tmp_path: Path) -> None:
             path.rename(place / f"{kind}.onnx")
         return place
 
-    assert Vocabulary.open(folder("vq", quantizer="vq")).levels == (16,)
-    assert Vocabulary.open(folder("fsq", quantizer_settings={"levels": [8, 2]})).levels == (8, 2)
+    assert TokenVocabulary.open(folder("vq", quantizer="vq")).levels == (16,)
+    assert TokenVocabulary.open(folder("fsq", quantizer_settings={"levels": [8, 2]})).levels == (8, 2)
     with pytest.raises(WeightsError, match="says its levels are"):
-        Vocabulary.open(folder("old"))
+        TokenVocabulary.open(folder("old"))
     with pytest.raises(InputError, match="2 tokens a frame; a listener speaks one"):
-        Vocabulary.open(folder("residual", depth=2, quantizer="rfsq"))
+        TokenVocabulary.open(folder("residual", depth=2, quantizer="rfsq"))
 
 
 def test_a_clip_that_is_scored_alone_is_scored_as_in_company(toml: Path) -> None:
     contest = Contest.of(load_listening(toml.parent / "test.npz"))
     method = Uniform()
-    found = score("random", method, contest, 3, seed=1)
+    found = score_method("random", method, contest, 3, seed=1)
     made = method.reactions(contest.speakers, 3, 1)[..., 58:]
     expected = {
         "fr_corr": fr_corr(made, contest.listeners, contest.neighbours),
@@ -188,26 +216,26 @@ def test_a_clip_that_is_scored_alone_is_scored_as_in_company(toml: Path) -> None
 def test_baselines_score_as_they_must(toml: Path) -> None:
     contest = Contest.of(load_listening(toml.parent / "test.npz"))
     train = load_listening(toml.parent / "train.npz")
-    truth = summary([score("truth", GroundTruth(contest.truths), contest, 2, 1)])
+    truth = score_summary([score_method("truth", GroundTruth(contest.truths), contest, 2, 1)])
     assert truth["fr_corr"]["mean"] == pytest.approx(2.0, abs=1e-4)
     assert truth["fr_dist"]["mean"] == pytest.approx(0.0, abs=1e-4)
     assert truth["fr_div"]["mean"] == pytest.approx(0.0, abs=1e-9)
-    mime = summary([score("mime", Mime(), contest, 2, 1)])
+    copy_speaker = score_summary([score_method("copy speaker", CopySpeaker(), contest, 2, 1)])
     # Listeners follow by one frame, and so does the lag.
-    assert mime["fr_syn"]["mean"] == 0
+    assert copy_speaker["fr_syn"]["mean"] == 0
     assert truth["fr_syn"]["mean"] == 1
-    still = summary([score("mean", MeanSequence(train, still=True), contest, 2, 1)])
+    still = score_summary([score_method("mean", MeanSequence(train, still=True), contest, 2, 1)])
     assert still["fr_var"]["mean"] == pytest.approx(0.0, abs=1e-9)
     assert still["fr_syn"]["mean"] == 49
 
 
 def test_summaries_hold_seeds_and_clips_apart() -> None:
     runs = [{"items": {key: [k, k + 2.0] for key in BY_ITEM}, "fr_dvs": k} for k in (0.0, 1.0)]
-    found = summary(runs)["fr_corr"]
+    found = score_summary(runs)["fr_corr"]
     assert found["mean"] == 1.5
     assert found["deviation_over_seeds"] == pytest.approx(np.std([1, 2], ddof=1))
     assert found["interval"] == [0.5, 2.5]
-    assert summary(runs[:1])["fr_dvs"] == {"mean": 0.0, "deviation_over_seeds": None, "seeds": 1}
+    assert score_summary(runs[:1])["fr_dvs"] == {"mean": 0.0, "deviation_over_seeds": None, "seeds": 1}
 
 
 def test_the_report_compares_all_methods(
@@ -218,12 +246,12 @@ def test_the_report_compares_all_methods(
     other.write_text(never.replace("width = 16", "width = 32\npatch = 2"))
     page = tmp_path / "page.md"
     page.write_text("\n".join(["before", *reporting.MARKS, "after"]))
-    words = [toml, other, "--seeds", 1, "--samples", 2, "--peer-steps", 1, "--guidance", 2]
+    words = [toml, other, "--seeds", 1, "--samples", 2, "--baseline-steps", 1, "--guidance", 2]
     places = ["--results", tmp_path / "r.json", "--page", page, "--kept", tmp_path / "kept"]
     assert run_lab("listener-report", *words, *places) == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["not_run"] == ["never"]
-    assert len(result["methods"]) == 10
+    assert len(result["methods"]) == 13
     assert {"tiny", "tiny, guidance 2"} <= result["methods"].keys()
     text = page.read_text()
     for name in result["methods"]:
@@ -235,7 +263,7 @@ def test_the_report_compares_all_methods(
     corr = {name: found["fr_corr"]["mean"] for name, found in result["methods"].items()}
     assert corr["ground truth"] > corr["nearest neighbour"]
     # What was measured is not measured again.
-    monkeypatch.setattr(reporting, "score", None)
+    monkeypatch.setattr(reporting, "score_method", None)
     assert run_lab("listener-report", *words, *places) == 0
 
 
@@ -246,9 +274,70 @@ def test_predictions_are_what_the_metrics_read(
     assert run_lab("predict", toml.parent / "test.npz", "--out", out, "--samples", 3) == 0
     assert run_visavis("evaluate", "reaction", out, "--json") == 0
     scores = json.loads(capsys.readouterr().out)
-    assert (scores["predictions"], scores["items"]) == (3, len(np.load(out)["speakers"]))
+    with np.load(out) as reactions:
+        assert (scores["predictions"], scores["items"]) == (3, len(reactions["speakers"]))
+    assert run_lab("predict", toml.parent / "test.npz", "--out", out, "--frames", 100, "--binary-units") == 0
+    with np.load(out) as reactions:
+        cut = {name: reactions[name] for name in ("predictions", "neighbours")}
+    assert cut["predictions"].shape == (2 * scores["items"], 10, 100, 25)
+    assert set(np.unique(cut["predictions"][..., :15])) <= {0.0, 1.0}
+    # A piece is compared with the listeners of its own piece.
+    assert cut["neighbours"].sum() == 2 * scores["neighbours"]
+    words = ["predict", toml.parent / "test.npz", "--out", out, "--submission", tmp_path / "S.npy"]
+    assert run_lab(*words) == 2
+    assert "10 reactions of 750 frames to each of the 8 conversations" in capsys.readouterr().err
+    assert not (tmp_path / "S.npy").exists()
     assert run_lab("predict", tmp_path / "none.npz", "--out", out) == 2
     assert "visavis lab conversations" in capsys.readouterr().err
+
+
+def test_a_submission_is_the_predictions_in_the_order_of_the_split(tmp_path: Path) -> None:
+    items = [tiny_listening.pack(frames=1500, seed=seed).items[2 * seed] for seed in range(3)]
+    whole = replace(tiny_listening.pack(), items=tuple(items), neighbours=np.eye(3, dtype=bool))
+    save_listening(tmp_path / "test.npz", whole)
+    model = tiny_listener.listener(tmp_path)
+    writing = {"samples": 10, "seed": 0, "submission": tmp_path / "S.npy"}
+    with pytest.raises(InputError, match="found 10 of 1500 frames to 3 speakers"):
+        write_predictions(tmp_path / "R.npz", tmp_path / "test.npz", model, **writing)
+    short = replace(whole, items=tuple(pieces(whole, 750).items[::2]))
+    save_listening(tmp_path / "short.npz", short)
+    write_predictions(tmp_path / "R.npz", tmp_path / "short.npz", model, **writing)
+    sent = np.load(tmp_path / "S.npy")
+    assert (sent.shape, sent.dtype) == ((3, 10, 750, 25), np.float32)
+    np.testing.assert_array_equal(sent, np.load(tmp_path / "R.npz")["predictions"])
+
+
+def test_gaps_are_filled_and_unseen_people_left_out() -> None:
+    pack = tiny_listening.pack(frames=100)
+    seen, *rest = pack.items
+    gap = seen.listener.expression.copy()
+    gap[10:13] = np.nan
+    nobody = np.full_like(gap, np.nan)
+    changed = [
+        replace(seen, listener=replace(seen.listener, expression=gap)),
+        replace(rest[0], listener=replace(rest[0].listener, expression=nobody)),
+        *rest[1:],
+    ]
+    test = Contest.of(replace(pack, items=tuple(changed)), 60)
+    assert (len(test.speakers), len(test.listeners)) == (4, 7)
+    line = np.linspace(gap[9].astype(float), gap[13].astype(float), 5)[1:4]
+    np.testing.assert_allclose(test.listeners[0, 10:13], line, atol=1e-3)
+    assert test.neighbours.sum() == 7
+    with pytest.raises(
+        InputError, match="no 101 frames in which both people were seen; the longest clip has 100"
+    ):
+        Contest.of(pack, 101)
+
+
+def test_the_ablation_changes_the_tokenizer_alone() -> None:
+    read = {
+        name: load_experiment(EXPERIMENTS / f"predictor_{name}.toml", ListenerExperiment)
+        for name in ("fsq", "vq", "lfq")
+    }
+    for name, experiment in read.items():
+        assert experiment.tokenizer == Path(f"runs/tokenizer_{name}_seed1")
+    same = {"name": "x", "out": Path("x"), "tokenizer": None}
+    assert len({repr(experiment.model_copy(update=same)) for experiment in read.values()}) == 1
 
 
 def test_marks_must_stand_once(tmp_path: Path) -> None:
@@ -276,17 +365,17 @@ def test_costs_of_the_committed_experiments() -> None:
     assert ours.streamed > 0.7 * ours.parameters * 25
 
 
-def test_the_other_partner_is_a_stranger(tmp_path: Path) -> None:
+def test_the_other_speaker_is_a_stranger(tmp_path: Path) -> None:
     simulated = tiny_listening.pack()
     assert task.others_of(simulated) == tuple((place + 4) % 8 for place in range(8))
     # Real corpora list each conversation again, the other way round, half of the split further on.
     forward = simulated.items[:6:2]
-    turned = [ListeningItem(voiced(each.listener), each.speaker, each.temperament) for each in forward]
+    turned = [ListeningItem(voiced(each.listener), each.speaker, each.style) for each in forward]
     real = replace(simulated, items=(*forward, *turned), neighbours=np.eye(6, dtype=bool))
     for place, other in enumerate(task.others_of(real)):
         assert other % 3 != place % 3
-    with pytest.raises(InputError, match="nobody is a stranger to"):
-        task.others_of(replace(real, items=(forward[0], turned[0]), neighbours=np.eye(2, dtype=bool)))
+    alone = replace(real, items=(forward[0], turned[0]), neighbours=np.eye(2, dtype=bool))
+    assert task.others_of(alone) is None
 
 
 def voiced(clip: PersonClip) -> PersonClip:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from support import tiny_tokenizer
-from visavis.reaction.rest import RunningRest, as_seen
+from visavis.reaction.neutral_face import RunningNeutralFace, as_seen
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.conversation_pack import PersonClip
@@ -32,14 +32,14 @@ def tokenizer(folder: Path, rest: FloatArray | None = None) -> FaceTokenizer:
 
 def test_both_people_are_moved_to_the_rest_of_the_tokenizer(tmp_path: Path) -> None:
     at_rest, face = tokenizer(tmp_path, REST), faces()
-    person = RunningRest(REST)
+    person = RunningNeutralFace(REST)
     np.testing.assert_allclose(
         as_seen(face, at_rest.rest), np.stack([person.moved(frame) for frame in face]), atol=2e-3
     )
     np.testing.assert_allclose(np.median(as_shown(clip(face), at_rest), axis=0), REST, atol=2e-3)
 
 
-def test_what_a_partner_looks_like_later_is_not_known(tmp_path: Path) -> None:
+def test_what_a_speaker_looks_like_later_is_not_known(tmp_path: Path) -> None:
     at_rest, face = tokenizer(tmp_path, REST), faces()
     other = face.copy()
     other[20:] = 0.1

@@ -42,7 +42,7 @@ def test_a_network_starts_from_the_first_layers_of_a_deeper_one_only_where_it_is
     assert torch.equal(shallow[0].weight, deep[0].weight)
 
 
-def test_an_optimiser_comes_back_as_its_weights_lie_in_memory(tmp_path: Path) -> None:
+def test_an_optimizer_comes_back_as_its_weights_lie_in_memory(tmp_path: Path) -> None:
     def made() -> tuple[torch.nn.Conv2d, torch.optim.Optimizer]:
         torch.manual_seed(0)
         network = torch.nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)

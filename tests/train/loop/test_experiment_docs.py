@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 import visavis_train
-from visavis_train.expression.config import Adaptive, Distillation, Experiment, Training
+from visavis_train.expression.config import AdaptiveKeep, Distillation, Experiment, Training
 from visavis_train.expression.data.augment import Augmentation
+from visavis_train.expression.data.sources import DataSource
+from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.hybrid import HybridConfig
 from visavis_train.expression.models.pruning import PruningConfig
 from visavis_train.expression.models.sae import SaeConfig
@@ -22,12 +24,12 @@ from visavis_train.expression.models.timm_net import TimmConfig
 from visavis_train.expression.models.vgg import VggConfig
 from visavis_train.expression.models.vit import VitConfig
 from visavis_train.expression.pretraining import Pretraining
-from visavis_train.listener.config import Drawing, ListenerExperiment
+from visavis_train.listener.config import ListenerExperiment, SamplingSettings
 from visavis_train.listener.network import ListenerSize
 from visavis_train.listener.trainer import ListenerTraining
 from visavis_train.loop.experiment import Settings
 from visavis_train.tokenizer.coders import MlpConfig, TransformerConfig
-from visavis_train.tokenizer.config import Split, TokenizerExperiment, TokenizerTraining
+from visavis_train.tokenizer.config import HeldOutClips, TokenizerExperiment, TokenizerTraining
 from visavis_train.tokenizer.network import TokenizerConfig
 from visavis_train.tokenizer.quantizers import FsqConfig, LfqConfig, ResidualFsqConfig, VqConfig
 
@@ -35,6 +37,8 @@ REFERENCE = Path(visavis_train.__file__).parents[2] / "docs" / "reference"
 PAGES: dict[str, tuple[type[Settings], ...]] = {
     "experiments.md": (
         Experiment,
+        DataSource,
+        Reading,
         HybridConfig,
         VitConfig,
         VggConfig,
@@ -45,12 +49,12 @@ PAGES: dict[str, tuple[type[Settings], ...]] = {
         Training,
         Augmentation,
         Distillation,
-        Adaptive,
+        AdaptiveKeep,
     ),
     "pretraining.md": (Pretraining,),
     "tokens.md": (
         TokenizerExperiment,
-        Split,
+        HeldOutClips,
         TokenizerConfig,
         FsqConfig,
         ResidualFsqConfig,
@@ -60,7 +64,7 @@ PAGES: dict[str, tuple[type[Settings], ...]] = {
         TransformerConfig,
         TokenizerTraining,
     ),
-    "listener.md": (ListenerExperiment, ListenerSize, ListenerTraining, Drawing),
+    "listener.md": (ListenerExperiment, ListenerSize, ListenerTraining, SamplingSettings),
 }
 TABLES = [(page, config) for page, configs in PAGES.items() for config in configs]
 

@@ -11,7 +11,7 @@ from visavis_train.loop.log import RunLog, read_log
 
 
 def row(epoch: int, loss: float = 1.0) -> dict[str, Any]:
-    scores = {"fer2013_accuracy": 0.5, "ferplus_accuracy": 0.75, "seconds": 12.3}
+    scores = {"validation_loss": 1.25, "accuracy": 0.5, "ferplus_accuracy": 0.75, "seconds": 12.3}
     return {"epoch": epoch, "side_px": 48, "loss": loss, **scores}
 
 
@@ -22,7 +22,9 @@ def test_rows_are_logged_drawn_and_told(tmp_path: Path, capsys: pytest.CaptureFi
     assert read_log(tmp_path) == [row(0, 2.0), row(1, 1.5)]
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.splitlines()[1] == ("epoch 2/2 at 48 px: loss 1.5000, FER-2013 50.00%, FER+ 75.00%, 12 s")
+    assert told.err.splitlines()[1] == (
+        "epoch 2/2 at 48 px: loss 1.5000, validation 1.2500, accuracy 50.00%, FER+ 75.00%, 12 s"
+    )
     curves = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in curves.Scalars("loss")] == [(0, 2.0), (1, 1.5)]
     assert set(curves.Tags()["scalars"]) == set(row(0)) - {"epoch"}
@@ -33,7 +35,7 @@ def test_where_nobody_voted_no_share_of_votes_is_told(
 ) -> None:
     with RunLog(tmp_path, 1, 0) as log:
         log.write({**row(0), "ferplus_accuracy": None, "voted_faces": 0})
-    assert "FER-2013 50.00%, no FER+ votes, 12 s" in capsys.readouterr().err
+    assert "accuracy 50.00%, 12 s" in capsys.readouterr().err
 
 
 def test_epochs_that_the_checkpoint_lacks_are_forgotten(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from visavis_train.expression import sweep
 from visavis_train.expression.sparsity import dropped_tokens, keep_rates, kept_tokens
-from visavis_train.listener import behaviour, report
+from visavis_train.listener import behavior, report
 from visavis_train.tokenizer import ablation
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +20,7 @@ WRITERS = [
             dropped_tokens,
             keep_rates,
             kept_tokens,
-            behaviour,
+            behavior,
             report,
             ablation,
         )

@@ -7,17 +7,17 @@ import onnxruntime as ort
 import pytest
 
 from visavis.base.networks import metadata
-from visavis.emotion.classifier import ExpressionClassifier
 from visavis.errors import InputError, WeightsError
+from visavis.expression.classifier import ExpressionClassifier
 
 torch = pytest.importorskip("torch")
 
 from visavis_train.expression.models.graph import ExpressionGraph  # noqa: E402
-from visavis_train.expression.models.heads import standardise  # noqa: E402
+from visavis_train.expression.models.heads import standardize  # noqa: E402
 from visavis_train.expression.models.hybrid import HybridConfig, HybridNet  # noqa: E402
 from visavis_train.expression.release import export_network  # noqa: E402
 from visavis_train.onnx import export as exporting  # noqa: E402
-from visavis_train.onnx.export import export, register  # noqa: E402
+from visavis_train.onnx.export import export_onnx, register  # noqa: E402
 from visavis_train.onnx.float16 import LARGE, widen  # noqa: E402
 
 SMALL = HybridConfig(widths=(4, 8, 16), blocks=(1, 1), layers=1, heads=2)
@@ -34,7 +34,7 @@ def network() -> HybridNet:
 
 @pytest.fixture(scope="module")
 def file(network: HybridNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("onnx") / "emotion.onnx"
+    path = tmp_path_factory.mktemp("onnx") / "expression.onnx"
     export_network(network, path)
     return path
 
@@ -69,7 +69,9 @@ def test_file_says_what_it_is_and_nothing_of_this_machine(file: Path) -> None:
 def test_a_differing_export_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "difference", lambda *_: 0.5)
     with pytest.raises(WeightsError, match=r"differs from torch by 0\.5"):
-        export(torch.nn.Linear(2, 2), (torch.randn(2, 2),), tmp_path / "n", input_names="a", output_names="b")
+        export_onnx(
+            torch.nn.Linear(2, 2), (torch.randn(2, 2),), tmp_path / "n", input_names="a", output_names="b"
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -95,7 +97,7 @@ def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:
     bilinear = torch.nn.Bilinear(3, 4, 2)
     inputs = (torch.randn(2, 3), torch.randn(2, 4))
     names = {"input_names": ("a", "b"), "output_names": ("c",)}
-    export(bilinear, inputs, tmp_path / "b.onnx", **names, metadata={"mean": [1, 2]})
+    export_onnx(bilinear, inputs, tmp_path / "b.onnx", **names, metadata={"mean": [1, 2]})
     session = ort.InferenceSession(tmp_path / "b.onnx")
     assert [spec.name for spec in session.get_inputs()] == ["a", "b"]
     assert metadata(session) == {"parameters": 2 * 3 * 4 + 2, "mean": [1, 2]}
@@ -108,12 +110,12 @@ def test_network_reads_smaller_pictures(network: HybridNet, side: int) -> None:
     assert labels.shape == (3, 7)
 
 
-def test_standardised_faces_have_no_light_of_their_own() -> None:
+def test_standardized_faces_have_no_light_of_their_own() -> None:
     faces = torch.rand(4, 1, 48, 48)
-    found = standardise(faces)
+    found = standardize(faces)
     assert torch.allclose(found.mean(dim=(1, 2, 3)), torch.zeros(4), atol=1e-5)
-    assert torch.allclose(found, standardise(faces * 0.5 + 0.2), atol=0.02)
-    assert torch.isfinite(standardise(torch.ones(1, 1, 48, 48))).all()
+    assert torch.allclose(found, standardize(faces * 0.5 + 0.2), atol=0.02)
+    assert torch.isfinite(standardize(torch.ones(1, 1, 48, 48))).all()
 
 
 def test_manifest_entries_describe_their_file(tmp_path: Path) -> None:

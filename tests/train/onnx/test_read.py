@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from support.tiny_fer import KINDS
-from visavis.datasets import fer2013
 from visavis.errors import InputError, VisavisError
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.augment import augment
@@ -19,12 +18,13 @@ from visavis_train.expression.init import start
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.sparse import SparseNet
-from visavis_train.expression.release import export_network, export_sparse
-from visavis_train.expression.trainer import Trainer
+from visavis_train.expression.release import export_network, export_sparse, gray_pixels
+from visavis_train.expression.task import experiment_faces
+from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.onnx.read import read_back
 
-PLAIN = ["training.sizes=[]", "training.mixup=0"]
+PLAIN = ["training.image_px_schedule=[]", "training.mixup=0"]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def experiment(toml: Path) -> Experiment:
 
 @pytest.fixture
 def images(experiment: Experiment) -> torch.Tensor:
-    return torch.from_numpy(fer2013.load(experiment.data).split("Training").images)[:, None]
+    return torch.from_numpy(gray_pixels(experiment_faces(experiment).training))[:, None]
 
 
 def lived_in(experiment: Experiment) -> nn.Module:
@@ -72,7 +72,7 @@ def test_the_number_of_tokens_as_an_input_and_weights_of_16_bits_are_read_back(
 ) -> None:
     path = tmp_path / "n.onnx"
     for kind in ("sparse", "vgg"):
-        model = KINDS[kind].replace("keep=0.3", "keep=0.3, asking='kept'")
+        model = KINDS[kind].replace("keep_rate=0.3", "keep_rate=0.3, queries='kept'")
         experiment = load_experiment(toml, Experiment, [model, *PLAIN, f"init={path}"])
         network = lived_in(experiment)
         if isinstance(network, SparseNet):
@@ -104,12 +104,12 @@ def test_a_run_starts_from_an_onnx_file(experiment: Experiment, images: torch.Te
     path = tmp_path / "n.onnx"
     network = lived_in(experiment)
     export_network(network, path)
-    data = fer2013.load(experiment.data).split("Training")
+    data = experiment_faces(experiment).training
     changed = experiment.model_copy(update={"init": path})
-    started = Trainer(changed, data).network
+    started = ExpressionTrainer(changed, data).network
     assert (answers(started, images) - answers(network, images)).abs().max() < 1e-5
     with pytest.raises(InputError, match=r"n\.onnx: init_deeper needs a checkpoint"):
-        Trainer(changed.model_copy(update={"init_deeper": True}), data)
+        ExpressionTrainer(changed.model_copy(update={"init_deeper": True}), data)
 
 
 def test_files_that_are_not_the_networks_are_named(
@@ -123,7 +123,7 @@ def test_files_that_are_not_the_networks_are_named(
         with pytest.raises(VisavisError, match=r"n\.onnx.*" + reason):
             start(build_model(how.model, download=False), how, images)
 
-    refused("cannot be read: No such file")
+    refused("no such file; expected weights to start from")
     path.write_bytes(b"no network at all")
     refused("Failed to load model")
     export_network(network, path)

@@ -15,15 +15,15 @@ from support.research import run_lab
 from visavis.datasets.appropriateness import read_neighbours
 from visavis.datasets.conversations import find_corpus
 from visavis.errors import InputError
-from visavis_train.simulation.corpus import build, neighbours, speaker_of
-from visavis_train.simulation.settings import ACTORS, SPLITS, Settings
+from visavis_train.simulation.corpus import neighbours, simulate_corpus, speaker_of
+from visavis_train.simulation.settings import ACTORS, SPLITS, SimulationSettings
 from visavis_train.simulation.utterances import GRID_SPEAKER
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("simulated")
-    assert build(root, tiny.SETTINGS, tiny.parts()) == 8
+    assert simulate_corpus(root, tiny.SETTINGS, tiny.parts()) == 8
     return root
 
 
@@ -43,7 +43,7 @@ def test_our_reader_reads_it(corpus: Path) -> None:
         assert len(dyads) == 2 * clips * tiny.SETTINGS.listeners
         dyad = dyads[0]
         assert dyad.speaker.face.shape == dyad.listener.face.shape == (tiny.FRAMES, 58)
-        assert dyad.speaker.emotion is not None
+        assert dyad.speaker.expression is not None
         assert dyad.fps == 25
         assert [len(track) for track in dyad.tracks()] == [tiny.FRAMES] * 2
         assert dyad.speaker.audio is not None
@@ -76,31 +76,31 @@ def test_a_listener_is_appropriate_for_its_own_clip_alone(corpus: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(corpus: Path, tmp_path: Path) -> None:
-    build(tmp_path / "again", tiny.SETTINGS, tiny.parts())
+    simulate_corpus(tmp_path / "again", tiny.SETTINGS, tiny.parts())
     assert digests(tmp_path / "again") == digests(corpus)
 
 
 def test_processes_give_the_same_bytes(corpus: Path, tmp_path: Path) -> None:
-    build(tmp_path / "two", tiny.SETTINGS, tiny.parts(), workers=2)
+    simulate_corpus(tmp_path / "two", tiny.SETTINGS, tiny.parts(), workers=2)
     assert digests(tmp_path / "two") == digests(corpus)
 
 
 def test_another_seed_gives_others(corpus: Path, tmp_path: Path) -> None:
-    build(tmp_path / "other", Settings(4, 1, 1, tiny.FRAMES), tiny.parts())
+    simulate_corpus(tmp_path / "other", SimulationSettings(4, 1, 1, tiny.FRAMES), tiny.parts())
     face = "train/3D_FV_files/visavis/train_0000_l1/B/1.npy"
     assert digests(tmp_path / "other")[face] != digests(corpus)[face]
 
 
 def test_a_run_that_was_ended_goes_on(tmp_path: Path) -> None:
-    settings, parts = Settings(3, 2, 1, tiny.FRAMES), tiny.parts()
-    assert build(tmp_path, settings, parts) == 4
+    settings, parts = SimulationSettings(3, 2, 1, tiny.FRAMES), tiny.parts()
+    assert simulate_corpus(tmp_path, settings, parts) == 4
     before = digests(tmp_path)
     (tmp_path / "train/3D_FV_files/visavis/train_0001_l1/B/1.npy").unlink()
-    assert build(tmp_path, settings, parts) == 1
+    assert simulate_corpus(tmp_path, settings, parts) == 1
     assert digests(tmp_path) == before
-    assert build(tmp_path, settings, parts) == 0
+    assert simulate_corpus(tmp_path, settings, parts) == 0
     with pytest.raises(InputError, match="made otherwise"):
-        build(tmp_path, Settings(5, 2, 1, tiny.FRAMES), parts)
+        simulate_corpus(tmp_path, SimulationSettings(5, 2, 1, tiny.FRAMES), parts)
 
 
 def test_the_manifest_says_what_each_clip_was_made_from(corpus: Path) -> None:

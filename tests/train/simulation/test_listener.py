@@ -1,4 +1,4 @@
-"""The simulated listener: causal, repeatable, within limits, and true to its temperament."""
+"""The simulated listener: causal, repeatable, within limits, and true to its style."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
 from visavis.reaction.cues import PAUSE
-from visavis.reaction.temperament import Temperament
+from visavis.reaction.style import Style
 from visavis_train.simulation.cues import RISE, Speaker, find_cues, since_speech
 from visavis_train.simulation.listener import HEAD_LIMITS, REACTION_FRAMES
 from visavis_train.simulation.real_faces import HEAD_AT, SMILE_AT
 from visavis_train.simulation.statistics import count_nods, look_share
-from visavis_train.simulation.temperament import drawn
+from visavis_train.simulation.styles import random_style
 
-LIVELY = Temperament(1, 1, 1, 1, 0.5)
+LIVELY = Style(1, 1, 1, 1, 0.5)
 
 
 def changed_from(speaker: Speaker, frame: int, seed: int) -> Speaker:
@@ -67,7 +67,7 @@ def test_faces_stay_within_their_limits(seed: int) -> None:
     assert (np.abs(face[:, HEAD_AT[:3]]) <= HEAD_LIMITS).all()
 
 
-def over_seeds(kind: Temperament) -> list[tuple[Speaker, np.ndarray]]:
+def over_seeds(kind: Style) -> list[tuple[Speaker, np.ndarray]]:
     return [
         (speaker, tiny.listener(kind, seed).react(speaker).face)
         for seed in range(4)
@@ -77,10 +77,7 @@ def over_seeds(kind: Temperament) -> list[tuple[Speaker, np.ndarray]]:
 
 def test_more_nodding_nods_more() -> None:
     counts = [
-        sum(
-            count_nods(face[:, FACE_INDEX["pitch"]], 25)
-            for _, face in over_seeds(Temperament(nodding=nodding))
-        )
+        sum(count_nods(face[:, FACE_INDEX["pitch"]], 25) for _, face in over_seeds(Style(nodding=nodding)))
         for nodding in (0, 0.4, 1)
     ]
     assert counts[0] <= 4
@@ -89,7 +86,7 @@ def test_more_nodding_nods_more() -> None:
 
 def test_more_smiling_smiles_more() -> None:
     means = [
-        np.mean([face[:, SMILE_AT].mean() for _, face in over_seeds(Temperament(smiling=s, mirroring=0))])
+        np.mean([face[:, SMILE_AT].mean() for _, face in over_seeds(Style(smiling=s, mirroring=0))])
         for s in (0, 0.5, 1)
     ]
     assert means[0] + 0.02 < means[1] < means[2] - 0.02
@@ -97,7 +94,7 @@ def test_more_smiling_smiles_more() -> None:
 
 def test_more_mirroring_smiles_with_the_speaker() -> None:
     def together(mirroring: float) -> float:
-        pairs = over_seeds(Temperament(mirroring=mirroring, smiling=0.2))
+        pairs = over_seeds(Style(mirroring=mirroring, smiling=0.2))
         smiles = [(s.smile.astype(float), face[:, SMILE_AT].mean(axis=1).astype(float)) for s, face in pairs]
         return float(np.mean([peak_r(a, b, 50) for a, b in smiles]))
 
@@ -106,13 +103,13 @@ def test_more_mirroring_smiles_with_the_speaker() -> None:
 
 
 def test_more_gaze_looks_more() -> None:
-    shares = [np.mean([look_share(face) for _, face in over_seeds(Temperament(gaze=g))]) for g in (0, 1)]
+    shares = [np.mean([look_share(face) for _, face in over_seeds(Style(gaze=g))]) for g in (0, 1)]
     assert 0.2 < shares[0] < shares[1] - 0.1
 
 
 def test_more_expressiveness_moves_more() -> None:
     spread = [
-        np.mean([face[:, FACE_INDEX["pitch"]].std() for _, face in over_seeds(Temperament(expressiveness=e))])
+        np.mean([face[:, FACE_INDEX["pitch"]].std() for _, face in over_seeds(Style(expressiveness=e))])
         for e in (0, 1)
     ]
     assert spread[1] > 1.3 * spread[0]
@@ -158,7 +155,7 @@ def test_a_smile_is_a_cue_once_and_knows_when_it_began() -> None:
     assert 24 <= cues[0].frame <= 28
 
 
-def test_a_temperament_is_of_shares() -> None:
+def test_a_style_is_of_shares() -> None:
     with pytest.raises(InputError, match="nodding is a share, 0 to 1; found 2"):
-        Temperament(nodding=2)
-    assert drawn(np.random.default_rng(1)) == drawn(np.random.default_rng(1))
+        Style(nodding=2)
+    assert random_style(np.random.default_rng(1)) == random_style(np.random.default_rng(1))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visavis_train.simulation.movements import BLINK, add, bump, delayed, follow, nod, plateau, reach
+from visavis_train.simulation.movements import BLINK, add, bump, delayed, follow_smoothly, nod, plateau, reach
 
 
 @given(st.integers(1, 4), st.floats(1.8, 4.0), st.floats(0.01, 0.12))
@@ -57,17 +57,17 @@ def test_courses_are_cut_at_the_end_and_two_smiles_are_one() -> None:
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=60), st.floats(0.05, 3), st.floats(0.05, 3))
 def test_following_never_overshoots(goals: list[float], rise_s: float, fall_s: float) -> None:
     target = np.asarray(goals, np.float32)
-    track = follow(target, rise_s, fall_s)
+    track = follow_smoothly(target, rise_s, fall_s)
     assert track.min() >= target.min() - 1e-6
     assert track.max() <= target.max() + 1e-6
 
 
 def test_following_arrives_and_is_causal() -> None:
     target = np.r_[np.zeros(10), np.ones(100)].astype(np.float32)
-    track = follow(target, 0.3, 0.3)
+    track = follow_smoothly(target, 0.3, 0.3)
     assert track[9] == 0
     assert track[-1] > 0.99
-    np.testing.assert_array_equal(track[:40], follow(target[:40], 0.3, 0.3))
+    np.testing.assert_array_equal(track[:40], follow_smoothly(target[:40], 0.3, 0.3))
 
 
 def test_a_delay_repeats_the_first_value() -> None:

@@ -12,23 +12,23 @@ import pytest
 
 from support import tiny_simulation as tiny
 from visavis.base.waveform import SPEECH_RATE_HZ
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.corpus.layout import write_json
-from visavis.emotion.action_units import action_units
 from visavis.errors import InputError
+from visavis.expression.action_units import action_units
 from visavis.metrics.pairing import peak_r
 from visavis.reaction.speech import speech_features
 from visavis_train.data.track_pack import Clip
 from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Speaker
-from visavis_train.simulation.draws import Draws
-from visavis_train.simulation.expressions import emotion_of, units_of
-from visavis_train.simulation.eyes import LOOK_LISTENING, blinks, glances, look
-from visavis_train.simulation.measure_smiles import as_json, measure, rises, training_calls
+from visavis_train.simulation.expressions import expression_values, units_of
+from visavis_train.simulation.eyes import LOOK_LISTENING, gaze_change, glances, lid_closing
+from visavis_train.simulation.measure_smiles import coupling_json, measure_coupling, rises, training_calls
 from visavis_train.simulation.mouth import Mouths, opening, string_together, wanted_opening
 from visavis_train.simulation.own_face import own_face
-from visavis_train.simulation.real_faces import MOUTH_AT, RealFaces, Take, real_faces, relaxed, take
-from visavis_train.simulation.speaker import heard, mood_of, smile_of, talk
+from visavis_train.simulation.real_faces import MOUTH_AT, RealFaces, Take, real_faces, relaxed, resample_clip
+from visavis_train.simulation.seed_stream import SeedStream
+from visavis_train.simulation.speaker import mood_of, smile_track, speaking, talk
 from visavis_train.simulation.turns import Timings, Turn, read_timings
 from visavis_train.simulation.utterances import GRID_SPEAKER, decode, trim
 from visavis_train.simulation.voice import Said, Voice, speak
@@ -51,9 +51,9 @@ def test_rises_are_counted_once_each() -> None:
     assert rises(np.linspace(0, 0.1, 50)) == []
 
 
-def test_a_delayed_partner_is_found_to_reply(tmp_path: Path) -> None:
+def test_a_delayed_speaker_is_found_to_reply(tmp_path: Path) -> None:
     calls = [(signal, np.roll(signal, 24)) for signal in map(smiles, range(4))]
-    found = measure(calls, 30.0)
+    found = measure_coupling(calls, 30.0)
     # Every smile of A is answered, and none of B's.
     assert found.reply_share == pytest.approx(0.5, abs=0.03)
     assert found.reply_beyond_chance > 0.2
@@ -61,7 +61,7 @@ def test_a_delayed_partner_is_found_to_reply(tmp_path: Path) -> None:
     assert found.reply_gain.at(0.5) == pytest.approx(1, abs=0.05)
     assert found.peak_r > 0.99
     assert found.peak_r_of_strangers < 0.6
-    write_json(tmp_path / "s.json", as_json(found))
+    write_json(tmp_path / "s.json", coupling_json(found))
     assert SmileCoupling.load(tmp_path / "s.json") == found
 
 
@@ -131,7 +131,7 @@ def test_turns_too_short_for_what_is_said_are_refused() -> None:
     parts = tiny.parts()
     window = parts.timings.windows[0]
     short = Timings((type(window)("d", 0.0, (Turn(0.0, 0.3),)),), (0.2,), 1.0)
-    with pytest.raises(InputError, match="no real turns are long enough for what ravdess_01 says"):
+    with pytest.raises(InputError, match="no real turn is long enough for an utterance of ravdess_01"):
         speak(parts.utterances["ravdess_01"], short, 8.0, np.random.default_rng(0))
 
 
@@ -153,11 +153,13 @@ def test_a_talker_moves_the_mouth_with_its_own_sound() -> None:
     features = Speaker.of(
         speech_features(voice.samples, SPEECH_RATE_HZ)[:200], np.zeros((200, 58), np.float32)
     )
-    face = talk(voice, features, tiny.faces("train"), tiny.habits(), SmileCoupling.load(), Draws((1,))).face
+    face = talk(
+        voice, features, tiny.faces("train"), tiny.habits(), SmileCoupling.load(), SeedStream((1,))
+    ).face
     jaw = face[:, FACE_INDEX["jawOpen"]]
     loud = np.log(np.abs(voice.samples).reshape(200, -1).mean(axis=1) + 1e-4)
     assert np.corrcoef(jaw, loud)[0, 1] > 0.6
-    talks = heard(voice, 200)
+    talks = speaking(voice, 200)
     assert jaw[talks].mean() > 3 * jaw[~talks].mean()
 
 
@@ -166,7 +168,9 @@ def test_a_happy_utterance_smiles_and_a_sad_one_shows_it() -> None:
     happy, sad, _ = parts.utterances["ravdess_01"]
     window = parts.timings.windows[0]
     voice = Voice(np.zeros(1, np.float32), (Said(happy, 1.0), Said(sad, 5.0)), window)
-    smile = np.mean([smile_of(voice, 200, SmileCoupling.load(), Draws((s,))) for s in range(20)], axis=0)
+    smile = np.mean(
+        [smile_track(voice, 200, SmileCoupling.load(), SeedStream((s,))) for s in range(20)], axis=0
+    )
     assert smile[35:50].mean() > smile[140:155].mean() + 0.2
     mood = mood_of(voice, 200, tiny.habits())[:, FACE_INDEX["browInnerUp"]]
     assert mood[:125].max() == 0
@@ -204,9 +208,20 @@ def test_only_calm_stills_are_faces_at_rest() -> None:
         real_faces(stills, "val")
 
 
+def test_a_sentence_without_a_face_is_left_out() -> None:
+    calm, none = np.full((2, 58), 0.01, np.float32), np.full((2, 58), np.nan, np.float32)
+    faces = {"lp_d12": calm, "grid_a": calm, "grid_b": none, "still_train_1": calm[:1]}
+    sources = ("video", "grid", "grid", "stills")
+    clips = [
+        Clip(name, source, 25.0, face, np.full((len(face), 25), np.nan, np.float32))
+        for (name, face), source in zip(faces.items(), sources, strict=True)
+    ]
+    assert list(real_faces(clips, "train").own_sound) == [f"{GRID_SPEAKER}_a"]
+
+
 def test_a_take_is_at_25_frames_a_second() -> None:
     face = np.linspace(0, 1, 31, dtype=np.float32)[:, None] * np.ones(58, np.float32)
-    found = take(Clip("v", "video", 30.0, face, np.full((31, 25), np.nan, np.float32)))
+    found = resample_clip(Clip("v", "video", 30.0, face, np.full((31, 25), np.nan, np.float32)))
     assert isinstance(found, Take)
     assert found.face.shape == (26, 58)
     np.testing.assert_allclose(found.face[:, 0], np.arange(26) / 25, atol=1e-6)
@@ -214,15 +229,18 @@ def test_a_take_is_at_25_frames_a_second() -> None:
 
 def test_people_look_and_blink_as_often_as_published() -> None:
     share = np.full(25 * 600, LOOK_LISTENING, np.float32)
-    direction, left = glances(share, Draws((1,)))
+    direction, left = glances(share, SeedStream((1,)))
     assert (np.abs(direction[:, 0]) < 0.1).mean() == pytest.approx(LOOK_LISTENING, abs=0.06)
     assert len(left) == pytest.approx(600 / (2.95 / 0.75), rel=0.3)
-    rates = [(np.diff((blinks(25 * 600, 20.0, Draws((s,))) > 0.25).astype(int)) == 1).sum() for s in range(8)]
+    rates = [
+        (np.diff((lid_closing(25 * 600, 20.0, SeedStream((s,))) > 0.25).astype(int)) == 1).sum()
+        for s in range(8)
+    ]
     assert np.mean(rates) / 10 == pytest.approx(20, rel=0.25)
 
 
 def test_eyes_turn_to_the_side_that_they_are_told() -> None:
-    right = look(np.asarray([[0.4, 0.0]], np.float32))[0]
+    right = gaze_change(np.asarray([[0.4, 0.0]], np.float32))[0]
     assert right[FACE_INDEX["eyeLookOutLeft"]] == right[FACE_INDEX["eyeLookInRight"]] == np.float32(0.4)
     assert right[FACE_INDEX["eyeLookInLeft"]] == np.float32(-0.4)
 
@@ -238,12 +256,12 @@ def test_expressions_are_read_against_the_face_at_rest() -> None:
     rest[FACE_INDEX["browInnerUp"]] = 0.5
     smile = rest.copy()
     smile[[FACE_INDEX["mouthSmileLeft"], FACE_INDEX["mouthSmileRight"]]] = 0.8
-    emotion = emotion_of(np.stack([rest, smile]), rest)
-    at = EMOTION_CHANNELS.index
-    assert emotion[0, at("neutral")] > 0.7
-    assert emotion[1, at("happy")] > 0.7
-    assert emotion[0, at("AU1")] > 0.4
-    np.testing.assert_allclose(emotion[:, -8:].sum(axis=1), 1, atol=1e-5)
+    expression = expression_values(np.stack([rest, smile]), rest)
+    at = EXPRESSION_CHANNELS.index
+    assert expression[0, at("neutral")] > 0.7
+    assert expression[1, at("happy")] > 0.7
+    assert expression[0, at("AU1")] > 0.4
+    np.testing.assert_allclose(expression[:, -8:].sum(axis=1), 1, atol=1e-5)
 
 
 def test_stand_ins_have_the_right_shape() -> None:

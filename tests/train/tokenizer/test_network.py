@@ -146,7 +146,7 @@ def test_a_causal_encoder_sees_the_past_of_its_window_and_no_future(coder: str) 
     face = torch.from_numpy(moving_face(3, 32))
 
     def latents(frames: torch.Tensor) -> torch.Tensor:
-        latent: torch.Tensor = net.encoder(net.standardise(windows(frames, 4)))
+        latent: torch.Tensor = net.encoder(net.standardize(windows(frames, 4)))
         return latent
 
     other = face.clone()
@@ -164,15 +164,15 @@ def test_unknown_channels_are_the_mean() -> None:
     assert torch.equal(net.tokens(holes), net.tokens(filled))
 
 
-def test_decoded_faces_and_emotions_are_within_their_ranges() -> None:
+def test_decoded_faces_and_expressions_are_within_their_ranges() -> None:
     net = network()
     with torch.no_grad():
         codes = 30 * torch.randn(50, 3)
-        faces, emotions = net.faces(codes).numpy(), net.emotions(codes).numpy()
+        faces, expressions = net.faces(codes).numpy(), net.expressions(codes).numpy()
     assert faces[:, :52].min() >= 0
     assert faces[:, :52].max() <= 1
-    np.testing.assert_allclose(emotions[:, -8:].sum(axis=1), 1, atol=1e-5)
-    assert np.abs(emotions).max() <= 1
+    np.testing.assert_allclose(expressions[:, -8:].sum(axis=1), 1, atol=1e-5)
+    assert np.abs(expressions).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,6 @@ def test_decoded_faces_and_emotions_are_within_their_ranges() -> None:
         ({"kind": "sq"}, "'fsq', 'rfsq', 'vq', 'lfq'"),
     ],
 )
-def test_impossible_quantisers_are_refused(values: dict[str, object], message: str) -> None:
+def test_impossible_quantizers_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TypeAdapter(QuantizerConfig).validate_python(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visavis.channels import EMOTION_CHANNELS, FACE_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis_train.data.track_pack import Clip
 from visavis_train.tokenizer.neutral_faces import at_one_rest, mean_rest
@@ -16,7 +16,7 @@ def clip(name: str, source: str, rest: float, unknown: int | None = None) -> Cli
     face = (steps + rest).astype(np.float32)
     if unknown is not None:
         face[:, unknown] = np.nan
-    return Clip(name, source, 25.0, face, np.zeros((21, len(EMOTION_CHANNELS)), np.float32))
+    return Clip(name, source, 25.0, face, np.zeros((21, len(EXPRESSION_CHANNELS)), np.float32))
 
 
 def test_people_who_do_the_same_become_the_same() -> None:

@@ -14,17 +14,17 @@ from safetensors.torch import load_file
 from support import tiny_tracks
 from support.research import run_lab, run_visavis
 from visavis.errors import InputError
-from visavis.reaction.rest import resting
+from visavis.reaction.neutral_face import resting
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train.data.track_pack import Clip, load_pack
+from visavis_train.data.track_pack import Clip, load_tracks
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.rounds import run_rounds
 from visavis_train.tokenizer import ablation
 from visavis_train.tokenizer import release as releasing
 from visavis_train.tokenizer.config import TokenizerExperiment
-from visavis_train.tokenizer.measure import code_use, decode_clips, fidelity, perplexity
+from visavis_train.tokenizer.measure import code_use, decode_clips, fidelity, movement, perplexity
 from visavis_train.tokenizer.release import export_tokenizer
-from visavis_train.tokenizer.task import parts_of, release, train
+from visavis_train.tokenizer.task import parts_of, release_tokenizer, train_tokenizer
 from visavis_train.tokenizer.trainer import TokenizerTrainer
 
 KINDS = {
@@ -71,20 +71,20 @@ def test_training_lowers_both_losses_and_keeps_the_phases_apart(
     assert [row["phase"] for row in face] == ["face"] * 6
     assert face[-1]["validation_unexplained"] < 0.8 * min(start, 1.0)
     before = {key: value.clone() for key, value in trainer.net.state_dict().items()}
-    emotion = [trainer.run_round(number) for number in (6, 7)]
-    assert emotion[1]["loss"] < emotion[0]["loss"]
+    expression = [trainer.run_round(number) for number in (6, 7)]
+    assert expression[1]["loss"] < expression[0]["loss"]
     changed = {key for key, value in trainer.net.state_dict().items() if not torch.equal(value, before[key])}
     assert changed
-    assert all(key.startswith("emotion.") for key in changed)
+    assert all(key.startswith("expression.") for key in changed)
 
 
 @pytest.mark.parametrize("kind", ["fsq", "vq"])
-@pytest.mark.parametrize("killed_at", [1, 3], ids=["face", "emotion"])
+@pytest.mark.parametrize("killed_at", [1, 3], ids=["face", "expression"])
 def test_a_killed_and_resumed_run_equals_an_unbroken_one(
     kind: str, killed_at: int, toml: Path, tmp_path: Path
 ) -> None:
     unbroken = experiment(toml, tmp_path / "one", *KINDS[kind])
-    train(unbroken)
+    train_tokenizer(unbroken)
     broken = experiment(toml, tmp_path / "two", *KINDS[kind])
     killed = TokenizerTrainer(broken, parts_of(broken))
 
@@ -104,7 +104,7 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(
             {"model": killed.net},
             killed.optimizer,
         )
-    train(broken, resume=True)
+    train_tokenizer(broken, resume=True)
     assert_same_checkpoint(unbroken.out, broken.out)
     assert [row["loss"] for row in rows_of(unbroken.out)] == [row["loss"] for row in rows_of(broken.out)]
 
@@ -113,23 +113,25 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(
 def test_one_seed_gives_one_result_and_another_seed_another(kind: str, toml: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         torch.rand(7)  # What else happened in the program makes no difference.
-        train(experiment(toml, tmp_path / name, *KINDS[kind], f"seed={seed}", "training.face_rounds=1"))
+        train_tokenizer(
+            experiment(toml, tmp_path / name, *KINDS[kind], f"seed={seed}", "training.face_rounds=1")
+        )
     assert_same_checkpoint(tmp_path / "a", tmp_path / "b")
     with pytest.raises(AssertionError):
         assert_same_checkpoint(tmp_path / "a", tmp_path / "c")
 
 
 def test_a_finished_run_is_not_overwritten(toml: Path, tmp_path: Path) -> None:
-    settings = experiment(toml, tmp_path / "run", "training.face_rounds=1", "training.emotion_rounds=1")
-    train(settings)
+    settings = experiment(toml, tmp_path / "run", "training.face_rounds=1", "training.expression_rounds=1")
+    train_tokenizer(settings)
     with pytest.raises(InputError, match="--resume"):
-        train(settings)
+        train_tokenizer(settings)
 
 
 def test_a_loss_that_leaves_the_numbers_ends_the_run(toml: Path, tmp_path: Path) -> None:
     settings = experiment(toml, tmp_path / "run", "training.learning_rate=1e30", "training.warm_steps=1")
     with pytest.raises(InputError, match=r"the loss became .*: lower learning_rate"):
-        train(settings)
+        train_tokenizer(settings)
 
 
 @pytest.mark.parametrize("kind", ["rfsq", "vq", "lfq", "transformer"])
@@ -149,7 +151,7 @@ def test_torch_and_onnx_give_the_same_tokens_and_faces(kind: str, toml: Path, tm
         assert np.mean((flat == decoded.tokens).all(axis=1)) > 0.98
         same = (flat == decoded.tokens).all(axis=1)
         np.testing.assert_allclose(tokenizer.decode(tokens)[same], decoded.found[same], atol=1e-4)
-        np.testing.assert_allclose(tokenizer.emotions(tokens)[same], decoded.emotion[same], atol=1e-4)
+        np.testing.assert_allclose(tokenizer.expressions(tokens)[same], decoded.expression[same], atol=1e-4)
         stream = tokenizer.stream()
         streamed = np.concatenate([stream.encode(row[None]) for row in clip.face])
         assert np.mean(streamed == tokens) > 0.98
@@ -164,24 +166,50 @@ def test_fidelity_of_what_is_known(toml: Path, tmp_path: Path, monkeypatch: pyte
     tens = np.tile(np.asarray([[0.0], [1.0]], np.float32), (10, 58)) * spread + mean
     holes = tens.copy()
     holes[:, 26:] = np.nan
-    emotion = np.full((20, 25), np.nan, np.float32)
-    still = trainer.net.standardise(torch.from_numpy(mean))
+    expression = np.full((20, 25), np.nan, np.float32)
+    still = trainer.net.standardize(torch.from_numpy(mean))
     monkeypatch.setattr(
         trainer.net, "faces", lambda codes: (still + 0 * codes[:, :1]) + torch.from_numpy(mean)
     )
     result = fidelity(
-        trainer.net, [Clip("a", "video", 10.0, tens, emotion), Clip("b", "x", 10.0, holes, emotion)]
+        trainer.net, [Clip("a", "video", 10.0, tens, expression), Clip("b", "x", 10.0, holes, expression)]
     )
     assert result.frames == 40
     assert result.groups["brow"] == pytest.approx(float(spread[:5].mean()) / 2, rel=1e-4)
     assert result.groups == pytest.approx(result.mean_face)
     assert result.unexplained == pytest.approx(1)
     assert result.jitter == pytest.approx(0, abs=1e-3)
-    assert set(result.emotion.values()) == {None}
-    only = fidelity(trainer.net, [Clip("b", "x", 10.0, holes, emotion)])
+    assert result.channels["jawOpen"] == {"r": 0, "spread": pytest.approx(0, abs=1e-4)}
+    assert set(result.expression.values()) == {None}
+    only = fidelity(trainer.net, [Clip("b", "x", 10.0, holes, expression)])
     assert [name for name, error in only.groups.items() if error is None] == [
         "mouth", "smile", "lips", "nose", "rotation", "translation"
     ]  # fmt: skip
+
+
+def test_movement_is_of_known_frames_and_of_channels_that_move() -> None:
+    true = np.full((4, 58), 0.3, np.float32)
+    true[:, 0] = 0, 0.8, np.nan, 0.4
+    true[:, 1] = 0, 0.2, 0.4, 0.6
+    found = np.zeros((4, 58), np.float32)
+    found[:, 0] = 0.1, 0.5, 9, 0.3
+    found[:, 1] = 0.4, 0.3, 0.2, 0.1
+    first, second = (
+        {"r": pytest.approx(r, abs=1e-6), "spread": pytest.approx(0.5, abs=1e-6)} for r in (1, -1)
+    )
+    assert movement(true, found) == {"browDownLeft": first, "browDownRight": second}
+
+
+def test_squared_errors_are_added_to_the_loss(toml: Path, tmp_path: Path) -> None:
+    def loss(squared: float, learning_rate: float) -> float:
+        changes = [f"training.squared={squared}", f"training.learning_rate={learning_rate}"]
+        settings = experiment(toml, tmp_path / "run", *changes)
+        return float(TokenizerTrainer(settings, parts_of(settings)).run_round(0)["loss"])
+
+    still = 1e-12  # The network hardly changes, so only the loss differs.
+    plain, half, whole = (loss(squared, still) for squared in (0, 0.5, 1))
+    assert plain < half < whole
+    assert half == pytest.approx((plain + whole) / 2, rel=1e-4)
 
 
 def test_perplexity_counts_evenly_used_tokens() -> None:
@@ -192,7 +220,7 @@ def test_perplexity_counts_evenly_used_tokens() -> None:
 def test_code_use_is_of_every_frame(toml: Path, tmp_path: Path) -> None:
     settings = experiment(toml, tmp_path / "run", *KINDS["rfsq"])
     trainer = TokenizerTrainer(settings, parts_of(settings))
-    clips = load_pack(settings.data)
+    clips = load_tracks(settings.data)
     use = code_use(trainer.net, clips)
     assert use["frames"] == sum(np.isfinite(clip.face).any(axis=1).sum() for clip in clips)
     assert len(use["used"]) == len(use["perplexity"]) == 2
@@ -207,7 +235,7 @@ def test_the_program_trains_reports_and_installs(
     package = tmp_path / "package"
     (package / "assets").mkdir(parents=True)
     monkeypatch.setattr(releasing.visavis, "__file__", str(package / "__init__.py"))
-    short = ["--set", "training.face_rounds=1", "--set", "training.emotion_rounds=1"]
+    short = ["--set", "training.face_rounds=1", "--set", "training.expression_rounds=1"]
     assert run_visavis("train", toml, *short, "--install") == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["name"], report["quantizer"], report["vocabulary"]) == ("tiny", "fsq", [100])
@@ -233,7 +261,7 @@ def test_the_ablation_trains_all_goes_on_and_writes_one_table(
     first, last = ablation.MARKS
     page.write_text(f"before\n{first}\nold\n{last}\nafter\n")
     places = ["--page", page, "--results", results]
-    short = [w for key in ("face_rounds", "emotion_rounds") for w in ("--set", f"training.{key}=1")]
+    short = [w for key in ("face_rounds", "expression_rounds") for w in ("--set", f"training.{key}=1")]
 
     def run(*more: object) -> int:
         return run_lab("tokenizer-ablation", toml, "--seeds", 1, *places, *short, *more)
@@ -247,7 +275,7 @@ def test_the_ablation_trains_all_goes_on_and_writes_one_table(
     assert "old" not in text
     assert "| tiny | 100 | 1 | " in text
     assert " ± 0" not in text
-    monkeypatch.setattr(ablation, "train", None)  # What has ended is not trained again.
+    monkeypatch.setattr(ablation, "train_tokenizer", None)  # What has ended is not trained again.
     assert run() == 0
     assert page.read_text() == text
     assert run("--set", "threads=2") == 2
@@ -277,7 +305,7 @@ def test_everybody_is_moved_to_one_rest(toml: Path, tmp_path: Path) -> None:
     trainer = TokenizerTrainer(settings, parts_of(settings))
     settings.out.mkdir()
     (settings.out / "log.jsonl").write_text('{"seconds": 1}\n')
-    release(settings, trainer.net, "tiny.toml")
+    release_tokenizer(settings, trainer.net, "tiny.toml")
     rest = FaceTokenizer.load(*(settings.out / f"tokens_{part}.onnx" for part in ("encoder", "decoder"))).rest
     assert rest is not None
     for part in parts_of(settings).values():

@@ -4,18 +4,25 @@ import { Avatar } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibrating } from "./calibrating.js";
 import { Capture, SourceError } from "./capture.js";
-import { FaceWords } from "./face_words.js";
+import { FaceTokens } from "./face_tokens.js";
 import { Figures } from "./figures.js";
+import { HELP, bindKeys } from "./keys.js";
 import { Link } from "./link.js";
 import { Listening } from "./listening.js";
-import { Looks } from "./looks.js";
+import { KeptTokens } from "./kept_tokens.js";
+import { Models } from "./models.js";
+import { Outputs } from "./outputs.js";
 import { Overlay } from "./overlay.js";
-import { Settings } from "./settings.js";
+import { Placing } from "./placing.js";
+import { Recorder } from "./recorder.js";
+import { Settings, sessionName } from "./settings.js";
+import { RetargetPanel } from "./retarget.js";
 import { epochMs } from "./stats.js";
 import { Timeline } from "./timeline.js";
-import { CAMERA_PROBLEMS, serverWords, whereFramesGo } from "./words.js";
+import { CAMERA_PROBLEMS, HINTS, hintFor, serverMessage, whereFramesGo } from "./messages.js";
 
-const NO_FACE_S = 0.7;
+const NO_FACE_S = 0.7; // by answers: without answers, nobody knows
+const LATE_S = 2;
 const BARS_EVERY_S = 0.08; // faster than people read figures, slow enough to leave time for the avatar
 const STATE_NAMES = { open: "connected", connecting: "connecting…", waiting: "gone", idle: "–", refused: "refused" };
 
@@ -23,16 +30,29 @@ const $ = (id) => document.getElementById(id);
 const nowS = () => performance.now() / 1000;
 
 const query = new URLSearchParams(location.search);
+// The token is in a cookie now; the address should not show it, and the history should not keep it.
+if (query.has("token")) {
+  query.delete("token");
+  history.replaceState(null, "", `${location.pathname}?${query}`.replace(/\?$/, ""));
+}
 const settings = new Settings();
 const avatar = new Avatar($("avatar"), $("backdrop"));
 const overlay = new Overlay($("overlay"));
-const looks = new Looks($("looks"), settings);
+const keptTokens = new KeptTokens($("kept-tokens"), settings);
 const bars = new Bars($("bars"), $("scales"));
 const timeline = new Timeline($("timeline"), $("timeline-caption"));
-const faceWords = new FaceWords($("words"), avatar, () => settings.get("mirror"));
-const link = new Link(new URL("ws", location.href.replace(/^http/, "ws")).href);
+const faceTokens = new FaceTokens($("face-tokens"), avatar, () => settings.get("mirror"));
+const session = sessionName();
+const link = new Link(new URL(`ws?session=${session}`, location.href.replace(/^http/, "ws")).href);
 const capture = new Capture($("video"), link);
 const calibrating = new Calibrating(link);
+const outputs = new Outputs($("outputs"), link);
+// VRM's own presets, for models without ARKit's shapes; the same file as `visavis retarget vrm`.
+const vrmPresets = () => fetch("retarget/vrm").then((answer) => answer.json());
+const retarget = new RetargetPanel($("retarget"));
+const models = new Models($, settings, { presets: vrmPresets, ranges: () => avatar.puppet.rig.parameters, retarget: (state) => retarget.values(state) });
+const placing = new Placing($("avatar-card"), [$("avatar"), $("vrm"), $("live2d")], settings);
+const recorder = new Recorder($("record"), link, () => models.canvas);
 const listening = new Listening(link, settings, capture);
 
 const figures = new Figures();
@@ -40,7 +60,10 @@ let source = null; // () => Promise that opens the camera or file again
 let serverState = { state: "idle" };
 let lastMoment = null;
 let faceSeenS = 0;
+let answeredS = 0;
+let pace = { why: "full" };
 let barsShownS = 0;
+let expressionNames = [];
 
 // ---------------------------------------------------------------- phases: notice, starting, live, problem
 
@@ -52,10 +75,11 @@ function enterPhase(phase) {
   $("stop").hidden = phase !== "live";
   if (phase !== "live") {
     showNothing();
-    faceWords.clear();
+    faceTokens.clear();
     lastMoment = null;
   }
   listening.enter(phase === "live");
+  recorder.enter(phase === "live" && link.state === "open");
   calibrating.enter(phase === "live" && link.state === "open");
   showSign();
   showHint();
@@ -70,7 +94,7 @@ async function start(open) {
     showProblem(error instanceof SourceError ? error.reason : "other", error.message);
     return;
   }
-  faceSeenS = nowS();
+  faceSeenS = answeredS = nowS();
   figures.begin();
   enterPhase("live");
   sendSettings();
@@ -78,7 +102,12 @@ async function start(open) {
   listCameras();
 }
 
-const startCamera = () => start(() => capture.openCamera(settings.get("camera"), settings.get("frameWidth")));
+function startCamera() {
+  settings.set("consented", true);
+  return openCamera();
+}
+
+const openCamera = () => start(() => capture.openCamera(settings.get("camera"), settings.get("frameWidth")));
 
 function stop() {
   capture.stop();
@@ -110,7 +139,10 @@ async function listCameras() {
 capture.addEventListener("lost", () => showProblem("lost"));
 
 link.addEventListener("hello", ({ detail }) => {
+  pace = { why: "full" };
+  answeredS = nowS();
   introduce(detail);
+  $("watch-line").hidden = !detail.shows;
   calibrating.offer(detail.profile);
 });
 
@@ -121,23 +153,33 @@ link.addEventListener("moment", ({ detail: moment }) => {
   const at = nowS();
   figures.came(moment);
   avatar.lead(moment.pose, at);
+  models.lead(moment.state, settings.get("mirror") && moment.hears === null, at);
+  answeredS = at;
   if (moment.faces.length) faceSeenS = at;
   lastMoment = moment;
-  const tokens = looks.take(moment);
+  const tokens = keptTokens.take(moment);
   if (moment.sent) overlay.draw(settings.get("showLandmarks") ? moment.faces : [], tokens, moment.sent);
-  const emotion = settings.get("readEmotions") ? moment.emotion : null;
+  const expression = settings.get("readExpressions") ? moment.expression : null;
   if (at - barsShownS > BARS_EVERY_S) {
     barsShownS = at;
-    bars.show(emotion);
+    bars.show(expression);
+    retarget.show(moment.state);
   }
-  timeline.add(at, emotion);
-  faceWords.add(at, moment);
+  timeline.add(at, expression);
+  faceTokens.add(at, moment);
   listening.hear(moment.hears, at);
   showHint();
   calibrating.take(moment.guide);
+  outputs.show(moment.outputs);
+});
+
+link.addEventListener("pace", ({ detail }) => {
+  pace = detail;
+  showHint();
 });
 
 link.addEventListener("problem", ({ detail }) => {
+  if (["too_much_sound", "bad_sound"].includes(detail.code)) listening.miss(nowS());
   figures.problems += 1;
   if (detail.code === "not_kept") calibrating.note(detail.message);
   console.warn("the server could not do it:", detail.message);
@@ -145,88 +187,98 @@ link.addEventListener("problem", ({ detail }) => {
 
 link.addEventListener("state", ({ detail }) => {
   serverState = detail;
-  if (detail.state !== "open") showNothing();
+  if (detail.state !== "open") {
+    showNothing();
+    outputs.show([]);
+  }
   calibrating.enter(document.body.dataset.phase === "live" && detail.state === "open");
+  recorder.enter(document.body.dataset.phase === "live" && detail.state === "open");
   showServer();
   showSign();
   showHint();
 });
 
 function sendSettings() {
-  link.sendSettings(settings.get("readEmotions"), settings.get("mirror"));
+  link.sendSettings(settings.get("readExpressions"), settings.get("mirror"));
 }
 
 // ---------------------------------------------------------------- what the person sees
 
 /** What the server offers, according to its hello and its /health. */
-function introduce({ expressions, drops_tokens: dropsTokens, listener, words }) {
+function introduce({ channels, expressions, drops_tokens: dropsTokens, listener, face_tokens: faceTokensOffer }) {
+  models.name(channels);
+  expressionNames = expressions;
   bars.name(expressions);
   timeline.name(expressions);
-  looks.offer(dropsTokens);
+  keptTokens.offer(dropsTokens);
   listening.offer(listener);
-  faceWords.offer(words, document.querySelectorAll("[data-setting=showWords]"));
-  showWords();
+  faceTokens.offer(faceTokensOffer, document.querySelectorAll("[data-setting=showFaceTokens]"));
+  showFaceTokens();
 }
 
 /** Forget the last results. */
 function showNothing() {
   overlay.clear();
-  looks.clear();
+  keptTokens.clear();
   bars.show(null);
 }
 
-function showWords() {
-  const on = faceWords.offered && settings.get("showWords") && !document.body.classList.contains("avatar-only");
-  faceWords.show(on);
-  link.sendWords(on);
+function showFaceTokens() {
+  const on = faceTokens.offered && settings.get("showFaceTokens") && !document.body.classList.contains("avatar-only");
+  faceTokens.show(on);
+  link.sendFaceTokens(on);
 }
 
 function showSign() {
   const live = document.body.dataset.phase === "live" && link.state === "open";
-  $("sign").hidden = !(live && settings.get("readEmotions"));
+  $("sign").hidden = !(live && settings.get("readExpressions"));
 }
 
 function showHint() {
   const live = document.body.dataset.phase === "live" && link.state === "open" && lastMoment;
-  const alone = live && nowS() - faceSeenS > NO_FACE_S;
-  if ($("hint").hidden === !alone) return;
-  $("hint").hidden = !alone;
-  $("hint").textContent = alone ? "No face in view. Come into the picture, with light on your face." : "";
-  if (alone) bars.show(null);
+  const late = nowS() - answeredS > LATE_S;
+  const hint = live ? hintFor({ alone: answeredS - faceSeenS > NO_FACE_S, busy: late || pace.why === "load" }) : "";
+  if ($("hint").textContent === hint) return;
+  $("hint").hidden = !hint;
+  $("hint").textContent = hint;
+  if (hint === HINTS.alone) bars.show(null);
 }
 
 function showServer() {
-  const words = document.body.dataset.phase === "live" ? serverWords(serverState, epochMs()) : null;
+  const message = document.body.dataset.phase === "live" ? serverMessage(serverState, epochMs()) : null;
   document.body.dataset.server = serverState.state;
-  $("banner").hidden = !words;
+  $("banner").hidden = !message;
   $("read-server").textContent = STATE_NAMES[serverState.state];
-  if (!words) return;
+  if (!message) return;
   // The live region's title does not contain the countdown, so that it is not read aloud every second.
-  if ($("banner-title").textContent !== words.title) $("banner-title").textContent = words.title;
-  $("banner-text").textContent = words.text;
-  $("retry").textContent = words.retry === "reload" ? "Reload" : "Try now";
-  $("retry").onclick = words.retry === "reload" ? () => location.reload() : () => link.connect();
+  if ($("banner-title").textContent !== message.title) $("banner-title").textContent = message.title;
+  $("banner-text").textContent = message.text;
+  $("retry").textContent = message.retry === "reload" ? "Reload" : "Try now";
+  $("retry").onclick = message.retry === "reload" ? () => location.reload() : () => link.connect();
 }
 
 function showFigures() {
   figures.show();
-  faceWords.showFigures(nowS());
+  showHint();
+  listening.say(nowS());
+  faceTokens.showFigures(nowS());
   if (serverState.state === "waiting") showServer();
 }
 
 function applySettings() {
   const view = (name) => settings.get(name);
   document.body.classList.toggle("mirrored", view("mirror"));
-  document.body.classList.toggle("emotions-off", !view("readEmotions"));
+  document.body.classList.toggle("expressions-off", !view("readExpressions"));
   $("avatar-card").dataset.background = query.get("background") ?? view("background");
+  placing.show();
   link.setPicture(view("frameWidth"), view("quality"));
-  if (!looks.on) looks.clear();
-  if (!looks.on && !view("showLandmarks")) overlay.clear();
-  if (!view("readEmotions")) {
+  if (!keptTokens.on) keptTokens.clear();
+  if (!keptTokens.on && !view("showLandmarks")) overlay.clear();
+  if (!view("readExpressions")) {
     bars.show(null);
     timeline.clear();
   }
-  showWords();
+  showFaceTokens();
   showSign();
 }
 
@@ -254,10 +306,23 @@ function connectControls() {
     $("settings").close();
     if (file) start(() => capture.openFile(file));
   };
+  bindKeys(document, {
+    express: (index) => link.sendExpress(index === null ? null : expressionNames[index] ?? null),
+    calibrate: () => document.querySelector(".calibrate").click(),
+    mode: () => listening.choose(!listening.on && listening.offered),
+    record: () => !$("record").hidden && recorder.choose(!recorder.on),
+    zoom: (factor) => placing.zoom(factor),
+    move: (x, y) => placing.move(x, y),
+  });
+  $("keys-help").textContent = HELP;
+  $("home").onclick = () => placing.home();
+  $("choose-backdrop").onclick = () => $("backdrop-file").click();
+  $("backdrop-file").onchange = ({ target }) => target.files[0] && placing.backdrop(target.files[0]);
+  $("forget-model").onclick = () => models.forget();
   settings.bind(document);
   settings.addEventListener("change", ({ detail: { name } }) => {
     applySettings();
-    if (name === "readEmotions" || name === "mirror") sendSettings();
+    if (name === "readExpressions" || name === "mirror") sendSettings();
     if (name === "camera" && capture.stream) startCamera();
   });
 }
@@ -267,6 +332,7 @@ async function loadAbout() {
   const found = await response.json();
   if (!response.ok) throw new Error(found.detail);
   introduce(found);
+  retarget.offer(found.retarget);
 }
 
 function publishStats() {
@@ -290,15 +356,19 @@ function main() {
   if (query.get("avatar") === "only") document.body.classList.add("avatar-only");
   $("where").textContent = whereFramesGo(location);
   $("where-short").textContent = whereFramesGo(location).includes("this computer") ? "this computer" : location.host;
+  $("watch").href = `watch?session=${session}`;
   publishStats();
   connectControls();
   applySettings();
   enterPhase("notice");
   loadAbout().catch((error) => console.warn("the server did not say what it offers:", error.message));
-  avatar.load("assets/puppet.json").catch((error) => {
+  avatar.model = models;
+  avatar.load("assets/puppet.json").then(() => models.restore()).catch((error) => {
     $("avatar-problem").textContent = `The avatar could not be loaded: ${error.message}. Reload the page.`;
     $("avatar-problem").hidden = false;
   });
+  // A browser source has no notice to press: the consent of the full page in the same browser holds.
+  if (query.get("avatar") === "only" && settings.get("consented")) startCamera();
   window.setInterval(showFigures, 250);
   requestAnimationFrame(drawScreen);
 }

@@ -15,6 +15,7 @@ export class Avatar {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.backdropCanvas = backdropCanvas;
+    this.model = null; // another model in the puppet's place, with \`on\` and \`draw(pose, nowS)\`
     this.follower = new Follower();
     this.puppet = null;
     this.effort = 0;
@@ -55,7 +56,12 @@ export class Avatar {
     this.fit(this.canvas, sharpness);
     if (this.fit(this.backdropCanvas, 1)) this.drawBackdrop();
     const { width, height } = this.canvas;
-    this.puppet.update(this.follower.at(nowS), nowS);
+    const pose = this.follower.at(nowS);
+    if (this.model?.on) {
+      this.model.draw(pose, nowS);
+      return true;
+    }
+    this.puppet.update(pose, nowS);
     this.context.clearRect(0, 0, width, height);
     this.puppet.draw(this.context, width, height);
     return true;

@@ -1,4 +1,4 @@
-// The panel of emotions: one bar for each expression and two scales (pleasantness, arousal).
+// The panel of expressions: one bar for each expression and two scales (pleasantness, arousal).
 
 const SCALES = [
   ["valence", "unpleasant", "pleasant"],
@@ -44,8 +44,8 @@ export class Bars {
     });
   }
 
-  show(emotion) {
-    const shares = emotion?.expressions ?? [];
+  show(expression) {
+    const shares = expression?.expressions ?? [];
     const top = shares.length ? shares.indexOf(Math.max(...shares)) : -1;
     this.rows.forEach(({ row, fill, value }, index) => {
       fill.style.transform = `scaleX(${shares[index] ?? 0})`;
@@ -53,8 +53,8 @@ export class Bars {
       row.classList.toggle("strongest", index === top);
     });
     for (const { name, mark } of this.marks) {
-      mark.style.left = `${50 + 50 * (emotion?.[name] ?? 0)}%`;
-      mark.classList.toggle("off", !emotion);
+      mark.style.left = `${50 + 50 * (expression?.[name] ?? 0)}%`;
+      mark.classList.toggle("off", !expression);
     }
   }
 }

@@ -1,6 +1,6 @@
 // The panel of the guided calibration: instructions, result, and whether it is remembered.
 
-import { CALIBRATION } from "./words.js";
+import { CALIBRATION } from "./messages.js";
 
 const $ = (id) => document.getElementById(id);
 

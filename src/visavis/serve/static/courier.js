@@ -10,10 +10,13 @@ let reader = null;
 let canvas = null;
 let encoding = 0;
 let lastTimeS = 0;
+let intervalMs = 0; // between pictures, as the server wishes
+let nextAtMs = 0;
 const picture = { width: 640, quality: 0.7 };
 
 function wanted() {
   if (connection?.state === "idle") connection.connect(); // the server had closed the silent connection
+  if (performance.now() < nextAtMs) return false;
   return connection?.state === "open" && connection.inFlight + encoding < MAX_IN_FLIGHT;
 }
 
@@ -23,6 +26,7 @@ async function take(image) {
     image.close();
     return;
   }
+  nextAtMs = Math.max(nextAtMs + intervalMs, performance.now());
   // Times must increase at any resolution of the clock.
   const timeS = Math.max(performance.now() / 1000, lastTimeS + 0.001);
   lastTimeS = timeS;
@@ -66,10 +70,10 @@ async function readAll(stream) {
 }
 
 const orders = {
-  connect({ url, settings, words, listen }) {
+  connect({ url, settings, faceTokens, listen }) {
     connection ??= watched(new Connection(url));
     connection.settings = settings;
-    connection.words = words;
+    connection.faceTokens = faceTokens;
     connection.listen = listen;
     connection.connect();
   },
@@ -81,8 +85,8 @@ const orders = {
   settings({ settings }) {
     connection?.sendSettings(settings);
   },
-  words({ on }) {
-    connection?.sendWords(on);
+  faceTokens({ on }) {
+    connection?.sendFaceTokens(on);
   },
   listen({ wish }) {
     connection?.sendListen(wish);
@@ -105,12 +109,20 @@ const orders = {
   },
 };
 
+/** Send pictures as often as the server wishes; at full pace, as often as the camera gives them. */
+function setPace({ fps, why }) {
+  intervalMs = why === "full" ? 0 : 1000 / fps;
+  nextAtMs = Math.min(nextAtMs, performance.now() + intervalMs);
+}
+
 function watched(made) {
-  for (const type of ["hello", "moment", "settings", "profile", "problem", "state"]) {
+  for (const type of ["hello", "moment", "settings", "profile", "record", "pace", "problem", "state"]) {
     made.addEventListener(type, ({ detail }) => {
       if (made === connection) self.postMessage({ type, detail });
     });
   }
+  made.addEventListener("pace", ({ detail }) => setPace(detail));
+  made.addEventListener("hello", () => setPace({ why: "full" }));
   return made;
 }
 

@@ -6,15 +6,15 @@ export class Link extends EventTarget {
     this.url = url;
     this.state = "idle";
     this.settings = null;
-    this.words = false;
+    this.faceTokens = false;
     this.listen = null;
     this.worker = new Worker(new URL("courier.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data: { type, detail } }) => this.tell(type, detail);
   }
 
   connect() {
-    const { url, settings, words, listen } = this;
-    this.worker.postMessage({ order: "connect", url, settings, words, listen });
+    const { url, settings, faceTokens, listen } = this;
+    this.worker.postMessage({ order: "connect", url, settings, faceTokens, listen });
   }
 
   disconnect() {
@@ -22,15 +22,15 @@ export class Link extends EventTarget {
     this.tell("state", { state: "idle" });
   }
 
-  sendSettings(readEmotions, mirror) {
-    this.settings = { type: "settings", read_emotions: readEmotions, mirror };
+  sendSettings(readExpressions, mirror) {
+    this.settings = { type: "settings", read_expressions: readExpressions, mirror };
     this.worker.postMessage({ order: "settings", settings: this.settings });
   }
 
-  sendWords(on) {
-    if (this.words === on) return;
-    this.words = on;
-    this.worker.postMessage({ order: "words", on });
+  sendFaceTokens(on) {
+    if (this.faceTokens === on) return;
+    this.faceTokens = on;
+    this.worker.postMessage({ order: "faceTokens", on });
   }
 
   sendListen(wish) {
@@ -41,6 +41,21 @@ export class Link extends EventTarget {
   /** Sound of `rateHz` samples a second, mono, 16 bits, whose first was taken at `atMs`; see epochMs(). */
   giveSound(pcm, rateHz, atMs) {
     this.worker.postMessage({ order: "sound", pcm, rateHz, atMs }, [pcm]);
+  }
+
+  /** Start or stop to record the track and the motion. */
+  sendRecord(on) {
+    this.worker.postMessage({ order: "tell", wish: { type: "record", on } });
+  }
+
+  /** Let the avatar show an expression; null shows the person's own again. */
+  sendExpress(label) {
+    this.worker.postMessage({ order: "tell", wish: { type: "express", label } });
+  }
+
+  /** Start or stop to send the face to an output. */
+  sendOutput(address, on) {
+    this.worker.postMessage({ order: "tell", wish: { type: "output", address, on } });
   }
 
   /** Start a guided calibration at the next picture, or cancel it. */

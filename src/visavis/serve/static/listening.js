@@ -8,12 +8,14 @@ const EAR_PROBLEMS = {
   NotFoundError: "There is no microphone: the listener sees you but does not hear you.",
 };
 const DEAF_S = 3; // time without sound before the page says so
+const DEAF = "No sound arrives: click on this page, and check whether the microphone is muted.";
+const BUSY = "The server is busy: the listener misses some of your sound.";
 const $ = (id) => document.getElementById(id);
 
 const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 export class Listening {
-  /** @param {Link} link takes wishes @param {Settings} settings hold the temperament @param {Capture} capture */
+  /** @param {Link} link takes wishes @param {Settings} settings hold the style @param {Capture} capture */
   constructor(link, settings, capture) {
     this.link = link;
     this.settings = settings;
@@ -25,7 +27,8 @@ export class Listening {
     this.tunings = 0;
     this.seed = newSeed();
     this.said = "";
-    this.heardS = 0;
+    this.heardS = this.answeredS = 0;
+    this.missedS = -DEAF_S;
     $("mode-mirror").onclick = () => this.choose(false);
     $("mode-listen").onclick = () => this.offered && this.choose(true);
     $("new-listener").onclick = () => {
@@ -64,17 +67,32 @@ export class Listening {
 
   /** Take a moment's news: whether the listener has sound; null while the avatar mirrors. */
   hear(hears, nowS) {
+    this.answeredS = nowS;
     if (hears !== false) this.heardS = nowS;
-    const deaf = this.said.startsWith("The listener hears") && nowS - this.heardS > DEAF_S;
-    const text = deaf ? "No sound arrives: click on this page, and check whether the microphone is muted." : this.said;
+    this.say(nowS);
+  }
+
+  /** The server refused some sound. */
+  miss(nowS) {
+    this.missedS = nowS;
+    this.say(nowS);
+  }
+
+  /** Show what is known about the sound; without answers, nothing is known. */
+  say(nowS) {
+    let text = this.said;
+    if (this.on && this.live && this.said.startsWith("The listener hears")) {
+      if (nowS - this.missedS < DEAF_S || nowS - this.answeredS > DEAF_S) text = BUSY;
+      else if (nowS - this.heardS > DEAF_S) text = DEAF;
+    }
     if ($("listener-ear").textContent !== text) $("listener-ear").textContent = text;
   }
 
   /** Send the request, at once and after every reconnection. */
   tell() {
     const shares = CONTROLS.map((name) => [name, this.settings.get(name)]);
-    const temperament = this.settings.get("leftToChance") ? null : Object.fromEntries(shares);
-    this.link.sendListen({ type: "listen", on: this.on, seed: this.seed, temperament });
+    const style = this.settings.get("leftToChance") ? null : Object.fromEntries(shares);
+    this.link.sendListen({ type: "listen", on: this.on, seed: this.seed, style });
     this.show();
   }
 
@@ -86,7 +104,7 @@ export class Listening {
     const said = this.on && this.live ? await this.openEar() : "";
     if (tuning !== this.tunings) return; // another choice was made meanwhile
     this.said = said;
-    this.heardS = performance.now() / 1000;
+    this.heardS = this.answeredS = performance.now() / 1000;
     this.show();
   }
 

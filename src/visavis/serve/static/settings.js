@@ -1,17 +1,24 @@
 // The person's settings: kept in localStorage, and connected to every form control with their name.
+// A new switch needs a default here, and an input with data-setting in index.html.
 
 const KEY = "visavis.settings.v1";
+const SESSION_KEY = "visavis.session.v1";
 
 export const DEFAULTS = Object.freeze({
   camera: "",
   mirror: true,
-  readEmotions: true,
+  readExpressions: true,
   showLandmarks: true,
-  showTokens: false,
-  showWords: false,
+  showKeptTokens: false,
+  showFaceTokens: false,
   frameWidth: 640,
   quality: 0.7,
+  consented: false, // the notice was read, and the camera started
+  model: "", // in Mira's place; empty: the server's, if it has one
   background: "soft",
+  zoom: 1,
+  placeX: 0,
+  placeY: 0,
   leftToChance: true,
   expressiveness: 0.5,
   nodding: 0.5,
@@ -20,10 +27,19 @@ export const DEFAULTS = Object.freeze({
   gaze: 0.5,
 });
 
-/** What a listener's temperament consists of; see reaction/temperament.py. */
+/** What a listener's style consists of; see reaction/style.py. */
 export const CONTROLS = Object.freeze(["expressiveness", "nodding", "smiling", "mirroring", "gaze"]);
 
-const ALLOWED = { frameWidth: [320, 480, 640, 960], background: ["soft", "plain", "green", "blue", "transparent"] };
+/** The name under which viewer pages find this browser's session; whoever knows it may watch the avatar. */
+export function sessionName(storage = window.localStorage) {
+  const known = storage.getItem(SESSION_KEY);
+  if (known && /^[A-Za-z0-9_-]{16,64}$/.test(known)) return known;
+  const name = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  storage.setItem(SESSION_KEY, name);
+  return name;
+}
+
+const ALLOWED = { model: ["", "mira", "vrm", "live2d"], frameWidth: [320, 480, 640, 960], background: ["soft", "plain", "green", "blue", "transparent", "own"] };
 
 function clean(stored) {
   const values = { ...DEFAULTS };
@@ -32,6 +48,8 @@ function clean(stored) {
     if (typeof value !== typeof rest) continue;
     if (ALLOWED[name] && !ALLOWED[name].includes(value)) continue;
     if (CONTROLS.includes(name) && !(value >= 0 && value <= 1)) continue;
+    if (name === "zoom" && !(value >= 0.3 && value <= 4)) continue;
+    if (name.startsWith("place") && !(value >= -100 && value <= 100)) continue;
     if (name === "quality" && !(value >= 0.3 && value <= 0.95)) continue;
     values[name] = value;
   }

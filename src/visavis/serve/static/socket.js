@@ -13,11 +13,13 @@ const LONGEST_WAIT_MS = 10000;
 
 /** Close codes of the server; see serve/protocol.py. */
 export const Close = Object.freeze({
-  TOO_BIG: 1009, RESTARTING: 1012, BAD_MESSAGE: 4400, BAD_VERSION: 4406, IDLE: 4408, FULL: 4429,
+  TOO_BIG: 1009, RESTARTING: 1012, BAD_MESSAGE: 4400, UNAUTHORIZED: 4401, BAD_VERSION: 4406, IDLE: 4408, REPLACED: 4409,
+  FULL: 4429,
 });
 // Errors without a frame after which the conversation goes on.
-const REFUSALS = ["no_tokenizer", "no_listener", "bad_request", "bad_sound", "too_much_sound", "not_kept"];
-const FINAL = [Close.BAD_MESSAGE, Close.BAD_VERSION, Close.TOO_BIG];
+const REFUSALS = ["no_tokenizer", "no_listener", "bad_request", "bad_sound", "too_much_sound", "not_kept", "no_output", "not_recorded"];
+const STALE = ["bad_token", "old_token"];
+const FINAL = [Close.BAD_MESSAGE, Close.UNAUTHORIZED, Close.BAD_VERSION, Close.TOO_BIG, Close.REPLACED];
 
 /** Milliseconds to wait before try number `failures` (from 1): exponential with jitter. */
 export function backoffMs(failures, random = Math.random) {
@@ -37,7 +39,7 @@ function packed(kind, number, timeS, data) {
 }
 
 /**
- * Events: "hello", "moment", "settings", "profile", "problem" (an error that ends nothing) with the message as detail, and
+ * Events: "hello", "moment", "settings", "profile", "pace", "problem" (an error that ends nothing) with the message as detail, and
  * "state" with {state: connecting | open | waiting | idle | refused, code, reason, retryAtMs}.
  */
 export class Connection extends EventTarget {
@@ -49,8 +51,9 @@ export class Connection extends EventTarget {
     this.nextId = 1;
     this.sent = new Map(); // frame id -> {atMs, ...}, until it is answered
     this.settings = null;
-    this.words = false;
+    this.faceTokens = false;
     this.listen = null;
+    this.token = null; // with it, the next connection goes on where this one ends
     this.error = null;
     this.watch = self.setInterval(() => this.checkSilence(), 1000);
   }
@@ -62,6 +65,11 @@ export class Connection extends EventTarget {
     this.error = null;
     this.socket = new WebSocket(this.url);
     this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => {
+      // A full server keeps a place for clients whose first message is a token.
+      this.socket.send(JSON.stringify({ type: "resume", token: this.token }));
+      this.socket.send(JSON.stringify({ type: "pace", on: true }));
+    };
     this.socket.onmessage = (event) => this.receive(event.data);
     this.socket.onclose = (event) => this.closed(event);
   }
@@ -107,9 +115,9 @@ export class Connection extends EventTarget {
   }
 
   /** Start or stop requesting the face's token with every moment, also after every reconnection. */
-  sendWords(on) {
-    this.words = on;
-    if (this.state === "open") this.socket.send(JSON.stringify({ type: "words", on }));
+  sendFaceTokens(on) {
+    this.faceTokens = on;
+    if (this.state === "open") this.socket.send(JSON.stringify({ type: "face_tokens", on }));
   }
 
   /** Send a request that is not repeated after a reconnection. */
@@ -125,10 +133,18 @@ export class Connection extends EventTarget {
       this.openedAtMs = epochMs();
       this.enter("open");
       if (this.settings) this.sendSettings(this.settings);
-      if (this.words) this.sendWords(true);
+      if (this.faceTokens) this.sendFaceTokens(true);
       if (this.listen?.on) this.sendListen(this.listen);
     }
+    if (message.type === "resume") {
+      this.token = message.token;
+      return;
+    }
     if (message.type === "error") {
+      if (STALE.includes(message.code)) {
+        this.token = null; // a server that started anew; everything that the page wished for is told again
+        return;
+      }
       if (message.id === null && !REFUSALS.includes(message.code)) this.error = message;
       else this.emit("problem", message);
       return;
@@ -149,7 +165,7 @@ export class Connection extends EventTarget {
   }
 
   forget() {
-    if (this.socket) this.socket.onclose = this.socket.onmessage = null;
+    if (this.socket) this.socket.onclose = this.socket.onmessage = this.socket.onopen = null;
     this.socket = null;
     this.openedAtMs = 0;
     this.sent.clear();

@@ -19,10 +19,10 @@ export class Timeline {
     this.readings = [];
   }
 
-  add(timeS, emotion) {
+  add(timeS, expression) {
     const last = this.readings.at(-1);
-    if (!emotion || (last && timeS - last.timeS < STEP_S)) return;
-    this.readings.push({ timeS, shares: emotion.expressions });
+    if (!expression || (last && timeS - last.timeS < STEP_S)) return;
+    this.readings.push({ timeS, shares: expression.expressions });
     while (this.readings[0].timeS < timeS - SPAN_S - STEP_S) this.readings.shift();
   }
 

@@ -50,6 +50,6 @@ def transformer_macs(counts: Sequence[tuple[int, int, int]], width: int, mlp_rat
     """
     hidden = round(width * mlp_ratio)
     return sum(
-        2 * (answering + asking) * width**2 + 2 * answering * asking * width + 2 * left * width * hidden
-        for answering, asking, left in counts
+        2 * (answering + queries) * width**2 + 2 * answering * queries * width + 2 * left * width * hidden
+        for answering, queries, left in counts
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
-from visavis_train.expression.models.heads import ExpressionNet
+from visavis_train.expression.models.heads import ExpressionNet, Reading
 from visavis_train.expression.models.hybrid import HybridConfig, HybridNet
 from visavis_train.expression.models.sae import SaeConfig, SaeNet
 from visavis_train.expression.models.sparse import SparseConfig, SparseNet
@@ -34,11 +34,14 @@ ModelConfig = Annotated[
 Prunable = (SparseConfig, SaeConfig)
 
 
-def build_model(config: ModelConfig, *, download: bool = True) -> ExpressionNet:
+def build_model(
+    config: ModelConfig, reading: Reading | None = None, *, download: bool = True
+) -> ExpressionNet:
     """Make a network, its weights drawn from torch's global generator.
 
     Args:
         config: its configuration.
+        reading: how pictures come to it; None: as usual.
         download: let timm fetch pretrained weights if the configuration asks for them, and let SAE read
             its streams' weights; off if our own weights are loaded next.
 
@@ -46,6 +49,12 @@ def build_model(config: ModelConfig, *, download: bool = True) -> ExpressionNet:
         InputError: timm cannot make the network, or the weights of a stream cannot be read.
         VisavisError: pretrained weights are wanted and cannot be fetched, or timm is not usable.
     """
+    network = _build(config, download)
+    network.reading = reading or Reading()
+    return network
+
+
+def _build(config: ModelConfig, download: bool) -> ExpressionNet:
     match config:
         case VitConfig():
             return VisionTransformer(config)

@@ -8,17 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from visavis.channels import EXPRESSIONS
 from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
-from visavis_train.expression.models.heads import standardise
+from visavis.expression.labels import FER2013_TO_EXPRESSION
+from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseNet
 
 
 class ExpressionGraph(nn.Module):
-    """The network with enlarging or shrinking, standardisation and softmax inside.
+    """The network with enlarging or shrinking, scaling of pixels and softmax inside.
 
     Args:
-        network: an expression network.
+        network: an expression network; its ``reading`` gives F, the side of the faces.
         side_px: side of the network's pictures.
     """
 
@@ -26,27 +28,39 @@ class ExpressionGraph(nn.Module):
         super().__init__()
         self.network = network
         self.side_px = side_px
+        self.reading: Reading = getattr(network, "reading", Reading())
+        if self.reading.heads == "labels":
+            # Column of the 7 labels for each expression; for contempt, a column of zeros after them.
+            known = FER2013_TO_EXPRESSION
+            columns = [known.index(n) if n in known else len(known) for n in range(len(EXPRESSIONS))]
+            self.register_buffer("_columns", torch.tensor(columns), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, 48, 48) uint8 -> probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS."""
-        expressions, labels = self.network(self.prepare(images))
-        return expressions.softmax(dim=1), labels.softmax(dim=1)
+        """(N, 1, F, F) uint8 -> probabilities (N, 8) of EXPRESSIONS and (N, 7) of FER2013_LABELS."""
+        return self.probabilities(*self.network(self.prepare(images)))
+
+    def probabilities(self, expressions: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Both heads' logits (N, 8) and (N, 7) -> probabilities."""
+        if self.reading.heads == "both":
+            return expressions.softmax(dim=1), labels.softmax(dim=1)
+        seven = labels.softmax(dim=1)
+        return functional.pad(seven, (0, 1)).index_select(1, cast(Tensor, self._columns)), seven
 
     def prepare(self, images: Tensor) -> Tensor:
-        """(N, 1, 48, 48) uint8 -> (N, 1, S, S) float32, standardised."""
-        grey = images.float() / 255
-        if self.side_px != SIDE_PX:
+        """(N, 1, F, F) uint8 -> (N, 1, S, S) float32, scaled."""
+        gray, face_px = images.float() / 255, self.reading.face_px
+        if self.side_px != face_px:
             size = (self.side_px, self.side_px)
             # Shrinking needs the smoothing; enlarging does not change with it.
-            grey = functional.interpolate(grey, size, mode="bilinear", antialias=self.side_px < SIDE_PX)
-        return standardise(grey)
+            gray = functional.interpolate(gray, size, mode="bilinear", antialias=self.side_px < face_px)
+        return self.reading.scale(gray)
 
 
 class SparseGraph(nn.Module):
     """A network that drops tokens in one layer, as it runs, with the number of kept tokens as an input.
 
     Args:
-        network: the network; its ``pruning`` is ``cls`` in one layer, with ``asking`` ``kept``.
+        network: the network; its ``pruning`` is ``cls`` in one layer, with ``queries`` ``kept``.
 
     Raises:
         InputError: the network prunes in another way.
@@ -55,10 +69,10 @@ class SparseGraph(nn.Module):
     def __init__(self, network: SparseNet) -> None:
         super().__init__()
         how = network.pruning
-        if how.method != "cls" or how.asking != "kept" or len(how.rates) != 1:
+        if how.method != "cls" or how.queries != "kept" or len(how.rates) != 1:
             raise InputError(
-                "the number of tokens can be an input where pruning.method is cls, asking is kept, and one "
-                f"keep rate is below 1; found {how.method}, {how.asking}, and {len(how.rates)} such rates"
+                "the number of tokens can be an input where pruning.method is cls, queries is kept, and one "
+                f"keep rate is below 1; found {how.method}, {how.queries}, and {len(how.rates)} such rates"
             )
         self.network = network
         self.pictures = ExpressionGraph(network, network.grid * DOWNSAMPLING)
@@ -67,7 +81,7 @@ class SparseGraph(nn.Module):
         """Read faces with a given number of tokens.
 
         Args:
-            images: (N, 1, 48, 48) uint8.
+            images: (N, 1, F, F) uint8.
             keep: () int64, 1 to the number of tokens besides CLS.
 
         Returns:
@@ -80,4 +94,4 @@ class SparseGraph(nn.Module):
         tokens = self.network.tokens(self.pictures.prepare(images))
         features, [kept] = self.network.read(tokens, count)
         expressions, labels = self.network.answer(features)
-        return expressions.softmax(dim=1), labels.softmax(dim=1), kept
+        return *self.pictures.probabilities(expressions, labels), kept

@@ -8,19 +8,49 @@ two agree on 65% of the faces, so one head cannot serve both.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from visavis.channels import EXPRESSIONS
-from visavis.emotion.labels import FER2013_LABELS
+from visavis.datasets.fer2013 import SIDE_PX
+from visavis.expression.labels import FER2013_LABELS
+from visavis_train.loop.experiment import Settings
+
+
+class Reading(Settings):
+    """How pictures come to a network, and which of its heads answer.
+
+    Attributes:
+        face_px: side of the faces in training and at run time; pictures of other sizes are scaled to it, and
+            the network scales it to ``model.image_px``.
+        pixels: ``standardized``: each face has mean 0 and standard deviation 1; ``unit``: 0 to 1, as in the
+            first paper.
+        heads: ``both``; or ``labels``: only the head of the 7 labels is trained, and it answers for the 8
+            expressions too, without contempt.
+    """
+
+    face_px: int = Field(default=SIDE_PX, ge=16, le=512)
+    pixels: Literal["standardized", "unit"] = "standardized"
+    heads: Literal["both", "labels"] = "both"
+
+    def scale(self, gray: Tensor) -> Tensor:
+        """Grey pictures (N, 1, H, W) from 0 to 1 -> what the network reads."""
+        return standardize(gray) if self.pixels == "standardized" else gray
 
 
 class ExpressionNet(nn.Module, ABC):
-    """Standardised grey crops (N, 1, S, S) -> logits of 8 expressions (N, 8) and 7 labels (N, 7).
+    """Grey crops (N, 1, S, S) -> logits of 8 expressions (N, 8) and 7 labels (N, 7).
 
     A subclass defines :meth:`features`, and its constructor ends with :meth:`add_heads`.
+
+    Attributes:
+        reading: how the crops are scaled.
     """
+
+    reading = Reading()
 
     def add_heads(self, width: int, dropout: float) -> None:
         """Add both heads on features of ``width`` channels; training drops a share of the features."""
@@ -42,11 +72,11 @@ class ExpressionNet(nn.Module, ABC):
         return self.expressions(pooled), self.labels(pooled)
 
 
-def standardise(images: Tensor) -> Tensor:
+def standardize(images: Tensor) -> Tensor:
     """Scale each picture (N, 1, H, W) to mean 0 and standard deviation 1: lamps and cameras differ."""
-    centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
-    spread = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-    return centred / (spread + 1e-3)
+    centered = images - images.mean(dim=(1, 2, 3), keepdim=True)
+    spread = centered.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return centered / (spread + 1e-3)
 
 
 def grid_positions(width: int, grid: int) -> nn.Parameter:

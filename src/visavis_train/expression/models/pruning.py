@@ -14,8 +14,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from visavis.emotion import sparse
 from visavis.errors import InputError
+from visavis.expression import sparse
 from visavis_train.loop.experiment import Settings
 
 Fused: TypeAlias = Literal["sum", "mean", "none"]
@@ -26,12 +26,12 @@ class Counts(NamedTuple):
 
     Attributes:
         answering: tokens with keys and values.
-        asking: tokens with queries.
+        queries: tokens with queries.
         left: tokens that go through the MLP and on.
     """
 
     answering: int
-    asking: int
+    queries: int
     left: int
 
 
@@ -39,52 +39,57 @@ class PruningConfig(Settings):
     """Which tokens are removed, where, and how many.
 
     Attributes:
-        method: ``cls``: those that the CLS token attends to least (EViT, SAE); ``random``: any, other ones
-            for every face in training, always the same ones afterwards; ``tome``: the most similar ones are
-            merged (Bolya et al. 2023, arXiv:2210.09461); ``none``: no token, whatever ``keep`` says.
-        keep: keep rate, above 0 and at most 1: of the n tokens beside CLS that come into a layer of ``at``,
-            ceil(keep n) go on; 1 removes nothing. A list gives each layer of ``at`` its own.
-        at: layers that remove tokens, between their attention and their MLP, counted from 0, rising.
-        asking: which tokens ask in a layer that prunes: ``all``, as published: attention, then pruning; or
-            those ``kept``: pruning first, by the row of CLS alone. The removed ones then only answer, and the
-            fused token is made of what they were before. Cheaper; not for ``tome``, which lets all ask.
-        fused: one token more that stands for those that ``cls`` removes: their ``sum``, weighted by their
-            attention (SAE's Eq. 9, not normalised), their weighted ``mean``, or ``none``.
+        method: which tokens are removed. ``cls``: those that the CLS token attends to least (EViT, SAE);
+            ``random``: random ones, drawn for every face in training and fixed afterwards; ``tome``: the most
+            similar ones are merged (Bolya et al. 2023, arXiv:2210.09461); ``none``: no token, whatever
+            ``keep_rate`` says.
+        keep_rate: keep rate, above 0 and at most 1: of the n tokens other than CLS that enter a layer of
+            ``layers``, ceil(keep n) are kept; 1 removes none. A list gives one rate for each layer of
+            ``layers``.
+        layers: layers that remove tokens, between their attention and their MLP; counted from 0, in rising
+            order.
+        queries: which tokens are queries in a layer that prunes. ``all``, as published: attention, then
+            pruning. ``kept``: pruning first, by the attention row of CLS alone; the removed tokens are then
+            only keys and values, and the fused token is made of their inputs. ``kept`` is cheaper; ``tome``
+            needs ``all``.
+        fused_token: one extra token for those that ``cls`` removes: their ``sum``, weighted by attention
+            (SAE's Eq. 9, not normalised), their weighted ``mean``, or ``none``.
     """
 
     method: Literal["cls", "random", "tome", "none"] = "cls"
-    keep: float | tuple[float, ...] = 1.0
-    at: tuple[int, ...] = Field(default=(0,))
-    asking: Literal["all", "kept"] = "all"
-    fused: Fused = "sum"
+    keep_rate: float | tuple[float, ...] = 1.0
+    layers: tuple[int, ...] = Field(default=(0,))
+    queries: Literal["all", "kept"] = "all"
+    fused_token: Fused = "sum"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        given = self.keep if isinstance(self.keep, tuple) else (self.keep,)
+        given = self.keep_rate if isinstance(self.keep_rate, tuple) else (self.keep_rate,)
         for rate in given:
             check_rate(rate)
-        if isinstance(self.keep, tuple) and len(self.keep) != len(self.at):
-            raise ValueError(f"keep lists {len(self.keep)} rates for {len(self.at)} layers of at")
-        if list(self.at) != sorted(set(self.at)) or (self.at and self.at[0] < 0):
-            raise ValueError(f"at is {list(self.at)}; expected layers from 0, rising")
+        if isinstance(self.keep_rate, tuple) and len(self.keep_rate) != len(self.layers):
+            raise ValueError(f"keep_rate lists {len(self.keep_rate)} rates for {len(self.layers)} layers")
+        if list(self.layers) != sorted(set(self.layers)) or (self.layers and self.layers[0] < 0):
+            raise ValueError(f"layers is {list(self.layers)}; expected layers from 0, rising")
         return self
 
     @property
     def rates(self) -> dict[int, float]:
         """Layer -> keep rate, for layers that remove tokens (keep rate below 1)."""
-        rates = self.keep if isinstance(self.keep, tuple) else (self.keep,) * len(self.at)
-        wanted = dict(zip(self.at, rates, strict=True))
+        rates = self.keep_rate if isinstance(self.keep_rate, tuple) else (self.keep_rate,) * len(self.layers)
+        wanted = dict(zip(self.layers, rates, strict=True))
         return {layer: rate for layer, rate in wanted.items() if rate < 1 and self.method != "none"}
 
     def require_depth(self, layers: int) -> None:
-        """Check that the network has all layers of ``at``.
+        """Check that the network has all layers of ``layers``.
 
         Raises:
             ValueError: a layer is missing.
         """
-        if self.at and self.at[-1] >= layers:
+        if self.layers and self.layers[-1] >= layers:
             raise ValueError(
-                f"pruning.at holds layer {self.at[-1]}; the network has {layers}: expected 0 to {layers - 1}"
+                f"pruning.layers holds layer {self.layers[-1]}; the network has {layers}: expected 0 to "
+                f"{layers - 1}"
             )
 
     def counts(self, tokens: int, layers: int) -> list[Counts]:
@@ -97,10 +102,10 @@ class PruningConfig(Settings):
         rates, counts = self.rates, []
         for layer in range(layers):
             left = tokens
-            if (rate := rates.get(layer)) is not None and kept_count(tokens - 1, rate) < tokens - 1:
-                fused = self.method == "cls" and self.fused != "none"
-                left = 1 + kept_count(tokens - 1, rate) + fused
-            first = self.asking == "kept" and self.method != "tome"
+            if (rate := rates.get(layer)) is not None and count_kept(tokens - 1, rate) < tokens - 1:
+                fused = self.method == "cls" and self.fused_token != "none"
+                left = 1 + count_kept(tokens - 1, rate) + fused
+            first = self.queries == "kept" and self.method != "tome"
             counts.append(Counts(tokens, left if first else tokens, left))
             tokens = left
         return counts
@@ -125,10 +130,10 @@ def check_rate(rate: float) -> None:
         ValueError: the rate is not in (0, 1].
     """
     if not 0 < rate <= 1:
-        raise ValueError(f"keep is {rate:g}; expected above 0 and at most 1")
+        raise ValueError(f"keep_rate is {rate:g}; expected above 0 and at most 1")
 
 
-def kept_count(tokens: int, rate: float) -> int:
+def count_kept(tokens: int, rate: float) -> int:
     """ceil(rate * tokens), for the tokens besides CLS; at least 1.
 
     Raises:
@@ -194,7 +199,7 @@ def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> 
         tokens: (N, T, D), CLS first.
         scores: (N, T - 1) of all tokens except CLS, such as :func:`cls_attention`.
         rate: keep rate, above 0 and at most 1.
-        fused: whether an additional token stands for the removed ones; see :class:`PruningConfig`.
+        fused_token: whether an additional token stands for the removed ones; see :class:`PruningConfig`.
 
     Raises:
         InputError: the number of scores differs from the number of tokens besides CLS.
@@ -203,14 +208,14 @@ def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> 
     others = tokens.shape[1] - 1
     if scores.shape[1] != others:
         raise InputError(f"found {scores.shape[1]} scores for {others} tokens beside CLS; expected as many")
-    count = kept_count(others, rate)
+    count = count_kept(others, rate)
     if count == others:
         return Pruned(tokens, torch.arange(others, device=tokens.device).expand(len(tokens), -1))
     kept = best(scores, count)
-    return Pruned(take(tokens, scores, kept, fused), kept)
+    return Pruned(take_tokens(tokens, scores, kept, fused), kept)
 
 
-def take(tokens: Tensor, scores: Tensor, kept: Tensor, fused: Fused) -> Tensor:
+def take_tokens(tokens: Tensor, scores: Tensor, kept: Tensor, fused: Fused) -> Tensor:
     """The tokens (N, 1 + K [+ 1], D) that are left for given kept indices; see :func:`prune`."""
     left = gather(tokens, kept)
     if fused == "none":

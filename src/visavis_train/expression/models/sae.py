@@ -24,16 +24,16 @@ from visavis_train.expression.models.pruning import (
     PruningConfig,
     best,
     cls_attention,
-    kept_count,
-    take,
+    count_kept,
+    take_tokens,
 )
+from visavis_train.expression.models.published import load_published
 from visavis_train.expression.models.streams import (
     FaceTrunk,
     Frozen,
     Ir50,
     MobileFaceNet,
     SmallImageStream,
-    load_weights,
 )
 from visavis_train.layers.transformer import TransformerLayer
 
@@ -52,7 +52,8 @@ class SaeConfig(PresetSettings):
     Attributes:
         kind: which network this is.
         preset: ``base`` as published: IR-50 and MobileFaceNet at 112 px; or ``small``: light convolutions and
-            our own face network's trunk at 48 px. Sets the four keys below it; keys given beside it win.
+            the trunk of our face network at 48 px. Sets the four keys below; keys that the file gives take
+            precedence.
         image_px: side of the input at run time; a multiple of 16 for ``base``, of 8 for ``small``.
         widths: channels of a token at each of the three scales; multiples of ``heads``.
         layers: transformer layers, each for both streams and all scales.
@@ -60,9 +61,9 @@ class SaeConfig(PresetSettings):
         mlp_ratio: hidden width of an MLP over its scale's width.
         dropout: share of features dropped before the heads in training.
         drop_path: chance to skip a layer's branch in training, per face.
-        landmark_weights: safetensors of MobileFaceNet, which ``base`` needs; ``small`` takes the embedded
-            face network's.
-        image_weights: safetensors of IR-50 to start from, for ``base``.
+        landmark_weights: safetensors of MobileFaceNet, in our names or public ones, required by ``base``;
+            ``small`` uses those of the embedded face network.
+        image_weights: safetensors of IR-50 to start from, in our names or public ones, for ``base``.
     """
 
     presets: ClassVar = PRESETS
@@ -95,8 +96,8 @@ class SaeConfig(PresetSettings):
             raise ValueError(f"widths {list(self.widths)} must be multiples of heads, {self.heads}")
         if self.pruning.method not in ("cls", "none"):
             raise ValueError(f"pruning.method is {self.pruning.method!r}; sae knows 'cls' and 'none'")
-        if self.pruning.asking != "all":
-            raise ValueError("pruning.asking is 'kept'; in sae all tokens ask")
+        if self.pruning.queries != "all":
+            raise ValueError("pruning.queries is 'kept'; in sae all tokens ask")
         if self.preset == "small" and (self.landmark_weights or self.image_weights):
             raise ValueError("landmark_weights and image_weights are for the preset base")
         self.pruning.require_depth(self.layers)
@@ -175,7 +176,7 @@ class PyramidLayer(nn.Module):
 
     def __init__(self, config: SaeConfig, rate: float) -> None:
         super().__init__()
-        self.rate, self.fused = rate, config.pruning.fused
+        self.rate, self.fused = rate, config.pruning.fused_token
         self.scales = nn.ModuleList(
             CrossLayer(width, config.heads, config.mlp_ratio, config.drop_path) for width in config.widths
         )
@@ -189,9 +190,11 @@ class PyramidLayer(nn.Module):
         attended = [layer.attend(pair) for layer, pair in zip(layers, scales, strict=True)]
         scores = torch.stack([score for _, score in attended]).mean(dim=0)
         pairs, kept = [pair for pair, _ in attended], None
-        if (count := kept_count(scores.shape[1], self.rate)) < scores.shape[1]:
+        if (count := count_kept(scores.shape[1], self.rate)) < scores.shape[1]:
             kept = best(scores, count)
-            pairs = [Pair(*(take(tokens, scores, kept, self.fused) for tokens in pair)) for pair in pairs]
+            pairs = [
+                Pair(*(take_tokens(tokens, scores, kept, self.fused) for tokens in pair)) for pair in pairs
+            ]
         pairs = [layer.process(pair) for layer, pair in zip(layers, pairs, strict=True)]
         for number, join in enumerate(self.joins):
             coarse, fine = pairs[number], pairs[number + 1]
@@ -288,7 +291,7 @@ def _streams(config: SaeConfig, *, fill: bool) -> tuple[nn.Module, nn.Module]:
     if fill:
         if config.landmark_weights is None:
             raise InputError("the landmark stream is frozen and has no weights: set model.landmark_weights")
-        load_weights(landmarks, config.landmark_weights)
+        load_published(landmarks, config.landmark_weights)
         if config.image_weights is not None:
-            load_weights(image, config.image_weights)
+            load_published(image, config.image_weights)
     return image, landmarks

@@ -25,9 +25,9 @@ from visavis_train.expression.models.pruning import (
     PruningConfig,
     best,
     cls_attention,
+    count_kept,
     gather,
-    kept_count,
-    take,
+    take_tokens,
 )
 from visavis_train.layers.transformer import TransformerLayer
 from visavis_train.loop.experiment import Settings
@@ -117,9 +117,9 @@ class SparseLayer(TransformerLayer):
         """
         others = x.shape[1] - 1
         # A given number is not compared: the exporter does not know whether it is less than all.
-        prunes = self.rate < 1 and (keep is not None or kept_count(others, self.rate) < others)
-        count = others if not prunes else keep if keep is not None else kept_count(others, self.rate)
-        if prunes and self.how.asking == "kept" and self.how.method in ("cls", "random"):
+        prunes = self.rate < 1 and (keep is not None or count_kept(others, self.rate) < others)
+        count = others if not prunes else keep if keep is not None else count_kept(others, self.rate)
+        if prunes and self.how.queries == "kept" and self.how.method in ("cls", "random"):
             return self._reduce_first(x, count)
         q, k, v = self.attention.project(self.norm1(x))
         # A merged token counts once for each of its parts (ToMe, Eq. 1).
@@ -131,7 +131,7 @@ class SparseLayer(TransformerLayer):
                 case "cls":
                     scores = cls_attention(q, k)
                     kept = best(scores, count)
-                    x = take(x, scores, kept, self.how.fused)
+                    x = take_tokens(x, scores, kept, self.how.fused_token)
                 case "random":
                     kept = self._anything(x, count)
                     x = gather(x, kept)
@@ -147,7 +147,7 @@ class SparseLayer(TransformerLayer):
         if self.how.method == "cls":
             scores = cls_attention(self.attention.ask(normed[:, :1]), k)
             kept = best(scores, count)
-            x = take(x, scores, kept, self.how.fused)
+            x = take_tokens(x, scores, kept, self.how.fused_token)
         else:
             kept = self._anything(x, count)
             x = gather(x, kept)
@@ -202,7 +202,7 @@ class SparseNet(ExpressionNet):
         self.norm = nn.LayerNorm(config.width)
         self.add_heads(config.width, config.dropout)
         # The keep rate of the next batch, for training at many keep rates; None for the configured ones.
-        self.drawn_rate: float | None = None
+        self.sampled_rate: float | None = None
 
     @property
     def pruning(self) -> PruningConfig:
@@ -227,8 +227,8 @@ class SparseNet(ExpressionNet):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, width): the CLS token after the last layer."""
-        tokens, rate = self.tokens(x), self.drawn_rate
-        return self.read(tokens, None if rate is None else kept_count(tokens.shape[1] - 1, rate))[0]
+        tokens, rate = self.tokens(x), self.sampled_rate
+        return self.read(tokens, None if rate is None else count_kept(tokens.shape[1] - 1, rate))[0]
 
     def read(self, tokens: Tensor, keep: int | None = None) -> tuple[Tensor, list[Tensor]]:
         """Pass tokens through all layers.

@@ -7,18 +7,15 @@ ones that can be trained here. Both streams of a pair give maps of the same size
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 import onnx
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from visavis.base import networks
-from visavis.errors import InputError, WeightsError
+from visavis.errors import WeightsError
 from visavis_train.expression.models.convolution import Conv, ResidualBlock
 
 # The face network's trunk reads pictures in 0..1 minus 0.5. Ours are standardised; faces vary by about
@@ -217,18 +214,3 @@ class Frozen(nn.Module):
         """The answer of the network."""
         result: Tensor = self.network(x)
         return result
-
-
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Load a stream's weights from a safetensors file.
-
-    Raises:
-        InputError: the file cannot be read, or is of another network.
-    """
-    try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a readable safetensors file: {error}") from error
-    except RuntimeError as error:
-        said = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise InputError(f"{path}: made for another network: {said}") from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from visavis.errors import InputError, MissingExtraError, VisavisError
 from visavis_train.expression.models.heads import ExpressionNet
+from visavis_train.expression.models.published import note_taken, read_weights
 from visavis_train.loop.experiment import Settings
 
 
@@ -18,18 +20,21 @@ class TimmConfig(Settings):
 
     Attributes:
         kind: which network this is.
-        name: in timm, such as ``resnet50``, ``mobilenetv2_100``, ``vgg16_bn`` or ``vit_base_patch16_224``.
-        image_px: side of the input; FER-2013's 48 px are enlarged to it. All pictures have this side.
-        pretrained: start from weights that timm fetches from a hub; needs the internet, once.
+        name: the network's name in timm, such as ``resnet50``, ``mobilenetv2_100``, ``vgg16_bn`` or
+            ``vit_base_patch16_224``.
+        image_px: side of the input, to which FER-2013's 48 px are enlarged. All pictures have this side.
+        pretrained: start from weights that timm downloads from a hub; needs the internet once.
+        weights: start from this safetensors file of the same network, in timm's names and with three colours.
         dropout: share of pooled features dropped before the heads in training.
-        drop_path: chance to skip a block in training, per face, where the network knows that.
-        arguments: handed to timm's constructor as they are, such as ``{channels = [24, 48, 96, 192]}``.
+        drop_path: chance to skip a block in training, per face, if the network supports this.
+        arguments: passed to timm's constructor, such as ``{channels = [24, 48, 96, 192]}``.
     """
 
     kind: Literal["timm"] = "timm"
     name: str
     image_px: int = Field(default=224, ge=16)
     pretrained: bool = False
+    weights: Path | None = None
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     arguments: dict[str, str | bool | int | float | list[int]] = Field(default_factory=dict)
@@ -67,15 +72,38 @@ class TimmNet(ExpressionNet):
             if timm.get_pretrained_cfg(config.name).fixed_input_size:
                 wanted["img_size"] = config.image_px
             wanted |= config.arguments
-            self.network = timm.create_model(config.name, pretrained=config.pretrained and download, **wanted)
+            fetch = config.pretrained and download
+            if config.weights is not None and download:
+                self._check(config.weights, timm.create_model(config.name, **wanted))
+                fetch = True
+                wanted["pretrained_cfg_overlay"] = {
+                    "source": "",
+                    "file": str(config.weights),
+                    "custom_load": False,
+                }
+            self.network = timm.create_model(config.name, pretrained=fetch, **wanted)
         except OSError as error:
             raise VisavisError(
                 f"the pretrained weights of {config.name} are not on this computer and cannot be fetched: go "
                 "online for the first run, or set model.pretrained=false to start from scratch"
             ) from error
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-            raise InputError(f"timm cannot make {config.name} as wanted: {error}") from error
+            said = " ".join(str(error).split())[:160]
+            raise InputError(f"timm cannot make {config.name} with these settings: {said}") from error
         self.add_heads(self.network.head_hidden_size, config.dropout)
+
+    @staticmethod
+    def _check(path: Path, network: nn.Module) -> None:
+        """Whether the file has all parts of the network; timm fits input layer and positions itself."""
+        tensors = read_weights(path)
+        own = network.state_dict().keys()
+        known = [key for key in own if not key.endswith("num_batches_tracked")]
+        if missing := [key for key in known if key not in tensors]:
+            raise InputError(
+                f"{path}: of another network: {len(missing)} of {len(known)} tensors are missing "
+                f"({missing[0]}); expected timm's names"
+            )
+        note_taken(path, len(tensors.keys() & own), sorted(tensors.keys() - own))
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, width), with the network's own pooling."""

@@ -24,9 +24,9 @@ class VggConfig(Settings):
 
     Attributes:
         kind: which network this is.
-        image_px: side of the input at run time; a multiple of 2 to the number of halvings.
-        widths: channels of each stage; the side is halved between two.
-        convolutions: how many each stage has.
+        image_px: side of the input at run time; a multiple of 2 to the power of the number of halvings.
+        widths: channels of each stage; the side is halved between two stages.
+        convolutions: convolutions of each stage.
         dropout: share of pooled features dropped before the heads in training.
     """
 

@@ -32,7 +32,8 @@ class VitConfig(PresetSettings):
 
     Attributes:
         kind: which network this is.
-        preset: ``b16``, ``small`` or ``tiny``: sets the six keys below it; keys given beside it win.
+        preset: ``b16``, ``small`` or ``tiny``: sets the six keys below; keys that the file gives take
+            precedence.
         image_px: side of the input at run time; a multiple of ``patch_px``.
         patch_px: side of a patch.
         width: channels of a token; a multiple of ``heads``.
@@ -40,7 +41,8 @@ class VitConfig(PresetSettings):
         heads: attention heads.
         mlp_ratio: hidden width of a layer's MLP over ``width``.
         positions: ``learned``, or ``sinusoidal`` as in Eq. 2 and 3, which needs an even ``width``.
-        dropout: share dropped in training of the tokens, of every branch's output, and before the heads.
+        dropout: share dropped in training: of the tokens, of every branch's output, and of the features
+            before the heads.
         drop_path: chance to skip a layer's branch in training, per face.
     """
 

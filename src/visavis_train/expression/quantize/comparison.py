@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from visavis.base.clock import Clock, SystemClock
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.classifier import ExpressionClassifier
+from visavis.datasets.faces import LabeledFaces
 from visavis.evaluate.bench import Timing
-from visavis.evaluate.expressions import predict
+from visavis.evaluate.expressions import predict_labels
+from visavis.expression.classifier import ExpressionClassifier
 from visavis.types import BoolArray
 from visavis_train.expression.quantize.methods import Candidate
 from visavis_train.loop.paired import Paired
@@ -21,7 +21,7 @@ WARM_UP_CALLS, TIMED_CALLS = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class ComparedNetwork:
     """Cost and accuracy of a network.
 
     Attributes:
@@ -39,21 +39,21 @@ class Variant:
     latency: dict[int, Timing]
 
 
-def right_answers(faces: LabelledFaces, candidate: Candidate, on_face: Callable[[], None]) -> BoolArray:
+def right_answers(faces: LabeledFaces, candidate: Candidate, on_face: Callable[[], None]) -> BoolArray:
     """(N,) whether the network reads each face rightly."""
-    answers = predict(faces, candidate.open(1), on_face).argmax(axis=1)
+    answers = predict_labels(faces, candidate.open(1), on_face).argmax(axis=1)
     right: BoolArray = answers == faces.labels
     return right
 
 
-def compare(
-    faces: LabelledFaces,
+def compare_candidates(
+    faces: LabeledFaces,
     candidates: Sequence[Candidate],
     *,
     calls: int = TIMED_CALLS,
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
-) -> list[Variant]:
+) -> list[ComparedNetwork]:
     """Measure networks, and compare the others with the first.
 
     Args:
@@ -61,12 +61,12 @@ def compare(
         candidates: fp32, then the others.
         calls: number of timed single faces, after 20 to warm up.
         clock: the clock.
-        on_step: called :func:`steps` times.
+        on_step: called :func:`compare_steps` times.
     """
     right = [right_answers(faces, candidate, on_step) for candidate in candidates]
     latency = interleaved(faces, candidates, calls, clock or SystemClock(), on_step)
     return [
-        Variant(
+        ComparedNetwork(
             candidate.name,
             len(candidate.data),
             float(found.mean()),
@@ -77,13 +77,13 @@ def compare(
     ]
 
 
-def steps(faces: int, candidates: int, calls: int = TIMED_CALLS) -> int:
-    """Number of times that :func:`compare` calls ``on_step``."""
+def compare_steps(faces: int, candidates: int, calls: int = TIMED_CALLS) -> int:
+    """Number of times that :func:`compare_candidates` calls ``on_step``."""
     return faces * candidates + WARM_UP_CALLS + calls
 
 
 def interleaved(
-    faces: LabelledFaces,
+    faces: LabeledFaces,
     candidates: Sequence[Candidate],
     calls: int,
     clock: Clock,
@@ -96,7 +96,7 @@ def interleaved(
 
 
 def time_in_turn(
-    faces: LabelledFaces,
+    faces: LabeledFaces,
     readers: Mapping[Key, ExpressionClassifier],
     calls: int,
     clock: Clock,

@@ -22,7 +22,7 @@ def input_products(
 ) -> dict[str, Moments]:
     """Name of a weight -> (K, K), sum of x x^T over all its inputs x: all places of all faces.
 
-    For a convolution that :func:`windows` cannot handle, it is the identity.
+    For a convolution that :func:`convolution_windows` cannot handle, it is the identity.
 
     Args:
         model: the network in 32 bits; not changed.
@@ -52,10 +52,12 @@ def inputs_of(weight: Weight, activation: FloatArray) -> FloatArray:
         return activation.reshape(-1, activation.shape[-1])
     flags = _flags(weight.node)
     size = weight.values.shape[2:]
-    return windows(activation, size, flags.get("strides", (1, 1)), flags.get("pads", (0, 0, 0, 0)))
+    return convolution_windows(
+        activation, size, flags.get("strides", (1, 1)), flags.get("pads", (0, 0, 0, 0))
+    )
 
 
-def windows(
+def convolution_windows(
     image: FloatArray, size: Sequence[int], strides: Sequence[int], pads: Sequence[int]
 ) -> FloatArray:
     """(N, C, H, W) -> (N H' W', C h w): the windows of a convolution, padded with zeros.

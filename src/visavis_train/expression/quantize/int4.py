@@ -21,9 +21,9 @@ from visavis_train.expression.quantize.network import (
     Weight,
     large_matrices,
     large_weights,
-    with_notes_of,
 )
 from visavis_train.expression.quantize.rounding import LOWEST, Rounded, block_of, round_matrix
+from visavis_train.onnx.int8 import with_notes_of
 
 # Most numbers that share a scale of 16 bits.
 BLOCK = 96
@@ -60,14 +60,14 @@ def packed(network: Network, faces: ImageArray) -> bytes:
     return with_notes_of(model, network.model(), "int4")
 
 
-def pack(codes: NDArray[np.int8]) -> NDArray[np.uint8]:
+def pack_int4(codes: NDArray[np.int8]) -> NDArray[np.uint8]:
     """Codes (2 N,) of -8 to 7 as bytes (N,): the first half in the low four bits, the second in the high."""
     low, high = (codes - LOWEST).astype(np.uint8).reshape(2, -1)
     return np.asarray(low | high << 4, np.uint8)
 
 
-def unpack(data: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """The inverse of :func:`pack`: bytes (N,) -> codes (2 N,)."""
+def unpack_int4(data: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """The inverse of :func:`pack_int4`: bytes (N,) -> codes (2 N,)."""
     return (np.concatenate([data & 15, data >> 4]).astype(np.int8) + LOWEST).astype(np.int8)
 
 
@@ -108,7 +108,7 @@ def _unpacking(
     if len(codes) % 2:  # Two codes fit a byte: add one more, which is never read.
         codes, sizes, parts = np.append(codes, np.int8(0)), [*sizes, 1], [*parts, "rest"]
     constants: dict[str, NDArray[np.generic]] = {
-        "codes": pack(codes),
+        "codes": pack_int4(codes),
         "scales": np.concatenate([each.scales.ravel() for each in rounded]),
         "mask": np.asarray([15], np.uint8),
         "shift": np.asarray([4], np.uint8),

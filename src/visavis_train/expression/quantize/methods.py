@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from visavis.datasets.data_set import DataSet
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.classifier import ExpressionClassifier
+from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
+from visavis.expression.classifier import ExpressionClassifier
 from visavis.types import ImageArray
 from visavis_train.expression.quantize import int4, int8
-from visavis_train.expression.quantize.network import Network, classifier_of
+from visavis_train.expression.quantize.network import Network, classifier_from_bytes
 
 CALIBRATION_FACES = 512
 # Each method's description by name; the table of --compare has this order.
@@ -48,7 +47,7 @@ class Candidate:
     @classmethod
     def of_onnx(cls, name: str, data: bytes) -> Candidate:
         """A variant from the bytes of an ONNX file."""
-        return cls(name, data, lambda threads: classifier_of(data, f"the {name} network", threads))
+        return cls(name, data, lambda threads: classifier_from_bytes(data, f"the {name} network", threads))
 
 
 def quantized(method: str, network: Network, run: Path, faces: Callable[[], ImageArray]) -> Candidate:
@@ -100,17 +99,15 @@ def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
             f"{data.path}: {data.name} has no training split here, and {' and '.join(CALIBRATED)} calibrate "
             "on one; take int8-dynamic or int4-matmul"
         )
-    return grey_faces(data.read(data.training_split), side_px, seed)
+    return gray_faces(data.read(data.training_split), side_px, seed)
 
 
-def grey_faces(training: LabelledFaces, side_px: int, seed: int = 0) -> ImageArray:
+def gray_faces(training: LabeledFaces, side_px: int, seed: int = 0) -> ImageArray:
     """At most 512 faces of a split, drawn at random, grey: (N, 1, S, S) uint8."""
     count = min(CALIBRATION_FACES, len(training))
     chosen = np.zeros(len(training), np.bool_)
     chosen[np.random.default_rng(seed).choice(len(training), count, replace=False)] = True
-    pictures = [face for batch in training[chosen].batches(64, side_px) for face in batch]
-    grey = [cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) if face.ndim == 3 else face for face in pictures]
-    return np.stack(grey)[:, None].astype(np.uint8)
+    return training[chosen].gray(side_px)[:, None]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,15 +12,15 @@ from numpy.typing import NDArray
 
 from visavis.base.networks import session_of
 from visavis.base.reading import regular
-from visavis.emotion import opening
-from visavis.emotion.classifier import ExpressionClassifier
-from visavis.emotion.sparse import SparseClassifier
 from visavis.errors import InputError, WeightsError
+from visavis.expression import registry
+from visavis.expression.classifier import ExpressionClassifier
+from visavis.expression.sparse import SparseClassifier
 from visavis.types import FloatArray, ImageArray
 from visavis_train.onnx.float16 import widen
 
 # A run's result: the network as it runs.
-RUN_NETWORK = "emotion.onnx"
+RUN_NETWORK = "expression.onnx"
 # Smaller weights stay in 32 bits: they have one percent of the bytes, and the first and the last layer,
 # which suffer most from rounding, are among them.
 LARGE = 4096
@@ -73,7 +72,7 @@ class Network:
         Raises:
             WeightsError: the file is not an expression network.
         """
-        return classifier_of(self.data, str(self.path), threads)
+        return classifier_from_bytes(self.data, str(self.path), threads)
 
     def model(self) -> onnx.ModelProto:
         """The network's graph, a new copy each time."""
@@ -88,7 +87,7 @@ class Network:
         return [{"images": faces[start : start + BATCH], **keep} for start in range(0, len(faces), BATCH)]
 
 
-def classifier_of(data: bytes, what: str, threads: int = 1) -> ExpressionClassifier:
+def classifier_from_bytes(data: bytes, what: str, threads: int = 1) -> ExpressionClassifier:
     """Open an expression network held in memory.
 
     Args:
@@ -100,7 +99,7 @@ def classifier_of(data: bytes, what: str, threads: int = 1) -> ExpressionClassif
         WeightsError: ONNX Runtime cannot load the file, or it is of another kind.
     """
     try:
-        return opening.classifier_of(session_of(data, what, threads))
+        return registry.classifier_of(session_of(data, what, threads))
     except WeightsError as error:
         raise WeightsError(str(error) if what in str(error) else f"{what}: {error}") from error
 
@@ -156,21 +155,3 @@ def large_matrices(model: onnx.ModelProto, path: Path) -> list[Weight]:
     if not found:
         raise InputError(f"{path}: no large matrices, which this method is for; take int8 or int4")
     return found
-
-
-def with_notes_of(model: onnx.ModelProto, source: onnx.ModelProto, method: str) -> bytes:
-    """The file of a quantised network, with the metadata of its original, and the method.
-
-    Raises:
-        WeightsError: the graph is not valid.
-    """
-    del model.metadata_props[:]
-    notes = {entry.key: entry.value for entry in source.metadata_props} | {"quantized": json.dumps(method)}
-    for key, value in notes.items():
-        model.metadata_props.add(key=key, value=value)
-    try:
-        onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
-        raise WeightsError(f"{method}: the quantised graph is not valid: {error}") from error
-    data: bytes = model.SerializeToString()
-    return data

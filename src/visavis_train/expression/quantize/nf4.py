@@ -15,9 +15,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from visavis.channels import EXPRESSIONS
-from visavis.datasets.fer2013 import SIDE_PX
-from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import MissingExtraError
+from visavis.expression.labels import FER2013_LABELS
 from visavis.types import FloatArray, ImageArray
 from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.run_folder import load_run
@@ -32,12 +31,13 @@ class TorchSession:
         threads: most threads of one call.
     """
 
-    graph: nn.Module
+    graph: ExpressionGraph
     threads: int
 
     def get_inputs(self) -> list[SimpleNamespace]:
-        """The pictures (N, 1, 48, 48)."""
-        return [SimpleNamespace(name="images", type="tensor(uint8)", shape=["N", 1, SIDE_PX, SIDE_PX])]
+        """The pictures (N, 1, F, F)."""
+        face_px = self.graph.reading.face_px
+        return [SimpleNamespace(name="images", type="tensor(uint8)", shape=["N", 1, face_px, face_px])]
 
     def get_outputs(self) -> list[SimpleNamespace]:
         """The two probabilities."""
@@ -57,7 +57,7 @@ class TorchSession:
         return [found[name] for name in names or found]
 
 
-def nf4(folder: Path) -> tuple[bytes, nn.Module]:
+def nf4(folder: Path) -> tuple[bytes, ExpressionGraph]:
     """The safetensors file and the graph of a run's network, with Linear layers in NF4.
 
     NormalFloat with 4 bits and doubly quantised scales (Dettmers et al. 2023, arXiv:2305.14314, section 3),
@@ -65,7 +65,7 @@ def nf4(folder: Path) -> tuple[bytes, nn.Module]:
 
     Raises:
         MissingExtraError: bitsandbytes is not installed.
-        InputError: the folder holds no emotion run.
+        InputError: the folder holds no expression run.
     """
     if find_spec("bitsandbytes") is None:
         raise MissingExtraError("bitsandbytes", "train", "visavis quantize --method nf4")

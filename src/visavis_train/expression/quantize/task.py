@@ -14,13 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from visavis.base import console
-from visavis.base.files import require_place, whole_file
+from visavis.base.files import require_writable, whole_file
 from visavis.base.machine import machine, versions
-from visavis.datasets.opening import find_dataset
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError, VisavisError
 from visavis.evaluate.bench import Timing
 from visavis.types import ImageArray
-from visavis_train.expression.quantize.comparison import THREADS, Variant, compare, right_answers, steps
+from visavis_train.expression.quantize.comparison import (
+    THREADS,
+    ComparedNetwork,
+    compare_candidates,
+    compare_steps,
+    right_answers,
+)
 from visavis_train.expression.quantize.methods import METHODS, Candidate, calibration_faces, quantized
 from visavis_train.expression.quantize.network import Network
 from visavis_train.loop.paired import Paired
@@ -29,7 +35,7 @@ from visavis_train.loop.paired import Paired
 _ROUNDING = 1e-9
 
 
-def quantize(
+def quantize_network(
     network: Path, method: str, data: Path, split: str | None, out: Path, max_loss: float
 ) -> dict[str, Any]:
     """Quantise, measure on a split, and write if the loss is at most ``max_loss`` points.
@@ -47,7 +53,7 @@ def quantize(
     original = Network.load(network)
     if out.resolve() == original.path.resolve():
         raise InputError(f"{out} is the network itself; choose another name for the quantised one")
-    require_place(out)
+    require_writable(out)
     found = find_dataset(data)
     faces = found.read(split)
     base = Candidate.of_onnx("fp32", original.data)
@@ -104,8 +110,8 @@ def compare_all(network: Path, data: Path, split: str | None) -> dict[str, Any]:
             candidates.append(quantized(method, original, network, training))
         except VisavisError as error:
             left_out[method] = str(error)
-    with console.progress("measure", steps(len(faces), len(candidates)), "steps") as advance:
-        variants = compare(faces, candidates, on_step=advance)
+    with console.progress("measure", compare_steps(len(faces), len(candidates)), "steps") as advance:
+        variants = compare_candidates(faces, candidates, on_step=advance)
     torch = {"torch": _version("torch"), "bitsandbytes": _version("bitsandbytes")}
     return {
         "network": {
@@ -137,7 +143,7 @@ def _change(paired: Paired) -> dict[str, Any]:
     }
 
 
-def _row(variant: Variant, base: Variant) -> dict[str, Any]:
+def _row(variant: ComparedNetwork, base: ComparedNetwork) -> dict[str, Any]:
     return {
         "name": variant.name,
         "what": METHODS.get(variant.name, "32 bits, as it was"),
@@ -157,7 +163,7 @@ def _times(timing: Timing) -> dict[str, float]:
     return {"p50": round(timing.p50_ms, 3), "p95": round(timing.p95_ms, 3), "calls": timing.calls}
 
 
-def print_table(facts: Mapping[str, Any]) -> None:
+def print_comparison(facts: Mapping[str, Any]) -> None:
     """Print the results of :func:`compare_all`."""
     console.print_line(
         f"{facts['network']['name']} on {facts['dataset']}, {facts['split']}: {facts['n']} faces"
@@ -170,7 +176,7 @@ def print_table(facts: Mapping[str, Any]) -> None:
         change = f"{row['change_points']:+.2f} ({low:+.2f} to {high:+.2f})"
         shown = [f"{row['bytes'] / 1e6:.2f}", f"{row['ratio']:.2f}", f"{100 * row['accuracy']:.2f}", change]
         rows.append([row["name"], *shown, *times])
-    console.print_line("times smaller than 32 bits; ms a face: p50, p95")
+    console.print_line("times smaller than 32 bits; ms per face: p50, p95")
     columns = [f"ms, {threads} thr." for threads in THREADS]
     console.print_table(["", "MB", "times", "% right", "points (95%)", *columns], rows)
     for method, reason in facts["left_out"].items():
@@ -178,7 +184,7 @@ def print_table(facts: Mapping[str, Any]) -> None:
 
 
 def print_change(facts: Mapping[str, Any]) -> None:
-    """Print the results of :func:`quantize`."""
+    """Print the results of :func:`quantize_network`."""
     low, high = facts["interval_95_points"]
     console.print_line(
         f"{facts['out']}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller; accuracy "

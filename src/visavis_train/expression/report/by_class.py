@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.metrics.emotion import RESAMPLES, accuracy_interval
+from visavis.metrics.expression import RESAMPLES, accuracy_interval
 from visavis.types import BoolArray
 
 

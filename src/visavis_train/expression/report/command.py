@@ -12,19 +12,19 @@ from typing import Any
 from visavis.base.files import require_folder, whole_file
 from visavis.errors import InputError
 from visavis_train.expression.report import page
-from visavis_train.expression.report.findings import find
+from visavis_train.expression.report.findings import measure_runs
 from visavis_train.expression.report.runs import find_not_run, read_runs
-from visavis_train.expression.report.sizes import read_quantised
+from visavis_train.expression.report.sizes import read_quantized
 
 
-def report(
+def report_runs(
     folders: list[Path],
     out: Path,
     *,
     data: Path | None = None,
     split: str | None = None,
     experiments: Path | None = None,
-    quantised: Path | None = None,
+    quantized: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the runs and write ``report.html``, ``report.json`` and ``report.md``; returns the JSON values.
 
@@ -34,17 +34,17 @@ def report(
         data: the data set; None for each run's own data set.
         split: its split; None for the default one.
         experiments: folder of TOML files, to list those without a run; None for none.
-        quantised: results of ``visavis quantize``; None for none.
+        quantized: results of ``visavis quantize``; None for none.
 
     Raises:
         InputError: an input cannot be read, or the files cannot be written.
-        WeightsError: a run's ONNX file is not an emotion network.
+        WeightsError: a run's ONNX file is not an expression network.
     """
     require_folder(out)
     runs = read_runs(folders)
     not_run = () if experiments is None else find_not_run(experiments, runs)
-    smaller = () if quantised is None else read_quantised(quantised)
-    findings = find(runs, not_run, data=data, split=split)
+    smaller = () if quantized is None else read_quantized(quantized)
+    findings = measure_runs(runs, not_run, data=data, split=split)
     facts = page.facts(findings, smaller)
     texts = {
         "report.html": page.html(findings, smaller),

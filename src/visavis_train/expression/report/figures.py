@@ -94,7 +94,7 @@ def _inline(svg: str, label: str) -> str:
     return body
 
 
-def class_counts(name: str, split: str, counts: Mapping[str, int]) -> str:
+def class_counts_figure(name: str, split: str, counts: Mapping[str, int]) -> str:
     """Figure 1: faces of each label in a split."""
     with _chart(f"{name}, {split}: faces of each label", WIDE, 2.6) as chart:
         bars = chart.axes.bar(list(counts), list(counts.values()), color=SERIES[0], width=0.66)
@@ -111,7 +111,7 @@ def accuracy_curves(findings: Findings) -> str:
         epochs = [row.epoch for row in paper.TABLE_1]
         _paper_line(chart.axes, epochs, [row.accuracy for row in paper.TABLE_1], "paper: ViT, validation")
         for number, each in enumerate(findings.runs):
-            values = [row.fer2013_accuracy for row in each.run.epochs]
+            values = [row.accuracy for row in each.run.epochs]
             _line(chart.axes, number, values, each.run.name)
             if each.run.release is not None:
                 chosen = each.run.release.best_epoch

@@ -11,11 +11,11 @@ from pathlib import Path
 from visavis.base import console
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.duplicates import fingerprints
-from visavis.datasets.faces import LabelledFaces
-from visavis.datasets.opening import find_dataset
+from visavis.datasets.faces import LabeledFaces
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
-from visavis.evaluate.expressions import Evaluation, Model, evaluate, steps
-from visavis.metrics.emotion import negative_log_likelihood
+from visavis.evaluate.expressions import Evaluation, Model, evaluate, evaluate_steps
+from visavis.metrics.expression import negative_log_likelihood
 from visavis.types import BoolArray
 from visavis_train.expression.report.runs import NotRun, Run
 from visavis_train.loop.paired import Paired
@@ -27,7 +27,7 @@ class Measured:
 
     Attributes:
         model: its ONNX file.
-        evaluation: as ``visavis evaluate emotion`` gives it.
+        evaluation: as ``visavis evaluate expressions`` gives it.
         loss: mean of -log p(truth), in nats: cross-entropy on the data set's own labels.
         right: (N,) whether the answer for each face is right.
         faces_sha256: hash of the measured labels and pixels.
@@ -87,7 +87,7 @@ class _Shelf:
             self.opened[place] = find_dataset(path)
         return self.opened[place]
 
-    def digest(self, path: Path, faces: LabelledFaces) -> str:
+    def digest(self, path: Path, faces: LabeledFaces) -> str:
         place = path.resolve()
         if place not in self.digests:
             content = faces.labels.tobytes() + b"".join(fingerprints(faces))
@@ -95,7 +95,7 @@ class _Shelf:
         return self.digests[place]
 
 
-def find(
+def measure_runs(
     runs: Sequence[Run], not_run: Sequence[NotRun], *, data: Path | None = None, split: str | None = None
 ) -> Findings:
     """Measure every finished run, and compare all pairs of runs.
@@ -108,10 +108,10 @@ def find(
 
     Raises:
         InputError: a data set, split or picture cannot be read.
-        WeightsError: a run's ONNX file is not an emotion network.
+        WeightsError: a run's ONNX file is not an expression network.
     """
     shelf = _Shelf()
-    reviewed = tuple(Reviewed(run, _measure(run, data or run.recipe.data, split, shelf)) for run in runs)
+    reviewed = tuple(Reviewed(run, _measure(run, data or run.data, split, shelf)) for run in runs)
     pairs, unpaired = _pair(reviewed)
     counts = {
         _label(found, shelf.opened.values()): {name: found.read(name).counts for name in found.splits}
@@ -129,7 +129,7 @@ def _measure(run: Run, data: Path, split: str | None, shelf: _Shelf) -> Measured
     training = None
     if found.training_split not in (None, faces.split):
         training = found.read(found.training_split)
-    with console.progress(run.name, steps(faces, training), "faces") as advance:
+    with console.progress(run.name, evaluate_steps(faces, training), "faces") as advance:
         result = evaluate(faces, model.classifier, training=training, on_step=advance)
     right = result.probabilities.argmax(axis=1) == faces.labels
     loss = negative_log_likelihood(result.probabilities, faces.labels)

@@ -14,7 +14,7 @@ from visavis.datasets import fer2013
 from visavis.recording.page import STYLE
 from visavis_train.expression.report import figures, paper, tables
 from visavis_train.expression.report.findings import Findings, Reviewed
-from visavis_train.expression.report.sizes import Quantised, sizes_bytes
+from visavis_train.expression.report.sizes import Quantized, sizes_bytes
 from visavis_train.expression.report.tables import Table
 
 COLORS = """
@@ -53,11 +53,11 @@ gives the label that people gave to a picture.</p>
 """)
 
 
-def html(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> str:
+def html(findings: Findings, quantized: tuple[Quantized, ...] = ()) -> str:
     """The page, without external files and scripts."""
     runs = ", ".join(each.run.name for each in findings.runs)
     body = "\n".join(
-        f"<section><h2>{title}</h2>\n{content}</section>" for title, content in _sections(findings, quantised)
+        f"<section><h2>{title}</h2>\n{content}</section>" for title, content in _sections(findings, quantized)
     )
     return PAGE.substitute(style=STYLE + COLORS, runs=escape(f"Runs: {runs}"), body=body)
 
@@ -66,16 +66,16 @@ def markdown(findings: Findings) -> str:
     """The tables for a document."""
     parts = [
         tables.results(findings).markdown(),
-        tables.costs(findings).markdown(),
+        tables.model_costs_table(findings).markdown(),
         *([tables.not_run(findings).markdown()] if findings.not_run else []),
-        *([tables.pairs(findings).markdown()] if findings.pairs else []),
+        *([tables.pairs_table(findings).markdown()] if findings.pairs else []),
         *([findings.unpaired + "\n"] if findings.unpaired else []),
         "".join(f"- {caveat}\n" for caveat in (*paper.CAVEATS, *caveats(findings))),
     ]
     return "\n".join(parts)
 
 
-def facts(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> dict[str, Any]:
+def facts(findings: Findings, quantized: tuple[Quantized, ...] = ()) -> dict[str, Any]:
     """The page's content as JSON values."""
     return {
         "paper": {
@@ -89,7 +89,7 @@ def facts(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> dict[str
         "pairs": [asdict(pair) for pair in findings.pairs],
         "unpaired": findings.unpaired or None,
         "counts": findings.counts,
-        "quantised": [asdict(each) for each in quantised],
+        "quantized": [asdict(each) for each in quantized],
         "caveats": list(caveats(findings)),
         "measured_on": {"machine": machine(), "versions": versions()},
     }
@@ -109,11 +109,11 @@ def caveats(findings: Findings) -> Iterator[str]:
         "plain cross-entropy on the data set's labels."
     )
     yield (
-        "Milliseconds a face were measured for this page, on one thread, one face at a time, run after run: "
-        "if other programs ran at the same time, only the ratios are reliable."
+        "Milliseconds per face were measured for this page, on one thread, one face at a time, run after "
+        "run: if other programs ran at the same time, only the ratios are reliable."
     )
     if len(findings.pairs) > 1:
-        yield f"The p values are not corrected for there being {len(findings.pairs)} comparisons."
+        yield f"The p values are not corrected for {len(findings.pairs)} comparisons."
 
 
 def _run_facts(each: Reviewed) -> dict[str, Any]:
@@ -137,12 +137,12 @@ def _run_facts(each: Reviewed) -> dict[str, Any]:
     }
 
 
-def _sections(findings: Findings, quantised: tuple[Quantised, ...]) -> Iterator[tuple[str, str]]:
+def _sections(findings: Findings, quantized: tuple[Quantized, ...]) -> Iterator[tuple[str, str]]:
     finished = [(each.run.name, each.measured) for each in findings.runs if each.measured is not None]
     missing = f"<h3>Not run</h3>{_table(tables.not_run(findings))}" if findings.not_run else ""
     yield "Results", figures.accuracies(findings) + _table(tables.results(findings)) + missing
-    yield "Cost", _table(tables.costs(findings))
-    paired = _table(tables.pairs(findings)) if findings.pairs else ""
+    yield "Cost", _table(tables.model_costs_table(findings))
+    paired = _table(tables.pairs_table(findings)) if findings.pairs else ""
     yield "Run against run, on the same faces", paired + _soft(findings.unpaired)
     yield (
         "Table 1: epoch by epoch",
@@ -174,7 +174,7 @@ def _sections(findings: Findings, quantised: tuple[Quantised, ...]) -> Iterator[
             for name, measured in finished
         ),
     )
-    yield "Sizes", figures.sizes(sizes_bytes(findings, quantised))
+    yield "Sizes", figures.sizes(sizes_bytes(findings, quantized))
     notes = "".join(f"<li>{escape(caveat)}</li>" for caveat in paper.CAVEATS)
     own = "".join(f"<li>{escape(caveat)}</li>" for caveat in caveats(findings))
     yield "Read with care", f"<h3>The paper's figures</h3><ul>{notes}</ul><h3>Ours</h3><ul>{own}</ul>"
@@ -185,8 +185,9 @@ def _sections(findings: Findings, quantised: tuple[Quantised, ...]) -> Iterator[
 def _counts(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Iterator[str]:
     for name, splits in counts.items():
         split = next(iter(splits))
-        yield f"<h3>{escape(name)}, {escape(split)}</h3>{figures.class_counts(name, split, splits[split])}"
-        yield _table(tables.class_counts(splits))
+        figure = figures.class_counts_figure(name, split, splits[split])
+        yield f"<h3>{escape(name)}, {escape(split)}</h3>{figure}"
+        yield _table(tables.class_counts_table(splits))
 
 
 def _soft(text: str) -> str:

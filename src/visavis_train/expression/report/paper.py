@@ -76,11 +76,10 @@ DISGUST_RIGHT = 21
 # Notes for a comparison.
 CAVEATS = (
     f"The paper's “test accuracy” of {MODELS[0].accuracy:.1%} is its validation accuracy at epoch "
-    f"{CHOSEN.epoch} ({CHOSEN.accuracy:.2%}), the epoch that was chosen by it: no figure of "
-    "the ViT comes from a split that chose nothing.",
+    f"{CHOSEN.epoch} ({CHOSEN.accuracy:.2%}), which also chose this epoch: there is no figure of "
+    "the ViT on an independent split.",
     f"Its “4-bit” size of {SIZES[1].mebibytes} MB is the size of an int8 model: we measured ViT-B/16 at "
     "327.3 MiB in fp32, 84.3 MiB with int8 linear layers, and 47.4 MB in real 4-bit NF4.",
-    "It does not say which CNN reached 60.8%, nor by which recipe; it gives no seed, interval, time "
-    "or machine.",
-    "It writes of faster inference and shows no time.",
+    "It does not describe the CNN with 60.8% or its recipe, and gives no seed, interval, time or machine.",
+    "It claims faster inference but reports no time.",
 )

@@ -11,14 +11,16 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from visavis.base.reading import regular
+from visavis.datasets.picture_table import TABLES
 from visavis.errors import InputError
+from visavis_train.expression.data.sources import DataSource, data_sources
 from visavis_train.loop.log import LOG, read_log
 from visavis_train.loop.toml_file import read_toml
 
-CONFIG, REPORT, NETWORK = "config.json", "report.json", "emotion.onnx"
+CONFIG, REPORT, NETWORK = "config.json", "report.json", "expression.onnx"
 
 
 class _Stored(BaseModel):
@@ -44,13 +46,18 @@ class StoredTraining(_Stored):
 class Recipe(_Stored):
     """The part of ``config.json`` that a report needs."""
 
-    task: Literal["emotion"] = "emotion"
+    task: Literal["expression"] = "expression"
     name: str
-    data: Path
+    data: tuple[DataSource, ...]
     seed: int
     init: Path | None = None
     model: StoredModel
     training: StoredTraining
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _sources(cls, data: Any) -> Any:
+        return data_sources(data)
 
 
 class Epoch(_Stored):
@@ -60,13 +67,15 @@ class Epoch(_Stored):
         epoch: from 0.
         loss: mean training loss, with the recipe's changes of the targets.
         seconds: training time.
-        fer2013_accuracy: on PublicTest, 0 to 1.
+        accuracy: on the validation faces, 0 to 1; ``fer2013_accuracy`` in old logs.
+        validation_loss: cross-entropy there; None in old logs.
     """
 
     epoch: int = Field(ge=0)
     loss: float
     seconds: float = Field(ge=0)
-    fer2013_accuracy: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1, validation_alias=AliasChoices("accuracy", "fer2013_accuracy"))
+    validation_loss: float | None = None
 
 
 class Release(_Stored):
@@ -112,6 +121,11 @@ class Run:
     def network(self) -> Path:
         """The run's ONNX file, which exists after its end."""
         return self.folder / NETWORK
+
+    @property
+    def data(self) -> Path:
+        """The data set to measure the run on: its own table of splits if there is one, else its first one."""
+        return self.folder if (self.folder / TABLES[0]).is_file() else self.recipe.data[0].path
 
     @property
     def kind(self) -> str:
@@ -169,7 +183,7 @@ def read_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
     """Read run folders; runs with equal names get their folders added to the name.
 
     Raises:
-        InputError: a folder is given twice, or is not a run of the emotion task with at least one epoch.
+        InputError: a folder is given twice, or is not a run of the expression task with at least one epoch.
     """
     seen: dict[Path, Path] = {}
     for folder in folders:
@@ -191,7 +205,7 @@ def _recipe(folder: Path) -> Recipe:
     path = folder / CONFIG
     if not path.is_file():
         what = f"it has no {CONFIG}" if folder.is_dir() else "no such folder"
-        raise InputError(f"{folder}: {what}; expected the run folder of an emotion experiment")
+        raise InputError(f"{folder}: {what}; expected the run folder of an expression experiment")
     return _checked(Recipe, _json(path), str(path))
 
 
@@ -217,7 +231,7 @@ def _run(folder: Path, name: str, recipe: Recipe) -> Run:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(regular(path).read_text("utf-8"))
+        return json.loads(regular(path).read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -234,7 +248,7 @@ def _checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
 
 
 def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
-    """The emotion experiments of a folder of TOML files, without those of the given runs.
+    """The expression experiments of a folder of TOML files, without those of the given runs.
 
     Raises:
         InputError: the folder is missing, or a file is not TOML.
@@ -246,10 +260,10 @@ def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:
     for path in sorted(experiments.glob("*.toml")):
         values = read_toml(path)
         name = str(values.get("name", path.stem))
-        if values.get("task", "emotion") != "emotion" or name in known:
+        if values.get("task", "expression") != "expression" or name in known:
             continue
         has_log = "out" in values and (Path(str(values["out"])) / LOG).is_file()
-        what = _first_sentence(regular(path).read_text("utf-8"))
+        what = _first_sentence(regular(path).read_text("utf-8-sig"))
         found.append(NotRun(path, name, what, "run, but not given here" if has_log else "not run"))
     return tuple(found)
 

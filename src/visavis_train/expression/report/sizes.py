@@ -13,7 +13,7 @@ from visavis_train.expression.report.findings import Findings
 
 
 @dataclass(frozen=True, slots=True)
-class Quantised:
+class Quantized:
     """A network in another number format.
 
     Attributes:
@@ -25,26 +25,26 @@ class Quantised:
     size_bytes: int
 
 
-def read_quantised(path: Path) -> tuple[Quantised, ...]:
+def read_quantized(path: Path) -> tuple[Quantized, ...]:
     """Results of ``visavis quantize``: ``variants``, each with its ``name`` and ``bytes``.
 
     Raises:
         InputError: the file cannot be read, or is of another layout.
     """
     try:
-        values = json.loads(regular(path).read_text("utf-8"))
-        return tuple(Quantised(str(row["name"]), int(row["bytes"])) for row in values["variants"])
+        values = json.loads(regular(path).read_text("utf-8-sig"))
+        return tuple(Quantized(str(row["name"]), int(row["bytes"])) for row in values["variants"])
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: expected JSON with variants, each with name and bytes") from error
 
 
-def sizes_bytes(findings: Findings, quantised: tuple[Quantised, ...] = ()) -> dict[str, float]:
+def sizes_bytes(findings: Findings, quantized: tuple[Quantized, ...] = ()) -> dict[str, float]:
     """Name -> bytes: the paper's sizes, the real sizes of its ViT, then ours."""
     sizes = {f"paper: {size.name}": size.size_bytes for size in paper.SIZES}
     sizes |= {f"measured: {size.name}": size.size_bytes for size in paper.REAL_SIZES}
     for each in findings.runs:
         if each.measured is not None:
             sizes[each.run.name] = each.measured.model.size_bytes
-    return sizes | {each.name: each.size_bytes for each in quantised}
+    return sizes | {each.name: each.size_bytes for each in quantized}

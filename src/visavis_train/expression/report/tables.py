@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError
+from visavis.expression.labels import FER2013_LABELS
 from visavis_train.expression.report import paper
 from visavis_train.expression.report.findings import Findings, Measured, Reviewed
 
@@ -63,9 +63,9 @@ def not_run(findings: Findings) -> Table:
 def _result(each: Reviewed) -> tuple[str, ...]:
     name = each.run.name
     if (measured := each.measured) is None:
-        best = max(each.run.epochs, key=lambda row: row.fer2013_accuracy)
-        so_far = f"{best.fer2013_accuracy:.1%} so far (epoch {best.epoch + 1})"
-        return name, f"ours, {each.run.status}", "PublicTest, from the log", NONE, so_far, NONE, NONE, NONE
+        best = max(each.run.epochs, key=lambda row: row.accuracy)
+        so_far = f"{best.accuracy:.1%} so far (epoch {best.epoch + 1})"
+        return name, f"ours, {each.run.status}", "validation, from the log", NONE, so_far, NONE, NONE, NONE
     scores, (low, high) = measured.evaluation.scores, measured.evaluation.interval_95
     return (
         name,
@@ -84,7 +84,7 @@ def _without_duplicates(measured: Measured) -> str:
     return NONE if twice is None or twice.accuracy is None else f"{twice.accuracy:.1%} of {twice.n}"
 
 
-def costs(findings: Findings) -> Table:
+def model_costs_table(findings: Findings) -> Table:
     """The cost of every model."""
     sizes = (f"{paper.SIZES[0].mebibytes} MiB", NONE)
     rows: list[tuple[str, ...]] = [
@@ -93,7 +93,8 @@ def costs(findings: Findings) -> Table:
     ]
     rows += [_cost(each) for each in findings.runs]
     heads = (
-        "model,network,begins with,parameters,MACs,size,ms a face,epochs (chosen),training,seed,trained on"
+        "model,network,initial weights,parameters,MACs,size,ms per face,epochs (chosen),training,seed,"
+        "trained on"
     )
     return Table(tuple(heads.split(",")), tuple(rows), (1, 2, 10))
 
@@ -106,7 +107,7 @@ def _cost(each: Reviewed) -> tuple[str, ...]:
             f"{release.parameters / 1e6:.2f} M",
             f"{release.macs / 1e6:.1f} M",
             f"{release.epochs} ({release.best_epoch})",
-            trained_on(release.machine, release.processes),
+            machine_in_words(release.machine, release.processes),
         )
     parameters, macs, epochs, machine = known
     size = NONE if measured is None else f"{measured.model.size_bytes / 1e6:.2f} MB"
@@ -116,7 +117,7 @@ def _cost(each: Reviewed) -> tuple[str, ...]:
     return run.name, run.kind, run.start, parameters, macs, size, face_ms, epochs, spent, seed, machine
 
 
-def trained_on(machine: Mapping[str, str], processes: int | None) -> str:
+def machine_in_words(machine: Mapping[str, str], processes: int | None) -> str:
     """A machine in a few words."""
     threads = f"{machine['threads']} threads" if "threads" in machine else ""
     parts = [machine.get("gpu", ""), machine.get("processor", ""), threads]
@@ -140,7 +141,7 @@ def table_1(findings: Findings) -> Table:
         shown |= {len(each.run.epochs)} | ({each.run.release.best_epoch} if each.run.release else set())
     heads = ["epoch", "paper: training loss", "validation loss", "accuracy"]
     for each in findings.runs:
-        heads += [f"{each.run.name}: training loss", "accuracy"]
+        heads += [f"{each.run.name}: training loss", "validation loss", "accuracy"]
     rows = []
     for epoch in sorted(shown):
         row = [str(epoch), *_paper_cells(epoch)]
@@ -160,13 +161,14 @@ def _paper_cells(epoch: int) -> list[str]:
 
 def _own_cells(each: Reviewed, epoch: int) -> list[str]:
     if epoch > len(each.run.epochs):
-        return [NONE] * 2
+        return [NONE] * 3
     row, release = each.run.epochs[epoch - 1], each.run.release
     chosen = " *" if release is not None and release.best_epoch == epoch else ""
-    return [f"{row.loss:.3f}", f"{row.fer2013_accuracy:.1%}{chosen}"]
+    validation = NONE if row.validation_loss is None else f"{row.validation_loss:.3f}"
+    return [f"{row.loss:.3f}", validation, f"{row.accuracy:.1%}{chosen}"]
 
 
-def pairs(findings: Findings) -> Table:
+def pairs_table(findings: Findings) -> Table:
     """Differences between runs on the same faces."""
     heads = ("first", "second", "difference (95%)", "only first right", "only second right", "p (McNemar)")
     rows = []
@@ -180,7 +182,7 @@ def pairs(findings: Findings) -> Table:
     return Table(heads, tuple(rows), (1,))
 
 
-def class_counts(splits: Mapping[str, Mapping[str, int]]) -> Table:
+def class_counts_table(splits: Mapping[str, Mapping[str, int]]) -> Table:
     """Faces of each label in each split of a data set."""
     labels = list(next(iter(splits.values())))
     rows = [(label, *(str(counts[label]) for counts in splits.values())) for label in labels]

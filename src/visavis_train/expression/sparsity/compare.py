@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from visavis.base.clock import Clock, SystemClock
-from visavis.datasets.faces import LabelledFaces
+from visavis.datasets.faces import LabeledFaces
 from visavis.evaluate.bench import Timing
 from visavis_train.expression.quantize.comparison import TIMED_CALLS, interleaved, right_answers
 from visavis_train.expression.quantize.methods import Candidate
@@ -80,8 +80,8 @@ class Compared:
         }
 
 
-def compare(
-    faces: LabelledFaces,
+def compare_variants(
+    faces: LabeledFaces,
     variants: Sequence[Variant],
     *,
     calls: int = TIMED_CALLS,

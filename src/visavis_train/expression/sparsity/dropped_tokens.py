@@ -13,14 +13,14 @@ from typing import Any
 import torch
 
 from visavis.base.console import progress
-from visavis.base.files import require_place
-from visavis.datasets.faces import LabelledFaces
-from visavis.datasets.opening import find_dataset
+from visavis.base.files import require_writable
+from visavis.datasets.faces import LabeledFaces
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis_train.expression.models.pruning import check_rate
 from visavis_train.expression.sparsity.dropping import drop_in_every_way, dropping_table, require_first_layer
 from visavis_train.expression.sparsity.keep_rates import open_run
-from visavis_train.expression.sparsity.kept_tokens import grey
+from visavis_train.expression.sparsity.kept_tokens import gray
 from visavis_train.loop.marks import measured_on, write_results
 
 RESULTS = Path("benchmarks/results/dropped_tokens.json")
@@ -29,7 +29,9 @@ MARKS = ("<!-- dropped tokens: by visavis lab dropped-tokens -->", "<!-- end of 
 RATES = (0.3, 0.1, 0.03)
 
 
-def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[dict[str, Any], list[str]]:
+def compare_dropped_tokens(
+    run: Path, faces: LabeledFaces, rates: tuple[float, ...]
+) -> tuple[dict[str, Any], list[str]]:
     """Measure a run's network; returns the JSON values and the Markdown between the marks.
 
     Raises:
@@ -37,7 +39,7 @@ def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[
     """
     network, side_px = open_run(run)
     require_first_layer(network)
-    pictures = grey(faces, side_px)
+    pictures = gray(faces, side_px)
     with progress("dropping", len(faces), "faces") as advance:
         found = drop_in_every_way(network.eval(), pictures, torch.from_numpy(faces.labels), rates, advance)
     result: dict[str, Any] = {
@@ -53,7 +55,7 @@ def compare(run: Path, faces: LabelledFaces, rates: tuple[float, ...]) -> tuple[
     return result, lines
 
 
-def report(
+def report_dropped_tokens(
     run: Path,
     data: Path,
     *,
@@ -81,6 +83,6 @@ def report(
     except ValueError as error:
         raise InputError(str(error)) from error
     results = results or RESULTS
-    require_place(results)
-    result, lines = compare(run, find_dataset(data).read(split), tuple(rates))
+    require_writable(results)
+    result, lines = compare_dropped_tokens(run, find_dataset(data).read(split), tuple(rates))
     write_results(results, result, page or PAGE, MARKS, lines)

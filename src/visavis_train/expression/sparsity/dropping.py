@@ -17,8 +17,8 @@ from torch import Tensor
 
 from visavis.errors import InputError
 from visavis.types import BoolArray, ImageArray
-from visavis_train.expression.models.heads import standardise
-from visavis_train.expression.models.pruning import best, cls_attention, gather, kept_count, take
+from visavis_train.expression.models.heads import standardize
+from visavis_train.expression.models.pruning import best, cls_attention, count_kept, gather, take_tokens
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseLayer, SparseNet
 from visavis_train.expression.report.tables import Table
 from visavis_train.loop.paired import Paired
@@ -50,21 +50,21 @@ class Dropped:
 
 
 def require_first_layer(network: SparseNet) -> None:
-    """Check that a network drops tokens as :class:`Looked` does.
+    """Check that a network drops tokens as :class:`TokenUse` does.
 
     Raises:
         InputError: the network drops them in another layer or in another way.
     """
     how = network.pruning
-    if how.method not in ("cls", "none") or how.asking != "kept" or how.at != (0,):
+    if how.method not in ("cls", "none") or how.queries != "kept" or how.layers != (0,):
         raise InputError(
-            f"the network drops tokens by {how.method} in the layers {list(how.at)}, and asking is "
-            f"{how.asking}; expected cls, layer 0 alone, and kept"
+            f"the network drops tokens by {how.method} in the layers {list(how.layers)}, and queries is "
+            f"{how.queries}; expected cls, layer 0 alone, and kept"
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class TokenUse:
     """N faces in the first layer of a network, before tokens are dropped.
 
     Attributes:
@@ -107,8 +107,8 @@ class Looked:
         kept = best(orders[choice], count)
         match way:
             case "fused" | "removed":
-                fused = network.pruning.fused if way == "fused" else "none"
-                left = take(self.tokens, self.scores, kept, fused)
+                fused = network.pruning.fused_token if way == "fused" else "none"
+                left = take_tokens(self.tokens, self.scores, kept, fused)
                 left = first.ask_all(left, self.keys, self.values)
             case "never asked":
                 left = _alone(first, gather(self.tokens, kept))
@@ -165,11 +165,11 @@ def drop_in_every_way(
     with_some: list[list[Tensor]] = [[] for _ in options]
     for faces, wanted in zip(_batches(pictures, batch), labels.split(batch), strict=True):
         with torch.inference_mode():
-            looked = Looked.at(network, faces, draw)
+            looked = TokenUse.at(network, faces, draw)
             # With all tokens kept, choice and way make no difference.
             with_all.append(looked.answer(total, "most", "removed").argmax(dim=1) == wanted)
             for right, (way, choice, rate) in zip(with_some, options, strict=True):
-                answer = looked.answer(kept_count(total, rate), choice, way)
+                answer = looked.answer(count_kept(total, rate), choice, way)
                 right.append(answer.argmax(dim=1) == wanted)
         for _ in wanted:
             on_face()
@@ -184,7 +184,7 @@ def drop_in_every_way(
 
 def _batches(pictures: ImageArray, batch: int) -> Iterator[Tensor]:
     for some in torch.from_numpy(pictures)[:, None].split(batch):
-        yield standardise(some.float() / 255)
+        yield standardize(some.float() / 255)
 
 
 def dropping_table(found: Sequence[Dropped]) -> Table:
@@ -207,4 +207,4 @@ def dropping_table(found: Sequence[Dropped]) -> Table:
         )
         for way, choice in dict.fromkeys((each.way, each.choice) for each in found)
     ]
-    return Table(("the others are", "attention of those kept", *heads), tuple(rows), (1,))
+    return Table(("the dropped tokens are", "attention of the kept ones", *heads), tuple(rows), (1,))

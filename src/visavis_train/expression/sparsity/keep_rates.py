@@ -1,7 +1,7 @@
 """The command ``visavis lab keep-rates``: accuracy and cost of one network at all its keep rates.
 
-It measures ``emotion_sparse.onnx`` of the run folder, one set of weights, at every rate, and the gain of a
-second look with more tokens at unsure faces. It writes one JSON file, and the text between a page's marks.
+It measures ``expression_sparse.onnx`` of the run folder, one set of weights, at every rate, and the gain of a
+second pass with more tokens at unsure faces. It writes one JSON file, and the text between a page's marks.
 """
 
 from __future__ import annotations
@@ -13,31 +13,32 @@ from typing import Any
 
 import numpy as np
 
+from visavis.base import networks
 from visavis.base.clock import SystemClock
 from visavis.base.console import progress
-from visavis.base.files import require_place
+from visavis.base.files import require_writable
 from visavis.base.networks import session_of
-from visavis.base.reading import regular
-from visavis.datasets.faces import LabelledFaces
-from visavis.datasets.opening import find_dataset
-from visavis.emotion.classifier import ExpressionClassifier
-from visavis.emotion.sparse import NAME, Keep, Keeping, SparseClassifier
+from visavis.base.reading import read_bytes
+from visavis.datasets.faces import LabeledFaces
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis.evaluate.expressions import BATCH
+from visavis.expression.classifier import ExpressionClassifier
+from visavis.expression.sparse import NAME, Keep, Keeping, SparseClassifier
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS, time_in_turn
 from visavis_train.expression.release import export_network
-from visavis_train.expression.run_folder import load_run
+from visavis_train.expression.run_folder import is_embedded, load_run
 from visavis_train.expression.sparsity.kept import drop_tokens
 from visavis_train.expression.sparsity.rates import (
     Answered,
     adaptive_table,
-    as_json,
     at_rates,
     frontier,
+    rates_json,
     rates_table,
-    second_looks,
+    second_passes,
 )
 from visavis_train.loop.marks import measured_on, write_results
 
@@ -59,7 +60,7 @@ def open_run(run: Path) -> tuple[SparseNet, int]:
     return network, side_px
 
 
-def costs(network: SparseNet, side_px: int, rates: Sequence[float]) -> dict[float, int]:
+def costs_by_rate(network: SparseNet, side_px: int, rates: Sequence[float]) -> dict[float, int]:
     """Keep rate -> multiply-accumulates for one face."""
     found = {}
     for rate in rates:
@@ -78,22 +79,19 @@ def whole(network: SparseNet, side_px: int) -> ExpressionClassifier:
 
 
 def read_network(run: Path) -> bytes:
-    """A run's ONNX file with the number of tokens as an input.
+    """The ONNX file of a run, or an embedded one, with the number of tokens as an input.
 
     Raises:
         InputError: the run has no such file.
     """
+    if is_embedded(run):
+        return networks.read(str(run))
     file = run / f"{NAME}.onnx"
-    try:
-        return regular(file).read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{file}: cannot be read: {error.strerror}; expected a finished run with training.keep_rates"
-        ) from error
+    return read_bytes(file, "a finished run with training.keep_rates")
 
 
-def answer(
-    faces: LabelledFaces, classifier: SparseClassifier, rate: float, macs: int, on_face: Callable[[], None]
+def answers_at_rate(
+    faces: LabeledFaces, classifier: SparseClassifier, rate: float, macs: int, on_face: Callable[[], None]
 ) -> Answered:
     """The network's answers for all faces at one keep rate.
 
@@ -117,7 +115,7 @@ def open_at(network: bytes, keep: Keeping) -> SparseClassifier:
     return SparseClassifier(session_of(network, "the sparse network"), keep)
 
 
-def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any], list[str]]:
+def compare_keep_rates(run: Path, faces: LabeledFaces, calls: int) -> tuple[dict[str, Any], list[str]]:
     """Measure a run's network; returns the JSON values and the Markdown between the marks.
 
     Raises:
@@ -125,19 +123,19 @@ def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any]
         WeightsError: its network is of another kind.
     """
     (net, side_px), network = open_run(run), read_network(run)
-    macs = costs(net, side_px, RATES)
+    macs = costs_by_rate(net, side_px, RATES)
     readers = {rate: whole(net, side_px) if rate == 1 else open_at(network, Keep(rate)) for rate in RATES}
     adaptive = open_at(network, "adaptive")
     total = len(RATES) * len(faces) + WARM_UP_CALLS + calls
     with progress("keep rates", total, "faces") as advance:
-        answers = [answer(faces, adaptive, rate, macs[rate], advance) for rate in RATES]
+        answers = [answers_at_rate(faces, adaptive, rate, macs[rate], advance) for rate in RATES]
         latency = time_in_turn(faces, readers, calls, SystemClock(), advance)
-    rows, options = at_rates(faces, answers, latency), second_looks(answers)
-    unasked = [each for each in second_looks(answers, (adaptive.keep.sure,)) if each.keep == adaptive.keep]
+    rows, options = at_rates(faces, answers, latency), second_passes(answers)
+    unasked = [each for each in second_passes(answers, (adaptive.keep.sure,)) if each.keep == adaptive.keep]
     result: dict[str, Any] = {
         **measured_on(faces),
         "run": run.name,
-        **as_json(rows, options),
+        **rates_json(rows, options),
     }
     lines = [
         f"{run.name}: {faces.name}, {faces.split}, {len(faces)} faces; "
@@ -145,20 +143,20 @@ def compare(run: Path, faces: LabelledFaces, calls: int) -> tuple[dict[str, Any]
         "",
         *rates_table(rows).markdown().splitlines(),
         "",
-        "Keep rate 1 is timed as the network without any pruning. A second look at unsure faces, as "
-        "`--keep adaptive` has it:",
+        "Keep rate 1 is timed with the network without pruning. A second pass for unsure faces, as with "
+        "`--keep adaptive`:",
         "",
         *adaptive_table(unasked, rows[0]).markdown().splitlines(),
         "",
-        f"And those of {len(options)} others that nothing cheaper matches. They were chosen by these very "
-        "faces, so they look a little better than they are:",
+        f"The best of {len(options)} other settings at their cost. They were chosen on the same faces, so "
+        "their figures are slightly optimistic:",
         "",
         *adaptive_table(frontier(options, answers), rows[0]).markdown().splitlines(),
     ]
     return result, lines
 
 
-def report(
+def report_keep_rates(
     run: Path,
     data: Path,
     *,
@@ -182,6 +180,6 @@ def report(
         WeightsError: the run's network is of another kind.
     """
     results = results or RESULTS
-    require_place(results)
-    result, lines = compare(run, find_dataset(data).read(split), calls or TIMED_CALLS)
+    require_writable(results)
+    result, lines = compare_keep_rates(run, find_dataset(data).read(split), calls or TIMED_CALLS)
     write_results(results, result, page or PAGE, MARKS, lines)

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 
 from visavis.errors import InputError
 from visavis.types import BoolArray, ImageArray
-from visavis_train.expression.models.heads import standardise
-from visavis_train.expression.models.pruning import PruningConfig, kept_count
+from visavis_train.expression.models.pruning import PruningConfig, count_kept
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseLayer, SparseNet
 
 
@@ -49,30 +48,30 @@ class Kept:
         return shown
 
 
-def drop_tokens(network: SparseNet, keep: float, at: Sequence[int] | None) -> None:
+def drop_tokens(network: SparseNet, keep: float, layers: Sequence[int] | None) -> None:
     """Change a network's keep rate, with tokens chosen by the attention of CLS, in place.
 
     Args:
         network: the network; its weights do not depend on the keep rate.
         keep: the keep rate.
-        at: layers that prune; None for the network's own.
+        layers: those that prune; None for the network's own.
 
     Raises:
         InputError: rate or layers are out of range.
     """
-    layers = [cast(SparseLayer, layer) for layer in network.layers]
-    changes: dict[str, Any] = {"method": "cls", "keep": keep}
-    changes |= {} if at is None else {"at": tuple(at)}
+    of_network = [cast(SparseLayer, layer) for layer in network.layers]
+    changes: dict[str, Any] = {"method": "cls", "keep_rate": keep}
+    changes |= {} if layers is None else {"layers": tuple(layers)}
     try:
-        how = PruningConfig.model_validate(layers[0].how.model_dump() | changes)
-        how.require_depth(len(layers))
+        how = PruningConfig.model_validate(of_network[0].how.model_dump() | changes)
+        how.require_depth(len(of_network))
     except ValidationError as error:
         raise InputError(
-            f"--keep and --at: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+            f"--keep and --layer: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
         ) from error
     except ValueError as error:
-        raise InputError(f"--at: {error}") from error
-    for number, layer in enumerate(layers):
+        raise InputError(f"--layer: {error}") from error
+    for number, layer in enumerate(of_network):
         layer.how, layer.rate = how, how.rates.get(number, 1.0)
 
 
@@ -101,7 +100,7 @@ def choosing_layers(network: SparseNet, tokens: int) -> tuple[int, ...]:
     counts = how.counts(1 + tokens, len(network.layers))
     others = {layer: count.answering - 1 for layer, count in enumerate(counts)}
     found = tuple(
-        layer for layer, rate in how.rates.items() if kept_count(others[layer], rate) < others[layer]
+        layer for layer, rate in how.rates.items() if count_kept(others[layer], rate) < others[layer]
     )
     if not found:
         raise InputError(
@@ -130,7 +129,7 @@ def read_kept(
     for start in range(0, len(pictures), batch):
         some = torch.from_numpy(pictures[start : start + batch])[:, None]
         with torch.inference_mode():
-            chosen = network.read(network.tokens(standardise(some.float() / 255)))[1]
+            chosen = network.read(network.tokens(network.reading.scale(some.float() / 255)))[1]
         masks = np.zeros((len(chosen), len(some), cells + 1), np.bool_)
         for mask, kept in zip(masks, chosen, strict=True):
             # The fused token is -1: it falls behind the last cell, which is then cut off.

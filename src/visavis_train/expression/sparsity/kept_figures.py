@@ -111,10 +111,10 @@ def _over(values: NDArray[np.float64], side_px: int) -> NDArray[np.float64]:
 
 def _scale(x: float, y: float) -> list[str]:
     """The legend of the colours."""
-    grey, steps = np.full((1, 1), 128, np.uint8), np.linspace(0, 1, 6)
+    gray, steps = np.full((1, 1), 128, np.uint8), np.linspace(0, 1, 6)
     parts = []
     for place, share in enumerate(steps.tolist()):
-        color = ",".join(str(v) for v in heat(grey, np.asarray([share]))[0, 0].tolist())
+        color = ",".join(str(v) for v in heat(gray, np.asarray([share]))[0, 0].tolist())
         parts.append(f'<rect x="{x + 40 * place:g}" y="{y:g}" width="40" height="14" fill="rgb({color})"/>')
         parts.append(text(x + 40 * place + 20, y + 30, f"{share:.0%}"))
     return parts

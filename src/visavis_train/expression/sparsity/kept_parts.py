@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
-from visavis.metrics.emotion import RESAMPLES
+from visavis.metrics.expression import RESAMPLES
 from visavis.types import BoolArray
 from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.expression.sparsity.face_parts import PARTS
@@ -144,7 +144,7 @@ def resampled_sums(values: NDArray[np.float64], seed: int) -> NDArray[np.float64
     return np.concatenate(draws)
 
 
-def overlap(masks: BoolArray, labels: NDArray[np.int64], seed: int = 0) -> Overlap:
+def kept_overlap(masks: BoolArray, labels: NDArray[np.int64], seed: int = 0) -> Overlap:
     """Similarity of faces' kept tokens, over 100,000 random pairs of different faces.
 
     Args:
@@ -203,8 +203,8 @@ def overlap_line(found: Overlap) -> str:
     """One sentence on the similarity of two faces' kept tokens."""
     same, other = (NONE if v is None else f"{v:.1%}" for v in (found.same_label, found.other_label))
     return (
-        f"Of the tokens kept for one of two faces, both have {same} where the labels agree, {other} "
-        f"where they differ, {found.random:.1%} at random."
+        f"Of the tokens kept for either of two faces, {same} are kept for both if the labels agree, {other} "
+        f"if they differ, {found.random:.1%} at random."
     )
 
 

@@ -14,17 +14,17 @@ import cv2
 import numpy as np
 
 from visavis.base.console import print_note, progress
-from visavis.base.files import require_folder, require_place
-from visavis.datasets.faces import LabelledFaces
-from visavis.datasets.opening import find_dataset
-from visavis.drawing.svg import save
+from visavis.base.files import require_folder, require_writable
+from visavis.datasets.faces import LabeledFaces
+from visavis.datasets.registry import find_dataset
+from visavis.drawing.svg import save_svg
 from visavis.errors import InputError
 from visavis.evaluate.expressions import BATCH
 from visavis.face.framing import LOOKS
 from visavis.types import ImageArray
 from visavis_train.expression.models.pruning import PruningConfig
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseNet
-from visavis_train.expression.run_folder import load_run
+from visavis_train.expression.run_folder import is_embedded, load_run
 from visavis_train.expression.sparsity.face_parts import cell_parts
 from visavis_train.expression.sparsity.kept import (
     Kept,
@@ -37,8 +37,8 @@ from visavis_train.expression.sparsity.kept_figures import examples_figure, maps
 from visavis_train.expression.sparsity.kept_parts import (
     Overlap,
     PartKept,
+    kept_overlap,
     on_parts,
-    overlap,
     overlap_line,
     parts_table,
 )
@@ -53,7 +53,7 @@ FOLDER, MAPS, FACES = "kept_tokens", "maps.svg", "faces.svg"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class KeptTokens:
     """Results: the parts of faces that a network looks at.
 
     Attributes:
@@ -69,7 +69,7 @@ class Looked:
 
     name: str
     how: PruningConfig
-    faces: LabelledFaces
+    faces: LabeledFaces
     pictures: ImageArray
     kept: Kept
     believable: int
@@ -78,7 +78,7 @@ class Looked:
 
     @classmethod
     def of(
-        cls, name: str, network: SparseNet, faces: LabelledFaces, pictures: ImageArray, where: CropLandmarks
+        cls, name: str, network: SparseNet, faces: LabeledFaces, pictures: ImageArray, where: CropLandmarks
     ) -> Self:
         """Measure a network.
 
@@ -107,7 +107,7 @@ class Looked:
                 on_parts(shares, mask[chosen], other[chosen])
                 for mask, other in zip(kept.masks, control.masks, strict=True)
             ),
-            tuple(overlap(mask, faces.labels) for mask in kept.masks),
+            tuple(kept_overlap(mask, faces.labels) for mask in kept.masks),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Looked:
         }
 
 
-def open_network(run: Path, keep: float | None, at: Sequence[int] | None) -> tuple[SparseNet, int]:
+def open_network(run: Path, keep: float | None, layers: Sequence[int] | None) -> tuple[SparseNet, int]:
     """The network of a run with the requested pruning, and the side of its pictures in pixels.
 
     Raises:
@@ -173,7 +173,7 @@ def open_network(run: Path, keep: float | None, at: Sequence[int] | None) -> tup
     if not isinstance(network, SparseNet):
         raise InputError(f"{run}: holds a {type(network).__name__}; expected a run of kind sparse")
     if keep is not None:
-        drop_tokens(network, keep, at)
+        drop_tokens(network, keep, layers)
     try:
         choosing_layers(network, (side_px // DOWNSAMPLING) ** 2)
     except InputError as error:
@@ -181,7 +181,7 @@ def open_network(run: Path, keep: float | None, at: Sequence[int] | None) -> tup
     return network, side_px
 
 
-def grey(faces: LabelledFaces, side_px: int) -> ImageArray:
+def gray(faces: LabeledFaces, side_px: int) -> ImageArray:
     """All pictures (N, S, S) uint8."""
     batches = faces.batches(BATCH, side_px)
     flat = [
@@ -191,13 +191,13 @@ def grey(faces: LabelledFaces, side_px: int) -> ImageArray:
     return np.asarray(np.concatenate(flat), np.uint8)
 
 
-def report(
+def report_kept_tokens(
     run: Path,
     data: Path,
     *,
     split: str,
     keep: float | None = None,
-    at: Sequence[int] | None = None,
+    layers: Sequence[int] | None = None,
     out: Path | None = None,
     results: Path | None = None,
     page: Path | None = None,
@@ -209,8 +209,8 @@ def report(
         data: the data set.
         split: its split.
         keep: another keep rate than the run's.
-        at: with ``keep``: the layers that prune.
-        out: folder of the figures, :data:`FOLDER` in the run by default.
+        layers: with ``keep``: the layers that prune.
+        out: folder of the figures, :data:`FOLDER` in the run, or in ``out``, by default.
         results: the JSON file, :data:`RESULTS` by default.
         page: the page whose tables are replaced, :data:`PAGE` by default.
 
@@ -218,19 +218,20 @@ def report(
         InputError: layers without a keep rate; the run, the data set or the page cannot be used; or no
             landmarks are found.
     """
-    if at and keep is None:
-        raise InputError("--at needs --keep")
-    results, out = results or RESULTS, out or run / FOLDER
-    network, side_px = open_network(run, keep, at or None)
-    require_place(results)
+    if layers and keep is None:
+        raise InputError("--layer needs --keep")
+    results = results or RESULTS
+    out = out or (Path("out") if is_embedded(run) else run) / FOLDER
+    network, side_px = open_network(run, keep, layers or None)
+    require_writable(results)
     require_folder(out)
     faces = find_dataset(data).read(split)
-    pictures = grey(faces, side_px)
+    pictures = gray(faces, side_px)
     with progress("landmarks", len(faces), "faces") as advance:
         where = find_landmarks(pictures, on_face=advance)
     print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
-    looked = Looked.of(run.resolve().name, network, faces, pictures, where)
+    looked = KeptTokens.of(run.resolve().name, network, faces, pictures, where)
     write_results(results, looked.as_dict(), page or PAGE, MARKS, looked.markdown())
     out.mkdir(parents=True, exist_ok=True)
     for name, svg in looked.figures().items():
-        save(out / name, svg)
+        save_svg(out / name, svg)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from visavis.base.networks import session_of
-from visavis.emotion.classifier import ExpressionClassifier
 from visavis.errors import VisavisError
+from visavis.expression.classifier import ExpressionClassifier
 
 CALLS, PROCESSES = 20, 3
 STATUS = Path("/proc/self/status")
@@ -61,7 +61,7 @@ def peak_bytes(status: Path = STATUS) -> int | None:
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
 
 
-def main() -> None:
+def print_memory() -> None:
     """Read a network from standard input, use it, and print the rise of the peak in bytes."""
     network = sys.stdin.buffer.read()
     before = peak_bytes() or 0
@@ -75,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print_memory()

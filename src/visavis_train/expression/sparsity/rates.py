@@ -1,4 +1,4 @@
-"""Value and cost of one network's keep rates, and of a second look at unsure faces."""
+"""Value and cost of one network's keep rates, and of a second pass at unsure faces."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from visavis.datasets.faces import LabelledFaces
-from visavis.emotion.sparse import Keep
+from visavis.datasets.faces import LabeledFaces
 from visavis.evaluate.bench import Timing
+from visavis.expression.sparse import Keep
 from visavis.types import BoolArray, FloatArray
 from visavis_train.expression.report.by_class import ByClass
 from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.loop.paired import Paired
 
-# Tried thresholds: a first look with this probability needs no second look.
+# Tried thresholds: a first pass with this probability needs no second pass.
 SURE = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -60,12 +60,12 @@ class AtRate:
 
 
 @dataclass(frozen=True, slots=True)
-class Adaptive:
-    """Accuracy and cost of a second look at unsure faces.
+class SecondPass:
+    """Accuracy and cost of a second pass at unsure faces.
 
     Attributes:
-        keep: rates of both looks, and the threshold for a second look.
-        twice: share of the faces with a second look.
+        keep: rates of both looks, and the threshold for a second pass.
+        twice: share of the faces with a second pass.
         macs: mean multiply-accumulates for one face.
         accuracy: accuracy over all faces, 0..1.
         paired: comparison with a single look at the highest keep rate.
@@ -79,7 +79,7 @@ class Adaptive:
 
 
 def at_rates(
-    faces: LabelledFaces, answers: Sequence[Answered], latency: Mapping[float, Timing]
+    faces: LabeledFaces, answers: Sequence[Answered], latency: Mapping[float, Timing]
 ) -> list[AtRate]:
     """Every rate, measured; ``answers`` begin with the highest."""
     first = answers[0]
@@ -96,7 +96,7 @@ def at_rates(
     ]
 
 
-def second_looks(answers: Sequence[Answered], sure: Sequence[float] = SURE) -> list[Adaptive]:
+def second_passes(answers: Sequence[Answered], sure: Sequence[float] = SURE) -> list[SecondPass]:
     """Every pair of rates with every threshold; ``answers`` begin with the highest rate."""
     found = []
     for more, few in combinations(answers, 2):
@@ -107,12 +107,12 @@ def second_looks(answers: Sequence[Answered], sure: Sequence[float] = SURE) -> l
             keep = Keep(few.rate, more.rate, threshold)
             name = f"{few.rate:g}, then {more.rate:g}"
             paired = Paired.of(name, f"{answers[0].rate:g}", right, answers[0].right)
-            found.append(Adaptive(keep, twice, few.macs + twice * more.macs, float(right.mean()), paired))
+            found.append(SecondPass(keep, twice, few.macs + twice * more.macs, float(right.mean()), paired))
     return found
 
 
-def frontier(options: Sequence[Adaptive], steady: Sequence[Answered]) -> list[Adaptive]:
-    """Second looks that no equally cheap way, fixed rates too, matches in accuracy; cheapest first."""
+def frontier(options: Sequence[SecondPass], steady: Sequence[Answered]) -> list[SecondPass]:
+    """Second passes that no equally cheap way, fixed rates too, matches in accuracy; cheapest first."""
     best, kept = -1.0, []
     others = [(each.macs, float(each.right.mean())) for each in steady]
     for each in sorted(options, key=lambda option: (option.macs, -option.accuracy)):
@@ -158,13 +158,13 @@ def rates_table(rows: Sequence[AtRate]) -> Table:
     )
 
 
-def adaptive_table(options: Sequence[Adaptive], first: AtRate) -> Table:
-    """Table of the accuracy and cost of second looks."""
+def adaptive_table(options: Sequence[SecondPass], first: AtRate) -> Table:
+    """Table of the accuracy and cost of second passes."""
     heads = (
-        "first look",
-        "second look",
+        "first pass",
+        "second pass",
         "sure from",
-        "looked at twice",
+        "read twice",
         "accuracy %",
         "against the first rate, points (95%)",
         "MMAC, mean",
@@ -188,6 +188,6 @@ def adaptive_table(options: Sequence[Adaptive], first: AtRate) -> Table:
     )
 
 
-def as_json(rows: Sequence[AtRate], options: Sequence[Adaptive]) -> dict[str, Any]:
+def rates_json(rows: Sequence[AtRate], options: Sequence[SecondPass]) -> dict[str, Any]:
     """JSON values."""
     return {"rates": [asdict(row) for row in rows], "adaptive": [asdict(each) for each in options]}

@@ -16,10 +16,11 @@ import numpy as np
 
 from visavis.base.console import progress
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray
-from visavis_train.face.data.faces import load_pack, validation_rows
+from visavis_train.face.data.faces import load_faces, validation_rows
 
 NOISE = (0.001, 0.002, 0.004, 0.008)
 
@@ -55,7 +56,7 @@ def write_pairs(
     model = _model(task)
     source = model.get_input_details()[0]["index"]
     target = model.get_output_details()[0]["index"]
-    pack = load_pack(folder)
+    pack = load_faces(folder)
     rows, _ = validation_rows(pack, without)
     faces = pack.landmarks[rows][..., :2]
     if not len(faces):
@@ -86,6 +87,6 @@ def _model(task: Path) -> Any:
         with zipfile.ZipFile(regular(task)) as bundle:
             model = Interpreter(model_content=bundle.read("face_blendshapes.tflite"), num_threads=1)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{task}: not a readable face_landmarker.task: {error}") from error
+        raise InputError(f"{task}: not a readable face_landmarker.task: {reason(error)}") from error
     model.allocate_tensors()
     return model

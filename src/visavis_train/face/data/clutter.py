@@ -29,7 +29,7 @@ def clutter(rng: np.random.Generator, side_px: int = INPUT_PX) -> ImageArray:
     return np.asarray(small, np.uint8)
 
 
-def _colour(rng: np.random.Generator) -> tuple[int, ...]:
+def _color(rng: np.random.Generator) -> tuple[int, ...]:
     return tuple(int(v) for v in rng.integers(0, 256, 3))
 
 
@@ -48,27 +48,27 @@ def _ground(side: int, rng: np.random.Generator) -> ImageArray:
         share = np.sin(along * rng.uniform(5, 120)) / 2 + 0.5
     else:
         share = np.hypot(x - rng.random(), y - rng.random())
-    first, second = (np.asarray(_colour(rng), np.float64) for _ in range(2))
+    first, second = (np.asarray(_color(rng), np.float64) for _ in range(2))
     return np.asarray((first + (second - first) * share.clip(0, 1)[..., None]).clip(0, 255), np.uint8)
 
 
 def _ellipse(picture: ImageArray, rng: np.random.Generator) -> None:
     side = len(picture)
-    centre = tuple(int(v) for v in rng.integers(0, side, 2))
+    center = tuple(int(v) for v in rng.integers(0, side, 2))
     long = rng.uniform(0.02, 0.5) * side
     axes = (int(long), int(long * rng.uniform(0.4, 1)))
     angle = float(rng.uniform(0, 180))
     filled = rng.random() < 0.6
     width = -1 if filled else int(rng.integers(1, max(2, side // 20)))
-    cv2.ellipse(picture, centre, axes, angle, 0, 360, _colour(rng), width, cv2.LINE_AA)
+    cv2.ellipse(picture, center, axes, angle, 0, 360, _color(rng), width, cv2.LINE_AA)
     if rng.random() < 0.5:  # A rim, as on a cup or a coin.
         inner = (int(axes[0] * 0.8), int(axes[1] * 0.8))
-        cv2.ellipse(picture, centre, inner, angle, 0, 360, _colour(rng), width, cv2.LINE_AA)
+        cv2.ellipse(picture, center, inner, angle, 0, 360, _color(rng), width, cv2.LINE_AA)
 
 
 def _bar(picture: ImageArray, rng: np.random.Generator) -> None:
     start, end = (tuple(int(v) for v in rng.integers(0, len(picture), 2)) for _ in range(2))
-    cv2.line(picture, start, end, _colour(rng), int(rng.integers(1, len(picture) // 8)), cv2.LINE_AA)
+    cv2.line(picture, start, end, _color(rng), int(rng.integers(1, len(picture) // 8)), cv2.LINE_AA)
 
 
 def _dots_over_bar(picture: ImageArray, rng: np.random.Generator) -> None:
@@ -78,7 +78,7 @@ def _dots_over_bar(picture: ImageArray, rng: np.random.Generator) -> None:
     x, y = rng.uniform(0, side, 2)
     angle = rng.uniform(0, 2 * np.pi)
     right, down = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-    middle, colour = np.array([x, y]), _colour(rng)
+    middle, color = np.array([x, y]), _color(rng)
 
     def place(a: float, b: float) -> tuple[int, int]:
         u, v = middle + a * size * right + b * size * down
@@ -86,17 +86,17 @@ def _dots_over_bar(picture: ImageArray, rng: np.random.Generator) -> None:
 
     radius = max(1, int(size * rng.uniform(0.08, 0.35)))
     for across in (-0.5, 0.5):
-        cv2.circle(picture, place(across, -0.4), radius, colour, -1, cv2.LINE_AA)
-    cv2.line(picture, place(-0.4, 0.5), place(0.4, 0.5), colour, max(1, radius // 2), cv2.LINE_AA)
+        cv2.circle(picture, place(across, -0.4), radius, color, -1, cv2.LINE_AA)
+    cv2.line(picture, place(-0.4, 0.5), place(0.4, 0.5), color, max(1, radius // 2), cv2.LINE_AA)
 
 
 def _letters(picture: ImageArray, rng: np.random.Generator) -> None:
     text = "".join(chr(int(c)) for c in rng.integers(33, 127, int(rng.integers(1, 12))))
     place = tuple(int(v) for v in rng.integers(0, len(picture), 2))
     size = float(rng.uniform(0.3, 4))
-    cv2.putText(picture, text, place, int(rng.integers(0, 8)), size, _colour(rng), int(rng.integers(1, 6)))
+    cv2.putText(picture, text, place, int(rng.integers(0, 8)), size, _color(rng), int(rng.integers(1, 6)))
 
 
 def _polygon(picture: ImageArray, rng: np.random.Generator) -> None:
     corners = rng.integers(0, len(picture), (int(rng.integers(3, 7)), 2)).astype(np.int32)
-    cv2.fillPoly(picture, [corners], _colour(rng), cv2.LINE_AA)
+    cv2.fillPoly(picture, [corners], _color(rng), cv2.LINE_AA)

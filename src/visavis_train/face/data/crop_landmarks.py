@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from visavis.emotion.reader import CROP_DOWN, CROP_SCALE
 from visavis.errors import InputError
-from visavis.face.framing import settle
+from visavis.expression.reader import CROP_DOWN, CROP_SCALE
+from visavis.face.framing import settle_region
 from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import BoolArray, FloatArray, ImageArray
@@ -60,20 +60,20 @@ def find_landmarks(
     network = network or FaceNetwork()
     points, believable = [], []
     for picture in pictures:
-        reading, believed = look(picture, network)
+        reading, believed = look_at_crop(picture, network)
         points.append(_shares(reading, len(picture)))
         believable.append(believed)
         on_face()
     return CropLandmarks(np.stack(points), np.asarray(believable, np.bool_))
 
 
-def look(picture: ImageArray, network: FaceNetwork) -> tuple[FaceReading, bool]:
+def look_at_crop(picture: ImageArray, network: FaceNetwork) -> tuple[FaceReading, bool]:
     """The network's last look at a crop (S, S) uint8, and whether the network is sure and its looks agree."""
     side_px = len(picture)
     image_rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
     middle = (side_px - 1) / 2
     region = FaceRegion((middle, middle), side_px).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
-    reading, moved_px = settle(image_rgb, region, network)
+    reading, moved_px = settle_region(image_rgb, region, network)
     return reading, reading.score >= SURE and moved_px < STEADY * side_px
 
 

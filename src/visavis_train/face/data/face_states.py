@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 
 from visavis.base.console import print_note, progress
-from visavis.base.files import require_place, whole_file
+from visavis.base.files import require_writable, whole_file
 from visavis.base.npz import read_npz
 from visavis.datasets import fer2013
 from visavis.datasets.fer2013 import SIDE_PX
@@ -25,7 +25,7 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.face.network import FaceNetwork
 from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.data.face_crops import read_crops
-from visavis_train.face.data.crop_landmarks import look
+from visavis_train.face.data.crop_landmarks import look_at_crop
 from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS
 from visavis_train.face.network import PARTNERS, WEIGHTS
 
@@ -71,7 +71,9 @@ class FaceStates:
         fits = self.weights.min() >= 0 and self.weights.max() <= 1 and np.abs(self.facing).max() <= 1.01
         fits = fits and np.abs(self.shape).max() < 100
         if not (fits and np.abs((self.shape[..., :2] ** 2).sum(axis=2).mean(axis=1) - 1).max() < 0.01):
-            raise InputError("face states hold numbers out of range, or not finite: make the pack anew")
+            raise InputError(
+                "face states hold numbers that are out of range or not finite: make the pack again"
+            )
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -104,7 +106,7 @@ class FaceStates:
         return shape.reshape(len(shape), -1), self.weights[:, FLIPPED_WEIGHTS], self.facing * across[:2]
 
 
-def measure(faces: ImageArray, others: ImageArray, network: FaceNetwork | None = None) -> FaceStates:
+def measure_states(faces: ImageArray, others: ImageArray, network: FaceNetwork | None = None) -> FaceStates:
     """Read the states of faces (N, 48, 48) and of held-out faces (M, 48, 48), uint8.
 
     Raises:
@@ -116,7 +118,7 @@ def measure(faces: ImageArray, others: ImageArray, network: FaceNetwork | None =
     images = np.concatenate([faces, others])
     with progress("face states", len(images), "faces") as advance:
         for row, picture in enumerate(images):
-            reading, believed = look(picture, network)
+            reading, believed = look_at_crop(picture, network)
             if believed:
                 kept.append(row)
                 shapes.append(normal_shape(reading.landmarks))
@@ -141,9 +143,9 @@ def measure(faces: ImageArray, others: ImageArray, network: FaceNetwork | None =
 
 def normal_shape(landmarks: FloatArray) -> FloatArray:
     """Landmarks (P, 3) with their mean at 0 and a root mean square distance, across and down, of 1."""
-    centred = landmarks - landmarks.mean(axis=0)
-    size = np.sqrt((centred[:, :2] ** 2).sum(axis=1).mean())
-    return np.asarray(centred / size, np.float32)
+    centered = landmarks - landmarks.mean(axis=0)
+    size = np.sqrt((centered[:, :2] ** 2).sum(axis=1).mean())
+    return np.asarray(centered / size, np.float32)
 
 
 def write_states(fer: Path, pack: Path, folders: Sequence[Path] = ()) -> None:
@@ -157,12 +159,12 @@ def write_states(fer: Path, pack: Path, folders: Sequence[Path] = ()) -> None:
     Raises:
         InputError: data cannot be read or written, or the network sees no face.
     """
-    require_place(pack)
+    require_writable(pack)
     data = fer2013.load(fer)
     crops = [read_crops(folder) for folder in folders]
     faces = np.concatenate([data.split(fer2013.TRAINING).images, *crops])
     others = data.split(fer2013.PUBLIC_TEST).images
-    states = measure(faces, others)
+    states = measure_states(faces, others)
     states.save(pack)
     asked, believed = len(faces) + len(others), len(states.images)
     print_note(f"{pack}: {believed} of {asked} faces, {states.held_out.sum()} of them held out")

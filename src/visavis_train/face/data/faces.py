@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.face.geometry import roll_matrix
@@ -94,7 +95,7 @@ class FacePack:
         return np.stack([self.crop(int(row)) for row in rows[::step]])
 
 
-def load_pack(*folders: Path) -> FacePack:
+def load_faces(*folders: Path) -> FacePack:
     """Read folders that :mod:`visavis_train.face.data.teacher` or :mod:`visavis_train.face.rendering` wrote.
 
     Raises:
@@ -116,7 +117,9 @@ def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, Floa
     try:
         crops = np.load(regular(folder / "crops.npy"), mmap_mode="r")
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/crops.npy: cannot be read ({error}); make the pack again") from error
+        raise InputError(
+            f"{folder}/crops.npy: cannot be read ({reason(error)}); make the pack again"
+        ) from error
     shapes = {
         "crops.npy": (crops.shape, (n, CROP_PX, CROP_PX, 3)),
         "landmarks146": (labels["landmarks146"].shape, (n, len(LANDMARKS_146), 3)),
@@ -132,7 +135,7 @@ def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, Floa
 
 
 @dataclass(frozen=True, slots=True)
-class Augmentation:
+class CropAugmentation:
     """Random differences of a training crop from the exact crop.
 
     Attributes:
@@ -163,7 +166,9 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         augmentation: the random differences; None gives the exact crop, never mirrored.
     """
 
-    def __init__(self, pack: FacePack, rows: NDArray[np.int64], augmentation: Augmentation | None) -> None:
+    def __init__(
+        self, pack: FacePack, rows: NDArray[np.int64], augmentation: CropAugmentation | None
+    ) -> None:
         self.pack, self.rows, self.augmentation = pack, rows, augmentation
         self.rendered = pack.rendered
 
@@ -189,7 +194,7 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
                 landmarks = landmarks[list(PARTNERS)] * MIRROR
                 weights = weights[FLIPPED_WEIGHTS]
                 rotation = MIRROR[:, None] * rotation * MIRROR
-            image = recolour(image, rng)
+            image = recolor(image, rng)
             if rng.random() < 0.03:  # Almost black: nothing can be seen.
                 image, seen = np.asarray(image * rng.uniform(0, 0.03), np.uint8), 0.0
         return {
@@ -204,7 +209,7 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         }
 
 
-def view(how: Augmentation, rng: np.random.Generator) -> tuple[FloatArray, float]:
+def view(how: CropAugmentation, rng: np.random.Generator) -> tuple[FloatArray, float]:
     """Random affine map (2, 3) on region units, and how well (0..1) the crop then frames the face."""
     kind = rng.random()
     if kind < how.lost:
@@ -252,13 +257,13 @@ def warp(crop: NDArray[np.uint8], matrix: FloatArray, repeat_edge: bool = False)
     return np.asarray(cv2.warpAffine(crop, full, size, flags=cv2.INTER_LINEAR, borderMode=edge), np.uint8)
 
 
-def recolour(image: NDArray[np.uint8], rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
+def recolor(image: NDArray[np.uint8], rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
     """Random saturation, light, colour cast, blur, noise and a covered patch on (H, W, 3)."""
     rng = rng or np.random.default_rng(int(torch.randint(0, 2**31, ())))
     side = image.shape[0]
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    colour = 0.0 if rng.random() < 0.25 else rng.uniform(0.5, 1.3)
-    toned = cv2.addWeighted(image, colour, grey, 1 - colour, 0)
+    gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    color = 0.0 if rng.random() < 0.25 else rng.uniform(0.5, 1.3)
+    toned = cv2.addWeighted(image, color, gray, 1 - color, 0)
     ramp = np.linspace(0, 1, 256)[:, None] ** rng.uniform(0.6, 1.6)
     ramp = (ramp - 0.5) * rng.uniform(0.6, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
     table = (ramp * rng.uniform(0.85, 1.1, 3)).clip(0, 1) * 255

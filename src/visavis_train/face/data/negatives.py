@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.files import whole_file
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.capture.image import read_image
 from visavis.errors import InputError
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
@@ -124,9 +126,8 @@ def write_negatives(
             f"no square to cut: {pack} knows no face of the videos; name --photographs or others"
         )
     out.parent.mkdir(parents=True, exist_ok=True)
-    new = out.with_name(f"{out.stem}.part.npy")
-    np.save(new, np.stack(found))
-    new.replace(out)
+    with whole_file(out) as partial, partial.open("wb") as file:
+        np.save(file, np.stack(found))
     return len(found)
 
 
@@ -135,5 +136,5 @@ def _crops(pack: Path) -> NDArray[np.uint8]:
     try:
         crops: NDArray[np.uint8] = np.load(regular(path), mmap_mode="r")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); make the pack again") from error
+        raise InputError(f"{path}: cannot be read ({reason(error)}); make the pack again") from error
     return crops

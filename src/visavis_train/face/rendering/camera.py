@@ -20,7 +20,7 @@ NEAREST_CM, FARTHEST_CM = 28.0, 220.0
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class HeadView:
     """The view of a head.
 
     Attributes:
@@ -42,7 +42,7 @@ class Crop:
     """
 
     region: FaceRegion
-    view: View
+    view: HeadView
 
     def pixels(self, vertices: FloatArray, side_px: int) -> FloatArray:
         """Pixel x, pixel y and distance in cm (V, 3) of points (V, 3) of the head."""
@@ -70,20 +70,20 @@ class Crop:
         return np.asarray(roll_matrix(self.region.roll_rad) @ self.view.rotation, np.float32)
 
 
-def on_plane(points: FloatArray, view: View) -> FloatArray:
+def on_plane(points: FloatArray, view: HeadView) -> FloatArray:
     """Points (N, 3) of the head in the picture plane: x right, y down, distance in cm."""
     turned = (points.astype(np.float32) - PIVOT_CM) @ view.rotation.T
     away = np.float32(view.distance_cm) - turned[:, 2]
     return np.stack([turned[:, 0] / away, -turned[:, 1] / away, away], axis=1).astype(np.float32)
 
 
-def crop_around(landmarks: FloatArray, view: View) -> Crop:
+def crop_around(landmarks: FloatArray, view: HeadView) -> Crop:
     """The crop of landmarks (146, 3) on the head, in cm: as the teacher's packs are cut."""
     plane = on_plane(landmarks, view)[:, :2]
     return Crop(FaceRegion.from_landmarks(plane, EYE_CORNERS, LANDMARK_MARGIN), view)
 
 
-def sample_view(rng: np.random.Generator, narrow: float = 1.0) -> View:
+def sample_view(rng: np.random.Generator, narrow: float = 1.0) -> HeadView:
     """A random view: moderate turns mostly, the farthest ones sometimes.
 
     Args:
@@ -101,4 +101,4 @@ def sample_view(rng: np.random.Generator, narrow: float = 1.0) -> View:
     roll = np.clip(rng.normal(0, 0.16), -FARTHEST_ROLL_RAD, FARTHEST_ROLL_RAD)
     distance = np.exp(rng.uniform(np.log(NEAREST_CM), np.log(FARTHEST_CM)))
     turned = rotation_from_euler(*(narrow * float(angle) for angle in (yaw, pitch, roll)))
-    return View(turned, float(distance))
+    return HeadView(turned, float(distance))

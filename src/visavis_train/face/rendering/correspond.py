@@ -20,10 +20,10 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.face.network import PARTNERS
 from visavis_train.face.rendering import paint
-from visavis_train.face.rendering.bending import bend, identities
-from visavis_train.face.rendering.camera import View, on_plane, sample_view
+from visavis_train.face.rendering.bending import bend_face, identities
+from visavis_train.face.rendering.camera import HeadView, on_plane, sample_view
 from visavis_train.face.rendering.drawing import Looks, draw_head, sample_light
-from visavis_train.face.rendering.expressions import sample_weights
+from visavis_train.face.rendering.expressions import sample_expression
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, TABLE
 from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
@@ -44,14 +44,14 @@ def samples(
     rng = np.random.default_rng(seed)
     for number in range(count):
         rest = identities(head, rng.normal(0, 0.8, (1, 60)).astype(np.float32))[0]
-        bent = bend(head, rest, 0.6 * sample_weights(rng))
-        view = View(sample_view(rng, 0.5).rotation, float(rng.uniform(50, 150)))
+        bent = bend_face(head, rest, 0.6 * sample_expression(rng))
+        view = HeadView(sample_view(rng, 0.5).rotation, float(rng.uniform(50, 150)))
         plane = on_plane(bent.vertices, view)
         screen = plane.copy()
         screen[:, :2] = PICTURE_PX / 2 + plane[:, :2] * view.distance_cm * PICTURE_PX / 26
         skin = skins[number % len(skins)] if skins and number % 3 else paint.painted_skin(rng, head)
-        colours = paint.palette(rng, skin, paint.between(rng, paint.HAIRS))
-        looks = Looks(skin, paint.painted_eye(rng), *colours, 0.4)
+        colors = paint.palette(rng, skin, paint.between(rng, paint.HAIRS))
+        looks = Looks(skin, paint.painted_eye(rng), *colors, 0.4)
         ground = np.full((PICTURE_PX, PICTURE_PX, 3), rng.uniform(40, 220, 3), np.float32)
         canvas = draw_head(head, bent.vertices, screen, view.rotation, looks, sample_light(rng, 0.7), ground)
         image = cv2.GaussianBlur(canvas.image, (0, 0), 0.8).clip(0, 255).astype(np.uint8)
@@ -63,7 +63,7 @@ def samples(
             yield screen[:FACE_VERTICES, :2] / across, points / across, bent.vertices[:FACE_VERTICES]
 
 
-def distances(pictures: list[tuple[FloatArray, FloatArray, FloatArray]]) -> FloatArray:
+def landmark_distances(pictures: list[tuple[FloatArray, FloatArray, FloatArray]]) -> FloatArray:
     """Capped mean distance (136, 9409) of each landmark to each vertex of the skin."""
     total = np.zeros((len(SKIN_POINTS), FACE_VERTICES), np.float32)
     for vertices, points, _ in pictures:
@@ -73,7 +73,7 @@ def distances(pictures: list[tuple[FloatArray, FloatArray, FloatArray]]) -> Floa
     return np.asarray(total / len(pictures), np.float32)
 
 
-def mirrored(neutral: FloatArray) -> NDArray[np.int64]:
+def opposite_vertices(neutral: FloatArray) -> NDArray[np.int64]:
     """For each vertex of the skin (9409,) the one on the other side."""
     skin = neutral[:FACE_VERTICES]
     flipped = skin * np.array([-1, 1, 1], np.float32)
@@ -88,8 +88,8 @@ def place(
     head: Head, pictures: list[tuple[FloatArray, FloatArray, FloatArray]]
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """Corners (136, 3), as the file's vertices, and weights (136, 3) of the landmarks on the skin."""
-    cost = distances(pictures)
-    other = mirrored(head.neutral)
+    cost = landmark_distances(pictures)
+    other = opposite_vertices(head.neutral)
     partners = np.asarray(PARTNERS[: len(SKIN_POINTS)])
     cost = (cost + cost[partners][:, other]) / 2
     middle = other == np.arange(FACE_VERTICES)
@@ -137,7 +137,7 @@ def _refine(
     return best[1], best[2]
 
 
-def write(path: Path, corners: NDArray[np.int64], weights: FloatArray) -> None:
+def write_table(path: Path, corners: NDArray[np.int64], weights: FloatArray) -> None:
     """Write the table."""
     lines = ["landmark,vertex_0,vertex_1,vertex_2,weight_0,weight_1,weight_2"]
     for number, corner, weight in zip(SKIN_POINTS, corners, weights, strict=True):
@@ -145,7 +145,7 @@ def write(path: Path, corners: NDArray[np.int64], weights: FloatArray) -> None:
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def find_landmarks(
+def correspond_landmarks(
     head: Path, model: Path, *, skins: Path | None = None, count: int = 240, seed: int = 1, out: Path = TABLE
 ) -> int:
     """Draw people, run MediaPipe, and write the table; returns the number of pictures with a found face.
@@ -168,5 +168,5 @@ def find_landmarks(
         pictures = list(samples(mesh, reader, textures, count, seed))
     if not pictures:
         raise InputError(f"MediaPipe finds a face in none of {count} pictures of {head}")
-    write(out, *place(mesh, pictures))
+    write_table(out, *place(mesh, pictures))
     return len(pictures)

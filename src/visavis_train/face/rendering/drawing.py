@@ -41,12 +41,12 @@ class Light:
     Attributes:
         ambient: (2, 3) colours from above and below.
         lamps: (L, 3) unit directions to the lamps.
-        colours: (L, 3) of the lamps.
+        colors: (L, 3) of the lamps.
     """
 
     ambient: FloatArray
     lamps: FloatArray
-    colours: FloatArray
+    colors: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ def sample_light(rng: np.random.Generator, strength: float) -> Light:
     share = strength * rng.uniform(0.2, 0.9)
     above = rng.normal(1, 0.05, 3) * (1 - share)
     below = above * rng.uniform(0.6, 1.0)
-    lamps, colours = [], []
+    lamps, colors = [], []
     for brightness in (1.0, 0.4)[: int(rng.integers(1, 3))]:
         side, up = rng.uniform(-1.3, 1.3), rng.uniform(-0.4, 1.0)
         lamps.append((np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)))
         warm = rng.normal(0, 0.08)
-        colours.append(brightness * 1.25 * share * np.array([1 + warm, 1, 1 - warm]))
+        colors.append(brightness * 1.25 * share * np.array([1 + warm, 1, 1 - warm]))
     return Light(
-        np.asarray([above, below], np.float32), np.asarray(lamps, np.float32), np.asarray(colours, np.float32)
+        np.asarray([above, below], np.float32), np.asarray(lamps, np.float32), np.asarray(colors, np.float32)
     )
 
 
@@ -111,14 +111,14 @@ def draw_head(
     where = np.zeros((*shape, 2), np.float32)
     normal = raster.normals(vertices, head.triangles) @ rotation.T
     lit = raster.light_vertices(
-        normal.astype(np.float32), head.light, light.ambient, light.lamps, light.colours
+        normal.astype(np.float32), head.light, light.ambient, light.lamps, light.colors
     )
     raster.cover(screen, head.triangles, 0, head.lashes, False, depth, nearest, where)
     paint = (head.triangles, head.material, head.uv, lit, looks.skin, looks.eye, looks.palette, looks.shine)
-    raster.colour(background, nearest, where, *paint, 1.0)
+    raster.color(background, nearest, where, *paint, 1.0)
     if looks.lashes > 0:
         over = np.full(shape, -1, np.int32)
         near = depth.copy()
         raster.cover(screen, head.triangles, head.lashes, len(head.triangles), True, near, over, where)
-        raster.colour(background, over, where, *paint, looks.lashes)
+        raster.color(background, over, where, *paint, looks.lashes)
     return Canvas(background, depth, nearest)

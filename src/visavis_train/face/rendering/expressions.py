@@ -12,7 +12,7 @@ import numpy as np
 
 from visavis.channels import BLENDSHAPES
 from visavis.types import FloatArray
-from visavis_train.face.rendering.bending import INDEX, LOOK_SIDEWAYS_RAD, LOOK_UP_RAD, look
+from visavis_train.face.rendering.bending import INDEX, LOOK_SIDEWAYS_RAD, LOOK_UP_RAD, set_gaze
 
 Rng = np.random.Generator
 Weights = dict[str, float]
@@ -22,7 +22,7 @@ LOOKS = tuple(name for name in BLENDSHAPES if name.startswith("eyeLook"))
 OTHERS = tuple(name for name in BLENDSHAPES if name not in (*LOOKS, "mouthClose", "tongueOut"))
 
 
-def sample_weights(rng: Rng, turned: bool = False) -> FloatArray:
+def sample_expression(rng: Rng, turned: bool = False) -> FloatArray:
     """Weights (52,) from 0 to 1 of one face.
 
     Args:
@@ -65,8 +65,8 @@ def gaze(rng: Rng, weights: FloatArray, reach: float) -> None:
     yaw = reach * LOOK_SIDEWAYS_RAD * rng.uniform(-1, 1)
     pitch = reach * LOOK_UP_RAD * rng.uniform(-1, 1)
     inward = max(float(rng.normal(0.03, 0.03)), 0.0)
-    look(weights, "Left", yaw - inward, pitch)
-    look(weights, "Right", yaw + inward, pitch)
+    set_gaze(weights, "Left", yaw - inward, pitch)
+    set_gaze(weights, "Right", yaw + inward, pitch)
 
 
 def both_sides(rng: Rng, found: Weights) -> Weights:

@@ -109,13 +109,13 @@ class Fitter:
 
 def orthographic(shape: FloatArray, goal: FloatArray) -> tuple[FloatArray, float, FloatArray]:
     """Rotation (3, 3), scale and shift (2,) that lay points (N, 3) over points (N, 2), y up."""
-    centre, middle = shape.mean(axis=0), goal.mean(axis=0)
-    affine = np.linalg.lstsq(shape - centre, goal - middle, rcond=None)[0].T
+    center, middle = shape.mean(axis=0), goal.mean(axis=0)
+    affine = np.linalg.lstsq(shape - center, goal - middle, rcond=None)[0].T
     u, sizes, v = np.linalg.svd(affine, full_matrices=False)
     two = u @ v
     rotation = np.stack([two[0], two[1], np.cross(two[0], two[1])])
     scale = float(sizes.mean())
-    shift = middle - scale * rotation[:2] @ centre
+    shift = middle - scale * rotation[:2] @ center
     return rotation.astype(np.float32), scale, shift.astype(np.float32)
 
 

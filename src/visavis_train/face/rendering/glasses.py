@@ -26,7 +26,7 @@ class Glasses:
     Attributes:
         half_cm: (2,) half the width and height of a lens.
         square: exponent of its outline: 2 for an ellipse, more for rounded corners.
-        colour: (3,) of the frame.
+        color: (3,) of the frame.
         thickness: of the frame in pixels.
         tint: (3,) colour of the lenses.
         dark: how much the lenses hide, from 0 to 1.
@@ -35,7 +35,7 @@ class Glasses:
 
     half_cm: FloatArray
     square: float
-    colour: FloatArray
+    color: FloatArray
     thickness: int
     tint: FloatArray
     dark: float
@@ -45,11 +45,11 @@ class Glasses:
 def sample_glasses(rng: np.random.Generator) -> Glasses:
     """Random glasses; one pair in eight is dark."""
     dark = rng.uniform(0.6, 0.98) if rng.random() < 0.12 else rng.uniform(0, 0.2)
-    colour = rng.uniform(5, 60) * np.ones(3) if rng.random() < 0.6 else rng.uniform(10, 220, 3)
+    color = rng.uniform(5, 60) * np.ones(3) if rng.random() < 0.6 else rng.uniform(10, 220, 3)
     return Glasses(
         np.array([rng.uniform(2.0, 2.9), rng.uniform(1.4, 2.4)], np.float32),
         float(rng.uniform(2, 4.5)),
-        colour.astype(np.float32),
+        color.astype(np.float32),
         int(rng.integers(1, 6)),
         rng.uniform(5, 90, 3).astype(np.float32),
         float(dark),
@@ -125,8 +125,8 @@ def _stroke(canvas: Canvas, line: FloatArray, glasses: Glasses) -> None:
     for a in range(len(line) - 1):
         if free[a] and free[a + 1]:
             start, end = fixed[a].tolist(), fixed[a + 1].tolist()
-            colour = glasses.colour.tolist()
-            cv2.line(canvas.image, start, end, colour, glasses.thickness, cv2.LINE_AA, 3)
+            color = glasses.color.tolist()
+            cv2.line(canvas.image, start, end, color, glasses.thickness, cv2.LINE_AA, 3)
 
 
 def _fixed(points: FloatArray) -> NDArray[np.int32]:

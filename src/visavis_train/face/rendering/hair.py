@@ -27,14 +27,14 @@ class Hair:
     """Hair of one head.
 
     Attributes:
-        colour: (3,) from 0 to 255.
+        color: (3,) from 0 to 255.
         cover: (256, 256) share of the skin's texture that it hides; None for a bald head.
         thickness_cm: its thickness.
         long: whether it hangs down next to the neck.
         cloth: (3,) colour of the clothes.
     """
 
-    colour: FloatArray
+    color: FloatArray
     cover: FloatArray | None
     thickness_cm: float
     long: bool
@@ -43,15 +43,15 @@ class Hair:
 
 def sample_hair(rng: np.random.Generator) -> Hair:
     """Sometimes a bald head, otherwise short or long hair, with or without a fringe, or a cap."""
-    colour = paint.between(rng, paint.HAIRS)
+    color = paint.between(rng, paint.HAIRS)
     cloth = rng.uniform(15, 235, 3).astype(np.float32)
     cloth += np.float32(rng.uniform(0.2, 1.0)) * (cloth.mean() - cloth)
     kind = rng.random()
     if kind < 0.08:
-        return Hair(colour, None, 0.0, False, cloth)
+        return Hair(color, None, 0.0, False, cloth)
     if kind < 0.13:
         # A cap or a headscarf is hair of another colour.
-        colour = rng.uniform(20, 230, 3).astype(np.float32)
+        color = rng.uniform(20, 230, 3).astype(np.float32)
     long = bool(rng.random() < 0.4)
     line = np.asarray(LONG if long else SHORT, np.float32)
     if rng.random() < 0.25:
@@ -60,7 +60,7 @@ def sample_hair(rng: np.random.Generator) -> Hair:
     sides = [
         (line + rng.normal(0, 0.5) + rng.normal(0, 0.35, len(line))).astype(np.float32) for _ in range(2)
     ]
-    return Hair(colour, _cover(rng, sides), float(rng.uniform(0.2, 1.6)), long, cloth)
+    return Hair(color, _cover(rng, sides), float(rng.uniform(0.2, 1.6)), long, cloth)
 
 
 def _cover(rng: np.random.Generator, sides: list[FloatArray]) -> FloatArray:
@@ -81,7 +81,7 @@ def comb(rng: np.random.Generator, hair: Hair, skin: ImageArray) -> ImageArray:
     strands = paint.noise(rng, TEXTURE_PX, (10, 200)) + paint.noise(rng, TEXTURE_PX, (6, 60))
     covered = hair.cover.any(axis=1)
     strands, bare = strands[covered], skin[covered]
-    look = hair.colour * (1 + np.float32(0.28) * strands)[..., None] + 10 * np.abs(strands)[..., None]
+    look = hair.color * (1 + np.float32(0.28) * strands)[..., None] + 10 * np.abs(strands)[..., None]
     out = skin.copy()
     out[covered] = (bare + hair.cover[covered][..., None] * (look - bare)).clip(0, 255)
     return out

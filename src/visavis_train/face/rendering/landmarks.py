@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray
@@ -50,7 +51,7 @@ class LandmarkTable:
         try:
             rows = np.loadtxt(regular(path), delimiter=",", skiprows=1, ndmin=2)
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: no readable table of landmarks: {error}") from error
+            raise InputError(f"{path}: no readable table of landmarks: {reason(error)}") from error
         if rows.shape[1] != 7 or tuple(rows[:, 0].astype(int)) != SKIN_POINTS:
             raise InputError(f"{path}: expected {len(SKIN_POINTS)} landmarks of three vertices and weights")
         return cls(head.place_of(rows[:, 1:4].astype(np.int64)), rows[:, 4:].astype(np.float32))
@@ -62,18 +63,18 @@ class LandmarkTable:
 
     def points(self, bent: Bent) -> FloatArray:
         """All landmarks (146, 3) in the order of ``LANDMARKS_146``, in cm."""
-        right = iris(bent.eye_centres[1], bent.eye_turns[1])
-        left = iris(bent.eye_centres[0], bent.eye_turns[0])
+        right = iris(bent.eye_centers[1], bent.eye_turns[1])
+        left = iris(bent.eye_centers[0], bent.eye_turns[0])
         return np.concatenate([self.on_skin(bent.vertices), right, left])
 
 
-def iris(centre: FloatArray, turned: FloatArray) -> FloatArray:
+def iris(center: FloatArray, turned: FloatArray) -> FloatArray:
     """Middle and rim (5, 3) of an iris, in cm.
 
     Args:
-        centre: (3,) of the eyeball.
+        center: (3,) of the eyeball.
         turned: (3, 3) its rotation.
     """
     flat = RIMS * np.float32(IRIS_RADIUS_CM)
     deep = np.sqrt(EYE_RADIUS_CM**2 - np.square(flat).sum(axis=1, keepdims=True))
-    return np.asarray(np.concatenate([flat, deep], axis=1) @ turned.T + centre, np.float32)
+    return np.asarray(np.concatenate([flat, deep], axis=1) @ turned.T + center, np.float32)

@@ -14,7 +14,7 @@ from visavis.types import FloatArray, ImageArray
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class MediaPipeAnswer:
     """MediaPipe's answer for a face.
 
     Attributes:
@@ -64,7 +64,7 @@ class MediaPipeReader:
     ) -> None:
         self._landmarker.close()
 
-    def read(self, image_rgb: ImageArray) -> Answer | None:
+    def read(self, image_rgb: ImageArray) -> MediaPipeAnswer | None:
         """The face of a picture (H, W, 3), or None without a face."""
         height, width = image_rgb.shape[:2]
         picture = self._mp.Image(self._mp.ImageFormat.SRGB, np.ascontiguousarray(image_rgb))
@@ -74,7 +74,7 @@ class MediaPipeReader:
         xyz = [(p.x * width, p.y * height, p.z * width) for p in found.face_landmarks[0]]
         # MediaPipe puts its own `_neutral` first and lacks tongueOut, which is last.
         scores = [c.score for c in found.face_blendshapes[0]]
-        return Answer(
+        return MediaPipeAnswer(
             np.asarray(xyz, np.float32),
             np.asarray([*scores[1:], 0.0], np.float32),
             np.asarray(found.facial_transformation_matrixes[0], np.float32),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.console import progress
+from visavis.base.words import reason
 from visavis.errors import InputError
 from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.rendering.head import Head
@@ -101,7 +102,7 @@ def write_pack(renderer: Renderer, out: Path, count: int, workers: int) -> None:
         shape = (count, CROP_PX, CROP_PX, 3)
         crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)
     except OSError as error:
-        raise InputError(f"{out}: cannot write there: {error}") from error
+        raise InputError(f"{out}: cannot write there: {reason(error)}") from error
     labels: list[dict[str, Any]] = []
     with progress("faces", count, "faces") as advance:
         for start, pictures, found in _chunks(renderer, count, workers):

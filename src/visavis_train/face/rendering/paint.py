@@ -50,11 +50,11 @@ IRISES = np.array(
 )
 
 
-def between(rng: np.random.Generator, colours: FloatArray) -> FloatArray:
+def between(rng: np.random.Generator, colors: FloatArray) -> FloatArray:
     """A colour (3,) between two neighbours of a list (N, 3), with a small random change."""
-    place = rng.uniform(0, len(colours) - 1)
+    place = rng.uniform(0, len(colors) - 1)
     low = int(place)
-    mixed = colours[low] + (place - low) * (colours[min(low + 1, len(colours) - 1)] - colours[low])
+    mixed = colors[low] + (place - low) * (colors[min(low + 1, len(colors) - 1)] - colors[low])
     return np.asarray((mixed * rng.normal(1, 0.04, 3)).clip(5, 250), np.float32)
 
 
@@ -115,16 +115,16 @@ def palette(rng: np.random.Generator, skin: ImageArray, hair: FloatArray) -> tup
         skin: texture of the skin, whose mean colours the parts under it.
         hair: (3,) colour.
     """
-    colours = np.zeros((8, 3), np.float32)
+    colors = np.zeros((8, 3), np.float32)
     under = skin[TEXTURE_PX // 3 : TEXTURE_PX // 2, TEXTURE_PX // 3 : 2 * TEXTURE_PX // 3].mean(axis=(0, 1))
-    colours[SOCKET] = 0.45 * under + 0.5 * np.array([120, 45, 45])
-    colours[GUMS] = np.array([185, 95, 95]) * rng.uniform(0.75, 1.1)
-    colours[TEETH] = np.array([238, 228, 205]) * rng.uniform(0.75, 1.05) * (1, 1, rng.uniform(0.85, 1.05))
-    colours[LASH] = np.array([22, 17, 15])
-    colours[TONGUE] = np.array([205, 105, 108]) * rng.uniform(0.75, 1.15)
-    colours[SCALP] = hair
+    colors[SOCKET] = 0.45 * under + 0.5 * np.array([120, 45, 45])
+    colors[GUMS] = np.array([185, 95, 95]) * rng.uniform(0.75, 1.1)
+    colors[TEETH] = np.array([238, 228, 205]) * rng.uniform(0.75, 1.05) * (1, 1, rng.uniform(0.85, 1.05))
+    colors[LASH] = np.array([22, 17, 15])
+    colors[TONGUE] = np.array([205, 105, 108]) * rng.uniform(0.75, 1.15)
+    colors[SCALP] = hair
     shine = np.array([14, 10, 25, 35, 70, 0, 20, 5], np.float32) * rng.uniform(0.2, 1.3)
-    return colours.clip(0, 255), shine.astype(np.float32)
+    return colors.clip(0, 255), shine.astype(np.float32)
 
 
 def _places(head: Head, numbers: tuple[int, ...]) -> FloatArray:

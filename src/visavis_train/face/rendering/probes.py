@@ -14,7 +14,7 @@ from visavis.channels import BLENDSHAPES
 from visavis.face.geometry import rotation_from_euler
 from visavis.types import FloatArray
 from visavis_train.face.rendering.bending import INDEX
-from visavis_train.face.rendering.camera import FARTHEST_CM, NEAREST_CM, View
+from visavis_train.face.rendering.camera import FARTHEST_CM, NEAREST_CM, HeadView
 
 PROBED = tuple(name for name in BLENDSHAPES if not name.startswith("eyeLook"))
 # Pictures of one identity.
@@ -33,8 +33,8 @@ def probe_weights(number: int) -> FloatArray:
     return weights
 
 
-def probe_view(rng: np.random.Generator) -> View:
+def probe_view(rng: np.random.Generator) -> HeadView:
     """A moderate view: the head turned by up to 20 degrees and nodding by up to 12, upright."""
     yaw, pitch = rng.uniform(-1, 1, 2) * (MOST_YAW_RAD, MOST_PITCH_RAD)
     distance = np.exp(rng.uniform(np.log(NEAREST_CM), np.log(FARTHEST_CM)))
-    return View(rotation_from_euler(float(yaw), float(pitch), 0.0), float(distance))
+    return HeadView(rotation_from_euler(float(yaw), float(pitch), 0.0), float(distance))

@@ -18,7 +18,7 @@ ByteArray = NDArray[np.uint8]
 
 
 @njit(cache=True, fastmath=True)
-def bend(
+def add_shapes(
     vertices: FloatArray,
     starts: NDArray[np.int64],
     vertex: IntArray,
@@ -66,7 +66,7 @@ def normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
 
 @njit(cache=True, fastmath=True)
 def light_vertices(
-    normal: FloatArray, reach: FloatArray, ambient: FloatArray, lamps: FloatArray, colours: FloatArray
+    normal: FloatArray, reach: FloatArray, ambient: FloatArray, lamps: FloatArray, colors: FloatArray
 ) -> FloatArray:
     """Light (V, 4) that arrives at each vertex: red, green, blue, and a white shine.
 
@@ -75,7 +75,7 @@ def light_vertices(
         reach: (V,) share of the light that reaches a vertex.
         ambient: (2, 3) colours from above and from below.
         lamps: (L, 3) unit directions to the lamps.
-        colours: (L, 3) of the lamps.
+        colors: (L, 3) of the lamps.
     """
     out = np.empty((len(normal), 4), np.float32)
     for v in range(len(normal)):
@@ -90,12 +90,12 @@ def light_vertices(
             # Skin lets light through: the shadow begins beyond the terminator.
             soft = max((fall + np.float32(0.25)) / np.float32(1.25), np.float32(0.0))
             for c in range(3):
-                out[v, c] += colours[lamp, c] * soft
+                out[v, c] += colors[lamp, c] * soft
             # The viewer is along z: half way between the viewer and the lamp.
             hx, hy, hz = lamps[lamp, 0], lamps[lamp, 1], lamps[lamp, 2] + np.float32(1.0)
             size = np.sqrt(hx * hx + hy * hy + hz * hz) + np.float32(1e-6)
             half = max((normal[v, 0] * hx + normal[v, 1] * hy + normal[v, 2] * hz) / size, np.float32(0.0))
-            shine += colours[lamp, 1] * half**16
+            shine += colors[lamp, 1] * half**16
         for c in range(3):
             out[v, c] *= reach[v]
         out[v, 3] = shine * reach[v]
@@ -170,7 +170,7 @@ def texel(texture: ByteArray, u: float, v: float, c: int) -> float:
 
 
 @njit(cache=True, fastmath=True)
-def colour(
+def color(
     image: FloatArray,
     nearest: IntArray,
     where: FloatArray,

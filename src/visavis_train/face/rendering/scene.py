@@ -15,10 +15,10 @@ from visavis.errors import InputError
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.rendering import glasses, hair, paint, surroundings
-from visavis_train.face.rendering.bending import Bent, bend, identities
-from visavis_train.face.rendering.camera import Crop, View, crop_around, sample_view
+from visavis_train.face.rendering.bending import Bent, bend_face, identities
+from visavis_train.face.rendering.camera import Crop, HeadView, crop_around, sample_view
 from visavis_train.face.rendering.drawing import FINE, Looks, draw_head, sample_light
-from visavis_train.face.rendering.expressions import sample_weights
+from visavis_train.face.rendering.expressions import sample_expression
 from visavis_train.face.rendering.head import Head
 from visavis_train.face.rendering.landmarks import LandmarkTable
 from visavis_train.face.rendering.probes import EACH, probe_view, probe_weights
@@ -113,7 +113,7 @@ class Renderer:
 
     def _one(self, number: int, rng: np.random.Generator, identity: int, rest: FloatArray) -> Rendered:
         view, weights = self._pose(number, rng)
-        bent = bend(self.head, rest, weights, self._sides(rng))
+        bent = bend_face(self.head, rest, weights, self._sides(rng))
         landmarks = self.table.points(bent)
         crop = crop_around(landmarks, view)
         skin, looks, hairs = self._person(rng)
@@ -142,12 +142,12 @@ class Renderer:
             f"render:{number:06d}",
         )
 
-    def _pose(self, number: int, rng: np.random.Generator) -> tuple[View, FloatArray]:
+    def _pose(self, number: int, rng: np.random.Generator) -> tuple[HeadView, FloatArray]:
         """The view of the head, and its weights (52,)."""
         if self.probes:
             return probe_view(rng), probe_weights(number)
         view = sample_view(rng, 0.6 if self.plain else 1.0)
-        return view, sample_weights(rng, turned=bool(view.rotation[2, 2] < 0.75))
+        return view, sample_expression(rng, turned=bool(view.rotation[2, 2] < 0.75))
 
     def _sides(self, rng: np.random.Generator) -> FloatArray:
         """Factors of the mesh's shapes; if ARKit has one weight for both sides, it is their mean."""
@@ -173,12 +173,12 @@ class Renderer:
         bare = skin[TEXTURE_PX // 3 : TEXTURE_PX // 2, TEXTURE_PX // 3 : 2 * TEXTURE_PX // 3]
         # A dark photograph has dark eyes and teeth.
         exposure = np.clip(0.5 + 0.5 * float(bare.mean()) / 170, 0.5, 1.0)
-        colours, shine = paint.palette(rng, skin, hairs.colour)
+        colors, shine = paint.palette(rng, skin, hairs.color)
         eye = (paint.painted_eye(rng) * exposure).astype(np.uint8)
         if not self.plain:
             skin = hair.comb(rng, hairs, hair.dress(rng, skin, hairs.cloth))
         lashes = float(rng.uniform(0.1, 0.75))
-        return name, Looks(skin, eye, (colours * exposure).astype(np.float32), shine, lashes), hairs
+        return name, Looks(skin, eye, (colors * exposure).astype(np.float32), shine, lashes), hairs
 
     def _picture(
         self, rng: np.random.Generator, bent: Bent, crop: Crop, looks: Looks, hairs: hair.Hair
@@ -192,14 +192,14 @@ class Renderer:
             cv2.fillPoly(ground, [body[:, :2].astype(np.int32)], (0.75 * hairs.cloth).tolist())
             if hairs.long and hairs.cover is not None:
                 outline = crop.pixels(hair.behind(self.head, vertices), side)
-                cv2.fillPoly(ground, [outline[:, :2].astype(np.int32)], (0.7 * hairs.colour).tolist())
+                cv2.fillPoly(ground, [outline[:, :2].astype(np.int32)], (0.7 * hairs.color).tolist())
             vertices = vertices.copy()
             hair.grow(rng, self.head, self.outward, hairs, vertices)
         screen = crop.pixels(vertices, side)
         light = sample_light(rng, 0.6)
         canvas = draw_head(self.head, vertices, screen, crop.rotation(), looks, light, ground)
         if not self.plain and rng.random() < WITH_GLASSES:
-            glasses.draw_glasses(canvas, glasses.sample_glasses(rng), bent.eye_centres, crop)
+            glasses.draw_glasses(canvas, glasses.sample_glasses(rng), bent.eye_centers, crop)
         size = (CROP_PX, CROP_PX)
         return np.asarray(cv2.resize(canvas.image, size, interpolation=cv2.INTER_AREA), np.float32)
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from visavis.base.console import progress
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.capture.image import decode_image
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
@@ -145,10 +146,10 @@ def calm_crops(crops: Path) -> dict[str, str]:
     """
     teacher = read_npz(crops / "teacher.npz", "teacher's answers", ("ids", "blendshapes", "matrix"))
     try:
-        with regular(crops / "index.csv").open(encoding="utf-8") as file:
+        with regular(crops / "index.csv").open(encoding="utf-8-sig") as file:
             splits = {r["id"]: r["split"] for r in csv.DictReader(file) if r["source"] == "UTKFace"}
     except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{crops / 'index.csv'}: no readable index of crops: {error}") from error
+        raise InputError(f"{crops / 'index.csv'}: no readable index of crops: {reason(error)}") from error
     good = _calm(teacher)
     return {str(name): splits[str(name)] for name in teacher["ids"][good] if str(name) in splits}
 

@@ -33,7 +33,7 @@ def layout(
     """
     uv = head_uv(neutral)
     for first, end in eyes:
-        local = neutral[first:end] - eye_centre(neutral[first:end])
+        local = neutral[first:end] - eye_center(neutral[first:end])
         uv[first:end, 0] = 0.5 + local[:, 0] / (2 * EYE_REACH * EYE_RADIUS_CM)
         uv[first:end, 1] = 0.5 - local[:, 1] / (2 * EYE_REACH * EYE_RADIUS_CM)
         behind = local[:, 2] < 0
@@ -51,12 +51,12 @@ def head_uv(points: FloatArray) -> FloatArray:
     return np.stack([u, v.clip(0, 1)], axis=1).astype(np.float32)
 
 
-def eye_centre(vertices: FloatArray) -> FloatArray:
+def eye_center(vertices: FloatArray) -> FloatArray:
     """Centre (3,) of an eyeball's vertices (N, 3): the middle of their box; its front bulges a little."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
-    centre = (low + high) / 2
-    centre[2] = low[2] + (high[0] - low[0] + high[1] - low[1]) / 4 + 0.06
-    return np.asarray(centre, np.float32)
+    center = (low + high) / 2
+    center[2] = low[2] + (high[0] - low[0] + high[1] - low[1]) / 4 + 0.06
+    return np.asarray(center, np.float32)
 
 
 def from_root(neutral: FloatArray, lash: BoolArray, skin: BoolArray) -> FloatArray:

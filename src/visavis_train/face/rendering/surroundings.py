@@ -140,8 +140,8 @@ def photographed(rng: Rng, image: FloatArray) -> ImageArray:
     table = 255 * (np.arange(256) / 255) ** np.exp(rng.normal(0, 0.18))
     out = np.asarray(cv2.LUT(out, table.astype(np.uint8)), np.uint8)
     if rng.random() < 0.1:
-        grey = cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)
-        out = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
+        gray = cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)
+        out = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB), np.uint8)
     if rng.random() < 0.6:
         grain = np.empty(out.shape, np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))

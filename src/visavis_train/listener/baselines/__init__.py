@@ -1,1 +1,1 @@
-"""Baselines that react to a speaker's clip, and small peers after published systems."""
+"""Baselines that react to a speaker's clip, also small ones after published systems."""

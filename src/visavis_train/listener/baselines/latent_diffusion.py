@@ -21,16 +21,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visavis.types import FloatArray
-from visavis_train.data.conversation_pack import BEHAVIOUR_CHANNELS, ListeningPack, PersonClip
+from visavis_train.data.conversation_pack import BEHAVIOR_CHANNELS, ListeningPack, PersonClip
 from visavis_train.listener.baselines.method import each_item
 from visavis_train.listener.baselines.training import (
     HEARD_CHANNELS,
-    PeerTraining,
+    BaselineTraining,
     Stretches,
     divergence,
-    drawn,
-    fit,
-    heard,
+    fit_network,
+    sampled,
+    speaker_input,
 )
 
 WINDOW, PIECE = 50, 5
@@ -79,14 +79,14 @@ class WindowVae(nn.Module):
 
     def __init__(self, width: int, latent: int) -> None:
         super().__init__()
-        self.encoder = WindowReader(BEHAVIOUR_CHANNELS, width, 2 * latent)
+        self.encoder = WindowReader(BEHAVIOR_CHANNELS, width, 2 * latent)
         pieces = WINDOW // PIECE
         self.decoder = nn.Sequential(
             nn.Linear(latent, pieces * width),
             nn.GELU(),
             nn.Unflatten(1, (pieces, width)),
-            nn.Linear(width, PIECE * BEHAVIOUR_CHANNELS),
-            nn.Unflatten(2, (PIECE, BEHAVIOUR_CHANNELS)),
+            nn.Linear(width, PIECE * BEHAVIOR_CHANNELS),
+            nn.Unflatten(2, (PIECE, BEHAVIOR_CHANNELS)),
             nn.Flatten(1, 2),
         )
 
@@ -99,7 +99,7 @@ class WindowVae(nn.Module):
         """Mean L1 over the windows of a stretch, plus divergence."""
         windows = listener.unflatten(1, (-1, WINDOW)).flatten(0, 1)
         mean, log_variance = self.encode(windows)
-        again = self.decoder(drawn(mean, log_variance))
+        again = self.decoder(sampled(mean, log_variance))
         return functional.l1_loss(again, windows) + DIVERGENCE_WEIGHT * divergence(mean, log_variance)
 
 
@@ -110,10 +110,12 @@ class Denoiser(nn.Module):
         vae: the trained autoencoder; it is frozen.
         width: hidden width.
         latent: Z.
+        best_of: of so many noisy copies of a window, only the nearest answer is trained (BeLFusion's k).
     """
 
-    def __init__(self, vae: WindowVae, width: int, latent: int) -> None:
+    def __init__(self, vae: WindowVae, width: int, latent: int, best_of: int = 1) -> None:
         super().__init__()
+        self.best_of = best_of
         self._encode = vae.encode
         self.speaker = WindowReader(HEARD_CHANNELS, width, width)
         self.first = nn.Parameter(torch.randn(latent) * 0.02)
@@ -141,9 +143,15 @@ class Denoiser(nn.Module):
             clean = self._encode(listener[:, WINDOW : 2 * WINDOW])[0]
         before = torch.where(torch.rand(len(before), 1) < FIRST_SHARE, self.first, before)
         kept = kept_share(torch.randint(1, NOISE_STEPS + 1, (len(clean), 1)))
-        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * torch.randn_like(clean)
         context = self.speaker(speaker[:, WINDOW : 2 * WINDOW])
-        return functional.mse_loss(self(noisy, kept, context, before), clean)
+        errors = [
+            (self(self._noisy(clean, kept), kept, context, before) - clean).square().mean(dim=-1)
+            for _ in range(self.best_of)
+        ]
+        return torch.stack(errors).amin(dim=0).mean()
+
+    def _noisy(self, clean: Tensor, kept: Tensor) -> Tensor:
+        return kept.sqrt() * clean + (1 - kept).sqrt() * torch.randn_like(clean)
 
     def sample(self, noise: Tensor, context: Tensor, before: Tensor) -> Tensor:
         """Remove the noise in a few steps of DDIM without new noise: (N, Z) -> (N, Z)."""
@@ -172,7 +180,9 @@ class LatentDiffusion:
         self.losses: tuple[list[float], list[float]] = ([], [])
 
     @classmethod
-    def trained(cls, train: ListeningPack, training: PeerTraining, seed: int) -> Self:
+    def trained(
+        cls, train: ListeningPack, training: BaselineTraining, seed: int, *, best_of: int = 1
+    ) -> Self:
         """Train the autoencoder, then the denoiser.
 
         Raises:
@@ -182,22 +192,22 @@ class LatentDiffusion:
         rng = np.random.default_rng(seed)
         stretches = Stretches(train, training.frames)
         vae = WindowVae(training.width, training.latent)
-        first = fit("latent diffusion: autoencoder", vae, vae.loss, stretches, training, rng)
+        first = fit_network("latent diffusion: autoencoder", vae, vae.loss, stretches, training, rng)
         pairs = training.model_copy(update={"frames": 2 * WINDOW, "batch_size": 4 * training.batch_size})
-        denoiser = Denoiser(vae, training.width, training.latent)
+        denoiser = Denoiser(vae, training.width, training.latent, best_of)
         short = Stretches(train, pairs.frames)
         short.heard, short.shown = stretches.heard, stretches.shown
-        second = fit("latent diffusion: denoiser", denoiser, denoiser.loss, short, pairs, rng)
-        peer = cls(vae, denoiser, stretches)
-        peer.losses = (first, second)
-        return peer
+        second = fit_network("latent diffusion: denoiser", denoiser, denoiser.loss, short, pairs, rng)
+        baseline = cls(vae, denoiser, stretches)
+        baseline.losses = (first, second)
+        return baseline
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
         """See :class:`~visavis_train.listener.baselines.method.Method`."""
 
         @torch.no_grad()
         def react(item: PersonClip, rng: np.random.Generator) -> FloatArray:
-            rows = self._heard.into(heard(item))
+            rows = self._heard.into(speaker_input(item))
             full = torch.from_numpy(np.pad(rows, ((0, -len(rows) % WINDOW), (0, 0)), "edge"))
             before = self._denoiser.first.expand(samples, -1)
             windows = []

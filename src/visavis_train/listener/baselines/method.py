@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from visavis.channels import ACTION_UNITS, FACE_CHANNELS
 from visavis.types import FloatArray
 from visavis_train.data.conversation_pack import PersonClip
 
@@ -16,8 +17,34 @@ class Method(Protocol):
     """A method that reacts. Its result for a clip depends only on that clip and the seed."""
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
-        """(N, K, T, 83) faces and emotions of K listeners to each of N speakers' clips of T frames."""
+        """(N, K, T, 83) faces and expressions of K listeners to each of N speakers' clips of T frames."""
         ...
+
+
+class BinaryUnits:
+    """Another method with action units of 0 or 1, as the challenges' table has for BeLFusion.
+
+    Args:
+        method: the method.
+    """
+
+    def __init__(self, method: Method) -> None:
+        self._method = method
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`Method`."""
+        made = self._method.reactions(items, samples, seed)
+        return np.concatenate(
+            [made[..., : len(FACE_CHANNELS)], binary_units(made[..., len(FACE_CHANNELS) :])], axis=-1
+        )
+
+
+def binary_units(expressions: FloatArray) -> FloatArray:
+    """(..., 25) with the 15 action units rounded to 0 or 1, as ``--binarize`` of REACT2024's evaluate.py."""
+    result = expressions.copy()
+    units = result[..., : len(ACTION_UNITS)]
+    units[:] = np.clip(np.rint(units), 0, 1)
+    return result
 
 
 def each_item(

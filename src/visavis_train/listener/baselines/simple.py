@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from visavis.types import FloatArray
-from visavis_train.data.conversation_pack import BEHAVIOUR_CHANNELS, ListeningPack, PersonClip
+from visavis_train.data.conversation_pack import BEHAVIOR_CHANNELS, ListeningPack, PersonClip
 from visavis_train.listener.baselines.method import each_item, fitted
 
+# Ten late copies are 0.2 to 2 s behind: people imitate a smile within about this time.
+LATER_FRAMES = 5
 
-def _repeated(behaviour: FloatArray, samples: int) -> FloatArray:
-    return np.repeat(behaviour[None], samples, axis=0)
+
+def _repeated(behavior: FloatArray, samples: int) -> FloatArray:
+    return np.repeat(behavior[None], samples, axis=0)
 
 
 class GroundTruth:
@@ -30,7 +33,7 @@ class GroundTruth:
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
         """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness."""
-        return np.stack([_repeated(self._listeners[item.name].behaviour, samples) for item in items])
+        return np.stack([_repeated(self._listeners[item.name].behavior, samples) for item in items])
 
 
 class Uniform:
@@ -43,17 +46,38 @@ class Uniform:
         """See :class:`~visavis_train.listener.baselines.method.Method`."""
 
         def react(item: PersonClip, rng: np.random.Generator) -> FloatArray:
-            return rng.random((samples, len(item), BEHAVIOUR_CHANNELS), np.float32)
+            return rng.random((samples, len(item), BEHAVIOR_CHANNELS), np.float32)
 
         return each_item(items, react, seed)
 
 
-class Mime:
+class CopySpeaker:
     """The speaker's own face at the same moment."""
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
         """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness."""
-        return np.stack([_repeated(item.behaviour, samples) for item in items])
+        return np.stack([_repeated(item.behavior, samples) for item in items])
+
+
+class LateCopy:
+    """The speaker's own face of some moments ago; each reaction is later than the one before.
+
+    The official code copies without delay and so all copies are equal; yet the published diversity of copies
+    is not 0. How they were made is not published.
+    """
+
+    def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
+        """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness."""
+        return np.stack(
+            [
+                np.stack([_delayed(item.behavior, LATER_FRAMES * (k + 1)) for k in range(samples)])
+                for item in items
+            ]
+        )
+
+
+def _delayed(behavior: FloatArray, frames: int) -> FloatArray:
+    return behavior[np.maximum(np.arange(len(behavior)) - frames, 0)]
 
 
 class MeanSequence:
@@ -65,13 +89,13 @@ class MeanSequence:
     """
 
     def __init__(self, train: ListeningPack, *, still: bool = False) -> None:
-        every = [item.listener.behaviour for item in train.items]
+        every = [item.listener.behavior for item in train.items]
         longest = max(map(len, every))
         # Columns that no listener has stay unknown; the metrics refuse them with a clear error.
-        total, known = np.zeros((2, longest, BEHAVIOUR_CHANNELS))
-        for behaviour in every:
-            total[: len(behaviour)] += np.nan_to_num(behaviour)
-            known[: len(behaviour)] += np.isfinite(behaviour)
+        total, known = np.zeros((2, longest, BEHAVIOR_CHANNELS))
+        for behavior in every:
+            total[: len(behavior)] += np.nan_to_num(behavior)
+            known[: len(behavior)] += np.isfinite(behavior)
         if still:
             total, known = total.sum(axis=0, keepdims=True), known.sum(axis=0, keepdims=True)
         self._mean = np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0).astype(
@@ -86,7 +110,7 @@ class MeanSequence:
 class NearestNeighbour:
     """The reactions of the listeners of the most similar training speakers.
 
-    Speakers are compared by the mean and spread over time of their face, emotion and speech, each in units
+    Speakers are compared by the mean and spread over time of their face, expression and speech, each in units
     of its spread over the training speakers.
 
     Args:
@@ -114,11 +138,11 @@ class NearestNeighbour:
         here = (_described(item) - self._mean) / self._spread
         order = np.argsort(((self._described - here) ** 2).sum(axis=1), kind="stable")
         ranked = [listener for place in order for listener in self._listeners[place]]
-        return np.stack([fitted(ranked[k % len(ranked)].behaviour, len(item)) for k in range(samples)])
+        return np.stack([fitted(ranked[k % len(ranked)].behavior, len(item)) for k in range(samples)])
 
 
 def _described(clip: PersonClip) -> FloatArray:
     """(2 x 127,) mean and spread over the frames; 0 for unknown numbers."""
     speech = np.zeros((len(clip), 0)) if clip.speech is None else clip.speech
-    rows = np.nan_to_num(np.concatenate([clip.behaviour, speech], axis=1).astype(np.float32))
+    rows = np.nan_to_num(np.concatenate([clip.behavior, speech], axis=1).astype(np.float32))
     return np.concatenate([rows.mean(axis=0), rows.std(axis=0)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.reaction.listener import FaceListener
+from visavis.reaction.listener import ListenerModel
 from visavis.reaction.predictor import Predictor
 from visavis.reaction.sampling import Sampling
 from visavis.reaction.tokenizer import FaceTokenizer
@@ -17,13 +17,13 @@ from visavis_train.listener.baselines.method import item_seed
 
 
 class TrainedListener:
-    """Our own network, frame by frame, with random temperaments.
+    """Our own network, frame by frame, with random styles.
 
     Args:
         listener: the program's listener.
     """
 
-    def __init__(self, listener: FaceListener) -> None:
+    def __init__(self, listener: ListenerModel) -> None:
         self._listener = listener
 
     @classmethod
@@ -34,10 +34,10 @@ class TrainedListener:
             InputError: the file cannot be read.
             WeightsError: the file is not a listener, or has another tokenizer.
         """
-        return cls(FaceListener(Predictor.load(file), tokenizer, sampling))
+        return cls(ListenerModel(Predictor.load(file), tokenizer, sampling))
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
-        """See :class:`~.method.Method`; the emotion is the tokenizer's own reading."""
+        """See :class:`~.method.Method`; the expression is the tokenizer's own reading."""
         return np.stack([self._react(item, samples, item_seed(item, seed)) for item in items])
 
     def _react(self, item: PersonClip, samples: int, seed: int) -> FloatArray:
@@ -46,5 +46,5 @@ class TrainedListener:
         tokens = self._listener.react(face, speech, seed=seed, samples=samples)
         tokenizer = self._listener.tokenizer
         return np.stack(
-            [np.concatenate([tokenizer.decode(row), tokenizer.emotions(row)], axis=1) for row in tokens]
+            [np.concatenate([tokenizer.decode(row), tokenizer.expressions(row)], axis=1) for row in tokens]
         )

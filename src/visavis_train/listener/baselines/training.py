@@ -1,4 +1,4 @@
-"""Training of peers on standardised stretches of speakers and listeners."""
+"""Training of baselines on standardised stretches of speakers and listeners."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from visavis_train.data.conversation_pack import ListeningPack, PersonClip
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.rounds import set_learning_rate, warm_cosine
 
-# Inputs of a peer for each frame of the speaker: face and speech.
+# Inputs of a baseline for each frame of the speaker: face and speech.
 HEARD_CHANNELS = len(FACE_CHANNELS) + len(SPEECH_CHANNELS)
 # Lower limit of the spread, so that channels that stand still are not enlarged.
 _LEAST_SPREAD = 0.02
 
 
-class PeerTraining(Settings):
-    """The training of a peer.
+class BaselineTraining(Settings):
+    """The training of a baseline.
 
     Attributes:
         steps: steps for each of its networks.
@@ -83,7 +83,7 @@ class Scale:
         return (values * self.spread + self.mean).astype(np.float32)
 
 
-def heard(clip: PersonClip) -> FloatArray:
+def speaker_input(clip: PersonClip) -> FloatArray:
     """(T, 102) of a speaker: face and speech."""
     speech = np.full((len(clip), len(SPEECH_CHANNELS)), np.nan) if clip.speech is None else clip.speech
     return np.concatenate([clip.face, speech], axis=1).astype(np.float32)
@@ -106,8 +106,8 @@ class Stretches:
             raise InputError(f"{pack.corpus}, {pack.split}: no conversation has {frames} frames")
         self.frames = frames
         speakers = {id(item.speaker): item.speaker for item in self.items}.values()
-        self.heard = Scale.of(heard(clip) for clip in speakers)
-        self.shown = Scale.of(item.listener.behaviour for item in self.items)
+        self.heard = Scale.of(speaker_input(clip) for clip in speakers)
+        self.shown = Scale.of(item.listener.behavior for item in self.items)
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """(N, F, 102) of speakers and (N, F, 83) of their listeners, standardised."""
@@ -115,17 +115,17 @@ class Stretches:
         for item in (self.items[k] for k in rng.integers(len(self.items), size=count)):
             start = int(rng.integers(len(item.speaker) - self.frames + 1))
             cut = slice(start, start + self.frames)
-            speakers.append(self.heard.into(heard(item.speaker)[cut]))
-            listeners.append(self.shown.into(item.listener.behaviour[cut]))
+            speakers.append(self.heard.into(speaker_input(item.speaker)[cut]))
+            listeners.append(self.shown.into(item.listener.behavior[cut]))
         return torch.from_numpy(np.stack(speakers)), torch.from_numpy(np.stack(listeners))
 
 
-def fit(
+def fit_network(
     what: str,
     net: nn.Module,
     loss_of: Callable[[Tensor, Tensor], Tensor],
     stretches: Stretches,
-    training: PeerTraining,
+    training: BaselineTraining,
     rng: np.random.Generator,
 ) -> list[float]:
     """Train a network; returns the loss of each step.
@@ -166,6 +166,6 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
 
 
-def drawn(mean: Tensor, log_variance: Tensor) -> Tensor:
+def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
     """One draw of N(mean, variance), through which gradients pass (Kingma and Welling 2014)."""
     return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)

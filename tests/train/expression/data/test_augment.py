@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from visavis_train.expression.data.augment import Augmentation, augment
-from visavis_train.expression.models.heads import standardise
+from visavis_train.expression.models.heads import standardize
 
 STILL = Augmentation(rotation_deg=0, scale=0, shift=0, gamma=0, blur=0, erase=0)
 
@@ -11,7 +11,7 @@ STILL = Augmentation(rotation_deg=0, scale=0, shift=0, gamma=0, blur=0, erase=0)
 def test_augmentation_without_range_only_mirrors() -> None:
     images = torch.randint(0, 256, (16, 1, 48, 48), dtype=torch.uint8)
     found = augment(images, 48, STILL, torch.Generator().manual_seed(0))
-    plain = standardise(images.float().clamp(0.255, 255) / 255)
+    plain = standardize(images.float().clamp(0.255, 255) / 255)
     same = [torch.allclose(f, p, atol=1e-3) for f, p in zip(found, plain, strict=True)]
     mirrored = [torch.allclose(f.flip(2), p, atol=1e-3) for f, p in zip(found, plain, strict=True)]
     assert all(a or b for a, b in zip(same, mirrored, strict=True))

@@ -44,8 +44,8 @@ def test_boxes_lie_in_the_picture(side_px: int, alpha: float, seed: int) -> None
 
 
 def test_boxes_far_from_the_edges_have_the_area_that_was_drawn() -> None:
-    centred = SimpleNamespace(beta=lambda *_: 0.75, uniform=lambda *_: np.asarray([24.0, 24.0]))
-    assert cut_box(48, 1.0, centred) == (12, 12, 36, 36)  # A quarter.
+    centered = SimpleNamespace(beta=lambda *_: 0.75, uniform=lambda *_: np.asarray([24.0, 24.0]))
+    assert cut_box(48, 1.0, centered) == (12, 12, 36, 36)  # A quarter.
 
 
 def test_each_way_is_off_at_zero_and_a_coin_decides_between_both(

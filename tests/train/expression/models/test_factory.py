@@ -16,11 +16,15 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from visavis.base.networks import session_of
+from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError, MissingExtraError, VisavisError
+from visavis.expression.classifier import ExpressionClassifier
+from visavis.expression.labels import FER2013_LABELS, expression_of
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.factory import ModelConfig, build_model
 from visavis_train.expression.models.graph import ExpressionGraph
-from visavis_train.expression.models.heads import ExpressionNet
+from visavis_train.expression.models.heads import ExpressionNet, Reading
 from visavis_train.expression.models.hybrid import HybridConfig, HybridNet
 from visavis_train.expression.models.timm_net import TimmConfig
 from visavis_train.expression.models.vit import VisionTransformer, VitConfig, sinusoidal
@@ -31,8 +35,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "hybrid": {"widths": [4, 8, 16], "stem_blocks": 1, "blocks": [1, 0], "layers": 1, "heads": 2},
     "vit": {"preset": "tiny", "layers": 1},
     "vgg": {"widths": [4, 8, 16]},
-    "sparse": {"stem": [4, 8], "width": 16, "layers": 2, "heads": 2, "pruning": {"keep": 0.3}},
-    "sae": {"widths": [16, 8, 8], "layers": 1, "heads": 2, "pruning": {"keep": 0.3}},
+    "sparse": {"stem": [4, 8], "width": 16, "layers": 2, "heads": 2, "pruning": {"keep_rate": 0.3}},
+    "sae": {"widths": [16, 8, 8], "layers": 1, "heads": 2, "pruning": {"keep_rate": 0.3}},
     "timm": {"name": "resnet10t", "image_px": 64, "arguments": {"channels": [8, 8, 16, 16]}},
 }
 
@@ -180,9 +184,9 @@ def test_the_embedded_hybrid_costs_what_the_model_card_says() -> None:
 def test_timm_does_not_know_every_name() -> None:
     with pytest.raises(InputError, match=r"timm has no network 'resnet5000'; it has .*resnet"):
         build("timm", name="resnet5000")
-    with pytest.raises(InputError, match=r"timm cannot make resnet10t as wanted: .*colour"):
+    with pytest.raises(InputError, match=r"timm cannot make resnet10t with these settings: .*colour"):
         build("timm", arguments={"colour": 3})
-    with pytest.raises(InputError, match=r"timm cannot make resnet18\.moon as wanted: .*moon"):
+    with pytest.raises(InputError, match=r"timm cannot make resnet18\.moon with these settings: .*moon"):
         build("timm", name="resnet18.moon")
 
 
@@ -242,3 +246,23 @@ def test_a_timm_that_cannot_be_imported(
     monkeypatch.setattr(builtins, "__import__", load)
     with pytest.raises(kind, match=message):
         build("timm")
+
+
+def test_unit_pixels_one_head_and_larger_faces_reach_the_file(tmp_path: Path) -> None:
+    reading = Reading(face_px=64, pixels="unit", heads="labels")
+    network = build_model(config(kind="vgg", **SMALL["vgg"]), reading).eval()
+    faces = torch.randint(0, 256, (3, 1, 64, 64), dtype=torch.uint8)
+    graph = ExpressionGraph(network, 48)
+    prepared = graph.prepare(faces)
+    assert prepared.shape == (3, 1, 48, 48)
+    assert prepared.min() >= 0
+    assert prepared.max() <= 1
+    assert prepared.mean() > 0.3
+    eight, seven = graph(faces)
+    order = [EXPRESSIONS.index(str(expression_of(name))) for name in FER2013_LABELS]
+    assert torch.equal(eight[:, order], seven)
+    assert torch.all(eight[:, EXPRESSIONS.index("contempt")] == 0)
+    export_network(network, tmp_path / "net.onnx")
+    found = ExpressionClassifier(session_of((tmp_path / "net.onnx").read_bytes(), "net"))
+    assert found.side_px == 64
+    np.testing.assert_allclose(found.predict(faces[:, 0].numpy()), eight.detach().numpy(), atol=1e-5)

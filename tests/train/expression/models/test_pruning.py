@@ -18,9 +18,9 @@ from visavis_train.expression.models.pruning import (
     PruningConfig,
     best,
     cls_attention,
+    count_kept,
     fused_token,
     gather,
-    kept_count,
     prune,
 )
 
@@ -34,7 +34,7 @@ def some(tokens: int = 11, faces: int = 3, width: int = 4, seed: int = 0) -> tup
 
 @given(tokens=st.integers(1, 400), hundredths=st.integers(1, 100))
 def test_the_count_is_the_rate_of_the_others_rounded_up(tokens: int, hundredths: int) -> None:
-    assert kept_count(tokens, hundredths / 100) == -(-hundredths * tokens // 100)
+    assert count_kept(tokens, hundredths / 100) == -(-hundredths * tokens // 100)
 
 
 @pytest.mark.parametrize("fused", ["sum", "mean", "none"])
@@ -49,7 +49,7 @@ def test_keep_rate_1_is_the_identity(fused: Any) -> None:
 def test_the_kept_are_the_best_and_cls_stays_first(tokens: int, rate: float, seed: int) -> None:
     values, scores = some(tokens, seed=seed)
     left = prune(values, scores, rate, "none")
-    count = kept_count(tokens - 1, rate)
+    count = count_kept(tokens - 1, rate)
     assert left.tokens.shape == (3, 1 + count, 4)
     assert torch.equal(left.tokens[:, 0], values[:, 0])
     for face in range(3):
@@ -74,7 +74,7 @@ def test_the_fused_token_is_the_weighted_sum_of_the_removed() -> None:
         torch.testing.assert_close(plain[face], wanted / weight)
 
 
-def test_the_normalised_fused_token_of_equals_is_one_of_them() -> None:
+def test_the_normalized_fused_token_of_equals_is_one_of_them() -> None:
     scores = some()[1]
     same = torch.ones(3, 11, 4)
     token = fused_token(same, scores, best(scores, 4), mean=True)
@@ -127,14 +127,14 @@ def test_every_token_needs_a_score() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"keep": 0}, "keep is 0; expected above 0 and at most 1"),
-        ({"keep": 1.5}, "keep is 1.5; expected above 0 and at most 1"),
-        ({"keep": [0.5, -0.1], "at": [0, 1]}, "keep is -0.1; expected"),
-        ({"keep": float("nan")}, "keep is nan; expected"),
-        ({"keep": [0.5, 0.5]}, "keep lists 2 rates for 1 layers of at"),
-        ({"at": [1, 0]}, r"at is \[1, 0\]; expected layers from 0, rising"),
-        ({"at": [0, 0]}, r"at is \[0, 0\]; expected"),
-        ({"at": [-1]}, r"at is \[-1\]; expected"),
+        ({"keep_rate": 0}, "keep_rate is 0; expected above 0 and at most 1"),
+        ({"keep_rate": 1.5}, "keep_rate is 1.5; expected above 0 and at most 1"),
+        ({"keep_rate": [0.5, -0.1], "layers": [0, 1]}, "keep_rate is -0.1; expected"),
+        ({"keep_rate": float("nan")}, "keep_rate is nan; expected"),
+        ({"keep_rate": [0.5, 0.5]}, "keep_rate lists 2 rates for 1 layers"),
+        ({"layers": [1, 0]}, r"layers is \[1, 0\]; expected layers from 0, rising"),
+        ({"layers": [0, 0]}, r"layers is \[0, 0\]; expected"),
+        ({"layers": [-1]}, r"layers is \[-1\]; expected"),
         ({"method": "magic"}, "'cls', 'random', 'tome' or 'none'"),
     ],
 )
@@ -144,14 +144,15 @@ def test_what_cannot_be_pruned_is_refused(values: dict[str, Any], message: str) 
 
 
 def test_the_counts_of_the_paper_keep_rates() -> None:
-    published = PruningConfig(keep=0.1, at=(0, 1, 2), fused="none")  # 49 tokens, three layers: 5, 1, 1.
+    # 49 tokens, three layers: 5, 1, 1.
+    published = PruningConfig(keep_rate=0.1, layers=(0, 1, 2), fused_token="none")
     assert [each.left - 1 for each in published.counts(50, 3)] == [5, 1, 1]
-    with_fused = PruningConfig(keep=(0.5, 0.5), at=(0, 2))
+    with_fused = PruningConfig(keep_rate=(0.5, 0.5), layers=(0, 2))
     assert with_fused.counts(11, 4) == [(11, 11, 7), (7, 7, 7), (7, 7, 5), (5, 5, 5)]
-    first = with_fused.model_copy(update={"asking": "kept"})
+    first = with_fused.model_copy(update={"queries": "kept"})
     assert first.counts(11, 3) == [(11, 7, 7), (7, 7, 7), (7, 5, 5)]
-    assert PruningConfig(keep=0.3, method="tome").counts(11, 1) == [(11, 11, 4)]
-    assert PruningConfig(keep=0.3, method="none").counts(11, 1) == [(11, 11, 11)]
+    assert PruningConfig(keep_rate=0.3, method="tome").counts(11, 1) == [(11, 11, 4)]
+    assert PruningConfig(keep_rate=0.3, method="none").counts(11, 1) == [(11, 11, 11)]
 
 
 def start(tokens: Tensor) -> Merged:

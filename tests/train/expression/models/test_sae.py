@@ -18,8 +18,9 @@ from visavis.base import networks
 from visavis.errors import InputError
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.graph import ExpressionGraph
+from visavis_train.expression.models.published import load_published
 from visavis_train.expression.models.sae import CrossLayer, Pair, SaeConfig, SaeNet
-from visavis_train.expression.models.streams import FaceTrunk, Frozen, Ir50, MobileFaceNet, load_weights
+from visavis_train.expression.models.streams import FaceTrunk, Frozen, Ir50, MobileFaceNet
 from visavis_train.expression.release import export_network
 
 SMALL: dict[str, Any] = {"image_px": 32, "widths": (16, 8, 8), "layers": 2, "heads": 2}
@@ -70,7 +71,7 @@ def test_each_stream_asks_with_the_queries_of_the_other() -> None:
 
 
 def test_both_streams_and_all_scales_keep_the_same_tokens() -> None:
-    network = build({"keep": 0.3, "fused": "none"})
+    network = build({"keep_rate": 0.3, "fused_token": "none"})
     start = network.tokens(faces())
     # Every token says where it is; what is left of them says who was kept.
     marks = [Pair(*(torch.arange(17.0)[None, :, None].expand_as(t) for t in pair)) for pair in start]
@@ -92,15 +93,15 @@ def test_both_streams_and_all_scales_keep_the_same_tokens() -> None:
 
 
 def test_keep_rate_1_is_the_network_without_pruning() -> None:
-    plain, same = build(), build({"keep": 1.0, "at": [0, 1]})
+    plain, same = build(), build({"keep_rate": 1.0, "layers": [0, 1]})
     assert torch.equal(plain(faces())[0], same(faces())[0])
-    sparse = build({"keep": 0.3})
+    sparse = build({"keep_rate": 0.3})
     sparse.load_state_dict(plain.state_dict())
     assert not torch.allclose(plain(faces())[0], sparse(faces())[0], atol=1e-6)
 
 
 def test_the_order_of_tokens_makes_no_difference() -> None:
-    network = build({"keep": [0.5, 0.5], "at": [0, 1]})
+    network = build({"keep_rate": [0.5, 0.5], "layers": [0, 1]})
     start = network.tokens(faces())
     order = [0, *(1 + torch.randperm(16)).tolist()]
     shuffled = [Pair(*(tokens[:, order] for tokens in pair)) for pair in start]
@@ -138,7 +139,7 @@ def test_a_frozen_network_keeps_its_statistics() -> None:
 
 
 def test_torch_and_onnx_runtime_agree(tmp_path: Path) -> None:
-    network = build({"keep": 0.3}, image_px=48)
+    network = build({"keep_rate": 0.3}, image_px=48)
     export_network(network, tmp_path / "net.onnx")
     pictures = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8)
     with torch.no_grad():
@@ -152,7 +153,7 @@ def test_the_published_size_costs_what_it_was_measured_to() -> None:
     with torch.device("meta"):
         base = SaeConfig(preset="base")
         whole = cost(SaeNet(base, download=False), 112)
-        sparse = SaeConfig(preset="base", pruning={"keep": 0.1})
+        sparse = SaeConfig(preset="base", pruning={"keep_rate": 0.1})
         saved = whole.macs - cost(SaeNet(sparse, download=False), 112).macs
         maps = [stream.eval()(torch.zeros(1, 1, 112, 112)) for stream in (Ir50(), MobileFaceNet())]
     assert [tuple(found.shape) for found in maps] == [(1, 1024, 7, 7), (1, 512, 7, 7)]
@@ -171,9 +172,9 @@ def test_2x2_neighbours_make_a_token() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"pruning": {"at": [2]}}, "pruning.at holds layer 2; the network has 2: expected 0 to 1"),
+        ({"pruning": {"layers": [2]}}, "pruning.layers holds layer 2; the network has 2: expected 0 to 1"),
         ({"pruning": {"method": "tome"}}, "pruning.method is 'tome'; sae knows 'cls' and 'none'"),
-        ({"pruning": {"asking": "kept"}}, "pruning.asking is 'kept'; in sae all tokens ask"),
+        ({"pruning": {"queries": "kept"}}, "pruning.queries is 'kept'; in sae all tokens ask"),
         ({"image_px": 36}, "image_px is 36; small needs multiples of 8"),
         ({"preset": "base", "image_px": 120}, "image_px is 120; base needs multiples of 16"),
         ({"widths": (16, 8, 9)}, r"widths \[16, 8, 9\] must be multiples of heads, 2"),
@@ -197,8 +198,8 @@ def test_a_frozen_stream_needs_weights(tmp_path: Path) -> None:
         SaeNet(SaeConfig(preset="base", layers=1))
     stream, other = nn.Linear(2, 3), nn.Linear(2, 4)
     save_file(stream.state_dict(), tmp_path / "stream.safetensors")
-    load_weights(nn.Linear(2, 3), tmp_path / "stream.safetensors")
+    load_published(nn.Linear(2, 3), tmp_path / "stream.safetensors")
     with pytest.raises(InputError, match=r"stream\.safetensors: made for another network"):
-        load_weights(other, tmp_path / "stream.safetensors")
+        load_published(other, tmp_path / "stream.safetensors")
     with pytest.raises(InputError, match="not a readable safetensors file"):
-        load_weights(other, tmp_path / "none.safetensors")
+        load_published(other, tmp_path / "none.safetensors")

@@ -40,21 +40,23 @@ def faces(count: int = 2, side_px: int = 16) -> torch.Tensor:
 
 @pytest.mark.parametrize("method", [*METHODS, "none"])
 def test_keep_rate_1_is_the_network_without_pruning(method: str) -> None:
-    plain, same = build(), build({"method": method, "at": [0, 1], "keep": 1.0})
+    plain, same = build(), build({"method": method, "layers": [0, 1], "keep_rate": 1.0})
     assert torch.equal(plain(faces())[0], same(faces())[0])
-    kept = build({"method": "none", "keep": 0.2})
+    kept = build({"method": "none", "keep_rate": 0.2})
     assert torch.equal(plain(faces())[1], kept(faces())[1])
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_all_keep_rates_share_one_set_of_weights(method: str) -> None:
-    dense, sparse = build(), build({"method": method, "keep": 0.3})
+    dense, sparse = build(), build({"method": method, "keep_rate": 0.3})
     sparse.load_state_dict(dense.state_dict())
     assert not torch.allclose(dense(faces())[0], sparse(faces())[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("how", [{"keep": 0.3}, {"keep": [0.5, 0.4], "at": [0, 2], "asking": "kept"}])
+@pytest.mark.parametrize(
+    "how", [{"keep_rate": 0.3}, {"keep_rate": [0.5, 0.4], "layers": [0, 2], "queries": "kept"}]
+)
 def test_counts_are_what_the_layers_get(method: str, how: dict[str, Any]) -> None:
     pruning = {"method": method, **how}
     network, wanted = build(pruning), config(pruning).counts()
@@ -66,37 +68,37 @@ def test_counts_are_what_the_layers_get(method: str, how: dict[str, Any]) -> Non
 
 
 def test_the_order_of_tokens_makes_no_difference() -> None:
-    network = build({"keep": [0.5, 0.5], "at": [0, 1]})
+    network = build({"keep_rate": [0.5, 0.5], "layers": [0, 1]})
     tokens = network.tokens(faces())
     shuffled = tokens[:, [0, *(1 + torch.randperm(16)).tolist()]]
     torch.testing.assert_close(network.read(tokens)[0], network.read(shuffled)[0], atol=1e-5, rtol=1e-4)
 
 
 def test_it_says_which_cells_it_keeps() -> None:
-    network = build({"keep": [0.5, 0.5], "at": [0, 2]})
+    network = build({"keep_rate": [0.5, 0.5], "layers": [0, 2]})
     tokens = network.tokens(faces())
     first, second = network.read(tokens)[1]
     assert (first.shape, second.shape) == ((2, 8), (2, 5))  # Of 8 cells and the fused token, 5.
     for face in range(2):
         assert set(second[face].tolist()) <= {-1, *first[face].tolist()}
         assert first[face].min() >= 0
-    assert build({"keep": 0.5, "method": "tome"}).read(tokens)[1] == []
+    assert build({"keep_rate": 0.5, "method": "tome"}).read(tokens)[1] == []
 
 
 @pytest.mark.parametrize("method", ["cls", "random"])
 def test_those_that_are_kept_get_the_same_answer_whoever_else_asks(method: str) -> None:
-    how = {"method": method, "keep": 0.4, "fused": "none"}
-    after, first = build(how), build({**how, "asking": "kept"})
+    how = {"method": method, "keep_rate": 0.4, "fused_token": "none"}
+    after, first = build(how), build({**how, "queries": "kept"})
     tokens = after.tokens(faces())
     torch.testing.assert_close(after.layers[0](tokens), first.layers[0](tokens), atol=1e-5, rtol=1e-4)
     assert torch.equal(after.read(tokens)[1][0], first.read(tokens)[1][0])
-    whole = build({**how, "keep": 0.999, "asking": "kept", "fused": "sum"})  # All 16 of 16.
+    whole = build({**how, "keep_rate": 0.999, "queries": "kept", "fused_token": "sum"})  # All 16 of 16.
     assert torch.equal(whole.read(tokens)[0], build().read(tokens)[0])
     assert whole.read(tokens)[1] == []
 
 
 def test_random_tokens_are_drawn_anew_in_training_and_never_afterwards() -> None:
-    network = build({"method": "random", "keep": 0.3})
+    network = build({"method": "random", "keep_rate": 0.3})
     tokens = network.tokens(faces(8))
     still = [network.read(tokens)[1][0] for _ in range(2)]
     assert torch.equal(*still)
@@ -106,11 +108,11 @@ def test_random_tokens_are_drawn_anew_in_training_and_never_afterwards() -> None
     assert len({tuple(sorted(row)) for row in drawn.tolist()}) > 4
 
 
-@pytest.mark.parametrize(("method", "asking"), [*((method, "all") for method in METHODS), ("cls", "kept")])
+@pytest.mark.parametrize(("method", "queries"), [*((method, "all") for method in METHODS), ("cls", "kept")])
 def test_tokens_are_really_removed_in_onnx_at_any_batch_size(
-    method: str, asking: str, tmp_path: Path
+    method: str, queries: str, tmp_path: Path
 ) -> None:
-    network = build({"method": method, "keep": 0.3, "asking": asking}, image_px=48)
+    network = build({"method": method, "keep_rate": 0.3, "queries": queries}, image_px=48)
     export_network(network, tmp_path / "net.onnx")
     pictures = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8)
     with torch.no_grad():
@@ -131,11 +133,11 @@ def test_equation_4_is_what_torch_counts() -> None:
     two, three = config(layers=2), config(layers=3)
     counted = cost(SparseNet(three), 16).macs - cost(SparseNet(two), 16).macs
     assert counted == three.macs_equation_4() - two.macs_equation_4()
-    sparse = config({"keep": 0.3})
+    sparse = config({"keep_rate": 0.3})
     saved = cost(SparseNet(three), 16).macs - cost(SparseNet(sparse), 16).macs
     scoring = (17 + 16) * 16  # The CLS row and the fused token, which Eq. 4 leaves out.
     assert saved == three.macs_equation_4() - sparse.macs_equation_4() - scoring
-    first = config({"keep": 0.3, "asking": "kept"})
+    first = config({"keep_rate": 0.3, "queries": "kept"})
     more = cost(SparseNet(sparse), 16).macs - cost(SparseNet(first), 16).macs
     assert more == sparse.macs_equation_4() - first.macs_equation_4() - 16**2  # CLS asks once more.
 
@@ -143,7 +145,7 @@ def test_equation_4_is_what_torch_counts() -> None:
 def test_the_published_network_saves_60_percent_at_keep_rate_03() -> None:
     dense = load_experiment(PUBLISHED, Experiment).model
     assert isinstance(dense, SparseConfig)
-    sparse = dense.model_copy(update={"pruning": PruningConfig(keep=0.3)})
+    sparse = dense.model_copy(update={"pruning": PruningConfig(keep_rate=0.3)})
     before, after = (cost(SparseNet(each), 48) for each in (dense, sparse))
     assert before.macs == pytest.approx(97e6, rel=0.01)
     assert after.macs < 0.4 * before.macs
@@ -153,8 +155,8 @@ def test_the_published_network_saves_60_percent_at_keep_rate_03() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"pruning": {"at": [3]}}, "pruning.at holds layer 3; the network has 3: expected 0 to 2"),
-        ({"pruning": {"keep": 2}}, "keep is 2; expected above 0 and at most 1"),
+        ({"pruning": {"layers": [3]}}, "pruning.layers holds layer 3; the network has 3: expected 0 to 2"),
+        ({"pruning": {"keep_rate": 2}}, "keep_rate is 2; expected above 0 and at most 1"),
         ({"heads": 3}, "width 16 is no multiple of heads, 3"),
         ({"stem": (0, 4)}, r"stem \[0, 4\] must be 1 or more"),
         ({"blocks": (0, -1)}, r"blocks \[0, -1\] 0 or more"),

@@ -14,17 +14,17 @@ from hypothesis.extra.numpy import arrays
 from support import tiny_fer
 from visavis.base.clock import ManualClock
 from visavis.base.networks import metadata, session_of
-from visavis.datasets.opening import find_dataset
-from visavis.emotion.classifier import ExpressionClassifier
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError, WeightsError
+from visavis.expression.classifier import ExpressionClassifier
 from visavis.types import ImageArray
 
 torch = pytest.importorskip("torch")
 
 from support.tiny_networks import labels_of, write_data, write_run  # noqa: E402
 from visavis_train.expression.quantize import int4  # noqa: E402
-from visavis_train.expression.quantize.comparison import compare, steps  # noqa: E402
-from visavis_train.expression.quantize.inputs import input_products, windows  # noqa: E402
+from visavis_train.expression.quantize.comparison import compare_candidates, compare_steps  # noqa: E402
+from visavis_train.expression.quantize.inputs import convolution_windows, input_products  # noqa: E402
 from visavis_train.expression.quantize.methods import METHODS, Candidate, calibration_faces, quantized  # noqa: E402
 from visavis_train.expression.quantize.network import Network, large_weights  # noqa: E402
 from visavis_train.expression.quantize.rounding import best_scales, block_of, round_matrix  # noqa: E402
@@ -50,9 +50,9 @@ def images() -> ImageArray:
 
 @given(arrays(np.int8, st.integers(1, 40).map(lambda n: 2 * n), elements=st.integers(-8, 7)))
 def test_packing_is_a_bijection(codes: np.ndarray) -> None:
-    packed = int4.pack(codes)
+    packed = int4.pack_int4(codes)
     assert packed.nbytes * 2 == codes.nbytes
-    np.testing.assert_array_equal(int4.unpack(packed), codes)
+    np.testing.assert_array_equal(int4.unpack_int4(packed), codes)
 
 
 @pytest.mark.parametrize(("columns", "block"), [(216, 72), (576, 96), (160, 80), (96, 96), (7, 7), (97, 97)])
@@ -102,7 +102,7 @@ def test_windows_are_what_a_convolution_multiplies(stride: tuple[int, int], pads
     expected = torch.nn.functional.conv2d(
         torch.from_numpy(image), torch.from_numpy(kernel), None, stride, pads[:2]
     )
-    found = windows(image, (3, 3), stride, pads) @ kernel.reshape(5, -1).T
+    found = convolution_windows(image, (3, 3), stride, pads) @ kernel.reshape(5, -1).T
     np.testing.assert_allclose(found, expected.permute(0, 2, 3, 1).reshape(-1, 5), atol=1e-4)
 
 
@@ -164,8 +164,10 @@ def test_comparison_is_with_the_first_and_in_one_run(network: Network, tmp_path:
     other = Network.load(write_run(tmp_path / "other", seed=3))
     candidates = [Candidate.of_onnx("fp32", network.data), Candidate.of_onnx("other", other.data)]
     ticks: list[int] = []
-    rows = compare(faces, candidates, calls=3, clock=ManualClock(), on_step=lambda: ticks.append(1))
-    assert len(ticks) == steps(len(faces), 2, 3)
+    rows = compare_candidates(
+        faces, candidates, calls=3, clock=ManualClock(), on_step=lambda: ticks.append(1)
+    )
+    assert len(ticks) == compare_steps(len(faces), 2, 3)
     first, second = rows
     assert (first.name, first.accuracy, first.paired.difference) == ("fp32", 1.0, 0.0)
     images = tiny_fer.patterns(35, 1)[0]
@@ -183,13 +185,13 @@ def test_bad_networks_are_named(network: Network, run: Path, images: ImageArray,
     small.write_bytes(int4.packed(network, images[:, None]))
     with pytest.raises(InputError, match=r"small\.onnx: no weights of 4096 .* quantised already"):
         Network.load(small)
-    with pytest.raises(InputError, match=r"emotion\.onnx: cannot be read.*visavis export"):
+    with pytest.raises(InputError, match=r"expression\.onnx: cannot be read.*visavis export"):
         Network.load(tmp_path)
     with pytest.raises(InputError, match=r"give the run folder"):
         quantized("nf4", network, small, lambda: images[:, None])
 
 
-def test_weights_stored_in_16_bits_are_quantised_from_32(network: Network, tmp_path: Path) -> None:
+def test_weights_stored_in_16_bits_are_quantized_from_32(network: Network, tmp_path: Path) -> None:
     model = network.model()
     halve(model)
     (tmp_path / "half.onnx").write_bytes(model.SerializeToString())
@@ -200,6 +202,6 @@ def test_weights_stored_in_16_bits_are_quantised_from_32(network: Network, tmp_p
     ]
 
 
-def test_the_runtime_takes_quantised_files(network: Network, images: ImageArray) -> None:
+def test_the_runtime_takes_quantized_files(network: Network, images: ImageArray) -> None:
     session = session_of(int4.packed(network, images[:, None]), "int4")
     assert ExpressionClassifier(session).predict(images[:1]).shape == (1, 8)

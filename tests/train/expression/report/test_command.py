@@ -14,12 +14,12 @@ import pytest
 
 from support.tiny_report import row
 from visavis.cli.evaluate import evaluation_json
-from visavis.datasets.opening import find_dataset
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis.evaluate.expressions import Model, evaluate
-from visavis.metrics.emotion import negative_log_likelihood
+from visavis.metrics.expression import negative_log_likelihood
 from visavis_train.expression.report import paper
-from visavis_train.expression.report.command import report
+from visavis_train.expression.report.command import report_runs
 from visavis_train.expression.report.runs import read_runs
 from visavis_train.expression.report.tables import Table, duration
 
@@ -46,7 +46,7 @@ class Reader(HTMLParser):
 def test_figures_are_those_of_evaluate(
     trained: Path, make_run: Callable[..., Path], data: Path, tmp_path: Path
 ) -> None:
-    facts = report(
+    facts = report_runs(
         [trained, make_run("b", "other"), make_run("c", "young", finished=False)], tmp_path / "out"
     )
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == json.loads(json.dumps(facts))
@@ -54,7 +54,7 @@ def test_figures_are_those_of_evaluate(
     faces = found.read()
     rights = []
     for run, folder in zip(facts["runs"], (trained, tmp_path / "b"), strict=False):
-        model = Model.load(folder / "emotion.onnx")
+        model = Model.load(folder / "expression.onnx")
         result = evaluate(faces, model.classifier, training=found.read("Training"))
         expected = evaluation_json(result, model, None, [])
         assert {**run["evaluation"], "ms_per_face": 0} == {**expected, "ms_per_face": 0}
@@ -87,7 +87,7 @@ def test_figures_are_those_of_evaluate(
 def test_the_page_loads_nothing_and_its_charts_are_whole(
     make_run: Callable[..., Path], tmp_path: Path
 ) -> None:
-    report([make_run("a", "<b>&"), make_run("b", "x", finished=False)], tmp_path / "out")
+    report_runs([make_run("a", "<b>&"), make_run("b", "x", finished=False)], tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     reader = Reader()
     reader.feed(page)
@@ -123,14 +123,14 @@ def test_different_faces_are_not_paired(make_run: Callable[..., Path], data: Pat
     lines = (data / "fer2013.csv").read_text().splitlines()
     (other / "fer2013.csv").write_text("\n".join(lines[:-1]) + "\n")  # One face fewer.
     runs = [make_run("a", "one"), make_run("b", "two", other)]
-    facts = report(runs, tmp_path / "out")
+    facts = report_runs(runs, tmp_path / "out")
     assert facts["pairs"] == []
     assert facts["unpaired"].startswith(
         "Runs that were measured on different faces are not compared face by face "
         "(one: 35 faces of FER-2013 PublicTest; two: 34 faces of FER-2013 PublicTest)"
     )
     assert len(facts["counts"]) == 2
-    together = report(runs, tmp_path / "out", data=other)
+    together = report_runs(runs, tmp_path / "out", data=other)
     assert together["unpaired"] is None
     assert [(pair["n"], pair["difference"]) for pair in together["pairs"]] == [(34, 0.0)]
 
@@ -162,7 +162,7 @@ def test_runs_of_one_name_are_told_apart(make_run: Callable[..., Path]) -> None:
         ({}, "nothing"),
         ({"init": "runs/taught/best.safetensors"}, "taught"),
         ({"init": "best.safetensors"}, "best.safetensors"),
-        ({"init": "assets/emotion.onnx"}, "assets/emotion.onnx"),
+        ({"init": "assets/expression.onnx"}, "assets/expression.onnx"),
         ({"model": {"kind": "sae"}}, "its streams"),
         ({"model": {"kind": "timm", "name": "resnet50", "pretrained": True}}, "a hub"),
     ],
@@ -172,7 +172,7 @@ def test_where_a_run_began_is_told(
 ) -> None:
     config = make_run(finished=False) / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | changes))
-    facts = report([config.parent], tmp_path / "out")
+    facts = report_runs([config.parent], tmp_path / "out")
     assert facts["runs"][0]["start"] == start
     assert f" | {start} | " in (tmp_path / "out" / "report.md").read_text("utf-8")
 
@@ -184,14 +184,14 @@ def test_what_was_not_run_is_listed(make_run: Callable[..., Path], tmp_path: Pat
     (files / "big.toml").write_text("# Needs a GPU, and\n# time. More.\nname = 'big'\nout = '/nowhere'")
     (files / "done.toml").write_text(f"name = 'done'\nout = '{make_run('b')}'")
     (files / "face.toml").write_text("task = 'face'")
-    quantised = tmp_path / "q.json"
-    quantised.write_text('{"variants": [{"name": "tiny, int8", "bytes": 1200000}]}')
-    facts = report([make_run()], tmp_path / "out", experiments=files, quantised=quantised)
+    quantized = tmp_path / "q.json"
+    quantized.write_text('{"variants": [{"name": "tiny, int8", "bytes": 1200000}]}')
+    facts = report_runs([make_run()], tmp_path / "out", experiments=files, quantized=quantized)
     assert [(each["name"], each["status"], each["what"]) for each in facts["not_run"]] == [
         ("big", "not run", "Needs a GPU, and time."),
         ("done", "run, but not given here", ""),
     ]
-    assert facts["quantised"] == [{"name": "tiny, int8", "size_bytes": 1200000}]
+    assert facts["quantized"] == [{"name": "tiny, int8", "size_bytes": 1200000}]
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert (files / "big.toml").as_posix() in page
     assert ">tiny, int8</text>" in page

@@ -11,7 +11,7 @@ import pytest
 from support.research import run_visavis
 from support.tiny_report import row
 from visavis.errors import InputError
-from visavis_train.expression.report.command import report
+from visavis_train.expression.report.command import report_runs
 
 
 def no_run(folder: Path) -> None:
@@ -43,7 +43,7 @@ def cut_report(folder: Path) -> None:
 
 
 def no_network(folder: Path) -> None:
-    (folder / "emotion.onnx").unlink()
+    (folder / "expression.onnx").unlink()
 
 
 def no_data(folder: Path) -> None:
@@ -54,14 +54,14 @@ def no_data(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (no_run, "it has no config.json; expected the run folder of an emotion experiment"),
-        (other_task, "config.json: task: Input should be 'emotion'"),
+        (no_run, "it has no config.json; expected the run folder of an expression experiment"),
+        (other_task, "config.json: task: Input should be 'expression'"),
         (no_log, "no epoch stands in its log.jsonl; leave the run out"),
         (foreign_log, "log.jsonl:1: no row of a run's log"),
         (poor_row, "log.jsonl:1: loss: Field required"),
         (skipped_epoch, "log.jsonl:2: epoch 2; expected 1"),
         (cut_report, "report.json: not JSON"),
-        (no_network, "emotion.onnx: cannot be read"),
+        (no_network, "expression.onnx: cannot be read"),
         (no_data, "its data set /nowhere is not here; say where by --data"),
     ],
 )
@@ -87,16 +87,16 @@ def test_a_bad_run_is_one_clear_line(
 def test_other_bad_input(make_run: Callable[..., Path], tmp_path: Path) -> None:
     folder = make_run()
     with pytest.raises(InputError, match=r"the same run as .*: give each run once"):
-        report([folder, folder / ".." / "a"], tmp_path / "out")
+        report_runs([folder, folder / ".." / "a"], tmp_path / "out")
     with pytest.raises(InputError, match="no such folder; expected the run folder"):
-        report([tmp_path / "none"], tmp_path / "out")
+        report_runs([tmp_path / "none"], tmp_path / "out")
     with pytest.raises(InputError, match="has no split 'test' here; it has Training, PublicTest"):
-        report([folder], tmp_path / "out", split="test")
+        report_runs([folder], tmp_path / "out", split="test")
     with pytest.raises(InputError, match=r"expected experiment files \(\*\.toml\)"):
-        report([folder], tmp_path / "out", experiments=tmp_path / "none")
+        report_runs([folder], tmp_path / "out", experiments=tmp_path / "none")
     (tmp_path / "q.json").write_text("{}")
     with pytest.raises(InputError, match=r"q\.json: expected JSON with variants"):
-        report([folder], tmp_path / "out", quantised=tmp_path / "q.json")
+        report_runs([folder], tmp_path / "out", quantized=tmp_path / "q.json")
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="is no folder; choose another place"):
-        report([folder], folder / "config.json" / "out")
+        report_runs([folder], folder / "config.json" / "out")

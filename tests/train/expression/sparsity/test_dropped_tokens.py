@@ -14,14 +14,20 @@ from support.research import run_lab
 from visavis.errors import InputError
 from visavis_train.expression import task
 from visavis_train.expression.config import Experiment
-from visavis_train.expression.models.heads import standardise
+from visavis_train.expression.models.heads import standardize
 from visavis_train.expression.models.sparse import SparseConfig, SparseNet
 from visavis_train.expression.sparsity import dropped_tokens
-from visavis_train.expression.sparsity.dropping import Choice, Looked, Way, drop_in_every_way, dropping_table
+from visavis_train.expression.sparsity.dropping import (
+    Choice,
+    TokenUse,
+    Way,
+    drop_in_every_way,
+    dropping_table,
+)
 from visavis_train.expression.sparsity.kept import drop_tokens
 
 MODEL: dict[str, Any] = {"stem": (4, 8), "blocks": (0, 0), "width": 16, "layers": 2, "heads": 2}
-PRUNING: dict[str, Any] = {"keep": 0.3, "asking": "kept"}
+PRUNING: dict[str, Any] = {"keep_rate": 0.3, "queries": "kept"}
 
 
 def build(pruning: dict[str, Any] = PRUNING) -> SparseNet:
@@ -31,12 +37,12 @@ def build(pruning: dict[str, Any] = PRUNING) -> SparseNet:
 
 def faces(count: int = 4) -> torch.Tensor:
     drawn = torch.Generator().manual_seed(1)
-    return standardise(torch.rand(count, 1, 48, 48, generator=drawn))
+    return standardize(torch.rand(count, 1, 48, 48, generator=drawn))
 
 
 def logits(network: SparseNet, count: int, choice: Choice, way: Way) -> torch.Tensor:
     with torch.inference_mode():
-        return Looked.at(network, faces(), torch.Generator().manual_seed(2)).answer(count, choice, way)
+        return TokenUse.at(network, faces(), torch.Generator().manual_seed(2)).answer(count, choice, way)
 
 
 def test_fused_and_most_is_what_the_network_does_by_itself() -> None:
@@ -61,7 +67,7 @@ def test_who_keeps_all_tokens_drops_nothing(way: Way, choice: Choice) -> None:
 def test_what_is_never_seen_cannot_matter() -> None:
     network, seen = build(), faces()
     with torch.inference_mode():
-        found = Looked.at(network, seen, torch.Generator()).answer(1, "most", "never seen")
+        found = TokenUse.at(network, seen, torch.Generator()).answer(1, "most", "never seen")
         normed = network.layers[0].norm1(network.tokens(seen))
         q, k, _ = network.layers[0].attention.project(normed)
         kept = (q[:, :, :1] @ k.transpose(2, 3) / q.shape[3] ** 0.5).softmax(3).mean(1)[:, 0, 1:].argmax(1)
@@ -78,7 +84,7 @@ def test_what_is_never_seen_cannot_matter() -> None:
 
 @pytest.mark.parametrize(
     "pruning",
-    [{"keep": 0.3}, PRUNING | {"at": [1]}, PRUNING | {"method": "random"}],
+    [{"keep_rate": 0.3}, PRUNING | {"layers": [1]}, PRUNING | {"method": "random"}],
 )
 def test_other_pruning_is_refused(pruning: dict[str, Any]) -> None:
     pictures = np.zeros((2, 48, 48), np.uint8)
@@ -116,9 +122,11 @@ def test_one_report_writes_page_and_results(data: Path, tmp_path: Path) -> None:
             "training": {"epochs": 1, "batch_size": 16},
         }
     )
-    run, page, results = task.train(experiment), tmp_path / "page.md", tmp_path / "dropped.json"
+    run, page, results = task.train_expression(experiment), tmp_path / "page.md", tmp_path / "dropped.json"
     page.write_text("\n".join(["# Page", *dropped_tokens.MARKS]))
-    dropped_tokens.report(run, data, split="PublicTest", rates=(0.1,), page=page, results=results)
+    dropped_tokens.report_dropped_tokens(
+        run, data, split="PublicTest", rates=(0.1,), page=page, results=results
+    )
     found = json.loads(results.read_text())
     assert found["run"] == "run"
     assert len(found["dropped"]) == 12
@@ -128,4 +136,4 @@ def test_one_report_writes_page_and_results(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("rate", ["0", "1.5"])
 def test_a_rate_out_of_range_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_lab("dropped-tokens", "run", "--data", "data", "--rate", rate) == 2
-    assert f"keep is {float(rate):g}; expected above 0 and at most 1" in capsys.readouterr().err
+    assert f"keep_rate is {float(rate):g}; expected above 0 and at most 1" in capsys.readouterr().err

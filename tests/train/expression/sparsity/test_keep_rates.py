@@ -14,10 +14,9 @@ import torch
 from support.research import run_lab
 from visavis.base import networks
 from visavis.base.networks import session_of
-from visavis.datasets import fer2013
-from visavis.datasets.opening import find_dataset
-from visavis.emotion.sparse import Keep, SparseClassifier
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
+from visavis.expression.sparse import Keep, SparseClassifier
 from visavis_train.expression import task
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
@@ -27,8 +26,9 @@ from visavis_train.expression.quantize.network import Network
 from visavis_train.expression.release import export_sparse
 from visavis_train.expression.sparsity import keep_rates
 from visavis_train.expression.sparsity.kept import drop_tokens
-from visavis_train.expression.sparsity.rates import Answered, frontier, second_looks
-from visavis_train.expression.trainer import Trainer
+from visavis_train.expression.sparsity.rates import Answered, frontier, second_passes
+from visavis_train.expression.task import experiment_faces
+from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.loop.experiment import load_experiment
 
 MODEL: dict[str, Any] = {"stem": (4, 8), "blocks": (0, 0), "width": 64, "layers": 2, "heads": 2}
@@ -50,8 +50,8 @@ heads = 2
 drop_path = 0.0
 
 [model.pruning]
-keep = 0.3
-asking = "kept"
+keep_rate = 0.3
+queries = "kept"
 
 [training]
 epochs = 3
@@ -68,7 +68,7 @@ sure = 0.7
 
 def build(pruning: dict[str, Any] | None = None) -> SparseNet:
     torch.manual_seed(0)
-    how = {"keep": 0.3, "asking": "kept"} if pruning is None else pruning
+    how = {"keep_rate": 0.3, "queries": "kept"} if pruning is None else pruning
     return SparseNet(SparseConfig.model_validate(MODEL | {"pruning": how})).eval()
 
 
@@ -112,15 +112,19 @@ def test_the_file_says_how_many_tokens_are_kept_unasked(exported: bytes) -> None
 
 @pytest.mark.parametrize(
     "pruning",
-    [{"keep": 1.0, "asking": "kept"}, {"keep": 0.3}, {"keep": 0.3, "at": [0, 1], "asking": "kept"}],
+    [
+        {"keep_rate": 1.0, "queries": "kept"},
+        {"keep_rate": 0.3},
+        {"keep_rate": 0.3, "layers": [0, 1], "queries": "kept"},
+    ],
 )
 def test_other_pruning_cannot_have_the_number_as_an_input(pruning: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"pruning\.method is cls, asking is kept, and one"):
+    with pytest.raises(InputError, match=r"pruning\.method is cls, queries is kept, and one"):
         SparseGraph(build(pruning))
 
 
 @pytest.mark.parametrize("method", ["int8", "int4"])
-def test_the_file_can_be_quantised(method: str, exported: bytes, tmp_path: Path) -> None:
+def test_the_file_can_be_quantized(method: str, exported: bytes, tmp_path: Path) -> None:
     path, faces = tmp_path / "sparse.onnx", pictures(40).numpy()
     path.write_bytes(exported)
     candidate = quantized(method, Network.load(path), path, lambda: faces)
@@ -131,14 +135,14 @@ def test_the_file_can_be_quantised(method: str, exported: bytes, tmp_path: Path)
     assert not np.array_equal(after.predict(faces[:, 0]), before.predict(faces[:, 0]))
 
 
-def test_a_drawn_rate_takes_the_place_of_the_configured_one() -> None:
+def test_a_sampled_rate_takes_the_place_of_the_configured_one() -> None:
     network, faces = build(), torch.randn(2, 1, 48, 48)
     for rate in (1.0, 0.6, 0.1):
         fixed = build()
         drop_tokens(fixed, rate, None)
-        network.drawn_rate = rate
+        network.sampled_rate = rate
         assert torch.allclose(network(faces)[0], fixed(faces)[0], atol=1e-6)
-        network.drawn_rate = None
+        network.sampled_rate = None
     assert not torch.allclose(network(faces)[0], fixed(faces)[0], atol=1e-6)
 
 
@@ -151,12 +155,12 @@ def toml(data: Path, tmp_path: Path) -> Path:
 
 def test_every_step_draws_a_rate_and_scores_do_not(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = load_experiment(toml, Experiment)
-    trainer = Trainer(experiment, fer2013.load(experiment.data).split(fer2013.TRAINING))
+    trainer = ExpressionTrainer(experiment, experiment_faces(experiment).training)
     drawn: list[float | None] = []
     read = SparseNet.features
 
     def watched(self: SparseNet, x: torch.Tensor) -> torch.Tensor:
-        drawn.append(self.drawn_rate)
+        drawn.append(self.sampled_rate)
         return read(self, x)
 
     monkeypatch.setattr(SparseNet, "features", watched)
@@ -170,13 +174,14 @@ def test_every_step_draws_a_rate_and_scores_do_not(toml: Path, monkeypatch: pyte
 
 def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = load_experiment(toml, Experiment)
+    [data] = experiment.data
     monkeypatch.setattr(
-        task, "export_network", lambda _, path, __, **___: path.write_bytes(networks.read("emotion"))
+        task, "export_network", lambda _, path, __, **___: path.write_bytes(networks.read("expression"))
     )  # See test_sparse.
-    task.release(experiment.model_copy(update={"out": task.train(experiment)}), toml)
+    task.release_expression(experiment.model_copy(update={"out": task.train_expression(experiment)}), toml)
     page, results = tmp_path / "page.md", tmp_path / "rates.json"
     page.write_text("\n".join(["# Page", *keep_rates.MARKS]))
-    words = [experiment.out, "--data", experiment.data, "--calls", 2, "--page", page, "--results", results]
+    words = [experiment.out, "--data", data.path, "--calls", 2, "--page", page, "--results", results]
     assert run_lab("keep-rates", *words) == 0
     found = json.loads(results.read_text())
     assert [row["tokens"] for row in found["rates"]] == [144, 130, 87, 44, 15]
@@ -184,8 +189,8 @@ def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch
         assert more["macs"] > fewer["macs"]
     assert "| 0.3 | 44 |" in page.read_text()
     assert "| 0.1 | 1 | 0.7 |" in page.read_text()  # What the experiment says of adaptive.
-    reader = SparseClassifier(session_of((experiment.out / "emotion_sparse.onnx").read_bytes(), "run"))
-    faces = find_dataset(experiment.data).read("PublicTest")
+    reader = SparseClassifier(session_of((experiment.out / "expression_sparse.onnx").read_bytes(), "run"))
+    faces = find_dataset(data.path).read("PublicTest")
     right = reader.predict_labels(next(faces.batches(64, 48))).argmax(axis=1) == faces.labels
     assert found["rates"][3]["scores"]["overall"]["value"] == pytest.approx(right.mean())
 
@@ -207,9 +212,9 @@ def answers() -> list[Answered]:
     ]
 
 
-def test_second_looks_change_unsure_faces_alone() -> None:
+def test_second_passes_change_unsure_faces_alone() -> None:
     full, some, few = answers()
-    options = second_looks([full, some, few], (0.0, 0.6, 1.0))
+    options = second_passes([full, some, few], (0.0, 0.6, 1.0))
     assert len(options) == 3 * 3
     never, sometimes, always = (
         each for each in options if (each.keep.rate, each.keep.more) == (few.rate, full.rate)
@@ -223,7 +228,7 @@ def test_second_looks_change_unsure_faces_alone() -> None:
 
 def test_nothing_cheaper_is_better_than_what_is_shown() -> None:
     found = answers()
-    options = second_looks(found)
+    options = second_passes(found)
     shown = frontier(options, found)
     assert shown
     fixed = [(float(each.macs), float(each.right.mean())) for each in found]

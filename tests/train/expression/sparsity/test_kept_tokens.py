@@ -14,8 +14,8 @@ import torch
 
 from support.research import run_lab
 from support.svg import SVG, read_svg
-from visavis.emotion.labels import FER2013_LABELS
 from visavis.errors import InputError
+from visavis.expression.labels import FER2013_LABELS
 from visavis.types import FloatArray, ImageArray
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.hybrid import HybridConfig
@@ -24,7 +24,7 @@ from visavis_train.expression.sparsity import kept_tokens
 from visavis_train.expression.sparsity.face_parts import PARTS
 from visavis_train.expression.sparsity.kept import drop_tokens, read_kept, read_untrained, untrained
 from visavis_train.expression.sparsity.kept_figures import dimmed, heat
-from visavis_train.expression.sparsity.kept_parts import CLAIM, by_chance, of_another, on_parts, overlap
+from visavis_train.expression.sparsity.kept_parts import CLAIM, by_chance, kept_overlap, of_another, on_parts
 from visavis_train.expression.sparsity.kept_tokens import MARKS
 from visavis_train.face.data.crop_landmarks import CropLandmarks
 from visavis_train.loop.checkpoint import save_checkpoint
@@ -42,7 +42,7 @@ def pictures(count: int = 3, side_px: int = 16) -> ImageArray:
 
 
 def test_cells_that_score_best_are_those_that_are_shown() -> None:
-    network, wanted = build({"keep": 0.25}), {0, 3, 6, 13}
+    network, wanted = build({"keep_rate": 0.25}), {0, 3, 6, 13}
     first = network.layers[0]
     direction = torch.tensor([1.0, -1.0] * 4)
     with torch.no_grad():
@@ -60,7 +60,7 @@ def test_cells_that_score_best_are_those_that_are_shown() -> None:
 
 
 def test_a_later_layer_keeps_some_of_what_an_earlier_one_kept() -> None:
-    network = build({"keep": [0.5, 0.5], "at": [0, 2]})
+    network = build({"keep_rate": [0.5, 0.5], "layers": [0, 2]})
     shown = pictures(5)
     kept = read_kept(network, shown, batch=2)
     assert kept.layers == (0, 2)
@@ -75,8 +75,8 @@ def test_a_later_layer_keeps_some_of_what_an_earlier_one_kept() -> None:
 
 
 def test_another_keep_rate_has_the_same_weights() -> None:
-    wanted = read_kept(build({"keep": 0.4, "at": [1], "asking": "kept"}), pictures())
-    network = build({"asking": "kept"})
+    wanted = read_kept(build({"keep_rate": 0.4, "layers": [1], "queries": "kept"}), pictures())
+    network = build({"queries": "kept"})
     drop_tokens(network, 0.4, [1])
     found = read_kept(network, pictures())
     assert found.layers == (1,)
@@ -86,9 +86,9 @@ def test_another_keep_rate_has_the_same_weights() -> None:
 @pytest.mark.parametrize(
     ("keep", "at", "message"),
     [
-        (1.5, None, "--keep and --at: keep is 1.5; expected above 0 and at most 1"),
-        (0.5, [2, 1], "--keep and --at: at is .2, 1.; expected layers from 0, rising"),
-        (0.5, [3], "--at: pruning.at holds layer 3; the network has 3: expected 0 to 2"),
+        (1.5, None, "--keep and --layer: keep_rate is 1.5; expected above 0 and at most 1"),
+        (0.5, [2, 1], "--keep and --layer: layers is .2, 1.; expected layers from 0, rising"),
+        (0.5, [3], "--layer: pruning.layers holds layer 3; the network has 3: expected 0 to 2"),
     ],
 )
 def test_rates_and_layers_out_of_range_are_refused(keep: float, at: list[int] | None, message: str) -> None:
@@ -98,11 +98,11 @@ def test_rates_and_layers_out_of_range_are_refused(keep: float, at: list[int] | 
 
 def test_networks_that_choose_no_tokens_are_refused() -> None:
     with pytest.raises(InputError, match=r"keeps all tokens \(keep rate 1\): nothing to show"):
-        read_kept(build({"keep": 1.0}), pictures())
+        read_kept(build({"keep_rate": 1.0}), pictures())
     with pytest.raises(InputError, match="keeps all tokens"):
-        read_kept(build({"keep": 0.999}), pictures())  # 16 of 16.
+        read_kept(build({"keep_rate": 0.999}), pictures())  # 16 of 16.
     with pytest.raises(InputError, match="merges tokens"):
-        read_kept(build({"keep": 0.5, "method": "tome"}), pictures())
+        read_kept(build({"keep_rate": 0.5, "method": "tome"}), pictures())
 
 
 def one_part_a_cell(faces: int, cells: int = 16) -> np.ndarray:
@@ -160,18 +160,18 @@ def test_overlap_by_hand() -> None:
     labels = np.repeat([0, 1], 50)
     masks = np.zeros((100, 12), np.bool_)
     masks[:50, :4] = masks[50:, 4:8] = True
-    found = overlap(masks, labels)
+    found = kept_overlap(masks, labels)
     assert (found.same_label, found.other_label) == (1, 0)
     expected = sum(comb(4, i) * comb(8, 4 - i) / comb(12, 4) * i / (8 - i) for i in range(5))
     assert found.random == pytest.approx(expected, abs=0.02)
-    assert overlap(masks[:50], labels[:50]).other_label is None
-    assert overlap(masks[[0, 99]], labels[[0, 99]]).same_label is None
+    assert kept_overlap(masks[:50], labels[:50]).other_label is None
+    assert kept_overlap(masks[[0, 99]], labels[[0, 99]]).same_label is None
     with pytest.raises(InputError, match="expected 2 or more"):
-        overlap(masks[:1], labels[:1])
+        kept_overlap(masks[:1], labels[:1])
 
 
 def test_untrained_networks_drop_tokens_alike_and_choose_others() -> None:
-    network, seen = build({"keep": [0.5, 0.5], "at": [0, 2]}), pictures(12)
+    network, seen = build({"keep_rate": [0.5, 0.5], "layers": [0, 2]}), pictures(12)
     control = read_untrained(network, seen, networks=3)
     kept = read_kept(network, seen)
     assert control.layers == kept.layers
@@ -182,11 +182,11 @@ def test_untrained_networks_drop_tokens_alike_and_choose_others() -> None:
 
 
 def test_pictures_show_what_is_kept() -> None:
-    grey = np.full((8, 8), 100, np.uint8)
-    dark = dimmed(grey, np.asarray([True, False, False, False]))
+    gray = np.full((8, 8), 100, np.uint8)
+    dark = dimmed(gray, np.asarray([True, False, False, False]))
     assert (dark[:4, :4] == 100).all()
     assert (dark[:4, 4:] == 20).all()
-    warm = heat(grey, np.asarray([0.0, 0.5, 1.0, 0.0])).astype(int)
+    warm = heat(gray, np.asarray([0.0, 0.5, 1.0, 0.0])).astype(int)
     assert (warm[:4, :4] == 100).all()
     assert warm[0, 4, 0] < warm[4, 0, 0]
     assert (warm[4:, 4:] == 100).all()
@@ -220,11 +220,11 @@ def test_one_command_writes_numbers_figures_and_the_page(
         return CropLandmarks(np.repeat(points[None], len(pictures), axis=0), believable)
 
     monkeypatch.setattr(kept_tokens, "find_landmarks", found)
-    assert run(run_folder, "--data", data, "--keep", 0.3, "--at", 0, "--at", 2) == 0
+    assert run(run_folder, "--data", data, "--keep", 0.3, "--layer", 0, "--layer", 2) == 0
     result = json.loads((run_folder.parent / "kept.json").read_text())
     assert (result["run"], result["split"], result["n"]) == ("run", "PublicTest", 35)
     assert (result["faces_with_landmarks"], result["grid"]) == (28, 12)
-    assert (result["pruning"]["keep"], result["pruning"]["at"]) == (0.3, [0, 2])
+    assert (result["pruning"]["keep_rate"], result["pruning"]["layers"]) == (0.3, [0, 2])
     assert [layer["layer"] for layer in result["layers"]] == [0, 2]
     first, second = result["layers"]
     assert first["tokens"] == 44 > second["tokens"]  # ceil(0.3 * 144)
@@ -257,9 +257,9 @@ def test_bad_input_is_told_in_one_line(
         return error
 
     assert "keeps all tokens (keep rate 1)" in refused(run_folder, "--data", data)
-    assert "--at needs --keep" in refused(run_folder, "--data", data, "--at", 0)
+    assert "--layer needs --keep" in refused(run_folder, "--data", data, "--layer", 0)
     assert "no such file" in refused(run_folder, "--data", data / "none", "--keep", 0.3)
-    assert "keep is 0;" in refused(run_folder, "--data", data, "--keep", 0)
+    assert "keep_rate is 0;" in refused(run_folder, "--data", data, "--keep", 0)
     assert "no run" in refused(run_folder.parent / "none", "--data", data)
     other = write_run(run_folder.parent / "hybrid", HybridConfig(widths=(4, 8, 16), heads=2))
     assert "holds a HybridNet; expected a run of kind sparse" in refused(other, "--data", data)

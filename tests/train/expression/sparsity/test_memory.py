@@ -17,7 +17,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 @linux
 def test_the_embedded_network_needs_a_few_megabytes_whoever_asks() -> None:
-    network = networks.read("emotion")
+    network = networks.read("expression")
     large = np.ones(40_000_000)  # The process that asks is larger by 320 MB; its child must not be.
     found = inference_bytes(network)
     assert found is not None

@@ -19,8 +19,8 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.face.network import FaceNetwork, FaceReading
 from visavis.face.region import FaceRegion
 from visavis.types import ImageArray
-from visavis_train.face.data.crop_landmarks import look
-from visavis_train.face.data.face_states import FaceStates, measure, write_states
+from visavis_train.face.data.crop_landmarks import look_at_crop
+from visavis_train.face.data.face_states import FaceStates, measure_states, write_states
 from visavis_train.face.network import PARTNERS
 
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
@@ -34,7 +34,7 @@ def crops(crop: ImageArray) -> ImageArray:
 
 @pytest.fixture(scope="module")
 def states(crops: ImageArray) -> FaceStates:
-    return measure(np.stack([crops[0], NOISE, crops[1]]), crops[2:])
+    return measure_states(np.stack([crops[0], NOISE, crops[1]]), crops[2:])
 
 
 def arrays(states: FaceStates) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def test_only_faces_are_in_the_pack_and_their_shapes_have_one_size(
 
 
 def test_a_state_is_what_the_network_says_and_its_mirror_image_is_the_other_side(crop: ImageArray) -> None:
-    real, _ = look(crop, FaceNetwork())
-    states = measure(crop[None], crop[None], cast(FaceNetwork, Looking(real)))
+    real, _ = look_at_crop(crop, FaceNetwork())
+    states = measure_states(crop[None], crop[None], cast(FaceNetwork, Looking(real)))
     forward = Looking.ROTATION @ np.asarray([0, 0, 1])
     assert abs(forward[0]) > 0.2
     np.testing.assert_allclose(states.facing, [forward[:2]] * 2, atol=1e-6)
@@ -149,9 +149,9 @@ def forget(found: dict[str, Any]) -> None:
     [
         (cut, r"weights of face states is \('float32', \(3, 50\)\); expected \('float32', \(3, 52\)\)"),
         (as_floats, "images of face states is"),
-        (spoil, "numbers out of range, or not finite"),
-        (enlarge, "numbers out of range, or not finite"),
-        (go_beyond, "numbers out of range, or not finite"),
+        (spoil, "numbers that are out of range or not finite"),
+        (enlarge, "numbers that are out of range or not finite"),
+        (go_beyond, "numbers that are out of range or not finite"),
         (hold_out_all, "3 of 3 faces are held out; expected some, and not all"),
         (forget, "a pack of face states holds the arrays"),
     ],

@@ -92,7 +92,7 @@ def test_a_users_own_pictures_become_a_pack(shared: Path, tmp_path: Path) -> Non
     pytest.importorskip("mediapipe")
     (tmp_path / "own").mkdir()
     cv2.imwrite(str(tmp_path / "own" / "me.png"), portrait()[:, :, ::-1])
-    sources = teacher.Sources(None, None, (tmp_path / "own",), warps=2)
+    sources = teacher.LabelSources(None, None, (tmp_path / "own",), warps=2)
     model = shared / "models" / "face_landmarker.task"
     parts = [teacher.write_part((part, 2, sources, model, tmp_path)) for part in range(2)]
     assert [count for _, count in parts] == [2, 1]

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from visavis.errors import InputError
-from visavis.face.detector import FaceDetector, View
+from visavis.face.detector import FaceDetector, SearchView
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data import negatives, photographs
 from visavis_train.face.data.clutter import clutter
@@ -62,7 +62,7 @@ def test_turning_a_frame_moves_its_faces_with_it() -> None:
 def test_the_detector_reads_from_the_maps_what_was_put_into_them() -> None:
     maps = target_maps(np.array([[83.0, 41.0, 32.0, -2.0]], np.float32))
     read = (maps["heat"], np.exp(maps["size"]), maps["offset"], maps["roll"])
-    (found,) = FaceDetector()._peaks(View(0, 0, INPUT_PX, near=False), *read)
+    (found,) = FaceDetector()._peaks(SearchView(0, 0, INPUT_PX, near=False), *read)
     np.testing.assert_allclose(found.box_xyxy, [67, 25, 99, 57], atol=1e-3)
     assert found.roll_rad == pytest.approx(-2)
 

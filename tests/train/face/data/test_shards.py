@@ -10,8 +10,8 @@ import pytest
 
 from support.tiny_faces import N, write
 from visavis.errors import InputError
-from visavis_train.face.data.faces import load_pack
-from visavis_train.face.data.shards import pack, unpack
+from visavis_train.face.data.faces import load_faces
+from visavis_train.face.data.shards import read_shards, write_shards
 
 
 def smooth_crops(folder: Path) -> None:
@@ -25,10 +25,10 @@ def test_a_pack_comes_back_from_its_shards(tmp_path: Path) -> None:
     covered = np.linspace(0, 1, N, dtype=np.float32)
     source = write(tmp_path / "pack", {"occluded": covered})
     smooth_crops(source)
-    shards = pack(source, tmp_path / "small", side_px=128, quality=90, most_bytes=60_000, step=1)
+    shards = write_shards(source, tmp_path / "small", side_px=128, quality=90, most_bytes=60_000, step=1)
     assert shards == len(list((tmp_path / "small").glob("*.npz"))) > 1
-    assert unpack(tmp_path / "small", tmp_path / "again") == N
-    before, after = load_pack(source), load_pack(tmp_path / "again")
+    assert read_shards(tmp_path / "small", tmp_path / "again") == N
+    before, after = load_faces(source), load_faces(tmp_path / "again")
     np.testing.assert_array_equal(after.source, before.source)
     np.testing.assert_allclose(after.landmarks, before.landmarks, atol=5e-4)
     np.testing.assert_allclose(after.weights, before.weights, atol=5e-4)
@@ -38,10 +38,10 @@ def test_a_pack_comes_back_from_its_shards(tmp_path: Path) -> None:
 
 def test_every_third_face(tmp_path: Path) -> None:
     source = write(tmp_path / "pack")
-    pack(source, tmp_path / "small", side_px=64, quality=50, most_bytes=10**9, step=3)
-    assert unpack(tmp_path / "small", tmp_path / "again") == N / 3
+    write_shards(source, tmp_path / "small", side_px=64, quality=50, most_bytes=10**9, step=3)
+    assert read_shards(tmp_path / "small", tmp_path / "again") == N / 3
 
 
 def test_a_folder_without_shards_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no shard"):
-        unpack(tmp_path, tmp_path / "out")
+        read_shards(tmp_path, tmp_path / "out")

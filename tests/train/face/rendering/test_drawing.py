@@ -52,7 +52,7 @@ def test_the_nearest_triangle_wins_in_any_order(order: list[int]) -> None:
     assert (nearest[nearest >= 0] == order.index(0)).all()
 
 
-def test_a_texel_is_read_at_its_centre() -> None:
+def test_a_texel_is_read_at_its_center() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     assert raster.texel(texture, 3.5 / 8, 5.5 / 8, 1) == pytest.approx(texture[5, 3, 1], abs=0.01)
 
@@ -63,7 +63,7 @@ def test_normals_of_a_triangle_in_the_picture_plane_face_the_viewer() -> None:
     np.testing.assert_allclose(normal, np.tile([0, 0, 1], (3, 1)), atol=1e-6)
 
 
-def test_filling_keeps_what_is_known_and_a_lone_colour_everywhere() -> None:
+def test_filling_keeps_what_is_known_and_a_lone_color_everywhere() -> None:
     rng = np.random.default_rng(1)
     texture = rng.uniform(0, 255, (64, 64, 3)).astype(np.float32)
     known = np.zeros((64, 64, 1), np.float32)

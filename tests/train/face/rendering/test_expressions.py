@@ -13,15 +13,15 @@ from visavis_train.face.rendering.bending import (
     LOOK_SIDEWAYS_RAD,
     LOOK_UP_RAD,
     eye_angles,
-    look,
+    set_gaze,
     turn,
 )
-from visavis_train.face.rendering.expressions import sample_weights
+from visavis_train.face.rendering.expressions import sample_expression
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_weights_are_a_possible_face(seed: int, turned: bool) -> None:
-    weights = sample_weights(np.random.default_rng(seed), turned)
+    weights = sample_expression(np.random.default_rng(seed), turned)
     assert weights.shape == (52,)
     assert weights.dtype == np.float32
     assert weights.min() >= 0
@@ -36,7 +36,7 @@ def test_weights_are_a_possible_face(seed: int, turned: bool) -> None:
 
 def test_every_shape_is_strong_often_and_one_in_eight_faces_rests() -> None:
     rng = np.random.default_rng(3)
-    weights = np.stack([sample_weights(rng) for _ in range(4000)])
+    weights = np.stack([sample_expression(rng) for _ in range(4000)])
     strong = (weights > 0.4).mean(axis=0)
     assert strong.min() > 0.012, BLENDSHAPES[int(strong.argmin())]
     looks = [name.startswith("eyeLook") for name in BLENDSHAPES]
@@ -51,7 +51,7 @@ def test_every_shape_is_strong_often_and_one_in_eight_faces_rests() -> None:
 )
 def test_looking_is_undone_by_reading_the_angles(yaw: float, pitch: float, side: str) -> None:
     weights = np.zeros(52, np.float32)
-    look(weights, side, yaw, pitch)
+    set_gaze(weights, side, yaw, pitch)
     assert eye_angles(weights)[0 if side == "Left" else 1] == pytest.approx([yaw, pitch], abs=1e-5)
 
 

@@ -11,7 +11,7 @@ from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis_train.face.network import PARTNERS
-from visavis_train.face.rendering.bending import INDEX, bend, identities
+from visavis_train.face.rendering.bending import INDEX, bend_face, identities
 from visavis_train.face.rendering.head import Head, arkit_name
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
 
@@ -56,7 +56,10 @@ def test_all_of_arkits_shapes_move_the_head(head: Head) -> None:
     for channel, name in enumerate(BLENDSHAPES):
         weights = np.zeros(52, np.float32)
         weights[channel] = 1
-        moved = bend(head, head.neutral, weights).vertices - bend(head, head.neutral, 0 * weights).vertices
+        moved = (
+            bend_face(head, head.neutral, weights).vertices
+            - bend_face(head, head.neutral, 0 * weights).vertices
+        )
         size = np.linalg.norm(moved, axis=1)
         assert size.max() > 0.2, name
         if name.endswith(("Left", "Right")) and name[:-5].rstrip("R") not in (
@@ -76,7 +79,9 @@ def test_all_of_arkits_shapes_move_the_head(head: Head) -> None:
 def test_jaw_and_mouth_go_to_the_persons_own_side(head: Head, name: str) -> None:
     weights = np.zeros(52, np.float32)
     weights[INDEX[name]] = 1
-    moved = bend(head, head.neutral, weights).vertices - bend(head, head.neutral, 0 * weights).vertices
+    moved = (
+        bend_face(head, head.neutral, weights).vertices - bend_face(head, head.neutral, 0 * weights).vertices
+    )
     assert (moved[:, 0].sum() > 0) == name.endswith("Left")
 
 
@@ -88,7 +93,8 @@ def test_weights_add_up_but_for_eyes_and_tongue(head: Head) -> None:
     weights[:, INDEX["tongueOut"]] = 0
     end = len(head.numbers)
     one, two, both, rest = (
-        bend(head, head.neutral, w).vertices[:end] for w in (*weights, weights.sum(axis=0), 0 * weights[0])
+        bend_face(head, head.neutral, w).vertices[:end]
+        for w in (*weights, weights.sum(axis=0), 0 * weights[0])
     )
     np.testing.assert_allclose(one + two - rest, both, atol=1e-4)
 
@@ -103,7 +109,7 @@ def test_the_tongue_comes_out_and_stays_in(head: Head) -> None:
     def farthest(out: float) -> float:
         weights = np.zeros(52, np.float32)
         weights[[INDEX["tongueOut"], INDEX["jawOpen"]]] = out, 0.35
-        return float(bend(head, head.neutral, weights).vertices[len(head.numbers) :, 2].max())
+        return float(bend_face(head, head.neutral, weights).vertices[len(head.numbers) :, 2].max())
 
     lips = float(head.neutral[head.place_of(np.asarray([0])), 2][0])
     assert farthest(0.0) < lips - 2
@@ -112,15 +118,15 @@ def test_the_tongue_comes_out_and_stays_in(head: Head) -> None:
 
 
 @pytest.mark.shared
-def test_eyeballs_turn_about_their_centres_as_gaze_says(head: Head) -> None:
+def test_eyeballs_turn_about_their_centers_as_gaze_says(head: Head) -> None:
     weights = np.zeros(52, np.float32)
     weights[[INDEX["eyeLookOutLeft"], INDEX["eyeLookInRight"]]] = 1
-    bent = bend(head, head.neutral, weights)
+    bent = bend_face(head, head.neutral, weights)
     assert np.degrees(bent.gaze) == pytest.approx([30, 0], abs=0.01)
-    for centre, (first, end) in zip(bent.eye_centres, head.eyes, strict=True):
+    for center, (first, end) in zip(bent.eye_centers, head.eyes, strict=True):
         np.testing.assert_allclose(
-            np.linalg.norm(bent.vertices[first:end] - centre, axis=1),
-            np.linalg.norm(head.neutral[first:end] - centre, axis=1),
+            np.linalg.norm(bent.vertices[first:end] - center, axis=1),
+            np.linalg.norm(head.neutral[first:end] - center, axis=1),
             atol=1e-4,
         )
 
@@ -129,7 +135,7 @@ def test_eyeballs_turn_about_their_centres_as_gaze_says(head: Head) -> None:
 def test_landmarks_of_the_mean_face_are_symmetrical_and_in_place(head: Head) -> None:
     table = LandmarkTable.load(head)
     np.testing.assert_allclose(table.weight.sum(axis=1), 1, atol=2e-3)
-    points = table.points(bend(head, head.neutral, np.zeros(52, np.float32)))
+    points = table.points(bend_face(head, head.neutral, np.zeros(52, np.float32)))
     mirrored = points[list(PARTNERS)] * np.array([-1, 1, 1])
     np.testing.assert_allclose(points, mirrored, atol=0.02)
     at = {number: points[place] for place, number in enumerate(LANDMARKS_146)}

@@ -1,0 +1,56 @@
+"""The function that recognises and opens a data set of labelled faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from visavis.base.files import PathText, as_path
+from visavis.datasets import affectnet, fer2013, fer2013_folders, image_folder, picture_table, raf_db
+from visavis.datasets.data_set import DataSet
+from visavis.datasets.faces import LabeledFaces
+from visavis.errors import InputError
+
+EXPECTED = (
+    "a fer2013.csv or icml_face_data.csv or its folder, Kaggle's folders (train/angry/...), RAF-DB "
+    "(list_patition_label.txt and aligned/), AffectNet's training.csv and validation.csv or its train_set "
+    "and val_set, a CSV table with the columns picture and label, or folders named by expressions"
+)
+
+
+def find_dataset(path: PathText, labels: Mapping[str, str] | None = None) -> DataSet:
+    """Recognise the data set at a path.
+
+    Args:
+        path: the data set.
+        labels: declared meanings of the words of a picture table or of class folders: an expression, or
+            nothing for faces to leave out.
+
+    Raises:
+        InputError: the path does not exist, no known layout fits, or the tables are bad.
+    """
+    path = as_path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; expected a data set")
+    labels = labels or {}
+    # AffectNet and tables of pictures come before FER-2013, which accepts any other file; class folders come
+    # last, because any folder with such folders is one.
+    if found := (
+        affectnet.find_affectnet(path)
+        or picture_table.find_picture_table(path, labels)
+        or fer2013.find_fer2013(path)
+        or raf_db.find_raf_db(path)
+        or (None if labels else fer2013_folders.find_fer2013_folders(path))
+        or image_folder.find_image_folder(path, labels)
+    ):
+        return found
+    raise InputError(f"{path}: no data set is recognised here; expected {EXPECTED}")
+
+
+def open_dataset(path: PathText, split: str | None = None) -> LabeledFaces:
+    """Read one split of the data set at a path; None for its default one.
+
+    Raises:
+        InputError: see :func:`find_dataset`; or the split does not exist.
+    """
+    path = as_path(path)
+    return find_dataset(path).read(split)

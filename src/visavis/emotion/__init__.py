@@ -1,1 +1,0 @@
-"""Emotions of faces."""

@@ -1,0 +1,76 @@
+"""Opening a recogniser of expressions by its name or from an open network."""
+
+from __future__ import annotations
+
+import onnxruntime as ort
+
+from visavis.base import networks
+from visavis.base.int8 import chosen
+from visavis.errors import InputError, WeightsError
+from visavis.expression import classifier, sparse
+from visavis.expression.classifier import ExpressionClassifier, output_names
+from visavis.expression.sparse import Keeping, SparseClassifier
+
+# Recogniser -> its embedded network. A new one also needs its name in cli/recognizer.py and its network in
+# assets/manifest.json (CONTRIBUTING.md, Weights).
+NETWORKS = {"dense": classifier.NAME, "sparse": sparse.NAME}
+DEFAULT = "dense"
+
+
+def network_of(recognizer: str) -> str:
+    """The name of a recogniser's embedded network.
+
+    Raises:
+        InputError: the name is not in :data:`NETWORKS`.
+    """
+    if recognizer not in NETWORKS:
+        raise InputError(
+            f"no recogniser is called {recognizer!r}; there are {', '.join(NETWORKS)}, and files NET.onnx "
+            "(of a training: RUN/expression.onnx)"
+        )
+    return NETWORKS[recognizer]
+
+
+def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> ExpressionClassifier:
+    """A recogniser by its name; it uses one thread.
+
+    Args:
+        recognizer: one of :data:`NETWORKS`, or an ONNX file as ``visavis train`` writes it.
+        keep: see :func:`classifier_of`.
+
+    Raises:
+        InputError: the name is unknown, the file cannot be read, or ``keep`` is given for a recogniser that
+            drops no tokens.
+        WeightsError: the network is missing, was changed, or is no recogniser.
+    """
+    if recognizer.endswith(".onnx"):
+        session = networks.open_file(recognizer)
+        try:
+            return classifier_of(session, keep)
+        except (InputError, WeightsError) as error:
+            raise type(error)(f"{recognizer}: {error}") from error
+    return classifier_of(networks.open_session(chosen(network_of(recognizer))), keep)
+
+
+def classifier_of(
+    session: ort.InferenceSession, keep: Keeping | None = None, *, mirror: bool = False
+) -> ExpressionClassifier:
+    """The classifier for a network of either kind, which its inputs and outputs determine.
+
+    Args:
+        session: the network.
+        keep: how many tokens a sparse network keeps; None uses the value in its metadata.
+        mirror: see :class:`ExpressionClassifier`.
+
+    Raises:
+        InputError: ``keep`` is given for a network that drops no tokens.
+        WeightsError: the network is of neither kind.
+    """
+    if output_names(session) == SparseClassifier.ENDS:
+        return SparseClassifier(session, keep, mirror=mirror)
+    if keep is not None:
+        raise InputError(
+            "a keep rate (--keep) is for a recogniser that drops tokens, and this one keeps all: "
+            "choose sparse, or leave it out"
+        )
+    return ExpressionClassifier(session, mirror=mirror)

@@ -1,0 +1,159 @@
+"""The sparse recogniser: expressions of face crops, and the tokens that it kept.
+
+Its transformer drops the least informative tokens of a face; the number of kept tokens is an input of the
+network. The same weights serve all keep rates; see docs/reference/sparse.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+import onnxruntime as ort
+
+from visavis.base import networks
+from visavis.errors import InputError, WeightsError
+from visavis.expression.classifier import ExpressionClassifier, checked_answer
+from visavis.types import BoolArray, FloatArray, ImageArray
+
+NAME = "expression_sparse"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How many tokens are kept.
+
+    Attributes:
+        rate: keep rate, above 0 and at most 1: ceil(rate n) of n tokens are kept.
+        more: keep rate of a second pass at faces with an uncertain expression, above ``rate`` and at most 1;
+            None looks once.
+        sure: probability of the most probable expression above which there is no second pass, 0..1.
+    """
+
+    rate: float
+    more: float | None = None
+    sure: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= 1:
+            raise InputError(f"keep rate {self.rate}; expected above 0 and at most 1")
+        if self.more is not None and not self.rate < self.more <= 1:
+            raise InputError(
+                f"keep rate {self.more} for unsure faces; expected above {self.rate} and at most 1"
+            )
+        if not 0 <= self.sure <= 1:
+            raise InputError(f"sure is {self.sure}; expected a probability, 0 to 1")
+
+
+# A keep rate; or ``adaptive``: few tokens first, more for uncertain faces, with rates from the metadata.
+Keeping: TypeAlias = Keep | Literal["adaptive"]
+
+
+def kept_count(tokens: int, rate: float) -> int:
+    """ceil(rate * tokens), at least 1."""
+    # 0.07 * 100 is a little above 7 in floating point, but must give 7 tokens.
+    return max(1, math.ceil(round(rate * tokens, 9)))
+
+
+class SparseClassifier(ExpressionClassifier):
+    """Reads expressions with a network that drops tokens; do not use one object in several threads.
+
+    Args:
+        session: a network with the inputs of :class:`ExpressionClassifier` and ``keep``, the number of kept
+            tokens, () int64; and one more output ``kept`` (N, keep), their indices in the G x G cells, row by
+            row. Its metadata give ``grid`` (G), and ``keep`` and ``adaptive`` in the form of :class:`Keep`.
+        keep: how many tokens are kept; ``adaptive``, or None for ``keep``, use the network's metadata.
+        mirror: see :class:`ExpressionClassifier`.
+
+    Attributes:
+        keep: the given value, or the value in the metadata.
+        grid: G.
+        kept: (N, G, G) which tokens of the last crops their last look kept; None before the first call.
+        twice: (N,) which of the last crops were read twice; None before the first call.
+
+    Raises:
+        WeightsError: the network does not fit this description.
+    """
+
+    ENDS: ClassVar[tuple[str, ...]] = ("images", "keep", "expressions", "labels", "kept")
+
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        keep: Keeping | None = None,
+        *,
+        mirror: bool = False,
+    ) -> None:
+        super().__init__(session, mirror=mirror)
+        count = session.get_inputs()[1]
+        if (count.type, count.shape) != ("tensor(int64)", []):
+            raise WeightsError(
+                f"the sparse network reads keep as {count.type} {count.shape}; expected tensor(int64) []"
+            )
+        notes = networks.metadata(session)
+        grid, defaults = notes.get("grid"), notes.get("adaptive" if keep == "adaptive" else "keep")
+        if not isinstance(grid, int) or not 0 < grid <= self.side_px or not isinstance(defaults, dict):
+            raise WeightsError(
+                f"the sparse network's metadata name grid {grid} and keep rates {defaults}; expected those "
+                "that visavis' export writes"
+            )
+        try:
+            self.keep = keep if isinstance(keep, Keep) else Keep(**defaults)
+        except (TypeError, InputError) as error:
+            raise WeightsError(f"the sparse network's keep rates: {error}") from error
+        self._session = session  # Not batched: the number of kept tokens is no item.
+        self.grid = grid
+        self.kept: BoolArray | None = None
+        self.twice: BoolArray | None = None
+
+    def _answer(self, faces: ImageArray, output: str) -> FloatArray:
+        answers, kept = self._look(faces, self.keep.rate)
+        unsure = np.zeros(len(faces), np.bool_)
+        if self.keep.more is not None:
+            unsure = answers["expressions"].max(axis=1) < self.keep.sure
+            if unsure.any():
+                again, kept[unsure] = self._look(faces[unsure], self.keep.more)
+                answers[output][unsure] = again[output]
+        self.kept, self.twice = kept, unsure
+        return answers[output]
+
+    def count(self, rate: float) -> int:
+        """How many of the G x G tokens are kept at a keep rate."""
+        return kept_count(self.grid**2, rate)
+
+    def look(self, crops: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
+        """One look at a keep rate; :attr:`kept` and :attr:`twice` do not change.
+
+        Args:
+            crops: as in :meth:`predict`.
+            rate: above 0 and at most 1.
+
+        Returns:
+            ``expressions`` (N, 8) and ``labels`` (N, 7), and which tokens (N, G, G) were kept.
+
+        Raises:
+            InputError: the crops are invalid.
+            WeightsError: the network's answers are invalid.
+        """
+        return self._look(self._prepare(crops), rate)
+
+    def _look(self, faces: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
+        """Both answers to faces (N, 1, S, S), and which cells (N, G, G) were kept."""
+        cells, count = self.grid**2, self.count(rate)
+        feed = {"images": faces, "keep": np.asarray(count, np.int64)}
+        expressions, labels, chosen = self._session.run(None, feed)
+        if chosen.dtype != np.int64 or chosen.shape != (len(faces), count):
+            raise WeightsError(
+                f"the sparse network's kept are {chosen.dtype} {chosen.shape}; "
+                f"expected int64 {(len(faces), count)}"
+            )
+        outside = chosen[(chosen < 0) | (chosen >= cells)]
+        if outside.size:
+            raise WeightsError(f"the sparse network kept cell {outside[0]}; expected 0 to {cells - 1}")
+        kept = np.zeros((len(faces), cells), np.bool_)
+        np.put_along_axis(kept, chosen, True, axis=1)
+        named = {"expressions": expressions, "labels": labels}
+        answers = {name: checked_answer(answer, name, len(faces)) for name, answer in named.items()}
+        return answers, kept.reshape(-1, self.grid, self.grid)

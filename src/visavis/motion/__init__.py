@@ -1,0 +1,1 @@
+"""Motions and expressions of an avatar over time, as Live2D's files hold them."""

@@ -1,0 +1,23 @@
+"""Outputs: face, expression and avatar, sent live into other programs by their own protocols.
+
+An address such as ``vmc://localhost:39539`` names an output. Its scheme is the name of a module in
+:mod:`visavis.outputs.formats`; a new format needs only such a module and its test.
+"""
+
+from visavis.base.address import Address
+from visavis.outputs.registry import open_output, output_schemes
+from visavis.outputs.sample import Sample
+from visavis.outputs.sender import Connection, Datagrams, Encoder, NotReadyError, Sender, Status
+
+__all__ = [
+    "Address",
+    "Connection",
+    "Datagrams",
+    "Encoder",
+    "NotReadyError",
+    "Sample",
+    "Sender",
+    "Status",
+    "open_output",
+    "output_schemes",
+]

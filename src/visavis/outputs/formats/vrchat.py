@@ -1,0 +1,197 @@
+"""VRChat avatar parameters (OSC over UDP), under VRCFaceTracking's names: any avatar made for face tracking.
+
+Each sample sends ``/avatar/parameters/v2/NAME`` as a float for each parameter that ARKit's 52 weights
+determine, the head's rotation, and VRChat's own ``/tracking/eye/LeftRightPitchYaw`` and
+``/tracking/eye/EyesClosedAmount``, which move the eyes of avatars without face tracking. VRChat ignores
+parameters that an avatar does not have. Avatars whose parameters are booleans (``JawOpen1``, ``JawOpen2``,
+``JawOpenNegative``) are not reached.
+
+``EyeTrackingActive``, ``ExpressionTrackingActive`` and ``LipTrackingActive`` are booleans that say whether a
+face is seen. They are sent only when this changes, as VRCFaceTracking does: many avatars have them in their
+menu, and a person must be able to switch them. When the face is lost, it eases to neutral, and then nothing
+more is sent; VRChat's own eyes go back to their idle motion after 10 s.
+
+Address: ``vrchat://host:9000/FT?mirror=1``. The name, if any, is what the avatar's parameters begin with:
+``FT/v2/JawOpen``. ``mirror=1`` exchanges left and right.
+
+Sources: https://docs.vrcft.io/docs/tutorial-avatars/tutorial-avatars-extras/compatibility/arkit (ARKit's
+weights in unified expressions),
+https://docs.vrcft.io/docs/tutorial-avatars/tutorial-avatars-extras/parameters (names),
+https://docs.vrchat.com/docs/osc-eye-tracking and https://docs.vrchat.com/docs/osc-avatar-parameters
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from visavis.base import osc
+from visavis.base.address import Address
+from visavis.channels import BLENDSHAPES
+from visavis.errors import InputError
+from visavis.outputs.face_stream import FaceStream
+from visavis.outputs.sample import Sample
+from visavis.outputs.sender import Datagrams
+from visavis.types import FaceState, FloatArray
+
+PORT = 9000
+AVATAR = "/avatar/parameters"
+# A gaze of 1 is an eye that is turned by so much.
+EYE_RANGE_DEG = 45.0
+ACTIVE = ("EyeTrackingActive", "ExpressionTrackingActive", "LipTrackingActive")
+
+# Weights that are the larger one of two, besides ARKit's.
+LARGER = {
+    "sadLeft": ("mouthFrownLeft", "mouthStretchLeft"),
+    "sadRight": ("mouthFrownRight", "mouthStretchRight"),
+    "squint": ("eyeSquintLeft", "eyeSquintRight"),
+    "wide": ("eyeWideLeft", "eyeWideRight"),
+}
+# How each parameter is made. "*" stands for Left and for Right; "&" also for nothing, with the mean of both.
+# A gaze to the person's own right, and up, is positive.
+TABLE = """
+EyeLeftX            eyeLookInLeft - eyeLookOutLeft
+EyeLeftY            eyeLookUpLeft - eyeLookDownLeft
+EyeRightX           eyeLookOutRight - eyeLookInRight
+EyeRightY           eyeLookUpRight - eyeLookDownRight
+EyeX                0.5 eyeLookInLeft - 0.5 eyeLookOutLeft + 0.5 eyeLookOutRight - 0.5 eyeLookInRight
+EyeY                0.5 eyeLookUpLeft - 0.5 eyeLookDownLeft + 0.5 eyeLookUpRight - 0.5 eyeLookDownRight
+EyeOpen&            1 - eyeBlink*
+EyeClosed&          eyeBlink*
+EyeLid&             0.75 - 0.75 eyeBlink* + 0.25 eyeWide*
+EyeWide*            eyeWide*
+EyeWide             wide
+EyeSquint*          eyeSquint*
+EyeSquint           squint
+BrowPinch*          browDown*
+BrowLowerer*        browDown*
+BrowDown&           browDown*
+BrowInnerUp&        browInnerUp
+BrowOuterUp&        browOuterUp*
+BrowUp&             0.6 browOuterUp* + 0.4 browInnerUp
+BrowExpression&     0.5 browInnerUp + 0.5 browOuterUp* - browDown*
+NoseSneer&          noseSneer*
+CheekSquint&        cheekSquint*
+CheekPuff*          cheekPuff
+CheekPuffSuck&      cheekPuff
+JawOpen             jawOpen
+JawForward          jawForward
+Jaw*                jaw*
+JawX                jawRight - jawLeft
+JawZ                jawForward
+LipSuckUpper&       mouthRollUpper
+LipSuckLower&       mouthRollLower
+LipSuck             0.5 mouthRollUpper + 0.5 mouthRollLower
+LipFunnelUpper&     mouthFunnel
+LipFunnelLower&     mouthFunnel
+LipFunnel           mouthFunnel
+LipPuckerUpper&     mouthPucker
+LipPuckerLower&     mouthPucker
+LipPucker&          mouthPucker
+MouthClosed         mouthClose
+MouthUpper*         mouth*
+MouthLower*         mouth*
+MouthX              mouthRight - mouthLeft
+MouthUpperX         mouthRight - mouthLeft
+MouthLowerX         mouthRight - mouthLeft
+MouthOpen           0.25 mouthUpperUpLeft + 0.25 mouthUpperUpRight + 0.25 mouthLowerDownLeft \
+ + 0.25 mouthLowerDownRight
+MouthUpperUp&       mouthUpperUp*
+MouthUpperDeepen*   mouthUpperUp*
+MouthLowerDown&     mouthLowerDown*
+MouthCornerPull*    mouthSmile*
+MouthCornerSlant*   mouthSmile*
+MouthSmile*         mouthSmile*
+MouthDimple&        mouthDimple*
+MouthFrown*         mouthFrown*
+MouthStretch&       mouthStretch*
+MouthRaiserUpper    mouthShrugUpper
+MouthRaiserLower    mouthShrugLower
+MouthPress&         mouthPress*
+MouthSad*           sad*
+SmileFrown&         mouthSmile* - mouthFrown*
+SmileSad&           mouthSmile* - sad*
+TongueOut           tongueOut
+"""
+TERM = re.compile(r"([+-]?) *([\d.]*) *([a-zA-Z]*\*?)(?= |$)")
+
+
+def _sums() -> tuple[tuple[str, ...], FloatArray]:
+    """The names of all parameters, and how much of each weight they hold: (P, 52 + larger ones + 1)."""
+    index = {name: column for column, name in enumerate((*BLENDSHAPES, *LARGER, ""))}
+    rows: dict[str, FloatArray] = {}
+    for line in filter(None, TABLE.split("\n")):
+        name, total = line.split(maxsplit=1)
+        sides = ("Left", "Right") if name[-1] in "*&" else ("",)
+        for side in sides:
+            row = np.zeros(len(index), np.float32)
+            for sign, factor, weight in TERM.findall(total):
+                if factor or weight:
+                    row[index[weight.replace("*", side)]] += float(f"{sign}{factor or 1}")
+            rows[name.rstrip("*&") + side] = row
+        if name[-1] == "&":
+            rows[name[:-1]] = np.float32(0.5) * (rows[f"{name[:-1]}Left"] + rows[f"{name[:-1]}Right"])
+    return tuple(rows), np.stack(list(rows.values()))
+
+
+SUMMED, SUMS = _sums()
+# The names of all parameters, without the folder ``v2``.
+PARAMETERS = (*SUMMED, "Head/Yaw", "Head/Pitch", "Head/Roll")
+EYES = {"/tracking/eye/LeftRightPitchYaw": 4, "/tracking/eye/EyesClosedAmount": 1}
+_PITCH_YAW = [PARAMETERS.index(name) for name in ("EyeLeftY", "EyeLeftX", "EyeRightY", "EyeRightX")]
+_CLOSED = [PARAMETERS.index("EyeClosed")]
+
+
+def connect(address: Address) -> Datagrams:
+    """The connection of an address.
+
+    Raises:
+        InputError: an option is not known, or its value means nothing.
+    """
+    address.require("mirror", name=True)
+    mirror = address.options.get("mirror", "0")
+    if mirror not in ("0", "1"):
+        raise InputError(f"{address}: mirror is 0 or 1; found {mirror!r}")
+    return Datagrams(address.endpoint(PORT), Encoder(address.name, mirror == "1"))
+
+
+class Encoder:
+    """Turns the samples of one stream into bundles.
+
+    Args:
+        prefix: what the avatar's parameters begin with, without a slash at its end; empty for most avatars.
+        mirror: whether left and right are exchanged.
+    """
+
+    def __init__(self, prefix: str = "", mirror: bool = False) -> None:
+        folder = f"{AVATAR}/{prefix.strip('/')}".rstrip("/")
+        messages = dict.fromkeys((f"{folder}/v2/{name}" for name in PARAMETERS), 1)
+        self._bundles = osc.FloatBundles(messages | EYES)
+        self._faces = FaceStream(mirror)
+        self._seen: bool | None = None
+
+    def encode(self, sample: Sample) -> list[bytes]:
+        """The bundles of a sample, each of at most 1,472 bytes."""
+        seen = sample.state is not None
+        active = [osc.encode(f"{AVATAR}/{name}", seen) for name in ACTIVE if seen is not self._seen]
+        self._seen = seen
+        state = self._faces.update(sample)
+        if state is None:
+            return list(osc.bundles(active))
+        values = parameters(state)
+        eyes = EYE_RANGE_DEG * values[_PITCH_YAW] * (-1, 1, -1, 1)
+        floats = np.concatenate([values, eyes, values[_CLOSED]])
+        return [*osc.bundles(active), *self._bundles.fill(floats)]
+
+
+def parameters(state: FaceState) -> FloatArray:
+    """The values (P,) of :data:`PARAMETERS`, -1..1.
+
+    The head's angles are in radians, as VRCFaceTracking's Live Link module gives them: yaw to the person's
+    own right, pitch up, roll to the person's own left shoulder are positive. VRCFaceTracking does not
+    document them.
+    """
+    larger = [max(state[first], state[second]) for first, second in LARGER.values()]
+    weights = np.concatenate([state.weights, larger, [1.0]]).astype(np.float32)
+    return np.concatenate([SUMS @ weights, state.head_rad * (-1, 1, 1)]).clip(-1, 1).astype(np.float32)

@@ -1,0 +1,111 @@
+"""The rows of results that a run keeps until it ends, and the files that are made of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
+from visavis.errors import VisavisError
+from visavis.motion.motion3 import write_motion3
+from visavis.recording.outputs import Outputs
+from visavis.track import Track
+from visavis.types import AvatarPose, Faces, FloatArray, NumberArray
+
+if TYPE_CHECKING:
+    from visavis.reaction.live import LiveListener
+
+NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
+NO_EXPRESSION = np.full(len(EXPRESSION_CHANNELS), np.nan, np.float32)
+
+
+@dataclass(slots=True)
+class Log:
+    """One row of results for each frame; faces, expressions and poses only for requested files."""
+
+    outputs: Outputs
+    times_s: list[float] = field(default_factory=list)
+    face: list[FloatArray] = field(default_factory=list)
+    expression: list[FloatArray] = field(default_factory=list)
+    found: list[bool] = field(default_factory=list)
+    landmarks: list[FloatArray | None] = field(default_factory=list)
+    landmark_numbers: NumberArray = field(default_factory=lambda: np.zeros(0, np.int32))
+    poses: list[AvatarPose] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    labels: Counter[str] = field(default_factory=Counter)
+    timings_ms: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(
+        self, time_s: float, faces: Faces, timings_ms: Mapping[str, float], pose: AvatarPose | None = None
+    ) -> None:
+        """Add a frame; the pose is needed for a motion."""
+        self.times_s.append(time_s)
+        face = faces[0] if faces else None
+        expression = None if face is None else face.expression
+        self.found.append(face is not None)
+        if self.outputs.track is not None:
+            self.face.append(NO_FACE if face is None else face.state.values)
+            self.expression.append(NO_EXPRESSION if expression is None else expression.values)
+            self.landmarks.append(None if face is None else face.landmarks_xy)
+            if face is not None:
+                self.landmark_numbers = face.landmark_numbers
+        if self.outputs.motion is not None and pose is not None:
+            self.poses.append(pose)
+        if face is not None and face.label is not None:
+            self.labels[face.label] += 1
+        for stage, time_ms in timings_ms.items():
+            self.timings_ms.setdefault(stage, []).append(time_ms)
+
+    def save(self, fps: float, listener: LiveListener | None) -> tuple[list[Path], VisavisError | None]:
+        """Write the requested files; returns the written files and the first error."""
+        written: list[Path] = []
+        error: VisavisError | None = None
+        saves: tuple[Callable[[], list[Path]], ...] = (
+            lambda: self.save_track(fps),
+            lambda: self.save_motion(fps),
+            lambda: self.save_reaction(listener),
+        )
+        for save in saves:
+            try:
+                written += save()
+            except VisavisError as caught:  # The other files are still useful.
+                error = error or caught
+        return written, error
+
+    def save_track(self, fps: float) -> list[Path]:
+        """Write the track if requested; returns the written files."""
+        path = self.outputs.track
+        if path is None or not self.face:
+            return []
+        face, expression = np.stack(self.face), np.stack(self.expression)
+        times_s, found = np.asarray(self.times_s), np.asarray(self.found)
+        numbers = self.landmark_numbers
+        points = np.full((len(found), len(numbers), 2), np.nan, np.float32)
+        for row, landmarks in zip(points, self.landmarks, strict=True):
+            if landmarks is not None and len(numbers):  # Landmarks without numbers are useless.
+                row[:] = landmarks
+        Track(times_s, face, expression, found, fps, points, numbers).save(path)
+        return [path]
+
+    def save_motion(self, fps: float) -> list[Path]:
+        """Write the motion if requested; returns the written files."""
+        path = self.outputs.motion
+        if path is None or not self.poses:
+            return []
+        write_motion3(path, self.poses, fps)
+        return [path]
+
+    def save_reaction(self, listener: LiveListener | None) -> list[Path]:
+        """Write the listener's face if requested; returns the written files."""
+        path = self.outputs.reaction
+        if path is None or listener is None or not self.tokens:
+            return []
+        from visavis.reaction.clip import Reaction
+
+        Reaction.of_tokens(np.asarray([self.tokens]), listener.tokenizer, listener.seed).save(path)
+        return [path]

@@ -1,0 +1,46 @@
+"""The labels' loss, and what it does about labels that are rare."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Imbalance: TypeAlias = Literal["none", "sampler", "weights", "focal", "logits"]
+FOCUS = 2.0
+
+
+class LabelLoss:
+    """Cross-entropy of one head, in the form that ``training.imbalance`` names.
+
+    Args:
+        goals: (N, C) targets of all training faces; a row of zeros is a face without a label.
+        method: the method.
+        power: strength of ``sampler``, ``weights`` and ``logits``.
+    """
+
+    def __init__(self, goals: Tensor, method: Imbalance, power: float) -> None:
+        self._method = method
+        counts = goals.sum(dim=0)
+        shares = (counts / counts.sum().clamp_min(1e-9)).clamp_min(1e-4)
+        # Scaled so that the mean over all faces is 1: the learning rate keeps its meaning.
+        rare = shares.pow(-power)
+        self._weights = rare / (shares * rare).sum()
+        self._prior = power * shares.log()
+
+    def face_weights(self, goals: Tensor) -> Tensor:
+        """How often each face (N, C) is drawn by the method ``sampler``, in relation to the others."""
+        return (goals @ self._weights) + (goals.sum(dim=1) == 0)
+
+    def __call__(self, logits: Tensor, goals: Tensor) -> Tensor:
+        """The sum over faces, for logits (B, C) and targets (B, C)."""
+        if self._method == "logits":
+            logits = logits + self._prior
+        losses = -goals * functional.log_softmax(logits, dim=1)
+        if self._method == "weights":
+            losses = losses * self._weights
+        elif self._method == "focal":
+            losses = losses * (1 - torch.softmax(logits, dim=1)).pow(FOCUS)
+        return losses.sum()

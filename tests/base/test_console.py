@@ -1,0 +1,41 @@
+"""Texts on the terminal: they are printed as they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from visavis.base import console
+
+# Rich would draw an emoji, and take the rest as markup.
+NAME = "clips/:on:/:cat: [bold]x[/] [link=foo]y.mp4"
+
+
+@pytest.mark.parametrize(
+    "prints",
+    [
+        console.print_error,
+        console.print_note,
+        console.print_line,
+        lambda text: console.print_table([text, "n"], [[text, "1"]]),
+    ],
+)
+def test_a_name_is_printed_as_it_is(
+    prints: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    prints(NAME)
+    out, err = capsys.readouterr()
+    assert NAME in out + err
+
+
+def test_the_bar_shows_a_name_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Whatever this terminal can do.
+    monkeypatch.setenv("COLUMNS", "200")
+    with console.progress(NAME, 2) as step:
+        step()
+    assert NAME in capsys.readouterr().err

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visavis.channels import FACE_CHANNELS, FACE_INDEX
+from visavis.cli.send import describe, open_outputs
+from visavis.errors import InputError
+from visavis.live_link import Packet
+from visavis.outputs.sender import Status
+from visavis.track import Track
+
+
+@pytest.fixture
+def receiver() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+        each.bind(("127.0.0.1", 0))
+        each.settimeout(2)
+        yield each
+
+
+@pytest.fixture
+def track(tmp_path: Path) -> Path:
+    face = np.zeros((6, len(FACE_CHANNELS)), np.float32)
+    face[:, FACE_INDEX["jawOpen"]] = 0.5
+    nothing = np.full((6, 25), np.nan)
+    Track(np.arange(6) / 30, face, nothing, np.ones(6, bool), 30.0).save(tmp_path / "t.npz")
+    return tmp_path / "t.npz"
+
+
+def test_a_track_is_sent_into_other_programs(
+    visavis, track: Path, receiver: socket.socket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = receiver.getsockname()[1]
+    to = f"livelink://127.0.0.1:{port}/Anna"
+    assert visavis("run", track, "--send", to, "--send", "osf://127.0.0.1:9", "--json") == 0
+    packets = [Packet.decode(receiver.recv(4096)) for _ in range(2)]
+    assert {packet.subject for packet in packets} == {"Anna"}
+    assert all(packet.face is not None and packet.face[FACE_INDEX["jawOpen"]] == 0.5 for packet in packets)
+    out, err = capsys.readouterr()
+    assert out.startswith("{")
+    lines = err.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [to, "osf://127.0.0.1:9"]
+    assert all("samples sent" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nosuch://localhost", "no output is called 'nosuch'; there are camera"),
+        ("localhost:39539", "'localhost:39539' is no address; expected one such as"),
+        ("livelink://localhost:70000", "Port out of range"),
+        ("osf://localhost/name", "'name' means nothing here"),
+        ("osf://me:secret@localhost", "has no user and no password"),
+    ],
+)
+def test_an_address_that_is_not_understood_is_one_line_and_status_2(
+    visavis, track: Path, capsys: pytest.CaptureFixture[str], address: str, message: str
+) -> None:
+    assert visavis("run", track, "--send", "livelink://127.0.0.1:9", "--send", address) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_nothing_is_opened_if_one_address_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("visavis.outputs.sender.Sender", lambda name, _: started.append(name))
+    with pytest.raises(InputError), open_outputs(["livelink://localhost", "nosuch://"]):
+        pass
+    assert started == []
+
+
+def test_how_an_output_did() -> None:
+    assert describe(Status("vmc://h", "sending", "", 3, 1, 0.5)) == "vmc://h: 3 samples sent, 1 dropped"
+    lost = Status("vmc://h", "lost", "nobody answers", 0, 2, 0.0)
+    assert describe(lost) == "vmc://h: 0 samples sent, 2 dropped; nobody answers"
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ("vmc://localhost:39539", "vmc://localhost:39539"),
+        ("vmc://localhost", "vmc://127.0.0.1:39539"),
+        ("vmc://", "vmc://?mirror=1"),
+        ("vts://", "vts://"),
+    ],
+)
+def test_one_receiver_is_named_once(addresses: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="names one receiver twice"), open_outputs(addresses):
+        pass
+
+
+def test_two_formats_or_computers_are_two_receivers() -> None:
+    with open_outputs(["vmc://127.0.0.1:9", "osf://127.0.0.1:9", "vmc://127.0.0.2:9"]) as senders:
+        assert len(senders) == 3
+
+
+def test_json_says_how_each_output_did(visavis, track: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("run", track, "--send", "vmc://no-such-host.invalid", "--json") == 0
+    [output] = json.loads(capsys.readouterr().out)["outputs"]
+    assert output["address"] == "vmc://no-such-host.invalid"
+    assert output["sent"] == 0
+    assert "no computer of this name" in output["message"]

@@ -1,0 +1,72 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.pictures import picture, write
+from visavis.datasets.registry import find_dataset, open_dataset
+from visavis.errors import InputError
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none: no such file or folder"):
+        open_dataset(tmp_path / "none")
+
+
+def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "holiday").mkdir()
+    with pytest.raises(InputError, match=r"expected a fer2013\.csv .*RAF-DB.*AffectNet.*expressions"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
+def test_a_file_that_is_no_known_table_names_the_columns(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.csv").write_text(text)
+    with pytest.raises(InputError, match=r"mine\.csv: the header lacks Usage, emotion, pixels"):
+        open_dataset(tmp_path / "mine.csv")
+
+
+def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
+    gray = " ".join(["7"] * 48**2)
+    (tmp_path / "fer").mkdir()
+    # As in icml_face_data.csv: another order, blanks after the commas.
+    (tmp_path / "fer" / "fer2013.csv").write_text(f"emotion, Usage, pixels\n3, PublicTest, {gray}\n")
+    for word in ("angry", "sad"):
+        write(tmp_path / "small" / "test" / word / "1.png", picture(1, 48))
+        write(tmp_path / "large" / "test" / word / "1.png", picture(1, 100))
+    (tmp_path / "raf").mkdir()
+    (tmp_path / "raf" / "list_patition_label.txt").write_text("test_1.jpg 1\n")
+    write(tmp_path / "raf" / "aligned" / "test_1_aligned.jpg", picture(1, 100))
+    write(tmp_path / "affect" / "1" / "a.png", picture(1, 100))
+    (tmp_path / "affect" / "validation.csv").write_text(
+        "subDirectory_filePath,face_x,face_y,face_width,face_height,expression\n1/a.png,0,0,9,9,2\n"
+    )
+    names = {folder.name: open_dataset(folder).name for folder in tmp_path.iterdir()}
+    assert names == {
+        "fer": "FER-2013",
+        "small": "FER-2013",
+        "large": "ImageFolder",
+        "raf": "RAF-DB",
+        "affect": "AffectNet",
+    }
+    assert open_dataset(tmp_path / "fer" / "fer2013.csv").images.place(0) == "fer2013.csv:2"
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("layout", ["csv", "folders"])
+@pytest.mark.slow
+def test_the_real_set_is_the_same_in_every_layout(shared: Path, tmp_path: Path, layout: str) -> None:
+    folder = shared / "data" / "fer2013"
+    subprocess.run([sys.executable, folder / "expand.py", tmp_path, "--as", layout], check=True)
+    ours, theirs = find_dataset(folder), find_dataset(tmp_path)
+    for split in ("Training", "PublicTest"):
+        assert theirs.read(split).counts == ours.read(split).counts
+    test, expanded = ours.read(), theirs.read()
+    order = np.argsort(test.labels, kind="stable") if layout == "folders" else np.arange(len(test))
+    by_class = np.argsort(expanded.labels, kind="stable") if layout == "folders" else order
+    for mine, other in zip(order[::100], by_class[::100], strict=True):
+        found = expanded.images.read(int(other))
+        gray = found if found.ndim == 2 else found[..., 0]
+        np.testing.assert_array_equal(gray, test.images.read(int(mine)))

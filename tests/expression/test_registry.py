@@ -1,0 +1,49 @@
+"""Recognisers by name, and the recognition of networks by their inputs and outputs."""
+
+from __future__ import annotations
+
+import pytest
+
+from support import tiny_sparse
+from visavis.base import networks
+from visavis.errors import InputError, WeightsError
+from visavis.expression.classifier import ExpressionClassifier
+from visavis.expression.registry import classifier_of, network_of, open_classifier
+from visavis.expression.sparse import Keep, Keeping, SparseClassifier
+
+
+def test_a_name_opens_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_sparse.embed(monkeypatch)
+    assert type(open_classifier()) is type(open_classifier("dense")) is ExpressionClassifier
+    found = open_classifier("sparse", Keep(0.5))
+    assert isinstance(found, SparseClassifier)
+    assert found.keep == Keep(0.5)
+
+
+def test_a_network_is_told_by_its_inputs_and_outputs() -> None:
+    sparse = networks.session_of(tiny_sparse.network(), "the tiny network")
+    found = classifier_of(sparse, "adaptive", mirror=True)
+    assert isinstance(found, SparseClassifier)
+    assert (found.keep.more, found.mirror) == (0.5, True)
+    plain = classifier_of(networks.open_session("expression"), mirror=True)
+    assert (type(plain), plain.mirror) == (ExpressionClassifier, True)
+
+
+def test_other_names_are_refused() -> None:
+    with pytest.raises(
+        InputError, match="no recogniser is called 'hybrid'; there are dense, sparse, and files NET"
+    ):
+        network_of("hybrid")
+
+
+@pytest.mark.parametrize("keep", [Keep(0.3), "adaptive"])
+def test_a_network_that_keeps_all_tokens_takes_no_keep_rate(keep: Keeping) -> None:
+    with pytest.raises(InputError, match="this one keeps all: choose sparse"):
+        open_classifier("dense", keep)
+
+
+def test_a_missing_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "_OPENED", {})  # Others have opened it in this process.
+    monkeypatch.setattr(networks, "manifest", dict)
+    with pytest.raises(WeightsError, match="no embedded network is called 'expression_sparse'"):
+        open_classifier("sparse")

@@ -1,0 +1,268 @@
+"""The sparse recogniser with a network that is easy to compute: its kept tokens and its answers."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import tiny_sparse
+from support.tiny_sparse import GRID, SIDE_PX, answers, brightness
+from visavis.base.networks import session_of
+from visavis.channels import EXPRESSIONS
+from visavis.errors import InputError, WeightsError
+from visavis.expression.reader import ExpressionReader
+from visavis.expression.sparse import Keep, Keeping, SparseClassifier
+from visavis.types import BoolArray, Face, FloatArray, ImageArray
+
+CELLS = GRID**2
+# Of the tiny network's own keep rates: 0.25; 0.125 first, then 0.5.
+USUAL, FIRST, SECOND = 36, 18, 72
+
+
+def open_tiny(keep: Keeping | None = None, *, mirror: bool = False, **changes: Any) -> SparseClassifier:
+    session = session_of(tiny_sparse.network(**changes), "the tiny network")
+    return SparseClassifier(session, keep, mirror=mirror)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> SparseClassifier:
+    return open_tiny()
+
+
+def noise(count: int = 3, seed: int = 0) -> ImageArray:
+    """Faces (N, 48, 48) whose cells are all different."""
+    cells = np.random.default_rng(seed).permuted(np.tile(np.arange(CELLS), (count, 1)), axis=1)
+    return cells.reshape(count, GRID, GRID).repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
+
+
+def brightest(crops: ImageArray, count: int) -> BoolArray:
+    """(N, G, G) which cells the network should keep."""
+    ranks = (-brightness(crops)).argsort(axis=1).argsort(axis=1)
+    return (ranks < count).reshape(-1, GRID, GRID)
+
+
+def read(classifier: SparseClassifier, crops: ImageArray) -> tuple[FloatArray, BoolArray]:
+    """Expressions and kept cells."""
+    answer = classifier.predict(crops)
+    assert classifier.kept is not None
+    return answer, classifier.kept
+
+
+@given(st.integers(1, 1000).map(lambda thousandths: Fraction(thousandths, 1000)))
+def test_as_many_cells_are_kept_as_the_rate_says(tiny: SparseClassifier, rate: Fraction) -> None:
+    tiny.keep = Keep(float(rate))
+    _, kept = read(tiny, noise(2))
+    assert kept.sum(axis=(1, 2)).tolist() == [math.ceil(rate * CELLS)] * 2
+
+
+def test_the_smallest_rate_keeps_one() -> None:
+    _, kept = read(open_tiny(Keep(1e-300)), noise())
+    assert kept.sum(axis=(1, 2)).tolist() == [1] * 3
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.6, 1.0])
+def test_kept_is_where_the_network_says_and_the_answers_are_its(rate: float) -> None:
+    crops, count = noise(), math.ceil(rate * CELLS)
+    classifier = open_tiny(Keep(rate))
+    answer, kept = read(classifier, crops)
+    np.testing.assert_array_equal(kept, brightest(crops, count))
+    np.testing.assert_allclose(answer, answers(crops, count, "expressions"), atol=1e-6)
+    np.testing.assert_allclose(classifier.predict_labels(crops), answers(crops, count, "labels"), atol=1e-6)
+
+
+def test_rate_1_keeps_every_cell() -> None:
+    _, kept = read(open_tiny(Keep(1)), noise())
+    assert kept.shape == (3, GRID, GRID)
+    assert kept.all()
+
+
+def test_a_batch_is_its_faces_one_by_one() -> None:
+    classifier, crops = open_tiny("adaptive"), np.concatenate([noise(), 255 - noise()])
+    answer, kept = read(classifier, crops)
+    for number, crop in enumerate(crops):
+        alone, alone_kept = read(classifier, crop[None])
+        np.testing.assert_allclose(alone[0], answer[number], atol=1e-6)
+        np.testing.assert_array_equal(alone_kept[0], kept[number])
+
+
+def test_without_a_rate_that_of_the_metadata_counts() -> None:
+    assert open_tiny().keep == Keep(0.25)
+    assert open_tiny("adaptive").keep == Keep(0.125, 0.5, 0.75)
+    _, kept = read(open_tiny(), noise())
+    assert kept.sum(axis=(1, 2)).tolist() == [USUAL] * 3
+
+
+def test_nothing_is_kept_before_the_first_face() -> None:
+    classifier = open_tiny()
+    assert (classifier.kept, classifier.twice) == (None, None)
+
+
+# Adaptive: the brightest cells of a dark face leave the network unsure.
+
+
+def mixed() -> ImageArray:
+    """Dark, bright, dark with a bright spot, bright, dark."""
+    crops = noise(5)
+    crops[[1, 3]] += 100
+    crops[2, :24, :24] += 100
+    return crops
+
+
+@pytest.mark.parametrize("output", ["expressions", "labels"])
+def test_sure_faces_are_read_once_and_unsure_ones_again_with_more(output: str) -> None:
+    classifier, crops = open_tiny("adaptive"), mixed()
+    ask = classifier.predict if output == "expressions" else classifier.predict_labels
+    once, again = (answers(crops, count, output) for count in (FIRST, SECOND))
+    unsure = answers(crops, FIRST, "expressions").max(axis=1) < 0.75
+    assert unsure.tolist() == [True, False, False, False, True]
+    np.testing.assert_allclose(ask(crops), np.where(unsure[:, None], again, once), atol=1e-6)
+    assert classifier.twice is not None
+    assert classifier.kept is not None
+    np.testing.assert_array_equal(classifier.twice, unsure)
+    first, second = brightest(crops, FIRST), brightest(crops, SECOND)
+    np.testing.assert_array_equal(classifier.kept, np.where(unsure[:, None, None], second, first))
+
+
+@pytest.mark.parametrize(("sure", "twice"), [(0.0, False), (1.0, True)])
+def test_sure_says_how_many_are_looked_at_again(sure: float, twice: bool) -> None:
+    classifier = open_tiny(Keep(0.125, 0.5, sure))
+    answer, kept = read(classifier, mixed())
+    count = SECOND if twice else FIRST
+    np.testing.assert_allclose(answer, answers(mixed(), count, "expressions"), atol=1e-6)
+    assert kept.sum(axis=(1, 2)).tolist() == [count] * 5
+
+
+def test_a_fixed_rate_never_looks_twice() -> None:
+    classifier = open_tiny()
+    classifier.predict(mixed())
+    assert classifier.twice is not None
+    assert not classifier.twice.any()
+
+
+# Mirrored.
+
+
+def lopsided() -> ImageArray:
+    """Faces that differ from their mirror image: bright on the left, and more so at the top."""
+    return np.tile(np.linspace(250, 0, SIDE_PX)[None, :] - np.arange(SIDE_PX)[:, None], (2, 1, 1)).clip(0)
+
+
+class Turned(SparseClassifier):
+    """Says of a face how bright its left half is."""
+
+    def _look(self, faces: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
+        answer, kept = super()._look(faces, rate)
+        left = faces[..., : SIDE_PX // 2].mean(axis=(1, 2, 3)) / 255
+        shares = np.stack([left, 1 - left, *[0 * left] * 6], axis=1).astype(np.float32)
+        return answer | {"expressions": shares}, kept
+
+
+def test_mirrored_answers_are_averaged_and_kept_is_that_of_the_faces_as_they_are() -> None:
+    crops = lopsided().astype(np.uint8)
+    session = session_of(tiny_sparse.network(), "the tiny network")
+    plain, both = Turned(session), Turned(session, mirror=True)
+    answer, kept = read(plain, crops)
+    turned, turned_kept = read(plain, crops[..., ::-1])
+    assert not np.allclose(answer, turned)
+    assert (kept != turned_kept).any()
+    averaged, kept_of_both = read(both, crops)
+    np.testing.assert_allclose(averaged, (answer + turned) / 2, atol=1e-6)
+    np.testing.assert_array_equal(kept_of_both, kept)
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((0.0,), "keep rate 0.0; expected above 0 and at most 1"),
+        ((-0.1,), "keep rate -0.1; expected above 0 and at most 1"),
+        ((1.0000001,), "keep rate 1.0000001; expected above 0 and at most 1"),
+        ((math.nan,), "keep rate nan; expected above 0 and at most 1"),
+        ((0.3, 0.3), "keep rate 0.3 for unsure faces; expected above 0.3 and at most 1"),
+        ((0.3, 1.5), "keep rate 1.5 for unsure faces; expected above 0.3 and at most 1"),
+        ((0.3, math.nan), "keep rate nan for unsure faces"),
+        ((0.3, 0.6, -0.1), "sure is -0.1; expected a probability, 0 to 1"),
+        ((0.3, 0.6, 2.0), "sure is 2.0; expected a probability, 0 to 1"),
+    ],
+)
+def test_keep_rates_out_of_range_are_refused(values: tuple[float, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Keep(*values)
+
+
+@pytest.mark.parametrize("values", [(1e-9,), (1.0,), (0.1, 1.0), (0.1, 0.2, 0.0), (0.1, 0.2, 1.0)])
+def test_the_ends_of_the_ranges_are_in_them(values: tuple[float, ...]) -> None:
+    assert Keep(*values).rate == values[0]
+
+
+@pytest.mark.parametrize(
+    ("keep", "changes", "message"),
+    [
+        (None, {"grid": None}, "grid None"),
+        (None, {"grid": "12"}, "grid 12"),
+        (None, {"grid": 0}, "grid 0"),
+        (None, {"grid": 49}, "grid 49"),
+        (None, {"keep": None}, "keep rates None"),
+        (None, {"keep": 0.3}, "keep rates 0.3"),
+        (None, {"keep": {"rate": 2}}, "keep rate 2; expected above 0 and at most 1"),
+        (None, {"keep": {"rate": "much"}}, "the sparse network's keep rates: "),
+        (None, {"keep": {"share": 0.3}}, "the sparse network's keep rates: "),
+        ("adaptive", {"adaptive": None}, "keep rates None"),
+        ("adaptive", {"adaptive": {"rate": 0.3, "more": 0.2}}, "keep rate 0.2 for unsure faces"),
+    ],
+)
+def test_bad_metadata_are_refused_in_one_line(
+    keep: Keeping | None, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(WeightsError, match=message) as caught:
+        open_tiny(keep, changes=changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_without_the_input_keep_is_refused() -> None:
+    with pytest.raises(WeightsError, match="expected images, keep, expressions, labels, kept"):
+        SparseClassifier(session_of(tiny_sparse.networks.read("expression"), "the other"))
+
+
+def test_an_input_keep_of_another_kind_is_refused() -> None:
+    with pytest.raises(WeightsError, match=r"keep as tensor\(int64\) \[1\]; expected tensor\(int64\) \[\]"):
+        open_tiny(keep_shape=(1,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shift": CELLS}, r"kept cell \d+; expected 0 to 143"),
+        ({"shift": -CELLS}, r"kept cell -\d+; expected 0 to 143"),
+        ({"extra": 1}, r"kept are int64 \(2, 37\); expected int64 \(2, 36\)"),
+        ({"classes": 9}, r"expressions are \(2, 9\); expected \(2, 8\)"),
+    ],
+)
+def test_answers_of_other_shapes_and_cells_out_of_range_are_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    classifier = open_tiny(**changes)
+    with pytest.raises(WeightsError, match=message):
+        classifier.predict(noise(2))
+
+
+# In a stream.
+
+
+def test_a_reader_tells_which_tokens_of_each_crop_were_kept() -> None:
+    reader, crops = ExpressionReader(open_tiny()), noise(2)
+    face = Face.of_crop(np.asarray([0, 0, *crops.shape[1:3]], np.float32))
+    for number, crop in enumerate(crops):
+        (found,) = reader.read([face], lambda _, crop=crop: crop, number / 10)
+        np.testing.assert_array_equal(found.kept, brightest(crop[None], USUAL)[0])
+    assert found.expression.label == EXPRESSIONS[tiny_sparse.SHOWN["expressions"]]
+    (still,) = reader.read_stills(crops[:1], [face])
+    np.testing.assert_array_equal(still.kept, brightest(crops[:1], USUAL)[0])

@@ -1,0 +1,1 @@
+"""Fuzzing of every parser by atheris (coverage-guided, libFuzzer)."""

@@ -1,0 +1,99 @@
+"""Expressions and hotkeys of the output to VTube Studio."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.studio import opened, play, until
+from visavis.errors import DeviceError
+from visavis.outputs.vtube_studio.errors import VTubeStudioError
+from visavis.testing import FakeVTubeStudio, Hotkey
+
+
+def test_an_expression_switches_its_hotkey_on_and_off(studio: FakeVTubeStudio) -> None:
+    connection = opened(studio)
+    play(connection, "happy", 1.0)
+    until(lambda: studio.model.active == {"smile.exp3.json"})
+    play(connection, "neutral", 1.5, 1.0)
+    until(lambda: not studio.model.active)
+    assert studio.model.executed == ["Happy", "Happy"]
+    play(connection, "sad", 1.5, 2.5)  # It has a file, but no hotkey.
+    until(lambda: studio.model.active == {"sad.exp3.json"})
+    connection.close()
+    until(lambda: not studio.model.active)
+
+
+def test_an_expression_that_the_person_switched_by_hand_is_not_toggled(studio: FakeVTubeStudio) -> None:
+    studio.model.active = {"smile.exp3.json"}
+    connection = opened(studio)
+    play(connection, "happy", 1.0)
+    assert studio.model.executed == []
+    studio.model.active = set()
+    play(connection, "neutral", 2.0, 1.0)
+    assert studio.model.executed == []
+    connection.close()
+
+
+def test_an_expression_that_was_on_when_the_connection_broke_is_switched_off(studio: FakeVTubeStudio) -> None:
+    connection = opened(studio)
+    play(connection, "happy", 1.0)
+    until(lambda: studio.model.active == {"smile.exp3.json"})
+    studio.stop()
+    with pytest.raises(DeviceError):
+        play(connection, "happy", 1.0, 1.0)
+    connection.close()
+    assert studio.model.active == {"smile.exp3.json"}
+    studio.start()
+    connection.open()
+    play(connection, "neutral", 1.5, 2.0)
+    until(lambda: not studio.model.active)
+    connection.close()
+
+
+def test_options_name_hotkeys_and_a_missing_one_is_told(studio: FakeVTubeStudio) -> None:
+    studio.load_model("Akari", (Hotkey("Big grin", "TriggerAnimation", "grin.motion3.json"),), ())
+    connection = opened(studio, "?happy=big%20GRIN&sad=Cry")
+    message = play(connection, "happy", 1.0)
+    assert (
+        message == "the model 'Akari' has no hotkey and no expression 'Cry', which the address names for sad"
+    )
+    play(connection, "neutral", 1.5, 1.0)
+    play(connection, "happy", 1.5, 2.5)
+    until(lambda: studio.model.executed == ["Big grin", "Big grin"])
+    connection.close()
+
+
+@pytest.mark.parametrize("number", range(200, 209))
+def test_a_hotkey_that_fails_is_told_and_tried_again(studio: FakeVTubeStudio, number: int) -> None:
+    studio.fail("HotkeyTriggerRequest", number)
+    connection = opened(studio)
+    assert play(connection, "happy", 1.2) == str(VTubeStudioError(number))
+    assert play(connection, "happy", 1.0, 1.2) == ""
+    assert studio.model.executed == ["Happy"]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("ExpressionActivationRequest", 650),
+        ("ExpressionActivationRequest", 651),
+        ("ExpressionActivationRequest", 652),
+    ],
+)
+def test_an_expression_that_fails_is_told(studio: FakeVTubeStudio, kind: str, number: int) -> None:
+    studio.fail(kind, number)
+    connection = opened(studio)
+    assert play(connection, "sad", 1.2) == str(VTubeStudioError(number))
+    connection.close()
+
+
+def test_another_model_brings_its_own_hotkeys(studio: FakeVTubeStudio) -> None:
+    connection = opened(studio)
+    play(connection, None, 0.2)
+    studio.load_model("")
+    assert play(connection, "happy", 1.2, 1.0) == ""
+    studio.load_model("Hijiki", (Hotkey("happy", file="joy.exp3.json"),), ("joy.exp3.json",))
+    play(connection, "happy", 1.5, 2.5)
+    until(lambda: studio.model.active == {"joy.exp3.json"})
+    connection.close()

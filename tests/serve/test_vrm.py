@@ -1,0 +1,140 @@
+"""VRM models in the page, in headless Chromium: what a person sees moves as it should."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from support.page_host import until, wait_for_moments
+from support.vrm_file import vrm_file
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+REST = [f"Param{part}Angle{axis}" for part in ("", "Body") for axis in "XYZ"] + [
+    "ParamEyeBallX",
+    "ParamEyeBallY",
+]
+# Draws a model with a pose and weights, and returns for each color: its number of pixels and their center.
+DRAW = """async ([bytes, poses]) => {
+  const { VrmAvatar } = await import("./static/vrm.js");
+  const canvas = document.createElement("canvas");
+  canvas.style.cssText = "position:fixed;left:0;top:0;width:300px;height:300px";
+  document.body.append(canvas);
+  const model = new VrmAvatar(canvas, () => fetch("retarget/vrm").then((answer) => answer.json()));
+  await model.load(Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)).buffer);
+  const seen = [];
+  for (const { pose, weights } of poses) {
+    model.draw(pose, weights, 0.04);
+    const copy = document.createElement("canvas");
+    copy.width = copy.height = 300;
+    const context = copy.getContext("2d");
+    context.drawImage(canvas, 0, 0, 300, 300);
+    const { data } = context.getImageData(0, 0, 300, 300);
+    const found = { left: [0, 0, 0], right: [0, 0, 0], mouth: [0, 0, 0] };
+    for (let i = 0; i < data.length; i += 4) {
+      const [r, g, b] = [data[i] > 128, data[i + 1] > 128, data[i + 2] > 128];
+      const name = r && !g && !b ? "left" : g && !r && !b ? "right" : b && !r && !g ? "mouth" : null;
+      if (!name) continue;
+      found[name][0] += 1;
+      found[name][1] += (i / 4) % 300;
+      found[name][2] += Math.floor(i / 4 / 300);
+    }
+    for (const part of Object.values(found)) { part[1] /= part[0]; part[2] /= part[0]; }
+    seen.push(found);
+  }
+  canvas.remove();
+  return seen;
+}"""
+CHECK = """async (bytes) => {
+  const { checkVrm } = await import("./static/vrm.js");
+  try {
+    checkVrm(Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)).buffer);
+    return "";
+  } catch (error) {
+    return error.message;
+  }
+}"""
+
+
+def seen(page: Any, file: bytes, *moves: dict[str, float]) -> list[dict[str, list[float]]]:
+    poses = []
+    for move in ({}, *moves):
+        pose = dict.fromkeys(REST, 0.0) | {k: v for k, v in move.items() if k.startswith("Param")}
+        weights = {"jawOpen": 0, "eyeBlinkLeft": 0, "eyeBlinkRight": 0} | {
+            k: v for k, v in move.items() if not k.startswith("Param")
+        }
+        poses.append({"pose": pose, "weights": weights})
+    found: list[dict[str, list[float]]] = page.evaluate(DRAW, [base64.b64encode(file).decode(), poses])
+    return found
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("arkit", [True, False])
+def test_the_model_moves_as_the_person_does(page: Any, version: int, arkit: bool) -> None:
+    rest, jaw, wink, right, up, lean = seen(
+        page,
+        vrm_file(version=version, arkit=arkit),
+        {"jawOpen": 1},
+        {"eyeBlinkLeft": 1},
+        {"ParamAngleX": 30},
+        {"ParamAngleY": 30},
+        {"ParamAngleZ": 30},
+    )
+    # The avatar's own left eye is on the right of the screen.
+    assert rest["left"][1] > 150 > rest["right"][1]
+    assert jaw["mouth"][0] > 4 * rest["mouth"][0]
+    assert wink["left"][0] < 0.5 * rest["left"][0]
+    assert wink["right"][0] == pytest.approx(rest["right"][0], rel=0.1)
+    assert right["mouth"][1] > rest["mouth"][1] + 5
+    assert up["mouth"][2] < rest["mouth"][2] - 5
+    # A head that leans clockwise lowers its eye on the right of the screen.
+    assert lean["left"][2] - lean["right"][2] > 10
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (b"PNG", "does not begin with glTF"),
+        (vrm_file()[:200], "cut short"),
+        (vrm_file(extensions={}), "without VRM data"),
+        (vrm_file(images=[{"uri": "https://example.org/a.png"}]), "refers to other files"),
+        (vrm_file(buffers=[{"byteLength": 4, "uri": "../a.bin"}]), "refers to other files"),
+        (b"glTF\x01\0\0\0" + vrm_file()[8:], "glTF version 1"),
+    ],
+)
+def test_files_that_are_refused(page: Any, file: bytes, message: str) -> None:
+    assert message in page.evaluate(CHECK, base64.b64encode(file).decode())
+
+
+def test_a_file_is_shown_kept_and_forgotten(page: Any) -> None:
+    page.click("#start")
+    wait_for_moments(page)
+    model = {"name": "box.vrm", "mimeType": "model/gltf-binary", "buffer": vrm_file()}
+    page.set_input_files("#vrm-file", model)
+    until(page, "!document.getElementById('vrm').hidden")
+    assert "52 ARKit shapes" in page.text_content("#model-note")
+
+    page.set_input_files("#vrm-file", model | {"name": "bad.vrm", "buffer": b"no"})
+    until(page, "document.getElementById('model-note').textContent.startsWith('bad.vrm')")
+    assert page.locator("#vrm").is_visible()  # The model from before stays.
+    playwright.expect(page.locator("#avatar-problem")).to_contain_text("bad.vrm: this is not a VRM file")
+    page.set_input_files("#vrm-file", model)
+    playwright.expect(page.locator("#avatar-problem")).to_be_hidden()
+
+    page.reload()
+    until(page, "!document.getElementById('vrm').hidden")
+    page.evaluate("document.getElementById('forget-model').click()")
+    until(page, "document.getElementById('vrm').hidden")
+    page.reload()
+    page.wait_for_timeout(500)
+    assert page.locator("#vrm").is_hidden()
+
+
+def test_sides_are_swapped_in_a_mirror(page: Any) -> None:
+    names = ["eyeBlinkLeft", "mouthRight", "jawOpen", "mouthUpperUpLeft"]
+    code = "async (names) => names.map((await import('./static/vrm_stage.js')).swapped)"
+    expected = ["eyeBlinkRight", "mouthLeft", "jawOpen", "mouthUpperUpRight"]
+    assert page.evaluate(code, names) == expected

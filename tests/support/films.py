@@ -1,0 +1,22 @@
+"""Reading videos back, with their alpha."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+
+
+def read_rgba(path: Path) -> np.ndarray:
+    """(N, H, W, 4) uint8: the frames of a video. FFmpeg's own VP9 decoder skips alpha; libvpx reads it."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        if stream.codec_context.name != "vp9":
+            return np.stack([frame.to_ndarray(format="rgba") for frame in container.decode(stream)])
+        decoder = VideoCodecContext.create("libvpx-vp9", "r")
+        frames = []
+        for packet in container.demux(stream):
+            frames += decoder.decode(packet if packet.size else None)
+    return np.stack([frame.to_ndarray(format="rgba") for frame in frames])

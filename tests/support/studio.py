@@ -1,0 +1,81 @@
+"""What the tests of the output to VTube Studio share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from visavis.base.address import Address
+from visavis.channels import FACE_CHANNELS, FACE_INDEX
+from visavis.outputs import NotReadyError, Sample
+from visavis.outputs.formats.vts import VTubeStudio, connect
+from visavis.testing import FakeVTubeStudio
+from visavis.types import AvatarPose, FaceState
+
+INJECT = "InjectParameterDataRequest"
+POSE = AvatarPose.from_mapping({}, 0.0)
+
+
+def face(**channels: float) -> FaceState:
+    values = np.zeros(len(FACE_CHANNELS), np.float32)
+    for name, value in channels.items():
+        values[FACE_INDEX[name]] = value
+    return FaceState(values)
+
+
+def sample(time_s: float = 0.0, state: FaceState | None = None, label: str | None = None) -> Sample:
+    return Sample(time_s, state or face(), POSE, None, None, label)
+
+
+def opened(studio: FakeVTubeStudio, options: str = "") -> VTubeStudio:
+    """A connection that VTube Studio has allowed before."""
+    if not studio.popups:
+        first = connect(Address.parse(studio.address))
+        first.open()
+        until(lambda: tried(first))
+        until(lambda: studio.injected)
+        first.close()
+        studio.injected.clear()
+    connection = connect(Address.parse(studio.address + options))
+    connection.open()
+    return connection
+
+
+def tried(connection: VTubeStudio) -> bool:
+    """Send one sample, if the person has answered."""
+    try:
+        connection.send(sample())
+    except NotReadyError:
+        return False
+    return True
+
+
+def until(condition: Callable[[], object], within_s: float = 5.0) -> float:
+    """Seconds until a condition holds."""
+    since_s = time.monotonic()
+    while not condition():
+        assert time.monotonic() - since_s < within_s, "it never happened"
+        time.sleep(0.005)
+    return time.monotonic() - since_s
+
+
+def answered(connection: VTubeStudio) -> str:
+    """Send one sample, wait for VTube Studio's answer, and return the message of the next one."""
+    session = connection._session
+    assert session is not None
+    message = ""
+    for _ in range(2):
+        message = connection.send(sample())
+        until(lambda: session.pump(0.01) or not session.unanswered(INJECT))
+    return message
+
+
+def play(connection: VTubeStudio, label: str | None, duration_s: float, start_s: float = 0.0) -> str:
+    """Send frames with an expression, without waiting for real time; the last message."""
+    message = ""
+    for index in range(round(30 * duration_s)):
+        message = connection.send(sample(start_s + index / 30, label=label))
+        time.sleep(0.004)
+    return message
