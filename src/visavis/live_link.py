@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -58,6 +59,15 @@ _SHAPE_ROWS = np.asarray([FACE_INDEX[name] for name in SHAPES])
 _HEAD_ROWS = slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3)
 _HEAD_VALUES = slice(len(SHAPES), len(SHAPES) + 3)
 _HEAD_SIGNS = np.asarray((-1, -1, 1), np.float32)
+# An eye's angle grows with the first weight and falls with the second one.
+_EYE_ROWS = {
+    "LeftEyeYaw": ("eyeLookInLeft", "eyeLookOutLeft"),
+    "LeftEyePitch": ("eyeLookDownLeft", "eyeLookUpLeft"),
+    "RightEyeYaw": ("eyeLookOutRight", "eyeLookInRight"),
+    "RightEyePitch": ("eyeLookDownRight", "eyeLookUpRight"),
+}
+_EYE_VALUES = np.asarray([VALUES.index(name) for name in _EYE_ROWS])
+_EYE_MORE, _EYE_LESS = np.asarray([[FACE_INDEX[name] for name in pair] for pair in _EYE_ROWS.values()]).T
 _HEADER, _COUNT = struct.Struct(">ifii"), struct.pack("B", len(VALUES))
 
 
@@ -66,10 +76,7 @@ def values_of(face: FloatArray) -> FloatArray:
     values = np.zeros((*face.shape[:-1], len(VALUES)), np.float32)
     values[..., : len(SHAPES)] = face[..., _SHAPE_ROWS]
     values[..., _HEAD_VALUES] = face[..., _HEAD_ROWS] * _HEAD_SIGNS + 0.0  # No -0.
-    for side, right, left in (("Left", "In", "Out"), ("Right", "Out", "In")):
-        look = {way: face[..., FACE_INDEX[f"eyeLook{way}{side}"]] for way in ("In", "Out", "Up", "Down")}
-        values[..., VALUES.index(f"{side}EyeYaw")] = EYE_TURN_RAD * (look[right] - look[left])
-        values[..., VALUES.index(f"{side}EyePitch")] = EYE_TURN_RAD * (look["Down"] - look["Up"])
+    values[..., _EYE_VALUES] = EYE_TURN_RAD * (face[..., _EYE_MORE] - face[..., _EYE_LESS])
     return values
 
 
@@ -138,16 +145,22 @@ def _part(datagram: bytes, start: int, size: int) -> bytes:
 
 
 def encode(subject: str, time_s: float, face: FloatArray) -> bytes:
-    """The packet of a face (58,) at a time in seconds; ``subject`` names the sender.
+    """The packet of a face (58,) at a time in seconds; ``subject`` names the sender."""
+    frame, part = divmod(time_s * FPS, 1)
+    header = _HEADER.pack(int(frame) % (24 * 3600 * FPS), part, FPS, 1)
+    return _texts(subject) + header + _COUNT + values_of(face).astype(">f4").tobytes()
+
+
+@lru_cache(maxsize=16)
+def _texts(subject: str) -> bytes:
+    """The beginning of a packet, with the names of device and subject.
 
     The same subject always has the same device id. It has 36 characters, because some receivers know only
     this length.
     """
     device = str(uuid5(NAMESPACE_URL, f"visavis/{subject}")).upper()
-    texts = b"".join(struct.pack(">i", len(text)) + text for text in (device.encode(), subject.encode()))
-    frame, part = divmod(time_s * FPS, 1)
-    header = _HEADER.pack(int(frame) % (24 * 3600 * FPS), part, FPS, 1)
-    return bytes([VERSION]) + texts + header + _COUNT + values_of(face).astype(">f4").tobytes()
+    texts = (struct.pack(">i", len(text)) + text for text in (device.encode(), subject.encode()))
+    return bytes([VERSION]) + b"".join(texts)
 
 
 def write_csv(path: PathText, time_s: NDArray[np.float64], face: FloatArray) -> None:

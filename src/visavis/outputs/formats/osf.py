@@ -32,9 +32,10 @@ from visavis.base.address import Address
 from visavis.channels import BLENDSHAPES
 from visavis.face.geometry import VERTICAL_FIELD_OF_VIEW_RAD, rotation_from_euler
 from visavis.live_link import VALUES, values_of
+from visavis.outputs.datagrams import Datagrams
 from visavis.outputs.plain_face import points_of, seen_points
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Connection, Datagrams
+from visavis.outputs.sender import Connection
 from visavis.types import FaceState
 
 Doubles = NDArray[np.float64]
@@ -58,6 +59,7 @@ EYES_CM = np.asarray((0.0, 2.66, 3.17))
 UNIT = np.asarray((0.63, 0.7, 0.63))
 # The tip of the plain face's nose at rest, where OpenSeeFace's head begins.
 NOSE_TIP = np.asarray((0.0, -0.34, 0.5))
+NOSE_CM = EYES_CM + EYES_APART_CM * NOSE_TIP
 # Radius of an eyeball in distances between the corners of the eye.
 EYEBALL = 0.385
 # Yaw and pitch of the right, then of the left eye among Live Link's numbers.
@@ -66,8 +68,11 @@ _EYE_ANGLES = [
 ]
 # OpenSeeFace's head to ours, and from our camera to OpenSeeFace's for rotations and for positions.
 HEAD_AXES = np.diag((-1.0, 1.0, 1.0))
+HEAD_UNIT = UNIT * HEAD_AXES.diagonal()
+SENT_AXES = np.asarray((1.0, -1.0, -1.0))
 TURNED_AXES = np.asarray(((0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, -1.0)))
 PLACED_AXES = np.asarray(((0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+SHRUNK_AXES = PLACED_AXES * (UNIT[0] / EYES_APART_CM)
 
 
 class Features:
@@ -84,6 +89,7 @@ class Features:
         nothing = np.zeros(len(FEATURES))
         self._past: deque[Doubles] = deque([nothing] * self.FIRST, self.KEPT)
         self._usual, self._low, self._high = nothing, nothing, nothing
+        self._least = self._most = nothing
         self._next_s = -np.inf
 
     def update(self, state: FaceState, time_s: float) -> Doubles:
@@ -93,13 +99,14 @@ class Features:
             self._next_s = time_s + self.EVERY_S
             self._past.append(raw)
             self._usual = np.median(np.asarray(self._past), axis=0)
+            self._least, self._most = -self.REACH * (1 + self._usual), self.REACH * (1 - self._usual)
         away = raw - self._usual
         self._low = np.minimum(self._low, away)
         self._high = np.maximum(self._high, away)
-        low = np.minimum(self._low, -self.REACH * (1 + self._usual))
-        high = np.maximum(self._high, self.REACH * (1 - self._usual))
+        low, high = np.minimum(self._low, self._least), np.maximum(self._high, self._most)
         reach = np.where(away < 0, -low, high)
-        return np.asarray(np.clip(np.divide(away, reach, out=np.zeros_like(away), where=reach > 0), -1, 1))
+        # No feature moves away further than its reach.
+        return np.asarray(np.divide(away, reach, out=np.zeros_like(away), where=reach > 0))
 
 
 def raw_features(state: FaceState) -> Doubles:
@@ -152,21 +159,24 @@ class OsfEncoder:
             self._features, self._track_id = Features(), face.track_id
         width, height = sample.size_px if min(sample.size_px) > 0 else NO_PICTURE_PX
         features = self._features.update(state, sample.time_s)
-        left, right = 1 + features[:2].clip(-1, 0)
+        left, right = (1 + min(openness, 0.0) for openness in features[:2].tolist())
         head = _Head(state, width, height)
-        seen = None if face is None else seen_points(face)
-        points = head.in_picture if seen is None else np.concatenate(seen)
+        points = None if face is None else seen_points(face)
+        if points is None:
+            points = head.in_picture
         numbers = np.concatenate(
             [
                 *(head.quaternion, head.euler_deg, head.translation),
-                np.full(len(points), 1.0 if face is None else face.score),
+                [1.0 if face is None else face.score] * len(points),
                 points.ravel(),
-                (head.points * (1, -1, -1)).ravel(),
+                (head.points * SENT_AXES).ravel(),
                 features,
-            ]
+            ],
+            dtype="<f4",
+            casting="same_kind",
         )
         start = HEADER.pack(self._start_s + sample.time_s, 0, width, height, right, left, 1, 0.0)
-        return [start + numbers.astype("<f4").tobytes()]
+        return [start + numbers.tobytes()]
 
 
 class _Head:
@@ -187,9 +197,9 @@ class _Head:
         self._plain = np.concatenate([points_of(state.weights), _pupils(state), _eyeballs()[0]])
         self._focal_px = height / 2 / tan(VERTICAL_FIELD_OF_VIEW_RAD / 2)
         self.rotation = TURNED_AXES @ turn @ HEAD_AXES
-        self.translation = PLACED_AXES @ self._placed(NOSE_TIP) * (UNIT[0] / EYES_APART_CM)
+        self.translation = SHRUNK_AXES @ (position_cm + turn @ NOSE_CM)
         self.translation[2] *= width / self._focal_px  # OpenSeeFace's focal length is the picture's width.
-        self.points = (self._plain - NOSE_TIP) * (UNIT * HEAD_AXES.diagonal())
+        self.points = (self._plain - NOSE_TIP) * HEAD_UNIT
 
     def _placed(self, points: Doubles) -> Doubles:
         """Where points of the plain face are, in our camera's centimetres."""

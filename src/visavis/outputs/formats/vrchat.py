@@ -30,15 +30,17 @@ from visavis.base import osc
 from visavis.base.address import Address
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
+from visavis.outputs.datagrams import Datagrams
 from visavis.outputs.face_stream import FaceStream
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Datagrams
 from visavis.types import FaceState, FloatArray
 
 PORT = 9000
 AVATAR = "/avatar/parameters"
-# A gaze of 1 is an eye that is turned by so much.
+# A gaze of 1 is an eye that is turned by so much; VRChat counts pitch downward.
 EYE_RANGE_DEG = 45.0
+EYE_SCALES_DEG = EYE_RANGE_DEG * np.asarray((-1, 1, -1, 1), np.float32)
+HEAD_SIGNS = np.asarray((-1, 1, 1), np.float32)
 ACTIVE = ("EyeTrackingActive", "ExpressionTrackingActive", "LipTrackingActive")
 
 # Weights that are the larger one of two, besides ARKit's.
@@ -138,7 +140,7 @@ def _sums() -> tuple[tuple[str, ...], FloatArray]:
 SUMMED, SUMS = _sums()
 # The names of all parameters, without the folder ``v2``.
 PARAMETERS = (*SUMMED, "Head/Yaw", "Head/Pitch", "Head/Roll")
-EYES = {"/tracking/eye/LeftRightPitchYaw": 4, "/tracking/eye/EyesClosedAmount": 1}
+EYES = (("/tracking/eye/LeftRightPitchYaw", 0.0, 0.0, 0.0, 0.0), ("/tracking/eye/EyesClosedAmount", 0.0))
 _PITCH_YAW = [PARAMETERS.index(name) for name in ("EyeLeftY", "EyeLeftX", "EyeRightY", "EyeRightX")]
 _CLOSED = [PARAMETERS.index("EyeClosed")]
 
@@ -166,8 +168,8 @@ class Encoder:
 
     def __init__(self, prefix: str = "", mirror: bool = False) -> None:
         folder = f"{AVATAR}/{prefix.strip('/')}".rstrip("/")
-        messages = dict.fromkeys((f"{folder}/v2/{name}" for name in PARAMETERS), 1)
-        self._bundles = osc.FloatBundles(messages | EYES)
+        messages = [(f"{folder}/v2/{name}", 0.0) for name in PARAMETERS]
+        self._bundles = osc.FloatBundles([*messages, *EYES])
         self._faces = FaceStream(mirror)
         self._seen: bool | None = None
 
@@ -180,7 +182,7 @@ class Encoder:
         if state is None:
             return list(osc.bundles(active))
         values = parameters(state)
-        eyes = EYE_RANGE_DEG * values[_PITCH_YAW] * (-1, 1, -1, 1)
+        eyes = values[_PITCH_YAW] * EYE_SCALES_DEG
         floats = np.concatenate([values, eyes, values[_CLOSED]])
         return [*osc.bundles(active), *self._bundles.fill(floats)]
 
@@ -194,4 +196,5 @@ def parameters(state: FaceState) -> FloatArray:
     """
     larger = [max(state[first], state[second]) for first, second in LARGER.values()]
     weights = np.concatenate([state.weights, larger, [1.0]]).astype(np.float32)
-    return np.concatenate([SUMS @ weights, state.head_rad * (-1, 1, 1)]).clip(-1, 1).astype(np.float32)
+    values = np.concatenate([SUMS @ weights, state.head_rad * HEAD_SIGNS])
+    return np.minimum(np.maximum(values, -1, out=values), 1, out=values)
