@@ -60,24 +60,31 @@ _HEAD_ROWS = slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3)
 _HEAD_VALUES = slice(len(SHAPES), len(SHAPES) + 3)
 _HEAD_SIGNS = np.asarray((-1, -1, 1), np.float32)
 # An eye's angle grows with the first weight and falls with the second one.
-_EYE_ROWS = {
+_EYES = {
     "LeftEyeYaw": ("eyeLookInLeft", "eyeLookOutLeft"),
     "LeftEyePitch": ("eyeLookDownLeft", "eyeLookUpLeft"),
     "RightEyeYaw": ("eyeLookOutRight", "eyeLookInRight"),
     "RightEyePitch": ("eyeLookDownRight", "eyeLookUpRight"),
 }
-_EYE_VALUES = np.asarray([VALUES.index(name) for name in _EYE_ROWS])
-_EYE_MORE, _EYE_LESS = np.asarray([[FACE_INDEX[name] for name in pair] for pair in _EYE_ROWS.values()]).T
+
+
+def _values_from_face() -> FloatArray:
+    """The matrix (58, 61) from a face to its numbers."""
+    matrix = np.zeros((len(FACE_CHANNELS), len(VALUES)), np.float32)
+    matrix[_SHAPE_ROWS, np.arange(len(SHAPES))] = 1
+    matrix[_HEAD_ROWS, _HEAD_VALUES] = np.diag(_HEAD_SIGNS)
+    for name, pair in _EYES.items():
+        matrix[[FACE_INDEX[weight] for weight in pair], VALUES.index(name)] = EYE_TURN_RAD, -EYE_TURN_RAD
+    return matrix
+
+
+_VALUES_FROM_FACE = _values_from_face()
 _HEADER, _COUNT = struct.Struct(">ifii"), struct.pack("B", len(VALUES))
 
 
 def values_of(face: FloatArray) -> FloatArray:
     """The numbers (..., 61) of faces (..., 58), in the order of :data:`VALUES`."""
-    values = np.zeros((*face.shape[:-1], len(VALUES)), np.float32)
-    values[..., : len(SHAPES)] = face[..., _SHAPE_ROWS]
-    values[..., _HEAD_VALUES] = face[..., _HEAD_ROWS] * _HEAD_SIGNS + 0.0  # No -0.
-    values[..., _EYE_VALUES] = EYE_TURN_RAD * (face[..., _EYE_MORE] - face[..., _EYE_LESS])
-    return values
+    return np.asarray(face @ _VALUES_FROM_FACE, np.float32)
 
 
 def face_of(values: FloatArray) -> FloatArray:

@@ -96,7 +96,7 @@ _HIDDEN = [place for place, number in enumerate(MEDIAPIPE) if number is None]
 
 
 @lru_cache(maxsize=1)
-def _rest_and_moves() -> tuple[Doubles, Doubles]:
+def rest_and_moves() -> tuple[Doubles, Doubles]:
     """The points at rest (66, 3), and their movements (52, 198)."""
     rest = np.zeros((len(MIRROR), 3))
     for entry in RIGHT_HALF.split(","):
@@ -113,17 +113,17 @@ def _rest_and_moves() -> tuple[Doubles, Doubles]:
 
 
 @lru_cache(maxsize=1)
-def _seen_from_tracked() -> Doubles:
+def _seen_from_tracked() -> FloatArray:
     """The matrix (68, 63) from the tracked points and irises to all points and the irises.
 
     The points below the nose are put where the plain face has them beside those that expressions hardly move.
     """
-    rest = np.column_stack([_rest_and_moves()[0], np.ones(len(MEDIAPIPE))])
+    rest = np.column_stack([rest_and_moves()[0], np.ones(len(MEDIAPIPE))])
     count = len(_TRACKED) + len(IRISES)
     matrix = np.zeros((len(MEDIAPIPE) + len(IRISES), count))
     matrix[[*_TRACKED, *range(len(MEDIAPIPE), len(matrix))]] = np.eye(count)
     matrix[_HIDDEN] = rest[_HIDDEN] @ np.linalg.pinv(rest[_FIXED]) @ matrix[_FIXED]
-    return matrix
+    return matrix.astype(np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -139,11 +139,11 @@ def _places(landmark_numbers: bytes) -> NDArray[np.intp] | None:
 
 def points_of(weights: FloatArray) -> Doubles:
     """The points (66, 3) of the plain face with these blendshape weights (52,)."""
-    rest, moves = _rest_and_moves()
+    rest, moves = rest_and_moves()
     return np.asarray(rest + (weights @ moves).reshape(rest.shape), np.float64)
 
 
-def seen_points(face: Face) -> Doubles | None:
+def seen_points(face: Face) -> FloatArray | None:
     """The points (66, 2) and then the two irises (2, 2) of a tracked face, in image pixels.
 
     The points below the nose are not tracked; they are put where the plain face has them.
