@@ -92,16 +92,12 @@ class FloatBundles:
 
     def __init__(self, messages: Iterable[Sequence[float | str | bool]]) -> None:
         messages = list(messages)
-        # Where other floats make a difference, there the floats are.
-        one, other = (
-            list(
-                bundles(
-                    encode(*(value if isinstance(part, float) else part for part in parts))
-                    for parts in messages
-                )
-            )
-            for value in (0.0, 1.0)
-        )
+
+        def filled(value: float) -> list[bytes]:
+            put = ([value if isinstance(part, float) else part for part in each] for each in messages)
+            return list(bundles(encode(str(address), *rest) for address, *rest in put))
+
+        one, other = filled(0.0), filled(1.0)
         self._words = np.frombuffer(bytearray(b"".join(one)), ">f4")  # All of OSC comes in units of 4 bytes.
         self._places = np.flatnonzero(self._words.view(">u4") != np.frombuffer(b"".join(other), ">u4"))
         ends = np.cumsum([len(bundle) for bundle in one]).tolist()

@@ -87,7 +87,7 @@ class Features:
         self._next_s = -np.inf
 
     def update(self, raw: Sequence[float], time_s: float) -> list[float]:
-        """The features (14,) in the order of :data:`FEATURES`, each in -1..1, from those of the face alone."""
+        """The features (14,) in the order of :data:`FEATURES`, each in -1..1, from raw ones."""
         raw = [min(max(each, -1.0), 1.0) for each in raw]
         if time_s >= self._next_s:
             self._next_s = time_s + self.EVERY_S
@@ -130,7 +130,7 @@ def _sums() -> Doubles:
 
 @lru_cache(maxsize=1)
 def _points_and_features() -> tuple[FloatArray, FloatArray]:
-    """At rest (212,) and with each weight (52, 212): the 66 points on OpenSeeFace's head, and the features."""
+    """At rest (212,) and with each weight (52, 212): the points on the head, and the features."""
     rest, moves = rest_and_moves()
     points = ((rest - NOSE_TIP) * HEAD_UNIT).ravel()
     moved = (moves.reshape(-1, 3) * HEAD_UNIT).reshape(moves.shape)
@@ -165,9 +165,8 @@ class OsfEncoder:
         left, right = (1 + min(openness, 0.0) for openness in features[:2])
         head = _Head(state, width, height)
         pupils = _pupils(state)
-        points = None if face is None else seen_points(face)
-        if points is None:
-            points = head.in_picture(np.concatenate([points_of(state.weights), pupils]))
+        seen = None if face is None else seen_points(face)
+        points = head.in_picture(np.concatenate([points_of(state.weights), pupils])) if seen is None else seen
         time_s, score = self._start_s + sample.time_s, 1.0 if face is None else face.score
         pose = (*head.quaternion, *head.euler_deg, *head.translation)
         eyes = ((np.concatenate([pupils, _eyeballs()[0]]) - NOSE_TIP) * HEAD_UNIT).ravel().tolist()
