@@ -146,7 +146,7 @@ class Answers:
 def read_clips(
     clips: Sequence[Clip],
     classifier: VoiceClassifier,
-    make_pipeline: Callable[[], Pipeline],
+    make_pipeline: Callable[[], Pipeline] = Pipeline,
     on_clip: Callable[[], None] = lambda: None,
 ) -> Answers:
     """Let both witnesses read every clip; a clip without sound, or one without a picture, is an error.
