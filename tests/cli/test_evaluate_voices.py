@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from support import tiny_fer
 from support.sounds import talk
-from support.tiny_fer import write_fer2013
-from visavis.base.assets import ASSETS
+from visavis.base.assets import read_asset
 from visavis.types import FloatArray
 
 RATE_HZ, FPS = 16_000, 25
@@ -25,7 +25,7 @@ Command = Callable[..., int]
 
 def write_clip(path: Path, sound: FloatArray, count: int = 8) -> None:
     """The embedded portrait with a sound."""
-    picture = cv2.cvtColor(cv2.imread(str(ASSETS / "portrait.jpg")), cv2.COLOR_BGR2RGB)
+    picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(read_asset("portrait.jpg"), np.uint8), 1), cv2.COLOR_BGR2RGB)
     frame = av.VideoFrame.from_ndarray(cv2.resize(picture, SIZE), format="rgb24")
     with av.open(str(path), "w") as output:
         video = output.add_stream("mpeg4", rate=FPS)
@@ -82,7 +82,8 @@ def test_sound_alone_gives_the_voice_alone_and_pairs(
         for emotion in range(1, 9):
             sound = talk(1.2, RATE_HZ, seed=emotion)
             write_sound(clips / f"03-01-0{emotion}-01-01-01-{actor}.wav", sound)
-    faces = write_fer2013(tmp_path / "fer2013.csv")
+    tiny_fer.write(tmp_path)
+    faces = tmp_path / "fer2013.csv"
     assert command_line("evaluate", "voices", clips, "--faces", faces, "--seed", 1, "--json") == 0
     facts = answer(capsys)
     assert list(facts["witnesses"]) == ["voice"]
