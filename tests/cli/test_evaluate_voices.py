@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import wave
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,17 +14,20 @@ import pytest
 
 from support import tiny_fer
 from support.sounds import talk
+from support.tiny_ravdess import RATE_HZ, write_sound, write_voices
 from visavis.base.assets import read_asset
 from visavis.types import FloatArray
 
-RATE_HZ, FPS = 16_000, 25
+FPS = 25
 SIZE = (256, 256)
 Command = Callable[..., int]
 
 
 def write_clip(path: Path, sound: FloatArray, count: int = 8) -> None:
     """The embedded portrait with a sound."""
-    picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(read_asset("portrait.jpg"), np.uint8), 1), cv2.COLOR_BGR2RGB)
+    picture = cv2.cvtColor(
+        cv2.imdecode(np.frombuffer(read_asset("portrait.jpg"), np.uint8), 1), cv2.COLOR_BGR2RGB
+    )
     frame = av.VideoFrame.from_ndarray(cv2.resize(picture, SIZE), format="rgb24")
     with av.open(str(path), "w") as output:
         video = output.add_stream("mpeg4", rate=FPS)
@@ -37,14 +39,6 @@ def write_clip(path: Path, sound: FloatArray, count: int = 8) -> None:
         chunk = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
         chunk.sample_rate, chunk.pts = RATE_HZ, 0
         output.mux([*audio.encode(chunk), *audio.encode(None), *video.encode(None)])
-
-
-def write_sound(path: Path, sound: FloatArray) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes((sound * 32767).astype("<i2").tobytes())
 
 
 def answer(capsys: pytest.CaptureFixture[str]) -> dict:
@@ -76,12 +70,7 @@ def test_videos_give_face_voice_and_both_by_actor(
 def test_sound_alone_gives_the_voice_alone_and_pairs(
     command_line: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clips = tmp_path / "clips"
-    clips.mkdir()
-    for actor in (17, 21):
-        for emotion in range(1, 9):
-            sound = talk(1.2, RATE_HZ, seed=emotion)
-            write_sound(clips / f"03-01-0{emotion}-01-01-01-{actor}.wav", sound)
+    clips = write_voices(tmp_path / "clips", (17, 21))
     tiny_fer.write(tmp_path)
     faces = tmp_path / "fer2013.csv"
     assert command_line("evaluate", "voices", clips, "--faces", faces, "--seed", 1, "--json") == 0

@@ -208,9 +208,8 @@ def see_clip(clip: Clip, pipeline: Pipeline) -> FloatArray:
 
 def halves(faces: LabeledFaces, seed: int) -> tuple[LabeledFaces, LabeledFaces]:
     """The faces in two halves at random: to choose the weight, and to report."""
-    order = np.random.default_rng(seed).permutation(len(faces))
-    middle = len(faces) // 2
-    return faces.take(np.sort(order[:middle])), faces.take(np.sort(order[middle:]))
+    chosen = np.random.default_rng(seed).permutation(len(faces)) % 2 == 0
+    return faces[chosen], faces[~chosen]
 
 
 def pair(faces: LabeledFaces, classifier: ExpressionClassifier, spoken: Answers, seed: int) -> Answers:
@@ -246,7 +245,11 @@ def choose_weight(answers: Answers) -> tuple[float, float]:
     def loss(weight: float) -> tuple[float, float, float]:
         both = answers.of("both", weight)
         temperature = fit_temperature(both, answers.truth)
-        return negative_log_likelihood(with_temperature(both, temperature), answers.truth), weight, temperature
+        return (
+            negative_log_likelihood(with_temperature(both, temperature), answers.truth),
+            weight,
+            temperature,
+        )
 
     _, weight, temperature = min(loss(float(weight)) for weight in WEIGHTS)
     return round(weight, 2), temperature

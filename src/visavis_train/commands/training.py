@@ -75,7 +75,8 @@ def train(
     install: Annotated[
         bool,
         typer.Option(
-            "--install", help="Put the network into the package (expression, tokenizer, calls, listener, voice)."
+            "--install",
+            help="Put the network into the package (expression, tokenizer, calls, listener, voice).",
         ),
     ] = False,
 ) -> None:

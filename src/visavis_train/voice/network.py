@@ -49,7 +49,7 @@ class VoiceNet(nn.Module):
         self.last = nn.Linear(2 * HEADS * width, len(VOICE_LABELS))
 
     def forward(self, rows: Tensor, there: Tensor | None = None) -> Tensor:
-        """(B, T, 44) rows -> (B, 7) logits; ``there`` (B, T) is 1 where a clip has a row, 0 in its padding."""
+        """(B, T, 44) rows -> (B, 7) logits; ``there`` (B, T) is 1 where a clip has a row, else 0."""
         mask = torch.ones_like(rows[:, None, :, 0]) if there is None else there[:, None]
         hidden = functional.gelu(self.first(rows.transpose(1, 2))) * mask
         for layer in self.layers:
@@ -58,7 +58,8 @@ class VoiceNet(nn.Module):
         mean = weights @ hidden.transpose(1, 2)
         square = weights @ hidden.square().transpose(1, 2)
         spread = (square - mean.square()).clamp(min=_LEAST_VARIANCE).sqrt()
-        return self.last(self.dropout(torch.cat([mean, spread], 1).flatten(1)))
+        logits: Tensor = self.last(self.dropout(torch.cat([mean, spread], 1).flatten(1)))
+        return logits
 
 
 class VoiceExport(nn.Module):
@@ -70,4 +71,5 @@ class VoiceExport(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """(B, T, 44) -> (B, 7) probabilities."""
-        return (self.net(rows) / self.temperature).softmax(-1)
+        logits: Tensor = self.net(rows)
+        return (logits / self.temperature).softmax(-1)

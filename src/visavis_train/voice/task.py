@@ -179,7 +179,7 @@ def train_voice(experiment: VoiceExperiment, *, resume: bool = False) -> dict[st
         resume=resume,
     )
     temperature = fit_temperature(trainer.answers("val"), trainer.truth("val"))
-    net = trainer.average.module
+    trainer.net.load_state_dict(trainer.average.module.state_dict())
     example = torch.from_numpy(np.stack([clip.alone[:20] for clip in trainer.clips["val"][:2]]))
     notes = {
         "labels": list(VOICE_LABELS),
@@ -188,7 +188,7 @@ def train_voice(experiment: VoiceExperiment, *, resume: bool = False) -> dict[st
         "temperature": round(temperature, 4),
     }
     export_onnx(
-        VoiceExport(net, temperature),
+        VoiceExport(trainer.net, temperature),
         (example,),
         experiment.out / FILE,
         input_names=["rows"],
