@@ -137,7 +137,7 @@ class _Http(H11Protocol):
         if self.doors.tls is None:
             super().connection_made(transport)
         else:
-            transport.pause_reading()  # The handshake's first bytes are for TLS. (uvloop would read them.)
+            transport.pause_reading()  # The handshake's first bytes are for TLS.
             self._handshake = self.loop.create_task(self._shake_hands(transport, self.doors.tls))
 
     async def _shake_hands(self, transport: asyncio.Transport, tls: ssl.SSLContext) -> None:

@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                loop="asyncio",  # uvloop, if it is there, may read the start of a TLS handshake as HTTP (see Doors).
+                loop="asyncio",  # uvloop, if it is there, would read the start of a TLS handshake as HTTP.
                 http=http,
                 ws=web_socket,
                 ws_max_size=MAX_MESSAGE_BYTES,  # a message is refused by its length, before it is read
