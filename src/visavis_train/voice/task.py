@@ -8,7 +8,6 @@ receives ``voice.onnx`` and ``report.json``.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +20,7 @@ from torch.nn import functional
 
 import visavis
 from visavis.base.console import print_note
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.evaluate.voices import WitnessScores
 from visavis.expression.voice import NAME, VOICE_LABELS
 from visavis.metrics.expression import Float64Array, fit_temperature, with_temperature
@@ -209,8 +208,7 @@ def train_voice(experiment: VoiceExperiment, *, resume: bool = False) -> dict[st
 def finish_voice(experiment: VoiceExperiment, report: dict[str, Any], command: Command) -> Path:
     """Write the report, and install the network if requested; returns the report's path."""
     path = experiment.out / REPORT
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    write_json(path, report)
     if command.install:
         assets = Path(visavis.__file__).parent / "assets"
         commit = current_commit()  # Read before the described files change.
