@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
 import pytest
 
 from support import tiny_fer
 from support.sounds import talk
-from support.tiny_ravdess import RATE_HZ, write_sound, write_voices
-from visavis.base.assets import read_asset
-from visavis.types import FloatArray
+from support.tiny_ravdess import RATE_HZ, write_clip, write_sound, write_voices
 
-FPS = 25
-SIZE = (256, 256)
 Command = Callable[..., int]
-
-
-def write_clip(path: Path, sound: FloatArray, count: int = 8) -> None:
-    """The embedded portrait with a sound."""
-    picture = cv2.cvtColor(
-        cv2.imdecode(np.frombuffer(read_asset("portrait.jpg"), np.uint8), 1), cv2.COLOR_BGR2RGB
-    )
-    frame = av.VideoFrame.from_ndarray(cv2.resize(picture, SIZE), format="rgb24")
-    with av.open(str(path), "w") as output:
-        video = output.add_stream("mpeg4", rate=FPS)
-        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        audio = output.add_stream("aac", rate=RATE_HZ, layout="mono")
-        for number in range(count):
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
-            output.mux(video.encode(frame))
-        chunk = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
-        chunk.sample_rate, chunk.pts = RATE_HZ, 0
-        output.mux([*audio.encode(chunk), *audio.encode(None), *video.encode(None)])
 
 
 def answer(capsys: pytest.CaptureFixture[str]) -> dict:

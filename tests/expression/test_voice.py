@@ -15,7 +15,7 @@ from visavis.base.networks import open_session
 from visavis.channels import EXPRESSIONS
 from visavis.errors import WeightsError
 from visavis.expression.reader import expression_from
-from visavis.expression.voice import VOICE_LABELS, VoiceClassifier, VoiceReader, fuse, voiced
+from visavis.expression.voice import VOICE_LABELS, VoiceClassifier, VoiceReader, enough_voice, fuse
 from visavis.reaction.speech import SpeechReader, speech_features
 from visavis.types import AudioChunk, Face, FloatArray
 
@@ -118,8 +118,9 @@ def test_chunks_of_any_size_give_the_same() -> None:
 
 def test_the_embedded_network_gives_distributions_of_any_length() -> None:
     classifier = VoiceClassifier()
-    rows = voiced(speech_features(talk(3.0, RATE_HZ), RATE_HZ))
-    assert rows is not None
+    rows = speech_features(talk(3.0, RATE_HZ), RATE_HZ)
+    assert enough_voice(rows)
+    assert not enough_voice(rows[:10])
     for part in (rows[:1], rows[:15], rows):
         answer = classifier.predict(part)
         assert answer.shape == (7,)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
+
 from support.sounds import talk
+from visavis.base.assets import read_asset
 from visavis.types import FloatArray
 
-RATE_HZ = 16_000
+RATE_HZ, FPS = 16_000, 25
+SIZE = (256, 256)
 
 
 def write_sound(path: Path, sound: FloatArray) -> None:
@@ -29,3 +36,21 @@ def write_voices(folder: Path, actors: Sequence[int], seconds: float = 1.2) -> P
             sound = talk(seconds, RATE_HZ, seed=100 * actor + emotion)
             write_sound(folder / f"03-01-0{emotion}-01-01-01-{actor:02}.wav", sound)
     return folder
+
+
+def write_clip(path: Path, sound: FloatArray, count: int = 8) -> None:
+    """The embedded portrait with a sound."""
+    picture = cv2.cvtColor(
+        cv2.imdecode(np.frombuffer(read_asset("portrait.jpg"), np.uint8), 1), cv2.COLOR_BGR2RGB
+    )
+    frame = av.VideoFrame.from_ndarray(cv2.resize(picture, SIZE), format="rgb24")
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("mpeg4", rate=FPS)
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        audio = output.add_stream("aac", rate=RATE_HZ, layout="mono")
+        for number in range(count):
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            output.mux(video.encode(frame))
+        chunk = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+        chunk.sample_rate, chunk.pts = RATE_HZ, 0
+        output.mux([*audio.encode(chunk), *audio.encode(None), *video.encode(None)])

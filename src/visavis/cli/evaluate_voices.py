@@ -16,7 +16,8 @@ from visavis.cli.recognizer import DENSE, RecognizerOption
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from visavis.evaluate.voices import Answers
+    from visavis.datasets.faces import LabeledFaces
+    from visavis.evaluate.voices import WitnessAnswers
     from visavis.expression.voice import VoiceClassifier
 
 
@@ -61,27 +62,30 @@ def voices(
     """
     from visavis.base import networks
     from visavis.datasets.ravdess import read_clips
+    from visavis.datasets.registry import find_dataset
     from visavis.evaluate import voices as measured
     from visavis.expression.voice import WEIGHT, VoiceClassifier
     from visavis.pipeline import Pipeline
 
     if faces is not None and split != "test":
         raise InputError("--faces chooses the voice's weight on val and reports test: leave out --split")
+    labeled = None if faces is None else find_dataset(faces).read(None)
     found = read_clips(clips, None if split == "all" else split)
     classifier = VoiceClassifier(None if voice is None else networks.open_file(voice))
     make_pipeline = partial(Pipeline, recognizer=recognizer)
     with console.progress("evaluate", len(found), "clips") as advance:
-        answers = measured.read_clips(found, classifier, make_pipeline, advance)
+        answers = measured.read_witnesses(found, classifier, make_pipeline, advance)
     facts: dict[str, Any] = {"clips": len(found), "split": split, "weight": WEIGHT}
     facts |= _facts(answers, WEIGHT)
-    facts["pairs"] = None if faces is None else _pairs(clips, faces, answers, classifier, recognizer, seed)
+    pairs = None if labeled is None else _pairs(clips, labeled, answers, classifier, recognizer, seed)
+    facts["pairs"] = pairs
     if as_json:
         console.print_json(facts)
     else:
         _print(facts)
 
 
-def _facts(answers: Answers, weight: float) -> dict[str, Any]:
+def _facts(answers: WitnessAnswers, weight: float) -> dict[str, Any]:
     """What ``--json`` prints of clips or pairs."""
     facts: dict[str, Any] = {
         "witnesses": {name: scores.json() for name, scores in answers.scores(weight).items()},
@@ -97,18 +101,24 @@ def _facts(answers: Answers, weight: float) -> dict[str, Any]:
 
 
 def _pairs(
-    clips: Path, faces: Path, spoken: Answers, classifier: VoiceClassifier, recognizer: str, seed: int
+    clips: Path,
+    faces: LabeledFaces,
+    spoken: WitnessAnswers,
+    classifier: VoiceClassifier,
+    recognizer: str,
+    seed: int,
 ) -> dict[str, Any]:
     """The figures of pairs, with the weight that other faces and other actors chose."""
     from visavis.datasets.ravdess import read_clips
-    from visavis.datasets.registry import find_dataset
     from visavis.evaluate import voices as measured
     from visavis.expression.registry import open_classifier
 
     face = open_classifier(recognizer)
-    choosing, reported = measured.halves(find_dataset(faces).read(None), seed)
+    choosing, reported = measured.halves(faces, seed)
     # The weight is chosen on pairs, so the pictures of val's clips are not read.
-    val = measured.read_clips([replace(clip, seen=False) for clip in read_clips(clips, "val")], classifier)
+    val = measured.read_witnesses(
+        [replace(clip, seen=False) for clip in read_clips(clips, "val")], classifier
+    )
     weight, temperature = measured.choose_weight(measured.pair(choosing, face, val, seed))
     pairs = measured.pair(reported, face, spoken, seed)
     facts = {"dataset": reported.name, "split": reported.split, "seed": seed, "weight": weight}

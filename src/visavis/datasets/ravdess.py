@@ -27,7 +27,7 @@ _SPEECH = "1"
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class ActedClip:
     """One spoken sentence.
 
     Attributes:
@@ -50,16 +50,16 @@ class Clip:
         return next(split for split, actors in ACTORS.items() if self.actor in actors)
 
 
-def clip_of(path: Path) -> Clip | None:
+def clip_of(path: Path) -> ActedClip | None:
     """The clip of a file by its name; None if the file is no spoken clip of RAVDESS."""
     match = _NAME.fullmatch(path.stem)
     if match is None or path.suffix.lower() not in _SUFFIXES or match[2] != _SPEECH:
         return None
     modality, emotion, actor = match[1], EMOTIONS[int(match[3]) - 1], int(match[5])
-    return Clip(path, emotion, actor, modality != _AUDIO_ONLY, modality != _VIDEO_ONLY)
+    return ActedClip(path, emotion, actor, modality != _AUDIO_ONLY, modality != _VIDEO_ONLY)
 
 
-def read_clips(folder: Path, split: str | None = None) -> list[Clip]:
+def read_clips(folder: Path, split: str | None = None) -> list[ActedClip]:
     """The spoken clips in a folder and the folders in it, by actor and name.
 
     If a clip is there with picture and sound together, its files with only one of them are left out.

@@ -14,12 +14,12 @@ from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.capture.sound import Soundtrack
 from visavis.capture.video import VideoFile
 from visavis.datasets.faces import LabeledFaces
-from visavis.datasets.ravdess import Clip
+from visavis.datasets.ravdess import ActedClip
 from visavis.errors import InputError
 from visavis.evaluate.expressions import BATCH
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.labels import expression_of, given
-from visavis.expression.voice import VOICE_LABELS, WEIGHT, VoiceClassifier, fuse, voiced
+from visavis.expression.voice import VOICE_LABELS, WEIGHT, VoiceClassifier, enough_voice, fuse
 from visavis.metrics.expression import (
     ClassScores,
     accuracy_interval,
@@ -91,7 +91,7 @@ class WitnessScores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class WitnessAnswers:
     """What the witnesses said of N clips or pairs.
 
     Attributes:
@@ -143,12 +143,12 @@ class Answers:
         return float(sums.sum() / counts.sum()), float(low), float(high)
 
 
-def read_clips(
-    clips: Sequence[Clip],
+def read_witnesses(
+    clips: Sequence[ActedClip],
     classifier: VoiceClassifier,
     make_pipeline: Callable[[], Pipeline] = Pipeline,
     on_clip: Callable[[], None] = lambda: None,
-) -> Answers:
+) -> WitnessAnswers:
     """Let both witnesses read every clip; a clip without sound, or one without a picture, is an error.
 
     Args:
@@ -179,21 +179,21 @@ def read_clips(
     truth = np.asarray([VOICE_LABELS.index(clip.expression) for clip in clips])
     actors = np.asarray([clip.actor for clip in clips])
     face = np.stack(faces) if faces else None
-    return Answers(truth, actors, np.arange(len(clips)), face, np.stack(voices))
+    return WitnessAnswers(truth, actors, np.arange(len(clips)), face, np.stack(voices))
 
 
-def hear_clip(clip: Clip, classifier: VoiceClassifier) -> FloatArray:
+def hear_clip(clip: ActedClip, classifier: VoiceClassifier) -> FloatArray:
     """Probabilities (7,) by the voice; uniform if there is too little voice."""
     with Soundtrack(clip.path) as sound:
         if not sound.has_sound:
             raise InputError(f"{clip.path}: no sound in this file")
-        rows = voiced(speech_features(sound.rest(), SPEECH_RATE_HZ))
-    if rows is None:
+        rows = speech_features(sound.rest(), SPEECH_RATE_HZ)
+    if not enough_voice(rows):
         return np.full(len(VOICE_LABELS), 1 / len(VOICE_LABELS), np.float32)
     return classifier.predict(rows)
 
 
-def see_clip(clip: Clip, pipeline: Pipeline) -> FloatArray:
+def see_clip(clip: ActedClip, pipeline: Pipeline) -> FloatArray:
     """Probabilities (8,) by the largest face, mean over the frames; uniform if no face is found."""
     pipeline.reset()
     found = []
@@ -212,7 +212,9 @@ def halves(faces: LabeledFaces, seed: int) -> tuple[LabeledFaces, LabeledFaces]:
     return faces[chosen], faces[~chosen]
 
 
-def pair(faces: LabeledFaces, classifier: ExpressionClassifier, spoken: Answers, seed: int) -> Answers:
+def pair(
+    faces: LabeledFaces, classifier: ExpressionClassifier, spoken: WitnessAnswers, seed: int
+) -> WitnessAnswers:
     """Each face with a random clip of the same expression, as if face and voice were one person's.
 
     The two are then independent given the expression, which a real person's are not.
@@ -236,10 +238,10 @@ def pair(faces: LabeledFaces, classifier: ExpressionClassifier, spoken: Answers,
     batches = faces.batches(BATCH, classifier.side_px)
     answers = np.concatenate([classifier.predict(batch) for batch in batches])[known]
     drawn = np.asarray([rng.choice(np.flatnonzero(spoken.truth == label)) for label in truth[known]])
-    return Answers(truth[known], spoken.actors[drawn], drawn, answers, spoken.voice[drawn])
+    return WitnessAnswers(truth[known], spoken.actors[drawn], drawn, answers, spoken.voice[drawn])
 
 
-def choose_weight(answers: Answers) -> tuple[float, float]:
+def choose_weight(answers: WitnessAnswers) -> tuple[float, float]:
     """The voice's weight, and the temperature of both, that make the truth of validation most likely."""
 
     def loss(weight: float) -> tuple[float, float, float]:
