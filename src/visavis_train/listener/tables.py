@@ -99,9 +99,9 @@ def _tokenizers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     return [
         "",
-        "Each run beside its tokenizer, measured on unseen people: *unexplained*, the error as a share of the "
-        "mean face's, and *r*, the mean correlation of decoded and true channels. A predictor that stands "
-        "still has FRVar 0.",
+        "Each run beside its tokenizer, measured on unseen people: *unexplained*, the error as a share of "
+        "the mean face's, and *r*, the mean correlation of decoded and true channels. A predictor that "
+        "stands still has FRVar 0.",
         "",
         "| predictor | seed | tokenizer: unexplained | tokenizer: r | FRCorr | FRDist | FRVar |",
         "|---|---|---|---|---|---|---|",
@@ -111,8 +111,8 @@ def _tokenizers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
             for run in runs
         ),
         "",
-        f"Pearson's correlation over these {len(runs)} runs, in brackets the 95% interval as if all runs were "
-        f"independent (Fisher's z): {'; '.join(links)}. Low FRDist is good, and so is a low error.",
+        f"Pearson's correlation over these {len(runs)} runs, in brackets the 95% interval as if all runs "
+        f"were independent (Fisher's z): {'; '.join(links)}. Low FRDist is good, and so is a low error.",
     ]
 
 

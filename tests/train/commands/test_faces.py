@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 
 from support.tiny_faces import N, write
 from visavis.errors import InputError
-from visavis_train.commands import mount
-from visavis_train.commands import faces, renders
+from visavis_train.commands import faces, mount, renders
 
 APP = typer.Typer()
 mount(APP)
@@ -46,7 +45,9 @@ def test_declaring_commands_imports_nothing_heavy() -> None:
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", [one.__name__.replace("_", "-") for one in (*faces.COMMANDS, *renders.COMMANDS)])
+@pytest.mark.parametrize(
+    "name", [one.__name__.replace("_", "-") for one in (*faces.COMMANDS, *renders.COMMANDS)]
+)
 def test_every_command_explains_itself(name: str) -> None:
     ran = lab(name, "--help")
     assert ran.exit_code == 0
