@@ -89,7 +89,7 @@ def _cost(name: str, cost: Mapping[str, Any]) -> str:
 
 
 def _tokenizers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Each run beside its tokenizer, and how the two go together; nothing where all runs share a tokenizer."""
+    """Each run beside its tokenizer, and how the two go together; nothing if all runs share a tokenizer."""
     if len({run["unexplained"] for run in runs}) < 4:
         return []
     links = [
