@@ -241,7 +241,7 @@ def test_a_run_ends_at_once_while_it_hears_a_long_gap(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # A program in the background ignores it.
     monkeypatch.setattr(Soundtrack, "until", endless)
     monkeypatch.setattr(scripted_pipeline, "hear", lambda _: None)
-    monkeypatch.setattr(Pipeline, "listener", object())
+    monkeypatch.setattr(Pipeline, "hears", True)
     with VideoFile(make_video(count=3, sound_hz=200)) as source:
         result = record_source(source, scripted_pipeline, Outputs())
     assert result.interrupted

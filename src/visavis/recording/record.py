@@ -181,7 +181,7 @@ def _steps(
     if film is not None:
         stack.enter_context(film.writer)
     sound: Soundtrack | None = None
-    if pipeline.listener is not None and isinstance(source, VideoFile):
+    if pipeline.hears and isinstance(source, VideoFile):
         sound = stack.enter_context(Soundtrack(source.path))
     frames = iter(source)
     ahead = frames if source.live else stack.enter_context(Prefetch(frames, DEPTH))

@@ -22,6 +22,7 @@ TASKS = {
     "tokenizer": "tokenizer.task",
     "calls": "listener.calls",
     "listener": "listener.task",
+    "voice": "voice.task",
 }
 # The recipe for a user's own faces.
 OWN_FACES = Path(__file__).parents[1] / "expression" / "own_faces.toml"
@@ -74,7 +75,8 @@ def train(
     install: Annotated[
         bool,
         typer.Option(
-            "--install", help="Put the network into the package (expression, tokenizer, calls, listener)."
+            "--install",
+            help="Put the network into the package (expression, tokenizer, calls, listener, voice).",
         ),
     ] = False,
 ) -> None:

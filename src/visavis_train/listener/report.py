@@ -46,12 +46,13 @@ from visavis_train.listener.cost import stream_cost
 from visavis_train.listener.release import LISTENER_FILE
 from visavis_train.listener.scores import Contest, score_method, score_summary
 from visavis_train.listener.tables import listener_tables
-from visavis_train.listener.task import REPORT, network_config
+from visavis_train.listener.task import network_config
 from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
 from visavis_train.tokenizer.ablation import UNSEEN
+from visavis_train.tokenizer.task import REPORT as TOKENIZER_REPORT
 
 RESULTS = Path("benchmarks/results/listener.json")
 PAGE = Path("docs/reference/listener.md")
@@ -69,14 +70,14 @@ class ReportedMethod:
         seed: seed of its training and draws.
         settings: JSON values that determine its scores, together with the data.
         open: gives the trained method.
-        run: the run folder of a listener; None for a baseline.
+        tokenizer: the run folder of its tokenizer; None for another method, and for the package's tokenizer.
     """
 
     name: str
     seed: int
     settings: dict[str, Any]
     open: Callable[[], Method]
-    run: Path | None = None
+    tokenizer: Path | None = None
 
 
 def baselines(
@@ -123,7 +124,7 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
                 settings = {"file": digest, "sampling": way.model_dump()}
                 # Each seed may have its own tokenizer.
                 place = stored["tokenizer"] and Path(stored["tokenizer"])
-                yield ReportedMethod(name, int(stored["seed"]), settings, _loaded(place, file, way), folder)
+                yield ReportedMethod(name, int(stored["seed"]), settings, _loaded(place, file, way), place)
 
 
 def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Callable[[], Method]:
@@ -193,7 +194,7 @@ def compare_listeners(
     for candidate in candidates:
         run = scored(candidate, data, test, samples, kept)
         found.setdefault(candidate.name, []).append(run)
-        if quality := _quality(candidate.run):
+        if quality := _quality(candidate.tokenizer):
             scores = {metric: mean(run["items"][metric]) for metric in ("fr_corr", "fr_dist", "fr_var")}
             pairs.append({"name": candidate.name, "seed": candidate.seed} | quality | scores)
     return {
@@ -215,21 +216,12 @@ def compare_listeners(
     }
 
 
-def _quality(run: Path | None) -> dict[str, Any] | None:
-    """A listener's bits, and its tokenizer's error and correlation on unseen people, from the two reports.
-
-    None for a baseline, and where the tokenizer is the package's or was not measured on unseen people.
-    """
-    if run is None or (tokenizer := _read(run / "config.json").get("tokenizer")) is None:
+def _quality(tokenizer: Path | None) -> dict[str, Any] | None:
+    """The error and the correlation of a tokenizer on unseen people, from the report of its run."""
+    if tokenizer is None or not (report := tokenizer / TOKENIZER_REPORT).is_file():
         return None
-    unseen = _read(Path(tokenizer) / REPORT).get("test", {}).get(UNSEEN)
-    bits = _read(run / REPORT).get("test_bits_per_frame", {})
-    return unseen and {"unexplained": unseen["unexplained"], "mean_r": unseen["mean_r"], "bits": bits}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(regular(file).read_text("utf-8-sig")) if file.is_file() else {}
-    return read
+    unseen = json.loads(regular(report).read_text("utf-8-sig"))["test"].get(UNSEEN)
+    return unseen and {"unexplained": unseen["unexplained"], "mean_r": unseen["mean_r"]}
 
 
 def _cost(experiment: ListenerExperiment) -> dict[str, Any]:

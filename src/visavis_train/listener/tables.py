@@ -89,7 +89,7 @@ def _cost(name: str, cost: Mapping[str, Any]) -> str:
 
 
 def _tokenizers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Each run beside its tokenizer, and how the two go together; nothing where all runs share a tokenizer."""
+    """Each run beside its tokenizer, and how the two go together; nothing if all runs share a tokenizer."""
     if len({run["unexplained"] for run in runs}) < 4:
         return []
     links = [
@@ -99,23 +99,20 @@ def _tokenizers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     return [
         "",
-        "Each run beside its tokenizer, measured on unseen people: *unexplained*, the error as a share of the "
-        "mean face's, and *r*, the mean correlation of decoded and true channels. A predictor that stands "
-        "still has FRVar 0. A predictor that follows its speaker needs fewer *bits* a frame for the listener of "
-        "its own speaker than beside a stranger.",
+        "Each run beside its tokenizer, measured on unseen people: *unexplained*, the error as a share of "
+        "the mean face's, and *r*, the mean correlation of decoded and true channels. A predictor that "
+        "stands still has FRVar 0.",
         "",
-        "| predictor | seed | tokenizer: unexplained | tokenizer: r | bits: own speaker | bits: stranger "
-        "| FRCorr | FRDist | FRVar |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| predictor | seed | tokenizer: unexplained | tokenizer: r | FRCorr | FRDist | FRVar |",
+        "|---|---|---|---|---|---|---|",
         *(
             f"| {run['name']} | {run['seed']} | {run['unexplained']:.3f} | {run['mean_r']:.2f} "
-            f"| {_bits(run, 'true_speaker')} | {_bits(run, 'other_speaker')} "
             f"| {run['fr_corr']:.3f} | {run['fr_dist']:.2f} | {run['fr_var']:.4f} |"
             for run in runs
         ),
         "",
-        f"Pearson's correlation over these {len(runs)} runs, in brackets the 95% interval as if all runs were "
-        f"independent (Fisher's z): {'; '.join(links)}. Low FRDist is good, and so is a low error.",
+        f"Pearson's correlation over these {len(runs)} runs, in brackets the 95% interval as if all runs "
+        f"were independent (Fisher's z): {'; '.join(links)}. Low FRDist is good, and so is a low error.",
     ]
 
 
@@ -126,8 +123,3 @@ def _correlation(first: Sequence[float], second: Sequence[float]) -> str:
         return "none"
     middle, half = math.atanh(max(-0.999999, min(found, 0.999999))), 1.96 / math.sqrt(len(first) - 3)
     return f"{found:.2f} [{math.tanh(middle - half):.2f}, {math.tanh(middle + half):.2f}]"
-
-
-def _bits(run: Mapping[str, Any], speaker: str) -> str:
-    found = run["bits"].get(speaker)
-    return "-" if found is None else f"{found:.3f}"
