@@ -21,8 +21,9 @@ from visavis.capture.source import open_source
 from visavis.capture.video import VideoFile
 from visavis.errors import DeviceError, InputError
 from visavis.pipeline import Moment, Pipeline
+from visavis.recording.log import Recording
 from visavis.recording.outputs import AvatarAlone, Outputs
-from visavis.recording.record import Recording, record_source
+from visavis.recording.record import record_source
 from visavis.recording.video_writer import VideoWriter
 from visavis.track import Track
 from visavis.types import AudioChunk, AvatarPose, Frame, ImageArray

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from visavis.outputs.sender import Sender
     from visavis.pipeline import Moment, Pipeline
     from visavis.reaction.live import LiveListener
+    from visavis.recording.log import Recording
     from visavis.recording.outputs import Outputs
-    from visavis.recording.record import Recording
 
 JobsOption = Annotated[
     int | None,
@@ -221,7 +221,8 @@ def run(
         )
         reader = None if no_expressions else recognizer
         summary = {
-            **summarize_run(source, recording),
+            "source": source,
+            **recording.summary(),
             "recognizer": reader,
             "keep": keep,
             "voice": voice,
@@ -342,31 +343,6 @@ def _drawing(model: Path | None, wear: str | None) -> Callable[[], Drawing]:
     require_live2d()
     try_model(folder)
     return lambda: Live2DModel(folder, worn)
-
-
-def summarize_run(source: str, recording: Recording) -> dict[str, Any]:
-    """What ``--json`` prints."""
-    import numpy as np
-
-    elapsed_s = recording.elapsed_s
-    return {
-        "source": source,
-        "frames": recording.frames,
-        "frames_with_face": recording.frames_with_face,
-        "duration_s": round(recording.duration_s, 3),
-        "elapsed_s": round(elapsed_s, 3),
-        "frames_per_s": round(recording.frames / elapsed_s, 2) if elapsed_s > 0 else None,
-        "times_real_time": round(recording.duration_s / elapsed_s, 3) if elapsed_s > 0 else None,
-        "timings_ms": {
-            stage: {"p50": round(float(np.median(ms)), 3), "p95": round(float(np.percentile(ms, 95)), 3)}
-            for stage, ms in recording.timings_ms.items()
-        },
-        "expressions": dict(recording.expressions),
-        "written": [str(path) for path in recording.written],
-        "interrupted": recording.interrupted,
-        "error": None if recording.error is None else str(recording.error),
-        "notes": list(recording.notes),
-    }
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
