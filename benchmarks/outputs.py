@@ -12,7 +12,6 @@ count as dropped. The output ``nothing`` has no work: its p95 is how long the sy
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import resource
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from visavis.avatar.parameters import Animator
+from visavis.base.files import json_text, write_json
 from visavis.base.machine import machine, versions
 from visavis.outputs import Sample, Sender, open_output
 from visavis.track import Track
@@ -254,10 +254,9 @@ def main() -> None:
         result["flow"] = flow(Track.load(options.track), options.seconds)
     if options.clip is not None:
         result["run"] = cost(options.clip, options.rounds)
-    text = json.dumps(result, indent=1)
-    print(text)
+    print(json_text(result))
     if options.out is not None:
-        options.out.write_text(text + "\n", "utf-8")
+        write_json(options.out, result)
 
 
 if __name__ == "__main__":
