@@ -164,7 +164,9 @@ def test_a_small_image_has_one_scale() -> None:
     assert len(views(np.zeros((112, 112, 3), np.uint8))) == 1
 
 
-def test_stills_are_searched_closely_only_where_the_whole_shows_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stills_are_searched_closely_only_where_the_whole_shows_a_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with PortraitClip() as clip:
         picture = next(iter(clip)).image_rgb
     canvas = np.zeros((720, 1280, 3), np.uint8)

@@ -30,7 +30,7 @@ NEAR_LARGEST = 0.4
 NEAR_FROM_PX = 200
 # A still is looked at in those squares of the second scale in which the whole image has a trace of a face: a
 # cell with this probability and at most this size, in squares that are wider by one cell. Around each of 173
-# faces that only the second scale shows, the largest probability is 0.076 or more (experiments/LOG.md).
+# faces that only the second scale finds, it was 0.076 or more within two cells (experiments/LOG.md).
 TRACE_HEAT, TRACE_LARGEST = 0.05, 0.24
 # Two boxes are one face if they overlap this much, or their centres are this near (in larger sides).
 SAME_BOX = 0.4
