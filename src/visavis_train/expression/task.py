@@ -76,6 +76,8 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
         return out
     watch = progress_bar if main else no_progress
     splits = experiment_faces(experiment, watch)
+    for note in splits.notes if main else ():
+        print_note(note)
     crops = [read_crops(folder) for folder in experiment.distillation.faces]
     taught = teacher_answers(experiment, [gray_pixels(splits.training), *crops], watch)
     unlabeled = np.concatenate(crops) if crops else None
