@@ -140,9 +140,7 @@ def _require_data(typed: Path | str, values: Mapping[str, Any], overrides: Seque
     for one in data if isinstance(data, list) else [data]:
         place = one.get("path") if isinstance(one, dict) else one
         if isinstance(place, str) and not place.startswith("[") and not Path(place).exists():
-            raise InputError(
-                f"{typed}: data is {place}: no such file or folder; name yours with --data PATH"
-            )
+            raise InputError(f"{typed}: data is {place}: no such file or folder; name yours with --data PATH")
 
 
 def export(

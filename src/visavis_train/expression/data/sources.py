@@ -163,7 +163,8 @@ def _split(
     if found.name == image_folder.NAME:
         counts = sum((Counter(part.faces.counts) for part in parts.values()), Counter[str]())
         known = {name for part in parts.values() for name in part.faces.names}
-        notes += [f"{source.path}: the folder {name!r} has no picture" for name in sorted(known) if not counts[name]]
+        empty = sorted(name for name in known if not counts[name])
+        notes += [f"{source.path}: the folder {name!r} has no picture" for name in empty]
     # A data set with a validation split keeps its test split to itself (AffectNet, FER-2013's PrivateTest).
     wanted: list[Role] = [] if "validation" in parts else ["validation"]
     wanted += [] if "validation" in names or "test" in parts else ["test"]
