@@ -97,8 +97,8 @@ class Pipeline:
         mirror: whether the avatar moves like a mirror image; may be changed between frames. A listener is a
             different person and is never mirrored.
         profile: the first person's profile; None learns it during the run.
-        voice: whether the voice, given to :meth:`hear`, is a second witness of the expression. It changes
-            nothing without a voice, or while several faces are seen.
+        voice: whether expressions are read from the voice, too, which :meth:`hear` takes. Nothing changes
+            without a voice, or while several faces are seen. The network knows only acted speech.
 
     Attributes:
         read_expressions: whether expressions are read; may be changed at any time.
@@ -125,7 +125,7 @@ class Pipeline:
         voice: bool = False,
     ) -> None:
         if voice and recognizer is None:
-            raise InputError("a voice is the second witness of an expression: give a recognizer, the first")
+            raise InputError("voice=True needs a recognizer, which reads the face")
         self._voice = VoiceReader(SpeechReader) if voice else None
         self._reader = (
             ExpressionReader.default(recognizer, keep) if isinstance(recognizer, str) else recognizer

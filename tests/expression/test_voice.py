@@ -1,4 +1,4 @@
-"""The voice as a second witness: both together by Bayes, and silence that changes nothing."""
+"""Face and voice together by Bayes, and silence that changes nothing."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def run(
     keep: KeepOption = None,
     voice: Annotated[
         bool,
-        typer.Option("--voice", help="The voice in a video file is a second witness of the expression."),
+        typer.Option("--voice", help="Read expressions from face and voice; for acted speech only."),
     ] = False,
     profile: ProfileOption = None,
     send: SendOption = None,
@@ -201,7 +201,7 @@ def run(
     if no_expressions and (keep is not None or recognizer != DENSE):
         raise InputError("--recognizer and --keep say how expressions are read: leave out --no-expressions")
     if voice and no_expressions:
-        raise InputError("--voice is a second witness of expressions: leave out --no-expressions")
+        raise InputError("--voice reads expressions: leave out --no-expressions")
     worn = named_profile(profile)
     if worn is not None and live_listener is not None:
         console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")

@@ -1,4 +1,4 @@
-"""The second witness of an expression: what a voice says, and both witnesses together."""
+"""Expressions from a voice, and from face and voice together."""
 
 from __future__ import annotations
 
