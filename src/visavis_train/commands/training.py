@@ -190,9 +190,7 @@ def quantize(
     method: Annotated[
         QuantizationMethod | None, typer.Option(help="Quantisation method.", show_default=False)
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file to write: .onnx, or .safetensors with nf4.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The ONNX file to write.")] = None,
     max_loss: Annotated[
         float,
         typer.Option(
@@ -206,9 +204,9 @@ def quantize(
 ) -> None:
     """Make an expression network smaller or faster, if its accuracy stays. Needs the extra `train`.
 
-    int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. int8-dynamic, int4-matmul and
-    nf4 (bitsandbytes; needs a run folder) change only matrices. int8 and int4 calibrate on 512 faces of the
-    training split. The accuracy is measured on the other split.
+    int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. nf4: nearly as small, without
+    calibration. int8-dynamic and int4-matmul change only matrices. int8 and int4 calibrate on 512 faces of
+    the training split. The accuracy is measured on the other split.
 
     Examples:
 
