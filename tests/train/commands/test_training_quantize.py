@@ -40,7 +40,7 @@ def test_writes_what_passes_the_gate(
     words = ("quantize", made / "net.onnx", "--method", "int8-dynamic", "--data", data, "--out", out)
     assert visavis(*words, "--max-loss", "20", "--json") == 0
     told = capsys.readouterr()
-    assert told.err == ""
+    assert " ".join(told.err.split()) == f"next: visavis run 0 --recognizer {out}"
     answer = json.loads(told.out)
     assert (answer["split"], answer["n"], answer["accuracy_fp32"]) == ("PublicTest", 35, 1.0)
     assert answer["bytes"] == out.stat().st_size < (made / "net.onnx").stat().st_size
