@@ -17,6 +17,7 @@ from visavis.metrics.expression import ClassScores, accuracy_interval, confusion
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.sources import Splits
 from visavis_train.expression.distillation import Teacher
+from visavis_train.expression.imbalance import told
 from visavis_train.expression.release import gray_pixels
 from visavis_train.expression.report.tables import NONE, Table
 
@@ -56,6 +57,7 @@ def write_card(
         "",
         *(f"- {source.path}" for source in experiment.data),
         *(f"- {note}" for note in splits.notes),
+        f"- {told(splits.training, experiment.training.imbalance)}",
         *(f"- left out: {count} faces ({reason})" for reason, count in splits.training.left_out.items()),
         "",
         _counts(splits).markdown(),

@@ -36,6 +36,7 @@ from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.sources import Splits, read_splits
 from visavis_train.expression.distillation import onnx_teacher
 from visavis_train.expression.folder import Standing, standing, trained_on, write_description
+from visavis_train.expression.imbalance import told
 from visavis_train.expression.init import start_teacher
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.factory import build_model
@@ -85,7 +86,7 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     )
     if found is Standing.BEGUN:
         trainer.load(last)
-    for note in splits.notes if main else ():
+    for note in (*splits.notes, told(splits.training, experiment.training.imbalance)) if main else ():
         print_note(note)
     accelerator.wait_for_everyone()  # Others must not see what the first one writes from here on.
     if main and not trainer.finished and (changes := write_description(experiment, accelerator.device)):
