@@ -184,7 +184,7 @@ COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", 
         ),
         (
             ["--recognizer", "hybrid"],
-            "no recogniser is called 'hybrid'; there are dense, sparse, and files NET.onnx",
+            "no recogniser is called 'hybrid'; there are dense, sparse, files NET.onnx, and folders",
         ),
     ],
 )
