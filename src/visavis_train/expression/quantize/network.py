@@ -151,5 +151,5 @@ def large_matrices(model: onnx.ModelProto, path: Path) -> list[Weight]:
     """
     found = [weight for weight in large_weights(model) if weight.node.op_type != "Conv"]
     if not found:
-        raise InputError(f"{path}: no large matrices, which this method is for; take int8 or int4")
+        raise InputError(f"{path}: no large matrices, which this method is for; take int8, int4 or nf4")
     return found
