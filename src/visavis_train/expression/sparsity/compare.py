@@ -100,7 +100,8 @@ def compare_variants(
         second: a split of RAF-DB, for accuracy alone.
         calls: number of timed single faces, after 20 to warm up.
         clock: the clock.
-        on_step: called once for a face (of both data sets) and network, and once for a timed face and those to warm up.
+        on_step: called once for a face (of both data sets) and network, and once for a timed face and those
+            to warm up.
     """
     candidates = [Candidate.of_onnx(variant.name, variant.network) for variant in variants]
     right = [right_answers(faces, candidate, on_step) for candidate in candidates]
