@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+from visavis.base.files import json_text, write_json
 from visavis.corpus.ray_data import MOST_PORTIONS
 
 FPS = 25
@@ -235,10 +236,9 @@ def main() -> None:
             for workers in given.workers
         },
     }
-    text = json.dumps(result, indent=1)
-    print(text)
+    print(json_text(result))
     if given.out:
-        given.out.write_text(text + "\n", "utf-8")
+        write_json(given.out, result)
 
 
 if __name__ == "__main__":

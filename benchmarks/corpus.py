@@ -9,7 +9,6 @@ alternate in each round, so that a busy computer disturbs them alike; the speed-
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -22,6 +21,7 @@ import av
 import numpy as np
 
 from visavis.base.console import print_note
+from visavis.base.files import json_text, write_json
 from visavis.base.machine import machine, versions
 from visavis.base.ray_cluster import import_ray, ray_started
 from visavis.capture.video import VideoFile
@@ -147,10 +147,9 @@ def main() -> None:
         "machine": machine(),
         "versions": versions(),
     }
-    text = json.dumps(result, indent=1)
-    print(text)
+    print(json_text(result))
     if given.out:
-        given.out.write_text(text + "\n", "utf-8")
+        write_json(given.out, result)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the brightness; SSIM is that of Wang et al. 2004, with a Gaussian window of 11 p
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -25,6 +24,7 @@ import cv2
 import numpy as np
 
 from visavis.avatar.puppet import Puppet
+from visavis.base.files import json_text
 from visavis.base.machine import machine, versions
 from visavis.capture.video import VideoFile
 from visavis.drawing.panels import Composer
@@ -126,7 +126,7 @@ def main() -> None:
         row["cpu_ms"] = round(1e3 * min(spent_s[name]) / len(pictures), 2)
     size = pictures[0].shape[1], pictures[0].shape[0] * 2 // 3
     result = {"machine": machine(), "versions": versions(), "clip": options.clip.name, "size": size}
-    print(json.dumps({**result, "settings": rows}, indent=1))
+    print(json_text({**result, "settings": rows}))
 
 
 if __name__ == "__main__":

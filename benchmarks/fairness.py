@@ -10,7 +10,6 @@ each age group. Each face is padded by 25%, found by the embedded tracker, cut a
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.machine import machine, versions
 from visavis.channels import BLENDSHAPES, EXPRESSIONS
 from visavis.datasets.tables import rows
@@ -191,8 +190,7 @@ def main() -> None:
     model = Model.load(args.model) if args.model else Model.embedded()
     result = measure(args.faces, args.each, args.seed, model)
     if args.out:
-        with whole_file(args.out) as partial:
-            partial.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+        write_json(args.out, result)
     print(f"{'age':8}{'faces':>7}{'found':>8}{'AUC':>7}{'agree':>7}")
     for age, group in result["ages"].items():
         found, agreement = group["found"]["share"], group["agreement"]["share"]

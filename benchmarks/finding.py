@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from visavis.base.console import print_error
+from visavis.base.files import write_json
 from visavis.base.machine import machine, versions
 from visavis.capture.image import read_image
 from visavis.capture.video import VideoFile
@@ -338,7 +339,7 @@ def main() -> None:
             if not args.json:
                 print(name, json.dumps(result[name]), flush=True)
     if args.out:
-        args.out.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(args.out, result)
     if args.json:
         print(json.dumps(result))
 

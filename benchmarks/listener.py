@@ -11,7 +11,6 @@ ten listeners, all ten hear the same. Growth is the increase of the peak residen
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from visavis.base.files import json_text, write_json
 from visavis.base.machine import machine, versions
 from visavis.capture.sound import Soundtrack
 from visavis.reaction.clip import faces_at_25_hz, start_of
@@ -85,10 +85,9 @@ def main() -> None:
             "ten_listeners": play(listener, face, sound, 10, min(frames, 1500)),
         }
     result |= {"machine": machine(), "versions": versions()}
-    text = json.dumps(result, indent=2)
-    print(text)
+    print(json_text(result))
     if args.out:
-        args.out.write_text(text + "\n", "utf-8")
+        write_json(args.out, result)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ A receiver in a process of its own counts the datagrams of each UDP format, and 
 Halfway it is killed, and two seconds later a new one listens; what VTube Studio misses in between does not
 count as dropped. The output ``nothing`` has no work: its p95 is how long the system takes to wake a thread.
 ``--seconds 60`` tells as much on a quiet machine. With ``--clip``, the processor time of
-``visavis run --track`` is measured with all UDP outputs and without any, in turns.
+``visavis run --track`` is measured with all outputs and without any, in turns.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import resource
@@ -22,14 +21,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from visavis.avatar.parameters import Animator
+from visavis.base.files import json_text, write_json
 from visavis.base.machine import machine, versions
-from visavis.outputs import Sample, Sender, open_output
+from visavis.outputs import Sample, Sender, open_outputs
 from visavis.track import Track
 from visavis.types import FaceState
 
@@ -37,18 +38,17 @@ RATE_HZ = 60
 DOWN_S = 2.0
 FORMATS = ("osf", "livelink", "vmc", "vrchat")
 NAMES = (*FORMATS, "vts")
-# `visavis run --track` in real time, without outputs.
+# `visavis run --track --send` in the same real time, with no output.
 PACED = """
-import sys
-from contextlib import closing
-from pathlib import Path
-from visavis.capture.video import VideoFile
-from visavis.pipeline import Pipeline
-from visavis.recording.outputs import Outputs
-from visavis.recording.record import record_source
+from contextlib import nullcontext
+from functools import partial
+from visavis.__main__ import main
+from visavis.outputs import registry
+from visavis.recording import record
 
-with closing(VideoFile(Path(sys.argv[1]))) as clip, closing(Pipeline()) as pipeline:
-    record_source(clip, pipeline, Outputs(track=Path(sys.argv[2])), real_time=True)
+registry.open_outputs = lambda addresses: nullcontext(())
+record.record_source = partial(record.record_source, real_time=True)
+main()
 """
 
 
@@ -148,8 +148,9 @@ def flow(track: Track, seconds: float) -> dict[str, Any]:
 
         receiver = begin()
         ready.wait()
-        senders = {name: open_output(address) for name, address in addresses.items()}
-        senders["nothing"] = Sender("nothing", Nothing())
+        stack = ExitStack()
+        senders = dict(zip(addresses, stack.enter_context(open_outputs([*addresses.values()])), strict=True))
+        senders["nothing"] = stack.enter_context(Sender("nothing", Nothing()))
         time.sleep(2.0)  # VTube Studio asks its person first.
         calls_s, back_s, restart_s = [], {}, 0.0
         late_s, down = [], 0
@@ -177,8 +178,7 @@ def flow(track: Track, seconds: float) -> dict[str, Any]:
         time.sleep(0.5)
         load.append(os.getloadavg()[0])
         statuses = {name: sender.status for name, sender in senders.items()}
-        for sender in senders.values():
-            sender.close()
+        stack.close()
         receiver.kill()
     return {
         "seconds": seconds,
@@ -206,33 +206,42 @@ def spread(times_s: list[float]) -> dict[str, float]:
 
 
 def cost(clip: Path, rounds: int) -> dict[str, Any]:
-    """Processor seconds of ``visavis run --track`` with all UDP outputs, and without any.
+    """Processor seconds of ``visavis run --track`` with all outputs, and without any.
 
     ``paced`` is without outputs in real time, as a camera's frames come: that costs more than to read a file
-    as fast as possible.
+    as fast as possible. The receivers are in a process of their own, which is not counted.
     """
     ports = {name: free_port(socket.SOCK_DGRAM) for name in FORMATS}
-    send = [part for name, port in ports.items() for part in ("--send", f"{name}://127.0.0.1:{port}")]
-    run = [sys.executable, "-m", "visavis", "run", str(clip), "--track"]
+    studio = free_port(socket.SOCK_STREAM)
+    addresses = [f"{name}://127.0.0.1:{port}" for name, port in ports.items()]
+    send = [part for each in (*addresses, f"vts://127.0.0.1:{studio}") for part in ("--send", each)]
     seconds: dict[str, list[float]] = {"without": [], "paced": [], "with": []}
+    seen, ready = Seen(), multiprocessing.Event()
+    receiver = multiprocessing.Process(target=receive, args=(ports, studio, seen, ready), daemon=True)
+    receiver.start()
+    ready.wait()
     with tempfile.TemporaryDirectory() as folder:
-        track = str(Path(folder) / "track.npz")
+        environment = os.environ | {"VISAVIS_CONFIG": folder}
+        run = ["run", str(clip), "--track", str(Path(folder) / "track.npz")]
         commands = {
-            "without": [*run, track],
-            "paced": [sys.executable, "-c", PACED, str(clip), track],
-            "with": [*run, track, *send],
+            "without": ["-m", "visavis", *run],
+            "paced": ["-c", PACED, *run, *send],
+            "with": ["-m", "visavis", *run, *send],
         }
         for _ in range(rounds):
             for name, command in commands.items():
                 before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                subprocess.run(command, check=True, capture_output=True)
+                subprocess.run([sys.executable, *command], check=True, capture_output=True, env=environment)
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
                 seconds[name].append(round(spent_s, 3))
+    received = {name: seen.count(name) for name in NAMES}
+    receiver.kill()
     middle = {name: float(np.median(spent)) for name, spent in seconds.items()}
     return {
         "clip": clip.name,
         "cpu_s": seconds,
+        "received": received,
         "ratio": round(middle["with"] / middle["without"], 3),
         "ratio_to_paced": round(middle["with"] / middle["paced"], 3),
     }
@@ -254,10 +263,9 @@ def main() -> None:
         result["flow"] = flow(Track.load(options.track), options.seconds)
     if options.clip is not None:
         result["run"] = cost(options.clip, options.rounds)
-    text = json.dumps(result, indent=1)
-    print(text)
+    print(json_text(result))
     if options.out is not None:
-        options.out.write_text(text + "\n", "utf-8")
+        write_json(options.out, result)
 
 
 if __name__ == "__main__":

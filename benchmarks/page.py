@@ -9,7 +9,6 @@ user. Needs ``playwright`` (in the extra ``dev``), Chromium and the ``ffmpeg`` c
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from visavis.base.files import json_text, write_json
 from visavis.base.machine import machine, versions
 
 WARM_UP_S = 5.0
@@ -113,11 +113,9 @@ def main() -> None:
     parser.add_argument("--screenshot", type=Path)
     args = parser.parse_args()
     result = measure(args.clip, args.seconds, args.screenshot)
-    print(json.dumps(result, indent=2))
+    print(json_text(result))
     if args.out:
-        args.out.write_text(
-            json.dumps({"machine": machine(), "versions": versions(), **result}, indent=2) + "\n"
-        )
+        write_json(args.out, {"machine": machine(), "versions": versions(), **result})
 
 
 if __name__ == "__main__":

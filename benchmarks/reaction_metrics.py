@@ -24,6 +24,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tslearn.metrics import dtw
 
+from visavis.base.files import write_json
 from visavis.base.machine import machine, versions
 from visavis.metrics import reaction
 from visavis.metrics.checked_items import Work
@@ -223,7 +224,7 @@ def main() -> None:
         )
     )
     if args.out:
-        args.out.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(args.out, result)
 
 
 if __name__ == "__main__":

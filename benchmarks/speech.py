@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import io
-import json
 import tarfile
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ import av
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from visavis.base.files import json_text, write_json
 from visavis.base.machine import machine, versions
 from visavis.base.waveform import mono
 from visavis.reaction.spectrum import HISTORY, spectra
@@ -171,10 +171,9 @@ def main() -> None:
             "machine": machine(),
             "versions": versions(),
         }
-    text = json.dumps(result, indent=2)
-    print(text)
+    print(json_text(result))
     if args.out:
-        args.out.write_text(text + "\n")
+        write_json(args.out, result)
 
 
 if __name__ == "__main__":

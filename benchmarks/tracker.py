@@ -10,7 +10,6 @@ CPU time of the whole process, with all threads. ``visavis evaluate face CLIPS``
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 
 from visavis.base.console import print_error
+from visavis.base.files import write_json
 from visavis.base.machine import machine, versions
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError, VisavisError
@@ -88,7 +88,7 @@ def main() -> None:
     print("median ratio by height:", medians)
     if args.out:
         result = {"machine": machine(), "versions": versions(), "median_ratio": medians, "clips": clips}
-        args.out.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(args.out, result)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -58,19 +59,32 @@ _SHAPE_ROWS = np.asarray([FACE_INDEX[name] for name in SHAPES])
 _HEAD_ROWS = slice(len(BLENDSHAPES), len(BLENDSHAPES) + 3)
 _HEAD_VALUES = slice(len(SHAPES), len(SHAPES) + 3)
 _HEAD_SIGNS = np.asarray((-1, -1, 1), np.float32)
+# An eye's angle grows with the first weight and falls with the second one.
+_EYES = {
+    "LeftEyeYaw": ("eyeLookInLeft", "eyeLookOutLeft"),
+    "LeftEyePitch": ("eyeLookDownLeft", "eyeLookUpLeft"),
+    "RightEyeYaw": ("eyeLookOutRight", "eyeLookInRight"),
+    "RightEyePitch": ("eyeLookDownRight", "eyeLookUpRight"),
+}
+
+
+def _values_from_face() -> FloatArray:
+    """The matrix (58, 61) from a face to its numbers."""
+    matrix = np.zeros((len(FACE_CHANNELS), len(VALUES)), np.float32)
+    matrix[_SHAPE_ROWS, np.arange(len(SHAPES))] = 1
+    matrix[_HEAD_ROWS, _HEAD_VALUES] = np.diag(_HEAD_SIGNS)
+    for name, pair in _EYES.items():
+        matrix[[FACE_INDEX[weight] for weight in pair], VALUES.index(name)] = EYE_TURN_RAD, -EYE_TURN_RAD
+    return matrix
+
+
+_VALUES_FROM_FACE = _values_from_face()
 _HEADER, _COUNT = struct.Struct(">ifii"), struct.pack("B", len(VALUES))
 
 
 def values_of(face: FloatArray) -> FloatArray:
     """The numbers (..., 61) of faces (..., 58), in the order of :data:`VALUES`."""
-    values = np.zeros((*face.shape[:-1], len(VALUES)), np.float32)
-    values[..., : len(SHAPES)] = face[..., _SHAPE_ROWS]
-    values[..., _HEAD_VALUES] = face[..., _HEAD_ROWS] * _HEAD_SIGNS + 0.0  # No -0.
-    for side, right, left in (("Left", "In", "Out"), ("Right", "Out", "In")):
-        look = {way: face[..., FACE_INDEX[f"eyeLook{way}{side}"]] for way in ("In", "Out", "Up", "Down")}
-        values[..., VALUES.index(f"{side}EyeYaw")] = EYE_TURN_RAD * (look[right] - look[left])
-        values[..., VALUES.index(f"{side}EyePitch")] = EYE_TURN_RAD * (look["Down"] - look["Up"])
-    return values
+    return np.asarray(face @ _VALUES_FROM_FACE, np.float32)
 
 
 def face_of(values: FloatArray) -> FloatArray:
@@ -138,16 +152,22 @@ def _part(datagram: bytes, start: int, size: int) -> bytes:
 
 
 def encode(subject: str, time_s: float, face: FloatArray) -> bytes:
-    """The packet of a face (58,) at a time in seconds; ``subject`` names the sender.
+    """The packet of a face (58,) at a time in seconds; ``subject`` names the sender."""
+    frame, part = divmod(time_s * FPS, 1)
+    header = _HEADER.pack(int(frame) % (24 * 3600 * FPS), part, FPS, 1)
+    return _texts(subject) + header + _COUNT + values_of(face).astype(">f4").tobytes()
+
+
+@lru_cache(maxsize=16)
+def _texts(subject: str) -> bytes:
+    """The beginning of a packet, with the names of device and subject.
 
     The same subject always has the same device id. It has 36 characters, because some receivers know only
     this length.
     """
     device = str(uuid5(NAMESPACE_URL, f"visavis/{subject}")).upper()
-    texts = b"".join(struct.pack(">i", len(text)) + text for text in (device.encode(), subject.encode()))
-    frame, part = divmod(time_s * FPS, 1)
-    header = _HEADER.pack(int(frame) % (24 * 3600 * FPS), part, FPS, 1)
-    return bytes([VERSION]) + texts + header + _COUNT + values_of(face).astype(">f4").tobytes()
+    texts = (struct.pack(">i", len(text)) + text for text in (device.encode(), subject.encode()))
+    return bytes([VERSION]) + b"".join(texts)
 
 
 def write_csv(path: PathText, time_s: NDArray[np.float64], face: FloatArray) -> None:

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from visavis.base.files import put_in_place, require_folder, require_writable, whole_file
+from visavis.base.files import (
+    json_text,
+    put_in_place,
+    require_folder,
+    require_writable,
+    whole_file,
+    write_json,
+)
 from visavis.errors import InputError
 
 
@@ -102,3 +112,31 @@ def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "fsync", sync)
     put_in_place(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "new"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(), inner, max_size=40),
+)
+
+
+@given(JSON)
+def test_json_is_what_was_written(value: object) -> None:
+    assert json.loads(json_text(value)) == value
+
+
+def test_json_fills_its_lines(tmp_path: Path) -> None:
+    value = {
+        "short": {"a": [1, 2]},
+        "long": list(range(60)),
+        "rows": [{"name": "x" * 50, "of": "ä" * 50}] * 2,
+    }
+    write_json(tmp_path / "new" / "a.json", value)
+    text = (tmp_path / "new" / "a.json").read_text("utf-8")
+    assert json.loads(text) == value
+    assert [len(line) > 55 for line in text.splitlines()[3:5]] == [True, True]
+    assert len(text.splitlines()) == 18
+    assert max(map(len, text.splitlines())) <= 110
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", [float("nan")])
+    assert not (tmp_path / "a.json").exists()

@@ -59,12 +59,14 @@ def test_bundles_hold_all_messages_in_order_and_fit_into_a_frame() -> None:
 
 
 def test_floats_are_put_into_ready_bundles() -> None:
-    messages = {f"/some/long/address/{number}": 1 + number % 4 for number in range(100)}
-    floats = np.linspace(-1, 1, sum(messages.values()))
+    messages = [(f"/some/long/address/{n}", f"word{n}", n, True, *[0.0] * (1 + n % 4)) for n in range(100)]
+    floats = np.linspace(-1, 1, sum(1 + n % 4 for n in range(100)))
     ready = FloatBundles(messages)
     for values in (floats, np.zeros(len(floats)), floats[::-1]):
         rest = iter(values.tolist())
-        made = [encode(name, *[next(rest) for _ in range(count)]) for name, count in messages.items()]
+        made = [
+            encode(*(next(rest) if isinstance(part, float) else part for part in each)) for each in messages
+        ]
         assert ready.fill(values) == list(bundles(made))
     assert len(ready.fill(floats)) > 2
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
-from visavis.cli.send import describe, open_outputs
-from visavis.errors import InputError
+from visavis.cli.send import describe
 from visavis.live_link import Packet
 from visavis.outputs.sender import Status
 from visavis.track import Track
@@ -69,37 +68,10 @@ def test_an_address_that_is_not_understood_is_one_line_and_status_2(
     assert message in err
 
 
-def test_nothing_is_opened_if_one_address_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[str] = []
-    monkeypatch.setattr("visavis.outputs.sender.Sender", lambda name, _: started.append(name))
-    with pytest.raises(InputError), open_outputs(["livelink://localhost", "nosuch://"]):
-        pass
-    assert started == []
-
-
 def test_how_an_output_did() -> None:
     assert describe(Status("vmc://h", "sending", "", 3, 1, 0.5)) == "vmc://h: 3 samples sent, 1 dropped"
     lost = Status("vmc://h", "lost", "nobody answers", 0, 2, 0.0)
     assert describe(lost) == "vmc://h: 0 samples sent, 2 dropped; nobody answers"
-
-
-@pytest.mark.parametrize(
-    "addresses",
-    [
-        ("vmc://localhost:39539", "vmc://localhost:39539"),
-        ("vmc://localhost", "vmc://127.0.0.1:39539"),
-        ("vmc://", "vmc://?mirror=1"),
-        ("vts://", "vts://"),
-    ],
-)
-def test_one_receiver_is_named_once(addresses: tuple[str, str]) -> None:
-    with pytest.raises(InputError, match="names one receiver twice"), open_outputs(addresses):
-        pass
-
-
-def test_two_formats_or_computers_are_two_receivers() -> None:
-    with open_outputs(["vmc://127.0.0.1:9", "osf://127.0.0.1:9", "vmc://127.0.0.2:9"]) as senders:
-        assert len(senders) == 3
 
 
 def test_json_says_how_each_output_did(visavis, track: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from support.samples import sample
 from visavis.errors import InputError
 from visavis.outputs import formats
-from visavis.outputs.registry import connect_output, open_output, output_schemes
+from visavis.outputs.registry import connect_output, open_output, open_outputs, output_schemes
 
 
 def test_every_module_of_a_format_is_a_scheme() -> None:
@@ -44,3 +44,30 @@ def test_an_output_can_be_opened_and_left() -> None:
     with open_output("livelink://127.0.0.1:9/Anna") as outlet:
         outlet.send(sample(jawOpen=0.5))
     assert (outlet.address, outlet.status.sent) == ("livelink://127.0.0.1:9/Anna", 1)
+
+
+def test_nothing_is_opened_if_one_address_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("visavis.outputs.registry.Sender", lambda name, *_: started.append(name))
+    with pytest.raises(InputError), open_outputs(["livelink://localhost", "nosuch://"]):
+        pass
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ("vmc://localhost:39539", "vmc://localhost:39539"),
+        ("vmc://localhost", "vmc://127.0.0.1:39539"),
+        ("vmc://", "vmc://?mirror=1"),
+        ("vts://", "vts://"),
+    ],
+)
+def test_one_receiver_is_named_once(addresses: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="names one receiver twice"), open_outputs(addresses):
+        pass
+
+
+def test_two_formats_or_computers_are_two_receivers() -> None:
+    with open_outputs(["vmc://127.0.0.1:9", "osf://127.0.0.1:9", "vmc://127.0.0.2:9"]) as senders:
+        assert len(senders) == 3

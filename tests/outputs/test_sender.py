@@ -1,61 +1,14 @@
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Sequence
 from time import perf_counter, sleep
 
 import numpy as np
 import pytest
 
 from support.samples import sample
-from visavis.errors import InputError
+from support.senders import Scripted, wait_for
 from visavis.outputs import sender
-from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Datagrams, Sender
-
-
-class Scripted:
-    """A receiver that notes what it gets; `fails` and `waits` are asked before each sample."""
-
-    def __init__(self, repeat_s: float | None = None, waits: int = 1) -> None:
-        self.repeat_s, self.waits = repeat_s, waits
-        self.got: list[float] = []
-        self.at_s: list[float] = []
-        self.opened_at_s: list[float] = []
-        self.closed = 0
-        self.unreachable = 0
-        self.lost_at: set[int] = set()
-        self.free = threading.Event()
-        self.free.set()
-        self.entered = threading.Event()
-        self.message = ""
-
-    def open(self) -> None:
-        self.opened_at_s.append(perf_counter())
-        if self.unreachable > 0:
-            self.unreachable -= 1
-            raise OSError("nobody answers")
-
-    def send(self, each: Sample) -> str:
-        self.entered.set()
-        self.free.wait(5)
-        if len(self.got) in self.lost_at:
-            self.lost_at.remove(len(self.got))
-            raise InputError("the receiver went away")
-        self.got.append(each.time_s)
-        self.at_s.append(perf_counter())
-        return self.message
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-def wait_for(happened: Callable[[], bool], within_s: float = 4.0) -> None:
-    end_s = perf_counter() + within_s
-    while not happened():
-        assert perf_counter() < end_s, "it did not happen in time"
-        sleep(0.002)
+from visavis.outputs.sender import Carrier, Sender
 
 
 def test_samples_arrive_in_order_and_are_counted() -> None:
@@ -87,20 +40,6 @@ def test_the_newest_samples_win_and_drops_are_counted(waits: int, got: list[floa
         wait_for(lambda: outlet.status.sent == 1 + waits)
     assert receiver.got == got
     assert (outlet.status.sent, outlet.status.dropped) == (1 + waits, 5 - waits)
-
-
-def test_datagrams_lose_nothing_to_a_thread_that_starts_late() -> None:
-    class Silent:
-        def encode(self, each: Sample) -> Sequence[bytes]:
-            begun.wait(5)
-            return []
-
-    begun = threading.Event()
-    with Sender("here", Datagrams(("127.0.0.1", 9), Silent())) as outlet:
-        for time_s in range(sender.DATAGRAMS_WAIT):
-            outlet.send(sample(time_s))
-        begun.set()
-    assert (outlet.status.sent, outlet.status.dropped) == (sender.DATAGRAMS_WAIT, 0)
 
 
 def test_the_waiting_sample_is_sent_before_the_end() -> None:
@@ -214,37 +153,81 @@ def test_what_a_receiver_says_is_shown() -> None:
         assert (outlet.status.light, outlet.status.message) == ("sending", "confirm in the program")
 
 
-class Words:
-    def encode(self, each: Sample) -> Sequence[bytes]:
-        return [f"{each.time_s:g}a".encode(), f"{each.time_s:g}b".encode()]
+def test_one_carrier_sends_for_all_and_each_counts_its_own() -> None:
+    receivers = [Scripted() for _ in range(3)]
+    with Carrier() as carrier:
+        outlets = [Sender(f"{number}", each, carrier) for number, each in enumerate(receivers)]
+        for time_s in range(20):
+            for outlet in outlets:
+                outlet.send(sample(time_s))
+            wait_for(lambda count=time_s: all(len(each.got) > count for each in receivers))
+        for outlet in outlets:
+            outlet.close()
+        assert {thread for each in receivers for thread in each.threads} == {"send datagrams"}
+    assert [each.got for each in receivers] == [list(range(20))] * 3
+    assert [(outlet.status.sent, outlet.status.dropped) for outlet in outlets] == [(20, 0)] * 3
+    assert [each.closed for each in receivers] == [1] * 3
 
 
-def receiving(port: int = 0) -> socket.socket:
-    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    receiver.bind(("127.0.0.1", port))
-    receiver.settimeout(2)
-    return receiver
+def test_what_waits_at_the_end_is_sent_once_and_in_order_beside_a_carrier() -> None:
+    for _ in range(30):
+        receiver = Scripted(waits=4)
+        with Carrier() as carrier:
+            outlet = Sender("here", receiver, carrier)
+            wait_for(lambda each=receiver: bool(each.opened_at_s))
+            for time_s in range(4):
+                outlet.send(sample(time_s))
+            outlet.close()
+        assert receiver.got == [0, 1, 2, 3]
 
 
-def test_datagrams_reach_a_receiver_that_comes_and_goes() -> None:
-    receiver = receiving()
-    port = receiver.getsockname()[1]
-    with Sender("here", Datagrams(("127.0.0.1", port), Words())) as outlet:
-        outlet.send(sample(1))
-        assert [receiver.recv(10), receiver.recv(10)] == [b"1a", b"1b"]
-        receiver.close()
-        for time_s in range(2, 6):
-            outlet.send(sample(time_s))
-            wait_for(lambda count=time_s: outlet.status.sent >= count)
-        with receiving(port) as again:
-            outlet.send(sample(9))
-            assert again.recv(10) == b"9a"
-    assert (outlet.status.light, outlet.status.dropped) == ("sending", 0)
+def test_a_receiver_that_fails_holds_no_other_up() -> None:
+    good, bad = Scripted(), Scripted()
+    bad.lost_at = {1, 2, 3}
+    with Carrier() as carrier, Sender("good", good, carrier) as one, Sender("bad", bad, carrier) as other:
+        for time_s in range(4):
+            one.send(sample(time_s))
+            other.send(sample(time_s))
+            wait_for(lambda count=time_s: len(good.got) > count, within_s=0.2)
+        wait_for(lambda: other.status.light == "lost")
+        other.send(sample(9))
+        wait_for(lambda: bool(bad.got) and bad.got[-1] == 9)
+        assert one.status.dropped == 0
+        assert other.status.dropped > 0
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "n" * 70])
-def test_an_unknown_computer_is_told(host: str) -> None:
-    with Sender("here", Datagrams((host, 1), Words())) as outlet:
-        wait_for(lambda: outlet.status.light == "lost")
-        assert outlet.status.message == f"{host}: no computer of this name is known"
+def test_a_receiver_that_is_looked_for_holds_no_other_up() -> None:
+    class Unknown(Scripted):
+        def open(self) -> None:
+            self.free.wait(5)
+
+    good, unknown = Scripted(), Unknown()
+    unknown.free.clear()
+    with (
+        Carrier() as carrier,
+        Sender("good", good, carrier) as one,
+        Sender("slow", unknown, carrier) as other,
+    ):
+        other.send(sample(0))
+        one.send(sample(0))
+        wait_for(lambda: good.got == [0], within_s=0.5)
+        assert unknown.got == []
+        unknown.free.set()
+        wait_for(lambda: unknown.got == [0])
+
+
+def test_a_receiver_that_makes_others_wait_gets_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "LONGEST_TURN_S", 0.01)
+    good, slow = Scripted(), Scripted()
+    slow.pause_s = 0.2
+    with Carrier() as carrier, Sender("slow", slow, carrier) as other, Sender("good", good, carrier) as one:
+        other.send(sample(0))
+        wait_for(lambda: slow.got == [0])
+        wait_for(lambda: other.status.sent == 1)
+        start_s = perf_counter()
+        other.send(sample(1))
+        one.send(sample(1))
+        wait_for(lambda: good.got == [1])
+        assert perf_counter() - start_s < 0.15
+        wait_for(lambda: slow.got == [0, 1])
+    assert slow.threads == ["send datagrams", "send slow"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import reprlib
 import sys
@@ -13,7 +12,7 @@ from typing import Any, Self
 
 from visavis.avatar.calibration import WEIGHTS_AT_REST
 from visavis.avatar.reach import MOVEMENTS
-from visavis.base.files import PathText, as_path, whole_file
+from visavis.base.files import PathText, as_path, write_json
 from visavis.base.reading import json_type, parse_json, regular
 from visavis.channels import FACE_MEASURES
 from visavis.errors import InputError
@@ -129,16 +128,7 @@ class Profile:
         Raises:
             InputError: it cannot be written.
         """
-        path = as_path(path)
-        text = json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{path.parent}: cannot be made a folder: {error.strerror}") from error
-        with whole_file(path) as partial:
-            partial.touch(0o600)
-            partial.chmod(0o600)
-            partial.write_text(text, encoding="utf-8")
+        write_json(path, {"version": VERSION, **asdict(self)}, private=True)
 
 
 def _check(part: str, values: Any, bounds: Mapping[str, tuple[float, float]]) -> None:

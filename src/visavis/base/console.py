@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visavis.base.files import json_text
 from visavis.base.words import reason
 from visavis.errors import InputError, VisavisError
 
@@ -94,7 +95,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on standard output; ``--json`` may print nothing else there."""
-    write_out(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_out(json_text(value) + "\n")
 
 
 def print_json_line(value: Mapping[str, Any]) -> None:

@@ -1,17 +1,20 @@
-"""Paths and files: checked paths, and files that appear complete or not at all."""
+"""Paths and files: checked paths, files that appear complete or not at all, and JSON."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from visavis.base.words import reason
 from visavis.errors import InputError
 
 PathText = str | os.PathLike[str]
+_JSON_WIDTH = 110
 _log = logging.getLogger(__name__)
 
 
@@ -114,3 +117,63 @@ def whole_file(path: PathText) -> Iterator[Path]:
         if partial is not None:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
+
+
+def json_text(value: Any, *, allow_nan: bool = False, ascii_only: bool = True) -> str:
+    """JSON for people: what fits on a line stands on one; numbers and words fill lines; else one item a line.
+
+    Raises:
+        ValueError: a number is not finite, and ``allow_nan`` is off.
+    """
+
+    def text_of(inner: Any, depth: int) -> str:
+        text = json.dumps(inner, allow_nan=allow_nan, ensure_ascii=ascii_only)
+        if not isinstance(inner, Mapping | list | tuple) or depth + len(text) <= _JSON_WIDTH:
+            return text
+        if isinstance(inner, Mapping):
+            names, values = [f"{text_of(str(key), 0)}: " for key in inner], list(inner.values())
+        else:
+            names, values = [""] * len(inner), list(inner)
+        items = [name + text_of(item, depth + 1) for name, item in zip(names, values, strict=True)]
+        if not any(isinstance(item, Mapping | list | tuple) for item in values):
+            items = _filled(items, _JSON_WIDTH - depth - 2)
+        line = "\n" + " " * depth
+        return text[0] + ",".join(f"{line} {item}" for item in items) + line + text[-1]
+
+    return text_of(value, 0)
+
+
+def _filled(items: Iterable[str], width: int) -> list[str]:
+    lines: list[str] = []
+    for item in items:
+        if lines and len(lines[-1]) + len(item) + 2 <= width:
+            lines[-1] += f", {item}"
+        else:
+            lines.append(item)
+    return lines
+
+
+def write_json(path: PathText, value: Any, *, private: bool = False, allow_nan: bool = False) -> None:
+    """Write :func:`json_text` as a whole file, and make its folder if needed.
+
+    Args:
+        path: the file.
+        value: what ``json`` can write.
+        private: nobody else may read the file, and the folder if it is made.
+        allow_nan: also write NaN and infinite numbers.
+
+    Raises:
+        InputError: the system refused.
+        ValueError: a number is not finite, and ``allow_nan`` is off.
+    """
+    path = as_path(path)
+    text = json_text(value, allow_nan=allow_nan, ascii_only=False)
+    try:
+        path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path.parent}: cannot be made a folder: {error.strerror}") from error
+    with whole_file(path) as partial:
+        if private:
+            partial.touch(0o600)
+            partial.chmod(0o600)
+        partial.write_text(text + "\n", "utf-8")

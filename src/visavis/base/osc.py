@@ -7,7 +7,7 @@ a packet as a whole if any part of it is damaged. https://opensoundcontrol.stanf
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -86,23 +86,28 @@ class FloatBundles:
     """The bundles of :func:`bundles` for messages that are sent again and again with other floats.
 
     Args:
-        messages: the number of floats of each address, in the order of the messages.
+        messages: address and arguments of each message, as :func:`encode` takes them; floats are places to
+            fill, and everything else stays.
     """
 
-    def __init__(self, messages: Mapping[str, int]) -> None:
-        # Where two floats without a common byte make the difference, there the floats are.
-        one, other = (
-            list(bundles(encode(address, *[value] * count) for address, count in messages.items()))
-            for value in (0.0, FLOAT.unpack(b"\1\1\1\1")[0])
-        )
-        self._bytes = np.frombuffer(bytearray(b"".join(one)), np.uint8)
-        self._places = np.flatnonzero(self._bytes != np.frombuffer(b"".join(other), np.uint8))
-        self._cuts = np.cumsum([len(bundle) for bundle in one])[:-1]
+    def __init__(self, messages: Iterable[Sequence[float | str | bool]]) -> None:
+        messages = list(messages)
 
-    def fill(self, floats: NDArray[np.floating]) -> list[bytes]:
+        def filled(value: float) -> list[bytes]:
+            put = ([value if isinstance(part, float) else part for part in each] for each in messages)
+            return list(bundles(encode(str(address), *rest) for address, *rest in put))
+
+        one, other = filled(0.0), filled(1.0)
+        self._words = np.frombuffer(bytearray(b"".join(one)), ">f4")  # All of OSC comes in units of 4 bytes.
+        self._places = np.flatnonzero(self._words.view(">u4") != np.frombuffer(b"".join(other), ">u4"))
+        ends = np.cumsum([len(bundle) for bundle in one]).tolist()
+        self._parts = [slice(end - len(bundle), end) for end, bundle in zip(ends, one, strict=True)]
+
+    def fill(self, floats: Sequence[float] | NDArray[np.floating]) -> list[bytes]:
         """The bundles with these floats (N,): those of the first message, of the second one, and so on."""
-        self._bytes[self._places] = floats.astype(">f4").view(np.uint8)
-        return [bundle.tobytes() for bundle in np.split(self._bytes, self._cuts)]
+        self._words[self._places] = floats
+        data = self._words.tobytes()
+        return [data[part] for part in self._parts]
 
 
 def decode(packet: bytes) -> list[Message]:

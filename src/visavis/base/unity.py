@@ -44,6 +44,16 @@ def product(first: Quaternion, second: Quaternion) -> Quaternion:
     )
 
 
+def matrix(rotation: Quaternion) -> tuple[tuple[float, float, float], ...]:
+    """The three rows of the matrix that turns as this rotation does."""
+    x, y, z, w = rotation
+    return (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+
+
 def half(rotation: Quaternion) -> Quaternion:
     """The rotation that gives this one when it is applied twice."""
     x, y, z, w = rotation

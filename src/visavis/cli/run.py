@@ -18,7 +18,7 @@ from visavis.capture import inputs
 from visavis.cli.listener import Listener, Seed, StyleText, Temperament, named_listener, parse_style
 from visavis.cli.profile import ProfileOption
 from visavis.cli.recognizer import DENSE, KeepOption, RecognizerOption, parse_keep
-from visavis.cli.send import SendOption, describe, open_outputs, teller
+from visavis.cli.send import SendOption, describe, teller
 from visavis.cli.tokenizer import Decoder, Encoder
 from visavis.errors import InputError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from visavis.avatar.puppet import Drawing
+    from visavis.outputs.sender import Sender
     from visavis.pipeline import Moment, Pipeline
     from visavis.reaction.live import LiveListener
     from visavis.recording.outputs import Outputs
@@ -249,7 +250,11 @@ def _record(
     from visavis.recording.window import AvatarWindow
 
     with ExitStack() as stack:
-        senders = stack.enter_context(open_outputs(send))
+        senders: tuple[Sender, ...] = ()
+        if send:
+            from visavis.outputs.registry import open_outputs
+
+            senders = stack.enter_context(open_outputs(send))
         opened = stack.enter_context(open_source(source))
         expected = opened.frame_count_hint
         if limit_s is not None:

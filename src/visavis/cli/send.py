@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,29 +19,6 @@ SendOption = Annotated[
         help="Send the face into another program, such as vmc://localhost:39539; may be repeated.",
     ),
 ]
-
-
-@contextmanager
-def open_outputs(addresses: Sequence[str]) -> Iterator[tuple[Sender, ...]]:
-    """Senders to these addresses, closed at the end.
-
-    Raises:
-        InputError: an address is not understood.
-        MissingExtraError: a format needs a package that is not installed.
-    """
-    from visavis.errors import InputError
-    from visavis.outputs.registry import connect_output, place_of
-    from visavis.outputs.sender import Sender
-
-    # All addresses are read before any of them is sent to.
-    connections = [connect_output(text) for text in addresses]
-    places = [place_of(address, connection) for address, connection in connections]
-    if twice := [text for text, place in zip(addresses, places, strict=True) if places.count(place) > 1]:
-        raise InputError(f"--send names one receiver twice: {' and '.join(twice)}; leave one out")
-    with ExitStack() as stack:
-        yield tuple(
-            stack.enter_context(Sender(str(address), connection)) for address, connection in connections
-        )
 
 
 def teller(senders: Sequence[Sender]) -> Callable[[], None]:

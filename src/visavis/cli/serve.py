@@ -18,7 +18,7 @@ from visavis.cli.corpus import EngineName
 from visavis.cli.listener import Listener
 from visavis.cli.profile import ProfileOption
 from visavis.cli.recognizer import DENSE, KeepOption, RecognizerOption, parse_keep
-from visavis.cli.send import SendOption, open_outputs
+from visavis.cli.send import SendOption
 from visavis.cli.tokenizer import Decoder, Encoder, named
 from visavis.errors import InputError
 
@@ -299,6 +299,7 @@ def _serve(
         first: whether this process says where the server is.
         serves: called once this process serves.
     """
+    from visavis.outputs.registry import open_outputs
     from visavis.serve import logs
     from visavis.serve.server import serve as run_server
 

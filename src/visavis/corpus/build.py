@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from visavis import __version__
-from visavis.base.files import whole_file
+from visavis.base.files import whole_file, write_json
 from visavis.base.interruption import Interruption
 from visavis.base.machine import versions
 from visavis.base.networks import manifest as embedded
@@ -32,7 +32,6 @@ from visavis.corpus.layout import (
     Outcome,
     record_path,
     write_index,
-    write_json,
 )
 from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source
 from visavis.corpus.segments import KEPT_SUFFIXES, SEGMENTS, RecordingJob, is_complete, list_segments

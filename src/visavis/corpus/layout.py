@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from visavis.base.files import put_in_place, whole_file
+from visavis.base.files import put_in_place, whole_file, write_json
 from visavis.base.reading import regular
 from visavis.base.words import reason
 from visavis.channels import EXPRESSION_CHANNELS
@@ -102,18 +102,6 @@ def discard(root: Path, recording: CorpusRecording) -> None:
         record.unlink(missing_ok=True)
         for name in before.files if before else ():
             (root / name).unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file and, if needed, its folder; the file appears complete or not at all.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    with writable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def write_index(root: Path, split: str, names: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from visavis.base.files import PathText, as_path, whole_file
+from visavis.base.files import PathText, write_json
 from visavis.drawing.svg import document, heading, line, text
 from visavis.reaction.causes import BEFORE_S, BLOCK_S, CAUSE_BITS, FACE, NEITHER, SPEECH, Block, Explained
 from visavis.reaction.clip import Reaction
@@ -158,9 +157,7 @@ def save_explanation(path: PathText, explanation: Explanation) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    path = as_path(path)
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(explanation.as_dict(), indent=1, allow_nan=False) + "\n", "utf-8")
+    write_json(path, explanation.as_dict())
 
 
 def explanation_figure(explanation: Explanation) -> str:

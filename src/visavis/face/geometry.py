@@ -6,6 +6,8 @@ Face Landmarker on 4,900 frames of video; they reproduce its translation to 0.1 
 
 from __future__ import annotations
 
+from math import cos, sin
+
 import numpy as np
 
 from visavis.face.region import FaceRegion
@@ -61,7 +63,7 @@ def euler_angles(rotation: FloatArray) -> tuple[float, float, float]:
 
 def rotation_from_euler(yaw: float, pitch: float, roll: float) -> FloatArray:
     """Rotation (3, 3) from angles in radians: the inverse of :func:`euler_angles`."""
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+    cy, sy, cp, sp = cos(yaw), sin(yaw), cos(pitch), sin(pitch)
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     return np.asarray(about_y @ about_x @ roll_matrix(-roll), np.float32)
@@ -69,7 +71,7 @@ def rotation_from_euler(yaw: float, pitch: float, roll: float) -> FloatArray:
 
 def roll_matrix(angle_rad: float) -> FloatArray:
     """Rotation (3, 3) about the viewing axis, counterclockwise as seen with y up."""
-    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    c, s = cos(angle_rad), sin(angle_rad)
     return np.asarray([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
 
 

@@ -5,12 +5,14 @@ An address such as ``vmc://localhost:39539`` names an output. Its scheme is the 
 """
 
 from visavis.base.address import Address
-from visavis.outputs.registry import open_output, output_schemes
+from visavis.outputs.datagrams import Datagrams, Encoder
+from visavis.outputs.registry import open_output, open_outputs, output_schemes
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Connection, Datagrams, Encoder, NotReadyError, Sender, Status
+from visavis.outputs.sender import Carrier, Connection, NotReadyError, Sender, Status
 
 __all__ = [
     "Address",
+    "Carrier",
     "Connection",
     "Datagrams",
     "Encoder",
@@ -19,5 +21,6 @@ __all__ = [
     "Sender",
     "Status",
     "open_output",
+    "open_outputs",
     "output_schemes",
 ]

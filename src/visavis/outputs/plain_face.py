@@ -96,7 +96,7 @@ _HIDDEN = [place for place, number in enumerate(MEDIAPIPE) if number is None]
 
 
 @lru_cache(maxsize=1)
-def _rest_and_moves() -> tuple[Doubles, Doubles]:
+def rest_and_moves() -> tuple[Doubles, Doubles]:
     """The points at rest (66, 3), and their movements (52, 198)."""
     rest = np.zeros((len(MIRROR), 3))
     for entry in RIGHT_HALF.split(","):
@@ -113,10 +113,17 @@ def _rest_and_moves() -> tuple[Doubles, Doubles]:
 
 
 @lru_cache(maxsize=1)
-def _hidden_from_fixed() -> Doubles:
-    """The matrix (5, 10) from the points that expressions hardly move to those that are not tracked."""
-    rest = np.column_stack([_rest_and_moves()[0], np.ones(len(MEDIAPIPE))])
-    return np.asarray(rest[_HIDDEN] @ np.linalg.pinv(rest[_FIXED]), np.float64)
+def _seen_from_tracked() -> FloatArray:
+    """The matrix (68, 63) from the tracked points and irises to all points and the irises.
+
+    The points below the nose are put where the plain face has them beside those that expressions hardly move.
+    """
+    rest = np.column_stack([rest_and_moves()[0], np.ones(len(MEDIAPIPE))])
+    count = len(_TRACKED) + len(IRISES)
+    matrix = np.zeros((len(MEDIAPIPE) + len(IRISES), count))
+    matrix[[*_TRACKED, *range(len(MEDIAPIPE), len(matrix))]] = np.eye(count)
+    matrix[_HIDDEN] = rest[_HIDDEN] @ np.linalg.pinv(rest[_FIXED]) @ matrix[_FIXED]
+    return matrix.astype(np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -132,23 +139,17 @@ def _places(landmark_numbers: bytes) -> NDArray[np.intp] | None:
 
 def points_of(weights: FloatArray) -> Doubles:
     """The points (66, 3) of the plain face with these blendshape weights (52,)."""
-    rest, moves = _rest_and_moves()
+    rest, moves = rest_and_moves()
     return np.asarray(rest + (weights @ moves).reshape(rest.shape), np.float64)
 
 
-def seen_points(face: Face) -> tuple[Doubles, Doubles] | None:
-    """The points (66, 2) and the two irises (2, 2) of a tracked face, in image pixels.
+def seen_points(face: Face) -> FloatArray | None:
+    """The points (66, 2) and then the two irises (2, 2) of a tracked face, in image pixels.
 
     The points below the nose are not tracked; they are put where the plain face has them.
 
     Returns:
-        None if the face has no numbered landmarks, or not all that are needed.
+        (68, 2); None if the face has no numbered landmarks, or not all that are needed.
     """
     places = _places(face.landmark_numbers.tobytes())
-    if places is None:
-        return None
-    known = face.landmarks_xy[places].astype(np.float64)
-    points = np.zeros((len(MEDIAPIPE), 2))
-    points[_TRACKED] = known[: len(_TRACKED)]
-    points[_HIDDEN] = _hidden_from_fixed() @ points[_FIXED]
-    return points, known[len(_TRACKED) :]
+    return None if places is None else _seen_from_tracked() @ face.landmarks_xy[places]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 
 from visavis.base.address import LOCALHOST, Address
 from visavis.errors import InputError
 from visavis.outputs import formats
-from visavis.outputs.sender import Connection, Datagrams, Sender
+from visavis.outputs.datagrams import Datagrams
+from visavis.outputs.sender import Carrier, Connection, Sender
 
 
 def output_schemes() -> tuple[str, ...]:
@@ -44,7 +47,30 @@ def open_output(text: str) -> Sender:
     return Sender(str(address), connection)
 
 
-def place_of(address: Address, connection: Connection) -> tuple[object, ...]:
+@contextmanager
+def open_outputs(addresses: Sequence[str]) -> Iterator[tuple[Sender, ...]]:
+    """Senders to these addresses, closed at the end; one thread sends all their datagrams.
+
+    Raises:
+        InputError: an address is not understood, or two name one receiver.
+        MissingExtraError: a format needs a package that is not installed.
+    """
+    # All addresses are read before any of them is sent to.
+    connections = [connect_output(text) for text in addresses]
+    places = [_place_of(address, connection) for address, connection in connections]
+    if twice := [text for text, place in zip(addresses, places, strict=True) if places.count(place) > 1]:
+        raise InputError(f"--send names one receiver twice: {' and '.join(twice)}; leave one out")
+    with ExitStack() as stack:
+        carrier = stack.enter_context(Carrier()) if connections else None
+        yield tuple(
+            stack.enter_context(
+                Sender(str(address), connection, carrier if isinstance(connection, Datagrams) else None)
+            )
+            for address, connection in connections
+        )
+
+
+def _place_of(address: Address, connection: Connection) -> tuple[object, ...]:
     """What two addresses of the same receiver have in common."""
     if isinstance(connection, Datagrams):
         host, port = connection.endpoint

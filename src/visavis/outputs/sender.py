@@ -1,10 +1,12 @@
-"""The sender: a thread that sends the newest samples to a receiver and never makes the pipeline wait."""
+"""The sender: a thread that sends the newest samples to a receiver and never makes the pipeline wait.
+
+Datagrams do not wait for their receivers, so one thread, a :class:`Carrier`, can send them for several
+senders: it is woken up once for each sample. The sender's own thread then only finds the receiver.
+"""
 
 from __future__ import annotations
 
-import socket
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Condition, Thread
 from time import perf_counter
@@ -22,8 +24,8 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 2.0
 # The newest durations that are kept for the status.
 TIMED_SAMPLES = 4096
-# Datagrams never wait for their receiver, so a few samples may wait for a thread that the system starts late.
-DATAGRAMS_WAIT = 4
+# A sender that once held its carrier up for longer goes on in its own thread.
+LONGEST_TURN_S = 0.05
 # A thread that hangs in a system call does not keep the program from ending.
 CLOSING_S = 2.0
 
@@ -34,13 +36,6 @@ class NotReadyError(VisavisError):
     A connection's ``send`` raises it: the sample is not sent, the connection stays open, and the light is
     ``waiting``.
     """
-
-
-class Encoder(Protocol):
-    """Turns samples into the datagrams of a format; the same samples give the same bytes."""
-
-    def encode(self, sample: Sample) -> Sequence[bytes]:
-        """The datagrams of one sample; none if the format has nothing to say."""
 
 
 class Connection(Protocol):
@@ -89,15 +84,64 @@ class Status:
     p95_ms: float
 
 
+class Carrier:
+    """One thread that sends for several senders. Use it in a ``with`` statement, or close it."""
+
+    def __init__(self) -> None:
+        self._senders: list[Sender] = []
+        self._wake = Condition()
+        self._rung = self._closed = False
+        self._thread = Thread(target=self._run, name="send datagrams", daemon=True)
+        self._thread.start()
+
+    def add(self, sender: Sender) -> None:
+        """Send for this sender too."""
+        with self._wake:
+            self._senders.append(sender)
+
+    def ring(self) -> None:
+        """Tell that a sample waits at one of the senders."""
+        with self._wake:
+            if not self._rung:
+                self._rung = True
+                self._wake.notify()
+
+    def close(self) -> None:
+        """End the thread; the senders are closed before."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join(CLOSING_S)
+
+    def __enter__(self) -> Carrier:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._rung or self._closed)
+                if self._closed:
+                    return
+                self._rung = False
+                senders = tuple(self._senders)
+            for sender in senders:
+                sender.take_turn()
+
+
 class Sender:
-    """Sends the newest samples in a thread of its own. Use it in a ``with`` statement, or close it.
+    """Sends the newest samples in a thread. Use it in a ``with`` statement, or close it.
 
     Args:
         address: name of the receiver in messages.
         connection: the receiver.
+        carrier: the thread that sends, for a connection whose ``send`` never waits and that repeats nothing;
+            by default the sender's own thread. It is closed after the sender.
     """
 
-    def __init__(self, address: str, connection: Connection) -> None:
+    def __init__(self, address: str, connection: Connection, carrier: Carrier | None = None) -> None:
         self.address = address
         self._connection = connection
         self._wake = Condition()
@@ -106,6 +150,13 @@ class Sender:
         self._light, self._message = "waiting", ""
         self._sent = self._dropped = 0
         self._durations_s: deque[float] = deque(maxlen=TIMED_SAMPLES)
+        self._last: Sample | None = None
+        self._carrier = carrier
+        # Whether the carrier sends now or at the next sample, whether it is at it, and what stopped it.
+        self._carried = self._in_turn = False
+        self._failure: Exception | None = None
+        if carrier is not None:
+            carrier.add(self)
         self._thread = Thread(target=self._run, name=f"send {address}", daemon=True)
         self._thread.start()
 
@@ -116,13 +167,15 @@ class Sender:
                 return
             self._dropped += len(self._waiting) == self._waiting.maxlen
             self._waiting.append((perf_counter(), sample))
-            self._wake.notify()
+            if self._carried and self._carrier is not None:
+                self._carrier.ring()
+            else:
+                self._wake.notify()
 
     @property
     def message(self) -> str:
         """One line for a person, as in :attr:`status`, but cheap enough to be read at each frame."""
-        with self._wake:
-            return self._message
+        return self._message
 
     @property
     def status(self) -> Status:
@@ -145,12 +198,33 @@ class Sender:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def take_turn(self) -> None:
+        """Send all that waits, if the receiver is there; called in the carrier's thread."""
+        with self._wake:
+            if not self._carried:
+                return
+            self._in_turn = True
+        start_s, failure = perf_counter(), None
+        try:
+            while self._waiting:
+                self._send_next()
+        except (OSError, VisavisError) as error:
+            failure = error
+        with self._wake:
+            self._in_turn, self._failure = False, failure
+            if perf_counter() - start_s > LONGEST_TURN_S:
+                self._carrier = None
+            if self._closed or failure is not None or self._carrier is None:
+                self._carried = False
+                self._wake.notify()
+
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._closed:
             sent_before = self._sent
             try:
                 self._connection.open()
+                self._let_carry()
                 if self._send_all():
                     return
             except (OSError, VisavisError) as error:
@@ -163,88 +237,52 @@ class Sender:
                 pause_s = FIRST_PAUSE_S if worked else min(2 * pause_s, LONGEST_PAUSE_S)
                 self._wake.wait_for(lambda: self._closed, pause_s)
 
+    def _let_carry(self) -> None:
+        """Leave the sending to the carrier until the end, or until it gives the connection back or fails."""
+        with self._wake:
+            if self._carrier is None:
+                return
+            self._carried = True
+            if self._waiting:
+                self._carrier.ring()
+            self._wake.wait_for(lambda: not self._in_turn and (self._closed or not self._carried))
+            self._carried = False
+            failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
     def _send_all(self) -> bool:
         """Send until the sender is closed (True) or the connection raises."""
-        last: Sample | None = None
+        self._last = None
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._closed or self._waiting, self._connection.repeat_s)
-                waiting = self._waiting.popleft() if self._waiting else None
-                closed = self._closed
-            if waiting is None and (closed or last is None):
-                if closed:
+                if self._closed and not self._waiting:
                     return True
-                continue
-            since_s, sample = waiting or (perf_counter(), last)
-            if sample is None:
-                continue
-            try:
-                message = self._connection.send(sample)
-            except NotReadyError as waits:
-                last = sample
-                with self._wake:
-                    self._light, self._message = "waiting", str(waits)
-                    self._dropped += waiting is not None
-                continue
-            except (OSError, VisavisError):
-                with self._wake:
-                    self._dropped += waiting is not None
-                raise
-            last = sample
+            self._send_next()
+
+    def _send_next(self) -> None:
+        """Send the oldest sample that waits, else the last one again."""
+        with self._wake:
+            waiting = self._waiting.popleft() if self._waiting else None
+        since_s, sample = waiting or (perf_counter(), self._last)
+        if sample is None:
+            return
+        try:
+            message = self._connection.send(sample)
+        except NotReadyError as waits:
+            self._last = sample
             with self._wake:
-                self._light, self._message = "sending", message
-                if waiting is not None:
-                    self._sent += 1
-                    self._durations_s.append(perf_counter() - since_s)
-
-
-class Datagrams:
-    """A receiver of UDP datagrams. Nobody answers, so nobody knows whether the receiver is there.
-
-    Args:
-        endpoint: host and port.
-        encoder: makes the datagrams.
-
-    Attributes:
-        endpoint: host and port.
-    """
-
-    repeat_s: float | None = None
-    waits = DATAGRAMS_WAIT
-
-    def __init__(self, endpoint: tuple[str, int], encoder: Encoder) -> None:
-        self.endpoint = endpoint
-        self._encoder = encoder
-        self._socket: socket.socket | None = None
-        self._target: tuple[object, ...] = ()
-
-    def open(self) -> None:
-        """Look the host up and make a socket."""
-        host, port = self.endpoint
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError) as error:  # A name with an empty or too long part cannot be encoded.
-            raise OSError(f"{host}: no computer of this name is known") from error
-        # "localhost" is often ::1 first, where receivers made with Unity do not listen.
-        family, kind, number, _, self._target = min(found, key=lambda each: each[0] != socket.AF_INET)
-        self._socket = socket.socket(family, kind, number)
-
-    def send(self, sample: Sample) -> str:
-        """Send the datagrams of one sample."""
-        if self._socket is None:
-            raise OSError("the socket is closed")
-        try:
-            for datagram in self._encoder.encode(sample):
-                # An unconnected socket does not learn that a port is closed, so a receiver may come and go.
-                self._socket.sendto(datagram, self._target)
-        except PermissionError as error:
-            raise OSError(
-                f"{self.endpoint[0]}: the system forbids sending there; name one computer"
-            ) from error
-        return ""
-
-    def close(self) -> None:
-        """Close the socket."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+                self._light, self._message = "waiting", str(waits)
+                self._dropped += waiting is not None
+            return
+        except (OSError, VisavisError):
+            with self._wake:
+                self._dropped += waiting is not None
+            raise
+        self._last = sample
+        with self._wake:
+            self._light, self._message = "sending", message
+            if waiting is not None:
+                self._sent += 1
+                self._durations_s.append(perf_counter() - since_s)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.machine import machine
 from visavis.base.reading import regular
 from visavis.errors import InputError
@@ -59,10 +59,8 @@ def write_description(experiment: Experiment, device: torch.device) -> list[str]
         if key in before and before[key] != value
     ]
     gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
-    with whole_file(out / CONFIG) as partial:
-        partial.write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
-    with whole_file(out / MACHINE) as partial:
-        partial.write_text(json.dumps(machine() | gpu, indent=2) + "\n", "utf-8")
+    write_json(out / CONFIG, settings)
+    write_json(out / MACHINE, machine() | gpu)
     return changes
 
 

@@ -12,7 +12,6 @@ tokens as an input.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from contextlib import nullcontext
@@ -25,7 +24,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from visavis.base.console import print_note
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.datasets.duplicates import seen_in
 from visavis.datasets.faces import ImageFiles, LabeledFaces
 from visavis.datasets.picture_table import TABLES, write_picture_table
@@ -193,8 +192,7 @@ def release_expression(experiment: Experiment, config: Path) -> tuple[Path, Scor
         "test": None if test is None else score_reader(answer, test).as_dict(),
     }
     write_card(experiment, splits, answer, report)
-    with whole_file(experiment.out / "report.json") as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    write_json(experiment.out / "report.json", report, allow_nan=True)
     return network, scores
 
 

@@ -8,7 +8,6 @@ marks of ``docs/models/listener.md``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from visavis.base.console import progress
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.machine import machine
 from visavis.errors import InputError
 from visavis.evaluate.speaker_gain import PEAK_WITHIN_S
@@ -258,6 +257,5 @@ def report_behavior(
     if clips <= STRANGERS:
         raise InputError(f"found {clips} clips; expected more than {STRANGERS}")
     result = compare_behavior(load_experiment(experiment, ListenerExperiment), guidance, clips, samples)
-    with whole_file(results or RESULTS) as partial:
-        partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write_json(results or RESULTS, result, allow_nan=True)
     write_between(page or PAGE, MARKS, table(result))

@@ -20,7 +20,7 @@ import torch
 from pydantic import Field
 
 from visavis.base.console import print_note
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.machine import machine
 from visavis.datasets.calls import CALL_RATE_HZ, Call, read_calls
 from visavis.errors import InputError
@@ -224,8 +224,7 @@ def finish_calls(experiment: CallsExperiment, gains: dict[float, SpeakerGain], c
     """Write the report, and install the network if requested; returns the report's path."""
     report = report_of(experiment, gains, command.config.name)
     path = experiment.out / REPORT
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    write_json(path, report, allow_nan=True)
     if command.install:
         installed = install_calls_listener(experiment, report, config=f"experiments/{command.config.name}")
         print_note(f"installed as {installed}")

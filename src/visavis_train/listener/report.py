@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from visavis.base.console import print_note
-from visavis.base.files import require_folder, whole_file
+from visavis.base.files import require_folder, whole_file, write_json
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.errors import InputError
@@ -246,6 +246,5 @@ def report_listeners(
         read = [load_experiment(path, ListenerExperiment, overrides) for path in experiments]
         training = BaselineTraining() if baseline_steps is None else BaselineTraining(steps=baseline_steps)
         result = compare_listeners(read, training, seeds, samples, kept or KEPT, guidance)
-        with whole_file(results) as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_json(results, result, allow_nan=True)
     write_between(page or PAGE, MARKS, listener_tables(json.loads(regular(results).read_text("utf-8-sig"))))

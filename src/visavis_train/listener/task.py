@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from visavis.base.console import print_note
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.machine import machine
 from visavis.errors import InputError
 from visavis.reaction.cues import HEARD_CHANNELS
@@ -196,8 +196,7 @@ def release_listener(
             trainer, read_conversations(experiment, test_pack, tokenizer), others_of(test_pack)
         ),
     }
-    with whole_file(experiment.out / REPORT) as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    write_json(experiment.out / REPORT, report, allow_nan=True)
     return report
 
 

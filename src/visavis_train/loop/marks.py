@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from visavis.base.files import whole_file
+from visavis.base.files import whole_file, write_json
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.datasets.faces import LabeledFaces
@@ -62,5 +61,4 @@ def write_results(
         InputError: the page cannot be read or written, or lacks these marks; then no file is written.
     """
     write_between(page, marks, lines)
-    with whole_file(results) as partial:
-        partial.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", "utf-8")
+    write_json(results, values, allow_nan=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from visavis.base.files import write_json
 from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.corpus.layout import (
     clip_path,
@@ -18,7 +19,6 @@ from visavis.corpus.layout import (
     record_path,
     sound_path,
     unfinished,
-    write_json,
     write_track,
 )
 from visavis.corpus.recording import PEOPLE, CorpusRecording

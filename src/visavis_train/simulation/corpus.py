@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from visavis.base.console import progress
-from visavis.base.files import require_folder, whole_file
+from visavis.base.files import require_folder, whole_file, write_json
 from visavis.base.reading import regular
 from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.base.words import reason
-from visavis.corpus.layout import UNFINISHED, record_path, write_index, write_json
+from visavis.corpus.layout import UNFINISHED, record_path, write_index
 from visavis.datasets.appropriateness import write_neighbours
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import FPS, MANIFEST

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from visavis.base.console import print_note
+from visavis.base.files import write_json
 from visavis.channels import EXPRESSION_CHANNELS
-from visavis.corpus.layout import write_json
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
 from visavis_train.simulation.coupling import LEVELS, NAME, REPLY_S, Quantiles, Signal, SmileCoupling

@@ -15,7 +15,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from visavis.base.console import print_note
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.errors import InputError
@@ -176,6 +176,5 @@ def report_ablation(
         if not experiments:
             raise InputError("found no experiment; expected TOML files such as experiments/tokenizer_*.toml")
         result = run_experiments(experiments, seeds, overrides)
-        with whole_file(results) as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_json(results, result, allow_nan=True)
     write_between(page or PAGE, MARKS, ablation_tables(json.loads(regular(results).read_text("utf-8-sig"))))

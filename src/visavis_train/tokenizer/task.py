@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from visavis.base.console import print_note
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.machine import machine
 from visavis.reaction.listener import LISTENER_TOKENIZER
 from visavis.reaction.tokenizer import DECODER, ENCODER
@@ -101,8 +101,7 @@ def release_tokenizer(experiment: TokenizerExperiment, net: TokenizerNet, config
         "bytes": sum(file.stat().st_size for file in files),
         **measured(net, tokenizer, parts),
     }
-    with whole_file(experiment.out / REPORT) as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    write_json(experiment.out / REPORT, report, allow_nan=True)
     return report
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from support import tiny_simulation as tiny
+from visavis.base.files import write_json
 from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
-from visavis.corpus.layout import write_json
 from visavis.errors import InputError
 from visavis.expression.action_units import action_units
 from visavis.metrics.pairing import peak_r

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from visavis.base.address import Address
 from visavis.errors import InputError
 from visavis.live_link import DEFAULT_PORT, LONGEST_NAME, encode
+from visavis.outputs.datagrams import Datagrams
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Connection, Datagrams
+from visavis.outputs.sender import Connection
 
 DEFAULT_NAME = "visavis"
 

@@ -22,24 +22,27 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
-from math import asin, atan2, cos, degrees, hypot, sin, tan
+from math import asin, atan2, cos, degrees, sin, sqrt, tan
+from operator import mul
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base import unity
 from visavis.base.address import Address
-from visavis.channels import BLENDSHAPES
-from visavis.face.geometry import VERTICAL_FIELD_OF_VIEW_RAD, rotation_from_euler
+from visavis.channels import BLENDSHAPES, FACE_CHANNELS
+from visavis.face.geometry import VERTICAL_FIELD_OF_VIEW_RAD
 from visavis.live_link import VALUES, values_of
-from visavis.outputs.plain_face import points_of, seen_points
+from visavis.outputs.datagrams import Datagrams
+from visavis.outputs.plain_face import points_of, rest_and_moves, seen_points
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Connection, Datagrams
-from visavis.types import FaceState
+from visavis.outputs.sender import Connection
+from visavis.types import FaceState, FloatArray
 
 Doubles = NDArray[np.float64]
 DEFAULT_PORT = 11573
-HEADER = struct.Struct("<di2f2fBf")  # 422 floats follow.
+HEADER = struct.Struct("<di2f2fBf4f3f3f68f")
+LAST = struct.Struct("<12f14f")
 FEATURES = (
     *("eyeLeft", "eyeRight"),
     *("browSteepnessLeft", "browUpDownLeft", "browQuirkLeft"),
@@ -58,16 +61,13 @@ EYES_CM = np.asarray((0.0, 2.66, 3.17))
 UNIT = np.asarray((0.63, 0.7, 0.63))
 # The tip of the plain face's nose at rest, where OpenSeeFace's head begins.
 NOSE_TIP = np.asarray((0.0, -0.34, 0.5))
+NOSE_CM = EYES_CM + EYES_APART_CM * NOSE_TIP
 # Radius of an eyeball in distances between the corners of the eye.
 EYEBALL = 0.385
-# Yaw and pitch of the right, then of the left eye among Live Link's numbers.
-_EYE_ANGLES = [
-    [VALUES.index(f"{side}Eye{angle}") for angle in ("Yaw", "Pitch")] for side in ("Right", "Left")
-]
-# OpenSeeFace's head to ours, and from our camera to OpenSeeFace's for rotations and for positions.
-HEAD_AXES = np.diag((-1.0, 1.0, 1.0))
-TURNED_AXES = np.asarray(((0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, -1.0)))
-PLACED_AXES = np.asarray(((0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+# The head of OpenSeeFace has x to the person's right; a packet holds x, -y, -z.
+HEAD_UNIT = UNIT * (-1, 1, 1) * (1, -1, -1)
+# The mirrored head's turn to OpenSeeFace's camera: a quarter about the viewing axis, and half a turn.
+TO_CAMERA = (-sqrt(0.5), -sqrt(0.5), 0.0, 0.0)
 
 
 class Features:
@@ -81,30 +81,28 @@ class Features:
     REACH = 0.6
 
     def __init__(self) -> None:
-        nothing = np.zeros(len(FEATURES))
-        self._past: deque[Doubles] = deque([nothing] * self.FIRST, self.KEPT)
+        nothing = [0.0] * len(FEATURES)
+        self._past: deque[list[float]] = deque([nothing] * self.FIRST, self.KEPT)
         self._usual, self._low, self._high = nothing, nothing, nothing
         self._next_s = -np.inf
 
-    def update(self, state: FaceState, time_s: float) -> Doubles:
-        """The features (14,) in the order of :data:`FEATURES`, each in -1..1."""
-        raw = raw_features(state)
+    def update(self, raw: Sequence[float], time_s: float) -> list[float]:
+        """The features (14,) in the order of :data:`FEATURES`, each in -1..1, from raw ones."""
+        raw = [min(max(each, -1.0), 1.0) for each in raw]
         if time_s >= self._next_s:
             self._next_s = time_s + self.EVERY_S
             self._past.append(raw)
-            self._usual = np.median(np.asarray(self._past), axis=0)
-        away = raw - self._usual
-        self._low = np.minimum(self._low, away)
-        self._high = np.maximum(self._high, away)
-        low = np.minimum(self._low, -self.REACH * (1 + self._usual))
-        high = np.maximum(self._high, self.REACH * (1 - self._usual))
-        reach = np.where(away < 0, -low, high)
-        return np.asarray(np.clip(np.divide(away, reach, out=np.zeros_like(away), where=reach > 0), -1, 1))
-
-
-def raw_features(state: FaceState) -> Doubles:
-    """The features (14,) before they are compared with the person's usual face, each in -1..1."""
-    return np.asarray((state.weights @ _sums()).clip(-1, 1))
+            self._usual = np.median(np.asarray(self._past), axis=0).tolist()
+        away = [each - usual for each, usual in zip(raw, self._usual, strict=True)]
+        self._low, self._high = list(map(min, self._low, away)), list(map(max, self._high, away))
+        return [
+            each / max(high, self.REACH * (1 - usual))
+            if each > 0
+            else each / -min(low, -self.REACH * (1 + usual))
+            if each < 0
+            else 0.0
+            for each, usual, low, high in zip(away, self._usual, self._low, self._high, strict=True)
+        ]
 
 
 @lru_cache(maxsize=1)
@@ -130,6 +128,16 @@ def _sums() -> Doubles:
     return np.stack([features[name] for name in FEATURES], axis=1)
 
 
+@lru_cache(maxsize=1)
+def _points_and_features() -> tuple[FloatArray, FloatArray]:
+    """At rest (212,) and with each weight (52, 212): the points on the head, and the features."""
+    rest, moves = rest_and_moves()
+    points = ((rest - NOSE_TIP) * HEAD_UNIT).ravel()
+    moved = (moves.reshape(-1, 3) * HEAD_UNIT).reshape(moves.shape)
+    rests = np.concatenate([points, np.zeros(len(FEATURES))])
+    return rests.astype(np.float32), np.concatenate([moved, _sums()], axis=1).astype(np.float32)
+
+
 class OsfEncoder:
     """Makes one packet of each sample with a face.
 
@@ -151,71 +159,66 @@ class OsfEncoder:
         if face is not None and face.track_id != self._track_id:
             self._features, self._track_id = Features(), face.track_id
         width, height = sample.size_px if min(sample.size_px) > 0 else NO_PICTURE_PX
-        features = self._features.update(state, sample.time_s)
-        left, right = 1 + features[:2].clip(-1, 0)
+        rest, moves = _points_and_features()
+        moved = rest + state.weights @ moves
+        features = self._features.update(moved[-len(FEATURES) :].tolist(), sample.time_s)
+        left, right = (1 + min(openness, 0.0) for openness in features[:2])
         head = _Head(state, width, height)
+        pupils = _pupils(state)
         seen = None if face is None else seen_points(face)
-        points = head.in_picture if seen is None else np.concatenate(seen)
-        numbers = np.concatenate(
-            [
-                *(head.quaternion, head.euler_deg, head.translation),
-                np.full(len(points), 1.0 if face is None else face.score),
-                points.ravel(),
-                (head.points * (1, -1, -1)).ravel(),
-                features,
-            ]
-        )
-        start = HEADER.pack(self._start_s + sample.time_s, 0, width, height, right, left, 1, 0.0)
-        return [start + numbers.astype("<f4").tobytes()]
+        points = head.in_picture(np.concatenate([points_of(state.weights), pupils])) if seen is None else seen
+        time_s, score = self._start_s + sample.time_s, 1.0 if face is None else face.score
+        pose = (*head.quaternion, *head.euler_deg, *head.translation)
+        eyes = ((np.concatenate([pupils, _eyeballs()[0]]) - NOSE_TIP) * HEAD_UNIT).ravel().tolist()
+        return [
+            HEADER.pack(time_s, 0, width, height, right, left, 1, 0.0, *pose, *[score] * len(points))
+            + points.astype("<f4").tobytes()
+            + moved[: -len(FEATURES)].astype("<f4").tobytes()
+            + LAST.pack(*eyes, *features)
+        ]
 
 
 class _Head:
-    """The plain face in OpenSeeFace's coordinates.
+    """Where a head is and how it is turned, in OpenSeeFace's coordinates.
 
     Attributes:
-        rotation: (3, 3) from the head to the camera.
-        translation: (3,) of the tip of the nose.
-        points: (70, 3) on the head: the face, both pupils and both middles of the eyes, right before left.
+        quaternion: x, y, z, w of the inverse rotation; of its two signs the one with y > 0.
+        euler_deg: the angles of R = Rz Ry Rx, as OpenCV's ``RQDecomp3x3`` gives them, but without its jumps.
+        translation: of the tip of the nose.
     """
 
     def __init__(self, state: FaceState, width: int, height: int) -> None:
-        turn = rotation_from_euler(*map(float, state.head_rad))
-        position_cm = state.translation_cm.astype(np.float64)
-        if position_cm[2] > -1:
-            position_cm[2] = -USUAL_DEPTH_CM
-        self._position_cm, self._turn, self._size = position_cm, turn, (width, height)
-        self._plain = np.concatenate([points_of(state.weights), _pupils(state), _eyeballs()[0]])
+        yaw, pitch, roll, x_cm, y_cm, z_cm = state.values[len(BLENDSHAPES) :].tolist()
+        # In axes of our camera; visavis.base.unity counts yaw and roll the other way.
+        turn = unity.quaternion(-yaw, pitch, -roll)
+        self._turn, self._size = unity.matrix(turn), (width, height)
+        self._position_cm = (x_cm, y_cm, z_cm if z_cm <= -1 else -USUAL_DEPTH_CM)
         self._focal_px = height / 2 / tan(VERTICAL_FIELD_OF_VIEW_RAD / 2)
-        self.rotation = TURNED_AXES @ turn @ HEAD_AXES
-        self.translation = PLACED_AXES @ self._placed(NOSE_TIP) * (UNIT[0] / EYES_APART_CM)
-        self.translation[2] *= width / self._focal_px  # OpenSeeFace's focal length is the picture's width.
-        self.points = (self._plain - NOSE_TIP) * (UNIT * HEAD_AXES.diagonal())
+        # The head is mirrored from left to right, and then turned to the axes of OpenSeeFace's camera.
+        x, y, z, w = turn
+        turned = unity.product(TO_CAMERA, (x, -y, -z, w))
+        (r00, _, _), (r10, _, _), (r20, r21, r22) = unity.matrix(turned)
+        self.euler_deg = (
+            degrees(atan2(r21, r22)),
+            degrees(-asin(max(-1.0, min(r20, 1.0)))),
+            degrees(atan2(r10, r00)),
+        )
+        x, y, z, w = turned
+        self.quaternion = (-x, -y, -z, w) if y <= 0 else (x, y, z, -w)
+        across, up, back = (
+            (at + sum(map(mul, row, NOSE_CM))) * UNIT[0] / EYES_APART_CM
+            for at, row in zip(self._position_cm, self._turn, strict=True)
+        )
+        # x points up and y to the left; OpenSeeFace's focal length is the picture's width.
+        self.translation = (up, -across, back * width / self._focal_px)
 
-    def _placed(self, points: Doubles) -> Doubles:
-        """Where points of the plain face are, in our camera's centimetres."""
-        return np.asarray(self._position_cm + (EYES_CM + EYES_APART_CM * points) @ self._turn.T, np.float64)
-
-    @property
-    def in_picture(self) -> Doubles:
-        """(68, 2) where the face and the pupils are in the picture, in pixels."""
-        across, up, back = self._placed(self._plain[:68]).T
+    def in_picture(self, plain: Doubles) -> Doubles:
+        """Where points (N, 3) of the plain face are in the picture, (N, 2) in pixels."""
+        placed = self._position_cm + (EYES_CM + EYES_APART_CM * plain) @ np.asarray(self._turn).T
+        across, up, back = placed.T
         scale = self._focal_px / np.maximum(-back, 1)
         width, height = self._size
         return np.column_stack([width / 2 + scale * across, height / 2 - scale * up])
-
-    @property
-    def euler_deg(self) -> tuple[float, float, float]:
-        """The angles of R = Rz Ry Rx, as OpenCV's ``RQDecomp3x3`` gives them, but without its jumps."""
-        (r00, _, _), (r10, _, _), (r20, r21, r22) = self.rotation.tolist()
-        return degrees(atan2(r21, r22)), degrees(-asin(max(-1.0, min(r20, 1.0)))), degrees(atan2(r10, r00))
-
-    @property
-    def quaternion(self) -> Doubles:
-        """(4,) x, y, z, w of the inverse rotation; of its two signs the one with y > 0."""
-        turned = cv2.Rodrigues(self.rotation.T)[0].ravel()
-        half = hypot(*turned.tolist()) / 2
-        quaternion = np.append(turned * (sin(half) / (2 * half) if half else 0.5), cos(half))
-        return -quaternion if quaternion[1] < 0 else quaternion
 
 
 @lru_cache(maxsize=1)
@@ -232,9 +235,16 @@ def _pupils(state: FaceState) -> Doubles:
     middles, radius = _eyeballs()
     ways = [
         (-sin(yaw) * cos(pitch), -sin(pitch), cos(yaw) * cos(pitch))
-        for yaw, pitch in values_of(state.values)[_EYE_ANGLES].tolist()
+        for yaw, pitch in (state.values @ _eye_angles()).reshape(2, 2).tolist()
     ]
     return np.asarray(middles + radius * ways, np.float64)
+
+
+@lru_cache(maxsize=1)
+def _eye_angles() -> FloatArray:
+    """The matrix (58, 4) from a face to yaw and pitch of the right and of the left eye."""
+    names = [f"{side}Eye{angle}" for side in ("Right", "Left") for angle in ("Yaw", "Pitch")]
+    return values_of(np.eye(len(FACE_CHANNELS), dtype=np.float32))[:, [VALUES.index(each) for each in names]]
 
 
 def connect(address: Address) -> Connection:

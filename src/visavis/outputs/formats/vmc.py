@@ -27,13 +27,15 @@ from visavis.base import osc, unity
 from visavis.base.address import Address
 from visavis.channels import BLENDSHAPES, EXPRESSIONS
 from visavis.errors import InputError
+from visavis.outputs.datagrams import Datagrams
 from visavis.outputs.face_stream import FaceStream
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Datagrams
 from visavis.types import FaceState
 
 PORT = 39539
 CALIBRATED, NORMAL_MODE = 3, 0
+BONES = ("Neck", "Head", "LeftEye", "RightEye")
+NOWHERE = (0.0, 0.0, 0.0)
 # An eye at the end of its range turns so far: what UniVRM's look-at gives by default, and what eyes of drawn
 # characters can take. https://github.com/vrm-c/UniVRM
 EYE_RANGE_RAD = radians(10)
@@ -101,26 +103,39 @@ class Encoder:
         self._faces = FaceStream(mirror)
         self._expressions = dict.fromkeys(EXPRESSIONS, 0.0)
         self._time_s: float | None = None
+        self._made: dict[tuple[bool, tuple[str, ...]], osc.FloatBundles] = {}
 
     def encode(self, sample: Sample) -> list[bytes]:
         """The bundles of a sample, each of at most 1,472 bytes."""
         self._follow_expression(sample)
-        messages = [
-            osc.encode("/VMC/Ext/OK", 1, CALIBRATED, NORMAL_MODE, int(sample.state is not None)),
-            osc.encode("/VMC/Ext/T", float(sample.time_s)),
-        ]
-        state = self._faces.update(sample)
+        state, floats = self._faces.update(sample), [float(sample.time_s)]
+        names: tuple[str, ...] = ()
         if state is not None:
-            messages.append(osc.encode("/VMC/Ext/Root/Pos", "root", 0.0, 0.0, 0.0, *unity.IDENTITY))
-            messages += (
-                osc.encode("/VMC/Ext/Bone/Pos", bone, 0.0, 0.0, 0.0, *rotation)
-                for bone, rotation in bones(state).items()
-            )
-            messages += (
-                osc.encode("/VMC/Ext/Blend/Val", name, value) for name, value in self._weights(state).items()
-            )
-            messages.append(osc.encode("/VMC/Ext/Blend/Apply"))
-        return list(osc.bundles(messages))
+            weights = self._weights(state)
+            names = tuple(weights)
+            floats += NOWHERE
+            floats += unity.IDENTITY
+            for rotation in bones(state).values():
+                floats += NOWHERE
+                floats += rotation
+            floats += weights.values()
+        return self._bundles(sample.state is not None, names).fill(floats)
+
+    def _bundles(self, seen: bool, weights: tuple[str, ...]) -> osc.FloatBundles:
+        """The bundles with the names of these weights, made once; without weights they say only the time."""
+        made = self._made.get((seen, weights))
+        if made is None:
+            messages: list[tuple[float | str, ...]] = [
+                ("/VMC/Ext/OK", 1, CALIBRATED, NORMAL_MODE, int(seen)),
+                ("/VMC/Ext/T", 0.0),
+            ]
+            if weights:
+                messages.append(("/VMC/Ext/Root/Pos", "root", *NOWHERE, *unity.IDENTITY))
+                messages += (("/VMC/Ext/Bone/Pos", bone, *NOWHERE, *unity.IDENTITY) for bone in BONES)
+                messages += (("/VMC/Ext/Blend/Val", name, 0.0) for name in weights)
+                messages.append(("/VMC/Ext/Blend/Apply",))
+            made = self._made[seen, weights] = osc.FloatBundles(messages)
+        return made
 
     def _follow_expression(self, sample: Sample) -> None:
         """Let the held expression come as far as it is probable, and all others go."""
@@ -153,7 +168,7 @@ class Encoder:
 def bones(state: FaceState) -> dict[str, unity.Quaternion]:
     """The rotations of neck, head and eyes in their parents' frames; neck and head turn by half each."""
     shared = unity.half(unity.quaternion(*state.head_rad.tolist()))
-    rotations = {"Neck": shared, "Head": shared}
+    rotations = dict.fromkeys(BONES, shared)
     for side in ("Left", "Right"):
         # An eye looks in, to the nose, when the left one turns to the person's own right.
         outward = state[f"eyeLookOut{side}"] - state[f"eyeLookIn{side}"]

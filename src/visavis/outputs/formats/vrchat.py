@@ -28,17 +28,19 @@ import numpy as np
 
 from visavis.base import osc
 from visavis.base.address import Address
-from visavis.channels import BLENDSHAPES
+from visavis.channels import FACE_CHANNELS, TRANSLATIONS
 from visavis.errors import InputError
+from visavis.outputs.datagrams import Datagrams
 from visavis.outputs.face_stream import FaceStream
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Datagrams
 from visavis.types import FaceState, FloatArray
 
 PORT = 9000
 AVATAR = "/avatar/parameters"
-# A gaze of 1 is an eye that is turned by so much.
+# A gaze of 1 is an eye that is turned by so much; VRChat counts pitch downward.
 EYE_RANGE_DEG = 45.0
+# Weights and the head's angles in radians.
+CHANNELS = FACE_CHANNELS[: -len(TRANSLATIONS)]
 ACTIVE = ("EyeTrackingActive", "ExpressionTrackingActive", "LipTrackingActive")
 
 # Weights that are the larger one of two, besides ARKit's.
@@ -113,13 +115,16 @@ MouthSad*           sad*
 SmileFrown&         mouthSmile* - mouthFrown*
 SmileSad&           mouthSmile* - sad*
 TongueOut           tongueOut
+Head/Yaw            - yaw
+Head/Pitch          pitch
+Head/Roll           roll
 """
 TERM = re.compile(r"([+-]?) *([\d.]*) *([a-zA-Z]*\*?)(?= |$)")
 
 
 def _sums() -> tuple[tuple[str, ...], FloatArray]:
-    """The names of all parameters, and how much of each weight they hold: (P, 52 + larger ones + 1)."""
-    index = {name: column for column, name in enumerate((*BLENDSHAPES, *LARGER, ""))}
+    """The names of all parameters, and how much of each channel they hold: (P, 55 + larger ones + 1)."""
+    index = {name: column for column, name in enumerate((*CHANNELS, *LARGER, ""))}
     rows: dict[str, FloatArray] = {}
     for line in filter(None, TABLE.split("\n")):
         name, total = line.split(maxsplit=1)
@@ -135,12 +140,19 @@ def _sums() -> tuple[tuple[str, ...], FloatArray]:
     return tuple(rows), np.stack(list(rows.values()))
 
 
-SUMMED, SUMS = _sums()
 # The names of all parameters, without the folder ``v2``.
-PARAMETERS = (*SUMMED, "Head/Yaw", "Head/Pitch", "Head/Roll")
-EYES = {"/tracking/eye/LeftRightPitchYaw": 4, "/tracking/eye/EyesClosedAmount": 1}
-_PITCH_YAW = [PARAMETERS.index(name) for name in ("EyeLeftY", "EyeLeftX", "EyeRightY", "EyeRightX")]
-_CLOSED = [PARAMETERS.index("EyeClosed")]
+PARAMETERS, SUMS = _sums()
+EYES = (("/tracking/eye/LeftRightPitchYaw", 0.0, 0.0, 0.0, 0.0), ("/tracking/eye/EyesClosedAmount", 0.0))
+# The parameters that are sent again as :data:`EYES`, and what they are multiplied by.
+SENT_AGAIN = {
+    "EyeLeftY": -EYE_RANGE_DEG,
+    "EyeLeftX": EYE_RANGE_DEG,
+    "EyeRightY": -EYE_RANGE_DEG,
+    "EyeRightX": EYE_RANGE_DEG,
+    "EyeClosed": 1.0,
+}
+_SENT = np.concatenate([SUMS, SUMS[[PARAMETERS.index(name) for name in SENT_AGAIN]]])
+_FACTORS = np.asarray([*[1.0] * len(PARAMETERS), *SENT_AGAIN.values()], np.float32)
 
 
 def connect(address: Address) -> Datagrams:
@@ -166,8 +178,8 @@ class Encoder:
 
     def __init__(self, prefix: str = "", mirror: bool = False) -> None:
         folder = f"{AVATAR}/{prefix.strip('/')}".rstrip("/")
-        messages = dict.fromkeys((f"{folder}/v2/{name}" for name in PARAMETERS), 1)
-        self._bundles = osc.FloatBundles(messages | EYES)
+        messages = [(f"{folder}/v2/{name}", 0.0) for name in PARAMETERS]
+        self._bundles = osc.FloatBundles([*messages, *EYES])
         self._faces = FaceStream(mirror)
         self._seen: bool | None = None
 
@@ -179,10 +191,7 @@ class Encoder:
         state = self._faces.update(sample)
         if state is None:
             return list(osc.bundles(active))
-        values = parameters(state)
-        eyes = EYE_RANGE_DEG * values[_PITCH_YAW] * (-1, 1, -1, 1)
-        floats = np.concatenate([values, eyes, values[_CLOSED]])
-        return [*osc.bundles(active), *self._bundles.fill(floats)]
+        return [*osc.bundles(active), *self._bundles.fill(_clipped(_SENT, state) * _FACTORS)]
 
 
 def parameters(state: FaceState) -> FloatArray:
@@ -192,6 +201,11 @@ def parameters(state: FaceState) -> FloatArray:
     own right, pitch up, roll to the person's own left shoulder are positive. VRCFaceTracking does not
     document them.
     """
+    return _clipped(SUMS, state)
+
+
+def _clipped(sums: FloatArray, state: FaceState) -> FloatArray:
     larger = [max(state[first], state[second]) for first, second in LARGER.values()]
-    weights = np.concatenate([state.weights, larger, [1.0]]).astype(np.float32)
-    return np.concatenate([SUMS @ weights, state.head_rad * (-1, 1, 1)]).clip(-1, 1).astype(np.float32)
+    channels = np.asarray([*state.values.tolist()[: len(CHANNELS)], *larger, 1.0], np.float32)
+    values: FloatArray = sums @ channels
+    return np.minimum(np.maximum(values, -1, out=values), 1, out=values)

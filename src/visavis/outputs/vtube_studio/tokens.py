@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from visavis.base.files import whole_file
+from visavis.base.files import write_json
 from visavis.base.reading import parse_json, regular
 from visavis.errors import InputError
 
@@ -52,11 +51,4 @@ class TokenStore:
         self._tokens = {**self._tokens, **self._load(), host: token or ""}
         if token is None:
             del self._tokens[host]
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{self._path.parent}: cannot be made a folder: {error.strerror}") from error
-        with whole_file(self._path) as partial:
-            partial.touch(0o600)
-            partial.chmod(0o600)
-            partial.write_text(json.dumps(self._tokens, indent=1) + "\n", encoding="utf-8")
+        write_json(self._path, self._tokens, private=True)

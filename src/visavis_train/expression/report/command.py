@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from visavis.base.files import require_folder, whole_file
+from visavis.base.files import json_text, require_folder, whole_file
 from visavis.errors import InputError
 from visavis_train.expression.report import page
 from visavis_train.expression.report.findings import measure_runs
@@ -48,7 +47,7 @@ def report_runs(
     facts = page.facts(findings, smaller)
     texts = {
         "report.html": page.html(findings, smaller),
-        "report.json": json.dumps(facts, indent=2, allow_nan=False) + "\n",
+        "report.json": json_text(facts) + "\n",
         "report.md": page.markdown(findings),
     }
     try:

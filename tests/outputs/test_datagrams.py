@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from support.samples import sample
+from support.senders import wait_for
+from visavis.outputs.datagrams import DATAGRAMS_WAIT, Datagrams
+from visavis.outputs.formats.vmc import Encoder
+from visavis.outputs.sample import Sample
+from visavis.outputs.sender import Carrier, NotReadyError, Sender
+
+
+@pytest.fixture(params=["own thread", "carried"])
+def carrier(request: pytest.FixtureRequest) -> Iterator[Carrier | None]:
+    if request.param == "own thread":
+        yield None
+        return
+    with Carrier() as each:
+        yield each
+
+
+def test_a_name_with_both_kinds_of_addresses_is_reached_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        kind = (socket.SOCK_DGRAM, socket.IPPROTO_UDP, "")
+        return [(socket.AF_INET6, *kind, ("::1", port, 0, 0)), (socket.AF_INET, *kind, ("127.0.0.1", port))]
+
+    with socket.socket(type=socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        connection = Datagrams(("localhost", receiver.getsockname()[1]), Encoder())
+        monkeypatch.setattr(socket, "getaddrinfo", found)
+        connection.open()
+        connection.send(sample())
+        connection.close()
+        assert receiver.recv(2000).startswith(b"#bundle")
+
+
+def test_datagrams_lose_nothing_to_a_thread_that_starts_late(carrier: Carrier | None) -> None:
+    class Silent:
+        def encode(self, each: Sample) -> Sequence[bytes]:
+            begun.wait(5)
+            return []
+
+    begun = threading.Event()
+    with Sender("here", Datagrams(("127.0.0.1", 9), Silent()), carrier) as outlet:
+        for time_s in range(DATAGRAMS_WAIT):
+            outlet.send(sample(time_s))
+        begun.set()
+    assert (outlet.status.sent, outlet.status.dropped) == (DATAGRAMS_WAIT, 0)
+
+
+class Words:
+    def encode(self, each: Sample) -> Sequence[bytes]:
+        return [f"{each.time_s:g}a".encode(), f"{each.time_s:g}b".encode()]
+
+
+def receiving(port: int = 0) -> socket.socket:
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    receiver.bind(("127.0.0.1", port))
+    receiver.settimeout(2)
+    return receiver
+
+
+def test_datagrams_reach_a_receiver_that_comes_and_goes(carrier: Carrier | None) -> None:
+    receiver = receiving()
+    port = receiver.getsockname()[1]
+    with Sender("here", Datagrams(("127.0.0.1", port), Words()), carrier) as outlet:
+        outlet.send(sample(1))
+        assert [receiver.recv(10), receiver.recv(10)] == [b"1a", b"1b"]
+        receiver.close()
+        for time_s in range(2, 6):
+            outlet.send(sample(time_s))
+            wait_for(lambda count=time_s: outlet.status.sent >= count)
+        with receiving(port) as again:
+            outlet.send(sample(9))
+            assert again.recv(10) == b"9a"
+    assert (outlet.status.light, outlet.status.dropped) == ("sending", 0)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "n" * 70])
+def test_an_unknown_computer_is_told(host: str, carrier: Carrier | None) -> None:
+    with Sender("here", Datagrams((host, 1), Words()), carrier) as outlet:
+        wait_for(lambda: outlet.status.light == "lost")
+        assert outlet.status.message == f"{host}: no computer of this name is known"
+
+
+def test_a_full_network_loses_the_sample_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Datagrams(("127.0.0.1", 9), Words())
+    connection.open()
+
+    class Full:
+        def sendto(self, data: bytes, target: object) -> int:
+            raise BlockingIOError
+
+        def close(self) -> None:
+            pass
+
+    assert connection._socket is not None
+    assert not connection._socket.getblocking()
+    connection.close()
+    monkeypatch.setattr(connection, "_socket", Full())
+    with pytest.raises(NotReadyError, match="too slow"):
+        connection.send(sample(1))
