@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from visavis.reaction.listener import ListenerModel
     from visavis.reaction.live import LiveListener
     from visavis.reaction.tokenizer import FaceTokenizer
-    from visavis.recording.record import Recording
+    from visavis.recording.log import Recording
     from visavis.track import Track
     from visavis.types import AudioChunk, AvatarPose, Expression, Face, Faces, FaceState, Frame
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 
-from visavis.base.signals import signals_go_to, status_after
-
-_until_the_end = ExitStack()  # Nothing closes it, so that Ctrl-C while Python ends prints nothing either.
+from visavis.base.signals import send_signals_to, status_after
 
 
 def main() -> None:
     """Load the command line and run it; a signal before and after ends the program without a word."""
-    _until_the_end.enter_context(signals_go_to(_leave))
+    send_signals_to(_leave)  # To the end: Ctrl-C while Python ends prints nothing either.
     from visavis.cli import main as run
 
     run()

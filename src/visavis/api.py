@@ -24,10 +24,11 @@ from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.live import LiveListener
 from visavis.reaction.style import Style
+from visavis.recording.log import Recording
 from visavis.recording.outputs import AvatarAlone, Outputs
 from visavis.recording.react import SpeakerClip, react_to_recording
 from visavis.recording.recognize import MAX_FACES, Recognizer
-from visavis.recording.record import Recording, record_source
+from visavis.recording.record import record_source
 from visavis.track import Track
 from visavis.types import Faces, ImageArray
 

@@ -17,9 +17,11 @@ from visavis.errors import InputError
 from visavis.expression.reader import CROP_DOWN, CROP_SCALE, ExpressionReader
 from visavis.expression.registry import DEFAULT
 from visavis.expression.sparse import Keeping
+from visavis.expression.voice import VoiceReader
 from visavis.face.measures import MeasureFilter, measure_face
 from visavis.face.region import FaceRegion
 from visavis.face.tracker import Tracker, look_at_all, open_tracker
+from visavis.reaction.speech import SpeechReader
 from visavis.types import AudioChunk, AvatarPose, Expression, Face, Faces, FaceState, Frame, ImageArray
 
 if TYPE_CHECKING:
@@ -95,12 +97,15 @@ class Pipeline:
         mirror: whether the avatar moves like a mirror image; may be changed between frames. A listener is a
             different person and is never mirrored.
         profile: the first person's profile; None learns it during the run.
+        voice: whether expressions are read from the voice, too, which :meth:`hear` takes. Nothing changes
+            without a voice, or while several faces are seen. The network knows only acted speech.
 
     Attributes:
         read_expressions: whether expressions are read; may be changed at any time.
 
     Raises:
-        InputError: the tracker or recognizer is unknown, or the recognizer takes no ``keep``.
+        InputError: the tracker or recognizer is unknown, the recognizer takes no ``keep``, or ``voice`` lacks
+            a recognizer.
         WeightsError: an embedded network is missing or was changed.
         MissingExtraError: the tracker's package is not installed.
     """
@@ -117,7 +122,11 @@ class Pipeline:
         max_faces: int = 1,
         mirror: bool = True,
         profile: Profile | None = None,
+        voice: bool = False,
     ) -> None:
+        if voice and recognizer is None:
+            raise InputError("voice=True needs a recognizer, which reads the face")
+        self._voice = VoiceReader(SpeechReader) if voice else None
         self._reader = (
             ExpressionReader.default(recognizer, keep) if isinstance(recognizer, str) else recognizer
         )
@@ -139,6 +148,11 @@ class Pipeline:
     def drops_tokens(self) -> bool:
         """Whether expressions are read by a network that drops tokens of the face."""
         return self._reader is not None and self._reader.drops_tokens
+
+    @property
+    def hears(self) -> bool:
+        """Whether :meth:`hear` needs the sound: for a listener, or for the voice's expression."""
+        return self._listener is not None or self._voice is not None
 
     @property
     def listener(self) -> LiveListener | None:
@@ -169,6 +183,8 @@ class Pipeline:
         self._leader = None
         self._measures = MeasureFilter()
         self._forget_expressions()
+        if self._voice is not None:
+            self._voice.reset()
 
     def close(self) -> None:
         """Free the tracker's resources; after that, :meth:`reset` starts again."""
@@ -180,13 +196,15 @@ class Pipeline:
         self._animator.start_new_person(known=listener is None)  # A different face moves the avatar now.
 
     def hear(self, chunk: AudioChunk) -> None:
-        """Take the next sound of the person, on the clock of the frames; mirror mode ignores sound.
+        """Take the next sound of the person, on the clock of the frames; see :attr:`hears`.
 
         Raises:
             InputError: see :meth:`~visavis.reaction.live.LiveListener.hear`.
         """
         if self._listener is not None:
             self._listener.hear(chunk)
+        if self._voice is not None:
+            self._voice.hear(chunk)
 
     def wear(self, profile: Profile | None) -> None:
         """Use this person's profile from now on; None learns it again. A listener has no profile."""
@@ -248,6 +266,7 @@ class Pipeline:
         faces = self._tracker.update(frame) if known is None else known
         tracked_s = clock.now_s()
         faces = self._read(frame, faces) if known is None else known
+        faces = faces if self._voice is None else self._voice.witness(faces, frame.time_s)
         read_s = clock.now_s()
         timings_ms = {"face": 1e3 * (tracked_s - start_s), "expression": 1e3 * (read_s - tracked_s)}
         return Sighting(frame.time_s, Faces(faces), timings_ms)

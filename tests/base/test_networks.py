@@ -111,3 +111,20 @@ def test_a_damaged_text_is_one_clear_error(capfd: pytest.CaptureFixture[str], pa
     with pytest.raises(WeightsError, match=r"damaged|cannot load|metadata"):
         networks.metadata(networks.session_of(damaged, "damaged.onnx"))
     assert capfd.readouterr().out == ""
+
+
+def test_files_of_the_same_content_share_a_network(tmp_path: Path) -> None:
+    one, other, changed = (tmp_path / name for name in ("one.onnx", "other.onnx", "changed.onnx"))
+    for path in (one, other):
+        path.write_bytes(networks.read("detector"))
+    changed.write_bytes(networks.read("int8_trial"))
+    session = networks.open_file(one)
+    assert networks.open_file(other) is networks.open_file(str(one)) is session
+    assert networks.batched(session) is not session
+    assert networks.open_file(changed) is not session
+    one.write_bytes(changed.read_bytes())
+    assert networks.open_file(one) is networks.open_file(changed)
+    one.write_bytes(b"no network")
+    for _ in range(2):
+        with pytest.raises(WeightsError, match=r"cannot load .*one\.onnx"):
+            networks.open_file(one)

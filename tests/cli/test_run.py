@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -259,3 +260,33 @@ def test_the_command_line_loads_lazily() -> None:
     code = f"import sys, visavis.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_voice_is_a_second_witness_and_silence_changes_nothing(
+    command_line: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The voice's track differs while it speaks; with silence, each number is that of the face alone."""
+    from support.sounds import talk
+    from support.tiny_ravdess import write_clip
+
+    for name, sound in (("talk", talk(2.0, 16_000)), ("silence", np.zeros(32_000, np.float32))):
+        clip = tmp_path / f"{name}.mp4"
+        write_clip(clip, sound, count=50)
+        for flags in ((), ("--voice",)):
+            track = tmp_path / f"{name}{len(flags)}.npz"
+            assert command_line("run", clip, "--track", track, *flags, "--json") == 0
+            assert json.loads(capsys.readouterr().out)["voice"] is bool(flags)
+    tracks = {path.stem: Track.load(path) for path in tmp_path.glob("*.npz")}
+    np.testing.assert_array_equal(tracks["silence0"].expression, tracks["silence1"].expression)
+    differs = np.abs(tracks["talk0"].expression - tracks["talk1"].expression).max(axis=1) > 1e-3
+    assert not differs[:10].any()
+    assert differs[-10:].all()
+
+
+def test_a_voice_needs_sound(
+    command_line: Callable[..., int], make_video, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line("run", make_video(count=3), "--voice") == 2
+    assert "--voice needs a video file with sound" in capsys.readouterr().err
+    assert command_line("run", make_video(count=3), "--voice", "--no-expressions") == 2
+    assert "leave out --no-expressions" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from support import tiny_sparse
@@ -18,6 +20,14 @@ def test_a_name_opens_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
     found = open_classifier("sparse", Keep(0.5))
     assert isinstance(found, SparseClassifier)
     assert found.keep == Keep(0.5)
+
+
+def test_recognisers_of_one_file_share_its_network(tmp_path: Path) -> None:
+    file = tmp_path / "own.onnx"
+    file.write_bytes(networks.read("expression"))
+    one, other = (open_classifier(str(file)) for _ in range(2))
+    assert one is not other
+    assert one._network is other._network
 
 
 def test_a_network_is_told_by_its_inputs_and_outputs() -> None:

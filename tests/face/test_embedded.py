@@ -11,7 +11,7 @@ import pytest
 from visavis.capture.portrait import PortraitClip
 from visavis.channels import BLENDSHAPES
 from visavis.face import embedded
-from visavis.face.detector import Detection, SearchView
+from visavis.face.detector import Detection, SearchView, views
 from visavis.face.embedded import EmbeddedTracker
 from visavis.face.network import FaceReading
 from visavis.face.region import FaceRegion
@@ -40,6 +40,9 @@ class Scene:
         self.looks = list(looks or ())
         found = [Detection(box(head), score) for head, score in self.heads.items()]
         return sorted(found, key=lambda detection: -detection.score)
+
+    def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]:
+        return [self.detect(image, max_faces, views(image)) for image in images_rgb]
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
         self.reads += len(regions)

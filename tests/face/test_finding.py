@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from visavis.capture.image import read_image
+from visavis.capture.portrait import PortraitClip
 from visavis.channels import BLENDSHAPES
 from visavis.face.detector import Detection, FaceDetector, SearchView, overlap, same_face, views
 from visavis.face.embedded import EmbeddedTracker
@@ -41,6 +43,9 @@ class Eye:
     ) -> list[Detection]:
         self.looks.append(looks or ())
         return [Detection(np.array([270, 190, 370, 290], np.float32), 0.9)]
+
+    def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]:
+        return [self.detect(image, max_faces, views(image)) for image in images_rgb]
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
         self.calls.append(list(regions))
@@ -157,6 +162,32 @@ def test_the_second_scale_covers_the_image_with_room_for_a_small_face(shape: tup
 
 def test_a_small_image_has_one_scale() -> None:
     assert len(views(np.zeros((112, 112, 3), np.uint8))) == 1
+
+
+def test_stills_are_searched_closely_only_where_the_whole_shows_a_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with PortraitClip() as clip:
+        picture = next(iter(clip)).image_rgb
+    canvas = np.zeros((720, 1280, 3), np.uint8)
+    for height, x, y in ((500, 20, 110), (110, 1120, 40)):
+        small = np.asarray(cv2.resize(picture, (height, height), interpolation=cv2.INTER_AREA), np.uint8)
+        canvas[y : y + height, x : x + height] = small
+    detector, looked = FaceDetector(), list[SearchView]()
+    read = FaceDetector._read
+
+    def spied(self: FaceDetector, looks: Sequence[tuple[ImageArray, SearchView]]) -> object:
+        looked.extend(view for _, view in looks)
+        return read(self, looks)
+
+    monkeypatch.setattr(FaceDetector, "_read", spied)
+    found, nothing = detector.detect_all([canvas, np.zeros_like(canvas)])
+    assert nothing == []
+    assert len(looked) <= 1 + len(views(canvas))  # No square of the black picture.
+    everywhere = detector.detect(canvas, looks=views(canvas))
+    assert len(found) == len(everywhere) == 2
+    for one, other in zip(found, everywhere, strict=True):
+        np.testing.assert_allclose(one.box_xyxy, other.box_xyxy, atol=0.5)
 
 
 def test_turning_by_a_whole_circle_is_standing_still() -> None:

@@ -13,8 +13,8 @@ import pytest
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.drawing.timelines import CHANNELS, COLUMNS, channel_chart, runs, thin, tick_step
 from visavis.errors import InputError
+from visavis.recording.log import Recording
 from visavis.recording.page import total_ms, write_report
-from visavis.recording.record import Recording
 from visavis.track import Track
 
 

@@ -21,8 +21,9 @@ from visavis.capture.source import open_source
 from visavis.capture.video import VideoFile
 from visavis.errors import DeviceError, InputError
 from visavis.pipeline import Moment, Pipeline
+from visavis.recording.log import Recording
 from visavis.recording.outputs import AvatarAlone, Outputs
-from visavis.recording.record import Recording, record_source
+from visavis.recording.record import record_source
 from visavis.recording.video_writer import VideoWriter
 from visavis.track import Track
 from visavis.types import AudioChunk, AvatarPose, Frame, ImageArray
@@ -241,7 +242,7 @@ def test_a_run_ends_at_once_while_it_hears_a_long_gap(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # A program in the background ignores it.
     monkeypatch.setattr(Soundtrack, "until", endless)
     monkeypatch.setattr(scripted_pipeline, "hear", lambda _: None)
-    monkeypatch.setattr(Pipeline, "listener", object())
+    monkeypatch.setattr(Pipeline, "hears", True)
     with VideoFile(make_video(count=3, sound_hz=200)) as source:
         result = record_source(source, scripted_pipeline, Outputs())
     assert result.interrupted

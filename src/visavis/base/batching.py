@@ -53,7 +53,7 @@ class BatchedNetwork:
 
     Args:
         network: its ``run`` can be used in several threads, as ONNX Runtime's can.
-        most_items: largest number of items that calls share; a call of more runs alone.
+        most_items: largest number of items that calls share; a call of so many runs at once and alone.
         lanes: number of runs at the same time.
     """
 
@@ -75,6 +75,8 @@ class BatchedNetwork:
             The outputs, each (N, ...).
         """
         call = _Call(output_names, feed)
+        if call.items >= self._most_items:
+            return self._network.run(output_names, feed)
         self._enter(call)
         if call.leads:
             together = [call]

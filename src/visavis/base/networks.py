@@ -1,12 +1,14 @@
-"""Opening the embedded networks, each once in a process; each weight file's sha256 is checked first."""
+"""Opening networks, each once in a process; an embedded weight file's sha256 is checked first."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,8 +36,8 @@ LOAD_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
-# Networks of this process by name and threads, and the mergers of their calls.
-_OPENED: dict[tuple[str, int], Future[ort.InferenceSession]] = {}
+# Networks of this process by threads and name, or the content of their file; and the mergers of their calls.
+_OPENED: dict[tuple[str | bytes, int], Future[ort.InferenceSession]] = {}
 _BATCHED: dict[ort.InferenceSession, BatchedNetwork] = {}
 _LOCK = threading.Lock()
 
@@ -118,16 +120,23 @@ def open_session(name: str, threads: int = 1) -> ort.InferenceSession:
     Raises:
         WeightsError: see :func:`read`; or ONNX Runtime cannot load it.
     """
+    return _opened(name, threads, lambda: session_of(read(name), repr(name), threads))
+
+
+def _opened(
+    what: str | bytes, threads: int, make: Callable[[], ort.InferenceSession]
+) -> ort.InferenceSession:
+    """The process's network of that name or content, made by the first who asks for it."""
     with _LOCK:
-        mine = (name, threads) not in _OPENED
-        opened = _OPENED.setdefault((name, threads), Future())
+        mine = (what, threads) not in _OPENED
+        opened = _OPENED.setdefault((what, threads), Future())
     if mine:
         try:
-            session = session_of(read(name), repr(name), threads)
+            session = make()
             _BATCHED[session] = BatchedNetwork(session)
             opened.set_result(session)
         except BaseException as error:
-            del _OPENED[name, threads]
+            del _OPENED[what, threads]
             opened.set_exception(error)
             raise
     return opened.result()
@@ -137,20 +146,22 @@ def batched(session: ort.InferenceSession) -> AnyNetwork:
     """Calls of a network, merged with those of others in the process who use the same shared network.
 
     Args:
-        session: from :func:`open_session`; any other is nobody else's, and comes back as it is.
+        session: from :func:`open_session` or :func:`open_file`; any other is nobody else's, and comes back
+            as it is.
     """
     network: AnyNetwork = _BATCHED.get(session, session)
     return network
 
 
 def open_file(path: PathText, threads: int = 1) -> ort.InferenceSession:
-    """Open an ONNX file on the CPU.
+    """An ONNX file on the CPU; everybody in the process who opens a file of the same content shares it.
 
     Raises:
         InputError: the file cannot be read.
         WeightsError: see :func:`session_of`.
     """
-    return session_of(read_bytes(as_path(path), ONNX_FILE), str(path), threads)
+    data = read_bytes(as_path(path), ONNX_FILE)
+    return _opened(sha256(data).digest(), threads, lambda: session_of(data, str(path), threads))
 
 
 def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 INTERRUPTED = 130  # exit status
 # Windows has no SIGHUP.
@@ -19,20 +20,25 @@ AGAIN_S = 0.02
 Handler = Callable[[int, FrameType | None], object]
 
 
-@contextmanager
-def signals_go_to(handler: Handler) -> Iterator[None]:
-    """A handler for all signals that end a program; at the end, the handlers are as before.
+def send_signals_to(handler: Handler) -> dict[int, Any]:
+    """Set a handler for all signals that end a program; returns the former handler of each.
 
     A signal that the program ignores, for example under nohup, is still ignored. In another thread than the
     main one, nothing changes, since Python allows handlers only there.
     """
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {
-            number: signal.signal(number, handler)
-            for number in SIGNALS
-            if signal.getsignal(number) is not signal.SIG_IGN
-        }
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {
+        number: signal.signal(number, handler)
+        for number in SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+
+
+@contextmanager
+def signals_go_to(handler: Handler) -> Iterator[None]:
+    """:func:`send_signals_to` for a while; at the end, the handlers are as before."""
+    before = send_signals_to(handler)
     try:
         yield
     finally:

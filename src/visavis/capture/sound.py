@@ -21,7 +21,7 @@ from visavis.base.words import reason
 from visavis.capture.media import FileClock, first_choice, open_media, why_unreadable
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError
-from visavis.types import AudioChunk
+from visavis.types import AudioChunk, FloatArray
 
 # Timestamps of sound are rounded, in some containers to several milliseconds; only a larger jump is a hole.
 LARGEST_ROUNDING_S = 0.1
@@ -142,6 +142,14 @@ class Soundtrack:
             self._written += samples.shape[1]
             if samples.shape[1]:
                 yield AudioChunk(mono(samples[0]), SPEECH_RATE_HZ, start_s)
+
+    def rest(self) -> FloatArray:
+        """The file's own sound at 16 kHz (N,) from here to its end; empty if there is none."""
+        parts = [np.zeros((1, 0), "<i2"), *self._samples]
+        rest = mono(np.concatenate(parts, axis=1)[0])
+        self._written += len(rest)
+        self.end_s = self._written / SPEECH_RATE_HZ
+        return rest
 
 
 def sound_of(container: InputContainer, start_s: float, wanted: SoundFormat) -> Iterator[Samples]:

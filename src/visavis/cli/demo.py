@@ -16,7 +16,7 @@ from visavis.base.words import counted
 from visavis.errors import InputError
 
 if TYPE_CHECKING:
-    from visavis.recording.record import Recording
+    from visavis.recording.log import Recording
 
 VIDEO, TRACK, MOTION, REPORT = "demo.mp4", "demo.npz", "demo.motion3.json", "report.html"
 
@@ -81,7 +81,6 @@ def _open_page(port: int | None) -> None:
 
 
 def _write(folder: Path, as_json: bool) -> None:
-    from visavis.cli.run import summarize_run
     from visavis.recording.page import write_report
     from visavis.track import Track as TrackFile
 
@@ -99,7 +98,7 @@ def _write(folder: Path, as_json: bool) -> None:
             raise typer.Exit(INTERRUPTED)
         report = folder / REPORT
         write_report(report, recording, TrackFile.load(folder / TRACK), source=name, video=folder / VIDEO)
-        summary = summarize_run(name, recording)
+        summary = {"source": name, **recording.summary()}
         summary["written"] = [*summary["written"], str(report)]
         if as_json:
             console.print_json(summary)

@@ -15,6 +15,7 @@ from visavis.cli.evaluate_dyads import dyads
 from visavis.cli.evaluate_face import face
 from visavis.cli.evaluate_mirror import mirror
 from visavis.cli.evaluate_reaction import reaction
+from visavis.cli.evaluate_voices import voices
 from visavis.cli.labeled import (
     DatasetArgument,
     JsonOption,
@@ -129,6 +130,7 @@ evaluate.command()(mirror)
 evaluate.command()(robustness)
 evaluate.command()(reaction)
 evaluate.command()(dyads)
+evaluate.command()(voices)
 
 
 def _counted(faces: LabeledFaces, training: LabeledFaces | None) -> list[LabeledFaces]:

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from visavis.avatar.puppet import Drawing
+    from visavis.capture.source import FrameSource
     from visavis.outputs.sender import Sender
     from visavis.pipeline import Moment, Pipeline
     from visavis.reaction.live import LiveListener
+    from visavis.recording.log import Recording
     from visavis.recording.outputs import Outputs
-    from visavis.recording.record import Recording
 
 JobsOption = Annotated[
     int | None,
@@ -122,6 +123,10 @@ def run(
     ] = False,
     recognizer: RecognizerOption = DENSE,
     keep: KeepOption = None,
+    voice: Annotated[
+        bool,
+        typer.Option("--voice", help="Read expressions from face and voice; for acted speech only."),
+    ] = False,
     profile: ProfileOption = None,
     send: SendOption = None,
     model: Annotated[
@@ -160,6 +165,7 @@ def run(
         visavis run 0 --model Haru/Haru.model3.json --window
         visavis run me.motion3.json --out me.mp4
         visavis run clip.mp4 --recognizer sparse --keep adaptive
+        visavis run talk.mp4 --voice --track talk.npz
         visavis run talk.mp4 --mode listen --style nodding=0.9,smiling=0.2 --out listening.mp4
     """
     from visavis.avatar.profile import named_profile
@@ -194,6 +200,8 @@ def run(
         raise InputError("--reaction, --style, --listener, --encoder and --decoder need --mode listen")
     if no_expressions and (keep is not None or recognizer != DENSE):
         raise InputError("--recognizer and --keep say how expressions are read: leave out --no-expressions")
+    if voice and no_expressions:
+        raise InputError("--voice reads expressions: leave out --no-expressions")
     worn = named_profile(profile)
     if worn is not None and live_listener is not None:
         console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")
@@ -205,16 +213,19 @@ def run(
         mirror=False,
         keep=parse_keep(keep),
         profile=worn,
+        voice=voice,
     )
     with Interruption():  # Also the summary is printed whole.
         recording, live, sent = _record(
-            source, make_pipeline, live_listener, outputs, limit_s, send or (), drawn, window, jobs
+            source, make_pipeline, live_listener, outputs, limit_s, send or (), drawn, window, jobs, voice
         )
         reader = None if no_expressions else recognizer
         summary = {
-            **summarize_run(source, recording),
+            "source": source,
+            **recording.summary(),
             "recognizer": reader,
             "keep": keep,
+            "voice": voice,
             "int8": wanted(),
             "outputs": sent,
         }
@@ -240,6 +251,7 @@ def _record(
     drawn: Callable[[], Drawing],
     window: bool,
     jobs: int | None,
+    voice: bool,
 ) -> tuple[Recording, bool, list[dict[str, Any]]]:
     """The recording of the source, whether the source is live, and how each output did."""
     from visavis.capture.datagram_source import DatagramSource
@@ -260,7 +272,10 @@ def _record(
         if limit_s is not None:
             limited = round(limit_s * opened.fps)
             expected = limited if expected is None else min(expected, limited)
-        if isinstance(opened, VideoFile) and not (outputs.need_avatar or send or window or listener):
+        if voice:
+            _require_sound(opened)
+        stepped = bool(outputs.need_avatar or send or window or listener or voice)
+        if isinstance(opened, VideoFile) and not stepped:
             seen = follow_faces(opened, make_pipeline, jobs, limit_s)
             with console.progress(opened.name, expected) as advance:
                 recording = record_track(opened, seen, outputs, limit_s=limit_s, on_frame=advance)
@@ -301,6 +316,18 @@ def _record(
         return recording, opened.live, sent
 
 
+def _require_sound(opened: FrameSource) -> None:
+    """Refuse a source without sound that can be read."""
+    from visavis.capture.sound import Soundtrack
+    from visavis.capture.video import VideoFile
+
+    if isinstance(opened, VideoFile):
+        with Soundtrack(opened.path) as sound:
+            if sound.has_sound:
+                return
+    raise InputError(f"{opened.name}: no sound; --voice needs a video file with sound")
+
+
 def _drawing(model: Path | None, wear: str | None) -> Callable[[], Drawing]:
     """What makes the avatar that is drawn: the user's Live2D model, whose files are checked now, or Mira."""
     if model is None:
@@ -316,31 +343,6 @@ def _drawing(model: Path | None, wear: str | None) -> Callable[[], Drawing]:
     require_live2d()
     try_model(folder)
     return lambda: Live2DModel(folder, worn)
-
-
-def summarize_run(source: str, recording: Recording) -> dict[str, Any]:
-    """What ``--json`` prints."""
-    import numpy as np
-
-    elapsed_s = recording.elapsed_s
-    return {
-        "source": source,
-        "frames": recording.frames,
-        "frames_with_face": recording.frames_with_face,
-        "duration_s": round(recording.duration_s, 3),
-        "elapsed_s": round(elapsed_s, 3),
-        "frames_per_s": round(recording.frames / elapsed_s, 2) if elapsed_s > 0 else None,
-        "times_real_time": round(recording.duration_s / elapsed_s, 3) if elapsed_s > 0 else None,
-        "timings_ms": {
-            stage: {"p50": round(float(np.median(ms)), 3), "p95": round(float(np.percentile(ms, 95)), 3)}
-            for stage, ms in recording.timings_ms.items()
-        },
-        "expressions": dict(recording.expressions),
-        "written": [str(path) for path in recording.written],
-        "interrupted": recording.interrupted,
-        "error": None if recording.error is None else str(recording.error),
-        "notes": list(recording.notes),
-    }
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

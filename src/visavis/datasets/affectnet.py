@@ -1,4 +1,4 @@
-"""Reader of AffectNet's manually annotated part, in both forms in which it was given out.
+"""Reader of AffectNet: faces that people labelled, in the data set's two layouts.
 
 Mollahosseini et al. 2019, arXiv:1708.03985. At first, ``training.csv`` and ``validation.csv`` list
 photographs, from which faces are cut out; the pictures are searched in the folder of the tables, and in the

@@ -50,6 +50,8 @@ class _Detector(Protocol):
         self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
     ) -> list[Detection]: ...
 
+    def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]: ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
@@ -98,18 +100,23 @@ class FaceFinder:
     ) -> list[FoundFace]:
         """New faces outside the known boxes (4,); the one to follow comes first.
 
-        The first search after a reset looks at both scales and tries every roll. Later searches alternate:
+        The first search after a reset uses both scales and tries every roll. Later searches alternate:
         the whole image at the first scale, then one view of the second scale together with the view around
         the place where somebody was lost; most of them trust the detector's roll.
         """
-        first, looks = self._first, self._looks(views(image_rgb), lost_xy)
+        first = self._first
         turns_rad = TURNS_RAD if first or self._searches % TURNING_SEARCH == 0 else TURNS_RAD[:1]
+        detections = (
+            self._detector.detect_all([image_rgb])[0]
+            if first
+            else self._detector.detect(image_rgb, looks=self._looks(views(image_rgb), lost_xy))
+        )
         self._first = False
         self._searches += 1
         most = FIRST_CANDIDATES if first else LATER_CANDIDATES
         detections = [
             detection
-            for detection in self._detector.detect(image_rgb, looks=looks)
+            for detection in detections
             if not any(same_face(detection.box_xyxy, box) for box in known)
         ][:most]
         found = self._settle(len(detections) * [image_rgb], detections, turns_rad)
@@ -119,8 +126,8 @@ class FaceFinder:
         """The faces of each picture, as in a first search; the network reads them together."""
         proposed = [
             (number, detection)
-            for number, image in enumerate(images_rgb)
-            for detection in self._detector.detect(image, looks=views(image))[:FIRST_CANDIDATES]
+            for number, detections in enumerate(self._detector.detect_all(images_rgb))
+            for detection in detections[:FIRST_CANDIDATES]
         ]
         images = [images_rgb[number] for number, _ in proposed]
         settled = self._settle(images, [detection for _, detection in proposed], TURNS_RAD)
@@ -131,10 +138,8 @@ class FaceFinder:
         return [_leader_first(_distinct(faces, ())) for faces in found]
 
     def _looks(self, looks: list[SearchView], lost_xy: tuple[float, float] | None) -> list[SearchView]:
-        """The views of this search."""
+        """The views of a later search."""
         whole, *near = looks
-        if self._first:
-            return looks
         if self._searches % 2 == 0 or not near:
             return [whole]
         chosen = [near[self._searches // 2 % len(near)]]

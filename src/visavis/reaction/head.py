@@ -96,7 +96,7 @@ class TokenHead:
             digits = sampling.draw(likely, chances[:, place])
             tokens += digits * worth
             if place < len(self._given):
-                log_probs = steps.send(digits if alone is None else np.tile(digits, 2))
+                log_probs = steps.send(digits if alone is None else np.concatenate([digits, digits]))
         return tokens
 
     def _steps(self, hidden: FloatArray) -> Generator[FloatArray, Tokens, None]:
@@ -110,5 +110,6 @@ class TokenHead:
 
 def _gelu(values: FloatArray) -> FloatArray:
     """The GELU of Hendrycks and Gimpel 2016 (arXiv:1606.08415), approximated by the hyperbolic tangent."""
-    inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
+    # A product: numpy's power of 3 is ten times as slow.
+    inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * (values * values * values))
     return np.asarray(values * np.float32(0.5) * (1 + np.tanh(inner)), np.float32)

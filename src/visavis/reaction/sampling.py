@@ -61,8 +61,9 @@ class Sampling:
         """
         if self.temperature == 0:
             return np.asarray(np.argmax(log_probs, axis=1), np.int64)
+        rows = np.arange(len(log_probs))
         order = np.argsort(-log_probs, axis=1, kind="stable")[:, : self.top_k]
-        sorted_log = np.take_along_axis(log_probs, order, axis=1).astype(np.float64)
+        sorted_log = log_probs[rows[:, None], order].astype(np.float64)
         with np.errstate(over="ignore"):  # Near temperature 0, only the most likely value can be drawn.
             weights = np.exp((sorted_log - sorted_log[:, :1]) / self.temperature)
         weights /= weights.sum(axis=1, keepdims=True)
@@ -73,7 +74,7 @@ class Sampling:
         places = (reached <= chances[:, None] * reached[:, -1:]).sum(axis=1)
         # Rounding at a chance near 1 must not choose a token after the last kept one.
         last = (weights > 0).sum(axis=1) - 1
-        return np.take_along_axis(order, np.minimum(places, last)[:, None], axis=1)[:, 0].astype(np.int64)
+        return np.asarray(order[rows, np.minimum(places, last)], np.int64)
 
 
 def log_softmax(logits: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The rows of results that a run keeps until it ends, and the files that are made of them."""
+"""The rows of results that a run keeps until it ends, the files that are made of them, and their summary."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from visavis.base.words import counted
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import VisavisError
 from visavis.motion.motion3 import write_motion3
@@ -109,3 +111,81 @@ class Log:
 
         Reaction.of_tokens(np.asarray([self.tokens]), listener.tokenizer, listener.seed).save(path)
         return [path]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The results of a run.
+
+    Attributes:
+        frames: number of processed frames.
+        frames_with_face: number of frames in which a face was found.
+        duration_s: time from the first frame to the last.
+        elapsed_s: time that the work took.
+        timings_ms: stage -> milliseconds for each frame.
+        expressions: expression -> number of frames whose steady label it was.
+        written: the files that now exist.
+        interrupted: whether the user ended the run.
+        error: why the run ended early; None if the source was read to its end.
+        notes: what a user should know of the source, in words, such as jumps of its clock.
+    """
+
+    frames: int
+    frames_with_face: int
+    duration_s: float
+    elapsed_s: float
+    timings_ms: Mapping[str, FloatArray]
+    expressions: Mapping[str, int]
+    written: tuple[Path, ...]
+    interrupted: bool
+    error: VisavisError | None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        log: Log,
+        written: tuple[Path, ...],
+        elapsed_s: float,
+        interrupted: bool,
+        error: VisavisError | None,
+    ) -> Self:
+        """The results of the frames in a log."""
+        timings_ms = {stage: np.asarray(times, np.float32) for stage, times in log.timings_ms.items()}
+        return cls(
+            frames=len(log.times_s),
+            frames_with_face=sum(log.found),
+            duration_s=log.times_s[-1] - log.times_s[0] if log.times_s else 0.0,
+            elapsed_s=elapsed_s,
+            timings_ms=MappingProxyType(timings_ms),
+            expressions=MappingProxyType(dict(log.labels.most_common())),
+            written=written,
+            interrupted=interrupted,
+            error=error,
+        )
+
+    def __repr__(self) -> str:
+        seen = self.frames_with_face / self.frames if self.frames else 0.0
+        written = "".join(f", wrote {path}" for path in self.written)
+        frames = counted(self.frames, "frame")
+        return f"Recording: {frames}, {self.duration_s:.1f} s, a face in {seen:.0%}{written}"
+
+    def summary(self) -> dict[str, Any]:
+        """The results as JSON values; of each stage, the median and the 95th percentile of its time."""
+        return {
+            "frames": self.frames,
+            "frames_with_face": self.frames_with_face,
+            "duration_s": round(self.duration_s, 3),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "frames_per_s": round(self.frames / self.elapsed_s, 2) if self.elapsed_s > 0 else None,
+            "times_real_time": round(self.duration_s / self.elapsed_s, 3) if self.elapsed_s > 0 else None,
+            "timings_ms": {
+                stage: {"p50": round(float(np.median(ms)), 3), "p95": round(float(np.percentile(ms, 95)), 3)}
+                for stage, ms in self.timings_ms.items()
+            },
+            "expressions": dict(self.expressions),
+            "written": [str(path) for path in self.written],
+            "interrupted": self.interrupted,
+            "error": None if self.error is None else str(self.error),
+            "notes": list(self.notes),
+        }

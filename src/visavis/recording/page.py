@@ -17,7 +17,7 @@ from visavis.channels import EXPRESSIONS
 from visavis.drawing.panels import COLORS
 from visavis.drawing.timelines import channel_chart, expression_chart, legend
 from visavis.errors import InputError
-from visavis.recording.record import Recording
+from visavis.recording.log import Recording
 from visavis.track import Track
 from visavis.types import FloatArray
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from threading import Event
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from visavis.avatar.puppet import Drawing, Puppet
 from visavis.base.clock import Clock, SystemClock
 from visavis.base.interruption import Interruption
-from visavis.base.words import counted
 from visavis.capture.prefetch import Prefetch
 from visavis.capture.sound import Soundtrack
 from visavis.capture.source import FrameSource
@@ -24,9 +19,9 @@ from visavis.drawing.panels import Composer
 from visavis.errors import VisavisError
 from visavis.pipeline import Moment, Pipeline, Sighting
 from visavis.recording.film import DEPTH, Film
-from visavis.recording.log import Log
+from visavis.recording.log import Log, Recording
 from visavis.recording.outputs import Outputs
-from visavis.types import FloatArray, Frame
+from visavis.types import Frame
 
 if TYPE_CHECKING:
     from visavis.outputs.sender import Sender
@@ -37,64 +32,6 @@ HEARD_AHEAD_S = 0.1
 LONGEST_WAIT_S = 10.0
 # A run that is ended stops waiting after this.
 LONGEST_SLEEP_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """The results of a run.
-
-    Attributes:
-        frames: number of processed frames.
-        frames_with_face: number of frames in which a face was found.
-        duration_s: time from the first frame to the last.
-        elapsed_s: time that the work took.
-        timings_ms: stage -> milliseconds for each frame.
-        expressions: expression -> number of frames whose steady label it was.
-        written: the files that now exist.
-        interrupted: whether the user ended the run.
-        error: why the run ended early; None if the source was read to its end.
-        notes: what a user should know of the source, in words, such as jumps of its clock.
-    """
-
-    frames: int
-    frames_with_face: int
-    duration_s: float
-    elapsed_s: float
-    timings_ms: Mapping[str, FloatArray]
-    expressions: Mapping[str, int]
-    written: tuple[Path, ...]
-    interrupted: bool
-    error: VisavisError | None
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        log: Log,
-        written: tuple[Path, ...],
-        elapsed_s: float,
-        interrupted: bool,
-        error: VisavisError | None,
-    ) -> Self:
-        """The results of the frames in a log."""
-        timings_ms = {stage: np.asarray(times, np.float32) for stage, times in log.timings_ms.items()}
-        return cls(
-            frames=len(log.times_s),
-            frames_with_face=sum(log.found),
-            duration_s=log.times_s[-1] - log.times_s[0] if log.times_s else 0.0,
-            elapsed_s=elapsed_s,
-            timings_ms=MappingProxyType(timings_ms),
-            expressions=MappingProxyType(dict(log.labels.most_common())),
-            written=written,
-            interrupted=interrupted,
-            error=error,
-        )
-
-    def __repr__(self) -> str:
-        seen = self.frames_with_face / self.frames if self.frames else 0.0
-        written = "".join(f", wrote {path}" for path in self.written)
-        frames = counted(self.frames, "frame")
-        return f"Recording: {frames}, {self.duration_s:.1f} s, a face in {seen:.0%}{written}"
 
 
 def record_source(
@@ -181,7 +118,7 @@ def _steps(
     if film is not None:
         stack.enter_context(film.writer)
     sound: Soundtrack | None = None
-    if pipeline.listener is not None and isinstance(source, VideoFile):
+    if pipeline.hears and isinstance(source, VideoFile):
         sound = stack.enter_context(Soundtrack(source.path))
     frames = iter(source)
     ahead = frames if source.live else stack.enter_context(Prefetch(frames, DEPTH))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +27,27 @@ from visavis.serve.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION
 from visavis.serve.vocabulary import FaceToken, Meaning, Vocabulary
 from visavis.types import AvatarPose, BoolArray, Expression, Face, FaceState
 
-if TYPE_CHECKING:
-    from visavis.serve.broadcast import OutputLight
-
 NO_TOKENIZER = (
     "this server has no face tokenizer: start it with --encoder and --decoder, the two networks that "
     "visavis train leaves in a tokenizer's run folder"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLight:
+    """One output as the page shows it.
+
+    Attributes:
+        address: address of the output.
+        on: whether the person wants to send.
+        light: see :class:`~visavis.outputs.sender.Status`.
+        message: one line for the person; empty if all is well.
+    """
+
+    address: str
+    on: bool
+    light: str
+    message: str
 
 
 def encode_hello(

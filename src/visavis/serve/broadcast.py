@@ -13,30 +13,13 @@ from typing import TYPE_CHECKING
 from visavis.errors import InputError
 from visavis.outputs.sample import Sample
 from visavis.outputs.sender import Sender
-from visavis.serve.answers import encode_pose
+from visavis.serve.answers import OutputLight, encode_pose
 from visavis.serve.protocol import Close, HangupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_VIEWERS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class OutputLight:
-    """One output as the page shows it.
-
-    Attributes:
-        address: address of the output.
-        on: whether the person wants to send.
-        light: see :class:`~visavis.outputs.sender.Status`.
-        message: one line for the person; empty if all is well.
-    """
-
-    address: str
-    on: bool
-    light: str
-    message: str
 
 
 @dataclass(eq=False, slots=True)

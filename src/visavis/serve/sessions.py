@@ -12,8 +12,8 @@ from visavis.errors import InputError
 from visavis.outputs.sample import Sample
 from visavis.pipeline import Pipeline
 from visavis.reaction.listener import ListenerModel
-from visavis.serve.answers import NO_TOKENIZER, encode_error, encode_moment
-from visavis.serve.broadcast import Broadcast, OutputLight
+from visavis.serve.answers import NO_TOKENIZER, OutputLight, encode_error, encode_moment
+from visavis.serve.broadcast import Broadcast
 from visavis.serve.budget import Intake
 from visavis.serve.calibrating import Calibrating
 from visavis.serve.inbox import FrameInbox, Waiting

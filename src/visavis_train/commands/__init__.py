@@ -44,10 +44,10 @@ class _Lab(TyperGroup):
 
     def _fill(self) -> None:
         if not self.commands:
-            from visavis_train.commands import faces, servers, sparsity, talks, tokens, training
+            from visavis_train.commands import faces, renders, servers, sparsity, talks, tokens, training
 
             made = typer.Typer(rich_markup_mode="markdown")
-            for part in (faces, tokens, talks, sparsity, servers, training):
+            for part in (faces, renders, tokens, talks, sparsity, servers, training):
                 for command in part.COMMANDS:
                     made.command()(command)  # Its name is the function's, with dashes.
             self.commands.update(typer.main.get_group(made).commands)

@@ -150,7 +150,11 @@ def kept_tokens(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the figures.", show_default="kept_tokens in the run"),
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the figures.",
+            show_default="kept_tokens in the run; out/kept_tokens for an embedded network",
+        ),
     ] = None,
     results: Results = None,
     page: Page = None,

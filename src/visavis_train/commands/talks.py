@@ -147,7 +147,8 @@ def listener_report(
         bool, typer.Option("--no-guidance", help="Use only the guidance of the experiments.")
     ] = False,
     baseline_steps: Annotated[
-        int | None, typer.Option(help="Training steps of each baseline.", min=1, show_default="1500")
+        int | None,
+        typer.Option(help="Training steps of each baseline; 0 leaves them out.", min=0, show_default="1500"),
     ] = None,
     overrides: Overrides = None,
     results: Results = None,

@@ -22,6 +22,7 @@ TASKS = {
     "tokenizer": "tokenizer.task",
     "calls": "listener.calls",
     "listener": "listener.task",
+    "voice": "voice.task",
 }
 # The recipe for a user's own faces.
 OWN_FACES = Path(__file__).parents[1] / "expression" / "own_faces.toml"
@@ -74,7 +75,8 @@ def train(
     install: Annotated[
         bool,
         typer.Option(
-            "--install", help="Put the network into the package (expression, tokenizer, calls, listener)."
+            "--install",
+            help="Put the network into the package (expression, tokenizer, calls, listener, voice).",
         ),
     ] = False,
 ) -> None:
@@ -93,12 +95,15 @@ def train(
     """
     from visavis_train.loop.toml_file import read_toml
 
-    if experiment is None:
-        if not data or out is None:
-            raise InputError(
-                "name an experiment, a TOML file; or --data DATASET and --out RUN_DIR, for your faces"
-            )
-        experiment = OWN_FACES
+    if experiment is None and (not data or out is None):
+        raise InputError(
+            "name an experiment, a TOML file; or --data DATASET and --out RUN_DIR, for your faces"
+        )
+    if missing := next((path for path in data or () if not path.exists()), None):
+        raise InputError(f"--data {missing}: no such file or folder")
+    # Errors name what was typed: without a file, only --set can be wrong.
+    typed = experiment or "--set"
+    experiment = experiment or OWN_FACES
     values = read_toml(experiment)
     # Before the overrides, which may say more.
     # Tasks other than `expression` know one data set.
@@ -114,20 +119,20 @@ def train(
         raise InputError(
             f"--install is for the tasks {able}; {experiment} is of the {name} task: {ELSEWHERE[name]}"
         )
-    _require_data(experiment, values, overrides or ())
+    _require_data(typed, values, overrides or ())
     from visavis.base.console import write_out
     from visavis_train.loop.command import Command
     from visavis_train.loop.experiment import checked_experiment
 
     task = import_module(f"visavis_train.{TASKS[name]}").TASK
-    settings = checked_experiment(experiment, values, task.kind, overrides or ())
+    settings = checked_experiment(typed, values, task.kind, overrides or ())
     trained = task.train(settings, resume=resume)
     report = task.finish(settings, trained, Command(experiment, install)) if task.finish else None
     if report is not None:
         write_out(report.read_text("utf-8"))
 
 
-def _require_data(experiment: Path, values: Mapping[str, Any], overrides: Sequence[str]) -> None:
+def _require_data(typed: Path | str, values: Mapping[str, Any], overrides: Sequence[str]) -> None:
     """Report missing data before heavy packages are loaded."""
     data = values.get("data")
     for key, _, value in (override.partition("=") for override in overrides):
@@ -135,9 +140,7 @@ def _require_data(experiment: Path, values: Mapping[str, Any], overrides: Sequen
     for one in data if isinstance(data, list) else [data]:
         place = one.get("path") if isinstance(one, dict) else one
         if isinstance(place, str) and not place.startswith("[") and not Path(place).exists():
-            raise InputError(
-                f"{experiment}: data is {place}: no such file or folder; name yours with --data PATH"
-            )
+            raise InputError(f"{typed}: data is {place}: no such file or folder; name yours with --data PATH")
 
 
 def export(

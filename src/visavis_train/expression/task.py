@@ -84,6 +84,8 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     )
     if found is Standing.BEGUN:
         trainer.load(last)
+    for note in splits.notes if main else ():
+        print_note(note)
     accelerator.wait_for_everyone()  # Others must not see what the first one writes from here on.
     if main and not trainer.finished and (changes := write_description(experiment, accelerator.device)):
         print_note(f"{out}: goes on with other settings: {', '.join(changes)}")

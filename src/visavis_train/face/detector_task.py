@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from visavis.base.reading import regular
 from visavis_train.face.data.scenes import Material, SceneDataset, load_frames, load_photographs
 from visavis_train.face.detector import INPUT_PX, DetectorNet, DetectorOutput
-from visavis_train.face.face_task import save_network
+from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
@@ -198,7 +198,7 @@ def train_detector(config: DetectorConfig, *, resume: bool = False) -> DetectorN
     run_rounds(
         config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
     )
-    save_network(trainer.net, config.out / "detector.safetensors")
+    write_tensors(config.out / "detector.safetensors", trainer.net.state_dict())
     return trainer.net
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
@@ -34,6 +34,7 @@ from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
+from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import Settings
 from visavis_train.loop.memory_layout import channels_last
@@ -300,13 +301,8 @@ def train_face(config: FaceConfig, *, resume: bool = False) -> FaceNet:
         trainer.polish()
     if config.seen_steps:
         trainer.train_seen()
-    save_network(trainer.trained, config.out / "face.safetensors")
+    write_tensors(config.out / "face.safetensors", trainer.trained.state_dict())
     return trainer.trained
-
-
-def save_network(net: torch.nn.Module, path: Path) -> None:
-    """Write a network's tensors as safetensors, which needs the plain memory order."""
-    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
 TASK = Task(FaceConfig, train_face)

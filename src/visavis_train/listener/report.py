@@ -1,6 +1,7 @@
 """Measurement of listeners and baselines on the test split, and their tables.
 
 All experiments must name the same folder of packs. Baselines are trained here, in minutes; listeners are not.
+Where a run has a tokenizer of its own, the quality of the tokenizer stands beside the run's scores.
 The runs of an experiment are its folder and the folders with the same name and ``_seed2`` and so on
 (``visavis train E.toml --set seed=2 --set out=runs/E_seed2``). Experiments without runs are listed.
 ``visavis lab listener-report`` writes ``benchmarks/results/listener.json`` and the text between the marks
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -49,6 +51,8 @@ from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
+from visavis_train.tokenizer.ablation import UNSEEN
+from visavis_train.tokenizer.task import REPORT as TOKENIZER_REPORT
 
 RESULTS = Path("benchmarks/results/listener.json")
 PAGE = Path("docs/reference/listener.md")
@@ -66,16 +70,18 @@ class ReportedMethod:
         seed: seed of its training and draws.
         settings: JSON values that determine its scores, together with the data.
         open: gives the trained method.
+        tokenizer: the run folder of its tokenizer; None for another method, and for the package's tokenizer.
     """
 
     name: str
     seed: int
     settings: dict[str, Any]
     open: Callable[[], Method]
+    tokenizer: Path | None = None
 
 
 def baselines(
-    train: ListeningPack, test: Contest, training: BaselineTraining, seeds: int
+    train: ListeningPack, test: Contest, training: BaselineTraining | None, seeds: int
 ) -> Iterator[ReportedMethod]:
     """All methods except our own network; methods without randomness come once."""
     yield ReportedMethod("ground truth", 1, {}, lambda: GroundTruth(test.truths))
@@ -86,6 +92,8 @@ def baselines(
     yield ReportedMethod("mean face", 1, {}, lambda: MeanSequence(train, still=True))
     yield ReportedMethod("mean sequence", 1, {}, lambda: MeanSequence(train))
     yield ReportedMethod("nearest neighbour", 1, {}, lambda: NearestNeighbour(train))
+    if training is None:
+        return
     trained: dict[str, Callable[[int], Method]] = {
         "Trans-VAE, small": partial(TransVae.trained, train, training),
         "Trans-VAE, small, online": partial(OnlineTransVae.trained, train, training),
@@ -116,7 +124,7 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
                 settings = {"file": digest, "sampling": way.model_dump()}
                 # Each seed may have its own tokenizer.
                 place = stored["tokenizer"] and Path(stored["tokenizer"])
-                yield ReportedMethod(name, int(stored["seed"]), settings, _loaded(place, file, way))
+                yield ReportedMethod(name, int(stored["seed"]), settings, _loaded(place, file, way), place)
 
 
 def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Callable[[], Method]:
@@ -157,7 +165,7 @@ def scored(candidate: ReportedMethod, data: str, test: Contest, samples: int, ke
 
 def compare_listeners(
     experiments: Sequence[ListenerExperiment],
-    training: BaselineTraining,
+    training: BaselineTraining | None,
     seeds: int,
     samples: int,
     kept: Path,
@@ -182,14 +190,19 @@ def compare_listeners(
     require_folder(kept)
     kept.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[dict[str, Any]]] = {}
+    pairs: list[dict[str, Any]] = []
     for candidate in candidates:
-        found.setdefault(candidate.name, []).append(scored(candidate, data, test, samples, kept))
+        run = scored(candidate, data, test, samples, kept)
+        found.setdefault(candidate.name, []).append(run)
+        if quality := _quality(candidate.tokenizer):
+            scores = {metric: mean(run["items"][metric]) for metric in ("fr_corr", "fr_dist", "fr_var")}
+            pairs.append({"name": candidate.name, "seed": candidate.seed} | quality | scores)
     return {
         "commit": current_commit(),
         "machine": machine(),
         "versions": versions(),
         "samples": samples,
-        "baseline_training": training.model_dump(),
+        "baseline_training": training and training.model_dump(),
         "test": {
             "corpus": pack.corpus,
             "clips": len(test.speakers),
@@ -197,9 +210,18 @@ def compare_listeners(
             "frames": len(test.speakers[0]),
         },
         "methods": {name: score_summary(runs) for name, runs in found.items()},
+        "tokenizers": pairs,
         "not_run": [name for name, runs in own.items() if not runs],
         "costs": {experiment.name: _cost(experiment) for experiment in experiments},
     }
+
+
+def _quality(tokenizer: Path | None) -> dict[str, Any] | None:
+    """The error and the correlation of a tokenizer on unseen people, from the report of its run."""
+    if tokenizer is None or not (report := tokenizer / TOKENIZER_REPORT).is_file():
+        return None
+    unseen = json.loads(regular(report).read_text("utf-8-sig"))["test"].get(UNSEEN)
+    return unseen and {"unexplained": unseen["unexplained"], "mean_r": unseen["mean_r"]}
 
 
 def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
@@ -229,7 +251,7 @@ def report_listeners(
         seeds: number of seeds for training and draws, 1 or more.
         samples: number of reactions to each clip, 2 or more.
         guidance: further guidances for guided listeners.
-        baseline_steps: training steps of each baseline.
+        baseline_steps: training steps of each baseline; 0 leaves out the trained baselines.
         overrides: overrides of all experiments, ``key=value``.
         results: the JSON file, :data:`RESULTS` by default.
         page: the page whose tables are replaced, :data:`PAGE` by default.
@@ -244,7 +266,8 @@ def report_listeners(
         if not experiments:
             raise InputError("found no experiment; expected TOML files such as experiments/listener*.toml")
         read = [load_experiment(path, ListenerExperiment, overrides) for path in experiments]
-        training = BaselineTraining() if baseline_steps is None else BaselineTraining(steps=baseline_steps)
+        steps = {} if baseline_steps is None else {"steps": baseline_steps}
+        training = None if baseline_steps == 0 else BaselineTraining(**steps)
         result = compare_listeners(read, training, seeds, samples, kept or KEPT, guidance)
         write_json(results, result, allow_nan=True)
     write_between(page or PAGE, MARKS, listener_tables(json.loads(regular(results).read_text("utf-8-sig"))))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from statistics import StatisticsError, correlation
 from typing import Any
 
 METRICS = {
@@ -43,6 +45,7 @@ def listener_tables(result: Mapping[str, Any]) -> list[str]:
         "|---" * (len(head) + 2) + "|",
         *(_row(name, scores) for name, scores in result["methods"].items()),
         *(f"| {name} | not run |{' - |' * len(head)}" for name in result["not_run"]),
+        *_tokenizers(result.get("tokenizers", ())),
         "",
         "Published figures on REACT2024. **The data, the people and the reading of expressions differ, so "
         "these figures cannot be compared with those above.**",
@@ -83,3 +86,40 @@ def _cost(name: str, cost: Mapping[str, Any]) -> str:
         f"{cost['re_encoded'] / 1e6:.0f} million",
     )
     return f"| {name} | {' | '.join(numbers)} |"
+
+
+def _tokenizers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each run beside its tokenizer, and how the two go together; nothing if all runs share a tokenizer."""
+    if len({run["unexplained"] for run in runs}) < 4:
+        return []
+    links = [
+        f"{label} {_correlation([run[of] for run in runs], [run[metric] for run in runs])}"
+        for of, what in (("unexplained", "error"), ("mean_r", "r"))
+        for metric, label in (("fr_corr", f"{what} with FRCorr"), ("fr_dist", f"{what} with FRDist"))
+    ]
+    return [
+        "",
+        "Each run beside its tokenizer, measured on unseen people: *unexplained*, the error as a share of "
+        "the mean face's, and *r*, the mean correlation of decoded and true channels. A predictor that "
+        "stands still has FRVar 0.",
+        "",
+        "| predictor | seed | tokenizer: unexplained | tokenizer: r | FRCorr | FRDist | FRVar |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {run['name']} | {run['seed']} | {run['unexplained']:.3f} | {run['mean_r']:.2f} "
+            f"| {run['fr_corr']:.3f} | {run['fr_dist']:.2f} | {run['fr_var']:.4f} |"
+            for run in runs
+        ),
+        "",
+        f"Pearson's correlation over these {len(runs)} runs, in brackets the 95% interval as if all runs "
+        f"were independent (Fisher's z): {'; '.join(links)}. Low FRDist is good, and so is a low error.",
+    ]
+
+
+def _correlation(first: Sequence[float], second: Sequence[float]) -> str:
+    try:
+        found = correlation(first, second)
+    except StatisticsError:  # One of the two does not vary.
+        return "none"
+    middle, half = math.atanh(max(-0.999999, min(found, 0.999999))), 1.96 / math.sqrt(len(first) - 3)
+    return f"{found:.2f} [{math.tanh(middle - half):.2f}, {math.tanh(middle + half):.2f}]"

@@ -44,8 +44,31 @@ def save_checkpoint(
         for index, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"optimizer/{index}/{key}"] = value.detach().contiguous().clone()
+    write_tensors(path, tensors, {"format": _FORMAT, "progress": json.dumps(dict(progress))})
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a safetensors file; the file appears whole or not at all, with the usual rights of new files.
+
+    Args:
+        path: the file.
+        tensors: by name, in any memory order.
+        metadata: texts for the header.
+
+    Raises:
+        InputError: the system refused to write.
+    """
     with whole_file(path) as partial:
-        save_file(tensors, partial, {"format": _FORMAT, "progress": json.dumps(dict(progress))})
+        partial.touch()
+        rights = partial.stat().st_mode
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()},
+            partial,
+            dict(metadata or {}) or None,
+        )
+        partial.chmod(rights)  # From version 0.8, safetensors makes files that only their owner can read.
 
 
 def load_checkpoint(

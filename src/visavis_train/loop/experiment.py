@@ -39,12 +39,12 @@ def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()
 
 
 def checked_experiment(
-    path: Path, values: dict[str, Any], kind: type[_Kind], overrides: Sequence[str] = ()
+    path: Path | str, values: dict[str, Any], kind: type[_Kind], overrides: Sequence[str] = ()
 ) -> _Kind:
     """The experiment with a file's values.
 
     Args:
-        path: the file, for messages.
+        path: the file, or the option, that messages name.
         values: the values of the file.
         kind: the expected settings.
         overrides: ``key=value`` with dots for tables (``training.epochs=3``); values as in TOML, or text.

@@ -70,10 +70,11 @@ def _require_same(name: str, stored: onnx.ModelProto, made: onnx.ModelProto, *, 
     """Whether two files have the same operations and tensor shapes and, if requested, the same numbers."""
     advice = "start from a checkpoint, or make [model] and torch's version what the file was made with"
     if list(stored.graph.node) != list(made.graph.node):
-        raise InputError(
-            f"{name}: another network than [model], quantised, or of another exporter "
-            f"({stored.producer_version}; here {made.producer_version}): {advice}"
+        versions = stored.producer_version, made.producer_version
+        or_exporter = (
+            f", or of another exporter ({'; here '.join(versions)})" if len(set(versions)) > 1 else ""
         )
+        raise InputError(f"{name}: another network than [model], or quantised{or_exporter}: {advice}")
     found, expected = _tensors(stored), _tensors(made)
     for key, tensor in expected.items():
         if key not in found or found[key].shape != tensor.shape:

@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from visavis.datasets import ravdess
 from visavis.datasets.react import FPS
 from visavis.errors import InputError
 
-# RAVDESS's actors, a man (odd) and a woman (even) in turn. Its own training and validation split has no test.
+# The corpus names RAVDESS's actors as its speakers.
 ACTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "train": tuple(f"ravdess_{number:02}" for number in range(1, 17)),
-        "val": tuple(f"ravdess_{number:02}" for number in range(17, 21)),
-        "test": tuple(f"ravdess_{number:02}" for number in range(21, 25)),
-    }
+    {split: tuple(f"ravdess_{actor:02}" for actor in actors) for split, actors in ravdess.ACTORS.items()}
 )
 SPLITS = tuple(ACTORS)
 # Number of train clips for every clip of val and of test.

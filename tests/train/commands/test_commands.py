@@ -12,11 +12,11 @@ import typer
 from typer.testing import CliRunner
 
 from visavis.cli import app
-from visavis_train.commands import faces, servers, sparsity, talks, tokens, training
+from visavis_train.commands import faces, renders, servers, sparsity, talks, tokens, training
 
 LAB = {
     command.__name__.replace("_", "-"): command
-    for part in (faces, tokens, talks, sparsity, servers, training)
+    for part in (faces, renders, tokens, talks, sparsity, servers, training)
     for command in part.COMMANDS
 }
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"

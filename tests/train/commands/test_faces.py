@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 
 from support.tiny_faces import N, write
 from visavis.errors import InputError
-from visavis_train.commands import mount
-from visavis_train.commands.faces import COMMANDS
+from visavis_train.commands import faces, mount, renders
 
 APP = typer.Typer()
 mount(APP)
@@ -39,14 +38,16 @@ class Called:
 def test_declaring_commands_imports_nothing_heavy() -> None:
     heavy = ("numpy", "cv2", "torch", "pydantic")
     code = (
-        "import sys, typer, visavis_train.commands.faces; "
+        "import sys, typer, visavis_train.commands.renders; "
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", [one.__name__.replace("_", "-") for one in COMMANDS])
+@pytest.mark.parametrize(
+    "name", [one.__name__.replace("_", "-") for one in (*faces.COMMANDS, *renders.COMMANDS)]
+)
 def test_every_command_explains_itself(name: str) -> None:
     ran = lab(name, "--help")
     assert ran.exit_code == 0

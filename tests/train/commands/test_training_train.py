@@ -79,6 +79,32 @@ def test_bad_input_ends_with_status_2_and_one_line(
     assert set(tmp_path.iterdir()) <= {path}
 
 
+@pytest.mark.parametrize(
+    ("data", "words", "message"),
+    [
+        ("none", (), "Error: --data none: no such file or folder"),
+        ("here", ("--set", "sed=3"), "Error: --set: sed: no such key; did you mean seed?"),
+        ("here", ("--set", "data=none"), "Error: --set: data is none: no such file or folder"),
+    ],
+)
+def test_without_a_file_errors_name_what_was_typed(
+    visavis: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    data: str,
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    assert visavis("train", "--data", data, "--out", "run", *words) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert told.err.startswith(message)
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
 def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert visavis("train", "--help") == 0
     assert "visavis train experiments/" in capsys.readouterr().out

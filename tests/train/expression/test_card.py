@@ -61,7 +61,7 @@ def test_what_is_missing_is_told_and_nothing_is_written(
     table.write_text(f"picture,label\n{drawn / 'happy' / '0.png'},\n")
     for words, said in (
         (("--data", drawn), "--data DATASET and --out RUN_DIR"),
-        (("--data", tmp_path / "none", "--out", tmp_path / "run"), "name yours with --data PATH"),
+        (("--data", tmp_path / "none", "--out", tmp_path / "run"), "none: no such file or folder"),
         (("--data", table.parent, "--out", tmp_path / "run"), "labels.csv:2: no label"),
     ):
         assert run_visavis("train", *words) == 2

@@ -33,6 +33,7 @@ from visavis_train.listener.scores import (
     score_summary,
     write_predictions,
 )
+from visavis_train.listener.tables import listener_tables
 from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.checkpoint import load_checkpoint
 from visavis_train.loop.experiment import load_experiment
@@ -265,6 +266,35 @@ def test_the_report_compares_all_methods(
     # What was measured is not measured again.
     monkeypatch.setattr(reporting, "score_method", None)
     assert run_lab("listener-report", *words, *places) == 0
+
+
+def test_each_run_stands_beside_its_tokenizer(toml: Path, run: Path, tmp_path: Path) -> None:
+    quality = {"unexplained": 0.5, "mean_r": 0.4}
+    report, page = toml.parent / "report.json", tmp_path / "page.md"
+    page.write_text("\n".join(reporting.MARKS))
+    words = [toml, "--samples", 2, "--seeds", 1, "--baseline-steps", 0, "--no-guidance", "--page", page]
+    places = ["--results", tmp_path / "r.json", "--kept", tmp_path / "kept"]
+    report.write_text(json.dumps({"test": {"video": quality}}))
+    try:
+        assert run_lab("listener-report", *words, *places) == 0
+    finally:
+        report.unlink()
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert not any("Trans-VAE" in name or "diffusion" in name for name in result["methods"])
+    (pair,) = result["tokenizers"]
+    assert pair["name"] == "tiny"
+    assert {key: pair[key] for key in quality} == quality
+    assert pair["fr_corr"] == pytest.approx(result["methods"]["tiny"]["fr_corr"]["mean"])
+    # One tokenizer has no correlation with anything; six that differ have one, known by hand.
+    assert "Pearson" not in page.read_text()
+    result["tokenizers"] = [
+        pair | {"seed": k, "unexplained": k / 10, "mean_r": 0.5, "fr_corr": 1 - k / 10, "fr_dist": (-1) ** k}
+        for k in range(6)
+    ]
+    text = "\n".join(listener_tables(result))
+    assert "error with FRCorr -1.00" in text
+    assert "error with FRDist -0.29 [-0.89, 0.68]" in text
+    assert "r with FRCorr none" in text
 
 
 def test_predictions_are_what_the_metrics_read(

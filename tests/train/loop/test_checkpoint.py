@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def test_checkpoints_of_other_networks_and_formats_are_refused(tmp_path: Path) -
         load_checkpoint(path, {})
     with pytest.raises(InputError, match="not a readable checkpoint"):
         load_checkpoint(tmp_path / "none", {})
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no rights of this kind")
+def test_others_may_read_a_checkpoint_as_they_may_read_other_new_files(tmp_path: Path) -> None:
+    other, path = tmp_path / "other", tmp_path / "c.safetensors"
+    other.touch()
+    for _ in range(2):  # a new file, and one that is replaced
+        save_checkpoint(path, {"model": torch.nn.Linear(2, 2)}, None, {})
+        assert path.stat().st_mode == other.stat().st_mode
 
 
 def test_a_network_starts_from_the_first_layers_of_a_deeper_one_only_where_it_is_asked_to(

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from visavis.channels import EXPRESSIONS
-from visavis.datasets import fer2013
+from visavis.datasets import fer2013, image_folder
 from visavis.datasets.data_set import TEST_NAMES, TRAINING_NAMES, VALIDATION_NAMES, DataSet
 from visavis.datasets.faces import LabeledFaces, LoadedImages
 from visavis.datasets.registry import find_dataset
@@ -160,6 +160,11 @@ def _split(
         words = np.asarray([EXPRESSIONS.index(str(expression_of(name))) for name in faces.names], np.int64)
         prints = np.asarray([hashlib.blake2b(face.tobytes(), digest_size=16).hexdigest() for face in pixels])
         parts[role] = Part(faces, words[faces.labels], pixels, prints)
+    if found.name == image_folder.NAME:
+        counts = sum((Counter(part.faces.counts) for part in parts.values()), Counter[str]())
+        known = {name for part in parts.values() for name in part.faces.names}
+        empty = sorted(name for name in known if not counts[name])
+        notes += [f"{source.path}: the folder {name!r} has no picture" for name in empty]
     # A data set with a validation split keeps its test split to itself (AffectNet, FER-2013's PrivateTest).
     wanted: list[Role] = [] if "validation" in parts else ["validation"]
     wanted += [] if "validation" in names or "test" in parts else ["test"]

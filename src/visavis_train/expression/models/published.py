@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from visavis.base.console import print_note
-from visavis.base.files import require_writable, whole_file
+from visavis.base.files import require_writable
 from visavis.base.reading import regular
 from visavis.errors import InputError
-from visavis_train.loop.checkpoint import load_state
+from visavis_train.loop.checkpoint import load_state, write_tensors
 
 # Where checkpoints keep the weights.
 _NESTS = ("state_dict", "model_state_dict", "model", "net", "network")
@@ -93,8 +93,7 @@ def write_safetensors(path: Path, out: Path) -> Taken:
     """
     require_writable(out)
     taken = read_pickled(path)
-    with whole_file(out) as partial:
-        save_file(taken.tensors, partial)
+    write_tensors(out, taken.tensors)
     return taken
 
 

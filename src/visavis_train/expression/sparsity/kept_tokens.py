@@ -210,7 +210,8 @@ def report_kept_tokens(
         split: its split.
         keep: another keep rate than the run's.
         layers: with ``keep``: the layers that prune.
-        out: folder of the figures, :data:`FOLDER` in the run, or in ``out``, by default.
+        out: folder of the figures, :data:`FOLDER` in the run by default; for an embedded network, in the
+            folder ``out``.
         results: the JSON file, :data:`RESULTS` by default.
         page: the page whose tables are replaced, :data:`PAGE` by default.
 
@@ -231,7 +232,9 @@ def report_kept_tokens(
         where = find_landmarks(pictures, on_face=advance)
     print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
     looked = KeptTokens.of(run.resolve().name, network, faces, pictures, where)
-    write_results(results, looked.as_dict(), page or PAGE, MARKS, looked.markdown())
+    page = page or PAGE
+    write_results(results, looked.as_dict(), page, MARKS, looked.markdown())
     out.mkdir(parents=True, exist_ok=True)
     for name, svg in looked.figures().items():
         save_svg(out / name, svg)
+    print_note(f"written: {results}, the tables of {page}, and the figures {MAPS} and {FACES} in {out}")

@@ -62,6 +62,13 @@ def test_one_folder_is_divided_by_label_and_always_in_the_same_way(tmp_path: Pat
     assert f"{path}: 25% of all by picture: validation, test" in splits.notes
 
 
+def test_an_empty_class_folder_is_noted(tmp_path: Path) -> None:
+    path = folder(tmp_path, {"angry": 20, "happy": 20})
+    assert not any("has no picture" in note for note in read(path).notes)
+    (path / "fear").mkdir()
+    assert f"{path}: the folder 'fear' has no picture" in read(path).notes
+
+
 def test_persons_and_copies_stay_together(tmp_path: Path) -> None:
     path = folder(tmp_path / "people", {"angry": 24, "happy": 24}, persons=8)
     splits = read(DataSource(path=path, person=r"^(p\d+)_"), held_out=0.25)

@@ -213,7 +213,11 @@ def run(folder: Path, *words: object) -> int:
 
 
 def test_one_command_writes_numbers_figures_and_the_page(
-    run_folder: Path, data: Path, points: FloatArray, monkeypatch: pytest.MonkeyPatch
+    run_folder: Path,
+    data: Path,
+    points: FloatArray,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def found(pictures: ImageArray, on_face: Any) -> CropLandmarks:
         believable = np.arange(len(pictures)) % 5 > 0  # The tiny set's pictures are no faces.
@@ -221,6 +225,9 @@ def test_one_command_writes_numbers_figures_and_the_page(
 
     monkeypatch.setattr(kept_tokens, "find_landmarks", found)
     assert run(run_folder, "--data", data, "--keep", 0.3, "--layer", 0, "--layer", 2) == 0
+    assert f"figures maps.svg and faces.svg in {run_folder / 'kept_tokens'}" in " ".join(
+        capsys.readouterr().err.split()
+    )
     result = json.loads((run_folder.parent / "kept.json").read_text())
     assert (result["run"], result["split"], result["n"]) == ("run", "PublicTest", 35)
     assert (result["faces_with_landmarks"], result["grid"]) == (28, 12)

@@ -1,0 +1,131 @@
+"""The ``visavis lab`` commands that draw faces with known answers, and what these drawings need."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visavis.base.console import print_note
+from visavis_train.commands.faces import ANEW, NOTHING, Landmarker
+from visavis_train.commands.shared import interrupted_says
+
+Mesh = Annotated[Path, typer.Argument(metavar="HEAD", help="The head's mesh, ict_face.npz.")]
+Crops = Annotated[Path, typer.Argument(help="Folder of face crops, for skins.")]
+
+
+class RenderSplit(StrEnum):
+    """Which skins and identities are rendered."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+@interrupted_says(ANEW)
+def render(
+    head: Mesh,
+    crops: Crops,
+    out: Annotated[Path, typer.Argument(help="Folder of the pack.")],
+    count: Annotated[int, typer.Option(help="Number of pictures.", min=1)],
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)],
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
+    split: Annotated[
+        RenderSplit, typer.Option(help="Split of the skins and identities.")
+    ] = RenderSplit.TRAIN,
+    skins: Annotated[
+        Path | None,
+        typer.Option(help="File of skins; made if missing.", show_default="skins.npz next to the pack"),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="face_landmarker.task, for making skins.", show_default="models/ two folders up"),
+    ] = None,
+    photographs: Annotated[Path | None, typer.Option(help="Folder of pictures for backgrounds.")] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Draw nothing in front of the face, for measuring.")
+    ] = False,
+    probes: Annotated[
+        bool,
+        typer.Option(
+            "--probes", help="Draw plain pictures of each weight at full, after one picture at rest."
+        ),
+    ] = False,
+) -> None:
+    """Render a pack of faces with known weights, rotation, landmarks and gaze.
+
+    Examples:
+
+        visavis lab render HEAD.npz CROPS runs/renders --count 16000 --seed 1 --skins runs/skins.npz
+    """
+    from visavis_train.face.rendering.pack import render_faces
+
+    render_faces(
+        head,
+        crops,
+        out,
+        count=count,
+        seed=seed,
+        split=split.value,
+        workers=workers,
+        skins=skins,
+        model=model,
+        photographs=photographs,
+        plain=plain,
+        probes=probes,
+    )
+    print_note(f"{out}: {count} faces of the split {split.value}")
+
+
+@interrupted_says(NOTHING)
+def correspond(
+    head: Mesh,
+    model: Landmarker,
+    skins: Annotated[
+        Path | None, typer.Option(help="File of skins.", show_default="only painted skins")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Number of pictures.", min=1)] = 240,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="The table to write.", show_default="the renderer's table")
+    ] = None,
+) -> None:
+    """Search for MediaPipe's landmarks on the head's mesh.
+
+    Examples:
+
+        visavis lab correspond HEAD.npz face_landmarker.task --skins runs/skins.npz --out landmarks.csv
+    """
+    from visavis_train.face.rendering.correspond import correspond_landmarks
+    from visavis_train.face.rendering.landmarks import TABLE
+
+    place = out or TABLE
+    found = correspond_landmarks(head, model, skins=skins, count=count, seed=seed, out=place)
+    print_note(f"{place}: from {found} of {count} pictures in which MediaPipe finds a face")
+
+
+@interrupted_says(NOTHING)
+def skins(
+    head: Mesh,
+    crops: Crops,
+    model: Landmarker,
+    out: Annotated[Path, typer.Argument(help="The .npz file to write.")],
+    count: Annotated[int, typer.Option(help="Number of crops to try.", min=1)] = 2000,
+) -> None:
+    """Bake textures for the head from crops of calm faces seen from the front.
+
+    Examples:
+
+        visavis lab skins HEAD.npz CROPS face_landmarker.task runs/skins.npz
+    """
+    from visavis_train.face.rendering.head import Head
+    from visavis_train.face.rendering.skins import make_skins, write_skins
+
+    found = make_skins(Head.load(head), crops, model, count)
+    write_skins(out, found)
+    print_note(f"{out}: {len(found.ids)} skins")
+
+
+COMMANDS = (render, correspond, skins)

@@ -1,0 +1,1 @@
+"""The network that reads expressions from a voice."""
