@@ -107,7 +107,7 @@ class PruningConfig(Settings):
             )
 
     def counts(self, tokens: int, layers: int) -> list[Counts]:
-        """Numbers of tokens in each layer.
+        """Numbers of tokens in each layer; tokens that are only scored, to be removed, are not counted.
 
         Args:
             tokens: number of tokens that come into the first layer, with CLS.

@@ -125,7 +125,9 @@ def test_the_penalty_brings_the_share_of_kept_tokens_to_the_keep_rate(rate: floa
         draw(score.expand(8, 400), None, rate).error.backward()
         optimizer.step()
     assert score.sigmoid().item() == pytest.approx(rate, abs=0.02)
-    assert (draw(score.expand(8, 400), None, rate).sizes > 0.5).float().mean() == pytest.approx(rate, abs=0.05)
+    assert (draw(score.expand(8, 400), None, rate).sizes > 0.5).float().mean() == pytest.approx(
+        rate, abs=0.05
+    )
 
 
 def test_what_a_draw_left_out_stays_out() -> None:
