@@ -30,10 +30,6 @@ WIDE: dict[str, dict[str, Any]] = {
         "stem": [8, 16], "width": 64, "layers": 2, "heads": 2,
         "pruning": {"keep_rate": 0.3, "queries": "kept"},
     },
-    "learned": {
-        "kind": "sparse", "stem": [8, 16], "width": 64, "layers": 2, "heads": 2,
-        "pruning": {"method": "learned", "keep_rate": 0.3, "queries": "kept", "keys": "kept"},
-    },
     "sae": {
         "widths": [64, 32, 32], "layers": 1, "heads": 2, "kept": "own", "activation": "relu",
         "pruning": {"keep_rate": 0.3},
