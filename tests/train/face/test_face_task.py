@@ -103,6 +103,7 @@ def detector_config(pack: Path, out: Path) -> DetectorConfig:
         steps=60,
         round_steps=20,
         warm_steps=4,
+        validation=24,
         workers=0,
         threads=1,
     )

@@ -42,7 +42,7 @@ levels = [2, 2, 2]
 """
 
 
-def write_calls(path: Path, pairs: int = 6, frames: int = 1800) -> None:
+def write_calls(path: Path, pairs: int = 6, frames: int = 600) -> None:
     """Calls in which both smile mostly as the other did a tenth of a second before; nothing else moves."""
     rng = np.random.default_rng(0)
     arrays = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -188,8 +189,11 @@ def test_a_memory_does_not_grow(exported: tuple[ListenerNet, Predictor]) -> None
     assert memory.ages.max() == CONTEXT
 
 
-def test_a_listener_that_hears_nothing_is_exported(tmp_path: Path) -> None:
-    net = network(sound=0, controls=0)
+def test_a_listener_that_hears_nothing_is_exported(
+    tmp_path: Path, users_export: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.onnx, "export", users_export)
+    net = network(sound=0, controls=0, layers=1)
     predictor = export_listener(net, tmp_path, NOTES)
     batch = batch_for(net)
     found = predictor.predict(runtime(batch.heard(1), 0, 24), predictor.memory(2))[:, :, 0]
