@@ -3,7 +3,7 @@
     python benchmarks/sparse_ways.py FER2013 [--seeds 3] [--ways before] [--out R.json]
 
 Each way fine-tunes the network of experiments/fer_sparse_ways.toml on every third face of Training, and then
-reads PublicTest once. Finished runs are kept in runs/sparse_ways: the same command goes on.
+reads PublicTest once. Finished runs are kept in runs/sparse_ways: the same command goes on. All are compared.
 """
 
 from __future__ import annotations
@@ -90,12 +90,12 @@ def against(runs: dict[str, dict[int, dict[str, Any]]], first: str, second: str)
 def summary(runs: dict[str, dict[int, dict[str, Any]]]) -> dict[str, Any]:
     """Each way's runs, and its difference from random dropping at the same point, or from layer 0."""
     found = {}
-    for way in runs:
+    for way in (each for each in runs if runs[each]):
         rival = "cls after" if "layer" in way else f"random {way.split()[1]}"
         found[way] = {
             "runs": {n: {k: v for k, v in run.items() if k != "right"} for n, run in runs[way].items()},
             "against": rival,
-            **(against(runs, way, rival) or {}),
+            **((way != rival and against(runs, way, rival)) or {}),
         }
     return found
 
@@ -105,18 +105,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, help="FER-2013, with Training and PublicTest")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--ways", default="", help="only ways with this word in their names")
+    parser.add_argument("--ways", default="", help="train only ways with these words in their names")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)
     runs: dict[str, dict[int, dict[str, Any]]] = {way: {} for way in WAYS}
     for seed in range(1, given.seeds + 1):
-        for way in (each for each in WAYS if given.ways in each):
+        for way in WAYS:
             path = RUNS / f"{way.replace(', ', ' ').replace(' ', '-')}-{seed}.json"
-            if not path.exists():
+            if not path.exists() and given.ways in way:
                 write_json(path, train(way, seed, given.data))
-            runs[way][seed] = json.loads(path.read_text())
-            print(way, seed, {k: v for k, v in runs[way][seed].items() if k != "right"}, flush=True)
+            if path.exists():
+                runs[way][seed] = json.loads(path.read_text())
+                print(way, seed, runs[way][seed]["accuracy"], flush=True)
     write_json(given.out, {**measured_on(find_dataset(given.data).read("PublicTest")), "ways": summary(runs)})
 
 
