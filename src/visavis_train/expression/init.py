@@ -16,6 +16,7 @@ from visavis.errors import InputError
 from visavis.expression.sparse import SparseClassifier
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.augment import augment
+from visavis_train.expression.distillation import Teacher, onnx_teacher
 from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.learned import LEARNED
 from visavis_train.expression.models.pruning import PruningConfig
@@ -88,6 +89,16 @@ def _start_sparse(network: SparseNet, stored: onnx.ModelProto, init: Path, batch
 def _export_sparse(network: nn.Module, path: Path) -> None:
     each = cast(SparseNet, network)
     export_sparse(each, path, min(each.pruning.rates.values(), default=1.0), {})
+
+
+def start_teacher(experiment: Experiment) -> Teacher | None:
+    """The answers of the network that an experiment starts from, if it is a dense one in an ONNX file."""
+    if experiment.init is None or experiment.model.kind == "sparse":
+        return None
+    file = embedded(experiment.init)
+    if file.suffix != ".onnx" or not file.exists():
+        return None
+    return onnx_teacher(file, experiment.threads, experiment.reading.face_px)
 
 
 def embedded(init: Path) -> Path:

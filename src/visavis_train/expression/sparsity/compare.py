@@ -103,7 +103,7 @@ def compare_variants(
         on_step: called once for a face (of both data sets) and network, and once for a timed face and those
             to warm up.
     """
-    candidates = [Candidate.of_onnx(variant.name, variant.network) for variant in variants]
+    candidates = [Candidate(variant.name, variant.network) for variant in variants]
     right = [right_answers(faces, candidate, on_step) for candidate in candidates]
     elsewhere = [
         None if second is None else Share.of(right_answers(second, candidate, on_step))
