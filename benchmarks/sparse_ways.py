@@ -2,7 +2,7 @@
 
     python benchmarks/sparse_ways.py FER2013 [--seeds 3] [--ways before] [--out R.json]
 
-Each way fine-tunes the network of experiments/fer_sparse_ways.toml on every third face of Training, and then
+Each way fine-tunes the network of experiments/fer_sparse_ways.toml on the first third of Training, and then
 reads PublicTest once. Finished runs are kept in runs/sparse_ways: the same command goes on. All are compared.
 """
 
@@ -54,7 +54,9 @@ def train(way: str, seed: int, data: Path) -> dict[str, Any]:
     experiment = load_experiment(EXPERIMENT, Experiment, changes)
     torch.set_num_threads(experiment.threads)
     faces, tested = (find_dataset(data).read(split) for split in ("Training", "PublicTest"))
-    trainer, start_s = ExpressionTrainer(experiment, faces[np.arange(0, len(faces), 3)]), time.process_time()
+    places = np.arange(len(faces))
+    third = faces[(places > 0) & (places <= len(faces) // 3)]  # 9,569 faces; the measured runs lacked face 0.
+    trainer, start_s = ExpressionTrainer(experiment, third), time.process_time()
     while not trainer.finished:
         loss = trainer.run_epoch()["loss"]
     cpu_s, network = time.process_time() - start_s, trainer.average.module.eval()
