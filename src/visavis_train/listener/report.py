@@ -30,7 +30,7 @@ from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import FloatArray
-from visavis_train.data.conversation_pack import ListeningPack, load_listening
+from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening
 from visavis_train.listener.baselines.latent_diffusion import LatentDiffusion
 from visavis_train.listener.baselines.method import BinaryUnits, Method
 from visavis_train.listener.baselines.simple import (
@@ -204,7 +204,9 @@ def compare_listeners(
         if quality := _quality(candidate.tokenizer):
             scores = {metric: mean(run["items"][metric]) for metric in ("fr_corr", "fr_dist", "fr_var")}
             named = {"name": candidate.name, "seed": candidate.seed}
-            pairs.append(named | quality | scores | _bits(candidate.folder) | _changes(candidate, pack))
+            pairs.append(
+                named | quality | scores | _bits(candidate.folder) | _changes(candidate, test.speakers, pack)
+            )
     return {
         "commit": current_commit(),
         "machine": machine(),
@@ -241,12 +243,14 @@ def _bits(folder: Path | None) -> dict[str, float]:
     return {f"bits_{who}": bits[who] for who in ("true_speaker", "other_speaker") if who in bits}
 
 
-def _changes(candidate: ReportedMethod, pack: ListeningPack) -> dict[str, float]:
+def _changes(
+    candidate: ReportedMethod, speakers: Sequence[PersonClip], pack: ListeningPack
+) -> dict[str, float]:
     """Share of frames whose expression changes, in drawn reactions and in real listeners' tokens.
 
     Shares lie in [0, 1]. A listener whose share is far above the real listeners' trembles.
     """
-    drawn = candidate.open().reactions([item.speaker for item in pack.items], 1, candidate.seed)
+    drawn = candidate.open().reactions(speakers, 1, candidate.seed)
     tokenizer = TokenVocabulary.open(candidate.tokenizer).tokenizer
     faces = (item.listener.face.astype(np.float32) for item in pack.items)
     real = [tokenizer.expressions(tokenizer.encode(face)) for face in faces]
