@@ -28,7 +28,7 @@ def test_the_shortest_times_decide(slow_ms: list[float], fast_ms: list[float], g
     assert tried(slow_ms, fast_ms) == pytest.approx(gain)
 
 
-@pytest.mark.parametrize(("gain", "ending"), [(1.4, ""), (1.0, ""), (1.6, "_int8"), (2.5, "_int8")])
+@pytest.mark.parametrize(("gain", "ending"), [(1.1, ""), (1.0, ""), (1.4, "_int8"), (2.5, "_int8")])
 def test_8_bits_are_chosen_where_they_are_clearly_faster(
     monkeypatch: pytest.MonkeyPatch, gain: float, ending: str
 ) -> None:

@@ -45,14 +45,16 @@ def test_the_options_offer_what_there_is() -> None:
 def test_a_network_of_ones_own_reads_too(
     sparse: Callable[..., int], make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clip, own = make_video(count=2), tmp_path / "mine.onnx"
+    clip, own = make_video(count=2), tmp_path / "expression.onnx"
     own.write_bytes(networks.read("expression"))
     assert sparse("run", clip, "--recognizer", own, "--track", tmp_path / "t.npz", "--json") == 0
     assert f'"recognizer": "{own}"' in capsys.readouterr().out
+    assert sparse("run", clip, "--recognizer", tmp_path, "--track", tmp_path / "t.npz", "--json") == 0
+    assert f'"recognizer": "{tmp_path}"' in capsys.readouterr().out
     assert np.isfinite(Track.load(tmp_path / "t.npz").expression[:, CONTEMPT]).all()
     own.write_bytes(b"no network")
     for name, said in (
-        (own, "mine.onnx"),
+        (own, "expression.onnx"),
         (tmp_path / "none.onnx", "cannot be read"),
         ("dnse", "is called 'dnse'"),
     ):
@@ -182,7 +184,7 @@ COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", 
         ),
         (
             ["--recognizer", "hybrid"],
-            "no recogniser is called 'hybrid'; there are dense, sparse, and files NET.onnx",
+            "no recogniser is called 'hybrid'; there are dense, sparse, files NET.onnx, and folders",
         ),
     ],
 )

@@ -70,7 +70,7 @@ app = typer.Typer(
 BAD_INPUT = 2
 # Packages of the extra `train`.
 TRAIN_PACKAGES = frozenset(
-    """accelerate bitsandbytes matplotlib onnx onnx_ir onnxscript pydantic safetensors tensorboard timm torch
+    """accelerate matplotlib onnx onnx_ir onnxscript pydantic safetensors tensorboard timm torch
     vector_quantize_pytorch""".split()
 )
 

@@ -210,7 +210,7 @@ def _print_result(result: Evaluation, model: Model, calibration: Calibration | N
         f"accuracy {scores.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), mean over classes "
         f"{scores.mean_accuracy:.2%}, macro F1 {scores.macro_f1:.2%}, ECE {result.calibration_error:.2%}"
     )
-    if (twice := result.duplicates) and twice.accuracy is not None:
+    if (twice := result.duplicates) and twice.in_training and twice.accuracy is not None:
         console.print_line(
             f"without {twice.in_training} faces that training shows too: {twice.accuracy:.2%} of {twice.n}"
         )

@@ -52,7 +52,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 
 def open_model(model: str | None, keep: str | None, mirror: bool) -> Model:
-    """The network that ``--model`` names: a recogniser if it is a plain word, else a file.
+    """The network that ``--model`` names: a recogniser, an ONNX file, or a folder that visavis train made.
 
     Raises:
         InputError: the recogniser or file does not exist, or it does not take ``--keep``.
@@ -65,13 +65,13 @@ def open_model(model: str | None, keep: str | None, mirror: bool) -> Model:
     if model is None:
         return Model.embedded(mirror=mirror, keep=keeping)
     path = Path(model)
-    if path.name == model and not path.suffix:
-        if model not in NETWORKS:
-            raise InputError(
-                f"--model {model}: no recogniser of that name; expected {' or '.join(NETWORKS)}, or a file "
-                f"(one without an ending as ./{model})"
-            )
+    if model in NETWORKS:
         return Model.embedded(model, mirror=mirror, keep=keeping)
+    if path.name == model and not path.suffix and not path.is_dir():
+        raise InputError(
+            f"--model {model}: no recogniser of that name; expected {' or '.join(NETWORKS)}, or a file "
+            f"(one without an ending as ./{model}), or a folder that visavis train made"
+        )
     return Model.load(path, mirror=mirror, keep=keeping)
 
 

@@ -19,7 +19,7 @@ RecognizerOption = Annotated[
     str,
     typer.Option(
         "--recognizer",
-        metavar="dense|sparse|NET.onnx",
+        metavar="dense|sparse|NET.onnx|RUN_DIR",
         help="Recogniser of expressions: dense reads the whole face, sparse drops tokens; or your own "
         "network, as visavis train makes it.",
     ),

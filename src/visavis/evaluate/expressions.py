@@ -20,7 +20,7 @@ from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.labels import given
-from visavis.expression.registry import DEFAULT, classifier_of, network_of
+from visavis.expression.registry import DEFAULT, classifier_of, network_file, network_of
 from visavis.expression.sparse import Keeping, SparseClassifier
 from visavis.metrics.expression import ClassScores, Reliability, accuracy_interval, confusion_matrix
 from visavis.types import BoolArray, FloatArray, ImageArray
@@ -71,7 +71,7 @@ class Model:
         """An ONNX file with the inputs, outputs and metadata of one of the embedded networks.
 
         Args:
-            path: the file.
+            path: the file, or the folder that ``visavis train`` made.
             mirror: also read each face mirrored, and average.
             keep: how many tokens a sparse network keeps; None uses the value in its metadata.
 
@@ -79,7 +79,7 @@ class Model:
             InputError: the file cannot be read, or its network takes no ``keep``.
             WeightsError: the file is not a network, or the network is of another kind.
         """
-        path = as_path(path)
+        path = network_file(as_path(path))
         data = read_bytes(path, networks.ONNX_FILE)
         return cls._of(data, path.name, str(path), mirror, keep)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnxruntime as ort
 
 from visavis.base import networks
@@ -15,6 +17,8 @@ from visavis.expression.sparse import Keeping, SparseClassifier
 # assets/manifest.json (CONTRIBUTING.md, Weights).
 NETWORKS = {"dense": classifier.NAME, "sparse": sparse.NAME}
 DEFAULT = "dense"
+# The network of a folder that visavis train made.
+RUN_NETWORK = "expression.onnx"
 
 
 def network_of(recognizer: str) -> str:
@@ -25,17 +29,22 @@ def network_of(recognizer: str) -> str:
     """
     if recognizer not in NETWORKS:
         raise InputError(
-            f"no recogniser is called {recognizer!r}; there are {', '.join(NETWORKS)}, and files NET.onnx "
-            "(of a training: RUN/expression.onnx)"
+            f"no recogniser is called {recognizer!r}; there are {', '.join(NETWORKS)}, files NET.onnx, and "
+            "folders that visavis train made"
         )
     return NETWORKS[recognizer]
+
+
+def network_file(network: Path) -> Path:
+    """The ONNX file of a run folder; a file stays as it is."""
+    return network / RUN_NETWORK if network.is_dir() else network
 
 
 def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> ExpressionClassifier:
     """A recogniser by its name; it uses one thread.
 
     Args:
-        recognizer: one of :data:`NETWORKS`, or an ONNX file as ``visavis train`` writes it.
+        recognizer: one of :data:`NETWORKS`; or an ONNX file as ``visavis train`` writes it, or its folder.
         keep: see :func:`classifier_of`.
 
     Raises:
@@ -43,8 +52,8 @@ def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> E
             drops no tokens.
         WeightsError: the network is missing, was changed, or is no recogniser.
     """
-    if recognizer.endswith(".onnx"):
-        session = networks.open_file(recognizer)
+    if recognizer not in NETWORKS and (recognizer.endswith(".onnx") or Path(recognizer).is_dir()):
+        session = networks.open_file(network_file(Path(recognizer)))
         try:
             return classifier_of(session, keep)
         except (InputError, WeightsError) as error:

@@ -105,8 +105,10 @@ class Predictor:
     def memory(self, streams: int) -> StreamMemory:
         """The state of N parallel streams before their first frame."""
         attentions, heads, width = self._cache
-        keys = np.zeros((streams, attentions, heads, width, self.context), np.float32)
-        return StreamMemory(keys, np.zeros_like(keys.swapaxes(-1, -2), order="C"))
+        # Attentions come first in memory, so that each one's part is an input without being copied.
+        keys = np.zeros((attentions, streams, heads, width, self.context), np.float32)
+        values = np.zeros((attentions, streams, heads, self.context, width), np.float32)
+        return StreamMemory(keys.swapaxes(0, 1), values.swapaxes(0, 1))
 
     def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
         """Predict T positions; ``memory`` advances by T positions.
@@ -144,9 +146,10 @@ class Predictor:
             "sound": heard.sound,
             "controls": heard.controls,
             "ages": memory.ages,
-            "past_keys": memory.keys,
-            "past_values": memory.values,
         }
+        for name, past in (("past_keys", memory.keys), ("past_values", memory.values)):
+            arrays[name] = past  # Networks of version 0.1 have one input for all attentions.
+            arrays |= {f"{name}_{place}": past[:, place] for place in range(past.shape[1])}
         return {name: array for name, array in arrays.items() if name in self._inputs}
 
     def _check(self, heard: Heard, streams: int) -> None:

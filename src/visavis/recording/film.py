@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from visavis.avatar.puppet import Drawing
 from visavis.base.clock import Clock
 from visavis.capture.source import FrameSource
 from visavis.capture.video import VideoFile
@@ -18,6 +17,9 @@ from visavis.pipeline import Moment
 from visavis.recording.outputs import AvatarAlone, Outputs
 from visavis.recording.video_writer import VideoWriter, planes_of
 from visavis.types import ImageArray
+
+if TYPE_CHECKING:
+    from visavis.avatar.puppet import Drawing
 
 # Decoding, tracking, drawing and encoding overlap; more waiting frames would only cost memory.
 DEPTH = 2

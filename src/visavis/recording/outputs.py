@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from visavis.avatar.puppet import Color
 from visavis.base.files import require_writable
 from visavis.errors import InputError
 from visavis.recording.video_writer import CONTAINERS, require_alpha
 
-Background = Color | Literal["soft", "transparent"]
+Background = tuple[int, int, int] | Literal["soft", "transparent"]
 
 DEFAULT_SIZE_PX, MIN_SIZE_PX, MAX_SIZE_PX = 720, 64, 2160
 

@@ -144,9 +144,11 @@ def plan_parts(path: Path, jobs: int, limit_s: float | None = None) -> list[floa
     Raises:
         InputError: the file cannot be opened.
     """
+    if jobs < 2:
+        return []
     with VideoPart(path) as video:
         end_s = min(video.duration_s or 0.0, LATEST_S if limit_s is None else limit_s)
-        if jobs < 2 or end_s < 2 * LEAST_PART_S:
+        if end_s < 2 * LEAST_PART_S:
             return []
         share_s = (end_s + (jobs - 1) * LEAD_S) / jobs
         part_s = min(max(share_s, LEAST_PART_S), LONGEST_PART_S)

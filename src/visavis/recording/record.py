@@ -8,7 +8,6 @@ from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
-from visavis.avatar.puppet import Drawing, Puppet
 from visavis.base.clock import Clock, SystemClock
 from visavis.base.interruption import Interruption
 from visavis.capture.prefetch import Prefetch
@@ -24,6 +23,7 @@ from visavis.recording.outputs import Outputs
 from visavis.types import Frame
 
 if TYPE_CHECKING:
+    from visavis.avatar.puppet import Drawing
     from visavis.outputs.sender import Sender
 
 # Sound is read this far ahead of the pictures, because a frame needs the sound up to its end.
@@ -77,6 +77,8 @@ def record_source(
     interrupted = False
     film = None
     if outputs.video is not None:
+        from visavis.avatar.puppet import Puppet
+
         shown = outputs.alone or Composer(source.size, pipeline.read_expressions)
         film = Film(outputs, outputs.video, source, shown, avatar or Puppet.load())
     with Interruption() as signals:

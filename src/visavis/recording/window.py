@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from visavis.avatar.puppet import Drawing
 from visavis.errors import DeviceError
 from visavis.types import AvatarPose
+
+if TYPE_CHECKING:
+    from visavis.avatar.puppet import Drawing
 
 SIDE_PX = 512
 

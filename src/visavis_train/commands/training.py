@@ -181,8 +181,13 @@ def quantize(
         typer.Argument(metavar="NET.onnx|RUN_DIR", help="A network in 32 bits, or a run folder."),
     ],
     data: Annotated[
-        Path, typer.Option(metavar="DATASET", help="Data set, as in visavis evaluate expressions.")
-    ],
+        Path | None,
+        typer.Option(
+            metavar="DATASET",
+            help="Data set, as in visavis evaluate expressions.",
+            show_default="the run's own pictures",
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="Split to measure on.", show_default="as in evaluate expressions"),
@@ -190,9 +195,7 @@ def quantize(
     method: Annotated[
         QuantizationMethod | None, typer.Option(help="Quantisation method.", show_default=False)
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file to write: .onnx, or .safetensors with nf4.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The ONNX file to write.")] = None,
     max_loss: Annotated[
         float,
         typer.Option(
@@ -206,18 +209,23 @@ def quantize(
 ) -> None:
     """Make an expression network smaller or faster, if its accuracy stays. Needs the extra `train`.
 
-    int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. int8-dynamic, int4-matmul and
-    nf4 (bitsandbytes; needs a run folder) change only matrices. int8 and int4 calibrate on 512 faces of the
-    training split. The accuracy is measured on the other split.
+    int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. nf4: nearly as small, without
+    calibration. int8-dynamic and int4-matmul change only matrices. int8 and int4 calibrate on 512 faces of
+    the training split. The accuracy is measured on the other split.
 
     Examples:
 
+        visavis quantize runs/mine --method int8 --out mine.onnx
         visavis quantize net.onnx --method int4 --data fer2013.csv --out small.onnx
         visavis quantize runs/fer_hybrid --compare --data fer2013.csv --split PublicTest --json
     """
-    from visavis.base.console import print_json
+    from visavis.base.console import print_json, print_note
+    from visavis.datasets.picture_table import TABLES
     from visavis_train.expression.quantize import task
 
+    if data is None and not (network / TABLES[0]).is_file():
+        raise InputError(f"{network}: holds no pictures to measure on; name a data set with --data")
+    data = data or network
     if compare and method is None and out is None:
         facts = task.compare_all(network, data, split)
         tell = task.print_comparison
@@ -227,6 +235,8 @@ def quantize(
     else:
         raise InputError("give --method and --out to write a network, or --compare alone to see all methods")
     (print_json if as_json else tell)(facts)
+    if out is not None:
+        print_note(f"next: visavis run 0 --recognizer {out}")
 
 
 @interrupted_says("interrupted: nothing was written")

@@ -17,6 +17,7 @@ from visavis.metrics.expression import ClassScores, accuracy_interval, confusion
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.sources import Splits
 from visavis_train.expression.distillation import Teacher
+from visavis_train.expression.imbalance import told
 from visavis_train.expression.release import gray_pixels
 from visavis_train.expression.report.tables import NONE, Table
 
@@ -29,16 +30,21 @@ _LIMITS = (
 )
 
 
-def write_card(experiment: Experiment, splits: Splits, answer: Teacher, report: Mapping[str, Any]) -> None:
+def write_card(
+    experiment: Experiment,
+    splits: Splits,
+    answers: tuple[Teacher, Teacher | None],
+    report: Mapping[str, Any],
+) -> None:
     """Write ``card.md`` into the run folder.
 
     Args:
         experiment: the settings of the run.
         splits: its faces.
-        answer: the trained network.
+        answers: the trained network, and the one that it started from, if that can be measured.
         report: what the run's ``report.json`` says.
     """
-    judged = splits.validation if splits.test is None else splits.test
+    judged = splits.judged
     lines = [
         f"# {experiment.name}",
         "",
@@ -51,6 +57,7 @@ def write_card(experiment: Experiment, splits: Splits, answer: Teacher, report: 
         "",
         *(f"- {source.path}" for source in experiment.data),
         *(f"- {note}" for note in splits.notes),
+        f"- {told(splits.training, experiment.training.imbalance)}",
         *(f"- left out: {count} faces ({reason})" for reason, count in splits.training.left_out.items()),
         "",
         _counts(splits).markdown(),
@@ -62,10 +69,10 @@ def write_card(experiment: Experiment, splits: Splits, answer: Teacher, report: 
         f"Epoch {report['best_epoch']} of {report['epochs']}, seed {experiment.seed}, was the best on the "
         "validation faces. " + _judged(splits),
         "",
-        _scores(splits, answer).markdown(),
+        _scores(splits, *answers).markdown(),
         f"{judged.split}, class by class:",
         "",
-        _classes(judged, _answers(judged, answer)).markdown(),
+        _classes(judged, _answers(judged, answers[0])).markdown(),
         "## Limits",
         "",
         _LIMITS,
@@ -113,16 +120,24 @@ def _answers(faces: LabeledFaces, answer: Teacher) -> np.ndarray[Any, np.dtype[n
     return np.asarray(chosen.argmax(axis=1), np.int64)
 
 
-def _scores(splits: Splits, answer: Teacher) -> Table:
+def _scores(splits: Splits, answer: Teacher, before: Teacher | None) -> Table:
+    parts: list[tuple[str, LabeledFaces | None, Teacher | None]] = [
+        ("validation", splits.validation, answer),
+        ("test", splits.test, answer),
+        ("the same faces before training", splits.judged, before),
+    ]
     rows = []
-    for what, faces in (("validation", splits.validation), ("test", splits.test)):
-        if faces is None:
+    for what, faces, network in parts:
+        if faces is None or network is None:
             continue
-        right = _answers(faces, answer) == faces.labels
-        low, high = accuracy_interval(right)
+        said = _answers(faces, network)
+        low, high = accuracy_interval(right := said == faces.labels)
+        mean = ClassScores.of(confusion_matrix(faces.labels, said, len(faces.names))).mean_accuracy
         often = np.bincount(faces.labels).max() / len(faces)
-        rows.append((what, str(len(faces)), f"{right.mean():.1%} ({low:.1%} to {high:.1%})", f"{often:.1%}"))
-    return Table(("split", "faces", "accuracy (95%)", "always the most frequent label"), tuple(rows))
+        accuracy = f"{right.mean():.1%} ({low:.1%} to {high:.1%})"
+        rows.append((what, str(len(faces)), accuracy, f"{mean:.1%}", f"{often:.1%}"))
+    columns = ("split", "faces", "accuracy (95%)", "mean recall", "always the most frequent label")
+    return Table(columns, tuple(rows))
 
 
 def _classes(faces: LabeledFaces, answers: np.ndarray[Any, np.dtype[np.int64]]) -> Table:

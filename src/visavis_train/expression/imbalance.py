@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from visavis.datasets.faces import LabeledFaces
+
 Imbalance: TypeAlias = Literal["none", "sampler", "weights", "focal", "logits"]
 FOCUS = 2.0
 
@@ -16,7 +18,8 @@ class LabelLoss:
     """Cross-entropy of one head, in the form that ``training.imbalance`` names.
 
     Args:
-        goals: (N, C) targets of all training faces; a row of zeros is a face without a label.
+        goals: (N, C) targets of all training faces; a row of zeros is a face without a label. A label that no
+            face has counts as frequent, so that no method makes it more probable.
         method: the method.
         power: strength of ``sampler``, ``weights`` and ``logits``.
     """
@@ -25,6 +28,8 @@ class LabelLoss:
         self._method = method
         counts = goals.sum(dim=0)
         shares = (counts / counts.sum().clamp_min(1e-9)).clamp_min(1e-4)
+        seen = torch.bincount(goals[goals.sum(dim=1) > 0].argmax(dim=1), minlength=len(counts)) > 0
+        shares = torch.where(seen, shares, shares.max())
         # Scaled so that the mean over all faces is 1: the learning rate keeps its meaning.
         rare = shares.pow(-power)
         self._weights = rare / (shares * rare).sum()
@@ -44,3 +49,10 @@ class LabelLoss:
         elif self._method == "focal":
             losses = losses * (1 - torch.softmax(logits, dim=1)).pow(FOCUS)
         return losses.sum()
+
+
+def told(faces: LabeledFaces, method: Imbalance) -> str:
+    """What the rarest and the most frequent label are, and the method, in words."""
+    counts = sorted((count, name) for name, count in faces.counts.items() if count)
+    (least, rare), (most, frequent) = counts[0], counts[-1]
+    return f"{least} faces are {rare}, {most} are {frequent}: training.imbalance is {method!r}"

@@ -15,6 +15,7 @@ from visavis.errors import InputError
 from visavis.expression.sparse import SparseClassifier
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.augment import augment
+from visavis_train.expression.distillation import Teacher, onnx_teacher
 from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.quantize.network import classifier_from_bytes
@@ -64,6 +65,16 @@ def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     some = images[torch.randperm(len(images), generator=rng)[:_FACES].to(images.device)].cpu()
     batch = augment(some, side_px, experiment.augmentation, rng)
     read_back(onnx.load_model_from_string(data), str(init), network, write, batch)
+
+
+def start_teacher(experiment: Experiment) -> Teacher | None:
+    """The answers of the network that an experiment starts from, if it is a dense one in an ONNX file."""
+    if experiment.init is None or experiment.model.kind == "sparse":
+        return None
+    file = embedded(experiment.init)
+    if file.suffix != ".onnx" or not file.exists():
+        return None
+    return onnx_teacher(file, experiment.threads, experiment.reading.face_px)
 
 
 def embedded(init: Path) -> Path:

@@ -31,11 +31,13 @@ from visavis.datasets.picture_table import TABLES, write_picture_table
 from visavis.errors import InputError
 from visavis.expression import sparse
 from visavis_train.data.face_crops import read_crops
-from visavis_train.expression.card import write_card
+from visavis_train.expression.card import CARD, write_card
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.sources import Splits, read_splits
 from visavis_train.expression.distillation import onnx_teacher
 from visavis_train.expression.folder import Standing, standing, trained_on, write_description
+from visavis_train.expression.imbalance import told
+from visavis_train.expression.init import start_teacher
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.sparse import SparseNet
@@ -84,7 +86,7 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     )
     if found is Standing.BEGUN:
         trainer.load(last)
-    for note in splits.notes if main else ():
+    for note in (*splits.notes, told(splits.training, experiment.training.imbalance)) if main else ():
         print_note(note)
     accelerator.wait_for_everyone()  # Others must not see what the first one writes from here on.
     if main and not trainer.finished and (changes := write_description(experiment, accelerator.device)):
@@ -171,6 +173,7 @@ def release_expression(experiment: Experiment, config: Path) -> tuple[Path, Scor
     answer = onnx_teacher(network, experiment.threads, experiment.reading.face_px)
     scores = score_reader(answer, chosen_on)
     unseen = ~seen_in(chosen_on, splits.training)
+    before = start_teacher(experiment)
     rows = read_log(experiment.out)
     costs = cost(model, side_px)
     report = {
@@ -192,8 +195,9 @@ def release_expression(experiment: Experiment, config: Path) -> tuple[Path, Scor
             score_reader(answer, chosen_on[unseen]).as_dict() if unseen.any() else None
         ),
         "test": None if test is None else score_reader(answer, test).as_dict(),
+        "before_training": before and score_reader(before, splits.judged).as_dict(),
     }
-    write_card(experiment, splits, answer, report)
+    write_card(experiment, splits, (answer, before), report)
     write_json(experiment.out / "report.json", report, allow_nan=True)
     return network, scores
 
@@ -213,6 +217,10 @@ def finish_expression(experiment: Experiment, _: object, command: Command) -> Pa
             network.with_stem(name), scores, config, name, experiment.also_trained_on
         )
         print_note(f"installed as {installed}")
+    print_note(f"{experiment.out / CARD}: what it learned from, and how well it does")
+    data = "" if (experiment.out / TABLES[0]).exists() else f" --data {experiment.data[0].path}"
+    print_note(f"next: visavis quantize {experiment.out} --method int8{data} --out NET.onnx")
+    print_note(f"or: visavis run 0 --recognizer {experiment.out}")
     return experiment.out / "report.json"
 
 

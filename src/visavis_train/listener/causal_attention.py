@@ -7,6 +7,7 @@ same numbers, because a position knows other positions only by their distance.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -81,12 +82,12 @@ class Past(NamedTuple):
     """Keys and values of positions, for the A attentions of a network in order of computation.
 
     Attributes:
-        keys: (N, A, H, D / H, W).
-        values: (N, A, H, W, D / H).
+        keys: A times (N, H, D / H, W).
+        values: A times (N, H, W, D / H).
     """
 
-    keys: Tensor
-    values: Tensor
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
 
 
 class AttentionMemory:
@@ -106,12 +107,12 @@ class AttentionMemory:
         self._now.append((keys, values))
         if self._past is None:
             return None
-        return self._past.keys.select(1, place), self._past.values.select(1, place)
+        return self._past.keys[place], self._past.values[place]
 
-    def now(self) -> Past:
-        """This call's additions to the past: T positions."""
+    def now(self) -> tuple[Tensor, Tensor]:
+        """This call's T positions: keys (N, A, H, D / H, T) and values (N, A, H, T, D / H)."""
         keys, values = zip(*self._now, strict=True)
-        return Past(torch.stack(keys, dim=1), torch.stack(values, dim=1))
+        return torch.stack(keys, dim=1), torch.stack(values, dim=1)
 
 
 class CausalAttention(nn.Module):

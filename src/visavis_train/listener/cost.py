@@ -53,7 +53,7 @@ def _macs_of_step(net: ListenerNet) -> int:
     """Multiply-accumulates of one position with its whole past, and of its distributions."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         ages, past = _past(net, net.config.context)
-        hidden = ListenerGraph(net)(*_heard(net.config, 1), ages, *past)[0]
+        hidden = ListenerGraph(net)(*_heard(net.config, 1), ages, *past.keys, *past.values)[0]
         net.head(hidden, hidden.new_zeros(hidden.shape[:-1], dtype=torch.int64))
     return int(counter.get_total_flops()) // 2
 
@@ -70,9 +70,9 @@ def _macs_of_context(net: ListenerNet, patch: int) -> int:
 
 def _past(net: ListenerNet, positions: int) -> tuple[torch.Tensor, Past]:
     each = net.config.width // net.config.heads
-    shape = (1, net.attentions, net.config.heads)
-    past = Past(torch.zeros(*shape, each, positions), torch.zeros(*shape, positions, each))
-    return torch.ones(1, positions, dtype=torch.int64), past
+    shape = (net.attentions, 1, net.config.heads)
+    keys, values = torch.zeros(*shape, each, positions), torch.zeros(*shape, positions, each)
+    return torch.ones(1, positions, dtype=torch.int64), Past(keys.unbind(), values.unbind())
 
 
 def _heard(config: ListenerConfig, positions: int) -> HeardTensors:

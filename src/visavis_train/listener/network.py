@@ -192,16 +192,16 @@ class ListenerGraph(nn.Module):
         sound: Tensor,
         controls: Tensor,
         ages: Tensor,
-        past_keys: Tensor,
-        past_values: Tensor,
+        *past: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Arguments as in :class:`HeardTensors` and :meth:`ListenerNet.forward`.
+        """Arguments as in :class:`HeardTensors`, :meth:`ListenerNet.forward` and, one by one, :class:`Past`.
 
         Returns:
-            (N, T, P, D), the T positions' Past, and the head's weights, which do not depend on the inputs.
+            (N, T, P, D), the T positions' keys and values, and the head's weights, which do not depend on the
+            inputs.
         """
         heard = HeardTensors(speaker, own, sound, controls)
-        hidden, memory = self.net(heard, ages, Past(past_keys, past_values))
+        hidden, memory = self.net(heard, ages, Past(past[: len(past) // 2], past[len(past) // 2 :]))
         return hidden, *memory.now(), self.net.head.weights()
 
 

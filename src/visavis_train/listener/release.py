@@ -62,9 +62,12 @@ def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
     sound[0, 0], controls[0, 0] = torch.nan, torch.nan
     ages = torch.arange(config.context).flip(0).expand(_STREAMS, -1).contiguous()
     each = config.width // config.heads
-    shape_of_past = (_STREAMS, net.attentions, config.heads)
-    keys = torch.randn(*shape_of_past, each, config.context, generator=rng)
-    values = torch.randn(*shape_of_past, config.context, each, generator=rng)
+    shapes = {"past_keys": (each, config.context), "past_values": (config.context, each)}
+    past = {
+        f"{name}_{place}": torch.randn(_STREAMS, config.heads, *shape, generator=rng)
+        for name, shape in shapes.items()
+        for place in range(net.attentions)
+    }
     tokens = HeardTensors(
         torch.randint(-1, vocabulary, shape, generator=rng),
         torch.randint(-1, vocabulary, shape, generator=rng),
@@ -72,7 +75,7 @@ def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
         controls,
     )
     named = {SPEAKER_INPUT if name == "speaker" else name: part for name, part in tokens._asdict().items()}
-    return {**named, "ages": ages, "past_keys": keys, "past_values": values}
+    return {**named, "ages": ages, **past}
 
 
 def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:

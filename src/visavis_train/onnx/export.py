@@ -7,6 +7,7 @@ import json
 import subprocess
 import warnings
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,10 @@ def export_onnx(
     first = (0,) if dynamic_batch else ()
     axes = [(*first, *(dynamic_axes or {}).get(name, ())) for name in input_names]
     shapes = tuple(dict.fromkeys(some, torch.export.Dim.DYNAMIC) or None for some in axes)
+    named = sum(
+        each.kind is not each.VAR_POSITIONAL for each in signature(module.forward).parameters.values()
+    )
+    nested = (*shapes[:named], shapes[named:]) if shapes[named:] else shapes  # As torch takes ``*arguments``.
     with warnings.catch_warnings():
         # torch's exporter warns about its own internals, which no caller can change.
         warnings.simplefilter("ignore")
@@ -70,7 +75,7 @@ def export_onnx(
             opset_version=OPSET,
             input_names=list(input_names),
             output_names=list(output_names),
-            dynamic_shapes=shapes,
+            dynamic_shapes=nested,
             verbose=False,
         )
     if program is None:

@@ -38,19 +38,28 @@ def test_own_pictures_become_a_network_with_a_card(
     run = tmp_path / "mine"
     short = ("--set", "training.epochs=2", "--set", "held_out=0.2")
     assert run_visavis("train", "--data", drawn, "--out", run, *short) == 0
-    report = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    assert f"next: visavis quantize {run} --method int8 --out NET.onnx" in " ".join(told.err.split())
+    report = json.loads(told.out)
+    assert report["before_training"]["faces"] == 8
     assert [report[split]["faces"] for split in ("validation", "test")] == [8, 8]
     assert report["validation"]["ferplus_accuracy"] is None
     card = (run / "card.md").read_text("utf-8")
     assert "from the weights of expression" in card
     assert f"{drawn}: 20% of all by picture: validation, test" in card
     assert "| all | 24 | 8 | 8 |" in card
+    assert "| the same faces before training | 8 | " in card
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert all(row["validation_loss"] > 0 for row in rows)
-    assert run_visavis("evaluate", "expressions", run, "--model", run / "expression.onnx", "--json") == 0
+    assert run_visavis("evaluate", "expressions", run, "--model", run, "--json") == 0
     measured = json.loads(capsys.readouterr().out)
     assert (measured["split"], measured["n"]) == ("test", 8)
     assert measured["accuracy"] == pytest.approx(report["test"]["accuracy"])
+    quantized = ("--method", "int8", "--max-loss", "50", "--out", tmp_path / "mine.onnx")
+    assert run_visavis("quantize", run, *quantized) == 0
+    told = capsys.readouterr()
+    assert "on picture table, test" in told.out
+    assert "next: visavis run 0 --recognizer" in told.err
 
 
 def test_what_is_missing_is_told_and_nothing_is_written(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from visavis_train.expression.imbalance import LabelLoss
+from visavis_train.expression.imbalance import Imbalance, LabelLoss
 
 # Nine faces of label 0, one of label 1, and one without a label.
 GOALS = torch.cat([torch.eye(2)[[0] * 9 + [1]], torch.zeros(1, 2)])
@@ -27,6 +27,16 @@ def test_rare_labels_weigh_more_and_the_mean_stays(power: float) -> None:
     drawn = weighted.face_weights(GOALS)
     assert (drawn[9] / drawn[0]).item() == pytest.approx(9**power)
     assert drawn[10].item() == 1  # A face that only teachers answer is drawn as often as the mean.
+
+
+@pytest.mark.parametrize("method", ["weights", "logits"])
+def test_a_label_without_faces_is_not_made_more_probable(method: Imbalance) -> None:
+    smooth = functional.pad(GOALS, (0, 1)) * 0.9 + 0.1 / 3 * GOALS.sum(dim=1, keepdim=True)
+    loss = LabelLoss(smooth, method, 1.0)
+    nothing = torch.zeros(1, 3)
+    asked = [loss(nothing, torch.eye(3)[[label]]).item() for label in range(3)]
+    assert asked[1] > asked[0]  # The rare label asks for more;
+    assert asked[2] == pytest.approx(asked[0])  # the absent one does not.
 
 
 def test_focal_loss_spares_what_is_known() -> None:

@@ -24,6 +24,9 @@ def quick_export(
     import onnx
     from torch.onnx.utils import export
 
+    each_shape = [
+        axes for shape in dynamic_shapes for axes in (shape if isinstance(shape, tuple) else (shape,))
+    ]
     written = io.BytesIO()
     export(
         module,
@@ -34,7 +37,7 @@ def quick_export(
         output_names=list(output_names),
         dynamic_axes={
             name: {axis: f"{name}{axis}" for axis in axes or ()}
-            for name, axes in zip(input_names, dynamic_shapes, strict=True)
+            for name, axes in zip(input_names, each_shape, strict=True)
         },
     )
     model = onnx.load_from_string(written.getvalue())

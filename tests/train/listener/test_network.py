@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
@@ -187,6 +188,33 @@ def test_a_memory_does_not_grow(exported: tuple[ListenerNet, Predictor]) -> None
         predictor.predict(runtime(batch_for(net).heard(1), 0, 3), memory)
     assert memory.keys.nbytes + memory.values.nbytes == size
     assert memory.ages.max() == CONTEXT
+
+
+def test_networks_of_version_0_1_answer_the_same(tmp_path: Path) -> None:
+    net = network()
+    new = export_listener(net, tmp_path, NOTES)
+    model = onnx.load(tmp_path / LISTENER_FILE)
+    graph = model.graph
+    for name in ("past_keys", "past_values"):
+        parts = [part for part in graph.input if part.name.startswith(name)]
+        sizes = [size.dim_value for size in parts[0].type.tensor_type.shape.dim][1:]
+        shape = ["streams", len(parts), *sizes]
+        graph.input.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+        for place, part in enumerate(parts):
+            graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(place), f"{part.name}_place"))
+            names = [name, f"{part.name}_place"]
+            graph.node.insert(0, onnx.helper.make_node("Gather", names, [part.name], axis=1))
+            graph.input.remove(part)
+    onnx.save(model, tmp_path / "old.onnx")
+    old = Predictor.load(tmp_path / "old.onnx")
+    memories = old.memory(2), new.memory(2)
+    heard = batch_for(net).heard(1)
+    for start in range(0, 24, 4):
+        answers = [
+            each.predict(runtime(heard, start, start + 4), memory)
+            for each, memory in zip((old, new), memories, strict=True)
+        ]
+        np.testing.assert_array_equal(*answers)
 
 
 def test_a_listener_that_hears_nothing_is_exported(

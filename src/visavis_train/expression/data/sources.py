@@ -95,6 +95,11 @@ class Splits:
     files: tuple[tuple[Role, LabeledFaces], ...]
     notes: tuple[str, ...]
 
+    @property
+    def judged(self) -> LabeledFaces:
+        """The faces of the final measurement: the test's, or the validation's if there is no test."""
+        return self.validation if self.test is None else self.test
+
 
 def read_splits(
     sources: Sequence[DataSource],

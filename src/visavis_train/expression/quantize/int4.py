@@ -1,4 +1,4 @@
-"""Quantisation to 4-bit weights: an eighth of the size."""
+"""Quantisation to 4-bit weights, integers or NF4: an eighth of the size."""
 
 from __future__ import annotations
 
@@ -22,21 +22,17 @@ from visavis_train.expression.quantize.network import (
     large_matrices,
     large_weights,
 )
-from visavis_train.expression.quantize.rounding import LOWEST, Rounded, block_of, round_matrix
+from visavis_train.expression.quantize.rounding import Rounded, block_of, round_matrix, round_nf4
 from visavis_train.onnx.int8 import with_notes_of
 
 # Most numbers that share a scale of 16 bits.
-BLOCK = 96
+BLOCK, NF4_BLOCK = 96, 64
 _MATMUL_BLOCK = 32
 _PREFIX = "packed/"
 
 
 def packed(network: Network, faces: ImageArray) -> bytes:
-    """Quantise all large weights to 4 bits: small on disk, 32 bits after loading.
-
-    The codes are in one tensor of bytes, the scales in another. Plain operators (opset 18) unpack them.
-    ONNX Runtime folds them when it loads the file, so a call costs as much as in 32 bits. It does not
-    fold DequantizeLinear, which would unpack all weights in every call.
+    """Quantise all large weights to 4-bit integers: small on disk, 32 bits after loading; see :func:`_file`.
 
     Args:
         network: the network in 32 bits.
@@ -50,25 +46,20 @@ def packed(network: Network, faces: ImageArray) -> bytes:
         for weight in weights
         for rows in (weight.rows,)
     ]
-    names = {weight.name for weight in weights}
-    kept = [tensor for tensor in model.graph.initializer if tensor.name not in names]
-    nodes, tensors = _unpacking(weights, rounded)
-    nodes += model.graph.node
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend([*kept, *tensors])
-    model.graph.node.extend(nodes)
-    return with_notes_of(model, network.model(), "int4")
+    return _file(network, weights, rounded, "int4")
 
 
-def pack_int4(codes: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Codes (2 N,) of -8 to 7 as bytes (N,): the first half in the low four bits, the second in the high."""
-    low, high = (codes - LOWEST).astype(np.uint8).reshape(2, -1)
+def nf4(network: Network) -> bytes:
+    """Quantise all large weights to NF4, convolutions too; see :func:`_file`. Needs no faces."""
+    weights = large_weights(network.model())
+    rounded = [round_nf4(rows, block_of(rows.shape[1], NF4_BLOCK)) for rows in (w.rows for w in weights)]
+    return _file(network, weights, rounded, "nf4")
+
+
+def pack_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Codes (2 N,) of 0 to 15 as bytes (N,): the first half in the low four bits, the second in the high."""
+    low, high = codes.reshape(2, -1)
     return np.asarray(low | high << 4, np.uint8)
-
-
-def unpack_int4(data: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """The inverse of :func:`pack_int4`: bytes (N,) -> codes (2 N,)."""
-    return (np.concatenate([data & 15, data >> 4]).astype(np.int8) + LOWEST).astype(np.int8)
 
 
 def matmul(network: Network) -> bytes:
@@ -98,6 +89,24 @@ def matmul(network: Network) -> bytes:
         return with_notes_of(onnx.load(out), source, "int4-matmul")
 
 
+def _file(network: Network, weights: Sequence[Weight], rounded: Sequence[Rounded], method: str) -> bytes:
+    """The network's file with weights in 4 bits.
+
+    The codes are in one tensor of bytes, the scales in another. Plain operators (opset 18) unpack them, and
+    look the codes up in a table of 16 levels. ONNX Runtime folds them when it loads the file, so a call costs
+    as much as in 32 bits. It does not fold DequantizeLinear, which would unpack all weights in every call.
+    """
+    model = network.model()
+    names = {weight.name for weight in weights}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in names]
+    nodes, tensors = _unpacking(weights, rounded)
+    nodes += model.graph.node
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend([*kept, *tensors])
+    model.graph.node.extend(nodes)
+    return with_notes_of(model, network.model(), method)
+
+
 def _unpacking(
     weights: Sequence[Weight], rounded: Sequence[Rounded]
 ) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -106,13 +115,13 @@ def _unpacking(
     sizes = [each.codes.size for each in rounded]
     parts = [f"{number}/codes" for number in range(len(weights))]
     if len(codes) % 2:  # Two codes fit a byte: add one more, which is never read.
-        codes, sizes, parts = np.append(codes, np.int8(0)), [*sizes, 1], [*parts, "rest"]
+        codes, sizes, parts = np.append(codes, np.uint8(0)), [*sizes, 1], [*parts, "rest"]
     constants: dict[str, NDArray[np.generic]] = {
-        "codes": pack_int4(codes),
+        "codes": pack_codes(codes),
+        "levels": rounded[0].levels,
         "scales": np.concatenate([each.scales.ravel() for each in rounded]),
         "mask": np.asarray([15], np.uint8),
         "shift": np.asarray([4], np.uint8),
-        "zero": np.asarray(-LOWEST, np.float32),
         "code counts": np.asarray(sizes),
         "scale counts": np.asarray([each.scales.size for each in rounded]),
     }
@@ -120,9 +129,9 @@ def _unpacking(
         _node("BitwiseAnd", ["codes", "mask"], ["low"]),
         _node("BitShift", ["codes", "shift"], ["high"], direction="RIGHT"),
         _node("Concat", ["low", "high"], ["bytes"], axis=0),
-        _node("Cast", ["bytes"], ["shifted"], to=onnx.TensorProto.FLOAT),
-        _node("Sub", ["shifted", "zero"], ["integers"]),
-        _node("Split", ["integers", "code counts"], parts, axis=0),
+        _node("Cast", ["bytes"], ["places"], to=onnx.TensorProto.INT32),
+        _node("Gather", ["levels", "places"], ["known"]),
+        _node("Split", ["known", "code counts"], parts, axis=0),
         _node("Cast", ["scales"], ["steps"], to=onnx.TensorProto.FLOAT),
         _node("Split", ["steps", "scale counts"], [f"{n}/steps" for n in range(len(weights))], axis=0),
     ]

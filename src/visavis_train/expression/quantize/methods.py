@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +24,7 @@ METHODS = {
     "int8-dynamic": "ONNX Runtime, dynamic: matrices in 8 bits",
     "int4": "all large weights stored in 4 bits (GPTQ), unpacked when loaded",
     "int4-matmul": "ONNX Runtime's MatMulNBits: matrices in 4 bits",
-    "nf4": "bitsandbytes NF4, the paper's: Linear layers in 4 bits, in torch",
+    "nf4": "all large weights stored as NF4, the paper's 4 bits, unpacked when loaded",
 }
 CALIBRATED = ("int8", "int4")
 
@@ -36,32 +35,27 @@ class Candidate:
 
     Attributes:
         name: ``fp32`` or the name of the method.
-        data: the whole file.
-        open: opens a classifier on a given number of threads.
+        data: the whole ONNX file.
     """
 
     name: str
     data: bytes
-    open: Callable[[int], ExpressionClassifier]
 
-    @classmethod
-    def of_onnx(cls, name: str, data: bytes) -> Candidate:
-        """A variant from the bytes of an ONNX file."""
-        return cls(name, data, lambda threads: classifier_from_bytes(data, f"the {name} network", threads))
+    def open(self, threads: int) -> ExpressionClassifier:
+        """A classifier with the network, on a given number of threads."""
+        return classifier_from_bytes(self.data, f"the {self.name} network", threads)
 
 
-def quantized(method: str, network: Network, run: Path, faces: Callable[[], ImageArray]) -> Candidate:
+def quantized(method: str, network: Network, faces: Callable[[], ImageArray]) -> Candidate:
     """Quantise a network.
 
     Args:
         method: a name of METHODS.
         network: the network in 32 bits.
-        run: the network's run folder; only nf4 reads it.
         faces: gives (N, 1, S, S) uint8 of the training split; only the CALIBRATED methods call it.
 
     Raises:
         InputError: the method does not suit the network, or there are no training faces.
-        MissingExtraError: a package that the method needs is not installed.
     """
     with _quiet():
         match method:
@@ -74,18 +68,8 @@ def quantized(method: str, network: Network, run: Path, faces: Callable[[], Imag
             case "int4-matmul":
                 data = int4.matmul(network)
             case _:
-                return _nf4(run)
-    return Candidate.of_onnx(method, data)
-
-
-def _nf4(run: Path) -> Candidate:
-    if not run.is_dir():
-        raise InputError(f"{run}: nf4 works on torch's layers; give the run folder instead of an ONNX file")
-    # Imported only here: it imports torch, which the other methods do not need.
-    from visavis_train.expression.quantize.nf4 import TorchSession, nf4
-
-    data, graph = nf4(run)
-    return Candidate("nf4", data, lambda threads: ExpressionClassifier(TorchSession(graph, threads)))
+                data = int4.nf4(network)
+    return Candidate(method, data)
 
 
 def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
@@ -97,7 +81,7 @@ def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
     if data.training_split is None:
         raise InputError(
             f"{data.path}: {data.name} has no training split here, and {' and '.join(CALIBRATED)} calibrate "
-            "on one; take int8-dynamic or int4-matmul"
+            "on one; take nf4, int8-dynamic or int4-matmul"
         )
     return gray_faces(data.read(data.training_split), side_px, seed)
 

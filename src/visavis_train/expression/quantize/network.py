@@ -19,8 +19,6 @@ from visavis.expression.sparse import SparseClassifier
 from visavis.types import FloatArray, ImageArray
 from visavis_train.onnx.float16 import widen
 
-# A run's result: the network as it runs.
-RUN_NETWORK = "expression.onnx"
 # Smaller weights stay in 32 bits: they have one percent of the bytes, and the first and the last layer,
 # which suffer most from rounding, are among them.
 LARGE = 4096
@@ -48,7 +46,7 @@ class Network:
             InputError: the file cannot be read, or has no large weights in 32 or 16 bits.
             WeightsError: the file is not an expression network.
         """
-        file = path / RUN_NETWORK if path.is_dir() else path
+        file = registry.network_file(path)
         try:
             network = cls(file, regular(file).read_bytes())
         except OSError as error:
@@ -153,5 +151,5 @@ def large_matrices(model: onnx.ModelProto, path: Path) -> list[Weight]:
     """
     found = [weight for weight in large_weights(model) if weight.node.op_type != "Conv"]
     if not found:
-        raise InputError(f"{path}: no large matrices, which this method is for; take int8 or int4")
+        raise InputError(f"{path}: no large matrices, which this method is for; take int8, int4 or nf4")
     return found

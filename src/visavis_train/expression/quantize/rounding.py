@@ -1,8 +1,9 @@
-"""4-bit rounding of a matrix that keeps the products with its inputs."""
+"""4-bit rounding of a matrix: integers that keep the products with its inputs, or NF4."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from visavis.types import FloatArray
 
 LOWEST, HIGHEST = -8, 7
+INTEGERS = np.arange(LOWEST, HIGHEST + 1, dtype=np.float32)
 # Shares of the smallest scale without clipping: a little clipping often rounds the rest better. With
 # either sign, since -8 has no counterpart.
 _SHRINK = np.concatenate([np.linspace(0.6, 1.0, 17), np.linspace(-1.0, -0.6, 17)]).astype(np.float32)
@@ -22,12 +24,14 @@ class Rounded:
     """A matrix in 4 bits.
 
     Attributes:
-        codes: (R, K) int8, -8 to 7.
-        scales: (R, B) float16, each for K / B columns; code times scale is the number.
+        codes: (R, K) uint8, 0 to 15.
+        scales: (R, B) float16, each for K / B columns.
+        levels: (16,) the level of each code; level times scale is the number.
     """
 
-    codes: NDArray[np.int8]
+    codes: NDArray[np.uint8]
     scales: NDArray[np.float16]
+    levels: FloatArray
 
     @property
     def block(self) -> int:
@@ -37,7 +41,8 @@ class Rounded:
     @property
     def values(self) -> FloatArray:
         """(R, K), the numbers that the codes stand for."""
-        return np.asarray(self.codes * self.scales.astype(np.float32).repeat(self.block, axis=1), np.float32)
+        scales = self.scales.astype(np.float32).repeat(self.block, axis=1)
+        return np.asarray(self.levels[self.codes] * scales, np.float32)
 
 
 def block_of(columns: int, at_most: int) -> int:
@@ -78,7 +83,7 @@ def round_matrix(rows: FloatArray, products: NDArray[np.float64], block: int) ->
     outputs, columns = rows.shape
     left = rows.astype(np.float64)
     follow, diagonal = _followers(products), np.maximum(np.diag(products), 1e-12)
-    codes = np.zeros((outputs, columns), np.int8)
+    codes = np.zeros((outputs, columns), np.uint8)
     scales = np.zeros((outputs, columns // block), np.float16)
     for column in range(columns):
         number, place = divmod(column, block)
@@ -88,10 +93,41 @@ def round_matrix(rows: FloatArray, products: NDArray[np.float64], block: int) ->
             scales[:, number] = best_scales(left[:, span].astype(np.float32), weights)
         step = scales[:, number].astype(np.float64)
         code = np.clip(np.rint(left[:, column] / step), LOWEST, HIGHEST)
-        codes[:, column] = code
+        codes[:, column] = code - LOWEST
         error = (left[:, column] - code * step) / follow[column, column]
         left[:, column + 1 :] -= np.outer(error, follow[column, column + 1 :])
-    return Rounded(codes, scales)
+    return Rounded(codes, scales, INTEGERS)
+
+
+def round_nf4(rows: FloatArray, block: int) -> Rounded:
+    """Round a matrix (R, K) to the nearest levels of NF4 (Dettmers et al. 2023, arXiv:2305.14314, section 3).
+
+    The scale of a block is its largest absolute value, in 16 bits. bitsandbytes stores it in 32 bits, or in 8
+    bits with "double quantization".
+
+    Args:
+        rows: (R, K) the matrix.
+        block: number of columns that share a scale; divides K.
+    """
+    levels = nf4_levels()
+    blocks = rows.reshape(len(rows), -1, block)
+    scales = np.abs(blocks).max(axis=2).astype(np.float16)
+    scales[scales == 0] = np.finfo(np.float16).tiny
+    shares = blocks / scales.astype(np.float32)[:, :, None]
+    codes = np.searchsorted((levels[1:] + levels[:-1]) / 2, shares).astype(np.uint8)
+    return Rounded(codes.reshape(rows.shape), scales, levels)
+
+
+def nf4_levels() -> FloatArray:
+    """The 16 levels of NF4, from -1 to 1: quantiles of a normal distribution and 0 (appendix E)."""
+    # The mean of the outermost shares of 16 and of 15 equal intervals.
+    outermost = (1 - 1 / 32 + 1 - 1 / 30) / 2
+    below, above = (
+        [NormalDist().inv_cdf(share) for share in np.linspace(outermost, 0.5, count)[:-1].tolist()]
+        for count in (8, 9)
+    )
+    levels = np.asarray([*(-value for value in below), 0.0, *reversed(above)])
+    return np.asarray(levels / levels.max(), np.float32)
 
 
 def _followers(products: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +42,20 @@ def quantize_network(
     Raises:
         InputError: the loss of accuracy is larger, or a file cannot be read or written.
         WeightsError: the network is not an expression network.
-        MissingExtraError: a package is not installed.
     """
     if not 0 <= max_loss <= 100:
         raise InputError(f"--max-loss is {max_loss:g}; expected points of accuracy, 0 to 100")
-    suffix = ".safetensors" if method == "nf4" else ".onnx"
-    if out.suffix != suffix:
-        raise InputError(f"{out}: {method} makes a {suffix} file; name it so")
+    if out.suffix != ".onnx":
+        raise InputError(f"{out}: {method} makes a .onnx file; name it so")
     original = Network.load(network)
     if out.resolve() == original.path.resolve():
         raise InputError(f"{out} is the network itself; choose another name for the quantised one")
     require_writable(out)
     found = find_dataset(data)
     faces = found.read(split)
-    base = Candidate.of_onnx("fp32", original.data)
+    base = Candidate("fp32", original.data)
     side_px = base.open(1).side_px
-    made = quantized(method, original, network, lambda: calibration_faces(found, side_px))
+    made = quantized(method, original, lambda: calibration_faces(found, side_px))
     with console.progress("measure", 2 * len(faces), "faces") as advance:
         before, after = (right_answers(faces, each, advance) for each in (base, made))
     paired = Paired.of(method, "fp32", after, before)
@@ -97,7 +94,7 @@ def compare_all(network: Path, data: Path, split: str | None) -> dict[str, Any]:
     original = Network.load(network)
     found = find_dataset(data)
     faces = found.read(split)
-    candidates, left_out = [Candidate.of_onnx("fp32", original.data)], {}
+    candidates, left_out = [Candidate("fp32", original.data)], {}
     side_px = candidates[0].open(1).side_px
 
     @cache
@@ -107,12 +104,11 @@ def compare_all(network: Path, data: Path, split: str | None) -> dict[str, Any]:
     for method in METHODS:
         console.print_note(f"quantising: {method}")
         try:
-            candidates.append(quantized(method, original, network, training))
+            candidates.append(quantized(method, original, training))
         except VisavisError as error:
             left_out[method] = str(error)
     with console.progress("measure", compare_steps(len(faces), len(candidates)), "steps") as advance:
         variants = compare_candidates(faces, candidates, on_step=advance)
-    torch = {"torch": _version("torch"), "bitsandbytes": _version("bitsandbytes")}
     return {
         "network": {
             "name": original.path.name,
@@ -123,17 +119,10 @@ def compare_all(network: Path, data: Path, split: str | None) -> dict[str, Any]:
         "split": faces.split,
         "n": len(faces),
         "machine": machine(),
-        "versions": versions() | (torch if "nf4" not in left_out else {}),
+        "versions": versions(),
         "variants": [_row(variant, variants[0]) for variant in variants],
         "left_out": left_out,
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _change(paired: Paired) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def compare_variants(
         clock: the clock.
         on_step: called once for a face and network, and once for a timed face and those to warm up.
     """
-    candidates = [Candidate.of_onnx(variant.name, variant.network) for variant in variants]
+    candidates = [Candidate(variant.name, variant.network) for variant in variants]
     right = [right_answers(faces, candidate, on_step) for candidate in candidates]
     latency = interleaved(faces, candidates, calls, clock or SystemClock(), on_step)
     firsts: dict[int, int] = {}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import timm
 import torch
@@ -60,19 +59,6 @@ def test_every_network_answers_both_questions_and_learns_everywhere(kind: str) -
     learned = [(name, weights) for name, weights in network.named_parameters() if weights.requires_grad]
     still = [name for name, weights in learned if weights.grad is None]
     assert not still
-
-
-@pytest.mark.parametrize("kind", ["vit", "sparse", "timm"])  # The others: test_export, test_distillation.
-def test_onnx_runtime_agrees_at_any_batch_size(kind: str, tmp_path: Path) -> None:
-    network = build(kind).eval()
-    side_px = config(kind=kind, **SMALL[kind]).image_px
-    export_network(network, tmp_path / "net.onnx", side_px)
-    faces = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8)
-    with torch.no_grad():
-        wanted = ExpressionGraph(network, side_px)(faces)
-    found = ort.InferenceSession(tmp_path / "net.onnx").run(None, {"images": faces.numpy()})
-    for one, other in zip(wanted, found, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_a_table_without_a_kind_is_the_hybrid() -> None:

@@ -17,11 +17,9 @@ from torch import Tensor, nn
 from visavis.base import networks
 from visavis.errors import InputError
 from visavis_train.expression.models.cost import cost
-from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.published import load_published
 from visavis_train.expression.models.sae import CrossLayer, Pair, SaeConfig, SaeNet
 from visavis_train.expression.models.streams import FaceTrunk, Frozen, Ir50, MobileFaceNet
-from visavis_train.expression.release import export_network
 
 SMALL: dict[str, Any] = {"image_px": 32, "widths": (16, 8, 8), "layers": 2, "heads": 2}
 
@@ -136,17 +134,6 @@ def test_a_frozen_network_keeps_its_statistics() -> None:
     frozen(torch.randn(4, 1, 3, 3) + 5)
     assert frozen.training
     assert torch.equal(frozen.network[1].running_mean, torch.zeros(2))
-
-
-def test_torch_and_onnx_runtime_agree(tmp_path: Path) -> None:
-    network = build({"keep_rate": 0.3}, image_px=48)
-    export_network(network, tmp_path / "net.onnx")
-    pictures = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8)
-    with torch.no_grad():
-        wanted = ExpressionGraph(network)(pictures)
-    found = ort.InferenceSession(tmp_path / "net.onnx").run(None, {"images": pictures.numpy()})
-    for one, other in zip(wanted, found, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_the_published_size_costs_what_it_was_measured_to() -> None:
