@@ -37,6 +37,7 @@ class Baseline(StrEnum):
 
     RANDOM = "random"
     TOME = "tome"
+    LEARNED = "learned"
 
 
 @interrupted_says("interrupted: the same command goes on")
@@ -76,6 +77,10 @@ def sweep(
     ] = None,
     split: Split = PUBLIC_TEST,
     calls: TimedFaces = None,
+    raf_db: Annotated[
+        Path | None,
+        typer.Option("--raf-db", metavar="FOLDER", help="RAF-DB, to fill its column with its test split."),
+    ] = None,
     results: Results = None,
     page: Page = None,
 ) -> None:
@@ -101,6 +106,7 @@ def sweep(
         seeds=seeds,
         overrides=overrides or (),
         calls=calls,
+        raf_db_folder=raf_db,
         results=results,
         page=page,
     )

@@ -245,8 +245,7 @@ class Experiment(Settings):
             )
         # What the number of tokens can be an input of; see SparseGraph. Told now, not when all is trained.
         how = self.model.pruning if isinstance(self.model, SparseConfig) else None
-        counts = how is not None and (how.method, how.queries, len(how.rates)) == ("cls", "kept", 1)
-        if self.training.keep_rates and not counts:
+        if self.training.keep_rates and not (how and how.counts_tokens):
             raise ValueError(
                 "training.keep_rates needs model.kind sparse, model.pruning.method cls, queries kept, and a "
                 "keep_rate below 1 in one layer"

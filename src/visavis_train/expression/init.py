@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import onnx
 import torch
@@ -17,14 +18,18 @@ from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.augment import augment
 from visavis_train.expression.distillation import Teacher, onnx_teacher
 from visavis_train.expression.models.heads import Reading
+from visavis_train.expression.models.learned import LEARNED
+from visavis_train.expression.models.pruning import PruningConfig
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.quantize.network import classifier_from_bytes
 from visavis_train.expression.release import export_network, export_sparse
-from visavis_train.loop.checkpoint import load_checkpoint
+from visavis_train.loop.checkpoint import load_checkpoint, load_state
 from visavis_train.onnx.read import read_back
 
 # Number of faces for the statistics of batch norms.
 _FACES = 1024
+# How an ONNX file with the number of tokens as an input prunes.
+_EMBEDDED = PruningConfig(keep_rate=0.1, queries="kept")
 
 
 def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
@@ -45,7 +50,7 @@ def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     if not (init := embedded(init)).exists():
         raise InputError(f"{init}: no such file; expected weights to start from")
     if init.suffix != ".onnx":
-        load_checkpoint(init, {"model": network}, more=experiment.init_deeper)
+        load_checkpoint(init, {"model": network}, more=experiment.init_deeper, new=LEARNED)
         return
     if experiment.init_deeper:
         raise InputError(f"{init}: init_deeper needs a checkpoint, such as another run's best.safetensors")
@@ -54,17 +59,36 @@ def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     data = read_bytes(init, networks.ONNX_FILE)
     asks_keep = isinstance(classifier_from_bytes(data, str(init)), SparseClassifier)
     side_px = experiment.model.image_px
-
-    def write(each: nn.Module, path: Path) -> None:
-        if asks_keep and isinstance(each, SparseNet):
-            export_sparse(each, path, min(each.pruning.rates.values(), default=1.0), {})
-        else:
-            export_network(each, path, side_px)
-
     rng = torch.Generator().manual_seed(experiment.seed)
     some = images[torch.randperm(len(images), generator=rng)[:_FACES].to(images.device)].cpu()
     batch = augment(some, side_px, experiment.augmentation, rng)
-    read_back(onnx.load_model_from_string(data), str(init), network, write, batch)
+    stored = onnx.load_model_from_string(data)
+    if asks_keep and isinstance(network, SparseNet):
+        _start_sparse(network, stored, init, batch)
+    else:
+        read_back(stored, str(init), network, lambda each, path: export_network(each, path, side_px), batch)
+
+
+def _start_sparse(network: SparseNet, stored: onnx.ModelProto, init: Path, batch: Tensor) -> None:
+    """Read a file with the number of tokens as an input; the new network may prune in another way."""
+    own = network.pruning
+    ways = [own] * own.counts_tokens + [_EMBEDDED]
+    for number, how in enumerate(ways, start=1):
+        with torch.random.fork_rng():
+            twin = SparseNet(network.config.model_copy(update={"pruning": how}))
+        try:
+            read_back(stored, str(init), twin, _export_sparse, batch)
+        except InputError:
+            if number == len(ways):
+                raise
+            continue
+        load_state(network, twin.state_dict(), init, new=LEARNED)
+        return
+
+
+def _export_sparse(network: nn.Module, path: Path) -> None:
+    each = cast(SparseNet, network)
+    export_sparse(each, path, min(each.pruning.rates.values(), default=1.0), {})
 
 
 def start_teacher(experiment: Experiment) -> Teacher | None:

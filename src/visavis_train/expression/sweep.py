@@ -16,6 +16,8 @@ from typing import Any
 
 from visavis.base.console import print_note, progress
 from visavis.base.reading import regular
+from visavis.datasets import raf_db
+from visavis.datasets.faces import LabeledFaces
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis_train.expression.config import Experiment
@@ -155,13 +157,26 @@ def run_all(sweep: Sweep, seeds: int, configs: Sequence[Path]) -> list[Variant]:
     return variants
 
 
+def read_raf_db(folder: Path) -> LabeledFaces:
+    """RAF-DB's test split.
+
+    Raises:
+        InputError: the folder holds no RAF-DB.
+    """
+    found = find_dataset(folder)
+    if found.name != raf_db.NAME:
+        raise InputError(f"{folder}: is {found.name}; --raf-db expects RAF-DB, with {raf_db.LIST}")
+    return found.read(raf_db.TEST)
+
+
 def sweep_tables(
-    variants: Sequence[Variant], data: Path, split: str, calls: int
+    variants: Sequence[Variant], data: Path, split: str, calls: int, second: LabeledFaces | None = None
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure all networks; returns the JSON values and the Markdown between the marks."""
     faces = find_dataset(data).read(split)
-    with progress("comparing", compare_steps(len(faces), len(variants), calls), "faces") as advance:
-        compared = compare_variants(faces, variants, calls=calls, on_step=advance)
+    steps = compare_steps(len(faces), len(variants), calls) + len(second or ()) * len(variants)
+    with progress("comparing", steps, "faces") as advance:
+        compared = compare_variants(faces, variants, second=second, calls=calls, on_step=advance)
     result: dict[str, Any] = {
         **measured_on(faces),
         "networks": [each.as_dict() for each in compared],
@@ -190,6 +205,7 @@ def report_sweep(
     seeds: int = 1,
     overrides: Sequence[str] = (),
     calls: int | None = None,
+    raf_db_folder: Path | None = None,
     results: Path | None = None,
     page: Path | None = None,
 ) -> None:
@@ -203,6 +219,7 @@ def report_sweep(
         seeds: number of seeds, 1 or more.
         overrides: overrides of the tuning, ``key=value``.
         calls: number of timed faces, :data:`TIMED_CALLS` by default.
+        raf_db_folder: RAF-DB, whose test split fills a column; None leaves the column empty.
         results: the JSON file, by default that of :data:`RESULTS` for the kind of the pruned network.
         page: the page whose tables are replaced, :data:`PAGE` by default.
 
@@ -212,7 +229,8 @@ def report_sweep(
     experiment = load_experiment(tuning, Experiment, overrides)
     networks = tuple(load_experiment(base, Experiment) for base in bases)
     sweep = Sweep(experiment, networks, tuple(rates), tuple(baselines), tuple(baseline_rates))
+    second = None if raf_db_folder is None else read_raf_db(raf_db_folder)
     variants = run_all(sweep, seeds, [tuning, *bases])
-    result, lines = sweep_tables(variants, experiment.data[0].path, split, calls or TIMED_CALLS)
+    result, lines = sweep_tables(variants, experiment.data[0].path, split, calls or TIMED_CALLS, second)
     kind = networks[0].model.kind
     write_results(results or RESULTS[kind], result, page or PAGE, MARKS[kind], lines)

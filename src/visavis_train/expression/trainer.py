@@ -215,7 +215,8 @@ class ExpressionTrainer:
                 taught = distillation_loss(answer, goals[head + 2], teaching.temperature)
                 part = (1 - teaching.weight) * part + teaching.weight * taught
             loss = loss + share * part
-        return loss
+        penalty = self.network.penalty()
+        return loss if penalty is None else loss + penalty
 
     def judge(self, scores: Scores, side_px: int) -> bool:
         """Note the last epoch's scores; returns whether it is the best epoch at the full side."""

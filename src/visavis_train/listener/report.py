@@ -19,15 +19,18 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 import torch
 
 from visavis.base.console import print_note
 from visavis.base.files import require_folder, whole_file, write_json
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
+from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.speech import FRAME_RATE_HZ
-from visavis_train.data.conversation_pack import ListeningPack, load_listening
+from visavis.types import FloatArray
+from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening
 from visavis_train.listener.baselines.latent_diffusion import LatentDiffusion
 from visavis_train.listener.baselines.method import BinaryUnits, Method
 from visavis_train.listener.baselines.simple import (
@@ -46,7 +49,7 @@ from visavis_train.listener.cost import stream_cost
 from visavis_train.listener.release import LISTENER_FILE
 from visavis_train.listener.scores import Contest, score_method, score_summary
 from visavis_train.listener.tables import listener_tables
-from visavis_train.listener.task import network_config
+from visavis_train.listener.task import REPORT, network_config
 from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
@@ -71,6 +74,7 @@ class ReportedMethod:
         settings: JSON values that determine its scores, together with the data.
         open: gives the trained method.
         tokenizer: the run folder of its tokenizer; None for another method, and for the package's tokenizer.
+        folder: the run folder of the method; None for a baseline.
     """
 
     name: str
@@ -78,6 +82,7 @@ class ReportedMethod:
     settings: dict[str, Any]
     open: Callable[[], Method]
     tokenizer: Path | None = None
+    folder: Path | None = None
 
 
 def baselines(
@@ -124,7 +129,9 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
                 settings = {"file": digest, "sampling": way.model_dump()}
                 # Each seed may have its own tokenizer.
                 place = stored["tokenizer"] and Path(stored["tokenizer"])
-                yield ReportedMethod(name, int(stored["seed"]), settings, _loaded(place, file, way), place)
+                yield ReportedMethod(
+                    name, int(stored["seed"]), settings, _loaded(place, file, way), place, folder
+                )
 
 
 def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Callable[[], Method]:
@@ -196,7 +203,10 @@ def compare_listeners(
         found.setdefault(candidate.name, []).append(run)
         if quality := _quality(candidate.tokenizer):
             scores = {metric: mean(run["items"][metric]) for metric in ("fr_corr", "fr_dist", "fr_var")}
-            pairs.append({"name": candidate.name, "seed": candidate.seed} | quality | scores)
+            named = {"name": candidate.name, "seed": candidate.seed}
+            pairs.append(
+                named | quality | scores | _bits(candidate.folder) | _changes(candidate, test.speakers, pack)
+            )
     return {
         "commit": current_commit(),
         "machine": machine(),
@@ -222,6 +232,37 @@ def _quality(tokenizer: Path | None) -> dict[str, Any] | None:
         return None
     unseen = json.loads(regular(report).read_text("utf-8-sig"))["test"].get(UNSEEN)
     return unseen and {"unexplained": unseen["unexplained"], "mean_r": unseen["mean_r"]}
+
+
+def _bits(folder: Path | None) -> dict[str, float]:
+    """Bits a frame on the test split beside the true speaker and another one; empty without a report."""
+    report = folder and folder / REPORT
+    if not report or not report.is_file():
+        return {}
+    bits = json.loads(regular(report).read_text("utf-8-sig")).get("test_bits_per_frame", {})
+    return {f"bits_{who}": bits[who] for who in ("true_speaker", "other_speaker") if who in bits}
+
+
+def _changes(
+    candidate: ReportedMethod, speakers: Sequence[PersonClip], pack: ListeningPack
+) -> dict[str, float]:
+    """Share of frames whose expression changes, in drawn reactions and in real listeners' tokens.
+
+    Shares lie in [0, 1]. A listener whose share is far above the real listeners' trembles.
+    """
+    drawn = candidate.open().reactions(speakers, 1, candidate.seed)
+    tokenizer = TokenVocabulary.open(candidate.tokenizer).tokenizer
+    faces = (item.listener.face.astype(np.float32) for item in pack.items)
+    real = [tokenizer.expressions(tokenizer.encode(face)) for face in faces]
+    return {
+        "changes": _moving_share(drawn[:, 0, :, -len(EXPRESSION_CHANNELS) :]),
+        "changes_real": mean(_moving_share(expression) for expression in real),
+    }
+
+
+def _moving_share(expressions: FloatArray) -> float:
+    """Expressions (..., frames, channels) -> the share of frames that differ from the frame before."""
+    return float((np.abs(np.diff(expressions, axis=-2)).max(axis=-1) > 1e-6).mean())
 
 
 def _cost(experiment: ListenerExperiment) -> dict[str, Any]:

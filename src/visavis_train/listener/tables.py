@@ -101,19 +101,28 @@ def _tokenizers(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         "",
         "Each run beside its tokenizer, measured on unseen people: *unexplained*, the error as a share of "
         "the mean face's, and *r*, the mean correlation of decoded and true channels. A predictor that "
-        "stands still has FRVar 0.",
+        "stands still has FRVar 0. *Bits* a frame: beside the true speaker, and beside another one; whoever "
+        "uses the speaker needs fewer beside the true one. *Changes*: the share of frames whose face is not "
+        "the last frame's, of the predictor, and of real listeners through the same tokenizer.",
         "",
-        "| predictor | seed | tokenizer: unexplained | tokenizer: r | FRCorr | FRDist | FRVar |",
-        "|---|---|---|---|---|---|---|",
+        "| predictor | seed | tokenizer: unexplained | tokenizer: r | FRCorr | FRDist | FRVar | bits "
+        "| changes |",
+        "|---|---|---|---|---|---|---|---|---|",
         *(
             f"| {run['name']} | {run['seed']} | {run['unexplained']:.3f} | {run['mean_r']:.2f} "
-            f"| {run['fr_corr']:.3f} | {run['fr_dist']:.2f} | {run['fr_var']:.4f} |"
+            f"| {run['fr_corr']:.3f} | {run['fr_dist']:.2f} | {run['fr_var']:.4f} "
+            f"| {_pair(run, 'bits_true_speaker', 'bits_other_speaker', '.3f')} "
+            f"| {_pair(run, 'changes', 'changes_real', '.0%')} |"
             for run in runs
         ),
         "",
         f"Pearson's correlation over these {len(runs)} runs, in brackets the 95% interval as if all runs "
         f"were independent (Fisher's z): {'; '.join(links)}. Low FRDist is good, and so is a low error.",
     ]
+
+
+def _pair(run: Mapping[str, Any], first: str, second: str, digits: str) -> str:
+    return f"{run[first]:{digits}}, {run[second]:{digits}}" if first in run else "-"
 
 
 def _correlation(first: Sequence[float], second: Sequence[float]) -> str:

@@ -77,6 +77,7 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer | None = None,
     *,
     more: bool = False,
+    new: str | None = None,
 ) -> dict[str, Any]:
     """Restore what :func:`save_checkpoint` wrote; returns the progress.
 
@@ -85,6 +86,7 @@ def load_checkpoint(
         modules: by name; all their tensors are replaced.
         optimizer: the saved optimiser; None ignores its part of the file.
         more: the file's modules may have additional tensors, such as further layers.
+        new: a part of the names of tensors that the file may lack; they stay as they are.
 
     Raises:
         InputError: missing, of another kind, or for other modules.
@@ -98,14 +100,21 @@ def load_checkpoint(
     if header.get("format") != _FORMAT:
         raise InputError(f"{path}: format {header.get('format')!r}; expected {_FORMAT!r}")
     for name, module in modules.items():
-        load_state(module, _part(tensors, name), path, more=more)
+        load_state(module, _part(tensors, name), path, more=more, new=new)
     if optimizer is not None:
         _load_optimizer(optimizer, _part(tensors, "optimizer"))
     progress: dict[str, Any] = json.loads(header["progress"])
     return progress
 
 
-def load_state(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, more: bool = False) -> None:
+def load_state(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    *,
+    more: bool = False,
+    new: str | None = None,
+) -> None:
     """Replace all tensors of a module.
 
     Args:
@@ -113,14 +122,19 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, 
         tensors: by their names in the module.
         path: their file, for messages.
         more: there may be further tensors.
+        new: a part of the names of tensors that may be missing; they stay as they are.
 
     Raises:
         InputError: tensors are missing, unknown or of other shapes; nothing is replaced then.
     """
     wanted = module.state_dict()
     # Files from before torch 0.4.1 do not count the batches of a norm, and nothing here depends on the count.
-    counts = {key: value for key, value in wanted.items() if key.endswith("num_batches_tracked")}
-    found = {**counts, **tensors}
+    spared = {
+        key: value
+        for key, value in wanted.items()
+        if key.endswith("num_batches_tracked") or (new is not None and new in key)
+    }
+    found = {**spared, **tensors}
     shapes = [key for key in wanted.keys() & found.keys() if wanted[key].shape != found[key].shape]
     faults = {
         "missing": sorted(wanted.keys() - found.keys()),

@@ -80,11 +80,6 @@ class SmileCoupling:
     peak_r_in_clips: float
     peak_r_of_strangers: float
 
-    @property
-    def reply_beyond_chance(self) -> float:
-        """Probability that a smile causes a smile of the other person, in addition to smiles by chance."""
-        return (self.reply_share - self.reply_share_by_chance) / (1 - self.reply_share_by_chance)
-
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
         """Read the file next to this module, or another one.

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from torch import nn
@@ -22,6 +23,7 @@ from visavis_train.expression.sweep import MARKS, Sweep
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.log import read_log
 
+PUBLISHED = Path(__file__).parents[3] / "experiments" / "fer_sae_published.toml"
 SPARSE = """
 name = "{name}"
 data = "{data}"
@@ -41,6 +43,18 @@ heads = 2
 epochs = 1
 batch_size = 32
 """
+
+
+def raf_db(folder: Path, faces: int = 0) -> Path:
+    """A small RAF-DB: two test faces, and some to train on, of all labels in turn."""
+    (folder / "aligned").mkdir(parents=True)
+    names = [*(f"train_{n:05}" for n in range(faces)), "test_0001", "test_0002"]
+    lines = [f"{name}.jpg {number % 7 + 1}" for number, name in enumerate(names)]
+    (folder / "list_patition_label.txt").write_text("\n".join(lines) + "\n")
+    for number, name in enumerate(names):
+        face = np.random.default_rng(number).integers(0, 256, (100, 100, 3), np.uint8)
+        cv2.imwrite(str(folder / "aligned" / f"{name}_aligned.jpg"), face)
+    return folder
 
 
 def write(folder: Path, name: str, data: Path, layers: int = 2) -> Path:
@@ -63,19 +77,21 @@ def test_one_command_trains_tunes_and_compares(
         path.write_bytes(networks.read("expression"))  # Seven exports would take a minute; see test_sparse.
 
     monkeypatch.setattr(task, "export_network", export)
-    words = [*files, "--rate", 0.3, "--baseline", "random", "--baseline-rate", 0.3, "--calls", 3]
+    words = [*files, "--rate", 0.3, "--baseline", "learned", "--baseline-rate", 0.3, "--calls", 3]
+    words += ["--raf-db", raf_db(tmp_path / "raf")]
     words += ["--results", tmp_path / "all.json", "--page", tmp_path / "page.md"]
     assert run_lab("sweep", *words) == 0
     result: dict[str, Any] = json.loads((tmp_path / "all.json").read_text())
     assert (result["split"], result["n"]) == ("PublicTest", 35)
-    names = ["base_keep100", "base_keep30", "base_random30", "shallow"]
+    names = ["base_keep100", "base_keep30", "base_learned30", "shallow"]
     assert [row["name"] for row in result["networks"]] == [f"{name}_tuned_seed1" for name in names]
-    full, sparse, anything, shallow = result["networks"]
+    full, sparse, learned, shallow = result["networks"]
     assert (full["method"], full["keep"], sparse["method"], sparse["keep"]) == ("none", 1, "cls", 0.3)
     assert sparse["parameters"] == full["parameters"] > shallow["parameters"]
     assert sparse["macs"] < full["macs"]
     assert sparse["macs_equation_4"] < full["macs_equation_4"]
-    assert anything["macs"] < sparse["macs"]  # It has no fused token.
+    assert learned["parameters"] > sparse["parameters"]  # It has scores.
+    assert {row["raf_db"]["value"] for row in result["networks"]} <= {0, 0.5, 1}  # Two faces.
     for row in result["networks"]:
         low, high = row["overall"]["interval_95"]
         assert 0 <= low <= row["overall"]["value"] <= high <= 1
@@ -85,6 +101,7 @@ def test_one_command_trains_tunes_and_compares(
         assert row["against_first"]["second"] == full["name"]
     page = (tmp_path / "page.md").read_text()
     assert "| base_keep30_tuned_seed1 | 0.3 | 1 |" in page
+    assert "needs the data set" not in page
     assert f"| network | {' | '.join(FER2013_LABELS)} |" in page
     start = Experiment.model_validate_json((tmp_path / "base_keep30_tuned_seed1/config.json").read_text())
     assert start.init == tmp_path / "base" / "best.safetensors"
@@ -93,6 +110,19 @@ def test_one_command_trains_tunes_and_compares(
     assert (tmp_path / "base_keep30_tuned_seed1" / "last.safetensors").stat().st_mtime_ns == stored
     assert len(read_log(tmp_path / "base_keep30_tuned_seed1")) == 1
     assert run_lab("sweep", *words, "--set", "training.label_smoothing=0.1") == 2
+
+
+def test_another_data_set_is_not_raf_db(files: list[Path], data: Path, capsys: Any) -> None:
+    assert run_lab("sweep", *files, "--raf-db", data) == 2
+    assert "is FER-2013; --raf-db expects RAF-DB, with list_patition_label.txt" in capsys.readouterr().err
+
+
+def test_the_published_recipe_reads_a_copy_of_raf_db(tmp_path: Path) -> None:
+    folder = raf_db(tmp_path / "raf", 70)
+    splits = task.experiment_faces(load_experiment(PUBLISHED, Experiment, [f"data={folder}"]))
+    assert splits.test is not None
+    assert (len(splits.training), len(splits.validation), len(splits.test)) == (56, 14, 2)
+    assert next(splits.training.batches(4, 112)).shape[1:] == (112, 112)
 
 
 def sweep(files: list[Path], **changes: Any) -> Sweep:

@@ -285,6 +285,10 @@ def test_each_run_stands_beside_its_tokenizer(toml: Path, run: Path, tmp_path: P
     assert pair["name"] == "tiny"
     assert {key: pair[key] for key in quality} == quality
     assert pair["fr_corr"] == pytest.approx(result["methods"]["tiny"]["fr_corr"]["mean"])
+    assert pair["bits_true_speaker"] < pair["bits_other_speaker"]
+    # The made-up listeners have one of two faces, at even odds; the predictor has learnt so.
+    assert pair["changes_real"] == pytest.approx(0.5, abs=0.05)
+    assert pair["changes"] == pytest.approx(0.5, abs=0.1)
     # One tokenizer has no correlation with anything; six that differ have one, known by hand.
     assert "Pearson" not in page.read_text()
     result["tokenizers"] = [

@@ -18,7 +18,7 @@ from visavis_train.expression.data.sources import DataSource
 from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.hybrid import HybridConfig
 from visavis_train.expression.models.pruning import PruningConfig
-from visavis_train.expression.models.sae import SaeConfig
+from visavis_train.expression.models.sae_config import SaeConfig
 from visavis_train.expression.models.sparse import SparseConfig
 from visavis_train.expression.models.timm_net import TimmConfig
 from visavis_train.expression.models.vgg import VggConfig

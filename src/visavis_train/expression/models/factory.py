@@ -8,7 +8,8 @@ from pydantic import Discriminator, Tag
 
 from visavis_train.expression.models.heads import ExpressionNet, Reading
 from visavis_train.expression.models.hybrid import HybridConfig, HybridNet
-from visavis_train.expression.models.sae import SaeConfig, SaeNet
+from visavis_train.expression.models.sae import SaeNet
+from visavis_train.expression.models.sae_config import SaeConfig
 from visavis_train.expression.models.sparse import SparseConfig, SparseNet
 from visavis_train.expression.models.timm_net import TimmConfig, TimmNet
 from visavis_train.expression.models.vgg import VggConfig, VggNet

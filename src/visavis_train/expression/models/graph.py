@@ -69,7 +69,7 @@ class SparseGraph(nn.Module):
     def __init__(self, network: SparseNet) -> None:
         super().__init__()
         how = network.pruning
-        if how.method != "cls" or how.queries != "kept" or len(how.rates) != 1:
+        if not how.counts_tokens:
             raise InputError(
                 "the number of tokens can be an input where pruning.method is cls, queries is kept, and one "
                 f"keep rate is below 1; found {how.method}, {how.queries}, and {len(how.rates)} such rates"

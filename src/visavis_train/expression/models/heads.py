@@ -71,6 +71,10 @@ class ExpressionNet(nn.Module, ABC):
         pooled = self.dropout(features)
         return self.expressions(pooled), self.labels(pooled)
 
+    def penalty(self) -> Tensor | None:
+        """A loss () of the network's own, of its last batch in training; None for none. Read it once."""
+        return None
+
 
 def standardize(images: Tensor) -> Tensor:
     """Scale each picture (N, 1, H, W) to mean 0 and standard deviation 1: lamps and cameras differ."""

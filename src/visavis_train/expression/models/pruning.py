@@ -41,8 +41,9 @@ class PruningConfig(Settings):
     Attributes:
         method: which tokens are removed. ``cls``: those that the CLS token attends to least (EViT, SAE);
             ``random``: random ones, drawn for every face in training and fixed afterwards; ``tome``: the most
-            similar ones are merged (Bolya et al. 2023, arXiv:2210.09461); ``none``: no token, whatever
-            ``keep_rate`` says.
+            similar ones are merged (Bolya et al. 2023, arXiv:2210.09461); ``learned``: those with the lowest
+            scores of a small network, which is trained with the rest (DynamicViT, Rao et al. 2021,
+            arXiv:2106.02034); ``none``: no token, whatever ``keep_rate`` says.
         keep_rate: keep rate, above 0 and at most 1: of the n tokens other than CLS that enter a layer of
             ``layers``, ceil(keep n) are kept; 1 removes none. A list gives one rate for each layer of
             ``layers``.
@@ -52,15 +53,21 @@ class PruningConfig(Settings):
             pruning. ``kept``: pruning first, by the attention row of CLS alone; the removed tokens are then
             only keys and values, and the fused token is made of their inputs. ``kept`` is cheaper; ``tome``
             needs ``all``.
+        keys: which tokens are keys and values in a layer that prunes. ``all``, as published; ``kept``: no
+            token attends to a removed one, which is pruning before attention. It needs ``queries`` ``kept``.
         fused_token: one extra token for those that ``cls`` removes: their ``sum``, weighted by attention
             (SAE's Eq. 9, not normalised), their weighted ``mean``, or ``none``.
+        ratio_weight: for ``learned``: weight of the loss that brings the share of kept tokens in training to
+            the keep rate; 2 as published.
     """
 
-    method: Literal["cls", "random", "tome", "none"] = "cls"
+    method: Literal["cls", "random", "tome", "learned", "none"] = "cls"
     keep_rate: float | tuple[float, ...] = 1.0
     layers: tuple[int, ...] = Field(default=(0,))
     queries: Literal["all", "kept"] = "all"
+    keys: Literal["all", "kept"] = "all"
     fused_token: Fused = "sum"
+    ratio_weight: float = Field(default=2.0, ge=0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -71,6 +78,8 @@ class PruningConfig(Settings):
             raise ValueError(f"keep_rate lists {len(self.keep_rate)} rates for {len(self.layers)} layers")
         if list(self.layers) != sorted(set(self.layers)) or (self.layers and self.layers[0] < 0):
             raise ValueError(f"layers is {list(self.layers)}; expected layers from 0, rising")
+        if self.keys == "kept" and (self.queries == "all" or self.method == "tome"):
+            raise ValueError("keys is 'kept'; it needs queries 'kept', and another method than tome")
         return self
 
     @property
@@ -79,6 +88,11 @@ class PruningConfig(Settings):
         rates = self.keep_rate if isinstance(self.keep_rate, tuple) else (self.keep_rate,) * len(self.layers)
         wanted = dict(zip(self.layers, rates, strict=True))
         return {layer: rate for layer, rate in wanted.items() if rate < 1 and self.method != "none"}
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether the number of kept tokens can be an input of the exported network."""
+        return (self.method, self.queries, len(self.rates)) == ("cls", "kept", 1)
 
     def require_depth(self, layers: int) -> None:
         """Check that the network has all layers of ``layers``.
@@ -93,7 +107,7 @@ class PruningConfig(Settings):
             )
 
     def counts(self, tokens: int, layers: int) -> list[Counts]:
-        """Numbers of tokens in each layer.
+        """Numbers of tokens in each layer; tokens that are only scored, to be removed, are not counted.
 
         Args:
             tokens: number of tokens that come into the first layer, with CLS.
@@ -106,7 +120,7 @@ class PruningConfig(Settings):
                 fused = self.method == "cls" and self.fused_token != "none"
                 left = 1 + count_kept(tokens - 1, rate) + fused
             first = self.queries == "kept" and self.method != "tome"
-            counts.append(Counts(tokens, left if first else tokens, left))
+            counts.append(Counts(left if self.keys == "kept" else tokens, left if first else tokens, left))
             tokens = left
         return counts
 

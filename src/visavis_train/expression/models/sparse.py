@@ -19,6 +19,7 @@ from visavis.errors import InputError
 from visavis_train.expression.models.convolution import Conv, ResidualBlock
 from visavis_train.expression.models.cost import transformer_macs
 from visavis_train.expression.models.heads import ExpressionNet, grid_positions
+from visavis_train.expression.models.learned import TokenScores, draw
 from visavis_train.expression.models.merging import Merged, merge
 from visavis_train.expression.models.pruning import (
     Counts,
@@ -100,6 +101,10 @@ class SparseLayer(TransformerLayer):
     def __init__(self, config: SparseConfig, rate: float) -> None:
         super().__init__(config.width, config.heads, config.mlp_ratio, config.drop_path)
         self.rate, self.how = rate, config.pruning
+        learns = self.how.method == "learned" and rate < 1
+        self.scores = TokenScores(config.width, rate) if learns else None
+        # The error of the last draw in training; see SparseNet.penalty.
+        self.error: Tensor | None = None
 
     def reduce(
         self, x: Tensor, sizes: Tensor | None = None, keep: int | None = None
@@ -108,23 +113,24 @@ class SparseLayer(TransformerLayer):
 
         Args:
             x: (N, T, D), CLS first.
-            sizes: (N, T) number of tokens that each stands for, after merging; None for 1 each.
+            sizes: (N, T) number of tokens that each stands for, after merging; in training with learned
+                scores, 0 for a token that is not kept; None for 1 each.
             keep: number of the T - 1 tokens that a pruning layer keeps; None for its keep rate.
 
         Returns:
             The tokens (N, K, D) that are left, their sizes, and their indices (N, K') among the T - 1;
-            None if all are kept, or with merging.
+            None if all are kept, with merging, and in training with learned scores.
         """
         others = x.shape[1] - 1
         # A given number is not compared: the exporter does not know whether it is less than all.
         prunes = self.rate < 1 and (keep is not None or count_kept(others, self.rate) < others)
         count = others if not prunes else keep if keep is not None else count_kept(others, self.rate)
-        if prunes and self.how.queries == "kept" and self.how.method in ("cls", "random"):
+        if prunes and self.training and self.scores is not None:
+            return self._reduce_softly(x, sizes)
+        if prunes and self.how.queries == "kept" and self.how.method != "tome":
             return self._reduce_first(x, count)
         q, k, v = self.attention.project(self.norm1(x))
-        # A merged token counts once for each of its parts (ToMe, Eq. 1).
-        bias = None if sizes is None else sizes.log()[:, None, None]
-        x = x + self._skip(self.dropout(self.attention.mix(q, k, v, bias)))
+        x = self._attend(x, sizes, q, k, v)
         kept: Tensor | None = None
         if prunes:
             match self.how.method:
@@ -132,8 +138,8 @@ class SparseLayer(TransformerLayer):
                     scores = cls_attention(q, k)
                     kept = best(scores, count)
                     x = take_tokens(x, scores, kept, self.how.fused_token)
-                case "random":
-                    kept = self._anything(x, count)
+                case "random" | "learned":
+                    kept = self._choose(x, count)
                     x = gather(x, kept)
                 case "tome":
                     ones = x.new_ones(x.shape[:2]) if sizes is None else sizes
@@ -142,16 +148,44 @@ class SparseLayer(TransformerLayer):
 
     def _reduce_first(self, x: Tensor, count: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """:meth:`reduce` without queries of removed tokens: at first only CLS has a query, for the scores."""
-        normed = self.norm1(x)
-        k, v = self.attention.look(normed)
         if self.how.method == "cls":
+            normed = self.norm1(x)
+            k, v = self.attention.look(normed)
             scores = cls_attention(self.attention.ask(normed[:, :1]), k)
             kept = best(scores, count)
-            x = take_tokens(x, scores, kept, self.how.fused_token)
+            left = take_tokens(x, scores, kept, self.how.fused_token)
+            if self.how.keys == "all":
+                return self.ask_all(left, k, v), None, kept
         else:
-            kept = self._anything(x, count)
-            x = gather(x, kept)
-        return self.ask_all(x, k, v), None, kept
+            kept = self._choose(x, count)
+            left = gather(x, kept)
+        return (
+            self.ask_all(left, *self.attention.look(self.norm1(x if self.how.keys == "all" else left))),
+            None,
+            kept,
+        )
+
+    def _reduce_softly(self, x: Tensor, sizes: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """:meth:`reduce` in training with learned scores: all tokens stay, some with the size 0."""
+        first, seen, left = self.how.queries == "kept", sizes, sizes
+        if first:
+            left = self._draw(x, sizes)
+            seen = left if self.how.keys == "kept" else sizes
+        x = self._attend(x, seen, *self.attention.project(self.norm1(x)))
+        if not first:
+            left = self._draw(x, sizes)
+        return x + self._skip(self.dropout(self.mlp(self.norm2(x)))), left, None
+
+    def _draw(self, x: Tensor, sizes: Tensor | None) -> Tensor:
+        """The sizes (N, T) after a draw by the learned scores."""
+        drawn = draw(cast(TokenScores, self.scores)(x, sizes), sizes, self.rate)
+        self.error = drawn.error
+        return drawn.sizes
+
+    def _attend(self, x: Tensor, sizes: Tensor | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention with its residual; a merged token counts once for each of its parts (ToMe, Eq. 1)."""
+        bias = None if sizes is None else sizes.log()[:, None, None]
+        return x + self._skip(self.dropout(self.attention.mix(q, k, v, bias)))
 
     def ask_all(self, x: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Pass the tokens that are left (N, K, D) through the layer; all tokens give keys and values."""
@@ -162,8 +196,13 @@ class SparseLayer(TransformerLayer):
         """(N, T, D) -> the tokens that are left (N, K, D)."""
         return self.reduce(x)[0]
 
-    def _anything(self, x: Tensor, count: int) -> Tensor:
-        """(N, count) random tokens; outside of training always the same ones, so that answers repeat."""
+    def _choose(self, x: Tensor, count: int) -> Tensor:
+        """(N, count) tokens with the best learned scores; without scores, random ones.
+
+        Outside of training the random ones are always the same, so that answers repeat.
+        """
+        if self.scores is not None:
+            return best(self.scores(x), count)
         others = x.shape[1] - 1
         if self.training:
             return torch.rand(len(x), others, device=x.device).topk(count, dim=1).indices
@@ -208,6 +247,14 @@ class SparseNet(ExpressionNet):
     def pruning(self) -> PruningConfig:
         """The pruning configuration: which tokens are dropped, and where."""
         return cast(SparseLayer, self.layers[0]).how
+
+    def penalty(self) -> Tensor | None:
+        """The loss of DynamicViT for the share of kept tokens, with its weight; see the base class."""
+        layers = [cast(SparseLayer, layer) for layer in self.layers]
+        errors = [layer.error for layer in layers if layer.error is not None]
+        for layer in layers:
+            layer.error = None
+        return self.pruning.ratio_weight * torch.stack(errors).mean() if errors else None
 
     def tokens(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, 1 + (S/4)^2, width): CLS, then the grid row by row.

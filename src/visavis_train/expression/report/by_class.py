@@ -26,6 +26,11 @@ class Share:
     value: float
     interval_95: tuple[float, float]
 
+    @classmethod
+    def of(cls, right: BoolArray) -> Self:
+        """The share of right answers; ``right`` is (N,), N at least 1."""
+        return cls(float(right.mean()), accuracy_interval(right))
+
     @property
     def percent(self) -> str:
         """Value and interval in percent, for tables."""
@@ -73,11 +78,7 @@ class ByClass:
         low, high = np.quantile(np.mean(drawn, axis=0), (0.025, 0.975))
         mean = float(np.mean([part.mean() for part in parts.values()]))
         return cls(
-            _share(right),
+            Share.of(right),
             Share(mean, (float(low), float(high))),
-            {name: _share(r) for name, r in parts.items()},
+            {name: Share.of(r) for name, r in parts.items()},
         )
-
-
-def _share(right: BoolArray) -> Share:
-    return Share(float(right.mean()), accuracy_interval(right))

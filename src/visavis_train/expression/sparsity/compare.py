@@ -14,7 +14,7 @@ from visavis.datasets.faces import LabeledFaces
 from visavis.evaluate.bench import Timing
 from visavis_train.expression.quantize.comparison import TIMED_CALLS, interleaved, right_answers
 from visavis_train.expression.quantize.methods import Candidate
-from visavis_train.expression.report.by_class import ByClass
+from visavis_train.expression.report.by_class import ByClass, Share
 from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.expression.sparsity.memory import inference_bytes
 from visavis_train.loop.paired import Paired
@@ -57,6 +57,7 @@ class Compared:
         paired: comparison with the first network of the same seed, on the same faces.
         latency: one face at a time in ONNX Runtime, on one thread, all networks in turn.
         memory_bytes: memory that opening it and reading faces add to a process; None if unknown.
+        elsewhere: accuracy on a second data set, RAF-DB; None if there is none.
     """
 
     variant: Variant
@@ -64,6 +65,7 @@ class Compared:
     paired: Paired
     latency: Timing
     memory_bytes: int | None
+    elsewhere: Share | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -77,6 +79,7 @@ class Compared:
             "against_first": asdict(self.paired),
             "latency": asdict(self.latency),
             "memory_bytes": self.memory_bytes,
+            "raf_db": None if self.elsewhere is None else asdict(self.elsewhere),
         }
 
 
@@ -84,6 +87,7 @@ def compare_variants(
     faces: LabeledFaces,
     variants: Sequence[Variant],
     *,
+    second: LabeledFaces | None = None,
     calls: int = TIMED_CALLS,
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
@@ -93,12 +97,18 @@ def compare_variants(
     Args:
         faces: the split.
         variants: at least one, with different names.
+        second: a split of RAF-DB, for accuracy alone.
         calls: number of timed single faces, after 20 to warm up.
         clock: the clock.
-        on_step: called once for a face and network, and once for a timed face and those to warm up.
+        on_step: called once for a face (of both data sets) and network, and once for a timed face and those
+            to warm up.
     """
     candidates = [Candidate(variant.name, variant.network) for variant in variants]
     right = [right_answers(faces, candidate, on_step) for candidate in candidates]
+    elsewhere = [
+        None if second is None else Share.of(right_answers(second, candidate, on_step))
+        for candidate in candidates
+    ]
     latency = interleaved(faces, candidates, calls, clock or SystemClock(), on_step)
     firsts: dict[int, int] = {}
     for place, variant in enumerate(variants):
@@ -110,8 +120,9 @@ def compare_variants(
             Paired.of(variant.name, variants[firsts[variant.seed]].name, found, right[firsts[variant.seed]]),
             latency[variant.name][1],
             inference_bytes(variant.network),
+            share,
         )
-        for variant, found in zip(variants, right, strict=True)
+        for variant, found, share in zip(variants, right, elsewhere, strict=True)
     ]
 
 
@@ -151,7 +162,7 @@ def costs_table(compared: Sequence[Compared]) -> Table:
             f"{each.latency.p95_ms:.2f}",
             f"{first.latency.p50_ms / each.latency.p50_ms:.2f}",
             NONE if each.memory_bytes is None else f"{each.memory_bytes / 1e6:.1f}",
-            NEEDS_DATA,
+            NEEDS_DATA if each.elsewhere is None else each.elsewhere.percent,
         )
         for each in compared
     )

@@ -56,10 +56,11 @@ def require_first_layer(network: SparseNet) -> None:
         InputError: the network drops them in another layer or in another way.
     """
     how = network.pruning
-    if how.method not in ("cls", "none") or how.queries != "kept" or how.layers != (0,):
+    found = (how.queries, how.keys, how.layers)
+    if how.method not in ("cls", "none") or found != ("kept", "all", (0,)):
         raise InputError(
-            f"the network drops tokens by {how.method} in the layers {list(how.layers)}, and queries is "
-            f"{how.queries}; expected cls, layer 0 alone, and kept"
+            f"the network drops tokens by {how.method} in the layers {list(how.layers)}, queries is "
+            f"{how.queries}, and keys is {how.keys}; expected cls, layer 0 alone, kept, and all"
         )
 
 

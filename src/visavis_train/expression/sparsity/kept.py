@@ -49,18 +49,21 @@ class Kept:
 
 
 def drop_tokens(network: SparseNet, keep: float, layers: Sequence[int] | None) -> None:
-    """Change a network's keep rate, with tokens chosen by the attention of CLS, in place.
+    """Change a network's keep rate, in place; tokens are chosen by learned scores or the attention of CLS.
 
     Args:
         network: the network; its weights do not depend on the keep rate.
         keep: the keep rate.
-        layers: those that prune; None for the network's own.
+        layers: those that prune; None for the network's own. Layers without learned scores prune by the
+            attention of CLS, and then all layers do.
 
     Raises:
         InputError: rate or layers are out of range.
     """
     of_network = [cast(SparseLayer, layer) for layer in network.layers]
-    changes: dict[str, Any] = {"method": "cls", "keep_rate": keep}
+    wanted = network.pruning.layers if layers is None else layers
+    learned = all(of_network[n].scores is not None for n in wanted if 0 <= n < len(of_network))
+    changes: dict[str, Any] = {"method": "learned" if learned and wanted else "cls", "keep_rate": keep}
     changes |= {} if layers is None else {"layers": tuple(layers)}
     try:
         how = PruningConfig.model_validate(of_network[0].how.model_dump() | changes)
@@ -96,9 +99,11 @@ def choosing_layers(network: SparseNet, tokens: int) -> tuple[int, ...]:
     """
     how = network.pruning
     if how.method == "tome" and how.rates:
-        raise InputError("the network merges tokens (tome), so it keeps none; expected method cls or random")
+        raise InputError(
+            "the network merges tokens (tome), so it keeps none; expected method cls, random or learned"
+        )
     counts = how.counts(1 + tokens, len(network.layers))
-    others = {layer: count.answering - 1 for layer, count in enumerate(counts)}
+    others = [tokens, *(count.left - 1 for count in counts)]
     found = tuple(
         layer for layer, rate in how.rates.items() if count_kept(others[layer], rate) < others[layer]
     )

@@ -135,7 +135,7 @@ def test_every_token_needs_a_score() -> None:
         ({"layers": [1, 0]}, r"layers is \[1, 0\]; expected layers from 0, rising"),
         ({"layers": [0, 0]}, r"layers is \[0, 0\]; expected"),
         ({"layers": [-1]}, r"layers is \[-1\]; expected"),
-        ({"method": "magic"}, "'cls', 'random', 'tome' or 'none'"),
+        ({"method": "magic"}, "'cls', 'random', 'tome', 'learned' or 'none'"),
     ],
 )
 def test_what_cannot_be_pruned_is_refused(values: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""SAE: two streams with cross-attention, one set of kept tokens, and the published sizes."""
+"""SAE: two streams with cross-attention, their kept tokens, and the published sizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from visavis.base import networks
 from visavis.errors import InputError
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.published import load_published
-from visavis_train.expression.models.sae import CrossLayer, Pair, SaeConfig, SaeNet
+from visavis_train.expression.models.sae import CrossLayer, SaeNet
+from visavis_train.expression.models.sae_config import SaeConfig
 from visavis_train.expression.models.streams import FaceTrunk, Frozen, Ir50, MobileFaceNet
 
 SMALL: dict[str, Any] = {"image_px": 32, "widths": (16, 8, 8), "layers": 2, "heads": 2}
@@ -49,39 +50,99 @@ def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
 
 def test_each_stream_asks_with_the_queries_of_the_other() -> None:
     torch.manual_seed(0)
-    layer = CrossLayer(8, 2, 2.0, 0.0).eval()
-    x = Pair(torch.randn(3, 5, 8), torch.randn(3, 5, 8))
+    layer = CrossLayer(config(drop_path=0.0), 8).eval()
+    x = torch.randn(3, 5, 8), torch.randn(3, 5, 8)
     found, scores = layer.attend(x)
     halves = (layer.image, layer.landmarks)
     (qx, kx, vx), (ql, kl, vl) = (
         half.attention.qkv(half.norm1(tokens)).chunk(3, dim=2) for half, tokens in zip(halves, x, strict=True)
     )
-    wanted_x = x.image + layer.image.attention.out(attention(ql, kx, vx, 2))  # Eq. 11-13, 15.
-    wanted_l = x.landmarks + layer.landmarks.attention.out(attention(qx, kl, vl, 2))  # Eq. 14, 16.
-    torch.testing.assert_close(found.image, wanted_x)
-    torch.testing.assert_close(found.landmarks, wanted_l)
-    rows = [
-        (one[:, :1] @ two.transpose(1, 2) / 2).softmax(2)[:, 0, 1:]
-        for q, k in ((ql, kx), (qx, kl))
-        for one, two in zip(q.chunk(2, dim=2), k.chunk(2, dim=2), strict=True)
-    ]
-    torch.testing.assert_close(scores, torch.stack(rows).mean(dim=0))
+    wanted_x = x[0] + layer.image.attention.out(attention(ql, kx, vx, 2))  # Eq. 11-13, 15.
+    wanted_l = x[1] + layer.landmarks.attention.out(attention(qx, kl, vl, 2))  # Eq. 14, 16.
+    torch.testing.assert_close(found, (wanted_x, wanted_l))
+    for (q, k), score in zip(
+        ((ql, kx), (qx, kl)), scores, strict=True
+    ):  # Eq. 5-7 of each stream's attention.
+        rows = [
+            (one[:, :1] @ two.transpose(1, 2) / 2).softmax(2)[:, 0, 1:]
+            for one, two in zip(q.chunk(2, dim=2), k.chunk(2, dim=2), strict=True)
+        ]
+        torch.testing.assert_close(score, torch.stack(rows).mean(dim=0))
+
+
+def test_one_stream_alone_attends_to_itself() -> None:
+    torch.manual_seed(0)
+    layer = CrossLayer(config(streams="image"), 8).eval()
+    x = torch.randn(3, 5, 8)
+    ([found], _) = layer.attend((x,))
+    q, k, v = layer.image.attention.qkv(layer.image.norm1(x)).chunk(3, dim=2)
+    torch.testing.assert_close(found, x + layer.image.attention.out(attention(q, k, v, 2)))  # Eq. 2.
+
+
+@pytest.mark.parametrize("left", ["image", "landmarks"])
+def test_a_stream_that_is_left_out_is_not_there(left: str) -> None:
+    network, whole = build({"keep_rate": 0.3}, streams=left), build({"keep_rate": 0.3})
+    names = {name for name in whole.state_dict() if left in name or name.startswith(("norms", "labels"))}
+    assert {name for name in network.state_dict() if "entries" not in name} > names
+    other = {"image": "landmarks", "landmarks": "image"}[left]
+    assert not [name for name in network.state_dict() if other in name]
+    assert cost(network, 32).macs < cost(whole, 32).macs
+    assert 2 * config(streams=left).macs_equation_4() == config().macs_equation_4()
+
+
+def test_the_activation_is_the_one_that_is_asked_for() -> None:
+    smooth, sharp = build(), build(activation="relu")
+    sharp.load_state_dict(smooth.state_dict())
+    mlps = [part.mlp for part in sharp.modules() if hasattr(part, "mlp")]
+    assert len(mlps) == 2 * 2 * 3
+    for mlp in mlps:
+        x = torch.randn(4, mlp[0].in_features)
+        torch.testing.assert_close(mlp(x), mlp[2](mlp[0](x).clamp_min(0)))  # Eq. 3.
+    assert not torch.allclose(smooth(faces())[0], sharp(faces())[0], atol=1e-6)
+
+
+def still(network: SaeNet) -> None:
+    """Attention, MLPs and messages add nothing."""
+    for layer in network.layers:
+        parts = [part for scale in layer.scales for part in (scale.image, scale.landmarks)]
+        for last in [each for half in parts for each in (half.attention.out, half.mlp[2])] + [*layer.joins]:
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+
+def test_each_stream_prunes_by_itself_at_each_scale() -> None:
+    network = build({"keep_rate": 0.3, "fused_token": "none"}, kept="own")
+    still(network)
+    start = network.tokens(faces())
+    left, kept = network.layers[0](start)
+    assert kept is not None
+    assert kept.shape == (2, 3, 2, 5)
+    for scale, (pair, whole, layer) in enumerate(zip(left, start, network.layers[0].scales, strict=True)):
+        for stream, (tokens, before, scores) in enumerate(
+            zip(pair, whole, layer.attend(whole)[1], strict=True)
+        ):
+            own = scores.topk(5, dim=1).indices  # Eq. 8: by the stream's own scores, best first.
+            assert torch.equal(kept[:, scale, stream], own)
+            torch.testing.assert_close(
+                tokens[:, 1:], before.gather(1, 1 + own[:, :, None].expand(-1, -1, before.shape[2]))
+            )
+    assert len({tuple(row) for row in kept[0].flatten(0, 1).tolist()}) > 1
+
+
+def test_own_and_shared_tokens_are_the_same_where_all_streams_agree() -> None:
+    shared, own = build({"keep_rate": 1.0}, kept="shared"), build({"keep_rate": 1.0}, kept="own")
+    torch.testing.assert_close(shared(faces()), own(faces()))
+    shared, own = (build({"keep_rate": 0.3}, kept=kept) for kept in ("shared", "own"))
+    assert not torch.allclose(shared(faces())[0], own(faces())[0], atol=1e-6)
 
 
 def test_both_streams_and_all_scales_keep_the_same_tokens() -> None:
     network = build({"keep_rate": 0.3, "fused_token": "none"})
     start = network.tokens(faces())
     # Every token says where it is; what is left of them says who was kept.
-    marks = [Pair(*(torch.arange(17.0)[None, :, None].expand_as(t) for t in pair)) for pair in start]
+    marks = [tuple(torch.arange(17.0)[None, :, None].expand_as(t) for t in pair) for pair in start]
     layer = network.layers[0]
-    for scale in layer.scales:  # Attention and MLPs add nothing.
-        for half in (scale.image, scale.landmarks):
-            for last in (half.attention.out, half.mlp[2]):
-                nn.init.zeros_(last.weight)
-                nn.init.zeros_(last.bias)
-    for join in layer.joins:
-        nn.init.zeros_(join.weight)
-        nn.init.zeros_(join.bias)
+    still(network)
     left, kept = layer(marks)
     assert kept is not None
     assert kept.shape == (2, 5)
@@ -98,11 +159,12 @@ def test_keep_rate_1_is_the_network_without_pruning() -> None:
     assert not torch.allclose(plain(faces())[0], sparse(faces())[0], atol=1e-6)
 
 
-def test_the_order_of_tokens_makes_no_difference() -> None:
-    network = build({"keep_rate": [0.5, 0.5], "layers": [0, 1]})
+@pytest.mark.parametrize("kept", ["shared", "own"])
+def test_the_order_of_tokens_makes_no_difference(kept: str) -> None:
+    network = build({"keep_rate": [0.5, 0.5], "layers": [0, 1]}, kept=kept)
     start = network.tokens(faces())
     order = [0, *(1 + torch.randperm(16)).tolist()]
-    shuffled = [Pair(*(tokens[:, order] for tokens in pair)) for pair in start]
+    shuffled = [tuple(tokens[:, order] for tokens in pair) for pair in start]
     torch.testing.assert_close(network.read(start)[0], network.read(shuffled)[0], atol=1e-5, rtol=1e-4)
 
 

@@ -15,12 +15,14 @@ from visavis.errors import InputError
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.models.cost import cost, transformer_macs
 from visavis_train.expression.models.graph import ExpressionGraph
+from visavis_train.expression.models.learned import LEARNED, draw
 from visavis_train.expression.models.pruning import PruningConfig
 from visavis_train.expression.models.sparse import SparseConfig, SparseNet
 from visavis_train.expression.release import export_network
 from visavis_train.loop.experiment import load_experiment
 
-METHODS = ("cls", "random", "tome")
+METHODS = ("cls", "random", "tome", "learned")
+BEFORE = {"queries": "kept", "keys": "kept", "fused_token": "none"}
 SMALL: dict[str, Any] = {"image_px": 16, "stem": (4, 8), "width": 16, "layers": 3, "heads": 2}
 PUBLISHED = Path(__file__).parents[4] / "experiments" / "fer_sparse.toml"
 
@@ -49,7 +51,9 @@ def test_keep_rate_1_is_the_network_without_pruning(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_all_keep_rates_share_one_set_of_weights(method: str) -> None:
     dense, sparse = build(), build({"method": method, "keep_rate": 0.3})
-    sparse.load_state_dict(dense.state_dict())
+    new = sparse.load_state_dict(dense.state_dict(), strict=False).missing_keys
+    assert all(LEARNED in key for key in new)
+    assert bool(new) == (method == "learned")
     assert not torch.allclose(dense(faces())[0], sparse(faces())[0], atol=1e-6)
 
 
@@ -65,6 +69,72 @@ def test_counts_are_what_the_layers_get(method: str, how: dict[str, Any]) -> Non
         assert tokens.shape[1] == counts.answering
         tokens = layer(tokens)
         assert tokens.shape[1] == counts.left
+
+
+def test_counts_where_removed_tokens_are_no_keys() -> None:
+    assert config({"keep_rate": 0.3, **BEFORE}).counts() == [(6, 6, 6)] * 3  # CLS and 5 of 16, at once.
+
+
+@pytest.mark.parametrize("method", ["cls", "random", "learned"])
+def test_nothing_of_tokens_removed_before_attention_is_left(method: str) -> None:
+    for how, equal in ((BEFORE, True), ({"queries": "kept", "fused_token": "none"}, False)):
+        network = build({"method": method, "keep_rate": 0.3, **how})
+        tokens = network.tokens(faces(1))
+        answer, [kept] = network.read(tokens)
+        alone = tokens[:, [0, *(1 + kept[0]).tolist()]]
+        first, *others = network.layers
+        alone = first.ask_all(alone, *first.attention.look(first.norm1(alone)))
+        for layer in others:
+            alone = layer(alone)
+        assert torch.allclose(answer, network.norm(alone[:, 0]), atol=1e-5) == equal
+
+
+@pytest.mark.parametrize(
+    "how", [{"queries": "all"}, {"queries": "kept"}, {"queries": "kept", "keys": "kept"}]
+)
+def test_a_token_that_a_draw_leaves_out_has_no_effect_like_a_removed_one(how: dict[str, Any]) -> None:
+    network = build({"method": "learned", "keep_rate": [0.5, 0.5], "layers": [0, 2], **how}, drop_path=0.0)
+    tokens = network.tokens(faces())
+    wanted, chosen = network.read(tokens)
+    # With certain scores, training draws the very tokens that are kept afterwards.
+    network.train()
+    for layer, cells in zip((network.layers[0], network.layers[2]), chosen, strict=True):
+        sure = torch.full((2, 16), -1e4).scatter(1, cells, 1e4)
+        layer.scores.forward = lambda x, sizes, sure=sure: sure
+    torch.testing.assert_close(network.read(tokens)[0], wanted, atol=1e-4, rtol=1e-3)
+    assert network.penalty() == 0  # 8 of 16, then 4 of 8.
+    assert network.penalty() is None
+
+
+def test_scores_learn_from_the_answer_through_the_draw() -> None:
+    network = build({"method": "learned", "keep_rate": 0.25, "ratio_weight": 3.0}).train()
+    network(faces(8))[0].square().mean().backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in network.layers[0].scores.parameters())
+    error = network.layers[0].error
+    assert error is not None
+    assert network.penalty() == 3 * error
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.6])
+def test_the_penalty_brings_the_share_of_kept_tokens_to_the_keep_rate(rate: float) -> None:
+    torch.manual_seed(0)
+    score = torch.ones((), requires_grad=True)  # Keeps 73%.
+    optimizer = torch.optim.Adam([score], 0.05)
+    for _ in range(150):
+        optimizer.zero_grad()
+        draw(score.expand(8, 400), None, rate).error.backward()
+        optimizer.step()
+    assert score.sigmoid().item() == pytest.approx(rate, abs=0.02)
+    assert (draw(score.expand(8, 400), None, rate).sizes > 0.5).float().mean() == pytest.approx(
+        rate, abs=0.05
+    )
+
+
+def test_what_a_draw_left_out_stays_out() -> None:
+    sizes = torch.tensor([[1.0, 1.0, 1e-6, 1.0, 1e-6]])
+    drawn = draw(torch.tensor([[1e4, 1e4, -1e4, -1e4]]), sizes, 0.5)
+    assert (drawn.sizes > 0.5).tolist() == [[True, True, False, False, False]]
+    assert drawn.error == 0  # One of the two that were left.
 
 
 def test_the_order_of_tokens_makes_no_difference() -> None:
@@ -108,11 +178,19 @@ def test_random_tokens_are_drawn_anew_in_training_and_never_afterwards() -> None
     assert len({tuple(sorted(row)) for row in drawn.tolist()}) > 4
 
 
-@pytest.mark.parametrize(("method", "queries"), [*((method, "all") for method in METHODS), ("cls", "kept")])
-def test_tokens_are_really_removed_in_onnx_at_any_batch_size(
-    method: str, queries: str, tmp_path: Path
-) -> None:
-    network = build({"method": method, "keep_rate": 0.3, "queries": queries}, image_px=48)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"method": "cls"},
+        {"method": "cls", **BEFORE, "fused_token": "sum"},
+        {"method": "random"},
+        {"method": "tome"},
+        {"method": "learned", "queries": "kept"},
+    ],
+    ids=lambda how: "-".join(how.values()),
+)
+def test_tokens_are_really_removed_in_onnx_at_any_batch_size(how: dict[str, Any], tmp_path: Path) -> None:
+    network = build({**how, "keep_rate": 0.3}, image_px=48, blocks=(0, 0), layers=2)
     export_network(network, tmp_path / "net.onnx")
     pictures = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8)
     with torch.no_grad():

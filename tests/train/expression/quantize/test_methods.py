@@ -35,7 +35,10 @@ WIDE: dict[str, dict[str, Any]] = {
         "kind": "sparse", "stem": [8, 16], "width": 64, "layers": 2, "heads": 2,
         "pruning": {"keep_rate": 0.3, "queries": "kept"},
     },
-    "sae": {"kind": "sae", "widths": [64, 32, 32], "layers": 1, "heads": 2, "pruning": {"keep_rate": 0.3}},
+    "sae": {
+        "kind": "sae", "widths": [64, 32, 32], "layers": 1, "heads": 2, "kept": "own", "activation": "relu",
+        "pruning": {"keep_rate": 0.3},
+    },
 }  # fmt: skip
 
 
