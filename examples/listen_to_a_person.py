@@ -18,7 +18,7 @@ def main() -> None:
     reaction = visavis.react(track, audio=audio, samples=3, style={"nodding": 0.9})
     reaction.save(clip.with_suffix(".reactions.npz"))
     print(reaction)
-    for number, face in enumerate(reaction.face):
+    for number, face in enumerate(reaction.face, start=1):
         nods = face[:, FACE_INDEX["pitch"]].std()
         smile = face[:, FACE_INDEX["mouthSmileLeft"]].mean()
         print(f"listener {number}: head moves by {nods:.3f} rad, mean smile {smile:.2f}")

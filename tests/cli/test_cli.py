@@ -62,6 +62,22 @@ def test_a_full_standard_output_is_one_line_and_status_2(face_file: Path) -> Non
     assert done.stderr == "Error: standard output cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_early_ends_the_program_without_a_word(unbuffered: str) -> None:
+    """A pipe holds 64 KiB; more than that waits for a reader, who has gone."""
+    say = "from visavis.base.console import print_json; print_json({'faces': [0.25] * 400_000})"
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-c", say]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.stdout.read(9) == b'{\n "faces'
+        program.stdout.close()
+        assert (program.stderr.read(), program.wait()) == (b"", 141)
+
+
 @pytest.mark.parametrize("form", [[], ["--json"], ["--jsonl"]])
 def test_a_pipe_that_nobody_reads_ends_the_program_without_a_word(face_file: Path, form: list[str]) -> None:
     ours, theirs = os.pipe()

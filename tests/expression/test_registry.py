@@ -41,7 +41,7 @@ def test_a_network_is_told_by_its_inputs_and_outputs() -> None:
 
 def test_other_names_are_refused() -> None:
     with pytest.raises(
-        InputError, match="no recogniser is called 'hybrid'; there are dense, sparse, and files NET"
+        InputError, match="no recogniser is called 'hybrid'; there are dense, sparse, files NET"
     ):
         network_of("hybrid")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from support import tiny_tokenizer
 from support.page_host import Host, opened_page, wait_for_moments
 from visavis.avatar.profile import Profile
 
@@ -54,6 +55,24 @@ def test_it_is_led_through_remembered_and_forgotten(page: Any, host: Host) -> No
     page.click("#remember")
     expect(page.locator("#remember-note")).to_contain_text("calibrate first")
     expect(page.locator("#remember")).not_to_be_checked()
+
+
+def test_the_panel_closes_when_the_avatar_listens(browser: Any, tmp_path: Path) -> None:
+    expect = playwright.expect
+    host = Host(*tiny_tokenizer.write(tmp_path), obeys=True, listens=True)
+    try:
+        with opened_page(browser, host) as page:
+            page.click("#start")
+            wait_for_moments(page)
+            page.click(".calibrate")
+            expect(page.locator("#guide")).to_be_visible()
+            page.click("#mode-listen")
+            expect(page.locator("#guide")).to_be_hidden()
+            page.click("#mode-mirror")
+            page.click(".calibrate")
+            expect(page.locator("#guide-title")).to_have_text("Calibration, step 1 of 5")
+    finally:
+        host.kill()
 
 
 def test_who_talks_is_told_so_and_nothing_is_changed(browser: Any) -> None:

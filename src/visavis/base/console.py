@@ -95,7 +95,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on standard output; ``--json`` may print nothing else there."""
-    write_out(json_text(value) + "\n")
+    write_out(json_text(value))
+    write_out("\n", flush=True)  # With PYTHONUNBUFFERED, only the next write says that the reader has gone.
 
 
 def print_json_line(value: Mapping[str, Any]) -> None:

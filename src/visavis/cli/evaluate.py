@@ -122,7 +122,7 @@ def expressions(
     else:
         _print_result(result, network, calibration)
         for path in written:
-            console.print_line(f"written: {path}")
+            console.print_line(f"wrote {path}")
 
 
 evaluate.command()(face)

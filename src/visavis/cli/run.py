@@ -174,7 +174,9 @@ def run(
     from visavis.recording.outputs import AvatarAlone, Outputs
 
     if limit_s is not None and not 0 < limit_s < MAX_LIMIT_S:
-        raise InputError(f"--limit-s is {limit_s:.15g}; expected seconds between 0 and {MAX_LIMIT_S:,.0f}")
+        raise InputError(
+            f"--limit-s is {limit_s:.15g}; expected more than 0 and less than {MAX_LIMIT_S:,.0f} seconds"
+        )
     if out is None and (picture is not Picture.BOTH or background is not None or size is not None or fast):
         raise InputError("--picture, --background, --size and --fast describe a video: name --out FILE")
     alone = AvatarAlone.parse(picture.value, background, size)
@@ -196,12 +198,18 @@ def run(
 
         character = parse_style(style)
         live_listener = LiveListener(named_listener(listener, encoder, decoder), seed, character)
-    elif reaction or style or listener or encoder or decoder:
-        raise InputError("--reaction, --style, --listener, --encoder and --decoder need --mode listen")
+    elif reaction or style or listener or encoder or decoder or seed:
+        raise InputError(
+            "--reaction, --style, --seed, --listener, --encoder and --decoder need --mode listen"
+        )
     if no_expressions and (keep is not None or recognizer != DENSE):
         raise InputError("--recognizer and --keep say how expressions are read: leave out --no-expressions")
     if voice and no_expressions:
         raise InputError("--voice reads expressions: leave out --no-expressions")
+    if voice:
+        console.print_note("the voice has learnt from actors: on everyday talk, it is often wrong and sure")
+    if not (out or track or motion or reaction or send or window or as_json):
+        console.print_note("nothing is kept: --out, --track, --motion, --send or --window name what you want")
     worn = named_profile(profile)
     if worn is not None and live_listener is not None:
         console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")

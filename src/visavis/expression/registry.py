@@ -36,8 +36,16 @@ def network_of(recognizer: str) -> str:
 
 
 def network_file(network: Path) -> Path:
-    """The ONNX file of a run folder; a file stays as it is."""
-    return network / RUN_NETWORK if network.is_dir() else network
+    """The ONNX file of a run folder; a file stays as it is.
+
+    Raises:
+        InputError: the folder holds no network.
+    """
+    if not network.is_dir():
+        return network
+    if not (network / RUN_NETWORK).exists():
+        raise InputError(f"{network}: is a folder, not a file, and holds no {RUN_NETWORK} of visavis train")
+    return network / RUN_NETWORK
 
 
 def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> ExpressionClassifier:

@@ -67,7 +67,7 @@ class AvatarAlone:
         if picture == "both":
             if background is not None or size_px is not None:
                 raise InputError(
-                    "a background and a size are only of the avatar alone: ask for picture avatar"
+                    "--background and --size describe a video of the avatar alone: add --picture avatar"
                 )
             return None
         return cls(

@@ -169,7 +169,8 @@ link.addEventListener("moment", ({ detail: moment }) => {
   faceTokens.add(at, moment);
   listening.hear(moment.hears, at);
   showHint();
-  calibrating.take(moment.guide);
+  if (listening.on) calibrating.close(); // A listener has its own face.
+  else calibrating.take(moment.guide);
   outputs.show(moment.outputs);
 });
 

@@ -55,6 +55,7 @@ export class Calibrating {
   }
 
   close() {
+    if ($("guide").hidden) return;
     if (this.state === "running") this.link.sendGuide(false);
     this.state = "idle";
     $("guide").hidden = true;

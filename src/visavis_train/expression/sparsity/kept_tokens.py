@@ -237,4 +237,4 @@ def report_kept_tokens(
     out.mkdir(parents=True, exist_ok=True)
     for name, svg in looked.figures().items():
         save_svg(out / name, svg)
-    print_note(f"written: {results}, the tables of {page}, and the figures {MAPS} and {FACES} in {out}")
+    print_note(f"wrote {results}, the tables of {page}, and the figures {MAPS} and {FACES} in {out}")
