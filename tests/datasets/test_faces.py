@@ -37,6 +37,13 @@ def test_a_choice_keeps_pictures_labels_and_places_together(chosen: list[bool]) 
         assert part.images.place(at) == f"t.csv:{row + 2}"
 
 
+def test_row_numbers_choose_in_their_order() -> None:
+    data = loaded([3, 1, 4], [0, 1, 1])
+    part = data[np.array([2, 0])]
+    assert part.labels.tolist() == [1, 0]
+    assert [part.images.place(at) for at in range(2)] == ["t.csv:4", "t.csv:2"]
+
+
 def test_classes_are_counted() -> None:
     assert loaded([1, 2, 3], [1, 1, 0]).counts == {"sad": 1, "happy": 2}
 

@@ -169,13 +169,13 @@ class LabeledFaces:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, chosen: BoolArray) -> LabeledFaces:
-        """The faces where the mask (N,) is true.
+    def __getitem__(self, chosen: BoolArray | NDArray[np.int64]) -> LabeledFaces:
+        """The faces where the mask (N,) is true, or of the row numbers (M,).
 
         Raises:
             InputError: no face is chosen.
         """
-        rows = np.flatnonzero(chosen).astype(np.int64)
+        rows = (np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen).astype(np.int64)
         votes = None if self.votes is None else self.votes[rows]
         persons = None if self.persons is None else self.persons[rows]
         images = self.images.take(rows)
