@@ -73,6 +73,9 @@ def test_text(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "3 frames" in out
     assert "happy 100%" in out
     assert f"wrote {tmp_path / 't.npz'}" in out
+    assert "nothing is kept" not in out
+    assert visavis("run", make_video(count=6)) == 0
+    assert "nothing is kept: --out, --track," in capsys.readouterr().out
 
 
 def test_the_avatar_is_not_mirrored_beside_a_plain_picture(
@@ -125,7 +128,7 @@ def test_truncated_file_keeps_results_and_exits_2(
         (["clip.mp4", "--out", "n" * 300 + ".mp4"], "File name too long"),
         (["n" * 300 + ".mp4"], "File name too long"),
         (["clip.mp4", "--track", "pipe.npz"], "is not a regular file"),
-        (["clip.mp4", "--limit-s", "0"], "--limit-s is 0; expected seconds"),
+        (["clip.mp4", "--limit-s", "0"], "--limit-s is 0; expected more than 0"),
         (["https://example.org/a.mp4"], "https://example.org/a.mp4: videos on the internet are not read"),
         (["phone://192.168.1.7"], "no input is called 'phone'; there are"),
         (["vtsphone://"], "name its IP address"),
@@ -135,7 +138,7 @@ def test_truncated_file_keeps_results_and_exits_2(
         (["clip.mp4", "--model", "m.model3.json", "--out", "o.mp4"], "m.model3.json: no such file"),
         (["clip.mp4", "--model", "m.moc3", "--out", "o.mp4"], "ends in .model3.json"),
         (["clip.mp4", "--picture", "avatar"], "name --out FILE"),
-        (["clip.mp4", "--out", "o.mp4", "--background", "soft"], "only of the avatar alone"),
+        (["clip.mp4", "--out", "o.mp4", "--background", "soft"], "a video of the avatar alone"),
         (["clip.mp4", "--out", "o.mp4", "--picture", "avatar", "--size", "65"], "a size of 65 px"),
         (
             ["clip.mp4", "--out", "o.mp4", "--picture", "avatar", "--background", "#0f0"],

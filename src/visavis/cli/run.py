@@ -206,10 +206,6 @@ def run(
         raise InputError("--recognizer and --keep say how expressions are read: leave out --no-expressions")
     if voice and no_expressions:
         raise InputError("--voice reads expressions: leave out --no-expressions")
-    if voice:
-        console.print_note("the voice has learnt from actors: on everyday talk, it is often wrong and sure")
-    if not (out or track or motion or reaction or send or window or as_json):
-        console.print_note("nothing is kept: --out, --track, --motion, --send or --window name what you want")
     worn = named_profile(profile)
     if worn is not None and live_listener is not None:
         console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")
@@ -239,10 +235,18 @@ def run(
         }
         for note in recording.notes:
             console.print_note(f"{source}: {note}")
+        if voice:
+            console.print_note(
+                "the voice has learnt from actors: on everyday talk, it is often wrong and sure"
+            )
         if as_json:
             console.print_json(summary)
         else:
             _print_summary(summary)
+            if not (out or track or motion or reaction or send or window):
+                console.print_line(
+                    "nothing is kept: --out, --track, --motion, --send and --window keep or show it"
+                )
     if recording.error is not None:
         raise recording.error
     if recording.interrupted and not live:
