@@ -44,7 +44,10 @@ def network_file(network: Path) -> Path:
     if not network.is_dir():
         return network
     if not (network / RUN_NETWORK).exists():
-        raise InputError(f"{network}: is a folder, not a file, and holds no {RUN_NETWORK} of visavis train")
+        raise InputError(
+            f"{network}: is a folder, not a file, and holds no {RUN_NETWORK}; if visavis train made it, run  "
+            f"visavis export {network} --out {network / RUN_NETWORK}"
+        )
     return network / RUN_NETWORK
 
 

@@ -50,10 +50,7 @@ class Network:
         try:
             network = cls(file, regular(file).read_bytes())
         except OSError as error:
-            hint = f"; run  visavis export {path} --out {file}" if path.is_dir() else ""
-            raise InputError(
-                f"{file}: cannot be read: {error.strerror}; expected an ONNX file{hint}"
-            ) from error
+            raise InputError(f"{file}: cannot be read: {error.strerror}; expected an ONNX file") from error
         network.classifier()
         model = network.model()
         widened = widen(model)

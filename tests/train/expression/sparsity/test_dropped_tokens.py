@@ -88,7 +88,7 @@ def test_what_is_never_seen_cannot_matter() -> None:
 )
 def test_other_pruning_is_refused(pruning: dict[str, Any]) -> None:
     pictures = np.zeros((2, 48, 48), np.uint8)
-    with pytest.raises(InputError, match="expected cls, layer 0 alone, and kept"):
+    with pytest.raises(InputError, match="expected cls, layer 0 alone, kept, and all"):
         drop_in_every_way(build(pruning), pictures, torch.zeros(2, dtype=torch.int64), (0.3,))
 
 

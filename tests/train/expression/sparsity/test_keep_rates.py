@@ -127,7 +127,7 @@ def test_other_pruning_cannot_have_the_number_as_an_input(pruning: dict[str, Any
 def test_the_file_can_be_quantized(method: str, exported: bytes, tmp_path: Path) -> None:
     path, faces = tmp_path / "sparse.onnx", pictures(40).numpy()
     path.write_bytes(exported)
-    candidate = quantized(method, Network.load(path), path, lambda: faces)
+    candidate = quantized(method, Network.load(path), lambda: faces)
     before, after = (SparseClassifier(session_of(data, "test")) for data in (exported, candidate.data))
     assert len(candidate.data) < len(exported)
     assert after.keep == before.keep
