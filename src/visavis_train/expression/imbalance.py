@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from visavis.base.words import counted
 from visavis.datasets.faces import LabeledFaces
 
 Imbalance: TypeAlias = Literal["none", "sampler", "weights", "focal", "logits"]
@@ -55,4 +56,7 @@ def told(faces: LabeledFaces, method: Imbalance) -> str:
     """What the rarest and the most frequent label are, and the method, in words."""
     counts = sorted((count, name) for name, count in faces.counts.items() if count)
     (least, rare), (most, frequent) = counts[0], counts[-1]
-    return f"{least} faces are {rare}, {most} are {frequent}: training.imbalance is {method!r}"
+    return (
+        f"the rarest label is {rare} ({counted(least, 'face')}), the most frequent {frequent} "
+        f"({counted(most, 'face')}); training.imbalance is {method!r}"
+    )

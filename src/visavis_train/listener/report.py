@@ -30,7 +30,7 @@ from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import FloatArray
-from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening
+from visavis_train.data.conversation_pack import ListeningPack, load_listening
 from visavis_train.listener.baselines.latent_diffusion import LatentDiffusion
 from visavis_train.listener.baselines.method import BinaryUnits, Method
 from visavis_train.listener.baselines.simple import (
@@ -142,13 +142,16 @@ def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Callab
     return load
 
 
-def scored(candidate: ReportedMethod, data: str, test: Contest, samples: int, kept: Path) -> dict[str, Any]:
+def scored(
+    candidate: ReportedMethod, data: str, pack: ListeningPack, test: Contest, samples: int, kept: Path
+) -> dict[str, Any]:
     """Measure a candidate, or read the result of an earlier run of this command.
 
     Args:
         candidate: the candidate.
         data: digest of the packs.
-        test: the test data.
+        pack: the test data.
+        test: the test data as the methods see them.
         samples: K.
         kept: folder of finished scores.
     """
@@ -162,7 +165,10 @@ def scored(candidate: ReportedMethod, data: str, test: Contest, samples: int, ke
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     file = kept / f"{digest}.json"
     if not file.exists():
-        found = key | score_method(candidate.name, candidate.open(), test, samples, candidate.seed)
+        method = candidate.open()
+        found = key | score_method(candidate.name, method, test, samples, candidate.seed)
+        if candidate.tokenizer is not None:
+            found |= _changes(candidate, method, pack, test)
         with whole_file(file) as partial:
             partial.write_text(json.dumps(found) + "\n", "utf-8")
         print_note(f"{candidate.name}, seed {candidate.seed}: measured")
@@ -199,14 +205,13 @@ def compare_listeners(
     found: dict[str, list[dict[str, Any]]] = {}
     pairs: list[dict[str, Any]] = []
     for candidate in candidates:
-        run = scored(candidate, data, test, samples, kept)
+        run = scored(candidate, data, pack, test, samples, kept)
         found.setdefault(candidate.name, []).append(run)
         if quality := _quality(candidate.tokenizer):
             scores = {metric: mean(run["items"][metric]) for metric in ("fr_corr", "fr_dist", "fr_var")}
-            named = {"name": candidate.name, "seed": candidate.seed}
-            pairs.append(
-                named | quality | scores | _bits(candidate.folder) | _changes(candidate, test.speakers, pack)
-            )
+            kept_too = ("name", "seed", "changes", "changes_real")
+            facts = {key: run[key] for key in kept_too if key in run}
+            pairs.append(facts | quality | scores | _bits(candidate.folder))
     return {
         "commit": current_commit(),
         "machine": machine(),
@@ -244,13 +249,13 @@ def _bits(folder: Path | None) -> dict[str, float]:
 
 
 def _changes(
-    candidate: ReportedMethod, speakers: Sequence[PersonClip], pack: ListeningPack
+    candidate: ReportedMethod, method: Method, pack: ListeningPack, test: Contest
 ) -> dict[str, float]:
     """Share of frames whose expression changes, in drawn reactions and in real listeners' tokens.
 
     Shares lie in [0, 1]. A listener whose share is far above the real listeners' trembles.
     """
-    drawn = candidate.open().reactions(speakers, 1, candidate.seed)
+    drawn = method.reactions(test.speakers, 1, candidate.seed)
     tokenizer = TokenVocabulary.open(candidate.tokenizer).tokenizer
     faces = (item.listener.face.astype(np.float32) for item in pack.items)
     real = [tokenizer.expressions(tokenizer.encode(face)) for face in faces]
