@@ -75,7 +75,7 @@ def test_text(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture
     assert f"wrote {tmp_path / 't.npz'}" in out
     assert "nothing is kept" not in out
     assert visavis("run", make_video(count=6)) == 0
-    assert "nothing is kept: --out, --track," in capsys.readouterr().out
+    assert "nothing is kept; --out, --track" in capsys.readouterr().out
 
 
 def test_the_avatar_is_not_mirrored_beside_a_plain_picture(

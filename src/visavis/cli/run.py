@@ -237,16 +237,14 @@ def run(
             console.print_note(f"{source}: {note}")
         if voice:
             console.print_note(
-                "the voice has learnt from actors: on everyday talk, it is often wrong and sure"
+                "the voice has learnt from actors: on everyday talk, it is often wrong, although it is sure"
             )
         if as_json:
             console.print_json(summary)
         else:
             _print_summary(summary)
             if not (out or track or motion or reaction or send or window):
-                console.print_line(
-                    "nothing is kept: --out, --track, --motion, --send and --window keep or show it"
-                )
+                console.print_line("nothing is kept; --out, --track and --motion write files")
     if recording.error is not None:
         raise recording.error
     if recording.interrupted and not live:

@@ -209,8 +209,8 @@ def compare_listeners(
         found.setdefault(candidate.name, []).append(run)
         if quality := _quality(candidate.tokenizer):
             scores = {metric: mean(run["items"][metric]) for metric in ("fr_corr", "fr_dist", "fr_var")}
-            kept_too = ("name", "seed", "changes", "changes_real")
-            facts = {key: run[key] for key in kept_too if key in run}
+            listed = ("name", "seed", "changes", "changes_real")
+            facts = {key: run[key] for key in listed if key in run}
             pairs.append(facts | quality | scores | _bits(candidate.folder))
     return {
         "commit": current_commit(),
