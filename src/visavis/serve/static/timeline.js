@@ -100,6 +100,6 @@ export class Timeline {
     const sums = this.expressions.map((_, i) => this.readings.reduce((sum, { shares }) => sum + shares[i], 0));
     const top = sums.indexOf(Math.max(...sums));
     const percent = Math.round((100 * sums[top]) / this.readings.length);
-    return `Mostly ${this.expressions[top]} (${percent} %)`;
+    return `Most often ${this.expressions[top]} (${percent} %)`;
   }
 }
