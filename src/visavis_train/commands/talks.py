@@ -32,7 +32,6 @@ def simulate(
 
     Examples:
 
-        visavis lab simulate --out runs/simulated --seed 1
         visavis lab simulate --out runs/small --clips 20 --workers 2
     """
     from visavis.base.console import print_note
@@ -60,7 +59,6 @@ def simulation_statistics(
 
     Examples:
 
-        visavis lab simulation-statistics runs/simulated
         visavis lab simulation-statistics runs/simulated --split test --json
     """
     from visavis.base.console import print_json, print_table
@@ -167,7 +165,6 @@ def listener_report(
     Examples:
 
         visavis lab listener-report experiments/listener.toml experiments/listener_patches.toml
-        visavis lab listener-report experiments/listener.toml --seeds 1 --guidance 2 --guidance 3
         visavis lab listener-report --tables-only
     """
     from visavis_train.listener.report import GUIDANCE, report_listeners
@@ -184,6 +181,25 @@ def listener_report(
         kept=kept,
         tables_only=tables_only,
     )
+
+
+@interrupted_says("interrupted")
+def listener_bits(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs.")],
+) -> None:
+    """Compare listeners in bits a frame: print a table with the keys in which the runs differ.
+
+    Runs that differ only in their seed share a row: mean ± standard deviation over seeds.
+
+    Examples:
+
+        visavis lab listener-bits runs/sound_*
+    """
+    from visavis.base.console import print_line
+    from visavis_train.listener.tables import bits_table
+
+    for line in bits_table(runs):
+        print_line(line)
 
 
 @interrupted_says("interrupted: nothing was written")
@@ -204,7 +220,6 @@ def behavior(
 
     Examples:
 
-        visavis lab behavior experiments/listener.toml
         visavis lab behavior experiments/listener.toml --guidance 1 --guidance 2 --clips 8
     """
     from visavis_train.listener.behavior import GUIDANCE, report_behavior
@@ -251,7 +266,6 @@ def predict(
 
     Examples:
 
-        visavis lab conversations runs/simulated --out runs/listening/simulated
         visavis lab predict runs/listening/simulated/test.npz --out R.npz
         visavis evaluate reaction R.npz
         visavis lab predict packs/test.npz --listener runs/mine/listener.onnx --frames 750 --out R.npz
@@ -276,4 +290,13 @@ def predict(
     )
 
 
-COMMANDS = (simulate, simulation_statistics, smiles, conversations, listener_report, behavior, predict)
+COMMANDS = (
+    simulate,
+    simulation_statistics,
+    smiles,
+    conversations,
+    listener_report,
+    listener_bits,
+    behavior,
+    predict,
+)

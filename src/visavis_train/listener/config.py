@@ -28,13 +28,7 @@ class SamplingSettings(Settings):
     temperature: float = Field(default=DEFAULT_SAMPLING.temperature, ge=0)
     top_k: int | None = Field(default=DEFAULT_SAMPLING.top_k, ge=1)
     top_p: float = Field(default=DEFAULT_SAMPLING.top_p, gt=0, le=1)
-
     guidance: float = Field(default=DEFAULT_SAMPLING.guidance, ge=0)
-
-    @property
-    def guided(self) -> bool:
-        """Whether the network also runs without a speaker."""
-        return self.sampling.guided
 
     @property
     def sampling(self) -> Sampling:
@@ -55,8 +49,8 @@ class ListenerExperiment(Settings):
         threads: processor threads.
         steady: how much nearer to the face another token must be, in standard deviations, before the
             listener's token changes; without it, every frame gets its nearest token.
-        speech: whether the listener hears the speaker; ``"mfcc"``: 13 coefficients in place of the 44 features
-            and the cues, for comparisons, since the program cannot run such a listener.
+        speech: whether the listener hears the speaker; ``"mfcc"`` is 13 cepstral coefficients in place of the
+            44 features and the cues, for comparisons in bits: the program does not run such a listener.
         style: whether the listener gets its style, if the data have it.
         ahead: frames of the speaker that the listener sees in advance: 0 is online; more is for the offline
             track of the challenges, and such a listener cannot run live.

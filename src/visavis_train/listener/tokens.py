@@ -173,8 +173,8 @@ def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
 def mfcc(rows: FloatArray) -> FloatArray:
     """Mel-frequency cepstral coefficients (T, 13) of our features (T, 44), NaN where they are.
 
-    The orthonormal DCT-II of the log-mel bands with Kaldi's sine lifter (Davis and Mermelstein 1980), divided
-    by the square root of the number of bands: each coefficient of speech then has a spread of about 1. The bands
+    The orthonormal DCT-II of the log-mel bands (Davis and Mermelstein 1980) with Kaldi's lifter, divided by
+    the square root of the number of bands: each coefficient of speech then has a spread of about 1. The bands
     are relative to the speaker's level. There are no deltas, since the network sees earlier frames.
     """
     cepstrum = cv2.dct(rows[:, :MEL_BANDS], flags=cv2.DCT_ROWS)[:, :MFCC]
