@@ -214,7 +214,7 @@ def behavior(
     results: Results = None,
     page: Page = None,
 ) -> None:
-    """Compare a trained listener's nods, smiles and brows with the people that it learnt from.
+    """Compare a trained listener's nods, smiles, blinks and mouth with the people that it learnt from.
 
     Writes a JSON file and the table of docs/models/listener.md.
 
