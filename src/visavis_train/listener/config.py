@@ -51,7 +51,7 @@ class ListenerExperiment(Settings):
             listener's token changes; without it, every frame gets its nearest token.
         speech: whether the listener hears the speaker; ``"mfcc"`` is 13 cepstral coefficients in place of the
             44 features and the cues, for comparisons in bits: the program does not run such a listener.
-        style: whether the listener gets its style, if the data have it.
+        style: whether the listener gets its style, or its Big Five, if the data have them.
         ahead: frames of the speaker that the listener sees in advance: 0 is online; more is for the offline
             track of the challenges, and such a listener cannot run live.
     """

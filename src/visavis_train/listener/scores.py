@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Self
@@ -117,7 +117,7 @@ def pieces(pack: ListeningPack, frames: int) -> ListeningPack:
     _note_left_out(pack, frames, len(kept))
     rows, order = np.asarray(kept).T
     near = pack.neighbours[np.ix_(rows, rows)] & (order[:, None] == order)
-    return ListeningPack(pack.corpus, pack.sources, pack.split, tuple(items), near)
+    return replace(pack, items=tuple(items), neighbours=near)
 
 
 def _cut(clip: PersonClip, place: int, frames: int) -> PersonClip | None:

@@ -172,6 +172,7 @@ def release_listener(
         "speaks": SPEAKS,
         "tokenizer": tokenizer.pair,
         "trained_on": test_pack.corpus,
+        "traits": test_pack.traits,
         "ahead": experiment.ahead,
     }
     exported = export_listener(net, experiment.out, notes)

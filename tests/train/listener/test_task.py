@@ -14,12 +14,20 @@ from safetensors.torch import load_file
 
 from support import tiny_listener, tiny_listening, tiny_tokenizer
 from support.research import run_lab, run_visavis
+from visavis.datasets.react2025 import BIG_FIVE
 from visavis.errors import InputError, WeightsError
 from visavis.metrics.reaction import fr_corr, fr_dist
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import SPEECH_CHANNELS
+from visavis.reaction.style import Style
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train.data.conversation_pack import ListeningItem, PersonClip, load_listening, save_listening
+from visavis_train.data.conversation_pack import (
+    SPLITS,
+    ListeningItem,
+    PersonClip,
+    load_listening,
+    save_listening,
+)
 from visavis_train.listener import report as reporting
 from visavis_train.listener import task
 from visavis_train.listener.baselines.simple import CopySpeaker, GroundTruth, MeanSequence, Uniform
@@ -111,6 +119,20 @@ def test_a_listener_of_mfcc_is_measured_in_bits(toml: Path, tmp_path: Path) -> N
     tokenizer = TokenVocabulary.open(toml.parent).tokenizer
     with pytest.raises(WeightsError, match="hears 13 numbers a frame"):
         ListenerModel.load(tmp_path / "run/listener.onnx", tokenizer)
+
+
+def test_a_listener_of_the_big_five_has_no_style_of_ours(toml: Path, tmp_path: Path) -> None:
+    for split in SPLITS:
+        pack = replace(load_listening(toml.parent / f"{split}.npz"), traits=BIG_FIVE)
+        save_listening(tmp_path / f"{split}.npz", pack)
+    places = [f"data={tmp_path}", f"out={tmp_path}/run"]
+    short = ["training.rounds=1", "training.round_steps=1"]
+    assert run_visavis("train", toml, *(f"--set={change}" for change in (*places, *short))) == 0
+    listener = ListenerModel.load(tmp_path / "run/listener.onnx", TokenVocabulary.open(toml.parent).tokenizer)
+    speaker = pack.items[0].speaker.face.astype(np.float32)
+    assert listener.react(speaker).shape == (1, len(speaker))
+    with pytest.raises(InputError, match=r"trained with Extraversion, .* leave out the style"):
+        listener.react(speaker, style=Style(nodding=0.9))
 
 
 def test_bits_of_runs_stand_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
