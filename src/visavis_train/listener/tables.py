@@ -149,8 +149,8 @@ def bits_table(folders: Sequence[Path]) -> list[str]:
     configs, reports = (
         [_read(folder / f"{name}.json") for folder in folders] for name in ("config", "report")
     )
-    if len(corpora := {str(config["data"]) for config in configs}) != 1:
-        raise InputError(f"the runs are of {', '.join(sorted(corpora))}; expected one folder of packs")
+    if len(corpora := {report["corpus"] for report in reports}) != 1:
+        raise InputError(f"the runs are of {', '.join(sorted(corpora))}; expected one corpus")
     flat = [dict(_keys(config)) for config in configs]
     differ = [key for key in flat[0] if len({json.dumps(each.get(key)) for each in flat}) > 1]
     for each, report in zip(flat, reports, strict=True):

@@ -116,6 +116,8 @@ def test_a_listener_of_mfcc_is_measured_in_bits(toml: Path, tmp_path: Path) -> N
     report = json.loads((tmp_path / "run/report.json").read_text())
     assert report["sound_channels"] == 13
     assert report["test_bits_per_frame"]["true_speaker"] > 0
+    with pytest.raises(InputError, match=r"hears 13 numbers a frame, .* leave out --install"):
+        task.install_run(settings(toml, tmp_path / "run"), report, "tiny.toml")
     tokenizer = TokenVocabulary.open(toml.parent).tokenizer
     with pytest.raises(WeightsError, match="hears 13 numbers a frame"):
         ListenerModel.load(tmp_path / "run/listener.onnx", tokenizer)
@@ -141,7 +143,7 @@ def test_bits_of_runs_stand_in_one_table(tmp_path: Path, capsys: pytest.CaptureF
         folder.mkdir()
         config = {"name": "one", "data": "packs", "out": str(folder), "seed": seed, "model": {"gate": gate}}
         bits = {"true_speaker": true, "other_speaker": other, "alone": 4.0}
-        report = {"name": "one", "cost": {"parameters": 1234}, "test_bits_per_frame": bits}
+        report = {"name": "one", "corpus": "tiny", "cost": {"parameters": 1234}, "test_bits_per_frame": bits}
         for name, values in (("config", config), ("report", report)):
             (folder / f"{name}.json").write_text(json.dumps(values))
     assert run_lab("listener-bits", *sorted(tmp_path.iterdir())) == 0
@@ -150,6 +152,9 @@ def test_bits_of_runs_stand_in_one_table(tmp_path: Path, capsys: pytest.CaptureF
         "| 0.0300 ± 0.0141 |",
         '| `model.gate = "none"` | 1 | 1,234 | 3.500 | - | 4.000 | - |',
     ]
+    (folder / "report.json").write_text(json.dumps(report | {"corpus": "other"}))
+    assert run_lab("listener-bits", *tmp_path.iterdir()) == 2
+    assert "the runs are of other, tiny; expected one corpus" in capsys.readouterr().err
     (folder / "report.json").unlink()
     assert run_lab("listener-bits", folder) == 2
     assert "expected the folder of a finished run" in capsys.readouterr().err
