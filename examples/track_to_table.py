@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import visavis
+from visavis.cli import run_plainly
 
 
 def main() -> None:
@@ -25,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_plainly(main))

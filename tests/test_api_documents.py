@@ -50,10 +50,18 @@ def test_clips_become_tables_and_reactions(shared: Path, tmp_path: Path) -> None
     assert "listener 2: head moves by" in run("listen_to_a_person.py", clip)
 
 
-def test_each_example_is_listed() -> None:
+def test_each_example_is_listed_and_ends_with_one_line() -> None:
     page = (EXAMPLES / "README.md").read_text("utf-8")
     for path in EXAMPLES.glob("*.py"):
         assert f"({path.name})" in page
+        done = subprocess.run([sys.executable, str(path), "no/file.png"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert "no/file.png: " in done.stderr
+    program = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "watch_a_face.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    program.stdout.close()
+    assert (program.wait(), program.stderr.read()) == (141, b"")
 
 
 def test_the_python_reference_is_that_of_the_code() -> None:

@@ -140,8 +140,8 @@ def mismatch(videos: Sequence[Path], ends_s: Sequence[float], tolerance_s: float
     mismatch_s = abs(ends_s[0] - ends_s[1])
     if mismatch_s > tolerance_s:
         raise InputError(
-            f"{videos[0]} lasts {ends_s[0]:.2f} s and {videos[1]} {ends_s[1]:.2f} s: {mismatch_s:.2f} s apart, "
-            f"and at most {tolerance_s:g} s are allowed; cut both to the same conversation"
+            f"{videos[0]} lasts {ends_s[0]:.2f} s and {videos[1]} {ends_s[1]:.2f} s: {mismatch_s:.2f} s "
+            f"apart, and at most {tolerance_s:g} s are allowed; cut both to the same conversation"
         )
     return mismatch_s
 
