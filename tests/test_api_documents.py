@@ -57,11 +57,10 @@ def test_each_example_is_listed_and_ends_with_one_line() -> None:
         done = subprocess.run([sys.executable, str(path), "no/file.png"], capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert "no/file." in done.stderr
-    program = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "watch_a_face.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    program.stdout.close()
-    assert (program.wait(), program.stderr.read()) == (141, b"")
+    command = [sys.executable, str(EXAMPLES / "watch_a_face.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdout.close()
+        assert (program.stderr.read(), program.wait()) == (b"", 141)
 
 
 def test_the_python_reference_is_that_of_the_code() -> None:
