@@ -81,8 +81,8 @@ class Address:
             found = socket.getaddrinfo(self.host, port, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as error:  # A name with an empty or too long part cannot be encoded.
             raise InputError(
-                f"{self}: no computer or phone is called {self.host!r} here; look at the name, or use a number "
-                "such as 192.168.1.5"
+                f"{self}: no computer or phone is called {self.host!r} here; look at the name, or use a "
+                "number such as 192.168.1.5"
             ) from error
         return [(family, endpoint) for family, _, _, _, endpoint in found]
 
