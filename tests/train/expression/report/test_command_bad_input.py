@@ -46,9 +46,13 @@ def no_network(folder: Path) -> None:
     (folder / "expression.onnx").unlink()
 
 
-def no_data(folder: Path) -> None:
+def no_data(folder: Path, data: object = "/nowhere") -> None:
     values = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**values, "data": "/nowhere"}))
+    (folder / "config.json").write_text(json.dumps({**values, "data": data}))
+
+
+def no_group(folder: Path) -> None:
+    no_data(folder, {"path": "faces", "person": "a"})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,7 @@ def no_data(folder: Path) -> None:
         (skipped_epoch, "log.jsonl:2: epoch 2; expected 1"),
         (cut_report, "report.json: not JSON"),
         (no_network, "expression.onnx: cannot be read"),
+        (no_group, "data.0.person: 'a' has no group; put"),
         (no_data, "its data set /nowhere is not here; say where by --data"),
     ],
 )
