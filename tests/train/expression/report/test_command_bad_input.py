@@ -95,7 +95,7 @@ def test_other_bad_input(make_run: Callable[..., Path], tmp_path: Path) -> None:
         report_runs([folder, folder / ".." / "a"], tmp_path / "out")
     with pytest.raises(InputError, match="no such folder; expected the run folder"):
         report_runs([tmp_path / "none"], tmp_path / "out")
-    with pytest.raises(InputError, match="has no split 'test' here; it has Training, PublicTest"):
+    with pytest.raises(InputError, match=": no split 'test' here; it has Training, PublicTest"):
         report_runs([folder], tmp_path / "out", split="test")
     with pytest.raises(InputError, match=r"expected experiment files \(\*\.toml\)"):
         report_runs([folder], tmp_path / "out", experiments=tmp_path / "none")
