@@ -16,7 +16,7 @@ from visavis.base.networks import session_of
 from visavis.capture.portrait import PortraitClip
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS, FACE_CHANNELS
 from visavis.expression.reader import ExpressionReader
-from visavis.expression.sparse import Keep, SparseClassifier
+from visavis.expression.sparse import SparseClassifier
 from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.live import LiveListener
 from visavis.types import AudioChunk, Face, FaceState, FloatArray, Frame, ImageArray
@@ -186,7 +186,7 @@ def test_mirroring_hears_nothing_and_a_reset_forgets_the_stream(tmp_path: Path) 
 
 def test_the_tokens_that_were_kept_are_told_where_an_expression_is_read() -> None:
     session = session_of(tiny_sparse.network(), "the tiny network")
-    reader = ExpressionReader(SparseClassifier(session, Keep(0.5)))
+    reader = ExpressionReader(SparseClassifier(session, 0.5))
     pipeline = Pipeline(Cast([[0], [], [0], [0]]), reader, Animator())
     told = []
     for index in range(4):

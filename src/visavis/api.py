@@ -18,7 +18,6 @@ from visavis.capture.source import open_source
 from visavis.capture.video import VIDEO_SUFFIXES
 from visavis.errors import InputError
 from visavis.expression.registry import DEFAULT
-from visavis.expression.sparse import Keeping
 from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import ListenerModel
@@ -38,7 +37,7 @@ def watch(
     *,
     tracker: str = "visavis",
     recognizer: str | None = DEFAULT,
-    keep: Keeping | None = None,
+    keep: float | None = None,
     max_faces: int = 1,
     mirror: bool = True,
     profile: Profile | str | None = None,
@@ -144,7 +143,7 @@ def recognize(
     picture: PathText | ImageArray,
     *,
     recognizer: str = DEFAULT,
-    keep: Keeping | None = None,
+    keep: float | None = None,
     max_faces: int = MAX_FACES,
     crops: bool = False,
 ) -> Faces:

@@ -16,7 +16,6 @@ from visavis.capture.tracked import TrackedFrame
 from visavis.errors import InputError
 from visavis.expression.reader import CROP_DOWN, CROP_SCALE, ExpressionReader
 from visavis.expression.registry import DEFAULT
-from visavis.expression.sparse import Keeping
 from visavis.expression.voice import VoiceReader
 from visavis.face.measures import MeasureFilter, measure_face
 from visavis.face.region import FaceRegion
@@ -91,8 +90,8 @@ class Pipeline:
         animator: turns faces into avatar poses; by default the embedded avatar's.
         clock: measures the timings.
         listener: for listen mode; None for mirror mode.
-        keep: how many tokens ``sparse`` keeps: a :class:`~visavis.expression.sparse.Keep`, ``adaptive``, or
-            None for the number that its weights were tuned for.
+        keep: share of the tokens that ``sparse`` keeps, above 0 and at most 1; None for the share that its
+            weights were tuned for.
         max_faces: maximum number of people to follow.
         mirror: whether the avatar moves like a mirror image; may be changed between frames. A listener is a
             different person and is never mirrored.
@@ -118,7 +117,7 @@ class Pipeline:
         clock: Clock | None = None,
         listener: LiveListener | None = None,
         *,
-        keep: Keeping | None = None,
+        keep: float | None = None,
         max_faces: int = 1,
         mirror: bool = True,
         profile: Profile | None = None,

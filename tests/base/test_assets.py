@@ -33,7 +33,7 @@ def test_every_embedded_file_stands_under_a_sha256(copied: Path) -> None:
 
 READERS: dict[str, Callable[[], object]] = {
     "puppet.json": Puppet.load,
-    "portrait.jpg": PortraitClip,
+    "portrait.mp4": PortraitClip,
     "retarget/arkit.toml": lambda: preset_text("arkit"),
 }
 

@@ -17,7 +17,6 @@ from visavis.channels import EXPRESSION_CHANNELS
 from visavis.cli.recognizer import DENSE, parse_keep
 from visavis.evaluate.bench import Timing
 from visavis.expression.registry import DEFAULT, NETWORKS
-from visavis.expression.sparse import Keep
 from visavis.pipeline import Pipeline
 from visavis.track import Track
 from visavis.types import Frame
@@ -66,9 +65,9 @@ def test_a_network_of_ones_own_reads_too(
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(None, None), ("adaptive", "adaptive"), ("0.3", Keep(0.3)), (".3", Keep(0.3)), ("1", Keep(1))],
+    [(None, None), ("0.3", 0.3), (".3", 0.3), ("1", 1)],
 )
-def test_keep_is_a_rate_or_a_word(text: str | None, expected: object) -> None:
+def test_keep_is_a_rate(text: str | None, expected: object) -> None:
     assert parse_keep(text) == expected
 
 
@@ -155,12 +154,12 @@ def test_bench_times_the_sparse_network_and_says_so(
         return {name: Timing(5, 1.5, 2.0, 3.0) for name in names}
 
     monkeypatch.setattr("visavis.evaluate.bench.measure_speed", measure)
-    assert sparse("bench", "expression", "--recognizer", "sparse", "--keep", "adaptive", "--json") == 0
+    assert sparse("bench", "expression", "--recognizer", "sparse", "--keep", "0.5", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["recognizer"], answer["keep"]) == ("sparse", "adaptive")
+    assert (answer["recognizer"], answer["keep"]) == ("sparse", "0.5")
     moment = made[0].step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
     assert moment.face.kept is not None
-    assert moment.face.kept.sum() == 72  # Black: the second pass's half.
+    assert moment.face.kept.sum() == 72
     assert sparse("bench", "expression", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["recognizer"], answer["keep"]) == ("dense", None)
@@ -174,14 +173,10 @@ COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", 
     ("options", "message"),
     [
         (["--keep", "0.3"], "a keep rate (--keep) is for a recogniser that drops tokens"),
-        (["--keep", "adaptive"], "a keep rate (--keep) is for a recogniser that drops tokens"),
         (["--recognizer", "sparse", "--keep", "1.5"], "keep rate 1.5; expected above 0 and at most 1"),
         (["--recognizer", "sparse", "--keep", "0"], "keep rate 0.0; expected above 0 and at most 1"),
         (["--recognizer", "sparse", "--keep", "nan"], "keep rate nan; expected above 0 and at most 1"),
-        (
-            ["--recognizer", "sparse", "--keep", "few"],
-            "--keep is 'few'; expected a keep rate above 0 and at most 1, or adaptive",
-        ),
+        (["--recognizer", "sparse", "--keep", "few"], "--keep is 'few'; expected a keep rate above 0"),
         (
             ["--recognizer", "hybrid"],
             "no recogniser is called 'hybrid'; there are dense, sparse, files NET.onnx, and folders",

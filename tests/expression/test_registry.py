@@ -11,15 +11,15 @@ from visavis.base import networks
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.registry import classifier_of, network_of, open_classifier
-from visavis.expression.sparse import Keep, Keeping, SparseClassifier
+from visavis.expression.sparse import SparseClassifier
 
 
 def test_a_name_opens_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_sparse.embed(monkeypatch)
     assert type(open_classifier()) is type(open_classifier("dense")) is ExpressionClassifier
-    found = open_classifier("sparse", Keep(0.5))
+    found = open_classifier("sparse", 0.5)
     assert isinstance(found, SparseClassifier)
-    assert found.keep == Keep(0.5)
+    assert found.keep == 0.5
 
 
 def test_recognisers_of_one_file_share_its_network(tmp_path: Path) -> None:
@@ -32,9 +32,9 @@ def test_recognisers_of_one_file_share_its_network(tmp_path: Path) -> None:
 
 def test_a_network_is_told_by_its_inputs_and_outputs() -> None:
     sparse = networks.session_of(tiny_sparse.network(), "the tiny network")
-    found = classifier_of(sparse, "adaptive", mirror=True)
+    found = classifier_of(sparse, 0.5, mirror=True)
     assert isinstance(found, SparseClassifier)
-    assert (found.keep.more, found.mirror) == (0.5, True)
+    assert (found.keep, found.mirror) == (0.5, True)
     plain = classifier_of(networks.open_session("expression"), mirror=True)
     assert (type(plain), plain.mirror) == (ExpressionClassifier, True)
 
@@ -46,10 +46,9 @@ def test_other_names_are_refused() -> None:
         network_of("hybrid")
 
 
-@pytest.mark.parametrize("keep", [Keep(0.3), "adaptive"])
-def test_a_network_that_keeps_all_tokens_takes_no_keep_rate(keep: Keeping) -> None:
+def test_a_network_that_keeps_all_tokens_takes_no_keep_rate() -> None:
     with pytest.raises(InputError, match="this one keeps all: choose sparse"):
-        open_classifier("dense", keep)
+        open_classifier("dense", 0.3)
 
 
 def test_a_missing_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,15 +17,15 @@ from visavis.base.networks import session_of
 from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError, WeightsError
 from visavis.expression.reader import ExpressionReader
-from visavis.expression.sparse import Keep, Keeping, SparseClassifier
+from visavis.expression.sparse import SparseClassifier, check_keep
 from visavis.types import BoolArray, Face, FloatArray, ImageArray
 
 CELLS = GRID**2
-# Of the tiny network's own keep rates: 0.25; 0.125 first, then 0.5.
-USUAL, FIRST, SECOND = 36, 18, 72
+# At the tiny network's own keep rate, 0.25.
+USUAL = 36
 
 
-def open_tiny(keep: Keeping | None = None, *, mirror: bool = False, **changes: Any) -> SparseClassifier:
+def open_tiny(keep: float | None = None, *, mirror: bool = False, **changes: Any) -> SparseClassifier:
     session = session_of(tiny_sparse.network(**changes), "the tiny network")
     return SparseClassifier(session, keep, mirror=mirror)
 
@@ -56,20 +56,20 @@ def read(classifier: SparseClassifier, crops: ImageArray) -> tuple[FloatArray, B
 
 @given(st.integers(1, 1000).map(lambda thousandths: Fraction(thousandths, 1000)))
 def test_as_many_cells_are_kept_as_the_rate_says(tiny: SparseClassifier, rate: Fraction) -> None:
-    tiny.keep = Keep(float(rate))
+    tiny.keep = float(rate)
     _, kept = read(tiny, noise(2))
     assert kept.sum(axis=(1, 2)).tolist() == [math.ceil(rate * CELLS)] * 2
 
 
 def test_the_smallest_rate_keeps_one() -> None:
-    _, kept = read(open_tiny(Keep(1e-300)), noise())
+    _, kept = read(open_tiny(1e-300), noise())
     assert kept.sum(axis=(1, 2)).tolist() == [1] * 3
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.6, 1.0])
 def test_kept_is_where_the_network_says_and_the_answers_are_its(rate: float) -> None:
     crops, count = noise(), math.ceil(rate * CELLS)
-    classifier = open_tiny(Keep(rate))
+    classifier = open_tiny(rate)
     answer, kept = read(classifier, crops)
     np.testing.assert_array_equal(kept, brightest(crops, count))
     np.testing.assert_allclose(answer, answers(crops, count, "expressions"), atol=1e-6)
@@ -77,13 +77,13 @@ def test_kept_is_where_the_network_says_and_the_answers_are_its(rate: float) -> 
 
 
 def test_rate_1_keeps_every_cell() -> None:
-    _, kept = read(open_tiny(Keep(1)), noise())
+    _, kept = read(open_tiny(1), noise())
     assert kept.shape == (3, GRID, GRID)
     assert kept.all()
 
 
 def test_a_batch_is_its_faces_one_by_one() -> None:
-    classifier, crops = open_tiny("adaptive"), np.concatenate([noise(), 255 - noise()])
+    classifier, crops = open_tiny(), np.concatenate([noise(), 255 - noise()])
     answer, kept = read(classifier, crops)
     for number, crop in enumerate(crops):
         alone, alone_kept = read(classifier, crop[None])
@@ -92,57 +92,13 @@ def test_a_batch_is_its_faces_one_by_one() -> None:
 
 
 def test_without_a_rate_that_of_the_metadata_counts() -> None:
-    assert open_tiny().keep == Keep(0.25)
-    assert open_tiny("adaptive").keep == Keep(0.125, 0.5, 0.75)
+    assert open_tiny().keep == 0.25
     _, kept = read(open_tiny(), noise())
     assert kept.sum(axis=(1, 2)).tolist() == [USUAL] * 3
 
 
 def test_nothing_is_kept_before_the_first_face() -> None:
-    classifier = open_tiny()
-    assert (classifier.kept, classifier.twice) == (None, None)
-
-
-# Adaptive: the brightest cells of a dark face leave the network unsure.
-
-
-def mixed() -> ImageArray:
-    """Dark, bright, dark with a bright spot, bright, dark."""
-    crops = noise(5)
-    crops[[1, 3]] += 100
-    crops[2, :24, :24] += 100
-    return crops
-
-
-@pytest.mark.parametrize("output", ["expressions", "labels"])
-def test_sure_faces_are_read_once_and_unsure_ones_again_with_more(output: str) -> None:
-    classifier, crops = open_tiny("adaptive"), mixed()
-    ask = classifier.predict if output == "expressions" else classifier.predict_labels
-    once, again = (answers(crops, count, output) for count in (FIRST, SECOND))
-    unsure = answers(crops, FIRST, "expressions").max(axis=1) < 0.75
-    assert unsure.tolist() == [True, False, False, False, True]
-    np.testing.assert_allclose(ask(crops), np.where(unsure[:, None], again, once), atol=1e-6)
-    assert classifier.twice is not None
-    assert classifier.kept is not None
-    np.testing.assert_array_equal(classifier.twice, unsure)
-    first, second = brightest(crops, FIRST), brightest(crops, SECOND)
-    np.testing.assert_array_equal(classifier.kept, np.where(unsure[:, None, None], second, first))
-
-
-@pytest.mark.parametrize(("sure", "twice"), [(0.0, False), (1.0, True)])
-def test_sure_says_how_many_are_looked_at_again(sure: float, twice: bool) -> None:
-    classifier = open_tiny(Keep(0.125, 0.5, sure))
-    answer, kept = read(classifier, mixed())
-    count = SECOND if twice else FIRST
-    np.testing.assert_allclose(answer, answers(mixed(), count, "expressions"), atol=1e-6)
-    assert kept.sum(axis=(1, 2)).tolist() == [count] * 5
-
-
-def test_a_fixed_rate_never_looks_twice() -> None:
-    classifier = open_tiny()
-    classifier.predict(mixed())
-    assert classifier.twice is not None
-    assert not classifier.twice.any()
+    assert open_tiny().kept is None
 
 
 # Mirrored.
@@ -179,51 +135,34 @@ def test_mirrored_answers_are_averaged_and_kept_is_that_of_the_faces_as_they_are
 # What is refused.
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ((0.0,), "keep rate 0.0; expected above 0 and at most 1"),
-        ((-0.1,), "keep rate -0.1; expected above 0 and at most 1"),
-        ((1.0000001,), "keep rate 1.0000001; expected above 0 and at most 1"),
-        ((math.nan,), "keep rate nan; expected above 0 and at most 1"),
-        ((0.3, 0.3), "keep rate 0.3 for unsure faces; expected above 0.3 and at most 1"),
-        ((0.3, 1.5), "keep rate 1.5 for unsure faces; expected above 0.3 and at most 1"),
-        ((0.3, math.nan), "keep rate nan for unsure faces"),
-        ((0.3, 0.6, -0.1), "sure is -0.1; expected a probability, 0 to 1"),
-        ((0.3, 0.6, 2.0), "sure is 2.0; expected a probability, 0 to 1"),
-    ],
-)
-def test_keep_rates_out_of_range_are_refused(values: tuple[float, ...], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        Keep(*values)
+@pytest.mark.parametrize("rate", [0.0, -0.1, 1.0000001, math.nan])
+def test_keep_rates_out_of_range_are_refused(rate: float) -> None:
+    with pytest.raises(InputError, match=f"keep rate {rate}; expected above 0 and at most 1"):
+        open_tiny(rate)
 
 
-@pytest.mark.parametrize("values", [(1e-9,), (1.0,), (0.1, 1.0), (0.1, 0.2, 0.0), (0.1, 0.2, 1.0)])
-def test_the_ends_of_the_ranges_are_in_them(values: tuple[float, ...]) -> None:
-    assert Keep(*values).rate == values[0]
+@pytest.mark.parametrize("rate", [1e-9, 1.0])
+def test_the_ends_of_the_range_are_in_it(rate: float) -> None:
+    assert check_keep(rate) == rate
 
 
 @pytest.mark.parametrize(
-    ("keep", "changes", "message"),
+    ("changes", "message"),
     [
-        (None, {"grid": None}, "grid None"),
-        (None, {"grid": "12"}, "grid 12"),
-        (None, {"grid": 0}, "grid 0"),
-        (None, {"grid": 49}, "grid 49"),
-        (None, {"keep": None}, "keep rates None"),
-        (None, {"keep": 0.3}, "keep rates 0.3"),
-        (None, {"keep": {"rate": 2}}, "keep rate 2; expected above 0 and at most 1"),
-        (None, {"keep": {"rate": "much"}}, "the sparse network's keep rates: "),
-        (None, {"keep": {"share": 0.3}}, "the sparse network's keep rates: "),
-        ("adaptive", {"adaptive": None}, "keep rates None"),
-        ("adaptive", {"adaptive": {"rate": 0.3, "more": 0.2}}, "keep rate 0.2 for unsure faces"),
+        ({"grid": None}, "grid None"),
+        ({"grid": "12"}, "grid 12"),
+        ({"grid": 0}, "grid 0"),
+        ({"grid": 49}, "grid 49"),
+        ({"keep": None}, "keep rate None"),
+        ({"keep": 0.3}, "keep rate None"),
+        ({"keep": {"rate": 2}}, "keep rate is 2; expected above 0 and at most 1"),
+        ({"keep": {"rate": "much"}}, "keep rate much"),
+        ({"keep": {"share": 0.3}}, "keep rate None"),
     ],
 )
-def test_bad_metadata_are_refused_in_one_line(
-    keep: Keeping | None, changes: dict[str, Any], message: str
-) -> None:
+def test_bad_metadata_are_refused_in_one_line(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(WeightsError, match=message) as caught:
-        open_tiny(keep, changes=changes)
+        open_tiny(changes=changes)
     assert "\n" not in str(caught.value)
 
 

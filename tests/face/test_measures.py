@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 from support.front_faces import NUMBERS, landmarks
+from visavis.capture.portrait import PortraitClip
 from visavis.channels import FACE_MEASURES
 from visavis.face.measures import BROWS, MeasureFilter, measure_face
 from visavis.face.tracker import open_tracker
-from visavis.types import Frame
 
 
 def seen(moves: dict[int, tuple[float, float]] | None = None, *turn: float, size_px: float = 200.0) -> Any:
@@ -79,8 +77,7 @@ def test_the_filter_calms_a_still_face_and_keeps_a_blink() -> None:
 
 
 def test_a_tracked_face_is_measured() -> None:
-    image = cv2.imread(str(resources.files("visavis") / "assets" / "portrait.jpg"))[:, :, ::-1]
-    face = open_tracker("visavis", 1).update(Frame(np.ascontiguousarray(image), 0.0))[0]
+    face = open_tracker("visavis", 1).update(next(iter(PortraitClip())))[0]
     found = dict(zip(FACE_MEASURES, face.measures.tolist(), strict=True))
     for name, (usual, reach) in FACE_MEASURES.items():
         assert abs(found[name] - usual) < 2 * reach, name

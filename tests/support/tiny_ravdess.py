@@ -9,10 +9,9 @@ from pathlib import Path
 
 import av
 import cv2
-import numpy as np
 
 from support.sounds import talk
-from visavis.base.assets import read_asset
+from visavis.capture.portrait import PortraitClip
 from visavis.types import FloatArray
 
 RATE_HZ, FPS = 16_000, 25
@@ -40,9 +39,7 @@ def write_voices(folder: Path, actors: Sequence[int], seconds: float = 1.2) -> P
 
 def write_clip(path: Path, sound: FloatArray, count: int = 8) -> None:
     """The embedded portrait with a sound."""
-    picture = cv2.cvtColor(
-        cv2.imdecode(np.frombuffer(read_asset("portrait.jpg"), np.uint8), 1), cv2.COLOR_BGR2RGB
-    )
+    picture = next(iter(PortraitClip())).image_rgb
     frame = av.VideoFrame.from_ndarray(cv2.resize(picture, SIZE), format="rgb24")
     with av.open(str(path), "w") as output:
         video = output.add_stream("mpeg4", rate=FPS)

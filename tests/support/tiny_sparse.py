@@ -26,7 +26,6 @@ NOTES: dict[str, Any] = {
     "parameters": 12,
     "grid": GRID,
     "keep": {"rate": 0.25},
-    "adaptive": {"rate": 0.125, "more": 0.5, "sure": 0.75},
 }
 
 

@@ -18,7 +18,7 @@ from visavis.errors import InputError
 if TYPE_CHECKING:
     from visavis.recording.log import Recording
 
-VIDEO, TRACK, MOTION, REPORT = "demo.mp4", "demo.npz", "demo.motion3.json", "report.html"
+VIDEO, TRACK, MOTION = "demo.mp4", "demo.npz", "demo.motion3.json"
 
 
 def demo(
@@ -36,7 +36,7 @@ def demo(
     """Show an avatar that follows your face, or an embedded portrait.
 
     Opens the page with your webcam. With --headless, or without a camera or display, it uses an embedded,
-    moving portrait, and writes demo.mp4, report.html, the track and the motion.
+    moving portrait, and writes demo.mp4, the track and the motion.
 
     Examples:
 
@@ -81,35 +81,26 @@ def _open_page(port: int | None) -> None:
 
 
 def _write(folder: Path, as_json: bool) -> None:
-    from visavis.recording.page import write_report
-    from visavis.track import Track as TrackFile
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be made a folder: {error.strerror}; name another --out"
         ) from error
-    with Interruption():  # Also the report is written.
+    with Interruption():
         name, recording = _record(folder)
-        if recording.error is not None:
-            raise recording.error
-        if not recording.frames:  # Ctrl-C before the first frame.
-            raise typer.Exit(INTERRUPTED)
-        report = folder / REPORT
-        write_report(report, recording, TrackFile.load(folder / TRACK), source=name, video=folder / VIDEO)
-        summary = {"source": name, **recording.summary()}
-        summary["written"] = [*summary["written"], str(report)]
-        if as_json:
-            console.print_json(summary)
-        else:
-            share = recording.frames_with_face / recording.frames
-            found = f"a face in {share:.0%} of them"
-            console.print_line(
-                f"{counted(recording.frames, 'frame')} in {recording.elapsed_s:.1f} s, {found}"
-            )
-            for path in summary["written"]:
-                console.print_line(f"wrote {path}")
+    if recording.error is not None:
+        raise recording.error
+    if not recording.frames:  # Ctrl-C before the first frame.
+        raise typer.Exit(INTERRUPTED)
+    if as_json:
+        console.print_json({"source": name, **recording.summary()})
+    else:
+        share = recording.frames_with_face / recording.frames
+        found = f"a face in {share:.0%} of them"
+        console.print_line(f"{counted(recording.frames, 'frame')} in {recording.elapsed_s:.1f} s, {found}")
+        for path in recording.summary()["written"]:
+            console.print_line(f"wrote {path}")
     if recording.interrupted:
         raise typer.Exit(INTERRUPTED)
 

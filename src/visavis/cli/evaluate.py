@@ -85,7 +85,7 @@ def expressions(
         visavis evaluate expressions fer2013.csv --split PublicTest --json
         visavis evaluate expressions fer2013.csv --labels ferplus
         visavis evaluate expressions faces/ --split test --model mine.onnx
-        visavis evaluate expressions fer2013.csv --model sparse --keep adaptive
+        visavis evaluate expressions fer2013.csv --model sparse --keep 0.3
         visavis evaluate expressions faces/ --split test --temperature-from validation --figures figures/
     """
     from visavis.base.files import require_folder
@@ -176,11 +176,7 @@ def evaluation_json(
         "repeats": asdict(result.repeats),
         "temperature": calibration and _calibration_json(calibration),
         "figures": [str(path) for path in written],
-        "tokens": result.tokens
-        and {
-            "kept": _rounded(result.tokens.kept),
-            "second_passes": _rounded(result.tokens.second_passes),
-        },
+        "tokens": result.tokens_kept and {"kept": _rounded(result.tokens_kept)},
     }
 
 
@@ -230,10 +226,8 @@ def _print_result(result: Evaluation, model: Model, calibration: Calibration | N
         f"{model.name}: {model.size_bytes / 1e6:.2f} MB{size}, "
         f"{result.ms_per_face:.2f} ms per face on one thread"
     )
-    if tokens := result.tokens:
-        console.print_line(
-            f"{tokens.kept:.1%} of the tokens kept, {tokens.second_passes:.1%} of the faces read twice"
-        )
+    if kept := result.tokens_kept:
+        console.print_line(f"{kept:.1%} of the tokens kept")
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
     rows = [[name, *(_percent(v) for v in (p, r, f1)), str(n)] for name, p, r, f1, n in columns]
     console.print_table(["%", "precision", "recall", "F1", "faces"], rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,9 +86,7 @@ def model_json(model: Model) -> dict[str, Any]:
     """What ``--json`` prints about a network; ``keep`` is null if it drops no tokens."""
     from visavis.expression.sparse import SparseClassifier
 
-    keep = asdict(model.classifier.keep) if isinstance(model.classifier, SparseClassifier) else None
-    if keep is not None and keep["more"] is None:
-        keep = {"rate": keep["rate"]}
+    keep = {"rate": model.classifier.keep} if isinstance(model.classifier, SparseClassifier) else None
     return {
         "name": model.name,
         "bytes": model.size_bytes,

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from visavis.errors import InputError
-
-if TYPE_CHECKING:
-    from visavis.expression.sparse import Keeping
-
-ADAPTIVE: Final = "adaptive"
-
 
 DENSE: Final = "dense"
 RecognizerOption = Annotated[
@@ -28,29 +22,24 @@ KeepOption = Annotated[
     str | None,
     typer.Option(
         "--keep",
-        help="Share of tokens that the sparse recogniser keeps, such as 0.3; or adaptive: few for easy "
-        "faces, more for others.",
+        help="Share of tokens that the sparse recogniser keeps, such as 0.3.",
         show_default="the recogniser's default",
     ),
 ]
 
 
-def parse_keep(text: str | None) -> Keeping | None:
+def parse_keep(text: str | None) -> float | None:
     """The value of ``--keep``.
 
     Raises:
-        InputError: the value is neither a keep rate in its range nor ``adaptive``.
+        InputError: the value is no keep rate in its range.
     """
-    from visavis.expression.sparse import Keep
+    from visavis.expression.sparse import check_keep
 
     if text is None:
         return None
-    if text == ADAPTIVE:
-        return ADAPTIVE
     try:
         rate = float(text)
     except ValueError as error:
-        raise InputError(
-            f"--keep is {text!r}; expected a keep rate above 0 and at most 1, or {ADAPTIVE}"
-        ) from error
-    return Keep(rate)
+        raise InputError(f"--keep is {text!r}; expected a keep rate above 0 and at most 1") from error
+    return check_keep(rate)

@@ -164,7 +164,7 @@ def run(
         visavis run ifacialmocap://192.168.1.7 --out me.mp4
         visavis run 0 --model Haru/Haru.model3.json --window
         visavis run me.motion3.json --out me.mp4
-        visavis run clip.mp4 --recognizer sparse --keep adaptive
+        visavis run clip.mp4 --recognizer sparse --keep 0.3
         visavis run talk.mp4 --voice --track talk.npz
         visavis run talk.mp4 --mode listen --style nodding=0.9,smiling=0.2 --out listening.mp4
     """

@@ -1,1 +1,1 @@
-"""Pictures of what was measured: timelines, panels, codebooks, explanations."""
+"""Pictures of what was measured: panels, codebooks, explanations."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from visavis.base.files import PathText, as_path, whole_file
 from visavis.errors import InputError
 
-# A single file has no page around it, so it includes the colours of the report, for light and dark.
+# A single file has no page around it, so it includes colours for light and dark.
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #636a80; }
 .page { fill: #ffffff; } .ink { fill: #1d2130; } .on { fill: #ffffff; }

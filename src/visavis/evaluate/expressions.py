@@ -21,7 +21,7 @@ from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.labels import given
 from visavis.expression.registry import DEFAULT, classifier_of, network_file, network_of
-from visavis.expression.sparse import Keeping, SparseClassifier
+from visavis.expression.sparse import SparseClassifier
 from visavis.metrics.expression import ClassScores, Reliability, accuracy_interval, confusion_matrix
 from visavis.types import BoolArray, FloatArray, ImageArray
 
@@ -49,9 +49,7 @@ class Model:
     sha256: str
 
     @classmethod
-    def embedded(
-        cls, recognizer: str = DEFAULT, *, mirror: bool = False, keep: Keeping | None = None
-    ) -> Self:
+    def embedded(cls, recognizer: str = DEFAULT, *, mirror: bool = False, keep: float | None = None) -> Self:
         """A network of the package.
 
         Args:
@@ -67,7 +65,7 @@ class Model:
         return cls._of(networks.read(name), name, name, mirror, keep)
 
     @classmethod
-    def load(cls, path: PathText, *, mirror: bool = False, keep: Keeping | None = None) -> Self:
+    def load(cls, path: PathText, *, mirror: bool = False, keep: float | None = None) -> Self:
         """An ONNX file with the inputs, outputs and metadata of one of the embedded networks.
 
         Args:
@@ -84,7 +82,7 @@ class Model:
         return cls._of(data, path.name, str(path), mirror, keep)
 
     @classmethod
-    def _of(cls, data: bytes, name: str, place: str, mirror: bool, keep: Keeping | None) -> Self:
+    def _of(cls, data: bytes, name: str, place: str, mirror: bool, keep: float | None) -> Self:
         session = networks.session_of(data, place)
         try:
             classifier = classifier_of(session, keep, mirror=mirror)
@@ -116,19 +114,6 @@ class Duplicates:
         return cls(int(seen.sum()), len(unseen), float(unseen.mean()) if len(unseen) else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """How many tokens of the faces a sparse network kept.
-
-    Attributes:
-        kept: share of a face's tokens that its last look kept, mean over the faces.
-        second_passes: share of the faces that were read twice.
-    """
-
-    kept: float
-    second_passes: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """How well a network reads a split.
@@ -147,7 +132,7 @@ class Evaluation:
         probabilities: (N, C) probabilities of every face, in the split's order.
         reliability: confidence compared with accuracy.
         repeats: pictures that occur more than once in the split.
-        tokens: share of kept tokens; None for a network that drops no tokens.
+        tokens_kept: share of the tokens that the network keeps; None if it drops none.
     """
 
     dataset: str
@@ -164,7 +149,7 @@ class Evaluation:
     probabilities: FloatArray
     reliability: Reliability
     repeats: Repeats
-    tokens: Tokens | None
+    tokens_kept: float | None
 
 
 def evaluate(
@@ -192,8 +177,7 @@ def evaluate(
         InputError: a picture cannot be read, or the labels name no expressions.
         WeightsError: the network's answers have another shape.
     """
-    looks = _Looks(classifier)
-    probabilities = predict_labels(faces, classifier, on_step, looks.note)
+    probabilities = predict_labels(faces, classifier, on_step)
     answers = probabilities.argmax(axis=1)
     right = answers == faces.labels
     confusion = confusion_matrix(faces.labels, answers, len(faces.names))
@@ -218,29 +202,10 @@ def evaluate(
         probabilities,
         reliability,
         Repeats.of(prints, faces.labels),
-        looks.tokens(),
+        classifier.count(classifier.keep) / classifier.grid**2
+        if isinstance(classifier, SparseClassifier)
+        else None,
     )
-
-
-class _Looks:
-    """The tokens that a classifier kept in all batches."""
-
-    def __init__(self, classifier: ExpressionClassifier) -> None:
-        self._classifier = classifier
-        self._kept: list[BoolArray] = []
-        self._twice: list[BoolArray] = []
-
-    def note(self) -> None:
-        """Add the last batch."""
-        read = self._classifier
-        if isinstance(read, SparseClassifier) and read.kept is not None and read.twice is not None:
-            self._kept.append(read.kept)
-            self._twice.append(read.twice)
-
-    def tokens(self) -> Tokens | None:
-        if not self._kept:
-            return None
-        return Tokens(float(np.concatenate(self._kept).mean()), float(np.concatenate(self._twice).mean()))
 
 
 def evaluate_steps(faces: LabeledFaces, training: LabeledFaces | None = None) -> int:
@@ -252,7 +217,6 @@ def predict_labels(
     faces: LabeledFaces,
     classifier: ExpressionClassifier,
     on_face: Callable[[], None] = lambda: None,
-    on_batch: Callable[[], None] = lambda: None,
 ) -> FloatArray:
     """Probabilities (N, C) of the faces' own labels; see :func:`evaluate`.
 
@@ -260,7 +224,6 @@ def predict_labels(
         faces: N of them.
         classifier: the network.
         on_face: called after each.
-        on_batch: called after each batch.
 
     Raises:
         InputError: a picture cannot be read, or the labels name no expressions.
@@ -270,7 +233,6 @@ def predict_labels(
     parts: list[FloatArray] = []
     for batch in faces.batches(BATCH, classifier.side_px):
         parts.append(read(batch))
-        on_batch()
         for _ in batch:
             on_face()
     return np.concatenate(parts)

@@ -14,7 +14,7 @@ from visavis.expression.action_units import action_units
 from visavis.expression.circumplex import valence_arousal
 from visavis.expression.registry import DEFAULT, open_classifier
 from visavis.expression.smoothing import LabelHold, ProbabilitySmoother
-from visavis.expression.sparse import Keeping, SparseClassifier
+from visavis.expression.sparse import SparseClassifier
 from visavis.types import BoolArray, Expression, Face, FaceState, FloatArray, ImageArray
 
 # How FER-2013 frames a face, compared with the tracker's region (1.5 times the landmarks' box, turned with
@@ -91,7 +91,7 @@ class ExpressionReader:
         self._people: dict[int, _Person] = {}
 
     @classmethod
-    def default(cls, recognizer: str = DEFAULT, keep: Keeping | None = None) -> Self:
+    def default(cls, recognizer: str = DEFAULT, keep: float | None = None) -> Self:
         """A reader with an embedded network; see :func:`~visavis.expression.registry.open_classifier`."""
         return cls(open_classifier(recognizer, keep))
 

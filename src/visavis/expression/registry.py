@@ -11,7 +11,7 @@ from visavis.base.int8 import chosen
 from visavis.errors import InputError, WeightsError
 from visavis.expression import classifier, sparse
 from visavis.expression.classifier import ExpressionClassifier, output_names
-from visavis.expression.sparse import Keeping, SparseClassifier
+from visavis.expression.sparse import SparseClassifier
 
 # Recogniser -> its embedded network. A new one also needs its name in cli/recognizer.py and its network in
 # assets/manifest.json (CONTRIBUTING.md, Weights).
@@ -51,7 +51,7 @@ def network_file(network: Path) -> Path:
     return network / RUN_NETWORK
 
 
-def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> ExpressionClassifier:
+def open_classifier(recognizer: str = DEFAULT, keep: float | None = None) -> ExpressionClassifier:
     """A recogniser by its name; it uses one thread.
 
     Args:
@@ -73,7 +73,7 @@ def open_classifier(recognizer: str = DEFAULT, keep: Keeping | None = None) -> E
 
 
 def classifier_of(
-    session: ort.InferenceSession, keep: Keeping | None = None, *, mirror: bool = False
+    session: ort.InferenceSession, keep: float | None = None, *, mirror: bool = False
 ) -> ExpressionClassifier:
     """The classifier for a network of either kind, which its inputs and outputs determine.
 

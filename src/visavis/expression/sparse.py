@@ -7,8 +7,7 @@ network. The same weights serve all keep rates; see docs/reference/sparse.md.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 import onnxruntime as ort
@@ -21,34 +20,15 @@ from visavis.types import BoolArray, FloatArray, ImageArray
 NAME = "expression_sparse"
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """How many tokens are kept.
+def check_keep(rate: float) -> float:
+    """The keep rate itself, if ceil(rate n) of n tokens can be kept.
 
-    Attributes:
-        rate: keep rate, above 0 and at most 1: ceil(rate n) of n tokens are kept.
-        more: keep rate of a second pass at faces with an uncertain expression, above ``rate`` and at most 1;
-            None looks once.
-        sure: probability of the most probable expression above which there is no second pass, 0..1.
+    Raises:
+        InputError: it is not above 0 and at most 1.
     """
-
-    rate: float
-    more: float | None = None
-    sure: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.rate <= 1:
-            raise InputError(f"keep rate {self.rate}; expected above 0 and at most 1")
-        if self.more is not None and not self.rate < self.more <= 1:
-            raise InputError(
-                f"keep rate {self.more} for unsure faces; expected above {self.rate} and at most 1"
-            )
-        if not 0 <= self.sure <= 1:
-            raise InputError(f"sure is {self.sure}; expected a probability, 0 to 1")
-
-
-# A keep rate; or ``adaptive``: few tokens first, more for uncertain faces, with rates from the metadata.
-Keeping: TypeAlias = Keep | Literal["adaptive"]
+    if not 0 < rate <= 1:
+        raise InputError(f"keep rate {rate}; expected above 0 and at most 1")
+    return rate
 
 
 def kept_count(tokens: int, rate: float) -> int:
@@ -63,17 +43,17 @@ class SparseClassifier(ExpressionClassifier):
     Args:
         session: a network with the inputs of :class:`ExpressionClassifier` and ``keep``, the number of kept
             tokens, () int64; and one more output ``kept`` (N, keep), their indices in the G x G cells, row by
-            row. Its metadata give ``grid`` (G), and ``keep`` and ``adaptive`` in the form of :class:`Keep`.
-        keep: how many tokens are kept; ``adaptive``, or None for ``keep``, use the network's metadata.
+            row. Its metadata give ``grid`` (G), and ``keep`` with the default ``rate``.
+        keep: keep rate, above 0 and at most 1; None for the rate in the network's metadata.
         mirror: see :class:`ExpressionClassifier`.
 
     Attributes:
         keep: the given value, or the value in the metadata.
         grid: G.
-        kept: (N, G, G) which tokens of the last crops their last look kept; None before the first call.
-        twice: (N,) which of the last crops were read twice; None before the first call.
+        kept: (N, G, G) which tokens of the last crops were kept; None before the first call.
 
     Raises:
+        InputError: the keep rate is out of range.
         WeightsError: the network does not fit this description.
     """
 
@@ -82,7 +62,7 @@ class SparseClassifier(ExpressionClassifier):
     def __init__(
         self,
         session: ort.InferenceSession,
-        keep: Keeping | None = None,
+        keep: float | None = None,
         *,
         mirror: bool = False,
     ) -> None:
@@ -93,30 +73,22 @@ class SparseClassifier(ExpressionClassifier):
                 f"the sparse network reads keep as {count.type} {count.shape}; expected tensor(int64) []"
             )
         notes = networks.metadata(session)
-        grid, defaults = notes.get("grid"), notes.get("adaptive" if keep == "adaptive" else "keep")
-        if not isinstance(grid, int) or not 0 < grid <= self.side_px or not isinstance(defaults, dict):
+        grid, defaults = notes.get("grid"), notes.get("keep")
+        usual = defaults.get("rate") if isinstance(defaults, dict) else None
+        if not isinstance(grid, int) or not 0 < grid <= self.side_px or not isinstance(usual, int | float):
             raise WeightsError(
-                f"the sparse network's metadata name grid {grid} and keep rates {defaults}; expected those "
+                f"the sparse network's metadata name grid {grid} and keep rate {usual}; expected those "
                 "that visavis' export writes"
             )
-        try:
-            self.keep = keep if isinstance(keep, Keep) else Keep(**defaults)
-        except (TypeError, InputError) as error:
-            raise WeightsError(f"the sparse network's keep rates: {error}") from error
+        if not 0 < usual <= 1:
+            raise WeightsError(f"the sparse network's keep rate is {usual}; expected above 0 and at most 1")
+        self.keep = float(usual) if keep is None else check_keep(keep)
         self._session = session  # Not batched: the number of kept tokens is no item.
         self.grid = grid
         self.kept: BoolArray | None = None
-        self.twice: BoolArray | None = None
 
     def _answer(self, faces: ImageArray, output: str) -> FloatArray:
-        answers, kept = self._look(faces, self.keep.rate)
-        unsure = np.zeros(len(faces), np.bool_)
-        if self.keep.more is not None:
-            unsure = answers["expressions"].max(axis=1) < self.keep.sure
-            if unsure.any():
-                again, kept[unsure] = self._look(faces[unsure], self.keep.more)
-                answers[output][unsure] = again[output]
-        self.kept, self.twice = kept, unsure
+        answers, self.kept = self._look(faces, self.keep)
         return answers[output]
 
     def count(self, rate: float) -> int:
@@ -124,7 +96,7 @@ class SparseClassifier(ExpressionClassifier):
         return kept_count(self.grid**2, rate)
 
     def look(self, crops: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
-        """One look at a keep rate; :attr:`kept` and :attr:`twice` do not change.
+        """One look at a keep rate; :attr:`kept` does not change.
 
         Args:
             crops: as in :meth:`predict`.

@@ -137,26 +137,6 @@ class Distillation(Settings):
         return self
 
 
-class AdaptiveKeep(Settings):
-    """How a network trained with ``training.keep_rates`` spends tokens where the person wants it adaptive.
-
-    Attributes:
-        rate: keep rate of the first pass.
-        more: keep rate of the second pass, for faces that are unsure after the first pass; above ``rate``.
-        sure: probability of the most probable expression from which no second pass is needed.
-    """
-
-    rate: float = Field(default=0.1, gt=0, lt=1)
-    more: float = Field(default=0.6, gt=0, le=1)
-    sure: float = Field(default=0.8, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.more <= self.rate:
-            raise ValueError(f"adaptive.more is {self.more:g}; expected above adaptive.rate, {self.rate:g}")
-        return self
-
-
 class Experiment(Settings):
     """One run of the expression task.
 
@@ -204,7 +184,6 @@ class Experiment(Settings):
     training: Training = Training()
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
-    adaptive: AdaptiveKeep = AdaptiveKeep()
 
     @field_validator("init", mode="before")
     @classmethod

@@ -88,7 +88,7 @@ def _start_sparse(network: SparseNet, stored: onnx.ModelProto, init: Path, batch
 
 def _export_sparse(network: nn.Module, path: Path) -> None:
     each = cast(SparseNet, network)
-    export_sparse(each, path, min(each.pruning.rates.values(), default=1.0), {})
+    export_sparse(each, path, min(each.pruning.rates.values(), default=1.0))
 
 
 def start_teacher(experiment: Experiment) -> Teacher | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -153,14 +152,13 @@ def export_network(
     )
 
 
-def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping[str, float]) -> None:
+def export_sparse(network: SparseNet, path: Path, keep: float) -> None:
     """Write a network that drops tokens as ONNX, with the number of tokens as an input, and check it.
 
     Args:
         network: a network trained at many keep rates.
         path: the file.
         keep: the default keep rate.
-        adaptive: keep rates of a first and a second pass; see :class:`visavis.expression.sparse.Keep`.
 
     Raises:
         InputError: the network drops tokens in a way that the graph does not support.
@@ -177,7 +175,6 @@ def export_sparse(network: SparseNet, path: Path, keep: float, adaptive: Mapping
             "labels": list(FER2013_LABELS),
             "grid": network.grid,
             "keep": {"rate": keep},
-            "adaptive": dict(adaptive),
         },
     )
 

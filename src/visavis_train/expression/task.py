@@ -165,8 +165,7 @@ def release_expression(experiment: Experiment, config: Path) -> tuple[Path, Scor
     export_network(model.eval(), network, side_px, half_weights=experiment.half_weights)
     if isinstance(model, SparseNet) and experiment.training.keep_rates:
         [rate] = model.pruning.rates.values()
-        adaptive = experiment.adaptive.model_dump()
-        export_sparse(model, experiment.out / f"{sparse.NAME}.onnx", rate, adaptive)
+        export_sparse(model, experiment.out / f"{sparse.NAME}.onnx", rate)
     splits = experiment_faces(experiment)
     chosen_on, test = splits.validation, splits.test
     # Measures the file, not the torch network.

@@ -75,8 +75,6 @@ def test_what_does_not_go_together_fails(toml: Path) -> None:
         load_experiment(toml, Experiment, ["training.keep_rates=[0.5]"])
     with pytest.raises(InputError, match=r"keep_rate is 1\.5; expected above 0 and at most 1"):
         load_experiment(toml, Experiment, ["training.keep_rates=[1.5]"])
-    with pytest.raises(InputError, match=r"adaptive\.more is 0\.2; expected above adaptive\.rate, 0\.4"):
-        load_experiment(toml, Experiment, ["adaptive={rate=0.4, more=0.2}"])
     with pytest.raises(InputError, match="no such file"):
         load_experiment(toml.with_name("none.toml"), Experiment)
     toml.write_text("a = ")

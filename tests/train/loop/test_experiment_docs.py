@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import visavis_train
-from visavis_train.expression.config import AdaptiveKeep, Distillation, Experiment, Training
+from visavis_train.expression.config import Distillation, Experiment, Training
 from visavis_train.expression.data.augment import Augmentation
 from visavis_train.expression.data.sources import DataSource
 from visavis_train.expression.models.heads import Reading
@@ -49,7 +49,6 @@ PAGES: dict[str, tuple[type[Settings], ...]] = {
         Training,
         Augmentation,
         Distillation,
-        AdaptiveKeep,
     ),
     "pretraining.md": (Pretraining,),
     "tokens.md": (

@@ -224,7 +224,7 @@ def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> 
         raise InputError(f"found {scores.shape[1]} scores for {others} tokens beside CLS; expected as many")
     count = count_kept(others, rate)
     if count == others:
-        return Pruned(tokens, torch.arange(others, device=tokens.device).expand(len(tokens), -1))
+        return Pruned(tokens, torch.arange(others, device=tokens.device).expand(tokens.shape[0], -1))
     kept = best(scores, count)
     return Pruned(take_tokens(tokens, scores, kept, fused), kept)
 

@@ -184,7 +184,7 @@ class SaeNet(ExpressionNet):
             places = positions.flatten(2).transpose(1, 2)
             pairs.append(
                 tuple(
-                    torch.cat([first.expand(len(x), -1, -1), entry(cells) + places], dim=1)
+                    torch.cat([first.expand(x.shape[0], -1, -1), entry(cells) + places], dim=1)
                     for entry, cells, first in zip(cast(nn.ModuleList, entries), maps, start, strict=True)
                 )
             )

@@ -205,9 +205,9 @@ class SparseLayer(TransformerLayer):
             return best(self.scores(x), count)
         others = x.shape[1] - 1
         if self.training:
-            return torch.rand(len(x), others, device=x.device).topk(count, dim=1).indices
+            return torch.rand(x.shape[0], others, device=x.device).topk(count, dim=1).indices
         drawn = random.Random(others).sample(range(others), count)
-        return torch.tensor(drawn, device=x.device).expand(len(x), -1)
+        return torch.tensor(drawn, device=x.device).expand(x.shape[0], -1)
 
 
 class SparseNet(ExpressionNet):
@@ -270,7 +270,7 @@ class SparseNet(ExpressionNet):
         if x.shape[2] != self.grid:
             positions = functional.interpolate(positions, size=x.shape[2:], mode="bilinear")
         cells = (x + positions).flatten(2).transpose(1, 2)
-        return torch.cat([self.cls.expand(len(x), -1, -1), cells], dim=1)
+        return torch.cat([self.cls.expand(x.shape[0], -1, -1), cells], dim=1)
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, width): the CLS token after the last layer."""
@@ -289,7 +289,7 @@ class SparseNet(ExpressionNet):
             the grid, counted row by row from 0; -1 is an earlier layer's fused token.
         """
         sizes: Tensor | None = None
-        cells = torch.arange(tokens.shape[1] - 1, device=tokens.device).expand(len(tokens), -1)
+        cells = torch.arange(tokens.shape[1] - 1, device=tokens.device).expand(tokens.shape[0], -1)
         chosen: list[Tensor] = []
         for layer in self.layers:
             tokens, sizes, kept = cast(SparseLayer, layer).reduce(tokens, sizes, keep)

@@ -125,6 +125,6 @@ class VisionTransformer(ExpressionNet):
         if x.shape[2] != self.grid:
             positions = functional.interpolate(positions, size=x.shape[2:], mode="bilinear")
         tokens = (x + positions).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.cls.expand(len(x), -1, -1), tokens], dim=1)
+        tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), tokens], dim=1)
         read: Tensor = self.norm(self.layers(self.token_dropout(tokens))[:, 0])
         return read

@@ -78,7 +78,7 @@ class Network:
         classifier = self.classifier()
         keep: dict[str, NDArray[Any]] = {}
         if isinstance(classifier, SparseClassifier):
-            keep["keep"] = np.asarray(classifier.count(classifier.keep.rate), np.int64)
+            keep["keep"] = np.asarray(classifier.count(classifier.keep), np.int64)
         return [{"images": faces[start : start + BATCH], **keep} for start in range(0, len(faces), BATCH)]
 
 

@@ -11,23 +11,38 @@ from typing import Any
 from visavis.base.machine import machine, versions
 from visavis.cli.evaluate import evaluation_json
 from visavis.datasets import fer2013
-from visavis.recording.page import STYLE
 from visavis_train.expression.report import figures, paper, tables
 from visavis_train.expression.report.findings import Findings, Reviewed
 from visavis_train.expression.report.sizes import Quantized, sizes_bytes
 from visavis_train.expression.report.tables import Table
 
-COLORS = """
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2130; --soft: #636a80; --page: #f6f7fb; --card: #ffffff;
+  --edge: #e1e4ee; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e7e9f3; --soft: #9aa1b8; --page: #14161f;
+  --card: #1c1f2b; --edge: #2d3142; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 1040px; margin: 0 auto; padding: 32px 20px 56px; }
+h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 0 0 12px; }
+p { margin: 0 0 12px; } .soft { color: var(--soft); font-size: 14px; }
+section { background: var(--card); border: 1px solid var(--edge); border-radius: 12px;
+  padding: 20px; margin-top: 18px; }
+svg { display: block; width: 100%; height: auto; } .scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: 6px 12px 6px 0;
+  border-bottom: 1px solid var(--edge); font-weight: 400; }
+thead th { color: var(--soft); font-size: 13px; } .number { text-align: right; }
+tr:last-child > * { border-bottom: 0; }
 :root { --heat: #7f9bff; --series-0: #3a55d9; --series-1: #b8530a; --series-2: #0f7f63; --series-3: #b0307f;
   --series-4: #7a5cc4; --series-5: #8a6d00; --series-6: #0b7ea8; --series-7: #a33b3b; }
 @media (prefers-color-scheme: dark) { :root { --heat: #4059c9; --series-0: #93a5ff; --series-1: #f0995a;
   --series-2: #4fc7a4; --series-3: #ee86c4; --series-4: #bda4f5; --series-5: #d9bd4e; --series-6: #5fc1e8;
   --series-7: #f08f8f; } }
-svg text { font: inherit; } figure { margin: 0; } figcaption { margin-top: 8px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 20px; }
 .pair > svg { max-width: 500px; }
 h3 { font-size: 15px; margin: 20px 0 8px; } li { margin-bottom: 6px; } ul { margin: 0; padding-left: 20px; }
-table { font-size: 14px; } th, td { vertical-align: top; } tbody th { white-space: nowrap; }
+tbody th { white-space: nowrap; }
 td.number { white-space: nowrap; } .scroll + .soft { margin: 10px 0 0; } svg + .scroll { margin-top: 14px; }
 th:last-child, td:last-child { padding-right: 0; } summary { cursor: pointer; }
 """
@@ -59,7 +74,7 @@ def html(findings: Findings, quantized: tuple[Quantized, ...] = ()) -> str:
     body = "\n".join(
         f"<section><h2>{title}</h2>\n{content}</section>" for title, content in _sections(findings, quantized)
     )
-    return PAGE.substitute(style=STYLE + COLORS, runs=escape(f"Runs: {runs}"), body=body)
+    return PAGE.substitute(style=STYLE, runs=escape(f"Runs: {runs}"), body=body)
 
 
 def markdown(findings: Findings) -> str:

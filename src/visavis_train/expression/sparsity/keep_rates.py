@@ -1,12 +1,13 @@
 """The command ``visavis lab keep-rates``: accuracy and cost of one network at all its keep rates.
 
-It measures ``expression_sparse.onnx`` of the run folder, one set of weights, at every rate, and the gain of a
-second pass with more tokens at unsure faces. It writes one JSON file, and the text between a page's marks.
+It measures ``expression_sparse.onnx`` of the run folder, one set of weights, at every rate. It writes one
+JSON file, and the text between the marks of a page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,22 +25,14 @@ from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis.evaluate.expressions import BATCH
 from visavis.expression.classifier import ExpressionClassifier
-from visavis.expression.sparse import NAME, Keep, Keeping, SparseClassifier
+from visavis.expression.sparse import NAME, SparseClassifier
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS, time_in_turn
 from visavis_train.expression.release import export_network
 from visavis_train.expression.run_folder import is_embedded, load_run
 from visavis_train.expression.sparsity.kept import drop_tokens
-from visavis_train.expression.sparsity.rates import (
-    Answered,
-    adaptive_table,
-    at_rates,
-    frontier,
-    rates_json,
-    rates_table,
-    second_passes,
-)
+from visavis_train.expression.sparsity.rates import Answered, at_rates, rates_table
 from visavis_train.loop.marks import measured_on, write_results
 
 RESULTS = Path("benchmarks/results/keep_rates.json")
@@ -99,18 +92,17 @@ def answers_at_rate(
         InputError: a picture cannot be read.
         WeightsError: its answers have another form.
     """
-    labels, confidence = [], []
+    labels = []
     for batch in faces.batches(BATCH, classifier.side_px):
         answers, _ = classifier.look(batch, rate)
         labels.append(answers["labels"].argmax(axis=1))
-        confidence.append(answers["expressions"].max(axis=1))
         for _ in batch:
             on_face()
     right = np.concatenate(labels) == faces.labels
-    return Answered(rate, classifier.count(rate), macs, right, np.concatenate(confidence))
+    return Answered(rate, classifier.count(rate), macs, right)
 
 
-def open_at(network: bytes, keep: Keeping) -> SparseClassifier:
+def open_at(network: bytes, keep: float) -> SparseClassifier:
     """The network with a keep rate, on one thread."""
     return SparseClassifier(session_of(network, "the sparse network"), keep)
 
@@ -124,18 +116,17 @@ def compare_keep_rates(run: Path, faces: LabeledFaces, calls: int) -> tuple[dict
     """
     (net, side_px), network = open_run(run), read_network(run)
     macs = costs_by_rate(net, side_px, RATES)
-    readers = {rate: whole(net, side_px) if rate == 1 else open_at(network, Keep(rate)) for rate in RATES}
-    adaptive = open_at(network, "adaptive")
+    readers = {rate: whole(net, side_px) if rate == 1 else open_at(network, rate) for rate in RATES}
+    reader = open_at(network, 1.0)
     total = len(RATES) * len(faces) + WARM_UP_CALLS + calls
     with progress("keep rates", total, "faces") as advance:
-        answers = [answers_at_rate(faces, adaptive, rate, macs[rate], advance) for rate in RATES]
+        answers = [answers_at_rate(faces, reader, rate, macs[rate], advance) for rate in RATES]
         latency = time_in_turn(faces, readers, calls, SystemClock(), advance)
-    rows, options = at_rates(faces, answers, latency), second_passes(answers)
-    unasked = [each for each in second_passes(answers, (adaptive.keep.sure,)) if each.keep == adaptive.keep]
+    rows = at_rates(faces, answers, latency)
     result: dict[str, Any] = {
         **measured_on(faces),
         "run": run.name,
-        **rates_json(rows, options),
+        "rates": [asdict(row) for row in rows],
     }
     lines = [
         f"{run.name}: {faces.name}, {faces.split}, {len(faces)} faces; "
@@ -143,15 +134,7 @@ def compare_keep_rates(run: Path, faces: LabeledFaces, calls: int) -> tuple[dict
         "",
         *rates_table(rows).markdown().splitlines(),
         "",
-        "Keep rate 1 is timed with the network without pruning. A second pass for unsure faces, as with "
-        "`--keep adaptive`:",
-        "",
-        *adaptive_table(unasked, rows[0]).markdown().splitlines(),
-        "",
-        f"The best of {len(options)} other settings at their cost. They were chosen on the same faces, so "
-        "their figures are slightly optimistic:",
-        "",
-        *adaptive_table(frontier(options, answers), rows[0]).markdown().splitlines(),
+        "Keep rate 1 is timed with the network without pruning.",
     ]
     return result, lines
 

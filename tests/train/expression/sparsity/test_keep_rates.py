@@ -16,7 +16,7 @@ from visavis.base import networks
 from visavis.base.networks import session_of
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
-from visavis.expression.sparse import Keep, SparseClassifier
+from visavis.expression.sparse import SparseClassifier
 from visavis_train.expression import task
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
@@ -26,13 +26,11 @@ from visavis_train.expression.quantize.network import Network
 from visavis_train.expression.release import export_sparse
 from visavis_train.expression.sparsity import keep_rates
 from visavis_train.expression.sparsity.kept import drop_tokens
-from visavis_train.expression.sparsity.rates import Answered, frontier, second_passes
 from visavis_train.expression.task import experiment_faces
 from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.loop.experiment import load_experiment
 
 MODEL: dict[str, Any] = {"stem": (4, 8), "blocks": (0, 0), "width": 64, "layers": 2, "heads": 2}
-ADAPTIVE = {"rate": 0.1, "more": 0.6, "sure": 0.8}
 CONFIG = """
 name = "any"
 data = "{data}"
@@ -58,11 +56,6 @@ epochs = 3
 batch_size = 16
 learning_rate = 5e-3
 keep_rates = [1.0, 0.3, 0.1]
-
-[adaptive]
-rate = 0.1
-more = 1.0
-sure = 0.7
 """
 
 
@@ -81,7 +74,7 @@ def pictures(count: int = 3) -> torch.Tensor:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The network of :func:`build`, its number of tokens an input."""
     path = tmp_path_factory.mktemp("exported") / "sparse.onnx"
-    export_sparse(build(), path, 0.3, ADAPTIVE)
+    export_sparse(build(), path, 0.3)
     return path.read_bytes()
 
 
@@ -92,7 +85,7 @@ def test_one_file_answers_as_the_network_of_each_keep_rate(rate: float, exported
     with torch.no_grad():
         expressions, labels = ExpressionGraph(network)(faces)
         _, chosen = network.read(network.tokens(ExpressionGraph(network).prepare(faces)))
-    reader = SparseClassifier(session_of(exported, "test"), Keep(rate))
+    reader = SparseClassifier(session_of(exported, "test"), rate)
     crops = faces[:, 0].numpy()
     np.testing.assert_allclose(reader.predict(crops), expressions, atol=1e-5)
     np.testing.assert_allclose(reader.predict_labels(crops), labels, atol=1e-5)
@@ -106,8 +99,7 @@ def test_one_file_answers_as_the_network_of_each_keep_rate(rate: float, exported
 
 def test_the_file_says_how_many_tokens_are_kept_unasked(exported: bytes) -> None:
     session = session_of(exported, "test")
-    assert SparseClassifier(session).keep == Keep(0.3)
-    assert SparseClassifier(session, "adaptive").keep == Keep(0.1, 0.6, 0.8)
+    assert SparseClassifier(session).keep == 0.3
 
 
 @pytest.mark.parametrize(
@@ -188,7 +180,6 @@ def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch
     for more, fewer in pairwise(found["rates"]):
         assert more["macs"] > fewer["macs"]
     assert "| 0.3 | 44 |" in page.read_text()
-    assert "| 0.1 | 1 | 0.7 |" in page.read_text()  # What the experiment says of adaptive.
     reader = SparseClassifier(session_of((experiment.out / "expression_sparse.onnx").read_bytes(), "run"))
     faces = find_dataset(data.path).read("PublicTest")
     right = reader.predict_labels(next(faces.batches(64, 48))).argmax(axis=1) == faces.labels
@@ -200,42 +191,3 @@ def test_a_run_without_keep_rates_is_refused(
 ) -> None:
     assert run_lab("keep-rates", trained, "--data", data) == 2
     assert "its network drops no tokens; name a run" in capsys.readouterr().err
-
-
-def answers() -> list[Answered]:
-    """Of 400 faces; with fewer tokens fewer are right, and the more sure the better."""
-    rng = np.random.default_rng(0)
-    hard = rng.random(400)
-    return [
-        Answered(rate, int(100 * rate), int(1e6 * rate), hard < share, (1 - hard).astype(np.float32))
-        for rate, share in ((1.0, 0.7), (0.3, 0.65), (0.1, 0.5))
-    ]
-
-
-def test_second_passes_change_unsure_faces_alone() -> None:
-    full, some, few = answers()
-    options = second_passes([full, some, few], (0.0, 0.6, 1.0))
-    assert len(options) == 3 * 3
-    never, sometimes, always = (
-        each for each in options if (each.keep.rate, each.keep.more) == (few.rate, full.rate)
-    )
-    assert (never.twice, never.accuracy, never.macs) == (0, few.right.mean(), few.macs)
-    assert (always.twice, always.accuracy, always.macs) == (1, full.right.mean(), few.macs + full.macs)
-    unsure = few.confidence < 0.6
-    assert 0 < sometimes.twice == unsure.mean() < 1
-    assert sometimes.accuracy == (few.right & ~unsure).mean() + (full.right & unsure).mean()
-
-
-def test_nothing_cheaper_is_better_than_what_is_shown() -> None:
-    found = answers()
-    options = second_passes(found)
-    shown = frontier(options, found)
-    assert shown
-    fixed = [(float(each.macs), float(each.right.mean())) for each in found]
-    looks = [(each.macs, each.accuracy) for each in options]
-
-    def worthwhile(each: tuple[float, float]) -> bool:
-        rivals = fixed + [other for other in looks if other != each]
-        return all(accuracy < each[1] for macs, accuracy in rivals if macs <= each[0])
-
-    assert [(each.macs, each.accuracy) for each in shown] == sorted(filter(worthwhile, set(looks)))
