@@ -115,6 +115,7 @@ def test_sound_of_another_length_is_told(
     [
         (["none.npz"], "none.npz: no such file"),
         (["text.npz"], "text.npz: not a readable track"),
+        (["clip.mp4"], "it is no file of arrays; make it by visavis run VIDEO --track T.npz"),
         (["wrong.npz"], "wrong.npz: a track holds the arrays"),
         (["nan.npz"], "nan.npz: face holds NaN in frame 4, whose face is marked as found"),
         (["nobody.npz"], "nobody.npz: no face in the track (30 frames)"),
