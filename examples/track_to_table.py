@@ -16,7 +16,7 @@ def main() -> None:
     clip = Path(sys.argv[1])
     visavis.record(clip, track=clip.with_suffix(".npz"))
     track = visavis.Track.load(clip.with_suffix(".npz"))
-    track.to_csv(clip.with_suffix(".csv"))
+    track.to_csv(clip.with_name(f"{clip.stem}_table.csv"))
     smile = (track["mouthSmileLeft"] + track["mouthSmileRight"]) / 2
     if not track.found.any():
         sys.exit(f"{clip}: no face")

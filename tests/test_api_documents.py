@@ -45,7 +45,7 @@ def test_clips_become_tables_and_reactions(shared: Path, tmp_path: Path) -> None
     clip = tmp_path / "clip.mp4"
     clip.write_bytes((shared / "data" / "video" / "lp_d0.mp4").read_bytes())
     assert "widest smile: 0." in run("track_to_table.py", clip)
-    assert len((tmp_path / "clip.csv").read_text("utf-8").splitlines()) == 79
+    assert len((tmp_path / "clip_table.csv").read_text("utf-8").splitlines()) == 79
     assert run("drive_your_avatar.py", clip).count('"ParamAngleX"') == 78
     assert "listener 2: head moves by" in run("listen_to_a_person.py", clip)
 

@@ -131,6 +131,7 @@ def test_sound_of_another_length_is_told(
         (["t.npz", "--audio", "text.npz"], "text.npz: cannot be opened for its sound"),
         (["t.npz", "--audio", "clip.mp4"], "clip.mp4: no sound in this file"),
         (["t.npz", "--out", "t.npz"], "would overwrite the source or another output"),
+        (["t.npz", "--explain", "w.json", "--audio", "w.json"], "w.json: would overwrite the source"),
         (["t.npz", "--explain", "why.txt"], "expected a name that ends in .json"),
         (["t.npz", "--figure", "why.png"], "expected a name that ends in .svg"),
         (["t.npz", "--video", "v.gif"], "expected a name that ends in .mp4"),

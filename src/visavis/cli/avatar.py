@@ -18,7 +18,7 @@ avatar = typer.Typer(
 
 @avatar.command()
 def sheet(
-    out: Annotated[Path, typer.Argument(help="The picture, .png.")],
+    out: Annotated[Path, typer.Argument(help="The picture, .png. An existing file is replaced.")],
     model: Annotated[
         Path | None,
         typer.Option(help="A Live2D model, .model3.json. Needs the extra live2d."),

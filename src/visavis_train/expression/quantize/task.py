@@ -48,9 +48,7 @@ def quantize_network(
     if out.suffix != ".onnx":
         raise InputError(f"{out}: {method} makes a .onnx file; name it so")
     original = Network.load(network)
-    if out.resolve() == original.path.resolve():
-        raise InputError(f"{out} is the network itself; choose another name for the quantised one")
-    require_writable(out)
+    require_writable(out, original.path)
     found = find_dataset(data)
     faces = found.read(split)
     base = Candidate("fp32", original.data)
