@@ -101,6 +101,8 @@ def test_text_is_a_table_and_says_what_is_left_out(
     table = [line.split()[0] for line in told.out.splitlines() if line.strip()][4:]
     assert table == ["fp32", "int8-dynamic", "int4-matmul", "nf4"]
     assert "int4 is left out: " in told.err
+    assert "35 faces are too few for a reliable interval" in told.err
+    assert "up to 8.6 points" in told.err
 
 
 @pytest.mark.parametrize(
