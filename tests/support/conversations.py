@@ -193,10 +193,16 @@ def alone(path: Path, color=RED, count: int = 50, fps: int = 25, sound_hz: float
 
 
 def make(
-    root: Path, *videos: Path, pairs: bool = False, split: str = "train", fps: float = 25.0, **settings: Any
+    root: Path,
+    *videos: Path,
+    pairs: bool = False,
+    split: str = "train",
+    fps: float = 25.0,
+    advance: Callable[[int], object] = lambda _: None,
+    **settings: Any,
 ) -> Build:
     todo = plan(root, list_recordings(videos, split, pairs=pairs), CorpusSettings(fps=fps, **settings))
-    return build_corpus(todo, InProcess(), lambda _: None)
+    return build_corpus(todo, InProcess(), advance)
 
 
 def tree(root: Path) -> dict[str, str]:

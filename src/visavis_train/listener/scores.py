@@ -213,9 +213,9 @@ def write_predictions(
     Raises:
         InputError: no such pack, a file cannot be written, or the clips are not those of a challenge.
     """
-    require_writable(path)
+    require_writable(path, pack)
     if submission is not None:
-        require_writable(submission)
+        require_writable(submission, pack, path)
     read = load_listening(pack)
     test, method = Contest.of(read, frames), TrainedListener(listener)
     if submission is not None:
