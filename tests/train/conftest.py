@@ -46,10 +46,12 @@ def exports() -> Iterator[Callable[..., Any]]:
     torch.onnx.export = as_users
 
 
-@pytest.fixture
-def as_users_export(exports: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test exports as users do."""
-    monkeypatch.setattr("torch.onnx.export", exports)
+@pytest.fixture(scope="module")
+def as_users_export(exports: Callable[..., Any]) -> None:
+    """From here on, the module exports as users do: its tests read the file's operators."""
+    import torch
+
+    torch.onnx.export = exports
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from visavis.avatar.puppet_sheet import PAPER_RGB, write_png
 from visavis.channels import EXPRESSIONS
 from visavis.types import AvatarPose
 
+pytestmark = pytest.mark.usefixtures("as_users_export")
+
 ANGLES = (-20.0, -8.0, 0.0, 8.0, 20.0)
 
 

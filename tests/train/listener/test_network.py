@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -248,8 +249,10 @@ def test_networks_of_version_0_1_answer_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(*answers)
 
 
-@pytest.mark.usefixtures("as_users_export")
-def test_a_listener_that_hears_nothing_is_exported(tmp_path: Path) -> None:
+def test_a_listener_that_hears_nothing_is_exported(
+    tmp_path: Path, exports: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.onnx, "export", exports)  # As users export.
     net = network(sound=0, controls=0, layers=1)
     predictor = export_listener(net, tmp_path, NOTES)
     batch = batch_for(net)

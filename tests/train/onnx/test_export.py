@@ -1,7 +1,5 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -37,11 +35,9 @@ def network() -> HybridNet:
 
 
 @pytest.fixture(scope="module")
-def file(network: HybridNet, tmp_path_factory: pytest.TempPathFactory, exports: Callable[..., Any]) -> Path:
+def file(network: HybridNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "expression.onnx"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torch.onnx.export", exports)
-        export_network(network, path)
+    export_network(network, path)
     return path
 
 

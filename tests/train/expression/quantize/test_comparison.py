@@ -35,6 +35,8 @@ from visavis_train.expression.quantize.rounding import (  # noqa: E402
 )
 from visavis_train.onnx.float16 import halve  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("as_users_export")
+
 # Dettmers et al. 2023, appendix E, to four places.
 NF4 = """-1.0 -0.6962 -0.5251 -0.3949 -0.2844 -0.1848 -0.0910 0.0
     0.0796 0.1609 0.2461 0.3379 0.4407 0.5626 0.7230 1.0"""

@@ -20,6 +20,8 @@ from visavis_train.expression.quantize.network import LARGE, Network  # noqa: E4
 from visavis_train.expression.quantize.rounding import block_of, round_nf4  # noqa: E402
 from visavis_train.expression.release import export_network  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("as_users_export")
+
 # Wide enough for large weights. Sparse networks cut their attention's weights where only kept tokens ask.
 # The hybrid: test_comparison.
 WIDE: dict[str, dict[str, Any]] = {
@@ -43,7 +45,6 @@ WIDE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("as_users_export")
 @pytest.mark.parametrize("kind", WIDE)
 @torch.no_grad()
 def test_onnx_and_4_bits_on_every_kind_of_network(kind: str, tmp_path: Path) -> None:
