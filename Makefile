@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL := --numprocesses auto --dist loadfile
+# Many of the slow tests wait: one worker more than there are cores.
+MORE := --numprocesses $(shell $(PYTHON) -c "import os; print(1 + os.cpu_count())") --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 RUNTIME := -m "not browser and not slow" --ignore $(CURDIR)/tests/train
 
@@ -22,8 +24,7 @@ test-all: test test-rest
 
 # What `make test` leaves out.
 test-rest: .venv/dev
-	$(PYTEST) tests/train
-	$(PYTEST) -m "browser or slow" --ignore tests/train
+	$(PYTEST) $(MORE) -m "browser or slow or research"
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ import visavis
 from visavis.avatar.parameters import Animator
 from visavis.avatar.puppet_sheet import write_png
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
+from visavis.cli import run_plainly
 
 
 def main() -> None:
@@ -26,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_plainly(main))

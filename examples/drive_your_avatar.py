@@ -4,6 +4,7 @@ import json
 import sys
 
 import visavis
+from visavis.cli import run_plainly
 
 
 def main() -> None:
@@ -17,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_plainly(main))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import visavis
 from visavis.channels import FACE_INDEX
+from visavis.cli import run_plainly
 
 
 def main() -> None:
@@ -25,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_plainly(main))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import visavis
+from visavis.cli import run_plainly
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
     clip = Path(sys.argv[1])
     visavis.record(clip, track=clip.with_suffix(".npz"))
     track = visavis.Track.load(clip.with_suffix(".npz"))
-    track.to_csv(clip.with_suffix(".csv"))
+    track.to_csv(clip.with_name(f"{clip.stem}_table.csv"))
     smile = (track["mouthSmileLeft"] + track["mouthSmileRight"]) / 2
     if not track.found.any():
         sys.exit(f"{clip}: no face")
@@ -25,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_plainly(main))

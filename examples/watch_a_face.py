@@ -4,6 +4,7 @@ import sys
 
 import visavis
 from visavis.capture.portrait import PortraitClip
+from visavis.cli import run_plainly
 
 
 def main() -> None:
@@ -18,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_plainly(main))

@@ -45,15 +45,22 @@ def test_clips_become_tables_and_reactions(shared: Path, tmp_path: Path) -> None
     clip = tmp_path / "clip.mp4"
     clip.write_bytes((shared / "data" / "video" / "lp_d0.mp4").read_bytes())
     assert "widest smile: 0." in run("track_to_table.py", clip)
-    assert len((tmp_path / "clip.csv").read_text("utf-8").splitlines()) == 79
+    assert len((tmp_path / "clip_table.csv").read_text("utf-8").splitlines()) == 79
     assert run("drive_your_avatar.py", clip).count('"ParamAngleX"') == 78
     assert "listener 2: head moves by" in run("listen_to_a_person.py", clip)
 
 
-def test_each_example_is_listed() -> None:
+def test_each_example_is_listed_and_ends_with_one_line() -> None:
     page = (EXAMPLES / "README.md").read_text("utf-8")
     for path in EXAMPLES.glob("*.py"):
         assert f"({path.name})" in page
+        done = subprocess.run([sys.executable, str(path), "no/file.png"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert "no/file." in done.stderr
+    command = [sys.executable, str(EXAMPLES / "watch_a_face.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdout.close()
+        assert (program.stderr.read(), program.wait()) == (b"", 141)
 
 
 def test_the_python_reference_is_that_of_the_code() -> None:

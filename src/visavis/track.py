@@ -25,6 +25,7 @@ LATEST_S = 1e9
 LOWEST, HIGHEST = -10.0, 10.0
 FARTHEST_RAD = 2 * np.pi
 FARTHEST_CM = 10_000.0
+MADE_BY = "visavis run VIDEO --track T.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +170,7 @@ class Track:
         if is_recording(path):
             return cls._of_recording(path)
         keys = list(_KEYS.values())
-        stored = read_npz(path, "track", keys[:5], others=keys[5:])
+        stored = read_npz(path, "track", keys[:5], others=keys[5:], made_by=MADE_BY)
         arrays = {name: stored[key] for name, key in _KEYS.items() if key in stored}
         try:
             fps = float(arrays.pop("fps"))

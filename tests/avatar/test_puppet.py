@@ -71,7 +71,8 @@ def test_every_parameter_shows(puppet: Puppet, name: str) -> None:
 
 
 def test_expressions_and_mouths_differ_from_each_other() -> None:
-    sheet = contact_sheet(96)
+    sheet, alike = contact_sheet(96)
+    assert alike == []
     cells = [
         sheet[y : y + 96, x : x + 96][24:] for y in range(0, 384, 96) for x in range(0, 672, 96)
     ]  # below the labels

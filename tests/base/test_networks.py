@@ -108,7 +108,7 @@ def test_a_damaged_text_is_one_clear_error(capfd: pytest.CaptureFixture[str], pa
     name = session.get_inputs()[0].name if part == "input" else next(iter(networks.metadata(session)))
     damaged = data.replace(name.encode(), b"\xff" + name.encode()[1:])
     assert damaged != data
-    with pytest.raises(WeightsError, match=r"damaged|cannot load|metadata"):
+    with pytest.raises(WeightsError, match=r"damaged|no ONNX network|metadata"):
         networks.metadata(networks.session_of(damaged, "damaged.onnx"))
     assert capfd.readouterr().out == ""
 
@@ -126,5 +126,5 @@ def test_files_of_the_same_content_share_a_network(tmp_path: Path) -> None:
     assert networks.open_file(one) is networks.open_file(changed)
     one.write_bytes(b"no network")
     for _ in range(2):
-        with pytest.raises(WeightsError, match=r"cannot load .*one\.onnx"):
+        with pytest.raises(WeightsError, match=r"one\.onnx: no ONNX network"):
             networks.open_file(one)

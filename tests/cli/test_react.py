@@ -115,6 +115,7 @@ def test_sound_of_another_length_is_told(
     [
         (["none.npz"], "none.npz: no such file"),
         (["text.npz"], "text.npz: not a readable track"),
+        (["clip.mp4"], "it is no file of arrays; make it by visavis run VIDEO --track T.npz"),
         (["wrong.npz"], "wrong.npz: a track holds the arrays"),
         (["nan.npz"], "nan.npz: face holds NaN in frame 4, whose face is marked as found"),
         (["nobody.npz"], "nobody.npz: no face in the track (30 frames)"),
@@ -130,6 +131,7 @@ def test_sound_of_another_length_is_told(
         (["t.npz", "--audio", "text.npz"], "text.npz: cannot be opened for its sound"),
         (["t.npz", "--audio", "clip.mp4"], "clip.mp4: no sound in this file"),
         (["t.npz", "--out", "t.npz"], "would overwrite the source or another output"),
+        (["t.npz", "--explain", "w.json", "--audio", "w.json"], "w.json: would overwrite the source"),
         (["t.npz", "--explain", "why.txt"], "expected a name that ends in .json"),
         (["t.npz", "--figure", "why.png"], "expected a name that ends in .svg"),
         (["t.npz", "--video", "v.gif"], "expected a name that ends in .mp4"),

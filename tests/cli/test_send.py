@@ -11,6 +11,7 @@ import pytest
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.cli.send import describe
 from visavis.live_link import Packet
+from visavis.outputs.registry import output_schemes
 from visavis.outputs.sender import Status
 from visavis.track import Track
 
@@ -56,6 +57,7 @@ def test_a_track_is_sent_into_other_programs(
         ("livelink://localhost:70000", "Port out of range"),
         ("osf://localhost/name", "'name' means nothing here"),
         ("osf://me:secret@localhost", "has no user and no password"),
+        *((f"{scheme}://a..b", "is called 'a..b'") for scheme in output_schemes() if scheme != "camera"),
     ],
 )
 def test_an_address_that_is_not_understood_is_one_line_and_status_2(
@@ -75,8 +77,8 @@ def test_how_an_output_did() -> None:
 
 
 def test_json_says_how_each_output_did(visavis, track: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("run", track, "--send", "vmc://no-such-host.invalid", "--json") == 0
+    assert visavis("run", track, "--send", "vts://127.0.0.1:9", "--json") == 0
     [output] = json.loads(capsys.readouterr().out)["outputs"]
-    assert output["address"] == "vmc://no-such-host.invalid"
+    assert output["address"] == "vts://127.0.0.1:9"
     assert output["sent"] == 0
-    assert "no computer of this name" in output["message"]
+    assert "VTube Studio" in output["message"]

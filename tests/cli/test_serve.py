@@ -117,6 +117,7 @@ def test_a_flood_of_connections_locks_nobody_out_and_fills_no_log() -> None:
         (["--token-file", "none.txt"], "none.txt: the token cannot be read"),
         (["--token", "x" * 20, "--no-token"], "--token and --no-token exclude each other"),
         (["--workers", "2", "--send", "vts://", "--log-format", "json"], "--send needs one process"),
+        (["--send", "vmc://a..b"], "no computer or phone is called 'a..b'"),
     ],
 )
 def test_bad_options_end_with_status_2(options: list[str], says: str) -> None:

@@ -126,14 +126,20 @@ def test_a_small_difference_in_length_is_cut_and_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "reason"),
+    ("count", "color", "reason", "tracked"),
     [
-        (lambda p: [alone(p / "a.mp4", count=25), alone(p / "b.mp4", count=50)], "a.mp4 lasts 1.00 s and"),
-        (lambda p: [alone(p / "a.mp4"), alone(p / "b.mp4", GRAY)], "a face in 0% of"),
+        (25, BLUE, "a.mp4 lasts 1.00 s and", 75),
+        (20, BLUE, "a.mp4 lasts 0.80 s and", 0),  # The files say it before any work.
+        (50, GRAY, "a face in 0% of", 100),
     ],
 )
-def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, write, reason: str) -> None:
-    (outcome,) = make(tmp_path / "c", *write(tmp_path), pairs=True).outcomes
+def test_pairs_that_do_not_fit_are_refused(
+    tmp_path: Path, count: int, color, reason: str, tracked: int
+) -> None:
+    frames: list[int] = []
+    videos = alone(tmp_path / "a.mp4", count=count), alone(tmp_path / "b.mp4", color)
+    (outcome,) = make(tmp_path / "c", *videos, pairs=True, advance=frames.append).outcomes
+    assert sum(frames) == tracked
     assert outcome.status == "refused"
     assert reason in outcome.reason
     assert not (tmp_path / "c" / "train.csv").exists()

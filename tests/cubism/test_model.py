@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from support.live2d_folder import drawable, write_model
+from visavis.avatar.puppet_sheet import contact_sheet
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.cubism.folder import ModelFolder
 from visavis.cubism.model import PAPER_RGB, Live2DModel, _Stage, scale
@@ -54,6 +55,10 @@ def changed(before: ImageArray, after: ImageArray) -> np.ndarray:
 def center(mask: np.ndarray) -> tuple[float, float]:
     rows, columns = np.nonzero(mask)
     return float(columns.mean()), float(rows.mean())
+
+
+def test_the_sheet_names_what_haru_shows_alike(model: Live2DModel) -> None:
+    assert contact_sheet(64, model)[1] == [["pout", "pressed", "aside", "smirk", "puffed, sneer"]]
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.conversations import face_numbers, write_npy, write_react, write_silence
+from support.conversations import (
+    CAMERA,
+    face_numbers,
+    write_big_five,
+    write_npy,
+    write_react,
+    write_react2025,
+    write_silence,
+)
 from visavis.datasets import l2l, react2025, vico
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import FaceSpace
 from visavis.errors import InputError, MissingExtraError
-
-CAMERA = "Camera-2024-06-21-103121-103102"
-
-
-def write_react2025(root: Path, sessions: tuple[str, ...] = ("session10", "session2")) -> Path:
-    for number, session in enumerate(sessions):
-        for side, role in enumerate(("speaker", "listener")):
-            place, seed = Path(role) / session / CAMERA, 2 * number + side
-            train = root / "train"
-            write_npy(train / "coefficients" / f"{place}.npy", face_numbers(seed, 12)[:, None])
-            write_npy(train / "facial-attributes" / f"{place}.npy", face_numbers(100 + seed, 12, 25))
-            write_silence(train / "audio" / f"{place}.wav")
-    return root
 
 
 def test_react2025_sessions_in_both_directions(tmp_path: Path) -> None:
@@ -49,17 +44,14 @@ def test_react2025_files_that_a_mac_adds_are_passed_over(tmp_path: Path) -> None
 
 def test_react2026_traits_are_labels_of_the_listener(tmp_path: Path) -> None:
     write_react2025(tmp_path)
-    table = tmp_path / "train" / "personality" / "listener.csv"
-    table.parent.mkdir()
-    header = "video_name,session," + ",".join(react2025.BIG_FIVE)
-    table.write_text(f"{header}\n{CAMERA}.mp4,session2,1,2,3,4,5\n")
+    write_big_five(tmp_path, "session2", (1, 2, 3, 4, 5))
     train = find_corpus(tmp_path).read("train")
     traits = dict(zip(react2025.BIG_FIVE, ("0", "0.25", "0.5", "0.75", "1"), strict=True))
     assert train[0].labels == {"session": "session2", **traits}
     # The other session, and the other person, have none.
     assert train[1].labels == {"session": "session10"}
     assert train[2].labels == {"session": "session2"}
-    table.write_text(f"{header}\n{CAMERA}.mp4,session2,1,2,3,4,6\n")
+    write_big_five(tmp_path, "session2", (1, 2, 3, 4, 6))
     with pytest.raises(InputError, match=r"listener\.csv:2: found traits outside 1 to 5"):
         find_corpus(tmp_path).read("train")
 

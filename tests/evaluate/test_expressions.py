@@ -164,10 +164,10 @@ def test_a_keep_rate_for_a_file_that_keeps_all_tokens_is_refused(tmp_path: Path,
         Model.load(tmp_path / "mine.onnx", keep=0.3)
 
 
-@pytest.mark.parametrize(("data", "message"), [(b"", "cannot load"), (b"text", "cannot load")])
-def test_what_is_no_network_is_named(tmp_path: Path, data: bytes, message: str) -> None:
+@pytest.mark.parametrize("data", [b"", b"text"])
+def test_what_is_no_network_is_named(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "mine.onnx").write_bytes(data)
-    with pytest.raises(WeightsError, match=rf"{message} .*mine\.onnx"):
+    with pytest.raises(WeightsError, match=rf"mine\.onnx: no ONNX network in its {len(data)} bytes; name a"):
         Model.load(tmp_path / "mine.onnx")
 
 

@@ -178,7 +178,7 @@ def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.onnx: cannot be read"):
         FaceTokenizer.load(tmp_path / "none.onnx", decoder)
     (tmp_path / "text.onnx").write_text("no network")
-    with pytest.raises(WeightsError, match=r"cannot load .*text\.onnx"):
+    with pytest.raises(WeightsError, match=r"text\.onnx: no ONNX network in its"):
         FaceTokenizer.load(tmp_path / "text.onnx", decoder)
 
 

@@ -37,6 +37,12 @@ def test_the_whole_loop(page: Any, host: Host) -> None:
     wait_for_moments(page)
     assert avatar_picture(page) != before
 
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.locator("#record").evaluate("button => button.textContent = 'Stop recording'")
+    controls = "[...document.querySelectorAll('.top :is(button, input, p)')].filter(e => e.checkVisibility())"
+    middle = "e => Math.round(e.getBoundingClientRect().top + e.getBoundingClientRect().bottom)"
+    assert page.evaluate(f"new Set({controls}.map({middle})).size") == 2, "rows above the stage of a phone"
+
     page.click("#expressions-switch")
     until(page, "visavisStats.lastMoment?.expression === null")
     playwright.expect(page.locator("#sign")).to_be_hidden()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,17 @@ def test_it_is_led_through_remembered_and_forgotten(page: Any, host: Host) -> No
     expect(page.locator(".calibrate")).to_be_hidden()
     page.click("#start")
     wait_for_moments(page)
+    # A slow computer may see no single step in time: the page itself remembers what it told.
+    page.evaluate(
+        "void (window.told = [], guide = document.getElementById('guide'),"
+        " new MutationObserver(() => told.push(guide.innerText))"
+        ".observe(guide, {childList: true, characterData: true, subtree: true}))"
+    )
     page.click(".calibrate")
-    expect(page.locator("#guide-says")).to_contain_text("relaxed face")
-    expect(page.locator("#guide-title")).to_have_text("Calibration, step 2 of 5")
-    expect(page.locator("#guide-says")).to_contain_text("Smile")
     expect(page.locator("#guide-title")).to_have_text("Calibrated")
+    told = "\n".join(page.evaluate("told"))
+    assert "relaxed face" in told
+    assert re.search(r"Calibration, step 2 of 5\s+.*Smile", told)
     kept = Path(host.config) / "profile.json"
     assert not kept.exists()  # Only on request.
     page.click("#guide-keep")

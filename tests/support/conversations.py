@@ -18,6 +18,7 @@ from visavis.corpus.build import Build, build_corpus, plan
 from visavis.corpus.engines import InProcess
 from visavis.corpus.recording import CorpusSettings, list_recordings
 from visavis.corpus.watching import Worker
+from visavis.datasets.react2025 import BIG_FIVE
 from visavis.expression.reader import ExpressionReader
 from visavis.pipeline import Pipeline
 from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
@@ -74,6 +75,32 @@ def write_react(
             write_silence(folder / "Audio_files" / f"{name}.wav")
     (root / f"{split}.csv").write_text("\n".join(lines) + "\n")
     return root
+
+
+CAMERA = "Camera-2024-06-21-103121-103102"
+
+
+def write_react2025(
+    root: Path, sessions: Sequence[str] = ("session10", "session2"), split: str = "train", frames: int = 12
+) -> Path:
+    """A split of REACT2025, one conversation for each session."""
+    for number, session in enumerate(sessions):
+        for side, role in enumerate(("speaker", "listener")):
+            place, seed = Path(role) / session / CAMERA, 2 * number + side
+            folder = root / split
+            write_npy(folder / "coefficients" / f"{place}.npy", face_numbers(seed, frames)[:, None])
+            write_npy(folder / "facial-attributes" / f"{place}.npy", face_numbers(100 + seed, frames, 25))
+            write_silence(folder / "audio" / f"{place}.wav")
+    return root
+
+
+def write_big_five(root: Path, session: str, traits: Sequence[float], split: str = "train") -> Path:
+    """REACT2026's table of the listeners' traits, 1 to 5, of one clip."""
+    table = root / split / "personality" / "listener.csv"
+    table.parent.mkdir(exist_ok=True)
+    row = ",".join(f"{value:g}" for value in traits)
+    table.write_text(f"video_name,session,{','.join(BIG_FIVE)}\n{CAMERA}.mp4,{session},{row}\n")
+    return table
 
 
 def draw(faces: Sequence[tuple[int, Color]], size: tuple[int, int] = (128, 64)) -> ImageArray:
@@ -166,10 +193,16 @@ def alone(path: Path, color=RED, count: int = 50, fps: int = 25, sound_hz: float
 
 
 def make(
-    root: Path, *videos: Path, pairs: bool = False, split: str = "train", fps: float = 25.0, **settings: Any
+    root: Path,
+    *videos: Path,
+    pairs: bool = False,
+    split: str = "train",
+    fps: float = 25.0,
+    advance: Callable[[int], object] = lambda _: None,
+    **settings: Any,
 ) -> Build:
     todo = plan(root, list_recordings(videos, split, pairs=pairs), CorpusSettings(fps=fps, **settings))
-    return build_corpus(todo, InProcess(), lambda _: None)
+    return build_corpus(todo, InProcess(), advance)
 
 
 def tree(root: Path) -> dict[str, str]:

@@ -77,6 +77,9 @@ class Host:
 @contextmanager
 def opened_page(browser: Any, host: Host) -> Iterator[Any]:
     """The page in a fresh profile; afterwards, no script of it has failed and nothing was asked of others."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()

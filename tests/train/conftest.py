@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,38 @@ from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 
 collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("research")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exports() -> Iterator[Callable[..., Any]]:
+    """Networks are exported faster than users do, where that is possible; yields users' export."""
+    import torch
+
+    from support.quick_export import quick_export
+
+    as_users = torch.onnx.export
+
+    def quick(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return quick_export(*arguments, **keywords)
+        except Exception:  # noqa: BLE001 - The older exporter lacks operators, and each fails in its own way.
+            return as_users(*arguments, **keywords)
+
+    torch.onnx.export = quick  # type: ignore[assignment]
+    yield as_users
+    torch.onnx.export = as_users
+
+
+@pytest.fixture
+def as_users_export(exports: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test exports as users do."""
+    monkeypatch.setattr("torch.onnx.export", exports)
 
 
 @pytest.fixture(scope="session")

@@ -57,18 +57,27 @@ EXTREMES: Mapping[str, Mapping[str, float]] = {
 }
 
 
-def contact_sheet(cell_px: int = CELL_PX, drawing: Drawing | None = None) -> ImageArray:
-    """Labelled pictures in rows of seven, of Mira by default: (4 cell_px, 7 cell_px, 3) RGB."""
+def contact_sheet(
+    cell_px: int = CELL_PX, drawing: Drawing | None = None
+) -> tuple[ImageArray, list[list[str]]]:
+    """Labelled pictures in rows of seven, of Mira by default.
+
+    Returns:
+        The sheet, (4 cell_px, 7 cell_px, 3) RGB; and the names of equal pictures, group by group: the drawing
+        lacks the movements that would tell them apart.
+    """
     puppet = drawing or Puppet.load()
     poses = {**{name: worn(name) for name in EXPRESSIONS}, **MOUTHS, **EXTREMES}
     cells = []
+    names: dict[bytes, list[str]] = {}
     for name, values in poses.items():
         puppet.reset()
         cell = puppet.draw(AvatarPose.from_mapping(dict(values), 0.0), cell_px, PAPER_RGB)
+        names.setdefault(cell.tobytes(), []).append(name)
         cv2.putText(cell, name, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (70, 66, 120), 1, cv2.LINE_AA)
         cells.append(cell)
     rows = [np.hstack(cells[i : i + COLUMNS]) for i in range(0, len(cells), COLUMNS)]
-    return np.vstack(rows)
+    return np.vstack(rows), [group for group in names.values() if len(group) > 1]
 
 
 def write_png(path: PathText, image: ImageArray) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from visavis.errors import InputError
@@ -67,6 +68,23 @@ class Address:
     def endpoint(self, port: int, host: str = LOCALHOST) -> tuple[str, int]:
         """Host and port, with defaults for what the address does not say."""
         return self.host or host, self.port or port
+
+    def look_up(self, port: int = 0) -> list[tuple[socket.AddressFamily, Any]]:
+        """The families and endpoints of the host; none if the address names no host.
+
+        Raises:
+            InputError: no computer of this name is known.
+        """
+        if self.host is None:
+            return []
+        try:
+            found = socket.getaddrinfo(self.host, port, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError) as error:  # A name with an empty or too long part cannot be encoded.
+            raise InputError(
+                f"{self}: no computer or phone is called {self.host!r} here; look at the name, or use a "
+                "number such as 192.168.1.5"
+            ) from error
+        return [(family, endpoint) for family, _, _, _, endpoint in found]
 
     def require(self, *options: str, name: bool = False) -> None:
         """Refuse an address with other options than these, or with a name where none is expected.

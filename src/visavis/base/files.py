@@ -31,13 +31,20 @@ def as_path(path: PathText) -> Path:
     return Path(path)
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, *read: PathText) -> None:
     """Find errors before the work that would make :func:`whole_file` fail after it.
 
+    Args:
+        path: a file to write.
+        read: files that are read, or written too.
+
     Raises:
-        InputError: the path is a folder or a device, or its folder is missing or not writable.
+        InputError: the path is a folder or a device, or one of the others; or its folder is missing or not
+            writable.
     """
     try:
+        if os.path.realpath(path) in map(os.path.realpath, read):
+            raise InputError(f"{path}: would overwrite the source or another output; name another file")
         if path.is_dir():
             raise InputError(f"{path}: is a folder; name a file in it")
         if path.exists() and not path.is_file():

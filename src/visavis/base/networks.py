@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -36,6 +37,8 @@ LOAD_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+# What ONNX Runtime says of itself before the reason: its name, a code, and places in its source.
+ORIGIN = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+:\d+ .*?\) (?=[A-Z]))?")
 # Networks of this process by threads and name, or the content of their file; and the mergers of their calls.
 _OPENED: dict[tuple[str | bytes, int], Future[ort.InferenceSession]] = {}
 _BATCHED: dict[ort.InferenceSession, BatchedNetwork] = {}
@@ -188,7 +191,14 @@ def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession
             each.name  # noqa: B018 - reading a damaged name fails.
         return session
     except LOAD_ERRORS as error:
-        raise WeightsError(f"ONNX Runtime {ort.__version__} cannot load {what}: {error}") from error
+        if "protobuf" in str(error):
+            found = f"no ONNX network in its {len(data)} bytes; name a whole .onnx file, or get it again"
+        else:
+            found = (
+                f"ONNX Runtime {ort.__version__} cannot use this network; export it for this version, or "
+                f"install a newer onnxruntime ({ORIGIN.sub('', str(error)).strip()})"
+            )
+        raise WeightsError(f"{what}: {found}") from error
     except UnicodeDecodeError as error:
         raise WeightsError(f"{what}: a damaged ONNX file: a text in it is no UTF-8; get it again") from error
 

@@ -37,12 +37,14 @@ def read_npz(
         kind: kind of file for messages: `track`, `pack of face tracks`.
         names: names of required arrays; None for all arrays.
         others: names of optional arrays.
-        made_by: the command that makes this kind of file, for the message if the file is missing.
+        made_by: the command that makes this kind of file, for the message if the file is missing or
+            is another kind of file.
 
     Raises:
         InputError: the file is missing, damaged, not an .npz file, or lacks one of the arrays.
     """
     path = as_path(path)
+    advice = "" if made_by is None else f"; make it by  {made_by}"
     try:
         with regular(path).open("rb") as file:
             pack = np.load(file, allow_pickle=False)
@@ -55,10 +57,9 @@ def read_npz(
             wanted = held if names is None else [*names, *(name for name in others if name in held)]
             arrays = {name: pack[name] for name in wanted}
     except FileNotFoundError as error:
-        advice = "" if made_by is None else f"; make it by  {made_by}"
         raise InputError(f"{path}: no such file{advice}") from error
     except DAMAGED as error:
-        raise InputError(f"{path}: not a readable {kind} (.npz): {said_plainly(error)}") from error
+        raise InputError(f"{path}: not a readable {kind} (.npz): {said_plainly(error)}{advice}") from error
     if others_than_arrays := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise InputError(f"{path}: not a readable {kind} (.npz): {others_than_arrays[0]} is no array")
     return arrays

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from visavis.base.address import Address
-from visavis.errors import DeviceError, InputError
+from visavis.errors import DeviceError
 
 ANYBODY = frozenset({"0.0.0.0", "::"})  # noqa: S104
 HIGHEST_PORT = 65535
@@ -36,13 +36,9 @@ def resolve(address: Address, port: int) -> tuple[tuple[socket.AddressFamily, En
     Raises:
         InputError: the host is not known.
     """
-    if address.host is None or address.host in ANYBODY:
+    if address.host in ANYBODY:
         return ()
-    try:
-        found = socket.getaddrinfo(address.host, port, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise InputError(f"{address}: no computer or phone is called {address.host!r} here") from error
-    return tuple((family, (str(host), *rest)) for family, _, _, _, (host, *rest) in found)
+    return tuple((family, (str(host), *rest)) for family, (host, *rest) in address.look_up(port))
 
 
 def listen(

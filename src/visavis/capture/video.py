@@ -57,6 +57,7 @@ class VideoFile:
         size: width and height of the first frame, upright, in pixels.
         frame_count_hint: estimated number of frames; None if the file does not say.
         duration_s: duration according to the file; None if it does not say.
+        pictures_s: the same of the pictures alone, without the sound.
         start_s: time of the first frame in the file, which is time 0 of this object's frames.
         notes: what a user should know of the file, in words: several streams, jumps of its clock. It grows
             while the file is read.
@@ -104,6 +105,8 @@ class VideoFile:
         self.size = (width, height)
         duration = self._container.duration
         self.duration_s = duration / av.time_base if duration and duration > 0 else None
+        stated, base = self._stream.duration, self._stream.time_base
+        self.pictures_s = float(stated * base) if stated and stated > 0 and base else None
         # The stated count is not the first choice, because it includes frames that an edit list hides.
         self.frame_count_hint = (
             round(self.duration_s * self.fps) if self.duration_s else self._stream.frames

@@ -7,7 +7,7 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from visavis import __version__
-from visavis.base.console import print_error, print_line, write_out
+from visavis.base.console import CLOSED_PIPE, print_error, print_line, write_out
 from visavis.base.signals import INTERRUPTED, is_put_off, signals_go_to, status_after
 from visavis.base.words import reason
 from visavis.errors import MissingExtraError, VisavisError
@@ -94,16 +94,16 @@ def main() -> None:
 
     _prepare_streams()
     with signals_go_to(interrupt):
-        status = _run()
+        status = run_plainly(lambda: app(standalone_mode=False))
     if status == INTERRUPTED and received:
         status = status_after(received[0])
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _run() -> object:
-    """Run the command; returns what it gives, or the status of bad input."""
+def run_plainly(program: Callable[[], object]) -> object:
+    """Run a program; returns what it gives. Errors are one line and a status, and a closed pipe is silent."""
     try:
-        status: object = app(standalone_mode=False)
+        status = program()
         write_out(flush=True)
     except KeyboardInterrupt:
         status = INTERRUPTED
@@ -120,6 +120,9 @@ def _run() -> object:
         if message := error.format_message():
             print_error(f"{message} (--help explains)")
         status = BAD_INPUT
+    except BrokenPipeError:  # Of a plain print; visavis itself writes with ``write_out``.
+        sys.stdout = io.StringIO()
+        status = CLOSED_PIPE
     except OSError as error:
         print_error((f"{error.filename}: " if error.filename else "") + reason(error))
         status = BAD_INPUT

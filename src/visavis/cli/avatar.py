@@ -18,7 +18,7 @@ avatar = typer.Typer(
 
 @avatar.command()
 def sheet(
-    out: Annotated[Path, typer.Argument(help="The picture, .png.")],
+    out: Annotated[Path, typer.Argument(help="The picture, .png. An existing file is replaced.")],
     model: Annotated[
         Path | None,
         typer.Option(help="A Live2D model, .model3.json. Needs the extra live2d."),
@@ -37,9 +37,8 @@ def sheet(
     from visavis.base.files import require_writable
 
     require_writable(out)
-    if model is None:
-        write_png(out, contact_sheet())
-    else:
+    drawing = None
+    if model is not None:
         from visavis.cubism.folder import ModelFolder
         from visavis.cubism.model import Live2DModel, require_live2d
         from visavis.cubism.trial import try_model
@@ -47,8 +46,14 @@ def sheet(
         folder = ModelFolder.load(model)
         require_live2d()
         try_model(folder)
-        write_png(out, contact_sheet(drawing=Live2DModel(folder)))
+        drawing = Live2DModel(folder)
+    picture, alike = contact_sheet(drawing=drawing)
+    write_png(out, picture)
     console.print_line(f"wrote {out}")
+    for names in alike:
+        console.print_note(
+            f"equal pictures: {' | '.join(names)}; the model has no parameters that show the difference"
+        )
 
 
 @avatar.command("expressions")

@@ -14,7 +14,7 @@ from visavis.cli.tokenizer import Decoder, Encoder, named
 
 def codebook(
     tracks: Annotated[list[Path], typer.Argument(help="Track files that  visavis run --track  wrote.")],
-    out: Annotated[Path, typer.Option(help="Picture file to write, a .png.")],
+    out: Annotated[Path, typer.Option(help="Picture file to write, a .png. An existing file is replaced.")],
     most: Annotated[int, typer.Option(min=1, max=400, help="Number of tokens to draw.")] = 40,
     encoder: Encoder = None,
     decoder: Decoder = None,

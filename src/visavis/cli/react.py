@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def react(
     track: Annotated[Path, typer.Argument(help="A track file that  visavis run --track  wrote.")],
-    out: Annotated[Path, typer.Option(help="File for the reactions, .npz.")],
+    out: Annotated[Path, typer.Option(help="File for the reactions, .npz. An existing file is replaced.")],
     audio: Annotated[
         Path | None, typer.Option(help="What the person says: a sound file, or the video itself.")
     ] = None,

@@ -24,7 +24,10 @@ def retarget(
         Path | None, typer.Option(help="Track file that  visavis run --track  wrote, .npz.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Table to write: the parameters of each frame, .csv.")
+        Path | None,
+        typer.Option(
+            help="Table to write: the parameters of each frame, .csv. An existing file is replaced."
+        ),
     ] = None,
     profile: ProfileOption = None,
 ) -> None:
@@ -55,7 +58,7 @@ def retarget(
                 f"{mapping}: no mistakes in {counted(len(retargeting.parameters), 'parameter')}"
             )
         return
-    require_writable(out)
+    require_writable(out, mapping, track)
     if (worn := named_profile(profile)) is not None:
         retargeting = retargeting.calibrated(worn)
     write_values(out, retargeting, Track.load(track))

@@ -78,7 +78,10 @@ def run(
         Mode, typer.Option(help="mirror: the avatar does what you do; listen: it listens to you.")
     ] = Mode.MIRROR,
     out: Annotated[
-        Path | None, typer.Option(help="Video of the real face next to the avatar, such as out.mp4.")
+        Path | None,
+        typer.Option(
+            help="Video of the real face next to the avatar, such as out.mp4. An existing file is replaced."
+        ),
     ] = None,
     picture: Annotated[
         Picture, typer.Option(help="What the video shows: both, or a square with the avatar alone.")

@@ -10,7 +10,7 @@ from visavis.corpus import layout, segments
 from visavis.corpus.layout import DONE, REFUSED, Outcome
 from visavis.corpus.observe import Watched
 from visavis.corpus.quality import SWAPPED_SHARE, PersonQuality, Quality, swapped_share
-from visavis.corpus.recording import PEOPLE
+from visavis.corpus.recording import PEOPLE, mismatch
 from visavis.corpus.segments import PersonView, RecordingJob
 from visavis.corpus.watching import Worker, watch_segment
 from visavis.datasets.parquet import write_tracks
@@ -95,13 +95,7 @@ def _align(job: RecordingJob, seen: list[PersonView]) -> tuple[list[Watched], fl
         InputError: lengths differ too much, there is no frame, or a person is rarely seen.
     """
     settings, (first, second) = job.settings, seen
-    mismatch_s = abs(first.end_s - second.end_s)
-    if mismatch_s > settings.tolerance_s:
-        raise InputError(
-            f"{first.video} lasts {first.end_s:.2f} s and {second.video} {second.end_s:.2f} s: "
-            f"{mismatch_s:.2f} s apart, and at most {settings.tolerance_s:g} s are allowed; cut both to the "
-            "same conversation"
-        )
+    mismatch_s = mismatch((first.video, second.video), (first.end_s, second.end_s), settings.tolerance_s)
     count = int(min(first.end_s, second.end_s) * settings.fps + 1e-6)
     if not count:
         raise InputError(f"{first.video}: shorter than a frame of the corpus")

@@ -131,6 +131,21 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
     return list(recordings.values())
 
 
+def mismatch(videos: Sequence[Path], ends_s: Sequence[float], tolerance_s: float) -> float:
+    """How much longer than the other one of two videos is, in seconds.
+
+    Raises:
+        InputError: it is more than the tolerance.
+    """
+    mismatch_s = abs(ends_s[0] - ends_s[1])
+    if mismatch_s > tolerance_s:
+        raise InputError(
+            f"{videos[0]} lasts {ends_s[0]:.2f} s and {videos[1]} {ends_s[1]:.2f} s: {mismatch_s:.2f} s "
+            f"apart, and at most {tolerance_s:g} s are allowed; cut both to the same conversation"
+        )
+    return mismatch_s
+
+
 def _plain(stem: str) -> str:
     """A name that is safe in paths and tables."""
     return re.sub(r"[^\w.-]+", "_", stem).strip("._") or "video"

@@ -14,7 +14,7 @@ from visavis.capture.video import VideoFile, check_damage
 from visavis.capture.video_part import VideoPart
 from visavis.corpus.layout import writable
 from visavis.corpus.observe import observe
-from visavis.corpus.recording import PEOPLE
+from visavis.corpus.recording import PEOPLE, mismatch
 from visavis.corpus.segments import ROWS, RecordingJob, VideoSegment, refusal, refused_path
 from visavis.corpus.split_screen import MOST_FACES, find_cut
 from visavis.errors import InputError
@@ -103,6 +103,8 @@ def _observe(
     people = worker.people[:1] if alone else worker.people
     arrays: dict[str, Any]
     try:
+        if alone and number == 0:
+            _check_lengths(job)
         cut_px = None if alone else worker.find_cut(path)
         with _open(path, segment) as video:
             observed = observe(_frames(video, segment), people, cut_px, on_frame)
@@ -117,6 +119,16 @@ def _observe(
         rows: list[list[Any]] = [one.time_s, one.face, one.expression, one.look]
         arrays |= {f"{name}{person}": np.asarray(row[first:]) for name, row in zip(ROWS, rows, strict=True)}
     return arrays
+
+
+def _check_lengths(job: RecordingJob) -> None:
+    """Refuse two videos whose files say that they differ much; the frames, read later, say it exactly."""
+    lengths_s = []
+    for path in job.recording.videos:
+        with VideoFile(path) as video:
+            lengths_s.append(video.pictures_s or np.nan)
+    if abs(lengths_s[0] - lengths_s[1]) > 2 * job.settings.tolerance_s:
+        mismatch(job.recording.videos, lengths_s, job.settings.tolerance_s)
 
 
 def _open(path: Path, segment: VideoSegment) -> VideoFile:

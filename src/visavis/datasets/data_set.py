@@ -45,5 +45,5 @@ class DataSet:
         wanted = self.default_split if split is None else split
         if wanted not in self.splits:
             found = ", ".join(self.splits)
-            raise InputError(f"{self.path}: {self.name} has no split {wanted!r} here; it has {found}")
+            raise InputError(f"{self.path}: no split {wanted!r} here; it has {found}: name one of these")
         return self.read_split(wanted)

@@ -244,7 +244,7 @@ class Corpus:
         """
         if split not in self.splits:
             raise InputError(
-                f"{self.path}: {self.name} has no split {split!r} here; it has {', '.join(self.splits)}"
+                f"{self.path}: no split {split!r} here; it has {', '.join(self.splits)}: name one of these"
             )
         return self.open_split(split)
 

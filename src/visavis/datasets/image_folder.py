@@ -123,4 +123,7 @@ def _read(
         pictures = list_pictures(folder)
         files += [FaceFile(path) for path in pictures]
         labels += [by_word[_word(name, meant)]] * len(pictures)
+    if not files:
+        folders = ", ".join(str(folder) for folder in splits[split].values())
+        raise InputError(f"{folders}: no pictures; put pictures of faces there, such as .jpg or .png")
     return LabeledFaces(NAME, split, names, np.asarray(labels, np.int64), ImageFiles(tuple(files)))

@@ -74,7 +74,7 @@ def read_clips(folder: Path, split: str | None = None) -> list[ActedClip]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected the clips of RAVDESS")
     if split is not None and split not in ACTORS:
-        raise InputError(f"RAVDESS has no split {split!r}; expected one of {', '.join(ACTORS)}")
+        raise InputError(f"{folder}: RAVDESS has no split {split!r}; expected one of {', '.join(ACTORS)}")
     found = [clip for path in sorted(folder.rglob("*")) if (clip := clip_of(path))]
     whole = {clip.path.stem[2:] for clip in found if clip.seen and clip.heard}
     found = [clip for clip in found if (clip.seen and clip.heard) or clip.path.stem[2:] not in whole]

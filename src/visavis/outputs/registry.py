@@ -40,10 +40,12 @@ def open_output(text: str) -> Sender:
     """Start to send to an address, such as ``vmc://localhost:39539``; close it at the end.
 
     Raises:
-        InputError: no format has this scheme, or the format does not understand the address.
+        InputError: no format has this scheme, the format does not understand the address, or the host is not
+            known.
         MissingExtraError: the format needs a package that is not installed.
     """
     address, connection = connect_output(text)
+    address.look_up()
     return Sender(str(address), connection)
 
 
@@ -52,7 +54,7 @@ def open_outputs(addresses: Sequence[str]) -> Iterator[tuple[Sender, ...]]:
     """Senders to these addresses, closed at the end; one thread sends all their datagrams.
 
     Raises:
-        InputError: an address is not understood, or two name one receiver.
+        InputError: an address is not understood, two name one receiver, or a host is not known.
         MissingExtraError: a format needs a package that is not installed.
     """
     # All addresses are read before any of them is sent to.
@@ -60,6 +62,8 @@ def open_outputs(addresses: Sequence[str]) -> Iterator[tuple[Sender, ...]]:
     places = [_place_of(address, connection) for address, connection in connections]
     if twice := [text for text, place in zip(addresses, places, strict=True) if places.count(place) > 1]:
         raise InputError(f"--send names one receiver twice: {' and '.join(twice)}; leave one out")
+    for address, _ in connections:
+        address.look_up()
     with ExitStack() as stack:
         carrier = stack.enter_context(Carrier()) if connections else None
         yield tuple(

@@ -258,6 +258,8 @@ class ListenerState:
         predictor, count = self._listener.predictor, self._samples
         controls = np.full(predictor.controls, np.nan, np.float32)
         if self.style is not None and predictor.controls:
+            if (traits := tuple(predictor.notes.get("traits", CONTROLS))) != CONTROLS:
+                raise InputError(f"this listener was trained with {', '.join(traits)}: leave out the style")
             controls[:] = self.style.values
         heard = Heard(
             _repeated(self._heard_tokens, count),

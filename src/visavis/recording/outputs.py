@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -152,13 +151,11 @@ def require_outputs(
     Raises:
         InputError: as :meth:`Outputs.validate`.
     """
-    taken = {os.path.realpath(source) for source in sources}
+    taken = list(sources)
     for path, endings in wanted:
         if path is None:
             continue
         if not path.name.lower().endswith(endings):
             raise InputError(f"{str(path)!r}: expected a name that ends in {', '.join(endings)}")
-        if os.path.realpath(path) in taken:
-            raise InputError(f"{path}: would overwrite the source or another output; name another file")
-        taken.add(os.path.realpath(path))
-        require_writable(path)
+        require_writable(path, *taken)
+        taken.append(path)

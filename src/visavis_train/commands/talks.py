@@ -32,7 +32,6 @@ def simulate(
 
     Examples:
 
-        visavis lab simulate --out runs/simulated --seed 1
         visavis lab simulate --out runs/small --clips 20 --workers 2
     """
     from visavis.base.console import print_note
@@ -60,7 +59,6 @@ def simulation_statistics(
 
     Examples:
 
-        visavis lab simulation-statistics runs/simulated
         visavis lab simulation-statistics runs/simulated --split test --json
     """
     from visavis.base.console import print_json, print_table
@@ -146,7 +144,6 @@ def listener_report(
     Examples:
 
         visavis lab listener-report experiments/listener.toml experiments/listener_patches.toml
-        visavis lab listener-report experiments/listener.toml --seeds 1 --guidance 2 --guidance 3
         visavis lab listener-report --tables-only
     """
     from visavis_train.listener.report import GUIDANCE, report_listeners
@@ -165,6 +162,25 @@ def listener_report(
     )
 
 
+@interrupted_says("interrupted")
+def listener_bits(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs.")],
+) -> None:
+    """Compare listeners in bits a frame: print a table with the keys in which the runs differ.
+
+    Runs that differ only in their seed share a row: mean ± standard deviation over seeds.
+
+    Examples:
+
+        visavis lab listener-bits runs/sound_*
+    """
+    from visavis.base.console import print_line
+    from visavis_train.listener.tables import bits_table
+
+    for line in bits_table(runs):
+        print_line(line)
+
+
 @interrupted_says("interrupted: nothing was written")
 def behavior(
     experiment: Annotated[Path, typer.Argument(help="TOML file of a trained listener.")],
@@ -177,13 +193,12 @@ def behavior(
     results: Results = None,
     page: Page = None,
 ) -> None:
-    """Compare a trained listener's nods, smiles and brows with the people that it learnt from.
+    """Compare a trained listener's nods, smiles, blinks and mouth with the people that it learnt from.
 
     Writes a JSON file and the table of docs/models/listener.md.
 
     Examples:
 
-        visavis lab behavior experiments/listener.toml
         visavis lab behavior experiments/listener.toml --guidance 1 --guidance 2 --clips 8
     """
     from visavis_train.listener.behavior import GUIDANCE, report_behavior
@@ -230,7 +245,6 @@ def predict(
 
     Examples:
 
-        visavis lab conversations runs/simulated --out runs/listening/simulated
         visavis lab predict runs/listening/simulated/test.npz --out R.npz
         visavis evaluate reaction R.npz
         visavis lab predict packs/test.npz --listener runs/mine/listener.onnx --frames 750 --out R.npz
@@ -255,4 +269,12 @@ def predict(
     )
 
 
-COMMANDS = (simulate, simulation_statistics, conversations, listener_report, behavior, predict)
+COMMANDS = (
+    simulate,
+    simulation_statistics,
+    conversations,
+    listener_report,
+    listener_bits,
+    behavior,
+    predict,
+)

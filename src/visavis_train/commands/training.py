@@ -143,7 +143,9 @@ def _require_data(typed: Path | str, values: Mapping[str, Any], overrides: Seque
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A folder that visavis train made.")],
-    out: Annotated[Path, typer.Option(metavar="NET.onnx", help="The ONNX file to write.")],
+    out: Annotated[
+        Path, typer.Option(metavar="NET.onnx", help="The ONNX file to write. An existing file is replaced.")
+    ],
     half: Annotated[
         bool, typer.Option("--half", help="Store large weights in 16 bits: half the size, the same speed.")
     ] = False,
@@ -193,7 +195,10 @@ def quantize(
     method: Annotated[
         QuantizationMethod | None, typer.Option(help="Quantisation method.", show_default=False)
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The ONNX file to write.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The ONNX file to write. An existing file is replaced."),
+    ] = None,
     max_loss: Annotated[
         float,
         typer.Option(
@@ -240,7 +245,10 @@ def quantize(
 @interrupted_says("interrupted: nothing was written")
 def convert_weights(
     weights: Annotated[Path, typer.Argument(help="A file of torch.save, such as ir50.pth.")],
-    out: Annotated[Path, typer.Option(metavar="FILE.safetensors", help="The file to write.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE.safetensors", help="The file to write. An existing file is replaced."),
+    ],
 ) -> None:
     """Turn published weights (.pth) into safetensors, reading tensors only: nothing in the file can be run.
 

@@ -102,6 +102,7 @@ class ListeningPack:
         split: the name of the split.
         items: its conversations.
         neighbours: (N, N) whether the listener of one item reacts appropriately to the speaker of another.
+        traits: names of the five numbers of a style: ours, or the Big Five of a corpus that gives them.
     """
 
     corpus: str
@@ -109,6 +110,7 @@ class ListeningPack:
     split: str
     items: tuple[ListeningItem, ...]
     neighbours: BoolArray
+    traits: tuple[str, ...] = CONTROLS
 
     def __post_init__(self) -> None:
         count = len(self.items)
@@ -171,6 +173,7 @@ def save_listening(path: Path, pack: ListeningPack) -> None:
             listener=np.asarray([place[id(item.listener)] for item in pack.items]),
             temperament=np.stack([item.style for item in pack.items]),
             neighbours=pack.neighbours,
+            traits=np.asarray(pack.traits),
         )
 
 
@@ -192,6 +195,7 @@ def load_listening(path: Path) -> ListeningPack:
             str(arrays["split"]),
             items,
             np.asarray(arrays["neighbours"], np.bool_),
+            tuple(arrays["traits"].tolist()) if "traits" in arrays else CONTROLS,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a pack of conversations: {error}") from error

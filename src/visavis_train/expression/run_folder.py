@@ -22,7 +22,7 @@ from visavis_train.expression.models.factory import ModelConfig, build_model
 from visavis_train.expression.models.heads import ExpressionNet, Reading
 from visavis_train.expression.release import export_network
 from visavis_train.loop.checkpoint import BEST, load_checkpoint
-from visavis_train.loop.experiment import load_experiment
+from visavis_train.loop.experiment import first_problem, load_experiment
 
 CONFIG = "config.json"
 
@@ -57,10 +57,9 @@ def load_run(folder: Path) -> tuple[ExpressionNet, int]:
     try:
         stored = _Stored.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where, said = first_problem(error)
         raise InputError(
-            f"{folder / CONFIG}: not the settings of an expression run: {where or 'file'}: {first['msg']}"
+            f"{folder / CONFIG}: not the settings of an expression run: {where or 'file'}: {said}"
         ) from error
     if not (folder / BEST).is_file():
         raise InputError(f"{folder}: no {BEST}; expected a run that has finished an epoch")

@@ -33,6 +33,8 @@ from visavis_train.listener.tokens import TokenVocabulary, as_shown
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
+from visavis_train.simulation.mouth import opening
+from visavis_train.simulation.statistics import count_blinks
 
 RESULTS = Path("benchmarks/results/listener_behavior.json")
 PAGE = Path("docs/models/listener.md")
@@ -40,6 +42,7 @@ MARKS = ("<!-- behavior: by visavis lab behavior -->", "<!-- end of behavior -->
 # Seconds after the speaker's last word; a nod that begins in this time answers the pause.
 AFTER_PAUSE_S = (0.2, 1.2)
 STRANGERS = 3
+MOUTH_RANGE = (0.05, 0.95)
 GUIDANCE = (1.0, 3.0)
 _ACTIVITY = SPEECH_CHANNELS.index("speech")
 Tracks = Sequence[FloatArray]
@@ -51,7 +54,8 @@ class Count(NamedTuple):
     Attributes:
         nods_after, nods_elsewhere: nods that begin after a pause, and others.
         frames_after, frames_elsewhere: frames in which these nods could begin.
-        smiles, brows: numbers of gestures.
+        smiles, brows, blinks: numbers of gestures.
+        mouth: how far the mouth opens, from the 5th to the 95th percentile of a listener's frames.
         with_speaker, with_strangers: largest correlations of the smile with the speaker's, and with others'.
         tracks: number of listeners.
     """
@@ -62,6 +66,8 @@ class Count(NamedTuple):
     frames_elsewhere: float
     smiles: float
     brows: float
+    blinks: float
+    mouth: float
     with_speaker: float
     with_strangers: float
     tracks: float
@@ -86,6 +92,8 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
     every = [gesture for gestures in found for gesture in gestures]
     nods = [pause[gesture.start] for gesture in every if gesture.kind == NOD]
     smiles = [smile_of(track) for track in tracks]
+    faces = (track[np.isfinite(track).all(axis=1)] for track in tracks)
+    known = [face for face in faces if len(face)]
     return Count(
         sum(nods),
         len(nods) - sum(nods),
@@ -93,6 +101,8 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
         len(tracks) * int((~pause).sum()),
         sum(gesture.kind == SMILE for gesture in every),
         sum(gesture.kind == BROWS for gesture in every),
+        sum(map(count_blinks, known)),
+        float(sum(np.ptp(np.quantile(opening(track), MOUTH_RANGE)) for track in known)),
         sum(_together(smile, speaker) for smile in smiles),
         float(sum(np.mean([_together(smile, other) for other in strangers]) for smile in smiles)),
         len(tracks),
@@ -125,6 +135,8 @@ def _figures(sums: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
         "nods_elsewhere_per_minute": total.nods_elsewhere / np.maximum(total.frames_elsewhere, 1) * a_minute,
         "smiles_per_minute": total.smiles / frames * a_minute,
         "raised_brows_per_minute": total.brows / frames * a_minute,
+        "blinks_per_minute": total.blinks / frames * a_minute,
+        "mouth_range": total.mouth / total.tracks,
         "smile_with_speaker_r": total.with_speaker / total.tracks,
         "smile_with_strangers_r": total.with_strangers / total.tracks,
     }
@@ -206,6 +218,8 @@ COLUMNS: Mapping[str, str] = {
     "nods_elsewhere_per_minute": "nods a minute elsewhere",
     "smiles_per_minute": "smiles a minute",
     "raised_brows_per_minute": "raised brows a minute",
+    "blinks_per_minute": "blinks a minute",
+    "mouth_range": "range of the mouth",
     "smile_with_speaker_r": "smile with the speaker's, r",
     "smile_with_strangers_r": "smile with strangers', r",
 }
@@ -215,7 +229,8 @@ def table(result: Mapping[str, Any]) -> list[str]:
     """Lines of Markdown."""
     return [
         f"{result['clips']} clips of the {result['split']} split of {result['corpus']}, {result['samples']} "
-        f"samples of each; brackets: 95% intervals over clips. Commit {result['commit'][:12]}.",
+        "samples of each; brackets: 95% intervals over clips. *Range of the mouth*: from the 5th to the 95th "
+        f"percentile of its opening, in weights. Commit {result['commit'][:12]}.",
         "",
         f"| who listens | {' | '.join(COLUMNS.values())} |",
         "|---" * (len(COLUMNS) + 1) + "|",

@@ -191,25 +191,25 @@ def _over_past(
 
 
 class GatedCross(nn.Module):
-    """Attention of one stream to another, behind a scalar gate.
+    """Attention of one stream to another, behind a scalar gate or without one.
 
     Args:
         width: D of the stream that looks.
         heads: attention heads.
         source: channels of the other stream.
-        gate: start value of the gate; 0 is closed.
+        gate: start value of the gate; 0 is closed. None: there is no gate.
     """
 
-    def __init__(self, width: int, heads: int, source: int, gate: float) -> None:
+    def __init__(self, width: int, heads: int, source: int, gate: float | None) -> None:
         super().__init__()
         self.norm_query, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(source)
         self.look = CausalAttention(width, heads, source)
-        self.gate = nn.Parameter(torch.tensor(gate))
+        self.gate = None if gate is None else nn.Parameter(torch.tensor(gate))
 
     def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: AttentionMemory) -> Tensor:
         """(N, T, D) and (N, T, source) -> (N, T, D)."""
         looked: Tensor = self.look(self.norm_query(x), self.norm_source(source), sight, memory)
-        return self.gate * looked
+        return looked if self.gate is None else self.gate * looked
 
 
 class GatedCrossLayer(nn.Module):
@@ -224,11 +224,11 @@ class GatedCrossLayer(nn.Module):
         source: channels of the other stream; 0 for none.
         mlp_ratio: hidden width of the MLP over ``width``.
         dropout: share of a branch's output dropped in training.
-        gate: start value of the gate; 0 is closed.
+        gate: start value of the gate; 0 is closed. None: there is no gate.
     """
 
     def __init__(
-        self, width: int, heads: int, source: int, mlp_ratio: float, dropout: float, gate: float = 0.0
+        self, width: int, heads: int, source: int, mlp_ratio: float, dropout: float, gate: float | None = 0.0
     ) -> None:
         super().__init__()
         hidden = round(width * mlp_ratio)

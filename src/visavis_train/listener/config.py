@@ -10,6 +10,7 @@ from pydantic import Field
 from visavis.reaction.listener import DEFAULT_SAMPLING
 from visavis.reaction.sampling import Sampling
 from visavis_train.listener.network import ListenerSize
+from visavis_train.listener.tokens import Speech
 from visavis_train.listener.trainer import ListenerTraining
 from visavis_train.loop.experiment import Settings
 
@@ -27,13 +28,7 @@ class SamplingSettings(Settings):
     temperature: float = Field(default=DEFAULT_SAMPLING.temperature, ge=0)
     top_k: int | None = Field(default=DEFAULT_SAMPLING.top_k, ge=1)
     top_p: float = Field(default=DEFAULT_SAMPLING.top_p, gt=0, le=1)
-
     guidance: float = Field(default=DEFAULT_SAMPLING.guidance, ge=0)
-
-    @property
-    def guided(self) -> bool:
-        """Whether the network also runs without a speaker."""
-        return self.sampling.guided
 
     @property
     def sampling(self) -> Sampling:
@@ -54,8 +49,9 @@ class ListenerExperiment(Settings):
         threads: processor threads.
         steady: how much nearer to the face another token must be, in standard deviations, before the
             listener's token changes; without it, every frame gets its nearest token.
-        speech: whether the listener hears the speaker.
-        style: whether the listener gets its style, if the data have it.
+        speech: whether the listener hears the speaker; ``"mfcc"`` is 13 cepstral coefficients in place of the
+            44 features and the cues, for comparisons in bits: the program does not run such a listener.
+        style: whether the listener gets its style, or its Big Five, if the data have them.
         ahead: frames of the speaker that the listener sees in advance: 0 is online; more is for the offline
             track of the challenges, and such a listener cannot run live.
     """
@@ -68,7 +64,7 @@ class ListenerExperiment(Settings):
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=1, ge=1)
     steady: float | None = Field(default=None, ge=0)
-    speech: bool = True
+    speech: Speech = True
     style: bool = True
     ahead: int = Field(default=0, ge=0)
     model: ListenerSize = ListenerSize()

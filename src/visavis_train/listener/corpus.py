@@ -24,6 +24,7 @@ from visavis.datasets.appropriateness import read_neighbours
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, Person
 from visavis.datasets.react import MANIFEST
+from visavis.datasets.react2025 import BIG_FIVE
 from visavis.errors import InputError
 from visavis.reaction.speech import FRAME_RATE_HZ, LogMelFeatures, SpeechFeatures
 from visavis.reaction.style import CONTROLS, Style
@@ -40,7 +41,6 @@ from visavis_train.simulation.utterances import decode
 
 _OURS = LogMelFeatures()
 Styles = Mapping[str, FloatArray]
-_FREE = np.full(len(CONTROLS), np.nan, np.float32)
 
 
 class _Clips:
@@ -132,11 +132,11 @@ def pack_split(
     simulated = "simulated" in notes
     count = len(dyads) // 2 if simulated else len(dyads)
     known, clips, items = styles(notes) if simulated else {}, _Clips(features), []
-    sessions: list[str | None] = []
+    labels: list[Mapping[str, str]] = []
     with progress(f"{corpus.path} {split}", count, "conversations") as advance:
         for place in range(count):
             dyad = dyads[place]
-            sessions.append(dyad.labels.get("session"))
+            labels.append(dyad.labels)
             items.append(_item(dyad.at_rate(FRAME_RATE_HZ), clips, known))
             if simulated and np.isnan(items[-1].style).any():
                 raise InputError(
@@ -146,16 +146,19 @@ def pack_split(
             advance()
     name = "simulated dyads" if simulated else corpus.name
     sources = tuple(str(source) for source in notes.get("sources", ()))
-    return ListeningPack(name, sources, split, tuple(items), _neighbours(corpus, dyads, sessions))
+    near = _neighbours(corpus, dyads, [known.get("session") for known in labels])
+    traits = BIG_FIVE if any(BIG_FIVE[0] in known for known in labels) else CONTROLS
+    return ListeningPack(name, sources, split, tuple(items), near, traits)
 
 
 def _item(dyad: Dyad, clips: _Clips, known: Styles) -> ListeningItem:
     speaker, listener = dyad.tracks()
     conversation = Path(dyad.listener.name).parent.parent.name
+    big_five = np.asarray([dyad.labels.get(name, "nan") for name in BIG_FIVE], np.float32)
     return ListeningItem(
         clips.of(dyad.speaker, speaker, speaks=True),
         clips.of(dyad.listener, listener, speaks=False),
-        known.get(conversation, _FREE),
+        known.get(conversation, big_five),
     )
 
 

@@ -6,7 +6,7 @@ frame of t, and itself before t. This holds for a whole clip and for single fram
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -27,7 +27,7 @@ class ListenerSize(Settings):
         mlp_ratio: hidden width of an MLP over ``width``.
         context: earlier positions that a position sees, in each layer.
         gate: initial value of the gates to the other streams: 0 is closed, as in FIBER, whose streams were
-            trained before; 1 is open.
+            trained before; 1 is open. ``"none"`` leaves the gates out, for comparisons.
         patch: frames per position. More frames make the network cheaper and its reactions later.
         dropout: share of each branch's output dropped in training.
     """
@@ -37,7 +37,7 @@ class ListenerSize(Settings):
     layers: int = Field(default=3, ge=1)
     mlp_ratio: float = Field(default=2.0, gt=0)
     context: int = Field(default=125, ge=1)
-    gate: float = Field(default=0.0, ge=0, le=1)
+    gate: Annotated[float, Field(ge=0, le=1)] | Literal["none"] = 0.0
     patch: int = Field(default=1, ge=1, le=32)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
@@ -129,8 +129,9 @@ class ListenerNet(nn.Module):
 
     def _layers(self, source: int) -> nn.ModuleList:
         c = self.config
+        gate = None if c.gate == "none" else c.gate
         return nn.ModuleList(
-            GatedCrossLayer(c.width, c.heads, source, c.mlp_ratio, c.dropout, c.gate) for _ in range(c.layers)
+            GatedCrossLayer(c.width, c.heads, source, c.mlp_ratio, c.dropout, gate) for _ in range(c.layers)
         )
 
     @property

@@ -117,7 +117,7 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
     folders = [experiment.out, *sorted(experiment.out.parent.glob(f"{experiment.out.name}_seed*"))]
     for folder in folders:
         ways = {experiment.name: experiment.sampling}
-        if experiment.sampling.guided and folder == experiment.out:
+        if experiment.sampling.sampling.guided and folder == experiment.out:
             for much in guidance:
                 way = experiment.sampling.model_copy(update={"guidance": much})
                 ways[f"{experiment.name}, guidance {much:g}"] = way
@@ -274,7 +274,7 @@ def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
     """A guided listener runs twice: with the speaker and alone."""
     levels = TokenVocabulary.open(experiment.tokenizer).levels
     cost = stream_cost(network_config(experiment, levels), FRAME_RATE_HZ)
-    return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.guided else 1)))
+    return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.sampling.guided else 1)))
 
 
 def report_listeners(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Self
@@ -117,7 +117,7 @@ def pieces(pack: ListeningPack, frames: int) -> ListeningPack:
     _note_left_out(pack, frames, len(kept))
     rows, order = np.asarray(kept).T
     near = pack.neighbours[np.ix_(rows, rows)] & (order[:, None] == order)
-    return ListeningPack(pack.corpus, pack.sources, pack.split, tuple(items), near)
+    return replace(pack, items=tuple(items), neighbours=near)
 
 
 def _cut(clip: PersonClip, place: int, frames: int) -> PersonClip | None:
@@ -213,9 +213,9 @@ def write_predictions(
     Raises:
         InputError: no such pack, a file cannot be written, or the clips are not those of a challenge.
     """
-    require_writable(path)
+    require_writable(path, pack)
     if submission is not None:
-        require_writable(submission)
+        require_writable(submission, pack, path)
     read = load_listening(pack)
     test, method = Contest.of(read, frames), TrainedListener(listener)
     if submission is not None:

@@ -1,11 +1,16 @@
-"""Markdown tables of the comparison of listeners."""
+"""Markdown tables of the comparisons of listeners."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
-from statistics import StatisticsError, correlation
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import StatisticsError, correlation, mean, stdev
 from typing import Any
+
+from visavis.base.reading import regular
+from visavis.errors import InputError
 
 METRICS = {
     "fr_corr": ("FRCorr", 3),
@@ -132,3 +137,63 @@ def _correlation(first: Sequence[float], second: Sequence[float]) -> str:
         return "none"
     middle, half = math.atanh(max(-0.999999, min(found, 0.999999))), 1.96 / math.sqrt(len(first) - 3)
     return f"{found:.2f} [{math.tanh(middle - half):.2f}, {math.tanh(middle + half):.2f}]"
+
+
+def bits_table(folders: Sequence[Path]) -> list[str]:
+    """Lines of Markdown: bits a frame on the test split; runs that differ only in seeds share a row.
+
+    Raises:
+        InputError: a folder holds no finished run of a listener, or the runs are of several corpora.
+    """
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    configs, reports = (
+        [_read(folder / f"{name}.json") for folder in folders] for name in ("config", "report")
+    )
+    if len(corpora := {report["corpus"] for report in reports}) != 1:
+        raise InputError(f"the runs are of {', '.join(sorted(corpora))}; expected one corpus")
+    flat = [dict(_keys(config)) for config in configs]
+    differ = [key for key in flat[0] if len({json.dumps(each.get(key)) for each in flat}) > 1]
+    for each, report in zip(flat, reports, strict=True):
+        label = ", ".join(f"`{key} = {json.dumps(each.get(key))}`" for key in differ) or report["name"]
+        rows.setdefault(label, []).append(report)
+    return [
+        "| run | seeds | parameters | true speaker | other speaker | alone | true speaker saves |",
+        "|---|---|---|---|---|---|---|",
+        *(_bits(label, runs) for label, runs in rows.items()),
+    ]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise InputError(f"{file}: not there; expected the folder of a finished run of visavis train")
+    read: dict[str, Any] = json.loads(regular(file).read_text("utf-8-sig"))
+    if file.stem == "report" and "test_bits_per_frame" not in read:
+        raise InputError(f"{file}: found no test_bits_per_frame; expected the report of a listener")
+    return read
+
+
+def _keys(config: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    """The keys by which runs may differ, with dots for tables."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _keys(value, f"{place}{key}.")
+        elif key not in ("name", "out", "seed", "threads"):
+            yield f"{place}{key}", value
+
+
+def _bits(label: str, runs: Sequence[Mapping[str, Any]]) -> str:
+    found = [run["test_bits_per_frame"] for run in runs]
+    columns = [
+        [one[who] for one in found if one[who] is not None]
+        for who in ("true_speaker", "other_speaker", "alone")
+    ]
+    saved = [one["other_speaker"] - one["true_speaker"] for one in found if one["other_speaker"] is not None]
+    cells = [_over_seeds(column, 3) for column in columns] + [_over_seeds(saved, 4)]
+    return f"| {label} | {len(runs)} | {runs[0]['cost']['parameters']:,} | {' | '.join(cells)} |"
+
+
+def _over_seeds(values: Sequence[float], digits: int) -> str:
+    if not values:
+        return "-"
+    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{spread}"

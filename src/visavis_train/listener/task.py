@@ -172,6 +172,7 @@ def release_listener(
         "speaks": SPEAKS,
         "tokenizer": tokenizer.pair,
         "trained_on": test_pack.corpus,
+        "traits": test_pack.traits,
         "ahead": experiment.ahead,
     }
     exported = export_listener(net, experiment.out, notes)
@@ -204,10 +205,15 @@ def install_run(experiment: ListenerExperiment, report: Mapping[str, Any], confi
     """Copy a run's listener into the package's assets; returns its path.
 
     Raises:
-        InputError: the package's tokenizer is not the one of the listener's training, or no listener was
-            exported.
+        InputError: the program cannot run it, the package's tokenizer is not the one of its training, or no
+            listener was exported.
         WeightsError: the package has no tokenizer.
     """
+    if (heard := report["sound_channels"]) not in (0, len(HEARD_CHANNELS)):
+        raise InputError(
+            f"the listener hears {heard} numbers a frame, which the program does not compute: leave out "
+            "--install, or train with speech = true"
+        )
     installed = FaceTokenizer.default(names=LISTENER_TOKENIZER).pair
     if installed != report["tokenizer"]:
         raise InputError(

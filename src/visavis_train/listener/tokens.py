@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+import cv2
 import numpy as np
 
 from visavis.base import networks
@@ -14,6 +15,7 @@ from visavis.errors import InputError, WeightsError
 from visavis.reaction.cues import CuedSpeech
 from visavis.reaction.listener import LISTENER_TOKENIZER, earlier
 from visavis.reaction.neutral_face import as_seen, resting
+from visavis.reaction.spectrum import MEL_BANDS
 from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.tokenizer import DECODER, ENCODER, FaceTokenizer
 from visavis.types import FloatArray
@@ -23,6 +25,9 @@ from visavis_train.listener.batches import Conversation, Tokens
 from visavis_train.tokenizer.face_groups import FACE_GROUPS
 
 HEAD_WEIGHT = 8.0
+# Kaldi's defaults, as in the challenges' baselines: the number of coefficients, and the lifter.
+MFCC, LIFTER = 13, 22
+Speech = bool | Literal["mfcc"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +91,7 @@ def token_conversations(
     pack: ListeningPack,
     tokenizer: FaceTokenizer,
     *,
-    sound: bool,
+    sound: Speech,
     controls: bool,
     steady: float | None = None,
     ahead: int = 0,
@@ -96,7 +101,7 @@ def token_conversations(
     Args:
         pack: the conversations.
         tokenizer: a tokenizer with one token a frame.
-        sound: whether the listener hears speech.
+        sound: whether the listener hears speech, or :func:`mfcc` of it.
         controls: whether the listener gets its style.
         steady: tolerance of the listeners' tokens, see :func:`steady_tokens`; None for plain ones.
         ahead: frames of the speaker that the listener sees in advance.
@@ -165,9 +170,22 @@ def as_shown(clip: PersonClip, tokenizer: FaceTokenizer) -> FloatArray:
     return face if tokenizer.rest is None else face - resting(face) + tokenizer.rest
 
 
-def _sound(clip: PersonClip, sound: bool) -> np.ndarray[Any, np.dtype[np.float32]]:
+def mfcc(rows: FloatArray) -> FloatArray:
+    """Mel-frequency cepstral coefficients (T, 13) of our features (T, 44), NaN where they are.
+
+    The orthonormal DCT-II of the log-mel bands (Davis and Mermelstein 1980) with Kaldi's lifter, divided by
+    the square root of the number of bands: each coefficient of speech then has a spread of about 1. The bands
+    are relative to the speaker's level. There are no deltas, since the network sees earlier frames.
+    """
+    cepstrum = cv2.dct(rows[:, :MEL_BANDS], flags=cv2.DCT_ROWS)[:, :MFCC]
+    lift = 1 + LIFTER / 2 * np.sin(np.pi * np.arange(MFCC) / LIFTER)
+    return np.asarray(cepstrum * lift / MEL_BANDS**0.5, np.float32)
+
+
+def _sound(clip: PersonClip, sound: Speech) -> FloatArray:
     if not sound or clip.speech is None:
         return np.zeros((len(clip), 0), np.float32)
     rows = clip.speech.astype(np.float32)
-    # Other features have no cues.
-    return CuedSpeech().updated(rows) if rows.shape[1] == len(SPEECH_CHANNELS) else rows
+    if rows.shape[1] != len(SPEECH_CHANNELS):  # Other features have no cues and no bands.
+        return rows
+    return mfcc(rows) if sound == "mfcc" else CuedSpeech().updated(rows)

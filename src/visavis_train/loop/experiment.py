@@ -62,13 +62,18 @@ def checked_experiment(
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
+        where, said = first_problem(error)
         if first["type"] == "tuple_type":
             said = f"found {first['input']!r}; expected a list"
         if first["type"] == "extra_forbidden":
             said = f"no such key{_nearest(kind, first['loc'])}"
         raise InputError(": ".join(part for part in (str(path), where, said) if part)) from error
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """Where the first problem is, with dots for tables, and what it is; without pydantic's own prefix."""
+    first = error.errors()[0]
+    return ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
 
 
 def _nearest(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:

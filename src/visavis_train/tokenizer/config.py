@@ -36,6 +36,8 @@ class TokenizerTraining(Settings):
         warm_steps: steps of the linear rise.
         weight_decay: weight decay of AdamW.
         clip_grad_norm: norm to which gradients are clipped.
+        groups: whether the 13 groups of a face's numbers count the same (Dam et al. 2024, Eq. 4); else all
+            numbers are one group.
         squared: weight of the squared error, added to the absolute error. With the absolute error alone (0),
             a token of many faces is decoded to their median, and rare movements are lost.
         shares: share of each source of the pack in a batch, in any unit; sources that are not named are left
@@ -50,6 +52,7 @@ class TokenizerTraining(Settings):
     warm_steps: int = Field(default=200, ge=1)
     weight_decay: float = Field(default=0.01, ge=0)
     clip_grad_norm: float = Field(default=1.0, gt=0)
+    groups: bool = True
     squared: float = Field(default=0.0, ge=0)
     shares: dict[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
 

@@ -30,16 +30,18 @@ FACE_GROUPS = MappingProxyType(
 )
 
 
-def group_means(errors: Tensor, known: Tensor) -> Tensor:
+def group_means(errors: Tensor, known: Tensor, *, one: bool = False) -> Tensor:
     """Mean of each group over the numbers that are known, 0 where none is.
 
     Args:
         errors: (N, 58).
         known: (N, 58) bool.
+        one: whether all numbers are one group, whose mean then stands in each place.
 
     Returns:
         (13,) in the order of :data:`FACE_GROUPS`.
     """
     kept = torch.where(known, errors, 0.0)
-    sums = [kept[:, part].sum() / known[:, part].sum().clamp(min=1) for part in FACE_GROUPS.values()]
+    parts = [slice(None)] * len(FACE_GROUPS) if one else FACE_GROUPS.values()
+    sums = [kept[:, part].sum() / known[:, part].sum().clamp(min=1) for part in parts]
     return torch.stack(sums)

@@ -85,12 +85,15 @@ class TokenizerTrainer:
         return descend(loss, self.net, self.optimizer, self.how.clip_grad_norm, number)
 
     def _face_loss(self, windows: Tensor) -> Tensor:
-        """Sum of the 13 groups' mean errors (Eq. 4), standardised, and the quantiser's own loss."""
+        """Sum of the 13 groups' mean errors (Eq. 4), standardised, and the quantiser's own loss.
+
+        One group counts 13 times, so that the sum has the same size.
+        """
         now = windows[:, -1]
         coded: Coded = self.net(windows)
         errors = (coded.face - self.net.standardize(now)).abs()
         errors = errors + self.how.squared * errors.square()
-        return group_means(errors, now.isfinite()).sum() + coded.loss
+        return group_means(errors, now.isfinite(), one=not self.how.groups).sum() + coded.loss
 
     def _expression_loss(self, windows: Tensor, expressions: Tensor) -> Tensor:
         """Mean absolute error of the known numbers of the expression (Eq. 5)."""

@@ -101,6 +101,8 @@ def test_text_is_a_table_and_says_what_is_left_out(
     table = [line.split()[0] for line in told.out.splitlines() if line.strip()][4:]
     assert table == ["fp32", "nf4"]
     assert "int4 is left out: " in told.err
+    assert "35 faces are too few for a reliable interval" in told.err
+    assert "up to 8.6 points" in told.err
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_text_is_a_table_and_says_what_is_left_out(
         (["broken.onnx", "--method", "int8", "--out", "q.onnx"], "broken.onnx"),
         (["net.onnx", "--method", "int8"], "give --method and --out"),
         (["net.onnx", "--compare", "--out", "q.onnx"], "give --method and --out"),
-        (["net.onnx", "--method", "int8", "--out", "net.onnx"], "is the network itself"),
+        (["net.onnx", "--method", "int8", "--out", "net.onnx"], "would overwrite the source"),
         (["net.onnx", "--method", "int8", "--out", "q.bin"], "int8 makes a .onnx file"),
         (["net.onnx", "--method", "int8", "--out", "q.onnx", "--split", "Test"], "no split 'Test' here"),
         (["net.onnx", "--method", "int3", "--out", "q.onnx"], "'int3' is not one of"),

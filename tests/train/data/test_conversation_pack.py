@@ -11,7 +11,9 @@ from support import conversations, tiny_listening, tiny_simulation
 from support.research import run_lab
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.react import MANIFEST
+from visavis.datasets.react2025 import BIG_FIVE
 from visavis.errors import InputError
+from visavis.reaction.style import CONTROLS
 from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening, save_listening
 from visavis_train.listener.corpus import pack_corpus, pack_split, read_manifest
 from visavis_train.simulation.corpus import simulate_corpus
@@ -44,6 +46,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     save_listening(tmp_path / "train.npz", pack)
     again = load_listening(tmp_path / "train.npz")
     assert_same(pack, again)
+    assert again.traits == CONTROLS
     assert again.items[0].speaker is again.items[1].speaker
     assert again.first_of_speakers() == (0, 2, 4, 6)
 
@@ -124,6 +127,19 @@ def test_30_frames_a_second_become_25_and_sessions_say_what_is_appropriate(tmp_p
     np.testing.assert_allclose(pack.items[0].speaker.face[5, 0], raw[6, 0], rtol=1e-3)
     same = np.kron(np.eye(2), [[1, 1, 0], [1, 1, 0], [0, 0, 1]]).astype(bool)
     np.testing.assert_array_equal(pack.neighbours, same)
+
+
+def test_the_big_five_of_a_corpus_are_its_listeners_style(tmp_path: Path) -> None:
+    conversations.write_big_five(conversations.write_react2025(tmp_path), "session2", (1, 2, 3, 4, 5))
+    pack = pack_split(find_corpus(tmp_path), "train", {})
+    assert pack.traits == BIG_FIVE
+    # One listener of the four has a row in the table.
+    assert pack.items[0].style.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert all(np.isnan(item.style).all() for item in pack.items[1:])
+    save_listening(tmp_path / "train.npz", pack)
+    assert load_listening(tmp_path / "train.npz").traits == BIG_FIVE
+    (tmp_path / "train/personality/listener.csv").unlink()
+    assert pack_split(find_corpus(tmp_path), "train", {}).traits == CONTROLS
 
 
 def test_bad_packs_say_what_is_wrong(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_own_pictures_become_a_network_with_a_card(
     assert report["validation"]["ferplus_accuracy"] is None
     card = (run / "card.md").read_text("utf-8")
     assert "from the weights of expression" in card
-    assert f"{drawn}: 20% of all by picture: validation, test" in card
+    assert f"{drawn}: 20% of the training faces are held out for validation and as many for test; a" in card
     assert "| all | 24 | 8 | 8 |" in card
     assert "| the same faces before training | 8 | " in card
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]

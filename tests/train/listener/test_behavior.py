@@ -55,6 +55,18 @@ def test_smiles_are_compared_with_the_speaker_and_with_strangers() -> None:
     assert found.with_strangers < 0.3
 
 
+def test_blinks_and_the_range_of_the_mouth_are_measured() -> None:
+    still, lively = track(nods=[], smiles=[]), track(nods=[], smiles=[])
+    for start in (100, 200, 300):
+        lively[start : start + 3, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]] = 0.6
+    lively[:250, FACE_INDEX["jawOpen"]] = 0.4
+    still[:10] = lively[400:] = np.nan
+    found = behavior.count([still, lively], speaker([], []), [speaker([], [])])
+    figures = behavior.behavior_summary([found])
+    assert figures["blinks_per_minute"][0] == pytest.approx(3 / (2 * FRAMES) * 1500)
+    assert figures["mouth_range"][0] == pytest.approx((0 + 0.4) / 2)
+
+
 def test_intervals_are_over_clips() -> None:
     calm, lively = (
         behavior.count([track(nods=nods, smiles=[])], speaker([], [100]), [speaker([], [])])

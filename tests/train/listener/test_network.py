@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from visavis.reaction.head import TokenHead as RuntimeHead
 from visavis.reaction.predictor import Heard as RuntimeHeard
 from visavis.reaction.predictor import Predictor
 from visavis_train.listener.batches import Batch
+from visavis_train.listener.causal_attention import AttentionMemory, AttentionWindow, GatedCrossLayer
 from visavis_train.listener.digits import DigitHead, Digits
 from visavis_train.listener.network import HeardTensors, ListenerConfig, ListenerNet, into_patches
 from visavis_train.listener.release import LISTENER_FILE, export_listener
@@ -61,6 +61,37 @@ def batch_for(net: ListenerNet, frames: int = 24, count: int = 2) -> Batch:
 def predicted(net: ListenerNet, batch: Batch) -> Tensor:
     """(N, F, V) log-probabilities of a whole clip."""
     return net(batch.heard(net.config.patch))[0].flatten(1, 2)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("gate", "expected"), [(0.25, [[2.75, -0.75], [0.0, 2.0]]), (None, [[2, 0], [0, 2]])]
+)
+def test_a_layer_is_the_formula_of_the_paper(gate: float | None, expected: list[list[float]]) -> None:
+    """x + SA(x) + a CA(SA(x), y) + MLP (Fig. 3), on numbers that a hand can compute."""
+    layer = GatedCrossLayer(width=2, heads=1, source=2, mlp_ratio=1, dropout=0.0, gate=gate)
+    for weights in layer.mlp.parameters():
+        weights.zero_()
+    assert layer.cross is not None
+    for look in (layer.look, layer.cross.look):  # Attention that gives the mean of what is seen.
+        for weights in look.parameters():
+            weights.zero_()
+        look.key_value.weight[2:] = look.out.weight[:] = torch.eye(2)
+    # Normalised, x is (1, -1), (-1, 1) and y is (-1, 1), (1, -1); the means of the second row are 0.
+    x, y = torch.tensor([[[2.0, 0.0], [0.0, 2.0]], [[0.0, 4.0], [6.0, 2.0]]])[:, None]
+    found = layer(x, y, AttentionWindow(4).whole(), AttentionMemory(None))[0]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float32), atol=1e-4, rtol=0)
+
+
+def test_gates_can_be_left_out() -> None:
+    gated, plain = (
+        ListenerNet(ListenerConfig(levels=LEVELS, sound_channels=3, gate=gate)) for gate in (0.25, "none")
+    )
+    gates = {name: value.item() for name, value in gated.named_parameters() if name.endswith(".gate")}
+    assert set(gates.values()) == {0.25}
+    assert {name for name, _ in plain.named_parameters()} == {n for n, _ in gated.named_parameters()} - set(
+        gates
+    )
 
 
 @given(st.lists(st.integers(2, 6), min_size=1, max_size=4))
@@ -217,10 +248,8 @@ def test_networks_of_version_0_1_answer_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(*answers)
 
 
-def test_a_listener_that_hears_nothing_is_exported(
-    tmp_path: Path, users_export: Callable[..., object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.onnx, "export", users_export)
+@pytest.mark.usefixtures("as_users_export")
+def test_a_listener_that_hears_nothing_is_exported(tmp_path: Path) -> None:
     net = network(sound=0, controls=0, layers=1)
     predictor = export_listener(net, tmp_path, NOTES)
     batch = batch_for(net)
@@ -245,7 +274,7 @@ def test_files_that_are_no_listener_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         Predictor.load(tmp_path / LISTENER_FILE)
     (tmp_path / "text.onnx").write_text("no network")
-    with pytest.raises(WeightsError, match="cannot load"):
+    with pytest.raises(WeightsError, match="no ONNX network in its"):
         Predictor.load(tmp_path / "text.onnx")
 
 

@@ -14,12 +14,20 @@ from safetensors.torch import load_file
 
 from support import tiny_listener, tiny_listening, tiny_tokenizer
 from support.research import run_lab, run_visavis
+from visavis.datasets.react2025 import BIG_FIVE
 from visavis.errors import InputError, WeightsError
 from visavis.metrics.reaction import fr_corr, fr_dist
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import SPEECH_CHANNELS
+from visavis.reaction.style import Style
 from visavis.reaction.tokenizer import FaceTokenizer
-from visavis_train.data.conversation_pack import ListeningItem, PersonClip, load_listening, save_listening
+from visavis_train.data.conversation_pack import (
+    SPLITS,
+    ListeningItem,
+    PersonClip,
+    load_listening,
+    save_listening,
+)
 from visavis_train.listener import report as reporting
 from visavis_train.listener import task
 from visavis_train.listener.baselines.simple import CopySpeaker, GroundTruth, MeanSequence, Uniform
@@ -99,6 +107,57 @@ def test_an_offline_listener_sees_later_frames(toml: Path, tmp_path: Path) -> No
     np.testing.assert_array_equal(tokens[:-2], listener.tokenizer.encode(face)[2:])
     with pytest.raises(InputError, match="2 frames in advance, so it cannot run live"):
         listener.start()
+
+
+def test_a_listener_of_mfcc_is_measured_in_bits(toml: Path, tmp_path: Path) -> None:
+    """The packs stay the same; the program does not run such a listener, and says so."""
+    short = ["training.rounds=1", "training.round_steps=1", "speech=mfcc", "model.gate=none"]
+    assert run_visavis("train", toml, *(f"--set={change}" for change in (f"out={tmp_path}/run", *short))) == 0
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert report["sound_channels"] == 13
+    assert report["test_bits_per_frame"]["true_speaker"] > 0
+    with pytest.raises(InputError, match=r"hears 13 numbers a frame, .* leave out --install"):
+        task.install_run(settings(toml, tmp_path / "run"), report, "tiny.toml")
+    tokenizer = TokenVocabulary.open(toml.parent).tokenizer
+    with pytest.raises(WeightsError, match="hears 13 numbers a frame"):
+        ListenerModel.load(tmp_path / "run/listener.onnx", tokenizer)
+
+
+def test_a_listener_of_the_big_five_has_no_style_of_ours(toml: Path, tmp_path: Path) -> None:
+    for split in SPLITS:
+        pack = replace(load_listening(toml.parent / f"{split}.npz"), traits=BIG_FIVE)
+        save_listening(tmp_path / f"{split}.npz", pack)
+    places = [f"data={tmp_path}", f"out={tmp_path}/run"]
+    short = ["training.rounds=1", "training.round_steps=1"]
+    assert run_visavis("train", toml, *(f"--set={change}" for change in (*places, *short))) == 0
+    listener = ListenerModel.load(tmp_path / "run/listener.onnx", TokenVocabulary.open(toml.parent).tokenizer)
+    speaker = pack.items[0].speaker.face.astype(np.float32)
+    assert listener.react(speaker).shape == (1, len(speaker))
+    with pytest.raises(InputError, match=r"trained with Extraversion, .* leave out the style"):
+        listener.react(speaker, style=Style(nodding=0.9))
+
+
+def test_bits_of_runs_stand_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for gate, seed, true, other in ((0.25, 1, 3.0, 3.02), (0.25, 2, 3.2, 3.24), ("none", 1, 3.5, None)):
+        folder = tmp_path / f"{gate}_{seed}"
+        folder.mkdir()
+        config = {"name": "one", "data": "packs", "out": str(folder), "seed": seed, "model": {"gate": gate}}
+        bits = {"true_speaker": true, "other_speaker": other, "alone": 4.0}
+        report = {"name": "one", "corpus": "tiny", "cost": {"parameters": 1234}, "test_bits_per_frame": bits}
+        for name, values in (("config", config), ("report", report)):
+            (folder / f"{name}.json").write_text(json.dumps(values))
+    assert run_lab("listener-bits", *sorted(tmp_path.iterdir())) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| `model.gate = 0.25` | 2 | 1,234 | 3.100 ± 0.141 | 3.130 ± 0.156 | 4.000 ± 0.000 "
+        "| 0.0300 ± 0.0141 |",
+        '| `model.gate = "none"` | 1 | 1,234 | 3.500 | - | 4.000 | - |',
+    ]
+    (folder / "report.json").write_text(json.dumps(report | {"corpus": "other"}))
+    assert run_lab("listener-bits", *tmp_path.iterdir()) == 2
+    assert "the runs are of other, tiny; expected one corpus" in capsys.readouterr().err
+    (folder / "report.json").unlink()
+    assert run_lab("listener-bits", folder) == 2
+    assert "expected the folder of a finished run" in capsys.readouterr().err
 
 
 def test_the_program_takes_what_was_trained(toml: Path, run: Path) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from support import tiny_tokenizer
+from visavis.reaction.speech import SPEECH_CHANNELS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.types import FloatArray
-from visavis_train.listener.tokens import steady_tokens
+from visavis_train.listener.tokens import mfcc, steady_tokens
 
 
 @pytest.fixture
@@ -54,3 +55,19 @@ def test_a_gap_is_a_gap(tokenizer: FaceTokenizer) -> None:
     face = track(np.full(7, 0.4, np.float32))
     face[2:4] = np.nan
     assert steady_tokens(tokenizer, face, 0.5).tolist() == [6, 6, -1, -1, 6, 6, 6]
+
+
+def test_mfcc_are_cosines_of_the_bands() -> None:
+    """Computed by hand: 40 equal bands are the first coefficient, a cosine over the bands is its own one."""
+    rows = np.zeros((4, len(SPEECH_CHANNELS)), np.float32)
+    band = np.arange(40) + 0.5
+    rows[0, :40] = 1.5
+    rows[1, :40] = np.cos(np.pi * 11 * band / 40)  # A norm of sqrt(40 / 2); the lifter of 11 is 1 + 22 / 2.
+    rows[2, :40] = np.cos(np.pi * 20 * band / 40)  # Beyond the 13 that are kept.
+    rows[3, 7] = np.nan
+    rows[:, 40:] = 9.0  # Energy, pitch and voice are not used.
+    found = mfcc(rows)
+    expected = np.zeros((3, 13))
+    expected[0, 0], expected[1, 11] = 1.5, 12 / np.sqrt(2)
+    np.testing.assert_allclose(found[:3], expected, atol=1e-5)
+    assert np.isnan(found[3]).all()

@@ -1,5 +1,7 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,6 +22,8 @@ from visavis_train.onnx import export as exporting  # noqa: E402
 from visavis_train.onnx.export import export_onnx, register  # noqa: E402
 from visavis_train.onnx.float16 import LARGE, widen  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("as_users_export")
+
 SMALL = HybridConfig(widths=(4, 8, 16), blocks=(1, 1), layers=1, heads=2)
 ENTRY = {"licence": "l", "training_data": "d", "config": "c", "commit": "k", "score": {"accuracy": 0.5}}
 
@@ -33,9 +37,11 @@ def network() -> HybridNet:
 
 
 @pytest.fixture(scope="module")
-def file(network: HybridNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(network: HybridNet, tmp_path_factory: pytest.TempPathFactory, exports: Callable[..., Any]) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "expression.onnx"
-    export_network(network, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.onnx.export", exports)
+        export_network(network, path)
     return path
 
 

@@ -25,6 +25,8 @@ from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.onnx.read import read_back
 
+pytestmark = pytest.mark.usefixtures("as_users_export")
+
 PLAIN = ["training.image_px_schedule=[]", "training.mixup=0"]
 
 
@@ -78,7 +80,7 @@ def test_the_number_of_tokens_as_an_input_and_weights_of_16_bits_are_read_back(
         experiment = load_experiment(toml, Experiment, [model, *PLAIN, f"init={path}"])
         network = lived_in(experiment)
         if isinstance(network, SparseNet):
-            export_sparse(network, path, 0.3, {"rate": 0.3, "more": 1.0, "sure": 0.5})
+            export_sparse(network, path, 0.3)
         else:
             export_network(network, path, half_weights=True)
         wanted = answers(network, images)

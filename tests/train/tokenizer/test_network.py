@@ -69,6 +69,16 @@ def test_unknown_numbers_do_not_count_in_a_groups_mean() -> None:
     assert set(means.values()) == {1.0}
 
 
+def test_groups_count_the_same_or_all_numbers_do() -> None:
+    errors = torch.zeros(1, 58)
+    errors[:, FACE_GROUPS["blink"]] = 3.0
+    errors[:, FACE_GROUPS["mouth"]] = 2.0
+    known = torch.ones(1, 58, dtype=torch.bool)
+    # Two lids of 3, and 17 numbers of 2: in groups 3 + 2; as one group 13 * (2 * 3 + 17 * 2) / 58.
+    assert float(group_means(errors, known).sum()) == pytest.approx(5.0)
+    assert float(group_means(errors, known, one=True).sum()) == pytest.approx(13 * 40 / 58)
+
+
 @pytest.mark.parametrize(("preset", "size"), [("paper", 1000), ("standard", 1920), ("large", 15360)])
 def test_presets_make_the_vocabulary_and_every_token_is_a_code_of_its_own(preset: str, size: int) -> None:
     quantizer = build_quantizer(FsqConfig.model_validate({"levels": preset}))

@@ -175,8 +175,11 @@ def _split(
     wanted += [] if "validation" in names or "test" in parts else ["test"]
     if wanted:
         parts |= _hold_out(parts["training"], wanted, held_out, rng, source.path)
-        how = "person" if parts["training"].faces.persons is not None else "picture"
-        notes.append(f"{source.path}: {held_out:.0%} of {names['training']} by {how}: {', '.join(wanted)}")
+        apart = "each person is in one split only"
+        if parts["training"].faces.persons is None:
+            apart = "a person may be in several splits, since the data name no persons"
+        kept = " and as many for ".join(wanted)
+        notes.append(f"{source.path}: {held_out:.0%} of the training faces are held out for {kept}; {apart}")
     return parts
 
 

@@ -91,7 +91,7 @@ def write_safetensors(path: Path, out: Path) -> Taken:
     Raises:
         InputError: see :func:`read_pickled`; or the file cannot be written.
     """
-    require_writable(out)
+    require_writable(out, path)
     taken = read_pickled(path)
     write_tensors(out, taken.tensors)
     return taken

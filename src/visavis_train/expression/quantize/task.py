@@ -32,6 +32,8 @@ from visavis_train.loop.paired import Paired
 
 # Accuracies with a smaller difference count as equal.
 _ROUNDING = 1e-9
+# Even if no answer of so many faces differs, half a point of them may (3 / n, 95%).
+FEW = 600
 
 
 def quantize_network(
@@ -48,9 +50,7 @@ def quantize_network(
     if out.suffix != ".onnx":
         raise InputError(f"{out}: {method} makes a .onnx file; name it so")
     original = Network.load(network)
-    if out.resolve() == original.path.resolve():
-        raise InputError(f"{out} is the network itself; choose another name for the quantised one")
-    require_writable(out)
+    require_writable(out, original.path)
     found = find_dataset(data)
     faces = found.read(split)
     base = Candidate("fp32", original.data)
@@ -152,6 +152,15 @@ def _times(timing: Timing) -> dict[str, float]:
     return {"p50": round(timing.p50_ms, 3), "p95": round(timing.p95_ms, 3), "calls": timing.calls}
 
 
+def _doubt(faces: int) -> None:
+    """Say how little few faces tell: even if none of n was read differently, 3 / n may be (95%)."""
+    if faces < FEW:
+        console.print_note(
+            f"{faces} faces are too few for a reliable interval: even if no answer differs here, the true "
+            f"change may be up to {min(300 / faces, 100):.1f} points; measure {FEW} faces or more"
+        )
+
+
 def print_comparison(facts: Mapping[str, Any]) -> None:
     """Print the results of :func:`compare_all`."""
     console.print_line(
@@ -168,6 +177,7 @@ def print_comparison(facts: Mapping[str, Any]) -> None:
     console.print_line("times smaller than 32 bits; ms per face: p50, p95")
     columns = [f"ms, {threads} thr." for threads in THREADS]
     console.print_table(["", "MB", "times", "% right", "points (95%)", *columns], rows)
+    _doubt(facts["n"])
     for method, reason in facts["left_out"].items():
         console.print_note(f"{method} is left out: {reason}")
 
@@ -180,3 +190,4 @@ def print_change(facts: Mapping[str, Any]) -> None:
         f"{facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
         f"{facts['change_points']:+.2f} points (95% interval {low:+.2f} to {high:+.2f})"
     )
+    _doubt(facts["n"])

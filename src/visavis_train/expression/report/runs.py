@@ -17,6 +17,7 @@ from visavis.base.reading import regular
 from visavis.datasets.picture_table import TABLES
 from visavis.errors import InputError
 from visavis_train.expression.data.sources import DataSource, data_sources
+from visavis_train.loop.experiment import first_problem
 from visavis_train.loop.log import LOG, read_log
 from visavis_train.loop.toml_file import read_toml
 
@@ -242,9 +243,8 @@ def _checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{place}: {where or 'content'}: {first['msg']}") from error
+        where, said = first_problem(error)
+        raise InputError(f"{place}: {where or 'content'}: {said}") from error
 
 
 def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:

@@ -49,7 +49,7 @@ def open_run(run: Path) -> tuple[SparseNet, int]:
     """
     network, side_px = load_run(run)
     if not isinstance(network, SparseNet):
-        raise InputError(f"{run}: holds a {type(network).__name__}; expected a run of kind sparse")
+        raise InputError(f"{run}: its network drops no tokens; name a run with model.kind = 'sparse'")
     return network, side_px
 
 

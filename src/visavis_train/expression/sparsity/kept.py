@@ -16,6 +16,7 @@ from visavis.errors import InputError
 from visavis.types import BoolArray, ImageArray
 from visavis_train.expression.models.pruning import PruningConfig, count_kept
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseLayer, SparseNet
+from visavis_train.loop.experiment import first_problem
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +70,7 @@ def drop_tokens(network: SparseNet, keep: float, layers: Sequence[int] | None) -
         how = PruningConfig.model_validate(of_network[0].how.model_dump() | changes)
         how.require_depth(len(of_network))
     except ValidationError as error:
-        raise InputError(
-            f"--keep and --layer: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
-        ) from error
+        raise InputError(f"--keep and --layer: {first_problem(error)[1]}") from error
     except ValueError as error:
         raise InputError(f"--layer: {error}") from error
     for number, layer in enumerate(of_network):

@@ -24,8 +24,9 @@ from visavis.face.framing import LOOKS
 from visavis.types import ImageArray
 from visavis_train.expression.models.pruning import PruningConfig
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseNet
-from visavis_train.expression.run_folder import is_embedded, load_run
+from visavis_train.expression.run_folder import is_embedded
 from visavis_train.expression.sparsity.face_parts import cell_parts
+from visavis_train.expression.sparsity.keep_rates import open_run
 from visavis_train.expression.sparsity.kept import (
     Kept,
     choosing_layers,
@@ -169,9 +170,7 @@ def open_network(run: Path, keep: float | None, layers: Sequence[int] | None) ->
     Raises:
         InputError: there is no run, or its network drops no tokens.
     """
-    network, side_px = load_run(run)
-    if not isinstance(network, SparseNet):
-        raise InputError(f"{run}: holds a {type(network).__name__}; expected a run of kind sparse")
+    network, side_px = open_run(run)
     if keep is not None:
         drop_tokens(network, keep, layers)
     try:

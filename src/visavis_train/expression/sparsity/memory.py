@@ -43,7 +43,9 @@ def inference_bytes(network: bytes) -> int | None:
         done = subprocess.run(words, input=network, capture_output=True, check=False)  # noqa: S603 - our own
         if done.returncode:
             last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise VisavisError(f"the memory of a network could not be measured: {last}")
+            raise VisavisError(
+                f"the memory of a network could not be measured: {last.partition('Error: ')[2] or last}"
+            )
         found.append(int(done.stdout))
     return statistics.median_high(found)
 

@@ -159,7 +159,7 @@ def write_states(fer: Path, pack: Path, folders: Sequence[Path] = ()) -> None:
     Raises:
         InputError: data cannot be read or written, or the network sees no face.
     """
-    require_writable(pack)
+    require_writable(pack, fer)
     data = fer2013.load(fer)
     crops = [read_crops(folder) for folder in folders]
     faces = np.concatenate([data.split(fer2013.TRAINING).images, *crops])

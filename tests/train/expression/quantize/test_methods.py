@@ -43,6 +43,7 @@ WIDE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("as_users_export")
 @pytest.mark.parametrize("kind", WIDE)
 @torch.no_grad()
 def test_onnx_and_4_bits_on_every_kind_of_network(kind: str, tmp_path: Path) -> None:

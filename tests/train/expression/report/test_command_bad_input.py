@@ -46,9 +46,13 @@ def no_network(folder: Path) -> None:
     (folder / "expression.onnx").unlink()
 
 
-def no_data(folder: Path) -> None:
+def no_data(folder: Path, data: object = "/nowhere") -> None:
     values = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**values, "data": "/nowhere"}))
+    (folder / "config.json").write_text(json.dumps({**values, "data": data}))
+
+
+def no_group(folder: Path) -> None:
+    no_data(folder, {"path": "faces", "person": "a"})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,7 @@ def no_data(folder: Path) -> None:
         (skipped_epoch, "log.jsonl:2: epoch 2; expected 1"),
         (cut_report, "report.json: not JSON"),
         (no_network, "expression.onnx: cannot be read"),
+        (no_group, "data.0.person: 'a' has no group; put"),
         (no_data, "its data set /nowhere is not here; say where by --data"),
     ],
 )
@@ -90,7 +95,7 @@ def test_other_bad_input(make_run: Callable[..., Path], tmp_path: Path) -> None:
         report_runs([folder, folder / ".." / "a"], tmp_path / "out")
     with pytest.raises(InputError, match="no such folder; expected the run folder"):
         report_runs([tmp_path / "none"], tmp_path / "out")
-    with pytest.raises(InputError, match="has no split 'test' here; it has Training, PublicTest"):
+    with pytest.raises(InputError, match=": no split 'test' here; it has Training, PublicTest"):
         report_runs([folder], tmp_path / "out", split="test")
     with pytest.raises(InputError, match=r"expected experiment files \(\*\.toml\)"):
         report_runs([folder], tmp_path / "out", experiments=tmp_path / "none")

@@ -190,4 +190,4 @@ def test_a_run_without_keep_rates_is_refused(
     data: Path, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_lab("keep-rates", trained, "--data", data) == 2
-    assert "expected a run of kind sparse" in capsys.readouterr().err
+    assert "its network drops no tokens; name a run" in capsys.readouterr().err

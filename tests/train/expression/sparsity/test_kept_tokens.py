@@ -269,7 +269,9 @@ def test_bad_input_is_told_in_one_line(
     assert "keep_rate is 0;" in refused(run_folder, "--data", data, "--keep", 0)
     assert "no run" in refused(run_folder.parent / "none", "--data", data)
     other = write_run(run_folder.parent / "hybrid", HybridConfig(widths=(4, 8, 16), heads=2))
-    assert "holds a HybridNet; expected a run of kind sparse" in refused(other, "--data", data)
+    assert "its network drops no tokens; name a run with model.kind = 'sparse'" in refused(
+        other, "--data", data
+    )
 
 
 def test_pictures_without_faces_are_told(

@@ -1,13 +1,11 @@
-"""Listeners are exported faster than users do."""
+"""Export by torch's older exporter, which takes a thirtieth of the time."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
-
-import pytest
 
 
 def quick_export(
@@ -20,7 +18,7 @@ def quick_export(
     opset_version: int,
     **_: Any,
 ) -> SimpleNamespace:
-    """The same network by torch's older exporter, which takes a thirtieth of the time."""
+    """The same network, called like ``torch.onnx.export``; errors of many kinds on what it cannot do."""
     import onnx
     from torch.onnx.utils import export
 
@@ -52,14 +50,3 @@ def quick_export(
         unread = onnx.helper.make_tensor_value_info(name, kind, [None] * tensor.ndim)
         model.graph.input.append(known.get(name, unread))
     return SimpleNamespace(model_proto=model)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def users_export() -> Iterator[Any]:
-    """What users' exports call; a test that wants it sets it again."""
-    import torch
-
-    as_users = torch.onnx.export
-    torch.onnx.export = quick_export  # type: ignore[assignment]
-    yield as_users
-    torch.onnx.export = as_users
