@@ -12,13 +12,12 @@ import pytest
 
 from support import tiny_sparse
 from support.pictures import picture, write
-from support.svg import read_svg
 from visavis.base import networks
 from visavis.channels import EXPRESSIONS
 from visavis.expression.labels import FER2013_LABELS, FERPLUS_COLUMNS
 
 FIELDS = """dataset split n left_out accuracy interval_95 mean_accuracy macro_f1 ece labels per_class
-confusion duplicates model ms_per_face repeats temperature figures tokens""".split()
+confusion duplicates model ms_per_face repeats tokens""".split()
 
 
 @pytest.fixture
@@ -64,37 +63,6 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
     assert (answer["model"]["bytes"], answer["model"]["sha256"]) == (entry.size, entry.sha256)
     assert answer["ms_per_face"] > 0
     assert set(answer["repeats"].values()) == {0}
-    assert (answer["temperature"], answer["figures"]) == (None, [])
-
-
-def test_a_temperature_is_fitted_on_another_split(
-    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = ("--temperature-from", "Training")
-    assert visavis("evaluate", "expressions", fer2013, *options, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
-    found = answer["temperature"]
-    assert list(found) == "split n left_out value ece_before ece_after nll_before nll_after".split()
-    assert (found["split"], found["n"], found["left_out"]) == ("Training", 13, 1)
-    assert found["ece_before"] == answer["ece"]
-    assert found["value"] > 0
-    assert visavis("evaluate", "expressions", fer2013, *options) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert f"temperature {found['value']:.3f}, fitted on 13 faces of Training: ECE " in " ".join(lines)
-
-
-def test_figures_are_whole_svg_files_in_a_folder_that_is_made(
-    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = fer2013.parent / "new" / "figures"
-    options = ("--figures", folder, "--temperature-from", "Training", "--json")
-    assert visavis("evaluate", "expressions", fer2013, *options) == 0
-    names = ["confusion.svg", "classes.svg", "calibration.svg"]
-    assert json.loads(capsys.readouterr().out)["figures"] == [str(folder / name) for name in names]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
-    for name in names:
-        read_svg((folder / name).read_text("utf-8"))
-    assert "Training" in (folder / "classes.svg").read_text()
 
 
 def test_repeats_inside_the_split_are_told(
@@ -224,10 +192,6 @@ def bad_image(folder: Path) -> list[object]:
     return [folder / "f"]
 
 
-def figures_over_a_file(folder: Path) -> list[object]:
-    return [folder / "fer2013.csv", "--figures", folder / "fer2013.csv"]
-
-
 def no_votes(folder: Path) -> list[object]:
     (folder / "fer2013new.csv").unlink()
     return [folder / "fer2013.csv", "--labels", "ferplus"]
@@ -245,15 +209,6 @@ def no_votes(folder: Path) -> list[object]:
         (with_options("--model", "spars"), "--model spars: no recogniser of that name; expected dense or"),
         (bad_image, "b.png: the file is empty"),
         (no_votes, "no FER+ votes here"),
-        (
-            with_options("--temperature-from", "PublicTest"),
-            "must not be fitted on the split that is scored; found 'PublicTest' for both",
-        ),
-        (
-            with_options("--temperature-from", "validation"),
-            "no split 'validation' here; it has Training, PublicTest",
-        ),
-        (figures_over_a_file, "fer2013.csv is no folder; choose another place"),
         (lambda folder: [folder / "none"], "no such file or folder"),
         (with_options("--labels", "mine"), "'mine' is not one of"),
     ],

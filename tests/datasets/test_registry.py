@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 
 from support.pictures import picture, write
-from visavis.datasets.registry import find_dataset, open_dataset
+from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 
 
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: no such file or folder"):
-        open_dataset(tmp_path / "none")
+        find_dataset(tmp_path / "none")
 
 
 def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "holiday").mkdir()
     with pytest.raises(InputError, match=r"expected a fer2013\.csv .*RAF-DB.*AffectNet.*expressions"):
-        open_dataset(tmp_path)
+        find_dataset(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
 def test_a_file_that_is_no_known_table_names_the_columns(tmp_path: Path, text: str) -> None:
     (tmp_path / "mine.csv").write_text(text)
     with pytest.raises(InputError, match=r"mine\.csv: the header lacks Usage, emotion, pixels"):
-        open_dataset(tmp_path / "mine.csv")
+        find_dataset(tmp_path / "mine.csv")
 
 
 def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
     (tmp_path / "affect" / "validation.csv").write_text(
         "subDirectory_filePath,face_x,face_y,face_width,face_height,expression\n1/a.png,0,0,9,9,2\n"
     )
-    names = {folder.name: open_dataset(folder).name for folder in tmp_path.iterdir()}
+    names = {folder.name: find_dataset(folder).name for folder in tmp_path.iterdir()}
     assert names == {
         "fer": "FER-2013",
         "small": "FER-2013",
@@ -51,7 +51,7 @@ def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
         "raf": "RAF-DB",
         "affect": "AffectNet",
     }
-    assert open_dataset(tmp_path / "fer" / "fer2013.csv").images.place(0) == "fer2013.csv:2"
+    assert find_dataset(tmp_path / "fer" / "fer2013.csv").read(None).images.place(0) == "fer2013.csv:2"
 
 
 @pytest.mark.shared

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -32,8 +30,6 @@ from visavis.cli.recognizer import KeepOption
 from visavis.cli.robustness import robustness
 
 if TYPE_CHECKING:
-    from visavis.datasets.faces import LabeledFaces
-    from visavis.evaluate.calibration import Calibration
     from visavis.evaluate.expressions import Evaluation, Model
 
 evaluate = typer.Typer(
@@ -54,20 +50,6 @@ def expressions(
     dataset: DatasetArgument,
     split: SplitOption = None,
     labels: LabelsOption = Labels.OWN,
-    temperature_from: Annotated[
-        str | None,
-        typer.Option(
-            help="Also fit a temperature on this split, and report the calibration with it.",
-            show_default="none",
-        ),
-    ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also draw confusion.svg, classes.svg and calibration.svg into this folder.",
-            show_default="none",
-        ),
-    ] = None,
     model: ModelOption = None,
     keep: KeepOption = None,
     mirror: MirrorOption = False,
@@ -86,43 +68,21 @@ def expressions(
         visavis evaluate expressions fer2013.csv --labels ferplus
         visavis evaluate expressions faces/ --split test --model mine.onnx
         visavis evaluate expressions fer2013.csv --model sparse --keep 0.3
-        visavis evaluate expressions faces/ --split test --temperature-from validation --figures figures/
     """
-    from visavis.base.files import require_folder
     from visavis.datasets.registry import find_dataset
-    from visavis.evaluate.calibration import Calibration, calibrate, require_other_split
-    from visavis.evaluate.calibration import fit_steps as fitting_steps
     from visavis.evaluate.expressions import evaluate, evaluate_steps
-    from visavis.evaluate.figures import save_evaluation
 
-    if figures is not None:
-        require_folder(figures)
     network = open_model(model, keep, mirror)
     found = find_dataset(dataset)
-    faces, training, fitting = read_faces(found, split, labels), None, None
+    faces, training = read_faces(found, split, labels), None
     if found.training_split not in (None, faces.split):
         training = found.read(found.training_split)
-    total = evaluate_steps(faces, training)
-    if temperature_from is not None:
-        require_other_split(temperature_from, faces)
-        fitting = read_faces(found, temperature_from, labels)
-        total += fitting_steps(fitting, faces)
-    with console.progress("evaluate", total, "faces") as advance:
-        fitted = None if fitting is None else calibrate(fitting, faces, network.classifier, advance)
+    with console.progress("evaluate", evaluate_steps(faces, training), "faces") as advance:
         result = evaluate(faces, network.classifier, training=training, on_step=advance)
-    calibration = None
-    if fitted is not None:
-        calibration = Calibration.of(fitted, result.probabilities, faces.labels)
-    written: list[Path] = []
-    if figures is not None:
-        after = None if calibration is None else calibration.after
-        written = save_evaluation(figures, result, _counted(faces, training), after)
     if as_json:
-        console.print_json(evaluation_json(result, network, calibration, written))
+        console.print_json(evaluation_json(result, network))
     else:
-        _print_result(result, network, calibration)
-        for path in written:
-            console.print_line(f"wrote {path}")
+        _print_result(result, network)
 
 
 evaluate.command()(face)
@@ -133,14 +93,7 @@ evaluate.command()(dyads)
 evaluate.command()(voices)
 
 
-def _counted(faces: LabeledFaces, training: LabeledFaces | None) -> list[LabeledFaces]:
-    """Splits with the same labels; their classes can be drawn side by side."""
-    return [faces] if training is None or training.names != faces.names else [faces, training]
-
-
-def evaluation_json(
-    result: Evaluation, model: Model, calibration: Calibration | None, written: Sequence[Path]
-) -> dict[str, Any]:
+def evaluation_json(result: Evaluation, model: Model) -> dict[str, Any]:
     """What ``--json`` prints; null for the figures of a class without faces."""
     scores, duplicates = result.scores, result.duplicates
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
@@ -174,23 +127,7 @@ def evaluation_json(
         "model": model_json(model),
         "ms_per_face": round(result.ms_per_face, 3),
         "repeats": asdict(result.repeats),
-        "temperature": calibration and _calibration_json(calibration),
-        "figures": [str(path) for path in written],
         "tokens": result.tokens_kept and {"kept": _rounded(result.tokens_kept)},
-    }
-
-
-def _calibration_json(calibration: Calibration) -> dict[str, Any]:
-    fitted = calibration.temperature
-    return {
-        "split": fitted.split,
-        "n": fitted.n,
-        "left_out": fitted.left_out,
-        "value": round(fitted.value, 4),
-        "ece_before": round(calibration.before.error, 4),
-        "ece_after": round(calibration.after.error, 4),
-        "nll_before": round(calibration.nll_before, 4),
-        "nll_after": round(calibration.nll_after, 4),
     }
 
 
@@ -199,7 +136,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or value != value else round(float(value), 4)
 
 
-def _print_result(result: Evaluation, model: Model, calibration: Calibration | None) -> None:
+def _print_result(result: Evaluation, model: Model) -> None:
     scores, (low, high) = result.scores, result.interval_95
     console.print_line(f"{result.dataset}, {result.split}: {counted(result.n, 'face')}" + _left_out(result))
     console.print_line(
@@ -214,12 +151,6 @@ def _print_result(result: Evaluation, model: Model, calibration: Calibration | N
         console.print_line(
             f"{repeats.pictures} pictures stand in {result.split} more than once, as {repeats.faces} faces; "
             f"{repeats.pictures_with_other_labels} of them with different labels"
-        )
-    if calibration is not None:
-        fitted = calibration.temperature
-        console.print_line(
-            f"temperature {fitted.value:.3f}, fitted on {counted(fitted.n, 'face')} of {fitted.split}: ECE "
-            f"{calibration.before.error:.2%} before, {calibration.after.error:.2%} after"
         )
     size = "" if model.parameters is None else f", {model.parameters / 1e6:.2f} M parameters"
     console.print_line(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from visavis.base.files import PathText, as_path
 from visavis.datasets import affectnet, fer2013, fer2013_folders, image_folder, picture_table, raf_db
 from visavis.datasets.data_set import DataSet
-from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
 
 EXPECTED = (
@@ -44,13 +43,3 @@ def find_dataset(path: PathText, labels: Mapping[str, str] | None = None) -> Dat
     ):
         return found
     raise InputError(f"{path}: no data set is recognised here; expected {EXPECTED}")
-
-
-def open_dataset(path: PathText, split: str | None = None) -> LabeledFaces:
-    """Read one split of the data set at a path; None for its default one.
-
-    Raises:
-        InputError: see :func:`find_dataset`; or the split does not exist.
-    """
-    path = as_path(path)
-    return find_dataset(path).read(split)

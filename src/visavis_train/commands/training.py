@@ -43,9 +43,7 @@ class QuantizationMethod(StrEnum):
     """A quantisation method."""
 
     INT8 = "int8"
-    INT8_DYNAMIC = "int8-dynamic"
     INT4 = "int4"
-    INT4_MATMUL = "int4-matmul"
     NF4 = "nf4"
 
 
@@ -215,8 +213,8 @@ def quantize(
     """Make an expression network smaller or faster, if its accuracy stays. Needs the extra `train`.
 
     int8: faster, a quarter of the size. int4: the smallest, as fast as 32 bits. nf4: nearly as small, without
-    calibration. int8-dynamic and int4-matmul change only matrices. int8 and int4 calibrate on 512 faces of
-    the training split. The accuracy is measured on the other split.
+    calibration. int8 and int4 calibrate on 512 faces of the training split. The accuracy is measured on the
+    other split.
 
     Examples:
 

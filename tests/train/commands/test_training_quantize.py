@@ -30,15 +30,15 @@ def stranger(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     from support.tiny_networks import write_run
 
     other = (write_run(tmp_path / "other", seed=3) / "expression.onnx").read_bytes()
-    monkeypatch.setattr("visavis_train.expression.quantize.int8.dynamic", lambda _: other)
+    monkeypatch.setattr("visavis_train.expression.quantize.int4.nf4", lambda _: other)
 
 
 def test_writes_what_passes_the_gate(
     visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, data = tmp_path / "q.onnx", made / "fer2013.csv"
-    words = ("quantize", made / "net.onnx", "--method", "int8-dynamic", "--data", data, "--out", out)
-    assert visavis(*words, "--max-loss", "20", "--json") == 0
+    words = ("quantize", made / "net.onnx", "--method", "nf4", "--data", data, "--out", out)
+    assert visavis(*words, "--max-loss", "60", "--json") == 0
     told = capsys.readouterr()
     assert " ".join(told.err.split()) == f"next: visavis run 0 --recognizer {out}"
     answer = json.loads(told.out)
@@ -56,7 +56,7 @@ def test_a_loss_is_refused_on_the_split_that_is_named(
     visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "q.onnx"
-    words = ("quantize", made / "net.onnx", "--method", "int8-dynamic", "--data", made, "--out", out)
+    words = ("quantize", made / "net.onnx", "--method", "nf4", "--data", made, "--out", out)
     assert visavis(*words, "--split", "PublicTest") == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -78,7 +78,7 @@ def test_one_table_of_all_methods(
     before = set(made.rglob("*"))
     assert visavis("quantize", made / "run", "--compare", "--data", made, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    names = ["fp32", "int8", "int8-dynamic", "int4", "int4-matmul", "nf4"]
+    names = ["fp32", "int8", "int4", "nf4"]
     assert [row["name"] for row in answer["variants"]] == names
     first = answer["variants"][0]
     assert (first["ratio"], first["change_points"], first["speed_up"]) == (1.0, 0.0, {"1": 1.0, "2": 1.0})
@@ -99,7 +99,7 @@ def test_text_is_a_table_and_says_what_is_left_out(
     told = capsys.readouterr()
     assert told.out.startswith("net.onnx on FER-2013, PublicTest: 35 faces")
     table = [line.split()[0] for line in told.out.splitlines() if line.strip()][4:]
-    assert table == ["fp32", "int8-dynamic", "int4-matmul", "nf4"]
+    assert table == ["fp32", "nf4"]
     assert "int4 is left out: " in told.err
     assert "35 faces are too few for a reliable interval" in told.err
     assert "up to 8.6 points" in told.err

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,14 +10,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 from onnx.numpy_helper import from_array
-from onnxruntime.quantization import QuantFormat
 
 from visavis.types import ImageArray
 from visavis_train.expression.quantize.inputs import input_products
 from visavis_train.expression.quantize.network import (
     Network,
     Weight,
-    large_matrices,
     large_weights,
 )
 from visavis_train.expression.quantize.rounding import Rounded, block_of, round_matrix, round_nf4
@@ -27,7 +23,6 @@ from visavis_train.onnx.int8 import with_notes_of
 
 # Most numbers that share a scale of 16 bits.
 BLOCK, NF4_BLOCK = 96, 64
-_MATMUL_BLOCK = 32
 _PREFIX = "packed/"
 
 
@@ -60,33 +55,6 @@ def pack_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Codes (2 N,) of 0 to 15 as bytes (N,): the first half in the low four bits, the second in the high."""
     low, high = codes.reshape(2, -1)
     return np.asarray(low | high << 4, np.uint8)
-
-
-def matmul(network: Network) -> bytes:
-    """Quantise large matrices to 4 bits; ONNX Runtime multiplies with them directly (MatMulNBits).
-
-    Convolutions stay in 32 bits.
-
-    Raises:
-        InputError: there are no large matrices.
-    """
-    # Imported only here: the import turns on logging for the whole program, which the caller undoes.
-    from onnxruntime.quantization import matmul_nbits_quantizer
-
-    source = network.model()
-    wanted = {weight.node.name for weight in large_matrices(source, network.path)}
-    others = [node.name for node in source.graph.node if node.name not in wanted]
-    settings = matmul_nbits_quantizer.DefaultWeightOnlyQuantConfig(
-        block_size=_MATMUL_BLOCK, is_symmetric=True, quant_format=QuantFormat.QOperator
-    )
-    quantizer = matmul_nbits_quantizer.MatMulNBitsQuantizer(
-        network.model(), nodes_to_exclude=others, algo_config=settings
-    )
-    quantizer.process()
-    with TemporaryDirectory() as folder:
-        out = Path(folder) / "network.onnx"
-        quantizer.model.save_model_to_file(str(out))
-        return with_notes_of(onnx.load(out), source, "int4-matmul")
 
 
 def _file(network: Network, weights: Sequence[Weight], rounded: Sequence[Rounded], method: str) -> bytes:

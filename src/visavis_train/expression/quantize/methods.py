@@ -21,9 +21,7 @@ CALIBRATION_FACES = 512
 # Each method's description by name; the table of --compare has this order.
 METHODS = {
     "int8": "ONNX Runtime, static: convolutions and matrices in 8 bits",
-    "int8-dynamic": "ONNX Runtime, dynamic: matrices in 8 bits",
     "int4": "all large weights stored in 4 bits (GPTQ), unpacked when loaded",
-    "int4-matmul": "ONNX Runtime's MatMulNBits: matrices in 4 bits",
     "nf4": "all large weights stored as NF4, the paper's 4 bits, unpacked when loaded",
 }
 CALIBRATED = ("int8", "int4")
@@ -55,18 +53,14 @@ def quantized(method: str, network: Network, faces: Callable[[], ImageArray]) ->
         faces: gives (N, 1, S, S) uint8 of the training split; only the CALIBRATED methods call it.
 
     Raises:
-        InputError: the method does not suit the network, or there are no training faces.
+        InputError: there are no training faces.
     """
     with _quiet():
         match method:
             case "int8":
                 data = int8.static(network, faces())
-            case "int8-dynamic":
-                data = int8.dynamic(network)
             case "int4":
                 data = int4.packed(network, faces())
-            case "int4-matmul":
-                data = int4.matmul(network)
             case _:
                 data = int4.nf4(network)
     return Candidate(method, data)
@@ -81,7 +75,7 @@ def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
     if data.training_split is None:
         raise InputError(
             f"{data.path}: {data.name} has no training split here, and {' and '.join(CALIBRATED)} calibrate "
-            "on one; take nf4, int8-dynamic or int4-matmul"
+            "on one; take nf4"
         )
     return gray_faces(data.read(data.training_split), side_px, seed)
 

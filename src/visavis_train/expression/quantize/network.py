@@ -138,15 +138,3 @@ def large_weights(model: onnx.ModelProto) -> list[Weight]:
             values = onnx.numpy_helper.to_array(tensor)
             found[tensor.name] = Weight(tensor.name, node, values, outputs_first)
     return list(found.values())
-
-
-def large_matrices(model: onnx.ModelProto, path: Path) -> list[Weight]:
-    """The large weights that are not of convolutions.
-
-    Raises:
-        InputError: there are none; the message names ``path``.
-    """
-    found = [weight for weight in large_weights(model) if weight.node.op_type != "Conv"]
-    if not found:
-        raise InputError(f"{path}: no large matrices, which this method is for; take int8, int4 or nf4")
-    return found

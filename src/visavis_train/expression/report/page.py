@@ -143,9 +143,7 @@ def _run_facts(each: Reviewed) -> dict[str, Any]:
         "epochs_planned": run.recipe.training.epochs,
         "training_s": round(run.training_s, 1),
         "release": None if run.release is None else run.release.model_dump(),
-        "evaluation": None
-        if measured is None
-        else evaluation_json(measured.evaluation, measured.model, None, []),
+        "evaluation": None if measured is None else evaluation_json(measured.evaluation, measured.model),
         "loss": None if measured is None else round(measured.loss, 4),
         "faces_sha256": None if measured is None else measured.faces_sha256,
         "log": [row.model_dump() for row in run.epochs],
