@@ -139,6 +139,43 @@ def photographs(
 
 
 @interrupted_says(ANEW)
+def pack_faces(
+    pack: Pack,
+    out: Annotated[Path, typer.Argument(help="Folder of the shards.")],
+    side: Annotated[int, typer.Option(help="Side of the stored crops in pixels.", min=1)] = 128,
+    quality: Annotated[int, typer.Option(help="JPEG quality.", min=1, max=100)] = 70,
+    most_mb: Annotated[float, typer.Option(help="Most megabytes of pictures in a shard.", min=0)] = 15,
+    step: Annotated[int, typer.Option(help="Take only every n-th face.", min=1)] = 1,
+) -> None:
+    """Split a pack of faces into small files, with crops as JPEG, for copying to another computer.
+
+    Examples:
+
+        visavis lab pack-faces runs/face_pack runs/gpu/face/face_pack --side 112 --quality 60
+    """
+    from visavis_train.face.data import shards
+
+    sizes = {"side_px": side, "quality": quality, "most_bytes": int(1e6 * most_mb), "step": step}
+    print_line(f"{shards.write_shards(pack, out, **sizes)} shards in {out}")
+
+
+@interrupted_says(ANEW)
+def unpack_faces(
+    folder: Annotated[Path, typer.Argument(metavar="SHARDS", help="Folder of the shards.")],
+    out: Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")],
+) -> None:
+    """Make a pack of faces from the small files of pack-faces.
+
+    Examples:
+
+        visavis lab unpack-faces runs/gpu/face/face_pack runs/gpu/face_pack
+    """
+    from visavis_train.face.data import shards
+
+    print_line(f"{shards.read_shards(folder, out)} faces in {out}")
+
+
+@interrupted_says(ANEW)
 def export_face(
     experiment: Annotated[Path, typer.Argument(help="The TOML file of the face network's training.")],
 ) -> None:
@@ -191,6 +228,8 @@ COMMANDS = (
     face_states,
     negatives,
     photographs,
+    pack_faces,
+    unpack_faces,
     export_face,
     export_detector,
     int8_variants,

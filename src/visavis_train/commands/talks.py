@@ -72,6 +72,27 @@ def simulation_statistics(
         print_table(["", *found, "real or published"], as_rows(found))
 
 
+@interrupted_says("interrupted: nothing was written")
+def smiles(
+    calls: Annotated[Path, typer.Argument(metavar="CALLS", help="The signals of real calls: vc_dyads.npz.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the simulation's file"),
+    ] = None,
+) -> None:
+    """Measure how people smile and smile back in real calls.
+
+    Simulated listeners use the written file. Pairs that test tokenizers are left out.
+
+    Examples:
+
+        visavis lab smiles vc_dyads.npz --out smile_coupling.json
+    """
+    from visavis_train.simulation.measure_smiles import measure_calls
+
+    measure_calls(calls, out)
+
+
 @GOES_ON
 def conversations(
     corpus: Annotated[Path, typer.Argument(help="Folder of a corpus of conversations.")],
@@ -272,6 +293,7 @@ def predict(
 COMMANDS = (
     simulate,
     simulation_statistics,
+    smiles,
     conversations,
     listener_report,
     listener_bits,

@@ -1,12 +1,12 @@
-"""How people smile: the rises of a smile, and measured distributions of smiles and answers to them.
+"""Measured distributions of how real people smile and smile back, from a small JSON file.
 
-The distributions are of AU12 at 30 Hz in the calls of Diao, Arevalo Arboleda and Raake, ICMI 2024 (doi
-10.1145/3678957.3685733); ``smile_coupling.json`` says how they were measured.
+``visavis lab smiles`` makes the file.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -22,8 +22,6 @@ NAME = "smile_coupling.json"
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 # A smile back starts within 2 s, the window of the peak correlation.
 REPLY_S = (0.2, 2.0)
-# A change of a smile below this (AU12 of 0..1; 0.15 is 0.75 of an intensity step) counts as no smile.
-LEAST_RISE = 0.15
 
 Signal = NDArray[np.float64]
 
@@ -33,6 +31,11 @@ class Quantiles:
     """A distribution, given by its quantiles at :data:`LEVELS`."""
 
     quantiles: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float] | Signal) -> Self:
+        """The distribution of values."""
+        return cls(tuple(round(float(value), 4) for value in np.quantile(np.asarray(values), LEVELS)))
 
     def at(self, share: float) -> float:
         """The quantile at a share, 0..1; beyond the ends, the end values."""
@@ -93,37 +96,6 @@ class SmileCoupling:
             }
             return cls(**values)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{place}: no measured smiles: {reason(error)}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Rise:
-    """One smile: from a trough over a peak to the next trough (indices of frames)."""
-
-    start: int
-    peak: int
-    end: int
-    height: float
-
-
-def rises(signal: Signal, least: float = LEAST_RISE) -> list[Rise]:
-    """The swings of a signal: each rises by at least ``least`` before it falls by as much."""
-    turns = [0]
-    low = high = 0
-    upward = True
-    for index, value in enumerate(signal):
-        low = index if value < signal[low] else low
-        high = index if value > signal[high] else high
-        if upward and signal[high] - value >= least:
-            turns.append(high)
-            upward, low = False, index
-        elif not upward and value - signal[low] >= least:
-            turns.append(low)
-            upward, high = True, index
-    turns.append(high if upward else low)
-    # Turns alternate: trough, peak, trough, ...
-    found = [
-        Rise(a, b, c, float(signal[b] - signal[a]))
-        for a, b, c in zip(turns[::2], turns[1::2], [*turns[2::2], len(signal) - 1], strict=False)
-    ]
-    return [rise for rise in found if rise.height >= least]
+            raise InputError(
+                f"{place}: no measured smiles: {reason(error)}; remake it by its module"
+            ) from error

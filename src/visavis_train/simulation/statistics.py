@@ -21,7 +21,7 @@ from visavis.datasets.dyads import Dyads
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
 from visavis.types import FloatArray
-from visavis_train.simulation.coupling import REPLY_S, SmileCoupling, rises
+from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.eyes import (
     BLINKS_AT_REST,
     BLINKS_TALKING,
@@ -29,6 +29,7 @@ from visavis_train.simulation.eyes import (
     LOOK_TALKING,
     SCAN,
 )
+from visavis_train.simulation.measure_smiles import WINDOW_S, rises
 from visavis_train.simulation.real_faces import HEAD_AT, SMILE_AT
 
 # A nod: a dip of the head below its median over the second around it, radians (1.4 degrees).
@@ -141,7 +142,7 @@ def measure_statistics(dyads: Dyads, listeners: int) -> dict[str, Any]:
             )
             smiles.append((one, other))
             advance()
-    lag = round(REPLY_S[1] * fps)
+    lag = round(WINDOW_S * fps)
     moved = [smiles[(row + listeners) % count][1] for row in range(count)]
     return {
         "conversations": count,

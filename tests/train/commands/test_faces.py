@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from support.tiny_faces import N, write
 from visavis.errors import InputError
 from visavis_train.commands import faces, mount, renders
 
@@ -52,11 +54,21 @@ def test_every_command_explains_itself(name: str) -> None:
     assert f"visavis lab {name}" in " ".join(ran.output.split())
 
 
+def test_a_pack_comes_back_from_its_shards(tmp_path: Path) -> None:
+    write(tmp_path / "pack")
+    packed = lab("pack-faces", tmp_path / "pack", tmp_path / "small", "--side", 32, "--step", 3)
+    assert packed.output == f"1 shards in {tmp_path / 'small'}\n"
+    unpacked = lab("unpack-faces", tmp_path / "small", tmp_path / "again")
+    assert unpacked.output == f"{N // 3} faces in {tmp_path / 'again'}\n"
+    assert len(np.load(tmp_path / "again" / "crops.npy")) == N // 3
+
+
 def test_bad_input_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "no.task").write_bytes(b"nonsense")
     (tmp_path / "videos").mkdir()
     for words, told in (
         (("label-faces", "x.task", tmp_path / "out"), "nothing to label"),
+        (("unpack-faces", tmp_path, tmp_path / "out"), "holds no shard"),
         (("export-face", tmp_path / "none.toml"), "no such file"),
         (("export-detector", tmp_path / "none.toml"), "no such file"),
         (("correspond", tmp_path / "head.npz", "x.task"), "head.npz"),

@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 
 from support import tiny_simulation as tiny
+from visavis.base.files import write_json
 from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.expression.action_units import action_units
+from visavis.metrics.pairing import peak_r
 from visavis.reaction.speech import speech_features
 from visavis_train.data.track_pack import Clip
-from visavis_train.simulation.coupling import SmileCoupling, rises
+from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Speaker
 from visavis_train.simulation.expressions import expression_values, units_of
 from visavis_train.simulation.eyes import LOOK_LISTENING, gaze_change, glances, lid_closing
+from visavis_train.simulation.measure_smiles import coupling_json, measure_coupling, rises, training_calls
 from visavis_train.simulation.mouth import Mouths, opening, string_together, wanted_opening
 from visavis_train.simulation.own_face import own_face
 from visavis_train.simulation.real_faces import MOUTH_AT, RealFaces, Take, real_faces, relaxed, resample_clip
@@ -46,6 +49,29 @@ def test_rises_are_counted_once_each() -> None:
     assert len(found) == int((np.diff((signal > 0.2).astype(int)) == 1).sum())
     assert {round(rise.height, 2) for rise in found} == {0.4}
     assert rises(np.linspace(0, 0.1, 50)) == []
+
+
+def test_a_delayed_speaker_is_found_to_reply(tmp_path: Path) -> None:
+    calls = [(signal, np.roll(signal, 24)) for signal in map(smiles, range(4))]
+    found = measure_coupling(calls, 30.0)
+    # Every smile of A is answered, and none of B's.
+    assert found.reply_share == pytest.approx(0.5, abs=0.03)
+    assert found.reply_share - found.reply_share_by_chance > 0.1
+    assert found.reply_s.at(0.5) == pytest.approx(0.8, abs=0.07)
+    assert found.reply_gain.at(0.5) == pytest.approx(1, abs=0.05)
+    assert found.peak_r > 0.99
+    assert found.peak_r_of_strangers < 0.6
+    write_json(tmp_path / "s.json", coupling_json(found))
+    assert SmileCoupling.load(tmp_path / "s.json") == found
+
+
+@pytest.mark.shared
+def test_the_measured_smiles_are_those_of_the_calls(shared: Path) -> None:
+    calls, fps = training_calls(shared / "data" / "dyads" / "vc_dyads.npz")
+    kept = SmileCoupling.load()
+    assert len(calls) == kept.calls == 30
+    peaks = [peak_r(*call, round(2 * fps)) for call in calls]
+    assert np.mean(peaks) == pytest.approx(kept.peak_r, abs=1e-3)
 
 
 def test_turns_of_two_give_windows_of_the_one_who_talks(tmp_path: Path) -> None:
