@@ -48,7 +48,7 @@ def refuse(listener: socket.socket, first: bool, serves: Callable[[], None]) -> 
 
 def ask(port: int) -> tuple[int, str]:
     while True:
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as client, suppress(ConnectionError):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client, suppress(ConnectionError):
             if answer := client.recv(200).decode().split():  # A dying worker may accept and say nothing.
                 return int(answer[0]), answer[1]
 
@@ -127,14 +127,18 @@ def test_a_second_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        port = int(process.stdout.readline())
-        ask(port)
-        began_s = time.monotonic()
-        for _ in range(3):  # The third one comes too late.
-            os.killpg(process.pid, signal.SIGINT)
-            time.sleep(0.1)
-        assert process.wait(10) == 130
-        assert process.stderr.read() == ""
+        try:
+            port = int(process.stdout.readline())
+            ask(port)
+            began_s = time.monotonic()
+            for _ in range(3):  # The third one comes too late.
+                os.killpg(process.pid, signal.SIGINT)
+                time.sleep(0.1)
+            assert process.wait(10) == 130
+            assert process.stderr.read() == ""
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     assert time.monotonic() - began_s < 10
     with pytest.raises(ConnectionRefusedError):  # Nobody holds the port, so the workers have ended, too.
         socket.create_connection(("127.0.0.1", port), timeout=5)

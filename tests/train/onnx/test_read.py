@@ -136,7 +136,7 @@ def test_files_that_are_not_the_networks_are_named(
 
     refused("no such file; expected weights to start from")
     path.write_bytes(b"no network at all")
-    refused("Failed to load model")
+    refused("no ONNX network in its 17 bytes")
     export_network(network, path)
     wider = [KINDS["vgg"].replace("[8, 16, 16]", "[8, 16, 24]"), *PLAIN, f"init={path}"]
     shapes = r"network\..* is \[16, 16, 3, 3\]; expected \[24, 16, 3, 3\]"

@@ -56,7 +56,7 @@ def test_figures_are_those_of_evaluate(
     for run, folder in zip(facts["runs"], (trained, tmp_path / "b"), strict=False):
         model = Model.load(folder / "expression.onnx")
         result = evaluate(faces, model.classifier, training=found.read("Training"))
-        expected = evaluation_json(result, model, None, [])
+        expected = evaluation_json(result, model)
         assert {**run["evaluation"], "ms_per_face": 0} == {**expected, "ms_per_face": 0}
         assert run["evaluation"]["ms_per_face"] > 0
         assert run["loss"] == round(negative_log_likelihood(result.probabilities, faces.labels), 4)
