@@ -117,7 +117,8 @@ def test_a_run_that_is_ended_from_outside_keeps_its_results(
             program.send_signal(number)
             time.sleep(0.03)
         _, told = program.communicate(timeout=60)
-        assert program.returncode == 130
+        # All is written before Python ends; there, Python gives signals back to the system.
+        assert program.returncode in (130, -number)
     assert told.count(b"please wait") <= 1
     assert b"Traceback" not in told
     assert 0 < len(Track.load(track)) < 1500
