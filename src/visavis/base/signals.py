@@ -17,7 +17,7 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 # Functions that import modules, and that build typer's tree of commands.
 LOADING = frozenset({"_find_and_load", "get_command", "get_group"})
 AGAIN_S = 0.02
-Handler = Callable[[int, FrameType | None], object]
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 def send_signals_to(handler: Handler) -> dict[int, Any]:
