@@ -21,11 +21,29 @@ def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
         find_dataset(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
-def test_a_file_that_is_no_known_table_names_the_columns(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "columns"), [("", "none"), ("a,b\n1,2\n", "a, b"), ("picture;label\n1;2\n", "picture;label")]
+)
+def test_a_file_that_is_no_known_table_names_its_columns(tmp_path: Path, text: str, columns: str) -> None:
     (tmp_path / "mine.csv").write_text(text)
-    with pytest.raises(InputError, match=r"mine\.csv: the header lacks Usage, emotion, pixels"):
+    expected = (
+        f"mine.csv: no data set .* with the columns {columns}; expected .* picture and label and commas"
+    )
+    with pytest.raises(InputError, match=expected):
         find_dataset(tmp_path / "mine.csv")
+
+
+def test_columns_labels_and_splits_may_have_capitals_and_blanks(tmp_path: Path) -> None:
+    write(tmp_path / "1.png", picture(1, 48))
+    (tmp_path / "1.csv").write_text(
+        "Split,Label ,Picture\nTRAIN, Happy ,1.png\nTest,SAD,1.png\nextra,sad,1.png\n"
+    )
+    for split in ("Train", "Test", "Valid"):
+        write(tmp_path / "folders" / split / "HAPPY" / "1.png", picture(1, 100))
+    for place, splits in (("1.csv", ("TRAIN", "Test")), ("folders", ("Train", "Test"))):
+        data = find_dataset(tmp_path / place)
+        assert (data.training_split, data.default_split) == splits
+        assert len(data.read()) == 1
 
 
 def test_each_layout_finds_its_reader(tmp_path: Path) -> None:

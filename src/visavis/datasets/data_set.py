@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
 
-# Names of splits by their use, the first ones preferred.
-TRAINING_NAMES = ("train", "Training", "training", "train_set")
-VALIDATION_NAMES = ("PublicTest", "validation", "valid", "val", "dev", "val_set")
-TEST_NAMES = ("PrivateTest", "test")
+# Names of splits by their use, in lower case, the first ones preferred.
+TRAINING_NAMES = ("train", "training", "train_set")
+VALIDATION_NAMES = ("publictest", "validation", "valid", "val", "dev", "val_set")
+TEST_NAMES = ("privatetest", "test")
+
+
+def usual_split(names: Sequence[str], splits: Iterable[str]) -> str | None:
+    """The split that has the first of these names, in upper or lower case; None if there is none."""
+    known = {split.casefold(): split for split in splits}
+    return next((known[name] for name in names if name in known), None)
 
 
 @dataclass(frozen=True, slots=True)

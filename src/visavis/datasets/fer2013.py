@@ -106,14 +106,15 @@ class Fer2013:
 
 
 def find_fer2013(path: Path) -> DataSet | None:
-    """FER-2013 at a path: any file, or a folder with its tables; None for other folders.
+    """FER-2013 at a path: a table with pixels, or a folder with such tables; else None.
 
     Raises:
         InputError: a row is bad; the message names file and line.
     """
     sheets = path / SHEET_TABLES[0]
     has_sheets = sheets.is_file() and "sheet" in header(sheets)
-    if not (path.is_file() or _pixel_table(path) or has_sheets):
+    is_table = path.is_file() and "pixels" in header(path)
+    if not (is_table or _pixel_table(path) or has_sheets):
         return None
     data = load(path)
     splits = tuple(usage for usage in USAGES if (data.usage == usage).any())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from visavis.capture.image import read_image
-from visavis.datasets.data_set import TRAINING_NAMES, DataSet
+from visavis.datasets.data_set import TRAINING_NAMES, DataSet, usual_split
 from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
 from visavis.datasets.fer2013 import NAME, PUBLIC_TEST, SIDE_PX, USAGES
 from visavis.datasets.image_folder import ALL, find_classes, list_pictures
@@ -37,8 +37,8 @@ def find_fer2013_folders(path: Path) -> DataSet | None:
         files = [file for files in listed.values() for file in files if file[0].name.startswith(f"{usage}_")]
         if files and usage not in listed:
             listed[usage] = files
-    default = PUBLIC_TEST if PUBLIC_TEST in listed else "test"
-    training = next((name for name in TRAINING_NAMES if name in listed), None)
+    default = usual_split((PUBLIC_TEST.casefold(), "test"), listed) or "test"
+    training = usual_split(TRAINING_NAMES, listed)
     return DataSet(NAME, path, tuple(listed), default, training, partial(_read, listed))
 
 

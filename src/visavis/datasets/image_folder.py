@@ -14,7 +14,7 @@ import numpy as np
 
 from visavis.capture.image import IMAGE_SUFFIXES
 from visavis.channels import EXPRESSIONS
-from visavis.datasets.data_set import TRAINING_NAMES, DataSet
+from visavis.datasets.data_set import TRAINING_NAMES, DataSet, usual_split
 from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
 from visavis.errors import InputError
 from visavis.expression.labels import expression_of
@@ -47,8 +47,8 @@ def find_image_folder(path: Path, labels: Mapping[str, str] | None = None) -> Da
     words = {word: name for classes in splits.values() for name in classes if (word := _word(name, labels))}
     # The class folders' own names, except where one expression has several folders.
     names = tuple(word if labels else words[word] for word in EXPRESSIONS if word in words)
-    default = ALL if ALL in splits else "test"
-    training = next((name for name in TRAINING_NAMES if name in splits), None)
+    default = ALL if ALL in splits else usual_split(("test",), splits) or "test"
+    training = usual_split(TRAINING_NAMES, splits)
     return DataSet(NAME, path, tuple(splits), default, training, partial(_read, splits, names, labels))
 
 

@@ -1,6 +1,6 @@
 """Reader of a CSV table that lists pictures with labels.
 
-Columns, in any order: ``picture`` (or ``path``, ``file``, ``image``), relative to the table or absolute;
+Columns, in any order and in upper or lower case: ``picture`` (or ``path``, ``file``, ``image``), relative to the table or absolute;
 ``label`` (or ``expression``, ``emotion``), a word. Optional: ``split``; ``person``; and the face's box in
 pixels, ``face_x``, ``face_y``, ``face_width`` and ``face_height``. Other columns are ignored.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from visavis.base.files import whole_file
 from visavis.channels import EXPRESSIONS
 from visavis.datasets.affectnet import BOX_COLUMNS, face_box
-from visavis.datasets.data_set import TRAINING_NAMES, DataSet
+from visavis.datasets.data_set import TRAINING_NAMES, DataSet, usual_split
 from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
 from visavis.datasets.image_folder import ALL
 from visavis.datasets.tables import header, rows
@@ -49,7 +49,7 @@ def find_picture_table(path: Path, labels: Mapping[str, str]) -> DataSet | None:
     tables = [path] if path.is_file() else [path / name for name in TABLES]
     for table in tables:
         if table.is_file() and table.suffix.lower() == ".csv":
-            names = header(table)
+            names = tuple(name.casefold() for name in header(table))
             picture, label = (_first(names, known) for known in (PICTURE_COLUMNS, LABEL_COLUMNS))
             if picture and label:
                 return _open(path, table, picture, label, labels)
@@ -64,7 +64,8 @@ def _open(path: Path, table: Path, picture: str, label: str, labels: Mapping[str
     splits: dict[str, list[_Row]] = defaultdict(list)
     left_out: Counter[str] = Counter()
     unused = set(labels)
-    for where, row in rows(table, ()):
+    for where, cells in rows(table, ()):
+        row = {name.casefold(): cell.strip() for name, cell in cells.items()}
         unused.discard(row[label])
         meant = labels.get(row[label], row[label])
         if row[label] in labels and not meant:
@@ -85,8 +86,8 @@ def _open(path: Path, table: Path, picture: str, label: str, labels: Mapping[str
         raise InputError(f"{table}: no row has the label {min(unused)!r} that labels declare")
     if not splits:
         raise InputError(f"{table}: lists no picture with a label")
-    training = next((name for name in TRAINING_NAMES if name in splits), None)
-    default = "test" if "test" in splits else next(reversed(splits))
+    training = usual_split(TRAINING_NAMES, splits)
+    default = usual_split(("test",), splits) or next(reversed(splits))
     return DataSet(NAME, path, tuple(splits), default, training, partial(_read, splits, left_out))
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from visavis.base.files import PathText, as_path
 from visavis.datasets import affectnet, fer2013, fer2013_folders, image_folder, picture_table, raf_db
 from visavis.datasets.data_set import DataSet
+from visavis.datasets.tables import header
 from visavis.errors import InputError
 
 EXPECTED = (
     "a fer2013.csv or icml_face_data.csv or its folder, Kaggle's folders (train/angry/...), RAF-DB "
     "(list_patition_label.txt and aligned/), AffectNet's training.csv and validation.csv or its train_set "
-    "and val_set, a CSV table with the columns picture and label, or folders named by expressions"
+    "and val_set, a CSV table with the columns picture and label and commas between the cells, or folders named by expressions"
 )
 
 
@@ -31,8 +32,7 @@ def find_dataset(path: PathText, labels: Mapping[str, str] | None = None) -> Dat
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; expected a data set")
     labels = labels or {}
-    # AffectNet and tables of pictures come before FER-2013, which accepts any other file; class folders come
-    # last, because any folder with such folders is one.
+    # Class folders come last, because any folder with such folders is one.
     if found := (
         affectnet.find_affectnet(path)
         or picture_table.find_picture_table(path, labels)
@@ -42,4 +42,5 @@ def find_dataset(path: PathText, labels: Mapping[str, str] | None = None) -> Dat
         or image_folder.find_image_folder(path, labels)
     ):
         return found
-    raise InputError(f"{path}: no data set is recognised here; expected {EXPECTED}")
+    columns = f" with the columns {', '.join(header(path)) or 'none'}" if path.is_file() else ""
+    raise InputError(f"{path}: no data set is recognised here{columns}; expected {EXPECTED}")

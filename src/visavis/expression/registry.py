@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import onnxruntime as ort
 
@@ -46,7 +47,7 @@ def network_file(network: Path) -> Path:
     if not (network / RUN_NETWORK).exists():
         raise InputError(
             f"{network}: is a folder, not a file, and holds no {RUN_NETWORK}; if visavis train made it, run  "
-            f"visavis export {network} --out {network / RUN_NETWORK}"
+            f"visavis export {quote(str(network))} --out {quote(str(network / RUN_NETWORK))}"
         )
     return network / RUN_NETWORK
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -239,7 +240,7 @@ def quantize(
         raise InputError("give --method and --out to write a network, or --compare alone to see all methods")
     (print_json if as_json else tell)(facts)
     if out is not None:
-        print_note(f"next: visavis run 0 --recognizer {out}")
+        print_note(f"next: visavis run 0 --recognizer {quote(str(out))}")
 
 
 @interrupted_says("interrupted: nothing was written")

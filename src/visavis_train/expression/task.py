@@ -16,6 +16,7 @@ import math
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -217,9 +218,10 @@ def finish_expression(experiment: Experiment, _: object, command: Command) -> Pa
         )
         print_note(f"installed as {installed}")
     print_note(f"{experiment.out / CARD}: what it learned from, and how well it does")
-    data = "" if (experiment.out / TABLES[0]).exists() else f" --data {experiment.data[0].path}"
-    print_note(f"next: visavis quantize {experiment.out} --method int8{data} --out NET.onnx")
-    print_note(f"or: visavis run 0 --recognizer {experiment.out}")
+    data = "" if (experiment.out / TABLES[0]).exists() else f" --data {quote(str(experiment.data[0].path))}"
+    run = quote(str(experiment.out))
+    print_note(f"next: visavis quantize {run} --method int8{data} --out NET.onnx")
+    print_note(f"or: visavis run 0 --recognizer {run}")
     return experiment.out / "report.json"
 
 

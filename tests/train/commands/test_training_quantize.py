@@ -36,11 +36,11 @@ def stranger(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 def test_writes_what_passes_the_gate(
     visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, data = tmp_path / "q.onnx", made / "fer2013.csv"
+    out, data = tmp_path / "my q.onnx", made / "fer2013.csv"
     words = ("quantize", made / "net.onnx", "--method", "nf4", "--data", data, "--out", out)
     assert visavis(*words, "--max-loss", "60", "--json") == 0
     told = capsys.readouterr()
-    assert " ".join(told.err.split()) == f"next: visavis run 0 --recognizer {out}"
+    assert " ".join(told.err.split()) == f"next: visavis run 0 --recognizer '{out}'"
     answer = json.loads(told.out)
     assert (answer["split"], answer["n"], answer["accuracy_fp32"]) == ("PublicTest", 35, 1.0)
     assert answer["bytes"] == out.stat().st_size < (made / "net.onnx").stat().st_size

@@ -37,11 +37,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_own_pictures_become_a_network_with_a_card(
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "mine"
+    run = tmp_path / "my run"
     short = ("--set", "training.epochs=2", "--set", "held_out=0.2")
     assert run_visavis("train", "--data", drawn, "--out", run, *short) == 0
     told = capsys.readouterr()
-    assert f"next: visavis quantize {run} --method int8 --out NET.onnx" in " ".join(told.err.split())
+    assert f"next: visavis quantize '{run}' --method int8 --out NET.onnx" in " ".join(told.err.split())
     report = json.loads(told.out)
     assert report["before_training"]["faces"] == 8
     assert [report[split]["faces"] for split in ("validation", "test")] == [8, 8]

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013, image_folder
-from visavis.datasets.data_set import TEST_NAMES, TRAINING_NAMES, VALIDATION_NAMES, DataSet
+from visavis.datasets.data_set import TEST_NAMES, TRAINING_NAMES, VALIDATION_NAMES, DataSet, usual_split
 from visavis.datasets.faces import LabeledFaces, LoadedImages
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
@@ -191,7 +191,7 @@ def _roles(source: DataSource, found: DataSet) -> dict[Role, str]:
             if given not in found.splits:
                 raise InputError(f"{source.path}: no split {given!r}; it has {', '.join(found.splits)}")
             names[role] = given
-        elif usual := next((name for name in _NAMES[role] if name in found.splits), None):
+        elif usual := usual_split(_NAMES[role], found.splits):
             names[role] = usual
     if len(found.splits) == 1:
         return {"training": found.splits[0]}
