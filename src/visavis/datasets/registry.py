@@ -13,7 +13,8 @@ from visavis.errors import InputError
 EXPECTED = (
     "a fer2013.csv or icml_face_data.csv or its folder, Kaggle's folders (train/angry/...), RAF-DB "
     "(list_patition_label.txt and aligned/), AffectNet's training.csv and validation.csv or its train_set "
-    "and val_set, a CSV table with the columns picture and label and commas between the cells, or folders named by expressions"
+    "and val_set, a CSV table with the columns picture and label and commas between the cells, or folders "
+    "named by expressions"
 )
 
 

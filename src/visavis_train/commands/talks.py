@@ -14,7 +14,7 @@ from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, Tab
 @GOES_ON
 def simulate(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the corpus.")],
-    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0, max=2**32 - 1)] = 1,
     clips: Annotated[int, typer.Option(help="Clips in train; val and test have a fifth of that each.")] = 240,
     listeners: Annotated[int, typer.Option(help="Listeners for each clip.")] = 4,
     frames: Annotated[int, typer.Option(help="Frames of a clip, 25 a second.")] = 750,

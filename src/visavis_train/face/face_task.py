@@ -36,7 +36,7 @@ from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, us
 from visavis_train.face.rendering.skins import read_skins
 from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
-from visavis_train.loop.experiment import Settings
+from visavis_train.loop.experiment import Seed, Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
 
@@ -80,7 +80,7 @@ class FaceConfig(Settings):
     out: Path
     test_clips: tuple[str, ...]
     skins: Path | None = None
-    seed: int = 0
+    seed: Seed = 0
     width: int = 48
     batch: int = 96
     steps: int = 5000

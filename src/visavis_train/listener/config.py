@@ -12,7 +12,7 @@ from visavis.reaction.sampling import Sampling
 from visavis_train.listener.network import ListenerSize
 from visavis_train.listener.tokens import Speech
 from visavis_train.listener.trainer import ListenerTraining
-from visavis_train.loop.experiment import Settings
+from visavis_train.loop.experiment import Seed, Settings
 
 
 class SamplingSettings(Settings):
@@ -61,7 +61,7 @@ class ListenerExperiment(Settings):
     data: Path
     tokenizer: Path | None = None
     out: Path
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     threads: int = Field(default=1, ge=1)
     steady: float | None = Field(default=None, ge=0)
     speech: Speech = True

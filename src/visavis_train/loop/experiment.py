@@ -6,13 +6,17 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visavis.base.reading import require_finite
 from visavis.errors import InputError
 from visavis_train.loop.toml_file import read_toml
+
+
+# The seed of an experiment, as NumPy and torch take it.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Settings(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from visavis_train.loop.experiment import Settings
+from visavis_train.loop.experiment import Seed, Settings
 from visavis_train.tokenizer.network import TokenizerConfig
 
 
@@ -77,7 +77,7 @@ class TokenizerExperiment(Settings):
     name: str
     data: Path
     out: Path
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     threads: int = Field(default=1, ge=1)
     one_rest: bool = False
     split: HeldOutClips

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 import visavis_train
 from visavis.channels import EXPRESSIONS
@@ -14,7 +15,11 @@ from visavis.expression.labels import FERPLUS_COLUMNS
 from visavis_train.expression.config import Experiment, Training
 from visavis_train.expression.models.hybrid import HybridConfig
 from visavis_train.expression.targets import soft_targets
-from visavis_train.loop.experiment import load_experiment
+from visavis_train.face.detector_task import DetectorConfig
+from visavis_train.face.face_task import FaceConfig
+from visavis_train.listener.config import ListenerExperiment
+from visavis_train.loop.experiment import Settings, load_experiment
+from visavis_train.tokenizer.config import TokenizerExperiment
 
 PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glob("fer_*.toml"))
 
@@ -151,3 +156,12 @@ def test_schedules(toml: Path) -> None:
     assert [changing.side_px(epoch) for epoch in (0, 4, 5, 9)] == [32, 32, 48, 48]
     still = load_experiment(toml, Experiment, ["training.image_px_schedule=[]"])
     assert [still.side_px(epoch) for epoch in (0, 2)] == [48, 48]
+
+
+@pytest.mark.parametrize(
+    "kind", [Experiment, DetectorConfig, FaceConfig, ListenerExperiment, TokenizerExperiment]
+)
+def test_a_seed_is_one_that_numpy_takes(kind: type[Settings]) -> None:
+    for seed in (-1, 2**32):
+        with pytest.raises(ValidationError, match=r"(?m)^seed$"):
+            kind.model_validate({"seed": seed})
