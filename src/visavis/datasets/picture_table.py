@@ -1,8 +1,8 @@
 """Reader of a CSV table that lists pictures with labels.
 
 Columns, in any order and in upper or lower case: ``picture`` (or ``path``, ``file``, ``image``), relative to
-the table or absolute; ``label`` (or ``expression``, ``emotion``), a word. Optional: ``split``; ``person``; and
-the face's box in pixels, ``face_x``, ``face_y``, ``face_width`` and ``face_height``. Others are ignored.
+the table or absolute; ``label`` (or ``expression``, ``emotion``), a word. Optional: ``split``; ``person``;
+and the face's box in pixels, ``face_x``, ``face_y``, ``face_width`` and ``face_height``. Others are ignored.
 """
 
 from __future__ import annotations

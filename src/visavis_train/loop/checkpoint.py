@@ -63,11 +63,13 @@ def write_tensors(
     with whole_file(path) as partial:
         partial.touch()
         rights = partial.stat().st_mode
-        save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()},
-            partial,
-            dict(metadata or {}) or None,
-        )
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        try:
+            save_file(whole, partial, dict(metadata or {}) or None)
+        except SafetensorError as error:  # No OSError, also for a full disk.
+            raise InputError(
+                f"{path}: cannot be written: {error}; make room or choose another place"
+            ) from error
         partial.chmod(rights)  # From version 0.8, safetensors makes files that only their owner can read.
 
 

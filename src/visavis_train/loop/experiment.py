@@ -14,7 +14,6 @@ from visavis.base.reading import require_finite
 from visavis.errors import InputError
 from visavis_train.loop.toml_file import read_toml
 
-
 # The seed of an experiment, as NumPy and torch take it.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 

@@ -25,6 +25,20 @@ def test_checkpoints_of_other_networks_and_formats_are_refused(tmp_path: Path) -
         load_checkpoint(tmp_path / "none", {})
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no limit for the size of files")
+def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"c\.safetensors: cannot be written: .*; make room"):
+            save_checkpoint(tmp_path / "c.safetensors", {"model": torch.nn.Linear(99, 99)}, None, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no rights of this kind")
 def test_others_may_read_a_checkpoint_as_they_may_read_other_new_files(tmp_path: Path) -> None:
     other, path = tmp_path / "other", tmp_path / "c.safetensors"
