@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from support.people import PROFILE
 from support.phones import VTubeStudioPhone
 from visavis.capture.portrait import PortraitClip
 from visavis.reaction.listener import ListenerModel
+from visavis.track import Track
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +136,21 @@ def test_a_phone_is_a_source() -> None:
         face = next(moment.face for moment in moments if moment.face)
         moments.close()
     assert face.state["jawOpen"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 1.5}, "samples is 1.5; expected 1 to 1000"),
+        ({"seed": -1}, "seed is -1; expected a whole number from 0 to 4294967295"),
+        ({"seed": 0.5}, "seed is 0.5; expected a whole number"),
+        ({"style": {"noding": 1}}, "no trait is called noding; expected expressiveness, nodding, "),
+    ],
+)
+def test_react_says_which_option_is_wrong(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    frames = np.ones(5, np.bool_)
+    person = Track(np.arange(5) / 25, np.zeros((5, 58)), np.zeros((5, 25)), frames, 25.0)
+    with pytest.raises(visavis.VisavisError, match=message):
+        visavis.react(person, listener=tiny_listener.listener(tmp_path), **options)
+    with pytest.raises(visavis.VisavisError, match="expected the path of a file, as text or Path; found int"):
+        person.to_csv(3)  # type: ignore[arg-type]

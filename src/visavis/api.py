@@ -22,7 +22,7 @@ from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.live import LiveListener
-from visavis.reaction.style import Style
+from visavis.reaction.style import CONTROLS, Style
 from visavis.recording.log import Recording
 from visavis.recording.outputs import AvatarAlone, Outputs
 from visavis.recording.react import SpeakerClip, react_to_recording
@@ -208,5 +208,7 @@ def react(
     person = track if isinstance(track, Track) else Track.load(track)
     speaker = SpeakerClip.of(person, audio)
     networks = (listener or ListenerModel.default()).with_sampling(guidance=guidance)
+    if isinstance(style, Mapping) and (unknown := style.keys() - set(CONTROLS)):
+        raise InputError(f"no trait is called {min(unknown)}; expected {', '.join(CONTROLS)}")
     character = Style(**style) if isinstance(style, Mapping) else style
     return react_to_recording(speaker, networks, samples=samples, seed=seed, style=character).reaction

@@ -44,7 +44,7 @@ def channel_index(index: Mapping[str, int], name: str) -> int:
     """The index of a channel; a KeyError names the most similar channel."""
     if name in index:
         return index[name]
-    near = get_close_matches(name, index, 1)
+    near = get_close_matches(str(name), index, 1)
     raise KeyError(f"no channel is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 

@@ -112,7 +112,7 @@ def whole_file(path: PathText) -> Iterator[Path]:
         InputError: the system refused to write. Then, as after any other error, no partial file remains, and
             an older file of this name is unchanged.
     """
-    target = Path(os.path.realpath(path))  # A link stays a link.
+    target = Path(os.path.realpath(as_path(path)))  # A link stays a link.
     partial = None
     try:
         partial = partial_of(target)

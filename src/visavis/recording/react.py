@@ -137,9 +137,9 @@ def react_to_recording(
         on_frame: called after each frame.
 
     Raises:
-        InputError: there are too few or too many samples.
+        InputError: there are too few or too many samples, or the seed is out of its range.
     """
-    if not 1 <= samples <= MOST_SAMPLES:
+    if samples not in range(1, MOST_SAMPLES + 1):
         raise InputError(f"samples is {samples}; expected 1 to {MOST_SAMPLES}")
     frames = len(speaker.face)
     if samples * frames > MOST_FACES:
