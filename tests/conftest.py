@@ -26,6 +26,14 @@ settings.register_profile("visavis", deadline=None, suppress_health_check=[Healt
 settings.load_profile("visavis")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs a file. Pages, and Ray with its many processes, do not run beside their like."""
+    for item in items:
+        kind = next((name for name in ("browser", "ray") if item.get_closest_marker(name)), None)
+        item.add_marker(pytest.mark.xdist_group(kind or item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The project's shared real data."""
