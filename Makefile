@@ -2,7 +2,7 @@
 # Before a release: make test-oldest test-wheel (9 to 33 minutes each on two busy cores).
 PYTHON ?= python3
 BIN := .venv/bin
-PARALLEL := --numprocesses auto --dist loadgroup
+PARALLEL := --numprocesses auto --dist loadfile
 # Many of the slow tests wait: one worker more than there are cores.
 MORE := --numprocesses $(shell $(PYTHON) -c "import os; print(1 + os.cpu_count())") --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)

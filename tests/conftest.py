@@ -26,12 +26,28 @@ settings.register_profile("visavis", deadline=None, suppress_health_check=[Healt
 settings.load_profile("visavis")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs a file. Pages, and Ray with its many processes, do not run beside their like."""
-    for item in items:
-        kind = next((name for name in ("browser", "ray") if item.get_closest_marker(name)), None)
-        item.add_marker(pytest.mark.xdist_group(kind or item.nodeid.split("::")[0]))
+# Files whose programs take all cores: each of these groups runs on one worker, one test after the other.
+TOGETHER = {
+    "ray": ("corpus/test_engines.py", "serve/test_ray_serve.py"),
+    "pages": tuple(
+        f"serve/test_{name}.py"
+        for name in "face_tokens live2d_stage page_calibrating page_consent page_kept_tokens page_listen page "
+        "recorder retarget vrm watch".split()
+    ),
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A worker runs a file, or a group of :data:`TOGETHER`."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Grouped(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            return next((name for name, files in TOGETHER.items() if path.endswith(files)), path)
+
+    return Grouped(config, log)
 
 
 @pytest.fixture(scope="session")

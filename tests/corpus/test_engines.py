@@ -99,7 +99,6 @@ def test_a_build_that_is_killed_within_recordings_gives_the_same_bytes(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.slow
-@pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_ray_gives_the_same_bytes_also_after_its_end(tmp_path: Path, calls: list[Path]) -> None:
     pytest.importorskip("ray.data", reason="needs the extra scale")
