@@ -31,8 +31,8 @@ TOGETHER = {
     "ray": ("corpus/test_engines.py", "serve/test_ray_serve.py"),
     "pages": tuple(
         f"serve/test_{name}.py"
-        for name in "face_tokens live2d_stage page_calibrating page_consent page_kept_tokens page_listen page "
-        "recorder retarget vrm watch".split()
+        for name in ("face_tokens", "live2d_stage", "page", "page_calibrating", "page_consent")
+        + ("page_kept_tokens", "page_listen", "recorder", "retarget", "vrm", "watch")
     ),
 }
 
