@@ -29,10 +29,13 @@ settings.load_profile("visavis")
 # Files whose programs take all cores: each of these groups runs on one worker, one test after the other.
 TOGETHER = {
     "ray": ("corpus/test_engines.py", "serve/test_ray_serve.py"),
-    "pages": tuple(
-        f"serve/test_{name}.py"
-        for name in ("face_tokens", "live2d_stage", "page", "page_calibrating", "page_consent")
-        + ("page_kept_tokens", "page_listen", "recorder", "retarget", "vrm", "watch")
+    "pages": (
+        *(
+            f"serve/test_page{name}.py"
+            for name in ("", "_calibrating", "_consent", "_kept_tokens", "_listen")
+        ),
+        *(f"serve/test_{name}.py" for name in ("face_tokens", "live2d_stage", "recorder", "retarget")),
+        *(f"serve/test_{name}.py" for name in ("vrm", "watch")),
     ),
 }
 

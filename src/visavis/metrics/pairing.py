@@ -36,7 +36,8 @@ def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
     a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
     norm = np.sqrt(np.einsum("...t,...t", a, a) * np.einsum("...t,...t", b, b))
     products = np.einsum("...t,...t", a, b)
-    return np.divide(products, norm, out=np.zeros_like(products), where=moves & (norm > 0))
+    r: NDArray[np.float64] = np.divide(products, norm, out=np.zeros_like(products), where=moves & (norm > 0))
+    return r
 
 
 def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:
