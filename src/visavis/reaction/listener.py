@@ -201,7 +201,7 @@ class ListenerState:
 
     def __init__(self, listener: ListenerModel, seed: int, samples: int, style: Style | None) -> None:
         self.style = style
-        if seed not in range(2**32):
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
             raise InputError(f"seed is {seed}; expected a whole number from 0 to {2**32 - 1}")
         self._listener, self._seed, self._samples = listener, seed, samples
         self._guided = listener.sampling.guided
