@@ -12,7 +12,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet opensmile==2.6.0 numpy==2.2.6
+"$folder/venv/bin/pip" install --quiet --no-compile opensmile==2.6.0 numpy==2.2.6
 "$folder/venv/bin/python" - <<'PYTHON' || { echo "FAILED, the behaviour has changed or could not be tried"; exit 1; }
 import numpy as np
 import opensmile
