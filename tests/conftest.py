@@ -26,6 +26,33 @@ settings.register_profile("visavis", deadline=None, suppress_health_check=[Healt
 settings.load_profile("visavis")
 
 
+# Files whose programs take all cores: each of these groups runs on one worker, one test after the other.
+TOGETHER = {
+    "ray": ("corpus/test_engines.py", "serve/test_ray_serve.py"),
+    "pages": (
+        *(
+            f"serve/test_page{name}.py"
+            for name in ("", "_calibrating", "_consent", "_kept_tokens", "_listen")
+        ),
+        *(f"serve/test_{name}.py" for name in ("face_tokens", "live2d_stage", "recorder", "retarget")),
+        *(f"serve/test_{name}.py" for name in ("vrm", "watch")),
+    ),
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A worker runs a file, or a group of :data:`TOGETHER`."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Grouped(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            return next((name for name, files in TOGETHER.items() if path.endswith(files)), path)
+
+    return Grouped(config, log)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The project's shared real data."""

@@ -228,6 +228,7 @@ def test_a_version_without_the_sparse_network_says_so(
 ) -> None:
     known = {name: entry for name, entry in networks.manifest().items() if name != "expression_sparse"}
     monkeypatch.setattr(networks, "manifest", lambda: known)
+    monkeypatch.setattr(networks, "_OPENED", {})  # Another test may have opened the network.
     assert command_line("run", make_video(count=3), "--recognizer", "sparse") == 2
     one_line(capsys, "no embedded network is called 'expression_sparse'; there are: ")
 

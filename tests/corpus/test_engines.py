@@ -99,6 +99,7 @@ def test_a_build_that_is_killed_within_recordings_gives_the_same_bytes(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ray_gives_the_same_bytes_also_after_its_end(tmp_path: Path, calls: list[Path]) -> None:
     pytest.importorskip("ray.data", reason="needs the extra scale")
     make(tmp_path / "unbroken", *calls, **SETTINGS)
@@ -106,10 +107,10 @@ def test_ray_gives_the_same_bytes_also_after_its_end(tmp_path: Path, calls: list
     with start("ray", broken, calls) as program:
         wait_for_segment(program, broken)
         program.send_signal(signal.SIGTERM)
-        said = program.communicate(timeout=60)[1].decode()
+        said = program.communicate(timeout=120)[1].decode()
     assert (program.returncode, said) == (130, "")
     with start("ray", broken, calls) as program:
-        said = program.communicate(timeout=120)[1].decode()
+        said = program.communicate(timeout=240)[1].decode()
     assert (program.returncode, said) == (0, "")
     assert tree(broken) == tree(tmp_path / "unbroken")
 

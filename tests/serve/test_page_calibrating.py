@@ -77,7 +77,8 @@ def test_the_panel_closes_when_the_avatar_listens(browser: Any, tmp_path: Path) 
             expect(page.locator("#guide")).to_be_hidden()
             page.click("#mode-mirror")
             page.click(".calibrate")
-            expect(page.locator("#guide-title")).to_have_text("Calibration, step 1 of 5")
+            # A slow computer may be at a later step, or at the end, when the page is read.
+            expect(page.locator("#guide-title")).to_have_text(re.compile("step . of 5|alibrated"))
     finally:
         host.kill()
 

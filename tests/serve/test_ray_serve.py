@@ -132,6 +132,7 @@ def go_on(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_sessions_go_on_when_their_replica_dies(jpeg: Callable[..., bytes]) -> None:
     pytest.importorskip("ray.serve", reason="needs the extra scale")
     with ExitStack() as stack:

@@ -33,6 +33,8 @@ def import_ray(library: str, feature: str) -> Any:
     # Ray reads these variables when it is imported or started. Nothing is reported to its makers.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # On a busy computer, Ray Serve would kill its HTTP proxy after 5 s, while the proxy still starts.
+    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "45")
     try:
         ray = import_module("ray")
         import_module(library)

@@ -210,14 +210,12 @@ class _Scoring:
             "random": np.stack(strangers),
         }
         peaks = {name: self._peak(listener, speaker) for name, listener in listeners.items()}
-        pairs = zip(model, strangers, strict=True)
-        peaks["model_with_strangers"] = float(np.mean([self._peak(a[None], b) for a, b in pairs]))
+        peaks["model_with_strangers"] = self._peak(model, np.stack(strangers))
         return peaks, {name: float(listeners[name].var(axis=-1).mean()) for name in ("truth", "model")}
 
     def _peak(self, listeners: FloatArray, speaker: FloatArray) -> float:
-        """Mean over S pairs of listeners (S, 2, T) of the peak correlation with the speakers (2, T)."""
-        pairs = ((a, b) for pair in listeners for a, b in zip(pair, speaker, strict=True))
-        return float(np.mean([peak_r(a, b[: len(a)], self.reach) for a, b in pairs]))
+        """Mean over S pairs of listeners (S, 2, T) of the peak correlation with the speakers (..., 2, T)."""
+        return float(peak_r(listeners, speaker[..., : listeners.shape[-1]], self.reach).mean())
 
     def _people(self, call: Call) -> FloatArray:
         """Both people of a call (2, T, 6) as a listener hears them, repeated or cut to this call's length."""

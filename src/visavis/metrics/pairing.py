@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FLIPS = 100_000
 
 
-def peak_r(first: ArrayLike, second: ArrayLike, reach: int) -> float:
+def peak_r(first: ArrayLike, second: ArrayLike, reach: int) -> NDArray[np.float64]:
     """The largest Pearson correlation of two signals while one is shifted against the other.
 
     Args:
-        first: (T,).
-        second: (T,).
+        first: (..., T).
+        second: (..., T).
         reach: largest shift in frames in either direction; less than T - 1.
 
     Returns:
-        -1..1; 0 at shifts where a signal is constant.
+        (...) in -1..1; 0 at shifts where a signal is constant.
     """
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    return max(
-        _pearson(a[max(shift, 0) : len(a) + min(shift, 0)], b[max(-shift, 0) : len(b) - max(shift, 0)])
-        for shift in range(-reach, reach + 1)
+    frames = a.shape[-1]
+    shifts = (
+        _pearson(a[..., max(k, 0) : frames + min(k, 0)], b[..., max(-k, 0) : frames - max(k, 0)])
+        for k in range(-reach, reach + 1)
     )
+    return np.asarray(functools.reduce(np.maximum, shifts))
 
 
-def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     # The mean of equal numbers is rounded, so their differences from it would be noise.
-    if (a == a[0]).all() or (b == b[0]).all():
-        return 0.0
-    a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm > 0 else 0.0
+    moves = (a != a[..., :1]).any(-1) & (b != b[..., :1]).any(-1)
+    a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
+    norm = np.sqrt(np.einsum("...t,...t", a, a) * np.einsum("...t,...t", b, b))
+    products = np.einsum("...t,...t", a, b)
+    r: NDArray[np.float64] = np.divide(products, norm, out=np.zeros_like(products), where=moves & (norm > 0))
+    return r
 
 
 def sign_flip_p(differences: ArrayLike, seed: int = 0) -> float:

@@ -112,7 +112,7 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
 def _together(smile: FloatArray, other: PersonClip) -> float:
     length = min(len(smile), len(other))
     theirs = smile_of(other.face[:length].astype(np.float32))
-    return peak_r(smile[:length], theirs, round(PEAK_WITHIN_S * FRAME_RATE_HZ))
+    return float(peak_r(smile[:length], theirs, round(PEAK_WITHIN_S * FRAME_RATE_HZ)))
 
 
 def behavior_summary(counts: Sequence[Count], seed: int = 0) -> dict[str, list[float]]:

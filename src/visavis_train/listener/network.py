@@ -12,7 +12,14 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from visavis_train.listener.causal_attention import AttentionMemory, AttentionWindow, GatedCrossLayer, Past
+from visavis_train.listener.causal_attention import (
+    AttentionMemory,
+    AttentionWindow,
+    CausalAttention,
+    GatedCrossLayer,
+    Past,
+    Sight,
+)
 from visavis_train.listener.digits import UNKNOWN, DigitHead, TokenEmbedding
 from visavis_train.loop.experiment import Settings
 
@@ -23,11 +30,14 @@ class ListenerSize(Settings):
     Attributes:
         width: channels of all streams (D in the paper).
         heads: attention heads.
-        layers: layers of each stream.
+        layers: layers of each stream, or of each stack.
         mlp_ratio: hidden width of an MLP over ``width``.
         context: earlier positions that a position sees, in each layer.
         gate: initial value of the gates to the other streams: 0 is closed, as in FIBER, whose streams were
             trained before; 1 is open. ``"none"`` leaves the gates out, for comparisons.
+        form: ``joined``: three streams see one another in every layer. ``stacks``: the six stacks of the
+            third paper (Fig. 2 and its code): sound, face, both crossed; speaker, listener, both crossed. In
+            a crossed stack, only the first layer sees the other stream.
         patch: frames per position. More frames make the network cheaper and its reactions later.
         dropout: share of each branch's output dropped in training.
     """
@@ -38,6 +48,7 @@ class ListenerSize(Settings):
     mlp_ratio: float = Field(default=2.0, gt=0)
     context: int = Field(default=125, ge=1)
     gate: Annotated[float, Field(ge=0, le=1)] | Literal["none"] = 0.0
+    form: Literal["joined", "stacks"] = "joined"
     patch: int = Field(default=1, ge=1, le=32)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
@@ -99,7 +110,7 @@ class NumberEmbedding(nn.Module):
 
 
 class ListenerNet(nn.Module):
-    """Streams of the speaker's face and sound and of the listener's face, joined in every layer.
+    """Streams of the speaker's face and sound and of the listener's face.
 
     Args:
         config: its sizes.
@@ -113,16 +124,20 @@ class ListenerNet(nn.Module):
         self.speaker = TokenEmbedding(config.levels, width)
         self.own = TokenEmbedding(config.levels, width)
         self.join_speaker, self.join_own = nn.Linear(joined, width), nn.Linear(joined, width)
-        heard = 1
+        stacks = config.form == "stacks"
+        heard = width if config.sound_channels else 0
         self.sound: NumberEmbedding | None = None
         if config.sound_channels:
-            heard = 2
             self.sound = NumberEmbedding(config.sound_channels, width)
             self.join_sound = nn.Linear(joined, width)
-            self.sound_layers = self._layers(width)
+            self.sound_layers = self._layers(0 if stacks else width)
         self.controls = NumberEmbedding(config.controls, width) if config.controls else None
-        self.speaker_layers = self._layers(width * (heard - 1))
-        self.own_layers = self._layers(width * heard)
+        self.speaker_layers = self._layers(0 if stacks else heard)
+        self.own_layers = self._layers(0 if stacks else width + heard)
+        if stacks:
+            self.face_layers = self._layers(0)
+            self.heard_layers = self._layers(heard) if heard else None
+            self.answer_layers = self._layers(width)
         self.norm = nn.LayerNorm(width)
         self.frames = nn.Parameter(torch.randn(config.patch, width) * 0.02)
         self.head = DigitHead(config.levels, width)
@@ -137,7 +152,7 @@ class ListenerNet(nn.Module):
     @property
     def attentions(self) -> int:
         """Number of attentions that keep a past."""
-        return self.config.layers * (6 if self.sound is not None else 3)
+        return sum(isinstance(module, CausalAttention) for module in self.modules())
 
     def forward(
         self, heard: HeardTensors, ages: Tensor | None = None, past: Past | None = None
@@ -160,6 +175,13 @@ class ListenerNet(nn.Module):
         if self.controls is not None:
             x = x + self.controls(heard.controls)
         sound = self.join_sound(self.sound(heard.sound).flatten(2)) if self.sound is not None else None
+        answer = self._joined if self.config.form == "joined" else self._stacks
+        x = answer(face, sound, x, sight, memory)
+        return self.norm(x)[:, :, None] + self.frames, memory
+
+    def _joined(
+        self, face: Tensor, sound: Tensor | None, x: Tensor, sight: Sight, memory: AttentionMemory
+    ) -> Tensor:
         for layer in range(self.config.layers):
             if sound is None:
                 face = self.speaker_layers[layer](face, None, sight, memory)
@@ -170,7 +192,22 @@ class ListenerNet(nn.Module):
                 sound = self.sound_layers[layer](sound, face_before, sight, memory)
                 speaker = torch.cat([face, sound], dim=-1)
             x = self.own_layers[layer](x, speaker, sight, memory)
-        return self.norm(x)[:, :, None] + self.frames, memory
+        return x
+
+    def _stacks(
+        self, face: Tensor, sound: Tensor | None, x: Tensor, sight: Sight, memory: AttentionMemory
+    ) -> Tensor:
+        def through(layers: nn.ModuleList, x: Tensor, source: Tensor | None = None) -> Tensor:
+            for layer in layers:
+                x = layer(x, source, sight, memory)
+                source = None if source is None else x  # The published block returns (x, x).
+            return x
+
+        speaker = through(self.face_layers, face)
+        if sound is not None and self.heard_layers is not None:
+            speaker = through(self.heard_layers, speaker, through(self.sound_layers, sound))
+        speaker = through(self.speaker_layers, speaker)
+        return through(self.answer_layers, through(self.own_layers, x), speaker)
 
     def loss(self, heard: HeardTensors, tokens: Tensor) -> Tensor:
         """Nats of each frame: tokens (N, T, P), -1 where unknown -> (N, T, P), NaN there."""

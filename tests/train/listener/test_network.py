@@ -28,7 +28,7 @@ LEVELS = (4, 3, 5)
 CONTEXT = 7
 
 
-def network(sound: int = 3, controls: int = 2, patch: int = 1, **sizes: int) -> ListenerNet:
+def network(sound: int = 3, controls: int = 2, patch: int = 1, **sizes: int | str) -> ListenerNet:
     torch.manual_seed(0)
     config = ListenerConfig(
         levels=LEVELS,
@@ -117,10 +117,10 @@ def test_the_head_is_a_distribution_that_the_program_knows_too(levels: tuple[int
         np.testing.assert_allclose(ours.nats(states, every.numpy()), nats.numpy(), atol=1e-5)
 
 
-@pytest.mark.parametrize("patch", [1, 4])
+@pytest.mark.parametrize(("patch", "form"), [(1, "joined"), (4, "joined"), (1, "stacks"), (4, "stacks")])
 @pytest.mark.parametrize("what", ["speaker", "sound", "own"])
-def test_nothing_sees_the_future(what: str, patch: int) -> None:
-    net = network(patch=patch)
+def test_nothing_sees_the_future(what: str, patch: int, form: str) -> None:
+    net = network(patch=patch, form=form)
     batch, changed = batch_for(net), batch_for(net)
     frame = 12
     values = getattr(changed, what)
@@ -174,9 +174,34 @@ def test_unknown_frames_have_no_loss() -> None:
     assert loss.isnan().nonzero().tolist() == [[0, 5, 0]]
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[ListenerNet, Predictor]:
-    net = network()
+@torch.no_grad()
+def test_six_stacks_are_those_of_the_published_code() -> None:
+    """Sound, face, both crossed; speaker, listener, both crossed; later cross layers look at themselves."""
+    net = network(form="stacks", layers=3)
+    streams = ("sound", "face", "heard", "speaker", "own", "answer")
+    assert [len(getattr(net, f"{name}_layers")) for name in streams] == [3] * 6
+    assert net.attentions == 3 * (4 + 2 * 2)
+    assert network(form="stacks", layers=3, sound=0).attentions == 3 * (3 + 2)
+    seen: list[tuple[Tensor, Tensor | None, Tensor]] = []
+    for name in streams:
+        for layer in getattr(net, f"{name}_layers"):
+            layer.register_forward_hook(lambda _, given, found: seen.append((given[0], given[1], found)))
+    net(batch_for(net).heard(1))
+    face, sound, heard, speaker, own, answer = (seen[at : at + 3] for at in (0, 3, 6, 9, 12, 15))
+    for alone in (face, sound, speaker, own):
+        assert all(source is None for _, source, _ in alone)
+    for crossed, first, other in ((heard, face, sound), (answer, own, speaker)):
+        assert crossed[0][0] is first[-1][2]
+        assert crossed[0][1] is other[-1][2]
+        assert all(source is x for x, source, _ in crossed[1:])
+    assert speaker[0][0] is heard[-1][2]
+
+
+@pytest.fixture(scope="module", params=["joined", "stacks"])
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> tuple[ListenerNet, Predictor]:
+    net = network(form=request.param)
     return net, export_listener(net, tmp_path_factory.mktemp("listener"), NOTES)
 
 
