@@ -48,13 +48,14 @@ DRAW = """async ([bytes, poses]) => {
   canvas.remove();
   return seen;
 }"""
-# The angle of the left eye, in degrees above the horizon, when the eyes look up, down, right and left on the screen.
+# The left eye's angles, in degrees up and to the screen's right, when it looks up, down, right and left.
 EYES = """async (bytes) => {
   const { VrmAvatar } = await import("./static/vrm.js");
   const { Vector3 } = await import("./static/vendor/three-vrm.js");
   const model = new VrmAvatar(document.createElement("canvas"), async () => ({ parameters: {} }));
   await model.load(Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)).buffer);
-  const still = Object.fromEntries(["", "Body"].flatMap((part) => [..."XYZ"].map((axis) => [`Param${part}Angle${axis}`, 0])));
+  const names = ["", "Body"].flatMap((part) => [..."XYZ"].map((axis) => `Param${part}Angle${axis}`));
+  const still = Object.fromEntries(names.map((name) => [name, 0]));
   return [[0, 1], [0, -1], [1, 0], [-1, 0]].map(([ParamEyeBallX, ParamEyeBallY]) => {
     model.draw({ ...still, ParamEyeBallX, ParamEyeBallY }, {}, 0.04);
     const ahead = model.vrm.humanoid.getRawBoneNode("leftEye").getWorldDirection(new Vector3());

@@ -178,7 +178,7 @@ def _vrm0(names: list[str], arkit: bool) -> dict[str, Any]:
 
 
 def _turn_eyes(extensions: dict[str, Any], eyes_deg: tuple[float, float]) -> None:
-    """Let bones turn the eyes up and down at most so far, which an angle of 15 degrees asks for, and sideways by 10."""
+    """Let bones turn the eyes: so far up and down for an input of 15 degrees, and 10 sideways for 25."""
     ranges = dict(zip(("Up", "Down"), eyes_deg, strict=True))
     if "VRM" in extensions:
         line = [0, 0, 0, 1, 1, 1, 1, 0]
