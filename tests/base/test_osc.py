@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from visavis.base.osc import HEADER, LARGEST_DATAGRAM, FloatBundles, Message, bundles, decode, encode
 from visavis.errors import InputError
 
+osc_bundle = pytest.importorskip("pythonosc.osc_bundle")
 packet = pytest.importorskip("pythonosc.osc_packet")
 builder = pytest.importorskip("pythonosc.osc_message_builder")
 
@@ -25,6 +26,13 @@ def bundle(*elements: bytes) -> bytes:
 
 def test_golden_message() -> None:
     assert encode("/ab", "x", 1.0, 2, True) == b"/ab\0,sfiT\0\0\0x\0\0\0\x3f\x80\0\0\0\0\0\x02"
+
+
+def test_bundles_say_immediately() -> None:
+    # osc-js holds a bundle of any other time back: findings/osc-js-bundles-wait.sh.
+    (only,) = bundles([encode("/a")])
+    assert only[8:16] == bytes(7) + b"\1"
+    assert osc_bundle.OscBundle(only).timestamp == 0
 
 
 @given(TEXT, ARGUMENTS)

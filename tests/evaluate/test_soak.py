@@ -70,7 +70,7 @@ def test_a_server_that_does_not_start_is_reported(monkeypatch: pytest.MonkeyPatc
 @on_linux
 @pytest.mark.slow
 def test_clients_survive_killed_processes_and_a_hostile_client() -> None:
-    wanted = Soak(2, 12.0, Wish(fps=10, resume=True), workers=2, attacks=("junk",), kill_every_s=4.0)
+    wanted = Soak(2, 18.0, Wish(fps=10, resume=True), workers=2, attacks=("junk",), kill_every_s=7.0)
     with server(2, 12) as (url, pid):
         found = asyncio.run(soak(f"{url}?token=none", pid, pictures_of(None), wanted))
     [attack] = found["attacks"]

@@ -116,7 +116,7 @@ def test_other_sound_is_encoded(
     with av.open(str(tmp_path / f"o.{container}"), "w", format=container) as output:
         assert CopiedSound.open(made, 0.0, output) is None
     write_video(tmp_path / target, made)
-    assert onset_s(tmp_path / target) == pytest.approx(onset_s(made), abs=0.07)
+    assert onset_s(tmp_path / target) == pytest.approx(onset_s(made), abs=0.01)
 
 
 @pytest.mark.parametrize("target", ["a.mp4", "a.mov", "a.m4v", "a.mkv", "a.webm"])

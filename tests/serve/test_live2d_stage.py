@@ -145,27 +145,27 @@ def test_a_core_is_asked_for_then_kept_and_the_model_forgotten(page: Any, tmp_pa
     assert not page.evaluate(SHOWN)
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "message"),
-    [
-        ("box.moc3", b"no", "box.moc3: is no .moc3"),
-        ("box.moc3", moc3(size=600), "is cut off"),
-        ("box.moc3", moc3(version=9), "a .moc3 of version 9"),
-        ("box.moc3", moc3()[:700] + b"\x09\0\0\0", "its .moc3 is damaged"),
-        ("white.png", b"JFIF" * 9, "is no PNG"),
-        ("box.physics3.json", b'{"PhysicsSettings": [{}]}', "expected the physics"),
-        ("box.pose3.json", b'{"Groups": 3}', "expected the Groups"),
-        ("box.model3.json", b"[", "is damaged"),
-        ("other.model3.json", b"{}", "2 files that end in .model3.json"),
-    ],
-)
-def test_models_that_are_refused(page: Any, tmp_path: Path, file: str, content: bytes, message: str) -> None:
+REFUSED = [
+    ("box.moc3", b"no", "box.moc3: is no .moc3"),
+    ("box.moc3", moc3(size=600), "is cut off"),
+    ("box.moc3", moc3(version=9), "a .moc3 of version 9"),
+    ("box.moc3", moc3()[:700] + b"\x09\0\0\0", "its .moc3 is damaged"),
+    ("white.png", b"JFIF" * 9, "is no PNG"),
+    ("box.physics3.json", b'{"PhysicsSettings": [{}]}', "expected the physics"),
+    ("box.pose3.json", b'{"Groups": 3}', "expected the Groups"),
+    ("box.model3.json", b"[", "is damaged"),
+    ("other.model3.json", b"{}", "2 files that end in .model3.json"),
+]
+
+
+def test_models_that_are_refused(page: Any, tmp_path: Path) -> None:
     page.set_input_files("#cubism-core-file", write_core(tmp_path))
     until(page, SHOWN)
-    folder = write_web_model(tmp_path / "bad").parent
-    (folder / file).write_bytes(content)
-    page.set_input_files("#live2d-folder", folder)
-    playwright.expect(page.locator("#avatar-problem")).to_contain_text(message)
+    for number, (file, content, message) in enumerate(REFUSED):
+        folder = write_web_model(tmp_path / f"bad{number}").parent
+        (folder / file).write_bytes(content)
+        page.set_input_files("#live2d-folder", folder)
+        playwright.expect(page.locator("#avatar-problem")).to_contain_text(message)
 
 
 def test_the_worker_alone_may_run_a_chosen_file(page: Any, host: Host) -> None:

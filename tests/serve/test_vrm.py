@@ -48,6 +48,21 @@ DRAW = """async ([bytes, poses]) => {
   canvas.remove();
   return seen;
 }"""
+# The left eye's angles, in degrees up and to the screen's right, when it looks up, down, right and left.
+EYES = """async (bytes) => {
+  const { VrmAvatar } = await import("./static/vrm.js");
+  const { Vector3 } = await import("./static/vendor/three-vrm.js");
+  const model = new VrmAvatar(document.createElement("canvas"), async () => ({ parameters: {} }));
+  await model.load(Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)).buffer);
+  const names = ["", "Body"].flatMap((part) => [..."XYZ"].map((axis) => `Param${part}Angle${axis}`));
+  const still = Object.fromEntries(names.map((name) => [name, 0]));
+  return [[0, 1], [0, -1], [1, 0], [-1, 0]].map(([ParamEyeBallX, ParamEyeBallY]) => {
+    model.draw({ ...still, ParamEyeBallX, ParamEyeBallY }, {}, 0.04);
+    const ahead = model.vrm.humanoid.getRawBoneNode("leftEye").getWorldDirection(new Vector3());
+    if (model.old) ahead.negate();
+    return [ahead.y, ahead.x].map((part) => Math.asin(part) * 180 / Math.PI);
+  });
+}"""
 CHECK = """async (bytes) => {
   const { checkVrm } = await import("./static/vrm.js");
   try {
@@ -92,6 +107,16 @@ def test_the_model_moves_as_the_person_does(page: Any, version: int, arkit: bool
     assert up["mouth"][2] < rest["mouth"][2] - 5
     # A head that leans clockwise lowers its eye on the right of the screen.
     assert lean["left"][2] - lean["right"][2] > 10
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_eye_bones_turn_as_far_as_the_model_says(page: Any, version: int) -> None:
+    file = vrm_file(version=version, eyes_deg=(5, 20))
+    up, down, right, left = page.evaluate(EYES, base64.b64encode(file).decode())
+    assert up == pytest.approx([5, 0], abs=0.1)
+    assert down == pytest.approx([-20, 0], abs=0.1)
+    assert right == pytest.approx([0, 10], abs=0.1)
+    assert left == pytest.approx([0, -10], abs=0.1)
 
 
 @pytest.mark.parametrize(

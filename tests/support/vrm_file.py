@@ -28,6 +28,7 @@ BONES: dict[str, tuple[str | None, tuple[float, float, float]]] = {
     "rightLowerLeg": ("rightUpperLeg", (0, -0.45, 0)),
     "rightFoot": ("rightLowerLeg", (0, -0.45, 0)),
 }
+EYES = {"leftEye": ("head", (0.05, 0.14, 0.11)), "rightEye": ("head", (-0.05, 0.14, 0.11))}
 COLORS = {"skin": (1, 1, 1), "left": (1, 0, 0), "right": (0, 1, 0), "mouth": (0, 0, 1)}
 # What moves with which of the three morph targets, by ARKit's names and by the presets of VRM 1.0 and 0.x.
 TARGETS = ("mouth", "left", "right")
@@ -41,12 +42,15 @@ def rectangle(x: float, y: float, z: float, width: float, height: float) -> np.n
     return corners * [width / 2, height / 2, 0] + [x, y, z]
 
 
-def vrm_file(*, version: int = 1, arkit: bool = True, **changes: Any) -> bytes:
+def vrm_file(
+    *, version: int = 1, arkit: bool = True, eyes_deg: tuple[float, float] | None = None, **changes: Any
+) -> bytes:
     """The bytes of a model of VRM 1.0 or 0.x.
 
     Args:
         version: 0 or 1.
         arkit: whether it has expressions with ARKit's names, else only VRM's presets.
+        eyes_deg: how far bones turn the eyes up and down at most; None: the model has no eye bones.
         changes: fields of the glTF that are replaced.
     """
     front = 1 if version else -1  # Models of VRM 0 look along -z.
@@ -97,14 +101,15 @@ def vrm_file(*, version: int = 1, arkit: bool = True, **changes: Any) -> bytes:
                 "targets": targets,
             }
         )
-    names = list(BONES)
+    bones = BONES if eyes_deg is None else BONES | EYES
+    names = list(bones)
     nodes: list[dict[str, Any]] = [
         {
             "name": name,
             "translation": (np.asarray(place) * turn).tolist(),
-            "children": [names.index(child) for child, (above, _) in BONES.items() if above == name],
+            "children": [names.index(child) for child, (above, _) in bones.items() if above == name],
         }
-        for name, (_, place) in BONES.items()
+        for name, (_, place) in bones.items()
     ]
     nodes.append({"name": "face", "mesh": 0})
     nodes[names.index("head")]["children"].append(len(nodes) - 1)
@@ -124,6 +129,8 @@ def vrm_file(*, version: int = 1, arkit: bool = True, **changes: Any) -> bytes:
         "extensionsUsed": ["KHR_materials_unlit", "VRMC_vrm" if version else "VRM"],
         "extensions": _vrm1(len(nodes) - 1, names, arkit) if version else _vrm0(names, arkit),
     } | changes
+    if eyes_deg is not None:
+        _turn_eyes(gltf["extensions"], eyes_deg)
     text = json.dumps(gltf).encode()
     text += b" " * (-len(text) % 4)
     chunks = (
@@ -167,4 +174,21 @@ def _vrm0(names: list[str], arkit: bool) -> dict[str, Any]:
                 ]
             },
         }
+    }
+
+
+def _turn_eyes(extensions: dict[str, Any], eyes_deg: tuple[float, float]) -> None:
+    """Let bones turn the eyes: so far up and down for an input of 15 degrees, and 10 sideways for 25."""
+    ranges = dict(zip(("Up", "Down"), eyes_deg, strict=True))
+    if "VRM" in extensions:
+        line = [0, 0, 0, 1, 1, 1, 1, 0]
+        maps = {f"lookAtVertical{way}": {"xRange": 15, "yRange": most} for way, most in ranges.items()}
+        maps |= {f"lookAtHorizontal{way}": {"xRange": 25, "yRange": 10} for way in ("Inner", "Outer")}
+        maps = {name: {"curve": line, **each} for name, each in maps.items()}
+        extensions["VRM"]["firstPerson"] = {"lookAtTypeName": "Bone", **maps}
+        return
+    maps = {f"rangeMapVertical{way}": (15, most) for way, most in ranges.items()}
+    maps |= {f"rangeMapHorizontal{way}": (25, 10) for way in ("Inner", "Outer")}
+    extensions["VRMC_vrm"]["lookAt"] = {"type": "bone", "offsetFromHeadBone": [0, 0.06, 0]} | {
+        name: {"inputMaxValue": at, "outputScale": most} for name, (at, most) in maps.items()
     }

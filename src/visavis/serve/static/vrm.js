@@ -36,6 +36,13 @@ export function checkVrm(buffer) {
   return json;
 }
 
+/** three-vrm 3.5.5 turns eye bones up by the range for down: findings/three-vrm-eyes-up-and-down.sh. */
+function exchangeEyeRanges(applier) {
+  if (applier?.constructor.type !== "bone") return;
+  const { rangeMapVerticalUp: up, rangeMapVerticalDown: down } = applier;
+  Object.assign(applier, { rangeMapVerticalUp: down, rangeMapVerticalDown: up });
+}
+
 export class VrmAvatar {
   /** @param presets () => a promise of retarget rules for VRM's own presets, for models without ARKit's 52 shapes. */
   constructor(canvas, presets) {
@@ -64,6 +71,7 @@ export class VrmAvatar {
     // Models of VRM 0 look the other way, and their bones turn the other way round two axes.
     this.old = !json.extensions.VRMC_vrm;
     three.VRMUtils.rotateVRM0(vrm);
+    exchangeEyeRanges(vrm.lookAt?.applier);
     vrm.scene.traverse((part) => { part.frustumCulled = false; });
     const shapes = vrm.expressionManager?.expressionMap ?? {};
     this.shapes = new Map(Object.keys(shapes).map((name) => [name.toLowerCase(), name]));
