@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ def as_users_export(exports: Callable[..., Any]) -> None:
     import torch
 
     torch.onnx.export = exports
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operators() -> None:
+    """torch's table of operators is made once and not for each export."""
+    registration = pytest.importorskip("torch.onnx._internal.exporter._registration")
+    made = cache(registration.ONNXRegistry.from_torchlib)
+    registration.ONNXRegistry.from_torchlib = staticmethod(made)
 
 
 @pytest.fixture(scope="session")
