@@ -13,7 +13,7 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     clip = Path(sys.argv[1])
-    track = clip.with_suffix(".npz")
+    track = clip.parent / f"{clip.stem}.npz"
     visavis.record(clip, track=track)
     audio = sys.argv[2] if len(sys.argv) > 2 else None  # The clip itself, where it has sound.
     reaction = visavis.react(track, audio=audio, samples=3, style={"nodding": 0.9})

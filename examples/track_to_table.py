@@ -14,7 +14,7 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     clip = Path(sys.argv[1])
-    visavis.record(clip, track=clip.with_suffix(".npz"))
+    visavis.record(clip, track=clip.parent / f"{clip.stem}.npz")
     track = visavis.Track.load(clip.with_suffix(".npz"))
     track.to_csv(clip.with_name(f"{clip.stem}_table.csv"))
     smile = (track["mouthSmileLeft"] + track["mouthSmileRight"]) / 2

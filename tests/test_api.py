@@ -154,3 +154,15 @@ def test_react_says_which_option_is_wrong(tmp_path: Path, options: dict[str, Any
         visavis.react(person, listener=tiny_listener.listener(tmp_path), **options)
     with pytest.raises(visavis.VisavisError, match="expected the path of a file, as text or Path; found int"):
         person.to_csv(3)  # type: ignore[arg-type]
+    with pytest.raises(visavis.VisavisError, match=r"t.parquet: save writes .npz or .csv; use to_parquet"):
+        person.save(tmp_path / "t.parquet")
+
+
+def test_watch_says_which_option_is_wrong() -> None:
+    with pytest.raises(visavis.VisavisError, match="a camera.s number is 0 to 99; found True"):
+        next(iter(visavis.watch(True)))
+    for wrong in (0, 1.5):
+        with pytest.raises(
+            visavis.VisavisError, match=f"max_faces is {wrong}; expected a whole number from 1"
+        ):
+            visavis.Pipeline(max_faces=wrong)  # type: ignore[arg-type]

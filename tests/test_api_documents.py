@@ -54,9 +54,10 @@ def test_each_example_is_listed_and_ends_with_one_line() -> None:
     page = (EXAMPLES / "README.md").read_text("utf-8")
     for path in EXAMPLES.glob("*.py"):
         assert f"({path.name})" in page
-        done = subprocess.run([sys.executable, str(path), "no/file.png"], capture_output=True, text=True)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-        assert "no/file." in done.stderr
+        for wrong in ("no/file.png", "."):
+            done = subprocess.run([sys.executable, str(path), wrong], capture_output=True, text=True)
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+            assert wrong.removesuffix("png") in done.stderr
     command = [sys.executable, str(EXAMPLES / "watch_a_face.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         program.stdout.close()

@@ -151,8 +151,10 @@ class Track:
         rows for frames without a face, because Unreal's importer stops at a row without numbers.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the file cannot be written, or its name ends in ``.parquet``.
         """
+        if as_path(path).suffix.lower() == ".parquet":
+            raise InputError(f"{path}: save writes .npz or .csv; use to_parquet")
         if is_recording(path):
             live_link.write_csv(path, self.time_s[self.found], self.face[self.found])
             return

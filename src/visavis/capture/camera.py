@@ -45,7 +45,7 @@ class Camera:
     def __init__(
         self, index: int, clock: Clock | None = None, open_capture: OpenCapture = cv2.VideoCapture
     ) -> None:
-        if not 0 <= index <= HIGHEST_INDEX:
+        if isinstance(index, bool) or not 0 <= index <= HIGHEST_INDEX:
             raise InputError(f"a camera's number is 0 to {HIGHEST_INDEX}; found {index}")
         self.name = f"camera {index}"
         self._clock = clock or SystemClock()

@@ -48,9 +48,11 @@ def open_tracker(name: str, max_faces: int = 1) -> Tracker:
     """A tracker by its name.
 
     Raises:
-        InputError: the name is not in :data:`TRACKERS`.
+        InputError: the name is not in :data:`TRACKERS`, or the number of faces is no whole number from 1.
         MissingExtraError: the tracker's package is not installed.
     """
+    if not isinstance(max_faces, int) or max_faces < 1:
+        raise InputError(f"max_faces is {max_faces!r}; expected a whole number from 1")
     if name == "visavis":
         from visavis.face.embedded import EmbeddedTracker
 
