@@ -159,7 +159,7 @@ def test_react_says_which_option_is_wrong(tmp_path: Path, options: dict[str, Any
 
 
 def test_watch_says_which_option_is_wrong() -> None:
-    with pytest.raises(visavis.VisavisError, match="a camera.s number is 0 to 99; found True"):
+    with pytest.raises(visavis.VisavisError, match="number is 0 to 99; found True"):
         next(iter(visavis.watch(True)))
     for wrong in (0, 1.5):
         with pytest.raises(
