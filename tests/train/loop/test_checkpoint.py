@@ -32,7 +32,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(InputError, match=r"c\.safetensors: cannot be written: .*; choose"):
+        with pytest.raises(InputError, match=r"c\.safetensors: cannot be written: .*; make room or choose"):
             save_checkpoint(tmp_path / "c.safetensors", {"model": torch.nn.Linear(99, 99)}, None, {})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
