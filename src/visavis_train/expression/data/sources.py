@@ -157,6 +157,8 @@ def _split(
 ) -> dict[Role, Part]:
     found = find_dataset(source.path, source.labels)
     names = _roles(source, found)
+    if unused := [split for split in found.splits if split not in names.values()]:
+        notes.append(f"{source.path}: not used: {', '.join(unused)}, splits whose names say no use")
     parts: dict[Role, Part] = {}
     for role, name in names.items():
         faces = _in_words(found.read(name), source)

@@ -87,13 +87,14 @@ def test_persons_and_copies_stay_together(tmp_path: Path) -> None:
 def test_sets_of_all_sizes_and_colours_are_joined(tmp_path: Path) -> None:
     one = folder(tmp_path / "one", {"angry": 12})
     two = tmp_path / "two"
-    for seed, (split, count) in enumerate((("train", 6), ("val", 3), ("test", 3))):
+    for seed, (split, count) in enumerate((("train", 6), ("val", 3), ("test", 3), ("extra", 2))):
         for index in range(count):
             write(two / split / "Happiness" / f"{index}.png", 9000 + 50 * seed + index, (64, 40))
     splits = read(one, two, held_out=0.25, side_px=32)
     assert labels(splits.training) == {"anger": 6, "happy": 6}
     assert labels(splits.validation) == {"anger": 3, "happy": 3}
     assert labels(splits.test) == {"anger": 3, "happy": 3}
+    assert f"{two}: not used: extra, splits whose names say no use" in splits.notes
     assert splits.training.images.read(0).shape == (32, 32)
     assert splits.training.images.place(0).startswith(str(one))
 
