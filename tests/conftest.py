@@ -28,14 +28,13 @@ settings.load_profile("visavis")
 
 # Files whose programs take all cores: each of these groups runs on one worker, one test after the other.
 TOGETHER = {
-    "ray": ("corpus/test_engines.py", "serve/test_ray_serve.py"),
-    "pages": (
-        *(
-            f"serve/test_page{name}.py"
-            for name in ("", "_calibrating", "_consent", "_kept_tokens", "_listen")
-        ),
-        *(f"serve/test_{name}.py" for name in ("face_tokens", "live2d_stage", "recorder", "retarget")),
-        *(f"serve/test_{name}.py" for name in ("vrm", "watch")),
+    "ray": ("corpus/test_engines", "serve/test_ray_serve"),
+    "pages": tuple(
+        f"serve/test_{name}"
+        for name in ("page", "page_calibrating", "page_consent", "page_kept_tokens", "page_listen", "watch")
+    ),
+    "models": tuple(
+        f"serve/test_{name}" for name in ("face_tokens", "live2d_stage", "recorder", "retarget", "vrm")
     ),
 }
 
@@ -48,7 +47,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     class Grouped(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.split("::")[0]
-            return next((name for name, files in TOGETHER.items() if path.endswith(files)), path)
+            return next(
+                (name for name, files in TOGETHER.items() if path.removesuffix(".py").endswith(files)), path
+            )
 
     return Grouped(config, log)
 
