@@ -26,7 +26,7 @@ settings.register_profile("visavis", deadline=None, suppress_health_check=[Healt
 settings.load_profile("visavis")
 
 
-# Files whose programs take all cores: each of these groups runs on one worker, one test after the other.
+# Files whose programs take all cores. Each group runs on one worker, one test after the other.
 TOGETHER = {
     "ray": ("corpus/test_engines", "serve/test_ray_serve"),
     "pages": tuple(
@@ -43,6 +43,9 @@ TOGETHER = {
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """A worker runs a file, or a group of :data:`TOGETHER`."""
     from xdist.scheduler import LoadFileScheduling
+
+    every = [Path(__file__).parent / f"{file}.py" for files in TOGETHER.values() for file in files]
+    assert all(path.is_file() for path in every), "a group names a file that is no more"
 
     class Grouped(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:

@@ -294,6 +294,8 @@ def test_a_track_gives_channels_by_name() -> None:
     track = small_track()
     np.testing.assert_array_equal(track["mouthSmileLeft"], np.asarray([0.5, 0.25, np.nan], np.float32))
     assert track["valence"][0] == 0.5
+    with pytest.raises(KeyError, match="no channel is called 3"):
+        _ = track[3]  # type: ignore[index]
     with pytest.raises(KeyError, match="did you mean 'mouthSmileLeft'"):
         _ = track["mouthSmileLef"]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,9 +59,10 @@ def as_users_export(exports: Callable[..., Any]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def operators() -> None:
     """torch's table of operators is made once and not for each export."""
-    registration = pytest.importorskip("torch.onnx._internal.exporter._registration")
-    made = cache(registration.ONNXRegistry.from_torchlib)
-    registration.ONNXRegistry.from_torchlib = staticmethod(made)
+    with suppress(ImportError, AttributeError):  # Other versions of torch may have the table elsewhere.
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

@@ -158,7 +158,7 @@ def _split(
     found = find_dataset(source.path, source.labels)
     names = _roles(source, found)
     if unused := [split for split in found.splits if split not in names.values()]:
-        notes.append(f"{source.path}: not used: {', '.join(unused)}, splits whose names say no use")
+        notes.append(f"{source.path}: splits without a usual name are not used: {', '.join(unused)}")
     parts: dict[Role, Part] = {}
     for role, name in names.items():
         faces = _in_words(found.read(name), source)

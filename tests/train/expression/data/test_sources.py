@@ -94,7 +94,7 @@ def test_sets_of_all_sizes_and_colours_are_joined(tmp_path: Path) -> None:
     assert labels(splits.training) == {"anger": 6, "happy": 6}
     assert labels(splits.validation) == {"anger": 3, "happy": 3}
     assert labels(splits.test) == {"anger": 3, "happy": 3}
-    assert f"{two}: not used: extra, splits whose names say no use" in splits.notes
+    assert f"{two}: splits without a usual name are not used: extra" in splits.notes
     assert splits.training.images.read(0).shape == (32, 32)
     assert splits.training.images.place(0).startswith(str(one))
 
