@@ -145,17 +145,50 @@ def test_a_phone_is_a_source() -> None:
         ({"seed": -1}, "seed is -1; expected a whole number from 0 to 4294967295"),
         ({"seed": 0.5}, "seed is 0.5; expected a whole number"),
         ({"style": {"noding": 1}}, "no trait is called noding; expected expressiveness, nodding, "),
+        ({"style": {"nodding": "1"}}, "nodding must be a finite number; found '1'"),
+        ({"style": "noding=1"}, "a style of 'noding=1'; expected each of expressiveness, nodding, "),
+        ({"style": [1]}, r"a style of \[1\]; expected traits, such as nodding=0.9"),
+        ({"guidance": "3"}, "guidance must be a finite number; found '3'"),
+        ({"listener": "none.onnx"}, "none.onnx: cannot be read"),
     ],
 )
 def test_react_says_which_option_is_wrong(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     frames = np.ones(5, np.bool_)
     person = Track(np.arange(5) / 25, np.zeros((5, 58)), np.zeros((5, 25)), frames, 25.0)
     with pytest.raises(visavis.VisavisError, match=message):
-        visavis.react(person, listener=tiny_listener.listener(tmp_path), **options)
+        visavis.react(person, **{"listener": tiny_listener.listener(tmp_path), **options})
     with pytest.raises(visavis.VisavisError, match="expected the path of a file, as text or Path; found int"):
         person.to_csv(3)  # type: ignore[arg-type]
     with pytest.raises(visavis.VisavisError, match=r"t.parquet: save writes .npz or .csv; use to_parquet"):
         person.save(tmp_path / "t.parquet")
+
+
+def test_a_style_may_be_a_text(tmp_path: Path) -> None:
+    person = Track(np.arange(5) / 25, np.zeros((5, 58)), np.zeros((5, 25)), np.ones(5, np.bool_), 25.0)
+    echo = tiny_listener.Echo()
+    visavis.react(person, style="nodding=0.9, gaze=0", listener=tiny_listener.listener(tmp_path, echo))
+    np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.9, 0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"limit_s": "1"}, "limit_s must be a finite number; found '1'"),
+        ({"limit_s": -1}, "limit_s is -1; expected more than 0 seconds"),
+        ({"profile": Path("none.json")}, "none.json: no such file"),
+        ({"profile": 3}, "a profile of 3; name a profile's JSON file"),
+        ({"picture": "avatar", "size_px": "700"}, "a size of '700' px; expected an even number"),
+        ({"picture": "avatar", "background": (0, 0, 0)}, r"a background of \(0, 0, 0\); expected soft"),
+        ({"listener": "none.onnx"}, "none.onnx: cannot be read"),
+        ({"recognizer": "sparse", "keep": "0.3"}, "keep must be a finite number; found '0.3'"),
+    ],
+)
+def test_record_says_which_option_is_wrong(
+    make_video, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(visavis.VisavisError, match=message):
+        visavis.record(make_video(count=2), track=tmp_path / "t.npz", **options)
+    assert not (tmp_path / "t.npz").exists()
 
 
 def test_watch_says_which_option_is_wrong() -> None:

@@ -15,6 +15,7 @@ from visavis.avatar.parameters import Animator
 from visavis.base.networks import session_of
 from visavis.capture.portrait import PortraitClip
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS, FACE_CHANNELS
+from visavis.errors import InputError
 from visavis.expression.reader import ExpressionReader
 from visavis.expression.sparse import SparseClassifier
 from visavis.pipeline import Moment, Pipeline
@@ -182,6 +183,15 @@ def test_mirroring_hears_nothing_and_a_reset_forgets_the_stream(tmp_path: Path) 
         for index in range(10):
             pipeline.step(Frame(IMAGE, index / 25, index))
     assert len(echo.heard) == 18
+
+
+def test_times_of_a_stream_increase() -> None:
+    pipeline = Pipeline(Cast([[0]] * 4), None, Animator())
+    pipeline.step(Frame(IMAGE, 1.0))
+    for time_s in (1.0, 0.5):
+        with pytest.raises(InputError, match=rf"a frame at {time_s}00 s comes after one at 1.000 s: .*reset\(\)"):
+            pipeline.step(Frame(IMAGE, time_s))
+    assert pipeline.step(Frame(IMAGE, 1.04)).faces
 
 
 def test_the_tokens_that_were_kept_are_told_where_an_expression_is_read() -> None:

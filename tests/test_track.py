@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,8 +59,8 @@ def test_the_table_of_a_track_is_no_recording(tmp_path: Path) -> None:
         Track.load(tmp_path / "t.csv")
 
 
-@pytest.mark.parametrize("fps", [0.0, -1.0, 1e-9, 1e300, np.nan, np.inf])
-def test_impossible_frame_rates(fps: float) -> None:
+@pytest.mark.parametrize("fps", [0.0, -1.0, 1e-9, 1e300, np.nan, np.inf, "25", None])
+def test_impossible_frame_rates(fps: Any) -> None:
     with pytest.raises(InputError, match="fps must be"):
         track(fps=fps)
 
@@ -69,7 +70,7 @@ def test_impossible_times() -> None:
         track(time_s=np.asarray([0.0, 1e13]))
 
 
-def track(time_s: np.ndarray | None = None, fps: float = 25.0) -> Track:
+def track(time_s: np.ndarray | None = None, fps: Any = 25.0) -> Track:
     times = np.asarray([0.0, 0.04]) if time_s is None else time_s
     unknown = np.full((len(times), 25), np.nan)
     return Track(times, np.zeros((len(times), 58)), unknown, np.ones(len(times), bool), fps)

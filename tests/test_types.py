@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,9 +67,23 @@ def test_sound_must_be_mono_and_not_infinite() -> None:
         AudioChunk(np.zeros((2, 10), np.float32), 16000, 0.0)
     with pytest.raises(InputError, match="sample rate"):
         AudioChunk(np.zeros(10, np.float32), 0, 0.0)
-    with pytest.raises(InputError, match="time must be finite"):
+    with pytest.raises(InputError, match="time must be a finite number"):
         AudioChunk(np.zeros(10, np.float32), 16000, np.nan)
     assert np.isnan(AudioChunk(np.array([0, np.nan], np.float32), 16000, 0.0).samples[1])
+
+
+@pytest.mark.parametrize("value", ["0", None, np.nan])
+def test_times_and_rates_are_numbers(value: Any) -> None:
+    image, sound, pose = np.zeros((2, 2, 3), np.uint8), np.zeros(4), np.zeros(len(AVATAR_PARAMETERS))
+    for name, make in (
+        ("a frame's time", lambda: Frame(image, value)),
+        ("a chunk's time", lambda: AudioChunk(sound, 16000, value)),
+        ("a chunk's sample rate", lambda: AudioChunk(sound, value, 0.0)),
+        ("a pose's time", lambda: AvatarPose(pose, value)),
+    ):
+        with pytest.raises(InputError) as told:
+            make()
+        assert str(told.value) == f"{name} must be a finite number; found {value!r}"
 
 
 @given(st.dictionaries(st.sampled_from(list(AVATAR_PARAMETERS)), st.floats(-100, 100)))

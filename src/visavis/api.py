@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from visavis.pipeline import Moment, Pipeline
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.live import LiveListener
-from visavis.reaction.style import CONTROLS, Style
+from visavis.reaction.style import Style
 from visavis.recording.log import Recording
 from visavis.recording.outputs import AvatarAlone, Outputs
 from visavis.recording.react import SpeakerClip, react_to_recording
@@ -40,7 +40,7 @@ def watch(
     keep: float | None = None,
     max_faces: int = 1,
     mirror: bool = True,
-    profile: Profile | str | None = None,
+    profile: Profile | PathText | None = None,
 ) -> Iterator[Moment]:
     """Watch a person; yields one :class:`~visavis.pipeline.Moment` for each frame.
 
@@ -62,7 +62,7 @@ def watch(
         >>> for moment in visavis.watch("clip.mp4"):  # doctest: +SKIP
         ...     print(moment.face)
     """
-    known = named_profile(profile) if isinstance(profile, str) else profile
+    known = named_profile(profile)
     with (
         open_source(source) as opened,
         closing(
@@ -80,7 +80,7 @@ def record(
     track: PathText | None = None,
     motion: PathText | None = None,
     reaction: PathText | None = None,
-    listener: ListenerModel | LiveListener | bool | None = None,
+    listener: ListenerModel | LiveListener | PathText | bool | None = None,
     seed: int = 0,
     limit_s: float | None = None,
     picture: str = "both",
@@ -98,7 +98,8 @@ def record(
         track: file for face and expression over time, ``.npz``.
         motion: file for the avatar's motion, ``.motion3.json``.
         reaction: file for the listener's face over time, ``.npz``; needs a listener.
-        listener: lets the avatar listen instead of mirror: True for the embedded listener, or a listener.
+        listener: lets the avatar listen instead of mirror: True for the embedded listener; or a listener, or
+            the name of its file.
         seed: a different seed gives a different listener.
         limit_s: stop after this many seconds.
         picture: what the video shows: ``both``, or ``avatar`` for a square with the avatar alone.
@@ -125,11 +126,10 @@ def record(
     if reaction is not None and not listener:
         raise InputError("reaction needs a listener: give listener=True")
     outputs.validate(str(source))
-    if isinstance(options.get("profile"), str):
-        options["profile"] = named_profile(options["profile"])
-    if isinstance(listener, bool):
-        listener = ListenerModel.default() if listener else None
-    live = LiveListener(listener, seed) if isinstance(listener, ListenerModel) else listener
+    options["profile"] = named_profile(options.get("profile"))
+    live: LiveListener | None = None
+    if listener:
+        live = listener if isinstance(listener, LiveListener) else LiveListener(_model(listener), seed)
     with (
         open_source(source) as opened,
         closing(Pipeline(**{"mirror": False, **options})) as pipeline,
@@ -184,9 +184,9 @@ def react(
     audio: PathText | None = None,
     samples: int = 1,
     seed: int = 0,
-    style: Style | Mapping[str, float] | None = None,
+    style: Style | Mapping[str, float] | str | None = None,
     guidance: float | None = None,
-    listener: ListenerModel | None = None,
+    listener: ListenerModel | PathText | None = None,
 ) -> Reaction:
     """Let listeners react to a recorded person.
 
@@ -195,9 +195,10 @@ def react(
         audio: what the person says: a sound file, or the video itself.
         samples: number of listeners; all hear the same, and each reacts differently.
         seed: a different seed gives different listeners.
-        style: traits of the listeners, such as ``{"nodding": 0.9}``; None draws them at random.
+        style: traits of the listeners, such as ``{"nodding": 0.9}`` or ``"nodding=0.9"``; None draws them at
+            random.
         guidance: 0 ignores the person, 1 is as trained, more is stronger; None is the listener's default.
-        listener: a listener to use instead of the embedded one.
+        listener: a listener to use instead of the embedded one, or the name of its file.
 
     Raises:
         InputError: the track shows no face, the file has no sound, or a number is out of its range.
@@ -207,8 +208,13 @@ def react(
     """
     person = track if isinstance(track, Track) else Track.load(track)
     speaker = SpeakerClip.of(person, audio)
-    networks = (listener or ListenerModel.default()).with_sampling(guidance=guidance)
-    if isinstance(style, Mapping) and (unknown := style.keys() - set(CONTROLS)):
-        raise InputError(f"no trait is called {min(unknown)}; expected {', '.join(CONTROLS)}")
-    character = Style(**style) if isinstance(style, Mapping) else style
+    networks = _model(listener or True).with_sampling(guidance=guidance)
+    character = Style.of(style)
     return react_to_recording(speaker, networks, samples=samples, seed=seed, style=character).reaction
+
+
+def _model(listener: ListenerModel | PathText | Literal[True]) -> ListenerModel:
+    """The networks of a listener, of its file, or (True) the embedded ones."""
+    if listener is True:
+        return ListenerModel.default()
+    return listener if isinstance(listener, ListenerModel) else ListenerModel.load(as_path(listener))

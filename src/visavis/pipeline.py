@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,6 +137,7 @@ class Pipeline:
         self.read_expressions = self._reader is not None
         self._clock = clock or SystemClock()
         self._leader: int | None = None
+        self._last_s = -inf
         self._measures = MeasureFilter()
 
     def space_expressions(self, spacing: float) -> None:
@@ -180,6 +182,7 @@ class Pipeline:
             self._listener.reset()
             self._animator.start_new_person()  # A profile belongs to the person, not to the listener.
         self._leader = None
+        self._last_s = -inf
         self._measures = MeasureFilter()
         self._forget_expressions()
         if self._voice is not None:
@@ -230,7 +233,11 @@ class Pipeline:
         return self._listener is None and self._animator.calibrate()
 
     def step(self, frame: Frame) -> Moment:
-        """Process the next frame of the stream (times must increase)."""
+        """Process the next frame of the stream.
+
+        Raises:
+            InputError: the frame's time is not after the time of the last one.
+        """
         if isinstance(frame, TrackedFrame) and frame.pose is not None:
             return Moment(frame, Faces(), frame.pose, {})
         seen = self.see(frame)
@@ -257,8 +264,14 @@ class Pipeline:
     def see(self, frame: Frame) -> Sighting:
         """Follow the faces of the next frame of the stream, and read their expressions.
 
-        It is the first half of :meth:`step`, for those who need no avatar.
+        It is the first half of :meth:`step`, for those who need no avatar, and raises the same errors.
         """
+        if frame.time_s <= self._last_s:
+            raise InputError(
+                f"a frame at {frame.time_s:.3f} s comes after one at {self._last_s:.3f} s: times must increase; "
+                "reset() begins a new stream"
+            )
+        self._last_s = frame.time_s
         clock = self._clock
         start_s = clock.now_s()
         known = self._measured(frame) if isinstance(frame, TrackedFrame) else None

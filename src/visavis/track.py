@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import live_link
-from visavis.base.arrays import as_float32, checked_flags, checked_numbers, checked_times, require_known
+from visavis.base.arrays import (
+    as_float32,
+    checked_flags,
+    checked_numbers,
+    checked_times,
+    require_known,
+    require_number,
+)
 from visavis.base.files import PathText, as_path, whole_file
 from visavis.base.npz import read_npz
 from visavis.base.words import counted
@@ -55,6 +62,7 @@ class Track:
         time_s = checked_times("a track's times", self.time_s)
         length = len(time_s)
         found = checked_flags("found", self.found, length)
+        require_number("a track's fps", self.fps)
         if not LOWEST_FPS <= self.fps <= HIGHEST_FPS:
             raise InputError(f"a track's fps must be {LOWEST_FPS:g} to {HIGHEST_FPS:g}; found {self.fps:g}")
         if length and np.abs(time_s).max() > LATEST_S:

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import as_float32, checked_numbers
+from visavis.base.arrays import as_float32, checked_numbers, require_number
 from visavis.channels import (
     ACTION_UNITS,
     AVATAR_PARAMETERS,
@@ -69,8 +69,7 @@ class Frame:
             raise InputError(f"a frame must be an RGB array (H, W, 3) of uint8; found {found}")
         if 0 in image.shape:
             raise InputError(f"a frame must have shape (H, W, 3) and hold pixels; found {found}")
-        if not np.isfinite(self.time_s):
-            raise InputError(f"a frame's time must be finite; found {self.time_s}")
+        require_number("a frame's time", self.time_s)
 
     def __repr__(self) -> str:
         height, width = self.image_rgb.shape[:2]
@@ -93,10 +92,10 @@ class AudioChunk:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", as_float32("audio", self.samples, (None,), allow_nan=True))
+        require_number("a chunk's sample rate", self.sample_rate_hz)
         if self.sample_rate_hz <= 0:
-            raise InputError(f"sample rate must be positive; found {self.sample_rate_hz} Hz")
-        if not np.isfinite(self.time_s):
-            raise InputError(f"a chunk's time must be finite; found {self.time_s}")
+            raise InputError(f"a chunk's sample rate must be positive; found {self.sample_rate_hz} Hz")
+        require_number("a chunk's time", self.time_s)
 
     def __repr__(self) -> str:
         length_s = len(self.samples) / self.sample_rate_hz
@@ -322,6 +321,7 @@ class AvatarPose:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", as_float32("avatar pose", self.values, (len(AVATAR_PARAMETERS),)))
+        require_number("a pose's time", self.time_s)
 
     @classmethod
     def from_mapping(cls, values: dict[str, float], time_s: float) -> Self:

@@ -41,5 +41,5 @@ def test_an_emotion_brings_its_label() -> None:
 
 
 def test_a_tracked_frame_is_checked_like_any_frame() -> None:
-    with pytest.raises(InputError, match="must be finite"):
+    with pytest.raises(InputError, match="must be a finite number"):
         TrackedFrame(blank_picture(), float("nan"), 0, ())

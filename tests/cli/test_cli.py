@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,35 @@ def test_a_full_standard_output_is_one_line_and_status_2(face_file: Path) -> Non
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
     assert done.stderr == "Error: standard output cannot be written: No space left on device\n"
+
+
+def test_a_standard_error_that_cannot_be_written_ends_no_work(face_file: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        missing = [*PROGRAM, "recognize", str(face_file), "none.png", "--json"]
+        done = subprocess.run(missing, stdout=subprocess.PIPE, stderr=full, text=True)
+    assert done.returncode == 2
+    assert len(json.loads(done.stdout)["errors"]) == 1
+
+
+@pytest.mark.slow
+def test_a_terminal_that_closes_ends_a_run_that_keeps_its_results(make_video, tmp_path: Path) -> None:
+    source, track = make_video(count=1500, size=(320, 240)), tmp_path / "t.npz"
+    ours, terminal = os.openpty()
+    pipe = subprocess.PIPE
+    command = [*PROGRAM, "run", str(source), "--track", str(track), "--jobs", "1", "--json"]
+    with subprocess.Popen(
+        command, stderr=terminal, stdout=pipe, preexec_fn=lambda: heed(signal.SIGHUP)
+    ) as run:
+        os.close(terminal)
+        while b"frames" not in os.read(ours, 4096):  # The progress bar.
+            assert run.poll() is None
+        time.sleep(1)
+        os.close(ours)
+        run.send_signal(signal.SIGHUP)
+        assert run.stdout is not None
+        summary = json.loads(run.stdout.read())
+    assert (run.returncode, summary["interrupted"]) == (130, True)
+    assert len(Track.load(track)) == summary["frames"] > 0
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

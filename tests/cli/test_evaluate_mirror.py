@@ -209,7 +209,7 @@ def test_stills_that_cannot_be_drawn_are_refused_and_cost_no_figures(
     for options, words in (
         (("--outlines",), "name it with --stills"),
         (("--stills", tmp_path / "stills.jpg"), "ends in .png"),
-        (("--stills", tmp_path / "none" / "stills.png"), "in a folder that exists"),
+        (("--stills", tmp_path / "none" / "stills.png"), "does not exist; make it first"),
     ):
         assert talker("evaluate", "mirror", clip, *options) == 2
         assert words in capsys.readouterr().err

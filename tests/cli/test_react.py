@@ -15,6 +15,7 @@ from support.later_listener import Later
 from support.svg import read_svg
 from support.tiny_listener import Echo
 from visavis.channels import FACE_INDEX
+from visavis.errors import InputError
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import ListenerModel
 from visavis.track import Track
@@ -69,10 +70,32 @@ def test_reactions_are_written_and_told(
         "written": [str(out)],
         "raised_by": None,
         "interrupted": False,
+        "error": None,
     }
     np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.9, 0, 0.5, 0.5])
     assert visavis("react", track, *flags, "--out", tmp_path / "again.npz") == 0
     np.testing.assert_array_equal(Reaction.load(tmp_path / "again.npz").face, reaction.face)
+
+
+def test_files_that_are_finished_are_told_although_a_later_one_fails(
+    visavis,
+    tmp_path: Path,
+    echo: Echo,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise InputError("w.json: cannot be written: No space left on device")
+
+    monkeypatch.setattr("visavis.drawing.explanation.save_explanation", full_disk)
+    track, out = write_track(tmp_path / "t.npz"), tmp_path / "r.npz"
+    flags = ("--out", out, "--explain", tmp_path / "w.json", "--json")
+    assert visavis("react", track, *flags) == 2
+    printed, told = capsys.readouterr()
+    summary = json.loads(printed)
+    assert summary["written"] == [str(out)]
+    assert told == f"Error: {summary['error']}\n" == "Error: w.json: cannot be written: No space left on device\n"
+    assert len(Reaction.load(out).face) == 1
 
 
 def test_how_it_draws_can_be_chosen(visavis, tmp_path: Path, echo: Echo) -> None:
@@ -122,7 +145,7 @@ def test_sound_of_another_length_is_told(
         (["t.npz", "--samples", "0"], "--samples is 0; expected 1 to 1000"),
         (["t.npz", "--temperature", "-1"], "temperature must be 0 or more"),
         (["t.npz", "--top-k", "0"], "top_k must be 1 or more"),
-        (["t.npz", "--top-p", "nan"], "top_p must lie above 0"),
+        (["t.npz", "--top-p", "nan"], "top_p must be a finite number; found nan"),
         (["t.npz", "--style", "nodding=2"], "'nodding=2'; expected each of expressiveness, nodding"),
         (["t.npz", "--style", "temper=.2"], "'temper=.2'; expected"),
         (["t.npz", "--style", "gaze=.2,gaze=.3"], "'gaze=.3'; expected"),

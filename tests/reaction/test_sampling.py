@@ -86,7 +86,8 @@ def test_a_row_depends_on_itself_alone() -> None:
     ("settings", "said"),
     [
         ({"temperature": -1.0}, "temperature must be 0 or more"),
-        ({"temperature": float("nan")}, "temperature must be 0 or more"),
+        ({"temperature": float("nan")}, "temperature must be a finite number; found nan"),
+        ({"guidance": "3"}, "guidance must be a finite number; found '3'"),
         ({"top_k": 0}, "top_k must be 1 or more"),
         ({"top_p": 0.0}, "top_p must lie above 0"),
         ({"top_p": 1.5}, "top_p must lie above 0"),

@@ -317,12 +317,17 @@ def test_one_output_that_cannot_be_written_does_not_cost_the_others(
     assert "out.motion3.json: cannot be written: No space left" in str(result.error)
 
 
-def test_the_first_error_is_the_one_that_is_told(
+def test_the_end_and_every_file_that_is_not_written_are_told(
     tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full_disk)
+    monkeypatch.setattr("visavis.base.files.put_in_place", full_disk)
     lost = DeviceError("camera 0 gives no picture any more")
-    assert record_source(Live(3, lost), scripted_pipeline, outputs(tmp_path)).error is lost
+    wanted = outputs(tmp_path)
+    full = "cannot be written: No space left on device; choose another place"
+    failures = f"{wanted.track}: {full}; {wanted.motion}: {full}"
+    assert str(record_source(Live(3, lost), scripted_pipeline, wanted).error) == f"{lost}; {failures}"
+    assert str(record_source(Live(3, KeyboardInterrupt()), scripted_pipeline, wanted).error) == failures
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]

@@ -165,16 +165,18 @@ def my_profile() -> Path:
     return config_folder() / "profile.json"
 
 
-def named_profile(name: str | None) -> Profile | None:
-    """The profile of a file, or for ``me`` the remembered one; None for None.
+def named_profile(name: Profile | PathText | None) -> Profile | None:
+    """The profile of a file, or for ``me`` the remembered one; None and a profile are themselves.
 
     Raises:
         InputError: see :meth:`Profile.load`; or the name is empty, or no profile is remembered.
     """
-    if name is None:
-        return None
-    if not name.strip():
-        raise InputError(f"--profile is empty; name a profile's JSON file, or {MINE} for the remembered one")
+    if name is None or isinstance(name, Profile):
+        return name
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name).strip():
+        raise InputError(
+            f"a profile of {name!r}; name a profile's JSON file, or {MINE} for the remembered one"
+        )
     if name != MINE:
         return Profile.load(Path(name))
     path = my_profile()

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InputError
+
+
+def require_number(name: str, value: Any) -> None:
+    """Check that a value is a finite real number.
+
+    Raises:
+        InputError: it is text, None, NaN or anything else.
+    """
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise InputError(f"{name} must be a finite number; found {value!r}")
 
 
 def as_float32(

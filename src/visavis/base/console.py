@@ -28,6 +28,33 @@ CLOSED_PIPE = 141
 _teller: Callable[[bool, str], None] | None = None
 
 
+class _Forgiving(io.FileIO):
+    """A file that drops what cannot be written."""
+
+    def write(self, data: Any) -> int:
+        """Write, or drop, all or a part of the bytes; returns how many."""
+        try:
+            written = super().write(data)
+        except OSError:
+            written = None
+        return len(data) if written is None else written
+
+
+@contextmanager
+def forgiving_stderr() -> Iterator[None]:
+    """Notes, errors and progress bars are dropped if standard error cannot be written.
+
+    A terminal that was closed, a full disk or a pipe without a reader must not end the work.
+    """
+    before = sys.stderr
+    if before is None or before is not sys.__stderr__:
+        yield
+        return
+    file = io.BufferedWriter(_Forgiving(before.fileno(), "w", closefd=False))
+    sys.stderr = io.TextIOWrapper(file, before.encoding, before.errors, line_buffering=True)
+    yield  # Python itself writes there until the end of the process.
+
+
 def tell_through(teller: Callable[[bool, str], None] | None) -> None:
     """Pass errors (True) and notes (False) on from now on, in place of printing them; None prints them."""
     global _teller

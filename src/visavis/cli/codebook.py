@@ -33,8 +33,10 @@ def codebook(
     from visavis.avatar.puppet_sheet import write_png
     from visavis.drawing.codebook import draw_sheet, most_used
     from visavis.reaction.tokenizer import FaceTokenizer
+    from visavis.recording.outputs import require_outputs
     from visavis.track import Track
 
+    require_outputs([(out, (".png",))], [path for path in (*tracks, encoder, decoder) if path is not None])
     tokenizer = named(encoder, decoder) or FaceTokenizer.default()
     entries = most_used(tokenizer, [Track.load(path) for path in tracks], most)
     write_png(out, draw_sheet(tokenizer, entries))

@@ -89,10 +89,8 @@ def _write(folder: Path, as_json: bool) -> None:
         ) from error
     with Interruption():
         name, recording = _record(folder)
-    if recording.error is not None:
-        raise recording.error
-    if not recording.frames:  # Ctrl-C before the first frame.
-        raise typer.Exit(INTERRUPTED)
+    if not recording.frames:  # An error, or Ctrl-C before the first frame.
+        raise recording.error or typer.Exit(INTERRUPTED)
     if as_json:
         console.print_json({"source": name, **recording.summary()})
     else:
@@ -101,6 +99,8 @@ def _write(folder: Path, as_json: bool) -> None:
         console.print_line(f"{counted(recording.frames, 'frame')} in {recording.elapsed_s:.1f} s, {found}")
         for path in recording.summary()["written"]:
             console.print_line(f"wrote {path}")
+    if recording.error is not None:
+        raise recording.error
     if recording.interrupted:
         raise typer.Exit(INTERRUPTED)
 

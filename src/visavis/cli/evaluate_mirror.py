@@ -52,13 +52,13 @@ def mirror(
         visavis evaluate mirror clips/*.mp4 --stills stills.png --outlines
     """
     from visavis.evaluate.mirror_stills import write_stills
+    from visavis.recording.outputs import require_outputs
 
     if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
         raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")
     if outlines and stills is None:
         raise InputError("--outlines draws faces in a picture; name it with --stills OUT.png")
-    if stills is not None and (stills.suffix.lower() != ".png" or not stills.absolute().parent.is_dir()):
-        raise InputError(f"--stills {stills}: name a file that ends in .png, in a folder that exists")
+    require_outputs([(stills, (".png",))], clips)
     teachers = _teachers(clips, landmarks)
     found, problems = _mirror_all(clips, teachers)
     if len(clips) == 1 and problems:

@@ -12,7 +12,6 @@ from visavis.errors import InputError
 
 if TYPE_CHECKING:
     from visavis.reaction.listener import ListenerModel
-    from visavis.reaction.style import Style
 
 Listener = Annotated[
     Path | None,
@@ -59,29 +58,3 @@ def named_listener(listener: Path | None, encoder: Path | None, decoder: Path | 
     if tokenizer is not None:
         raise InputError("--encoder and --decoder need --listener: give it too, or leave them out")
     return ListenerModel.default()
-
-
-def parse_style(text: str | None) -> Style | None:
-    """The style that a text such as ``nodding=0.9,smiling=0.2`` describes.
-
-    Raises:
-        InputError: a name is unknown or repeated, or a value is not in 0..1.
-    """
-    from visavis.reaction.style import CONTROLS, Style
-
-    if text is None:
-        return None
-    values: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, value = (piece.strip() for piece in part.partition("="))
-        try:
-            share = float(value)
-        except ValueError:
-            share = -1.0
-        if name not in CONTROLS or name in values or not 0 <= share <= 1:
-            raise InputError(
-                f"--style: {part.strip()!r}; expected each of {', '.join(CONTROLS)} at most once, with "
-                "a share of 0 to 1, such as nodding=0.9,smiling=0.2"
-            )
-        values[name] = share
-    return Style(**values)

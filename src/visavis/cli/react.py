@@ -11,9 +11,9 @@ import typer
 from visavis.base import console
 from visavis.base.interruption import Interruption
 from visavis.base.signals import INTERRUPTED
-from visavis.cli.listener import Guidance, Listener, Seed, StyleText, Temperament, named_listener, parse_style
+from visavis.cli.listener import Guidance, Listener, Seed, StyleText, Temperament, named_listener
 from visavis.cli.tokenizer import Decoder, Encoder
-from visavis.errors import InputError
+from visavis.errors import InputError, VisavisError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -70,6 +70,7 @@ def react(
     """
     from visavis.drawing.explanation import COLUMNS
     from visavis.reaction.speech import FRAME_RATE_HZ
+    from visavis.reaction.style import Style
     from visavis.recording.outputs import require_outputs
     from visavis.recording.react import MOST_SAMPLES, SpeakerClip
     from visavis.recording.video_writer import CONTAINERS
@@ -79,7 +80,7 @@ def react(
         raise InputError(f"--samples is {samples}; expected 1 to {MOST_SAMPLES}")
     wanted = ((out, (".npz",)), (video, tuple(CONTAINERS)), (explain, (".json",)), (figure, (".svg",)))
     require_outputs(wanted, [path for path in (track, audio) if path is not None])
-    character = parse_style(temperament if style is None else style)
+    character = Style.of(temperament if style is None else style)
     person = Track.load(track)
     networks = named_listener(listener, encoder, decoder).with_sampling(
         temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance
@@ -90,13 +91,19 @@ def react(
         raise error if str(audio) in str(error) else InputError(f"{track}: {error}") from error
     if speaker.note is not None:
         console.print_note(speaker.note)
+    failure: VisavisError | None = None
     made = _files(speaker, networks, (out, explain, figure, video), samples, seed, character)
     written: list[Path] = []
     told: Explanation | None = None
     with Interruption() as signals:
-        for path, causes in signals.each(made):
-            written.append(path)
-            told = causes
+        try:
+            for path, causes in signals.each(made):
+                written.append(path)
+                told = causes
+        except VisavisError as error:
+            if not written:
+                raise
+            failure = error
         if as_json:
             summary: dict[str, Any] = {
                 "out": str(out),
@@ -110,6 +117,7 @@ def react(
                 "written": [str(path) for path in written],
                 "raised_by": None if told is None else told.counts(),
                 "interrupted": signals.came,
+                "error": None if failure is None else str(failure),
             }
             console.print_json(summary)
         else:
@@ -118,6 +126,8 @@ def react(
             for path in written:
                 length = f": {samples} x {len(speaker.face) / FRAME_RATE_HZ:.1f} s" if path == out else ""
                 console.print_line(f"wrote {path}{length}")
+    if failure is not None:
+        raise failure
     if signals.came:
         console.print_note(f"interrupted: files that were written: {len(written)}")
         raise typer.Exit(INTERRUPTED)

@@ -71,12 +71,12 @@ def robustness(
         faces = sample(faces, limit, seed)
     with console.progress("evaluate", robustness_steps(faces), "batches") as advance:
         result = measure_robustness(faces, network.classifier, seed=seed, on_step=advance)
-    if target is not None:
-        save_svg(target, robustness_figure(result))
     if as_json:
         console.print_json(robustness_json(result, network, limit))
     else:
         _print_result(result, network)
+    if target is not None:  # Last: a full disk must not cost the figures.
+        save_svg(target, robustness_figure(result))
 
 
 def robustness_json(result: Robustness, model: Model, limit: int | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from visavis.base.interruption import Interruption
 from visavis.base.signals import INTERRUPTED
 from visavis.base.words import counted
 from visavis.capture import inputs
-from visavis.cli.listener import Listener, Seed, StyleText, Temperament, named_listener, parse_style
+from visavis.cli.listener import Listener, Seed, StyleText, Temperament, named_listener
 from visavis.cli.profile import ProfileOption
 from visavis.cli.recognizer import DENSE, KeepOption, RecognizerOption, parse_keep
 from visavis.cli.send import SendOption, describe, teller
@@ -198,8 +198,9 @@ def run(
     style = temperament if style is None else style
     if mode is Mode.LISTEN:
         from visavis.reaction.live import LiveListener
+        from visavis.reaction.style import Style
 
-        character = parse_style(style)
+        character = Style.of(style)
         live_listener = LiveListener(named_listener(listener, encoder, decoder), seed, character)
     elif reaction or style or listener or encoder or decoder or seed:
         raise InputError(

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 
 from visavis.base import networks
+from visavis.base.arrays import require_number
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier, checked_answer
 from visavis.types import BoolArray, FloatArray, ImageArray
@@ -26,6 +27,7 @@ def check_keep(rate: float) -> float:
     Raises:
         InputError: it is not above 0 and at most 1.
     """
+    require_number("keep", rate)
     if not 0 < rate <= 1:
         raise InputError(f"keep rate {rate}; expected above 0 and at most 1")
     return rate

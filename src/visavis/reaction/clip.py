@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from visavis.base.arrays import as_float32
+from visavis.base.arrays import as_float32, require_number
 from visavis.base.files import PathText, whole_file
 from visavis.base.npz import read_npz
 from visavis.base.words import counted
@@ -48,7 +48,8 @@ class Reaction:
         object.__setattr__(self, "face", as_float32("face", self.face, (None, None, len(FACE_CHANNELS))))
         shape = (*self.face.shape[:2], len(EXPRESSION_CHANNELS))
         object.__setattr__(self, "expression", as_float32("expression", self.expression, shape))
-        if not (math.isfinite(self.fps) and self.fps > 0):
+        require_number("a reaction's fps", self.fps)
+        if self.fps <= 0:
             raise InputError(f"a reaction's fps must be positive; found {self.fps}")
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.arrays import require_number
 from visavis.errors import InputError
 from visavis.types import FloatArray
 
@@ -31,13 +32,15 @@ class Sampling:
     guidance: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.temperature) and self.temperature >= 0):
+        for name in ("temperature", "top_p", "guidance"):
+            require_number(name, getattr(self, name))
+        if self.temperature < 0:
             raise InputError(f"temperature must be 0 or more; found {self.temperature}")
         if self.top_k is not None and self.top_k < 1:
             raise InputError(f"top_k must be 1 or more; found {self.top_k}")
         if not 0 < self.top_p <= 1:
             raise InputError(f"top_p must lie above 0 and not above 1; found {self.top_p}")
-        if not (np.isfinite(self.guidance) and self.guidance >= 0):
+        if self.guidance < 0:
             raise InputError(f"guidance must be 0 or more; found {self.guidance}")
 
     @property

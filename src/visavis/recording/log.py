@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ import numpy as np
 
 from visavis.base.words import counted
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
-from visavis.errors import VisavisError
+from visavis.errors import InputError, VisavisError
 from visavis.motion.motion3 import write_motion3
 from visavis.recording.outputs import Outputs
 from visavis.track import Track
@@ -63,10 +63,10 @@ class Log:
         for stage, time_ms in timings_ms.items():
             self.timings_ms.setdefault(stage, []).append(time_ms)
 
-    def save(self, fps: float, listener: LiveListener | None) -> tuple[list[Path], VisavisError | None]:
-        """Write the requested files; returns the written files and the first error."""
+    def save(self, fps: float, listener: LiveListener | None) -> tuple[list[Path], list[VisavisError]]:
+        """Write the requested files; returns the written files and the errors of the others."""
         written: list[Path] = []
-        error: VisavisError | None = None
+        errors: list[VisavisError] = []
         saves: tuple[Callable[[], list[Path]], ...] = (
             lambda: self.save_track(fps),
             lambda: self.save_motion(fps),
@@ -76,8 +76,8 @@ class Log:
             try:
                 written += save()
             except VisavisError as caught:  # The other files are still useful.
-                error = error or caught
-        return written, error
+                errors.append(caught)
+        return written, errors
 
     def save_track(self, fps: float) -> list[Path]:
         """Write the track if requested; returns the written files."""
@@ -111,6 +111,14 @@ class Log:
 
         Reaction.of_tokens(np.asarray([self.tokens]), listener.tokenizer, listener.seed).save(path)
         return [path]
+
+
+def joined_errors(error: VisavisError | None, failures: Sequence[VisavisError]) -> VisavisError | None:
+    """One error of what ended a run and of the files that could then not be written; None of nothing."""
+    errors = [*([] if error is None else [error]), *failures]
+    if len(errors) > 1:
+        return InputError("; ".join(map(str, errors)))
+    return errors[0] if errors else None
 
 
 @dataclass(frozen=True, slots=True)

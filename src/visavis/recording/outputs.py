@@ -34,9 +34,9 @@ class AvatarAlone:
     size_px: int = DEFAULT_SIZE_PX
 
     def __post_init__(self) -> None:
-        if self.size_px % 2 or not MIN_SIZE_PX <= self.size_px <= MAX_SIZE_PX:
+        if type(self.size_px) is not int or self.size_px not in range(MIN_SIZE_PX, MAX_SIZE_PX + 1, 2):
             raise InputError(
-                f"a size of {self.size_px} px; expected an even number from {MIN_SIZE_PX} to {MAX_SIZE_PX}"
+                f"a size of {self.size_px!r} px; expected an even number from {MIN_SIZE_PX} to {MAX_SIZE_PX}"
             )
 
     @property
@@ -85,7 +85,7 @@ def parse_background(text: str) -> Background:
         return "soft"
     if text == "transparent":
         return "transparent"
-    if re.fullmatch("#[0-9a-fA-F]{6}", text) is None:
+    if re.fullmatch("#[0-9a-fA-F]{6}", str(text)) is None:
         raise InputError(
             f"a background of {text!r}; expected soft, transparent or a colour such as #00ff00 in quotes"
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
+from visavis.base.arrays import require_number
 from visavis.base.clock import Clock, SystemClock
 from visavis.base.interruption import Interruption
 from visavis.capture.prefetch import Prefetch
@@ -15,10 +16,10 @@ from visavis.capture.sound import Soundtrack
 from visavis.capture.source import FrameSource
 from visavis.capture.video import VideoFile
 from visavis.drawing.panels import Composer
-from visavis.errors import VisavisError
+from visavis.errors import InputError, VisavisError
 from visavis.pipeline import Moment, Pipeline, Sighting
 from visavis.recording.film import DEPTH, Film
-from visavis.recording.log import Log, Recording
+from visavis.recording.log import Log, Recording, joined_errors
 from visavis.recording.outputs import Outputs
 from visavis.types import Frame
 
@@ -67,6 +68,10 @@ def record_source(
             are not raised but returned in the recording, since the results so far are kept.
     """
     outputs.validate(source.name)
+    if limit_s is not None:
+        require_number("limit_s", limit_s)
+        if limit_s <= 0:
+            raise InputError(f"limit_s is {limit_s}; expected more than 0 seconds")
     clock = clock or SystemClock()
     pipeline.reset()
     start_s = clock.now_s()
@@ -98,8 +103,8 @@ def record_source(
         except VisavisError as caught:
             error = caught
         written = [film.writer.path] if film is not None and film.writer.finished else []
-        saved, failure = log.save(source.fps, pipeline.listener)
-    error = error or failure  # The first error is the most useful one.
+        saved, failures = log.save(source.fps, pipeline.listener)
+    error = joined_errors(error, failures)
     notes = tuple(source.notes) if isinstance(source, VideoFile) else ()
     elapsed_s = clock.now_s() - start_s
     return replace(Recording.of(log, (*written, *saved), elapsed_s, interrupted, error), notes=notes)
@@ -177,9 +182,9 @@ def record_track(
             interrupted = True
         except VisavisError as caught:
             error = caught
-        saved, failure = log.save(source.fps, None)
+        saved, failures = log.save(source.fps, None)
     elapsed_s = clock.now_s() - start_s
-    recording = Recording.of(log, tuple(saved), elapsed_s, interrupted, error or failure)
+    recording = Recording.of(log, tuple(saved), elapsed_s, interrupted, joined_errors(error, failures))
     return replace(recording, notes=tuple(source.notes))
 
 
