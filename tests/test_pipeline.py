@@ -189,7 +189,9 @@ def test_times_of_a_stream_increase() -> None:
     pipeline = Pipeline(Cast([[0]] * 4), None, Animator())
     pipeline.step(Frame(IMAGE, 1.0))
     for time_s in (1.0, 0.5):
-        with pytest.raises(InputError, match=rf"a frame at {time_s}00 s comes after one at 1.000 s: .*reset\(\)"):
+        with pytest.raises(
+            InputError, match=rf"a frame at {time_s}00 s comes after one at 1.000 s: .*reset\(\)"
+        ):
             pipeline.step(Frame(IMAGE, time_s))
     assert pipeline.step(Frame(IMAGE, 1.04)).faces
 

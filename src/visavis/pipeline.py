@@ -268,8 +268,8 @@ class Pipeline:
         """
         if frame.time_s <= self._last_s:
             raise InputError(
-                f"a frame at {frame.time_s:.3f} s comes after one at {self._last_s:.3f} s: times must increase; "
-                "reset() begins a new stream"
+                f"a frame at {frame.time_s:.3f} s comes after one at {self._last_s:.3f} s: times must "
+                "increase; reset() begins a new stream"
             )
         self._last_s = frame.time_s
         clock = self._clock

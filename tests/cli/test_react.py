@@ -94,7 +94,11 @@ def test_files_that_are_finished_are_told_although_a_later_one_fails(
     printed, told = capsys.readouterr()
     summary = json.loads(printed)
     assert summary["written"] == [str(out)]
-    assert told == f"Error: {summary['error']}\n" == "Error: w.json: cannot be written: No space left on device\n"
+    assert (
+        told
+        == f"Error: {summary['error']}\n"
+        == "Error: w.json: cannot be written: No space left on device\n"
+    )
     assert len(Reaction.load(out).face) == 1
 
 

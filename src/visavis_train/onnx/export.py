@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import subprocess
 import warnings
 from collections.abc import Mapping, Sequence
@@ -65,8 +66,9 @@ def export_onnx(
         each.kind is not each.VAR_POSITIONAL for each in signature(module.forward).parameters.values()
     )
     nested = (*shapes[:named], shapes[named:]) if shapes[named:] else shapes  # As torch takes ``*arguments``.
+    # torch's exporter warns about its own internals, which no caller can change.
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # torch's exporter warns about its own internals, which no caller can change.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module,

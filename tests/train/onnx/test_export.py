@@ -1,4 +1,5 @@
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,23 @@ def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:
     session = ort.InferenceSession(tmp_path / "b.onnx")
     assert [spec.name for spec in session.get_inputs()] == ["a", "b"]
     assert metadata(session) == {"parameters": 2 * 3 * 4 + 2, "mean": [1, 2]}
+
+
+class Scaled(torch.nn.Module):
+    """Answers with a learned number, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(3))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x * self.scale, self.scale
+
+
+def test_the_exporter_says_nothing_of_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = {"input_names": ["x"], "output_names": ["y", "scale"]}
+    export_onnx(Scaled(), (torch.randn(2, 3),), tmp_path / "s.onnx", **names)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize("side", [32, 40, 48])
