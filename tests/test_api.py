@@ -180,7 +180,7 @@ def test_a_style_may_be_a_text(tmp_path: Path) -> None:
         ({"picture": "avatar", "size_px": "700"}, "a size of '700' px; expected an even number"),
         ({"picture": "avatar", "background": (0, 0, 0)}, r"a background of \(0, 0, 0\); expected soft"),
         ({"listener": "none.onnx"}, "none.onnx: cannot be read"),
-        ({"recognizer": "sparse", "keep": "0.3"}, "keep must be a finite number; found '0.3'"),
+        ({"recognizer": "sparse", "keep": "0.3"}, "keep rate '0.3'; expected above 0 and at most 1"),
     ],
 )
 def test_record_says_which_option_is_wrong(

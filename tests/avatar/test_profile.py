@@ -128,7 +128,7 @@ def test_me_is_the_kept_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InputError, match=r"nothing has been remembered yet .* press Remember me"):
         named_profile("me")
     for empty in ("", " "):
-        with pytest.raises(InputError, match="--profile is empty; name a profile's JSON file, or me"):
+        with pytest.raises(InputError, match=f"a profile of '{empty}'; name a profile's JSON file, or me"):
             named_profile(empty)
     PROFILE.save(my_profile())
     assert named_profile("me") == named_profile(str(tmp_path / "profile.json")) == PROFILE

@@ -40,19 +40,15 @@ class _Forgiving(io.FileIO):
         return len(data) if written is None else written
 
 
-@contextmanager
-def forgiving_stderr() -> Iterator[None]:
-    """Notes, errors and progress bars are dropped if standard error cannot be written.
+def forgive_stderr() -> None:
+    """From now on, notes, errors and progress bars are dropped if standard error cannot be written.
 
     A terminal that was closed, a full disk or a pipe without a reader must not end the work.
     """
     before = sys.stderr
-    if before is None or before is not sys.__stderr__:
-        yield
-        return
-    file = io.BufferedWriter(_Forgiving(before.fileno(), "w", closefd=False))
-    sys.stderr = io.TextIOWrapper(file, before.encoding, before.errors, line_buffering=True)
-    yield  # Python itself writes there until the end of the process.
+    if isinstance(before, io.TextIOWrapper) and before is sys.__stderr__:
+        file = io.BufferedWriter(_Forgiving(before.fileno(), "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(file, before.encoding, before.errors, line_buffering=True)
 
 
 def tell_through(teller: Callable[[bool, str], None] | None) -> None:

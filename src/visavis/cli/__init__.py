@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from visavis import __version__
-from visavis.base.console import CLOSED_PIPE, forgiving_stderr, print_error, print_line, write_out
+from visavis.base.console import CLOSED_PIPE, forgive_stderr, print_error, print_line, write_out
 from visavis.base.signals import INTERRUPTED, is_put_off, signals_go_to, status_after
 from visavis.base.words import reason
 from visavis.errors import MissingExtraError, VisavisError
@@ -93,7 +93,7 @@ def main() -> None:
             raise KeyboardInterrupt
 
     _prepare_streams()
-    with signals_go_to(interrupt), forgiving_stderr():
+    with signals_go_to(interrupt):
         status = run_plainly(lambda: app(standalone_mode=False))
     if status == INTERRUPTED and received:
         status = status_after(received[0])
@@ -136,6 +136,7 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    forgive_stderr()
 
 
 def _show_version(wanted: bool) -> None:

@@ -7,13 +7,13 @@ network. The same weights serve all keep rates; see docs/reference/sparse.md.
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 import onnxruntime as ort
 
 from visavis.base import networks
-from visavis.base.arrays import require_number
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier, checked_answer
 from visavis.types import BoolArray, FloatArray, ImageArray
@@ -27,9 +27,8 @@ def check_keep(rate: float) -> float:
     Raises:
         InputError: it is not above 0 and at most 1.
     """
-    require_number("keep", rate)
-    if not 0 < rate <= 1:
-        raise InputError(f"keep rate {rate}; expected above 0 and at most 1")
+    if not isinstance(rate, Real) or not 0 < rate <= 1:
+        raise InputError(f"keep rate {rate!r}; expected above 0 and at most 1")
     return rate
 
 
