@@ -74,6 +74,22 @@ def test_places_that_cannot_take_a_file_are_named(tmp_path: Path) -> None:
             require_folder(tmp_path / name)
 
 
+def test_a_read_only_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path := tmp_path / "a.txt").write_text("old")
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != path)  # Root may write everything.
+    with pytest.raises(
+        InputError, match=r"a\.txt: the file is read-only; name another file, or make this one"
+    ):
+        require_writable(path)
+    with (
+        pytest.raises(InputError, match=r"a\.txt: cannot be written: the file is read-only"),
+        whole_file(path),
+    ):
+        pytest.fail("it was opened")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_the_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     synced, replaced = os.fsync, Path.replace

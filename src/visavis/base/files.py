@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from visavis.errors import InputError
 
 PathText = str | os.PathLike[str]
 _JSON_WIDTH = 110
+READ_ONLY = "the file is read-only"
 _log = logging.getLogger(__name__)
 
 
@@ -39,8 +41,8 @@ def require_writable(path: Path, *read: PathText) -> None:
         read: files that are read, or written too.
 
     Raises:
-        InputError: the path is a folder or a device, or one of the others; or its folder is missing or not
-            writable.
+        InputError: the path is a folder, a device or a read-only file, or one of the others; or its folder is
+            missing or not writable.
     """
     try:
         if os.path.realpath(path) in map(os.path.realpath, read):
@@ -49,6 +51,8 @@ def require_writable(path: Path, *read: PathText) -> None:
             raise InputError(f"{path}: is a folder; name a file in it")
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: is not a regular file; name another file to write")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise InputError(f"{path}: {READ_ONLY}; name another file, or make this one writable")
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
         if not os.access(path.parent, os.W_OK):
@@ -77,8 +81,10 @@ def partial_of(target: Path) -> Path:
     """The temporary path for writing a file; what a killed run left there is removed, and logged.
 
     Raises:
-        OSError: the system refused to remove it.
+        OSError: the system refused to remove it, or the file is there and read-only.
     """
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(EACCES, READ_ONLY, str(target))
     partial = target.with_name(target.name + ".partial")
     if partial.is_file():
         partial.unlink()
