@@ -148,7 +148,7 @@ class CausalAttention(nn.Module):
         if past is None:
             mixed = _over_clip(query, keys, values, bias)
         else:
-            seen = (keys, values, *past)
+            seen: tuple[Tensor, ...] = (keys, values, *past)
             if x.dim() > source.dim():  # K listeners look at the same speaker.
                 seen = tuple(part.unsqueeze(1) for part in seen)
             mixed = _over_past(query, seen[:2], seen[2:], bias)
