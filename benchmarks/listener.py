@@ -1,6 +1,7 @@
 """Time for each frame, and memory, of the embedded listener with a recorded person.
 
     visavis run talk.mp4 --track talk.npz
+    export OMP_NUM_THREADS=1
     python benchmarks/listener.py talk.npz talk.mp4 --minutes 60 --out benchmarks/results/listener_speed.json
 
 A frame is everything from a face and 40 ms of sound to the listener's face: speech features, the speaker's
@@ -16,7 +17,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from visavis.base.files import json_text, write_json
 from visavis.base.machine import machine, versions
@@ -79,12 +79,12 @@ def main() -> None:
     face, sound = recording(args.track, args.audio)
     listener = ListenerModel.default()
     frames = round(args.minutes * 60 * FRAME_RATE_HZ)
-    with threadpool_limits(1):
-        result = {
-            "one_listener": play(listener, face, sound, 1, frames),
-            "ten_listeners": play(listener, face, sound, 10, min(frames, 1500)),
-        }
-    result |= {"machine": machine(), "versions": versions()}
+    result = {
+        "one_listener": play(listener, face, sound, 1, frames),
+        "ten_listeners": play(listener, face, sound, 10, min(frames, 1500)),
+        "machine": machine(),
+        "versions": versions(),
+    }
     print(json_text(result))
     if args.out:
         write_json(args.out, result)

@@ -39,13 +39,13 @@ class Known(Predictor):
         weights[second : second + 4] = np.eye(2).ravel() * np.log(chance / (1 - chance)) / SURE
         self.head = TokenHead(LEVELS, 2, weights)
 
-    def memory(self, streams: int) -> StreamMemory:
-        return StreamMemory(
-            np.zeros((streams, 1, 1, 1, 1), np.float32), np.zeros((streams, 1, 1, 1, 1), np.float32)
-        )
+    def memory(self, listeners: int, speakers: int | None = None) -> StreamMemory:
+        count = speakers or listeners
+        empty = np.zeros((1, count, listeners // count, 1, 1, 1), np.float32)
+        return StreamMemory((empty, empty), (empty, empty))
 
     def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
-        speaker = heard.sound[..., 1, None]
+        speaker = np.repeat(heard.sound, len(heard.own) // len(heard.sound), axis=0)[..., 1, None]
         states = np.where(speaker > 0, [0.0, SURE], [SURE, 0.0])
         return np.where(np.isnan(speaker), 0.0, states).astype(np.float32)
 

@@ -34,20 +34,24 @@ class Later(Predictor):
         self.head = TokenHead(self.levels, self.vocabulary, weights.astype(np.float32))
         self.delay, self.speech, self.even = delay, speech, even
 
-    def memory(self, streams: int) -> StreamMemory:
-        keys = np.zeros((streams, 1, 1, 1, self.context), np.float32)
-        return StreamMemory(keys, np.zeros((streams, 1, 1, self.context, 1), np.float32))
+    def memory(self, listeners: int, speakers: int | None = None) -> StreamMemory:
+        shape = (1, speakers or listeners, 1, 1)
+        keys = np.zeros((*shape, self.context), np.float32)
+        own = np.zeros((0, shape[1], listeners // shape[1], 1, 1, self.context), np.float32)
+        return StreamMemory((keys, np.zeros_like(keys.swapaxes(-1, -2))), (own, own.swapaxes(-1, -2)))
 
     def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
-        self._check(heard, len(memory.ages))
+        self._check(heard, memory)
         spoke = heard.sound[..., 0, SPEECH_CHANNELS.index("speech")] > 0.5
         shown = np.where(heard.speaker[..., 0] < 0, 1, heard.speaker[..., 0])
         now = np.where(spoke & self.speech, 14, shown).astype(np.float32)
-        oldest_first = np.argsort(-memory.ages[0], kind="stable")[: int((memory.ages[0] > 0).sum())]
-        known = np.concatenate([memory.keys[:, 0, 0, 0, oldest_first], now], axis=1)
+        oldest_first = np.argsort(-memory.ages, kind="stable")[: int((memory.ages > 0).sum())]
+        known = np.concatenate([memory.speaker[0][0, :, 0, 0, oldest_first].T, now], axis=1)
         past = np.pad(known, ((0, 0), (self.delay, 0)), constant_values=1)
         wanted = past[:, -self.delay - now.shape[1] : -self.delay].astype(np.int64)
-        memory.add(now[:, None, None, None], now[:, None, None, :, None])
+        none = np.zeros((*memory.own[0].shape[:-1], now.shape[1]), np.float32)
+        memory.add((now[None, :, None, None], now[None, :, None, :, None]), (none, none.swapaxes(-1, -2)))
+        wanted = np.repeat(wanted, len(heard.own) // len(wanted), axis=0)
         states = np.zeros((*wanted.shape, 1, self.vocabulary), np.float32)
         if not self.even:
             np.put_along_axis(states, wanted[..., None, None], SURE, axis=-1)

@@ -40,19 +40,19 @@ class Echo(Predictor):
         weights = np.concatenate([np.eye(size).ravel(), np.zeros(size)]).astype(np.float32)
         self.head = TokenHead(self.levels, size, weights)
 
-    def memory(self, streams: int) -> StreamMemory:
-        return StreamMemory(
-            np.zeros((streams, 1, 1, 1, 1), np.float32), np.zeros((streams, 1, 1, 1, 1), np.float32)
-        )
+    def memory(self, listeners: int, speakers: int | None = None) -> StreamMemory:
+        count = speakers or listeners
+        empty = np.zeros((1, count, listeners // count, 1, 1, 1), np.float32)
+        return StreamMemory((empty, empty), (empty, empty))
 
     def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
-        self._check(heard, len(memory.ages))
+        self._check(heard, memory)
         self.heard.append(heard)
-        logits = np.zeros((*heard.speaker.shape, self.vocabulary), np.float32)
+        logits = np.zeros((*heard.own.shape, self.vocabulary), np.float32)
         if not self.even:
             wanted = np.where(heard.speaker < 0, 1, heard.speaker)
             speaks = heard.sound[..., SPEECH_CHANNELS.index("speech")] > 0.5
-            wanted = np.where(speaks, 14, wanted)
+            wanted = np.repeat(np.where(speaks, 14, wanted), len(heard.own) // len(heard.speaker), axis=0)
             np.put_along_axis(logits, wanted[..., None], self.surely, axis=-1)
         return logits
 

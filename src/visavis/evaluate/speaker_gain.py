@@ -244,25 +244,27 @@ class _Scoring:
 
     def _sampled(self) -> NDArray[np.int64]:
         """Tokens (S, 2, T) of sampled listeners for each person."""
-        head, speaker = self.predictor.head, np.tile(self.speaker, (SAMPLES, 1, 1))
-        count, length = speaker.shape[:2]
-        guided = self.sampling.guided
-        memory = self.predictor.memory(count * (2 if guided else 1))
+        head, speaker = self.predictor.head, self.speaker
+        people, length = speaker.shape[:2]
+        count, guided = people * SAMPLES, self.sampling.guided
+        ways = 2 if guided else 1
+        memory = self.predictor.memory(count * ways, people * ways)
         result = np.full((count, length), UNKNOWN)
         before = np.full((count, 1), UNKNOWN)
-        chances = self.rng.random((length, count, len(head.levels)))
+        chances = self.rng.random((length, SAMPLES, people, len(head.levels))).swapaxes(1, 2)
+        chances = chances.reshape(length, count, -1)
         for frame in range(length):
             heard = self._heard(speaker[:, frame : frame + 1], before)
             hidden = self.predictor.predict(heard.beside_alone() if guided else heard, memory)[:, 0, 0]
             alone = hidden[count:] if guided else None
             result[:, frame] = head.draw(hidden[:count], chances[frame], self.sampling, alone)
             before = result[:, frame : frame + 1]
-        return result.reshape(SAMPLES, 2, length)
+        return result.reshape(people, SAMPLES, length).swapaxes(0, 1)
 
     def _heard(self, speaker: FloatArray, own: NDArray[np.int64]) -> Heard:
-        """The network's input from (N, T, 6) and tokens (N, T): speakers are sound channels, not tokens."""
+        """The network's input from (M, T, 6) and tokens (N, T): speakers are sound channels, not tokens."""
         return Heard(
-            np.full((*own.shape, 1), UNKNOWN),
+            np.full((*speaker.shape[:2], 1), UNKNOWN),
             np.ascontiguousarray(own[..., None]),
             np.ascontiguousarray(speaker[:, :, None]),
             np.zeros((*own.shape, 0), np.float32),

@@ -5,10 +5,10 @@ A listener is a distribution of faces: samples of one moment differ, and each co
 
 from __future__ import annotations
 
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from visavis.base import networks
 from visavis.base.arrays import as_float32
@@ -23,8 +23,6 @@ from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
 from visavis.reaction.style import CONTROLS, Style
 from visavis.reaction.tokenizer import FaceTokenizer, Tokens
 from visavis.types import FloatArray
-
-_Kind = TypeVar("_Kind", bound=np.generic)
 
 ASSET = "listener"
 # Encoder and decoder of the listener's tokenizer, which describes movements more than identity.
@@ -205,7 +203,8 @@ class ListenerState:
             raise InputError(f"seed is {seed}; expected a whole number from 0 to {2**32 - 1}")
         self._listener, self._seed, self._samples = listener, seed, samples
         self._guided = listener.sampling.guided
-        self._memory = listener.predictor.memory(samples * (2 if self._guided else 1))
+        ways = 2 if self._guided else 1  # Beside the speaker, and alone.
+        self._memory = listener.predictor.memory(samples * ways, ways)
         self._speaker, self._sound = listener.tokenizer.stream(), CuedSpeech()
         rest = listener.tokenizer.rest
         self._rest = None if rest is None else RunningNeutralFace(rest)
@@ -264,10 +263,10 @@ class ListenerState:
                 raise InputError(f"this listener was trained with {', '.join(traits)}: leave out the style")
             controls[:] = self.style.values
         heard = Heard(
-            _repeated(self._heard_tokens, count),
+            self._heard_tokens[None, None],
             self._own[:, None],
-            _repeated(self._heard_sound[:, : predictor.sound_channels], count),
-            _repeated(controls, count),
+            self._heard_sound[None, None, :, : predictor.sound_channels],
+            np.repeat(controls[None, None], count, axis=0),
         )
         return heard.beside_alone() if self._guided else heard
 
@@ -298,8 +297,3 @@ def _embedded_tokenizer(pair: object, threads: int) -> FaceTokenizer:
         if own.pair == pair:
             return own
     return FaceTokenizer.default(threads)
-
-
-def _repeated(values: NDArray[_Kind], count: int) -> NDArray[_Kind]:
-    """(...) -> (count, 1, ...)."""
-    return np.repeat(values[None, None], count, axis=0)

@@ -24,17 +24,22 @@ KIND = "listener"
 UNKNOWN = -1
 # What network files call the tokens of the speaker.
 SPEAKER_INPUT = "partner"
+# The metadata's numbers: attentions of the speaker and of the listener, heads of each, width of a head.
+_CACHE = ("attentions", "own_attentions", "heads", "width")
+_OUTPUTS = ("hidden", "keys", "values", "own_keys", "own_values")
 _NEEDED = {"levels", "sound_channels", "controls", "patch", "context", "cache", "frame_rate_hz", "speaks"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """Inputs of N listeners for the next T positions of P frames each.
+    """Inputs of N listeners of M speakers for the next T positions of P frames each.
+
+    N is a multiple of M: the first N / M listeners have the first speaker.
 
     Attributes:
-        speaker: (N, T, P) int64 tokens of the speaker; -1 if not known.
+        speaker: (M, T, P) int64 tokens of the speakers; -1 if not known.
         own: (N, T, P) int64: the listener's own tokens of the position before; -1 if not known.
-        sound: (N, T, P, S) float32, NaN where not known; S is 0 for networks without sound.
+        sound: (M, T, P, S) float32, NaN where not known; S is 0 for networks without sound.
         controls: (N, T, C) float32 style, NaN where it is left free.
     """
 
@@ -88,6 +93,11 @@ class Predictor:
         self.frame_rate_hz = float(notes["frame_rate_hz"])
         self.speaks = str(notes["speaks"])
         self._cache = tuple(int(size) for size in notes["cache"])
+        if len(self._cache) != len(_CACHE):
+            raise WeightsError(
+                f"the {KIND} was exported by an earlier version: add --resume to the command of its "
+                "training, which exports it anew"
+            )
         self._session = session
         self._inputs = {spec.name for spec in session.get_inputs()}
         self.head = self._read_head()
@@ -102,13 +112,19 @@ class Predictor:
         """
         return cls(networks.open_file(path, threads))
 
-    def memory(self, streams: int) -> StreamMemory:
-        """The state of N parallel streams before their first frame."""
-        attentions, heads, width = self._cache
-        # Attentions come first in memory, so that each one's part is an input without being copied.
-        keys = np.zeros((attentions, streams, heads, width, self.context), np.float32)
-        values = np.zeros((attentions, streams, heads, self.context, width), np.float32)
-        return StreamMemory(keys.swapaxes(0, 1), values.swapaxes(0, 1))
+    def memory(self, listeners: int, speakers: int | None = None) -> StreamMemory:
+        """The state of N parallel listeners of M speakers before their first frame.
+
+        Args:
+            listeners: N.
+            speakers: M; N must be a multiple of it. None: each listener has a speaker of its own.
+        """
+        attentions, own, heads, width = self._cache
+        count = listeners if speakers is None else speakers
+        return StreamMemory(
+            _empty((attentions, count, heads), width, self.context),
+            _empty((own, count, listeners // count, heads), width, self.context),
+        )
 
     def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
         """Predict T positions; ``memory`` advances by T positions.
@@ -120,11 +136,10 @@ class Predictor:
         Raises:
             InputError: arrays do not fit each other or the network.
         """
-        self._check(heard, len(memory.ages))
-        feed = self._feed(heard, memory)
-        hidden, keys, values = self._session.run(["hidden", "keys", "values"], feed)
-        memory.add(keys, values)
-        result: FloatArray = hidden
+        self._check(heard, memory)
+        hidden, *added = self._session.run(_OUTPUTS, self._feed(heard, memory))
+        memory.add((added[0], added[1]), (added[2], added[3]))
+        result: FloatArray = hidden.reshape(*heard.own.shape, -1)
         return result
 
     def _read_head(self) -> TokenHead:
@@ -140,25 +155,27 @@ class Predictor:
         return TokenHead(self.levels, hidden.shape[-1], head)
 
     def _feed(self, heard: Heard, memory: StreamMemory) -> dict[str, NDArray[Any]]:
+        speakers, (listeners, positions) = len(heard.speaker), heard.own.shape[:2]
+        by_speaker = (speakers, listeners // speakers, positions)
         arrays: dict[str, NDArray[Any]] = {
             SPEAKER_INPUT: heard.speaker,
-            "own": heard.own,
+            "own": heard.own.reshape(*by_speaker, self.patch),
             "sound": heard.sound,
-            "controls": heard.controls,
+            "controls": heard.controls.reshape(*by_speaker, self.controls),
             "ages": memory.ages,
         }
-        for name, past in (("past_keys", memory.keys), ("past_values", memory.values)):
-            arrays[name] = past  # Networks of version 0.1 have one input for all attentions.
-            arrays |= {f"{name}_{place}": past[:, place] for place in range(past.shape[1])}
+        for kind, past in (("", memory.speaker), ("own_", memory.own)):
+            for name, each in zip(("keys", "values"), past, strict=True):
+                arrays |= {f"{kind}past_{name}_{place}": part for place, part in enumerate(each)}
         return {name: array for name, array in arrays.items() if name in self._inputs}
 
-    def _check(self, heard: Heard, streams: int) -> None:
+    def _check(self, heard: Heard, memory: StreamMemory) -> None:
         t = heard.speaker.shape[1]
         expected = {
-            "speaker": (streams, t, self.patch),
-            "own": (streams, t, self.patch),
-            "sound": (streams, t, self.patch, self.sound_channels),
-            "controls": (streams, t, self.controls),
+            "speaker": (memory.speakers, t, self.patch),
+            "own": (memory.listeners, t, self.patch),
+            "sound": (memory.speakers, t, self.patch, self.sound_channels),
+            "controls": (memory.listeners, t, self.controls),
         }
         for name, shape in expected.items():
             array = getattr(heard, name)
@@ -173,18 +190,31 @@ class Predictor:
                 )
 
 
+# Keys (..., D, W) and values (..., W, D) of positions.
+KeysValues = tuple[FloatArray, FloatArray]
+
+
+def _empty(shape: tuple[int, ...], width: int, context: int) -> KeysValues:
+    return np.zeros((*shape, width, context), np.float32), np.zeros((*shape, context, width), np.float32)
+
+
 class StreamMemory:
-    """Keys and values of the last W positions of N streams, in a ring, for A attentions of H heads.
+    """Keys and values of the last W positions of M speakers and their N listeners, in a ring.
+
+    Args:
+        speaker: keys (A, M, H, D, W) and values (A, M, H, W, D) of A attentions of H heads.
+        own: keys (B, M, N / M, H, D, W) and values (B, M, N / M, H, W, D) of the listeners' attentions.
 
     Attributes:
-        keys: (N, A, H, D, W) float32.
-        values: (N, A, H, W, D) float32.
-        ages: (N, W) int64: how many positions ago each slot was written; 0 for an empty one.
+        ages: (W,) int64: how many positions ago each slot was written; 0 for an empty one.
+        speakers, listeners: M and N.
     """
 
-    def __init__(self, keys: FloatArray, values: FloatArray) -> None:
-        self.keys, self.values = keys, values
-        self.ages = np.zeros((len(keys), keys.shape[-1]), np.int64)
+    def __init__(self, speaker: KeysValues, own: KeysValues) -> None:
+        self.speaker, self.own = speaker, own
+        self.ages = np.zeros(speaker[0].shape[-1], np.int64)
+        self.speakers = own[0].shape[1]
+        self.listeners = self.speakers * own[0].shape[2]
         self._next = 0
 
     def reset(self) -> None:
@@ -194,18 +224,24 @@ class StreamMemory:
 
     def copies(self, count: int) -> StreamMemory:
         """Independent parallel copies of this memory."""
-        result = StreamMemory(np.repeat(self.keys, count, axis=0), np.repeat(self.values, count, axis=0))
-        result.ages[:] = np.repeat(self.ages, count, axis=0)
+        result = StreamMemory(*(_repeated(part, count) for part in (self.speaker, self.own)))
+        result.ages[:] = self.ages
         result._next = self._next
         return result
 
-    def add(self, keys: FloatArray, values: FloatArray) -> None:
-        """Store T positions, (N, A, H, D, T) and (N, A, H, T, D), in place of the oldest ones."""
-        length, size = keys.shape[-1], self.ages.shape[1]
+    def add(self, speaker: KeysValues, own: KeysValues) -> None:
+        """Store T positions, with T in the place of W, over the oldest ones."""
+        length, size = speaker[0].shape[-1], len(self.ages)
         kept = min(length, size)
         slots = (self._next + np.arange(length - kept, length)) % size
-        self.keys[..., slots] = keys[..., length - kept :]
-        self.values[..., slots, :] = values[..., length - kept :, :]
+        for (keys, values), added in ((self.speaker, speaker), (self.own, own)):
+            keys[..., slots] = added[0][..., length - kept :]
+            values[..., slots, :] = added[1][..., length - kept :, :]
         self.ages[self.ages > 0] += length
-        self.ages[:, slots] = np.arange(kept, 0, -1)
+        self.ages[slots] = np.arange(kept, 0, -1)
         self._next = (self._next + length) % size
+
+
+def _repeated(parts: KeysValues, count: int) -> KeysValues:
+    keys, values = (np.repeat(part, count, axis=1) for part in parts)
+    return keys, values

@@ -17,7 +17,6 @@ from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.reaction.style import Style
 from visavis.reaction.tokenizer import Tokens
-from visavis.recording.side_by_side import write_side_by_side
 from visavis.track import Track
 from visavis.types import FloatArray
 
@@ -114,6 +113,8 @@ class RecordedReaction:
         """
         clip = self.speaker
         audio = None if clip.audio is None else as_path(clip.audio)
+        from visavis.recording.side_by_side import write_side_by_side
+
         write_side_by_side(as_path(path), clip.face, self.reaction, clip.start_s, audio, on_frame)
 
 

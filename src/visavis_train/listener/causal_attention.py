@@ -22,8 +22,8 @@ class Sight(NamedTuple):
     """What positions look at, as buckets of distances, and what is hidden from them.
 
     Attributes:
-        buckets: (1 or N, Q, K) int64, for Q positions that look at K positions.
-        hidden: (1 or N, Q, K) bool.
+        buckets: (1, Q, K) int64, for Q positions that look at K positions.
+        hidden: (1, Q, K) bool.
     """
 
     buckets: Tensor
@@ -49,18 +49,16 @@ class AttentionWindow(nn.Module):
         return self._sight(distance[None])
 
     def stepwise(self, length: int, ages: Tensor) -> Sight:
-        """The view (N, T, W + T) of T new positions: a ring of W older ones and themselves.
+        """The view (1, T, W + T) of T new positions: a ring of W older ones and themselves.
 
         Args:
             length: T.
-            ages: (N, W) int64: distance of each slot of the ring to the first new position; 0 is
-                an empty slot.
+            ages: (W,) int64: distance of each slot of the ring to the first new position; 0 is an empty
+                slot.
         """
-        new = torch.arange(length, device=ages.device)
-        older = ages[:, None, :] + new[None, :, None]
-        older = older.masked_fill(ages[:, None, :] <= 0, -1)
-        among = (new[:, None] - new[None, :]).expand(ages.shape[0], -1, -1)
-        return self._sight(torch.cat([older, among], dim=-1))
+        new = torch.arange(length, device=ages.device)[:, None]
+        older = (ages + new).masked_fill(ages <= 0, -1)
+        return self._sight(torch.cat([older, new - new.T], dim=-1)[None])
 
     def _sight(self, distance: Tensor) -> Sight:
         buckets = self.get_buffer("bucket_of")[distance.clamp(0, self.context)]
@@ -79,11 +77,11 @@ def _buckets(context: int) -> list[int]:
 
 
 class Past(NamedTuple):
-    """Keys and values of positions, for the A attentions of a network in order of computation.
+    """Keys and values of positions, for the A attentions of one kind, in order of computation.
 
     Attributes:
-        keys: A times (N, H, D / H, W).
-        values: A times (N, H, W, D / H).
+        keys: A times (..., H, D / H, W): (M, ...) of the speakers, (M, K, ...) of their listeners.
+        values: A times (..., H, W, D / H).
     """
 
     keys: Sequence[Tensor]
@@ -94,25 +92,26 @@ class AttentionMemory:
     """The past of one call, and its additions to the past.
 
     Args:
-        past: None for a whole clip.
+        past: of the speakers and of their listeners; None for a whole clip.
     """
 
-    def __init__(self, past: Past | None) -> None:
+    def __init__(self, past: tuple[Past, Past] | None) -> None:
         self._past = past
-        self._now: list[tuple[Tensor, Tensor]] = []
+        self._now: tuple[list[tuple[Tensor, Tensor]], ...] = ([], [])
 
     def exchange(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Keep the next attention's keys (N, H, D / H, T) and values (N, H, T, D / H), for its past."""
-        place = len(self._now)
-        self._now.append((keys, values))
+        """Keep the next attention's keys (..., H, D / H, T) and values (..., H, T, D / H), for its past."""
         if self._past is None:
             return None
-        return self._past.keys[place], self._past.values[place]
+        kind = keys.dim() - 4
+        now, past = self._now[kind], self._past[kind]
+        place = len(now)
+        now.append((keys, values))
+        return past.keys[place], past.values[place]
 
-    def now(self) -> tuple[Tensor, Tensor]:
-        """This call's T positions: keys (N, A, H, D / H, T) and values (N, A, H, T, D / H)."""
-        keys, values = zip(*self._now, strict=True)
-        return torch.stack(keys, dim=1), torch.stack(values, dim=1)
+    def now(self) -> tuple[Tensor, ...]:
+        """This call's T positions of each kind: keys (A, ..., H, D / H, T), values (A, ..., H, T, D / H)."""
+        return tuple(torch.stack(part) for now in self._now for part in zip(*now, strict=True))
 
 
 class CausalAttention(nn.Module):
@@ -136,22 +135,24 @@ class CausalAttention(nn.Module):
         self.bias.weight.data = -torch.arange(BUCKETS)[:, None] * slopes
 
     def forward(self, x: Tensor, source: Tensor, sight: Sight, memory: AttentionMemory) -> Tensor:
-        """(N, T, D) and (N, T, source) -> (N, T, D)."""
+        """(N, T, D) and (N, T, source) -> (N, T, D); or (M, K, T, D) and (M, T, source) -> (M, K, T, D)."""
         each = x.shape[-1] // self.heads
         query, keys, values = (
-            part.unflatten(-1, (self.heads, each)).transpose(1, 2)
+            part.unflatten(-1, (self.heads, each)).transpose(-3, -2)
             for part in (self.query(x), *self.key_value(source).chunk(2, dim=-1))
         )
-        keys = keys.transpose(2, 3)
+        keys = keys.transpose(-2, -1)
         bias = self.bias(sight.buckets).masked_fill(sight.hidden[..., None], -torch.inf).permute(0, 3, 1, 2)
         past = memory.exchange(keys, values)
         query = query * each**-0.5
-        mixed = (
-            _over_clip(query, keys, values, bias)
-            if past is None
-            else _over_past(query, (keys, values), past, bias)
-        )
-        result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        if past is None:
+            mixed = _over_clip(query, keys, values, bias)
+        else:
+            seen: tuple[Tensor, ...] = (keys, values, *past)
+            if x.dim() > source.dim():  # K listeners look at the same speaker.
+                seen = tuple(part.unsqueeze(1) for part in seen)
+            mixed = _over_past(query, seen[:2], seen[2:], bias)
+        result: Tensor = self.out(mixed.transpose(-3, -2).flatten(-2))
         return result
 
 
@@ -180,9 +181,7 @@ def _over_clip(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Ten
     return (chances @ values).flatten(2, 3)[:, :, :length]
 
 
-def _over_past(
-    query: Tensor, now: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor], bias: Tensor
-) -> Tensor:
+def _over_past(query: Tensor, now: Sequence[Tensor], past: Sequence[Tensor], bias: Tensor) -> Tensor:
     """Attention over past and present keys and values without joining them, because copies are expensive."""
     size = past[0].shape[-1]
     scores = torch.cat([query @ past[0], query @ now[0]], dim=-1) + bias

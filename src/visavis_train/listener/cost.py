@@ -53,7 +53,8 @@ def _macs_of_step(net: ListenerNet) -> int:
     """Multiply-accumulates of one position with its whole past, and of its distributions."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         ages, past = _past(net, net.config.context)
-        hidden = ListenerGraph(net)(*_heard(net.config, 1), ages, *past.keys, *past.values)[0]
+        parts = (part for kind in past for each in kind for part in each)
+        hidden = ListenerGraph(net)(*_heard(net.config, 1), ages, *parts)[0]
         net.head(hidden, hidden.new_zeros(hidden.shape[:-1], dtype=torch.int64))
     return int(counter.get_total_flops()) // 2
 
@@ -63,23 +64,25 @@ def _macs_of_context(net: ListenerNet, patch: int) -> int:
     """The same for all positions of a context without a past, and the distributions of the last ``patch``."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         hidden, _ = net(_heard(net.config, net.config.context), *_past(net, 0))
-        last = hidden[:, -patch:]
+        last = hidden[:, :, -patch:]
         net.head(last, last.new_zeros(last.shape[:-1], dtype=torch.int64))
     return int(counter.get_total_flops()) // 2
 
 
-def _past(net: ListenerNet, positions: int) -> tuple[torch.Tensor, Past]:
-    each = net.config.width // net.config.heads
-    shape = (net.attentions, 1, net.config.heads)
-    keys, values = torch.zeros(*shape, each, positions), torch.zeros(*shape, positions, each)
-    return torch.ones(1, positions, dtype=torch.int64), Past(keys.unbind(), values.unbind())
+def _past(net: ListenerNet, positions: int) -> tuple[torch.Tensor, tuple[Past, Past]]:
+    each, heads = net.config.width // net.config.heads, net.config.heads
+    speaker, own = (
+        Past(torch.zeros(*shape, each, positions).unbind(), torch.zeros(*shape, positions, each).unbind())
+        for shape in ((net.attentions[0], 1, heads), (net.attentions[1], 1, 1, heads))
+    )
+    return torch.ones(positions, dtype=torch.int64), (speaker, own)
 
 
 def _heard(config: ListenerConfig, positions: int) -> HeardTensors:
     shape = (1, positions, config.patch)
     return HeardTensors(
         torch.zeros(shape, dtype=torch.int64),
-        torch.zeros(shape, dtype=torch.int64),
+        torch.zeros(1, *shape, dtype=torch.int64),
         torch.zeros(*shape, config.sound_channels),
-        torch.zeros(1, positions, config.controls),
+        torch.zeros(1, 1, positions, config.controls),
     )

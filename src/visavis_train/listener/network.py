@@ -6,6 +6,7 @@ frame of t, and itself before t. This holds for a whole clip and for single fram
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
@@ -74,13 +75,14 @@ class ListenerConfig(ListenerSize):
 
 
 class HeardTensors(NamedTuple):
-    """Inputs of a listener at T positions of P frames each.
+    """Inputs of a listener at T positions of P frames each; of M speakers with K listeners each, if streamed.
 
     Attributes:
-        speaker: (N, T, P) int64 tokens of the speaker; -1 where unknown.
-        own: (N, T, P) int64 tokens of the listener at the previous position; -1 before the first.
-        sound: (N, T, P, S) float, NaN where there is none.
-        controls: (N, T, C) float, NaN where the style is free.
+        speaker: (N, T, P) or (M, T, P) int64 tokens of the speaker; -1 where unknown.
+        own: (N, T, P) or (M, K, T, P) int64 tokens of the listener at the previous position; -1 before the
+            first.
+        sound: (N, T, P, S) or (M, T, P, S) float, NaN where there is none.
+        controls: (N, T, C) or (M, K, T, C) float, NaN where the style is free.
     """
 
     speaker: Tensor
@@ -150,34 +152,37 @@ class ListenerNet(nn.Module):
         )
 
     @property
-    def attentions(self) -> int:
-        """Number of attentions that keep a past."""
-        return sum(isinstance(module, CausalAttention) for module in self.modules())
+    def attentions(self) -> tuple[int, int]:
+        """Number of attentions that keep a past of the speaker, and of the listener."""
+        total = sum(isinstance(module, CausalAttention) for module in self.modules())
+        # A listener looks at itself; in crossed stacks also where the published block forgets the speaker.
+        own = self.config.layers if self.config.form == "joined" else 3 * self.config.layers - 1
+        return total - own, own
 
     def forward(
-        self, heard: HeardTensors, ages: Tensor | None = None, past: Past | None = None
+        self, heard: HeardTensors, ages: Tensor | None = None, past: tuple[Past, Past] | None = None
     ) -> tuple[Tensor, AttentionMemory]:
         """Hidden states of T positions.
 
         Args:
             heard: the inputs at these positions.
-            ages: (N, W) ages of the past, see
+            ages: (W,) ages of the past, see
                 :class:`~visavis_train.listener.causal_attention.AttentionWindow`.
-            past: the past before these positions.
+            past: the past before these positions, of the speakers and of their listeners.
 
         Returns:
-            (N, T, P, D), and the additions to the past.
+            (N, T, P, D) or (M, K, T, P, D), and the additions to the past.
         """
         memory = AttentionMemory(past)
-        sight = self.view.whole() if ages is None else self.view.stepwise(heard.own.shape[1], ages)
+        sight = self.view.whole() if ages is None else self.view.stepwise(heard.own.shape[-2], ages)
         face = self.join_speaker(self.speaker(heard.speaker).flatten(2))
-        x = self.join_own(self.own(heard.own).flatten(2))
+        x = self.join_own(self.own(heard.own).flatten(-2))
         if self.controls is not None:
             x = x + self.controls(heard.controls)
         sound = self.join_sound(self.sound(heard.sound).flatten(2)) if self.sound is not None else None
         answer = self._joined if self.config.form == "joined" else self._stacks
         x = answer(face, sound, x, sight, memory)
-        return self.norm(x)[:, :, None] + self.frames, memory
+        return self.norm(x)[..., None, :] + self.frames, memory
 
     def _joined(
         self, face: Tensor, sound: Tensor | None, x: Tensor, sight: Sight, memory: AttentionMemory
@@ -231,15 +236,18 @@ class ListenerGraph(nn.Module):
         controls: Tensor,
         ages: Tensor,
         *past: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Arguments as in :class:`HeardTensors`, :meth:`ListenerNet.forward` and, one by one, :class:`Past`.
+    ) -> tuple[Tensor, ...]:
+        """Arguments as in :class:`HeardTensors` and :meth:`ListenerNet.forward`; ``past``: keys and values of
+        the speakers' attentions, then of their listeners'.
 
         Returns:
-            (N, T, P, D), the T positions' keys and values, and the head's weights, which do not depend on the
-            inputs.
+            (M, K, T, P, D), the T positions' keys and values of each kind, and the head's weights, which do
+            not depend on the inputs.
         """
-        heard = HeardTensors(speaker, own, sound, controls)
-        hidden, memory = self.net(heard, ages, Past(past[: len(past) // 2], past[len(past) // 2 :]))
+        heard, (speakers, listeners) = HeardTensors(speaker, own, sound, controls), self.net.attentions
+        parts = iter(past)
+        pasts = [Past(*(tuple(islice(parts, count)) for _ in range(2))) for count in (speakers, listeners)]
+        hidden, memory = self.net(heard, ages, (pasts[0], pasts[1]))
         return hidden, *memory.now(), self.net.head.weights()
 
 

@@ -12,12 +12,12 @@ import torch
 import visavis
 from visavis.errors import InputError
 from visavis.reaction.predictor import KIND, SPEAKER_INPUT, Predictor
-from visavis_train.listener.network import HeardTensors, ListenerGraph, ListenerNet
+from visavis_train.listener.network import ListenerGraph, ListenerNet
 from visavis_train.onnx.export import current_commit, export_onnx, register
 
 LISTENER_FILE = "listener.onnx"
-# Streams, positions and remembered positions of the example for the comparison of torch and ONNX.
-_STREAMS, _LENGTH = 2, 3
+# Speakers, their listeners and positions of the example for the comparison of torch and ONNX.
+_SPEAKERS, _LISTENERS, _LENGTH = 2, 3, 5
 
 
 def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) -> Predictor:
@@ -39,13 +39,14 @@ def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) ->
         tuple(inputs.values()),
         folder / LISTENER_FILE,
         input_names=tuple(inputs),
-        output_names=("hidden", "keys", "values", "head"),
-        dynamic_axes=dict.fromkeys((SPEAKER_INPUT, "own", "sound", "controls"), (1,)),
+        output_names=("hidden", "keys", "values", "own_keys", "own_values", "head"),
+        dynamic_batch=False,
+        dynamic_axes={name: _dynamic(name) for name in inputs},
         metadata={
             "kind": KIND,
             **{name: getattr(config, name) for name in ("sound_channels", "controls", "patch", "context")},
             "levels": list(config.levels),
-            "cache": [net.attentions, config.heads, config.width // config.heads],
+            "cache": [*net.attentions, config.heads, config.width // config.heads],
             **notes,
         },
     )
@@ -53,29 +54,36 @@ def export_listener(net: ListenerNet, folder: Path, notes: Mapping[str, Any]) ->
 
 
 def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
-    """Inputs of a stream with a past, including unknown tokens, sound and controls."""
+    """Inputs of streams with a past, including unknown tokens, sound and controls."""
     config, rng = net.config, torch.Generator().manual_seed(0)
-    shape = (_STREAMS, _LENGTH, config.patch)
+    speakers, listeners = (_SPEAKERS,), (_SPEAKERS, _LISTENERS)
     vocabulary = net.head.digits.vocabulary
-    sound = torch.randn(*shape, config.sound_channels, generator=rng)
-    controls = torch.rand(_STREAMS, _LENGTH, config.controls, generator=rng)
-    sound[0, 0], controls[0, 0] = torch.nan, torch.nan
-    ages = torch.arange(config.context).flip(0).expand(_STREAMS, -1).contiguous()
+    sound = torch.randn(*speakers, _LENGTH, config.patch, config.sound_channels, generator=rng)
+    controls = torch.rand(*listeners, _LENGTH, config.controls, generator=rng)
+    sound[0, 0], controls[0, 0, 0] = torch.nan, torch.nan
     each = config.width // config.heads
-    shapes = {"past_keys": (each, config.context), "past_values": (config.context, each)}
     past = {
-        f"{name}_{place}": torch.randn(_STREAMS, config.heads, *shape, generator=rng)
-        for name, shape in shapes.items()
-        for place in range(net.attentions)
+        f"{kind}past_{name}_{place}": torch.randn(*streams, config.heads, *shape, generator=rng)
+        for kind, streams, count in zip(("", "own_"), (speakers, listeners), net.attentions, strict=True)
+        for name, shape in (("keys", (each, config.context)), ("values", (config.context, each)))
+        for place in range(count)
     }
-    tokens = HeardTensors(
-        torch.randint(-1, vocabulary, shape, generator=rng),
-        torch.randint(-1, vocabulary, shape, generator=rng),
-        sound,
-        controls,
-    )
-    named = {SPEAKER_INPUT if name == "speaker" else name: part for name, part in tokens._asdict().items()}
-    return {**named, "ages": ages, **past}
+    return {
+        SPEAKER_INPUT: torch.randint(-1, vocabulary, (*speakers, _LENGTH, config.patch), generator=rng),
+        "own": torch.randint(-1, vocabulary, (*listeners, _LENGTH, config.patch), generator=rng),
+        "sound": sound,
+        "controls": controls,
+        "ages": torch.arange(config.context).flip(0),
+        **past,
+    }
+
+
+def _dynamic(name: str) -> tuple[int, ...]:
+    """The axes of an input that have any size: M speakers, K listeners of each, T positions."""
+    if name == "ages":
+        return ()
+    streams = (0, 1) if name.startswith(("own", "controls")) else (0,)
+    return streams if "past" in name else (*streams, len(streams))
 
 
 def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:

@@ -17,7 +17,7 @@ from torch import Tensor
 from visavis.errors import InputError, WeightsError
 from visavis.reaction.head import TokenHead as RuntimeHead
 from visavis.reaction.predictor import Heard as RuntimeHeard
-from visavis.reaction.predictor import Predictor
+from visavis.reaction.predictor import Predictor, StreamMemory
 from visavis_train.listener.batches import Batch
 from visavis_train.listener.causal_attention import AttentionMemory, AttentionWindow, GatedCrossLayer
 from visavis_train.listener.digits import DigitHead, Digits
@@ -180,8 +180,8 @@ def test_six_stacks_are_those_of_the_published_code() -> None:
     net = network(form="stacks", layers=3)
     streams = ("sound", "face", "heard", "speaker", "own", "answer")
     assert [len(getattr(net, f"{name}_layers")) for name in streams] == [3] * 6
-    assert net.attentions == 3 * (4 + 2 * 2)
-    assert network(form="stacks", layers=3, sound=0).attentions == 3 * (3 + 2)
+    assert net.attentions == (3 * 4 + 4, 3 * 3 - 1)
+    assert network(form="stacks", layers=3, sound=0).attentions == (3 * 2 + 1, 3 * 3 - 1)
     seen: list[tuple[Tensor, Tensor | None, Tensor]] = []
     for name in streams:
         for layer in getattr(net, f"{name}_layers"):
@@ -237,41 +237,48 @@ def test_a_reset_memory_is_as_new(exported: tuple[ListenerNet, Predictor]) -> No
     np.testing.assert_array_equal(first, predictor.predict(heard, memory))
 
 
+def held(memory: StreamMemory) -> int:
+    return sum(part.nbytes for part in (*memory.speaker, *memory.own, memory.ages))
+
+
 def test_a_memory_does_not_grow(exported: tuple[ListenerNet, Predictor]) -> None:
     net, predictor = exported
     memory = predictor.memory(2)
-    size = memory.keys.nbytes + memory.values.nbytes
+    size = held(memory)
     for _ in range(20):
         predictor.predict(runtime(batch_for(net).heard(1), 0, 3), memory)
-    assert memory.keys.nbytes + memory.values.nbytes == size
+    assert held(memory) == size
     assert memory.ages.max() == CONTEXT
 
 
-def test_networks_of_version_0_1_answer_the_same(tmp_path: Path) -> None:
-    net = network()
-    new = export_listener(net, tmp_path, NOTES)
-    model = onnx.load(tmp_path / LISTENER_FILE)
-    graph = model.graph
-    for name in ("past_keys", "past_values"):
-        parts = [part for part in graph.input if part.name.startswith(name)]
-        sizes = [size.dim_value for size in parts[0].type.tensor_type.shape.dim][1:]
-        shape = ["streams", len(parts), *sizes]
-        graph.input.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
-        for place, part in enumerate(parts):
-            graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(place), f"{part.name}_place"))
-            names = [name, f"{part.name}_place"]
-            graph.node.insert(0, onnx.helper.make_node("Gather", names, [part.name], axis=1))
-            graph.input.remove(part)
-    onnx.save(model, tmp_path / "old.onnx")
-    old = Predictor.load(tmp_path / "old.onnx")
-    memories = old.memory(2), new.memory(2)
-    heard = batch_for(net).heard(1)
+def test_listeners_of_one_speaker_are_as_listeners_of_equal_speakers(
+    exported: tuple[ListenerNet, Predictor],
+) -> None:
+    net, predictor = exported
+    alike = runtime(batch_for(net, count=6).heard(1), 0, 24)
+    first = np.repeat([0, 3], 3)
+    alone = RuntimeHeard(alike.speaker[first], alike.own, alike.sound[first], alike.controls)
+    shared = RuntimeHeard(alike.speaker[::3], alike.own, alike.sound[::3], alike.controls)
+    memories = predictor.memory(6), predictor.memory(6, 2)
     for start in range(0, 24, 4):
-        answers = [
-            each.predict(runtime(heard, start, start + 4), memory)
-            for each, memory in zip((old, new), memories, strict=True)
+        found = [
+            predictor.predict(RuntimeHeard(*(part[:, start : start + 4] for part in parts)), memory)
+            for parts, memory in zip(
+                [(h.speaker, h.own, h.sound, h.controls) for h in (alone, shared)], memories, strict=True
+            )
         ]
-        np.testing.assert_array_equal(*answers)
+        np.testing.assert_allclose(*found, atol=1e-5)
+    assert memories[1].speaker[0].size * 3 == memories[0].speaker[0].size
+
+
+def test_a_listener_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
+    export_listener(network(layers=1), tmp_path, NOTES)
+    model = onnx.load(tmp_path / LISTENER_FILE)
+    (cache,) = (each for each in model.metadata_props if each.key == "cache")
+    cache.value = "[6, 2, 8]"
+    onnx.save(model, tmp_path / "old.onnx")
+    with pytest.raises(WeightsError, match="exported by an earlier version: add --resume"):
+        Predictor.load(tmp_path / "old.onnx")
 
 
 def test_a_listener_that_hears_nothing_is_exported(
