@@ -236,6 +236,9 @@ class Vq(Quantizer):
 
     def forward(self, latents: Tensor) -> Quantized:
         """Take the nearest entry; in training the codebook follows."""
+        if not self.training:  # The first batch would become the codebook, also in evaluation.
+            tokens = self.tokens(latents)
+            return Quantized(self.inner.codebook[tokens[:, 0]], tokens, latents.new_zeros(()))
         codes, tokens, loss = self.inner(latents[None])
         return Quantized(codes[0], tokens[0, :, None].long(), loss.sum())
 

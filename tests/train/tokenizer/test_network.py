@@ -199,3 +199,14 @@ def test_decoded_faces_and_expressions_are_within_their_ranges() -> None:
 def test_impossible_quantizers_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TypeAdapter(QuantizerConfig).validate_python(values)
+
+
+@pytest.mark.parametrize("kind", QUANTIZERS)
+def test_evaluation_leaves_an_untrained_codebook_as_it_is(kind: str) -> None:
+    quantizer = build_quantizer(QUANTIZERS[kind]).eval()
+    before = [table.clone() for table in quantizer.tables()]
+    latents = 100 + torch.randn(64, quantizer.width, generator=torch.Generator().manual_seed(1))
+    found = quantizer(latents)
+    for table, now in zip(before, quantizer.tables(), strict=True):
+        torch.testing.assert_close(table, now, rtol=0, atol=0)
+    torch.testing.assert_close(found.tokens, quantizer.tokens(latents))
