@@ -194,6 +194,8 @@ def test_times_of_a_stream_increase() -> None:
         ):
             pipeline.step(Frame(IMAGE, time_s))
     assert pipeline.step(Frame(IMAGE, 1.04)).faces
+    with pytest.raises(InputError, match=r"found ndarray; expected a Frame: Frame\(image_rgb, time_s\)"):
+        pipeline.step(IMAGE)  # type: ignore[arg-type]
 
 
 def test_the_tokens_that_were_kept_are_told_where_an_expression_is_read() -> None:

@@ -236,7 +236,7 @@ class Pipeline:
         """Process the next frame of the stream.
 
         Raises:
-            InputError: the frame's time is not after the time of the last one.
+            InputError: it is no frame, or its time is not after the time of the last one.
         """
         if isinstance(frame, TrackedFrame) and frame.pose is not None:
             return Moment(frame, Faces(), frame.pose, {})
@@ -266,6 +266,8 @@ class Pipeline:
 
         It is the first half of :meth:`step`, for those who need no avatar, and raises the same errors.
         """
+        if not isinstance(frame, Frame):
+            raise InputError(f"found {type(frame).__name__}; expected a Frame: Frame(image_rgb, time_s)")
         if frame.time_s <= self._last_s:
             raise InputError(
                 f"a frame at {frame.time_s:.3f} s comes after one at {self._last_s:.3f} s: times must "

@@ -48,7 +48,7 @@ class QuantizationMethod(StrEnum):
     NF4 = "nf4"
 
 
-@interrupted_says("interrupted: --resume goes on after the last finished epoch; without one, it begins anew")
+@interrupted_says("interrupted: --resume goes on after the last finished epoch or round, if there is one")
 def train(
     experiment: Annotated[
         Path | None,

@@ -17,7 +17,7 @@ from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.hybrid import HybridConfig
 from visavis_train.expression.models.pruning import check_rate
 from visavis_train.expression.models.sparse import SparseConfig
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 
 
 class Training(Settings):
@@ -170,7 +170,7 @@ class Experiment(Settings):
     data: tuple[DataSource, ...] = Field(min_length=1)
     held_out: float = Field(default=0.15, gt=0, lt=0.5)
     repeats: Repeats = "refuse"
-    out: Path
+    out: RunFolder
     seed: Seed = 0
     threads: int = Field(default=2, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"

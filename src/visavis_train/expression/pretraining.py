@@ -29,7 +29,7 @@ from visavis_train.face.data.face_states import FaceStates
 from visavis_train.loop.checkpoint import LAST, save_checkpoint
 from visavis_train.loop.command import Task
 from visavis_train.loop.ema import running_average
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.progress import progress_bar
 from visavis_train.loop.rounds import descend, run_rounds, set_learning_rate, warm_cosine
@@ -62,7 +62,7 @@ class Pretraining(Settings):
 
     task: Literal["pretraining"] = "pretraining"
     pack: Path
-    out: Path
+    out: RunFolder
     seed: Seed = 0
     threads: int = Field(default=2, ge=1)
     mixed_precision: Literal["no", "bf16"] = "no"

@@ -20,7 +20,7 @@ from visavis_train.face.data.scenes import Material, SceneDataset, load_frames, 
 from visavis_train.face.detector import INPUT_PX, DetectorNet, DetectorOutput
 from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
 
@@ -47,7 +47,7 @@ class DetectorConfig(Settings):
     pack: Path
     videos: Path
     photographs: Path | None = None
-    out: Path
+    out: RunFolder
     test_clips: tuple[str, ...]
     seed: Seed = 0
     width: int = 16

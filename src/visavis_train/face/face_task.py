@@ -36,7 +36,7 @@ from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, us
 from visavis_train.face.rendering.skins import read_skins
 from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
 
@@ -77,7 +77,7 @@ class FaceConfig(Settings):
     negatives: Path
     truths: tuple[Path, ...] = ()
     init: Path | None = None
-    out: Path
+    out: RunFolder
     test_clips: tuple[str, ...]
     skins: Path | None = None
     seed: Seed = 0

@@ -39,7 +39,7 @@ from visavis_train.listener.network import ListenerConfig, ListenerNet, Listener
 from visavis_train.listener.release import export_listener, install_listener
 from visavis_train.listener.trainer import ListenerTrainer, ListenerTraining
 from visavis_train.loop.command import Command, Task
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.loop.rounds import run_rounds
 
 REPORT = "report.json"
@@ -84,7 +84,7 @@ class CallsExperiment(Settings):
     task: Literal["calls"] = "calls"
     name: str
     data: Path
-    out: Path
+    out: RunFolder
     seed: Seed = 0
     threads: int = Field(default=1, ge=1)
     folds: int = Field(default=5, ge=2)

@@ -12,7 +12,7 @@ from visavis.reaction.sampling import Sampling
 from visavis_train.listener.network import ListenerSize
 from visavis_train.listener.tokens import Speech
 from visavis_train.listener.trainer import ListenerTraining
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 
 
 class SamplingSettings(Settings):
@@ -60,7 +60,7 @@ class ListenerExperiment(Settings):
     name: str
     data: Path
     tokenizer: Path | None = None
-    out: Path
+    out: RunFolder
     seed: Seed = 0
     threads: int = Field(default=1, ge=1)
     steady: float | None = Field(default=None, ge=0)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from visavis.base.reading import require_finite
 from visavis.errors import InputError
@@ -16,6 +16,16 @@ from visavis_train.loop.toml_file import read_toml
 
 # The seed of an experiment, as NumPy and torch take it.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _named(folder: Path) -> Path:
+    if folder.name in ("", ".."):
+        raise ValueError(f"{folder} has no name of its own; expected a folder such as runs/first")
+    return folder
+
+
+# The folder of a run. Runs that differ in seed or method lie beside the folder and begin with its name.
+RunFolder = Annotated[Path, AfterValidator(_named)]
 
 
 class Settings(BaseModel):

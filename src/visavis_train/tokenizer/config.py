@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.tokenizer.network import TokenizerConfig
 
 
@@ -76,7 +76,7 @@ class TokenizerExperiment(Settings):
     task: Literal["tokenizer"] = "tokenizer"
     name: str
     data: Path
-    out: Path
+    out: RunFolder
     seed: Seed = 0
     threads: int = Field(default=1, ge=1)
     one_rest: bool = False

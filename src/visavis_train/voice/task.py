@@ -28,7 +28,7 @@ from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
 from visavis.types import FloatArray
 from visavis_train.loop.command import Command, Task
 from visavis_train.loop.ema import running_average
-from visavis_train.loop.experiment import Seed, Settings
+from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.loop.rounds import descend, run_rounds, set_learning_rate, warm_cosine
 from visavis_train.onnx.export import current_commit, export_onnx, register
 from visavis_train.voice.data import SpokenClip, Variation, padded, read_spoken, varied
@@ -79,7 +79,7 @@ class VoiceExperiment(Settings):
 
     task: Literal["voice"] = "voice"
     data: Path
-    out: Path
+    out: RunFolder
     seed: Seed = 1
     threads: int = Field(default=1, ge=1)
     model: VoiceSize = VoiceSize()

@@ -38,6 +38,8 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
         ("model.kind=forest", "hybrid.*vit.*vgg.*timm"),
         ("model.layer=2", r"model\.hybrid\.layer: no such key"),
         ("seed=-1", "seed: "),
+        ("out=.", r"out: \. has no name of its own; expected a folder such as runs/first"),
+        ("out=..", r"out: \.\. has no name of its own"),
         (
             "distillation.faces=crops",
             r"distillation\.faces: found 'crops'; expected a list",
