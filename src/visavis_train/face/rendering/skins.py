@@ -10,6 +10,7 @@ as backgrounds.
 from __future__ import annotations
 
 import csv
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,14 +26,14 @@ from visavis.base.words import reason
 from visavis.capture.image import decode_image
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
-from visavis.types import FloatArray, ImageArray
+from visavis.types import ImageArray
 from visavis_train.data.face_crops import shard_images
 from visavis_train.face.data.real_faces import enlarge
+from visavis_train.face.data.teacher import Teacher
 from visavis_train.face.rendering.baking import Baker
 from visavis_train.face.rendering.fitting import Fitter
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
-from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
 
 SPLITS = ("train", "val", "test")
 # Crops are too tight for MediaPipe: width of repeated edges, in shares of the enlarged picture's side.
@@ -174,7 +175,7 @@ def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
     table = LandmarkTable.load(head)
     fitter, baker = Fitter.of(head, table, FACE_VERTICES), Baker.of(head, FACE_VERTICES)
     found: list[tuple[str, str, ImageArray, ImageArray]] = []
-    with MediaPipeReader(model) as reader, progress("skins", len(wanted), "crops") as advance:
+    with closing(Teacher(model)) as reader, progress("skins", len(wanted), "crops") as advance:
         for name, crop in shard_images(crops):
             if name not in wanted or chosen[name] not in SPLITS:
                 continue
@@ -185,10 +186,9 @@ def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
     return Skins.joined(found)
 
 
-def _skin(image: ImageArray, reader: MediaPipeReader, fitter: Fitter, baker: Baker) -> ImageArray | None:
-    answer = reader.read(image)
-    if answer is None:
+def _skin(image: ImageArray, reader: Teacher, fitter: Fitter, baker: Baker) -> ImageArray | None:
+    points = reader.points(image)
+    if points is None:
         return None
-    marks: FloatArray = answer.landmarks[list(SKIN_POINTS), :2]
-    fit = fitter.fit(marks)
+    fit = fitter.fit(points[list(SKIN_POINTS), :2])
     return None if fit.error > LARGEST_ERROR else baker.bake(image, fit, EDGE)
