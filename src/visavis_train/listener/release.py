@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import visavis
-from visavis.errors import InputError
 from visavis.reaction.predictor import KIND, SPEAKER_INPUT, Predictor
 from visavis_train.listener.network import HeardTensors, ListenerGraph, ListenerNet
-from visavis_train.onnx.export import current_commit, export_onnx, register
+from visavis_train.onnx.export import export_onnx
 
 LISTENER_FILE = "listener.onnx"
 # Streams, positions and remembered positions of the example for the comparison of torch and ONNX.
@@ -76,25 +73,3 @@ def _example(net: ListenerNet) -> dict[str, torch.Tensor]:
     )
     named = {SPEAKER_INPUT if name == "speaker" else name: part for name, part in tokens._asdict().items()}
     return {**named, "ages": ages, **past}
-
-
-def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    """Copy a run's listener into the package's assets and add it to the manifest; returns its path.
-
-    Args:
-        folder: the run folder.
-        name: its name in the manifest.
-        entry: see :func:`~visavis_train.onnx.export.register`; the commit is added.
-
-    Raises:
-        InputError: the run has not been exported.
-    """
-    source = folder / LISTENER_FILE
-    if not source.is_file():
-        raise InputError(f"{folder}: no {LISTENER_FILE}; train to the end first")
-    assets = Path(visavis.__file__).parent / "assets"
-    commit = current_commit()  # Read before the described files change.
-    target = assets / f"{name}.onnx"
-    shutil.copyfile(source, target)
-    register(assets / "manifest.json", name, target, {**entry, "commit": commit})
-    return target

@@ -19,8 +19,8 @@ from visavis.reaction.tokenizer import FaceTokenizer
 from visavis_train.data.track_pack import Clip, load_tracks
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.rounds import run_rounds
+from visavis_train.onnx import export
 from visavis_train.tokenizer import ablation
-from visavis_train.tokenizer import release as releasing
 from visavis_train.tokenizer.config import TokenizerExperiment
 from visavis_train.tokenizer.measure import code_use, decode_clips, fidelity, movement, perplexity
 from visavis_train.tokenizer.release import export_tokenizer
@@ -234,7 +234,7 @@ def test_the_program_trains_reports_and_installs(
     toml = tiny_tracks.write(tmp_path)
     package = tmp_path / "package"
     (package / "assets").mkdir(parents=True)
-    monkeypatch.setattr(releasing.visavis, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(export, "ASSETS", package / "assets")
     short = ["--set", "training.face_rounds=1", "--set", "training.expression_rounds=1"]
     assert run_visavis("train", toml, *short, "--install") == 0
     report = json.loads(capsys.readouterr().out)
