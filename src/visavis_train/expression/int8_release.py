@@ -17,8 +17,7 @@ from visavis.base import networks
 from visavis.base.int8 import BRANCHES, SUFFIX, TRIAL
 from visavis.datasets import fer2013 as fer
 from visavis_train.expression.distillation import onnx_teacher
-from visavis_train.expression.quantize import int8
-from visavis_train.expression.quantize.methods import gray_faces
+from visavis_train.expression.quantize.methods import gray_faces, static_int8
 from visavis_train.expression.quantize.network import Network
 from visavis_train.expression.release import score_reader
 from visavis_train.onnx.export import ASSETS, current_commit, register
@@ -54,7 +53,7 @@ def _release_expression(fer2013: Path, commit: str) -> dict[str, float]:
     network = Network.load(ASSETS / networks.manifest()["expression"].file)
     data = fer.load(fer2013)
     faces = gray_faces(data.faces("Training"), network.classifier().side_px)
-    made = int8.static(network, faces, EXPRESSION_WEIGHTS)
+    made = static_int8(network, faces, EXPRESSION_WEIGHTS)
     target = _write("expression" + SUFFIX, made, commit, {})
     found = score_reader(onnx_teacher(target, 1), data.faces("PublicTest"))
     score = {

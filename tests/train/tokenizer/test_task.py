@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from support import tiny_tracks
-from support.research import run_lab, run_visavis
+from support.research import assert_same_checkpoint, run_lab, run_visavis
 from visavis.errors import InputError
 from visavis.reaction.neutral_face import resting
 from visavis.reaction.tokenizer import FaceTokenizer
@@ -49,14 +48,6 @@ def experiment(toml: Path, out: Path, *changes: str) -> TokenizerExperiment:
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
-def assert_same_checkpoint(one: Path, other: Path) -> None:
-    first, second = (load_file(out / "last.safetensors") for out in (one, other))
-    assert first.keys() == second.keys()
-    assert any(key.startswith("optimizer/") for key in first)
-    for key, value in first.items():
-        assert torch.equal(value, second[key]), key
 
 
 @pytest.mark.parametrize("kind", KINDS)
