@@ -9,7 +9,6 @@ as backgrounds.
 
 from __future__ import annotations
 
-import csv
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,9 @@ from numpy.typing import NDArray
 
 from visavis.base.console import progress
 from visavis.base.npz import read_npz
-from visavis.base.reading import regular
-from visavis.base.words import reason
 from visavis.capture.image import decode_image
 from visavis.channels import BLENDSHAPES
+from visavis.datasets.tables import rows
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.data.face_crops import shard_images
@@ -80,8 +78,8 @@ class Skins:
 
     def textures(self) -> list[ImageArray]:
         """Up to 200 textures of the training split, in random order."""
-        rows = np.random.default_rng(0).permutation(self.of("train"))[:200]
-        return [self.texture(int(row)) for row in rows]
+        order = np.random.default_rng(0).permutation(self.of("train"))[:200]
+        return [self.texture(int(row)) for row in order]
 
     @classmethod
     def joined(cls, found: list[tuple[str, str, ImageArray, ImageArray]]) -> Self:
@@ -146,11 +144,8 @@ def calm_crops(crops: Path) -> dict[str, str]:
         InputError: the folder's ``index.csv`` or ``teacher.npz`` is missing or of another kind.
     """
     teacher = read_npz(crops / "teacher.npz", "teacher's answers", ("ids", "blendshapes", "matrix"))
-    try:
-        with regular(crops / "index.csv").open(encoding="utf-8-sig") as file:
-            splits = {r["id"]: r["split"] for r in csv.DictReader(file) if r["source"] == "UTKFace"}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{crops / 'index.csv'}: no readable index of crops: {reason(error)}") from error
+    table = rows(crops / "index.csv", ("id", "split", "source"))
+    splits = {row["id"]: row["split"] for _, row in table if row["source"] == "UTKFace"}
     good = _calm(teacher)
     return {str(name): splits[str(name)] for name in teacher["ids"][good] if str(name) in splits}
 
