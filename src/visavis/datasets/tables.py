@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from visavis.base.reading import regular
 from visavis.base.words import counted
@@ -14,21 +16,27 @@ from visavis.errors import InputError
 _ENCODING = "utf-8-sig"
 
 
-def header(path: Path) -> tuple[str, ...]:
-    """The column names of a CSV file, stripped of blanks; none for an empty file.
-
-    Raises:
-        InputError: the file cannot be read, or is not text.
-    """
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
     try:
         with regular(path).open(newline="", encoding=_ENCODING) as file:
-            return tuple(name.strip() for name in next(csv.reader(file), []))
+            yield file
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a CSV table: it is no text in UTF-8") from error
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV table: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def header(path: Path) -> tuple[str, ...]:
+    """The column names of a CSV file, stripped of blanks; none for an empty file.
+
+    Raises:
+        InputError: the file cannot be read, or is not text.
+    """
+    with _opened(path) as file:
+        return tuple(name.strip() for name in next(csv.reader(file), []))
 
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -45,26 +53,18 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
     names = header(path)
     if missing := set(columns) - set(names):
         raise InputError(f"{path}: the header lacks {', '.join(sorted(missing))}")
-    try:
-        with regular(path).open(newline="", encoding=_ENCODING) as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            next(reader)
-            for cells in reader:
-                where = f"{path}:{reader.line_num}"
-                if not cells:  # A blank line.
-                    continue
-                if len(cells) != len(names):
-                    raise InputError(
-                        f"{where}: {counted(len(cells), 'cell')}; the header has "
-                        f"{counted(len(names), 'column')}"
-                    )
-                yield where, dict(zip(names, cells, strict=True))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a CSV table: it is no text in UTF-8") from error
-    except csv.Error as error:
-        raise InputError(f"{path}: not a CSV table: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    with _opened(path) as file:
+        reader = csv.reader(file, skipinitialspace=True)
+        next(reader)
+        for cells in reader:
+            where = f"{path}:{reader.line_num}"
+            if not cells:  # A blank line.
+                continue
+            if len(cells) != len(names):
+                raise InputError(
+                    f"{where}: {counted(len(cells), 'cell')}; the header has {counted(len(names), 'column')}"
+                )
+            yield where, dict(zip(names, cells, strict=True))
 
 
 def whole_number(where: str, row: dict[str, str], column: str, low: int, high: int) -> int:

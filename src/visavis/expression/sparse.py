@@ -89,32 +89,7 @@ class SparseClassifier(ExpressionClassifier):
         self.kept: BoolArray | None = None
 
     def _answer(self, faces: ImageArray, output: str) -> FloatArray:
-        answers, self.kept = self._look(faces, self.keep)
-        return answers[output]
-
-    def count(self, rate: float) -> int:
-        """How many of the G x G tokens are kept at a keep rate."""
-        return kept_count(self.grid**2, rate)
-
-    def look(self, crops: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
-        """One look at a keep rate; :attr:`kept` does not change.
-
-        Args:
-            crops: as in :meth:`predict`.
-            rate: above 0 and at most 1.
-
-        Returns:
-            ``expressions`` (N, 8) and ``labels`` (N, 7), and which tokens (N, G, G) were kept.
-
-        Raises:
-            InputError: the crops are invalid.
-            WeightsError: the network's answers are invalid.
-        """
-        return self._look(self._prepare(crops), rate)
-
-    def _look(self, faces: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
-        """Both answers to faces (N, 1, S, S), and which cells (N, G, G) were kept."""
-        cells, count = self.grid**2, self.count(rate)
+        cells, count = self.grid**2, self.count(self.keep)
         feed = {"images": faces, "keep": np.asarray(count, np.int64)}
         expressions, labels, chosen = self._session.run(None, feed)
         if chosen.dtype != np.int64 or chosen.shape != (len(faces), count):
@@ -129,4 +104,9 @@ class SparseClassifier(ExpressionClassifier):
         np.put_along_axis(kept, chosen, True, axis=1)
         named = {"expressions": expressions, "labels": labels}
         answers = {name: checked_answer(answer, name, len(faces)) for name, answer in named.items()}
-        return answers, kept.reshape(-1, self.grid, self.grid)
+        self.kept = kept.reshape(-1, self.grid, self.grid)
+        return answers[output]
+
+    def count(self, rate: float) -> int:
+        """How many of the G x G tokens are kept at a keep rate."""
+        return kept_count(self.grid**2, rate)

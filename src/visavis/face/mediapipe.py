@@ -20,7 +20,7 @@ from visavis.face.geometry import euler_angles
 from visavis.face.measures import MeasureFilter, measure_face
 from visavis.face.region import FaceRegion
 from visavis.face.smoothing import OneEuroFilter
-from visavis.types import Face, FaceState, FloatArray, Frame
+from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
 
 MODEL_VARIABLE = "VISAVIS_FACE_LANDMARKER"
 EYE_CORNERS_478 = (33, 263)
@@ -39,6 +39,44 @@ RELIABILITY = np.asarray([name not in NOT_READ for name in BLENDSHAPES], np.floa
 # A face is a known face if their boxes overlap by this much, up to this time after it was lost.
 SAME_FACE = 0.3
 LONGEST_GAP_S = 1.0
+
+
+def open_landmarker(model: Path, purpose: str, *, video: bool = False, **options: Any) -> Any:
+    """MediaPipe's Face Landmarker.
+
+    Args:
+        model: the bundle.
+        purpose: what it is for, for the message of a missing package.
+        video: follow faces from picture to picture, instead of looking at each picture alone.
+        options: further options of MediaPipe's ``FaceLandmarkerOptions``.
+
+    Raises:
+        MissingExtraError: mediapipe is not installed.
+        InputError: the bundle is missing, or is not a valid bundle.
+    """
+    if not model.is_file():
+        raise InputError(f"{model}: no such file; expected MediaPipe's face_landmarker.task")
+    try:
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError as error:
+        raise MissingExtraError("mediapipe", "mediapipe", purpose) from error
+    wanted = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(model)),
+        running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
+        **options,
+    )
+    try:
+        return vision.FaceLandmarker.create_from_options(wanted)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{model}: MediaPipe cannot use it as face_landmarker.task: {reason}") from error
+
+
+def picture_of(image_rgb: ImageArray) -> Any:
+    """A picture (H, W, 3) as MediaPipe takes it."""
+    import mediapipe
+
+    return mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image_rgb))
 
 
 @dataclass(slots=True)
@@ -65,8 +103,6 @@ class MediaPipeTracker:
 
     def __init__(self, max_faces: int = 1, model: Path | None = None, *, smooth: bool = True) -> None:
         self._model = model or _model_from_environment()
-        if not self._model.is_file():
-            raise InputError(f"{self._model}: no such file; expected MediaPipe's face_landmarker.task")
         self.max_faces = max_faces
         self.smooth = smooth
         self._landmarker: Any = None
@@ -75,24 +111,14 @@ class MediaPipeTracker:
     def reset(self) -> None:
         """Forget every face, as before the first frame."""
         self.close()
-        try:
-            from mediapipe.tasks.python import BaseOptions, vision
-        except ImportError as error:
-            raise MissingExtraError("mediapipe", "mediapipe", "the MediaPipe tracker") from error
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(self._model)),
-            running_mode=vision.RunningMode.VIDEO,
+        self._landmarker = open_landmarker(
+            self._model,
+            "the MediaPipe tracker",
+            video=True,
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
             num_faces=self.max_faces,
         )
-        try:
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"{self._model}: MediaPipe cannot use it as face_landmarker.task: {reason}"
-            ) from error
         self._last_ms = -1
         self._people: list[_Person] = []
         self._next_id = 0
@@ -105,12 +131,9 @@ class MediaPipeTracker:
 
     def update(self, frame: Frame) -> tuple[Face, ...]:
         """Faces in the frame, largest first."""
-        import mediapipe as mp
-
         # MediaPipe hangs on a timestamp that does not advance.
         self._last_ms = max(round(frame.time_s * 1000), self._last_ms + 1)
-        image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(frame.image_rgb))
-        answer = self._landmarker.detect_for_video(image, self._last_ms)
+        answer = self._landmarker.detect_for_video(picture_of(frame.image_rgb), self._last_ms)
         height, width = frame.image_rgb.shape[:2]
         known, self._people = self._people, []
         faces = [

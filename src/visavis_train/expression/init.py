@@ -9,7 +9,6 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-import visavis
 from visavis.base import networks
 from visavis.base.reading import read_bytes
 from visavis.errors import InputError
@@ -24,6 +23,7 @@ from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.quantize.network import classifier_from_bytes
 from visavis_train.expression.release import export_network, export_sparse
 from visavis_train.loop.checkpoint import load_checkpoint, load_state
+from visavis_train.onnx.export import ASSETS
 from visavis_train.onnx.read import read_back
 
 # Number of faces for the statistics of batch norms.
@@ -111,4 +111,4 @@ def embedded(init: Path) -> Path:
     if init.exists() or str(init) not in known:
         return init
     networks.read(str(init))
-    return Path(visavis.__file__).parent / "assets" / known[str(init)].file
+    return ASSETS / known[str(init)].file

@@ -7,26 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-import visavis
 from visavis.base import networks
 from visavis.base.int8 import BRANCHES, SUFFIX, TRIAL
 from visavis.datasets import fer2013 as fer
 from visavis_train.expression.distillation import onnx_teacher
-from visavis_train.expression.quantize import int8
-from visavis_train.expression.quantize.methods import gray_faces
+from visavis_train.expression.quantize.methods import gray_faces, static_int8
 from visavis_train.expression.quantize.network import Network
 from visavis_train.expression.release import score_reader
-from visavis_train.onnx.export import current_commit, register
+from visavis_train.onnx.export import ASSETS, current_commit, register
 from visavis_train.onnx.float16 import halve
 from visavis_train.onnx.int8 import quantize_nodes
 
-ASSETS = Path(visavis.__file__).parent / "assets"
 # Convolutions with fewer weights stay in 32 bits: the first ones, which lose most and gain least (LOG.md).
 EXPRESSION_WEIGHTS = 10_000
 # The trial: two convolutions of this many channels at this size.
@@ -47,8 +44,8 @@ def release_int8(fer2013: Path) -> dict[str, float]:
     """
     commit = current_commit()
     score = _release_expression(fer2013, commit)
-    terms = {"licence": "Apache-2.0", "origin": "random numbers"}
-    _write(TRIAL, trial_network(), commit, like="expression", score={}, **terms)
+    terms = {"licence": "Apache-2.0", "training_data": "random numbers"}
+    _write(TRIAL, trial_network(), commit, {}, terms)
     return score
 
 
@@ -56,14 +53,14 @@ def _release_expression(fer2013: Path, commit: str) -> dict[str, float]:
     network = Network.load(ASSETS / networks.manifest()["expression"].file)
     data = fer.load(fer2013)
     faces = gray_faces(data.faces("Training"), network.classifier().side_px)
-    made = int8.static(network, faces, EXPRESSION_WEIGHTS)
-    target = _write("expression" + SUFFIX, made, commit, like="expression", score={})
+    made = static_int8(network, faces, EXPRESSION_WEIGHTS)
+    target = _write("expression" + SUFFIX, made, commit, {})
     found = score_reader(onnx_teacher(target, 1), data.faces("PublicTest"))
     score = {
         "public_test_fer2013_accuracy": round(found.accuracy, 4),
         "public_test_ferplus_accuracy": round(found.ferplus_accuracy, 4),
     }
-    _write("expression" + SUFFIX, made, commit, like="expression", score=score)
+    _write("expression" + SUFFIX, made, commit, score)
     return score
 
 
@@ -99,24 +96,15 @@ def _write(
     name: str,
     data: bytes,
     commit: str,
-    *,
-    like: str,
     score: Mapping[str, float],
-    licence: str | None = None,
-    origin: str | None = None,
+    terms: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
-    """Write a network and its entry in the manifest; terms and origin are those of ``like`` if not given."""
+    """Write a network and its entry in the manifest: the expression network's, with other terms if given."""
     model = onnx.load_model_from_string(data)
     halve(model)
     target = ASSETS / f"{name}.onnx"
     onnx.save(model, target)
-    other = networks.manifest()[like]
-    entry: dict[str, Any] = {
-        "licence": licence or other.licence,
-        "training_data": origin or other.training_data,
-        "config": other.config,
-        "commit": commit,
-        "score": dict(score),
-    }
-    register(ASSETS / networks.MANIFEST, name, target, entry)
+    like = networks.manifest()["expression"]
+    facts = {"licence": like.licence, "training_data": like.training_data, "config": like.config, **terms}
+    register(ASSETS / networks.MANIFEST, name, target, {**facts, "commit": commit, "score": dict(score)})
     return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import visavis
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013
 from visavis.datasets.faces import LabeledFaces, LoadedImages
@@ -23,7 +21,7 @@ from visavis_train.expression.distillation import BATCH, Teacher
 from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
 from visavis_train.expression.models.pruning import count_kept
 from visavis_train.expression.models.sparse import SparseNet
-from visavis_train.onnx.export import current_commit, export_onnx, register
+from visavis_train.onnx.export import export_onnx, install
 
 NAME = "expression"
 LICENCE = "for research and personal use, as FER-2013"
@@ -189,19 +187,13 @@ def install_expression(network: Path, scores: Scores, config: str, name: str = N
         name: name of the asset.
         also: training data besides FER-2013, with the terms.
     """
-    assets = Path(visavis.__file__).parent / "assets"
-    target = assets / f"{name}.onnx"
-    commit = current_commit()  # Read before the described file changes.
-    shutil.copyfile(network, target)
     entry = {
         "licence": LICENCE,
         "training_data": "; ".join(part for part in (TRAINING_DATA, also) if part),
         "config": config,
-        "commit": commit,
         "score": {
             "public_test_fer2013_accuracy": round(scores.accuracy, 4),
             "public_test_ferplus_accuracy": round(scores.ferplus_accuracy, 4) if scores.voted_faces else None,
         },
     }
-    register(assets / "manifest.json", name, target, entry)
-    return target
+    return install(network, name, entry)

@@ -37,11 +37,12 @@ class _Stored(BaseModel):
     reading: Reading = Reading()
 
 
-def load_run(folder: Path) -> tuple[ExpressionNet, int]:
+def load_run(folder: Path, weights: str = BEST) -> tuple[ExpressionNet, int]:
     """The network of an expression run with its best weights, and the side of its pictures in pixels.
 
     Args:
         folder: the run; or the name of an embedded network, whose experiment file must be there.
+        weights: name of the checkpoint.
 
     Raises:
         InputError: the folder has no expression run, no weights yet, or weights of another network.
@@ -61,10 +62,10 @@ def load_run(folder: Path) -> tuple[ExpressionNet, int]:
         raise InputError(
             f"{folder / CONFIG}: not the settings of an expression run: {where or 'file'}: {said}"
         ) from error
-    if not (folder / BEST).is_file():
-        raise InputError(f"{folder}: no {BEST}; expected a run that has finished an epoch")
+    if not (folder / weights).is_file():
+        raise InputError(f"{folder}: no {weights}; expected a run that has finished an epoch")
     network = build_model(stored.model, stored.reading, download=False)
-    load_checkpoint(folder / BEST, {"model": network})
+    load_checkpoint(folder / weights, {"model": network})
     return network.eval(), stored.model.image_px
 
 

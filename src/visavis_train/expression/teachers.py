@@ -8,44 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional
 
-from visavis.base.reading import regular
 from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.distillation import BATCH, Teacher, ask, onnx_teacher, soften, torch_teacher
-from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.heads import ExpressionNet
-from visavis_train.loop.checkpoint import load_checkpoint
+from visavis_train.expression.run_folder import load_run
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.progress import Watch
-
-
-def load_trained(checkpoint: Path) -> tuple[ExpressionNet, Experiment]:
-    """A trained network and its experiment, by a checkpoint in its run folder.
-
-    Raises:
-        InputError: the checkpoint or the ``config.json`` next to it cannot be read, or they do not fit.
-    """
-    if not checkpoint.is_file():
-        raise InputError(f"{checkpoint}: no such file; expected a checkpoint in its run folder")
-    config = checkpoint.with_name("config.json")
-    try:
-        experiment = Experiment.model_validate_json(regular(config).read_text("utf-8-sig"))
-    except OSError as error:
-        raise InputError(
-            f"{config}: cannot be read: {error.strerror}; a checkpoint needs its run folder's config.json"
-        ) from error
-    except ValidationError as error:
-        raise InputError(f"{config}: not the configuration of an expression run") from error
-    network = build_model(experiment.model, experiment.reading, download=False)
-    load_checkpoint(checkpoint, {"model": network})
-    return network, experiment
 
 
 def open_teacher(path: Path, threads: int, face_px: int = SIDE_PX) -> Teacher:
@@ -59,8 +34,7 @@ def open_teacher(path: Path, threads: int, face_px: int = SIDE_PX) -> Teacher:
         case ".onnx":
             return onnx_teacher(path, threads, face_px)
         case ".safetensors":
-            network, experiment = load_trained(path)
-            return torch_teacher(ExpressionGraph(network, experiment.model.image_px))
+            return torch_teacher(ExpressionGraph(*load_run(path.parent, path.name)))
     raise InputError(f"{path}: a teacher is an .onnx file or a checkpoint, .safetensors")
 
 
@@ -84,11 +58,11 @@ class ConsistentTeachers:
                 raise InputError(
                     f"{path}: distillation.consistent wants checkpoints, such as a run's best.safetensors"
                 )
-            network, taught = load_trained(path)
+            network, side_px = load_run(path.parent, path.name)
             channels_last(network)
-            if taught.reading != experiment.reading:
+            if network.reading != experiment.reading:
                 raise InputError(f"{path}: was trained with another [reading] than this experiment")
-            self._networks.append((network.eval().to(device), taught.model.image_px))
+            self._networks.append((network.to(device), side_px))
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> list[Tensor]:

@@ -48,11 +48,13 @@ def export_detector_network(path: Path, commit: str) -> None:
         tolerance=5e-3,
         half_weights=True,
     )
-    register_detector(path, commit, {})
+    entry = {"licence": LICENCE, "training_data": DATA, "config": path.as_posix(), "commit": commit}
+    manifest_json, file = ASSETS / "manifest.json", ASSETS / "detector.onnx"
+    # The detector is opened by its entry, so the score comes second.
+    register(manifest_json, "detector", file, {**entry, "score": {}})
     manifest.cache_clear()
-    register_detector(
-        path, commit, {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)}
-    )
+    score = {"recall": round(recall(FaceDetector(), frames), 4), "frames": len(frames)}
+    register(manifest_json, "detector", file, {**entry, "score": score})
 
 
 def test_frames(config: DetectorConfig) -> list[tuple[ImageArray, FloatArray]]:
@@ -82,9 +84,3 @@ def recall(detector: FaceDetector, frames: list[tuple[ImageArray, FloatArray]]) 
             hits += any(overlap(box, detection.box_xyxy) > 0.45 for detection in found)
             total += 1
     return hits / total
-
-
-def register_detector(config: Path, commit: str, score: dict[str, float]) -> None:
-    """Write the manifest's entry."""
-    facts = {"licence": LICENCE, "training_data": DATA, "config": config.as_posix(), "commit": commit}
-    register(ASSETS / "manifest.json", "detector", ASSETS / "detector.onnx", {**facts, "score": score})

@@ -22,7 +22,7 @@ from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.loop.memory_layout import channels_last
-from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
+from visavis_train.loop.rounds import descend, run_rounds, set_learning_rate, warm_cosine
 
 # Every n-th still and photograph is held out from training, for choosing the threshold.
 VALIDATION_STEP = 16
@@ -108,11 +108,7 @@ class DetectorTrainer:
             rate = config.learning_rate * warm_cosine(step, config.steps, config.warm_steps)
             set_learning_rate(self.optimizer, rate)
             loss = detector_loss(self.net(pixels(batch)), batch)
-            self.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
-            self.optimizer.step()
-            total += float(loss.detach())
+            total += descend(loss, self.net, self.optimizer, 10.0, number + 1)
         return {"step": first + steps, "loss": round(total / steps, 4), **self.validate()}
 
     @torch.no_grad()

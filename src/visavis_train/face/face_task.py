@@ -29,7 +29,7 @@ from visavis_train.face.data.faces import (
     recolor,
     validation_rows,
 )
-from visavis_train.face.heads import polish_head, train_seen
+from visavis_train.face.heads import polish_head, train_head, train_seen
 from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
@@ -144,17 +144,12 @@ class Pairs:
 
 def train_pairs(head: WeightsHead, pairs: Pairs, losses: Losses, steps: int) -> float:
     """Train only the weights head; returns its last mean loss."""
-    optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-4)
-    recent = 0.0
-    for step in range(steps):
-        set_learning_rate(optimizer, 2e-3 * warm_cosine(step, steps, steps // 20))
+
+    def loss() -> Tensor:
         landmarks, weights = pairs.next()
-        loss = losses.shapes(head(landmarks), weights, torch.ones(len(weights), device=pairs.device))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        recent += 0.01 * (float(loss.detach()) - recent)
-    return recent
+        return losses.shapes(head(landmarks), weights, torch.ones(len(weights), device=pairs.device))
+
+    return train_head(head, loss, steps)
 
 
 class FaceTrainer:

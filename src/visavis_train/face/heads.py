@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -16,7 +16,25 @@ from visavis_train.face.losses import Losses
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet
 from visavis_train.loop.rounds import set_learning_rate, warm_cosine
 
-LEARNING_RATE = 1e-3
+
+def train_head(
+    head: nn.Module,
+    loss_of: Callable[[], Tensor],
+    steps: int,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 1e-4,
+) -> float:
+    """Train only one head; returns the mean loss of the last steps."""
+    optimizer = torch.optim.AdamW(head.parameters(), learning_rate, weight_decay=weight_decay)
+    recent = 0.0
+    for step in range(steps):
+        set_learning_rate(optimizer, learning_rate * warm_cosine(step, steps, steps // 20))
+        loss = loss_of()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        recent += 0.01 * (float(loss.detach()) - recent)
+    return recent
 
 
 @torch.no_grad()
@@ -62,19 +80,14 @@ def polish_head(
     """
     device = net.mean_shape.device
     landmarks, weights, trust = (column.to(device) for column in found_landmarks(net, loader))
-    optimizer = torch.optim.AdamW(net.weights.parameters(), LEARNING_RATE, weight_decay=1e-4)
-    recent = 0.0
-    for step in range(steps):
-        set_learning_rate(optimizer, LEARNING_RATE * warm_cosine(step, steps, steps // 20))
+
+    def loss() -> Tensor:
         rows = torch.randint(0, len(landmarks), (batch,), device=device)
         known, wanted = pairs()
-        loss = losses.shapes(net.weights(landmarks[rows]), weights[rows], trust[rows])
-        loss = loss + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        recent += 0.01 * (float(loss.detach()) - recent)
-    return recent
+        found = losses.shapes(net.weights(landmarks[rows]), weights[rows], trust[rows])
+        return found + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
+
+    return train_head(net.weights, loss, steps, 1e-3)
 
 
 def train_seen(
@@ -100,15 +113,11 @@ def train_seen(
             columns.append((looks, seen.to(device)))
     features, wanted = (torch.cat(column) for column in zip(*columns, strict=True))
     net.seen.train()
-    optimizer = torch.optim.AdamW(net.seen.parameters(), 2e-3, weight_decay=0.02)
-    recent = 0.0
-    for step in range(steps):
-        set_learning_rate(optimizer, 2e-3 * warm_cosine(step, steps, steps // 20))
+
+    def loss() -> Tensor:
         rows = torch.randint(0, len(features), (batch,), device=device)
-        loss = functional.binary_cross_entropy_with_logits(net.seen(features[rows]), wanted[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        recent += 0.01 * (float(loss.detach()) - recent)
+        return functional.binary_cross_entropy_with_logits(net.seen(features[rows]), wanted[rows])
+
+    recent = train_head(net.seen, loss, steps, weight_decay=0.02)
     net.train()
     return recent

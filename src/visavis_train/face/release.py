@@ -71,7 +71,8 @@ def export_face_network(path: Path, commit: str) -> None:
     for key in ("r", "landmark", "yaw_deg", "pitch_deg"):
         known = [value for each in found.values() if (value := each[key]) is not None]
         score[f"mean_{key}"] = round(float(np.mean(known)), 4)
-    register_face(path, commit, score)
+    facts = {"licence": LICENCE, "training_data": DATA, "config": path.as_posix(), "commit": commit}
+    register(ASSETS / "manifest.json", "face", ASSETS / "face.onnx", {**facts, "score": score})
 
 
 def training_clips(pack: FacePack, test_clips: Sequence[str]) -> list[NDArray[np.int64]]:
@@ -80,9 +81,3 @@ def training_clips(pack: FacePack, test_clips: Sequence[str]) -> list[NDArray[np
     names, counts = np.unique(pack.clip[filmed & ~pack.rendered], return_counts=True)
     long = names[counts >= LEAST_FRAMES]
     return [np.flatnonzero(pack.clip == name)[:MOST_FRAMES] for name in long if name not in test_clips]
-
-
-def register_face(path: Path, commit: str, score: dict[str, float]) -> None:
-    """Write the manifest's entry."""
-    facts = {"licence": LICENCE, "training_data": DATA, "config": path.as_posix(), "commit": commit}
-    register(ASSETS / "manifest.json", "face", ASSETS / "face.onnx", {**facts, "score": score})

@@ -9,7 +9,6 @@ and ``all``, each with its log, checkpoint and ``listener.onnx``, and ``report.j
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,11 +35,13 @@ from visavis.reaction.predictor import UNKNOWN, Predictor
 from visavis.reaction.signals import HEARD_CHANNELS, SIGNALS, SignalCodec, as_heard
 from visavis_train.listener.batches import Conversation
 from visavis_train.listener.network import ListenerConfig, ListenerNet, ListenerSize
-from visavis_train.listener.release import export_listener, install_listener
+from visavis_train.listener.release import LISTENER_FILE, export_listener
 from visavis_train.listener.trainer import ListenerTrainer, ListenerTraining
 from visavis_train.loop.command import Command, Task
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
+from visavis_train.loop.log import read_log
 from visavis_train.loop.rounds import run_rounds
+from visavis_train.onnx.export import install
 
 REPORT = "report.json"
 # Guidances of the compared samples; the report's other figures use the program's guidance.
@@ -191,15 +192,13 @@ def train_calls_listener(experiment: CallsExperiment, *, resume: bool = False) -
 def report_of(experiment: CallsExperiment, gains: dict[float, SpeakerGain], config: str) -> dict[str, Any]:
     """The content of ``report.json``."""
     gain = gains[DEFAULT_SAMPLING.guidance]
-    logs = [
-        line for log in experiment.out.glob("*/log.jsonl") for line in log.read_text("utf-8").splitlines()
-    ]
+    rows = [row for log in experiment.out.glob("*/log.jsonl") for row in read_log(log.parent, "round")]
     return {
         "name": experiment.name,
         "config": config,
         "seed": experiment.seed,
         "folds": experiment.folds,
-        "training_s": round(sum(json.loads(line)["seconds"] for line in logs), 1),
+        "training_s": round(sum(row["seconds"] for row in rows), 1),
         "machine": machine(),
         **{name: gain.mean(name) for name in ("bits_per_frame", "au12_peak_r", "variance")},
         "p_value": gain.p_value,
@@ -217,7 +216,7 @@ def install_calls_listener(experiment: CallsExperiment, report: dict[str, Any], 
     bits = report["bits_per_frame"]
     score = {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()}
     entry = {"licence": LICENCE, "training_data": TRAINING_DATA, "config": config, "score": score}
-    return install_listener(experiment.out / ALL, ASSET, entry)
+    return install(experiment.out / ALL / LISTENER_FILE, ASSET, entry)
 
 
 def finish_calls(experiment: CallsExperiment, gains: dict[float, SpeakerGain], command: Command) -> Path:

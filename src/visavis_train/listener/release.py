@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import visavis
-from visavis.errors import InputError
 from visavis.reaction.predictor import KIND, SPEAKER_INPUT, Predictor
 from visavis_train.listener.network import ListenerGraph, ListenerNet
-from visavis_train.onnx.export import current_commit, export_onnx, register
+from visavis_train.onnx.export import export_onnx
 
 LISTENER_FILE = "listener.onnx"
 # Speakers, their listeners and positions of the example for the comparison of torch and ONNX.
@@ -84,25 +81,3 @@ def _dynamic(name: str) -> tuple[int, ...]:
         return ()
     streams = (0, 1) if name.startswith(("own", "controls")) else (0,)
     return streams if "past" in name else (*streams, len(streams))
-
-
-def install_listener(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    """Copy a run's listener into the package's assets and add it to the manifest; returns its path.
-
-    Args:
-        folder: the run folder.
-        name: its name in the manifest.
-        entry: see :func:`~visavis_train.onnx.export.register`; the commit is added.
-
-    Raises:
-        InputError: the run has not been exported.
-    """
-    source = folder / LISTENER_FILE
-    if not source.is_file():
-        raise InputError(f"{folder}: no {LISTENER_FILE}; train to the end first")
-    assets = Path(visavis.__file__).parent / "assets"
-    commit = current_commit()  # Read before the described files change.
-    target = assets / f"{name}.onnx"
-    shutil.copyfile(source, target)
-    register(assets / "manifest.json", name, target, {**entry, "commit": commit})
-    return target

@@ -9,7 +9,6 @@ and ``report.json``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,12 +32,14 @@ from visavis_train.listener.batches import Conversation
 from visavis_train.listener.config import ListenerExperiment
 from visavis_train.listener.cost import stream_cost
 from visavis_train.listener.network import ListenerConfig, ListenerNet
-from visavis_train.listener.release import export_listener, install_listener
+from visavis_train.listener.release import LISTENER_FILE, export_listener
 from visavis_train.listener.tokens import TokenVocabulary, token_conversations
 from visavis_train.listener.trainer import ListenerTrainer
 from visavis_train.loop.checkpoint import BEST, load_checkpoint, save_checkpoint
 from visavis_train.loop.command import Command, Task
+from visavis_train.loop.log import read_log
 from visavis_train.loop.rounds import run_rounds
+from visavis_train.onnx.export import install
 
 REPORT = "report.json"
 LICENCE = "for research and personal use: see the licences of what its training data were made from"
@@ -179,7 +180,7 @@ def release_listener(
     # The program hears its own features; a listener of others is measured in bits and not run.
     if net.config.sound_channels in (0, len(HEARD_CHANNELS)):
         ListenerModel(exported, tokenizer)
-    rows = [json.loads(line) for line in (experiment.out / "log.jsonl").read_text("utf-8").splitlines()]
+    rows = read_log(experiment.out, "round")
     report = {
         "name": experiment.name,
         "config": config,
@@ -232,7 +233,7 @@ def install_run(experiment: ListenerExperiment, report: Mapping[str, Any], confi
             if value is not None
         },
     }
-    return install_listener(experiment.out, ASSET, entry)
+    return install(experiment.out / LISTENER_FILE, ASSET, entry)
 
 
 def open_and_train(

@@ -83,7 +83,7 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     return min(1.0, as_uneven / (1 << tosses))
 
 
-def difference_interval(only_first: int, only_second: int, n: int, *, seed: int = 0) -> tuple[float, float]:
+def difference_interval(only_first: int, only_second: int, n: int) -> tuple[float, float]:
     """95% percentile interval of the difference of two accuracies, by paired bootstrap.
 
     A draw of N faces with replacement is a multinomial draw of the sizes of three groups (only the
@@ -93,9 +93,8 @@ def difference_interval(only_first: int, only_second: int, n: int, *, seed: int 
         only_first: faces that only the first network reads rightly.
         only_second: faces that only the second network reads rightly.
         n: number of all faces.
-        seed: of the draws.
     """
     shares = np.asarray([only_first, only_second, n - only_first - only_second]) / n
-    draws = np.random.default_rng(seed).multinomial(n, shares, RESAMPLES)
+    draws = np.random.default_rng(0).multinomial(n, shares, RESAMPLES)
     low, high = np.quantile((draws[:, 0] - draws[:, 1]) / n, (0.025, 0.975))
     return float(low), float(high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import subprocess
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,13 +19,15 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
+import visavis
 from visavis.base.files import whole_file
-from visavis.base.networks import WeightFile
+from visavis.base.networks import MANIFEST, WeightFile
 from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
 from visavis_train.onnx.float16 import halve
 
 OPSET = 18
+ASSETS = Path(visavis.__file__).parent / "assets"
 
 
 def export_onnx(
@@ -146,6 +149,26 @@ def register(manifest_path: Path, name: str, file: Path, entry: Mapping[str, Any
     entries[name] = {field: getattr(weights, field) for field in WeightFile.__dataclass_fields__}
     with whole_file(manifest_path) as partial:
         partial.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def install(file: Path, name: str, entry: Mapping[str, Any]) -> Path:
+    """Copy a run's network into the package's assets and add it to the manifest; returns its new path.
+
+    Args:
+        file: the ONNX file.
+        name: its name in the manifest.
+        entry: see :func:`register`; without ``commit``, the commit of now.
+
+    Raises:
+        InputError: the run has not been exported, or the entry has missing or additional fields.
+    """
+    if not file.is_file():
+        raise InputError(f"{file.parent}: no {file.name}; train to the end first")
+    commit = current_commit()  # Read before the described file changes.
+    target = ASSETS / f"{name}.onnx"
+    shutil.copyfile(file, target)
+    register(ASSETS / MANIFEST, name, target, {"commit": commit, **entry})
+    return target
 
 
 def current_commit() -> str:

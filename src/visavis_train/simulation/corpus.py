@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections import deque
@@ -24,6 +23,7 @@ from visavis.corpus.layout import UNFINISHED, record_path, write_index
 from visavis.datasets.appropriateness import write_neighbours
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import FPS, MANIFEST
+from visavis.datasets.tables import rows
 from visavis.errors import InputError
 from visavis.types import BoolArray
 from visavis_train.data.track_pack import load_tracks
@@ -87,7 +87,8 @@ def read_parts(data: Path, pack: Path, length_s: float) -> Parts:
     spoken = read_ravdess(data / "speech") + _grid(data / "video" / GRID, faces["train"])
     by_speaker = {name: tuple(u for u in spoken if u.speaker == name) for name in {u.speaker for u in spoken}}
     timings = read_timings(data / "speech" / "turn_timings.csv.gz", length_s)
-    labels = _labels(data / "faces" / "index.csv")
+    table = rows(data / "faces" / "index.csv", ("id", "split", "label"))
+    labels = {f"still_{row['split']}_{row['id']}": row["label"] for _, row in table if row["label"]}
     return Parts(by_speaker, timings, faces, habits(clips, labels), SmileCoupling.load())
 
 
@@ -102,15 +103,6 @@ def _grid(archive: Path, faces: RealFaces) -> list[Utterance]:
             fitted[: len(samples)] = samples[:length]
             found.append(Utterance(own, GRID_SPEAKER, "neutral", False, fitted))
     return found
-
-
-def _labels(path: Path) -> dict[str, str]:
-    try:
-        with regular(path).open(encoding="utf-8-sig", newline="") as table:
-            rows = csv.DictReader(table)
-            return {f"still_{row['split']}_{row['id']}": row["label"] for row in rows if row["label"]}
-    except (OSError, KeyError, csv.Error) as error:
-        raise InputError(f"{path}: no table of faces with id, split and label: {reason(error)}") from error
 
 
 def clip_names(settings: SimulationSettings, split: str) -> list[str]:

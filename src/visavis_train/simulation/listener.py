@@ -122,7 +122,7 @@ class Listener:
         face += np.outer(smile, self.habits.smile) + np.outer(lids, self.habits.blink)
         self._murmur(face, nodding)
         raises = self._raise_brows(face, cues)
-        self._move_head(face, nodding.depth, direction)
+        move_head(face, nodding.depth, direction, self.habits)
         counts = Counter(cue.kind for cue in cues)
         events = {
             "nods": len(nodding.starts),
@@ -202,14 +202,15 @@ class Listener:
             free, count = start + len(course), count + 1
         return count
 
-    def _move_head(self, face: FloatArray, depth: FloatArray, direction: FloatArray) -> None:
-        """Nods, and turns with the eyes; the head's place follows its angles."""
-        turned = np.zeros((len(face), 3), np.float32)
-        for column, reach in enumerate(HEAD_WITH_EYES):
-            turned[:, column] = reach * follow_smoothly(direction[:, column], 0.35, 0.35)
-        turned[:, 1] -= depth
-        face[:, HEAD_AT[:3]] += turned
-        face[:, HEAD_AT[3:]] += turned @ self.habits.head_shift
+
+def move_head(face: FloatArray, depth: FloatArray, direction: FloatArray, habits: Habits) -> None:
+    """Nod by ``depth`` (T,), and turn with the eyes (T, 2); the head's place follows its angles."""
+    turned = np.zeros((len(face), 3), np.float32)
+    for column, reach in enumerate(HEAD_WITH_EYES):
+        turned[:, column] = reach * follow_smoothly(direction[:, column], 0.35, 0.35)
+    turned[:, 1] -= depth
+    face[:, HEAD_AT[:3]] += turned
+    face[:, HEAD_AT[3:]] += turned @ habits.head_shift
 
 
 def at_rest(faces: RealFaces, seeds: SeedStream) -> tuple[str, FloatArray]:

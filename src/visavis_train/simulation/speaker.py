@@ -17,17 +17,16 @@ from visavis_train.simulation.coupling import SmileCoupling
 from visavis_train.simulation.cues import Speaker, find_cues
 from visavis_train.simulation.eyes import (
     BLINKS_TALKING,
-    HEAD_WITH_EYES,
     LOOK_LISTENING,
     LOOK_TALKING,
     gaze_change,
     glances,
     lid_closing,
 )
-from visavis_train.simulation.listener import at_rest, limit_face
+from visavis_train.simulation.listener import at_rest, limit_face, move_head
 from visavis_train.simulation.mouth import Mouths, string_together, wanted_opening
 from visavis_train.simulation.movements import add, bump, follow_smoothly, plateau, reach
-from visavis_train.simulation.real_faces import HEAD_AT, Habits, RealFaces, wander
+from visavis_train.simulation.real_faces import Habits, RealFaces, wander
 from visavis_train.simulation.seed_stream import SeedStream
 from visavis_train.simulation.smiles import LARGEST, TIMES, WOBBLE, own_smiles, wobble
 from visavis_train.simulation.voice import Said, Voice
@@ -93,12 +92,7 @@ def talk(
     share = np.where(features.speech, LOOK_TALKING, LOOK_LISTENING).astype(np.float32)
     direction, _ = glances(share, seeds)
     face += gaze_change(direction) + np.outer(lid_closing(frames, BLINKS_TALKING, seeds), habits.blink)
-    turned = np.zeros((frames, 3), np.float32)
-    for column, reached in enumerate(HEAD_WITH_EYES):
-        turned[:, column] = reached * follow_smoothly(direction[:, column], 0.35, 0.35)
-    turned[:, 1] -= _beats(face, features, seeds)
-    face[:, HEAD_AT[:3]] += turned
-    face[:, HEAD_AT[3:]] += turned @ habits.head_shift
+    move_head(face, _beats(face, features, seeds), direction, habits)
     parts = {"rest": rest_name, "small_movements": take_name, "mouth": " ".join(mouths.names)}
     return Talker(limit_face(face), rest, parts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import tarfile
 from contextlib import suppress
@@ -16,7 +15,7 @@ import numpy as np
 from visavis.base.arrays import as_float32
 from visavis.base.reading import regular
 from visavis.base.waveform import SPEECH_RATE_HZ
-from visavis.base.words import reason
+from visavis.datasets.tables import rows
 from visavis.errors import InputError
 from visavis.types import FloatArray
 
@@ -62,17 +61,17 @@ def read_ravdess(folder: Path) -> list[Utterance]:
         InputError: the archive or ``index.csv`` is missing or damaged.
     """
     index = folder / "index.csv"
-    try:
-        with regular(index).open(encoding="utf-8-sig", newline="") as table:
-            rows = {row["file"]: row for row in csv.DictReader(table) if row["archive"] == RAVDESS}
-            raw = read_sounds(folder / RAVDESS, ".flac")
-            found = [
-                Utterance(name, row["speaker"], row["emotion"], row["intensity"] == "strong", trim(raw[name]))
-                for name, row in sorted(rows.items())
-            ]
-    except (OSError, KeyError, csv.Error) as error:
-        raise InputError(f"{index}: no table of the files in {RAVDESS}: {reason(error)}") from error
-    return _level(found)
+    table = rows(index, ("archive", "file", "speaker", "emotion", "intensity"))
+    listed = {row["file"]: row for _, row in table if row["archive"] == RAVDESS}
+    raw = read_sounds(folder / RAVDESS, ".flac")
+    if missing := sorted(set(listed) - set(raw)):
+        raise InputError(f"{index}: {missing[0]} is not in {RAVDESS}")
+    return _level(
+        [
+            Utterance(name, row["speaker"], row["emotion"], row["intensity"] == "strong", trim(raw[name]))
+            for name, row in sorted(listed.items())
+        ]
+    )
 
 
 def _level(utterances: list[Utterance], wanted: float = 0.06) -> list[Utterance]:

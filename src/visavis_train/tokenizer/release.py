@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import visavis
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
-from visavis.errors import InputError
 from visavis.reaction.tokenizer import DECODER, DECODER_KIND, ENCODER, ENCODER_KIND, FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.track_pack import Clip, known_rows, tracked
-from visavis_train.onnx.export import current_commit, export_onnx, register
+from visavis_train.onnx.export import current_commit, export_onnx, install
 from visavis_train.tokenizer.measure import code_use, fidelity, tokens_per_s
 from visavis_train.tokenizer.network import DecoderGraph, EncoderGraph, TokenizerNet
 
@@ -143,8 +140,6 @@ def install_tokenizer(
     Raises:
         InputError: the run has not been exported.
     """
-    assets = Path(visavis.__file__).parent / "assets"
-    commit = current_commit()  # Read before the described files change.
     errors = report["test"]
     score = {f"test_{source}_unexplained": round(errors[source]["unexplained"], 4) for source in errors}
     score["used_of_the_vocabulary"] = round(min(report["code_use"]["all"]["used"]), 4)
@@ -152,13 +147,8 @@ def install_tokenizer(
         "licence": LICENCE,
         "training_data": TRAINING_DATA + (SIMULATED if "talks" in errors else ""),
         "config": config,
-        "commit": commit,
+        "commit": current_commit(),  # Read before the described files change.
         "score": score,
     }
-    if missing := [name for name in (ENCODER_FILE, DECODER_FILE) if not (folder / name).is_file()]:
-        raise InputError(f"{folder}: no {missing[0]}; train to the end first")
-    targets = tuple(assets / f"{name}.onnx" for name in names)
-    for file, name, target in zip((ENCODER_FILE, DECODER_FILE), names, targets, strict=True):
-        shutil.copyfile(folder / file, target)
-        register(assets / "manifest.json", name, target, entry)
-    return targets
+    files = (ENCODER_FILE, DECODER_FILE)
+    return tuple(install(folder / file, name, entry) for file, name in zip(files, names, strict=True))

@@ -9,7 +9,6 @@ general tokenizer, or with ``one_rest`` the tokenizer of its listener.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from visavis.reaction.listener import LISTENER_TOKENIZER
 from visavis.reaction.tokenizer import DECODER, ENCODER
 from visavis_train.data.track_pack import Clip, load_tracks, split_clips
 from visavis_train.loop.command import Command, Task
+from visavis_train.loop.log import read_log
 from visavis_train.loop.rounds import run_rounds
 from visavis_train.tokenizer.config import TokenizerExperiment
 from visavis_train.tokenizer.network import TokenizerNet
@@ -85,7 +85,7 @@ def release_tokenizer(experiment: TokenizerExperiment, net: TokenizerNet, config
     rest = mean_rest(parts["training"], experiment.training.shares) if experiment.one_rest else None
     tokenizer = export_tokenizer(net, experiment.out, rest)
     files = [experiment.out / name for name in (ENCODER_FILE, DECODER_FILE)]
-    rows = [json.loads(line) for line in (experiment.out / "log.jsonl").read_text("utf-8").splitlines()]
+    rows = read_log(experiment.out, "round")
     report = {
         "name": experiment.name,
         "config": config,

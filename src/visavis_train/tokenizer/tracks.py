@@ -6,7 +6,6 @@ of the pack's name, so an interrupted run can go on from there.
 
 from __future__ import annotations
 
-import csv
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,6 +22,7 @@ from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRA
 from visavis.corpus.observe import observe
 from visavis.corpus.split_screen import MOST_FACES, find_cut
 from visavis.datasets.calls import CALL_RATE_HZ, read_calls
+from visavis.datasets.tables import rows
 from visavis.errors import InputError
 from visavis.face.geometry import euler_angles
 from visavis.face.mediapipe import NOT_READ
@@ -99,11 +99,7 @@ def still_clips(folder: Path) -> list[Clip]:
     Raises:
         InputError: the folder lacks ``index.csv`` or ``teacher.npz``, or they do not fit each other.
     """
-    try:
-        with regular(folder / "index.csv").open(encoding="utf-8-sig", newline="") as table:
-            splits = {row["id"]: row["split"] for row in csv.DictReader(table)}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{folder}: no faces with index.csv: {error}") from error
+    splits = {row["id"]: row["split"] for _, row in rows(folder / "index.csv", ("id", "split"))}
     arrays = ("ids", "blendshapes", "matrix")
     names, weights, matrices = read_npz(folder / "teacher.npz", "teacher's answers", arrays).values()
     nothing = np.full((1, len(EXPRESSION_CHANNELS)), np.nan, np.float32)

@@ -8,7 +8,6 @@ receives ``voice.onnx`` and ``report.json``.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +17,6 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-import visavis
 from visavis.base.console import print_note
 from visavis.base.files import write_json
 from visavis.evaluate.voices import WitnessScores
@@ -30,7 +28,7 @@ from visavis_train.loop.command import Command, Task
 from visavis_train.loop.ema import running_average
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
 from visavis_train.loop.rounds import descend, run_rounds, set_learning_rate, warm_cosine
-from visavis_train.onnx.export import current_commit, export_onnx, register
+from visavis_train.onnx.export import export_onnx, install
 from visavis_train.voice.data import SpokenClip, Variation, padded, read_spoken, varied
 from visavis_train.voice.network import VoiceExport, VoiceNet, VoiceSize
 
@@ -210,20 +208,14 @@ def finish_voice(experiment: VoiceExperiment, report: dict[str, Any], command: C
     path = experiment.out / REPORT
     write_json(path, report)
     if command.install:
-        assets = Path(visavis.__file__).parent / "assets"
-        commit = current_commit()  # Read before the described files change.
-        target = assets / FILE
-        shutil.copyfile(experiment.out / FILE, target)
         test = report["test_alone"]
         entry = {
             "licence": LICENCE,
             "training_data": TRAINING_DATA,
             "config": f"experiments/{command.config.name}",
-            "commit": commit,
             "score": {"test_mean_recall": test["mean_recall"], "test_accuracy": test["accuracy"]},
         }
-        register(assets / "manifest.json", NAME, target, entry)
-        print_note(f"installed as {target}")
+        print_note(f"installed as {install(experiment.out / FILE, NAME, entry)}")
     return path
 
 

@@ -7,8 +7,11 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from support.research import spoil
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 
@@ -51,42 +54,21 @@ def test_half_takes_fewer_bytes(
     assert half.stat().st_size < full.stat().st_size
 
 
-def no_config(run: Path) -> None:
-    (run / "config.json").unlink()
-
-
-def no_weights(run: Path) -> None:
-    (run / "best.safetensors").unlink()
-
-
-def spoilt_weights(run: Path) -> None:
-    (run / "best.safetensors").write_bytes(b"x")
-
-
-def other_task(run: Path) -> None:
-    (run / "config.json").write_text('{"task": "face"}')
-
-
-def no_json(run: Path) -> None:
-    (run / "config.json").write_text("{")
-
-
-def other_network(run: Path) -> None:
-    settings = json.loads((run / "config.json").read_text())
-    settings["model"]["layers"] = 2
-    (run / "config.json").write_text(json.dumps(settings))
-
-
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("file", "content", "message"),
     [
-        (no_config, "run: no run: config.json cannot be read; expected a folder that visavis train made"),
-        (no_weights, "run: no best.safetensors; expected a run that has finished an epoch"),
-        (spoilt_weights, "best.safetensors: not a readable checkpoint"),
-        (other_task, "config.json: not the settings of an expression run: task"),
-        (no_json, "config.json: not the settings of an expression run"),
         (
-            other_network,
+            "config.json",
+            None,
+            "run: no run: config.json cannot be read; expected a folder that visavis train",
+        ),
+        ("best.safetensors", None, "run: no best.safetensors; expected a run that has finished an epoch"),
+        ("best.safetensors", "x", "best.safetensors: not a readable checkpoint"),
+        ("config.json", '{"task": "face"}', "config.json: not the settings of an expression run: task"),
+        ("config.json", "{", "config.json: not the settings of an expression run"),
+        (
+            "config.json",
+            {"model": {"layers": 2}},
             "best.safetensors: made for another network: of 75 tensors, 12 missing (layers.1.",
         ),
     ],
@@ -96,10 +78,11 @@ def test_folders_that_are_no_runs(
     run: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    spoil: Callable[[Path], None],
+    file: str,
+    content: str | dict[str, Any] | None,
     message: str,
 ) -> None:
-    spoil(run)
+    spoil(run / file, content)
     assert visavis("export", run, "--out", tmp_path / "mine.onnx") == 2
     told = capsys.readouterr()
     assert told.out == ""

@@ -17,8 +17,9 @@ from visavis_train.expression.config import Experiment
 from visavis_train.expression.distillation import ask, distillation_loss, soften
 from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.heads import standardize
+from visavis_train.expression.run_folder import load_run
 from visavis_train.expression.task import experiment_faces, release_expression, train_expression
-from visavis_train.expression.teachers import ConsistentTeachers, load_trained, open_teacher, teacher_answers
+from visavis_train.expression.teachers import ConsistentTeachers, open_teacher, teacher_answers
 from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.log import read_log
@@ -88,9 +89,7 @@ def test_a_checkpoint_and_its_onnx_file_teach_the_same(run: Path) -> None:
     for first, second in zip(one, two, strict=True):
         assert torch.allclose(first, second, atol=1e-5)
         assert torch.allclose(first.sum(dim=1), torch.ones(5))
-    network, experiment = load_trained(run / "best.safetensors")
-    assert torch.allclose(ExpressionGraph(network.eval())(faces)[0], one[0])
-    assert experiment.name == "teacher"
+    assert torch.allclose(ExpressionGraph(*load_run(run))(faces)[0], one[0])
 
 
 def test_a_network_learns_from_teachers_alone(run: Path, toml: Path) -> None:
@@ -117,9 +116,9 @@ def test_consistent_teachers_answer_what_the_network_sees(run: Path, toml: Path)
     experiment = load_experiment(toml, Experiment, [*teachers, "distillation.temperature=2.0"])
     assert teacher_answers(experiment, [fer2013.load(experiment.data[0].path).images], no_progress) is None
     ask_all = ConsistentTeachers(experiment, torch.device("cpu"))
-    network, _ = load_trained(run / "best.safetensors")
+    network, _ = load_run(run)
     pictures = torch.randn(5, 1, 48, 48)
-    for said, logits in zip(ask_all(pictures), network.eval()(pictures), strict=True):
+    for said, logits in zip(ask_all(pictures), network(pictures), strict=True):
         assert torch.allclose(said, (logits / 2).softmax(dim=1), atol=1e-5)
         assert not said.requires_grad
     assert [said.shape for said in ask_all(torch.randn(5, 1, 32, 32))] == [(5, 8), (5, 7)]  # Enlarged.
@@ -198,13 +197,13 @@ def test_bad_teachers_are_named(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expression\.onnx: distillation\.consistent wants checkpoints"):
         ConsistentTeachers(Experiment.model_validate(values), torch.device("cpu"))
     values["distillation"] = {"teachers": [tmp_path / "no.safetensors"], "consistent": True}
-    with pytest.raises(InputError, match=r"no\.safetensors: no such file; expected a checkpoint"):
+    with pytest.raises(InputError, match=r"no run: config\.json cannot be read"):
         ConsistentTeachers(Experiment.model_validate(values), torch.device("cpu"))
     (tmp_path / "lost.safetensors").write_bytes((run / "best.safetensors").read_bytes())
-    with pytest.raises(InputError, match=r"config\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"no run: config\.json cannot be read"):
         open_teacher(tmp_path / "lost.safetensors", 1)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match=r"config\.json: not the configuration of an expression run"):
+    with pytest.raises(InputError, match=r"config\.json: not the settings of an expression run: model"):
         open_teacher(tmp_path / "lost.safetensors", 1)
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from support.research import run_visavis
+from support.research import assert_same_checkpoint, run_visavis
 from support.tiny_fer import KINDS
 from visavis.datasets import fer2013
 from visavis.errors import InputError
@@ -40,14 +40,6 @@ EVERYTHING = [
 
 def losses(experiment: Experiment) -> list[float]:
     return [row["loss"] for row in read_log(train_expression(experiment))]
-
-
-def assert_same_checkpoint(one: Path, other: Path) -> None:
-    first, second = (load_file(out / "last.safetensors") for out in (one, other))
-    assert first.keys() == second.keys()
-    assert any(key.startswith("optimizer/") for key in first)
-    for key, value in first.items():
-        assert torch.equal(value, second[key]), key
 
 
 @pytest.mark.parametrize("kind", KINDS)

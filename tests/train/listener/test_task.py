@@ -204,18 +204,14 @@ def test_it_is_installed_beside_its_own_tokenizer_only(
     other = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, changes={"pair": "another"}))
     entries = []
 
-    def install_listener(folder: Path, name: str, entry: dict[str, Any]) -> Path:
-        entries.append((folder, name, entry))
-        return folder
-
-    monkeypatch.setattr(task, "install_listener", install_listener)
+    monkeypatch.setattr(task, "install", lambda *words: entries.append(words))
     monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1, names=(): other))
     with pytest.raises(InputError, match="trained with the tokenizer 1-1; the package holds another"):
         task.install_run(experiment, report, "experiments/tiny.toml")
     assert not entries
     monkeypatch.setattr(FaceTokenizer, "default", classmethod(lambda cls, threads=1, names=(): tokenizer))
     task.install_run(experiment, report, "experiments/tiny.toml")
-    assert entries[0][:2] == (run, "listener")
+    assert entries[0][:2] == (run / "listener.onnx", "listener")
     assert entries[0][2]["training_data"] == "tiny; made up"
 
 

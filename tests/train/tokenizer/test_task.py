@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from support import tiny_tracks
-from support.research import run_lab, run_visavis
+from support.research import assert_same_checkpoint, run_lab, run_visavis
 from visavis.errors import InputError
 from visavis.reaction.neutral_face import resting
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis_train.data.track_pack import Clip, load_tracks
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.rounds import run_rounds
+from visavis_train.onnx import export
 from visavis_train.tokenizer import ablation
-from visavis_train.tokenizer import release as releasing
 from visavis_train.tokenizer.config import TokenizerExperiment
 from visavis_train.tokenizer.measure import code_use, decode_clips, fidelity, movement, perplexity
 from visavis_train.tokenizer.release import export_tokenizer
@@ -49,14 +48,6 @@ def experiment(toml: Path, out: Path, *changes: str) -> TokenizerExperiment:
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
-def assert_same_checkpoint(one: Path, other: Path) -> None:
-    first, second = (load_file(out / "last.safetensors") for out in (one, other))
-    assert first.keys() == second.keys()
-    assert any(key.startswith("optimizer/") for key in first)
-    for key, value in first.items():
-        assert torch.equal(value, second[key]), key
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -234,7 +225,7 @@ def test_the_program_trains_reports_and_installs(
     toml = tiny_tracks.write(tmp_path)
     package = tmp_path / "package"
     (package / "assets").mkdir(parents=True)
-    monkeypatch.setattr(releasing.visavis, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(export, "ASSETS", package / "assets")
     short = ["--set", "training.face_rounds=1", "--set", "training.expression_rounds=1"]
     assert run_visavis("train", toml, *short, "--install") == 0
     report = json.loads(capsys.readouterr().out)

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from visavis.channels import EXPRESSIONS
 from visavis.datasets.fer2013 import SIDE_PX
@@ -86,3 +87,10 @@ def standardize(images: Tensor) -> Tensor:
 def grid_positions(width: int, grid: int) -> nn.Parameter:
     """Learned positions (1, width, grid, grid), small at the start."""
     return nn.Parameter(torch.randn(1, width, grid, grid) * 0.02)
+
+
+def add_positions(maps: Tensor, positions: Tensor) -> Tensor:
+    """Maps (N, D, H, W) with positions of any grid, interpolated -> tokens (N, H W, D), row by row."""
+    if maps.shape[2] != positions.shape[2]:
+        positions = functional.interpolate(positions, size=maps.shape[2:], mode="bilinear")
+    return (maps + positions).flatten(2).transpose(1, 2)

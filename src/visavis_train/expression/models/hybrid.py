@@ -10,10 +10,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional
 
 from visavis_train.expression.models.convolution import Conv, ResidualBlock
-from visavis_train.expression.models.heads import ExpressionNet, grid_positions
+from visavis_train.expression.models.heads import ExpressionNet, add_positions, grid_positions
 from visavis_train.layers.transformer import TransformerLayer
 from visavis_train.loop.experiment import Settings
 
@@ -92,7 +91,6 @@ class HybridNet(ExpressionNet):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         stem, middle, width = config.widths
-        self.grid = config.image_px // DOWNSAMPLING
         # Four pixels become four channels. This equals a 6x6 kernel of stride 2, at a fraction of its cost.
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(2),
@@ -108,7 +106,7 @@ class HybridNet(ExpressionNet):
             nn.ReLU(),
             *[ResidualBlock(width) for _ in range(config.blocks[1])],
         )
-        self.positions = grid_positions(width, self.grid)
+        self.positions = grid_positions(width, config.image_px // DOWNSAMPLING)
         self.layers = nn.Sequential(
             *[
                 TransformerLayer(width, config.heads, config.mlp_ratio, config.drop_path)
@@ -121,10 +119,6 @@ class HybridNet(ExpressionNet):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, D)."""
-        x = self.stages(self.stem(x))
-        positions: Tensor = self.positions
-        if x.shape[2] != self.grid:
-            positions = functional.interpolate(positions, size=x.shape[2:], mode="bilinear")
-        tokens = (x + positions).flatten(2).transpose(1, 2)
+        tokens = add_positions(self.stages(self.stem(x)), self.positions)
         pooled: Tensor = self.pool(self.norm(self.layers(tokens)))
         return pooled

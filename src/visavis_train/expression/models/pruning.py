@@ -125,18 +125,6 @@ class PruningConfig(Settings):
         return counts
 
 
-class Pruned(NamedTuple):
-    """The tokens that are left of T tokens.
-
-    Attributes:
-        tokens: (N, 1 + K [+ 1], D) CLS, the kept ones, and the fused one if there is one.
-        kept: (N, K) int64 indices of the kept ones among the T - 1 tokens besides CLS, 0 to T - 2.
-    """
-
-    tokens: Tensor
-    kept: Tensor
-
-
 def check_rate(rate: float) -> None:
     """Check a keep rate.
 
@@ -206,31 +194,15 @@ def fused_token(tokens: Tensor, scores: Tensor, kept: Tensor, *, mean: bool = Fa
     return weights[:, None] @ tokens[:, 1:]
 
 
-def prune(tokens: Tensor, scores: Tensor, rate: float, fused: Fused = "sum") -> Pruned:
-    """Keep CLS and the ceil(rate (T - 1)) tokens with the best scores; if these are all, nothing changes.
+def take_tokens(tokens: Tensor, scores: Tensor, kept: Tensor, fused: Fused) -> Tensor:
+    """CLS, the kept tokens, and the fused one if there is one: (N, 1 + K [+ 1], D).
 
     Args:
         tokens: (N, T, D), CLS first.
         scores: (N, T - 1) of all tokens except CLS, such as :func:`cls_attention`.
-        rate: keep rate, above 0 and at most 1.
-        fused_token: whether an additional token stands for the removed ones; see :class:`PruningConfig`.
-
-    Raises:
-        InputError: the number of scores differs from the number of tokens besides CLS.
-        ValueError: the rate is out of range.
+        kept: (N, K) indices of the kept ones among the T - 1, such as :func:`best`.
+        fused: see :class:`PruningConfig`.
     """
-    others = tokens.shape[1] - 1
-    if scores.shape[1] != others:
-        raise InputError(f"found {scores.shape[1]} scores for {others} tokens beside CLS; expected as many")
-    count = count_kept(others, rate)
-    if count == others:
-        return Pruned(tokens, torch.arange(others, device=tokens.device).expand(tokens.shape[0], -1))
-    kept = best(scores, count)
-    return Pruned(take_tokens(tokens, scores, kept, fused), kept)
-
-
-def take_tokens(tokens: Tensor, scores: Tensor, kept: Tensor, fused: Fused) -> Tensor:
-    """The tokens (N, 1 + K [+ 1], D) that are left for given kept indices; see :func:`prune`."""
     left = gather(tokens, kept)
     if fused == "none":
         return left

@@ -18,7 +18,7 @@ from torch.nn import functional
 from visavis.errors import InputError
 from visavis_train.expression.models.convolution import Conv, ResidualBlock
 from visavis_train.expression.models.cost import transformer_macs
-from visavis_train.expression.models.heads import ExpressionNet, grid_positions
+from visavis_train.expression.models.heads import ExpressionNet, add_positions, grid_positions
 from visavis_train.expression.models.learned import TokenScores, draw
 from visavis_train.expression.models.merging import Merged, merge
 from visavis_train.expression.models.pruning import (
@@ -265,11 +265,7 @@ class SparseNet(ExpressionNet):
         height, width = x.shape[2:]
         if height != width or height % DOWNSAMPLING:
             raise InputError(f"a picture of {height}x{width} px; expected a square, its side a multiple of 4")
-        x = self.stem(x)
-        positions: Tensor = self.positions
-        if x.shape[2] != self.grid:
-            positions = functional.interpolate(positions, size=x.shape[2:], mode="bilinear")
-        cells = (x + positions).flatten(2).transpose(1, 2)
+        cells = add_positions(self.stem(x), self.positions)
         return torch.cat([self.cls.expand(x.shape[0], -1, -1), cells], dim=1)
 
     def features(self, x: Tensor) -> Tensor:

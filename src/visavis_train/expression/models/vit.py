@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional
 
-from visavis_train.expression.models.heads import ExpressionNet, grid_positions
+from visavis_train.expression.models.heads import ExpressionNet, add_positions, grid_positions
 from visavis_train.expression.models.presets import PresetSettings
 from visavis_train.layers.transformer import TransformerLayer
 
@@ -98,15 +97,15 @@ class VisionTransformer(ExpressionNet):
     def __init__(self, config: VitConfig) -> None:
         super().__init__()
         width, patch = config.width, config.patch_px
-        self.grid = config.image_px // patch
+        grid = config.image_px // patch
         self.patches = nn.Conv2d(1, width, patch, patch)  # Eq. 1: reshape, multiply, add.
         if config.positions == "learned":
             self.cls = nn.Parameter(torch.randn(1, 1, width) * 0.02)  # Includes its position.
-            self.register_parameter("positions", grid_positions(width, self.grid))
+            self.register_parameter("positions", grid_positions(width, grid))
         else:
-            table = sinusoidal(1 + self.grid**2, width)
+            table = sinusoidal(1 + grid**2, width)
             self.cls = nn.Parameter(table[None, :1] + torch.randn(1, 1, width) * 0.02)
-            square = table[1:].T.reshape(1, width, self.grid, self.grid)
+            square = table[1:].T.reshape(1, width, grid, grid)
             self.register_buffer("positions", square.contiguous())
         self.token_dropout = nn.Dropout(config.dropout)
         self.layers = nn.Sequential(
@@ -120,11 +119,7 @@ class VisionTransformer(ExpressionNet):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, width): the CLS token after the last layer."""
-        x = self.patches(x)
-        positions = self.positions
-        if x.shape[2] != self.grid:
-            positions = functional.interpolate(positions, size=x.shape[2:], mode="bilinear")
-        tokens = (x + positions).flatten(2).transpose(1, 2)
+        tokens = add_positions(self.patches(x), self.positions)
         tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), tokens], dim=1)
         read: Tensor = self.norm(self.layers(self.token_dropout(tokens))[:, 0])
         return read

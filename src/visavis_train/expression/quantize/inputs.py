@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.lib.stride_tricks import sliding_window_view
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from visavis.base.networks import session_of
 from visavis.types import FloatArray
@@ -22,7 +23,7 @@ def input_products(
 ) -> dict[str, Moments]:
     """Name of a weight -> (K, K), sum of x x^T over all its inputs x: all places of all faces.
 
-    For a convolution that :func:`convolution_windows` cannot handle, it is the identity.
+    For a convolution with groups, dilation or automatic padding, it is the identity.
 
     Args:
         model: the network in 32 bits; not changed.
@@ -51,28 +52,10 @@ def inputs_of(weight: Weight, activation: FloatArray) -> FloatArray:
     if weight.node.op_type != "Conv":
         return activation.reshape(-1, activation.shape[-1])
     flags = _flags(weight.node)
-    size = weight.values.shape[2:]
-    return convolution_windows(
-        activation, size, flags.get("strides", (1, 1)), flags.get("pads", (0, 0, 0, 0))
-    )
-
-
-def convolution_windows(
-    image: FloatArray, size: Sequence[int], strides: Sequence[int], pads: Sequence[int]
-) -> FloatArray:
-    """(N, C, H, W) -> (N H' W', C h w): the windows of a convolution, padded with zeros.
-
-    Args:
-        image: feature maps.
-        size: h, w of the kernel.
-        strides: down and right.
-        pads: top, left, bottom, right.
-    """
-    top, left, bottom, right = pads
-    padded = np.pad(image, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    views = sliding_window_view(padded, tuple(size), axis=(2, 3))[:, :, :: strides[0], :: strides[1]]
-    patches = views.transpose(0, 2, 3, 1, 4, 5)
-    return np.ascontiguousarray(patches).reshape(-1, image.shape[1] * size[0] * size[1])
+    top, left, bottom, right = flags.get("pads", (0, 0, 0, 0))
+    padded = functional.pad(torch.from_numpy(activation), (left, right, top, bottom))
+    windows = functional.unfold(padded, weight.values.shape[2:], stride=flags.get("strides", (1, 1)))
+    return windows.transpose(1, 2).flatten(0, 1).contiguous().numpy()
 
 
 def _flags(node: onnx.NodeProto) -> dict[str, tuple[int, ...]]:

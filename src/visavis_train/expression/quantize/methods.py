@@ -14,8 +14,9 @@ from visavis.datasets.faces import LabeledFaces
 from visavis.errors import InputError
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.types import ImageArray
-from visavis_train.expression.quantize import int4, int8
-from visavis_train.expression.quantize.network import Network, classifier_from_bytes
+from visavis_train.expression.quantize import int4
+from visavis_train.expression.quantize.network import LARGE, Network, classifier_from_bytes, large_weights
+from visavis_train.onnx.int8 import quantize_nodes
 
 CALIBRATION_FACES = 512
 # Each method's description by name; the table of --compare has this order.
@@ -58,7 +59,7 @@ def quantized(method: str, network: Network, faces: Callable[[], ImageArray]) ->
     with _quiet():
         match method:
             case "int8":
-                data = int8.static(network, faces())
+                data = static_int8(network, faces())
             case "int4":
                 data = int4.packed(network, faces())
             case _:
@@ -66,7 +67,20 @@ def quantized(method: str, network: Network, faces: Callable[[], ImageArray]) ->
     return Candidate(method, data)
 
 
-def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
+def static_int8(network: Network, faces: ImageArray, at_least: int = LARGE) -> bytes:
+    """Quantise convolutions and matrices to 8 bits; see :func:`visavis_train.onnx.int8.quantize_nodes`.
+
+    Args:
+        network: the network in 32 bits.
+        faces: (N, 1, S, S) uint8, of the training split.
+        at_least: smaller weights stay in 32 bits.
+    """
+    source = network.model()
+    names = [weight.node.name for weight in large_weights(source) if weight.values.size >= at_least]
+    return quantize_nodes(source, network.feeds(faces), names)
+
+
+def calibration_faces(data: DataSet, side_px: int) -> ImageArray:
     """Random faces of the training split: (N, 1, S, S) uint8, N at most 512.
 
     Raises:
@@ -77,14 +91,14 @@ def calibration_faces(data: DataSet, side_px: int, seed: int = 0) -> ImageArray:
             f"{data.path}: {data.name} has no training split here, and {' and '.join(CALIBRATED)} calibrate "
             "on one; take nf4"
         )
-    return gray_faces(data.read(data.training_split), side_px, seed)
+    return gray_faces(data.read(data.training_split), side_px)
 
 
-def gray_faces(training: LabeledFaces, side_px: int, seed: int = 0) -> ImageArray:
+def gray_faces(training: LabeledFaces, side_px: int) -> ImageArray:
     """At most 512 faces of a split, drawn at random, grey: (N, 1, S, S) uint8."""
     count = min(CALIBRATION_FACES, len(training))
     chosen = np.zeros(len(training), np.bool_)
-    chosen[np.random.default_rng(seed).choice(len(training), count, replace=False)] = True
+    chosen[np.random.default_rng(0).choice(len(training), count, replace=False)] = True
     return training[chosen].gray(side_px)[:, None]
 
 

@@ -6,13 +6,11 @@ JSON file, and the text between the marks of a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import numpy as np
 
 from visavis.base import networks
 from visavis.base.clock import SystemClock
@@ -23,22 +21,46 @@ from visavis.base.reading import read_bytes
 from visavis.datasets.faces import LabeledFaces
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
-from visavis.evaluate.expressions import BATCH
+from visavis.evaluate.bench import Timing
+from visavis.evaluate.expressions import predict_labels
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.sparse import NAME, SparseClassifier
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS, time_in_turn
 from visavis_train.expression.release import export_network
+from visavis_train.expression.report.by_class import ByClass
+from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.expression.run_folder import is_embedded, load_run
 from visavis_train.expression.sparsity.kept import drop_tokens
-from visavis_train.expression.sparsity.rates import Answered, at_rates, rates_table
 from visavis_train.loop.marks import measured_on, write_results
+from visavis_train.loop.paired import Paired
 
 RESULTS = Path("benchmarks/results/keep_rates.json")
 PAGE = Path("docs/reference/sparse.md")
 MARKS = ("<!-- keep rates: by visavis lab keep-rates -->", "<!-- end of keep rates -->")
 RATES = (1.0, 0.9, 0.6, 0.3, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class AtRate:
+    """Accuracy and cost of one keep rate.
+
+    Attributes:
+        rate: the keep rate.
+        tokens: number of kept tokens besides CLS.
+        macs: multiply-accumulates of the whole network for one face.
+        scores: accuracy in the paper's three ways.
+        paired: comparison with the highest keep rate, on the same faces.
+        latency: one face at a time in ONNX Runtime, on one thread, all rates in turn.
+    """
+
+    rate: float
+    tokens: int
+    macs: int
+    scores: ByClass
+    paired: Paired
+    latency: Timing
 
 
 def open_run(run: Path) -> tuple[SparseNet, int]:
@@ -83,25 +105,6 @@ def read_network(run: Path) -> bytes:
     return read_bytes(file, "a finished run with training.keep_rates")
 
 
-def answers_at_rate(
-    faces: LabeledFaces, classifier: SparseClassifier, rate: float, macs: int, on_face: Callable[[], None]
-) -> Answered:
-    """The network's answers for all faces at one keep rate.
-
-    Raises:
-        InputError: a picture cannot be read.
-        WeightsError: its answers have another form.
-    """
-    labels = []
-    for batch in faces.batches(BATCH, classifier.side_px):
-        answers, _ = classifier.look(batch, rate)
-        labels.append(answers["labels"].argmax(axis=1))
-        for _ in batch:
-            on_face()
-    right = np.concatenate(labels) == faces.labels
-    return Answered(rate, classifier.count(rate), macs, right)
-
-
 def open_at(network: bytes, keep: float) -> SparseClassifier:
     """The network with a keep rate, on one thread."""
     return SparseClassifier(session_of(network, "the sparse network"), keep)
@@ -116,13 +119,24 @@ def compare_keep_rates(run: Path, faces: LabeledFaces, calls: int) -> tuple[dict
     """
     (net, side_px), network = open_run(run), read_network(run)
     macs = costs_by_rate(net, side_px, RATES)
-    readers = {rate: whole(net, side_px) if rate == 1 else open_at(network, rate) for rate in RATES}
-    reader = open_at(network, 1.0)
+    readers = {rate: open_at(network, rate) for rate in RATES}
     total = len(RATES) * len(faces) + WARM_UP_CALLS + calls
     with progress("keep rates", total, "faces") as advance:
-        answers = [answers_at_rate(faces, reader, rate, macs[rate], advance) for rate in RATES]
-        latency = time_in_turn(faces, readers, calls, SystemClock(), advance)
-    rows = at_rates(faces, answers, latency)
+        answers = [predict_labels(faces, reader, advance).argmax(axis=1) for reader in readers.values()]
+        timed = readers | {1.0: whole(net, side_px)}
+        latency = time_in_turn(faces, timed, calls, SystemClock(), advance)
+    right = [found == faces.labels for found in answers]
+    rows = [
+        AtRate(
+            rate,
+            reader.count(rate),
+            macs[rate],
+            ByClass.of(faces.labels, found, faces.names),
+            Paired.of(f"{rate:g}", f"{RATES[0]:g}", found, right[0]),
+            latency[rate],
+        )
+        for (rate, reader), found in zip(readers.items(), right, strict=True)
+    ]
     result: dict[str, Any] = {
         **measured_on(faces),
         "run": run.name,
@@ -137,6 +151,41 @@ def compare_keep_rates(run: Path, faces: LabeledFaces, calls: int) -> tuple[dict
         "Keep rate 1 is timed with the network without pruning.",
     ]
     return result, lines
+
+
+def rates_table(rows: Sequence[AtRate]) -> Table:
+    """Table of each keep rate's accuracy and cost."""
+    heads = (
+        "keep rate",
+        "tokens",
+        "accuracy % (95%)",
+        "mean over classes % (95%)",
+        "against the first, points (95%)",
+        "MMAC",
+        "of the first",
+        "ms p50",
+        "ms p95",
+        "times as fast",
+    )
+    first = rows[0]
+    return Table(
+        heads,
+        tuple(
+            (
+                f"{row.rate:g}",
+                str(row.tokens),
+                row.scores.overall.percent,
+                row.scores.mean.percent,
+                NONE if row is first else row.paired.points,
+                f"{row.macs / 1e6:.1f}",
+                f"{row.macs / first.macs:.0%}",
+                f"{row.latency.p50_ms:.2f}",
+                f"{row.latency.p95_ms:.2f}",
+                f"{first.latency.p50_ms / row.latency.p50_ms:.2f}",
+            )
+            for row in rows
+        ),
+    )
 
 
 def report_keep_rates(

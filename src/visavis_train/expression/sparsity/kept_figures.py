@@ -55,9 +55,7 @@ def maps_figure(
     return document(_width(len(maps)), bottom + 52, parts, "Tokens kept, by layer and label")
 
 
-def examples_figure(
-    pictures: ImageArray, kept: Kept, labels: NDArray[np.int64], names: Sequence[str], seed: int = 0
-) -> str:
+def examples_figure(pictures: ImageArray, kept: Kept, labels: NDArray[np.int64], names: Sequence[str]) -> str:
     """Three random faces of each label, unchanged and with the dropped tokens dimmed.
 
     Args:
@@ -65,9 +63,8 @@ def examples_figure(
         kept: the kept tokens of the pictures.
         labels: (N,).
         names: of the labels.
-        seed: seed of the draw.
     """
-    rng, parts = np.random.default_rng(seed), [heading("Three faces of each label: dropped tokens are dark")]
+    rng, parts = np.random.default_rng(0), [heading("Three faces of each label: dropped tokens are dark")]
     rows = ["as it is", *(f"layer {layer}" for layer in kept.layers)]
     there = [number for number in range(len(names)) if (labels == number).any()]
     height = len(rows) * _CELL_PX + 2 * _GAP_PX

@@ -47,18 +47,14 @@ class CropLandmarks:
             )
 
 
-def find_landmarks(
-    pictures: ImageArray, network: FaceNetwork | None = None, on_face: Callable[[], None] = lambda: None
-) -> CropLandmarks:
+def find_landmarks(pictures: ImageArray, on_face: Callable[[], None] = lambda: None) -> CropLandmarks:
     """Find landmarks in crops (N, S, S) uint8, with :data:`LOOKS` looks at each crop.
 
     Args:
         pictures: N of them, at least one.
-        network: the face network; None for the embedded one.
         on_face: called after each face.
     """
-    network = network or FaceNetwork()
-    points, believable = [], []
+    network, points, believable = FaceNetwork(), [], []
     for picture in pictures:
         reading, believed = look_at_crop(picture, network)
         points.append(_shares(reading, len(picture)))

@@ -16,9 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from visavis.base.npz import read_npz
-from visavis.base.reading import regular
-from visavis.base.words import reason
 from visavis.datasets.face_labels import STORED_MARGIN
+from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
 from visavis.face.geometry import roll_matrix
 from visavis.face.mesh import LANDMARKS_146
@@ -90,10 +89,6 @@ class FacePack:
             row -= len(part)
         raise IndexError(row)
 
-    def taken(self, rows: NDArray[Any], step: int = 1) -> NDArray[np.uint8]:
-        """The stored pictures of every ``step``-th of some rows."""
-        return np.stack([self.crop(int(row)) for row in rows[::step]])
-
 
 def load_faces(*folders: Path) -> FacePack:
     """Read folders that :mod:`visavis_train.face.data.teacher` or :mod:`visavis_train.face.rendering` wrote.
@@ -114,12 +109,7 @@ def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, Floa
     labels = read_npz(path, "pack of labelled faces", wanted, others=["occluded"])
     n = len(labels["source"])
     labels.setdefault("occluded", np.zeros(n))
-    try:
-        crops = np.load(regular(folder / "crops.npy"), mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{folder}/crops.npy: cannot be read ({reason(error)}); make the pack again"
-        ) from error
+    crops = read_npy(folder / "crops.npy", mapped=True)
     shapes = {
         "crops.npy": (crops.shape, (n, CROP_PX, CROP_PX, 3)),
         "landmarks146": (labels["landmarks146"].shape, (n, len(LANDMARKS_146), 3)),

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from visavis.base.files import whole_file
 from visavis.base.npz import read_npz
-from visavis.base.reading import regular
-from visavis.base.words import reason
 from visavis.capture.image import read_image
+from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
@@ -120,7 +119,7 @@ def write_negatives(
             found.extend(from_photograph(read_image(path), rng, squares))
         found.extend(clutter(rng) for _ in range(most))
     if parts:
-        found.extend(face_parts(_crops(pack), rng, parts))
+        found.extend(face_parts(read_npy(pack / "crops.npy", mapped=True), rng, parts))
     if not found:
         raise InputError(
             f"no square to cut: {pack} knows no face of the videos; name --photographs or others"
@@ -129,12 +128,3 @@ def write_negatives(
     with whole_file(out) as partial, partial.open("wb") as file:
         np.save(file, np.stack(found))
     return len(found)
-
-
-def _crops(pack: Path) -> NDArray[np.uint8]:
-    path = pack / "crops.npy"
-    try:
-        crops: NDArray[np.uint8] = np.load(regular(path), mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({reason(error)}); make the pack again") from error
-    return crops

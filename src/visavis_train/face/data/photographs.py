@@ -23,7 +23,8 @@ from pydantic import model_validator
 
 from visavis.base.reading import regular
 from visavis.base.words import reason
-from visavis.errors import InputError, MissingExtraError
+from visavis.errors import InputError
+from visavis.face.mediapipe import open_landmarker, picture_of
 from visavis.types import FloatArray, ImageArray
 from visavis_train.loop.experiment import Settings, load_experiment
 
@@ -193,33 +194,19 @@ class FaceCheck:
     """
 
     def __init__(self, model: Path) -> None:
-        try:
-            from mediapipe.tasks.python import BaseOptions, vision
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("mediapipe", "mediapipe", "looking for faces in pictures") from error
-
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(model)), min_face_detection_confidence=0.4
+        self._landmarker = open_landmarker(
+            model, "looking for faces in pictures", min_face_detection_confidence=0.4
         )
-        try:
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise InputError(f"{model}: MediaPipe cannot open it as face_landmarker.task") from error
 
     def __call__(self, image: ImageArray) -> bool:
         """Check an RGB image, and nine overlapping windows of half its sides."""
-        import mediapipe as mp
-
         height, width = image.shape[:2]
         windows = [image] + [
             image[y : y + height // 2, x : x + width // 2]
             for y in (0, height // 4, height // 2)
             for x in (0, width // 4, width // 2)
         ]
-        return any(
-            self._landmarker.detect(mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(part))).face_landmarks
-            for part in windows
-        )
+        return any(self._landmarker.detect(picture_of(part)).face_landmarks for part in windows)
 
 
 def sort_out(sources: PhotographSources, cache: Path, check: FaceCheck | None, out: Path) -> None:

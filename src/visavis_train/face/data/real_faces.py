@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from visavis.base.reading import regular
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
+from visavis.datasets.tables import rows, whole_number
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.data.face_crops import shard_images
@@ -30,18 +29,14 @@ def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
     for crop, image in shard_images(faces):
         yield crop, enlarge(image)
     sheets: dict[str, ImageArray] = {}
-    table = fer / "training.csv"
-    if not table.is_file():
-        raise InputError(f"{table}: no such file; expected FER-2013's table of faces")
-    with regular(table).open() as file:
-        for number, row in enumerate(csv.DictReader(file)):
-            if number % FER_STEP:
-                continue
-            name = row["sheet"]
-            if name not in sheets:
-                sheets = {name: read_image(fer / name)}
-            y, x = (48 * v for v in divmod(int(row["cell"]), 64))
-            yield f"fer_{number:05d}", enlarge(sheets[name][y : y + 48, x : x + 48])
+    for number, (where, row) in enumerate(rows(fer / "training.csv", ("sheet", "cell"))):
+        if number % FER_STEP:
+            continue
+        name = row["sheet"]
+        if name not in sheets:
+            sheets = {name: read_image(fer / name)}
+        y, x = (48 * v for v in divmod(whole_number(where, row, "cell", 0, 4095), 64))
+        yield f"fer_{number:05d}", enlarge(sheets[name][y : y + 48, x : x + 48])
 
 
 def enlarge(image: ImageArray) -> ImageArray:

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.npz import read_npz
-from visavis.base.reading import regular
-from visavis.base.words import reason
 from visavis.capture.image import decode_image
+from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
 from visavis_train.face.data.teacher import CROP_PX
 
@@ -41,10 +40,7 @@ def write_shards(source: Path, out: Path, *, side_px: int, quality: int, most_by
         InputError: the pack cannot be read.
     """
     labels = read_npz(source / "labels.npz", "pack of labelled faces", LABELS, others=IF_THERE)
-    try:
-        crops = np.load(regular(source / "crops.npy"), mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{source}/crops.npy: cannot be read ({reason(error)})") from error
+    crops = read_npy(source / "crops.npy", mapped=True)
     out.mkdir(parents=True, exist_ok=True)
     rows: list[int] = []
     files: list[bytes] = []

@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 from visavis.base.console import progress
 from visavis.base.reading import regular
 from visavis.datasets.face_labels import STORED_MARGIN
-from visavis.errors import InputError, MissingExtraError
+from visavis.errors import InputError
 from visavis.face.geometry import upright
+from visavis.face.mediapipe import open_landmarker, picture_of
 from visavis.face.mesh import LANDMARKS_146
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
@@ -68,37 +69,33 @@ class Teacher:
 
     Raises:
         InputError: the file is missing, or MediaPipe cannot open it.
+        MissingExtraError: MediaPipe is not installed.
     """
 
     def __init__(self, model: Path, faces: int = 1) -> None:
-        try:
-            import mediapipe as mp
-            from mediapipe.tasks.python import BaseOptions, vision
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("mediapipe", "mediapipe", "labelling faces") from error
-
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(model)),
+        self._landmarker = open_landmarker(
+            model,
+            "landmarks of pictures",
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
             num_faces=faces,
         )
-        try:
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise InputError(
-                f"{model}: MediaPipe cannot open it as face_landmarker.task; fetch the file again"
-            ) from error
-        self._image: Any = lambda image: mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(image))
 
     def close(self) -> None:
         """Free MediaPipe's graph; without this, it prints errors at the interpreter's end."""
         self._landmarker.close()
 
+    def points(self, image_rgb: ImageArray) -> FloatArray | None:
+        """MediaPipe's own landmarks (478, 3) of one face in pixels, from the edge of the first; or None."""
+        height, width = image_rgb.shape[:2]
+        found = self._landmarker.detect(picture_of(image_rgb)).face_landmarks
+        xyz = [(p.x * width, p.y * height, p.z * width) for points in found[:1] for p in points]
+        return np.asarray(xyz, np.float32) if xyz else None
+
     def answers(self, image_rgb: ImageArray) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
         """Landmarks (146, 3) in pixels, blendshapes (52,) and rotation (3, 3) of each face."""
         height, width = image_rgb.shape[:2]
-        answer = self._landmarker.detect(self._image(image_rgb))
+        answer = self._landmarker.detect(picture_of(image_rgb))
         result = []
         for points, scores, matrix in zip(
             answer.face_landmarks,

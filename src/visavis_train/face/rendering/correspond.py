@@ -9,6 +9,7 @@ together, as mirror images.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import BoolArray, FloatArray, ImageArray
+from visavis_train.face.data.teacher import Teacher
 from visavis_train.face.network import PARTNERS
 from visavis_train.face.rendering import paint
 from visavis_train.face.rendering.bending import bend_face, identities
@@ -26,7 +28,6 @@ from visavis_train.face.rendering.drawing import Looks, draw_head, sample_light
 from visavis_train.face.rendering.expressions import sample_expression
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, TABLE
-from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
 from visavis_train.face.rendering.skins import read_skins
 
 PICTURE_PX = 448
@@ -35,7 +36,7 @@ CAP = 0.06
 
 
 def samples(
-    head: Head, reader: MediaPipeReader, skins: list[ImageArray], count: int, seed: int
+    head: Head, reader: Teacher, skins: list[ImageArray], count: int, seed: int
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
     """Yield vertices of the skin (9409, 2) and landmarks (146, 2) in a picture, and vertices (9409, 3) in cm.
 
@@ -55,11 +56,11 @@ def samples(
         ground = np.full((PICTURE_PX, PICTURE_PX, 3), rng.uniform(40, 220, 3), np.float32)
         canvas = draw_head(head, bent.vertices, screen, view.rotation, looks, sample_light(rng, 0.7), ground)
         image = cv2.GaussianBlur(canvas.image, (0, 0), 0.8).clip(0, 255).astype(np.uint8)
-        found = reader.read(image)
+        found = reader.points(image)
         if found is not None:
             # MediaPipe counts from the edge of the first pixel, the rasteriser from its middle.
-            points = found.landmarks[list(LANDMARKS_146), :2] - 0.5
-            across = np.linalg.norm(found.landmarks[33, :2] - found.landmarks[263, :2])
+            points = found[list(LANDMARKS_146), :2] - 0.5
+            across = np.linalg.norm(found[33, :2] - found[263, :2])
             yield screen[:FACE_VERTICES, :2] / across, points / across, bent.vertices[:FACE_VERTICES]
 
 
@@ -164,7 +165,7 @@ def correspond_landmarks(
     """
     mesh = Head.load(head)
     textures = [] if skins is None else read_skins(skins).textures()
-    with MediaPipeReader(model) as reader:
+    with closing(Teacher(model)) as reader:
         pictures = list(samples(mesh, reader, textures, count, seed))
     if not pictures:
         raise InputError(f"MediaPipe finds a face in none of {count} pictures of {head}")

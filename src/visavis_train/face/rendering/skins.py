@@ -9,7 +9,7 @@ as backgrounds.
 
 from __future__ import annotations
 
-import csv
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,19 +20,18 @@ from numpy.typing import NDArray
 
 from visavis.base.console import progress
 from visavis.base.npz import read_npz
-from visavis.base.reading import regular
-from visavis.base.words import reason
 from visavis.capture.image import decode_image
 from visavis.channels import BLENDSHAPES
+from visavis.datasets.tables import rows
 from visavis.errors import InputError
-from visavis.types import FloatArray, ImageArray
+from visavis.types import ImageArray
 from visavis_train.data.face_crops import shard_images
 from visavis_train.face.data.real_faces import enlarge
+from visavis_train.face.data.teacher import Teacher
 from visavis_train.face.rendering.baking import Baker
 from visavis_train.face.rendering.fitting import Fitter
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
-from visavis_train.face.rendering.mediapipe_reader import MediaPipeReader
 
 SPLITS = ("train", "val", "test")
 # Crops are too tight for MediaPipe: width of repeated edges, in shares of the enlarged picture's side.
@@ -79,8 +78,8 @@ class Skins:
 
     def textures(self) -> list[ImageArray]:
         """Up to 200 textures of the training split, in random order."""
-        rows = np.random.default_rng(0).permutation(self.of("train"))[:200]
-        return [self.texture(int(row)) for row in rows]
+        order = np.random.default_rng(0).permutation(self.of("train"))[:200]
+        return [self.texture(int(row)) for row in order]
 
     @classmethod
     def joined(cls, found: list[tuple[str, str, ImageArray, ImageArray]]) -> Self:
@@ -145,11 +144,8 @@ def calm_crops(crops: Path) -> dict[str, str]:
         InputError: the folder's ``index.csv`` or ``teacher.npz`` is missing or of another kind.
     """
     teacher = read_npz(crops / "teacher.npz", "teacher's answers", ("ids", "blendshapes", "matrix"))
-    try:
-        with regular(crops / "index.csv").open(encoding="utf-8-sig") as file:
-            splits = {r["id"]: r["split"] for r in csv.DictReader(file) if r["source"] == "UTKFace"}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{crops / 'index.csv'}: no readable index of crops: {reason(error)}") from error
+    table = rows(crops / "index.csv", ("id", "split", "source"))
+    splits = {row["id"]: row["split"] for _, row in table if row["source"] == "UTKFace"}
     good = _calm(teacher)
     return {str(name): splits[str(name)] for name in teacher["ids"][good] if str(name) in splits}
 
@@ -174,7 +170,7 @@ def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
     table = LandmarkTable.load(head)
     fitter, baker = Fitter.of(head, table, FACE_VERTICES), Baker.of(head, FACE_VERTICES)
     found: list[tuple[str, str, ImageArray, ImageArray]] = []
-    with MediaPipeReader(model) as reader, progress("skins", len(wanted), "crops") as advance:
+    with closing(Teacher(model)) as reader, progress("skins", len(wanted), "crops") as advance:
         for name, crop in shard_images(crops):
             if name not in wanted or chosen[name] not in SPLITS:
                 continue
@@ -185,10 +181,9 @@ def make_skins(head: Head, crops: Path, model: Path, count: int) -> Skins:
     return Skins.joined(found)
 
 
-def _skin(image: ImageArray, reader: MediaPipeReader, fitter: Fitter, baker: Baker) -> ImageArray | None:
-    answer = reader.read(image)
-    if answer is None:
+def _skin(image: ImageArray, reader: Teacher, fitter: Fitter, baker: Baker) -> ImageArray | None:
+    points = reader.points(image)
+    if points is None:
         return None
-    marks: FloatArray = answer.landmarks[list(SKIN_POINTS), :2]
-    fit = fitter.fit(marks)
+    fit = fitter.fit(points[list(SKIN_POINTS), :2])
     return None if fit.error > LARGEST_ERROR else baker.bake(image, fit, EDGE)

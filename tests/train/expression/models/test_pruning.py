@@ -21,7 +21,7 @@ from visavis_train.expression.models.pruning import (
     count_kept,
     fused_token,
     gather,
-    prune,
+    take_tokens,
 )
 
 
@@ -37,40 +37,34 @@ def test_the_count_is_the_rate_of_the_others_rounded_up(tokens: int, hundredths:
     assert count_kept(tokens, hundredths / 100) == -(-hundredths * tokens // 100)
 
 
-@pytest.mark.parametrize("fused", ["sum", "mean", "none"])
-def test_keep_rate_1_is_the_identity(fused: Any) -> None:
-    tokens, scores = some()
-    left = prune(tokens, scores, 1.0, fused)
-    assert torch.equal(left.tokens, tokens)
-    assert torch.equal(left.kept, torch.arange(10).expand(3, -1))
-
-
 @given(tokens=st.integers(3, 30), rate=st.floats(0.01, 1.0), seed=st.integers(0, 5))
 def test_the_kept_are_the_best_and_cls_stays_first(tokens: int, rate: float, seed: int) -> None:
     values, scores = some(tokens, seed=seed)
-    left = prune(values, scores, rate, "none")
     count = count_kept(tokens - 1, rate)
-    assert left.tokens.shape == (3, 1 + count, 4)
-    assert torch.equal(left.tokens[:, 0], values[:, 0])
+    best_ones = best(scores, count)
+    left = take_tokens(values, scores, best_ones, "none")
+    assert left.shape == (3, 1 + count, 4)
+    assert torch.equal(left[:, 0], values[:, 0])
     for face in range(3):
-        kept = set(left.kept[face].tolist())
+        kept = set(best_ones[face].tolist())
         assert len(kept) == count
         removed = [float(score) for place, score in enumerate(scores[face]) if place not in kept]
         assert max(removed, default=-1.0) <= min(float(scores[face, place]) for place in kept)
-        for place, token in zip(left.kept[face], left.tokens[face, 1:], strict=True):
+        for place, token in zip(best_ones[face], left[face, 1:], strict=True):
             assert torch.equal(token, values[face, 1 + place])
 
 
 def test_the_fused_token_is_the_weighted_sum_of_the_removed() -> None:
     tokens, scores = some()
-    left = prune(tokens, scores, 0.3)
-    assert left.tokens.shape[1] == 1 + 3 + 1
-    plain = prune(tokens, scores, 0.3, "mean").tokens[:, -1]
+    kept = best(scores, 3)
+    left = take_tokens(tokens, scores, kept, "sum")
+    assert left.shape[1] == 1 + 3 + 1
+    plain = take_tokens(tokens, scores, kept, "mean")[:, -1]
     for face in range(3):
-        removed = [place for place in range(10) if place not in left.kept[face].tolist()]
+        removed = [place for place in range(10) if place not in kept[face].tolist()]
         wanted = sum(scores[face, place] * tokens[face, 1 + place] for place in removed)
         weight = sum(scores[face, place] for place in removed)
-        torch.testing.assert_close(left.tokens[face, -1], wanted)
+        torch.testing.assert_close(left[face, -1], wanted)
         torch.testing.assert_close(plain[face], wanted / weight)
 
 
@@ -105,7 +99,7 @@ def test_the_order_of_kept_tokens_makes_no_difference_to_attention() -> None:
 
 def test_gradients_reach_the_kept_tokens_the_fused_ones_and_the_scores() -> None:
     tokens, scores = (part.requires_grad_() for part in some())
-    prune(tokens, scores, 0.3).tokens.square().sum().backward()
+    take_tokens(tokens, scores, best(scores, 3), "sum").square().sum().backward()
     assert tokens.grad is not None
     assert scores.grad is not None
     assert (tokens.grad.abs().sum(dim=2) > 0).all()
@@ -116,12 +110,6 @@ def test_gradients_reach_the_kept_tokens_the_fused_ones_and_the_scores() -> None
 def test_more_tokens_than_there_are_cannot_be_kept(count: int) -> None:
     with pytest.raises(InputError, match=rf"asked for {count} of the tokens; expected 1 to 10"):
         best(some()[1], count)
-
-
-def test_every_token_needs_a_score() -> None:
-    tokens, scores = some()
-    with pytest.raises(InputError, match="found 9 scores for 10 tokens"):
-        prune(tokens, scores[:, 1:], 0.5)
 
 
 @pytest.mark.parametrize(

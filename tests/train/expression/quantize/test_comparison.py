@@ -23,9 +23,9 @@ torch = pytest.importorskip("torch")
 from support.tiny_networks import labels_of, write_data, write_run  # noqa: E402
 from visavis_train.expression.quantize import int4  # noqa: E402
 from visavis_train.expression.quantize.comparison import compare_candidates, compare_steps  # noqa: E402
-from visavis_train.expression.quantize.inputs import convolution_windows, input_products  # noqa: E402
+from visavis_train.expression.quantize.inputs import input_products, inputs_of  # noqa: E402
 from visavis_train.expression.quantize.methods import METHODS, Candidate, calibration_faces, quantized  # noqa: E402
-from visavis_train.expression.quantize.network import Network, large_weights  # noqa: E402
+from visavis_train.expression.quantize.network import Network, Weight, large_weights  # noqa: E402
 from visavis_train.expression.quantize.rounding import (  # noqa: E402
     best_scales,
     block_of,
@@ -123,7 +123,8 @@ def test_windows_are_what_a_convolution_multiplies(stride: tuple[int, int], pads
     expected = torch.nn.functional.conv2d(
         torch.from_numpy(image), torch.from_numpy(kernel), None, stride, pads[:2]
     )
-    found = convolution_windows(image, (3, 3), stride, pads) @ kernel.reshape(5, -1).T
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], strides=stride, pads=pads)
+    found = inputs_of(Weight("w", node, kernel, True), image) @ kernel.reshape(5, -1).T
     np.testing.assert_allclose(found, expected.permute(0, 2, 3, 1).reshape(-1, 5), atol=1e-4)
 
 

@@ -110,5 +110,5 @@ def test_a_pack_of_another_version_is_refused(tmp_path: Path, changes: dict[str,
 
 def test_a_pack_without_pictures_is_refused(tmp_path: Path) -> None:
     (write(tmp_path) / "crops.npy").write_bytes(b"nonsense")
-    with pytest.raises(InputError, match=r"crops\.npy: cannot be read"):
+    with pytest.raises(InputError, match=r"crops\.npy: not a readable array"):
         load_faces(tmp_path)

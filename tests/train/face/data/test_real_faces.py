@@ -107,5 +107,5 @@ def test_a_users_own_pictures_become_a_pack(shared: Path, tmp_path: Path) -> Non
 def test_a_file_that_is_no_model_is_one_line(tmp_path: Path, shared: Path) -> None:
     pytest.importorskip("mediapipe")
     (tmp_path / "x.task").write_bytes(b"nonsense")
-    with pytest.raises(InputError, match=r"x\.task: MediaPipe cannot open it"):
+    with pytest.raises(InputError, match=r"x\.task: MediaPipe cannot use it"):
         teacher.Teacher(tmp_path / "x.task")
