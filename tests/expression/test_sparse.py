@@ -112,11 +112,10 @@ def lopsided() -> ImageArray:
 class Turned(SparseClassifier):
     """Says of a face how bright its left half is."""
 
-    def _look(self, faces: ImageArray, rate: float) -> tuple[dict[str, FloatArray], BoolArray]:
-        answer, kept = super()._look(faces, rate)
+    def _answer(self, faces: ImageArray, output: str) -> FloatArray:
+        super()._answer(faces, output)
         left = faces[..., : SIDE_PX // 2].mean(axis=(1, 2, 3)) / 255
-        shares = np.stack([left, 1 - left, *[0 * left] * 6], axis=1).astype(np.float32)
-        return answer | {"expressions": shares}, kept
+        return np.stack([left, 1 - left, *[0 * left] * 6], axis=1).astype(np.float32)
 
 
 def test_mirrored_answers_are_averaged_and_kept_is_that_of_the_faces_as_they_are() -> None:

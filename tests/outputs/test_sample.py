@@ -69,6 +69,7 @@ def test_a_profile_is_worked_in() -> None:
     assert worn.state["eyeBlinkLeft"] > raw.state["eyeBlinkLeft"] + 0.1
     assert worn.state.head_rad[0] == pytest.approx(-np.deg2rad(1.5), abs=1e-6)
     pipeline.wear(None)
+    pipeline.reset()
     np.testing.assert_array_equal(after(stream(pipeline), 9).state.values, raw.state.values)
 
 

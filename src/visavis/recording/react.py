@@ -111,10 +111,10 @@ class RecordedReaction:
         Raises:
             InputError: the file cannot be written.
         """
+        from visavis.recording.side_by_side import write_side_by_side  # Slow to import.
+
         clip = self.speaker
         audio = None if clip.audio is None else as_path(clip.audio)
-        from visavis.recording.side_by_side import write_side_by_side
-
         write_side_by_side(as_path(path), clip.face, self.reaction, clip.start_s, audio, on_frame)
 
 
