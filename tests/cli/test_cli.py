@@ -77,8 +77,9 @@ def test_a_terminal_that_closes_ends_a_run_that_keeps_its_results(make_video, tm
     ours, terminal = os.openpty()
     pipe = subprocess.PIPE
     command = [*PROGRAM, "run", str(source), "--track", str(track), "--jobs", "1", "--json"]
+    shown = {**os.environ, "TERM": "xterm"}  # A dumb terminal shows no bar.
     with subprocess.Popen(
-        command, stderr=terminal, stdout=pipe, preexec_fn=lambda: heed(signal.SIGHUP)
+        command, stderr=terminal, stdout=pipe, env=shown, preexec_fn=lambda: heed(signal.SIGHUP)
     ) as run:
         os.close(terminal)
         while b"frames" not in os.read(ours, 4096):  # The progress bar.

@@ -291,7 +291,7 @@ def _record(
         stepped = bool(outputs.need_avatar or send or window or listener or voice)
         if isinstance(opened, VideoFile) and not stepped:
             seen = follow_faces(opened, make_pipeline, jobs, limit_s)
-            with console.progress(opened.name, expected) as advance:
+            with console.progress(Path(opened.name).name, expected) as advance:
                 recording = record_track(opened, seen, outputs, limit_s=limit_s, on_frame=advance)
             return recording, False, []
         pipeline = stack.enter_context(closing(make_pipeline()))
@@ -301,7 +301,7 @@ def _record(
             console.print_note(opened.status)
         tell = teller(senders)
         shown = stack.enter_context(AvatarWindow(drawn(), opened.name)) if window else None
-        with console.progress(opened.name, expected) as advance:
+        with console.progress(Path(opened.name).name, expected) as advance:
 
             def on_frame(moment: Moment) -> None:
                 advance()
