@@ -232,7 +232,7 @@ def test_ctrl_c_leaves_a_run_that_can_go_on(
 @pytest.mark.shared
 def test_real_faces_lower_the_loss(shared: Path) -> None:
     data = fer2013.load(shared / "data" / "fer2013").split("Training")[slice(0, 512)].faces("Training")
-    values: dict[str, Any] = {"name": "real", "data": ".", "out": ".", "threads": 1}
+    values: dict[str, Any] = {"name": "real", "data": ".", "out": "runs/real", "threads": 1}
     values["training"] = {
         "epochs": 3,
         "batch_size": 64,
