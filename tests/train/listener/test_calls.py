@@ -14,6 +14,7 @@ from support.research import run_visavis
 from visavis.cli import app
 from visavis.datasets.calls import Call, read_calls
 from visavis.errors import InputError
+from visavis.evaluate import speaker_gain
 from visavis.reaction.signals import as_heard
 from visavis_train.listener.calls import (
     CallsExperiment,
@@ -69,7 +70,8 @@ def toml(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
+def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaker_gain, "SAMPLES", 2)
     experiment = load_experiment(toml, CallsExperiment)
     report = report_of(experiment, train_calls_listener(experiment), toml.name)
     rows = [json.loads(line) for line in (tmp_path / "run/all/log.jsonl").read_text().splitlines()]
