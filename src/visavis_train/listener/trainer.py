@@ -31,9 +31,8 @@ class ListenerTraining(Settings):
         warm_steps: steps of the linear rise.
         weight_decay: weight decay of AdamW.
         clip_grad_norm: norm to which gradients are clipped.
-        masked_past: in each segment, a random share from 0 to this of the listener's own past is hidden, so
-            that the network uses the speaker (Dam et al. 2024, section II-C, name no share; their code hides
-            half).
+        masked_past: in each segment, a random share from 0 to this of the listener's own past is hidden (Dam et
+            al. 2024, section II-C, name no share; their code hides half). Our listeners became worse by it.
         masked_speaker: the same for the speaker's frames, separately for face and sound, so that the network
             does not rely on one of them.
         sound_noise: standard deviation of noise added to the sound features.
@@ -51,7 +50,7 @@ class ListenerTraining(Settings):
     warm_steps: int = Field(default=100, ge=1)
     weight_decay: float = Field(default=0.05, ge=0)
     clip_grad_norm: float = Field(default=1.0, gt=0)
-    masked_past: float = Field(default=0.5, ge=0, le=1)
+    masked_past: float = Field(default=0.0, ge=0, le=1)
     masked_speaker: float = Field(default=0.0, ge=0, le=1)
     sound_noise: float = Field(default=0.0, ge=0)
     no_speaker: float = Field(default=0.2, ge=0, le=1)
