@@ -67,9 +67,9 @@ def pack(split: str = "train", speakers: int = 4, frames: int = 120, seed: int =
     return ListeningPack("tiny", ("made up",), split, tuple(items), whose[:, None] == whose)
 
 
-def write(folder: Path, frames: int = 250) -> Path:
+def write(folder: Path) -> Path:
     """Packs, a tokenizer and an experiment on them; its run folder is ``run``."""
-    for split in ("train", "val", "test"):
+    for split, frames in (("train", 250), ("val", 150), ("test", 110)):
         save_listening(folder / f"{split}.npz", pack(split, frames=frames))
     paths = tiny_tokenizer.write(folder, changes={"quantizer_settings": {"levels": [4, 4]}})
     for path, name in zip(paths, ("tokens_encoder", "tokens_decoder"), strict=True):

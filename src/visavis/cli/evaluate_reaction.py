@@ -55,6 +55,7 @@ def reaction(
         visavis evaluate reaction R.npz
         visavis evaluate reaction R.npz --threads 2 --json
     """
+    from visavis.base.npz import read_npz
     from visavis.errors import InputError
     from visavis.metrics.checked_items import OutOfRange, Work
     from visavis.metrics.reaction_file import read_reactions
@@ -70,10 +71,15 @@ def reaction(
             scores = score_reactions(**arrays, work=work)
         except InputError as error:
             raise InputError(f"{file}: {error}") from error
+    pictures = read_npz(file, "file of reactions", [], others=["features_of"]).get("features_of")
     if as_json:
         console.print_json(reaction_json(scores))
     else:
         _print_scores(scores)
+    if pictures is not None:
+        console.print_note(
+            f"FRRea is of {pictures}: compare it only with figures of the same pictures and network"
+        )
 
 
 def reaction_json(scores: ReactionScores) -> dict[str, Any]:

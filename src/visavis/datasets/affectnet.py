@@ -81,8 +81,7 @@ def _read(tables: dict[str, Path], split: str) -> LabeledFaces:
         labels.append(label)
     if not files:
         raise InputError(f"{table}: no row shows an expression (0 to {len(LABELS) - 1})")
-    images = ImageFiles(tuple(files))
-    return LabeledFaces(NAME, split, LABELS, np.asarray(labels, np.int64), images, left_out=left_out)
+    return _labeled(split, files, labels, left_out)
 
 
 def _read_set(sets: dict[str, Path], split: str) -> LabeledFaces:
@@ -104,6 +103,10 @@ def _read_set(sets: dict[str, Path], split: str) -> LabeledFaces:
         labels.append(label)
     if not files:
         raise InputError(f"{folder / 'annotations'}: no label of an expression, such as 0{_LABEL}")
+    return _labeled(split, files, labels, left_out)
+
+
+def _labeled(split: str, files: list[FaceFile], labels: list[int], left_out: Counter[str]) -> LabeledFaces:
     images = ImageFiles(tuple(files))
     return LabeledFaces(NAME, split, LABELS, np.asarray(labels, np.int64), images, left_out=left_out)
 

@@ -43,8 +43,7 @@ class CallScores:
         name: name of the call.
         bits_per_frame: bits by ``true_speaker``, ``other_speaker`` and ``alone``.
         au12_peak_r: peak correlation with the speaker, by ``truth``, ``model``, ``copy_speaker``, ``mean``
-        and
-            ``random``; for ``model_with_strangers``, with people of other calls.
+            and ``random``; for ``model_with_strangers``, with people of other calls.
         variance: variance of AU12 over time, by ``truth`` and ``model``.
     """
 

@@ -20,7 +20,7 @@ from visavis.types import FloatArray
 
 Tokens = NDArray[np.int64]
 KIND = "listener"
-# The token of an unknown frame.
+# The token of an unknown frame: no face, no speaker, a masked or not yet existing past.
 UNKNOWN = -1
 # What network files call the tokens of the speaker.
 SPEAKER_INPUT = "partner"

@@ -135,11 +135,7 @@ def listener_report(
     samples: Annotated[int, typer.Option(help="Number of reactions to each clip.", min=2)] = 10,
     guidance: Annotated[
         list[float] | None,
-        typer.Option(
-            metavar="FACTOR",
-            help="Another guidance for guided listeners; may be repeated.",
-            show_default="1 and 4",
-        ),
+        typer.Option(metavar="FACTOR", help="Another guidance; may be repeated.", show_default="1 and 4"),
     ] = None,
     no_guidance: Annotated[
         bool, typer.Option("--no-guidance", help="Use only the guidance of the experiments.")
@@ -224,14 +220,8 @@ def behavior(
     """
     from visavis_train.listener.behavior import GUIDANCE, report_behavior
 
-    report_behavior(
-        experiment,
-        guidance=guidance or GUIDANCE,
-        clips=clips,
-        samples=samples,
-        results=results,
-        page=page,
-    )
+    chosen = guidance or GUIDANCE
+    report_behavior(experiment, guidance=chosen, clips=clips, samples=samples, results=results, page=page)
 
 
 @interrupted_says("interrupted: nothing was written")
@@ -259,6 +249,10 @@ def predict(
         Path | None,
         typer.Option(metavar="S.npy", help="Also write the reactions alone, (N, 10, 750, 25)."),
     ] = None,
+    feature_network: Annotated[
+        Path | None,
+        typer.Option(metavar="NET.onnx", help="For FRRea: its features of drawn listeners are written."),
+    ] = None,
 ) -> None:
     """Let a listener react to the speakers of a corpus.
 
@@ -269,6 +263,7 @@ def predict(
         visavis lab predict runs/listening/simulated/test.npz --out R.npz
         visavis evaluate reaction R.npz
         visavis lab predict packs/test.npz --listener runs/mine/listener.onnx --frames 750 --out R.npz
+        visavis lab predict packs/test.npz --feature-network inception.onnx --out R.npz
     """
     from visavis.reaction.listener import ListenerModel
     from visavis_train.listener.scores import write_predictions
@@ -287,6 +282,7 @@ def predict(
         frames=frames,
         binary=binary,
         submission=submission,
+        network=feature_network,
     )
 
 

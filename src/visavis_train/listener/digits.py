@@ -13,9 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The token of an unknown frame: no face, no speaker, a masked or not yet existing past.
-UNKNOWN = -1
-
 
 class Digits(nn.Module):
     """The digits of a token, least significant first, as in FSQ.

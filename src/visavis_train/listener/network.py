@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from visavis.reaction.predictor import UNKNOWN
 from visavis_train.listener.causal_attention import (
     AttentionMemory,
     AttentionWindow,
@@ -21,7 +22,7 @@ from visavis_train.listener.causal_attention import (
     Past,
     Sight,
 )
-from visavis_train.listener.digits import UNKNOWN, DigitHead, TokenEmbedding
+from visavis_train.listener.digits import DigitHead, TokenEmbedding
 from visavis_train.loop.experiment import Settings
 
 

@@ -19,6 +19,7 @@ from visavis.metrics.checked_items import Work
 from visavis.metrics.reaction import fr_dvs
 from visavis.metrics.reaction_suite import score_reactions
 from visavis.reaction.listener import ListenerModel
+from visavis.reaction.neutral_face import resting
 from visavis.types import BoolArray, FloatArray
 from visavis_train.data.conversation_pack import (
     HalfArray,
@@ -27,6 +28,7 @@ from visavis_train.data.conversation_pack import (
     PersonClip,
     load_listening,
 )
+from visavis_train.listener.avatar_features import AvatarFeatures
 from visavis_train.listener.baselines.method import Method, binary_units
 from visavis_train.listener.baselines.trained_listener import TrainedListener
 
@@ -196,6 +198,7 @@ def write_predictions(
     frames: int | None = None,
     binary: bool = False,
     submission: Path | None = None,
+    network: Path | None = None,
 ) -> None:
     """Let a listener react to each speaker's clip of a pack, and write what ``evaluate reaction`` reads.
 
@@ -209,23 +212,39 @@ def write_predictions(
         frames: T; None for the length of the shortest clip.
         binary: round action units to 0 or 1.
         submission: also write the predictions alone, (N, 10, 750, 25), in the order of the split.
+        network: an ONNX file of :class:`~visavis_train.listener.avatar_features.AvatarFeatures`: also write
+            ``real_features``, ``fake_features`` and ``features_of``, for FRRea of drawn listeners.
 
     Raises:
         InputError: no such pack, a file cannot be written, or the clips are not those of a challenge.
+        WeightsError: the network of features cannot be used.
     """
     require_writable(path, pack)
+    features = None if network is None else AvatarFeatures(network)
     if submission is not None:
         require_writable(submission, pack, path)
     read = load_listening(pack)
     test, method = Contest.of(read, frames), TrainedListener(listener)
     if submission is not None:
         _require_challenge(read, test, samples)
-    made = []
+    made: list[FloatArray] = []
+    real: list[FloatArray] = []
+    fake: list[FloatArray] = []
     with progress("predict", len(test.speakers), "clips") as advance:
         for speaker in test.speakers:
-            reactions = method.reactions([speaker], samples, seed)[0, :, :, len(FACE_CHANNELS) :]
+            faces, reactions = np.split(
+                method.reactions([speaker], samples, seed)[0], [len(FACE_CHANNELS)], axis=2
+            )
             made.append(binary_units(reactions) if binary else reactions)
+            if features is not None:
+                truth = test.truths[speaker.name].face.astype(np.float32)
+                real.append(features.of(truth, resting(truth)))
+                fake += [features.of(face, listener.tokenizer.mean) for face in faces]
             advance()
+    extra: dict[str, Any] = {}
+    if network is not None:
+        extra = {"real_features": np.concatenate(real), "fake_features": np.concatenate(fake)}
+        extra["features_of"] = np.asarray(f"drawn listeners, {network.name}")
     if submission is not None:
         with whole_file(submission) as partial, partial.open("wb") as file:
             np.save(file, np.stack(made).astype(np.float32))
@@ -236,6 +255,7 @@ def write_predictions(
             listeners=test.listeners,
             speakers=np.stack([speaker.expression for speaker in test.speakers]).astype(np.float32),
             neighbours=test.neighbours.astype(np.uint8),
+            **extra,
         )
 
 

@@ -45,24 +45,22 @@ def losses(experiment: Experiment) -> list[float]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_lowers_the_loss_and_learns(kind: str, toml: Path) -> None:
     changes = [
-        "training.epochs=8",
+        "training.epochs=6",
+        "model.image_px=32",
         "augmentation.erase=0",
         "training.image_px_schedule=[]",
         "training.mixup=0",
     ]
     rows = read_log(train_expression(load_experiment(toml, Experiment, [KINDS[kind], *changes])))
-    assert [row["epoch"] for row in rows] == list(range(8))
+    assert [row["epoch"] for row in rows] == list(range(6))
     assert rows[-1]["loss"] < 0.85 * rows[0]["loss"]
     assert max(row["accuracy"] for row in rows) > 0.28  # Twice as good as chance, 1 in 7.
 
 
-@pytest.mark.parametrize("changes", [[], EVERYTHING], ids=["plain", "everything"])
-def test_a_killed_and_resumed_run_equals_an_unbroken_one(
-    changes: list[str], toml: Path, tmp_path: Path
-) -> None:
-    unbroken = load_experiment(toml, Experiment, [*changes, f"out={tmp_path / 'one'}"])
+def test_a_killed_and_resumed_run_equals_an_unbroken_one(toml: Path, tmp_path: Path) -> None:
+    unbroken = load_experiment(toml, Experiment, [*EVERYTHING, f"out={tmp_path / 'one'}"])
     train_expression(unbroken)
-    broken = load_experiment(toml, Experiment, [*changes, f"out={tmp_path / 'two'}"])
+    broken = load_experiment(toml, Experiment, [*EVERYTHING, f"out={tmp_path / 'two'}"])
     broken.out.mkdir()
     killed = ExpressionTrainer(broken, experiment_faces(broken).training)
     killed.run_epoch()
@@ -88,7 +86,8 @@ def test_one_seed_gives_one_result_and_another_seed_another(toml: Path, tmp_path
 def test_other_optimizers_resume_too(changes: list[str], toml: Path, tmp_path: Path) -> None:
     short = ["training.epochs=2", "training.schedule=constant", *changes]
     one, two = (load_experiment(toml, Experiment, [*short, f"out={tmp_path / name}"]) for name in "ab")
-    assert losses(one)[1] < losses(load_experiment(toml, Experiment, [*short, f"out={tmp_path / 'c'}"]))[0]
+    first, second = losses(one)
+    assert second < first
     two.out.mkdir()
     killed = ExpressionTrainer(two, experiment_faces(two).training)
     killed.run_epoch()
@@ -135,7 +134,7 @@ def test_scores_choose_as_wanted() -> None:
 
 
 def test_a_run_may_start_from_anothers_weights(toml: Path, tmp_path: Path) -> None:
-    first = load_experiment(toml, Experiment, ["training.epochs=4", "training.image_px_schedule=[]"])
+    first = load_experiment(toml, Experiment, ["training.epochs=2", "training.image_px_schedule=[]"])
     train_expression(first)
     best = first.out / "best.safetensors"
     changes = [f"out={tmp_path / 'next'}", "training.epochs=1", "training.image_px_schedule=[]"]

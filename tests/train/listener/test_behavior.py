@@ -79,7 +79,7 @@ def test_intervals_are_over_clips() -> None:
 
 
 def test_the_command_measures_a_trained_listener(tmp_path: Path) -> None:
-    toml = tiny_listening.write(tmp_path, frames=150)
+    toml = tiny_listening.write(tmp_path)
     toml.write_text(toml.read_text().replace("round_steps = 60", "round_steps = 2"))
     assert run_visavis("train", toml) == 0
     page = tmp_path / "page.md"

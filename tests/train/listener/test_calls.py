@@ -14,6 +14,7 @@ from support.research import run_visavis
 from visavis.cli import app
 from visavis.datasets.calls import Call, read_calls
 from visavis.errors import InputError
+from visavis.evaluate import speaker_gain
 from visavis.reaction.signals import as_heard
 from visavis_train.listener.calls import (
     CallsExperiment,
@@ -42,7 +43,7 @@ levels = [2, 2, 2]
 """
 
 
-def write_calls(path: Path, pairs: int = 6, frames: int = 600) -> None:
+def write_calls(path: Path, pairs: int = 4, frames: int = 450) -> None:
     """Calls in which both smile mostly as the other did a tenth of a second before; nothing else moves."""
     rng = np.random.default_rng(0)
     arrays = {}
@@ -64,12 +65,13 @@ def entropy(chance: float) -> float:
 def toml(tmp_path: Path) -> Path:
     write_calls(tmp_path / "calls.npz")
     path = tmp_path / "tiny.toml"
-    network = tiny_listening.NETWORK.format(round_steps=120, frames=64)
+    network = tiny_listening.NETWORK.format(round_steps=80, frames=48)
     path.write_text(CONFIG.format(data=tmp_path / "calls.npz", out=tmp_path / "run") + network)
     return path
 
 
-def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
+def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaker_gain, "SAMPLES", 2)
     experiment = load_experiment(toml, CallsExperiment)
     report = report_of(experiment, train_calls_listener(experiment), toml.name)
     rows = [json.loads(line) for line in (tmp_path / "run/all/log.jsonl").read_text().splitlines()]
@@ -79,14 +81,14 @@ def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path) -> None:
     assert bits["true_speaker"] == pytest.approx(entropy(FOLLOWED), abs=0.1)
     assert bits["alone"] == pytest.approx(entropy(FOLLOWED**2 + (1 - FOLLOWED) ** 2), abs=0.1)
     assert bits["other_speaker"] > 0.9
-    assert len(report["calls"]) == 6
+    assert len(report["calls"]) == 4
     assert list(report["by_guidance"]) == ["1", "2", "3", "4"]
     assert report["by_guidance"]["3"]["au12_peak_r"] == report["au12_peak_r"]
     model = ["--model", str(tmp_path / "run/all/listener.onnx"), "--json"]
     result = CliRunner().invoke(app, ["evaluate", "dyads", str(tmp_path / "calls.npz"), *model])
     assert result.exit_code == 0
     printed = json.loads(result.stdout)
-    assert printed["calls"] == 6
+    assert printed["calls"] == 4
     assert set(printed["bits_per_frame"]) == {"true_speaker", "other_speaker", "alone"}
     assert set(printed["au12_peak_r"]) == {
         "truth",

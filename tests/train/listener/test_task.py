@@ -342,11 +342,11 @@ def test_predictions_are_what_the_metrics_read(
     scores = json.loads(capsys.readouterr().out)
     with np.load(out) as reactions:
         assert (scores["predictions"], scores["items"]) == (3, len(reactions["speakers"]))
-    words = ["--samples", 2, "--frames", 100, "--binary-units"]
+    words = ["--samples", 2, "--frames", 55, "--binary-units"]
     assert run_lab("predict", toml.parent / "test.npz", "--out", out, *words) == 0
     with np.load(out) as reactions:
         cut = {name: reactions[name] for name in ("predictions", "neighbours")}
-    assert cut["predictions"].shape == (2 * scores["items"], 2, 100, 25)
+    assert cut["predictions"].shape == (2 * scores["items"], 2, 55, 25)
     assert set(np.unique(cut["predictions"][..., :15])) <= {0.0, 1.0}
     # A piece is compared with the listeners of its own piece.
     assert cut["neighbours"].sum() == 2 * scores["neighbours"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def test_epochs_that_the_checkpoint_lacks_are_forgotten(tmp_path: Path) -> None:
         log.write(row(1, 9.0))
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"epoch": 2, "lo')  # Killed in the middle of a row.
+    time.sleep(1)  # TensorBoard reads the files of one second in the order of their text: 10 before 9.
     with RunLog(tmp_path, 3, 1) as log:
         log.write(row(1, 0.5))
     assert read_log(tmp_path) == [row(0), row(1, 0.5)]

@@ -42,7 +42,7 @@ def report_runs(
     require_folder(out)
     runs = read_runs(folders)
     not_run = () if experiments is None else find_not_run(experiments, runs)
-    smaller = () if quantized is None else read_quantized(quantized)
+    smaller = {} if quantized is None else read_quantized(quantized)
     findings = measure_runs(runs, not_run, data=data, split=split)
     facts = page.facts(findings, smaller)
     texts = {

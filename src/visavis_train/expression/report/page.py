@@ -13,7 +13,7 @@ from visavis.cli.evaluate import evaluation_json
 from visavis.datasets import fer2013
 from visavis_train.expression.report import figures, paper, tables
 from visavis_train.expression.report.findings import Findings, Reviewed
-from visavis_train.expression.report.sizes import Quantized, sizes_bytes
+from visavis_train.expression.report.sizes import sizes_bytes
 from visavis_train.expression.report.tables import Table
 
 STYLE = """
@@ -68,7 +68,7 @@ gives the label that people gave to a picture.</p>
 """)
 
 
-def html(findings: Findings, quantized: tuple[Quantized, ...] = ()) -> str:
+def html(findings: Findings, quantized: Mapping[str, int]) -> str:
     """The page, without external files and scripts."""
     runs = ", ".join(each.run.name for each in findings.runs)
     body = "\n".join(
@@ -90,7 +90,7 @@ def markdown(findings: Findings) -> str:
     return "\n".join(parts)
 
 
-def facts(findings: Findings, quantized: tuple[Quantized, ...] = ()) -> dict[str, Any]:
+def facts(findings: Findings, quantized: Mapping[str, int]) -> dict[str, Any]:
     """The page's content as JSON values."""
     return {
         "paper": {
@@ -104,7 +104,7 @@ def facts(findings: Findings, quantized: tuple[Quantized, ...] = ()) -> dict[str
         "pairs": [asdict(pair) for pair in findings.pairs],
         "unpaired": findings.unpaired or None,
         "counts": findings.counts,
-        "quantized": [asdict(each) for each in quantized],
+        "quantized": [{"name": name, "size_bytes": size} for name, size in quantized.items()],
         "caveats": list(caveats(findings)),
         "measured_on": {"machine": machine(), "versions": versions()},
     }
@@ -150,7 +150,7 @@ def _run_facts(each: Reviewed) -> dict[str, Any]:
     }
 
 
-def _sections(findings: Findings, quantized: tuple[Quantized, ...]) -> Iterator[tuple[str, str]]:
+def _sections(findings: Findings, quantized: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     finished = [(each.run.name, each.measured) for each in findings.runs if each.measured is not None]
     missing = f"<h3>Not run</h3>{_table(tables.not_run(findings))}" if findings.not_run else ""
     yield "Results", figures.accuracies(findings) + _table(tables.results(findings)) + missing

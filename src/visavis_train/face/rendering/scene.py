@@ -101,15 +101,17 @@ class Renderer:
 
     def render(self, first: int, end: int) -> Iterator[Rendered]:
         """Yield the pictures of numbers ``first..end``; each depends only on its number and the seed."""
-        for start in range(first, end, BATCH):
-            numbers = range(start, min(start + BATCH, end))
+        # The batches are always the same: a matrix product of another size rounds in another way.
+        for start in range(first - first % BATCH, end, BATCH):
+            numbers = range(start, start + BATCH)
             each = EACH if self.probes else 1
             generators = [np.random.default_rng([self.seed, number // each]) for number in numbers]
             base = IDENTITIES[self.split]
             chosen = [base + int(rng.integers(IDENTITIES_EACH)) for rng in generators]
             rests = identities(self.head, np.stack([coefficients(identity) for identity in chosen]))
             for number, rng, identity, rest in zip(numbers, generators, chosen, rests, strict=True):
-                yield self._one(number, rng, identity, rest)
+                if first <= number < end:
+                    yield self._one(number, rng, identity, rest)
 
     def _one(self, number: int, rng: np.random.Generator, identity: int, rest: FloatArray) -> Rendered:
         view, weights = self._pose(number, rng)

@@ -27,19 +27,16 @@ pytestmark = pytest.mark.usefixtures("as_users_export")
 WIDE: dict[str, dict[str, Any]] = {
     "vit": {"kind": "vit", "preset": "tiny", "layers": 1},
     "vgg": {"kind": "vgg", "widths": [8, 32, 64]},
-    "resnet": {
-        "kind": "timm", "name": "resnet10t", "image_px": 64, "arguments": {"channels": [8, 8, 32, 64]},
-    },
-    "mobilenet": {
+    "timm": {
         "kind": "timm", "name": "mobilenetv2_035", "image_px": 64, "arguments": {"depth_multiplier": 0.1},
     },
     "sparse": {
-        "kind": "sparse", "stem": [8, 16], "width": 64, "layers": 2, "heads": 2,
+        "kind": "sparse", "stem": [8, 16], "blocks": [0, 0], "width": 64, "layers": 1, "heads": 2,
         "pruning": {"keep_rate": 0.3, "queries": "kept"},
     },
     "sae": {
-        "kind": "sae", "widths": [64, 32, 32], "layers": 1, "heads": 2, "kept": "own", "activation": "relu",
-        "pruning": {"keep_rate": 0.3},
+        "kind": "sae", "streams": "landmarks", "widths": [64, 32, 32], "layers": 1, "heads": 2, "kept": "own",
+        "activation": "relu", "pruning": {"keep_rate": 0.3},
     },
 }  # fmt: skip
 
