@@ -66,7 +66,7 @@ def test_recognize_prints_one_line_a_face(portrait: Path) -> None:
         (".", ".: is a folder"),
         ("clip.mp4", "Use visavis.watch"),
         ("", "the path of a file is empty"),
-        (7, "found int"),
+        (7, "a picture of type int; expected an image file or an RGB array"),
         (np.zeros((4, 4), np.uint8), "an RGB array"),
     ],
 )
@@ -105,7 +105,7 @@ def test_record_and_react_by_text_paths(
     assert repr(answer) == "Reaction: 3 listeners, 1.0 s at 25 Hz"
     answer.save(str(tmp_path / "again.npz"))
     np.testing.assert_array_equal(visavis.Reaction.load(str(tmp_path / "again.npz")).face, answer.face)
-    with pytest.raises(visavis.InputError, match="samples is 0; expected 1 to 1000"):
+    with pytest.raises(visavis.InputError, match="samples is 0; expected a whole number from 1 to 1000"):
         visavis.react(visavis.Track.load(track), samples=0)
     with pytest.raises(visavis.InputError, match="reaction needs a listener"):
         visavis.record(clip, reaction=reaction)
@@ -141,7 +141,10 @@ def test_a_phone_is_a_source() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"samples": 1.5}, "samples is 1.5; expected 1 to 1000"),
+        ({"samples": True}, "samples is True; expected a whole number from 1 to 1000"),
+        ({"samples": "3"}, "samples is '3'; expected a whole number from 1 to 1000"),
+        ({"audio": "."}, r"\.: a folder; expected a file with sound"),
+        ({"samples": 1.5}, "samples is 1.5; expected a whole number from 1 to 1000"),
         ({"seed": -1}, "seed is -1; expected a whole number from 0 to 4294967295"),
         ({"seed": 0.5}, "seed is 0.5; expected a whole number"),
         ({"style": {"noding": 1}}, "no trait is called noding; expected expressiveness, nodding, "),
@@ -180,6 +183,15 @@ def test_a_style_may_be_a_text(tmp_path: Path) -> None:
         ({"picture": "avatar", "size_px": "700"}, "a size of '700' px; expected an even number"),
         ({"picture": "avatar", "background": (0, 0, 0)}, r"a background of \(0, 0, 0\); expected soft"),
         ({"listener": "none.onnx"}, "none.onnx: cannot be read"),
+        ({"recogniser": "sparse"}, "record has no option recogniser; did you mean recognizer?"),
+        ({"vidio": "v.mp4"}, "record has no option vidio; did you mean video?"),
+        ({"recognizer": 5}, "recognizer is 5; expected dense, sparse, a file NET.onnx, or None"),
+        ({"recognizer": Path("none.onnx")}, "none.onnx: cannot be read"),
+        (
+            {"tracker": 3, "recognizer": None},
+            "tracker is 3; expected one of visavis, mediapipe, or a Tracker",
+        ),
+        ({"mirror": "no"}, "mirror is 'no'; expected True or False"),
         ({"recognizer": "sparse", "keep": "0.3"}, "keep rate '0.3'; expected above 0 and at most 1"),
     ],
 )
@@ -194,6 +206,12 @@ def test_record_says_which_option_is_wrong(
 def test_watch_says_which_option_is_wrong() -> None:
     with pytest.raises(visavis.VisavisError, match="number is 0 to 99; found True"):
         next(iter(visavis.watch(True)))
+    with pytest.raises(visavis.VisavisError, match="camera 99 was not found"):
+        next(iter(visavis.watch(np.int64(99))))
+    with pytest.raises(
+        visavis.VisavisError, match="a source of type NoneType; expected the path of a file, the n"
+    ):
+        next(iter(visavis.watch(None)))
     for wrong in (0, 1.5):
         with pytest.raises(
             visavis.VisavisError, match=f"max_faces is {wrong}; expected a whole number from 1"

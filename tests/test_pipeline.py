@@ -216,6 +216,13 @@ def test_a_recognizer_that_keeps_all_tokens_tells_none() -> None:
     assert [moment.face.kept for moment in play([[0]], ["sad"])] == [None]
 
 
+def test_a_wrong_part_is_named() -> None:
+    with pytest.raises(InputError, match="listener is True; expected a visavis"):
+        Pipeline(Cast([]), None, listener=True)
+    with pytest.raises(InputError, match="animator is 3; expected an Animator or None"):
+        Pipeline(Cast([]), None, 3)
+
+
 @pytest.mark.parametrize("reader", [None, ExpressionReader(Script([]))])
 def test_closing_frees_the_tracker(reader: ExpressionReader | None) -> None:
     cast = Cast([])

@@ -5,13 +5,16 @@ The package itself has these functions too: ``visavis.watch`` is :func:`visavis.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
 
-from visavis.avatar.profile import Profile, named_profile
+from visavis.avatar.profile import Profile
 from visavis.base.files import PathText, as_path
 from visavis.capture.image import holds_image
 from visavis.capture.source import open_source
@@ -31,12 +34,15 @@ from visavis.recording.record import record_source
 from visavis.track import Track
 from visavis.types import Faces, ImageArray
 
+# Options of the pipeline that ``record`` passes on.
+_OPTIONS = signature(Pipeline).parameters.keys()
+
 
 def watch(
     source: PathText | int = 0,
     *,
     tracker: str = "visavis",
-    recognizer: str | None = DEFAULT,
+    recognizer: PathText | None = DEFAULT,
     keep: float | None = None,
     max_faces: int = 1,
     mirror: bool = True,
@@ -62,11 +68,10 @@ def watch(
         >>> for moment in visavis.watch("clip.mp4"):  # doctest: +SKIP
         ...     print(moment.face)
     """
-    known = named_profile(profile)
     with (
         open_source(source) as opened,
         closing(
-            Pipeline(tracker, recognizer, keep=keep, max_faces=max_faces, mirror=mirror, profile=known)
+            Pipeline(tracker, recognizer, keep=keep, max_faces=max_faces, mirror=mirror, profile=profile)
         ) as pipeline,
     ):
         for frame in opened:
@@ -113,20 +118,22 @@ def record(
         The results. ``error`` is set if the source ended early; everything read before that is written.
 
     Raises:
-        InputError: an output cannot be written, or the source cannot be read.
+        InputError: an option is not known, an output cannot be written, or the source cannot be read.
         DeviceError: the camera does not exist, or the tracker's port is taken.
 
     Example:
         >>> visavis.record("clip.mp4", video="out.mp4", track="clip.npz")  # doctest: +SKIP
         >>> visavis.record("clip.mp4", video="m.webm", picture="avatar")  # doctest: +SKIP
     """
+    for name in options.keys() - _OPTIONS:
+        near = get_close_matches(name, (*signature(record).parameters, *_OPTIONS), 1)
+        raise InputError(f"record has no option {name}" + (f"; did you mean {near[0]}?" if near else ""))
     alone = AvatarAlone.parse(picture, background, size_px)
     files = (None if path is None else as_path(path) for path in (video, track, motion, reaction))
     outputs = Outputs(*files, alone=alone, fast=fast)
     if reaction is not None and not listener:
         raise InputError("reaction needs a listener: give listener=True")
     outputs.validate(str(source))
-    options["profile"] = named_profile(options.get("profile"))
     live: LiveListener | None = None
     if listener:
         live = listener if isinstance(listener, LiveListener) else LiveListener(_model(listener), seed)
@@ -142,7 +149,7 @@ def record(
 def recognize(
     picture: PathText | ImageArray,
     *,
-    recognizer: str = DEFAULT,
+    recognizer: PathText = DEFAULT,
     keep: float | None = None,
     max_faces: int = MAX_FACES,
     crops: bool = False,
@@ -164,6 +171,10 @@ def recognize(
         Face 0: happy 0.83, mouthSmileLeft 0.71, yaw -12, pitch 3, roll 0 deg, at x 210-420, y 96-330
     """
     # Errors of the picture are raised before networks are opened.
+    if not isinstance(picture, np.ndarray | str | os.PathLike):
+        raise InputError(
+            f"a picture of type {type(picture).__name__}; expected an image file or an RGB array"
+        )
     path = None if isinstance(picture, np.ndarray) else as_path(picture)
     if path is not None and path.suffix.lower() in VIDEO_SUFFIXES and not holds_image(path):
         raise InputError(f"{path}: a video; recognize reads pictures. Use visavis.watch")

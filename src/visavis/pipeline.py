@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from visavis.avatar.parameters import Animator
-from visavis.avatar.profile import Profile
+from visavis.avatar.profile import Profile, named_profile
 from visavis.base.clock import Clock, SystemClock
+from visavis.base.files import PathText
 from visavis.capture.tracked import TrackedFrame
 from visavis.errors import InputError
 from visavis.expression.reader import CROP_DOWN, CROP_SCALE, ExpressionReader
@@ -20,7 +22,7 @@ from visavis.expression.registry import DEFAULT
 from visavis.expression.voice import VoiceReader
 from visavis.face.measures import MeasureFilter, measure_face
 from visavis.face.region import FaceRegion
-from visavis.face.tracker import Tracker, look_at_all, open_tracker
+from visavis.face.tracker import TRACKERS, Tracker, look_at_all, open_tracker
 from visavis.reaction.speech import SpeechReader
 from visavis.types import AudioChunk, AvatarPose, Expression, Face, Faces, FaceState, Frame, ImageArray
 
@@ -81,6 +83,17 @@ class Sighting:
     timings_ms: Mapping[str, float]
 
 
+def _require(name: str, value: object, kind: Any, expected: str) -> None:
+    if not isinstance(value, kind):
+        raise InputError(f"{name} is {value!r}; expected {expected}")
+
+
+def _as_listener(listener: LiveListener | None) -> LiveListener | None:
+    if listener is not None and not hasattr(listener, "see"):
+        raise InputError(f"listener is {listener!r}; expected a visavis.reaction.live.LiveListener, or None")
+    return listener
+
+
 class Pipeline:
     """Processes one stream of frames; the avatar mirrors the largest face, or listens to this person.
 
@@ -96,7 +109,8 @@ class Pipeline:
         max_faces: maximum number of people to follow.
         mirror: whether the avatar moves like a mirror image; may be changed between frames. A listener is a
             different person and is never mirrored.
-        profile: the first person's profile; None learns it during the run.
+        profile: the first person's profile, the name of its file, or ``me`` for the remembered one; None
+            learns it during the run.
         voice: whether expressions are read from the voice, too, which :meth:`hear` takes. Nothing changes
             without a voice, or while several faces are seen. The network knows only acted speech.
 
@@ -104,8 +118,8 @@ class Pipeline:
         read_expressions: whether expressions are read; may be changed at any time.
 
     Raises:
-        InputError: the tracker or recognizer is unknown, the recognizer takes no ``keep``, or ``voice`` lacks
-            a recognizer.
+        InputError: the tracker or recognizer is unknown, the recognizer takes no ``keep``, ``voice`` lacks a
+            recognizer, or something else than the types above is given.
         WeightsError: an embedded network is missing or was changed.
         MissingExtraError: the tracker's package is not installed.
     """
@@ -113,7 +127,7 @@ class Pipeline:
     def __init__(
         self,
         tracker: Tracker | str = "visavis",
-        recognizer: ExpressionReader | str | None = DEFAULT,
+        recognizer: ExpressionReader | PathText | None = DEFAULT,
         animator: Animator | None = None,
         clock: Clock | None = None,
         listener: LiveListener | None = None,
@@ -121,18 +135,24 @@ class Pipeline:
         keep: float | None = None,
         max_faces: int = 1,
         mirror: bool = True,
-        profile: Profile | None = None,
+        profile: Profile | PathText | None = None,
         voice: bool = False,
     ) -> None:
         if voice and recognizer is None:
             raise InputError("voice=True needs a recognizer, which reads the face")
         self._voice = VoiceReader(SpeechReader) if voice else None
-        self._reader = (
-            ExpressionReader.default(recognizer, keep) if isinstance(recognizer, str) else recognizer
-        )
-        self._tracker = open_tracker(tracker, max_faces) if isinstance(tracker, str) else tracker
-        self._animator = animator or Animator(profile=profile)
-        self._listener = listener
+        known = named_profile(profile)
+        if isinstance(recognizer, str | os.PathLike):
+            recognizer = ExpressionReader.default(os.fspath(recognizer), keep)
+        if isinstance(tracker, str):
+            tracker = open_tracker(tracker, max_faces)
+        _require("tracker", tracker, Tracker, f"one of {', '.join(TRACKERS)}, or a Tracker")
+        _require("recognizer", recognizer, ExpressionReader | None, "dense, sparse, a file NET.onnx, or None")
+        _require("mirror", mirror, bool | np.bool_, "True or False")
+        _require("animator", animator, Animator | None, "an Animator or None")
+        self._reader, self._tracker = recognizer, tracker
+        self._animator = animator or Animator(profile=known)
+        self._listener = _as_listener(listener)
         self.mirror = mirror and self._animator.mirror
         self.read_expressions = self._reader is not None
         self._clock = clock or SystemClock()
@@ -194,7 +214,7 @@ class Pipeline:
 
     def listen(self, listener: LiveListener | None) -> None:
         """React with this listener from the next frame on; None mirrors again."""
-        self._listener = listener
+        self._listener = _as_listener(listener)
         self._animator.start_new_person(known=listener is None)  # A different face moves the avatar now.
 
     def hear(self, chunk: AudioChunk) -> None:

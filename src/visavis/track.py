@@ -21,7 +21,7 @@ from visavis.base.arrays import (
 from visavis.base.files import PathText, as_path, whole_file
 from visavis.base.npz import read_npz
 from visavis.base.words import counted
-from visavis.channels import BLENDSHAPES, EXPRESSION_CHANNELS, EXPRESSION_INDEX, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import BLENDSHAPES, EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError, MissingExtraError
 from visavis.types import LANDMARK_COUNT, BoolArray, FloatArray, NumberArray, channel_index
 
@@ -101,9 +101,9 @@ class Track:
         Raises:
             KeyError: no channel has this name; the message names the most similar one.
         """
-        if channel in EXPRESSION_INDEX:
-            return self.expression[:, EXPRESSION_INDEX[channel]]
-        return self.face[:, channel_index(FACE_INDEX | EXPRESSION_INDEX, channel)]
+        column = channel_index(_CHANNEL_INDEX, channel)
+        faces = len(FACE_CHANNELS)
+        return self.face[:, column] if column < faces else self.expression[:, column - faces]
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """The table of the track: ``time_s``, ``found``, and 58 face and 25 expression channels by name."""
@@ -218,6 +218,7 @@ def _require_possible(face: FloatArray, expression: FloatArray) -> None:
 
 
 # Attribute: array in the file, in which expressions have REACT2024's word.
+_CHANNEL_INDEX = {name: index for index, name in enumerate((*FACE_CHANNELS, *EXPRESSION_CHANNELS))}
 _KEYS = {each.name: "emotion" if each.name == "expression" else each.name for each in fields(Track)}
 
 

@@ -42,7 +42,7 @@ MOVES = 0.1
 
 def channel_index(index: Mapping[str, int], name: str) -> int:
     """The index of a channel; a KeyError names the most similar channel."""
-    if name in index:
+    if isinstance(name, str) and name in index:
         return index[name]
     near = get_close_matches(str(name), index, 1)
     raise KeyError(f"no channel is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
@@ -64,7 +64,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         image = self.image_rgb
-        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else f"{type(image)}"
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
             raise InputError(f"a frame must be an RGB array (H, W, 3) of uint8; found {found}")
         if 0 in image.shape:

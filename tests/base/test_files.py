@@ -112,10 +112,22 @@ def test_the_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: 
 def test_what_a_killed_run_left_is_removed_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a.txt.partial").write_text("half of an older run")
     with whole_file(tmp_path / "a.txt") as partial:
-        assert not partial.exists()
+        assert partial.read_text() == ""
         partial.write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert "a.txt.partial: was left by a run that was killed; it is removed" in caplog.text
+
+
+def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "a.txt") as partial:
+        partial.write_text("first")
+        with pytest.raises(InputError, match=r"a\.txt") as refused, whole_file(tmp_path / "a.txt"):
+            pass
+    assert (tmp_path / "a.txt").read_text() == "first"
+    if os.name == "posix":
+        assert str(refused.value).endswith(
+            "a.txt: another run writes this file now; name another file, or wait for that run"
+        )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only there is the folder written, too")

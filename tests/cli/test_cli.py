@@ -193,8 +193,8 @@ def test_signals_after_the_work_change_no_exit_status() -> None:
 
 def test_wrong_options_are_one_line() -> None:
     cases = {
-        ("serve", "--port", "99999"): "'--port'",
-        ("bench", "nonsense"): "'track', 'expression'",
+        ("serve", "--port", "99999"): "'--port': Input should be less than or equal to 65535; found '99999'",
+        ("bench", "nonsense"): "'name': 'nonsense' is not one of 'track', 'expression'",
         ("run",): "Missing argument",
         ("nonsense",): "No such command 'nonsense'",
     }

@@ -146,7 +146,7 @@ def test_sound_of_another_length_is_told(
         (["wrong.npz"], "wrong.npz: a track holds the arrays"),
         (["nan.npz"], "nan.npz: face holds NaN in frame 4, whose face is marked as found"),
         (["nobody.npz"], "nobody.npz: no face in the track (30 frames)"),
-        (["t.npz", "--samples", "0"], "--samples is 0; expected 1 to 1000"),
+        (["t.npz", "--samples", "0"], "--samples is 0; expected a whole number from 1 to 1000"),
         (["t.npz", "--temperature", "-1"], "temperature must be 0 or more"),
         (["t.npz", "--top-k", "0"], "top_k must be 1 or more"),
         (["t.npz", "--top-p", "nan"], "top_p must be a finite number; found nan"),

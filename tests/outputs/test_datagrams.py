@@ -8,6 +8,7 @@ import pytest
 
 from support.samples import sample
 from support.senders import wait_for
+from visavis.outputs import datagrams
 from visavis.outputs.datagrams import DATAGRAMS_WAIT, Datagrams
 from visavis.outputs.formats.vmc import Encoder
 from visavis.outputs.sample import Sample
@@ -66,20 +67,27 @@ def receiving(port: int = 0) -> socket.socket:
     return receiver
 
 
-def test_datagrams_reach_a_receiver_that_comes_and_goes(carrier: Carrier | None) -> None:
+def test_datagrams_reach_a_receiver_that_comes_and_goes(
+    carrier: Carrier | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     receiver = receiving()
     port = receiver.getsockname()[1]
     with Sender("here", Datagrams(("127.0.0.1", port), Words()), carrier) as outlet:
         outlet.send(sample(1))
         assert [receiver.recv(10), receiver.recv(10)] == [b"1a", b"1b"]
         receiver.close()
-        for time_s in range(2, 6):
-            outlet.send(sample(time_s))
-            wait_for(lambda count=time_s: outlet.status.sent >= count)
+        outlet.send(sample(2))
+        wait_for(lambda: outlet.status.dropped == 1)
+        assert outlet.status.light == "waiting"
+        assert outlet.message.startswith(f"nobody listens at port {port} of 127.0.0.1: start")
         with receiving(port) as again:
             outlet.send(sample(9))
-            assert again.recv(10) == b"9a"
-    assert (outlet.status.light, outlet.status.dropped) == ("sending", 0)
+            assert [again.recv(10), again.recv(10)] == [b"9a", b"9b"]
+            monkeypatch.setattr(datagrams, "REFUSED_FOR_S", 0.0)
+            outlet.send(sample(10))
+            assert again.recv(10) == b"10a"
+            wait_for(lambda: outlet.status.light == "sending")
+    assert outlet.message == ""
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "n" * 70])
@@ -94,7 +102,7 @@ def test_a_full_network_loses_the_sample_and_is_told(monkeypatch: pytest.MonkeyP
     connection.open()
 
     class Full:
-        def sendto(self, data: bytes, target: object) -> int:
+        def send(self, data: bytes) -> int:
             raise BlockingIOError
 
         def close(self) -> None:

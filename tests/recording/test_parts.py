@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 from contextlib import closing
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -68,7 +69,7 @@ def test_a_real_face_is_read_as_in_one_pass(tmp_path: Path) -> None:
         stream = output.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 360, 360, "yuv420p"
         stream.codec_context.gop_size = 25
-        for index, shown in enumerate(PortraitClip()):
+        for index, shown in enumerate(islice(PortraitClip(), 130)):
             frame = av.VideoFrame.from_ndarray(
                 np.ascontiguousarray(shown.image_rgb[:360, :360]), format="rgb24"
             )
@@ -76,7 +77,7 @@ def test_a_real_face_is_read_as_in_one_pass(tmp_path: Path) -> None:
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     make_pipeline = partial(Pipeline, max_faces=4)
-    together = list(PartsReader(path, make_pipeline, [0.0, 3.0, 6.0], 2))
+    together = list(PartsReader(path, make_pipeline, [0.0, 2.0, 4.0], 2))
     one_pass = alone(path, make_pipeline())
     (time_s, face, points, shown), expected = values(together), values(one_pass)
     np.testing.assert_array_equal(time_s, expected[0])

@@ -17,6 +17,7 @@ from visavis.channels import EXPRESSIONS, FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.region import FaceRegion, rotation
 from visavis.pipeline import Moment, Pipeline
+from visavis.testing import ScriptedTracker
 from visavis.types import BoolArray, Expression, Face, Faces, FaceState, Frame
 
 DARK = 16  # mean brightness below which a picture shows nobody
@@ -62,14 +63,11 @@ class ScriptedPipeline(Pipeline):
     """The real avatar on a scripted face and scripted expressions; counts what it was asked for."""
 
     def __init__(self, step_s: float = 0.0) -> None:
-        super().__init__(tracker=None, recognizer=None, animator=Animator())  # type: ignore[arg-type]
+        super().__init__(ScriptedTracker(), None, Animator())
         self.read_expressions = True
         self.step_s = step_s
         self.steps = 0
         self.readings = 0
-
-    def close(self) -> None:
-        """There is no tracker to free."""
 
     def step(self, frame: Frame) -> Moment:
         time.sleep(self.step_s)

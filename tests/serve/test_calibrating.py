@@ -17,10 +17,11 @@ from visavis.pipeline import Pipeline
 from visavis.serve import server as running
 from visavis.serve.calibrating import LISTENS, NOT_HERE, Calibrating
 from visavis.serve.protocol import RefusedError, encode_frame
+from visavis.testing import ScriptedTracker
 
 
 def pipeline() -> Pipeline:
-    return Pipeline(None, None, Animator())  # type: ignore[arg-type]
+    return Pipeline(ScriptedTracker(), None, Animator())
 
 
 def led(calibrating: Calibrating, followed: Pipeline) -> str:
@@ -88,7 +89,7 @@ def test_a_guide_can_be_broken_off_and_needs_the_mirror() -> None:
     calibrating.guide(False)
     assert calibrating.see(followed, (seen_face(),), 0.0) is None
     calibrating.guide(True)
-    followed.listen(object())  # type: ignore[arg-type]
+    followed.listen(SimpleNamespace(see=None))  # type: ignore[arg-type]
     guiding = calibrating.see(followed, (seen_face(),), 0.1)
     assert guiding is not None
     assert (guiding.state, guiding.says) == ("refused", LISTENS)

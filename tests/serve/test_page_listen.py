@@ -72,6 +72,7 @@ def test_it_listens_with_a_microphone_and_mirrors_again(page: Any, host: Host) -
     # The server that was gone is told again what was wished for.
     host.kill()
     playwright.expect(page.locator("#banner")).to_be_visible()
+    playwright.expect(page.locator("#listener-ear")).to_contain_text("No answer from the server")
     host.start()
     wait_for_moments(page)
     until(page, HEARS)

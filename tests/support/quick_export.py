@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from random import Random
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 
 def quick_export(
@@ -20,24 +23,29 @@ def quick_export(
 ) -> SimpleNamespace:
     """The same network, called like ``torch.onnx.export``; errors of many kinds on what it cannot do."""
     import onnx
+    import torch
     from torch.onnx.utils import export
 
     each_shape = [
         axes for shape in dynamic_shapes for axes in (shape if isinstance(shape, tuple) else (shape,))
     ]
     written = io.BytesIO()
-    export(
-        module,
-        inputs,
-        written,
-        opset_version=opset_version,
-        input_names=list(input_names),
-        output_names=list(output_names),
-        dynamic_axes={
-            name: {axis: f"{name}{axis}" for axis in axes or ()}
-            for name, axes in zip(input_names, each_shape, strict=True)
-        },
-    )
+    with pytest.MonkeyPatch.context() as patch:  # Sizes are tensors here; those of tokens are fixed.
+        patch.setattr("random.Random", lambda seed: Random(int(seed)))
+        patch.setattr(torch, "sym_min", lambda *sizes: min(map(int, sizes)))
+        patch.setattr(torch.Tensor, "__round__", lambda size, n: round(size.item(), n), raising=False)
+        export(
+            module,
+            inputs,
+            written,
+            opset_version=opset_version,
+            input_names=list(input_names),
+            output_names=list(output_names),
+            dynamic_axes={
+                name: {axis: f"{name}{axis}" for axis in axes or ()}
+                for name, axes in zip(input_names, each_shape, strict=True)
+            },
+        )
     model = onnx.load_from_string(written.getvalue())
     for name, output in zip(output_names, model.graph.output, strict=True):
         if output.name != name:  # The older exporter names no output that is constant.

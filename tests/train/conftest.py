@@ -28,6 +28,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("research")
 
 
+@cache
+def keep_operators() -> None:
+    """Makes torch's table of operators once and not for each export."""
+    with suppress(ImportError, AttributeError):  # Other versions of torch may have the table elsewhere.
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))  # type: ignore[assignment]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def exports() -> Iterator[Callable[..., Any]]:
     """Networks are exported faster than users do, where that is possible; yields users' export."""
@@ -35,7 +44,11 @@ def exports() -> Iterator[Callable[..., Any]]:
 
     from support.quick_export import quick_export
 
-    as_users = torch.onnx.export
+    export = torch.onnx.export
+
+    def as_users(*arguments: Any, **keywords: Any) -> Any:
+        keep_operators()
+        return export(*arguments, **keywords)
 
     def quick(*arguments: Any, **keywords: Any) -> Any:
         try:
@@ -45,7 +58,7 @@ def exports() -> Iterator[Callable[..., Any]]:
 
     torch.onnx.export = quick  # type: ignore[assignment]
     yield as_users
-    torch.onnx.export = as_users
+    torch.onnx.export = export
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +67,6 @@ def as_users_export(exports: Callable[..., Any]) -> None:
     import torch
 
     torch.onnx.export = exports
-
-
-@pytest.fixture(scope="session", autouse=True)
-def operators() -> None:
-    """torch's table of operators is made once and not for each export."""
-    with suppress(ImportError, AttributeError):  # Other versions of torch may have the table elsewhere.
-        from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-        ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,18 @@ def require_number(name: str, value: Any) -> None:
         raise InputError(f"{name} must be a finite number; found {value!r}")
 
 
+def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Check that a value is a whole number of the range.
+
+    Raises:
+        InputError: it is anything else, also True or text.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        span = f"from {least}" + ("" if most is None else f" to {most}")
+        raise InputError(f"{name} is {value!r}; expected a whole number {span}")
+
+
 def as_float32(
     name: str,
     value: Any,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EACCES
@@ -15,6 +16,9 @@ from visavis.base.words import reason
 from visavis.errors import InputError
 
 PathText = str | os.PathLike[str]
+if sys.platform != "win32":
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
 _JSON_WIDTH = 110
 READ_ONLY = "the file is read-only"
 _log = logging.getLogger(__name__)
@@ -77,19 +81,43 @@ def require_folder(path: Path) -> None:
         raise InputError(f"{path}: cannot be made: {error.strerror}") from error
 
 
-def partial_of(target: Path) -> Path:
-    """The temporary path for writing a file; what a killed run left there is removed, and logged.
+@contextmanager
+def partial_of(target: Path, mode: int = 0o666) -> Iterator[Path]:
+    """Gives an empty temporary file for writing a file, which no other run writes until the block ends.
+
+    What a killed run left there is removed, and logged.
 
     Raises:
-        OSError: the system refused to remove it, or the file is there and read-only.
+        InputError: another run writes the file now.
+        OSError: the system refused the temporary file, or the file is there and read-only.
     """
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(EACCES, READ_ONLY, str(target))
     partial = target.with_name(target.name + ".partial")
-    if partial.is_file():
-        partial.unlink()
-        _log.warning("%s: was left by a run that was killed; it is removed", partial)
-    return partial
+    left = partial.is_file()
+    if sys.platform == "win32" and left:
+        partial.unlink()  # Windows refuses it while another run writes there.
+    with open(partial, "ab", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        if sys.platform == "win32":
+            file.close()  # Else it could not be renamed.
+        else:
+            try:
+                flock(file, LOCK_EX | LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"{target}: another run writes this file now; name another file, or wait for that run"
+                ) from error
+            except OSError:  # Some file systems know no locks.
+                pass
+            file.truncate(0)
+        if left:
+            _log.warning("%s: was left by a run that was killed; it is removed", partial)
+        try:
+            yield partial
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
 
 
 def put_in_place(partial: Path, target: Path) -> None:
@@ -111,25 +139,20 @@ def put_in_place(partial: Path, target: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: PathText) -> Iterator[Path]:
+def whole_file(path: PathText, mode: int = 0o666) -> Iterator[Path]:
     """Gives a temporary path to write to; after a block without errors, it is renamed to ``path``.
 
     Raises:
-        InputError: the system refused to write. Then, as after any other error, no partial file remains, and
-            an older file of this name is unchanged.
+        InputError: the system refused to write, or another run writes this file now. Then, as after any other
+            error, no partial file of ours remains, and an older file of this name is unchanged.
     """
     target = Path(os.path.realpath(as_path(path)))  # A link stays a link.
-    partial = None
     try:
-        partial = partial_of(target)
-        yield partial
-        put_in_place(partial, target)
+        with partial_of(target, mode) as partial:
+            yield partial
+            put_in_place(partial, target)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {reason(error)}; choose another place") from error
-    finally:
-        if partial is not None:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
 
 
 def json_text(value: Any, *, allow_nan: bool = False, ascii_only: bool = True) -> str:
@@ -185,8 +208,5 @@ def write_json(path: PathText, value: Any, *, private: bool = False, allow_nan: 
         path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path.parent}: cannot be made a folder: {error.strerror}") from error
-    with whole_file(path) as partial:
-        if private:
-            partial.touch(0o600)
-            partial.chmod(0o600)
+    with whole_file(path, 0o600 if private else 0o666) as partial:
         partial.write_text(text + "\n", "utf-8")

@@ -105,7 +105,8 @@ class Soundtrack:
     def __init__(self, path: PathText) -> None:
         path = as_path(path)
         if not path.is_file():
-            raise InputError(f"{path}: no such file; expected one with sound")
+            found = "a folder" if path.is_dir() else "no such file"
+            raise InputError(f"{path}: {found}; expected a file with sound")
         self.path = path
         self._container = open_media(path, NO_SOUND)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from importlib import import_module
+from numbers import Integral
 from typing import Protocol, Self
 
 from visavis.base.address import Address
@@ -62,8 +63,13 @@ def open_source(source: PathText | int, clock: Clock | None = None) -> FrameSour
         InputError: the file does not exist or has no video, or no input understands the address.
         DeviceError: the camera does not exist, or the address cannot be listened to.
     """
-    if isinstance(source, int):
-        return Camera(source, clock)
+    if isinstance(source, Integral):
+        return Camera(source if isinstance(source, bool) else int(source), clock)
+    if not isinstance(source, str | os.PathLike):
+        raise InputError(
+            f"a source of type {type(source).__name__}; expected the path of a file, the number of a camera, "
+            "or a tracker's address"
+        )
     path, text = as_path(source), os.fspath(source)
     if "://" in text:
         return _open_input(text, clock)

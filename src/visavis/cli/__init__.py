@@ -117,7 +117,7 @@ def run_plainly(program: Callable[[], object]) -> object:
         print_error(str(MissingExtraError(package, "train", "this command")))
         status = BAD_INPUT
     except typer.TyperException as error:  # Wrong options; without arguments the help was printed.
-        if message := error.format_message():
+        if message := _wrong_option(error):
             print_error(f"{message} (--help explains)")
         status = BAD_INPUT
     except BrokenPipeError:  # Of a plain print; visavis itself writes with ``write_out``.
@@ -127,6 +127,14 @@ def run_plainly(program: Callable[[], object]) -> object:
         print_error((f"{error.filename}: " if error.filename else "") + reason(error))
         status = BAD_INPUT
     return status
+
+
+def _wrong_option(error: typer.TyperException) -> str:
+    """The message of a wrong option or value, which names the value that was found."""
+    message = error.format_message().replace("Value error, ", "")
+    problems: Any = getattr(error.__cause__, "errors", list)()  # Of pydantic, which checks for typer.
+    found = problems[0]["input"] if problems else ""
+    return message if not found or repr(found) in message else f"{message}; found {found!r}"
 
 
 def _prepare_streams() -> None:

@@ -68,6 +68,7 @@ def react(
         visavis react talk.npz --style nodding=0.9,smiling=0.2 --seed 3 --out warm.npz
         visavis react talk.npz --audio talk.mp4 --out r.npz --explain why.json --figure why.svg
     """
+    from visavis.base.arrays import require_whole
     from visavis.drawing.explanation import COLUMNS
     from visavis.reaction.speech import FRAME_RATE_HZ
     from visavis.reaction.style import Style
@@ -76,8 +77,7 @@ def react(
     from visavis.recording.video_writer import CONTAINERS
     from visavis.track import Track
 
-    if not 1 <= samples <= MOST_SAMPLES:
-        raise InputError(f"--samples is {samples}; expected 1 to {MOST_SAMPLES}")
+    require_whole("--samples", samples, 1, MOST_SAMPLES)
     wanted = ((out, (".npz",)), (video, tuple(CONTAINERS)), (explain, (".json",)), (figure, (".svg",)))
     require_outputs(wanted, [path for path in (track, audio) if path is not None])
     character = Style.of(temperament if style is None else style)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.base import console
+from visavis.base.words import counted
 
 if TYPE_CHECKING:
     from visavis.outputs.sender import Sender, Status
@@ -37,5 +38,5 @@ def teller(senders: Sequence[Sender]) -> Callable[[], None]:
 
 def describe(status: Status) -> str:
     """One line on how an output did."""
-    line = f"{status.address}: {status.sent} samples sent, {status.dropped} dropped"
+    line = f"{status.address}: {counted(status.sent, 'sample')} sent, {status.dropped} dropped"
     return f"{line}; {status.message}" if status.message else line

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from visavis.base.arrays import require_whole
 from visavis.errors import InputError
 from visavis.types import Face, Frame, ImageArray
 
 TRACKERS = ("visavis", "mediapipe")
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Follows faces through one stream of frames; its state belongs to that stream."""
 
@@ -51,8 +53,7 @@ def open_tracker(name: str, max_faces: int = 1) -> Tracker:
         InputError: the name is not in :data:`TRACKERS`, or the number of faces is no whole number from 1.
         MissingExtraError: the tracker's package is not installed.
     """
-    if not isinstance(max_faces, int) or max_faces < 1:
-        raise InputError(f"max_faces is {max_faces!r}; expected a whole number from 1")
+    require_whole("max_faces", max_faces, 1)
     if name == "visavis":
         from visavis.face.embedded import EmbeddedTracker
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import inf
+from time import monotonic
 from typing import Protocol
 
 from visavis.outputs.sample import Sample
@@ -11,6 +14,8 @@ from visavis.outputs.sender import NotReadyError
 
 # Sending never waits for their receiver, so a few samples may wait for a thread that the system starts late.
 DATAGRAMS_WAIT = 4
+# A system says at most about once a second that nobody listens.
+REFUSED_FOR_S = 2.0
 
 
 class Encoder(Protocol):
@@ -21,7 +26,7 @@ class Encoder(Protocol):
 
 
 class Datagrams:
-    """A receiver of UDP datagrams. Nobody answers, so nobody knows whether the receiver is there.
+    """A receiver of UDP datagrams. It never answers, but its system may say that nobody listens at the port.
 
     Args:
         endpoint: host and port.
@@ -38,7 +43,7 @@ class Datagrams:
         self.endpoint = endpoint
         self._encoder = encoder
         self._socket: socket.socket | None = None
-        self._target: tuple[object, ...] = ()
+        self._refused_s = -inf
 
     def open(self) -> None:
         """Look the host up and make a socket."""
@@ -48,29 +53,45 @@ class Datagrams:
         except (OSError, UnicodeError) as error:  # A name with an empty or too long part cannot be encoded.
             raise OSError(f"{host}: no computer of this name is known") from error
         # "localhost" is often ::1 first, where receivers made with Unity do not listen.
-        family, kind, number, _, self._target = min(found, key=lambda each: each[0] != socket.AF_INET)
+        family, kind, number, _, target = min(found, key=lambda each: each[0] != socket.AF_INET)
         self._socket = socket.socket(family, kind, number)
         self._socket.setblocking(False)
+        with self._allowed():
+            self._socket.connect(target)  # Else the system would not tell of a closed port.
 
     def send(self, sample: Sample) -> str:
         """Send the datagrams of one sample.
 
         Raises:
-            NotReadyError: the system takes no more datagrams now.
+            NotReadyError: the system takes no more datagrams now, or nobody listens and the sample is lost.
         """
         if self._socket is None:
             raise OSError("the socket is closed")
         try:
-            for datagram in self._encoder.encode(sample):
-                # An unconnected socket does not learn that a port is closed, so a receiver may come and go.
-                self._socket.sendto(datagram, self._target)
+            with self._allowed():
+                for datagram in self._encoder.encode(sample):
+                    try:
+                        self._socket.send(datagram)
+                    except ConnectionError:  # An earlier datagram was refused, and this one was not sent.
+                        self._refused_s = monotonic()
+                        self._socket.send(datagram)
         except BlockingIOError as error:
             raise NotReadyError("the network is too slow: it takes no more packets now") from error
+        if monotonic() - self._refused_s < REFUSED_FOR_S:
+            host, port = self.endpoint
+            raise NotReadyError(
+                f"nobody listens at port {port} of {host}: start the program, or look up its port"
+            )
+        return ""
+
+    @contextmanager
+    def _allowed(self) -> Iterator[None]:
+        try:
+            yield
         except PermissionError as error:
             raise OSError(
                 f"{self.endpoint[0]}: the system forbids sending there; name one computer"
             ) from error
-        return ""
 
     def close(self) -> None:
         """Close the socket."""

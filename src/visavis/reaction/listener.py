@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from visavis.base import networks
-from visavis.base.arrays import as_float32
+from visavis.base.arrays import as_float32, require_whole
 from visavis.base.files import PathText, as_path
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError, WeightsError
@@ -199,8 +199,7 @@ class ListenerState:
 
     def __init__(self, listener: ListenerModel, seed: int, samples: int, style: Style | None) -> None:
         self.style = style
-        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-            raise InputError(f"seed is {seed}; expected a whole number from 0 to {2**32 - 1}")
+        require_whole("seed", seed, 0, 2**32 - 1)
         self._listener, self._seed, self._samples = listener, seed, samples
         self._guided = listener.sampling.guided
         ways = 2 if self._guided else 1  # Beside the speaker, and alone.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from visavis.base.arrays import require_whole
 from visavis.base.files import PathText, as_path
 from visavis.base.words import counted
 from visavis.capture.sound import Soundtrack
@@ -140,8 +141,7 @@ def react_to_recording(
     Raises:
         InputError: there are too few or too many samples, or the seed is out of its range.
     """
-    if samples not in range(1, MOST_SAMPLES + 1):
-        raise InputError(f"samples is {samples}; expected 1 to {MOST_SAMPLES}")
+    require_whole("samples", samples, 1, MOST_SAMPLES)
     frames = len(speaker.face)
     if samples * frames > MOST_FACES:
         raise InputError(

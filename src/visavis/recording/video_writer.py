@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -132,9 +133,9 @@ class VideoWriter:
         self.finished = False
         self._target = Path(os.path.realpath(path))  # A link stays a link.
         self._last_pts = -1
+        self._held = ExitStack()  # PyAV opens the file at the first picture: too late to complain.
         try:
-            self._partial = partial_of(self._target)
-            self._partial.touch()  # PyAV opens it at the first picture: too late to complain.
+            self._partial = self._held.enter_context(partial_of(self._target))
             options = {"movflags": "+faststart"} if container in ("mp4", "mov") else {}
             self._output = av.open(str(self._partial), "w", format=container, options=options)
         except (av.FFmpegError, OSError) as error:
@@ -210,6 +211,7 @@ class VideoWriter:
                 # FFmpeg may still have the file open; emptying it first makes room on a full disk.
                 os.truncate(self._partial, 0)
                 self._partial.unlink()
+            self._held.close()
 
     def __enter__(self) -> Self:
         return self

@@ -10,10 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from torch import nn
 
 from support.research import run_lab
-from visavis.base import networks
 from visavis.errors import InputError
 from visavis.expression.labels import FER2013_LABELS
 from visavis_train.expression import task
@@ -70,13 +68,7 @@ def files(data: Path, tmp_path: Path) -> list[Path]:
     return [write(tmp_path, name, data, n) for name, n in (("tune", 2), ("base", 2), ("shallow", 1))]
 
 
-def test_one_command_trains_tunes_and_compares(
-    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def export(_: nn.Module, path: Path, __: int, **___: bool) -> None:
-        path.write_bytes(networks.read("expression"))  # Seven exports would take a minute; see test_sparse.
-
-    monkeypatch.setattr(task, "export_network", export)
+def test_one_command_trains_tunes_and_compares(files: list[Path], tmp_path: Path) -> None:
     words = [*files, "--rate", 0.3, "--baseline", "learned", "--baseline-rate", 0.3, "--calls", 3]
     words += ["--raf-db", raf_db(tmp_path / "raf")]
     words += ["--results", tmp_path / "all.json", "--page", tmp_path / "page.md"]

@@ -100,8 +100,8 @@ def detector_config(pack: Path, out: Path) -> DetectorConfig:
         test_clips=(TEST_CLIP,),
         width=8,
         batch=4,
-        steps=60,
-        round_steps=20,
+        steps=45,
+        round_steps=15,
         warm_steps=4,
         validation=24,
         workers=0,
@@ -182,16 +182,16 @@ def test_a_run_begins_with_a_network_without_the_head_of_visible_parts(pack: Pat
 def test_face_training_killed_and_resumed_equals_an_unbroken_one(
     pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    face_task.train_face(face_config(pack, whole))
+    whole, broken = (face_config(pack, tmp_path / name, steps=9, round_steps=3) for name in "ab")
+    face_task.train_face(whole)
     with monkeypatch.context() as patch:
         kill_after_one_round(patch, face_task.FaceTrainer)
         with pytest.raises(KeyboardInterrupt):
-            face_task.train_face(face_config(pack, broken))
-    assert not (broken / "face.safetensors").exists()
-    face_task.train_face(face_config(pack, broken), resume=True)
-    assert_same_weights(whole / "face.safetensors", broken / "face.safetensors")
-    assert len((broken / "log.jsonl").read_text().splitlines()) == 3
+            face_task.train_face(broken)
+    assert not (broken.out / "face.safetensors").exists()
+    face_task.train_face(broken, resume=True)
+    assert_same_weights(whole.out / "face.safetensors", broken.out / "face.safetensors")
+    assert len((broken.out / "log.jsonl").read_text().splitlines()) == 3
 
 
 def test_detector_training_lowers_the_loss_and_resumes_exactly(
@@ -200,7 +200,7 @@ def test_detector_training_lowers_the_loss_and_resumes_exactly(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     detector_task.train_detector(detector_config(pack, whole))
     rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
-    # The roll, which weighs much, takes longer than these 60 steps.
+    # The roll, which weighs much, takes longer than these 45 steps.
     assert rows[2]["loss"] < 0.92 * rows[0]["loss"]
     with monkeypatch.context() as patch:
         kill_after_one_round(patch, detector_task.DetectorTrainer)

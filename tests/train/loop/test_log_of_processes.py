@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.tiny_fer import KINDS
 from visavis_train.loop.log import read_log
 
 LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2 -m visavis train"
@@ -16,6 +17,8 @@ LAUNCH = "torch.distributed.run --standalone --nproc_per_node 2 -m visavis train
 def test_two_processes_train_one_network_in_mixed_precision(toml: Path) -> None:
     words = ["-m", *LAUNCH.split(), str(toml)]
     for change in (
+        KINDS["vgg"],
+        "model.image_px=24",
         "training.epochs=2",
         "training.image_px_schedule=[]",
         "mixed_precision=bf16",

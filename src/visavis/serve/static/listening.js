@@ -10,6 +10,7 @@ const EAR_PROBLEMS = {
 const DEAF_S = 3; // time without sound before the page says so
 const DEAF = "No sound arrives: click on this page, and check whether the microphone is muted.";
 const BUSY = "The server is busy: the listener misses some of your sound.";
+const GONE = "No answer from the server: the listener does not hear you.";
 const $ = (id) => document.getElementById(id);
 
 const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
@@ -82,7 +83,8 @@ export class Listening {
   say(nowS) {
     let text = this.said;
     if (this.on && this.live && this.said.startsWith("The listener hears")) {
-      if (nowS - this.missedS < DEAF_S || nowS - this.answeredS > DEAF_S) text = BUSY;
+      if (this.link.state !== "open") text = GONE;
+      else if (nowS - this.missedS < DEAF_S || nowS - this.answeredS > DEAF_S) text = BUSY;
       else if (nowS - this.heardS > DEAF_S) text = DEAF;
     }
     if ($("listener-ear").textContent !== text) $("listener-ear").textContent = text;

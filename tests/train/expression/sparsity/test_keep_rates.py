@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from support.research import run_lab
-from visavis.base import networks
 from visavis.base.networks import session_of
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
@@ -164,12 +163,9 @@ def test_every_step_draws_a_rate_and_scores_do_not(toml: Path, monkeypatch: pyte
     assert drawn[-1] is None
 
 
-def test_one_command_measures_every_rate(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_command_measures_every_rate(toml: Path, tmp_path: Path) -> None:
     experiment = load_experiment(toml, Experiment)
     [data] = experiment.data
-    monkeypatch.setattr(
-        task, "export_network", lambda _, path, __, **___: path.write_bytes(networks.read("expression"))
-    )  # See test_sparse.
     task.release_expression(experiment.model_copy(update={"out": task.train_expression(experiment)}), toml)
     page, results = tmp_path / "page.md", tmp_path / "rates.json"
     page.write_text("\n".join(["# Page", *keep_rates.MARKS]))
