@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visavis.base import files
 from visavis.base.files import (
     json_text,
     put_in_place,
@@ -128,6 +129,29 @@ def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
         assert str(refused.value).endswith(
             "a.txt: another run writes this file now; name another file, or wait for that run"
         )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there are files locked")
+def test_a_file_that_another_run_has_just_finished_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+
+    def finished(*_: object) -> None:
+        (tmp_path / "a.txt.partial").write_text("first")
+        (tmp_path / "a.txt.partial").replace(path)
+
+    monkeypatch.setattr(files, "flock", finished)
+    with pytest.raises(InputError, match="another run writes this file now"), whole_file(path):
+        pass
+    assert path.read_text() == "first"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there do files have modes")
+def test_a_private_file_is_private_from_the_first_byte(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.partial").write_text("half of an older run")
+    with whole_file(tmp_path / "a.txt", 0o600) as partial:
+        assert stat.S_IMODE(partial.stat().st_mode) == 0o600
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only there is the folder written, too")

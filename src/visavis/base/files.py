@@ -103,13 +103,17 @@ def partial_of(target: Path, mode: int = 0o666) -> Iterator[Path]:
         else:
             try:
                 flock(file, LOCK_EX | LOCK_NB)
-            except BlockingIOError as error:
+                if not os.path.samestat(os.fstat(file.fileno()), os.stat(partial)):
+                    raise BlockingIOError  # The other run has just renamed it: it is the finished file.
+            except (BlockingIOError, FileNotFoundError) as error:
                 raise InputError(
                     f"{target}: another run writes this file now; name another file, or wait for that run"
                 ) from error
             except OSError:  # Some file systems know no locks.
                 pass
             file.truncate(0)
+            if not mode & 0o077:
+                os.fchmod(file.fileno(), mode)  # What was left may be open to others.
         if left:
             _log.warning("%s: was left by a run that was killed; it is removed", partial)
         try:
