@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +56,8 @@ class _Clips:
         """The clip of a person, new or known."""
         digest = hashlib.sha256(track.face.tobytes() + track.expression.tobytes())
         if speaks and person.audio is not None:
-            # Hard links are one file with several names, read once.
-            place = person.audio.stat()
-            digest.update(f"{place.st_dev} {place.st_ino}".encode())
+            with _opened(person.audio) as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
         key = (digest.digest(), speaks)
         if key not in self._known:
             self._known[key] = PersonClip(
@@ -68,6 +69,15 @@ class _Clips:
         return self._known[key]
 
 
+@contextmanager
+def _opened(audio: Path) -> Iterator[BufferedReader]:
+    try:
+        with regular(audio).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise InputError(f"{audio}: cannot be read: {error.strerror}") from error
+
+
 def speech_of(audio: Path | None, frames: int, features: SpeechFeatures) -> HalfArray:
     """(T, D) features of a sound file; NaN without a file, and after its end.
 
@@ -76,11 +86,8 @@ def speech_of(audio: Path | None, frames: int, features: SpeechFeatures) -> Half
     """
     rows = np.full((frames, len(features.channels)), np.nan, np.float16)
     if audio is not None:
-        try:
-            with regular(audio).open("rb") as file:
-                samples = decode(file, str(audio))
-        except OSError as error:
-            raise InputError(f"{audio}: cannot be read: {error.strerror}") from error
+        with _opened(audio) as file:
+            samples = decode(file, str(audio))
         found = features.features(samples, SPEECH_RATE_HZ)[:frames]
         rows[: len(found)] = found
     return rows
