@@ -30,7 +30,7 @@ LISTENER_TOKENIZER = ("listener_tokens_encoder", "listener_tokens_decoder")
 SPEAKS = "faces"
 # Gestures begin with digits of a few percent, so cutting more than this removes nods. With this guidance,
 # samples nod at pauses and smile with the speaker like the training data: docs/models/listener.md.
-DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99, guidance=3.0)
+DEFAULT_SAMPLING = Sampling(temperature=1.0, top_p=0.99, guidance=1.5)
 
 
 class ListenerModel:

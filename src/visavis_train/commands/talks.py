@@ -135,7 +135,7 @@ def listener_report(
     samples: Annotated[int, typer.Option(help="Number of reactions to each clip.", min=2)] = 10,
     guidance: Annotated[
         list[float] | None,
-        typer.Option(metavar="FACTOR", help="Another guidance; may be repeated.", show_default="1 and 4"),
+        typer.Option(metavar="FACTOR", help="Another guidance; may be repeated.", show_default="1 and 3"),
     ] = None,
     no_guidance: Annotated[
         bool, typer.Option("--no-guidance", help="Use only the guidance of the experiments.")
@@ -203,7 +203,7 @@ def behavior(
     experiment: Annotated[Path, typer.Argument(help="TOML file of a trained listener.")],
     guidance: Annotated[
         list[float] | None,
-        typer.Option(metavar="FACTOR", help="Guidance to try; may be repeated.", show_default="1 and 3"),
+        typer.Option(metavar="FACTOR", help="Guidance to try; may be repeated.", show_default="1 and 1.5"),
     ] = None,
     clips: Annotated[int, typer.Option(help="Number of speakers' clips, 4 or more.")] = 24,
     samples: Annotated[int, typer.Option(help="Number of listeners of each clip.", min=1)] = 6,

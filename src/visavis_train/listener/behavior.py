@@ -43,7 +43,7 @@ MARKS = ("<!-- behavior: by visavis lab behavior -->", "<!-- end of behavior -->
 AFTER_PAUSE_S = (0.2, 1.2)
 STRANGERS = 3
 MOUTH_RANGE = (0.05, 0.95)
-GUIDANCE = (1.0, 3.0)
+GUIDANCE = (1.0, 1.5)
 _ACTIVITY = SPEECH_CHANNELS.index("speech")
 Tracks = Sequence[FloatArray]
 
