@@ -31,8 +31,9 @@ class ListenerTraining(Settings):
         warm_steps: steps of the linear rise.
         weight_decay: weight decay of AdamW.
         clip_grad_norm: norm to which gradients are clipped.
-        masked_past: in each segment, a random share from 0 to this of the listener's own past is hidden (Dam
-            et al. 2024, section II-C, name no share; their code hides half). Our listeners became worse by it.
+        masked_past: in each segment, a random share from 0 to this of the listener's own past is hidden
+            (Dam et al. 2024, section II-C, name no share; their code hides half). Our listeners became worse
+            by it.
         masked_speaker: the same for the speaker's frames, separately for face and sound, so that the network
             does not rely on one of them.
         sound_noise: standard deviation of noise added to the sound features.
