@@ -162,7 +162,7 @@ def test_a_soundtrack_of_a_silent_video_is_empty(make_video) -> None:
 
 
 def test_a_soundtrack_needs_a_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.wav: no such file; expected one with sound"):
+    with pytest.raises(InputError, match=r"none\.wav: no such file; expected a file with sound"):
         Soundtrack(tmp_path / "none.wav")
     (tmp_path / "text.wav").write_text("hello")
     with pytest.raises(InputError, match=r"text\.wav: cannot be opened for its sound"):
