@@ -50,7 +50,7 @@ class AvatarFeatures:
             raise WeightsError(f"{file}: found {found}; a network of features takes floats (1, 3, H, W)")
         self._name, self._height_px, self._width_px = given[0].name, *sides
         self._puppet = Puppet.load()
-        self._features(np.zeros((DRAWN_PX, DRAWN_PX, 3), np.uint8))
+        self._width = len(self._features(np.zeros((DRAWN_PX, DRAWN_PX, 3), np.uint8)))
 
     def of(self, faces: FloatArray, neutral: FloatArray) -> FloatArray:
         """Features (A, F) of every 30th frame of faces (T, 58); frames without a face are left out.
@@ -60,7 +60,8 @@ class AvatarFeatures:
             neutral: (58,) the face that is the avatar's neutral one.
         """
         rows = [face for face in faces[::EVERY_FRAMES] if np.isfinite(face).all()]
-        return np.asarray([self._drawn(face, neutral) for face in rows], np.float32)
+        drawn = [self._drawn(face, neutral) for face in rows]
+        return np.asarray(drawn, np.float32).reshape(len(rows), self._width)
 
     def _drawn(self, face: FloatArray, neutral: FloatArray) -> FloatArray:
         self._puppet.reset()

@@ -219,7 +219,7 @@ def write_predictions(
         InputError: no such pack, a file cannot be written, or the clips are not those of a challenge.
         WeightsError: the network of features cannot be used.
     """
-    require_writable(path, pack)
+    require_writable(path, pack, *([network] if network else []))
     features = None if network is None else AvatarFeatures(network)
     if submission is not None:
         require_writable(submission, pack, path)

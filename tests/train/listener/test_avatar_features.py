@@ -51,6 +51,7 @@ def test_every_thirtieth_known_frame_is_drawn(tmp_path: Path) -> None:
     assert found.shape == (3, 3)
     assert (found == found[0]).all()
     assert 0.3 < found.min() < found.max() < 1
+    assert features.of(np.full_like(still, np.nan), still[0]).shape == (0, 3)
     assert np.abs(features.of(faces(1, 0.9), still[0]) - found[0]).max() > 0.001
 
 
