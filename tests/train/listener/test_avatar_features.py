@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 from support import tiny_listener, tiny_listening
 from support.research import run_visavis
+from visavis.base.npz import read_npz
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import WeightsError
 from visavis_train.data.conversation_pack import save_listening
@@ -64,7 +65,7 @@ def test_predictions_hold_features_that_the_metric_names(
     listener = tiny_listener.listener(tmp_path)
     colours = network(tmp_path / "colours.onnx")
     write_predictions(out, tmp_path / "test.npz", listener, samples=2, seed=0, network=colours)
-    held = np.load(out)
+    held = read_npz(out, "file of predictions")
     clips, samples = held["predictions"].shape[:2]
     assert held["real_features"].shape == (4 * clips, 3)
     assert held["fake_features"].shape == (4 * clips * samples, 3)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from support import tiny_listener, tiny_listening, tiny_tokenizer
 from support.research import run_lab, run_visavis
+from visavis.base.npz import read_npz
 from visavis.datasets.react2025 import BIG_FIVE
 from visavis.errors import InputError, WeightsError
 from visavis.metrics.reaction import fr_corr, fr_dist
@@ -371,7 +372,8 @@ def test_a_submission_is_the_predictions_in_the_order_of_the_split(tmp_path: Pat
     write_predictions(tmp_path / "R.npz", tmp_path / "short.npz", model, **writing)
     sent = np.load(tmp_path / "S.npy")
     assert (sent.shape, sent.dtype) == ((3, 10, 750, 25), np.float32)
-    np.testing.assert_array_equal(sent, np.load(tmp_path / "R.npz")["predictions"])
+    made = read_npz(tmp_path / "R.npz", "file of predictions")
+    np.testing.assert_array_equal(sent, made["predictions"])
 
 
 def test_gaps_are_filled_and_unseen_people_left_out() -> None:

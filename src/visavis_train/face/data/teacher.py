@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.console import progress
+from visavis.base.npz import read_npz
 from visavis.base.reading import regular
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
@@ -208,10 +209,10 @@ _ARRAYS = ("landmarks146", "blendshapes", "rotation", "region")
 
 def join(parts: list[Path], out: Path) -> int:
     """Join the parts in the order of their sources; returns the number of faces."""
-    packs = [np.load(regular(path)) for path in parts]
+    packs = [read_npz(path, "part of a pack") for path in parts]
     sources: NDArray[np.str_] = np.concatenate([pack["source"] for pack in packs])
     order = np.argsort(sources, kind="stable")
-    joined = {key: np.concatenate([pack[key] for pack in packs])[order] for key in packs[0].files}
+    joined = {key: np.concatenate([pack[key] for pack in packs])[order] for key in packs[0]}
     np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
     crops = [
         np.load(regular(path.with_name(path.name.replace("part", "crops")[:-4] + ".npy"))) for path in parts

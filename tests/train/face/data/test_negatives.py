@@ -49,7 +49,7 @@ def pack(tmp_path: Path) -> Path:
 def test_pieces_of_faces_are_written(pack: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "some.npy"
     assert write_negatives(pack, [], out, parts=5) == 5
-    assert np.load(out).shape == (5, INPUT_PX, INPUT_PX, 3)
+    assert np.load(out.parent / "some.npy").shape == (5, INPUT_PX, INPUT_PX, 3)
     assert [path.name for path in out.parent.iterdir()] == ["some.npy"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from visavis.base.npz import read_npz
 from visavis.errors import InputError
 from visavis_train.face.rendering.head import Head
 from visavis_train.face.rendering.landmarks import LandmarkTable
@@ -45,7 +46,7 @@ def test_a_picture_depends_on_its_number_and_the_seed_alone(renderer: Renderer) 
 def test_a_pack_has_the_teachers_layout(renderer: Renderer, tmp_path: Path) -> None:
     write_pack(renderer, tmp_path / "pack", 5, 1)
     crops = np.load(tmp_path / "pack" / "crops.npy")
-    labels = np.load(tmp_path / "pack" / "labels.npz")
+    labels = read_npz(tmp_path / "pack" / "labels.npz", "pack")
     assert crops.shape == (5, 224, 224, 3)
     assert crops.dtype == np.uint8
     shapes = {"landmarks146": (5, 146, 3), "blendshapes": (5, 52), "rotation": (5, 3, 3), "gaze": (5, 2)}
