@@ -109,7 +109,7 @@ def test_a_retarget_file_moves_parameters_of_its_own(studio: FakeVTubeStudio, tm
     address = f"?map={tmp_path / 'mine.toml'}"
     connection = opened(studio, address)
     assert connection.send(sample()) == (
-        "VTube Studio has no parameter MyJaw; with custom=1 visavis creates it"
+        "VTube Studio has no parameter MyJaw; with custom=1 visavis adds what is missing"
     )
     connection.close()
     connection = opened(studio, f"{address}&custom=1")
@@ -124,7 +124,7 @@ def test_a_retarget_file_moves_parameters_of_its_own(studio: FakeVTubeStudio, tm
 def test_a_parameter_that_cannot_be_created_is_told_and_the_others_are_sent(studio: FakeVTubeStudio) -> None:
     studio.fail("ParameterCreationRequest", 356)
     connection = opened(studio, "?custom=1")
-    assert connection.send(sample()) == str(VTubeStudioError(356))
+    assert connection.send(sample()) == f"ArkitBrowDownLeft: {VTubeStudioError(356)}"
     until(lambda: studio.injected)
     assert sum(name.startswith("Arkit") for name in studio.injected[0]) == 51
     connection.close()

@@ -35,6 +35,19 @@ def test_the_person_is_asked_once_and_told_to_click(config: Path) -> None:
         assert studio.popups == 1
 
 
+def test_nobody_is_told_to_click_while_plugins_are_switched_off(studio: FakeVTubeStudio) -> None:
+    studio.api_on = False
+    messages = set()
+    with open_output(studio.address) as sender:
+        sender.send(sample())
+        for _ in range(150):
+            messages.add(sender.status.message)
+            time.sleep(0.01)
+    assert messages <= {"", str(VTubeStudioError(1))}
+    assert studio.requests.count("AuthenticationTokenRequest") > 1
+    assert studio.popups == 0
+
+
 def test_after_a_no_the_person_is_not_asked_again() -> None:
     with FakeVTubeStudio(allow=False) as studio, open_output(studio.address) as sender:
         sender.send(sample())
@@ -141,9 +154,8 @@ def test_an_error_of_the_session_means_a_new_one(studio: FakeVTubeStudio, number
 def test_an_error_of_the_question_is_told(studio: FakeVTubeStudio, number: int) -> None:
     studio.fail("AuthenticationTokenRequest", number)
     connection = connect(Address.parse(studio.address))
-    connection.open()
     with pytest.raises(VTubeStudioError, match=f"error {number}"):
-        until(lambda: tried(connection))
+        connection.open()
     connection.close()
     connection.open()
     until(lambda: tried(connection))

@@ -172,17 +172,17 @@ class VTubeStudio:
         """The names of the parameters that are there; sets the notice if some are missing."""
         there = parameter_names(session)
         missing = missing_parameters(self._mapping, there)
-        refused, self._notice = None, ""
+        refused, self._notice = "", ""
         if self._create and missing:
             for name in missing:
                 error = create_parameter(session, name, self._mapping.parameters[name])
-                refused = refused or error
+                if error is not None and not refused:
+                    refused = f"{name}: {error}"
             there = parameter_names(session)
         elif missing:
             names = ", ".join(missing)[:80]
-            self._notice = f"VTube Studio has no parameter {names}; with custom=1 visavis creates it"
-        if refused is not None:
-            self._notice = str(refused)
+            self._notice = f"VTube Studio has no parameter {names}; with custom=1 visavis adds what is missing"
+        self._notice = self._notice or refused
         return there
 
     def _take(self, sample: Sample) -> dict[str, float]:

@@ -15,6 +15,8 @@ from visavis.outputs.vtube_studio.tokens import TokenStore, is_token
 
 # Both must have 3 to 32 characters. A token belongs to this pair.
 PLUGIN = {"pluginName": "visavis", "pluginDeveloper": "visavis"}
+# An answer within this time is no person's click: VTube Studio refuses, or knows visavis.
+AT_ONCE_S = 0.3
 CLICK = "VTube Studio asks whether visavis may connect: click Allow there"
 
 
@@ -43,7 +45,7 @@ class Login:
         """Sign in with the known token, or let VTube Studio ask the person.
 
         Raises:
-            VisavisError: the person said No before, or the session is lost.
+            VisavisError: the person said No before, VTube Studio refuses at once, or the session is lost.
         """
         if self._refused is not None:
             raise self._refused
@@ -52,6 +54,9 @@ class Login:
         if token is not None and self._sign_in(session, token):
             return
         session.post("AuthenticationTokenRequest", PLUGIN, self._answered, inf)
+        session.pump(AT_ONCE_S)
+        if self._answer is not None:
+            self.step(session)
 
     def step(self, session: StudioSession) -> None:
         """Go on after the person's answer; call it until :attr:`done`.
