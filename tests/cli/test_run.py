@@ -194,8 +194,18 @@ def test_a_phone_is_a_source(visavis, tmp_path: Path, capsys: pytest.CaptureFixt
     assert summary["error"] is None
     assert track.found.sum() == summary["frames_with_face"] > 0
     assert track["eyeBlinkLeft"][track.found].tolist() == [0.75] * track.found.sum()
-    assert "nothing has come; this computer is" in err
+    assert "waiting for the first face; this computer is" in err
+    assert "nothing has come" not in err
     assert "datagrams read, the last from 127.0.0.1" in err
+    with VideoFile(tmp_path / "v.mp4") as video:
+        assert video.size == (960, 480)  # Weights and avatar: there are no expressions to show.
+
+
+def test_a_phone_that_never_sends_is_told(visavis, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visavis("run", "vtsphone://127.0.0.1:9", "--limit-s", 0.3) == 0
+    first, last = [line for line in capsys.readouterr().err.splitlines() if "UDP port" in line]
+    assert "waiting for the first face" in first
+    assert "nothing has come" in last
 
 
 @pytest.mark.parametrize(
@@ -210,12 +220,26 @@ def test_the_pipeline_is_closed(visavis, make_video, scripted_pipeline: Pipeline
     assert scripted_pipeline._tracker.closed
 
 
-def test_a_motion_file_becomes_a_video(visavis, make_video, tmp_path: Path) -> None:
+def test_a_motion_file_becomes_a_video_of_the_avatar(visavis, make_video, tmp_path: Path, capsys) -> None:
     motion, video = tmp_path / "m.motion3.json", tmp_path / "v.mp4"
     assert visavis("run", make_video(count=12), "--motion", motion) == 0
+    assert "a face in" in capsys.readouterr().out
     assert visavis("run", motion, "--out", video) == 0
+    assert "a face in" not in capsys.readouterr().out
     with VideoFile(video) as source:
+        assert source.size[0] == source.size[1]
         assert len(list(source)) == 12
+
+
+def test_a_video_has_no_panel_for_expressions_that_nobody_reads(visavis, make_video, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("t.npz", "t.csv")]
+    widths = []
+    for track in files:
+        assert visavis("run", make_video(count=6), "--track", track) == 0
+        assert visavis("run", track, "--out", tmp_path / "v.mp4") == 0
+        with VideoFile(tmp_path / "v.mp4") as source:
+            widths.append(source.size[0])
+    assert widths[0] > widths[1] == 2 * 480
 
 
 @pytest.mark.parametrize("source", ["clip.mp4", "t.npz", "t.csv", "m.motion3.json"])

@@ -179,7 +179,7 @@ class DatagramSource:
         self._hello_s = float("-inf")
         self._targets = resolve(address, 0 if hello is None else hello.port)
         self._hosts = frozenset(ip_of(target) for _, target in self._targets)
-        self._closed = False
+        self._closed = self._read = False
         self._trouble = ""
         self._sockets = listen(address, port, self._hosts, usual)
         self.port: int = next(iter(self._sockets.values())).getsockname()[1]
@@ -194,7 +194,8 @@ class DatagramSource:
             if inbox.sender is not None:
                 parts[0] += f", the last from {inbox.sender[0]}"
         else:
-            parts = [f"nothing has come; this computer is {own_address()}, UDP port {self.port}"]
+            so_far = "nothing has come" if self._read else "waiting for the first face"
+            parts = [f"{so_far}; this computer is {own_address()}, UDP port {self.port}"]
         if inbox.unreadable:
             parts.append(f"{inbox.unreadable} could not be read ({inbox.complaint})")
         if inbox.others:
@@ -205,6 +206,7 @@ class DatagramSource:
 
     def __iter__(self) -> Generator[TrackedFrame, None, None]:
         """Frames as faces come, with times in seconds since opening; ends when the source is closed."""
+        self._read = True
         picture = blank_picture()
         index, time_s = 0, -MIN_STEP_S
         while self._wait(time_s):

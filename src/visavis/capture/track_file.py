@@ -28,6 +28,7 @@ class TrackFile:
         fps: nominal frames per second.
         size: width and height of the blank pictures.
         frame_count_hint: number of rows.
+        has_expressions: whether any row holds an expression.
 
     Raises:
         InputError: the file is missing, damaged or no track, or has no rows.
@@ -44,6 +45,7 @@ class TrackFile:
         self.fps = self._track.fps
         self.size = (BLANK_PX, BLANK_PX)
         self.frame_count_hint: int | None = len(self._track)
+        self.has_expressions = bool(np.isfinite(self._track.expression).all(axis=1).any())
 
     def __iter__(self) -> Generator[TrackedFrame, None, None]:
         track, picture = self._track, blank_picture()

@@ -185,7 +185,7 @@ def run(
     alone = AvatarAlone.parse(picture.value, background, size)
     outputs = Outputs(out, track, motion, reaction, alone=alone, fast=fast)
     outputs.validate(source)
-    if source.lower().endswith(".motion3.json") and (mode is Mode.LISTEN or track or send):
+    if _is_motion(source) and (mode is Mode.LISTEN or track or send):
         raise InputError(
             f"{source}: a motion holds poses and no face; leave out --mode listen, --track and --send"
         )
@@ -359,12 +359,18 @@ def _drawing(model: Path | None, wear: str | None) -> Callable[[], Drawing]:
     return lambda: Live2DModel(folder, worn)
 
 
+def _is_motion(source: str) -> bool:
+    from visavis.capture.motion_file import MOTION_ENDING
+
+    return source.lower().endswith(MOTION_ENDING)
+
+
 def _print_summary(summary: dict[str, Any]) -> None:
     frames = summary["frames"]
     share = summary["frames_with_face"] / frames if frames else 0.0
+    found = "" if _is_motion(summary["source"]) else f", a face in {share:.0%} of them"
     console.print_line(
-        f"{counted(frames, 'frame')} ({summary['duration_s']:.1f} s) in {summary['elapsed_s']:.1f} s, "
-        f"a face in {share:.0%} of them"
+        f"{counted(frames, 'frame')} ({summary['duration_s']:.1f} s) in {summary['elapsed_s']:.1f} s{found}"
     )
     if shown := summary["expressions"]:
         total = sum(shown.values())

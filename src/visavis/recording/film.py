@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from visavis.base.clock import Clock
+from visavis.capture.datagram_source import DatagramSource
+from visavis.capture.motion_file import MotionFile
 from visavis.capture.source import FrameSource
+from visavis.capture.track_file import TrackFile
 from visavis.capture.video import VideoFile
 from visavis.drawing.panels import Composer
 from visavis.pipeline import Moment
@@ -32,6 +35,21 @@ class Drawn(NamedTuple):
     moment: Moment
     picture: ImageArray
     drawing_ms: float
+
+
+def beside(source: FrameSource, expressions: bool) -> Shown:
+    """What a video shows if nobody asks for the avatar alone: the face, the avatar, and the expressions read.
+
+    A motion file holds no face, and phones and recordings of Live Link Face no expressions: nothing is drawn
+    that would stay empty.
+    """
+    if isinstance(source, MotionFile):
+        return AvatarAlone()
+    if isinstance(source, DatagramSource):
+        expressions = False
+    elif isinstance(source, TrackFile):
+        expressions = expressions and source.has_expressions
+    return Composer(source.size, expressions)
 
 
 class Film:

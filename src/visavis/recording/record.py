@@ -15,10 +15,9 @@ from visavis.capture.prefetch import Prefetch
 from visavis.capture.sound import Soundtrack
 from visavis.capture.source import FrameSource
 from visavis.capture.video import VideoFile
-from visavis.drawing.panels import Composer
 from visavis.errors import InputError, VisavisError
 from visavis.pipeline import Moment, Pipeline, Sighting
-from visavis.recording.film import DEPTH, Film
+from visavis.recording.film import DEPTH, Film, beside
 from visavis.recording.log import Log, Recording, joined_errors
 from visavis.recording.outputs import Outputs
 from visavis.types import Frame
@@ -84,7 +83,7 @@ def record_source(
     if outputs.video is not None:
         from visavis.avatar.puppet import Puppet
 
-        shown = outputs.alone or Composer(source.size, pipeline.read_expressions)
+        shown = outputs.alone or beside(source, pipeline.read_expressions)
         film = Film(outputs, outputs.video, source, shown, avatar or Puppet.load())
     with Interruption() as signals:
         try:

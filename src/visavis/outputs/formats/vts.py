@@ -181,7 +181,9 @@ class VTubeStudio:
             there = parameter_names(session)
         elif missing:
             names = ", ".join(missing)[:80]
-            self._notice = f"VTube Studio has no parameter {names}; with custom=1 visavis adds what is missing"
+            self._notice = (
+                f"VTube Studio has no parameter {names}; with custom=1 visavis adds what is missing"
+            )
         self._notice = self._notice or refused
         return there
 
