@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,6 +157,27 @@ def test_a_file_is_shown_kept_and_forgotten(page: Any) -> None:
     page.reload()
     page.wait_for_timeout(500)
     assert page.locator("#vrm").is_hidden()
+
+
+def test_a_file_that_is_dropped_beside_the_avatar_is_taken(page: Any, tmp_path: Path) -> None:
+    (model := tmp_path / "box.vrm").write_bytes(vrm_file())
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(model)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):  # On the notice, at the left.
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 100, "y": 200, "data": data})
+    until(page, "!document.getElementById('vrm').hidden")
+    page.evaluate("document.getElementById('forget-model').click()")
+
+
+def test_a_backdrop_that_is_no_picture_is_told_for_a_while(page: Any) -> None:
+    problem = page.locator("#avatar-problem")
+    page.clock.install()
+    page.set_input_files("#backdrop-file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
+    playwright.expect(problem).to_contain_text("a.png: is no picture that this browser can show")
+    assert page.get_attribute("#avatar-card", "data-background") == "soft"
+    page.clock.fast_forward(16_000)
+    playwright.expect(problem).to_be_hidden()
+    assert "a.png" in page.text_content("#model-note")
 
 
 def test_sides_are_swapped_in_a_mirror(page: Any) -> None:

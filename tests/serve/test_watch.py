@@ -50,6 +50,21 @@ def test_a_viewer_page_follows_without_a_camera(page: Any, host: Host) -> None:
     strangers.close()
 
 
+def test_what_is_wrong_with_an_output_can_be_read_on_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.click("#start")
+    wait_for_moments(page)
+    says = page.locator(".output-says")
+    playwright.expect(says).to_be_visible()
+    row = "document.querySelector('#outputs li')"
+    page.evaluate(f"{row}.querySelector('b').textContent = 'vts://localhost:8123?map=my_retarget_file.toml'")
+    page.evaluate(
+        f"{row}.querySelector('.output-says').textContent = 'one two three four five six '.repeat(5)"
+    )
+    assert says.bounding_box()["width"] > 200
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_the_token_leaves_the_address_and_the_page_gets_in(page: Any, host: Host) -> None:
     assert host.address != host.url == page.url
     assert page.evaluate("document.cookie") == ""

@@ -113,7 +113,8 @@ def session_name(text: str | None) -> str:
     if text and SESSION_NAME.fullmatch(text) is None:
         raise HangupError(
             Close.BAD_MESSAGE,
-            "the session's name must have 16 to 64 letters, digits, - or _: reload the page",
+            "the session's name must have 16 to 64 letters, digits, - or _: reload the page, or copy its "
+            "address anew",
         )
     return text or ""
 

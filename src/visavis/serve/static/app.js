@@ -318,7 +318,11 @@ function connectControls() {
   $("keys-help").textContent = HELP;
   $("home").onclick = () => placing.home();
   $("choose-backdrop").onclick = () => $("backdrop-file").click();
-  $("backdrop-file").onchange = ({ target }) => target.files[0] && placing.backdrop(target.files[0]);
+  $("backdrop-file").onchange = async ({ target }) => {
+    const [file] = target.files;
+    target.value = "";
+    if (file && !(await placing.backdrop(file))) models.tell(`${file.name}: is no picture that this browser can show`, true);
+  };
   $("forget-model").onclick = () => models.forget();
   settings.bind(document);
   settings.addEventListener("change", ({ detail: { name } }) => {

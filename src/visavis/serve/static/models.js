@@ -6,6 +6,8 @@ import { offer } from "./store.js";
 import { VrmError } from "./vrm.js";
 import { VrmStage } from "./vrm_stage.js";
 
+// So long a problem covers the avatar; it stays in the settings.
+const PROBLEM_MS = 15000;
 const LOADING = "Loading the model…";
 const USED = /\.(json|moc3|png|js)$/i;
 
@@ -31,8 +33,9 @@ export class Models {
     };
     chosen("vrm-file", ([file]) => this.use("vrm", file));
     for (const id of ["live2d-folder", "cubism-core-file"]) chosen(id, (files) => this.use("live2d", new Map(files.map((file) => [file.webkitRelativePath || file.name, file]))));
-    find("avatar-card").addEventListener("dragover", (event) => event.preventDefault());
-    find("avatar-card").addEventListener("drop", (event) => {
+    // A file that is dropped beside the avatar must not take the place of the page.
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
       event.preventDefault();
       this.drop([...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean));
     });
@@ -121,6 +124,8 @@ export class Models {
     // The settings may be closed: a problem is shown on the avatar, too.
     this.find("avatar-problem").textContent = problem ? text : "";
     this.find("avatar-problem").hidden = !problem;
+    window.clearTimeout(this.timer);
+    if (problem) this.timer = window.setTimeout(() => (this.find("avatar-problem").hidden = true), PROBLEM_MS);
   }
 
   name(channels) {

@@ -47,11 +47,19 @@ export class Placing {
     for (const canvas of this.canvases) canvas.style.transform = `translate(${x}%, ${y}%) scale(${zoom})`;
   }
 
-  /** Put a picture file behind the avatar until the page is closed. */
-  backdrop(file) {
+  /** Put a picture file behind the avatar until the page is closed; false if it is no picture. */
+  async backdrop(file) {
+    const url = URL.createObjectURL(file);
+    try {
+      await Object.assign(new Image(), { src: url }).decode();
+    } catch {
+      URL.revokeObjectURL(url);
+      return false;
+    }
     if (this.url) URL.revokeObjectURL(this.url);
-    this.url = URL.createObjectURL(file);
-    this.card.style.backgroundImage = `url(${this.url})`;
+    this.url = url;
+    this.card.style.backgroundImage = `url(${url})`;
     this.settings.set("background", "own");
+    return true;
   }
 }
