@@ -247,7 +247,12 @@ def test_a_name_is_a_preset_or_a_file(tmp_path: Path) -> None:
     assert by_path.rules == Retargeting.named("live2d").rules == Retargeting.load(path).rules
 
 
-@pytest.mark.parametrize("text", ["vtubstudio", "", "no.toml", "x" * 5000, "a\0b"])
+def test_a_file_that_is_not_there_is_no_misspelt_preset() -> None:
+    with pytest.raises(InputError, match=r"no\.toml: no such file; name a retarget file"):
+        Retargeting.named("no.toml")
+
+
+@pytest.mark.parametrize("text", ["vtubstudio", "", "x" * 5000, "a\0b"])
 def test_other_names_are_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         Retargeting.named(text)

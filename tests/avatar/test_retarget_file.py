@@ -54,7 +54,7 @@ REFUSED = {
     "": "has 0 parameters; expected 1",
     "a": "is no TOML: Expected '=' after a key",
     "x = 1": "'x' stands in no table",
-    "mirror = 1\n[P]": "'mirror' stands in no table",
+    "mirror = 1\n[P]": "mirror: found a number; expected true or false",
     "[P]\n[P]": "is no TOML: Cannot declare ('P',) twice",
     "[P]\ngain = 1\ngain = 2": "is no TOML: Cannot overwrite a value",
     "[PLeft]\n['P*']": "[P*]: two tables make PLeft",

@@ -115,7 +115,7 @@ class Retargeting:
         """
         if text in presets():
             return cls.preset(text)
-        if not os.path.exists(text):
+        if not (os.path.exists(text) or text.lower().endswith(SUFFIX)):
             raise InputError(
                 f"{text!r} is no retarget file and no preset{_near(text)}; presets: {', '.join(presets())}"
             )

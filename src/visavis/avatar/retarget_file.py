@@ -141,6 +141,8 @@ def _tables(text: str) -> dict[str, Any]:
 
 def _sided(name: str, table: Any) -> list[tuple[str, Rule]]:
     """The rules of one table by parameter: two if its name holds the side."""
+    if name == MIRROR and not isinstance(table, dict):
+        raise InputError(f"{MIRROR}: found {_kind(table)}; expected true or false")
     if not isinstance(table, dict):
         raise InputError(
             f"{name[:MAX_NAME]!r} stands in no table; expected [NameOfParameter] above it, or {MIRROR} = true"

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def retarget(
-    mapping: Annotated[str, typer.Argument(help="A preset's name, or a retarget file, .toml.")],
+    mapping: Annotated[
+        str, typer.Argument(metavar="PRESET|FILE", help="A preset's name, or a retarget file, .toml.")
+    ],
     track: Annotated[
         Path | None, typer.Option(help="Track file that  visavis run --track  wrote, .npz.")
     ] = None,

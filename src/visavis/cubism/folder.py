@@ -91,6 +91,8 @@ class ModelFolder:
         path = as_path(path)
         if path.is_dir():
             raise InputError(f"{path}: is a folder; name the file in it that ends in {ENDING}")
+        if path.suffix.lower() == ".vrm":
+            raise InputError(f"{path}: a VRM model is shown on the page only: visavis serve --model FILE.vrm")
         if not path.name.lower().endswith(ENDING):
             raise InputError(f"{path}: expected the file of a Cubism 3 to 5 model, which ends in {ENDING}")
         model = shaped(read_json_object(path, MAX_JSON_BYTES), _MODEL, str(path))
@@ -206,18 +208,25 @@ def _textures(paths: list[Path]) -> tuple[bytes, ...]:
     files = [(path, _bytes(path, MAX_TEXTURE_BYTES)) for path in paths]
     pixels = 0
     for path, data in files:
+        if not data.startswith(b"\x89PNG"):
+            raise InputError(f"{path}: is no PNG; a model's textures are PNG files")
         try:
             size = image_size(data)
         except ValueError as error:
             raise InputError(f"{path}: a damaged picture: {error}") from error
-        if size is None or not data.startswith(b"\x89PNG"):
-            raise InputError(f"{path}: is no PNG; a model's textures are PNG files")
-        width, height = size
+        width, height = size or (0, 0)
+        if not (width and height):
+            raise InputError(f"{path}: a damaged picture: it has {width} x {height} pixels")
         pixels += width * height
-        if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX) or pixels > MAX_PIXELS:
+        if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
             raise InputError(
                 f"{path}: {width} x {height} pixels are too many; a texture has at most {MAX_SIDE_PX} a "
-                f"side, and a model's textures {MAX_PIXELS / 1e6:.0f} million together"
+                f"side, and {MAX_PIXELS / 1e6:.0f} million in all"
+            )
+        if pixels > MAX_PIXELS:
+            raise InputError(
+                f"{path}: up to this one, the model's textures have {pixels / 1e6:.0f} million pixels; "
+                f"expected at most {MAX_PIXELS / 1e6:.0f} million"
             )
     return tuple(_encoded_anew(path, data) for path, data in files)
 

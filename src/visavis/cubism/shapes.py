@@ -131,7 +131,8 @@ def shaped(value: Any, shape: Any, where: str) -> Any:
             return [shaped(item, shape[0], f"{where}[{i}]") for i, item in enumerate(value)]
     elif isinstance(value, dict):
         return {key: _member(value, key, inner, where) for key, inner in shape.items()}
-    raise InputError(f"{where}: expected {_named(shape)}; found {json_type(value)}")
+    found = repr(value) if isinstance(shape, tuple) and finite_number(value) is not None else json_type(value)
+    raise InputError(f"{where}: expected {_named(shape)}; found {found}")
 
 
 def _member(found: dict[str, Any], key: str, shape: Any, where: str) -> Any:

@@ -183,7 +183,7 @@ def test_vts_without_a_host_looks_on_this_computer(
     [
         ("vts://host/name", "'name' means nothing here"),
         ("vts://?joy=Smile", "no option joy; known: map, custom, mirror, happy, sad"),
-        ("vts://?map=nothing.toml", "'nothing.toml' is no retarget file"),
+        ("vts://?map=nothing.toml", "nothing.toml: no such file; name a retarget file"),
         ("vts://?custom=yes", "custom is 'yes'; expected 0 or 1"),
     ],
 )
