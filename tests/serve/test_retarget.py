@@ -201,7 +201,13 @@ def test_the_panel_shows_edits_and_saves_a_preset(browser: Any, host: Host, tmp_
         page.get_by_label("gain of ParamMouthOpenY").fill("0")
         page.get_by_label("offset of ParamMouthOpenY").fill("0.25")
         page.get_by_label("curve of ParamAngleX").fill("2")
-        page.get_by_label("curve of ParamAngleY").fill("0")  # Out of its bounds: not taken.
+        curve = page.get_by_label("curve of ParamAngleY")
+        curve.fill("0")  # Out of its bounds: not taken.
+        curve.blur()
+        assert curve.input_value() == "1"
+        assert page.text_content("#retarget-note") == (
+            "curve of ParamAngleY: expected a number from 0.05 to 20"
+        )
         page.get_by_text("As in a mirror").click()
         until(page, f"{shown} === '0.25'")
         wait_for_moments(page)

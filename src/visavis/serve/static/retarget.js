@@ -142,7 +142,12 @@ export class RetargetPanel {
       const input = Object.assign(document.createElement("input"), { type: "number", step: "any", min, max, value: rule[field] });
       input.ariaLabel = `${label} of ${name}`;
       input.disabled = field === "gamma" && !isStraight(rule); // a curve of points is edited in the file
-      input.oninput = () => { if (input.value !== "" && input.checkValidity()) rule[field] = input.valueAsNumber; };
+      const valid = () => input.value !== "" && input.checkValidity();
+      input.oninput = () => { if (valid()) rule[field] = input.valueAsNumber; };
+      input.onchange = () => {
+        this.find("note").textContent = valid() ? "" : `${input.ariaLabel}: expected a number from ${min} to ${max}`;
+        if (!valid()) input.value = rule[field]; // What is shown is what is saved.
+      };
       cell(input);
     }
     return { row, fill, value, rule };
