@@ -88,6 +88,16 @@ def test_an_expression_that_fails_is_told(studio: FakeVTubeStudio, kind: str, nu
     connection.close()
 
 
+def test_an_expression_can_be_left_out(studio: FakeVTubeStudio) -> None:
+    studio.model.hotkeys = (*studio.model.hotkeys, Hotkey("", "TriggerAnimation", "wave.motion3.json"))
+    connection = opened(studio, "?happy=")
+    assert play(connection, "happy", 1.0) == ""
+    play(connection, "sad", 1.5, 1.0)
+    until(lambda: studio.model.active == {"sad.exp3.json"})
+    assert studio.model.executed == []
+    connection.close()
+
+
 def test_another_model_brings_its_own_hotkeys(studio: FakeVTubeStudio) -> None:
     connection = opened(studio)
     play(connection, None, 0.2)

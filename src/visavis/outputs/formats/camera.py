@@ -81,8 +81,9 @@ class VirtualCamera:
         try:
             self._camera = self._library.Camera(self._size_px, self._size_px, FPS, device=self._device)
         except RuntimeError as error:
+            why = str(error).rstrip(".")
             raise DeviceError(
-                f"no virtual camera: {error}; start OBS's virtual camera once, or on Linux load v4l2loopback"
+                f"no virtual camera: {why}; start OBS's virtual camera once, or on Linux load v4l2loopback"
             ) from error
 
     def send(self, sample: Sample) -> str:

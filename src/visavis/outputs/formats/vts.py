@@ -64,7 +64,7 @@ class VTubeStudio:
         host: name or address of its computer; None: this computer.
         port: port of its API; None: what it announces, else 8001.
         mapping: what moves each parameter.
-        names: expression -> hotkey, where the hotkey has another name.
+        names: expression -> hotkey, where the hotkey has another name; empty for none.
         create: whether to create the parameters of the mapping that are missing.
     """
 
@@ -218,7 +218,7 @@ def connect(address: Address) -> VTubeStudio:
         InputError: the address has a name or an unknown option, or its retarget file is none.
     """
     address.require("map", "custom", "mirror", *LABELS)
-    names = {label: address.options[label] for label in LABELS if address.options.get(label)}
+    names = {label: address.options[label] for label in LABELS if label in address.options}
     custom, mirror = (_flag(address, name) for name in ("custom", "mirror"))
     mapping = mapping_of(address.options.get("map", PRESET), custom=custom is True, mirror=mirror)
     return VTubeStudio(address.host, address.port, mapping, names, create=custom is True)

@@ -79,7 +79,8 @@ class Expressions:
     """Switches the model's expressions as the person's face changes.
 
     Args:
-        names: the person's expression -> name of the hotkey or expression, where it has another name.
+        names: the person's expression -> name of the hotkey or expression, where it has another name; empty:
+            this expression triggers nothing.
     """
 
     def __init__(self, names: Mapping[str, str]) -> None:
@@ -158,13 +159,16 @@ class Expressions:
         ours = {(one.hotkey, one.file) for one in self._targets if one.shown and one.file in active}
         targets: dict[tuple[str, str], Target] = {}
         for label in LABELS:
-            found = find(self._names.get(label, label), self._hotkeys, expressions)
+            name = self._names.get(label, label)
+            if not name:  # Switched off by the address.
+                continue
+            found = find(name, self._hotkeys, expressions)
             if found is not None:
                 targets.setdefault((found.hotkey, found.file), found).labels.add(label)
             elif label in self._names and data.get("modelLoaded") is True:
                 self._missing = (
                     f"the model {str(data.get('modelName'))[:40]!r} has no hotkey and no expression "
-                    f"{self._names[label]!r}, which the address names for {label}"
+                    f"{name!r}, which the address names for {label}"
                 )
         self._targets = list(targets.values())
         for target in self._targets:
