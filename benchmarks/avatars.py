@@ -137,7 +137,8 @@ def write(clip: Path, model: Path, vrm: Path | None, out: Path, limit_s: float) 
                 "VRM": boxed.draw(moment.pose, weights),
             }
             for name, panel in panels.items():
-                cv2.putText(panel, name, (12, 28), FONT, 0.7, INK, 1, cv2.LINE_AA)
+                for color, thickness in ((PAPER_RGB, 4), (INK, 1)):
+                    cv2.putText(panel, name, (12, 28), FONT, 0.7, color, thickness, cv2.LINE_AA)
             film.write(np.hstack(list(panels.values())), frame.time_s)
             frames += 1
     return {"clip": clip.name, "model": model.name, "vrm": vrm.name if vrm else "box", "frames": frames}
