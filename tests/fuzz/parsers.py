@@ -20,6 +20,7 @@ from support.live2d_folder import write_model
 from support.live_link_packets import packet
 from support.phones import FACEMOTION3D_FRAME, IFACIALMOCAP_FRAME, vtube_studio_frame
 from support.samples import moving_track
+from support.vrm_file import vrm_file
 from visavis.avatar.profile import BOUNDS, Profile
 from visavis.avatar.retarget_file import parse as parse_retargeting
 from visavis.avatar.rig_load import load_rig
@@ -45,6 +46,7 @@ from visavis.pipeline import Pipeline
 from visavis.reaction.clip import Reaction
 from visavis.serve.jpeg import check_jpeg
 from visavis.serve.messages import FrameMessage
+from visavis.serve.own_files import check_vrm
 from visavis.serve.protocol import decode_message, encode_frame, encode_sound
 from visavis.track import Track
 from visavis.types import AvatarPose, Frame
@@ -259,6 +261,7 @@ PARSERS = {
     ),
     "rig": Parser(lambda data: load_rig(data.decode("utf-8", "replace")), lambda: [_asset("puppet.json")]),
     "model3": Parser(_model, _models),
+    "vrm": Parser(lambda data: check_vrm(data, "fuzz"), lambda: [vrm_file(), vrm_file(version=0)]),
     "network": Parser(
         lambda data: networks.session_of(data, "fuzz"), lambda: [_asset("tokens_decoder.onnx")]
     ),

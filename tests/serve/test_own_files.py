@@ -62,6 +62,18 @@ def test_a_vrm_file_is_given_as_it_is(scripted: SimpleNamespace, tmp_path: Path)
         (b"", "is no VRM file"),
         (b"PNG", "it does not begin with glTF"),
         (b"glTF" + b" " * MAX_VRM_BYTES, "has more than 100 MB"),
+        (b"glTF", "glTF version 0"),
+        (b"glTF\x01\0\0\0" + vrm_file()[8:], "glTF version 1; VRM files have version 2"),
+        (vrm_file()[:200], "is cut short or damaged"),
+        (vrm_file()[:-9], "is cut short or damaged"),
+        (vrm_file().replace(b"{", b"[", 1), "description is damaged"),
+        (vrm_file(extensions=3), "description is damaged"),
+        (vrm_file(buffers=3), "description is damaged"),
+        (vrm_file(images=["a.png"]), "description is damaged"),
+        (vrm_file(images=[{"uri": 3}]), "description is damaged"),
+        (vrm_file(extensions={}), "without VRM data"),
+        (vrm_file(images=[{"uri": "https://example.org/a.png"}]), "refers to other files"),
+        (vrm_file(buffers=[{"byteLength": 4, "uri": "../a.bin"}]), "refers to other files"),
     ],
 )
 def test_a_file_that_is_no_vrm(tmp_path: Path, content: bytes, message: str) -> None:

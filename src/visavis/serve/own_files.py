@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -14,7 +15,7 @@ from fastapi.responses import FileResponse, Response
 
 from visavis.avatar.retarget import Retargeting, presets
 from visavis.avatar.retarget_file import MAX_BYTES, Rules, decode, parse, read_text
-from visavis.base.reading import regular
+from visavis.base.reading import parse_json, regular
 from visavis.cubism.folder import ModelFolder
 from visavis.errors import InputError
 from visavis.serve.answers import describe_retargeting
@@ -25,6 +26,8 @@ CORE_NAME = "Live2DCubismCore"
 MAX_CORE_BYTES = 8_000_000
 VRM = "model.vrm"
 MAX_VRM_BYTES = 100_000_000
+GLTF_VERSION = 2
+JSON_CHUNK = 0x4E4F534A
 # The worker that draws a Live2D model runs the person's Cubism Core, and only there such a file may run. It
 # reaches no server.
 WORKER_POLICY = "default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'"
@@ -101,9 +104,40 @@ def _model(path: Path) -> Mapping[str, bytes]:
     data = _read(path, MAX_VRM_BYTES, "a VRM model")
     if len(data) > MAX_VRM_BYTES:
         raise InputError(f"{path}: has more than {MAX_VRM_BYTES // 1_000_000} MB; export a smaller VRM model")
-    if not data.startswith(b"glTF"):
-        raise InputError(f"{path}: is no VRM file: it does not begin with glTF; export the model as VRM")
+    check_vrm(data, str(path))
     return {VRM: data}
+
+
+def check_vrm(data: bytes, name: str) -> None:
+    """Check what can be checked without drawing: the head and the description of a VRM file.
+
+    Args:
+        data: the file.
+        name: its name in messages.
+
+    Raises:
+        InputError: it is cut or damaged, is no VRM file, or refers to other files.
+    """
+    if not data.startswith(b"glTF"):
+        raise InputError(f"{name}: is no VRM file: it does not begin with glTF; export the model as VRM")
+    head = data[4:20].ljust(16, b"\0")
+    version, size, length, kind = struct.unpack("<4I", head)
+    if version != GLTF_VERSION:
+        raise InputError(f"{name}: glTF version {version}; VRM files have version {GLTF_VERSION}")
+    if kind != JSON_CHUNK or max(size, 20 + length) > len(data):
+        raise InputError(f"{name}: the VRM file is cut short or damaged; export it again")
+    try:
+        told = parse_json(data[20 : 20 + length].decode("utf-8"))
+        extensions, *lists = (told.get(key) or {} for key in ("extensions", "buffers", "images"))
+        models = extensions.keys() & {"VRM", "VRMC_vrm"}
+        addresses = [part.get("uri") or "data:" for parts in lists for part in parts]
+        inside = all(address.startswith("data:") for address in addresses)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{name}: the VRM file's description is damaged; export it again") from error
+    if not models:
+        raise InputError(f"{name}: is a glTF file without VRM data; export the model as VRM")
+    if not inside:
+        raise InputError(f"{name}: the VRM file refers to other files; export it as one file")
 
 
 def _core(path: Path) -> bytes:

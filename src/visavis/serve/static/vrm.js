@@ -23,7 +23,8 @@ export function checkVrm(buffer) {
   if (buffer.byteLength < 20 || view.getUint32(0, true) !== GLB) throw new VrmError("this is not a VRM file: it does not begin with glTF");
   if (view.getUint32(4, true) !== 2) throw new VrmError(`glTF version ${view.getUint32(4, true)}; VRM files have version 2`);
   const length = view.getUint32(12, true);
-  if (view.getUint32(16, true) !== JSON_CHUNK || 20 + length > buffer.byteLength) throw new VrmError("the VRM file is cut short or damaged");
+  const size = Math.max(view.getUint32(8, true), 20 + length);
+  if (view.getUint32(16, true) !== JSON_CHUNK || size > buffer.byteLength) throw new VrmError("the VRM file is cut short or damaged");
   let json;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(buffer, 20, length)));
