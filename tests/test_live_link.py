@@ -227,6 +227,8 @@ def test_a_row_without_numbers_has_no_face(tmp_path: Path, row: str) -> None:
             "a table of Track.to_csv, which is not read",
         ),
         ([], "", "its first columns are nothing"),
+        ([], "a;" * 999, "its first columns are (a;){20}; expected"),
+        (["x" * 999 + ",61,0,0"], None, "'x{40}' is no timecode"),
         ([], "Timecode,BlendShapeCount,a", "has no column of Live Link Face"),
     ],
 )

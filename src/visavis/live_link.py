@@ -33,6 +33,8 @@ FPS = 60
 VERSION = 6
 # Unreal refuses longer names of devices and of subjects.
 LONGEST_NAME = 255
+# Of a text that does not belong there, messages show so much.
+LONGEST_SHOWN = 40
 # How far an eye turns in radians at a weight of 1 (slope over published recordings of the app).
 EYE_TURN_RAD = 0.6
 _SIDED_EYE = "eyeBlink eyeLookDown eyeLookIn eyeLookOut eyeLookUp eyeSquint eyeWide".split()
@@ -230,14 +232,14 @@ def _seconds(text: str, place: str) -> float:
     except ValueError:
         frames = np.nan
     if not np.isfinite(frames):
-        raise InputError(f"{place}: {text!r} is no timecode; expected HH:MM:SS:FF.fff")
+        raise InputError(f"{place}: {text[:LONGEST_SHOWN]!r} is no timecode; expected HH:MM:SS:FF.fff")
     return 3600 * hours + 60 * minutes + seconds + frames / FPS
 
 
 def _places(path: PathText, names: list[str]) -> dict[int, int]:
     """Where each number of a packet stands in the file's rows: index of the number -> index of the cell."""
     if names[:2] != ["timecode", "blendshapecount"]:
-        found = ", ".join(names[:2]) or "nothing"
+        found = ", ".join(name[:LONGEST_SHOWN] for name in names[:2]) or "nothing"
         if names[:1] == ["time_s"]:
             raise InputError(f"{path}: a table of Track.to_csv, which is not read; save the track as .npz")
         raise InputError(
