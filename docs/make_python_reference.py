@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 import visavis
+import visavis.outputs
 
 PAGE = Path(__file__).parent / "reference" / "python.md"
 HEAD = """# Python
 
-What `import visavis` offers. `python docs/make_python_reference.py` makes this page from the docstrings,
-and a test holds it to the code. Paths may be text or `Path`. Errors are `visavis.VisavisError`s of one line.
+What `import visavis` offers, and the chief names of `visavis.outputs` ([guide](../how-to/outputs.md)).
+`python docs/make_python_reference.py` makes this page from the docstrings, and a test holds it to the code.
+Paths may be text or `Path`. Errors are `visavis.VisavisError`s of one line.
 
 """
 GROUPS = {
@@ -22,6 +24,7 @@ GROUPS = {
         *("Frame", "AudioChunk", "Face", "Faces", "FaceState", "Expression", "AvatarPose", "Track"),
         *("Recording", "Reaction"),
     ),
+    "Outputs: `visavis.outputs`": ("open_output", "Sample", "Sender", "Status"),
     "Errors": ("VisavisError", "InputError", "DeviceError", "WeightsError", "MissingExtraError"),
 }
 
@@ -57,7 +60,7 @@ def members_of(kind: type) -> list[tuple[str, object]]:
 
 def section(name: str) -> str:
     """The Markdown of one public name."""
-    member = getattr(visavis, name)
+    member = getattr(visavis if hasattr(visavis, name) else visavis.outputs, name)
     lines = [f"### `{name}`", ""]
     if inspect.isfunction(member):
         lines += [f"```python\n{signature_of(name, member)}\n```", ""]
