@@ -8,14 +8,15 @@ from typing import Any
 import av
 import pytest
 
-from support.page_host import until, wait_for_moments
+from support.page_host import Host, until, wait_for_moments
 from visavis.track import Track
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
-def test_one_click_records_video_track_and_motion(page: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["#record", "#stop"])
+def test_one_click_records_video_track_and_motion(page: Any, tmp_path: Path, end: str) -> None:
     assert page.locator("#record").is_hidden()
     page.click("#start")
     wait_for_moments(page)
@@ -29,7 +30,7 @@ def test_one_click_records_video_track_and_motion(page: Any, tmp_path: Path) -> 
     page.on("download", keep)
     page.click("#record")
     wait_for_moments(page, 15)
-    page.click("#record")
+    page.click(end)
     for _ in range(100):
         if len(saved) == 3:
             break
@@ -38,6 +39,17 @@ def test_one_click_records_video_track_and_motion(page: Any, tmp_path: Path) -> 
     assert len(Track.load(saved["visavis.npz"])) >= 10
     with av.open(str(saved["visavis.webm"])) as video:
         assert sum(1 for _ in video.decode(video=0)) >= 5
+
+
+def test_what_is_lost_with_the_server_is_told(page: Any, host: Host) -> None:
+    page.click("#start")
+    wait_for_moments(page)
+    page.click("#record")
+    wait_for_moments(page, 5)
+    host.kill()
+    problem = page.locator("#avatar-problem")
+    playwright.expect(problem).to_contain_text("Only the video is recorded: the connection to the server")
+    host.start()
 
 
 def test_keys_move_zoom_and_are_kept(page: Any) -> None:

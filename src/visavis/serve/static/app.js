@@ -52,7 +52,7 @@ const vrmPresets = () => fetch("retarget/vrm").then((answer) => answer.json());
 const retarget = new RetargetPanel($("retarget"));
 const models = new Models($, settings, { presets: vrmPresets, ranges: () => avatar.puppet.rig.parameters, retarget: (state) => retarget.values(state) });
 const placing = new Placing($("avatar-card"), [$("avatar"), $("vrm"), $("live2d")], settings);
-const recorder = new Recorder($("record"), link, () => models.canvas);
+const recorder = new Recorder($("record"), link, () => models.canvas, (text) => models.tell(text, true));
 const listening = new Listening(link, settings, capture);
 
 const figures = new Figures();
@@ -86,6 +86,7 @@ function enterPhase(phase) {
 }
 
 async function start(open) {
+  await recorder.finish();
   source = open;
   enterPhase("starting");
   try {
@@ -109,14 +110,16 @@ function startCamera() {
 
 const openCamera = () => start(() => capture.openCamera(settings.get("camera"), settings.get("frameWidth")));
 
-function stop() {
+async function stop() {
+  await recorder.finish();
   capture.stop();
   link.disconnect();
   enterPhase("notice");
   $("start").focus();
 }
 
-function showProblem(reason, detail = "") {
+async function showProblem(reason, detail = "") {
+  await recorder.finish();
   capture.stop();
   link.disconnect();
   $("problem-title").textContent = CAMERA_PROBLEMS[reason].title;
