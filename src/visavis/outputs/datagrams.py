@@ -63,7 +63,8 @@ class Datagrams:
         """Send the datagrams of one sample.
 
         Raises:
-            NotReadyError: the system takes no more datagrams now, or nobody listens and the sample is lost.
+            NotReadyError: the system takes no more datagrams now, or it said within the last two seconds that
+                nobody listens. In the second case the sample is sent, and may be lost.
         """
         if self._socket is None:
             raise OSError("the socket is closed")
@@ -80,7 +81,7 @@ class Datagrams:
         if monotonic() - self._refused_s < REFUSED_FOR_S:
             host, port = self.endpoint
             raise NotReadyError(
-                f"nobody listens at port {port} of {host}: start the program, or look up its port"
+                f"nobody listens at port {port} of {host}: start the program, or look up its port", sent=True
             )
         return ""
 

@@ -33,9 +33,16 @@ CLOSING_S = 2.0
 class NotReadyError(VisavisError):
     """A receiver is there but not ready, for example because a person must allow the connection first.
 
-    A connection's ``send`` raises it: the sample is not sent, the connection stays open, and the light is
-    ``waiting``.
+    A connection's ``send`` raises it: the connection stays open, and the light is ``waiting``.
+
+    Args:
+        message: one line for a person.
+        sent: the sample was sent all the same, so it does not count as dropped.
     """
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Connection(Protocol):
@@ -72,7 +79,7 @@ class Status:
             ``lost``.
         message: one line for a person; empty if all is well.
         sent: number of sent samples.
-        dropped: number of samples that newer ones replaced before they were sent, or that were lost.
+        dropped: number of samples that newer ones replaced before they were sent, or that could not be sent.
         p95_ms: milliseconds from :meth:`Sender.send` to the end of sending: 95th percentile of the newest.
     """
 
@@ -268,21 +275,20 @@ class Sender:
         since_s, sample = waiting or (perf_counter(), self._last)
         if sample is None:
             return
+        light, sent = "sending", True
         try:
             message = self._connection.send(sample)
-        except NotReadyError as waits:
-            self._last = sample
-            with self._wake:
-                self._light, self._message = "waiting", str(waits)
-                self._dropped += waiting is not None
-            return
+        except NotReadyError as error:
+            light, message, sent = "waiting", str(error), error.sent
         except (OSError, VisavisError):
             with self._wake:
                 self._dropped += waiting is not None
             raise
         self._last = sample
         with self._wake:
-            self._light, self._message = "sending", message
-            if waiting is not None:
+            self._light, self._message = light, message
+            if waiting is not None and sent:
                 self._sent += 1
                 self._durations_s.append(perf_counter() - since_s)
+            elif waiting is not None:
+                self._dropped += 1
