@@ -12,7 +12,7 @@ from typing import Protocol
 from visavis.outputs.sample import Sample
 from visavis.outputs.sender import NotReadyError
 
-# Sending never waits for their receiver, so a few samples may wait for a thread that the system starts late.
+# Samples that may wait until the receiver is found.
 DATAGRAMS_WAIT = 4
 # A system says at most about once a second that nobody listens.
 REFUSED_FOR_S = 2.0
@@ -36,6 +36,7 @@ class Datagrams:
         endpoint: host and port.
     """
 
+    at_once = True
     repeat_s: float | None = None
     waits = DATAGRAMS_WAIT
 
