@@ -94,6 +94,14 @@ def test_a_terminal_that_closes_ends_a_run_that_keeps_its_results(make_video, tm
     assert len(Track.load(track)) == summary["frames"] > 0
 
 
+def test_help_that_nobody_reads_ends_the_program_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run([sys.executable, "-m", "visavis", "--help"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (141, b"")
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.slow
 def test_a_reader_that_leaves_early_ends_the_program_without_a_word(unbuffered: str) -> None:
