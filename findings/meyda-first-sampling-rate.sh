@@ -4,8 +4,8 @@
 # Versions:  meyda 5.6.3; Node 20 or newer with npm.
 # Behaviour: a tone of 1 kHz at 16 kHz, in 512 samples, is loudest in mel band 9. If Meyda.extract() was called for 48 kHz
 #            before, the same call, with sampleRate = 16000 set again, says band 12, as if the tone had 3 kHz. If it was called
-#            for 2048 samples before, it says band 2; the other way round, all MFCCs are NaN. Nothing
-#            is said. spectralRolloff, which needs no filters, follows the rate.
+#            for 2048 samples before, it says band 2; the other way round, all MFCCs are NaN. Nothing is said.
+#            spectralRolloff, which needs no filters, follows the rate.
 # Source:    src/main.ts, extract(): the documentation sets meyda.bufferSize before a call, as here. Filters are made again
 #            if barkScale's length is not bufferSize; rates are not compared. barkScale is renewed just before the mel
 #            filters ask for its length, so these do not notice a new bufferSize, either.
