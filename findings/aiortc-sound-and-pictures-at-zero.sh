@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # aiortc starts the times of sound and pictures at 0 each, so a voice that begins 2 s late is on the face 2 s early.
 #
-# Versions:  aiortc 1.16.0, av 18.1.0 (FFmpeg 8.0); Python 3.10 or newer. The network is this computer only.
+# Versions:  aiortc 1.16.0, av 18.1.0 (FFmpeg 8.0); Python 3.11 or newer. The network is this computer only.
 # Behaviour: a sender's pictures begin at 0 s and its sound at 2 s, by one clock. Two seconds pass between the first picture
 #            and the first sound that are received, but both have time 0. A file whose sound begins at 2 s, as PyAV
 #            reads it, has it at 0 s in MediaPlayer, too.

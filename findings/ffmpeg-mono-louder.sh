@@ -6,9 +6,9 @@
 #            peak stays 0.8. With "flt", "fltp" or "dbl", it is 1.13, whatever the format of the input. Only the format of
 #            the samples was asked to change. In stereo, all four give 0.8. The command ffmpeg (9.0.2) does the same:
 #            with -ac 1, out.m4a is 3 dB louder than out.wav.
-# Source:    FFmpeg, "Resampler Options": rematrix_maxval is 0, and volume is reduced to prevent clipping only between
-#            integers. libswresample/rematrix.c, auto_matrix(): left and right count 0.707 each; the sum is scaled to 1 if
-#            the output or the work inside is done in integers.
+# Source:    FFmpeg, "Resampler Options": rematrix_maxval, of which "a value of 1.0 prevents clipping", is 0, and nothing is
+#            said of formats. libswresample/rematrix.c, auto_matrix(): left and right count 0.707 each; they are scaled to a
+#            sum of 1 where the output, or the work inside, is in integers.
 # For users: a model that hears floats in training and 16 bits live hears two loudnesses, for stereo files only. Take floats
 #            in the file's own layout and average the rows, as our training does, or the filter pan=mono|c0=.5*c0+.5*c1.
 set -euo pipefail

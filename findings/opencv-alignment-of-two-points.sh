@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # OpenCV's estimateAffinePartial2D aligns a turned face by two of its five points, and the crop jumps as the head turns.
 #
-# Versions:  opencv-python-headless 5.0.0.93, numpy 2.2.6; Python 3.9 or newer. The same with 4.13.0.92.
+# Versions:  opencv-python-headless 5.0.0.93, numpy 2.2.6; Python 3.10 or newer. The same with 4.13.0.92.
 # Behaviour: eyes, nose and mouth corners of a head that turns by a degree per frame are aligned to the usual template of
 #            112 x 112 pixels. Up to 10 degrees all five points count, from 11 on not the nose, from 29 on only an eye and the
 #            opposite mouth corner. At 26 and 29 degrees, the crop jumps by 1.7 px, and at 40 it is tilted by -4.6 degrees. Least

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pyrr turns a head to its left by a quaternion, and to its right by the matrix of the same angle or of that quaternion.
 #
-# Versions:  pyrr 0.10.3, numpy 2.2.6; Python 3.9 or newer.
+# Versions:  pyrr 0.10.3, numpy 2.2.6; Python 3.10 or newer.
 # Behaviour: a nose points along z. Turned by 0.5 rad about y, a quaternion moves it to x = 0.48, by the right-hand rule of glTF
 #            and OpenGL. Matrix33 and Matrix44 of the same angle move it to x = -0.48, and so do the matrices that are made
 #            of the quaternion itself; x and z are alike. Made back into a quaternion, the matrix turns to x = 0.48 again, so
@@ -34,6 +34,7 @@ for axis in range(3):
         "Matrix44": ((large * Vector4([*start, 1]))[:3], wrong),
         "Matrix44 in a shader": ((column @ [*start, 1])[:3], wrong),
         "Matrix33(Quaternion)": (Matrix33(quaternion) * Vector3(start), wrong),
+        "Matrix44(Quaternion)": ((Matrix44(quaternion) * Vector4([*start, 1]))[:3], wrong),
         "Quaternion(Matrix33)": (Quaternion(small) * Vector3(start), right),
         "Matrix33(inverse)": (Matrix33(quaternion.inverse) * Vector3(start), right),
     }
