@@ -65,6 +65,7 @@ class Nothing:
 
     repeat_s: float | None = None
     waits = 4
+    at_once = False
 
     def open(self) -> None:
         """Nothing."""

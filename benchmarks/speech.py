@@ -39,9 +39,9 @@ def sound_of(data: bytes) -> np.ndarray:
     """A file's sound at 16 kHz."""
     with av.open(io.BytesIO(data)) as container:
         rate_hz = container.streams.audio[0].rate
-        to_float = av.AudioResampler(format="fltp", layout="mono")
+        to_float = av.AudioResampler(format="fltp")
         frames = [part for frame in container.decode(audio=0) for part in to_float.resample(frame)]
-    return speech_samples(mono(np.concatenate([frame.to_ndarray()[0] for frame in frames])), rate_hz)
+    return speech_samples(mono(np.concatenate([frame.to_ndarray().T for frame in frames])), rate_hz)
 
 
 def grid(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -87,6 +87,7 @@ def test_a_name_is_counted_in_bytes() -> None:
     st.lists(st.floats(0, 1, width=32), min_size=52, max_size=52),
     st.lists(st.floats(-1.5, 1.5, width=32), min_size=3, max_size=3),
 )
+@pytest.mark.slow
 def test_what_is_written_is_read_again(weights: list[float], angles: list[float]) -> None:
     sent = np.asarray([*weights, *angles, 0, 0, 0], np.float32)
     read = Packet.decode(encode("Anna", 12.5, sent))

@@ -243,6 +243,7 @@ def test_a_profile_is_the_persons_and_never_the_listeners(tmp_path: Path) -> Non
     assert animator._mapper._reach.gain("smile") == known
 
 
+@pytest.mark.slow
 def test_streams_that_share_networks_do_not_disturb_each_other() -> None:
     frames = list(islice(PortraitClip(), 20))
     turned = [

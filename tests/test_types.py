@@ -152,6 +152,7 @@ def test_a_track_refuses_what_contradicts_itself() -> None:
     numbers=st.lists(st.integers(0, 477), max_size=5, unique=True),
     seed=st.integers(0, 2**32 - 1),
 )
+@pytest.mark.slow
 def test_any_track_survives_its_file_bit_by_bit(
     tmp_path_factory: pytest.TempPathFactory, found: list[bool], numbers: list[int], seed: int
 ) -> None:

@@ -97,6 +97,7 @@ FACES = st.lists(st.floats(-3, 3, width=32), min_size=len(FACE_CHANNELS), max_si
 
 
 @given(st.lists(RULES, min_size=1, max_size=4), FACES, st.booleans())
+@pytest.mark.slow
 def test_every_value_lies_within_its_range(rules: list[Rule], values: list[float], mirror: bool) -> None:
     made = Retargeting(Rules({f"P{i}": rule for i, rule in enumerate(rules)}, mirror))
     for name, value in made.apply(FaceState(np.asarray(values, np.float32))).items():
@@ -134,6 +135,7 @@ def flipped(values: FloatArray) -> FloatArray:
 
 
 @given(RULES, FACES)
+@pytest.mark.slow
 def test_a_mirror_flips_the_face_and_nothing_else(rule: Rule, values: list[float]) -> None:
     state = np.asarray(values, np.float32)
     plain, mirrored = (Retargeting(Rules({"P": rule}, mirror)) for mirror in (False, True))

@@ -155,6 +155,7 @@ WORDS = [
 @example("[P]\nin = [[0], [1]]")
 @example("[P]\ncurve = [[[0], 0], [1, 1]]")
 @given(st.lists(st.sampled_from(WORDS), max_size=30).map("".join) | st.text(max_size=60))
+@pytest.mark.slow
 def test_any_text_is_taken_or_refused(text: str) -> None:
     with suppress(InputError):
         assert parse(text, "f").by_parameter

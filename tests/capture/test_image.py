@@ -75,6 +75,7 @@ def test_one_pixel() -> None:
     assert decode_image(encoded(np.full((1, 1, 3), 5, np.uint8)), "x").shape == (1, 1, 3)
 
 
+@pytest.mark.slow
 def test_8k(tmp_path: Path) -> None:
     path = tmp_path / "8k.jpg"
     path.write_bytes(encoded(np.zeros((4320, 7680), np.uint8), ".jpg"))

@@ -41,6 +41,7 @@ def test_a_duration_that_is_none_is_refused(duration_s: float) -> None:
         PortraitClip(duration_s)
 
 
+@pytest.mark.slow
 def test_consecutive_frames_differ_a_little_never_a_lot_and_the_clip_can_be_looped() -> None:
     frames = [f.image_rgb.astype(np.int16) for f in PortraitClip()]
     steps = [float(np.abs(b - a).mean()) for a, b in pairwise([*frames, frames[0]])]

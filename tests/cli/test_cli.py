@@ -34,6 +34,7 @@ def heed(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_the_home_folder(face_file: Path, tmp_path: Path) -> None:
     """ONNX Runtime would keep a device id and a queue of reports there."""
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
@@ -93,7 +94,16 @@ def test_a_terminal_that_closes_ends_a_run_that_keeps_its_results(make_video, tm
     assert len(Track.load(track)) == summary["frames"] > 0
 
 
+def test_help_that_nobody_reads_ends_the_program_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run([sys.executable, "-m", "visavis", "--help"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (141, b"")
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_ends_the_program_without_a_word(unbuffered: str) -> None:
     """A pipe holds 64 KiB; more than that waits for a reader, who has gone."""
     say = "from visavis.base.console import print_json; print_json({'faces': [0.25] * 400_000})"
@@ -191,6 +201,7 @@ def test_signals_after_the_work_change_no_exit_status() -> None:
             assert program.returncode in (0, 130)
 
 
+@pytest.mark.slow
 def test_wrong_options_are_one_line() -> None:
     cases = {
         ("serve", "--port", "99999"): "'--port': Input should be less than or equal to 65535; found '99999'",
@@ -255,6 +266,7 @@ def test_without_a_terminal_nothing_is_imported_for_a_progress_bar() -> None:
         (("serve", "--port", "0"), signal.SIGTERM, 0),
     ],
 )
+@pytest.mark.slow
 def test_a_signal_while_modules_are_imported_ends_the_program_silently(
     module: str, command: tuple[str, ...], number: signal.Signals, status: int
 ) -> None:

@@ -40,6 +40,7 @@ def fer2013(tmp_path: Path) -> Path:
     return tmp_path / "fer2013.csv"
 
 
+@pytest.mark.slow
 def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert visavis("evaluate", "expressions", fer2013, "--json") == 0
     out, err = capsys.readouterr()

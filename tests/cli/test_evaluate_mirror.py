@@ -61,6 +61,7 @@ def test_one_clip(
     assert all(name in out for name in LEAST)
 
 
+@pytest.mark.slow
 def test_several_clips_and_a_folder(
     talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_several_clips_and_a_folder(
     assert f"2 clips, frames compared: {2 * T} of {2 * T}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line_and_status_2(
     visavis: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

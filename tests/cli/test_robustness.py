@@ -28,6 +28,7 @@ def fer2013(tmp_path: Path) -> Path:
     return tmp_path / "fer2013.csv"
 
 
+@pytest.mark.slow
 def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = fer2013.parent / "r.svg"
     assert visavis("evaluate", "robustness", fer2013, "--json", "--plot", plot) == 0

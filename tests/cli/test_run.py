@@ -183,6 +183,7 @@ def test_version_and_help(visavis, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("mode", ["mirror", "listen"])
+@pytest.mark.slow
 def test_a_phone_is_a_source(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str) -> None:
     with VTubeStudioPhone() as phone:
         arguments = (f"vtsphone://127.0.0.1:{phone.port}", "--mode", mode, "--limit-s", 1, "--json")
@@ -289,6 +290,7 @@ def test_the_command_line_loads_lazily() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_voice_is_a_second_witness_and_silence_changes_nothing(
     command_line: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,7 @@ def test_short_and_unreadable_videos_are_one_segment(tmp_path: Path) -> None:
     assert len(job_of(tmp_path / "text.mp4").segments) == 1
 
 
+@pytest.mark.slow
 def test_the_corpus_does_not_show_where_segments_begin(tmp_path: Path, job: RecordingJob) -> None:
     whole = replace(job, root=tmp_path / "whole", segments=list_segments(job.recording, CorpusSettings()))
     assert (len(whole.segments), len(job.segments)) == (1, 6)
@@ -67,6 +68,7 @@ def test_the_corpus_does_not_show_where_segments_begin(tmp_path: Path, job: Reco
     assert tree(job.root / "train") == tree(whole.root / "train")
 
 
+@pytest.mark.slow
 def test_the_reason_is_that_of_the_earliest_bad_segment(job: RecordingJob) -> None:
     path = job.recording.videos[0]
     with av.open(str(path)) as container:
@@ -107,6 +109,7 @@ def test_a_segment_at_which_workers_die_is_given_up(
     assert f"call.mp4: the worker died {MOST_TRIES} times at 0 s" in finish(job).reason
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_a_segment_is_made_again(job: RecordingJob) -> None:
     see(job)
     job.path(1).write_bytes(b"half")
@@ -116,6 +119,7 @@ def test_a_damaged_file_of_a_segment_is_made_again(job: RecordingJob) -> None:
     assert finish(job).status == "done"
 
 
+@pytest.mark.slow
 def test_one_worker_finishes_a_recording_also_if_it_dies_meanwhile(job: RecordingJob) -> None:
     see(job)
     assert claim(job, 2)
@@ -124,6 +128,7 @@ def test_one_worker_finishes_a_recording_also_if_it_dies_meanwhile(job: Recordin
     assert claim(replace(job, run="later"), 3)
 
 
+@pytest.mark.slow
 def test_what_a_dead_worker_has_finished_is_not_done_again(job: RecordingJob) -> None:
     see(job)
     outcome = finish(job)
@@ -133,6 +138,7 @@ def test_what_a_dead_worker_has_finished_is_not_done_again(job: RecordingJob) ->
     assert not seen
 
 
+@pytest.mark.slow
 def test_a_recording_whose_worker_died_at_the_end_is_in_the_result(tmp_path: Path) -> None:
     """The process can die before it finishes a recording, and after it, before it tells of it."""
 

@@ -57,6 +57,7 @@ def center(mask: np.ndarray) -> tuple[float, float]:
     return float(columns.mean()), float(rows.mean())
 
 
+@pytest.mark.slow
 def test_the_sheet_names_what_haru_shows_alike(model: Live2DModel) -> None:
     assert contact_sheet(64, model)[1] == [["pout", "pressed", "aside", "smirk", "puffed, sneer"]]
 
@@ -105,6 +106,7 @@ def test_a_damaged_model_is_an_input_error(loaded: Live2DModel, folder: ModelFol
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_the_same_stream_gives_the_same_pictures(model: Live2DModel, folder: ModelFolder) -> None:
     other = Live2DModel(folder)
     for step in range(4):
@@ -192,6 +194,7 @@ def test_physics_move_the_hair_after_the_head_stands_still(model: Live2DModel) -
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_an_expression_is_worn_over_the_pose(folder: ModelFolder, loaded: Live2DModel) -> None:
     changes = (Change("ParamMouthOpenY", 0.25), Change("ParamEyeLOpen", 0.5, BlendMode.MULTIPLY))
     worn = Live2DModel(folder, Exp3((*changes, Change("ParamTere", 1.0, BlendMode.OVERWRITE))))

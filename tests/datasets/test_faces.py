@@ -121,6 +121,7 @@ def test_every_picture_has_a_place() -> None:
 @given(
     st.lists(st.integers(0, 5), min_size=1, max_size=6), st.lists(st.integers(0, 5), min_size=1, max_size=6)
 )
+@pytest.mark.slow
 def test_repeated_pixels_are_found_and_nothing_else(ours: list[int], theirs: list[int]) -> None:
     assert seen_in(loaded(ours), loaded(theirs)).tolist() == [seed in theirs for seed in ours]
 

@@ -103,6 +103,7 @@ def test_the_command_prints_one_object() -> None:
         ("--url ws://127.0.0.1:{free}/ws --pid 99999999", "no process 99999999"),
     ],
 )
+@pytest.mark.slow
 def test_a_server_that_cannot_be_loaded_ends_with_status_2(
     options: str, message: str, command_line: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_server_that_cannot_be_loaded_ends_with_status_2(
     assert message in err
 
 
+@pytest.mark.slow
 def test_a_server_without_answers_ends_with_status_2(
     command_line: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def scored(chance: float, made: Sequence[Call], guidance: float = 1.0) -> Speake
     return SpeakerGain.of(measure_speaker_gain(Known(chance), made, sampling=Sampling(guidance=guidance)))
 
 
+@pytest.mark.slow
 def test_the_right_listener_of_coupled_people_needs_the_bits_of_their_entropy() -> None:
     bits = scored(0.8, calls(0.8)).mean("bits_per_frame")
     assert bits["true_speaker"] == pytest.approx(4 + entropy(0.8), abs=0.05)
@@ -84,6 +85,7 @@ def test_coupled_people_are_told_from_strangers() -> None:
     assert scored(0.8, calls(0.5)).p_value > 0.05
 
 
+@pytest.mark.slow
 def test_peaks_of_the_copies_and_of_those_who_do_not_listen() -> None:
     gain = scored(0.8, calls(0.8))
     peaks = gain.mean("au12_peak_r")

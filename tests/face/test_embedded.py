@@ -215,6 +215,7 @@ def test_people_who_pass_each_other_keep_their_numbers(scene: Scene) -> None:
     assert after == before[::-1]
 
 
+@pytest.mark.slow
 def test_a_tracker_that_starts_later_soon_reads_the_same() -> None:
     with PortraitClip() as clip:
         frames = list(islice(clip, 75))
@@ -245,6 +246,7 @@ def test_where_is_searched_depends_on_the_last_two_seconds_only(
     assert sum(map(bool, searched[0])) >= 8
 
 
+@pytest.mark.slow
 def test_pictures_that_are_read_together_give_what_each_gives_alone() -> None:
     with PortraitClip() as clip:
         pictures = [frame.image_rgb for frame in islice(clip, 0, 200, 40)]

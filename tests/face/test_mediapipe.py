@@ -38,6 +38,7 @@ def test_a_file_that_is_no_model_is_one_clear_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_it_sees_the_portrait_turn_as_our_tracker_does(shared: Path) -> None:
     tracker = MediaPipeTracker(model=shared / "models" / "face_landmarker.task", smooth=False)
     ours, yaw = EmbeddedTracker(smooth=False), []

@@ -16,6 +16,7 @@ def test_the_parts_lie_among_the_146_and_share_no_point_but_the_ovals() -> None:
     assert set(OUTER_EYE_CORNERS) <= set(PARTS["eyes"])
 
 
+@pytest.mark.slow
 def test_the_146_are_those_of_the_network_and_of_its_training() -> None:
     assert FaceNetwork().landmark_numbers == LANDMARKS_146
     models = pytest.importorskip("visavis_train.face.network")

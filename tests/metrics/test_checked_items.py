@@ -68,6 +68,7 @@ def with_value(name: str, place: tuple[int, ...], value: float) -> dict[str, obj
         ({**corpus(), "real_features": np.eye(3)}, "both real_features and fake_features"),
     ],
 )
+@pytest.mark.slow
 def test_bad_input_is_named(data: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         score_reactions(**data)

@@ -183,6 +183,7 @@ def test_the_temperature_that_spoiled_probabilities_is_found_again(seed: int, te
 
 
 @given(LOGITS, arrays(np.int64, 12, elements=st.integers(0, 3)))
+@pytest.mark.slow
 def test_no_other_temperature_is_likelier(logits: np.ndarray, truth: np.ndarray) -> None:
     shares = softmax(logits)
     best = negative_log_likelihood(with_temperature(shares, fit_temperature(shares, truth)), truth)

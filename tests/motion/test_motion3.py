@@ -35,6 +35,7 @@ def poses_from(shares: np.ndarray, fps: float = 25.0) -> list[AvatarPose]:
     fps=st.sampled_from([24.0, 25.0, 29.97, 30.0, 60.0]),
     roughness=st.floats(0.0, 1.0),
 )
+@pytest.mark.slow
 def test_what_is_written_is_read_again_within_the_tolerance(
     tmp_path_factory: pytest.TempPathFactory, seed: int, length: int, fps: float, roughness: float
 ) -> None:

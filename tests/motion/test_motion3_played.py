@@ -19,6 +19,7 @@ TOLERANCE = 0.02
 
 @pytest.mark.shared
 @pytest.mark.parametrize("rate", [25, 60, 144])
+@pytest.mark.slow
 def test_the_values_do_not_depend_on_the_rate(shared: Path, tmp_path: Path, rate: int) -> None:
     path = shared / "avatars" / "Haru" / "Haru.model3.json"
     if not path.exists():

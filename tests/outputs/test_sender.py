@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from time import perf_counter, sleep
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from support.samples import sample
 from support.senders import Scripted, wait_for
 from visavis.outputs import sender
-from visavis.outputs.sender import Carrier, Sender
+from visavis.outputs.sender import Sender
 
 
 def test_samples_arrive_in_order_and_are_counted() -> None:
@@ -153,81 +154,75 @@ def test_what_a_receiver_says_is_shown() -> None:
         assert (outlet.status.light, outlet.status.message) == ("sending", "confirm in the program")
 
 
-def test_one_carrier_sends_for_all_and_each_counts_its_own() -> None:
-    receivers = [Scripted() for _ in range(3)]
-    with Carrier() as carrier:
-        outlets = [Sender(f"{number}", each, carrier) for number, each in enumerate(receivers)]
-        for time_s in range(20):
-            for outlet in outlets:
-                outlet.send(sample(time_s))
-            wait_for(lambda count=time_s: all(len(each.got) > count for each in receivers))
-        for outlet in outlets:
-            outlet.close()
-        assert {thread for each in receivers for thread in each.threads} == {"send datagrams"}
-    assert [each.got for each in receivers] == [list(range(20))] * 3
-    assert [(outlet.status.sent, outlet.status.dropped) for outlet in outlets] == [(20, 0)] * 3
-    assert [each.closed for each in receivers] == [1] * 3
+def test_what_never_waits_is_sent_where_it_comes_from() -> None:
+    receiver = Scripted(at_once=True)
+    with Sender("here", receiver) as outlet:
+        outlet.send(sample(0))
+        wait_for(lambda: outlet.status.sent == 1)
+        for time_s in range(1, 20):
+            outlet.send(sample(time_s))
+            assert receiver.got[-1] == time_s
+    assert set(receiver.threads[1:]) == {threading.current_thread().name}
+    assert (outlet.status.sent, outlet.status.dropped) == (20, 0)
+    assert receiver.closed == 1
 
 
-def test_what_waits_at_the_end_is_sent_once_and_in_order_beside_a_carrier() -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_waits_at_the_end_is_sent_once_and_in_order(at_once: bool) -> None:
     for _ in range(30):
-        receiver = Scripted(waits=4)
-        with Carrier() as carrier:
-            outlet = Sender("here", receiver, carrier)
-            wait_for(lambda each=receiver: bool(each.opened_at_s))
-            for time_s in range(4):
-                outlet.send(sample(time_s))
-            outlet.close()
+        receiver = Scripted(waits=4, at_once=at_once)
+        outlet = Sender("here", receiver)
+        wait_for(lambda each=receiver: bool(each.opened_at_s))
+        for time_s in range(4):
+            outlet.send(sample(time_s))
+        outlet.close()
         assert receiver.got == [0, 1, 2, 3]
 
 
-def test_a_receiver_that_fails_holds_no_other_up() -> None:
-    good, bad = Scripted(), Scripted()
-    bad.lost_at = {1, 2, 3}
-    with Carrier() as carrier, Sender("good", good, carrier) as one, Sender("bad", bad, carrier) as other:
-        for time_s in range(4):
-            one.send(sample(time_s))
-            other.send(sample(time_s))
-            wait_for(lambda count=time_s: len(good.got) > count, within_s=0.2)
-        wait_for(lambda: other.status.light == "lost")
-        other.send(sample(9))
-        wait_for(lambda: bool(bad.got) and bad.got[-1] == 9)
-        assert one.status.dropped == 0
-        assert other.status.dropped > 0
+def test_a_receiver_that_fails_at_once_is_opened_again() -> None:
+    receiver = Scripted(waits=4, at_once=True)
+    receiver.lost_at = {2, 3}
+    with Sender("here", receiver) as outlet:
+        for time_s in range(3):
+            outlet.send(sample(time_s))
+        wait_for(lambda: outlet.status.light == "lost")
+        assert outlet.status.message == "the receiver went away"
+        outlet.send(sample(3))
+        wait_for(lambda: len(receiver.opened_at_s) == 2)
+        wait_for(lambda: outlet.status.dropped == 1)
+        outlet.send(sample(4))
+        wait_for(lambda: len(receiver.opened_at_s) >= 3)
+        outlet.send(sample(5))
+        wait_for(lambda: receiver.got[-1] == 5)
+    assert outlet.status.sent + outlet.status.dropped == 6
 
 
-def test_a_receiver_that_is_looked_for_holds_no_other_up() -> None:
+def test_a_receiver_that_is_looked_for_makes_nobody_wait() -> None:
     class Unknown(Scripted):
         def open(self) -> None:
             self.free.wait(5)
 
-    good, unknown = Scripted(), Unknown()
+    unknown = Unknown(at_once=True)
     unknown.free.clear()
-    with (
-        Carrier() as carrier,
-        Sender("good", good, carrier) as one,
-        Sender("slow", unknown, carrier) as other,
-    ):
-        other.send(sample(0))
-        one.send(sample(0))
-        wait_for(lambda: good.got == [0], within_s=0.5)
+    with Sender("slow", unknown) as outlet:
+        start_s = perf_counter()
+        outlet.send(sample(0))
+        assert perf_counter() - start_s < 0.5
         assert unknown.got == []
         unknown.free.set()
         wait_for(lambda: unknown.got == [0])
 
 
-def test_a_receiver_that_makes_others_wait_gets_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "LONGEST_TURN_S", 0.01)
-    good, slow = Scripted(), Scripted()
-    slow.pause_s = 0.2
-    with Carrier() as carrier, Sender("slow", slow, carrier) as other, Sender("good", good, carrier) as one:
-        other.send(sample(0))
-        wait_for(lambda: slow.got == [0])
-        wait_for(lambda: other.status.sent == 1)
+def test_a_receiver_that_makes_its_caller_wait_is_left_to_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "LONGEST_AT_ONCE_S", 0.01)
+    slow = Scripted(at_once=True)
+    with Sender("slow", slow) as outlet:
+        outlet.send(sample(0))
+        wait_for(lambda: outlet.status.sent == 1)
+        slow.pause_s = 0.2
+        outlet.send(sample(1))
         start_s = perf_counter()
-        other.send(sample(1))
-        one.send(sample(1))
-        wait_for(lambda: good.got == [1])
+        outlet.send(sample(2))
         assert perf_counter() - start_s < 0.15
-        wait_for(lambda: slow.got == [0, 1])
-    assert slow.threads == ["send datagrams", "send slow"]
+        wait_for(lambda: slow.got == [0, 1, 2])
+    assert slow.threads[1:] == [threading.current_thread().name, "send slow"]

@@ -13,6 +13,7 @@ class Shy:
 
     repeat_s: float | None = 0.01
     waits = 1
+    at_once = False
 
     def __init__(self) -> None:
         self.opened = self.tried = 0

@@ -115,6 +115,7 @@ def test_digital_silence_changes_no_memory() -> None:
 
 
 @pytest.mark.parametrize("drift_ppm", [-300, 300])
+@pytest.mark.slow
 def test_an_hour_of_drift_stays_within_a_frame(drift_ppm: int) -> None:
     """The sound card's clock runs wrong against the clock of ``time_s``: 1.1 s in an hour."""
     rate_hz, seconds = 8_000, 20

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.shared
 def sound_of(data: bytes) -> FloatArray:
     with av.open(io.BytesIO(data)) as container:
         rate_hz = container.streams.audio[0].rate
-        to_float = av.AudioResampler(format="fltp", layout="mono")
-        parts = [part.to_ndarray()[0] for f in container.decode(audio=0) for part in to_float.resample(f)]
+        to_float = av.AudioResampler(format="fltp")
+        parts = [part.to_ndarray().T for f in container.decode(audio=0) for part in to_float.resample(f)]
     return speech_samples(mono(np.concatenate(parts)), rate_hz)
 
 

@@ -164,6 +164,7 @@ def test_the_avatar_alone_has_a_transparent_background(
 
 @pytest.mark.parametrize("background", ["soft", (0, 255, 0)])
 @pytest.mark.parametrize("name", ["v.webm", "v.mp4"])
+@pytest.mark.slow
 def test_the_avatar_alone_has_a_background(
     make_video,
     tmp_path: Path,
@@ -249,6 +250,7 @@ def test_a_run_ends_at_once_while_it_hears_a_long_gap(
     assert result.frames == 0
 
 
+@pytest.mark.slow
 def test_what_is_odd_in_a_file_is_told(tmp_path: Path, scripted_pipeline: Pipeline) -> None:
     take, joined = film(tmp_path / "take.ts"), tmp_path / "joined.ts"
     joined.write_bytes(2 * take.read_bytes())

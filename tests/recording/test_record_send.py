@@ -27,6 +27,7 @@ class Kept:
 
     repeat_s: float | None = None
     waits = 1
+    at_once = False
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []

@@ -119,6 +119,21 @@ def test_other_sound_is_encoded(
     assert onset_s(tmp_path / target) == pytest.approx(onset_s(made), abs=0.01)
 
 
+@pytest.mark.parametrize("target", ["a.mp4", "a.webm"])
+def test_six_channels_stay_below_full_scale(tmp_path: Path, target: str) -> None:
+    made = tmp_path / "s.mkv"
+    tone = np.round(26000 * np.sin(np.arange(48000) / 20)).astype(np.int16)  # A peak of 0.8.
+    with av.open(str(made), "w") as output:
+        sound = output.add_stream("pcm_s16le", rate=48000, layout="5.1")
+        chunk = av.AudioFrame.from_ndarray(np.repeat(tone, 6)[None], "s16", "5.1")
+        chunk.sample_rate, chunk.pts, chunk.time_base = 48000, 0, Fraction(1, 48000)
+        output.mux(sound.encode(chunk))
+    write_video(tmp_path / target, made, count=30)
+    with av.open(str(tmp_path / target)) as container:
+        peaks = [np.abs(frame.to_ndarray()).max() for frame in container.decode(audio=0)]
+    assert 0.5 < max(peaks) < 0.95
+
+
 @pytest.mark.parametrize("target", ["a.mp4", "a.mov", "a.m4v", "a.mkv", "a.webm"])
 def test_a_repeated_time_of_the_sound_costs_no_picture(tmp_path: Path, target: str) -> None:
     made = make_sound(tmp_path / "s.mkv", repeats=True)

@@ -188,6 +188,7 @@ def test_a_stalled_frame_ends_a_session(
         assert closing(client)[1] == Close.FAILED
 
 
+@pytest.mark.slow
 def test_a_slow_pipeline_does_not_block_the_server(
     serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg
 ) -> None:

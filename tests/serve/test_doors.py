@@ -120,6 +120,7 @@ def test_a_reader_that_does_not_read_is_cut_off(narrow: Server, monkeypatch: pyt
         assert size > 100_000
 
 
+@pytest.mark.slow
 def test_honest_requests_share_a_connection(narrow: Server) -> None:
     connection = HTTPConnection("127.0.0.1", narrow.port, timeout=5)
     with closing(connection):

@@ -114,6 +114,7 @@ def test_wishes_for_a_listener(on: bool, seed: int, values: tuple[float, ...] | 
     rest=st.dictionaries(st.sampled_from(["on", "seed", "style", "x"]), anything_json, max_size=4)
     | st.fixed_dictionaries({"on": st.booleans(), "seed": anything_json, "style": anything_json})
 )
+@pytest.mark.slow
 def test_any_wish_for_a_listener_is_taken_or_refused_without_a_hangup(rest: dict[str, object]) -> None:
     text = json.dumps({"type": "listen", **rest})
     if rest.keys() == {"on", "seed", "style"} and isinstance(rest["on"], bool):
@@ -141,6 +142,7 @@ def test_face_tokens(on: bool) -> None:
 
 
 @given(rest=st.dictionaries(st.sampled_from(["on", "off", "x"]), anything_json, max_size=3))
+@pytest.mark.slow
 def test_any_wish_for_tokens_is_taken_or_refused_without_a_hangup(rest: dict[str, object]) -> None:
     text = json.dumps({"type": "face_tokens", **rest})
     if rest.keys() == {"on"} and isinstance(rest["on"], bool):

@@ -78,6 +78,7 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs signal
 
 @needs_signals
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.slow
 def test_a_signal_ends_the_server_and_tells_its_clients(name: str) -> None:
     with program() as (process, url), talking(url) as client:
         client.recv(timeout=10)
@@ -105,6 +106,7 @@ def test_it_ends_in_spite_of_work_that_does_not(name: str, jpeg: Callable[..., b
 
 
 @needs_signals
+@pytest.mark.slow
 def test_a_second_interrupt_ends_it_at_once(jpeg: Callable[..., bytes]) -> None:
     with program(step_s=600, front={"grace_s": 60.0}) as (process, url), talking(url) as client:
         client.recv(timeout=10)
@@ -128,6 +130,7 @@ def ask(url: str, path: str = "", **headers: str) -> tuple[int, str, str | None]
         return error.code, error.read().decode(), error.headers["set-cookie"]
 
 
+@pytest.mark.slow
 def test_a_public_server_asks_for_the_token_that_it_printed() -> None:
     with program(host="0.0.0.0") as (process, url):  # noqa: S104
         found = re.fullmatch(r"http://([^/:]+):\d+/\?token=([A-Za-z0-9_-]{32})", url)

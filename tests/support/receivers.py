@@ -14,6 +14,7 @@ class Shelf:
 
     repeat_s: float | None = None
     waits = 1
+    at_once = False
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []

@@ -13,8 +13,8 @@ from visavis.outputs.sample import Sample
 class Scripted:
     """A receiver that notes what it gets; `fails` and `waits` are asked before each sample."""
 
-    def __init__(self, repeat_s: float | None = None, waits: int = 1) -> None:
-        self.repeat_s, self.waits = repeat_s, waits
+    def __init__(self, repeat_s: float | None = None, waits: int = 1, at_once: bool = False) -> None:
+        self.repeat_s, self.waits, self.at_once = repeat_s, waits, at_once
         self.got: list[float] = []
         self.at_s: list[float] = []
         self.opened_at_s: list[float] = []

@@ -38,7 +38,7 @@ class SoundFormat:
     Attributes:
         rate_hz: samples per second.
         layout: FFmpeg's name of the channels.
-        sample: ``s16`` for int16, all channels in turn; ``fltp`` for float32, one row for each channel.
+        sample: ``s16`` for int16, all channels in turn; ``s16p`` for int16, one row for each channel.
     """
 
     rate_hz: int = SPEECH_RATE_HZ

@@ -123,6 +123,10 @@ def run_plainly(program: Callable[[], object]) -> object:
     except BrokenPipeError:  # Of a plain print; visavis itself writes with ``write_out``.
         sys.stdout = io.StringIO()
         status = CLOSED_PIPE
+    except SystemExit as end:
+        if end.code != 1:
+            raise
+        status = CLOSED_PIPE  # Rich prints the help, and ends the program if nobody reads it.
     except OSError as error:
         print_error((f"{error.filename}: " if error.filename else "") + reason(error))
         status = BAD_INPUT

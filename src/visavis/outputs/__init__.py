@@ -8,11 +8,10 @@ from visavis.base.address import Address
 from visavis.outputs.datagrams import Datagrams, Encoder
 from visavis.outputs.registry import open_output, open_outputs, output_schemes
 from visavis.outputs.sample import Sample
-from visavis.outputs.sender import Carrier, Connection, NotReadyError, Sender, Status
+from visavis.outputs.sender import Connection, NotReadyError, Sender, Status
 
 __all__ = [
     "Address",
-    "Carrier",
     "Connection",
     "Datagrams",
     "Encoder",

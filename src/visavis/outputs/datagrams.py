@@ -12,7 +12,7 @@ from typing import Protocol
 from visavis.outputs.sample import Sample
 from visavis.outputs.sender import NotReadyError
 
-# Sending never waits for their receiver, so a few samples may wait for a thread that the system starts late.
+# Samples that may wait until the receiver is found.
 DATAGRAMS_WAIT = 4
 # A system says at most about once a second that nobody listens.
 REFUSED_FOR_S = 2.0
@@ -36,6 +36,7 @@ class Datagrams:
         endpoint: host and port.
     """
 
+    at_once = True
     repeat_s: float | None = None
     waits = DATAGRAMS_WAIT
 
@@ -63,7 +64,8 @@ class Datagrams:
         """Send the datagrams of one sample.
 
         Raises:
-            NotReadyError: the system takes no more datagrams now, or nobody listens and the sample is lost.
+            NotReadyError: the system takes no more datagrams now, or it said within the last two seconds that
+                nobody listens. In the second case the sample is sent, and may be lost.
         """
         if self._socket is None:
             raise OSError("the socket is closed")
@@ -80,7 +82,7 @@ class Datagrams:
         if monotonic() - self._refused_s < REFUSED_FOR_S:
             host, port = self.endpoint
             raise NotReadyError(
-                f"nobody listens at port {port} of {host}: start the program, or look up its port"
+                f"nobody listens at port {port} of {host}: start the program, or look up its port", sent=True
             )
         return ""
 

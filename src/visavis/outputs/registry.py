@@ -11,7 +11,7 @@ from visavis.base.address import LOCALHOST, Address
 from visavis.errors import InputError
 from visavis.outputs import formats
 from visavis.outputs.datagrams import Datagrams
-from visavis.outputs.sender import Carrier, Connection, Sender
+from visavis.outputs.sender import Connection, Sender
 
 
 def output_schemes() -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def open_output(text: str) -> Sender:
 
 @contextmanager
 def open_outputs(addresses: Sequence[str]) -> Iterator[tuple[Sender, ...]]:
-    """Senders to these addresses, closed at the end; one thread sends all their datagrams.
+    """Senders to these addresses, closed at the end.
 
     Raises:
         InputError: an address is not understood, two name one receiver, or a host is not known.
@@ -65,12 +65,8 @@ def open_outputs(addresses: Sequence[str]) -> Iterator[tuple[Sender, ...]]:
     for address, _ in connections:
         address.look_up()
     with ExitStack() as stack:
-        carrier = stack.enter_context(Carrier()) if connections else None
         yield tuple(
-            stack.enter_context(
-                Sender(str(address), connection, carrier if isinstance(connection, Datagrams) else None)
-            )
-            for address, connection in connections
+            stack.enter_context(Sender(str(address), connection)) for address, connection in connections
         )
 
 

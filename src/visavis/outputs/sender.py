@@ -1,7 +1,7 @@
-"""The sender: a thread that sends the newest samples to a receiver and never makes the pipeline wait.
+"""The sender: it sends the newest samples to a receiver and never makes the pipeline wait.
 
-Datagrams do not wait for their receivers, so one thread, a :class:`Carrier`, can send them for several
-senders: it is woken up once for each sample. The sender's own thread then only finds the receiver.
+A thread finds the receiver and sends to it. Datagrams do not wait for their receiver, and to wake a thread up
+costs more than to send them: they are sent at once, and the thread only finds the receiver.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 2.0
 # The newest durations that are kept for the status.
 TIMED_SAMPLES = 4096
-# A sender that once held its carrier up for longer goes on in its own thread.
-LONGEST_TURN_S = 0.05
+# A connection that once took longer to send at once is left to the thread.
+LONGEST_AT_ONCE_S = 0.05
 # A thread that hangs in a system call does not keep the program from ending.
 CLOSING_S = 2.0
 
@@ -33,19 +33,28 @@ CLOSING_S = 2.0
 class NotReadyError(VisavisError):
     """A receiver is there but not ready, for example because a person must allow the connection first.
 
-    A connection's ``send`` raises it: the sample is not sent, the connection stays open, and the light is
-    ``waiting``.
+    A connection's ``send`` raises it: the connection stays open, and the light is ``waiting``.
+
+    Args:
+        message: one line for a person.
+        sent: the sample was sent all the same, so it does not count as dropped.
     """
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Connection(Protocol):
     """One receiver. All methods are called in the sender's thread and may take their time.
 
     Attributes:
+        at_once: ``send`` never waits, so it is called where the sample comes from, and not in the thread.
         repeat_s: send the last sample again when this time has passed without a new one; None: never.
         waits: number of samples that may wait; a further one replaces the oldest. 1: only the newest waits.
     """
 
+    at_once: bool
     repeat_s: float | None
     waits: int
 
@@ -72,7 +81,7 @@ class Status:
             ``lost``.
         message: one line for a person; empty if all is well.
         sent: number of sent samples.
-        dropped: number of samples that newer ones replaced before they were sent, or that were lost.
+        dropped: number of samples that newer ones replaced before they were sent, or that could not be sent.
         p95_ms: milliseconds from :meth:`Sender.send` to the end of sending: 95th percentile of the newest.
     """
 
@@ -84,64 +93,15 @@ class Status:
     p95_ms: float
 
 
-class Carrier:
-    """One thread that sends for several senders. Use it in a ``with`` statement, or close it."""
-
-    def __init__(self) -> None:
-        self._senders: list[Sender] = []
-        self._wake = Condition()
-        self._rung = self._closed = False
-        self._thread = Thread(target=self._run, name="send datagrams", daemon=True)
-        self._thread.start()
-
-    def add(self, sender: Sender) -> None:
-        """Send for this sender too."""
-        with self._wake:
-            self._senders.append(sender)
-
-    def ring(self) -> None:
-        """Tell that a sample waits at one of the senders."""
-        with self._wake:
-            if not self._rung:
-                self._rung = True
-                self._wake.notify()
-
-    def close(self) -> None:
-        """End the thread; the senders are closed before."""
-        with self._wake:
-            self._closed = True
-            self._wake.notify()
-        self._thread.join(CLOSING_S)
-
-    def __enter__(self) -> Carrier:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._rung or self._closed)
-                if self._closed:
-                    return
-                self._rung = False
-                senders = tuple(self._senders)
-            for sender in senders:
-                sender.take_turn()
-
-
 class Sender:
-    """Sends the newest samples in a thread. Use it in a ``with`` statement, or close it.
+    """Sends the newest samples. Use it in a ``with`` statement, or close it.
 
     Args:
         address: name of the receiver in messages.
         connection: the receiver.
-        carrier: the thread that sends, for a connection whose ``send`` never waits and that repeats nothing;
-            by default the sender's own thread. It is closed after the sender.
     """
 
-    def __init__(self, address: str, connection: Connection, carrier: Carrier | None = None) -> None:
+    def __init__(self, address: str, connection: Connection) -> None:
         self.address = address
         self._connection = connection
         self._wake = Condition()
@@ -151,12 +111,9 @@ class Sender:
         self._sent = self._dropped = 0
         self._durations_s: deque[float] = deque(maxlen=TIMED_SAMPLES)
         self._last: Sample | None = None
-        self._carrier = carrier
-        # Whether the carrier sends now or at the next sample, whether it is at it, and what stopped it.
-        self._carried = self._in_turn = False
+        # Whether samples may be sent at once, whether they are now, and what stopped it.
+        self._quick, self._at_once = connection.at_once, False
         self._failure: Exception | None = None
-        if carrier is not None:
-            carrier.add(self)
         self._thread = Thread(target=self._run, name=f"send {address}", daemon=True)
         self._thread.start()
 
@@ -166,10 +123,16 @@ class Sender:
             if self._closed:
                 return
             self._dropped += len(self._waiting) == self._waiting.maxlen
-            self._waiting.append((perf_counter(), sample))
-            if self._carried and self._carrier is not None:
-                self._carrier.ring()
-            else:
+            start_s = perf_counter()
+            self._waiting.append((start_s, sample))
+            if self._at_once:
+                try:
+                    self._send_next()
+                except (OSError, VisavisError) as error:
+                    self._failure, self._at_once = error, False
+                if perf_counter() - start_s > LONGEST_AT_ONCE_S:
+                    self._quick = self._at_once = False
+            if not self._at_once:
                 self._wake.notify()
 
     @property
@@ -198,33 +161,13 @@ class Sender:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def take_turn(self) -> None:
-        """Send all that waits, if the receiver is there; called in the carrier's thread."""
-        with self._wake:
-            if not self._carried:
-                return
-            self._in_turn = True
-        start_s, failure = perf_counter(), None
-        try:
-            while self._waiting:
-                self._send_next()
-        except (OSError, VisavisError) as error:
-            failure = error
-        with self._wake:
-            self._in_turn, self._failure = False, failure
-            if perf_counter() - start_s > LONGEST_TURN_S:
-                self._carrier = None
-            if self._closed or failure is not None or self._carrier is None:
-                self._carried = False
-                self._wake.notify()
-
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._closed:
             sent_before = self._sent
             try:
                 self._connection.open()
-                self._let_carry()
+                self._let_send()
                 if self._send_all():
                     return
             except (OSError, VisavisError) as error:
@@ -237,16 +180,16 @@ class Sender:
                 pause_s = FIRST_PAUSE_S if worked else min(2 * pause_s, LONGEST_PAUSE_S)
                 self._wake.wait_for(lambda: self._closed, pause_s)
 
-    def _let_carry(self) -> None:
-        """Leave the sending to the carrier until the end, or until it gives the connection back or fails."""
+    def _let_send(self) -> None:
+        """Let samples be sent at once until the end, or until one fails or takes long."""
         with self._wake:
-            if self._carrier is None:
+            if not self._quick:
                 return
-            self._carried = True
-            if self._waiting:
-                self._carrier.ring()
-            self._wake.wait_for(lambda: not self._in_turn and (self._closed or not self._carried))
-            self._carried = False
+            while self._waiting:
+                self._send_next()
+            self._at_once = True
+            self._wake.wait_for(lambda: self._closed or not self._at_once)
+            self._at_once = False
             failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -268,21 +211,20 @@ class Sender:
         since_s, sample = waiting or (perf_counter(), self._last)
         if sample is None:
             return
+        light, sent = "sending", True
         try:
             message = self._connection.send(sample)
-        except NotReadyError as waits:
-            self._last = sample
-            with self._wake:
-                self._light, self._message = "waiting", str(waits)
-                self._dropped += waiting is not None
-            return
+        except NotReadyError as error:
+            light, message, sent = "waiting", str(error), error.sent
         except (OSError, VisavisError):
             with self._wake:
                 self._dropped += waiting is not None
             raise
         self._last = sample
         with self._wake:
-            self._light, self._message = "sending", message
-            if waiting is not None:
+            self._light, self._message = light, message
+            if waiting is not None and sent:
                 self._sent += 1
                 self._durations_s.append(perf_counter() - since_s)
+            elif waiting is not None:
+                self._dropped += 1

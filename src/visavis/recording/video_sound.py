@@ -146,7 +146,8 @@ class EncodedSound:
         codec = "libopus" if output.format.name == "webm" else "aac"
         kept = codec == "aac" and stream.rate in AAC_RATES_HZ  # Opus is decoded at 48 kHz anyway.
         rate_hz = stream.rate if kept else DEFAULT_RATE_HZ
-        self._format = SoundFormat(rate_hz, "mono" if stream.channels == 1 else "stereo", "fltp")
+        # As floats, several channels that are mixed go beyond full scale: findings/ffmpeg-mono-louder.sh.
+        self._format = SoundFormat(rate_hz, "mono" if stream.channels == 1 else "stereo", "s16p")
         added = output.add_stream(codec, rate=rate_hz, layout=self._format.layout)
         self._stream = cast(AudioStream, added)
         self._samples = sound_of(source, start_s, self._format)

@@ -145,6 +145,7 @@ def test_without_a_face_the_values_ease_to_rest(studio: FakeVTubeStudio) -> None
     connection.close()
 
 
+@pytest.mark.slow
 def test_the_last_values_stay_while_no_frame_comes(studio: FakeVTubeStudio) -> None:
     opened(studio).close()
     with open_output(studio.address) as sender:
@@ -207,6 +208,7 @@ def test_a_track_moves_vtube_studio_as_the_mapping_says(studio: FakeVTubeStudio,
     _follow(studio, tmp_path / "T.npz", faces)
 
 
+@pytest.mark.slow
 def test_a_run_prints_what_the_person_must_do(tmp_path: Path) -> None:
     _track(tmp_path / "T.npz")
     with FakeVTubeStudio(allow=None) as studio:

@@ -35,6 +35,7 @@ def test_the_person_is_asked_once_and_told_to_click(config: Path) -> None:
         assert studio.popups == 1
 
 
+@pytest.mark.slow
 def test_nobody_is_told_to_click_while_plugins_are_switched_off(studio: FakeVTubeStudio) -> None:
     studio.api_on = False
     messages = set()
@@ -48,6 +49,7 @@ def test_nobody_is_told_to_click_while_plugins_are_switched_off(studio: FakeVTub
     assert studio.popups == 0
 
 
+@pytest.mark.slow
 def test_after_a_no_the_person_is_not_asked_again() -> None:
     with FakeVTubeStudio(allow=False) as studio, open_output(studio.address) as sender:
         sender.send(sample())
@@ -57,6 +59,7 @@ def test_after_a_no_the_person_is_not_asked_again() -> None:
         assert studio.popups == 1
 
 
+@pytest.mark.slow
 def test_a_token_that_was_taken_back_is_asked_for_anew_once(studio: FakeVTubeStudio) -> None:
     with open_output(studio.address) as sender:
         sender.send(sample())
@@ -103,6 +106,7 @@ def test_a_token_that_cannot_be_kept_is_told_and_works(config: Path, studio: Fak
     assert studio.popups == 1
 
 
+@pytest.mark.slow
 def test_a_program_that_is_closed_and_started_again_is_back_within_3_s(studio: FakeVTubeStudio) -> None:
     with open_output(studio.address) as sender:
         sender.send(sample())
@@ -139,6 +143,7 @@ def test_each_error_of_an_injection_is_told_until_one_works(studio: FakeVTubeStu
 
 
 @pytest.mark.parametrize("number", [1, 8, 50])
+@pytest.mark.slow
 def test_an_error_of_the_session_means_a_new_one(studio: FakeVTubeStudio, number: int) -> None:
     with open_output(studio.address) as sender:
         sender.send(sample())

@@ -60,6 +60,7 @@ class VirtualCamera:
     # Programs expect a steady camera, also while no face comes.
     repeat_s: float | None = 1 / FPS
     waits = 1
+    at_once = False
 
     def __init__(self, size_px: int, background: Any, device: str | None) -> None:
         try:

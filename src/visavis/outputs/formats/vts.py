@@ -70,6 +70,7 @@ class VTubeStudio:
 
     repeat_s: float | None = REPEAT_S
     waits = 1
+    at_once = False
 
     def __init__(
         self,
