@@ -21,6 +21,11 @@ from visavis.types import ImageArray
 
 MakeVideo = Callable[..., Path]
 
+# Torch's threads wait for each other in a busy loop, which costs most where all cores are taken. Programs that
+# tests start, and xdist's workers, inherit this; torch reads it when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # Computers that test are busy: how long an example takes says nothing of the law that it tests.
 settings.register_profile("visavis", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("visavis")
