@@ -31,12 +31,18 @@ settings.register_profile("visavis", deadline=None, suppress_health_check=[Healt
 settings.load_profile("visavis")
 
 
-# Files whose programs take all cores. Each group runs on one worker, one test after the other.
+# Files whose programs take all cores, or that load the same. Each group runs on one worker, test after test.
 TOGETHER = {
     "ray": ("corpus/test_engines", "serve/test_ray_serve"),
     "pages": tuple(
         f"serve/test_{name}"
         for name in ("page", "page_calibrating", "page_consent", "page_kept_tokens", "page_listen", "watch")
+    ),
+    # Who exports first as users do loads torch's exporter: 5 s.
+    "exports": (
+        *(f"train/expression/{name}" for name in ("models/test_sparse", "quantize/test_methods", "test_card")),
+        *(f"train/{name}" for name in ("listener/test_network", "onnx/test_export", "onnx/test_read")),
+        "train/expression/quantize/test_comparison",
     ),
     "models": tuple(
         f"serve/test_{name}" for name in ("face_tokens", "live2d_stage", "recorder", "retarget", "vrm")
