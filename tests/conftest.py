@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -48,6 +49,12 @@ TOGETHER = {
         f"serve/test_{name}" for name in ("face_tokens", "live2d_stage", "recorder", "retarget", "vrm")
     ),
 }
+
+
+def pytest_collection_finish() -> None:
+    """What the imports left is not looked through again by each collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
