@@ -22,8 +22,8 @@ from visavis.types import ImageArray
 
 MakeVideo = Callable[..., Path]
 
-# Torch's threads wait for each other in a busy loop, which costs most where all cores are taken. Programs that
-# tests start, and xdist's workers, inherit this; torch reads it when it is imported.
+# Torch's threads wait for each other in a busy loop, which costs most where all cores are taken. Torch reads
+# this when it is imported; programs that tests start, and xdist's workers, inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -41,7 +41,10 @@ TOGETHER = {
     ),
     # Who exports first as users do loads torch's exporter: 5 s.
     "exports": (
-        *(f"train/expression/{name}" for name in ("models/test_sparse", "quantize/test_methods", "test_card")),
+        *(
+            f"train/expression/{name}"
+            for name in ("models/test_sparse", "quantize/test_methods", "test_card")
+        ),
         *(f"train/{name}" for name in ("listener/test_network", "onnx/test_export", "onnx/test_read")),
         "train/expression/quantize/test_comparison",
     ),
