@@ -56,6 +56,8 @@ def as_float32(
         InputError: the array has another shape, or is not numeric, not finite or out of range.
     """
     try:
+        if isinstance(value, np.ndarray):
+            value = _plain(name, value)
         if isinstance(value, np.ndarray) and value.dtype == np.float32:
             array = value.copy()
         else:
@@ -78,6 +80,15 @@ def as_float32(
         raise InputError(f"{name} must lie in {within[0]:g}..{within[1]:g}; found {found}")
     array.setflags(write=False)
     return array
+
+
+def _plain(name: str, value: NDArray[Any]) -> NDArray[Any]:
+    """An array without a mask whose numbers are real: numpy would forget masks and imaginary parts."""
+    if np.iscomplexobj(value):
+        raise InputError(f"{name} holds complex numbers; expected real ones")
+    if isinstance(value, np.ma.MaskedArray):
+        return value.astype(np.float32).filled(np.nan)
+    return value
 
 
 def checked_numbers(name: str, value: Any, below: int) -> NDArray[np.int32]:
