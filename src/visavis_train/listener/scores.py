@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from visavis.base.console import print_note, progress
 from visavis.base.files import require_writable, whole_file
+from visavis.base.words import counted
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.metrics.checked_items import Work
@@ -145,8 +146,8 @@ def _note_left_out(pack: ListeningPack, frames: int, used: int) -> None:
     gaps = sum(int((~np.isfinite(item.listener.expression).all(axis=1)).sum()) for item in pack.items)
     if used * frames < total or gaps:
         print_note(
-            f"{pack.corpus}, {pack.split}: {used} clips of {frames} frames, {used * frames / total:.0%} of "
-            f"the conversations; {gaps / total:.1%} of the listeners' frames have no face and are filled"
+            f"{pack.corpus}, {pack.split}: {counted(used, 'clip')} of {frames} frames, "
+            f"{used * frames / total:.0%} of the conversations; {gaps / total:.1%} of the listeners' frames have no face and are filled"
         )
 
 
