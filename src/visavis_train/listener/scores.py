@@ -115,7 +115,7 @@ def pieces(pack: ListeningPack, frames: int) -> ListeningPack:
         longest = max(len(item.speaker) for item in pack.items)
         raise InputError(
             f"{pack.corpus}, {pack.split}: no {frames} frames in which both people were seen; the longest "
-            f"clip has {longest}"
+            f"clip has {longest}: take fewer frames"
         )
     _note_left_out(pack, frames, len(kept))
     rows, order = np.asarray(kept).T
@@ -147,7 +147,8 @@ def _note_left_out(pack: ListeningPack, frames: int, used: int) -> None:
     if used * frames < total or gaps:
         print_note(
             f"{pack.corpus}, {pack.split}: {counted(used, 'clip')} of {frames} frames, "
-            f"{used * frames / total:.0%} of the conversations; {gaps / total:.1%} of the listeners' frames have no face and are filled"
+            f"{used * frames / total:.0%} of the conversations; {gaps / total:.1%} of the listeners' "
+            "frames have no face and are filled"
         )
 
 
