@@ -45,6 +45,14 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
             "model={kind='sparse', pruning={keep=1}}",
             r"pruning\.keep: no such key; did you mean model\.pruning\.keep_rate",
         ),
+        (
+            "model={kind='timm', name='x', arguments={num_classes=3}}",
+            "num_classes is not for arguments: visavis",
+        ),
+        (
+            "model={kind='timm', name='x', pretrained=true, weights='a'}",
+            "pretrained and weights are two starts",
+        ),
         ("model.colour=3", r"expected one of model\.kind, model\.image_px, model\.widths"),
         ("data=[{path='a', perso='x'}]", r"data\.0\.perso: no such key; did you mean data\.person\?"),
         ("data=[{path='a', sex='x'}]", r"sex: no such key; expected one of data\.path, data\.labels"),

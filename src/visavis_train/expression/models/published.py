@@ -112,15 +112,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file.
 
     Raises:
-        InputError: the file is missing, or of another kind.
+        InputError: the file is missing or of another kind, or a number is not finite.
     """
     try:
-        return dict(load_file(regular(path)))
+        tensors = dict(load_file(regular(path)))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; expected weights") from error
     except (OSError, SafetensorError) as error:
         said = str(error).splitlines()[0][:80]
         raise InputError(
             f"{path}: not a readable safetensors file ({said}); visavis lab convert-weights makes one of .pth"
         ) from error
+    for name, tensor in tensors.items():
+        if tensor.is_complex() or not torch.isfinite(tensor).all():
+            raise InputError(
+                f"{path}: {name} holds complex numbers, NaN or infinities: the file is no good start"
+            )
+    return tensors
 
 
 def load_published(network: nn.Module, path: Path) -> None:

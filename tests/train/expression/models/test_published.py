@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from support.research import run_visavis
 from visavis.errors import InputError
 from visavis_train.expression.models.factory import build_model
-from visavis_train.expression.models.published import load_published, read_pickled
+from visavis_train.expression.models.published import load_published, read_pickled, read_weights
 from visavis_train.expression.models.streams import Ir50, MobileFaceNet
 from visavis_train.expression.models.timm_net import TimmConfig
 from visavis_train.loop.checkpoint import load_state
@@ -159,6 +159,16 @@ def test_a_pickle_of_another_kind_is_refused_in_one_line(
         run_visavis("lab", "convert-weights", tmp_path / "net.pkl", "--out", tmp_path / "o.safetensors") == 2
     )
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_weights_that_are_missing_or_not_finite_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    with pytest.raises(InputError, match=r"net\.safetensors: no such file; expected weights"):
+        read_weights(path)
+    for wrong in (torch.tensor([1.0, torch.nan]), torch.ones(2, dtype=torch.complex64)):
+        save_file({"a": wrong}, path)
+        with pytest.raises(InputError, match=r"net\.safetensors: a holds complex numbers, NaN or infinities"):
+            read_weights(path)
 
 
 def test_a_refusal_is_one_short_line() -> None:
