@@ -8,6 +8,9 @@ MORE := --numprocesses $(shell $(PYTHON) -c "import os; print(1 + os.cpu_count()
 PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 RUNTIME := -m "not browser and not slow" --ignore $(CURDIR)/tests/train
 
+# With bytecode, a worker collects the tests in 10 s and not in 17, and each program that they start saves 0.3 s.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENDOR := src/visavis/serve/static/vendor
 
 .PHONY: demo test test-all test-rest check fuzz bench dist test-wheel test-oldest vendor clean

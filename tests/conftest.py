@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -21,22 +22,42 @@ from visavis.types import ImageArray
 
 MakeVideo = Callable[..., Path]
 
+# Torch's threads wait for each other in a busy loop, which costs most where all cores are taken. Torch reads
+# this when it is imported; programs that tests start, and xdist's workers, inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # Computers that test are busy: how long an example takes says nothing of the law that it tests.
 settings.register_profile("visavis", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("visavis")
 
 
-# Files whose programs take all cores. Each group runs on one worker, one test after the other.
+# Files whose programs take all cores, or that load the same. Each group runs on one worker, test after test.
 TOGETHER = {
     "ray": ("corpus/test_engines", "serve/test_ray_serve"),
     "pages": tuple(
         f"serve/test_{name}"
         for name in ("page", "page_calibrating", "page_consent", "page_kept_tokens", "page_listen", "watch")
     ),
+    # Who exports first as users do loads torch's exporter: 5 s.
+    "exports": (
+        *(
+            f"train/expression/{name}"
+            for name in ("models/test_sparse", "quantize/test_methods", "test_card")
+        ),
+        *(f"train/{name}" for name in ("listener/test_network", "onnx/test_export", "onnx/test_read")),
+        "train/expression/quantize/test_comparison",
+    ),
     "models": tuple(
         f"serve/test_{name}" for name in ("face_tokens", "live2d_stage", "recorder", "retarget", "vrm")
     ),
 }
+
+
+def pytest_collection_finish() -> None:
+    """What the imports left is not looked through again by each collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -196,6 +196,19 @@ def recording(path: Path, *rows: str, header: str = "Timecode,BlendShapeCount,Ja
     return path
 
 
+def test_a_last_row_that_is_cut_costs_no_other_row(tmp_path: Path) -> None:
+    live_link.write_csv(tmp_path / "t.csv", np.arange(3) / 60, np.tile(face(jawOpen=0.5), (3, 1)))
+    whole = (tmp_path / "t.csv").read_text()
+    start = whole.rindex("\n", 0, -1) + 1
+    for end in (start + 1, start + 12, start + 20, len(whole) - 20):
+        (tmp_path / "t.csv").write_text(whole[:end])
+        times_s, faces, _ = live_link.read_csv(tmp_path / "t.csv")
+        assert (len(times_s), faces[:, FACE_INDEX["jawOpen"]].tolist()) == (2, [0.5, 0.5])
+    (tmp_path / "t.csv").write_text(whole.replace(",61,", ",61,0.1\n", 1))
+    with pytest.raises(InputError, match="line 2"):
+        live_link.read_csv(tmp_path / "t.csv")
+
+
 def test_columns_are_found_by_name_in_any_case(tmp_path: Path) -> None:
     header = "\ufeffTimecode,BlendshapeCount,headyaw,other,jawOpen"
     path = recording(tmp_path / "t.csv", "10:00:00:30.000,61,0.5,9,0.25", header=header)

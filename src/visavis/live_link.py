@@ -189,6 +189,8 @@ def write_csv(path: PathText, time_s: NDArray[np.float64], face: FloatArray) -> 
 def read_csv(path: PathText) -> tuple[NDArray[np.float64], FloatArray, BoolArray]:
     """Read the app's file; a row without numbers says that no face was seen.
 
+    A last row that is cut is left out: the app was stopped while it wrote.
+
     Returns:
         Times (T,) in seconds, counted from the first row; faces (T, 58), NaN where no face was seen; and
         whether a face was seen (T,).
@@ -199,7 +201,10 @@ def read_csv(path: PathText) -> tuple[NDArray[np.float64], FloatArray, BoolArray
     times_s, faces = [], []
     try:
         with regular(as_path(path)).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            lines = file.readlines()
+            if len(lines) > 2 and lines[-1][-1] != "\n" and lines[-1].count(",") < lines[0].count(","):
+                lines.pop()
+            reader = csv.reader(lines)
             names = [name.strip().lower() for name in next(reader, [])]
             places = _places(path, names)
             for cells in filter(None, reader):

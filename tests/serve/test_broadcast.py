@@ -82,6 +82,25 @@ def test_the_page_sees_a_light_and_has_a_switch(
         assert all(sample.time_s < 0.7 for sample in shelf.samples)
 
 
+def test_the_log_says_once_what_a_person_must_do(
+    sending: Server,
+    shelf: Shelf,
+    jpeg: Jpeg,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("visavis.serve.sessions.LIGHTS_EVERY_S", 0.0)
+    shelf.message = "click Allow there"
+    with talk(sending) as socket:
+        for number in range(1, 5):
+            show(socket, jpeg, number)
+            assert shelf.waited_for(number)
+    told = [record for record in caplog.records if record.name == broadcast.__name__]
+    assert [(record.levelname, record.getMessage()) for record in told] == [
+        ("WARNING", "shelf://: click Allow there")
+    ]
+
+
 def test_the_client_gets_the_face_that_outputs_get(sending: Server, shelf: Shelf, jpeg: Jpeg) -> None:
     with talk(sending) as socket:
         own = show(socket, jpeg, 1)["state"]

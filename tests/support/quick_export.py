@@ -31,7 +31,7 @@ def quick_export(
     ]
     written = io.BytesIO()
     with pytest.MonkeyPatch.context() as patch:  # Sizes are tensors here; those of tokens are fixed.
-        patch.setattr("random.Random", lambda seed: Random(int(seed)))
+        patch.setattr("random.Random", lambda *seed: Random(*map(int, seed)))
         patch.setattr(torch, "sym_min", lambda *sizes: min(map(int, sizes)))
         patch.setattr(torch.Tensor, "__round__", lambda size, n: round(size.item(), n), raising=False)
         export(

@@ -18,6 +18,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
+        self.message = ""
 
     def open(self) -> None:
         """Nothing to open."""
@@ -25,7 +26,7 @@ class Shelf:
     def send(self, sample: Sample) -> str:
         """Keep the sample."""
         self.samples.append(sample)
-        return ""
+        return self.message
 
     def close(self) -> None:
         """Nothing to close."""

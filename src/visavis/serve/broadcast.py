@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_VIEWERS = 16
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -44,6 +47,7 @@ class Broadcast:
     def __init__(self, senders: Sequence[Sender] = ()) -> None:
         self._senders = tuple(senders)
         self._on = dict.fromkeys((sender.address for sender in senders), True)
+        self._logged = dict.fromkeys(self._on, "")
         self._sessions: list[object] = []
         self._viewers: dict[str, list[_Viewer]] = {}
         self._names: dict[object, bytes] = {}  # of the sessions that were shown
@@ -73,10 +77,15 @@ class Broadcast:
             return bool(self._sessions) and self._sessions[0] is session
 
     def lights(self, session: object) -> tuple[OutputLight, ...]:
-        """The outputs, if this session is the one that they follow."""
+        """The outputs, if this session is the one that they follow. The log gets what is new of them."""
         if not self._senders or not self.leads(session):
             return ()
         states = [sender.status for sender in self._senders]
+        for state in states:
+            if state.message != self._logged[state.address]:
+                self._logged[state.address] = state.message
+                level = logging.WARNING if state.message else logging.INFO
+                _log.log(level, "%s: %s", state.address, state.message or "all is well")
         return tuple(OutputLight(s.address, self._on[s.address], s.light, s.message) for s in states)
 
     def switch(self, session: object, address: str, on: bool) -> None:

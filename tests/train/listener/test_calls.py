@@ -43,7 +43,7 @@ levels = [2, 2, 2]
 """
 
 
-def write_calls(path: Path, pairs: int = 4, frames: int = 450) -> None:
+def write_calls(path: Path, pairs: int = 4, frames: int = 900) -> None:
     """Calls in which both smile mostly as the other did a tenth of a second before; nothing else moves."""
     rng = np.random.default_rng(0)
     arrays = {}

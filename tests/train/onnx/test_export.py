@@ -1,5 +1,6 @@
 import json
 import logging
+import random
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from visavis.expression.classifier import ExpressionClassifier
 
 torch = pytest.importorskip("torch")
 
+from support.quick_export import quick_export  # noqa: E402
 from visavis_train.expression.models.graph import ExpressionGraph  # noqa: E402
 from visavis_train.expression.models.heads import standardize  # noqa: E402
 from visavis_train.expression.models.hybrid import HybridConfig, HybridNet  # noqa: E402
@@ -157,3 +159,15 @@ def test_bad_manifest_entries_are_refused(tmp_path: Path, entry: dict[str, objec
     with pytest.raises(InputError, match="manifest entry 'net'"):
         register(tmp_path / "manifest.json", "net", tmp_path / "net.onnx", entry)
     assert not (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # The exporter is an old one.
+def test_a_module_that_is_loaded_meanwhile_may_draw_without_a_seed() -> None:
+    class Draws(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            random.Random()
+            return x + 1
+
+    names = {"input_names": ["x"], "output_names": ["y"]}
+    made = quick_export(Draws(), (torch.zeros(2),), dynamic_shapes=[None], opset_version=18, **names)
+    assert [output.name for output in made.model_proto.graph.output] == ["y"]

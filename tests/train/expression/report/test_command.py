@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from xml.etree import ElementTree
 
 import pytest
@@ -41,6 +41,17 @@ class Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are drawn but not painted, which takes most of a report's time."""
+    from matplotlib.figure import Figure
+
+    def empty(figure: Figure, file: TextIO, **_: Any) -> None:
+        file.write("<svg></svg>")
+
+    monkeypatch.setattr(Figure, "savefig", empty)
 
 
 def test_figures_are_those_of_evaluate(
@@ -117,6 +128,7 @@ def test_the_page_loads_nothing_and_its_charts_are_whole(
     assert "choose their epoch on PublicTest" in page
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_different_faces_are_not_paired(make_run: Callable[..., Path], data: Path, tmp_path: Path) -> None:
     other = tmp_path / "faces"
     other.mkdir()
@@ -167,6 +179,7 @@ def test_runs_of_one_name_are_told_apart(make_run: Callable[..., Path]) -> None:
         ({"model": {"kind": "timm", "name": "resnet50", "pretrained": True}}, "a hub"),
     ],
 )
+@pytest.mark.usefixtures("unpainted")
 def test_where_a_run_began_is_told(
     changes: dict[str, Any], start: str, make_run: Callable[..., Path], tmp_path: Path
 ) -> None:
