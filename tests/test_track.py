@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_the_table_of_a_track_is_no_recording(tmp_path: Path) -> None:
 def test_impossible_frame_rates(fps: Any) -> None:
     with pytest.raises(InputError, match="fps must be"):
         track(fps=fps)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("face", np.zeros((6, 58), np.complex64), "face holds complex numbers; expected real ones"),
+        ("face", np.ma.masked_equal(np.zeros((6, 58)), 0), "face holds NaN in frame 0"),
+        ("time_s", np.arange(6) * (1 + 1j), "times holds complex numbers; expected real ones"),
+        ("time_s", np.ma.masked_equal(np.arange(6), 3), "times must be finite and increasing"),
+        ("found", np.full(6, 2), "found must be booleans, or 0 and 1; found 2 to 2"),
+    ],
+)
+def test_what_numpy_would_forget_is_refused(name: str, value: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(a_track(), **{name: value})
 
 
 def test_impossible_times() -> None:

@@ -44,6 +44,47 @@ def test_row_numbers_choose_in_their_order() -> None:
     assert [part.images.place(at) for at in range(2)] == ["t.csv:4", "t.csv:2"]
 
 
+def test_a_slice_chooses_and_lists_are_arrays() -> None:
+    assert loaded([3, 1, 4], [0, 1, 1])[1:].labels.tolist() == [1, 1]
+    images = LoadedImages(np.zeros((2, 8, 8), np.uint8), ["a", "b"])  # type: ignore[arg-type]
+    faces = LabeledFaces("set", "test", ("sad", "happy"), [0, 1], images, persons=["x", "y"])  # type: ignore[arg-type]
+    assert faces[[1]].persons == ["y"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (
+            np.ones(2, np.bool_),
+            r"by a mask \(3,\), row numbers \(M,\) or a slice; found bool of shape \(2,\)",
+        ),
+        (np.ones(9, np.bool_), r"found bool of shape \(9,\)"),
+        (np.array([0.5]), "found float64"),
+        (1, r"found int64 of shape \(\)"),
+        (np.array([3]), "set, test: no such row: index 3 is out of bounds"),
+        (slice(0, 0), "no faces"),
+        ([], "no faces"),
+    ],
+)
+def test_a_wrong_choice_is_refused(chosen: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        loaded([3, 1, 4])[chosen]  # type: ignore[index]
+
+
+def test_sizes_boxes_and_pictures_of_nothing_are_refused() -> None:
+    data = loaded([3])
+    with pytest.raises(InputError, match="size is 0; expected a whole number from 1"):
+        list(data.batches(0, 48))
+    for side in (0, -1, 4.5, None):
+        with pytest.raises(InputError, match=f"side_px is {side}; expected a whole number from 1"):
+            data.gray(side)  # type: ignore[arg-type]
+    for width in (0, -1, np.nan):
+        with pytest.raises(InputError, match="a face's box is finite and larger than 0"):
+            FaceFile(Path("a.png"), "", (0, 0, width, 3))
+    with pytest.raises(InputError, match=r"faces must have pixels; found \(1, 0, 0\)"):
+        LoadedImages(np.zeros((1, 0, 0), np.uint8), np.array(["a"]))
+
+
 def test_classes_are_counted() -> None:
     assert loaded([1, 2, 3], [1, 1, 0]).counts == {"sad": 1, "happy": 2}
 

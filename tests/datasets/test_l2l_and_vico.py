@@ -56,10 +56,21 @@ def test_react2026_traits_are_labels_of_the_listener(tmp_path: Path) -> None:
         find_corpus(tmp_path).read("train")
 
 
-def test_react2025_a_speaker_without_a_listener_is_named(tmp_path: Path) -> None:
+def test_react2026_two_rows_of_traits_for_one_clip_are_refused(tmp_path: Path) -> None:
     write_react2025(tmp_path)
-    (tmp_path / "train" / "coefficients" / "listener" / "session2" / f"{CAMERA}.npy").unlink()
-    with pytest.raises(InputError, match=f"session2/{CAMERA} has a speaker and no listener"):
+    table = write_big_five(tmp_path, "session2", (1, 2, 3, 4, 5))
+    table.write_text(table.read_text() + f"{CAMERA}.mp4,session2,5,4,3,2,1\n")
+    with pytest.raises(
+        InputError, match=rf"listener\.csv:3: listener/session2/{CAMERA} has traits in a row before"
+    ):
+        find_corpus(tmp_path).read("train")
+
+
+@pytest.mark.parametrize(("missing", "other"), [("listener", "speaker"), ("speaker", "listener")])
+def test_react2025_a_person_without_the_other_is_named(missing: str, other: str, tmp_path: Path) -> None:
+    write_react2025(tmp_path)
+    (tmp_path / "train" / "coefficients" / missing / "session2" / f"{CAMERA}.npy").unlink()
+    with pytest.raises(InputError, match=f"session2/{CAMERA} has a {other} and no {missing}: .* is missing"):
         find_corpus(tmp_path).read("train")
 
 

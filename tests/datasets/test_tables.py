@@ -25,6 +25,7 @@ def test_rows_have_names_and_places(tmp_path: Path) -> None:
     [
         ("", "the header lacks a, c"),
         ("a,b\n1,2\n", "the header lacks c"),
+        ("a,c,b,a\n1,2,3,4\n", "the header names the column 'a' twice; rename or remove one"),
         ("a,c\n1\n", r"t\.csv:2: 1 cell; the header has 2 columns"),
         ("a,c\n1,2\n1,2,3\n", r"t\.csv:3: 3 cells; the header has 2 columns"),
         (b"\xff\xfe\x00a,c\n", "not a CSV table"),

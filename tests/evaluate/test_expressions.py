@@ -177,6 +177,13 @@ def test_another_network_is_named(tmp_path: Path) -> None:
         Model.load(tmp_path / "mine.onnx")
 
 
+def test_a_network_of_many_ends_is_named_in_short(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes(networks.read("listener"))
+    with pytest.raises(WeightsError, match=r"the expression network has .*; expected images") as refused:
+        Model.load(tmp_path / "mine.onnx")
+    assert len(str(refused.value).replace(str(tmp_path), "")) < 200
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.onnx: cannot be read: No such file"):
         Model.load(tmp_path / "none.onnx")

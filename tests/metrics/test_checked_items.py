@@ -19,6 +19,7 @@ from visavis.metrics.item_scores import nearest_distances
 from visavis.metrics.reaction import (
     fr_corr,
     fr_rea,
+    fr_var,
     neighbour_matrix,
 )
 from visavis.metrics.reaction_suite import score_reactions
@@ -85,8 +86,13 @@ def test_bad_annotations_and_features_are_named() -> None:
         fr_rea(np.eye(3), np.eye(2))
     with pytest.raises(InputError, match="2 rows at least"):
         fr_rea(np.eye(3)[:1], np.eye(3))
-    with pytest.raises(InputError, match="threads must be 1 or more"):
-        Work(threads=0)
+    with pytest.raises(InputError, match=r"rows must be \(S,\) indices of clips"):
+        neighbour_matrix(np.eye(6), [[0], [1, 2]])
+    for threads in (0, 1.5, True):
+        with pytest.raises(InputError, match=f"threads is {threads}; expected a whole number from 1"):
+            Work(threads=threads)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="out_of_range is 'none'; expected error, zero, leave-out"):
+        Work(out_of_range="none")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no listener for any item"):
         fr_corr(
             corpus()["predictions"],
@@ -94,6 +100,23 @@ def test_bad_annotations_and_features_are_named() -> None:
             np.zeros((3, 3)),
             Work(1, out_of_range=OutOfRange.ZERO),
         )
+
+
+def test_a_treatment_is_known_by_its_text() -> None:
+    found = corpus()["predictions"], corpus()["listeners"], np.eye(3, 4, 1)
+    for treatment in (OutOfRange.ZERO, OutOfRange.LEAVE_OUT):
+        text = Work(1, out_of_range=treatment.value)  # type: ignore[arg-type]
+        assert fr_corr(*found, text) == fr_corr(*found, Work(1, out_of_range=treatment))
+    with pytest.raises(InputError, match="names listener 3"):
+        fr_corr(*found, Work(1, out_of_range="error"))  # type: ignore[arg-type]
+
+
+def test_masks_and_imaginary_parts_are_not_forgotten() -> None:
+    predictions = np.asarray(corpus()["predictions"])
+    with pytest.raises(InputError, match=r"predictions\[0\] holds nan"):
+        fr_var(np.ma.masked_greater(predictions, predictions.min()))
+    with pytest.raises(InputError, match=r"predictions\[0\] holds complex numbers"):
+        fr_var(predictions * 1j)
 
 
 def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,7 @@ def as_float32(
         InputError: the array has another shape, or is not numeric, not finite or out of range.
     """
     try:
+        value = _plain(name, value)
         if isinstance(value, np.ndarray) and value.dtype == np.float32:
             array = value.copy()
         else:
@@ -78,6 +79,15 @@ def as_float32(
         raise InputError(f"{name} must lie in {within[0]:g}..{within[1]:g}; found {found}")
     array.setflags(write=False)
     return array
+
+
+def _plain(name: str, value: Any) -> Any:
+    """The value without what numpy would forget silently: a mask becomes NaN, imaginary parts are refused."""
+    if isinstance(value, np.ndarray) and np.iscomplexobj(value):
+        raise InputError(f"{name} holds complex numbers; expected real ones")
+    if isinstance(value, np.ma.MaskedArray):
+        return np.ma.filled(value.astype(np.float64), np.nan)
+    return value
 
 
 def checked_numbers(name: str, value: Any, below: int) -> NDArray[np.int32]:
@@ -124,7 +134,7 @@ def checked_times(name: str, value: Any) -> NDArray[np.float64]:
         InputError: the times are not a list of numbers, not finite, or not increasing.
     """
     try:
-        times = np.array(value, np.float64)
+        times = np.array(_plain(name, value), np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be numbers; found {kind_of(value)}") from error
     if times.ndim != 1:
@@ -152,6 +162,8 @@ def checked_flags(name: str, value: Any, length: int) -> NDArray[np.bool_]:
         raise InputError(f"{name} must be booleans: {error}") from error
     if flags.shape != (length,) or (length and flags.dtype.kind not in "biu"):
         raise InputError(f"{name} must be {length} booleans; found {kind_of(flags)}")
+    if not np.isin(flags, (0, 1)).all():
+        raise InputError(f"{name} must be booleans, or 0 and 1; found {flags.min()} to {flags.max()}")
     flags = flags.astype(np.bool_)
     flags.setflags(write=False)
     return flags

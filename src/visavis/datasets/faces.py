@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.arrays import kind_of, require_whole
 from visavis.base.words import counted
 from visavis.capture.image import read_image
 from visavis.errors import InputError
@@ -51,11 +52,15 @@ class LoadedImages:
     places: NDArray[np.str_]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "pixels", np.asarray(self.pixels))
+        object.__setattr__(self, "places", np.asarray(self.places))
         shape = self.pixels.shape
         if self.pixels.dtype != np.uint8 or len(shape) not in (3, 4) or shape[3:] not in ((), (3,)):
             raise InputError(
                 f"faces must be uint8 (N, H, W) or (N, H, W, 3); found {self.pixels.dtype} {shape}"
             )
+        if 0 in shape[1:]:
+            raise InputError(f"faces must have pixels; found {shape}")
         if self.places.shape != shape[:1]:
             raise InputError(f"{shape[0]} faces need as many places; found {self.places.shape}")
 
@@ -88,6 +93,13 @@ class FaceFile:
     path: Path
     place: str = ""
     box_xywh: tuple[float, float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        box = self.box_xywh
+        if box is not None and (not np.isfinite(box).all() or min(box[2:]) <= 0):
+            raise InputError(
+                f"{self.place or self.path}: a face's box is finite and larger than 0; found {box}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +166,9 @@ class LabeledFaces:
 
     def __post_init__(self) -> None:
         what = f"{self.name}, {self.split}"
+        for name in ("labels", "votes", "persons"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, np.asarray(given))
         if self.labels.ndim != 1 or self.labels.dtype != np.int64 or len(self.images) != len(self.labels):
             found = f"{self.labels.dtype} {self.labels.shape} for {counted(len(self.images), 'face')}"
             raise InputError(f"{what}: every face needs one label of int64; found {found}")
@@ -169,13 +184,24 @@ class LabeledFaces:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, chosen: BoolArray | NDArray[np.int64]) -> LabeledFaces:
-        """The faces where the mask (N,) is true, or of the row numbers (M,).
+    def __getitem__(self, chosen: BoolArray | NDArray[np.int64] | slice) -> LabeledFaces:
+        """The faces where the mask (N,) is true, of the row numbers (M,), or of a slice.
 
         Raises:
-            InputError: no face is chosen.
+            InputError: no face is chosen, a mask has another length, or there is no such row.
         """
-        rows = (np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen).astype(np.int64)
+        every = np.arange(len(self))
+        picked = every[chosen] if isinstance(chosen, slice) else np.asarray(chosen)
+        fits = picked.shape == every.shape if picked.dtype == np.bool_ else picked.dtype.kind in "iu"
+        if picked.ndim != 1 or (picked.size and not fits):
+            raise InputError(
+                f"faces are chosen by a mask ({len(self)},), row numbers (M,) or a slice; "
+                f"found {kind_of(picked)}"
+            )
+        try:
+            rows = every[picked if picked.size else every[:0]]
+        except IndexError as error:
+            raise InputError(f"{self.name}, {self.split}: no such row: {error}") from error
         votes = None if self.votes is None else self.votes[rows]
         persons = None if self.persons is None else self.persons[rows]
         images = self.images.take(rows)
@@ -196,14 +222,17 @@ class LabeledFaces:
                 are unchanged.
 
         Raises:
-            InputError: a picture cannot be read.
+            InputError: a picture cannot be read, or ``size`` or ``side_px`` is no whole number from 1.
         """
+        require_whole("size", size, 1)
+        require_whole("side_px", side_px, 1)
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             yield np.stack([as_square(self.images.read(row), side_px) for row in range(start, stop)])
 
     def gray(self, side_px: int, on_face: Callable[[], None] = lambda: None) -> ImageArray:
         """All faces in grey, (N, S, S) uint8; see :meth:`batches`."""
+        require_whole("side_px", side_px, 1)
         found = np.empty((len(self), side_px, side_px), np.uint8)
         for row, (face,) in enumerate(self.batches(1, side_px)):
             found[row] = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) if face.ndim == 3 else face

@@ -44,7 +44,8 @@ def find_picture_table(path: Path, labels: Mapping[str, str]) -> DataSet | None:
         labels: declared meanings of words: an expression, or nothing for rows to leave out.
 
     Raises:
-        InputError: a row has no label or another word than an expression, or its picture is missing.
+        InputError: a row has no picture, no label or another word than an expression, or its picture is
+            missing.
     """
     tables = [path] if path.is_file() else [path / name for name in TABLES]
     for table in tables:
@@ -71,6 +72,8 @@ def _open(path: Path, table: Path, picture: str, label: str, labels: Mapping[str
         if row[label] in labels and not meant:
             left_out[f"{row[label] or 'no label'}, as declared"] += 1
             continue
+        if not row[picture]:
+            raise InputError(f"{where}: no {picture}: name one or delete the row")
         file = table.parent / row[picture]
         if (word := expression_of(meant)) is None:
             found = f"{label} is {row[label]!r}, which is no expression" if meant else f"no {label}"

@@ -52,6 +52,10 @@ def _open(path: Path, split: str) -> Dyads:
     files = (root / FACES / ROLES[0]).glob("[!.]*/[!.]*.npy")
     speakers, known = sorted(files, key=_natural), _traits(root / PERSONALITY)
     forward = [_entry(root, f"{file.parent.name}/{file.stem}") for file in speakers]
+    for file in sorted((root / FACES / ROLES[1]).glob("[!.]*/[!.]*.npy")):
+        if not (missing := root / FACES / ROLES[0] / file.parent.name / file.name).is_file():
+            key = f"{file.parent.name}/{file.stem}"
+            raise InputError(f"{root / FACES}: {key} has a listener and no speaker: {missing} is missing")
     back = [ReactEntry(entry.place, entry.listener, entry.speaker) for entry in forward]
     return Dyads(NAME, split, tuple(partial(_read, split, known, entry) for entry in (*forward, *back)))
 
@@ -96,6 +100,8 @@ def _traits(folder: Path) -> Traits:
                 raise InputError(f"{place}: found traits outside 1 to 5")
             # Without a session, the traits are those of every clip of this name.
             key = "/".join((role, *filter(None, [row.get("session")]), Path(row["video_name"]).stem))
+            if key in found:
+                raise InputError(f"{place}: {key} has traits in a row before; keep one of them")
             found[key] = {name: f"{value:g}" for name, value in traits.items()}
     return found
 

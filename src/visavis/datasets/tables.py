@@ -47,10 +47,12 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
         columns: columns that the header must have.
 
     Raises:
-        InputError: the file cannot be read, is not a table, lacks a column, or has a row with more or fewer
-            cells than the header.
+        InputError: the file cannot be read, is not a table, lacks a column or names one twice, or has a row
+            with more or fewer cells than the header.
     """
     names = header(path)
+    if twice := [name for name in dict.fromkeys(names) if name and names.count(name) > 1]:
+        raise InputError(f"{path}: the header names the column {twice[0]!r} twice; rename or remove one")
     if missing := set(columns) - set(names):
         raise InputError(f"{path}: the header lacks {', '.join(sorted(missing))}")
     with _opened(path) as file:

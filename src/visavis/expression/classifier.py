@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import ClassVar
 
 import cv2
@@ -39,7 +40,7 @@ class ExpressionClassifier:
         notes = networks.metadata(session)
         if found != self.ENDS:
             raise WeightsError(
-                f"the expression network has {', '.join(found)}; expected {', '.join(self.ENDS)}"
+                f"the expression network has {shorten(', '.join(found), 80)}; expected {', '.join(self.ENDS)}"
             )
         orders = (notes.get("expressions"), notes.get("labels"))
         if orders != (list(EXPRESSIONS), list(FER2013_LABELS)):

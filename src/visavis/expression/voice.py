@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from textwrap import shorten
 from typing import Protocol
 
 import numpy as np
@@ -60,8 +61,8 @@ class VoiceClassifier:
         found, labels = output_names(self._session), networks.metadata(self._session).get("labels")
         if found != ("rows", "labels") or labels != list(VOICE_LABELS):
             raise WeightsError(
-                f"the voice network has {', '.join(found)} for {labels}; expected rows, labels for visavis' "
-                "own labels"
+                f"the voice network has {shorten(', '.join(found), 80)} for {labels}; expected rows, labels "
+                "for visavis' own labels"
             )
 
     def predict(self, rows: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import as_float32, kind_of
+from visavis.base.arrays import as_float32, kind_of, require_whole
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
 from visavis.types import FloatArray
@@ -57,7 +57,10 @@ class Work:
     Attributes:
         threads: number of threads; by default one for each processor.
         on_item: called after each item, in the thread that asked for the metric.
-        out_of_range: treatment of neighbours without a listener.
+        out_of_range: treatment of neighbours without a listener, or its value as text.
+
+    Raises:
+        InputError: ``threads`` is no whole number from 1, or there is no such treatment.
     """
 
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -65,8 +68,12 @@ class Work:
     out_of_range: OutOfRange = OutOfRange.ERROR
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise InputError(f"threads must be 1 or more; found {self.threads}")
+        require_whole("threads", self.threads, 1)
+        try:
+            object.__setattr__(self, "out_of_range", OutOfRange(self.out_of_range))
+        except ValueError as error:
+            known = ", ".join(OutOfRange)
+            raise InputError(f"out_of_range is {self.out_of_range!r}; expected {known}") from error
 
 
 def sized(name: str, items: Any, shape: tuple[int | None, ...]) -> Items:

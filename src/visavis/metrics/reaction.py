@@ -214,7 +214,10 @@ def neighbour_matrix(appropriateness: Any, rows: Any) -> NDArray[np.uint8]:
     half, odd = divmod(len(matrix), 2)
     if odd or matrix.shape[0] != matrix.shape[1] or not np.isin(matrix, (0, 1)).all():
         raise InputError(f"appropriateness must be (2A, 2A) of 0 and 1; found {matrix.shape}")
-    index = np.asarray(rows)
+    try:
+        index = np.asarray(rows)
+    except ValueError as error:
+        raise InputError("rows must be (S,) indices of clips; found rows of different lengths") from error
     if index.ndim != 1 or not len(index) or index.dtype.kind not in "iu":
         raise InputError(f"rows must be (S,) indices of clips; found {index.dtype} {index.shape}")
     if (bad := (index < 0) | (index >= half)).any():

@@ -7,6 +7,7 @@ never on later ones. So encoding frame by frame gives the same as encoding the w
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Any, Self
 
 import numpy as np
@@ -225,7 +226,7 @@ def _notes(session: ort.InferenceSession, kind: str, names: list[str]) -> dict[s
     if found != names or notes.get("kind") != kind:
         raise WeightsError(
             f"expected a {kind} with {', '.join(names)}; found {notes.get('kind', 'another network')} with "
-            f"{', '.join(found)}"
+            f"{shorten(', '.join(found), 80)}"
         )
     orders = (notes.get("channels"), notes.get("emotion_channels"))
     if orders != (list(FACE_CHANNELS), list(EXPRESSION_CHANNELS)):

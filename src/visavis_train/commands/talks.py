@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from visavis.base.words import counted
 from visavis.errors import InputError
 from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, TablesOnly, interrupted_says
 
@@ -40,7 +41,7 @@ def simulate(
 
     settings = SimulationSettings(seed, clips, listeners, frames)
     made = simulate_corpus(out, settings, read_parts(data, pack, settings.length_s), workers)
-    print_note(f"{out}: {made} clips made now, {sum(map(settings.count, SPLITS))} in all")
+    print_note(f"{out}: {counted(made, 'clip')} made now, {sum(map(settings.count, SPLITS))} in all")
 
 
 @interrupted_says("interrupted")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from visavis.base.files import whole_file
+from visavis.base.words import counted
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013
 from visavis.datasets.faces import LabeledFaces
@@ -58,7 +59,10 @@ def write_card(
         *(f"- {source.path}" for source in experiment.data),
         *(f"- {note}" for note in splits.notes),
         f"- {told(splits.training, experiment.training.imbalance)}",
-        *(f"- left out: {count} faces ({reason})" for reason, count in splits.training.left_out.items()),
+        *(
+            f"- left out: {counted(count, 'face')} ({reason})"
+            for reason, count in splits.training.left_out.items()
+        ),
         "",
         _counts(splits).markdown(),
         f"Terms: {experiment.also_trained_on or 'those of the data above'}. Weights inherit the terms of the "

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from visavis.base.words import counted
 from visavis_train.expression.data.augment import Augmentation
 from visavis_train.expression.data.repeats import Repeats
 from visavis_train.expression.data.sources import DataSource, data_sources
@@ -219,8 +220,8 @@ class Experiment(Settings):
             )
         if self.side_px(self.training.epochs - 1) != sides[-1]:
             raise ValueError(
-                f"{self.training.epochs} epochs never come to the last of training.image_px_schedule: "
-                "give more, or set training.image_px_schedule=[]"
+                f"with {counted(self.training.epochs, 'epoch')} the last of training.image_px_schedule is "
+                "never reached: give more, or set training.image_px_schedule=[]"
             )
         # What the number of tokens can be an input of; see SparseGraph. Told now, not when all is trained.
         how = self.model.pruning if isinstance(self.model, SparseConfig) else None

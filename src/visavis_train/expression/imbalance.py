@@ -56,6 +56,8 @@ def told(faces: LabeledFaces, method: Imbalance) -> str:
     """What the rarest and the most frequent label are, and the method, in words."""
     counts = sorted((count, name) for name, count in faces.counts.items() if count)
     (least, rare), (most, frequent) = counts[0], counts[-1]
+    if least == most:
+        return f"each label has {counted(most, 'face')}; training.imbalance is {method!r}"
     return (
         f"the rarest label is {rare} ({counted(least, 'face')}), the most frequent {frequent} "
         f"({counted(most, 'face')}); training.imbalance is {method!r}"

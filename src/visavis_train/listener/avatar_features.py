@@ -79,4 +79,6 @@ class AvatarFeatures:
             raise WeightsError(
                 f"{self._file}: its output is {found.shape}; a network of features gives (1, F)"
             )
+        if not np.isfinite(found).all():
+            raise WeightsError(f"{self._file}: its features hold NaN or infinities; take another network")
         return found.reshape(-1)

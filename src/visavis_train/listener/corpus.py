@@ -21,7 +21,7 @@ from visavis.base.console import print_note, progress
 from visavis.base.files import require_folder
 from visavis.base.reading import regular
 from visavis.base.waveform import SPEECH_RATE_HZ
-from visavis.base.words import reason
+from visavis.base.words import counted, reason
 from visavis.datasets.appropriateness import read_neighbours
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Corpus, Dyad, Dyads, Person
@@ -207,5 +207,6 @@ def pack_corpus(path: Path, out: Path, splits: Sequence[str] = (), features: Spe
         pack = pack_split(corpus, split, notes, features)
         save_listening(file, pack)
         print_note(
-            f"{file}: {len(pack.items)} conversations, {len(pack.first_of_speakers())} speakers' clips"
+            f"{file}: {counted(len(pack.items), 'conversation')}, "
+            f"{counted(len(pack.first_of_speakers()), 'clip')} of speakers"
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from visavis.base.console import print_note, progress
 from visavis.base.files import require_writable, whole_file
+from visavis.base.words import counted
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.metrics.checked_items import Work
@@ -114,7 +115,7 @@ def pieces(pack: ListeningPack, frames: int) -> ListeningPack:
         longest = max(len(item.speaker) for item in pack.items)
         raise InputError(
             f"{pack.corpus}, {pack.split}: no {frames} frames in which both people were seen; the longest "
-            f"clip has {longest}"
+            f"clip has {longest}: take fewer frames"
         )
     _note_left_out(pack, frames, len(kept))
     rows, order = np.asarray(kept).T
@@ -145,8 +146,9 @@ def _note_left_out(pack: ListeningPack, frames: int, used: int) -> None:
     gaps = sum(int((~np.isfinite(item.listener.expression).all(axis=1)).sum()) for item in pack.items)
     if used * frames < total or gaps:
         print_note(
-            f"{pack.corpus}, {pack.split}: {used} clips of {frames} frames, {used * frames / total:.0%} of "
-            f"the conversations; {gaps / total:.1%} of the listeners' frames have no face and are filled"
+            f"{pack.corpus}, {pack.split}: {counted(used, 'clip')} of {frames} frames, "
+            f"{used * frames / total:.0%} of the conversations; {gaps / total:.1%} of the listeners' "
+            "frames have no face and are filled"
         )
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, ValidationError
 
 from visavis.base.reading import require_finite
 from visavis.errors import InputError
@@ -91,16 +91,28 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
 
 def _nearest(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:
     """A hint: ``; did you mean training.epochs?``, or the list of keys."""
-    keys = _keys(kind)
     *tables, last = (str(part) for part in place)
-    # With alternatives such as model kinds, the place also names the kind.
-    table = ".".join(part for part in tables if any(part in key.split(".")[:-1] for key in keys))
-    beside = [key for key in keys if key.rpartition(".")[0] == table]
-    for pool, cutoff in ((beside, 0.6), (keys, 0.8)):
+    kinds, table = [("", kind)], ""
+    for part in tables:
+        if fields := [each.model_fields[part] for _, each in kinds if part in each.model_fields]:
+            kinds = [inside for field in fields for inside in _tables(field.annotation)]
+            table += f"{part}."
+        else:  # A number in a list; or, with alternatives such as model kinds, the name of the kind.
+            kinds = [(tag, each) for tag, each in kinds if tag == part] or kinds
+    beside = list(dict.fromkeys(table + name for _, each in kinds for name in each.model_fields))
+    for pool, cutoff in ((beside, 0.6), (_keys(kind), 0.8)):
         names = {key.rpartition(".")[2]: key for key in pool}
         if near := get_close_matches(last, names, 1, cutoff):
             return f"; did you mean {names[near[0]]}?"
-    return f"; expected one of {', '.join(beside or keys)}"
+    return f"; expected one of {', '.join(beside)}"
+
+
+def _tables(annotation: Any, tag: str = "") -> list[tuple[str, type[BaseModel]]]:
+    """The settings that a key may hold, with the tag of each of several kinds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [(tag, annotation)]
+    tag = next((each.tag for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Tag)), tag)
+    return [found for part in get_args(annotation) for found in _tables(part, tag)]
 
 
 def _keys(kind: type[BaseModel], above: str = "") -> list[str]:
@@ -108,9 +120,8 @@ def _keys(kind: type[BaseModel], above: str = "") -> list[str]:
     found = []
     for name, field in kind.model_fields.items():
         found.append(above + name)
-        for part in (field.annotation, *get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                found += _keys(part, f"{above}{name}.")
+        for _, part in _tables(field.annotation):
+            found += _keys(part, f"{above}{name}.")
     return list(dict.fromkeys(found))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from visavis.base.console import print_note, progress
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
+from visavis.base.words import counted
 from visavis.capture.video import VideoFile
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
 from visavis.corpus.observe import observe
@@ -248,4 +249,4 @@ def make_pack(
     for path in add:
         clips += load_tracks(path)
     save_pack(pack, clips)
-    print_note(f"{pack}: {len(clips)} clips, {sum(map(len, clips))} frames")
+    print_note(f"{pack}: {counted(len(clips), 'clip')}, {counted(sum(map(len, clips)), 'frame')}")

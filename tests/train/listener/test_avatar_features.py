@@ -95,3 +95,15 @@ def test_a_network_of_pictures_is_refused(tmp_path: Path) -> None:
         WeightsError, match=r"output is \(1, 3, 1, 64\); a network of features gives \(1, F\)"
     ):
         AvatarFeatures(network(tmp_path / "f.onnx", axes=[2]))
+
+
+def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    model = onnx.load(network(tmp_path / "f.onnx"))
+    # The logarithm of a number below 0 is NaN, and of black infinite.
+    model.graph.node[0].output[0] = "means"
+    model.graph.node.extend(
+        [helper.make_node("Neg", ["means"], ["below"]), helper.make_node("Log", ["below"], ["y"])]
+    )
+    onnx.save(model, tmp_path / "f.onnx")
+    with pytest.raises(WeightsError, match=r"f\.onnx: its features hold NaN or infinities; take another"):
+        AvatarFeatures(tmp_path / "f.onnx")

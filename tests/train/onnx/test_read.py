@@ -21,6 +21,7 @@ from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.learned import LEARNED
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.release import export_network, export_sparse, gray_pixels
+from visavis_train.expression.sparsity.kept_tokens import open_network
 from visavis_train.expression.task import experiment_faces
 from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.loop.experiment import load_experiment
@@ -117,6 +118,12 @@ def test_the_number_of_tokens_as_an_input_is_read_back(
 
 
 @pytest.mark.usefixtures("as_users_export")
+@pytest.mark.slow
+def test_the_embedded_network_that_drops_tokens_is_read_back() -> None:
+    network, side_px = open_network(Path("expression_sparse"), None, None)
+    assert (side_px, network.pruning.keep_rate) == (48, 0.1)
+
+
 def test_a_run_starts_from_weights_of_16_bits_and_batch_norms_expect_what_they_will_see(
     experiment: Experiment, images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.words import counted
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013
 from visavis.datasets.faces import LabeledFaces
@@ -65,7 +66,7 @@ def without_repeats(
         if clashing is not None:
             keep[id(clashing[0])][clashing[1]] = False
     if dropped := sum(int((~mask).sum()) for mask in keep.values()):
-        notes.append(f"{dropped} faces left out: in two splits, or with two labels")
+        notes.append(f"{counted(dropped, 'face')} left out: in two splits, or with two labels")
     return {
         role: [part[keep[id(part)]] for part in some if keep[id(part)].any()] for role, some in parts.items()
     }

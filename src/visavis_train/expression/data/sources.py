@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
+from visavis.base.words import counted
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013, image_folder
 from visavis.datasets.data_set import TEST_NAMES, TRAINING_NAMES, VALIDATION_NAMES, DataSet, usual_split
-from visavis.datasets.faces import LabeledFaces, LoadedImages
+from visavis.datasets.faces import ImageFiles, LabeledFaces, LoadedImages
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis.expression.labels import FER2013_LABELS, FERPLUS_COLUMNS, expression_of
@@ -131,7 +132,9 @@ def read_splits(
     rng = np.random.default_rng(seed)
     parts: dict[Role, list[Part]] = {role: [] for role in ROLES}
     notes: list[str] = []
-    for source in sources:
+    for number, source in enumerate(sources):
+        if source in sources[:number]:
+            raise InputError(f"data names {source.path} twice; name it once")
         for role, part in _split(source, held_out, side_px, rng, watch, notes).items():
             parts[role].append(part)
     if repeats != "keep":
@@ -195,7 +198,18 @@ def _roles(source: DataSource, found: DataSet) -> dict[Role, str]:
             names[role] = given
         elif usual := usual_split(_NAMES[role], found.splits):
             names[role] = usual
+    given = {role: name for role in ROLES if (name := getattr(source, role))}
+    for role, name in given.items():
+        if name in [other for before, other in given.items() if before != role]:
+            raise InputError(
+                f"{source.path}: the split {name!r} is declared twice; name another one for {role}"
+            )
     if len(found.splits) == 1:
+        if others := [role for role in given if role != "training"]:
+            raise InputError(
+                f"{source.path}: its only split {found.splits[0]!r} is declared for {others[0]}, so "
+                f"there is none to learn from: leave out {others[0]}, or give the data set a second split"
+            )
         return {"training": found.splits[0]}
     if "training" not in names:
         raise InputError(
@@ -216,9 +230,10 @@ def _in_words(faces: LabeledFaces, source: DataSource) -> LabeledFaces:
         return faces
     persons = []
     for row in range(len(faces)):
-        place = faces.images.place(row)
-        if not (match := re.search(source.person, Path(place).name)):
-            raise InputError(f"{place}: person = {source.person!r} finds no person in this file name")
+        place, images = faces.images.place(row), faces.images
+        name = images.files[row].path.name if isinstance(images, ImageFiles) else Path(place).name
+        if not (match := re.search(source.person, name)):
+            raise InputError(f"{place}: person = {source.person!r} finds no person in the file name {name}")
         persons.append(match[1] or "")
     return replace(faces, persons=np.asarray(persons))
 
@@ -231,8 +246,8 @@ def _hold_out(
     keys = part.prints if persons is None else np.where(persons != "", persons, part.prints)
     _, group = np.unique(keys, return_inverse=True)
     if group.max() < len(wanted):
-        what = "persons" if persons is not None else "different pictures"
-        raise InputError(f"{path}: {group.max() + 1} {what}; {', '.join(wanted)} and training need more")
+        what = counted(int(group.max()) + 1, "person" if persons is not None else "different picture")
+        raise InputError(f"{path}: {what}; {', '.join(wanted)} and training need more")
     counts = np.zeros((group.max() + 1, len(EXPRESSIONS)))
     np.add.at(counts, (group, part.words), 1)
     needed = {role: share * counts.sum(axis=0) for role in wanted}

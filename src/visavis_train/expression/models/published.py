@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from visavis.base.console import print_note
 from visavis.base.files import require_writable
 from visavis.base.reading import regular
+from visavis.base.words import counted
 from visavis.errors import InputError
 from visavis_train.loop.checkpoint import load_state, write_tensors
 
@@ -54,12 +56,13 @@ def read_pickled(path: Path) -> Taken:
         InputError: the file is missing, damaged, or holds other things than these.
     """
     try:
-        found = torch.load(regular(path), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # The error says what is wrong with the file.
+            found = torch.load(regular(path), map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; expected weights") from error
     except pickle.UnpicklingError as error:
         kind = re.search(r"GLOBAL ([\w.]+)", str(error))
-        held = f"a {kind[1]}" if kind else "other data"
+        held = kind[1] if kind else "other data"
         raise InputError(f"{path}: holds {held} beside tensors; save its state_dict alone") from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not a file of torch.save, or damaged") from error
@@ -70,19 +73,27 @@ def read_pickled(path: Path) -> Taken:
             break
         left += [str(key) for key in weights if key != nest]
         weights = weights[nest]
-    tensors = _tensors(weights) if isinstance(weights, Mapping) else {}
+    tensors = _tensors(path, weights) if isinstance(weights, Mapping) else {}
     if not tensors:
         raise InputError(f"{path}: holds no state_dict, names with tensors; found {type(found).__name__}")
     return Taken(tensors, (*left, *(str(k) for k, v in weights.items() if not isinstance(v, Tensor))))
 
 
-def _tensors(found: Mapping[Any, Any]) -> dict[str, Tensor]:
+def _tensors(path: Path, found: Mapping[Any, Any]) -> dict[str, Tensor]:
     """The tensors, without the names that training on several GPUs puts before theirs."""
-    return {
-        str(key).removeprefix("module."): value.detach().clone().contiguous()
-        for key, value in found.items()
-        if isinstance(value, Tensor)
-    }
+    tensors: dict[str, Tensor] = {}
+    for key, value in found.items():
+        if not isinstance(value, Tensor):
+            continue
+        name = str(key).removeprefix("module.")
+        if name in tensors:
+            raise InputError(f"{path}: holds {name} twice, with and without 'module.'; save one of them")
+        if value.layout != torch.strided or value.is_quantized or value.is_meta:
+            raise InputError(
+                f"{path}: {key} is sparse, quantised or empty; save plain tensors with their values"
+            )
+        tensors[name] = value.detach().clone().contiguous()
+    return tensors
 
 
 def write_safetensors(path: Path, out: Path) -> Taken:
@@ -101,15 +112,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file.
 
     Raises:
-        InputError: the file is missing, or of another kind.
+        InputError: the file is missing or of another kind, or a number is not finite.
     """
     try:
-        return dict(load_file(regular(path)))
+        tensors = dict(load_file(regular(path)))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; expected weights") from error
     except (OSError, SafetensorError) as error:
         said = str(error).splitlines()[0][:80]
         raise InputError(
             f"{path}: not a readable safetensors file ({said}); visavis lab convert-weights makes one of .pth"
         ) from error
+    for name, tensor in tensors.items():
+        if tensor.is_complex() or not torch.isfinite(tensor).all():
+            raise InputError(
+                f"{path}: {name} holds complex numbers, NaN or infinities: the file is no good start"
+            )
+    return tensors
 
 
 def load_published(network: nn.Module, path: Path) -> None:
@@ -129,7 +148,9 @@ def load_published(network: nn.Module, path: Path) -> None:
 def note_taken(path: Path, taken: int, left: list[str]) -> None:
     """Say what was taken from a file and what was left."""
     rest = ", ".join(dict.fromkeys(name.split(".")[0] for name in left))
-    print_note(f"{path}: {taken} tensors taken, {len(left)} left" + (f" ({rest[:100]})" if left else ""))
+    print_note(
+        f"{path}: {counted(taken, 'tensor')} taken, {len(left)} left" + (f" ({rest[:100]})" if left else "")
+    )
 
 
 def _renamed(name: str) -> str | None:

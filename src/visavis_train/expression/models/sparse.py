@@ -266,7 +266,8 @@ class SparseNet(ExpressionNet):
         if height != width or height % DOWNSAMPLING:
             raise InputError(f"a picture of {height}x{width} px; expected a square, its side a multiple of 4")
         cells = add_positions(self.stem(x), self.positions)
-        return torch.cat([self.cls.expand(x.shape[0], -1, -1), cells], dim=1)
+        # len, not shape[0]: torch then exports the operations of the embedded file, which is read back so.
+        return torch.cat([self.cls.expand(len(x), -1, -1), cells], dim=1)
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, width): the CLS token after the last layer."""

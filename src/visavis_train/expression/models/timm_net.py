@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from visavis.errors import InputError, MissingExtraError, VisavisError
 from visavis_train.expression.models.heads import ExpressionNet
 from visavis_train.expression.models.published import note_taken, read_weights
 from visavis_train.loop.experiment import Settings
+
+# Arguments of timm's constructor that follow from other settings, or would change what the network gives.
+_OURS = (
+    "in_chans",
+    "num_classes",
+    "features_only",
+    "pretrained",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+)
 
 
 class TimmConfig(Settings):
@@ -38,6 +48,21 @@ class TimmConfig(Settings):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     arguments: dict[str, str | bool | int | float | list[int]] = Field(default_factory=dict)
+
+    @field_validator("arguments")
+    @classmethod
+    def _not_ours(
+        cls, arguments: dict[str, str | bool | int | float | list[int]]
+    ) -> dict[str, str | bool | int | float | list[int]]:
+        if ours := [name for name in arguments if name in _OURS]:
+            raise ValueError(f"{ours[0]} is not for arguments: visavis sets it")
+        return arguments
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.pretrained and self.weights is not None:
+            raise ValueError("pretrained and weights are two starts: leave one of them out")
+        return self
 
     @property
     def side_step_px(self) -> int:

@@ -132,6 +132,36 @@ def test_a_table_gives_labels_splits_and_persons(tmp_path: Path) -> None:
     assert set(found.training.persons.tolist()) == {"qtrain"}  # type: ignore[union-attr]
 
 
+def test_a_pattern_finds_the_person_in_the_names_of_a_tables_pictures(tmp_path: Path) -> None:
+    rows = []
+    for index in range(12):
+        write(tmp_path / "faces" / f"p{index % 4}_{index}.png", index)
+        rows.append(f"faces/p{index % 4}_{index}.png,{'angry' if index < 6 else 'happy'},,")
+    path = table(tmp_path / "mine.csv", *rows)
+    found = read(DataSource(path=path, person="^(p[0-9])_"))
+    assert {person for _, faces in found.files for person in faces.persons.tolist()} == {
+        "p0",
+        "p1",
+        "p2",
+        "p3",
+    }  # type: ignore[union-attr]
+    with pytest.raises(
+        InputError, match=r"mine\.csv:2: person = '\(x\)' finds no person in the file name p0_0"
+    ):
+        read(DataSource(path=path, person="(x)"))
+
+
+def test_splits_and_sets_that_are_declared_wrongly_are_refused(tmp_path: Path) -> None:
+    one = folder(tmp_path / "one", {"angry": 8, "happy": 8})
+    with pytest.raises(InputError, match="its only split 'all' is declared for validation, so there is none"):
+        read(DataSource(path=one, validation="all"))
+    with pytest.raises(InputError, match="the split 'all' is declared twice; name another one for training"):
+        read(DataSource(path=one, training="all", test="all"), repeats="keep")
+    with pytest.raises(InputError, match=r"data names .*one twice; name it once"):
+        read(one, one)
+    assert read(DataSource(path=one, training="all")).training
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
@@ -154,6 +184,8 @@ def test_a_table_gives_labels_splits_and_persons(tmp_path: Path) -> None:
             ["0.png,happy,one,", "1.png,happy,two,"],
             r"none of its splits one, two is for training by its name",
         ),
+        (["0.png,happy,,", ",happy,,"], r"mine\.csv:3: no picture: name one or delete the row"),
+        (["0.png,happy,,"], ": 1 different picture; validation, test and training need more"),
         (["0.png,happy,,", "1.png,happy,,"], "2 different pictures; validation, test and training need more"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from support.research import run_visavis
 from visavis.errors import InputError
 from visavis_train.expression.models.factory import build_model
-from visavis_train.expression.models.published import load_published, read_pickled
+from visavis_train.expression.models.published import load_published, read_pickled, read_weights
 from visavis_train.expression.models.streams import Ir50, MobileFaceNet
 from visavis_train.expression.models.timm_net import TimmConfig
 from visavis_train.loop.checkpoint import load_state
@@ -117,7 +118,7 @@ def test_a_local_file_of_timm_starts_a_network(
 def test_what_a_pickle_could_run_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     torch.save(SimpleNamespace(a=torch.ones(2)), path)
-    with pytest.raises(InputError, match=r"holds a types\.SimpleNamespace beside tensors") as refused:
+    with pytest.raises(InputError, match=r"holds types\.SimpleNamespace beside tensors") as refused:
         read_pickled(path)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 300
@@ -128,6 +129,46 @@ def test_what_a_pickle_could_run_is_refused(tmp_path: Path) -> None:
     torch.save({"lr": 0.1}, path)
     with pytest.raises(InputError, match="holds no state_dict"):
         read_pickled(path)
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ({"a": torch.eye(2).to_sparse()}, "a is sparse, quantised or empty"),
+        ({"a": torch.empty(2, device="meta")}, "a is sparse, quantised or empty"),
+        ({"a": torch.ones(2), "module.a": torch.zeros(2)}, "holds a twice, with and without 'module.'"),
+    ],
+)
+def test_tensors_that_safetensors_cannot_hold_are_refused(
+    held: dict[str, Tensor], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(held, tmp_path / "net.pth")
+    assert (
+        run_visavis("lab", "convert-weights", tmp_path / "net.pth", "--out", tmp_path / "o.safetensors") == 2
+    )
+    assert said in (told := capsys.readouterr().err)
+    assert told.count("\n") == 1
+    assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_a_pickle_of_another_kind_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps({"a": SimpleNamespace()}, protocol=4))
+    assert (
+        run_visavis("lab", "convert-weights", tmp_path / "net.pkl", "--out", tmp_path / "o.safetensors") == 2
+    )
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_weights_that_are_missing_or_not_finite_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    with pytest.raises(InputError, match=r"net\.safetensors: no such file; expected weights"):
+        read_weights(path)
+    for wrong in (torch.tensor([1.0, torch.nan]), torch.ones(2, dtype=torch.complex64)):
+        save_file({"a": wrong}, path)
+        with pytest.raises(InputError, match=r"net\.safetensors: a holds complex numbers, NaN or infinities"):
+            read_weights(path)
 
 
 def test_a_refusal_is_one_short_line() -> None:
