@@ -115,3 +115,11 @@ def test_impossible_values(tmp_path: Path, part: str, column: str, value: float,
     )
     with pytest.raises(InputError, match=message):
         Track.load(tmp_path / "t.npz")
+
+
+def test_a_track_knows_its_channels_and_is_no_list() -> None:
+    track = Track(np.zeros(1), np.zeros((1, 58)), np.full((1, 25), np.nan), np.ones(1, bool), 30.0)
+    assert "jawOpen" in track
+    assert "jawopen" not in track
+    with pytest.raises(TypeError, match="not iterable"):
+        list(track)

@@ -105,6 +105,13 @@ class Track:
         faces = len(FACE_CHANNELS)
         return self.face[:, column] if column < faces else self.expression[:, column - faces]
 
+    # Rows and channels are both many: a loop says which, for example over columns().
+    __iter__ = None
+
+    def __contains__(self, channel: object) -> bool:
+        """Whether a channel of the face or of the expression has this name."""
+        return channel in _CHANNEL_INDEX
+
     def columns(self) -> dict[str, NDArray[Any]]:
         """The table of the track: ``time_s``, ``found``, and 58 face and 25 expression channels by name."""
         faces = dict(zip(FACE_CHANNELS, self.face.T, strict=True))
