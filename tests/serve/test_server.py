@@ -95,7 +95,7 @@ def test_it_ends_in_spite_of_work_that_does_not(name: str, jpeg: Callable[..., b
     with program(step_s=600, front={"grace_s": 1.0}) as (process, url), talking(url) as client:
         client.recv(timeout=10)
         client.send(encode_frame(1, 1.0, jpeg()))
-        time.sleep(0.3)  # until the step has begun
+        time.sleep(1.0)  # until the step has begun
         began_s = time.monotonic()
         process.send_signal(getattr(signal, name))
         _, err = process.communicate(timeout=10)
@@ -111,12 +111,14 @@ def test_a_second_interrupt_ends_it_at_once(jpeg: Callable[..., bytes]) -> None:
     with program(step_s=600, front={"grace_s": 60.0}) as (process, url), talking(url) as client:
         client.recv(timeout=10)
         client.send(encode_frame(1, 1.0, jpeg()))
-        time.sleep(0.3)
+        time.sleep(1.0)  # until the step has begun
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=2)
-        assert (process.returncode, err) == (130, "")
+        # The second comes while the server still stops, or while only the step is waited for.
+        assert process.returncode in (130, -signal.SIGINT)
+        assert err == ""
 
 
 def ask(url: str, path: str = "", **headers: str) -> tuple[int, str, str | None]:
