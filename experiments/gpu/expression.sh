@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Expression networks on a GPU: recognisers, the first paper's sizes, sparse networks, SAE.
 #
-#   experiments/gpu/expression.sh pack FER2013            runs/gpu/fer2013, 19 MB: Training as WebP, PublicTest exact
+#   experiments/gpu/expression.sh pack FER2013            runs/gpu/fer2013, 21 MB: Training as WebP, PublicTest exact
 #   experiments/gpu/expression.sh train EPOCHS OUT NAME[:SEED[:KEY=VALUE...]]...
 #                                                         train all of them side by side, keep results in OUT
 #

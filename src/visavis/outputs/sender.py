@@ -46,10 +46,10 @@ class NotReadyError(VisavisError):
 
 
 class Connection(Protocol):
-    """One receiver. All methods are called in the sender's thread and may take their time.
+    """One receiver. Its methods are called in the sender's thread and may take their time.
 
     Attributes:
-        at_once: ``send`` never waits, so it is called where the sample comes from, and not in the thread.
+        at_once: ``send`` never waits; the thread that has the sample calls it.
         repeat_s: send the last sample again when this time has passed without a new one; None: never.
         waits: number of samples that may wait; a further one replaces the oldest. 1: only the newest waits.
     """
