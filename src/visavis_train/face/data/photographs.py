@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing, nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,7 @@ def read_any(path: Path) -> ImageArray | None:
         return None
     image: NDArray[Any] = raw.astype(np.float32)
     if raw.dtype == np.float32:  # Light: tone mapped.
+        image = image.clip(0)  # Filters of a renderer leave light below nothing.
         image = 255 * (image / (image + np.median(image) + 1e-6)) ** (1 / 1.6)
     elif raw.dtype == np.uint16:
         image /= 257
@@ -208,6 +210,10 @@ class FaceCheck:
         ]
         return any(self._landmarker.detect(picture_of(part)).face_landmarks for part in windows)
 
+    def close(self) -> None:
+        """Free MediaPipe's graph; without this, it prints errors at the interpreter's end."""
+        self._landmarker.close()
+
 
 def sort_out(sources: PhotographSources, cache: Path, check: FaceCheck | None, out: Path) -> None:
     """Put pictures without faces into ``training`` and ``held_out``; their kinds into ``list.txt``."""
@@ -239,6 +245,6 @@ def collect(sources: Path, out: Path, *, cache: Path, landmarker: Path | None = 
         InputError: the file is not a list of sources, or a package or the model is not usable.
     """
     wanted = load_experiment(sources, PhotographSources)
-    check = None if landmarker is None else FaceCheck(landmarker)
-    out.mkdir(parents=True, exist_ok=True)
-    sort_out(wanted, cache, check, out)
+    with closing(FaceCheck(landmarker)) if landmarker else nullcontext() as check:
+        out.mkdir(parents=True, exist_ok=True)
+        sort_out(wanted, cache, check, out)

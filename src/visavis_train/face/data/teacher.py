@@ -181,30 +181,34 @@ class LabelSources:
 
 
 def write_part(job: tuple[int, int, LabelSources, Path, Path]) -> tuple[Path, int]:
-    """Label every ``parts``-th picture, in a separate process; returns the part's file and its faces."""
+    """Label every ``parts``-th picture, in a separate process; returns the part's file and its faces.
+
+    The crops go to a file of bytes at once, so that the memory holds only labels.
+    """
     part, parts, sources, model, out = job
     teachers = {faces: Teacher(model, faces) for faces in (1, 2, 4)}
-    found: list[Labeled] = []
+    arrays: dict[str, list[Any]] = {name: [] for name in _ARRAYS}
     # Every worker goes through all pictures, so one bar is enough.
     bar: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
-    with bar if part else progress("labelling", None, "pictures") as advance:
+    path = out / f"part{part}.npz"
+    with (
+        path.with_suffix(".crops").open("wb") as crops,
+        bar if part else progress("labelling", None, "pictures") as advance,
+    ):
         for number, (name, image, faces) in enumerate(sources.images()):
             if number % parts == part:
-                found.extend(teachers[faces].label(name, image))
+                for face in teachers[faces].label(name, image):
+                    crops.write(face.crop.tobytes())
+                    for key, values in arrays.items():
+                        values.append(getattr(face, key))
             advance()
     for teacher in teachers.values():
         teacher.close()
-    if not found:
-        return out / f"part{part}.npz", 0
-    np.save(out / f"crops{part}.npy", np.stack([face.crop for face in found]))
-    arrays: dict[str, Any] = {name: np.stack([getattr(face, name) for face in found]) for name in _ARRAYS}
-    arrays["source"] = np.asarray([face.source for face in found])
-    arrays["frame_size"] = np.asarray([face.frame_size for face in found], np.int32)
-    np.savez(out / f"part{part}.npz", **arrays)
-    return out / f"part{part}.npz", len(found)
+    np.savez(path, **{name: np.asarray(values) for name, values in arrays.items()})
+    return path, len(arrays["source"])
 
 
-_ARRAYS = ("landmarks146", "blendshapes", "rotation", "region")
+_ARRAYS = ("landmarks146", "blendshapes", "rotation", "region", "source", "frame_size")
 
 
 def join(parts: list[Path], out: Path) -> int:
@@ -213,20 +217,16 @@ def join(parts: list[Path], out: Path) -> int:
     sources: NDArray[np.str_] = np.concatenate([pack["source"] for pack in packs])
     order = np.argsort(sources, kind="stable")
     joined = {key: np.concatenate([pack[key] for pack in packs])[order] for key in packs[0]}
+    joined["frame_size"] = joined["frame_size"].astype(np.int32)
     np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
-    crops = [
-        np.load(regular(path.with_name(path.name.replace("part", "crops")[:-4] + ".npy"))) for path in parts
-    ]
-    shape = (len(order), *crops[0].shape[1:])
-    target = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)
+    shape = (CROP_PX, CROP_PX, 3)
+    crops = [np.memmap(path.with_suffix(".crops"), np.uint8, "r").reshape(-1, *shape) for path in parts]
+    target = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, (len(order), *shape))
     starts = np.cumsum([0] + [len(part) for part in crops])
     for place, row in enumerate(order):
         part = int(np.searchsorted(starts, row, side="right")) - 1
         target[place] = crops[part][row - starts[part]]
     target.flush()
-    for path in parts:
-        path.unlink()
-        path.with_name(path.name.replace("part", "crops")[:-4] + ".npy").unlink()
     return len(order)
 
 
@@ -267,9 +267,15 @@ def label_pack(
         jobs = [(part, workers, sources, model, out) for part in range(workers)]
         with Pool(workers, _end_quietly) as pool:
             parts = pool.map(write_part, jobs)
-    if not any(count for _, count in parts):
-        raise InputError(f"no face was found in {', '.join(str(path) for path in (shared, *own) if path)}")
-    return join([path for path, count in parts if count], out)
+    try:
+        if not any(count for _, count in parts):
+            where = ", ".join(str(path) for path in (shared, *own) if path)
+            raise InputError(f"no face was found in {where}")
+        return join([path for path, count in parts if count], out)
+    finally:
+        for path, _ in parts:
+            path.unlink()
+            path.with_suffix(".crops").unlink()
 
 
 def _end_quietly() -> None:

@@ -92,13 +92,11 @@ def test_a_users_own_pictures_become_a_pack(shared: Path, tmp_path: Path) -> Non
     pytest.importorskip("mediapipe")
     (tmp_path / "own").mkdir()
     cv2.imwrite(str(tmp_path / "own" / "me.png"), portrait()[:, :, ::-1])
-    sources = teacher.LabelSources(None, None, (tmp_path / "own",), warps=2)
-    model = shared / "models" / "face_landmarker.task"
-    parts = [teacher.write_part((part, 2, sources, model, tmp_path)) for part in range(2)]
-    assert [count for _, count in parts] == [2, 1]
-    assert teacher.join([path for path, _ in parts], tmp_path) == 3
-    assert sorted(path.name for path in tmp_path.glob("*.np*")) == ["crops.npy", "labels.npz"]
-    with np.load(tmp_path / "labels.npz") as labels:
+    out, model = tmp_path / "pack", shared / "models" / "face_landmarker.task"
+    assert teacher.label_pack(model, out, own=[tmp_path / "own"], warps=2, workers=2) == 3
+    assert sorted(path.name for path in out.iterdir()) == ["crops.npy", "labels.npz"]
+    assert np.load(out / "crops.npy", mmap_mode="r").shape == (3, teacher.CROP_PX, teacher.CROP_PX, 3)
+    with np.load(out / "labels.npz") as labels:
         assert labels["source"].tolist() == ["own_me.png", "own_me.png~0", "own_me.png~1"]
         assert labels["landmarks146"].shape == (3, 146, 3)
 
