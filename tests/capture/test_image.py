@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visavis.capture.image import decode_image, is_picture, read_image
+from visavis.capture.image import decode_image, holds_image, is_picture, read_image
 from visavis.capture.image_header import image_size
 from visavis.errors import InputError, MissingExtraError
 
@@ -168,6 +168,21 @@ def test_avif_comes_as_the_file_says(orientation: int, store: Callable[[np.ndarr
     read = decode_image(data, "x.avif")
     assert read.shape == shown.shape
     assert np.abs(read.astype(int) - shown)[2:-2:4, [8, 56]].max() < 30
+
+
+def test_an_avif_with_alpha_is_read_without_it() -> None:
+    picture = np.full((48, 64, 4), 200, np.uint8)
+    picture[:24, :, 3] = 255
+    assert decode_image(avif(picture), "x.avif").mean() == pytest.approx(200, abs=3)
+
+
+def test_the_first_picture_of_an_animated_avif_is_read(tmp_path: Path) -> None:
+    pictures = cv2.Animation()
+    pictures.frames = [np.full((48, 64, 3), 40 + 20 * k, np.uint8) for k in range(5)]
+    pictures.durations = np.full(5, 40, np.int32)
+    cv2.imwriteanimation(str(tmp_path / "a.avif"), pictures)
+    assert read_image(tmp_path / "a.avif").mean() == pytest.approx(40, abs=3)
+    assert holds_image(tmp_path / "a.avif")
 
 
 def test_damaged_avif_is_one_error(capfd: pytest.CaptureFixture[str]) -> None:

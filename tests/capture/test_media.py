@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -155,6 +156,29 @@ def test_of_several_streams_the_default_one_is_read(
     with VideoFile(two_videos(tmp_path / "a.mkv", marked)) as video:
         assert video.size == size
         assert video.notes == [f"2 video streams; number {marked + 1} is read, the one marked as default"]
+
+
+def animated(path: Path) -> Path:
+    """Twenty pictures, 40 ms each, that get brighter."""
+    pictures = cv2.Animation()
+    pictures.frames = [np.full((48, 64, 3), 12 * k, np.uint8) for k in range(20)]
+    pictures.durations = np.full(20, 40, np.int32)
+    assert cv2.imwriteanimation(str(path), pictures)
+    return path
+
+
+def test_an_animated_webp_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"an animated WebP is not read as a video; save it as MP4$"):
+        VideoFile(animated(tmp_path / "a.webp"))
+
+
+def test_of_an_animated_avif_the_animation_is_read(tmp_path: Path) -> None:
+    """Its first stream is a still, and is marked as default, too."""
+    with VideoFile(animated(tmp_path / "a.avif")) as video:
+        frames = list(video)
+        assert not video.notes
+    assert [frame.time_s for frame in frames] == pytest.approx([0.04 * k for k in range(20)])
+    assert frames[0].image_rgb.mean() + 200 < frames[-1].image_rgb.mean()
 
 
 def spoiled(path: Path, codec: bytes) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ def seen(brows: float = 0.0, **weights: float) -> Face:
     return Face(0, 1.0, box, xy, corners, state, landmark_numbers=NUMBERS, measures=measure_face(xy, NUMBERS))
 
 
+BOX = np.asarray([100, 100, 500, 500], np.float32)
 REST = AvatarPose.from_mapping({}, 0.0)
 
 
@@ -40,6 +43,23 @@ def test_each_movement_is_shown_where_it_is_strongest(tmp_path: Path) -> None:
     face_drawn, avatar = picture[:SIDE_PX], picture[SIDE_PX:]
     assert 0.005 < (face_drawn < 200).all(axis=2).mean() < 0.2  # Lines on white.
     assert (avatar[5, 5] == PAPER_RGB).all()
+
+
+def test_a_large_face_is_shrunk_by_means(tmp_path: Path) -> None:
+    """Stripes of one pixel, black and white, become gray: no pixel is left out."""
+    stripes = np.zeros((600, 600, 3), np.uint8)
+    stripes[:, ::2] = 255
+    with av.open(str(tmp_path / "clip.mkv"), "w") as file:
+        stream = file.add_stream("ffv1", rate=25, options={"slices": "4"})
+        stream.width, stream.height, stream.pix_fmt = 600, 600, "bgr0"
+        for _ in range(2):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(stripes, "rgb24")))
+        file.mux(stream.encode(None))
+    faces = [replace(each, box_xyxy=BOX) for each in (seen(), seen(tongueOut=0.9))]
+    write_stills(tmp_path / "s.png", [Followed(tmp_path / "clip.mkv", faces, [REST] * 2)], outlines=False)
+    still = cv2.imread(str(tmp_path / "s.png"))[30:SIDE_PX]
+    assert still.mean() == pytest.approx(127.5, abs=3)
+    assert still.std() < 3
 
 
 def test_a_movement_is_measured_from_the_persons_own_rest(tmp_path: Path) -> None:

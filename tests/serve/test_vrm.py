@@ -64,6 +64,27 @@ EYES = """async (bytes) => {
     return [ahead.y, ahead.x].map((part) => Math.asin(part) * 180 / Math.PI);
   });
 }"""
+# How far hair swings beyond its last place, in parts of the way, after the head leans, at each frame rate.
+SWING = """async ([bytes, rates]) => {
+  const { VrmAvatar } = await import("./static/vrm.js");
+  const { Vector3 } = await import("./static/vendor/three-vrm.js");
+  const names = ["", "Body"].flatMap((part) => [..."XYZ"].map((axis) => `Param${part}Angle${axis}`));
+  const pose = Object.fromEntries([...names, "ParamEyeBallX", "ParamEyeBallY"].map((name) => [name, 0]));
+  const model = new VrmAvatar(document.createElement("canvas"), async () => ({ parameters: {} }));
+  const found = [];
+  for (const rate of rates) {
+    await model.load(Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)).buffer);
+    const tip = model.vrm.scene.getObjectByName("hair3");
+    const places = [];
+    for (let n = 0; n < 2 * rate; n += 1) {
+      model.draw({ ...pose, ParamAngleZ: n ? 30 : 0 }, {}, 1 / rate);
+      places.push(tip.getWorldPosition(new Vector3()).x);
+    }
+    const [first, last] = [places[0], places.at(-1)];
+    found.push(Math.max(...places.map((x) => (x - first) / (last - first))) - 1);
+  }
+  return found;
+}"""
 CHECK = """async (bytes) => {
   const { checkVrm } = await import("./static/vrm.js");
   try {
@@ -118,6 +139,14 @@ def test_eye_bones_turn_as_far_as_the_model_says(page: Any, version: int) -> Non
     assert down == pytest.approx([-20, 0], abs=0.1)
     assert right == pytest.approx([0, 10], abs=0.1)
     assert left == pytest.approx([0, -10], abs=0.1)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_hair_swings_alike_at_all_frame_rates(page: Any, version: int) -> None:
+    file = base64.b64encode(vrm_file(version=version, hair=True)).decode()
+    slow, usual, fast = page.evaluate(SWING, [file, [30, 60, 120]])
+    assert 0.1 < usual < 1
+    assert (slow, fast) == pytest.approx((usual, usual), rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,12 @@ def rectangle(x: float, y: float, z: float, width: float, height: float) -> np.n
 
 
 def vrm_file(
-    *, version: int = 1, arkit: bool = True, eyes_deg: tuple[float, float] | None = None, **changes: Any
+    *,
+    version: int = 1,
+    arkit: bool = True,
+    eyes_deg: tuple[float, float] | None = None,
+    hair: bool = False,
+    **changes: Any,
 ) -> bytes:
     """The bytes of a model of VRM 1.0 or 0.x.
 
@@ -51,6 +56,7 @@ def vrm_file(
         version: 0 or 1.
         arkit: whether it has expressions with ARKit's names, else only VRM's presets.
         eyes_deg: how far bones turn the eyes up and down at most; None: the model has no eye bones.
+        hair: whether four nodes, hair0 to hair3, hang from the head as springs.
         changes: fields of the glTF that are replaced.
     """
     front = 1 if version else -1  # Models of VRM 0 look along -z.
@@ -113,6 +119,11 @@ def vrm_file(
     ]
     nodes.append({"name": "face", "mesh": 0})
     nodes[names.index("head")]["children"].append(len(nodes) - 1)
+    if hair:
+        nodes[names.index("head")]["children"].append(len(nodes))
+        for k in range(4):
+            node = {"name": f"hair{k}", "translation": [0, -0.1 * min(k, 1), 0], "children": [len(nodes) + 1]}
+            nodes.append(node if k < 3 else node | {"children": []})
     for node in nodes:
         if not node.get("children"):
             node.pop("children", None)
@@ -127,8 +138,10 @@ def vrm_file(
         "bufferViews": views,
         "buffers": [{"byteLength": len(data)}],
         "extensionsUsed": ["KHR_materials_unlit", "VRMC_vrm" if version else "VRM"],
-        "extensions": _vrm1(len(nodes) - 1, names, arkit) if version else _vrm0(names, arkit),
+        "extensions": _vrm1(len(names), names, arkit) if version else _vrm0(names, arkit),
     } | changes
+    if hair:
+        _hang(gltf, range(len(nodes) - 4, len(nodes)))
     if eyes_deg is not None:
         _turn_eyes(gltf["extensions"], eyes_deg)
     text = json.dumps(gltf).encode()
@@ -175,6 +188,19 @@ def _vrm0(names: list[str], arkit: bool) -> dict[str, Any]:
             },
         }
     }
+
+
+def _hang(gltf: dict[str, Any], chain: range) -> None:
+    """Let these nodes swing."""
+    if "VRM" in gltf["extensions"]:
+        gltf["extensions"]["VRM"]["secondaryAnimation"] = {
+            "boneGroups": [{"bones": [chain[0]], "stiffiness": 1, "dragForce": 0.2, "colliderGroups": []}],
+            "colliderGroups": [],
+        }
+        return
+    joints = [{"node": node, "stiffness": 1, "dragForce": 0.2} for node in chain]
+    gltf["extensionsUsed"].append("VRMC_springBone")
+    gltf["extensions"]["VRMC_springBone"] = {"specVersion": "1.0", "springs": [{"joints": joints}]}
 
 
 def _turn_eyes(extensions: dict[str, Any], eyes_deg: tuple[float, float]) -> None:

@@ -7,6 +7,7 @@ import io
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 
 from visavis.base.files import PathText, as_path
 from visavis.base.limits import PICTURE
@@ -118,10 +119,10 @@ def _decode_avif(data: bytes, what: str) -> ImageArray:
     try:
         with av.open(io.BytesIO(data), "r") as container:
             stream = first_choice(container.streams.video)
-            if len(container.streams.video) > 1:
-                raise InputError(f"{what}: an AVIF in several tiles is not read; save it as PNG or JPEG")
             if stream is None:
                 raise InputError(f"{what}: a damaged or truncated image; get it again")
+            if stream.disposition & Disposition.dependent:
+                raise InputError(f"{what}: an AVIF in several tiles is not read; save it as PNG or JPEG")
             frame = next(container.decode(stream))
             image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
             matrix = display_matrix(frame)

@@ -10,9 +10,9 @@ import zlib
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, AVIF or HEIC"
-# Brands of a still picture in ISO/IEC 23008-12's container; a sequence of pictures (avis, hevc) is a video.
+# Brands of pictures in ISO/IEC 23008-12's container; an animated AVIF (avis) is read as an animated GIF is.
 HEIF_BRANDS = {
-    **dict.fromkeys((b"avif", b"avio"), "AVIF"),
+    **dict.fromkeys((b"avif", b"avio", b"avis"), "AVIF"),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1"), "HEIC"),
 }
 # The header states how many there are; a damaged one states hundreds of millions.

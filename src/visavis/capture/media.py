@@ -96,7 +96,10 @@ def _decodable(streams: Iterable[S]) -> list[S]:
 
 
 def _without_covers(streams: Iterable[S]) -> list[S]:
-    return [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
+    """No covers, and no stills beside a video, as in an animated AVIF (findings/pyav-animated-avif.sh)."""
+    real = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
+    moving = [stream for stream in real if isinstance(stream, AudioStream) or stream.frames != 1]
+    return moving or real
 
 
 def _readable(streams: Iterable[S]) -> list[S]:

@@ -88,9 +88,7 @@ class VideoFile:
             self._first: av.VideoFrame | None = next(self._decoded, None)
             if self._first is None:
                 if self._container.format.name == "webp_pipe":
-                    raise InputError(
-                        f"{path}: an animated WebP is not read as a video; save it as MP4 or GIF"
-                    )
+                    raise InputError(f"{path}: an animated WebP is not read as a video; save it as MP4")
                 raise InputError(f"{path}: a video without frames: none could be decoded")
         except InputError:
             self._container.close()

@@ -15,6 +15,7 @@ from visavis.avatar.puppet_sheet import write_png
 from visavis.capture.video import VideoFile
 from visavis.channels import BLENDSHAPES, FACE_MEASURES
 from visavis.errors import InputError
+from visavis.face.region import FaceRegion
 from visavis.types import AvatarPose, Face, Frame, ImageArray
 
 SIDE_PX = 220
@@ -138,24 +139,19 @@ def _frame(path: Path, place: int) -> Frame:
     raise InputError(f"{path}: ends before frame {place}; it has changed since it was followed")
 
 
-def _square(face: Face) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The matrix (2, 3) from the image's pixels to a still's pixels, with the face in the middle."""
-    low, high = face.box_xyxy[:2], face.box_xyxy[2:]
-    middle, scale = (low + high) / 2, SIDE_PX / (MARGIN * float((high - low).max()))
-    shift = SIDE_PX / 2 - scale * middle
-    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64)
+def _square(face: Face) -> FaceRegion:
+    return FaceRegion.from_box(face.box_xyxy, MARGIN)
 
 
 def _crop(frame: Frame, face: Face) -> ImageArray:
-    size, edge = (SIDE_PX, SIDE_PX), cv2.BORDER_REPLICATE
-    still = cv2.warpAffine(frame.image_rgb, _square(face), size, flags=cv2.INTER_AREA, borderMode=edge)
+    still = _square(face).crop(frame.image_rgb, SIDE_PX)
     cv2.rectangle(still, (0, 0), (SIDE_PX, 22), PAPER_RGB, -1)
-    return np.asarray(still, np.uint8)
+    return still
 
 
 def _outline(face: Face) -> ImageArray:
     still = np.full((SIDE_PX, SIDE_PX, 3), 255, np.uint8)
-    matrix = _square(face)
+    matrix = _square(face).to_crop(SIDE_PX)
     known = dict(zip(face.landmark_numbers.tolist(), face.landmarks_xy, strict=True))
     for line in CONTOURS:
         points = [matrix[:, :2] @ known[number] + matrix[:, 2] for number in line if number in known]

@@ -9,6 +9,9 @@ const EYE_DEGREES = { across: 25, up: 15 };
 const SPINE = { upperChest: 0.1, neck: 0.35, head: 0.55 };
 const GLB = 0x46546c67; // "glTF"
 const JSON_CHUNK = 0x4e4f534a;
+// Hair moves in steps of this length, whatever the screen's rate: three-vrm's drag is per step, not per second
+// (findings/three-vrm-springs-count-frames.sh).
+const STEP_S = 1 / 60;
 
 /** A problem with the file that the person can understand. */
 export class VrmError extends Error {}
@@ -73,6 +76,9 @@ export class VrmAvatar {
     this.old = !json.extensions.VRMC_vrm;
     three.VRMUtils.rotateVRM0(vrm);
     exchangeEyeRanges(vrm.lookAt?.applier);
+    this.springs = vrm.springBoneManager;
+    vrm.springBoneManager = undefined;
+    this.dueS = 0;
     vrm.scene.traverse((part) => { part.frustumCulled = false; });
     const shapes = vrm.expressionManager?.expressionMap ?? {};
     this.shapes = new Map(Object.keys(shapes).map((name) => [name.toLowerCase(), name]));
@@ -119,9 +125,17 @@ export class VrmAvatar {
     this.turn("spine", 0.5 * pose.ParamBodyAngleY, 0.5 * pose.ParamBodyAngleX, -0.5 * pose.ParamBodyAngleZ);
     this.express(weights);
     vrm.update(elapsedS);
+    this.swing(elapsedS);
     if (vrm.lookAt) vrm.lookAt.applier?.applyYawPitch(EYE_DEGREES.across * pose.ParamEyeBallX, -EYE_DEGREES.up * pose.ParamEyeBallY);
     this.fit();
     this.renderer.render(this.scene, this.camera);
+  }
+
+  swing(elapsedS) {
+    this.dueS += elapsedS;
+    const steps = Math.round(this.dueS / STEP_S);
+    this.dueS -= steps * STEP_S;
+    for (let step = 0; step < steps; step += 1) this.springs?.update(STEP_S);
   }
 
   express(weights) {
