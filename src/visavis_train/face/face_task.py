@@ -29,7 +29,7 @@ from visavis_train.face.data.faces import (
     recolor,
     validation_rows,
 )
-from visavis_train.face.heads import polish_head, train_head, train_seen
+from visavis_train.face.heads import polish_head, train_head, train_refinement, train_seen
 from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
@@ -61,8 +61,10 @@ class FaceConfig(Settings):
         render_share: share of rendered faces in training.
         pair_steps: steps for only the weights head, on landmark pairs, before the joint training; 0 if
             ``init`` has trained that head.
-        head_views: views of faces for training only the teacher's head at the end (see
-            :mod:`visavis_train.face.heads`).
+        refine_views: views of faces for training only the corrections of all landmarks and the truth head,
+            after ``steps`` (see :mod:`visavis_train.face.heads`).
+        refine_steps: steps of that training; 0: none.
+        head_views: views of faces for training only the teacher's head, after that.
         head_steps: steps of that training; 0: none.
         seen_views: views of covered faces for training only the head of visible parts, after that.
         seen_steps: steps of that training; 0: none.
@@ -93,6 +95,8 @@ class FaceConfig(Settings):
     negative_count: int = 10
     pair_steps: int = 3000
     pair_batch: int = 256
+    refine_views: int = 120_000
+    refine_steps: int = 0
     head_views: int = 60_000
     head_steps: int = 0
     seen_views: int = 60_000
@@ -160,7 +164,9 @@ class FaceTrainer:
         use_half_precision(config.bfloat16)
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.pack = load_faces(*config.packs).in_memory()
+        self.pack = load_faces(*config.packs)
+        if config.steps:
+            self.pack = self.pack.in_memory()
         self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
         if config.skins is not None:
             self.rows = self.rows[~self.pack.shows(read_skins(config.skins).held_out)[self.rows]]
@@ -176,9 +182,10 @@ class FaceTrainer:
         )
         self.net = FaceNet(shape, config.width)
         if start is not None:
+            self.net.widen(start)
             missing, unknown = self.net.load_state_dict(start, strict=False)
-            # Networks of version 0.1 do not have this head.
-            if unknown or any(not name.startswith("seen.") for name in missing):
+            # Networks of earlier versions do not have these parts.
+            if unknown or any(not name.startswith(("seen.", "indexed.")) for name in missing):
                 raise InputError(
                     f"init: {config.init} has other tensors; expected a network of width {config.width}"
                 )
@@ -237,13 +244,23 @@ class FaceTrainer:
                 row["truth"] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
         return row
 
+    def refine(self) -> None:
+        """Train only the averaged network's corrections of all landmarks, and its truth head."""
+        config = self.config
+        loader = self._views(config.refine_views)
+        train_refinement(self.trained, loader, self.losses, config.refine_steps)
+
     def polish(self) -> None:
         """Train only the averaged network's head for the teacher's weights."""
         config = self.config
-        faces = FaceDataset(self.pack, self.rows, CropAugmentation(wild=0.1, lost=0))
-        drawn = torch.multinomial(self.chances, config.head_views, replacement=True).tolist()
-        loader = DataLoader(faces, config.batch, sampler=drawn, num_workers=config.workers)
+        loader = self._views(config.head_views)
         polish_head(self.trained, loader, self.pairs.next, self.losses, config.head_steps)
+
+    def _views(self, count: int) -> DataLoader[dict[str, Tensor]]:
+        """Views for the last heads, with fewer bad crops than the whole network sees."""
+        faces = FaceDataset(self.pack, self.rows, CropAugmentation(wild=0.1, lost=0))
+        drawn = torch.multinomial(self.chances, count, replacement=True).tolist()
+        return DataLoader(faces, self.config.batch, sampler=drawn, num_workers=self.config.workers)
 
     def train_seen(self) -> None:
         """Train only the averaged network's head for visible parts."""
@@ -292,6 +309,8 @@ def train_face(config: FaceConfig, *, resume: bool = False) -> FaceNet:
     run_rounds(
         config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
     )
+    if config.refine_steps:
+        trainer.refine()
     if config.head_steps:
         trainer.polish()
     if config.seen_steps:

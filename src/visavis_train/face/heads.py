@@ -5,7 +5,8 @@ Landmarks and features are small, so a head can see many more faces than the who
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +89,52 @@ def polish_head(
         return found + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
 
     return train_head(net.weights, loss, steps, 1e-3)
+
+
+def train_refinement(
+    net: FaceNet, loader: DataLoader[dict[str, Tensor]], losses: Losses, steps: int, batch: int = 384
+) -> float:
+    """Train the corrections of all landmarks and the truth head; nothing else of the network changes.
+
+    The pictures are kept in memory, in grey: 26 kB for each view.
+
+    Args:
+        net: the trained network.
+        loader: views of real and of rendered faces.
+        losses: the losses of the training.
+        steps: number of steps.
+        batch: number of views in a step.
+
+    Returns:
+        The mean loss of the last steps.
+    """
+    device = net.mean_shape.device
+    net.eval()
+    columns: dict[str, Tensor] = {}
+    at, views = 0, len(cast(Sized, loader.sampler))
+    with torch.no_grad():
+        for faces in loader:
+            images = faces.pop("image").to(device).permute(0, 3, 1, 2).float() / 255
+            _, found, _, looks = net.looks(images - 0.5)
+            grey = (255 * images.mean(dim=1, keepdim=True)).round().byte()
+            faces |= {"found": found, "looks": looks.half(), "grey": grey, "wanted": faces["landmarks"]}
+            # One large tensor each: many small ones between the pictures keep memory that is free.
+            columns = columns or {
+                key: value.new_empty((views, *value.shape[1:])) for key, value in faces.items()
+            }
+            for key, value in faces.items():
+                columns[key][at : at + len(value)] = value
+            at += len(grey)
+    net.train()
+
+    def loss() -> Tensor:
+        rows = torch.randint(0, views, (batch,))
+        some = {key: value[rows].to(device) for key, value in columns.items()}
+        landmarks, truth = net.refine(some["grey"].float() / 255, some["found"], some["looks"].float())
+        far = losses.distance(landmarks, some["wanted"], some["trust"], some["rendered"])
+        return 50 * far + losses.truth(truth, some["weights"], some["trust"], some["rendered"])
+
+    return train_head(nn.ModuleList([net.indexed, net.truth]), loss, steps, weight_decay=0.02)
 
 
 def train_seen(

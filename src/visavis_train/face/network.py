@@ -9,6 +9,7 @@ nose and tongue, so a second head reads these. It also gets the features of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -121,6 +122,7 @@ class TruthHead(nn.Module):
 
     def __init__(self, features: int, points: int = len(LANDMARKS_146), width: int = 256) -> None:
         super().__init__()
+        self.features = features
         self.shape = nn.Sequential(nn.Linear(2 * points, width), nn.ReLU())
         self.look = nn.Sequential(nn.Linear(features, width), nn.ReLU())
         self.layers = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, WEIGHTS))
@@ -155,6 +157,53 @@ class LocalNet(nn.Module):
             maps = self.maps(patch)
         features = self.features(maps.float())
         return 0.1 * self.last(features), features
+
+
+class ShapeIndexedNet(nn.Module):
+    """Corrections of all landmarks from a small grey patch around each: shape-indexed features.
+
+    After Explicit Shape Regression (Cao et al. 2014, doi:10.1007/s11263-013-0667-3) and local binary features
+    (Ren et al. 2014, doi:10.1109/CVPR.2014.218): a few features for each point, and one regression of all
+    points at once.
+
+    Args:
+        points: number of landmarks.
+    """
+
+    # Samples of a patch in each direction, and their distance in region units.
+    SIDE, STEP = 6, 2.2 / INPUT_PX
+    FEATURES = 192
+    _OF_A_POINT = 16
+    grid: Tensor
+
+    def __init__(self, points: int) -> None:
+        super().__init__()
+        axis = (torch.arange(self.SIDE) - (self.SIDE - 1) / 2) * self.STEP
+        grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
+        self.register_buffer("grid", grid.view(-1, 2), persistent=False)
+        samples = self.SIDE**2
+        self.weight = nn.Parameter(torch.randn(points, samples, self._OF_A_POINT) / math.sqrt(samples))
+        self.bias = nn.Parameter(torch.zeros(points, 1, self._OF_A_POINT))
+        self.together = nn.Linear(points * self._OF_A_POINT, self.FEATURES)
+        self.last = nn.Linear(self.FEATURES, 2 * points)
+        # At first nothing is corrected.
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, image: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """Corrections (B, P, 2) of landmarks (B, P, 2 or 3), and features (B, 192).
+
+        Args:
+            image: (B, 3, 160, 160), the crop.
+            landmarks: where the patches are, in region units.
+        """
+        grid = 2 * (landmarks[..., None, :2] + self.grid)
+        grey = image.mean(dim=1, keepdim=True)
+        patches = functional.grid_sample(grey, grid, mode="bilinear", align_corners=False).squeeze(1)
+        patches = 4 * (patches - patches.mean(dim=2, keepdim=True))
+        found = functional.relu(patches.transpose(0, 1) @ self.weight + self.bias)
+        features = functional.relu(self.together(found.transpose(0, 1).flatten(1)))
+        return 0.05 * self.last(features).view(-1, *landmarks.shape[1:2], 2), features
 
 
 class FaceNet(nn.Module):
@@ -213,26 +262,34 @@ class FaceNet(nn.Module):
         self.mouth_net = LocalNet(len(mouth))
         self.weights = WeightsHead(points)
         looks = self.TRUNK_FEATURES + 3 * LocalNet.FEATURES
-        self.truth = TruthHead(looks, points)
+        self.truth = TruthHead(looks + ShapeIndexedNet.FEATURES, points)
         self.seen = nn.Sequential(
             nn.BatchNorm1d(looks), nn.Dropout(0.3), nn.Linear(looks, 64), nn.ReLU(), nn.Linear(64, 3)
         )
         self.rotation = nn.Sequential(nn.Linear(3 * points, 128), nn.GELU(), nn.Linear(128, 6))
         nn.init.normal_(self.shape.weight, std=1e-3)
+        self.indexed = ShapeIndexedNet(points)
 
     def forward(self, image: Tensor) -> FaceOutput:
         """Crops (B, 3, 160, 160) in 0..1."""
         coarse, landmarks, features, looks = self.looks(image - 0.5)
+        landmarks, truth = self.refine(image, landmarks, looks)
         centered = landmarks - landmarks.mean(dim=1, keepdim=True)
         return FaceOutput(
             coarse,
             landmarks,
             self.weights(landmarks),
-            self.truth(landmarks, looks),
+            truth,
             self.rotation(4 * centered.flatten(1)),
             self.score(features).squeeze(1),
             self.seen(looks),
         )
+
+    def widen(self, state: dict[str, Tensor]) -> None:
+        """Let an earlier network's state, whose truth head saw fewer features, fit this one; in place."""
+        key = "truth.look.0.weight"
+        if key in state and state[key].shape[1] == self.truth.features - ShapeIndexedNet.FEATURES:
+            state[key] = functional.pad(state[key], (0, ShapeIndexedNet.FEATURES))
 
     def looks(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Landmarks of the trunk and corrected ones, and features of the trunk and of all pictures (B, 800).
@@ -246,6 +303,18 @@ class FaceNet(nn.Module):
         coarse = self.mean_shape + self.shape(features).view(-1, *self.mean_shape.shape)
         correction, looks = self.look_closely(image, coarse)
         return coarse, coarse + correction, features, torch.cat([features, looks], dim=1)
+
+    def refine(self, image: Tensor, landmarks: Tensor, looks: Tensor) -> tuple[Tensor, Tensor]:
+        """Better landmarks (B, 146, 3), and the truth head's logits (B, 52).
+
+        Args:
+            image: (B, 3 or 1, 160, 160), in colour or grey.
+            landmarks: (B, 146, 3) of :meth:`looks`.
+            looks: (B, 800) features of :meth:`looks`.
+        """
+        moved, close = self.indexed(image, landmarks)
+        landmarks = landmarks + functional.pad(moved, (0, 1))
+        return landmarks, self.truth(landmarks, torch.cat([looks, close], dim=1))
 
     def look_closely(self, image: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """Corrections (B, 146, 3) of eyes and mouth, and the features (B, 480) of their patches."""

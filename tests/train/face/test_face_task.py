@@ -26,6 +26,7 @@ from visavis_train.face import detector_task, face_task
 from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.detector_task import DetectorConfig
 from visavis_train.face.face_task import FaceConfig
+from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import TEACHER_WEIGHTS
 from visavis_train.loop.command import Task
 from visavis_train.loop.rounds import warm_cosine
@@ -166,12 +167,35 @@ def test_the_head_of_visible_parts_learns_alone(pack: Path, tmp_path: Path) -> N
     assert changed == {"seen"}
 
 
-def test_a_run_begins_with_a_network_without_the_head_of_visible_parts(pack: Path, tmp_path: Path) -> None:
-    old = face_task.FaceTrainer(face_config(pack, tmp_path / "a")).net.state_dict()
-    old = {name: value.contiguous() for name, value in old.items() if not name.startswith("seen.")}
+def test_corrections_of_all_landmarks_learn_alone_with_the_truth_head(pack: Path, tmp_path: Path) -> None:
+    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, refine_steps=60, refine_views=24))
+    before = {name: value.clone() for name, value in trainer.trained.state_dict().items()}
+    rows = np.flatnonzero(trainer.pack.clip != TEST_CLIP)
+    untrained = label_agreement(trainer.trained, trainer.pack, rows)
+    trainer.refine()
+    trained = label_agreement(trainer.trained, trainer.pack, rows)
+    assert (trained["landmark"] or 9) < (untrained["landmark"] or 0)
+    changed = {
+        name.split(".")[0]
+        for name, value in trainer.trained.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {"indexed", "truth"}
+
+
+def test_a_run_begins_with_a_network_of_an_earlier_version(pack: Path, tmp_path: Path) -> None:
+    whole = face_task.FaceTrainer(face_config(pack, tmp_path / "a")).net.state_dict()
+    old = {
+        name: value.contiguous()
+        for name, value in whole.items()
+        if not name.startswith(("seen.", "indexed."))
+    }
+    old["truth.look.0.weight"] = old["truth.look.0.weight"][:, :800].contiguous()
     save_file(old, tmp_path / "old.safetensors")
     new = face_task.FaceTrainer(face_config(pack, tmp_path / "b", init=tmp_path / "old.safetensors")).net
     assert torch.equal(new.state_dict()["score.bias"], old["score.bias"])
+    assert torch.equal(new.truth.look[0].weight[:, :800], old["truth.look.0.weight"])
+    assert not new.truth.look[0].weight[:, 800:].any()
     save_file(
         {name: value for name, value in old.items() if name != "score.bias"}, tmp_path / "old.safetensors"
     )

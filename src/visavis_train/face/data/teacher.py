@@ -204,7 +204,8 @@ def write_part(job: tuple[int, int, LabelSources, Path, Path]) -> tuple[Path, in
             advance()
     for teacher in teachers.values():
         teacher.close()
-    np.savez(path, **{name: np.asarray(values) for name, values in arrays.items()})
+    columns: dict[str, Any] = {name: np.asarray(values) for name, values in arrays.items()}
+    np.savez(path, **columns)
     return path, len(arrays["source"])
 
 
