@@ -162,6 +162,18 @@ def test_splits_and_sets_that_are_declared_wrongly_are_refused(tmp_path: Path) -
     assert read(DataSource(path=one, training="all")).training
 
 
+@pytest.mark.parametrize(("split", "noted"), [("val", True), ("Test", True), ("train", False), ("", False)])
+def test_it_is_noted_that_the_only_split_is_no_training_split(
+    split: str, noted: bool, tmp_path: Path
+) -> None:
+    for index in range(12):
+        write(tmp_path / f"{index}.png", index)
+    path = table(tmp_path / "mine.csv", *(f"{index}.png,happy,{split}," for index in range(12)))
+    told = f"{path}: training learns from {split!r}, its only split"
+    assert (told in read(path, held_out=0.25).notes) is noted
+    assert told not in read(DataSource(path=path, training=split or "all"), held_out=0.25).notes
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
