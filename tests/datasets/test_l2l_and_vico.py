@@ -121,6 +121,10 @@ def test_vico_whole(tmp_path: Path) -> None:
     one = corpus.read("ood")[0]
     assert (one.key, one.labels["attitude"]) == ("v2_l", "negative")
     assert one.speaker.audio == tmp_path / "audios" / "v2_0_9.wav"
+    table = tmp_path / "RLD.csv"
+    table.write_text(table.read_text().replace(",ood", ","))
+    with pytest.raises(InputError, match=r"RLD\.csv:3: no data_split: name one, such as train, or delete"):
+        find_corpus(tmp_path)
 
 
 def test_vico_missing_and_bad_coefficients_are_named(tmp_path: Path) -> None:

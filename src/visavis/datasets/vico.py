@@ -84,6 +84,8 @@ def find_vico(path: Path) -> Corpus | None:
             files = {file.stem: file for file in sorted((path / COEFFICIENTS).rglob("*.mat"))}
         for place, row in tables.rows(table, ()):
             split = table.stem if challenge else row["data_split"]
+            if not split:
+                raise InputError(f"{place}: no data_split: name one, such as train, or delete the row")
             found[split].append(_entry(path, files, place, row, challenge))
     return Corpus(NAME, path, tuple(found), partial(_open, found)) if found else None
 

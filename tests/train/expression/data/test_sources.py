@@ -197,12 +197,16 @@ def test_it_is_noted_that_the_only_split_is_no_training_split(
             r"none of its splits one, two is for training by its name",
         ),
         (["0.png,happy,,", ",happy,,"], r"mine\.csv:3: no picture: name one or delete the row"),
+        (
+            ["0.png,happy,train,", "1.png,sad,,", "2.png,sad,,"],
+            r"mine\.csv:3: no split, but other rows have one: name one, such as train, or delete the row",
+        ),
         (["0.png,happy,,"], ": 1 different picture; validation, test and training need more"),
         (["0.png,happy,,", "1.png,happy,,"], "2 different pictures; validation, test and training need more"),
     ],
 )
 def test_bad_tables_are_refused_by_file_and_row(rows: list[str], said: str, tmp_path: Path) -> None:
-    for name, seed in (("0", 0), ("1", 1), ("copy", 0)):
+    for name, seed in (("0", 0), ("1", 1), ("2", 2), ("copy", 0)):
         write(tmp_path / f"{name}.png", seed)
     with pytest.raises(InputError, match=said) as refused:
         read(table(tmp_path / "mine.csv", *rows))
