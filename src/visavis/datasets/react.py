@@ -19,6 +19,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -86,18 +87,22 @@ def find_react(path: Path) -> Corpus | None:
     """The corpus in a folder; None if no index is found.
 
     Raises:
-        InputError: an index has no folder, or a table cannot be read.
+        InputError: an index has no folder or a folder no index, or a table cannot be read.
     """
     if not path.is_dir():
         return None
-    indices = [table for table in path.glob("*.csv") if set(COLUMNS) <= set(tables.header(table))]
+    splits = []
+    for table in path.glob("*.csv"):
+        faces = path / table.stem / FACES
+        lacking = sorted(set(COLUMNS) - set(tables.header(table)))
+        if lacking and faces.is_dir():
+            raise InputError(f"{table}: the index of {faces} lacks {' and '.join(lacking)} in its header")
+        if not lacking and not faces.is_dir():
+            raise InputError(f"{table}: its faces are missing; expected the folder {faces}")
+        if not lacking:
+            splits.append(table.stem)
     order = {name: number for number, name in enumerate(KNOWN_SPLITS)}
-    splits = sorted((table.stem for table in indices), key=lambda name: (order.get(name, len(order)), name))
-    for split in splits:
-        if not (path / split / FACES).is_dir():
-            raise InputError(
-                f"{path / split}.csv: its faces are missing; expected the folder {path / split / FACES}"
-            )
+    splits.sort(key=lambda name: (order.get(name, len(order)), name))
     return Corpus(NAME, path, tuple(splits), partial(_open, path)) if splits else None
 
 
@@ -207,13 +212,14 @@ def read_expression(path: Path) -> FloatArray:
     """
     names = [name.lower() for name in tables.header(path)]
     wanted = [name.lower() for name in EXPRESSION_CHANNELS]
-    if names != wanted:
-        raise InputError(f"{path}: the header is {','.join(names)}; expected {','.join(wanted)}")
+    for number, (name, want) in enumerate(zip_longest(names, wanted, fillvalue=""), start=1):
+        if name != want:
+            raise InputError(f"{path}: column {number} of the header is {name!r}; expected {want!r}")
     try:
-        lines = regular(path).read_text("utf-8-sig").splitlines()[1:]
+        first, *lines = regular(path).read_text("utf-8-sig").splitlines()
         if not any(lines):
             raise InputError(f"{path}: a header without rows; expected one a frame")
-        values = np.loadtxt(lines, np.float32, delimiter=",", ndmin=2)
+        values = np.loadtxt(lines, np.float32, delimiter=tables.separator(first), ndmin=2)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a table of numbers: {reason(error)}") from error
     return as_float32(f"{path}: the expression", values, (None, len(wanted)), allow_nan=True)
