@@ -91,7 +91,9 @@ def _open(path: Path, table: Path, picture: str, label: str, labels: Mapping[str
     if not splits:
         raise InputError(f"{table}: lists no picture with a label")
     if blank and len(splits) > 1:
-        raise InputError(f"{blank}: no {SPLIT}, but other rows have one: name one, such as train, or delete the row")
+        raise InputError(
+            f"{blank}: no {SPLIT}, but other rows have one: name one, such as train, or delete the row"
+        )
     training = usual_split(TRAINING_NAMES, splits)
     default = usual_split(("test",), splits) or next(reversed(splits))
     return DataSet(NAME, path, tuple(splits), default, training, partial(_read, splits, left_out))
