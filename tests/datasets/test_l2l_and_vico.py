@@ -122,7 +122,11 @@ def test_vico_whole(tmp_path: Path) -> None:
     assert (one.key, one.labels["attitude"]) == ("v2_l", "negative")
     assert one.speaker.audio == tmp_path / "audios" / "v2_0_9.wav"
     table = tmp_path / "RLD.csv"
-    table.write_text(table.read_text().replace(",ood", ","))
+    text = table.read_text()
+    table.write_text(text + "negative,v2_0_9,v2_s,v2_l,7,8,train\n")
+    with pytest.raises(InputError, match=r"RLD\.csv:4: v2_s and v2_l stand in .*RLD\.csv:3 already; delete"):
+        find_corpus(tmp_path)
+    table.write_text(text.replace(",ood", ","))
     with pytest.raises(InputError, match=r"RLD\.csv:3: no data_split: name one, such as train, or delete"):
         find_corpus(tmp_path)
 

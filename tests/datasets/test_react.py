@@ -114,6 +114,13 @@ def test_tables_with_semicolons_are_read(tmp_path: Path) -> None:
     assert np.array_equal(again.listener.expression, plain.listener.expression)
 
 
+@pytest.mark.parametrize("again", [ROWS[0], ROWS[0][::-1]])
+def test_a_pair_that_stands_twice_is_refused(again: tuple[str, str], tmp_path: Path) -> None:
+    write_react(tmp_path, [*ROWS, again])
+    with pytest.raises(InputError, match=r"val\.csv:5: .* stand in .*val\.csv:2 already; delete one of the"):
+        read(tmp_path)
+
+
 def test_an_index_of_other_columns_is_refused(tmp_path: Path) -> None:
     for split in ("train", "val"):
         write_react(tmp_path, ROWS[:1], split)

@@ -108,11 +108,12 @@ def find_react(path: Path) -> Corpus | None:
 
 def _open(path: Path, split: str) -> Dyads:
     root = path / split
-    forward = []
+    forward, places = [], dict[frozenset[str], str]()
     for place, row in tables.rows(path / f"{split}.csv", COLUMNS):
         speaker, listener = (_files(root, row[column], place) for column in COLUMNS)
         if speaker.name == listener.name:
             raise InputError(f"{place}: {speaker.name} is speaker and listener; expected two people")
+        tables.require_new(places, place, speaker.name, listener.name)
         forward.append(ReactEntry(place, speaker, listener))
     fps, space = _convention(path)
     back = [ReactEntry(entry.place, entry.listener, entry.speaker) for entry in forward]

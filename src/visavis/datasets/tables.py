@@ -81,6 +81,16 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
             yield where, dict(zip(names, cells, strict=True))
 
 
+def require_new(places: dict[frozenset[str], str], where: str, *names: str) -> None:
+    """Check that no row before has these names, in whatever order, and note where they stand.
+
+    Raises:
+        InputError: another row has; the message names both.
+    """
+    if (before := places.setdefault(frozenset(names), where)) != where:
+        raise InputError(f"{where}: {' and '.join(names)} stand in {before} already; delete one of the rows")
+
+
 def whole_number(where: str, row: dict[str, str], column: str, low: int, high: int) -> int:
     """A cell as a whole number from ``low`` to ``high``.
 

@@ -69,12 +69,13 @@ def find_vico(path: Path) -> Corpus | None:
     """ViCo in a folder; None if no table is found.
 
     Raises:
-        InputError: a table cannot be read, or the coefficients of a row are missing.
+        InputError: a table cannot be read, the coefficients of a row are missing, or two rows are the same.
     """
     if not path.is_dir():
         return None
     found: dict[str, list[VicoEntry]] = defaultdict(list)
     files: dict[str, Path] | None = None
+    places: dict[frozenset[str], str] = {}
     for table in sorted(path.glob("*.csv")):
         names = set(tables.header(table))
         challenge = set(CHALLENGE_COLUMNS) <= names
@@ -86,7 +87,9 @@ def find_vico(path: Path) -> Corpus | None:
             split = table.stem if challenge else row["data_split"]
             if not split:
                 raise InputError(f"{place}: no data_split: name one, such as train, or delete the row")
-            found[split].append(_entry(path, files, place, row, challenge))
+            entry = _entry(path, files, place, row, challenge)
+            tables.require_new(places, place, entry.speaker.stem, entry.listener.stem)
+            found[split].append(entry)
     return Corpus(NAME, path, tuple(found), partial(_open, found)) if found else None
 
 
