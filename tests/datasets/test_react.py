@@ -114,6 +114,16 @@ def test_tables_with_semicolons_are_read(tmp_path: Path) -> None:
     assert np.array_equal(again.listener.expression, plain.listener.expression)
 
 
+def test_sounds_of_no_clip_are_refused(tmp_path: Path) -> None:
+    write_react(tmp_path, ROWS[:1])
+    for sound in (tmp_path / "val" / "Audio_files").rglob("*.wav"):
+        sound.rename(sound.with_suffix(".mp3"))
+    with pytest.raises(
+        InputError, match=r"Audio_files: no file belongs to a clip; expected for example NoXI/.*/1\.wav"
+    ):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("again", [ROWS[0], ROWS[0][::-1]])
 def test_a_pair_that_stands_twice_is_refused(again: tuple[str, str], tmp_path: Path) -> None:
     write_react(tmp_path, [*ROWS, again])

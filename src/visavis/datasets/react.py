@@ -29,7 +29,7 @@ from visavis.base.reading import regular
 from visavis.base.words import reason
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.datasets import tables
-from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
+from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest, require_fit
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
 from visavis.types import FloatArray
@@ -115,6 +115,8 @@ def _open(path: Path, split: str) -> Dyads:
             raise InputError(f"{place}: {speaker.name} is speaker and listener; expected two people")
         tables.require_new(places, place, speaker.name, listener.name)
         forward.append(ReactEntry(place, speaker, listener))
+    people = [person for entry in forward for person in (entry.speaker, entry.listener)]
+    require_fit(root / SOUNDS, ".wav", {person.name: person.audio for person in people})
     fps, space = _convention(path)
     back = [ReactEntry(entry.place, entry.listener, entry.speaker) for entry in forward]
     return Dyads(NAME, split, tuple(partial(_read, split, fps, space, entry) for entry in (*forward, *back)))
