@@ -205,9 +205,7 @@ def test_bad_networks_are_named(network: Network, images: ImageArray, tmp_path: 
     small.write_bytes(int4.packed(network, images[:, None]))
     with pytest.raises(InputError, match=r"small\.onnx: no weights of 4096 .* quantised already"):
         Network.load(small)
-    with pytest.raises(
-        InputError, match=r"holds no expression\.onnx; .*run  visavis export .*expression\.onnx"
-    ):
+    with pytest.raises(InputError, match=r"holds no expression\.onnx; expected an ONNX file, or the folder"):
         Network.load(tmp_path)
 
 
