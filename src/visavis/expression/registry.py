@@ -114,7 +114,7 @@ def classifier_of(
         return SparseClassifier(session, keep, mirror=mirror)
     if keep is not None:
         raise InputError(
-            "a keep rate (--keep) is for a recogniser that drops tokens, and this one keeps all: "
+            "a keep rate is for a recogniser that drops tokens, and this one keeps all: "
             "choose sparse, or leave it out"
         )
     return ExpressionClassifier(session, mirror=mirror)

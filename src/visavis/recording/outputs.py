@@ -66,7 +66,7 @@ class AvatarAlone:
         if picture == "both":
             if background is not None or size_px is not None:
                 raise InputError(
-                    "--background and --size describe a video of the avatar alone: add --picture avatar"
+                    "background and size are for a video of the avatar alone: choose the picture avatar"
                 )
             return None
         return cls(
