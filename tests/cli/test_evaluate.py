@@ -105,7 +105,7 @@ def test_folders_with_a_model_of_ones_own(
     model = tmp_path / "mine.onnx"
     assert visavis("evaluate", "expressions", tmp_path / "faces", "--model", model, "--mirror", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["dataset"], answer["split"], answer["n"]) == ("ImageFolder", "all", 2)
+    assert (answer["dataset"], answer["split"], answer["n"]) == ("folders of faces", "all", 2)
     assert answer["labels"] == ["Happiness", "Anger"]
     assert (answer["model"]["name"], answer["model"]["mirror"]) == ("mine.onnx", True)
 

@@ -72,7 +72,7 @@ def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
     assert names == {
         "fer": "FER-2013",
         "small": "FER-2013",
-        "large": "ImageFolder",
+        "large": "folders of faces",
         "raf": "RAF-DB",
         "affect": "AffectNet",
     }

@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visavis.base import networks
-from visavis.base.files import require_writable, whole_file
+from visavis.base.files import require_outputs, whole_file
 from visavis.base.reading import regular
 from visavis.errors import InputError
 from visavis_train.expression.config import Experiment
@@ -96,7 +96,7 @@ def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
         InputError: see :func:`load_run`; or the file cannot be written.
         WeightsError: ONNX Runtime answers differently.
     """
-    require_writable(out)
+    require_outputs([(out, (".onnx",))], ())
     network, side_px = load_run(folder)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.onnx"
