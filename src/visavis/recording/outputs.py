@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
+from visavis.base.arrays import require_flag
 from visavis.base.files import require_outputs
 from visavis.errors import InputError
 from visavis.recording.video_writer import CONTAINERS, require_alpha
@@ -125,6 +126,7 @@ class Outputs:
                 writable, two outputs have the same name, or a name is the source's or belongs to something
                 that is not a file.
         """
+        require_flag("fast", self.fast)
         require_outputs(
             (
                 (self.video, tuple(CONTAINERS)),
