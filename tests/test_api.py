@@ -76,6 +76,11 @@ def test_what_is_no_picture_is_said_in_one_line(what: object, message: str) -> N
     assert "\n" not in str(error.value)
 
 
+def test_flags_are_true_or_false() -> None:
+    with pytest.raises(visavis.InputError, match="crops is 'no'; expected True or False"):
+        visavis.recognize(np.zeros((48, 48, 3), np.uint8), crops="no")  # type: ignore[arg-type]
+
+
 def test_watch_gives_a_moment_a_frame(make_video) -> None:
     moments = list(visavis.watch(str(make_video(count=4)), recognizer=None))
     assert len(moments) == 4
@@ -192,6 +197,8 @@ def test_a_style_may_be_a_text(tmp_path: Path) -> None:
             "tracker is 3; expected one of visavis, mediapipe, or a Tracker",
         ),
         ({"mirror": "no"}, "mirror is 'no'; expected True or False"),
+        ({"voice": "no"}, "voice is 'no'; expected True or False"),
+        ({"fast": "no"}, "fast is 'no'; expected True or False"),
         ({"recognizer": "sparse", "keep": "0.3"}, "keep rate '0.3'; expected above 0 and at most 1"),
     ],
 )

@@ -13,6 +13,7 @@ import numpy as np
 
 from visavis.avatar.parameters import Animator
 from visavis.avatar.profile import Profile, named_profile
+from visavis.base.arrays import require_flag
 from visavis.base.clock import Clock, SystemClock
 from visavis.base.files import PathText
 from visavis.capture.tracked import TrackedFrame
@@ -138,6 +139,8 @@ class Pipeline:
         profile: Profile | PathText | None = None,
         voice: bool = False,
     ) -> None:
+        require_flag("mirror", mirror)
+        require_flag("voice", voice)
         if voice and recognizer is None:
             raise InputError("voice=True needs a recognizer, which reads the face")
         self._voice = VoiceReader(SpeechReader) if voice else None
@@ -148,7 +151,6 @@ class Pipeline:
             tracker = open_tracker(tracker, max_faces)
         _require("tracker", tracker, Tracker, f"one of {', '.join(TRACKERS)}, or a Tracker")
         _require("recognizer", recognizer, ExpressionReader | None, "dense, sparse, a file NET.onnx, or None")
-        _require("mirror", mirror, bool | np.bool_, "True or False")
         _require("animator", animator, Animator | None, "an Animator or None")
         self._reader, self._tracker = recognizer, tracker
         self._animator = animator or Animator(profile=known)

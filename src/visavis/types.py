@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import as_float32, checked_numbers, require_number
+from visavis.base.arrays import as_float32, checked_numbers, require_flag, require_number
 from visavis.channels import (
     ACTION_UNITS,
     AVATAR_PARAMETERS,
@@ -204,6 +204,7 @@ class Face:
         object.__setattr__(self, "corners_xy", as_float32("face region", self.corners_xy, (4, 2)))
         reliability = as_float32("reliability", self.reliability, (len(BLENDSHAPES),), within=(0, 1))
         object.__setattr__(self, "reliability", reliability)
+        require_flag("cropped", self.cropped)
         object.__setattr__(self, "visible", as_float32("visible", self.visible, (3,), within=(0, 1)))
         numbers = checked_numbers("landmark_numbers", self.landmark_numbers, LANDMARK_COUNT)
         if len(numbers) not in (0, len(self.landmarks_xy)):

@@ -125,7 +125,7 @@ def test_where_settings_are_kept() -> None:
 def test_me_is_the_kept_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISAVIS_CONFIG", str(tmp_path))
     assert named_profile(None) is None
-    with pytest.raises(InputError, match=r"nothing has been remembered yet .* press Remember me"):
+    with pytest.raises(InputError, match=r"^the profile me: nothing has been rem.* press Remember me"):
         named_profile("me")
     for empty in ("", " "):
         with pytest.raises(InputError, match=f"a profile of '{empty}'; name a profile's JSON file, or me"):

@@ -204,7 +204,7 @@ def test_signals_after_the_work_change_no_exit_status() -> None:
 @pytest.mark.slow
 def test_wrong_options_are_one_line() -> None:
     cases = {
-        ("serve", "--port", "99999"): "'--port': Input should be less than or equal to 65535; found '99999'",
+        ("serve", "--port", "99999"): "'--port': found '99999'; expected at most 65535",
         ("bench", "nonsense"): "'name': 'nonsense' is not one of 'track', 'expression'",
         ("run",): "Missing argument",
         ("nonsense",): "No such command 'nonsense'",

@@ -105,7 +105,7 @@ def test_folders_with_a_model_of_ones_own(
     model = tmp_path / "mine.onnx"
     assert visavis("evaluate", "expressions", tmp_path / "faces", "--model", model, "--mirror", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["dataset"], answer["split"], answer["n"]) == ("ImageFolder", "all", 2)
+    assert (answer["dataset"], answer["split"], answer["n"]) == ("folders of faces", "all", 2)
     assert answer["labels"] == ["Happiness", "Anger"]
     assert (answer["model"]["name"], answer["model"]["mirror"]) == ("mine.onnx", True)
 
@@ -204,8 +204,8 @@ def no_votes(folder: Path) -> list[object]:
         (with_options("--split", "test"), "no split 'test' here; it has Training, PublicTest"),
         (bad_row, "fer2013.csv:3: emotion is 9; expected 0 to 6"),
         (bad_model, "m.onnx"),
-        (keep_of_another, "m.onnx: a keep rate (--keep) is for a recogniser that drops tokens"),
-        (with_options("--keep", "0.3"), "expression: a keep rate (--keep) is for"),
+        (keep_of_another, "m.onnx: a keep rate is for a recogniser that drops tokens"),
+        (with_options("--keep", "0.3"), "expression: a keep rate is for"),
         (with_options("--keep", "3"), "keep rate 3.0; expected above 0 and at most"),
         (with_options("--model", "spars"), "--model spars: no recogniser of that name; expected dense or"),
         (bad_image, "b.png: the file is empty"),

@@ -172,7 +172,7 @@ COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--keep", "0.3"], "a keep rate (--keep) is for a recogniser that drops tokens"),
+        (["--keep", "0.3"], "a keep rate is for a recogniser that drops tokens"),
         (["--recognizer", "sparse", "--keep", "1.5"], "keep rate 1.5; expected above 0 and at most 1"),
         (["--recognizer", "sparse", "--keep", "0"], "keep rate 0.0; expected above 0 and at most 1"),
         (["--recognizer", "sparse", "--keep", "nan"], "keep rate nan; expected above 0 and at most 1"),

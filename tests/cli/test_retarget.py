@@ -59,7 +59,7 @@ def test_the_parameters_of_a_track_become_a_table(tmp_path: Path) -> None:
         (["vrm", "--track", "t.npz"], "--track and --out belong together"),
         (["vrm", "--out", "v.csv"], "--track and --out belong together"),
         (["vrm", "--profile", "me"], "--profile needs --track and --out"),
-        (["vrm", "--track", "t.npz", "--out", "t.npz"], "would overwrite the source"),
+        (["vrm", "--track", "t.csv", "--out", "t.csv"], "would overwrite the source"),
         (["vrm", "--track", "t.npz", "--out", "no/such/v.csv"], "does not exist; make it first"),
         (["vrm", "--track", "none.npz", "--out", "v.csv"], "none.npz"),
     ],

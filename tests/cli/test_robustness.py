@@ -103,7 +103,7 @@ def test_text_is_a_table_with_a_row_for_each(
         (["--seed", "-1"], "Invalid value for '--seed'"),
         (["--model", "none.onnx"], "none.onnx: cannot be read"),
         (["--model", "hybrid"], "--model hybrid: no recogniser of that name; expected dense or sparse"),
-        (["--keep", "0.3"], "a keep rate (--keep) is for a recogniser that drops tokens"),
+        (["--keep", "0.3"], "a keep rate is for a recogniser that drops tokens"),
         (["--labels", "ferplus"], "no FER+ votes here"),
     ],
 )

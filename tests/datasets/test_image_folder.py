@@ -167,4 +167,4 @@ def test_class_folders_of_ones_own_without_splits_are_not_fer2013(tmp_path: Path
         write(tmp_path / word / "a.png", picture(1))
     assert fer2013_folders.find_fer2013_folders(tmp_path) is None
     found = opened(tmp_path)
-    assert (found.name, found.read().counts) == ("ImageFolder", {"neutral": 1, "happy": 1})
+    assert (found.name, found.read().counts) == ("folders of faces", {"neutral": 1, "happy": 1})

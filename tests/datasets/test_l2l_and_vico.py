@@ -56,6 +56,27 @@ def test_react2026_traits_are_labels_of_the_listener(tmp_path: Path) -> None:
         find_corpus(tmp_path).read("train")
 
 
+def test_react2026_traits_of_no_clip_are_refused(tmp_path: Path) -> None:
+    write_react2025(tmp_path)
+    write_big_five(tmp_path, "2", (1, 2, 3, 4, 5))
+    expected = rf"listener\.csv: no row belongs to a clip; expected for example {CAMERA} in session2$"
+    with pytest.raises(InputError, match=expected):
+        find_corpus(tmp_path).read("train")
+
+
+@pytest.mark.parametrize(("folder", "suffix"), [("audio", "wav"), ("facial-attributes", "npy")])
+def test_react2025_folders_without_a_file_of_a_clip_are_refused(
+    folder: str, suffix: str, tmp_path: Path
+) -> None:
+    write_react2025(tmp_path)
+    place = tmp_path / "train" / folder
+    for role in ("speaker", "listener"):
+        (place / role).rename(place / role.upper())
+    told = f"{folder}: no file belongs to a clip; expected for example speaker/session2/{CAMERA}.{suffix}"
+    with pytest.raises(InputError, match=told):
+        find_corpus(tmp_path).read("train")
+
+
 def test_react2026_two_rows_of_traits_for_one_clip_are_refused(tmp_path: Path) -> None:
     write_react2025(tmp_path)
     table = write_big_five(tmp_path, "session2", (1, 2, 3, 4, 5))
@@ -103,6 +124,11 @@ def test_vico_challenge(tmp_path: Path) -> None:
     assert one.labels == {"speaker_id": "7", "listener_id": "9", "video_id": "v1", "fps": "assumed"}
     assert one.speaker.audio == tmp_path / "audios" / "a1b2.wav"
     assert one.listener.audio is None
+    (tmp_path / "audios" / "a1b2.wav").rename(tmp_path / "audios" / "other.wav")
+    with pytest.raises(
+        InputError, match=r"audios: no file belongs to a clip; expected for example a1b2\.wav"
+    ):
+        find_corpus(tmp_path)
     coeff, params = face_numbers(1, 6, 257), face_numbers(51, 6, 5)
     angle, exp, trans = coeff[:, 224:227], coeff[:, 80:144], coeff[:, 254:257]
     assert np.array_equal(one.listener.face, np.concatenate([angle, exp, trans, params[:, 2:]], axis=1))
@@ -121,6 +147,14 @@ def test_vico_whole(tmp_path: Path) -> None:
     one = corpus.read("ood")[0]
     assert (one.key, one.labels["attitude"]) == ("v2_l", "negative")
     assert one.speaker.audio == tmp_path / "audios" / "v2_0_9.wav"
+    table = tmp_path / "RLD.csv"
+    text = table.read_text()
+    table.write_text(text + "negative,v2_0_9,v2_s,v2_l,7,8,train\n")
+    with pytest.raises(InputError, match=r"RLD\.csv:4: v2_s and v2_l stand in .*RLD\.csv:3 already; delete"):
+        find_corpus(tmp_path)
+    table.write_text(text.replace(",ood", ","))
+    with pytest.raises(InputError, match=r"RLD\.csv:3: no data_split: name one, such as train, or delete"):
+        find_corpus(tmp_path)
 
 
 def test_vico_missing_and_bad_coefficients_are_named(tmp_path: Path) -> None:
@@ -216,5 +250,8 @@ def test_faces_without_a_map_to_ours_are_refused_with_the_reason(
 def test_nothing_and_something_else_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: no such folder"):
         find_corpus(tmp_path / "none")
-    with pytest.raises(InputError, match="no corpus of conversations is recognised here; expected REACT2023"):
+    with pytest.raises(
+        InputError, match=r"no corpus of conversations is recognised here; expected REACT \("
+    ) as told:
         find_corpus(tmp_path)
+    assert len(str(told.value).removeprefix(str(tmp_path))) < 200

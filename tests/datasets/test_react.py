@@ -104,6 +104,42 @@ def test_an_index_needs_its_folder(tmp_path: Path) -> None:
         react.find_react(tmp_path)
 
 
+def test_tables_with_semicolons_are_read(tmp_path: Path) -> None:
+    write_react(tmp_path, ROWS[:1])
+    plain = read(tmp_path)[0]
+    for table in tmp_path.rglob("*.csv"):
+        table.write_text(table.read_text().replace(",", ";"))
+    again = read(tmp_path)[0]
+    assert again.key == plain.key
+    assert np.array_equal(again.listener.expression, plain.listener.expression)
+
+
+def test_sounds_of_no_clip_are_refused(tmp_path: Path) -> None:
+    write_react(tmp_path, ROWS[:1])
+    for sound in (tmp_path / "val" / "Audio_files").rglob("*.wav"):
+        sound.rename(sound.with_suffix(".mp3"))
+    with pytest.raises(
+        InputError, match=r"Audio_files: no file belongs to a clip; expected for example NoXI/.*/1\.wav"
+    ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("again", [ROWS[0], ROWS[0][::-1]])
+def test_a_pair_that_stands_twice_is_refused(again: tuple[str, str], tmp_path: Path) -> None:
+    write_react(tmp_path, [*ROWS, again])
+    with pytest.raises(InputError, match=r"val\.csv:5: .* stand in .*val\.csv:2 already; delete one of the"):
+        read(tmp_path)
+
+
+def test_an_index_of_other_columns_is_refused(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        write_react(tmp_path, ROWS[:1], split)
+    table = tmp_path / "val.csv"
+    table.write_text(table.read_text().replace("listener_path", "listener"))
+    with pytest.raises(InputError, match=r"val\.csv: the index of .*3D_FV_files lacks listener_path in its"):
+        react.find_react(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
@@ -128,7 +164,10 @@ def test_expressions_in_another_order_are_refused(tmp_path: Path) -> None:
     assert react.read_expression(path) == pytest.approx(face_numbers(0, 3, 25))
     text = path.read_text()
     path.write_text(text.replace("AU1,AU2", "AU2,AU1"))
-    with pytest.raises(InputError, match=r"1\.csv: the header is au2,au1,.*; expected au1,au2"):
+    with pytest.raises(InputError, match=r"1\.csv: column 1 of the header is 'au2'; expected 'au1'"):
+        react.read_expression(path)
+    path.write_text("AU1,AU2\n")
+    with pytest.raises(InputError, match=r"1\.csv: column 3 of the header is ''; expected 'au4'"):
         react.read_expression(path)
     path.write_text(text.splitlines()[0] + "\n")
     with pytest.raises(InputError, match=r"1\.csv: a header without rows"):

@@ -19,18 +19,23 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "holiday").mkdir()
-    with pytest.raises(InputError, match=r"expected a fer2013\.csv .*RAF-DB.*AffectNet.*expressions"):
+    with pytest.raises(InputError, match=r"expected fer2013\.csv, .*RAF-DB.*AffectNet.*expressions") as told:
         find_dataset(tmp_path)
+    assert len(str(told.value).removeprefix(str(tmp_path))) < 200
 
 
 @pytest.mark.parametrize(
-    ("text", "columns"), [("", "none"), ("a,b\n1,2\n", "a, b"), ("picture;label\n1;2\n", "picture;label")]
+    ("text", "columns"),
+    [
+        ("", "none"),
+        ("a,b\n1,2\n", "a, b"),
+        ("a;b\n1;2\n", "a, b"),
+        ("a,b,c,d,e,f,g", r"a, b, c, d, e, f, \.\.\."),
+    ],
 )
 def test_a_file_that_is_no_known_table_names_its_columns(tmp_path: Path, text: str, columns: str) -> None:
     (tmp_path / "mine.csv").write_text(text)
-    expected = (
-        f"mine.csv: no data set .* with the columns {columns}; expected .* picture and label and commas"
-    )
+    expected = f"mine.csv: no data set .* with the columns {columns}; expected .* picture and label$"
     with pytest.raises(InputError, match=expected):
         find_dataset(tmp_path / "mine.csv")
 
@@ -67,7 +72,7 @@ def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
     assert names == {
         "fer": "FER-2013",
         "small": "FER-2013",
-        "large": "ImageFolder",
+        "large": "folders of faces",
         "raf": "RAF-DB",
         "affect": "AffectNet",
     }

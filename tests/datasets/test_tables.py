@@ -20,6 +20,13 @@ def test_rows_have_names_and_places(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("separator", ";\t")
+def test_semicolons_and_tabs_separate_cells_too(separator: str, tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", f'\ufeffa{separator} b\n"1, {separator}2"{separator}x\n')
+    assert header(path) == ("a", "b")
+    assert list(rows(path, ("a", "b"))) == [(f"{path}:2", {"a": f"1, {separator}2", "b": "x"})]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -10,7 +10,7 @@ from support import tiny_sparse
 from visavis.base import networks
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
-from visavis.expression.registry import classifier_of, network_of, open_classifier
+from visavis.expression.registry import classifier_of, network_file, network_of, open_classifier
 from visavis.expression.sparse import SparseClassifier
 
 
@@ -56,3 +56,28 @@ def test_a_missing_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "manifest", dict)
     with pytest.raises(WeightsError, match="no embedded network is called 'expression_sparse'"):
         open_classifier("sparse")
+
+
+@pytest.mark.parametrize(
+    ("config", "advice"),
+    [
+        (None, "expected an ONNX file, or the folder of an expression run"),
+        ('{"task": "expression"}', r"run  visavis export .*run --out .*run/expression\.onnx$"),
+        ("{}", r"run  visavis export .*run --out .*run/expression\.onnx$"),
+        (
+            '{"task": "listener"}',
+            r"visavis react TRACK\.npz --out REACTIONS\.npz --listener .*listener\.onnx$",
+        ),
+        ('{"task": "voice"}', r"visavis evaluate voices RAVDESS --voice .*run/voice\.onnx$"),
+        ('{"task": "tokenizer"}', "a run of the task tokenizer makes no recogniser$"),
+    ],
+)
+def test_a_folder_without_a_recogniser_gets_advice_for_its_task(
+    config: str | None, advice: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    if config is not None:
+        (run / "config.json").write_text(config)
+    with pytest.raises(InputError, match=rf"run: is a folder, .* holds no expression\.onnx; .*{advice}"):
+        network_file(run)

@@ -30,7 +30,7 @@ def test_outputs_are_checked_first(tmp_path: Path) -> None:
     ("picture", "background", "size_px", "message"),
     [
         ("face", None, None, "a picture of 'face'; expected both or avatar"),
-        ("both", "soft", None, "a video of the avatar alone"),
+        ("both", "soft", None, "^background and size are for a video of the avatar alone: choose the pict"),
         ("both", None, 720, "a video of the avatar alone"),
         ("avatar", "green", None, "a background of 'green'; expected soft, transparent or a colour"),
         ("avatar", "#12345", None, "a background of '#12345'"),

@@ -182,7 +182,7 @@ def named_profile(name: Profile | PathText | None) -> Profile | None:
     path = my_profile()
     if not path.exists():
         raise InputError(
-            f"--profile {MINE}: nothing has been remembered yet ({path} is not there); calibrate on the page "
-            "of  visavis serve  and press Remember me, see docs/how-to/calibrate.md"
+            f"the profile {MINE}: nothing has been remembered yet ({path} is not there); calibrate on the "
+            "page of  visavis serve  and press Remember me, see docs/how-to/calibrate.md"
         )
     return Profile.load(path)

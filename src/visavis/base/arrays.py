@@ -1,4 +1,4 @@
-"""Checks of arrays: shape, type, range and finite values."""
+"""Checks of numbers, flags and arrays: shape, type, range and finite values."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def require_whole(name: str, value: Any, least: int, most: int | None = None) ->
     if not whole or value < least or (most is not None and value > most):
         span = f"from {least}" + ("" if most is None else f" to {most}")
         raise InputError(f"{name} is {value!r}; expected a whole number {span}")
+
+
+def require_flag(name: str, value: Any) -> None:
+    """Check that a value is True or False.
+
+    Raises:
+        InputError: it is anything else, such as the text "no".
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} is {value!r}; expected True or False")
 
 
 def as_float32(

@@ -65,6 +65,28 @@ def require_writable(path: Path, *read: PathText) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+def require_outputs(
+    wanted: Iterable[tuple[Path | None, tuple[str, ...]]], sources: Iterable[str | Path]
+) -> None:
+    """Find before the work what would prevent files from being written after it.
+
+    Args:
+        wanted: each file or None, with the endings that its name may have.
+        sources: files that are read.
+
+    Raises:
+        InputError: an ending is wrong, or see :func:`require_writable`.
+    """
+    taken = list(sources)
+    for path, endings in wanted:
+        if path is None:
+            continue
+        if not path.name.lower().endswith(endings):
+            raise InputError(f"{str(path)!r}: expected a name that ends in {', '.join(endings)}")
+        require_writable(path, *taken)
+        taken.append(path)
+
+
 def require_folder(path: Path) -> None:
     """Find errors before the work that would prevent creating a folder, or files in it, after the work.
 

@@ -1,6 +1,31 @@
-"""Words for messages: counts, and reasons of errors."""
+"""Words for messages: counts, reasons of errors, and wrong values."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# What was expected, by pydantic's type of an error; the names are those of its context.
+_EXPECTED = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "union_tag_not_found"), "a table"),
+    **dict.fromkeys(("literal_error", "enum"), "{expected}"),
+    "finite_number": "a finite number",
+    "string_type": "a text",
+    "path_type": "the path of a file or folder",
+    "union_tag_invalid": "one of {expected_tags}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "too_short": "{min_length} or more of them",
+    "too_long": "at most {max_length} of them",
+}
+_MOST_SHOWN = 60
 
 
 def counted(count: int, noun: str) -> str:
@@ -14,3 +39,20 @@ def reason(error: BaseException) -> str:
         f"{error} is missing" if isinstance(error, KeyError) else str(error)
     )
     return " ".join(words.split()) or type(error).__name__
+
+
+def wrong_value(problems: Sequence[Mapping[str, Any]]) -> str:
+    """What was found and what was expected, of entries of pydantic's ``errors()`` about one value."""
+    first = problems[0]
+    if first["type"] == "missing":
+        return "is missing"
+    if first["type"] not in _EXPECTED:
+        return str(first["msg"]).removeprefix("Value error, ")
+    wanted = [
+        _EXPECTED.get(each["type"], "").format(**each.get("ctx", {})).removesuffix(".0")
+        for each in problems
+        if each["input"] is first["input"]  # Alternatives, not the list around the value.
+    ]
+    found = repr(first.get("ctx", {}).get("tag", first["input"]))
+    shown = found if len(found) <= _MOST_SHOWN else f"{found[:_MOST_SHOWN]}..."
+    return f"found {shown}; expected {' or '.join(filter(None, dict.fromkeys(wanted)))}"

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from visavis import __version__
 from visavis.base.console import CLOSED_PIPE, forgive_stderr, print_error, print_line, write_out
 from visavis.base.signals import INTERRUPTED, is_put_off, signals_go_to, status_after
-from visavis.base.words import reason
+from visavis.base.words import reason, wrong_value
 from visavis.errors import MissingExtraError, VisavisError
 
 USE, MEASURE, TRAIN = "Use", "Measure", "Train"
@@ -135,9 +135,12 @@ def run_plainly(program: Callable[[], object]) -> object:
 
 def _wrong_option(error: typer.TyperException) -> str:
     """The message of a wrong option or value, which names the value that was found."""
-    message = error.format_message().replace("Value error, ", "")
+    message = error.format_message()
     problems: Any = getattr(error.__cause__, "errors", list)()  # Of pydantic, which checks for typer.
-    found = problems[0]["input"] if problems else ""
+    if not problems:
+        return message
+    message = message.replace(problems[0]["msg"], wrong_value(problems))
+    found = problems[0]["input"]
     return message if not found or repr(found) in message else f"{message}; found {found!r}"
 
 

@@ -31,9 +31,9 @@ def codebook(
         visavis codebook talk.npz --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx --out w.png
     """
     from visavis.avatar.puppet_sheet import write_png
+    from visavis.base.files import require_outputs
     from visavis.drawing.codebook import draw_sheet, most_used
     from visavis.reaction.tokenizer import FaceTokenizer
-    from visavis.recording.outputs import require_outputs
     from visavis.track import Track
 
     require_outputs([(out, (".png",))], [path for path in (*tracks, encoder, decoder) if path is not None])

@@ -51,8 +51,8 @@ def mirror(
         visavis evaluate mirror clips/*.mp4 --landmarks teachers/
         visavis evaluate mirror clips/*.mp4 --stills stills.png --outlines
     """
+    from visavis.base.files import require_outputs
     from visavis.evaluate.mirror_stills import write_stills
-    from visavis.recording.outputs import require_outputs
 
     if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
         raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")

@@ -69,10 +69,10 @@ def react(
         visavis react talk.npz --audio talk.mp4 --out r.npz --explain why.json --figure why.svg
     """
     from visavis.base.arrays import require_whole
+    from visavis.base.files import require_outputs
     from visavis.drawing.explanation import COLUMNS
     from visavis.reaction.speech import FRAME_RATE_HZ
     from visavis.reaction.style import Style
-    from visavis.recording.outputs import require_outputs
     from visavis.recording.react import MOST_SAMPLES, SpeakerClip
     from visavis.recording.video_writer import CONTAINERS
     from visavis.track import Track

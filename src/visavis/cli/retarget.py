@@ -44,7 +44,7 @@ def retarget(
     """
     from visavis.avatar.profile import named_profile
     from visavis.avatar.retarget import Retargeting, preset_text, presets
-    from visavis.base.files import require_writable
+    from visavis.base.files import require_outputs
     from visavis.track import Track
 
     if (track is None) != (out is None):
@@ -60,7 +60,7 @@ def retarget(
                 f"{mapping}: no mistakes in {counted(len(retargeting.parameters), 'parameter')}"
             )
         return
-    require_writable(out, mapping, track)
+    require_outputs([(out, (".csv",))], [mapping, track])
     if (worn := named_profile(profile)) is not None:
         retargeting = retargeting.calibrated(worn)
     write_values(out, retargeting, Track.load(track))

@@ -16,9 +16,8 @@ from visavis.errors import InputError
 
 _READERS = (react.find_react, react2025.find_react2025, vico.find_vico, l2l.find_l2l)
 EXPECTED = (
-    "REACT2023 or REACT2024 (val.csv with speaker_path and listener_path, and val/3D_FV_files), REACT2025 "
-    "or REACT2026 (val/coefficients/speaker), ViCo (train.csv with uuid, and recons), Learning to Listen "
-    "(conan/train/p0_list_faces_clean_deca.npy), or a folder that visavis corpus build made"
+    "REACT (val.csv or val/coefficients), ViCo (train.csv and recons), Learning to Listen (conan/train), or "
+    "what visavis corpus build made"
 )
 
 # Patterns of files, and why the corpus is refused.

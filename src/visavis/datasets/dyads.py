@@ -249,6 +249,23 @@ class Corpus:
         return self.open_split(split)
 
 
+def require_fit(folder: Path, suffix: str, files: Mapping[str, Path | None]) -> None:
+    """Check that a folder without any file of these people is empty or not there.
+
+    Args:
+        folder: the folder.
+        suffix: of its files.
+        files: each person's file by the person's name; None if it is not there.
+
+    Raises:
+        InputError: the folder holds other files only.
+    """
+    if files and not any(files.values()) and any(path.is_file() for path in folder.rglob("[!.]*")):
+        raise InputError(
+            f"{folder}: no file belongs to a clip; expected for example {next(iter(files))}{suffix}"
+        )
+
+
 def cut_to_shortest(where: str, arrays: Mapping[str, FloatArray], tolerance: int) -> list[FloatArray]:
     """Arrays over the same frames, cut at the end to the shortest.
 

@@ -19,7 +19,7 @@ from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
 from visavis.errors import InputError
 from visavis.expression.labels import expression_of
 
-NAME = "ImageFolder"
+NAME = "folders of faces"
 # Name of the only split of a folder without splits.
 ALL = "all"
 # Files that file managers create; these and hidden files are skipped.

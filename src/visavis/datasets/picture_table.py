@@ -64,7 +64,7 @@ def _first(names: tuple[str, ...], known: tuple[str, ...]) -> str | None:
 def _open(path: Path, table: Path, picture: str, label: str, labels: Mapping[str, str]) -> DataSet:
     splits: dict[str, list[_Row]] = defaultdict(list)
     left_out: Counter[str] = Counter()
-    unused = set(labels)
+    unused, blank = set(labels), ""
     for where, cells in rows(table, ()):
         row = {name.casefold(): cell.strip() for name, cell in cells.items()}
         unused.discard(row[label])
@@ -84,11 +84,16 @@ def _open(path: Path, table: Path, picture: str, label: str, labels: Mapping[str
         if not file.is_file():
             raise InputError(f"{where}: the picture {row[picture]!r} is missing in {table.parent}")
         box = face_box(where, row) if row.get(BOX_COLUMNS[0]) else None
+        blank = blank or ("" if row.get(SPLIT) else where)
         splits[row.get(SPLIT) or ALL].append((FaceFile(file, where, box), word, row.get(PERSON, "")))
     if unused:
         raise InputError(f"{table}: no row has the label {min(unused)!r} that labels declare")
     if not splits:
         raise InputError(f"{table}: lists no picture with a label")
+    if blank and len(splits) > 1:
+        raise InputError(
+            f"{blank}: no {SPLIT}, but other rows have one: name one, such as train, or delete the row"
+        )
     training = usual_split(TRAINING_NAMES, splits)
     default = usual_split(("test",), splits) or next(reversed(splits))
     return DataSet(NAME, path, tuple(splits), default, training, partial(_read, splits, left_out))

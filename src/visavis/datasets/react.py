@@ -19,6 +19,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from visavis.base.reading import regular
 from visavis.base.words import reason
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.datasets import tables
-from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
+from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest, require_fit
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
 from visavis.types import FloatArray
@@ -86,29 +87,36 @@ def find_react(path: Path) -> Corpus | None:
     """The corpus in a folder; None if no index is found.
 
     Raises:
-        InputError: an index has no folder, or a table cannot be read.
+        InputError: an index has no folder or a folder no index, or a table cannot be read.
     """
     if not path.is_dir():
         return None
-    indices = [table for table in path.glob("*.csv") if set(COLUMNS) <= set(tables.header(table))]
+    splits = []
+    for table in path.glob("*.csv"):
+        faces = path / table.stem / FACES
+        lacking = sorted(set(COLUMNS) - set(tables.header(table)))
+        if lacking and faces.is_dir():
+            raise InputError(f"{table}: the index of {faces} lacks {' and '.join(lacking)} in its header")
+        if not lacking and not faces.is_dir():
+            raise InputError(f"{table}: its faces are missing; expected the folder {faces}")
+        if not lacking:
+            splits.append(table.stem)
     order = {name: number for number, name in enumerate(KNOWN_SPLITS)}
-    splits = sorted((table.stem for table in indices), key=lambda name: (order.get(name, len(order)), name))
-    for split in splits:
-        if not (path / split / FACES).is_dir():
-            raise InputError(
-                f"{path / split}.csv: its faces are missing; expected the folder {path / split / FACES}"
-            )
+    splits.sort(key=lambda name: (order.get(name, len(order)), name))
     return Corpus(NAME, path, tuple(splits), partial(_open, path)) if splits else None
 
 
 def _open(path: Path, split: str) -> Dyads:
     root = path / split
-    forward = []
+    forward, places = [], dict[frozenset[str], str]()
     for place, row in tables.rows(path / f"{split}.csv", COLUMNS):
         speaker, listener = (_files(root, row[column], place) for column in COLUMNS)
         if speaker.name == listener.name:
             raise InputError(f"{place}: {speaker.name} is speaker and listener; expected two people")
+        tables.require_new(places, place, speaker.name, listener.name)
         forward.append(ReactEntry(place, speaker, listener))
+    people = [person for entry in forward for person in (entry.speaker, entry.listener)]
+    require_fit(root / SOUNDS, ".wav", {person.name: person.audio for person in people})
     fps, space = _convention(path)
     back = [ReactEntry(entry.place, entry.listener, entry.speaker) for entry in forward]
     return Dyads(NAME, split, tuple(partial(_read, split, fps, space, entry) for entry in (*forward, *back)))
@@ -207,13 +215,14 @@ def read_expression(path: Path) -> FloatArray:
     """
     names = [name.lower() for name in tables.header(path)]
     wanted = [name.lower() for name in EXPRESSION_CHANNELS]
-    if names != wanted:
-        raise InputError(f"{path}: the header is {','.join(names)}; expected {','.join(wanted)}")
+    for number, (name, want) in enumerate(zip_longest(names, wanted, fillvalue=""), start=1):
+        if name != want:
+            raise InputError(f"{path}: column {number} of the header is {name!r}; expected {want!r}")
     try:
-        lines = regular(path).read_text("utf-8-sig").splitlines()[1:]
+        first, *lines = regular(path).read_text("utf-8-sig").splitlines()
         if not any(lines):
             raise InputError(f"{path}: a header without rows; expected one a frame")
-        values = np.loadtxt(lines, np.float32, delimiter=",", ndmin=2)
+        values = np.loadtxt(lines, np.float32, delimiter=tables.separator(first), ndmin=2)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a table of numbers: {reason(error)}") from error
     return as_float32(f"{path}: the expression", values, (None, len(wanted)), allow_nan=True)

@@ -15,14 +15,14 @@ from 1 to 5. A listener's traits, moved to 0 to 1, become labels. Its EEG is not
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from visavis.base.arrays import as_float32
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.datasets import tables
-from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace
+from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, require_fit
 from visavis.datasets.npy import read_npy
 from visavis.datasets.react import KNOWN_SPLITS, PersonFiles, ReactEntry, read_people
 from visavis.errors import InputError
@@ -50,8 +50,12 @@ def _open(path: Path, split: str) -> Dyads:
     root = path / split
     # Archives made on a Mac hold a file ._NAME beside each NAME.
     files = (root / FACES / ROLES[0]).glob("[!.]*/[!.]*.npy")
-    speakers, known = sorted(files, key=_natural), _traits(root / PERSONALITY)
+    speakers = sorted(files, key=_natural)
     forward = [_entry(root, f"{file.parent.name}/{file.stem}") for file in speakers]
+    people = [person for entry in forward for person in (entry.speaker, entry.listener)]
+    require_fit(root / EMOTIONS, ".npy", {person.name: person.expression for person in people})
+    require_fit(root / SOUNDS, ".wav", {person.name: person.audio for person in people})
+    known = _traits(root / PERSONALITY, [person.name for person in people])
     for file in sorted((root / FACES / ROLES[1]).glob("[!.]*/[!.]*.npy")):
         if not (missing := root / FACES / ROLES[0] / file.parent.name / file.name).is_file():
             key = f"{file.parent.name}/{file.stem}"
@@ -86,11 +90,14 @@ def _entry(root: Path, key: str) -> ReactEntry:
     return ReactEntry(str(people[0].face), *people)
 
 
-def _traits(folder: Path) -> Traits:
+def _traits(folder: Path, clips: Sequence[str]) -> Traits:
     """Traits of each clip, by ``role/session/name`` or ``role/name``, 0 to 1 as in the official loader."""
     found: dict[str, dict[str, str]] = {}
     for role in ROLES:
-        table = folder / f"{role}.csv"
+        table, known = folder / f"{role}.csv", [clip.split("/") for clip in clips if clip.startswith(role)]
+        fitting = {
+            part for _, session, name in known for part in (f"{role}/{session}/{name}", f"{role}/{name}")
+        }
         for place, row in tables.rows(table, ("video_name", *BIG_FIVE)) if table.is_file() else ():
             try:
                 traits = {name: (float(row[name]) - 1) / 4 for name in BIG_FIVE}
@@ -103,6 +110,9 @@ def _traits(folder: Path) -> Traits:
             if key in found:
                 raise InputError(f"{place}: {key} has traits in a row before; keep one of them")
             found[key] = {name: f"{value:g}" for name, value in traits.items()}
+        if known and table.is_file() and not fitting & found.keys():
+            _, session, name = known[0]
+            raise InputError(f"{table}: no row belongs to a clip; expected for example {name} in {session}")
     return found
 
 

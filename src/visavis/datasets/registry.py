@@ -11,11 +11,11 @@ from visavis.datasets.tables import header
 from visavis.errors import InputError
 
 EXPECTED = (
-    "a fer2013.csv or icml_face_data.csv or its folder, Kaggle's folders (train/angry/...), RAF-DB "
-    "(list_patition_label.txt and aligned/), AffectNet's training.csv and validation.csv or its train_set "
-    "and val_set, a CSV table with the columns picture and label and commas between the cells, or folders "
-    "named by expressions"
+    "fer2013.csv, Kaggle's folders, RAF-DB, AffectNet, folders named by expressions, or a table with the "
+    "columns picture and label"
 )
+# How many columns of an unknown table a message names.
+MOST_COLUMNS = 6
 
 
 def find_dataset(path: PathText, labels: Mapping[str, str] | None = None) -> DataSet:
@@ -43,5 +43,7 @@ def find_dataset(path: PathText, labels: Mapping[str, str] | None = None) -> Dat
         or image_folder.find_image_folder(path, labels)
     ):
         return found
-    columns = f" with the columns {', '.join(header(path)) or 'none'}" if path.is_file() else ""
+    names = header(path) if path.is_file() else ()
+    listed = ", ".join(names[:MOST_COLUMNS]) + (", ..." if len(names) > MOST_COLUMNS else "")
+    columns = f" with the columns {listed or 'none'}" if path.is_file() else ""
     raise InputError(f"{path}: no data set is recognised here{columns}; expected {EXPECTED}")

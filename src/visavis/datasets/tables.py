@@ -1,4 +1,4 @@
-"""Rows of CSV files, each with its file and line."""
+"""Rows of CSV files, each with its file and line; cells are separated by commas, semicolons or tabs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ from visavis.errors import InputError
 
 # With or without a byte order mark.
 _ENCODING = "utf-8-sig"
+_SEPARATORS = ",;\t"
+
+
+def separator(first_line: str) -> str:
+    """What separates the cells of a table with this first line: its most frequent separator."""
+    return max(_SEPARATORS, key=first_line.count)
+
+
+def _separator(file: TextIO) -> str:
+    first_line = file.readline()
+    file.seek(0)
+    return separator(first_line)
 
 
 @contextmanager
@@ -36,7 +48,7 @@ def header(path: Path) -> tuple[str, ...]:
         InputError: the file cannot be read, or is not text.
     """
     with _opened(path) as file:
-        return tuple(name.strip() for name in next(csv.reader(file), []))
+        return tuple(name.strip() for name in next(csv.reader(file, delimiter=_separator(file)), []))
 
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -56,7 +68,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
     if missing := set(columns) - set(names):
         raise InputError(f"{path}: the header lacks {', '.join(sorted(missing))}")
     with _opened(path) as file:
-        reader = csv.reader(file, skipinitialspace=True)
+        reader = csv.reader(file, delimiter=_separator(file), skipinitialspace=True)
         next(reader)
         for cells in reader:
             where = f"{path}:{reader.line_num}"
@@ -67,6 +79,16 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
                     f"{where}: {counted(len(cells), 'cell')}; the header has {counted(len(names), 'column')}"
                 )
             yield where, dict(zip(names, cells, strict=True))
+
+
+def require_new(places: dict[frozenset[str], str], where: str, *names: str) -> None:
+    """Check that no row before has these names, in whatever order, and note where they stand.
+
+    Raises:
+        InputError: another row has; the message names both.
+    """
+    if (before := places.setdefault(frozenset(names), where)) != where:
+        raise InputError(f"{where}: {' and '.join(names)} stand in {before} already; delete one of the rows")
 
 
 def whole_number(where: str, row: dict[str, str], column: str, low: int, high: int) -> int:

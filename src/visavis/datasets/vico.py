@@ -28,7 +28,7 @@ import numpy as np
 from visavis.base.arrays import as_float32
 from visavis.base.npz import PARSER_ERRORS
 from visavis.datasets import tables
-from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest
+from visavis.datasets.dyads import Corpus, Dyad, Dyads, FaceSpace, Person, cut_to_shortest, require_fit
 from visavis.errors import InputError, MissingExtraError
 from visavis.types import FloatArray
 
@@ -69,12 +69,15 @@ def find_vico(path: Path) -> Corpus | None:
     """ViCo in a folder; None if no table is found.
 
     Raises:
-        InputError: a table cannot be read, or the coefficients of a row are missing.
+        InputError: a table cannot be read, coefficients or sounds are missing, or two rows
+            are the same.
     """
     if not path.is_dir():
         return None
     found: dict[str, list[VicoEntry]] = defaultdict(list)
     files: dict[str, Path] | None = None
+    places: dict[frozenset[str], str] = {}
+    sounds: dict[str, Path | None] = {}
     for table in sorted(path.glob("*.csv")):
         names = set(tables.header(table))
         challenge = set(CHALLENGE_COLUMNS) <= names
@@ -84,7 +87,13 @@ def find_vico(path: Path) -> Corpus | None:
             files = {file.stem: file for file in sorted((path / COEFFICIENTS).rglob("*.mat"))}
         for place, row in tables.rows(table, ()):
             split = table.stem if challenge else row["data_split"]
-            found[split].append(_entry(path, files, place, row, challenge))
+            if not split:
+                raise InputError(f"{place}: no data_split: name one, such as train, or delete the row")
+            entry = _entry(path, files, place, row, challenge)
+            tables.require_new(places, place, entry.speaker.stem, entry.listener.stem)
+            found[split].append(entry)
+            sounds[row["uuid" if challenge else "audio"]] = entry.audio
+    require_fit(path / SOUNDS, ".wav", sounds)
     return Corpus(NAME, path, tuple(found), partial(_open, found)) if found else None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from visavis.base import networks
+from visavis.base.arrays import require_flag
 from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError, WeightsError
 from visavis.expression.labels import FER2013_LABELS
@@ -36,6 +37,7 @@ class ExpressionClassifier:
     ENDS: ClassVar[tuple[str, ...]] = ("images", "expressions", "labels")
 
     def __init__(self, session: ort.InferenceSession, *, mirror: bool = False) -> None:
+        require_flag("mirror", mirror)
         found = output_names(session)
         notes = networks.metadata(session)
         if found != self.ENDS:

@@ -9,6 +9,7 @@ import onnxruntime as ort
 
 from visavis.base import networks
 from visavis.base.int8 import chosen
+from visavis.base.reading import read_json_object
 from visavis.errors import InputError, WeightsError
 from visavis.expression import classifier, sparse
 from visavis.expression.classifier import ExpressionClassifier, output_names
@@ -20,6 +21,12 @@ NETWORKS = {"dense": classifier.NAME, "sparse": sparse.NAME}
 DEFAULT = "dense"
 # The network of a folder that visavis train made.
 RUN_NETWORK = "expression.onnx"
+# What takes the networks of other tasks.
+_TAKEN_BY = {
+    "listener": "visavis react TRACK.npz --out REACTIONS.npz --listener",
+    "voice": "visavis evaluate voices RAVDESS --voice",
+}
+_MOST_BYTES = 10**6
 
 
 def network_of(recognizer: str) -> str:
@@ -44,12 +51,28 @@ def network_file(network: Path) -> Path:
     """
     if not network.is_dir():
         return network
-    if not (network / RUN_NETWORK).exists():
-        raise InputError(
-            f"{network}: is a folder, not a file, and holds no {RUN_NETWORK}; if visavis train made it, run  "
-            f"visavis export {quote(str(network))} --out {quote(str(network / RUN_NETWORK))}"
-        )
-    return network / RUN_NETWORK
+    file = network / RUN_NETWORK
+    if file.exists():
+        return file
+    task = _task(network)
+    if task is None:
+        advice = "expected an ONNX file, or the folder of an expression run of visavis train"
+    elif task in _TAKEN_BY:
+        other = network / f"{task}.onnx"
+        advice = f"the {task} of this run is for  {_TAKEN_BY[task]} {quote(str(other))}"
+    elif task == "expression":
+        advice = f"run  visavis export {quote(str(network))} --out {quote(str(file))}"
+    else:
+        advice = f"a run of the task {task} makes no recogniser"
+    raise InputError(f"{network}: is a folder, not a file, and holds no {RUN_NETWORK}; {advice}")
+
+
+def _task(run: Path) -> str | None:
+    """The task of a run; None for another folder."""
+    try:
+        return str(read_json_object(run / "config.json", _MOST_BYTES).get("task", "expression"))
+    except InputError:
+        return None
 
 
 def open_classifier(recognizer: str = DEFAULT, keep: float | None = None) -> ExpressionClassifier:
@@ -91,7 +114,7 @@ def classifier_of(
         return SparseClassifier(session, keep, mirror=mirror)
     if keep is not None:
         raise InputError(
-            "a keep rate (--keep) is for a recogniser that drops tokens, and this one keeps all: "
+            "a keep rate is for a recogniser that drops tokens, and this one keeps all: "
             "choose sparse, or leave it out"
         )
     return ExpressionClassifier(session, mirror=mirror)

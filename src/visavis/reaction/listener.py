@@ -75,7 +75,7 @@ class ListenerModel:
         if ASSET not in networks.manifest():
             raise WeightsError(
                 "this version of visavis brings no listener: train one (visavis train "
-                "experiments/listener.toml) and name its listener.onnx with --listener"
+                "experiments/listener.toml) and name its listener.onnx as the listener"
             )
         tokenizer = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
         return cls(Predictor(networks.open_session(ASSET, threads)), tokenizer)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from visavis.base.files import require_writable
+from visavis.base.arrays import require_flag
+from visavis.base.files import require_outputs
 from visavis.errors import InputError
 from visavis.recording.video_writer import CONTAINERS, require_alpha
 
@@ -66,7 +66,7 @@ class AvatarAlone:
         if picture == "both":
             if background is not None or size_px is not None:
                 raise InputError(
-                    "--background and --size describe a video of the avatar alone: add --picture avatar"
+                    "background and size are for a video of the avatar alone: choose the picture avatar"
                 )
             return None
         return cls(
@@ -126,6 +126,7 @@ class Outputs:
                 writable, two outputs have the same name, or a name is the source's or belongs to something
                 that is not a file.
         """
+        require_flag("fast", self.fast)
         require_outputs(
             (
                 (self.video, tuple(CONTAINERS)),
@@ -137,25 +138,3 @@ class Outputs:
         )
         if self.video is not None and self.alone is not None and self.alone.transparent:
             require_alpha(self.video)
-
-
-def require_outputs(
-    wanted: Iterable[tuple[Path | None, tuple[str, ...]]], sources: Iterable[str | Path]
-) -> None:
-    """Find before the work what would prevent files from being written after it.
-
-    Args:
-        wanted: each file or None, with the endings that its name may have.
-        sources: files that are read.
-
-    Raises:
-        InputError: as :meth:`Outputs.validate`.
-    """
-    taken = list(sources)
-    for path, endings in wanted:
-        if path is None:
-            continue
-        if not path.name.lower().endswith(endings):
-            raise InputError(f"{str(path)!r}: expected a name that ends in {', '.join(endings)}")
-        require_writable(path, *taken)
-        taken.append(path)

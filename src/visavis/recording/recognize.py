@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 
+from visavis.base.arrays import require_flag
 from visavis.base.files import PathText, as_path
 from visavis.base.machine import usable_threads
 from visavis.capture.image import IMAGE_SUFFIXES, is_picture, read_image
@@ -150,6 +151,7 @@ class Recognizer:
             raise InputError(
                 "recognition needs a pipeline that reads expressions; found one without a reader"
             )
+        require_flag("crops", crops)
         self._crops = crops
         self._network = network
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from visavis.base.console import print_note
-from visavis.base.files import require_writable
+from visavis.base.files import require_outputs
 from visavis_train.commands.faces import ANEW, NOTHING, Landmarker
 from visavis_train.commands.shared import interrupted_says
 
@@ -124,7 +124,7 @@ def skins(
     from visavis_train.face.rendering.head import Head
     from visavis_train.face.rendering.skins import make_skins, write_skins
 
-    require_writable(out, head)
+    require_outputs([(out, (".npz",))], [head])
     found = make_skins(Head.load(head), crops, model, count)
     write_skins(out, found)
     print_note(f"{out}: {len(found.ids)} skins")

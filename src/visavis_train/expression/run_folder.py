@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from visavis.base import networks
-from visavis.base.files import require_writable, whole_file
-from visavis.base.reading import regular
+from visavis.base.files import require_outputs, whole_file
+from visavis.base.reading import parse_json, regular
 from visavis.errors import InputError
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.init import start
@@ -22,9 +22,10 @@ from visavis_train.expression.models.factory import ModelConfig, build_model
 from visavis_train.expression.models.heads import ExpressionNet, Reading
 from visavis_train.expression.release import export_network
 from visavis_train.loop.checkpoint import BEST, load_checkpoint
-from visavis_train.loop.experiment import first_problem, load_experiment
+from visavis_train.loop.experiment import checked, load_experiment
 
 CONFIG = "config.json"
+_NO_SETTINGS = "not the settings of an expression run"
 
 
 class _Stored(BaseModel):
@@ -50,18 +51,14 @@ def load_run(folder: Path, weights: str = BEST) -> tuple[ExpressionNet, int]:
     if is_embedded(folder):
         return _embedded(str(folder))
     try:
-        text = regular(folder / CONFIG).read_text("utf-8-sig")
+        values = parse_json(regular(folder / CONFIG).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{folder}: no run: {CONFIG} cannot be read; expected a folder that  visavis train  made"
         ) from error
-    try:
-        stored = _Stored.model_validate_json(text)
-    except ValidationError as error:
-        where, said = first_problem(error)
-        raise InputError(
-            f"{folder / CONFIG}: not the settings of an expression run: {where or 'file'}: {said}"
-        ) from error
+    except ValueError as error:
+        raise InputError(f"{folder / CONFIG}: {_NO_SETTINGS}: {error}") from error
+    stored = checked(f"{folder / CONFIG}: {_NO_SETTINGS}", values, _Stored)
     if not (folder / weights).is_file():
         raise InputError(f"{folder}: no {weights}; expected a run that has finished an epoch")
     network = build_model(stored.model, stored.reading, download=False)
@@ -96,7 +93,7 @@ def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
         InputError: see :func:`load_run`; or the file cannot be written.
         WeightsError: ONNX Runtime answers differently.
     """
-    require_writable(out)
+    require_outputs([(out, (".onnx",))], ())
     network, side_px = load_run(folder)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.onnx"

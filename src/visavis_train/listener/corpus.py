@@ -155,6 +155,11 @@ def pack_split(
     sources = tuple(str(source) for source in notes.get("sources", ()))
     near = _neighbours(corpus, dyads, [known.get("session") for known in labels])
     traits = BIG_FIVE if any(BIG_FIVE[0] in known for known in labels) else CONTROLS
+    silent = sum(item.speaker.speech is None or bool(np.isnan(item.speaker.speech).all()) for item in items)
+    unknown = 0 if traits is CONTROLS else sum(bool(np.isnan(item.style).any()) for item in items)
+    for missing, what in ((silent, "speakers have no sound"), (unknown, "listeners have no Big Five")):
+        if missing:
+            print_note(f"{corpus.path}, {split}: {missing} of {count} {what}")
     return ListeningPack(name, sources, split, tuple(items), near, traits)
 
 

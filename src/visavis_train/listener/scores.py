@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.console import print_note, progress
-from visavis.base.files import require_writable, whole_file
+from visavis.base.files import require_outputs, whole_file
 from visavis.base.words import counted
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
@@ -221,10 +221,8 @@ def write_predictions(
         InputError: no such pack, a file cannot be written, or the clips are not those of a challenge.
         WeightsError: the network of features cannot be used.
     """
-    require_writable(path, pack, *([network] if network else []))
+    require_outputs([(path, (".npz",)), (submission, (".npy",))], [pack, *([network] if network else [])])
     features = None if network is None else AvatarFeatures(network)
-    if submission is not None:
-        require_writable(submission, pack, path)
     read = load_listening(pack)
     test, method = Contest.of(read, frames), TrainedListener(listener)
     if submission is not None:

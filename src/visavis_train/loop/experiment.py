@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, ValidationError
 
 from visavis.base.reading import require_finite
+from visavis.base.words import wrong_value
 from visavis.errors import InputError
 from visavis_train.loop.toml_file import read_toml
 
@@ -35,6 +36,7 @@ class Settings(BaseModel):
 
 
 _Kind = TypeVar("_Kind", bound=Settings)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()) -> _Kind:
@@ -71,22 +73,44 @@ def checked_experiment(
         require_finite(values)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    return checked(str(path), values, kind)
+
+
+def checked(place: str, values: Any, kind: type[_Model]) -> _Model:
+    """Values as settings or another record.
+
+    Args:
+        place: the file, or the option, that messages name.
+        values: a table.
+        kind: what is expected.
+
+    Raises:
+        InputError: not what ``kind`` expects; see :func:`checked_experiment`.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where, said = first_problem(error)
-        if first["type"] == "tuple_type":
-            said = f"found {first['input']!r}; expected a list"
-        if first["type"] == "extra_forbidden":
-            said = f"no such key{_nearest(kind, first['loc'])}"
-        raise InputError(": ".join(part for part in (str(path), where, said) if part)) from error
+        problems = error.errors()
+        where = _key(problems[0], values)
+        said = wrong_value([each for each in problems if _key(each, values) == where])
+        if problems[0]["type"] == "extra_forbidden":
+            said = f"no such key{_nearest(kind, problems[0]['loc'])}"
+        raise InputError(": ".join(part for part in (place, where, said) if part)) from error
 
 
-def first_problem(error: ValidationError) -> tuple[str, str]:
-    """Where the first problem is, with dots for tables, and what it is; without pydantic's own prefix."""
-    first = error.errors()[0]
-    return ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
+def _key(problem: Mapping[str, Any], values: Any) -> str:
+    """The key of a wrong value, with dots, without the kinds and types that pydantic names in between."""
+    keys: list[str] = []
+    for part in problem["loc"]:
+        is_item = isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
+        if is_item or (isinstance(values, Mapping) and part in values):
+            values = values[part]
+            keys.append(str(part))
+    if problem["type"] == "missing":
+        keys.append(str(problem["loc"][-1]))
+    if problem["type"] == "union_tag_invalid":
+        keys.append("kind")
+    return ".".join(keys)
 
 
 def _nearest(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:

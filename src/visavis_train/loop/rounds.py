@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from visavis.base.files import whole_file
-from visavis.base.reading import regular
+from visavis.base.reading import parse_json, regular
+from visavis.base.words import reason
 from visavis.errors import InputError
 from visavis_train.loop.checkpoint import LAST, load_checkpoint, save_checkpoint
-from visavis_train.loop.experiment import Settings, flat
+from visavis_train.loop.experiment import Settings, checked, flat
 from visavis_train.loop.log import LOG, cut_log
 
 
@@ -82,9 +83,11 @@ def require_same(path: Path, config: Settings) -> None:
         InputError: the settings differ, or the old ones cannot be read.
     """
     try:
-        stored = type(config).model_validate_json(regular(path).read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not the settings of this run: {error}; train in another folder") from error
+        stored = checked("", parse_json(regular(path).read_text("utf-8-sig")), type(config))
+    except (OSError, ValueError, InputError) as error:
+        raise InputError(
+            f"{path}: not the settings of this run: {reason(error)}; train in another folder"
+        ) from error
     was, now = (flat(each.model_dump(exclude={"out", "data", "threads"})) for each in (stored, config))
     for key in sorted(was.keys() | now.keys()):
         if was.get(key) != now.get(key):

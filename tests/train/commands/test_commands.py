@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from support.research import run_visavis
 from visavis.cli import app
 from visavis_train.commands import faces, renders, servers, sparsity, talks, tokens, training
 
@@ -48,6 +49,29 @@ def test_listing_the_commands_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for name in LAB:
         assert f" {name} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "ending"),
+    [
+        (("export", "run", "--out", "net.pt"), ".onnx"),
+        (("retarget", "vtubestudio", "--track", "t.npz", "--out", "values.json"), ".csv"),
+        (("lab", "predict", "pack.npz", "--out", "r.npy"), ".npz"),
+        (("lab", "predict", "pack.npz", "--out", "r.npz", "--submission", "s.npz"), ".npy"),
+        (("lab", "face-states", "fer", "pack.pt"), ".npz"),
+        (("lab", "skins", "head.npz", "crops", "model.task", "skins"), ".npz"),
+    ],
+)
+def test_files_end_as_their_kind_does(
+    words: tuple[str, ...],
+    ending: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_visavis(*words) == 2
+    assert f"expected a name that ends in {ending}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", LAB)

@@ -72,7 +72,7 @@ def test_bad_input_is_an_error_of_ours(tmp_path: Path) -> None:
         (("export-face", tmp_path / "none.toml"), "no such file"),
         (("export-detector", tmp_path / "none.toml"), "no such file"),
         (("correspond", tmp_path / "head.npz", "x.task"), "head.npz"),
-        (("skins", tmp_path / "head.npz", tmp_path, "x.task", tmp_path / "out"), "head.npz"),
+        (("skins", tmp_path / "head.npz", tmp_path, "x.task", tmp_path / "out.npz"), "head.npz"),
         (("negatives", tmp_path, tmp_path / "a.mp4"), "make it by  visavis lab label-faces"),
     ):
         ran = lab(*words)

@@ -113,7 +113,7 @@ def test_text_is_a_table_and_says_what_is_left_out(
         (["net.onnx", "--method", "int8"], "give --method and --out"),
         (["net.onnx", "--compare", "--out", "q.onnx"], "give --method and --out"),
         (["net.onnx", "--method", "int8", "--out", "net.onnx"], "would overwrite the source"),
-        (["net.onnx", "--method", "int8", "--out", "q.bin"], "int8 makes a .onnx file"),
+        (["net.onnx", "--method", "int8", "--out", "q.bin"], "q.bin': expected a name that ends in .onnx"),
         (["net.onnx", "--method", "int8", "--out", "q.onnx", "--split", "Test"], "no split 'Test' here"),
         (["net.onnx", "--method", "int3", "--out", "q.onnx"], "'int3' is not one of"),
         (["run", "--method", "int8", "--out", "none/q.onnx", "--max-loss", "100"], "none does not exist"),

@@ -131,9 +131,15 @@ def test_30_frames_a_second_become_25_and_sessions_say_what_is_appropriate(tmp_p
     np.testing.assert_array_equal(pack.neighbours, same)
 
 
-def test_the_big_five_of_a_corpus_are_its_listeners_style(tmp_path: Path) -> None:
+def test_the_big_five_of_a_corpus_are_its_listeners_style(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     conversations.write_big_five(conversations.write_react2025(tmp_path), "session2", (1, 2, 3, 4, 5))
+    (tmp_path / f"train/audio/speaker/session2/{conversations.CAMERA}.wav").unlink()
     pack = pack_split(find_corpus(tmp_path), "train", {})
+    told = capsys.readouterr().err
+    assert f"{tmp_path}, train: 3 of 4 listeners have no Big Five" in told
+    assert f"{tmp_path}, train: 1 of 4 speakers have no sound" in told
     assert pack.traits == BIG_FIVE
     # One listener of the four has a row in the table.
     assert pack.items[0].style.tolist() == [0, 0.25, 0.5, 0.75, 1]

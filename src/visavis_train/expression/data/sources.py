@@ -162,6 +162,9 @@ def _split(
     names = _roles(source, found)
     if unused := [split for split in found.splits if split not in names.values()]:
         notes.append(f"{source.path}: splits without a usual name are not used: {', '.join(unused)}")
+    other = usual_split((*VALIDATION_NAMES, *TEST_NAMES), found.splits)
+    if len(found.splits) == 1 and other and not source.training:
+        notes.append(f"{source.path}: training learns from {other!r}, its only split")
     parts: dict[Role, Part] = {}
     for role, name in names.items():
         faces = _in_words(found.read(name), source)

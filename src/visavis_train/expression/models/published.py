@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from visavis.base.console import print_note
-from visavis.base.files import require_writable
+from visavis.base.files import require_outputs
 from visavis.base.reading import regular
 from visavis.base.words import counted
 from visavis.errors import InputError
@@ -102,7 +102,7 @@ def write_safetensors(path: Path, out: Path) -> Taken:
     Raises:
         InputError: see :func:`read_pickled`; or the file cannot be written.
     """
-    require_writable(out, path)
+    require_outputs([(out, (".safetensors",))], [path])
     taken = read_pickled(path)
     write_tensors(out, taken.tensors)
     return taken

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
@@ -14,6 +17,8 @@ from visavis_train.expression.models.heads import ExpressionNet
 from visavis_train.expression.models.published import note_taken, read_weights
 from visavis_train.loop.experiment import Settings
 
+# What repositories of timm's weights hold.
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 # Arguments of timm's constructor that follow from other settings, or would change what the network gives.
 _OURS = (
     "in_chans",
@@ -106,11 +111,14 @@ class TimmNet(ExpressionNet):
                     "file": str(config.weights),
                     "custom_load": False,
                 }
+            elif fetch:
+                _require_hub(timm.get_pretrained_cfg(config.name).hf_hub_id)
             self.network = timm.create_model(config.name, pretrained=fetch, **wanted)
         except OSError as error:
             raise VisavisError(
                 f"the pretrained weights of {config.name} are not on this computer and cannot be fetched: go "
-                "online for the first run, or set model.pretrained=false to start from scratch"
+                "online for the first run, or set model.pretrained=false, and model.weights=FILE.safetensors "
+                "if you have them"
             ) from error
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             said = " ".join(str(error).split())[:160]
@@ -134,6 +142,22 @@ class TimmNet(ExpressionNet):
         """(N, 1, S, S) -> (N, width), with the network's own pooling."""
         result: Tensor = self.network(x)
         return result
+
+
+def _require_hub(repository: str | None) -> None:
+    """Ask once whether weights can be fetched: the hub's library asks twelve times, and tells each.
+
+    Raises:
+        OSError: the weights are not in the cache, and the hub does not answer.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if not repository or getproxies():
+        return
+    if any(isinstance(try_to_load_from_cache(repository, file), str) for file in _HUB_FILES):
+        return
+    hub = urlsplit(constants.ENDPOINT)
+    socket.create_connection((hub.hostname or "", hub.port or 443), timeout=10).close()
 
 
 def _import_timm() -> ModuleType:

@@ -88,8 +88,8 @@ def calibration_faces(data: DataSet, side_px: int) -> ImageArray:
     """
     if data.training_split is None:
         raise InputError(
-            f"{data.path}: {data.name} has no training split here, and {' and '.join(CALIBRATED)} calibrate "
-            "on one; take nf4"
+            f"{data.path}: no split for training among {', '.join(data.splits)}, and "
+            f"{' and '.join(CALIBRATED)} calibrate on one: call a split train, or take nf4"
         )
     return gray_faces(data.read(data.training_split), side_px)
 

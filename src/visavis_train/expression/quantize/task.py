@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from visavis.base import console
-from visavis.base.files import require_writable, whole_file
+from visavis.base.files import require_outputs, whole_file
 from visavis.base.machine import machine, versions
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError, VisavisError
@@ -47,10 +47,8 @@ def quantize_network(
     """
     if not 0 <= max_loss <= 100:
         raise InputError(f"--max-loss is {max_loss:g}; expected points of accuracy, 0 to 100")
-    if out.suffix != ".onnx":
-        raise InputError(f"{out}: {method} makes a .onnx file; name it so")
     original = Network.load(network)
-    require_writable(out, original.path)
+    require_outputs([(out, (".onnx",))], [original.path])
     found = find_dataset(data)
     faces = found.read(split)
     base = Candidate("fp32", original.data)

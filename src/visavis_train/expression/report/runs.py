@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from visavis.base.reading import regular
 from visavis.datasets.picture_table import TABLES
 from visavis.errors import InputError
 from visavis_train.expression.data.sources import DataSource, data_sources
-from visavis_train.loop.experiment import first_problem
+from visavis_train.loop.experiment import checked
 from visavis_train.loop.log import LOG, read_log
 from visavis_train.loop.toml_file import read_toml
 
@@ -177,9 +177,6 @@ class NotRun:
     status: str
 
 
-_Kind = TypeVar("_Kind", bound=_Stored)
-
-
 def read_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
     """Read run folders; runs with equal names get their folders added to the name.
 
@@ -207,7 +204,7 @@ def _recipe(folder: Path) -> Recipe:
     if not path.is_file():
         what = f"it has no {CONFIG}" if folder.is_dir() else "no such folder"
         raise InputError(f"{folder}: {what}; expected the run folder of an expression experiment")
-    return _checked(Recipe, _json(path), str(path))
+    return checked(str(path), _json(path), Recipe)
 
 
 def _run(folder: Path, name: str, recipe: Recipe) -> Run:
@@ -217,13 +214,13 @@ def _run(folder: Path, name: str, recipe: Recipe) -> Run:
             f"{folder}: no epoch stands in its {LOG}; leave the run out until its first epoch has ended"
         )
     epochs = tuple(
-        _checked(Epoch, row, f"{folder / LOG}:{number}") for number, row in enumerate(rows, start=1)
+        checked(f"{folder / LOG}:{number}", row, Epoch) for number, row in enumerate(rows, start=1)
     )
     for number, row in enumerate(epochs):
         if row.epoch != number:
             raise InputError(f"{folder / LOG}:{number + 1}: epoch {row.epoch}; expected {number}")
     path = folder / REPORT
-    release = _checked(Release, _json(path), str(path)) if path.is_file() else None
+    release = checked(str(path), _json(path), Release) if path.is_file() else None
     # A run that continued after its report is unfinished: its network is an old one.
     if release is not None and release.epochs != len(epochs):
         release = None
@@ -237,14 +234,6 @@ def _json(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}; expected what visavis train wrote") from error
-
-
-def _checked(kind: type[_Kind], value: Any, place: str) -> _Kind:
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        where, said = first_problem(error)
-        raise InputError(f"{place}: {where or 'content'}: {said}") from error
 
 
 def find_not_run(experiments: Path, runs: Sequence[Run]) -> tuple[NotRun, ...]:

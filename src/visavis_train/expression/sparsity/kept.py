@@ -10,13 +10,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from visavis.errors import InputError
 from visavis.types import BoolArray, ImageArray
 from visavis_train.expression.models.pruning import PruningConfig, count_kept
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseLayer, SparseNet
-from visavis_train.loop.experiment import first_problem
+from visavis_train.loop.experiment import checked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,11 +65,9 @@ def drop_tokens(network: SparseNet, keep: float, layers: Sequence[int] | None) -
     learned = all(of_network[n].scores is not None for n in wanted if 0 <= n < len(of_network))
     changes: dict[str, Any] = {"method": "learned" if learned and wanted else "cls", "keep_rate": keep}
     changes |= {} if layers is None else {"layers": tuple(layers)}
+    how = checked("--keep and --layer", of_network[0].how.model_dump() | changes, PruningConfig)
     try:
-        how = PruningConfig.model_validate(of_network[0].how.model_dump() | changes)
         how.require_depth(len(of_network))
-    except ValidationError as error:
-        raise InputError(f"--keep and --layer: {first_problem(error)[1]}") from error
     except ValueError as error:
         raise InputError(f"--layer: {error}") from error
     for number, layer in enumerate(of_network):

@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 
 from visavis.base.console import print_note, progress
-from visavis.base.files import require_writable, whole_file
+from visavis.base.files import require_outputs, whole_file
 from visavis.base.npz import read_npz
 from visavis.datasets import fer2013
 from visavis.datasets.fer2013 import SIDE_PX
@@ -159,7 +159,7 @@ def write_states(fer: Path, pack: Path, folders: Sequence[Path] = ()) -> None:
     Raises:
         InputError: data cannot be read or written, or the network sees no face.
     """
-    require_writable(pack, fer)
+    require_outputs([(pack, (".npz",))], [fer])
     data = fer2013.load(fer)
     crops = [read_crops(folder) for folder in folders]
     faces = np.concatenate([data.split(fer2013.TRAINING).images, *crops])

@@ -162,6 +162,18 @@ def test_splits_and_sets_that_are_declared_wrongly_are_refused(tmp_path: Path) -
     assert read(DataSource(path=one, training="all")).training
 
 
+@pytest.mark.parametrize(("split", "noted"), [("val", True), ("Test", True), ("train", False), ("", False)])
+def test_it_is_noted_that_the_only_split_is_no_training_split(
+    split: str, noted: bool, tmp_path: Path
+) -> None:
+    for index in range(12):
+        write(tmp_path / f"{index}.png", index)
+    path = table(tmp_path / "mine.csv", *(f"{index}.png,happy,{split}," for index in range(12)))
+    told = f"{path}: training learns from {split!r}, its only split"
+    assert (told in read(path, held_out=0.25).notes) is noted
+    assert told not in read(DataSource(path=path, training=split or "all"), held_out=0.25).notes
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
@@ -185,12 +197,16 @@ def test_splits_and_sets_that_are_declared_wrongly_are_refused(tmp_path: Path) -
             r"none of its splits one, two is for training by its name",
         ),
         (["0.png,happy,,", ",happy,,"], r"mine\.csv:3: no picture: name one or delete the row"),
+        (
+            ["0.png,happy,train,", "1.png,sad,,", "2.png,sad,,"],
+            r"mine\.csv:3: no split, but other rows have one: name one, such as train, or delete the row",
+        ),
         (["0.png,happy,,"], ": 1 different picture; validation, test and training need more"),
         (["0.png,happy,,", "1.png,happy,,"], "2 different pictures; validation, test and training need more"),
     ],
 )
 def test_bad_tables_are_refused_by_file_and_row(rows: list[str], said: str, tmp_path: Path) -> None:
-    for name, seed in (("0", 0), ("1", 1), ("copy", 0)):
+    for name, seed in (("0", 0), ("1", 1), ("2", 2), ("copy", 0)):
         write(tmp_path / f"{name}.png", seed)
     with pytest.raises(InputError, match=said) as refused:
         read(table(tmp_path / "mine.csv", *rows))

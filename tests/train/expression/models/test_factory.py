@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from visavis.channels import EXPRESSIONS
 from visavis.errors import InputError, MissingExtraError, VisavisError
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.labels import FER2013_LABELS, expression_of
+from visavis_train.expression.models import timm_net
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.factory import ModelConfig, build_model
 from visavis_train.expression.models.graph import ExpressionGraph
@@ -190,11 +192,33 @@ def refuse(error: Exception) -> Callable[..., None]:
 
 def test_pretrained_weights_offline_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = TimmConfig(name="resnet18", pretrained=True)
+    monkeypatch.setattr(timm_net, "_require_hub", lambda _: None)
     monkeypatch.setattr(timm, "create_model", refuse(OSError("cannot find the files\non the Hub")))
     with pytest.raises(VisavisError, match="weights of resnet18 are not on this computer") as refused:
         build_model(wanted)
     assert "\n" not in str(refused.value)
     assert "model.pretrained=false" in str(refused.value)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = TimmConfig(name="resnet10t", image_px=64, pretrained=True)
+    asked: list[str] = []
+
+    def connect(address: tuple[str, int], **_: object) -> None:
+        asked.append(address[0])
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(timm, "create_model", refuse(AssertionError("asked the hub")))
+    monkeypatch.setattr(timm_net, "getproxies", dict)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(VisavisError, match=r"cannot be fetched: .*model\.weights=FILE\.safetensors"):
+        build_model(wanted)
+    assert len(asked) == 1
+    # Weights in the cache need no hub.
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: "cached")
+    with pytest.raises(InputError, match="asked the hub"):
+        build_model(wanted)
+    assert len(asked) == 1
 
 
 def test_nothing_is_fetched_where_weights_follow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +230,7 @@ def test_nothing_is_fetched_where_weights_follow(monkeypatch: pytest.MonkeyPatch
         return make(name, pretrained=False, **wanted)
 
     monkeypatch.setattr(timm, "create_model", create)
+    monkeypatch.setattr(timm_net, "_require_hub", lambda _: None)
     wanted = TimmConfig.model_validate(SMALL["timm"] | {"pretrained": True})
     build_model(wanted)
     build_model(wanted, download=False)

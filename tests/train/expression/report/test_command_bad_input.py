@@ -21,14 +21,14 @@ SKIPPED = "".join(json.dumps(row(number, 0.5)) + "\n" for number in (0, 2))
     ("file", "content", "message"),
     [
         ("config.json", None, "it has no config.json; expected the run folder of an expression experiment"),
-        ("config.json", '{"task": "face"}', "config.json: task: Input should be 'expression'"),
+        ("config.json", '{"task": "face"}', "config.json: task: found 'face'; expected 'expression'"),
         ("log.jsonl", None, "no epoch stands in its log.jsonl; leave the run out"),
         ("log.jsonl", "hello\nyou\n", "log.jsonl:1: no row of a run's log"),
-        ("log.jsonl", '{"epoch": 0}\n', "log.jsonl:1: loss: Field required"),
+        ("log.jsonl", '{"epoch": 0}\n', "log.jsonl:1: loss: is missing"),
         ("log.jsonl", SKIPPED, "log.jsonl:2: epoch 2; expected 1"),
         ("report.json", '{"epochs"', "report.json: not JSON"),
         ("expression.onnx", None, "expression.onnx: cannot be read"),
-        ("config.json", {"data": {"path": "faces", "person": "a"}}, "data.0.person: 'a' has no group; put"),
+        ("config.json", {"data": {"path": "faces", "person": "a"}}, "data.person: 'a' has no group; put"),
         ("config.json", {"data": "/nowhere"}, "its data set /nowhere is not here; say where by --data"),
     ],
 )

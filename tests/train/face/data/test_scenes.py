@@ -163,6 +163,6 @@ def test_held_out_pictures_are_kept_apart(tmp_path: Path) -> None:
 def test_a_file_that_names_no_sources_is_told(tmp_path: Path) -> None:
     sources = tmp_path / "sources.toml"
     sources.write_text("faces = []\n")
-    with pytest.raises(InputError, match=r"sources\.toml: cleared: Field required"):
+    with pytest.raises(InputError, match=r"sources\.toml: cleared: is missing"):
         photographs.collect(sources, tmp_path / "out", cache=tmp_path / "cache")
     assert not (tmp_path / "out").exists()
