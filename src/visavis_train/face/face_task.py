@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
@@ -34,6 +33,7 @@ from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
+from visavis_train.face.start import started
 from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
@@ -52,7 +52,7 @@ class FaceConfig(Settings):
         pairs: ``pairs.npz`` of :mod:`visavis_train.face.data.blendshape_pairs`.
         negatives: ``.npy`` of pictures (M, 160, 160, 3) without a face.
         truths: packs of rendered faces, without the people of ``packs``, for choosing the best round.
-        init: ``face.safetensors`` of an earlier run, whose weights this one begins with.
+        init: ``face.safetensors`` of an earlier run, or ``face.onnx``, whose weights this one begins with.
         out: the run folder (see :mod:`visavis_train.loop.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
         skins: file of :mod:`visavis_train.face.rendering.skins`; the photographs of its skins for validation
@@ -165,8 +165,6 @@ class FaceTrainer:
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.pack = load_faces(*config.packs)
-        if config.steps:
-            self.pack = self.pack.in_memory()
         self.rows, self.held_out = validation_rows(self.pack, config.test_clips)
         if config.skins is not None:
             self.rows = self.rows[~self.pack.shows(read_skins(config.skins).held_out)[self.rows]]
@@ -175,20 +173,12 @@ class FaceTrainer:
             raise InputError(f"test_clips: no face of {', '.join(missing)} in the packs; leave the clip out")
         if not len(real):
             raise InputError("packs hold no real face to learn from; name a pack of the teacher's")
-        start = None if config.init is None else load_file(config.init)
         # The mean shape decides which points belong to the eyes and the mouth: both runs need the same.
-        shape = (
-            torch.from_numpy(self.pack.landmarks[real].mean(axis=0)) if start is None else start["mean_shape"]
+        self.net = (
+            FaceNet(torch.from_numpy(self.pack.landmarks[real].mean(axis=0)), config.width)
+            if config.init is None
+            else started(config.init, config.width)
         )
-        self.net = FaceNet(shape, config.width)
-        if start is not None:
-            self.net.widen(start)
-            missing, unknown = self.net.load_state_dict(start, strict=False)
-            # Networks of earlier versions do not have these parts.
-            if unknown or any(not name.startswith(("seen.", "indexed.")) for name in missing):
-                raise InputError(
-                    f"init: {config.init} has other tensors; expected a network of width {config.width}"
-                )
         spread = torch.from_numpy(self.pack.weights[real].std(axis=0))
         self.losses = Losses(self.net, spread).to(self.device)
         self.net.to(self.device)

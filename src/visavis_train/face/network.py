@@ -122,7 +122,6 @@ class TruthHead(nn.Module):
 
     def __init__(self, features: int, points: int = len(LANDMARKS_146), width: int = 256) -> None:
         super().__init__()
-        self.features = features
         self.shape = nn.Sequential(nn.Linear(2 * points, width), nn.ReLU())
         self.look = nn.Sequential(nn.Linear(features, width), nn.ReLU())
         self.layers = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, WEIGHTS))
@@ -171,7 +170,7 @@ class ShapeIndexedNet(nn.Module):
     """
 
     # Samples of a patch in each direction, and their distance in region units.
-    SIDE, STEP = 6, 2.2 / INPUT_PX
+    SIDE, STEP = 6, 3.2 / INPUT_PX
     FEATURES = 192
     _OF_A_POINT = 16
     grid: Tensor
@@ -285,12 +284,6 @@ class FaceNet(nn.Module):
             self.score(features).squeeze(1),
             self.seen(looks),
         )
-
-    def widen(self, state: dict[str, Tensor]) -> None:
-        """Let an earlier network's state, whose truth head saw fewer features, fit this one; in place."""
-        key = "truth.look.0.weight"
-        if key in state and state[key].shape[1] == self.truth.features - ShapeIndexedNet.FEATURES:
-            state[key] = functional.pad(state[key], (0, ShapeIndexedNet.FEATURES))
 
     def looks(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Landmarks of the trunk and corrected ones, and features of the trunk and of all pictures (B, 800).

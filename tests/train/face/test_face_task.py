@@ -14,6 +14,7 @@ import typer
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
+from visavis.base.networks import open_session
 from visavis.capture.portrait import PortraitClip
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
@@ -23,13 +24,16 @@ from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.recording.video_writer import VideoWriter
 from visavis_train.commands import mount
 from visavis_train.face import detector_task, face_task
+from visavis_train.face.data.faces import load_faces, warp
 from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.detector_task import DetectorConfig
 from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import TEACHER_WEIGHTS
+from visavis_train.face.start import started
 from visavis_train.loop.command import Task
 from visavis_train.loop.rounds import warm_cosine
+from visavis_train.onnx.export import ASSETS
 
 FRAMES = 36
 TEST_CLIP = "unseen"
@@ -196,11 +200,26 @@ def test_a_run_begins_with_a_network_of_an_earlier_version(pack: Path, tmp_path:
     assert torch.equal(new.state_dict()["score.bias"], old["score.bias"])
     assert torch.equal(new.truth.look[0].weight[:, :800], old["truth.look.0.weight"])
     assert not new.truth.look[0].weight[:, 800:].any()
-    save_file(
-        {name: value for name, value in old.items() if name != "score.bias"}, tmp_path / "old.safetensors"
-    )
+    del old["score.bias"]
+    save_file(old, tmp_path / "old.safetensors")
     with pytest.raises(InputError, match=r"init: .*old\.safetensors has other tensors"):
         face_task.FaceTrainer(face_config(pack, tmp_path / "c", init=tmp_path / "old.safetensors"))
+
+
+def test_a_run_begins_with_the_embedded_network(pack: Path) -> None:
+    net = started(ASSETS / "face.onnx", 48).eval()
+    faces = load_faces(pack)
+    crops = np.stack([warp(faces.crop(row), np.eye(2, 3, dtype=np.float32)) for row in range(4)])
+    with torch.no_grad():
+        found = net(torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255)
+    session = open_session("face", 1)
+    landmarks, _, _, scores, _ = session.run(None, {"crops": crops})
+    np.testing.assert_allclose(found.landmarks, landmarks, atol=1e-3)
+    np.testing.assert_allclose(found.score.sigmoid(), scores, atol=1e-3)
+    with pytest.raises(InputError, match="no mean_shape"):
+        started(ASSETS / "detector.onnx", 48)
+    with pytest.raises(InputError, match="expected a face network of width 32"):
+        started(ASSETS / "face.onnx", 32)
 
 
 def test_face_training_killed_and_resumed_equals_an_unbroken_one(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +76,6 @@ class FacePack:
     def shows(self, photographs: NDArray[np.str_]) -> BoolArray:
         """(N,) whether a face is from given photographs, or a warped copy of them."""
         return np.asarray(np.isin(self.photograph, photographs), np.bool_)
-
-    def in_memory(self) -> FacePack:
-        """The same packs with all crops in memory, because random reads from a disk slow down training."""
-        return replace(self, crops=tuple(np.array(part) for part in self.crops))
 
     def crop(self, row: int) -> NDArray[np.uint8]:
         """The stored picture (224, 224, 3) of one face."""

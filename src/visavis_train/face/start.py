@@ -1,0 +1,86 @@
+"""The weights that a new face network starts from: an earlier run's, or those of an exported file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from visavis.base.networks import ONNX_FILE
+from visavis.base.reading import read_bytes, regular
+from visavis.errors import InputError
+from visavis_train.face.network import FaceNet, ShapeIndexedNet
+from visavis_train.onnx.float16 import widen
+
+# Networks of earlier versions do not have these parts.
+_NEW = ("seen.", "indexed.")
+# The truth head's layer that sees more features than in earlier versions.
+_LOOK = "truth.look.0.weight"
+
+
+def started(init: Path, width: int) -> FaceNet:
+    """A face network with the weights of a file; parts that the file does not have are new.
+
+    Args:
+        init: ``face.safetensors`` of a run, or ``face.onnx``. Convolutions of an ONNX file contain their
+            batch norms, so the new network's norms change nothing at first.
+        width: channels of the trunk's first stage.
+
+    Raises:
+        InputError: the file is of another network, or of another width.
+    """
+    known = _exported(init) if init.suffix == ".onnx" else load_file(regular(init))
+    shape = known.get("mean_shape")
+    if shape is None:
+        raise InputError(f"init: {init} has no mean_shape; expected a face network")
+    net = FaceNet(shape, width)
+    state = net.state_dict()
+    if init.suffix == ".onnx":
+        known = _unfolded(net, known)
+    look = known.get(_LOOK)
+    if look is not None and look.shape[1] + ShapeIndexedNet.FEATURES == state[_LOOK].shape[1]:
+        known[_LOOK] = functional.pad(look, (0, ShapeIndexedNet.FEATURES))
+    unknown = known.keys() - state.keys()
+    missing = [name for name in state.keys() - known.keys() if not name.startswith(_NEW)]
+    if unknown or missing or any(state[name].shape != value.shape for name, value in known.items()):
+        raise InputError(f"init: {init} has other tensors; expected a face network of width {width}")
+    net.load_state_dict(known, strict=False)
+    return net
+
+
+def _exported(init: Path) -> dict[str, Tensor]:
+    """The tensors of an exported file, in 32 bits, by their name in the network."""
+    try:
+        model = onnx.load_from_string(read_bytes(init, ONNX_FILE))
+    except Exception as error:  # protobuf's own kinds.
+        raise InputError(f"init: {init} is no readable ONNX file") from error
+    widen(model)
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return {
+        name.removeprefix("net."): torch.from_numpy(np.array(values))
+        for name, values in tensors.items()
+        if name.startswith("net.")
+    }
+
+
+def _unfolded(net: FaceNet, exported: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a network whose batch norms only add what the exporter folded into the convolutions."""
+    state = {
+        name: exported.get(name, value)
+        for name, value in net.state_dict().items()
+        if name in exported or "." not in name or name.endswith("num_batches_tracked")
+    }
+    for name, norm in net.named_modules():
+        bias = exported.get(f"{name[:-2]}.0.weight_bias")  # The convolution before the norm is number 0.
+        if not isinstance(norm, _BatchNorm) or bias is None:
+            continue
+        plain = torch.zeros_like(bias), torch.full_like(bias, 1 - norm.eps), torch.ones_like(bias), bias
+        keys = "running_mean", "running_var", "weight", "bias"
+        state |= {f"{name}.{key}": value for key, value in zip(keys, plain, strict=True)}
+    return state
