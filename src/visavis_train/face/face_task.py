@@ -28,10 +28,10 @@ from visavis_train.face.data.faces import (
     recolor,
     validation_rows,
 )
-from visavis_train.face.heads import polish_head, train_head, train_refinement, train_seen
+from visavis_train.face.heads import known_weights, polish_head, train_head, train_refinement, train_seen
 from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
-from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet, WeightsHead, use_half_precision
+from visavis_train.face.network import FaceNet, WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
 from visavis_train.face.start import started
 from visavis_train.loop.checkpoint import write_tensors
@@ -61,8 +61,8 @@ class FaceConfig(Settings):
         render_share: share of rendered faces in training.
         pair_steps: steps for only the weights head, on landmark pairs, before the joint training; 0 if
             ``init`` has trained that head.
-        refine_views: views of faces for training only the corrections of all landmarks and the truth head,
-            after ``steps`` (see :mod:`visavis_train.face.heads`).
+        refine_views: views of faces for training only the corrections of all landmarks and the heads of the
+            weights, after ``steps`` (see :mod:`visavis_train.face.heads`).
         refine_steps: steps of that training; 0: none.
         head_views: views of faces for training only the teacher's head, after that.
         head_steps: steps of that training; 0: none.
@@ -235,10 +235,10 @@ class FaceTrainer:
         return row
 
     def refine(self) -> None:
-        """Train only the averaged network's corrections of all landmarks, and its truth head."""
+        """Train only the averaged network's corrections of all landmarks, and the heads of its weights."""
         config = self.config
         loader = self._views(config.refine_views)
-        train_refinement(self.trained, loader, self.losses, config.refine_steps)
+        train_refinement(self.trained, loader, self.pairs.next, self.losses, config.refine_steps)
 
     def polish(self) -> None:
         """Train only the averaged network's head for the teacher's weights."""
@@ -270,14 +270,7 @@ class FaceTrainer:
         images = torch.cat([batch["image"], extra.to(self.device)])
         out = self.net(images.permute(0, 3, 1, 2).float() / 255)
         parts = self.losses(out, batch)
-        landmarks, weights = self.pairs.next()
-        known = torch.cat([landmarks, batch["landmarks"][..., :2]])
-        real = batch["trust"] * (1 - batch["rendered"])
-        parts["pairs"] = self.losses.shapes(
-            self.net.weights(known),
-            torch.cat([weights, batch["weights"][:, :TEACHER_WEIGHTS]]),
-            torch.cat([torch.ones_like(weights[:, 0]), real]),
-        )
+        parts["pairs"] = known_weights(self.net, batch, self.pairs.next(), self.losses)
         self.optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

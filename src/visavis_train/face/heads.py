@@ -5,17 +5,20 @@ Landmarks and features are small, so a head can see many more faces than the who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
-from typing import cast
+from collections.abc import Callable, Iterator, Sized
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from visavis.base.console import progress
 from visavis_train.face.losses import Losses
 from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet
 from visavis_train.loop.rounds import set_learning_rate, warm_cosine
+
+Batch = TypeVar("Batch")
 
 
 def train_head(
@@ -28,14 +31,24 @@ def train_head(
     """Train only one head; returns the mean loss of the last steps."""
     optimizer = torch.optim.AdamW(head.parameters(), learning_rate, weight_decay=weight_decay)
     recent = 0.0
-    for step in range(steps):
-        set_learning_rate(optimizer, learning_rate * warm_cosine(step, steps, steps // 20))
-        loss = loss_of()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        recent += 0.01 * (float(loss.detach()) - recent)
+    with progress("training a head", steps, "steps") as advance:
+        for step in range(steps):
+            set_learning_rate(optimizer, learning_rate * warm_cosine(step, steps, steps // 20))
+            loss = loss_of()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            recent += 0.01 * (float(loss.detach()) - recent)
+            advance()
     return recent
+
+
+def _shown(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    """The batches of views, with a progress bar."""
+    with progress("reading views", len(loader), "batches") as advance:
+        for batch in loader:
+            yield batch
+            advance()
 
 
 @torch.no_grad()
@@ -48,7 +61,7 @@ def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tupl
     """
     net.eval()
     columns: list[tuple[Tensor, Tensor, Tensor]] = []
-    for batch in loader:
+    for batch in _shown(loader):
         images = batch["image"].to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255
         landmarks = net(images).landmarks[..., :2].cpu()
         trust = batch["trust"] * (1 - batch["rendered"])
@@ -91,16 +104,35 @@ def polish_head(
     return train_head(net.weights, loss, steps, 1e-3)
 
 
-def train_refinement(
-    net: FaceNet, loader: DataLoader[dict[str, Tensor]], losses: Losses, steps: int, batch: int = 384
-) -> float:
-    """Train the corrections of all landmarks and the truth head; nothing else of the network changes.
+def known_weights(
+    net: FaceNet, batch: dict[str, Tensor], pair: tuple[Tensor, Tensor], losses: Losses
+) -> Tensor:
+    """The loss of the teacher's head on exact landmarks: of pairs, and of the real faces of a batch."""
+    landmarks, weights = pair
+    real = batch["trust"] * (1 - batch["rendered"])
+    return losses.shapes(
+        net.weights(torch.cat([landmarks, batch["landmarks"][..., :2]])),
+        torch.cat([weights, batch["weights"][:, :TEACHER_WEIGHTS]]),
+        torch.cat([torch.ones_like(weights[:, 0]), real]),
+    )
 
-    The pictures are kept in memory, in grey: 26 kB for each view.
+
+def train_refinement(
+    net: FaceNet,
+    loader: DataLoader[dict[str, Tensor]],
+    pairs: Callable[[], tuple[Tensor, Tensor]],
+    losses: Losses,
+    steps: int,
+    batch: int = 384,
+) -> float:
+    """Train the corrections of all landmarks, and the heads of the weights; nothing else changes.
+
+    The pictures are kept in memory, in grey: 29 kB for each view.
 
     Args:
         net: the trained network.
         loader: views of real and of rendered faces.
+        pairs: landmarks (P, 146, 2) and weights (P, 51) from the teacher.
         losses: the losses of the training.
         steps: number of steps.
         batch: number of views in a step.
@@ -113,11 +145,11 @@ def train_refinement(
     columns: dict[str, Tensor] = {}
     at, views = 0, len(cast(Sized, loader.sampler))
     with torch.no_grad():
-        for faces in loader:
+        for faces in _shown(loader):
             images = faces.pop("image").to(device).permute(0, 3, 1, 2).float() / 255
             _, found, _, looks = net.looks(images - 0.5)
             grey = (255 * images.mean(dim=1, keepdim=True)).round().byte()
-            faces |= {"found": found, "looks": looks.half(), "grey": grey, "wanted": faces["landmarks"]}
+            faces |= {"found": found, "looks": looks.half(), "grey": grey}
             # One large tensor each: many small ones between the pictures keep memory that is free.
             columns = columns or {
                 key: value.new_empty((views, *value.shape[1:])) for key, value in faces.items()
@@ -131,10 +163,13 @@ def train_refinement(
         rows = torch.randint(0, views, (batch,))
         some = {key: value[rows].to(device) for key, value in columns.items()}
         landmarks, truth = net.refine(some["grey"].float() / 255, some["found"], some["looks"].float())
-        far = losses.distance(landmarks, some["wanted"], some["trust"], some["rendered"])
-        return 50 * far + losses.truth(truth, some["weights"], some["trust"], some["rendered"])
+        trust, rendered = some["trust"], some["rendered"]
+        far = losses.distance(landmarks, some["landmarks"], trust, rendered)
+        weights = losses.shapes(net.weights(landmarks), some["weights"], trust * (1 - rendered))
+        weights = weights + known_weights(net, some, pairs(), losses)
+        return 100 * far + weights + losses.truth(truth, some["weights"], trust, rendered)
 
-    return train_head(nn.ModuleList([net.indexed, net.truth]), loss, steps, weight_decay=0.02)
+    return train_head(nn.ModuleList([net.indexed, net.truth, net.weights]), loss, steps, weight_decay=0.02)
 
 
 def train_seen(
@@ -155,7 +190,7 @@ def train_seen(
     net.eval()
     columns = []
     with torch.no_grad():
-        for images, seen in loader:
+        for images, seen in _shown(loader):
             *_, looks = net.looks(images.to(device).permute(0, 3, 1, 2).float() / 255 - 0.5)
             columns.append((looks, seen.to(device)))
     features, wanted = (torch.cat(column) for column in zip(*columns, strict=True))
