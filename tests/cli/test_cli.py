@@ -74,7 +74,7 @@ def test_a_standard_error_that_cannot_be_written_ends_no_work(face_file: Path) -
 
 @pytest.mark.slow
 def test_a_terminal_that_closes_ends_a_run_that_keeps_its_results(make_video, tmp_path: Path) -> None:
-    source, track = make_video(count=1500, size=(320, 240)), tmp_path / "t.npz"
+    source, track = make_video(count=3000, size=(320, 240)), tmp_path / "t.npz"
     ours, terminal = os.openpty()
     pipe = subprocess.PIPE
     command = [*PROGRAM, "run", str(source), "--track", str(track), "--jobs", "1", "--json"]
@@ -85,7 +85,7 @@ def test_a_terminal_that_closes_ends_a_run_that_keeps_its_results(make_video, tm
         os.close(terminal)
         while b"frames" not in os.read(ours, 4096):  # The progress bar.
             assert run.poll() is None
-        time.sleep(1)
+        time.sleep(0.3)
         os.close(ours)
         run.send_signal(signal.SIGHUP)
         assert run.stdout is not None
