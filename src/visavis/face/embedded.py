@@ -149,11 +149,13 @@ class EmbeddedTracker:
             tracked += self._search(frame, tracked)
             self._seen_empty = None if tracked else Glimpse(frame.image_rgb)
         tracked.sort(key=lambda pair: -pair[1].region.size_px)
-        faces = tuple(self._face(person, reading, frame) for person, reading in tracked)
+        faces = []
+        for person, reading in tracked:
+            region = self._network.next_region(reading)
+            faces.append(self._face(person, reading, region, frame))
+            person.see(region, faces[-1].box_xyxy, frame.time_s)
         self._people = [person for person, _ in tracked]
-        for (person, reading), face in zip(tracked, faces, strict=True):
-            person.see(self._network.next_region(reading), face.box_xyxy, frame.time_s)
-        return faces
+        return tuple(faces)
 
     def look(self, images_rgb: Sequence[ImageArray]) -> list[tuple[Face, ...]]:
         """Faces in single pictures (H, W, 3) uint8, as in the first frame of a stream.
@@ -165,12 +167,12 @@ class EmbeddedTracker:
             frame = Frame(image, 0.0)
             readings = [(number, each.reading) for number, each in enumerate(found[: self.max_faces])]
             readings.sort(key=lambda pair: -pair[1].region.size_px)
-            people = [
-                _Person(number, self._network.next_region(reading), landmark_box(reading), 0.0)
-                for number, reading in readings
-            ]
-            pairs = zip(people, readings, strict=True)
-            looked.append(tuple(self._face(person, reading, frame) for person, (_, reading) in pairs))
+            faces = []
+            for number, reading in readings:
+                region = self._network.next_region(reading)
+                person = _Person(number, region, landmark_box(reading), 0.0)
+                faces.append(self._face(person, reading, region, frame))
+            looked.append(tuple(faces))
         return looked
 
     def _search_is_due(self, frame: Frame, somebody: bool) -> bool:
@@ -231,7 +233,7 @@ class EmbeddedTracker:
         self._next_id += 1
         return _Person(self._next_id - 1, region, box, time_s)
 
-    def _face(self, person: _Person, reading: FaceReading, frame: Frame) -> Face:
+    def _face(self, person: _Person, reading: FaceReading, region: FaceRegion, frame: Frame) -> Face:
         height, width = frame.image_rgb.shape[:2]
         pose = head_pose(reading.landmarks, reading.rotation, reading.region, (width, height))
         values = np.concatenate([reading.weights, pose])
@@ -245,7 +247,7 @@ class EmbeddedTracker:
             reading.score * float(reading.visible.mean()),
             landmark_box(reading),
             reading.landmarks_xy,
-            self._network.next_region(reading).corners(),
+            region.corners(),
             FaceState(values),
             reading.reliability(self._network.reliability),
             numbers,

@@ -6,14 +6,14 @@ Face Landmarker on 4,900 frames of video; they reproduce its translation to 0.1 
 
 from __future__ import annotations
 
-from math import cos, sin
+from math import asin, atan, atan2, cos, radians, sin, sqrt, tan
 
 import numpy as np
 
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray
 
-VERTICAL_FIELD_OF_VIEW_RAD = np.radians(63.0)
+VERTICAL_FIELD_OF_VIEW_RAD = radians(63.0)
 # Root mean square distance of the landmarks from their mean on a real head, in centimetres.
 FACE_RADIUS_CM = 6.154
 # From the head's origin to the mean of its landmarks, in the head's own axes.
@@ -38,27 +38,26 @@ def head_pose(
         (6,) yaw, pitch, roll in radians, then x, y, z in centimetres (see :class:`visavis.types.FaceState`).
     """
     width, height = image_size
-    focal_px = height / 2 / np.tan(VERTICAL_FIELD_OF_VIEW_RAD / 2)
+    # Plain numbers: operations on small arrays cost more than their arithmetic.
+    focal_px = height / 2 / tan(VERTICAL_FIELD_OF_VIEW_RAD / 2)
     middle = landmarks.mean(axis=0)
-    radius_px = float(np.sqrt(np.square(landmarks - middle).sum(axis=1).mean())) * region.size_px
+    radius_px = sqrt(np.square(landmarks - middle).sum() / len(landmarks)) * region.size_px
     depth_cm = FACE_RADIUS_CM * focal_px / radius_px
-    u, v = region.to_image(middle[None, :2])[0]
+    u, v = region.to_image(middle[None, :2])[0].tolist()
     ray = np.array([(u - width / 2) / focal_px, (height / 2 - v) / focal_px, -1.0])
     turned = roll_matrix(-region.roll_rad) @ rotation
     yaw, pitch, roll = euler_angles(turned)
-    yaw -= VIEW_ANGLE_SHARE * np.arctan(ray[0])
-    pitch -= VIEW_ANGLE_SHARE * np.arctan(ray[1])
+    yaw -= VIEW_ANGLE_SHARE * atan(ray[0])
+    pitch -= VIEW_ANGLE_SHARE * atan(ray[1])
     return np.asarray([yaw, pitch, roll, *(depth_cm * ray - turned @ LANDMARK_MEAN_CM)], np.float32)
 
 
 def euler_angles(rotation: FloatArray) -> tuple[float, float, float]:
     """Yaw, pitch and roll in radians of R = Ry(yaw) Rx(-pitch) Rz(-roll)."""
-    forward = rotation[:, 2]
-    yaw = np.arctan2(forward[0], forward[2])
-    pitch = np.arcsin(np.clip(forward[1], -1.0, 1.0))
-    level = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])  # The first row of Ry(-yaw).
-    roll = np.arctan2(level @ rotation[:, 1], level @ rotation[:, 0])
-    return float(yaw), float(pitch), float(roll)
+    (r00, r01, x), (_, _, y), (r20, r21, z) = rotation.tolist()
+    yaw, pitch = atan2(x, z), asin(min(max(y, -1.0), 1.0))
+    across, deep = cos(yaw), -sin(yaw)  # The first row of Ry(-yaw), whose middle is 0.
+    return yaw, pitch, atan2(across * r01 + deep * r21, across * r00 + deep * r20)
 
 
 def rotation_from_euler(yaw: float, pitch: float, roll: float) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -27,14 +29,16 @@ class Glimpse:
 
     def __init__(self, image_rgb: ImageArray, region: FaceRegion | None = None) -> None:
         height, width = image_rgb.shape[:2]
-        low, high = np.zeros(2, np.int64), np.asarray([width, height])
+        left, top, right, bottom = 0, 0, width, height
         if region is not None:
-            corners = region.corners()
-            low = np.clip(corners.min(axis=0), 0, high - 1).astype(int)
-            high = np.clip(np.ceil(corners.max(axis=0)), low + 1, high).astype(int)
-        step = max(1, int((high - low).max()) // SAMPLES)
+            (x0, y0), (x1, y1), (x2, y2), (x3, y3) = region.corners().tolist()
+            left = int(min(max(x0, 0), max(x1, 0), max(x2, 0), max(x3, 0), width - 1))
+            top = int(min(max(y0, 0), max(y1, 0), max(y2, 0), max(y3, 0), height - 1))
+            right = min(max(math.ceil(max(x0, x1, x2, x3)), left + 1), width)
+            bottom = min(max(math.ceil(max(y0, y1, y2, y3)), top + 1), height)
+        step = max(1, max(right - left, bottom - top) // SAMPLES)
         self._image_shape = image_rgb.shape
-        self._part = slice(int(low[1]), int(high[1]), step), slice(int(low[0]), int(high[0]), step)
+        self._part = slice(top, bottom, step), slice(left, right, step)
         self._pixels = np.ascontiguousarray(image_rgb[self._part])
 
     def same(self, image_rgb: ImageArray) -> bool:

@@ -61,8 +61,8 @@ class FaceConfig(Settings):
         render_share: share of rendered faces in training.
         pair_steps: steps for only the weights head, on landmark pairs, before the joint training; 0 if
             ``init`` has trained that head.
-        refine_views: views of faces for training only the corrections of all landmarks and the heads of the
-            weights, after ``steps`` (see :mod:`visavis_train.face.heads`).
+        refine_views: views of faces for training only the corrections of all landmarks and the heads that
+            read landmarks, after ``steps`` (see :mod:`visavis_train.face.heads`).
         refine_steps: steps of that training; 0: none.
         head_views: views of faces for training only the teacher's head, after that.
         head_steps: steps of that training; 0: none.
@@ -235,7 +235,7 @@ class FaceTrainer:
         return row
 
     def refine(self) -> None:
-        """Train only the averaged network's corrections of all landmarks, and the heads of its weights."""
+        """Train only the corrections of all landmarks, and the heads that read landmarks."""
         config = self.config
         loader = self._views(config.refine_views)
         train_refinement(self.trained, loader, self.pairs.next, self.losses, config.refine_steps)

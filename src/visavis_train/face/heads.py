@@ -125,7 +125,7 @@ def train_refinement(
     steps: int,
     batch: int = 384,
 ) -> float:
-    """Train the corrections of all landmarks, and the heads of the weights; nothing else changes.
+    """Train the corrections of all landmarks, and the heads that read landmarks; nothing else changes.
 
     The pictures are kept in memory, in grey: 29 kB for each view.
 
@@ -167,9 +167,12 @@ def train_refinement(
         far = losses.distance(landmarks, some["landmarks"], trust, rendered)
         weights = losses.shapes(net.weights(landmarks), some["weights"], trust * (1 - rendered))
         weights = weights + known_weights(net, some, pairs(), losses)
-        return 100 * far + weights + losses.truth(truth, some["weights"], trust, rendered)
+        turned = losses.turned(net.turned(landmarks), some["rotation"], trust)
+        return 100 * far + weights + turned + losses.truth(truth, some["weights"], trust, rendered)
 
-    return train_head(nn.ModuleList([net.indexed, net.truth, net.weights]), loss, steps, weight_decay=0.02)
+    return train_head(
+        nn.ModuleList([net.indexed, net.truth, net.weights, net.rotation]), loss, steps, weight_decay=0.02
+    )
 
 
 def train_seen(

@@ -55,13 +55,12 @@ class Losses(nn.Module):
         faces = len(batch["landmarks"])
         trust, rendered = batch["trust"], batch["rendered"]
         missing = out.score.new_zeros(len(out.score) - faces)
-        turned = (rotation_matrix(out.rotation[:faces]) - batch["rotation"]).abs().mean(dim=(1, 2))
         return {
             "coarse": 12 * self.points(out.coarse[:faces], batch["landmarks"], trust, rendered),
             "landmarks": 25 * self.points(out.landmarks[:faces], batch["landmarks"], trust, rendered),
             "weights": self.shapes(out.weights[:faces], batch["weights"], trust * (1 - rendered)),
             "truth": self.truth(out.truth[:faces], batch["weights"], trust, rendered),
-            "rotation": 4 * trusted_mean(turned, trust),
+            "rotation": self.turned(out.rotation[:faces], batch["rotation"], trust),
             "score": 0.3
             * functional.binary_cross_entropy_with_logits(out.score, torch.cat([batch["score"], missing])),
         }
@@ -71,6 +70,10 @@ class Losses(nn.Module):
         error = ((found - wanted).abs() * self.focus).mean(dim=2)
         believed = (1 - rendered[:, None]) + rendered[:, None] * self.on_renders
         return trusted_mean((error * believed).mean(dim=1), trust)
+
+    def turned(self, six: Tensor, wanted: Tensor, trust: Tensor) -> Tensor:
+        """Mean absolute error of rotations, given as (B, 6), to matrices (B, 3, 3)."""
+        return 4 * trusted_mean((rotation_matrix(six) - wanted).abs().mean(dim=(1, 2)), trust)
 
     def distance(self, found: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
         """Mean distance of landmarks in the picture, in units of the region, with equal weights."""

@@ -274,16 +274,21 @@ class FaceNet(nn.Module):
         # A mean over channels takes longer than the whole sampling of patches in ONNX Runtime.
         grey = (image[:, :1] + image[:, 1:2] + image[:, 2:]) / 3
         landmarks, truth = self.refine(grey, landmarks, looks)
-        centered = landmarks - landmarks.mean(dim=1, keepdim=True)
         return FaceOutput(
             coarse,
             landmarks,
             self.weights(landmarks),
             truth,
-            self.rotation(4 * centered.flatten(1)),
+            self.turned(landmarks),
             self.score(features).squeeze(1),
             self.seen(looks),
         )
+
+    def turned(self, landmarks: Tensor) -> Tensor:
+        """The head's rotation (B, 6) from landmarks (B, 146, 3); see :class:`FaceOutput`."""
+        centered = landmarks - landmarks.mean(dim=1, keepdim=True)
+        rotation: Tensor = self.rotation(4 * centered.flatten(1))
+        return rotation
 
     def looks(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Landmarks of the trunk and corrected ones, and features of the trunk and of all pictures (B, 800).
