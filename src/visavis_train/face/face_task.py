@@ -61,10 +61,10 @@ class FaceConfig(Settings):
         render_share: share of rendered faces in training.
         pair_steps: steps for only the weights head, on landmark pairs, before the joint training; 0 if
             ``init`` has trained that head.
-        refine_views: views of faces for training only the corrections of all landmarks and the heads that
-            read landmarks, after ``steps`` (see :mod:`visavis_train.face.heads`).
+        refine_views: views of faces for training only the corrections of all landmarks and the heads of
+            the weights, after ``steps`` (see :mod:`visavis_train.face.heads`).
         refine_steps: steps of that training; 0: none.
-        head_views: views of faces for training only the teacher's head, after that.
+        head_views: views of faces for training only the heads that read only landmarks, after that.
         head_steps: steps of that training; 0: none.
         seen_views: views of covered faces for training only the head of visible parts, after that.
         seen_steps: steps of that training; 0: none.
@@ -235,13 +235,13 @@ class FaceTrainer:
         return row
 
     def refine(self) -> None:
-        """Train only the corrections of all landmarks, and the heads that read landmarks."""
+        """Train only the corrections of all landmarks, and the heads of the weights."""
         config = self.config
         loader = self._views(config.refine_views)
         train_refinement(self.trained, loader, self.pairs.next, self.losses, config.refine_steps)
 
     def polish(self) -> None:
-        """Train only the averaged network's head for the teacher's weights."""
+        """Train only the averaged network's heads for the teacher's weights and the rotation."""
         config = self.config
         loader = self._views(config.head_views)
         polish_head(self.trained, loader, self.pairs.next, self.losses, config.head_steps)

@@ -52,23 +52,29 @@ def _shown(loader: DataLoader[Batch]) -> Iterator[Batch]:
 
 
 @torch.no_grad()
-def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+def found_landmarks(net: FaceNet, loader: DataLoader[dict[str, Tensor]]) -> dict[str, Tensor]:
     """The network's landmarks in some views of faces.
 
     Returns:
-        Landmarks (N, 146, 2), the teacher's weights (N, 51), and how far each is trusted (N,): 0 for
+        ``found`` (N, 146, 3), and the labels: ``weights`` (N, 51) of the teacher, ``rotation`` (N, 3, 3), and
+        ``trust`` and ``real`` (N,), how far the rotation and the weights are trusted; ``real`` is 0 for
         rendered faces, which have no answers of the teacher.
     """
     net.eval()
-    columns: list[tuple[Tensor, Tensor, Tensor]] = []
+    columns: dict[str, list[Tensor]] = {}
     for batch in _shown(loader):
         images = batch["image"].to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255
-        landmarks = net(images).landmarks[..., :2].cpu()
-        trust = batch["trust"] * (1 - batch["rendered"])
-        columns.append((landmarks, batch["weights"][:, :TEACHER_WEIGHTS], trust))
+        values = {
+            "found": net(images).landmarks.cpu(),
+            "weights": batch["weights"][:, :TEACHER_WEIGHTS],
+            "rotation": batch["rotation"],
+            "trust": batch["trust"],
+            "real": batch["trust"] * (1 - batch["rendered"]),
+        }
+        for name, value in values.items():
+            columns.setdefault(name, []).append(value)
     net.train()
-    landmarks, weights, trust = (torch.cat(column) for column in zip(*columns, strict=True))
-    return landmarks, weights, trust
+    return {name: torch.cat(column) for name, column in columns.items()}
 
 
 def polish_head(
@@ -79,7 +85,9 @@ def polish_head(
     steps: int,
     batch: int = 512,
 ) -> float:
-    """Train the teacher's head on found landmarks and on pairs; nothing else of the network changes.
+    """Train the heads of the teacher's weights and of the rotation on found landmarks; nothing else changes.
+
+    The head of the weights also learns from pairs.
 
     Args:
         net: the trained network.
@@ -93,15 +101,19 @@ def polish_head(
         The mean loss of the last steps.
     """
     device = net.mean_shape.device
-    landmarks, weights, trust = (column.to(device) for column in found_landmarks(net, loader))
+    views = {name: column.to(device) for name, column in found_landmarks(net, loader).items()}
 
     def loss() -> Tensor:
-        rows = torch.randint(0, len(landmarks), (batch,), device=device)
+        rows = torch.randint(0, len(views["found"]), (batch,), device=device)
+        some = {name: column[rows] for name, column in views.items()}
         known, wanted = pairs()
-        found = losses.shapes(net.weights(landmarks[rows]), weights[rows], trust[rows])
-        return found + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
+        return (
+            losses.shapes(net.weights(some["found"]), some["weights"], some["real"])
+            + losses.shapes(net.weights(known), wanted, torch.ones_like(wanted[:, 0]))
+            + losses.turned(net.turned(some["found"]), some["rotation"], some["trust"])
+        )
 
-    return train_head(net.weights, loss, steps, 1e-3)
+    return train_head(nn.ModuleList([net.weights, net.rotation]), loss, steps, 1e-3)
 
 
 def known_weights(
@@ -125,7 +137,7 @@ def train_refinement(
     steps: int,
     batch: int = 384,
 ) -> float:
-    """Train the corrections of all landmarks, and the heads that read landmarks; nothing else changes.
+    """Train the corrections of all landmarks, and the heads of the weights; nothing else changes.
 
     The pictures are kept in memory, in grey: 29 kB for each view.
 
@@ -167,12 +179,9 @@ def train_refinement(
         far = losses.distance(landmarks, some["landmarks"], trust, rendered)
         weights = losses.shapes(net.weights(landmarks), some["weights"], trust * (1 - rendered))
         weights = weights + known_weights(net, some, pairs(), losses)
-        turned = losses.turned(net.turned(landmarks), some["rotation"], trust)
-        return 100 * far + weights + turned + losses.truth(truth, some["weights"], trust, rendered)
+        return 100 * far + weights + losses.truth(truth, some["weights"], trust, rendered)
 
-    return train_head(
-        nn.ModuleList([net.indexed, net.truth, net.weights, net.rotation]), loss, steps, weight_decay=0.02
-    )
+    return train_head(nn.ModuleList([net.indexed, net.truth, net.weights]), loss, steps, weight_decay=0.02)
 
 
 def train_seen(
