@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis_train.face.network import Residual, conv
+from visavis_train.face.parts import Residual, conv
 
 INPUT_PX = 160
 STRIDE_PX = 8

@@ -31,7 +31,8 @@ from visavis_train.face.data.faces import (
 from visavis_train.face.heads import known_weights, polish_head, train_head, train_refinement, train_seen
 from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
-from visavis_train.face.network import FaceNet, WeightsHead, use_half_precision
+from visavis_train.face.network import FaceNet
+from visavis_train.face.parts import WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
 from visavis_train.face.start import started
 from visavis_train.loop.checkpoint import write_tensors

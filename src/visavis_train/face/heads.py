@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 
 from visavis.base.console import progress
 from visavis_train.face.losses import Losses
-from visavis_train.face.network import TEACHER_WEIGHTS, FaceNet
+from visavis_train.face.network import FaceNet
+from visavis_train.face.parts import TEACHER_WEIGHTS
 from visavis_train.loop.rounds import set_learning_rate, warm_cosine
 
 Batch = TypeVar("Batch")

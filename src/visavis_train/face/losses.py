@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis_train.face.network import IRISES, TEACHER_WEIGHTS, FaceNet, FaceOutput, rotation_matrix
+from visavis_train.face.network import IRISES, FaceNet, FaceOutput, rotation_matrix
+from visavis_train.face.parts import TEACHER_WEIGHTS
 
 # A weight with a smaller standard deviation over real faces does not move in the teacher's answers.
 STILL = 0.004

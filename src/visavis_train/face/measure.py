@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from visavis.types import FloatArray
 from visavis_train.face.data.faces import FaceDataset, FacePack
-from visavis_train.face.network import EYE_CORNERS, TEACHER_WEIGHTS, FaceNet, rotation_matrix
+from visavis_train.face.network import EYE_CORNERS, FaceNet, rotation_matrix
+from visavis_train.face.parts import TEACHER_WEIGHTS
 
 
 class Answers(NamedTuple):

@@ -15,7 +15,8 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis_train.face.data.faces import FacePack, load_faces, validation_rows, warp
 from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.measure import choose_blend, label_agreement, read_rows
-from visavis_train.face.network import EYE_CORNERS, INPUT_PX, FaceExport, FaceNet
+from visavis_train.face.network import EYE_CORNERS, FaceExport, FaceNet
+from visavis_train.face.parts import INPUT_PX
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.onnx.export import export_onnx, register
 

@@ -15,7 +15,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from visavis.base.networks import ONNX_FILE
 from visavis.base.reading import read_bytes, regular
 from visavis.errors import InputError
-from visavis_train.face.network import FaceNet, ShapeIndexedNet
+from visavis_train.face.network import FaceNet
+from visavis_train.face.parts import ShapeIndexedNet
 from visavis_train.onnx.float16 import widen
 
 # Networks of earlier versions do not have these parts.

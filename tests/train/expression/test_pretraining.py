@@ -25,7 +25,8 @@ from visavis_train.expression.pretraining import NETWORK, Pretraining, Pretraini
 from visavis_train.expression.task import experiment_faces
 from visavis_train.expression.trainer import ExpressionTrainer
 from visavis_train.face.data.face_states import MADE_BY, FaceStates, normal_shape
-from visavis_train.face.network import PARTNERS, WEIGHTS
+from visavis_train.face.network import PARTNERS
+from visavis_train.face.parts import WEIGHTS
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.rounds import run_rounds
 

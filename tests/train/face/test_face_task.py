@@ -29,7 +29,7 @@ from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.detector_task import DetectorConfig
 from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.measure import label_agreement
-from visavis_train.face.network import TEACHER_WEIGHTS
+from visavis_train.face.parts import TEACHER_WEIGHTS
 from visavis_train.face.start import started
 from visavis_train.loop.command import Task
 from visavis_train.loop.rounds import warm_cosine

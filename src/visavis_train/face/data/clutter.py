@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from visavis.types import ImageArray
-from visavis_train.face.network import INPUT_PX
+from visavis_train.face.parts import INPUT_PX
 
 # Largest drawing size relative to the wanted size, so that lines can be thin.
 OVERSIZE = 2

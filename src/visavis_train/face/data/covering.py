@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.faces import CropAugmentation, FacePack, recolor, view, warp
-from visavis_train.face.network import INPUT_PX
+from visavis_train.face.parts import INPUT_PX
 from visavis_train.face.rendering import paint
 from visavis_train.face.rendering.surroundings import occluder
 

@@ -27,7 +27,8 @@ from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.data.face_crops import read_crops
 from visavis_train.face.data.crop_landmarks import look_at_crop
 from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS
-from visavis_train.face.network import PARTNERS, WEIGHTS
+from visavis_train.face.network import PARTNERS
+from visavis_train.face.parts import WEIGHTS
 
 MADE_BY = "visavis lab face-states"
 

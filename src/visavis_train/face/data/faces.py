@@ -24,7 +24,7 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.types import BoolArray, FloatArray
 from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS, MIRROR, PARTNERS
 from visavis_train.face.data.teacher import CROP_PX
-from visavis_train.face.network import INPUT_PX, WEIGHTS
+from visavis_train.face.parts import INPUT_PX, WEIGHTS
 
 RENDERED = "render"
 # One still in this number is held out from training, for choosing the best round.

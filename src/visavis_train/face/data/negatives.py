@@ -21,7 +21,7 @@ from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.clutter import clutter
 from visavis_train.face.data.real_faces import video_images
-from visavis_train.face.network import INPUT_PX
+from visavis_train.face.parts import INPUT_PX
 
 
 def from_photograph(image: ImageArray, rng: np.random.Generator, count: int) -> Iterator[ImageArray]:

@@ -21,7 +21,7 @@ from visavis_train.face.data.faces import (
     warp,
 )
 from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS
-from visavis_train.face.network import INPUT_PX
+from visavis_train.face.parts import INPUT_PX
 
 
 def test_an_exact_view_changes_no_label(tmp_path: Path) -> None:

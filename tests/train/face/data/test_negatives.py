@@ -10,7 +10,7 @@ import pytest
 from support.tiny_faces import write
 from visavis.errors import InputError
 from visavis_train.face.data.negatives import from_video, write_negatives
-from visavis_train.face.network import INPUT_PX
+from visavis_train.face.parts import INPUT_PX
 
 
 def test_squares_of_a_video_are_shrunk_without_aliasing() -> None:
