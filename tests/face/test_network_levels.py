@@ -27,28 +27,29 @@ SHARDS = ("utkface_00", "utkface_01", "utkface_02")
 STILLS = 40
 # Beginning of a channel's name -> largest difference of the medians, and of the ranges (10 to 90%).
 STILL_BOUNDS = {
-    "": (0.03, 0.07),
-    "brow": (0.065, 0.13),
-    "eye": (0.07, 0.17),
-    "mouthPress": (0.065, 0.07),
-    "mouthPucker": (0.05, 0.12),
-    "mouthShrugLower": (0.03, 0.21),
+    "": (0.01, 0.06),
+    "brow": (0.06, 0.18),
+    "eye": (0.08, 0.145),
+    "mouthPress": (0.03, 0.06),
+    "mouthPucker": (0.035, 0.085),
+    "mouthRollUpper": (0.015, 0.125),
+    "mouthShrugLower": (0.01, 0.165),
 }
 CLIP_BOUNDS = {
-    "": (0.05, 0.04),
-    "brow": (0.19, 0.115),
+    "": (0.035, 0.04),
+    "brow": (0.21, 0.09),
     # The teacher never moves cheekSquint and noseSneer; the person in the clip does.
-    "cheekSquint": (0.05, 0.14),
-    "noseSneer": (0.02, 0.055),
-    "eyeBlink": (0.07, 0.13),
-    "eyeLook": (0.19, 0.2),
-    "eyeSquint": (0.15, 0.16),
-    "jawOpen": (0.08, 0.09),
-    "mouthLowerDown": (0.165, 0.165),
-    "mouthPucker": (0.05, 0.12),
-    "mouthSmile": (0.08, 0.08),
-    "mouthStretch": (0.11, 0.14),
-    "mouthUpperUp": (0.17, 0.17),
+    "cheekSquint": (0.065, 0.115),
+    "eyeBlink": (0.065, 0.11),
+    "eyeLook": (0.15, 0.125),
+    "eyeSquint": (0.15, 0.145),
+    "jawOpen": (0.065, 0.085),
+    "mouthLowerDown": (0.13, 0.155),
+    "mouthPucker": (0.01, 0.09),
+    "mouthSmile": (0.12, 0.09),
+    "mouthStretch": (0.025, 0.04),
+    "mouthUpperUp": (0.035, 0.125),
+    "noseSneer": (0.01, 0.015),
 }
 
 
