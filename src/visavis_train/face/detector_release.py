@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from visavis.base.networks import manifest
 from visavis.errors import InputError
@@ -15,6 +14,7 @@ from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.scenes import load_frames
 from visavis_train.face.detector import INPUT_PX, STRIDE_PX, DetectorExport, DetectorNet
 from visavis_train.face.detector_task import DetectorConfig
+from visavis_train.loop.checkpoint import read_tensors
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.onnx.export import export_onnx, register
 
@@ -36,7 +36,7 @@ def export_detector_network(path: Path, commit: str) -> None:
     config = load_experiment(path, DetectorConfig)
     frames = test_frames(config)  # Before any file is written.
     net = DetectorNet(config.width)
-    net.load_state_dict(load_file(config.out / "detector.safetensors"))
+    net.load_state_dict(read_tensors(config.out / "detector.safetensors"))
     net.eval()
     export_onnx(
         DetectorExport(net),

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from visavis.channels import BLENDSHAPES
 from visavis.face.mesh import LANDMARKS_146
@@ -17,6 +16,7 @@ from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.measure import choose_blend, label_agreement, read_rows
 from visavis_train.face.network import EYE_CORNERS, FaceExport, FaceNet
 from visavis_train.face.parts import INPUT_PX
+from visavis_train.loop.checkpoint import read_tensors
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.onnx.export import export_onnx, register
 
@@ -35,7 +35,7 @@ DATA = (
 def export_face_network(path: Path, commit: str) -> None:
     """Export ``face.onnx`` of one experiment file, for a commit."""
     config = load_experiment(path, FaceConfig)
-    state = load_file(config.out / "face.safetensors")
+    state = read_tensors(config.out / "face.safetensors")
     net = FaceNet(state["mean_shape"], config.width)
     net.load_state_dict(state)
     net.eval()

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from visavis.base.networks import ONNX_FILE
-from visavis.base.reading import read_bytes, regular
+from visavis.base.reading import read_bytes
 from visavis.errors import InputError
 from visavis_train.face.network import FaceNet
 from visavis_train.face.parts import ShapeIndexedNet
+from visavis_train.loop.checkpoint import read_tensors
 from visavis_train.onnx.float16 import widen
 
 # Networks of earlier versions do not have these parts.
@@ -36,7 +36,7 @@ def started(init: Path, width: int) -> FaceNet:
     Raises:
         InputError: the file is of another network, or of another width.
     """
-    known = _exported(init) if init.suffix == ".onnx" else load_file(regular(init))
+    known = _exported(init) if init.suffix == ".onnx" else read_tensors(init)
     shape = known.get("mean_shape")
     if shape is None:
         raise InputError(f"init: {init} has no mean_shape; expected a face network")
@@ -57,8 +57,9 @@ def started(init: Path, width: int) -> FaceNet:
 
 def _exported(init: Path) -> dict[str, Tensor]:
     """The tensors of an exported file, in 32 bits, by their name in the network."""
+    data = read_bytes(init, ONNX_FILE)
     try:
-        model = onnx.load_from_string(read_bytes(init, ONNX_FILE))
+        model = onnx.load_from_string(data)
     except Exception as error:  # protobuf's own kinds.
         raise InputError(f"init: {init} is no readable ONNX file") from error
     widen(model)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from visavis.base.files import whole_file
@@ -71,6 +71,25 @@ def write_tensors(
                 f"{path}: cannot be written: {error}; make room or choose another place"
             ) from error
         partial.chmod(rights)  # From version 0.8, safetensors makes files that only their owner can read.
+
+
+def read_tensors(path: Path, advice: str = "") -> dict[str, Tensor]:
+    """The tensors of a safetensors file, by name.
+
+    Args:
+        path: the file.
+        advice: what to do about a file of another kind.
+
+    Raises:
+        InputError: the file is missing, cannot be read, or is of another kind.
+    """
+    try:
+        return dict(load_file(regular(path)))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; expected weights") from error
+    except (OSError, SafetensorError) as error:
+        said = str(error).splitlines()[0][:80]
+        raise InputError(f"{path}: not a readable safetensors file ({said}){advice}") from error
 
 
 def load_checkpoint(

@@ -206,7 +206,7 @@ def test_a_run_begins_with_a_network_of_an_earlier_version(pack: Path, tmp_path:
         face_task.FaceTrainer(face_config(pack, tmp_path / "c", init=tmp_path / "old.safetensors"))
 
 
-def test_a_run_begins_with_the_embedded_network(pack: Path) -> None:
+def test_a_run_begins_with_the_embedded_network(pack: Path, tmp_path: Path) -> None:
     net = started(ASSETS / "face.onnx", 48).eval()
     faces = load_faces(pack)
     crops = np.stack([warp(faces.crop(row), np.eye(2, 3, dtype=np.float32)) for row in range(4)])
@@ -218,6 +218,13 @@ def test_a_run_begins_with_the_embedded_network(pack: Path) -> None:
     np.testing.assert_allclose(found.score.sigmoid(), scores, atol=1e-3)
     with pytest.raises(InputError, match="no mean_shape"):
         started(ASSETS / "detector.onnx", 48)
+    for name in ("bad.onnx", "bad.safetensors"):
+        (tmp_path / name).write_bytes(b"nonsense")
+        with pytest.raises(InputError, match=rf"{name}.* readable"):
+            started(tmp_path / name, 48)
+    for name in ("none.onnx", "none.safetensors"):
+        with pytest.raises(InputError, match=rf"{name}: (no such file|cannot be read)"):
+            started(tmp_path / name, 48)
     with pytest.raises(InputError, match="expected a face network of width 32"):
         started(ASSETS / "face.onnx", 32)
 

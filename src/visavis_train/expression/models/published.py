@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from visavis.base.console import print_note
@@ -22,7 +20,7 @@ from visavis.base.files import require_outputs
 from visavis.base.reading import regular
 from visavis.base.words import counted
 from visavis.errors import InputError
-from visavis_train.loop.checkpoint import load_state, write_tensors
+from visavis_train.loop.checkpoint import load_state, read_tensors, write_tensors
 
 # Where checkpoints keep the weights.
 _NESTS = ("state_dict", "model_state_dict", "model", "net", "network")
@@ -114,15 +112,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: the file is missing or of another kind, or a number is not finite.
     """
-    try:
-        tensors = dict(load_file(regular(path)))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; expected weights") from error
-    except (OSError, SafetensorError) as error:
-        said = str(error).splitlines()[0][:80]
-        raise InputError(
-            f"{path}: not a readable safetensors file ({said}); visavis lab convert-weights makes one of .pth"
-        ) from error
+    tensors = read_tensors(path, "; visavis lab convert-weights makes one of .pth")
     for name, tensor in tensors.items():
         if tensor.is_complex() or not torch.isfinite(tensor).all():
             raise InputError(
