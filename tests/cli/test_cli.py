@@ -186,6 +186,27 @@ def test_ctrl_c_while_python_ends_prints_nothing() -> None:
     assert (done.returncode, done.stderr) == (130, "")
 
 
+TWICE = """
+import signal, sys
+from visavis import cli
+from visavis.errors import InputError
+def program(**options):
+    raise InputError("wrong") if sys.argv[1] == "error" else KeyboardInterrupt
+cli.app = program
+cli.print_error = lambda text: signal.raise_signal(signal.SIGTERM)
+if sys.argv[1] == "late":
+    cli.run_plainly = lambda work: signal.raise_signal(signal.SIGTERM)
+sys.argv = ["visavis", sys.argv[1]]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("moment", "status"), [("error", 130), ("late", 130), ("interrupted", 130)])
+def test_a_signal_while_the_end_is_told_is_no_trace(moment: str, status: int) -> None:
+    done = subprocess.run([sys.executable, "-c", TWICE, moment], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (status, "")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process at once")
 def test_signals_after_the_work_change_no_exit_status() -> None:
     """As its last act, Python gives signals back to the system, which would end the process by them."""

@@ -51,6 +51,13 @@ def status_after(number: int) -> int:
     return 0 if number != signal.SIGINT and sys.argv[1:2] == ["serve"] else INTERRUPTED
 
 
+def is_within(function: Callable[..., object], frame: FrameType | None) -> bool:
+    """Whether a frame belongs to a call of a function, or to what this call has called."""
+    while frame is not None and frame.f_code is not getattr(function, "__code__", None):
+        frame = frame.f_back
+    return frame is not None
+
+
 def is_put_off(number: int, frame: FrameType | None) -> bool:
     """Whether a signal comes while the program loads; then it comes again a moment later.
 

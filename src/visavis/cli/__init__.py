@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from typer.core import TyperGroup
 
 from visavis import __version__
 from visavis.base.console import CLOSED_PIPE, forgive_stderr, print_error, print_line, write_out
-from visavis.base.signals import INTERRUPTED, is_put_off, signals_go_to, status_after
+from visavis.base.signals import INTERRUPTED, is_put_off, is_within, signals_go_to, status_after
 from visavis.base.words import reason, wrong_value
 from visavis.errors import MissingExtraError, VisavisError
 
@@ -90,10 +91,13 @@ def main() -> None:
     def interrupt(number: int, frame: FrameType | None) -> None:
         if not is_put_off(number, frame):
             received.append(number)
-            raise KeyboardInterrupt
+            if is_within(run_plainly, frame):  # After the work, nothing is left to interrupt.
+                raise KeyboardInterrupt
 
     _prepare_streams()
-    with signals_go_to(interrupt):
+    status: object = INTERRUPTED
+    # A second signal may come while an error, or the first signal, is told.
+    with signals_go_to(interrupt), suppress(KeyboardInterrupt):
         status = run_plainly(lambda: app(standalone_mode=False))
     if status == INTERRUPTED and received:
         status = status_after(received[0])
