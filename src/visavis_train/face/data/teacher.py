@@ -259,24 +259,19 @@ def label_pack(
     if shared is None and not own:
         raise InputError("nothing to label; name --shared DIR or --own DIR")
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(dir=out) as unjoined:
         grid = None if shared is None else shared / "data" / "video" / "grid_s1_av.tar"
         if grid is not None and grid.exists():
             with tarfile.open(regular(grid)) as tar:
                 tar.extractall(folder, filter="data")
         sources = LabelSources(shared, Path(folder), tuple(own), warps, seed)
-        jobs = [(part, workers, sources, model, out) for part in range(workers)]
+        jobs = [(part, workers, sources, model, Path(unjoined)) for part in range(workers)]
         with Pool(workers, _end_quietly) as pool:
             parts = pool.map(write_part, jobs)
-    try:
         if not any(count for _, count in parts):
             where = ", ".join(str(path) for path in (shared, *own) if path)
             raise InputError(f"no face was found in {where}")
         return join([path for path, count in parts if count], out)
-    finally:
-        for path, _ in parts:
-            path.unlink()
-            path.with_suffix(".crops").unlink()
 
 
 def _end_quietly() -> None:
