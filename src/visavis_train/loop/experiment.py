@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, ValidationError, model_validator
 
 from visavis.base.reading import require_finite
 from visavis.base.words import wrong_value
@@ -33,6 +33,22 @@ class Settings(BaseModel):
     """Base of all experiment configurations: immutable, with an error for unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_flag_is_a_number(cls, values: Any) -> Any:
+        """pydantic takes ``true`` for 1; as a text, it is refused."""
+        if not isinstance(values, Mapping):
+            return values
+        numbers = {
+            name
+            for name, field in cls.model_fields.items()
+            if {int, float} & (kinds := {field.annotation, *get_args(field.annotation)}) and bool not in kinds
+        }
+        return {
+            name: str(value).lower() if isinstance(value, bool) and name in numbers else value
+            for name, value in values.items()
+        }
 
 
 _Kind = TypeVar("_Kind", bound=Settings)

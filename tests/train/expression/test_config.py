@@ -66,6 +66,8 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
         ("data=[{path='a', perso='x'}]", r"data\.0\.perso: no such key; did you mean data\.person\?"),
         ("data=[{path='a', sex='x'}]", r"sex: no such key; expected one of data\.path, data\.labels"),
         ("seed=-1", "seed: found -1; expected at least 0"),
+        ("seed=true", "seed: found 'true'; expected a whole number"),
+        ("training.learning_rate=false", r"training\.learning_rate: found 'false'; expected a number"),
         ("out=.", r"out: \. has no name of its own; expected a folder such as runs/first"),
         ("out=..", r"out: \.\. has no name of its own"),
         (
