@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EACCES
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -188,19 +189,27 @@ def json_text(value: Any, *, allow_nan: bool = False, ascii_only: bool = True) -
         ValueError: a number is not finite, and ``allow_nan`` is off.
     """
 
+    encode = json.JSONEncoder(allow_nan=allow_nan, ensure_ascii=ascii_only).encode
+
     def text_of(inner: Any, depth: int) -> str:
-        text = json.dumps(inner, allow_nan=allow_nan, ensure_ascii=ascii_only)
-        if not isinstance(inner, Mapping | list | tuple) or depth + len(text) <= _JSON_WIDTH:
-            return text
-        if isinstance(inner, Mapping):
-            names, values = [f"{text_of(str(key), 0)}: " for key in inner], list(inner.values())
-        else:
-            names, values = [""] * len(inner), list(inner)
-        items = [name + text_of(item, depth + 1) for name, item in zip(names, values, strict=True)]
+        if type(inner) is float and isfinite(inner):
+            return repr(inner)  # As json writes it, much faster.
+        if not isinstance(inner, Mapping | list | tuple):
+            return encode(inner)
+        is_table = isinstance(inner, Mapping)
+        values = list(inner.values() if is_table else inner)
+        items = [text_of(item, depth + 1) for item in values]
+        if is_table:
+            items = [f"{encode(str(key))}: {item}" for key, item in zip(inner, items, strict=True)]
+        first, last = "{}" if is_table else "[]"
+        if not any("\n" in item for item in items):
+            text = f"{first}{', '.join(items)}{last}"
+            if depth + len(text) <= _JSON_WIDTH:
+                return text
         if not any(isinstance(item, Mapping | list | tuple) for item in values):
             items = _filled(items, _JSON_WIDTH - depth - 2)
         line = "\n" + " " * depth
-        return text[0] + ",".join(f"{line} {item}" for item in items) + line + text[-1]
+        return first + ",".join(f"{line} {item}" for item in items) + line + last
 
     return text_of(value, 0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ MOST_NAMED = 5
 if TYPE_CHECKING:
     from visavis.pipeline import Sighting
     from visavis.recording.recognize import FacesInPicture, FacesInVideo
-    from visavis.types import Face
+    from visavis.types import Face, FloatArray
 
 
 def recognize(
@@ -239,8 +239,8 @@ def face_json(face: Face) -> dict[str, Any]:
     }
 
 
-def _named(names: Sequence[str], values: Iterable[float]) -> dict[str, float]:
-    return {name: round(float(value), 4) for name, value in zip(names, values, strict=True)}
+def _named(names: Sequence[str], values: FloatArray) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in zip(names, values.tolist(), strict=True)}
 
 
 def _print_result(result: dict[str, Any]) -> None:
