@@ -133,7 +133,7 @@ def display_matrix(frame: av.VideoFrame) -> NDArray[np.int32] | None:
 
 
 def rgb(frame: av.VideoFrame, width: int | None = None) -> ImageArray:
-    """A decoded picture, RGB (H, W, 3) uint8; a picture of HDR in the colors of sRGB if PyAV can.
+    """A decoded picture, RGB (H, W, 3) uint8; a picture of HDR in the colours of sRGB if PyAV can.
 
     Args:
         frame: the picture.

@@ -96,7 +96,7 @@ class VideoFile:
             self._container.close()
             raise
         if self._stream.codec_context.color_trc in HDR_CURVES and not CONVERTS_HDR:
-            self.notes.append("HDR, whose colors are pale with this PyAV; get version 18 or newer")
+            self.notes.append("HDR, whose colours are pale with this PyAV; get version 18 or newer")
         # Only of the first frame: a frame whose side data was read stays in memory until Python's garbage
         # collection.
         self._matrix = display_matrix(self._first)
