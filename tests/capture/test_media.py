@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import hdr
 from support.takes import film, onsets_s
 from visavis.base.waveform import SPEECH_RATE_HZ
-from visavis.capture.media import LARGEST_SKEW_S, LONGEST_STEP_BACK_S, FileClock
+from visavis.capture.media import CONVERTS_HDR, LARGEST_SKEW_S, LONGEST_STEP_BACK_S, FileClock, rgb
 from visavis.capture.sound import Soundtrack
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError
@@ -239,3 +240,17 @@ def test_sound_of_other_numbers_of_channels_is_heard(tmp_path: Path, channels: i
         file.writeframes(np.full(1600 * channels, 5000, "<i2").tobytes())
     with Soundtrack(path) as sound:
         assert max(np.abs(chunk.samples).max() for chunk in sound.until(0.1)) > 0.05
+
+
+@pytest.mark.skipif(not CONVERTS_HDR, reason="this PyAV cannot convert HDR")
+@pytest.mark.parametrize(("curve", "primaries"), [(hdr.HLG, hdr.BT2020), (hdr.HLG, 3), (1, 1)])
+def test_only_hdr_comes_in_the_colors_of_srgb(curve: int, primaries: int) -> None:
+    picture = hdr.frame()
+    picture.colorspace, picture.color_range = hdr.BT2020, hdr.LIMITED
+    picture.color_trc, picture.color_primaries = curve, primaries
+    shown, stored = rgb(picture)[32, 32::64], picture.to_ndarray(format="rgb24")[32, 32::64]
+    if primaries == hdr.BT2020:
+        assert np.abs(shown - hdr.COLORS).max() <= 8
+        assert np.abs(stored - hdr.COLORS).max() > 50
+    else:  # SDR, and primaries that are not known.
+        assert (shown == stored).all()

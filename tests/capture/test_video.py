@@ -8,6 +8,9 @@ import av
 import numpy as np
 import pytest
 
+from support import hdr
+from visavis.capture import video as module
+from visavis.capture.media import CONVERTS_HDR
 from visavis.capture.video import VideoFile
 from visavis.errors import InputError
 from visavis.types import Frame
@@ -138,6 +141,38 @@ def test_oblong_pixels_come_square(tmp_path: Path, aspect: str, width: int) -> N
         assert len(video.notes) == (0 if possible else 1)
     if not possible:
         assert "cannot be; they are taken as square" in video.notes[0]
+
+
+@pytest.fixture
+def hdr_video(tmp_path: Path) -> Path:
+    """A phone's HDR video of one picture."""
+    path = tmp_path / "phone.mov"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=30, options={"crf": "4"})
+        stream.width, stream.height, stream.pix_fmt = *hdr.SIZE, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = hdr.BT2020
+        context.color_trc, context.color_range = hdr.HLG, hdr.LIMITED
+        picture = hdr.frame()
+        picture.pts = 0
+        output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.skipif(not CONVERTS_HDR, reason="this PyAV cannot convert HDR")
+def test_hdr_of_a_phone_has_the_colors_of_srgb(hdr_video: Path) -> None:
+    (frame,), error = read_all(hdr_video)
+    assert not error
+    assert np.abs(frame.image_rgb[32, 32::64] - hdr.COLORS).max() <= 8
+
+
+@pytest.mark.parametrize("converts", [False, True])
+def test_hdr_that_stays_pale_is_told(hdr_video: Path, monkeypatch, converts: bool) -> None:
+    monkeypatch.setattr(module, "CONVERTS_HDR", converts)
+    with VideoFile(hdr_video) as video:
+        assert [note for note in video.notes if "HDR" in note] == video.notes[: not converts]
+        assert bool(video.notes) is not converts
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mov"])

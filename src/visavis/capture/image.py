@@ -12,7 +12,7 @@ from av.stream import Disposition
 from visavis.base.files import PathText, as_path
 from visavis.base.limits import PICTURE
 from visavis.capture.image_header import FORMATS, heif_kind, image_size, is_image
-from visavis.capture.media import display_matrix, first_choice, oriented
+from visavis.capture.media import display_matrix, first_choice, oriented, rgb
 from visavis.capture.quiet import quiet_opencv
 from visavis.errors import InputError, MissingExtraError
 from visavis.types import ImageArray
@@ -124,7 +124,7 @@ def _decode_avif(data: bytes, what: str) -> ImageArray:
             if stream.disposition & Disposition.dependent:
                 raise InputError(f"{what}: an AVIF in several tiles is not read; save it as PNG or JPEG")
             frame = next(container.decode(stream))
-            image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            image = rgb(frame)
             matrix = display_matrix(frame)
     except (av.FFmpegError, IndexError, StopIteration, ValueError) as error:
         raise InputError(f"{what}: a damaged or truncated image; get it again") from error

@@ -8,6 +8,7 @@ so that every reader of a file finds the same times.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -34,6 +35,11 @@ LARGEST_SKEW_S = 2.0
 MIXABLE = {*range(1, 9), 10, 12, 14, 16, 24}
 # A damaged file can jump at each packet.
 MOST_NOTES = 5
+# Curves of HDR, PQ and HLG, and what every other picture here has, sRGB: ITU-T H.273, tables 2 and 3.
+HDR_CURVES = frozenset({16, 18})
+SRGB_CURVE, SRGB_PRIMARIES = 13, 1
+# Before, PyAV gives HDR as it is stored, which looks pale.
+CONVERTS_HDR = int(av.__version__.split(".")[0]) >= 18
 
 S = TypeVar("S", VideoStream, AudioStream)
 
@@ -124,6 +130,27 @@ def display_matrix(frame: av.VideoFrame) -> NDArray[np.int32] | None:
     """How the picture is turned and mirrored, for :func:`oriented`; None if the file does not say."""
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
+
+
+def rgb(frame: av.VideoFrame, width: int | None = None) -> ImageArray:
+    """A decoded picture, RGB (H, W, 3) uint8; a picture of HDR in the colours of sRGB if PyAV can.
+
+    Args:
+        frame: the picture.
+        width: of the result, in pixels; None keeps the frame's own.
+    """
+    # FFmpeg would start threads for each picture.
+    wanted: dict[str, Any] = {
+        "format": "rgb24",
+        "width": width or frame.width,
+        "height": frame.height,
+        "threads": 1,
+    }
+    if CONVERTS_HDR and frame.color_trc in HDR_CURVES:
+        with suppress(av.FFmpegError):  # Its primaries may be a reserved value.
+            shown = frame.to_ndarray(**wanted, dst_color_trc=SRGB_CURVE, dst_color_primaries=SRGB_PRIMARIES)
+            return np.asarray(shown, np.uint8)
+    return np.asarray(frame.to_ndarray(**wanted), np.uint8)
 
 
 def oriented(image: ImageArray, matrix: NDArray[np.int32]) -> ImageArray:

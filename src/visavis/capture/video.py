@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self, cast
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -15,12 +14,15 @@ from visavis.base.files import PathText, as_path
 from visavis.base.limits import DURATION, PICTURE
 from visavis.base.words import reason
 from visavis.capture.media import (
+    CONVERTS_HDR,
+    HDR_CURVES,
     FileClock,
     describe_choice,
     display_matrix,
     first_choice,
     open_media,
     oriented,
+    rgb,
     why_unreadable,
 )
 from visavis.errors import InputError
@@ -47,7 +49,7 @@ MOST_OBLONG = 8.0
 class VideoFile:
     """A video file; iterate over it once, inside ``with``.
 
-    Rotation, mirroring and pixel shape in the file (phones, camcorders) are applied. Of several video
+    Rotation, mirroring, pixel shape and HDR of the file (phones, camcorders) are applied. Of several video
     streams, the one marked as default is read. The decoder uses one thread, because with several, FFmpeg
     loses frames next to damaged ones.
 
@@ -93,6 +95,8 @@ class VideoFile:
         except InputError:
             self._container.close()
             raise
+        if self._stream.codec_context.color_trc in HDR_CURVES and not CONVERTS_HDR:
+            self.notes.append("HDR, whose colours are pale with this PyAV; get version 18 or newer")
         # Only of the first frame: a frame whose side data was read stays in memory until Python's garbage
         # collection.
         self._matrix = display_matrix(self._first)
@@ -229,10 +233,7 @@ class VideoFile:
 
     def _upright(self, frame: av.VideoFrame) -> ImageArray:
         """RGB (H, W, 3) uint8, with square pixels, turned and mirrored as the file says."""
-        width = max(round(frame.width * self._aspect), 1)
-        # FFmpeg would start threads for each picture.
-        pixels = frame.to_ndarray(format="rgb24", width=width, height=frame.height, threads=1)
-        image = np.asarray(pixels, np.uint8)
+        image = rgb(frame, max(round(frame.width * self._aspect), 1))
         return image if self._matrix is None else oriented(image, self._matrix)
 
 
