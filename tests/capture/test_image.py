@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
+from support import hdr
 from visavis.capture.image import decode_image, holds_image, is_picture, read_image
 from visavis.capture.image_header import image_size
+from visavis.capture.media import CONVERTS_HDR
 from visavis.errors import InputError, MissingExtraError
 
 RED_GREEN = np.zeros((6, 8, 3), np.uint8)
@@ -174,6 +176,15 @@ def test_an_avif_with_alpha_is_read_without_it() -> None:
     picture = np.full((48, 64, 4), 200, np.uint8)
     picture[:24, :, 3] = 255
     assert decode_image(avif(picture), "x.avif").mean() == pytest.approx(200, abs=3)
+
+
+@pytest.mark.skipif(not CONVERTS_HDR, reason="this PyAV cannot convert HDR")
+def test_an_avif_of_hdr_has_the_colors_of_srgb(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    if "libsvtav1" not in av.codecs_available:
+        pytest.skip("this FFmpeg writes no AV1")
+    hdr.write(tmp_path / "a.avif", "libsvtav1")
+    capfd.readouterr()  # The encoder talks.
+    assert np.abs(read_image(tmp_path / "a.avif")[32, 32::64] - hdr.COLORS).max() <= 8
 
 
 def test_the_first_picture_of_an_animated_avif_is_read(tmp_path: Path) -> None:

@@ -147,16 +147,7 @@ def test_oblong_pixels_come_square(tmp_path: Path, aspect: str, width: int) -> N
 def hdr_video(tmp_path: Path) -> Path:
     """A phone's HDR video of one picture."""
     path = tmp_path / "phone.mov"
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=30, options={"crf": "4"})
-        stream.width, stream.height, stream.pix_fmt = *hdr.SIZE, "yuv420p10le"
-        context = stream.codec_context
-        context.colorspace = context.color_primaries = hdr.BT2020
-        context.color_trc, context.color_range = hdr.HLG, hdr.LIMITED
-        picture = hdr.frame()
-        picture.pts = 0
-        output.mux(stream.encode(picture))
-        output.mux(stream.encode(None))
+    hdr.write(path, "libx264")
     return path
 
 
