@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 
 import av
 import cv2
@@ -52,11 +53,12 @@ def read_image(path: PathText) -> ImageArray:
     """
     path = as_path(path)
     try:
-        if path.is_dir():
+        facts = path.stat()
+        if stat.S_ISDIR(facts.st_mode):
             raise InputError(f"{path}: found a folder; expected an image file")
-        if path.exists() and not path.is_file():  # A pipe or a device may have no end.
+        if not stat.S_ISREG(facts.st_mode):  # A pipe or a device may have no end.
             raise InputError(f"{path}: is no regular file; expected an image")
-        size = path.stat().st_size
+        size = facts.st_size
         if size > BYTES_PER_PIXEL * 1e6 * PICTURE.value:
             raise InputError(f"{path}: no image of {PICTURE} has {size / 1e6:.0f} MB; make it smaller")
         data = path.read_bytes()
