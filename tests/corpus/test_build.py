@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -308,3 +309,16 @@ def test_a_real_video_of_one_face_is_refused(
     (outcome,) = make(tmp_path / "c", shared / "data" / "video" / "lp_d0.mp4").outcomes
     assert outcome.status == "refused"
     assert "lp_d0.mp4: one face in" in outcome.reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
+def test_names_that_are_no_utf_8_do_not_end_the_build(tmp_path: Path) -> None:
+    named = call(tmp_path / "call.mp4").rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    broken = tmp_path / os.fsdecode(b"\xff\xfe.mp4")
+    broken.write_bytes(b"no video")
+    result = make(tmp_path / "c", broken, named)
+    assert [outcome.status for outcome in result.outcomes] == ["refused", "done"]
+    assert "\\udcff\\udcfe.mp4: not a video" in (tmp_path / "c" / "quality.csv").read_text("utf-8")
+    items = json.loads((tmp_path / "c" / "manifest.json").read_text())["items"]
+    assert [item["sources"][0]["path"] for item in items] == [str(named), str(broken)]
+    assert make(tmp_path / "c", broken, named).kept == 2

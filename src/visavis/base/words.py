@@ -33,6 +33,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def writable_text(text: str) -> str:
+    """Text of a file's name that can be written as UTF-8: bytes that are no UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def reason(error: BaseException) -> str:
     """Why a file or a connection failed, on one line and without the number of the system's error."""
     words = getattr(error, "strerror", None) or (

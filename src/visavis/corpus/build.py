@@ -233,7 +233,7 @@ def _write_manifest(todo: Plan) -> None:
         else:
             (todo.root / f"{split}.csv").unlink(missing_ok=True)
     with whole_file(todo.root / QUALITY) as partial:
-        partial.write_text(_table(outcomes), "utf-8", newline="")
+        partial.write_text(_table(outcomes), "utf-8", "backslashreplace", newline="")
 
 
 def _table(outcomes: Sequence[Outcome]) -> str:
