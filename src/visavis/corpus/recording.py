@@ -14,6 +14,8 @@ from visavis.errors import InputError
 PEOPLE = ("A", "B")
 # Names in a corpus that cannot be splits: see ``build.QUALITY`` and ``layout.RECORDS``.
 TAKEN = ("quality", "items")
+# Bytes of a recording's name with its split. File names have at most 255; endings and a process's number follow.
+LONGEST_NAME = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
 
     Raises:
         InputError: the number of videos for pairs is odd, a video is named twice, two recordings have the
-            same name, or the split's name is not plain or is reserved.
+            same name, a name is too long, or the split's name is not plain or is reserved.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", split):
         raise InputError(f"{split!r} is no name of a split; use letters, digits, - and _, as in train")
@@ -122,6 +124,11 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
                 raise InputError(f"{video}: named twice; each video belongs to one recording")
             seen.add(video.resolve())
         name = "+".join(_plain(video.stem) for video in group)
+        if (size := len(f"{split}-{name}".encode())) > LONGEST_NAME:
+            raise InputError(
+                f"{' and '.join(map(str, group))}: the name in the corpus has {size} bytes with its split; "
+                f"at most {LONGEST_NAME} are possible: rename, or link under a shorter name"
+            )
         # On some systems, names that differ only in case are the same.
         if (other := recordings.get(name.casefold())) is not None:
             raise InputError(
