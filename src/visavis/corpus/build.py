@@ -34,7 +34,7 @@ from visavis.corpus.layout import (
     write_index,
 )
 from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source
-from visavis.corpus.segments import KEPT_SUFFIXES, SEGMENTS, RecordingJob, is_complete, list_segments
+from visavis.corpus.segments import KEPT_SUFFIX, SEGMENTS, RecordingJob, is_complete, list_segments
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
@@ -162,7 +162,7 @@ def _tidy(root: Path, *, finished: bool) -> None:
     if finished:
         shutil.rmtree(root / SEGMENTS, ignore_errors=True)
     for path in (root / SEGMENTS).glob("*"):
-        if path.suffix not in KEPT_SUFFIXES:
+        if path.suffix != KEPT_SUFFIX:
             path.unlink(missing_ok=True)
 
 
