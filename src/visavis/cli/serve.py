@@ -147,7 +147,7 @@ def serve(
     from visavis.serve.workers import check_workers
 
     logs.configure(log_format and log_format.value)
-    check_workers(workers, sends=bool(send))
+    check_workers(workers, bool(send), sessions)
     on_ray = engine is EngineName.RAY
     if on_ray and (workers > 1 or send):
         raise InputError("--engine ray takes --replicas in place of --workers, and no --send")
