@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from visavis.base.machine import MOST_PROCESSES
 from visavis.base.words import counted
 from visavis.errors import InputError
 from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, TablesOnly, interrupted_says
@@ -25,7 +26,7 @@ def simulate(
     pack: Annotated[
         Path, typer.Option(metavar="PACK.npz", help="Face tracks: a pack of `visavis lab tracks`.")
     ] = Path("runs/tokens/faces.npz"),
-    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1, max=MOST_PROCESSES)] = 1,
 ) -> None:
     """Simulate conversations from real parts; the listeners nod and smile as real people do.
 
