@@ -143,7 +143,7 @@ def serve(
         visavis serve --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx
     """
     from visavis.serve import logs
-    from visavis.serve.front import Front, choose_token
+    from visavis.serve.front import Front, choose_token, host_names
     from visavis.serve.workers import check_workers
 
     logs.configure(log_format and log_format.value)
@@ -182,7 +182,7 @@ def serve(
             "sessions": sessions,
             "idle_s": idle,
             "front": front,
-            "allowed_hosts": tuple(allow_host or ()),
+            "allowed_hosts": host_names(allow_host or ()),
             "processes": workers,
         },
     )
