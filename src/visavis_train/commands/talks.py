@@ -244,7 +244,8 @@ def predict(
         float | None, typer.Option(metavar="FACTOR", help="How strongly the speaker counts.", min=0)
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(help="Length of the clips.", min=51, show_default="the shortest clip's")
+        int | None,
+        typer.Option(help="Length of the clips.", min=51, show_default="the shortest clip's, at least 51"),
     ] = None,
     binary: Annotated[bool, typer.Option("--binary-units", help="Round action units to 0 or 1.")] = False,
     submission: Annotated[
