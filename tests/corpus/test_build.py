@@ -357,3 +357,18 @@ def test_a_refusal_of_a_killed_run_does_not_stand(tmp_path: Path) -> None:
     left.parent.mkdir(parents=True)
     left.write_text("the disk was away")
     assert build_corpus(todo, InProcess(), lambda _: None).outcomes[0].status == "done"
+
+
+def test_what_lies_not_in_the_video_refuses_for_one_run_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = call(tmp_path / "call.mp4")
+    with monkeypatch.context() as low:
+        low.setenv("VISAVIS_MAX_MEGAPIXELS", "0.001")
+        refused = make(tmp_path / "c", source).outcomes[0]
+    assert "VISAVIS_MAX_MEGAPIXELS changes this limit" in str(refused.reason)
+    with monkeypatch.context() as dying:
+        dying.setattr("visavis.corpus.watching.MOST_TRIES", 0)
+        refused = make(tmp_path / "c", source).outcomes[0]
+    assert "the worker died 0 times" in str(refused.reason)
+    assert make(tmp_path / "c", source).outcomes[0].status == "done"

@@ -30,6 +30,7 @@ from visavis.corpus.layout import (
     REFUSED,
     UNFINISHED,
     Outcome,
+    discard,
     record_path,
     write_index,
 )
@@ -108,7 +109,7 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         fingerprints = list(pool.map(_fingerprint, recordings, befores))
     for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
-        if before and before.stands(root, sources):
+        if before and before.stands(root, sources) and not before.may_pass:
             kept[recording.name] = before
         else:
             if before is not None:
@@ -133,6 +134,10 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
     """
     root = todo.root
     _tidy(root, finished=False)
+    for job in todo.jobs:
+        before = Outcome.load(record_path(root, job.recording.split, job.recording.name))
+        if before is not None and before.may_pass:  # Else a worker would take it for the end of this run.
+            discard(root, job.recording)
     _write_manifest(todo)
     outcomes = dict(todo.kept)
     with Interruption() as signals:
