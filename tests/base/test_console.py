@@ -30,6 +30,23 @@ def test_a_name_is_printed_as_it_is(
     assert NAME in out + err
 
 
+@pytest.mark.parametrize(
+    "prints",
+    [console.print_note, console.print_line, lambda text: console.print_table(["", "n"], [[text, "1"]])],
+)
+def test_a_name_with_line_breaks_and_other_controls_stays_on_its_line(
+    prints: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    prints("a\nb\x1b[31m\u2028c.mp4: happy \N{LATIN SMALL LETTER E WITH ACUTE}")
+    out, err = capsys.readouterr()
+    assert "a\\nb\\x1b[31m\\u2028c.mp4: happy \N{LATIN SMALL LETTER E WITH ACUTE}" in out + err
+
+
+def test_an_error_sends_no_control_character_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_error("a\nb\x1b[31m.mp4: no video")
+    assert "a b\\x1b[31m.mp4: no video\n" in capsys.readouterr().err
+
+
 def test_the_bar_shows_a_name_as_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

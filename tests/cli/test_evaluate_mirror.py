@@ -159,6 +159,12 @@ def test_one_clip_without_a_face_costs_the_others_nothing(
     (error,) = answer["errors"]
     assert error["clip"] == str(clips[1])
     assert error["error"].startswith(f"{clips[1]}: frames with a face: 3 of 3")
+    clips[1].write_text("no video")
+    assert talker("evaluate", "mirror", *clips, tmp_path / "gone.mp4", "--json") == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer["clips"]) == ["a", "c"]
+    assert [Path(error["clip"]).name for error in answer["errors"]] == ["b.mp4", "gone.mp4"]
+    make_video("b.mp4", count=3)
     scripted_pipeline._tracker.blind = True  # type: ignore[attr-defined]
     assert talker("evaluate", "mirror", *clips) == 2
     out, err = capsys.readouterr()

@@ -263,6 +263,10 @@ def test_what_was_read_before_ctrl_c_is_printed(
         assert [line["kind"] for line in lines] == ["video", *5 * ["moment"], "end"]
 
 
+def test_more_threads_than_memory_is_refused(visavis, tmp_path: Path) -> None:
+    assert visavis("recognize", image(tmp_path / "a.png"), "--jobs", "62") == 2
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_many_pictures_are_answered_in_order(
     visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, jobs: int

@@ -210,7 +210,8 @@ def test_a_phone_that_never_sends_is_told(visavis, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    "option", [["--nonsense"], ["--limit-s", "inf"], ["--limit-s", "nan"], ["--limit-s", "-1"]]
+    "option",
+    [["--nonsense"], ["--limit-s", "inf"], ["--limit-s", "nan"], ["--limit-s", "-1"], ["--jobs", "62"]],
 )
 def test_impossible_options_exit_2(visavis, make_video, option: list[str]) -> None:
     assert visavis("run", make_video(count=2), *option) == 2

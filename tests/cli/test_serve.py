@@ -127,6 +127,7 @@ def test_a_flood_of_connections_locks_nobody_out_and_fills_no_log() -> None:
         (["--tls-cert", "cert.pem"], "both --tls-cert and --tls-key"),
         (["--max-connections", "100000000"], "ulimit -n"),
         (["--proxy", "faces.example"], "--proxy faces.example"),
+        (["--allow-host", "https://faces.example"], "expected a plain name such as faces.example"),
         (["--token-file", "none.txt"], "none.txt: the token cannot be read"),
         (["--token", "x" * 20, "--no-token"], "--token and --no-token exclude each other"),
         (["--workers", "2", "--send", "vts://", "--log-format", "json"], "--send needs one process"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -30,7 +31,8 @@ from visavis.channels import FACE_INDEX
 from visavis.corpus import engines
 from visavis.corpus.build import build_corpus, plan
 from visavis.corpus.engines import InProcess
-from visavis.corpus.recording import CorpusSettings, list_recordings
+from visavis.corpus.recording import CorpusSettings, Source, list_recordings
+from visavis.corpus.segments import refused_path
 from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Dyad, FaceSpace
 from visavis.errors import InputError
@@ -308,3 +310,65 @@ def test_a_real_video_of_one_face_is_refused(
     (outcome,) = make(tmp_path / "c", shared / "data" / "video" / "lp_d0.mp4").outcomes
     assert outcome.status == "refused"
     assert "lp_d0.mp4: one face in" in outcome.reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
+def test_names_that_are_no_utf_8_do_not_end_the_build(tmp_path: Path) -> None:
+    named = call(tmp_path / "call.mp4").rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    broken = tmp_path / os.fsdecode(b"\xff\xfe.mp4")
+    broken.write_bytes(b"no video")
+    result = make(tmp_path / "c", broken, named)
+    assert [outcome.status for outcome in result.outcomes] == ["refused", "done"]
+    assert "\\udcff\\udcfe.mp4: not a video" in (tmp_path / "c" / "quality.csv").read_text("utf-8")
+    items = json.loads((tmp_path / "c" / "manifest.json").read_text())["items"]
+    assert [item["sources"][0]["path"] for item in items] == [str(named), str(broken)]
+    assert make(tmp_path / "c", broken, named).kept == 2
+
+
+def test_a_video_that_is_gone_for_a_while_is_made_by_the_next_run(tmp_path: Path) -> None:
+    videos = [call(tmp_path / f"{name}.mp4") for name in "ab"]
+    away = tmp_path / "away"
+    result = make(tmp_path / "c", *videos, advance=lambda _: videos[1].exists() and videos[1].rename(away))
+    assert [outcome.status for outcome in result.outcomes] == ["done", "refused"]
+    assert "b.mp4: was changed or removed while it was read" in str(result.refused[0].reason)
+    away.rename(videos[1])
+    again = make(tmp_path / "c", *videos)
+    assert (again.kept, [outcome.status for outcome in again.outcomes]) == (1, ["done", "done"])
+
+
+def test_a_video_that_changes_while_it_is_read_is_refused_and_made_by_the_next_run(tmp_path: Path) -> None:
+    source, other = call(tmp_path / "call.mp4"), call(tmp_path / "other.mp4", 30)
+    result = make(tmp_path / "c", source, advance=lambda _: other.exists() and other.replace(source))
+    assert [outcome.status for outcome in result.outcomes] == ["refused"]
+    assert not (tmp_path / "c" / "train").exists()
+    again = make(tmp_path / "c", source)
+    assert (again.kept, again.outcomes[0].status) == (0, "done")
+    assert len(first(tmp_path / "c")) == 30
+    assert again.outcomes[0].sources == (Source.of(source),)
+
+
+def test_a_refusal_of_a_killed_run_does_not_stand(tmp_path: Path) -> None:
+    todo = plan(
+        tmp_path / "c",
+        list_recordings([call(tmp_path / "call.mp4")], "train", pairs=False),
+        CorpusSettings(),
+    )
+    left = refused_path(todo.jobs[0].path(0))
+    left.parent.mkdir(parents=True)
+    left.write_text("the disk was away")
+    assert build_corpus(todo, InProcess(), lambda _: None).outcomes[0].status == "done"
+
+
+def test_what_lies_not_in_the_video_refuses_for_one_run_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = call(tmp_path / "call.mp4")
+    with monkeypatch.context() as low:
+        low.setenv("VISAVIS_MAX_MEGAPIXELS", "0.001")
+        refused = make(tmp_path / "c", source).outcomes[0]
+    assert "VISAVIS_MAX_MEGAPIXELS changes this limit" in str(refused.reason)
+    with monkeypatch.context() as dying:
+        dying.setattr("visavis.corpus.watching.MOST_TRIES", 0)
+        refused = make(tmp_path / "c", source).outcomes[0]
+    assert "the worker died 0 times" in str(refused.reason)
+    assert make(tmp_path / "c", source).outcomes[0].status == "done"

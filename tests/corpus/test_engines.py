@@ -15,7 +15,8 @@ from support.conversations import SquareTracker, call, make, square_pipeline, tr
 from visavis.channels import FACE_INDEX
 from visavis.corpus.build import build_corpus, plan
 from visavis.corpus.engines import InProcess, Processes, open_engine
-from visavis.corpus.recording import CorpusSettings, list_recordings
+from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source, list_recordings
+from visavis.corpus.segments import RecordingJob
 from visavis.errors import InputError, MissingExtraError
 
 JAW = FACE_INDEX["jawOpen"]
@@ -139,3 +140,12 @@ def test_engines_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"--engine ray needs the package 'ray'.*'scale'"):
         open_engine("ray", 1)
+
+
+def test_ray_refuses_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    pytest.importorskip("ray.data", reason="needs the extra scale")
+    source = Source(os.fsdecode(b"caf\xe9.mp4"), 1, 1, "ab")
+    recording = CorpusRecording("caf_", "train", (Path(source.path),))
+    job = RecordingJob(tmp_path, recording, CorpusSettings(), (source,), ())
+    with pytest.raises(InputError, match=r"Ray takes only names in UTF-8"):
+        next(open_engine("ray", 1).run([job], lambda _: None))

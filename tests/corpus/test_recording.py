@@ -46,6 +46,14 @@ def test_what_is_ambiguous_is_refused(videos: list[str], split: str, pairs: bool
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("letters", ["x" * 250, "\u540d" * 75])
+def test_a_name_too_long_for_the_corpus_is_refused_before_the_work(letters: str) -> None:
+    with pytest.raises(InputError, match=r"has \d+ bytes with its split; at most 220 .* rename"):
+        list_recordings(named("a.mp4", f"{letters}.mp4"), "train", pairs=False)
+    with pytest.raises(InputError, match=r"a\.mp4 and y+\.mp4: the name .* has 228 bytes"):
+        list_recordings(named("a.mp4", f"{'y' * 220}.mp4"), "train", pairs=True)
+
+
 def test_a_file_is_read_again_only_when_it_changed(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"one")

@@ -1,4 +1,6 @@
 import csv
+import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -109,6 +111,12 @@ def test_votes_must_match_the_faces(tmp_path: Path) -> None:
     votes.write_text("\n".join(votes.read_text().splitlines()[:-1]))
     with pytest.raises(InputError, match="65 rows of votes for 66 faces"):
         fer2013.load(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
+def test_a_folder_whose_name_is_no_utf_8_is_read(tmp_path: Path) -> None:
+    folder = write_sheets(tmp_path).rename(tmp_path.with_name(os.fsdecode(b"fer \xe9")))
+    np.testing.assert_array_equal(fer2013.load(folder).images, FACES)
 
 
 def test_missing_sheet_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+import os
 import runpy
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from support.pictures import picture, write
+from visavis.datasets.picture_table import write_picture_table
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 
@@ -114,3 +116,12 @@ def test_the_real_set_is_the_same_in_every_layout(shared: Path, tmp_path: Path, 
         found = expanded.images.read(int(other))
         gray = found if found.ndim == 2 else found[..., 0]
         np.testing.assert_array_equal(gray, test.images.read(int(mine)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
+def test_a_table_of_pictures_whose_names_are_no_utf_8_is_written(tmp_path: Path) -> None:
+    plain = write(tmp_path / "set" / "happy" / "plain.png", picture(48))
+    plain.rename(plain.with_name(os.fsdecode(b"caf\xe9.png")))
+    faces = find_dataset(tmp_path / "set").read("all")
+    write_picture_table(tmp_path / "faces.csv", [("train", faces)])
+    assert "caf\\udce9.png,happy,train" in (tmp_path / "faces.csv").read_text("utf-8")

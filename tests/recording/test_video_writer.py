@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -313,3 +315,27 @@ def test_only_a_full_disk_asks_for_room(
     assert advice in str(told.value)
     assert ("make room" in str(told.value)) == (error.errno == errno.ENOSPC)
     assert "[Errno" not in str(told.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of file sizes")
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.webm"])
+def test_a_disk_that_was_full_from_the_start_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    # In a process of its own: FFmpeg crashes when it goes on after it could not write a file's head.
+    program = f"""
+import resource, numpy as np
+from pathlib import Path
+from visavis.errors import InputError
+from visavis.recording.video_writer import VideoWriter
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+noise = np.random.default_rng(0).integers(0, 256, (60, 96, 128, 3), np.uint8)
+try:
+    with VideoWriter(Path({str(tmp_path / name)!r}), (128, 96), 25) as writer:
+        for number, picture in enumerate(noise):
+            writer.write(picture, number / 25)
+except InputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cannot be written: File too large; make room or choose another place" in done.stdout
+    assert not list(tmp_path.iterdir())

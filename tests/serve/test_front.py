@@ -10,7 +10,16 @@ import pytest
 
 from visavis.errors import InputError
 from visavis.serve import front
-from visavis.serve.front import TOKEN, Front, choose_token, is_private, make_token, own_addresses, urls
+from visavis.serve.front import (
+    TOKEN,
+    Front,
+    choose_token,
+    host_names,
+    is_private,
+    make_token,
+    own_addresses,
+    urls,
+)
 
 
 @pytest.mark.parametrize(
@@ -140,3 +149,12 @@ def test_addresses_are_those_that_others_can_open(monkeypatch: pytest.MonkeyPatc
     found = urls("0.0.0.0", 80)  # noqa: S104
     assert found == ["http://192.0.2.7:80/", "http://[2001:db8::7]:80/", "http://localhost:80/"]
     assert urls("::1", 81, secure=True) == ["https://[::1]:81/"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "https://faces.example", "faces.example:443", "*.example", "fäces.example"]
+)
+def test_a_name_that_no_request_holds_is_refused(name: str) -> None:
+    assert host_names(["faces.example", "192.0.2.1"]) == ("faces.example", "192.0.2.1")
+    with pytest.raises(InputError, match="expected a plain name"):
+        host_names(["faces.example", name])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -137,6 +140,21 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_server_gives_its_own_file(asking: Any) -> None:
     assert asking.get("/health").json()["retarget"] == "mine.toml"
     assert asking.get("/retarget/mine.toml").json()["parameters"]["Wide"]["outputs"] == [0, 5]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
+def test_a_name_that_is_no_utf_8_is_given_with_escapes(
+    scripted: SimpleNamespace, mine: Path, tmp_path: Path
+) -> None:
+    client = pytest.importorskip("starlette.testclient")
+    from visavis.serve.app import create_app
+
+    path = Path(shutil.copy(mine, tmp_path / os.fsdecode(b"caf\xe9.toml")))
+    app = create_app(scripted.ScriptedPipeline, own=OwnFiles.read(None, None, path))
+    with client.TestClient(app, base_url="http://127.0.0.1") as asking:
+        name = asking.get("/health").json()["retarget"]
+        assert name == "caf\\udce9.toml"
+        assert asking.get(f"/retarget/{quote(name)}").json()["parameters"]["Wide"]["outputs"] == [0, 5]
 
 
 @pytest.mark.parametrize(

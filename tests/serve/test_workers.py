@@ -144,6 +144,29 @@ def test_a_second_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def test_a_signal_while_many_start_starts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[bool] = []
+
+    def start(first: bool) -> None:
+        begun.append(first)
+        group.stop()
+
+    with open_port("127.0.0.1", 0) as listener:
+        group = Workers(1000, answer, listener)
+        monkeypatch.setattr(group, "_start", start)
+        group.run()
+    assert begun == [True]
+
+
+def test_more_workers_than_sessions_are_refused() -> None:
+    check_workers(3, sends=False, sessions=3)
+    with pytest.raises(InputError, match=r"--workers 4: .* there are 3 \(--sessions"):
+        check_workers(4, sends=False, sessions=3)
+    for sessions in (None, 100_000):
+        with pytest.raises(InputError, match="--workers 100000: "):
+            check_workers(100_000, sends=False, sessions=sessions)
+
+
 def test_what_needs_one_process_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     check_workers(1, sends=True)
     check_workers(2, sends=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visavis.base.files import json_text
-from visavis.base.words import reason
+from visavis.base.words import one_line, reason
 from visavis.errors import InputError, VisavisError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def tell_through(teller: Callable[[bool, str], None] | None) -> None:
 
 def print_error(text: str) -> None:
     """One red line on standard error."""
-    line = " ".join(text.split())
+    line = one_line(" ".join(text.split()))
     if _teller is not None:
         _teller(True, line)
     else:
@@ -68,10 +68,11 @@ def print_error(text: str) -> None:
 
 def print_note(text: str) -> None:
     """One line on standard error."""
+    line = one_line(text)
     if _teller is not None:
-        _teller(False, text)
+        _teller(False, line)
     else:
-        _plain(stderr=True).print(text)
+        _plain(stderr=True).print(line)
 
 
 def raise_problems(problems: Sequence[tuple[Path, VisavisError]], *, told: bool) -> None:
@@ -94,7 +95,7 @@ def raise_problems(problems: Sequence[tuple[Path, VisavisError]], *, told: bool)
 
 def print_line(text: str) -> None:
     """One line on standard output."""
-    write_out(text + "\n")
+    write_out(one_line(text) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -106,7 +107,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))
     console = _plain(stderr=False)
     # Numbers are never cut; a narrow terminal wraps the lines instead.
     wanted = console.measure(table, options=console.options.update(width=WIDEST)).maximum

@@ -244,4 +244,5 @@ def write_json(path: PathText, value: Any, *, private: bool = False, allow_nan: 
     except OSError as error:
         raise InputError(f"{path.parent}: cannot be made a folder: {error.strerror}") from error
     with whole_file(path, 0o600 if private else 0o666) as partial:
-        partial.write_text(text + "\n", "utf-8")
+        # A file's name may have bytes that are no UTF-8; their escapes are valid JSON and come back.
+        partial.write_text(text + "\n", "utf-8", "backslashreplace")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from visavis import __version__
 
+# Maximum number of processes, or of threads with their own networks; Windows cannot wait for more processes.
+MOST_PROCESSES = 61
 UNUSABLE = "cannot be imported"
 # Name -> module.
 PACKAGES = {"onnxruntime": "onnxruntime", "numpy": "numpy", "opencv": "cv2", "av": "av"}

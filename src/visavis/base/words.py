@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,11 +27,22 @@ _EXPECTED = {
     "too_long": "at most {max_length} of them",
 }
 _MOST_SHOWN = 60
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def counted(count: int, noun: str) -> str:
     """``1 frame``, ``2 frames``: a number with its noun, whose plural ends in s."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def writable_text(text: str) -> str:
+    """Text of a file's name that can be written as UTF-8: bytes that are no UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def one_line(text: str) -> str:
+    """Text with escapes for line breaks and other control characters, which names of files may have."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def reason(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,14 +104,10 @@ def _mirror_all(
 
 
 def _teachers(clips: Sequence[Path], landmarks: Path | None) -> Sequence[Landmarks | None]:
-    """The landmarks of each clip; errors of the files are raised here, before the work."""
+    """The landmarks of each clip; errors of their files are raised here, before the work."""
     from visavis.capture.video import VideoFile
     from visavis.evaluate.mirror import Landmarks
 
-    sizes = []
-    for clip in clips:
-        with VideoFile(clip) as video:
-            sizes.append(video.size)
     if landmarks is None:
         return [None] * len(clips)
     if landmarks.is_dir():
@@ -122,7 +118,13 @@ def _teachers(clips: Sequence[Path], landmarks: Path | None) -> Sequence[Landmar
         )
     else:
         files = [landmarks]
-    return [Landmarks.load(file, size) for file, size in zip(files, sizes, strict=True)]
+    loaded: list[Landmarks | None] = []
+    for clip, file in zip(clips, files, strict=True):
+        size = None
+        with suppress(VisavisError), VideoFile(clip) as video:  # Measuring the clip gives the reason.
+            size = video.size
+        loaded.append(None if size is None else Landmarks.load(file, size))
+    return loaded
 
 
 def mirror_json(

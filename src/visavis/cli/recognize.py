@@ -13,6 +13,7 @@ import typer
 
 from visavis.base import console
 from visavis.base.interruption import Interruption
+from visavis.base.machine import MOST_PROCESSES
 from visavis.base.signals import INTERRUPTED
 from visavis.cli.recognizer import DENSE, KeepOption, RecognizerOption, parse_keep
 from visavis.errors import InputError, VisavisError
@@ -41,6 +42,7 @@ def recognize(
         int | None,
         typer.Option(
             min=1,
+            max=MOST_PROCESSES,
             metavar="N",
             help="How many threads read images, and how many processes read a long video.",
             show_default="one for each processor thread; for videos 1 if there are only two",

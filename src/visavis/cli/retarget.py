@@ -54,7 +54,7 @@ def retarget(
         if profile is not None:
             raise InputError("--profile needs --track and --out")
         if mapping in presets():
-            console.print_line(preset_text(mapping).rstrip("\n"))
+            console.write_out(preset_text(mapping).rstrip("\n") + "\n")
         else:
             console.print_line(
                 f"{mapping}: no mistakes in {counted(len(retargeting.parameters), 'parameter')}"

@@ -12,6 +12,7 @@ import typer
 
 from visavis.base import console
 from visavis.base.interruption import Interruption
+from visavis.base.machine import MOST_PROCESSES
 from visavis.base.signals import INTERRUPTED
 from visavis.base.words import counted
 from visavis.capture import inputs
@@ -37,6 +38,7 @@ JobsOption = Annotated[
     int | None,
     typer.Option(
         min=1,
+        max=MOST_PROCESSES,
         metavar="N",
         help="How many processes read a long video when only its track is wanted; 1 reads it in one pass.",
         show_default="one for each processor thread; 1 if there are only two",

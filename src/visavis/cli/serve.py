@@ -143,11 +143,11 @@ def serve(
         visavis serve --encoder tokens_encoder.onnx --decoder tokens_decoder.onnx
     """
     from visavis.serve import logs
-    from visavis.serve.front import Front, choose_token
+    from visavis.serve.front import Front, choose_token, host_names
     from visavis.serve.workers import check_workers
 
     logs.configure(log_format and log_format.value)
-    check_workers(workers, sends=bool(send))
+    check_workers(workers, bool(send), sessions)
     on_ray = engine is EngineName.RAY
     if on_ray and (workers > 1 or send):
         raise InputError("--engine ray takes --replicas in place of --workers, and no --send")
@@ -182,7 +182,7 @@ def serve(
             "sessions": sessions,
             "idle_s": idle,
             "front": front,
-            "allowed_hosts": tuple(allow_host or ()),
+            "allowed_hosts": host_names(allow_host or ()),
             "processes": workers,
         },
     )

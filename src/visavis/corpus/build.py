@@ -30,11 +30,12 @@ from visavis.corpus.layout import (
     REFUSED,
     UNFINISHED,
     Outcome,
+    discard,
     record_path,
     write_index,
 )
 from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source
-from visavis.corpus.segments import KEPT_SUFFIXES, SEGMENTS, RecordingJob, is_complete, list_segments
+from visavis.corpus.segments import KEPT_SUFFIX, SEGMENTS, RecordingJob, is_complete, list_segments
 from visavis.datasets.dyads import FaceSpace
 from visavis.datasets.react import MANIFEST
 from visavis.errors import InputError
@@ -108,7 +109,7 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         fingerprints = list(pool.map(_fingerprint, recordings, befores))
     for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
-        if before and before.stands(root, sources):
+        if before and before.stands(root, sources) and not before.may_pass:
             kept[recording.name] = before
         else:
             if before is not None:
@@ -133,6 +134,10 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
     """
     root = todo.root
     _tidy(root, finished=False)
+    for job in todo.jobs:
+        before = Outcome.load(record_path(root, job.recording.split, job.recording.name))
+        if before is not None and before.may_pass:  # Else a worker would take it for the end of this run.
+            discard(root, job.recording)
     _write_manifest(todo)
     outcomes = dict(todo.kept)
     with Interruption() as signals:
@@ -162,7 +167,7 @@ def _tidy(root: Path, *, finished: bool) -> None:
     if finished:
         shutil.rmtree(root / SEGMENTS, ignore_errors=True)
     for path in (root / SEGMENTS).glob("*"):
-        if path.suffix not in KEPT_SUFFIXES:
+        if path.suffix != KEPT_SUFFIX:
             path.unlink(missing_ok=True)
 
 
@@ -233,7 +238,7 @@ def _write_manifest(todo: Plan) -> None:
         else:
             (todo.root / f"{split}.csv").unlink(missing_ok=True)
     with whole_file(todo.root / QUALITY) as partial:
-        partial.write_text(_table(outcomes), "utf-8", newline="")
+        partial.write_text(_table(outcomes), "utf-8", "backslashreplace", newline="")
 
 
 def _table(outcomes: Sequence[Outcome]) -> str:

@@ -15,6 +15,7 @@ from multiprocessing.synchronize import Event
 from typing import Protocol
 
 from visavis.base.interruption import deaf_children
+from visavis.base.machine import MOST_PROCESSES
 from visavis.corpus.job import work
 from visavis.corpus.layout import Outcome
 from visavis.corpus.segments import RecordingJob
@@ -22,8 +23,6 @@ from visavis.corpus.watching import Worker
 from visavis.errors import InputError
 
 ENGINES = ("local", "ray")
-# Maximum number of processes; Windows cannot wait for more.
-MOST_PROCESSES = 61
 
 
 class Engine(Protocol):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from visavis.capture.sound import write_wav
 from visavis.corpus import layout, segments
 from visavis.corpus.layout import DONE, REFUSED, Outcome
 from visavis.corpus.observe import Watched
 from visavis.corpus.quality import SWAPPED_SHARE, PersonQuality, Quality, swapped_share
-from visavis.corpus.recording import PEOPLE, mismatch
+from visavis.corpus.recording import PEOPLE, SourceChangedError, mismatch
 from visavis.corpus.segments import PersonView, RecordingJob
 from visavis.corpus.watching import Worker, watch_segment
 from visavis.datasets.parquet import write_tracks
@@ -55,7 +55,13 @@ def finish(job: RecordingJob) -> Outcome:
     """
     layout.discard(job.root, job.recording)
     reason = segments.refusal(job)
-    outcome = _refuse(job, reason) if reason is not None else _write(job, segments.join_segments(job))
+    try:
+        outcome = _refuse(job, reason) if reason is not None else _write(job, segments.join_segments(job))
+        if outcome.status == REFUSED:
+            _require_unchanged(job)
+    except SourceChangedError as error:  # The next run must not take this for the end.
+        unknown = tuple(replace(source, sha256="") for source in job.sources)
+        outcome = replace(_refuse(job, str(error)), sources=unknown)
     outcome.save(job.root)
     segments.forget(job)
     return outcome
@@ -63,6 +69,11 @@ def finish(job: RecordingJob) -> Outcome:
 
 def _refuse(job: RecordingJob, reason: str) -> Outcome:
     return Outcome(job.recording.name, job.recording.split, REFUSED, reason, job.sources, {}, None)
+
+
+def _require_unchanged(job: RecordingJob) -> None:
+    for source in job.sources:
+        source.require_unchanged()
 
 
 def _write(job: RecordingJob, seen: list[PersonView]) -> Outcome:
@@ -84,6 +95,7 @@ def _write(job: RecordingJob, seen: list[PersonView]) -> Outcome:
             sources = [source.sha256 for source in job.sources]
             write_tracks(layout.parquet_path(folder, recording), tracks, {**facts, "sources": sources})
         files = layout.list_files(folder, recording.split)
+        _require_unchanged(job)
     quality = _judge(job, seen, people, sounds, mismatch_s)
     return Outcome(recording.name, recording.split, DONE, None, job.sources, files, asdict(quality))
 

@@ -31,6 +31,9 @@ PARQUET = "Parquet_files"
 # Folder of unfinished files; the next run deletes what a killed run left in it.
 UNFINISHED = ".partial"
 DONE, REFUSED = "done", "refused"
+# Words of reasons that lie not in the video, and that another run may not find: the variables of
+# :mod:`visavis.base.limits`, and workers that died, see ``watching``.
+PASSING = ("VISAVIS_MAX_", "the worker died ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,11 @@ class Outcome:
         if [source.sha256 for source in sources] != [source.sha256 for source in self.sources]:
             return False
         return all(_size(root / name) == size for name, size in self.files.items())
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the recording was refused for a reason that the next run may not find."""
+        return self.reason is not None and any(words in self.reason for words in PASSING)
 
     def save(self, root: Path) -> None:
         """Write the record: from now on the recording counts.

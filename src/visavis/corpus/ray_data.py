@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from visavis.base.ray_cluster import import_ray, ray_started
+from visavis.base.words import writable_text
 from visavis.corpus.job import work
 from visavis.corpus.layout import Outcome
 from visavis.corpus.segments import RecordingJob
@@ -44,6 +45,9 @@ class RayData:
     def run(self, jobs: Sequence[RecordingJob], advance: Callable[[int], None]) -> Iterator[Outcome]:
         """See :class:`~visavis.corpus.engines.Engine`."""
         ray = self._ray
+        for name in (name for job in jobs for name in (str(job.root), *(one.path for one in job.sources))):
+            if writable_text(name) != name:
+                raise InputError(f"{name}: Ray takes only names in UTF-8; rename it, or use --engine local")
         with ray_started(ray, self._address, self._jobs):
             count = min(self._jobs or 10**9, int(ray.cluster_resources().get("CPU", 1)))
             rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from visavis.errors import InputError
 PEOPLE = ("A", "B")
 # Names in a corpus that cannot be splits: see ``build.QUALITY`` and ``layout.RECORDS``.
 TAKEN = ("quality", "items")
+# Bytes of a recording's name with its split. File names have at most 255, and more follows in some.
+LONGEST_NAME = 220
+# Machines that share a folder may round a file's time differently.
+CLOCKS_DIFFER_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Source:
         path: path as given by the user.
         size: bytes.
         mtime_ns: time of the last change.
-        sha256: hexadecimal digest of its bytes.
+        sha256: hexadecimal digest of its bytes; empty if they changed while they were read.
     """
 
     path: str
@@ -84,13 +89,33 @@ class Source:
             facts = path.stat()
             if not path.is_file():
                 raise InputError(f"{path}: not a file; name the videos themselves")
-            if known and (known.size, known.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
+            if known and known.sha256 and (known.size, known.mtime_ns) == (facts.st_size, facts.st_mtime_ns):
                 return cls(str(path), known.size, known.mtime_ns, known.sha256)
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from error
         return cls(str(path), facts.st_size, facts.st_mtime_ns, digest)
+
+    def require_unchanged(self) -> None:
+        """See that the file is still the one of this fingerprint.
+
+        Raises:
+            SourceChangedError: it is not, or it is gone.
+        """
+        try:
+            facts = os.stat(self.path)
+            same = facts.st_size == self.size and abs(facts.st_mtime_ns - self.mtime_ns) < CLOCKS_DIFFER_NS
+        except OSError:
+            same = False
+        if not same:
+            raise SourceChangedError(
+                f"{self.path}: was changed or removed while it was read; the same command reads it again"
+            )
+
+
+class SourceChangedError(InputError):
+    """A video is no longer what it was at the start of the run."""
 
 
 def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[CorpusRecording]:
@@ -104,7 +129,7 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
 
     Raises:
         InputError: the number of videos for pairs is odd, a video is named twice, two recordings have the
-            same name, or the split's name is not plain or is reserved.
+            same name, a name is too long, or the split's name is not plain or is reserved.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", split):
         raise InputError(f"{split!r} is no name of a split; use letters, digits, - and _, as in train")
@@ -122,6 +147,11 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
                 raise InputError(f"{video}: named twice; each video belongs to one recording")
             seen.add(video.resolve())
         name = "+".join(_plain(video.stem) for video in group)
+        if (size := len(f"{split}-{name}".encode())) > LONGEST_NAME:
+            raise InputError(
+                f"{' and '.join(map(str, group))}: the name in the corpus has {size} bytes with its split; "
+                f"at most {LONGEST_NAME} are possible: rename, or link under a shorter name"
+            )
         # On some systems, names that differ only in case are the same.
         if (other := recordings.get(name.casefold())) is not None:
             raise InputError(

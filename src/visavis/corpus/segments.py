@@ -19,8 +19,8 @@ from visavis.errors import InputError
 
 # Folder of finished segments; it is there until their recordings are finished.
 SEGMENTS = ".segments"
-# Their files: the result, or the reason why there is none.
-_RESULT, _REFUSED = KEPT_SUFFIXES = (".npz", ".refused")
+# Their files: the result, which later runs use too, or the reason why there is none.
+KEPT_SUFFIX, _REFUSED = ".npz", ".refused"
 # At least this much before a segment is processed too.
 RUN_UP_S = 4.0
 # The arrays of a person in a segment's file; the person's number follows.
@@ -80,7 +80,7 @@ class RecordingJob:
         place = [self.recording.split, self.recording.name, len(self.recording.videos), number]
         facts = [source.sha256, *place, self.settings.segment_s, RUN_UP_S, __version__, made_by]
         digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-        return self.root / SEGMENTS / f"{digest}{_RESULT}"
+        return self.root / SEGMENTS / f"{digest}{KEPT_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)

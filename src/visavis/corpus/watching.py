@@ -78,7 +78,7 @@ def watch_segment(job: RecordingJob, number: int, worker: Worker, on_frame: Call
             np.savez(file, **arrays)
     except _RefusedError as error:
         with whole_file(refused_path(path)) as partial:
-            partial.write_text(str(error), "utf-8")
+            partial.write_text(str(error), "utf-8", "backslashreplace")
     finally:
         with suppress(OSError):
             deaths.unlink(missing_ok=True)

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.files import PathText, as_path
-from visavis.base.reading import regular
 from visavis.base.words import counted
 from visavis.datasets.data_set import DataSet
 from visavis.datasets.faces import LabeledFaces, LoadedImages
@@ -200,7 +199,9 @@ def _load_sheets(folder: Path) -> Fer2013:
         for where, row in rows(table, columns):
             name = row["sheet"]
             if name not in sheets:
-                sheet = cv2.imread(str(regular(folder / Path(name).name)), cv2.IMREAD_GRAYSCALE)
+                path = folder / Path(name).name  # Read here: OpenCV crashes at paths that are no UTF-8.
+                data = path.read_bytes() if path.is_file() else b""
+                sheet = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
                 if sheet is None:
                     raise InputError(f"{where}: the sheet {name} is missing or no image")
                 sheets = {name: sheet.astype(np.uint8, copy=False)}  # Rows come sheet by sheet.

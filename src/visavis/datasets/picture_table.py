@@ -115,7 +115,10 @@ def write_picture_table(path: Path, parts: Iterable[tuple[str, LabeledFaces]]) -
         path: the table.
         parts: name of a split, and its faces.
     """
-    with whole_file(path) as partial_file, partial_file.open("w", newline="", encoding="utf-8") as file:
+    with (
+        whole_file(path) as partial_file,
+        partial_file.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         out = csv.writer(file)
         out.writerow([PICTURE_COLUMNS[0], LABEL_COLUMNS[0], SPLIT, PERSON, *BOX_COLUMNS])
         for split, faces in parts:

@@ -18,6 +18,7 @@ from visavis.errors import InputError
 from visavis.serve.guard import NEW_PER_ADDRESS, PER_ADDRESS
 
 TOKEN = re.compile(r"[A-Za-z0-9_.~-]{16,128}")
+HOST_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 TOKEN_VARIABLE = "VISAVIS_TOKEN"  # noqa: S105 - the name of a variable
 TOKEN_BYTES = 24
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named, not bound to
@@ -137,6 +138,22 @@ def choose_token(
         source = file or found[0]
         raise InputError(f"{source}: the token is empty; put 16 to 128 characters there, or leave it out")
     return chosen
+
+
+def host_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of ``--allow-host``, as a request's header has them.
+
+    Raises:
+        InputError: no header ever holds one of them, so that it would let nobody in.
+    """
+    named = tuple(names)
+    for name in named:
+        if HOST_NAME.fullmatch(name) is None:
+            raise InputError(
+                f"--allow-host {name!r}: expected a plain name such as faces.example, without https://, "
+                "port, path and *; a name with other letters in its form xn--..."
+            )
+    return named
 
 
 def _read_token(path: Path) -> str:

@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, Response
 from visavis.avatar.retarget import Retargeting, presets
 from visavis.avatar.retarget_file import MAX_BYTES, Rules, decode, parse, read_text
 from visavis.base.reading import parse_json, regular
+from visavis.base.words import writable_text
 from visavis.cubism.folder import ModelFolder
 from visavis.errors import InputError
 from visavis.serve.answers import describe_retargeting
@@ -65,10 +66,10 @@ class OwnFiles:
             InputError: a file is missing, or not what it should be.
         """
         return cls(
-            "" if model is None else model.name.split(".")[0],
+            "" if model is None else writable_text(model.name.split(".")[0]),
             {} if model is None else _model(model),
             None if core is None else _core(core),
-            "" if mapping is None else mapping.name,
+            "" if mapping is None else writable_text(mapping.name),
             None if mapping is None else parse(read_text(mapping), str(mapping)),
         )
 

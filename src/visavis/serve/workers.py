@@ -21,8 +21,10 @@ from typing import NoReturn
 
 from visavis.base.console import print_error
 from visavis.base.interruption import deaf_children
+from visavis.base.machine import usable_threads
 from visavis.base.signals import INTERRUPTED, signals_go_to
 from visavis.errors import DeviceError, InputError, VisavisError
+from visavis.serve.pool import MOST_PER_CORE
 from visavis.serve.resume import SECRET_VARIABLE
 
 # A worker that has not served, or for less than the first time, has failed to start; after so many in a row,
@@ -34,12 +36,25 @@ Work = Callable[[socket.socket, bool, Callable[[], None]], None]
 _log = logging.getLogger(__name__)
 
 
-def check_workers(workers: int, sends: bool) -> None:
+def check_workers(workers: int, sends: bool, sessions: int | None = None) -> None:
     """Check that several workers are possible.
 
+    Args:
+        workers: their number.
+        sends: whether the server has outputs.
+        sessions: maximum number of sessions; None for the usual one.
+
     Raises:
-        InputError: they are not on this system, or with these options.
+        InputError: they are not on this system, or with these options; or there are more than sessions, or
+            than sessions usually are: each worker holds its own networks in memory.
     """
+    places = MOST_PER_CORE * usable_threads()
+    places = min(places, sessions or places)
+    if workers > max(places, 1):
+        raise InputError(
+            f"--workers {workers}: each process needs a session of its own, and there are {places} "
+            f"(--sessions, at most {MOST_PER_CORE} for each processor); use fewer"
+        )
     if workers > 1 and sys.platform == "win32":
         raise InputError("--workers: Windows cannot share a port among processes; use --workers 1")
     if workers > 1 and sends:
@@ -84,7 +99,8 @@ class Workers:
         with caught_signals(self.stop, self._kill):
             try:
                 for number in range(self._count):
-                    self._start(first=number == 0)
+                    if not self._stopping.is_set():  # A signal may come while many start.
+                        self._start(first=number == 0)
                 while not self._stopping.is_set():
                     self._replace_dead()
             finally:

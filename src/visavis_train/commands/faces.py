@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from visavis.base.console import print_line, print_note
+from visavis.base.machine import MOST_PROCESSES
 from visavis_train.commands.shared import interrupted_says
 
 ANEW = "interrupted: the same command starts again from the beginning"
@@ -29,7 +30,7 @@ def label_faces(
     ] = None,
     warps: Annotated[int, typer.Option(help="Also label this number of bent copies per still.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the bends.", min=0)] = 0,
-    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 2,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1, max=MOST_PROCESSES)] = 2,
 ) -> None:
     """Make a pack of faces from pictures and videos, labelled by MediaPipe (extra mediapipe).
 

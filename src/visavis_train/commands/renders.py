@@ -10,6 +10,7 @@ import typer
 
 from visavis.base.console import print_note
 from visavis.base.files import require_outputs
+from visavis.base.machine import MOST_PROCESSES
 from visavis_train.commands.faces import ANEW, NOTHING, Landmarker
 from visavis_train.commands.shared import interrupted_says
 
@@ -32,7 +33,7 @@ def render(
     out: Annotated[Path, typer.Argument(help="Folder of the pack.")],
     count: Annotated[int, typer.Option(help="Number of pictures.", min=1)],
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)],
-    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1, max=MOST_PROCESSES)] = 1,
     split: Annotated[
         RenderSplit, typer.Option(help="Split of the skins and identities.")
     ] = RenderSplit.TRAIN,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from visavis.base.machine import MOST_PROCESSES
 from visavis.base.words import counted
 from visavis.errors import InputError
 from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, TablesOnly, interrupted_says
@@ -25,7 +26,7 @@ def simulate(
     pack: Annotated[
         Path, typer.Option(metavar="PACK.npz", help="Face tracks: a pack of `visavis lab tracks`.")
     ] = Path("runs/tokens/faces.npz"),
-    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1, max=MOST_PROCESSES)] = 1,
 ) -> None:
     """Simulate conversations from real parts; the listeners nod and smile as real people do.
 
@@ -243,7 +244,8 @@ def predict(
         float | None, typer.Option(metavar="FACTOR", help="How strongly the speaker counts.", min=0)
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(help="Length of the clips.", min=51, show_default="the shortest clip's")
+        int | None,
+        typer.Option(help="Length of the clips.", min=51, show_default="the shortest clip's, at least 51"),
     ] = None,
     binary: Annotated[bool, typer.Option("--binary-units", help="Round action units to 0 or 1.")] = False,
     submission: Annotated[

@@ -17,6 +17,7 @@ from visavis.base.words import counted
 from visavis.channels import FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.metrics.checked_items import Work
+from visavis.metrics.item_scores import LAGS
 from visavis.metrics.reaction import fr_dvs
 from visavis.metrics.reaction_suite import score_reactions
 from visavis.reaction.listener import ListenerModel
@@ -44,6 +45,8 @@ BY_ITEM = (
     "fr_dist_repaired",
     "fr_syn_repaired",
 )
+# The metrics of lags need so many.
+LEAST_FRAMES = LAGS + 1
 _RESAMPLES = 2000
 # What the challenges evaluate: ten reactions to clips of 30 s.
 SUBMITTED_SAMPLES, SUBMITTED_FRAMES = 10, 750
@@ -211,7 +214,7 @@ def write_predictions(
         listener: reacts.
         samples: K, reactions to each clip.
         seed: of the listener's chances.
-        frames: T; None for the length of the shortest clip.
+        frames: T; None for the length of the shortest clip, but at least :data:`LEAST_FRAMES`.
         binary: round action units to 0 or 1.
         submission: also write the predictions alone, (N, 10, 750, 25), in the order of the split.
         network: an ONNX file of :class:`~visavis_train.listener.avatar_features.AvatarFeatures`: also write
@@ -224,6 +227,7 @@ def write_predictions(
     require_outputs([(path, (".npz",)), (submission, (".npy",))], [pack, *([network] if network else [])])
     features = None if network is None else AvatarFeatures(network)
     read = load_listening(pack)
+    frames = frames or max(LEAST_FRAMES, min(len(item.speaker) for item in read.items))
     test, method = Contest.of(read, frames), TrainedListener(listener)
     if submission is not None:
         _require_challenge(read, test, samples)

@@ -359,6 +359,19 @@ def test_predictions_are_what_the_metrics_read(
     assert "visavis lab conversations" in capsys.readouterr().err
 
 
+def test_clips_too_short_for_the_metrics_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long, short = tiny_listening.pack(frames=120), tiny_listening.pack(frames=35, seed=1)
+    both = replace(long, items=(*long.items[:2], *short.items[2:4]), neighbours=np.eye(4, dtype=bool))
+    save_listening(tmp_path / "test.npz", both)
+    out = tmp_path / "R.npz"
+    write_predictions(out, tmp_path / "test.npz", tiny_listener.listener(tmp_path), samples=2, seed=0)
+    assert read_npz(out, "file of predictions")["predictions"].shape[2] == 51
+    assert "clips of 51 frames" in capsys.readouterr().err
+    assert run_visavis("evaluate", "reaction", out, "--json") == 0
+
+
 def test_a_submission_is_the_predictions_in_the_order_of_the_split(tmp_path: Path) -> None:
     items = [tiny_listening.pack(frames=1500, seed=seed).items[2 * seed] for seed in range(3)]
     whole = replace(tiny_listening.pack(), items=tuple(items), neighbours=np.eye(3, dtype=bool))

@@ -143,6 +143,7 @@ def test_statistics_are_printed_beside_their_targets(
         (["--clips", "0"], "at least one clip and listener"),
         (["--frames", "10"], "a clip has 100 to 10000 frames"),
         (["--workers", "0"], "Invalid value for '--workers'"),
+        (["--workers", "62"], "found '62'; expected at most 61"),
         ([], "no such file"),
     ],
 )

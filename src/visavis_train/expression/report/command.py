@@ -56,5 +56,5 @@ def report_runs(
         raise InputError(f"{out}: cannot be made: {error.strerror}; choose another folder") from error
     for name, text in texts.items():
         with whole_file(out / name) as partial:
-            partial.write_text(text, "utf-8")
+            partial.write_text(text, "utf-8", "backslashreplace")
     return facts
