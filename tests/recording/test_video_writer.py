@@ -320,7 +320,7 @@ def test_only_a_full_disk_asks_for_room(
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits of file sizes")
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.webm"])
 def test_a_disk_that_was_full_from_the_start_is_one_clear_error(tmp_path: Path, name: str) -> None:
-    # In a process of its own: FFmpeg crashes when it goes on after it could not write a file's head.
+    # In a process of its own, since the limit is a process's.
     program = f"""
 import resource, numpy as np
 from pathlib import Path

@@ -199,7 +199,7 @@ def _load_sheets(folder: Path) -> Fer2013:
         for where, row in rows(table, columns):
             name = row["sheet"]
             if name not in sheets:
-                path = folder / Path(name).name  # Read here: OpenCV crashes at paths that are no UTF-8.
+                path = folder / Path(name).name  # Read here, since OpenCV cannot open each.
                 data = path.read_bytes() if path.is_file() else b""
                 sheet = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
                 if sheet is None:

@@ -180,10 +180,8 @@ class VideoWriter:
         frame.pts = self._last_pts = max(round(time_s / TIME_BASE), self._last_pts + 1)
         frame.time_base = TIME_BASE
         try:
-            if (
-                not self.frame_count
-            ):  # Now, not with the first packet: FFmpeg crashes at a packet after a failure.
-                self._output.start_encoding()
+            if not self.frame_count:
+                self._output.start_encoding()  # A full disk is told here, before the first packet.
             self._output.mux(self._video.encode(frame))  # The encoder copies the picture.
             if self._sound is not None:
                 self._sound.write_until(time_s)

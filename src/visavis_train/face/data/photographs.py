@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from visavis.base.reading import regular
+from visavis.base.reading import read_bytes, regular
 from visavis.base.words import reason
 from visavis.errors import InputError
 from visavis.face.mediapipe import open_landmarker, picture_of
@@ -126,8 +126,11 @@ def _loaded(folder: Path, pattern: str) -> Path:
 
 def read_any(path: Path) -> ImageArray | None:
     """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None if unusable."""
-    path = regular(path)
-    raw = _light(path) if path.suffix.lower() == ".exr" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if path.suffix.lower() == ".exr":
+        raw = _light(regular(path))
+    else:
+        data = np.frombuffer(read_bytes(path, "a picture"), np.uint8)
+        raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if raw is None or min(raw.shape[:2]) < SMALLEST_PX:
         return None
     image: NDArray[Any] = raw.astype(np.float32)
