@@ -227,6 +227,8 @@ def quantize(
     from visavis.datasets.picture_table import TABLES
     from visavis_train.expression.quantize import task
 
+    if not network.exists():
+        raise InputError(f"{network}: no such file or folder; expected NET.onnx or the folder of a run")
     if data is None and not (network / TABLES[0]).is_file():
         raise InputError(f"{network}: holds no pictures to measure on; name a data set with --data")
     data = data or network

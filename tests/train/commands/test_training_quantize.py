@@ -108,7 +108,7 @@ def test_text_is_a_table_and_says_what_is_left_out(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["none.onnx", "--method", "int8", "--out", "q.onnx"], "none.onnx: cannot be read"),
+        (["none.onnx", "--method", "int8", "--out", "q.onnx"], "none.onnx: no such file or folder"),
         (["broken.onnx", "--method", "int8", "--out", "q.onnx"], "broken.onnx"),
         (["net.onnx", "--method", "int8"], "give --method and --out"),
         (["net.onnx", "--compare", "--out", "q.onnx"], "give --method and --out"),
