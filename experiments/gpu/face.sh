@@ -45,8 +45,7 @@ train)
     "$PYTHON" -m visavis train experiments/face_second.toml --set out=runs/gpu/face_run --set "steps=$2" \
         --set 'packs=["runs/gpu/face_pack", "runs/gpu/renders_more"]' --set 'truths=[]' --set batch=256 \
         --set pairs=runs/gpu/pairs.npz --set negatives=runs/gpu/negatives.npy --set learning_rate=2e-3 \
-        --set "workers=${WORKERS:-14}" --set "refine_views=$((8 * $2))" --set "refine_steps=$(($2 / 5))" \
-        --set "head_views=$((3 * $2))" --set "seen_views=$((3 * $2))"
+        --set "workers=${WORKERS:-14}" --set "seen_views=$((3 * $2))"
     mkdir -p "$3"
     "$PYTHON" - "$3" <<'PYTHON'
 import sys

@@ -196,12 +196,15 @@ def json_text(value: Any, *, allow_nan: bool = False, ascii_only: bool = True) -
             return repr(inner)  # As json writes it, much faster.
         if not isinstance(inner, Mapping | list | tuple):
             return encode(inner)
-        is_table = isinstance(inner, Mapping)
-        values = list(inner.values() if is_table else inner)
-        items = [text_of(item, depth + 1) for item in values]
-        if is_table:
-            items = [f"{encode(str(key))}: {item}" for key, item in zip(inner, items, strict=True)]
-        first, last = "{}" if is_table else "[]"
+        if isinstance(inner, Mapping):
+            (first, last), values, names = (
+                "{}",
+                list(inner.values()),
+                [f"{encode(str(key))}: " for key in inner],
+            )
+        else:
+            (first, last), values, names = "[]", list(inner), [""] * len(inner)
+        items = [name + text_of(item, depth + 1) for name, item in zip(names, values, strict=True)]
         if not any("\n" in item for item in items):
             text = f"{first}{', '.join(items)}{last}"
             if depth + len(text) <= _JSON_WIDTH:

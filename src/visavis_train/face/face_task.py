@@ -28,13 +28,13 @@ from visavis_train.face.data.faces import (
     recolor,
     validation_rows,
 )
-from visavis_train.face.heads import known_weights, polish_head, train_head, train_refinement, train_seen
+from visavis_train.face.heads import known_weights, train_head, train_seen
 from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import FaceNet
 from visavis_train.face.parts import WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
-from visavis_train.face.start import started
+from visavis_train.face.start import settle_norms, started
 from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
@@ -43,6 +43,8 @@ from visavis_train.loop.rounds import run_rounds, set_learning_rate, warm_cosine
 
 # Number of rounds between measurements of the held-out stills.
 EVALUATED_ROUNDS = 4
+# Views whose statistics the norms of an earlier network take before the first step.
+SETTLING_VIEWS = 960
 
 
 class FaceConfig(Settings):
@@ -62,12 +64,7 @@ class FaceConfig(Settings):
         render_share: share of rendered faces in training.
         pair_steps: steps for only the weights head, on landmark pairs, before the joint training; 0 if
             ``init`` has trained that head.
-        refine_views: views of faces for training only the corrections of all landmarks and the heads of
-            the weights, after ``steps`` (see :mod:`visavis_train.face.heads`).
-        refine_steps: steps of that training; 0: none.
-        head_views: views of faces for training only the heads that read only landmarks, after that.
-        head_steps: steps of that training; 0: none.
-        seen_views: views of covered faces for training only the head of visible parts, after that.
+        seen_views: views of covered faces for training only the head of visible parts, after ``steps``.
         seen_steps: steps of that training; 0: none.
         round_steps: steps between two checkpoints.
         bfloat16: compute convolutions in bfloat16.
@@ -96,10 +93,6 @@ class FaceConfig(Settings):
     negative_count: int = 10
     pair_steps: int = 3000
     pair_batch: int = 256
-    refine_views: int = 120_000
-    refine_steps: int = 0
-    head_views: int = 60_000
-    head_steps: int = 0
     seen_views: int = 60_000
     seen_steps: int = 0
     round_steps: int = 250
@@ -184,13 +177,14 @@ class FaceTrainer:
         self.losses = Losses(self.net, spread).to(self.device)
         self.net.to(self.device)
         channels_last(self.net)
-        self.average = AveragedModel(
-            self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
-        )
         self.pairs = Pairs(config.pairs, config.pair_batch, self.device)
         self.negatives = np.load(regular(config.negatives), mmap_mode="r")
         self.chances = torch.from_numpy(row_weights(self.pack, self.rows, config)).double()
-        self.faces = FaceDataset(self.pack, self.rows, CropAugmentation())
+        if config.init is not None and config.steps:
+            settle_norms(self.net, self._views(SETTLING_VIEWS))
+        self.average = AveragedModel(
+            self.net, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
+        )
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -203,6 +197,12 @@ class FaceTrainer:
             raise TypeError(f"the average of a FaceNet is a {type(net).__name__}")
         return net
 
+    def _views(self, count: int) -> DataLoader[dict[str, Tensor]]:
+        """Random views of random training faces."""
+        faces = FaceDataset(self.pack, self.rows, CropAugmentation())
+        drawn = torch.multinomial(self.chances, count, replacement=True).tolist()
+        return DataLoader(faces, self.config.batch, sampler=drawn, num_workers=self.config.workers)
+
     def run_round(self, number: int) -> dict[str, Any]:
         """Train for ``round_steps`` steps (fewer in the last round); returns the mean of every loss."""
         config = self.config
@@ -213,10 +213,8 @@ class FaceTrainer:
             )
         first = number * config.round_steps
         steps = min(config.round_steps, config.steps - first)
-        drawn = torch.multinomial(self.chances, steps * config.batch, replacement=True)
-        loader = DataLoader(self.faces, config.batch, sampler=drawn.tolist(), num_workers=config.workers)
         totals: dict[str, float] = {}
-        for step, batch in enumerate(loader, start=first):
+        for step, batch in enumerate(self._views(steps * config.batch), start=first):
             rate = config.learning_rate * warm_cosine(step, config.steps, config.warm_steps)
             set_learning_rate(self.optimizer, rate)
             for name, value in self._step(batch).items():
@@ -232,26 +230,8 @@ class FaceTrainer:
             }
             for path in config.truths:
                 pack = load_faces(path)
-                row["truth"] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
+                row["renders"] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
         return row
-
-    def refine(self) -> None:
-        """Train only the corrections of all landmarks, and the heads of the weights."""
-        config = self.config
-        loader = self._views(config.refine_views)
-        train_refinement(self.trained, loader, self.pairs.next, self.losses, config.refine_steps)
-
-    def polish(self) -> None:
-        """Train only the averaged network's heads for the teacher's weights and the rotation."""
-        config = self.config
-        loader = self._views(config.head_views)
-        polish_head(self.trained, loader, self.pairs.next, self.losses, config.head_steps)
-
-    def _views(self, count: int) -> DataLoader[dict[str, Tensor]]:
-        """Views for the last heads, with fewer bad crops than the whole network sees."""
-        faces = FaceDataset(self.pack, self.rows, CropAugmentation(wild=0.1, lost=0))
-        drawn = torch.multinomial(self.chances, count, replacement=True).tolist()
-        return DataLoader(faces, self.config.batch, sampler=drawn, num_workers=self.config.workers)
 
     def train_seen(self) -> None:
         """Train only the averaged network's head for visible parts."""
@@ -293,10 +273,6 @@ def train_face(config: FaceConfig, *, resume: bool = False) -> FaceNet:
     run_rounds(
         config.out, config, config.seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume
     )
-    if config.refine_steps:
-        trainer.refine()
-    if config.head_steps:
-        trainer.polish()
     if config.seen_steps:
         trainer.train_seen()
     write_tensors(config.out / "face.safetensors", trainer.trained.state_dict())

@@ -28,6 +28,8 @@ class Losses(nn.Module):
     TOO_MUCH = 3.0
     # Weight of the landmarks of rendered faces relative to the teacher's.
     RENDERED = 0.3
+    # Weight of the mesh's points.
+    MESH = 40.0
 
     focus: Tensor
     balance: Tensor
@@ -61,6 +63,7 @@ class Losses(nn.Module):
             "landmarks": 25 * self.points(out.landmarks[:faces], batch["landmarks"], trust, rendered),
             "weights": self.shapes(out.weights[:faces], batch["weights"], trust * (1 - rendered)),
             "truth": self.truth(out.truth[:faces], batch["weights"], trust, rendered),
+            "mesh": self.mesh(out.mesh[:faces], batch["landmarks"], trust * rendered),
             "rotation": self.turned(out.rotation[:faces], batch["rotation"], trust),
             "score": 0.3
             * functional.binary_cross_entropy_with_logits(out.score, torch.cat([batch["score"], missing])),
@@ -71,6 +74,10 @@ class Losses(nn.Module):
         error = ((found - wanted).abs() * self.focus).mean(dim=2)
         believed = (1 - rendered[:, None]) + rendered[:, None] * self.on_renders
         return trusted_mean((error * believed).mean(dim=1), trust)
+
+    def mesh(self, found: Tensor, wanted: Tensor, trust: Tensor) -> Tensor:
+        """Mean distance of the mesh's points (B, 146, 2); trust is 0 for real faces."""
+        return self.MESH * trusted_mean((found - wanted[..., :2]).norm(dim=2).mean(dim=1), trust)
 
     def turned(self, six: Tensor, wanted: Tensor, trust: Tensor) -> Tensor:
         """Mean absolute error of rotations, given as (B, 6), to matrices (B, 3, 3)."""

@@ -89,19 +89,24 @@ class Blend:
     """The mixture of the two heads for each weight.
 
     Attributes:
-        share: (52,) share of the truth head, 0..1; -1 if neither head can read the channel.
+        share: (52,) share of the truth head in the logit, 0..1; -1 if neither head can read the channel.
+        offset: (52,) added to the logit.
         reliability: (52,) 0..1, correlation of the mixture with the labels: the teacher's answers within
             clips for channels that the teacher can read, true weights of rendered faces for other channels.
     """
 
     share: FloatArray
+    offset: FloatArray
     reliability: FloatArray
 
 
-# Tried shares of the truth head.
+# Tried shares of the truth head, and offsets: the heads read rare movements too small.
 SHARES = tuple(step / 10 for step in range(11))
-# Weight of the correlation with the truth relative to the teacher's, for channels that the teacher reads.
-TRUTH_COUNTS = 0.2
+OFFSETS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# For channels that the teacher reads, relative to the correlation with the teacher: the correlation with the
+# truth, the rise from 0 to 1 of the true weight (up to ENOUGH_RISE), and the mean error beside the teacher.
+TRUTH_COUNTS, RISE_COUNTS, ERROR_COUNTS = 0.2, 0.7, 4.0
+ENOUGH_RISE = 0.3
 # A channel moves in a clip if its standard deviation is at least this.
 MOVES = 0.03
 # Smallest correlation of the truth head with the truth for a channel that the teacher cannot read.
@@ -111,8 +116,8 @@ LEAST_R = 0.3
 def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers, FloatArray]) -> Blend:
     """Choose the mixture of the heads for each weight, on faces that are in no report.
 
-    For channels that the teacher reads, the share agrees best with the teacher within each clip, and a
-    little with the truth. The two heads have different errors, so a mean of them is usually better. For
+    For channels that the teacher reads, the mixture agrees with the teacher within each clip, follows the
+    truth, and rises with it. The two heads have different errors, so a mean of them is usually better. For
     other channels, only the truth head counts.
 
     Args:
@@ -121,20 +126,36 @@ def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers
     """
     moves = np.stack([wanted.std(axis=0) > MOVES for _, wanted in real])
     seen = moves.any(axis=0)
-    by_share = [
-        np.stack([channel_correlations(blended(found, share), known) for found, known in real])
-        for share in SHARES
-    ]
-    on_real = np.stack([(r * moves).sum(axis=0) / moves.sum(axis=0).clip(1) for r in by_share])
-    on_true = np.stack([channel_correlations(blended(true[0], share), true[1]) for share in SHARES])
-    best = (on_real + TRUTH_COUNTS * on_true).argmax(axis=0)
-    agreed = np.take_along_axis(on_real, best[None], axis=0)[0]
-    share = np.where(seen, np.asarray(SHARES)[best], np.where(on_true[-1] >= LEAST_R, 1, -1))
-    reliability = np.where(seen, agreed, np.where(share > 0, on_true[-1], 0))
-    return Blend(share.astype(np.float32), np.clip(reliability, 0, 1).astype(np.float32))
+    tried = [(share, offset) for share in SHARES for offset in OFFSETS]
+    on_real, on_true, gains = [], [], []
+    for mixture in tried:
+        mixed = [(blended(found, *mixture), known) for found, known in real]
+        r = np.stack([channel_correlations(*pair) for pair in mixed])
+        on_real.append((r * moves).sum(axis=0) / moves.sum(axis=0).clip(1))
+        error = np.mean([np.abs(found - known).mean(axis=0) for found, known in mixed], axis=0)
+        found = blended(true[0], *mixture)
+        on_true.append(channel_correlations(found, true[1]))
+        rises = on_true[-1] * found.std(axis=0) / true[1].std(axis=0).clip(1e-6)
+        gains.append(RISE_COUNTS * np.minimum(rises, ENOUGH_RISE) - ERROR_COUNTS * error)
+    best = (np.stack(on_real) + TRUTH_COUNTS * np.stack(on_true) + np.stack(gains)).argmax(axis=0)
+    alone = on_true[tried.index((1.0, 0.0))]
+    agreed = np.take_along_axis(np.stack(on_real), best[None], axis=0)[0]
+    share, offset = np.asarray(tried, np.float32)[best].T
+    share = np.where(seen, share, np.where(alone >= LEAST_R, 1, -1))
+    reliability = np.where(seen, agreed, np.where(share > 0, alone, 0))
+    return Blend(
+        share.astype(np.float32),
+        np.where(seen, offset, 0).astype(np.float32),
+        np.clip(reliability, 0, 1).astype(np.float32),
+    )
 
 
-def blended(found: Answers, share: float) -> FloatArray:
-    """Weights (N, 52): a share of the truth head's weights plus the rest of the teacher's head."""
-    teacher = np.pad(found.weights, ((0, 0), (0, 1)))
-    return np.asarray(teacher + share * (found.truth - teacher), np.float32)
+def blended(found: Answers, share: float, offset: float = 0.0) -> FloatArray:
+    """Weights (N, 52): a share of the truth head's logit, the rest of the teacher's, and an offset."""
+    teacher, truth = (np.log(p / (1 - p)) for p in (_inside(found.weights), _inside(found.truth)))
+    teacher = np.pad(teacher, ((0, 0), (0, 1)))
+    return np.asarray(1 / (1 + np.exp(-(teacher + share * (truth - teacher) + offset))), np.float32)
+
+
+def _inside(probability: FloatArray) -> FloatArray:
+    return np.clip(probability, 1e-6, 1 - 1e-6)

@@ -57,6 +57,9 @@ class FaceOutput(NamedTuple):
         rotation: (B, 6) the first two columns of the head's rotation in the crop, not yet orthonormal.
         score: (B,) logit that the crop frames a face.
         seen: (B, 3) logits that the eye on the image's left, the other eye and the mouth are not covered.
+        mesh: (B, 146, 2) points as the mesh of rendered faces has them, from the pictures' features. Only the
+            training uses them: the teacher places its points otherwise, and exact points teach the features
+            what small movements look like.
     """
 
     coarse: Tensor
@@ -66,6 +69,7 @@ class FaceOutput(NamedTuple):
     rotation: Tensor
     score: Tensor
     seen: Tensor
+    mesh: Tensor
 
 
 class FaceNet(nn.Module):
@@ -131,13 +135,16 @@ class FaceNet(nn.Module):
         self.rotation = nn.Sequential(nn.Linear(3 * points, 128), nn.GELU(), nn.Linear(128, 6))
         nn.init.normal_(self.shape.weight, std=1e-3)
         self.indexed = ShapeIndexedNet(points)
+        self.mesh = nn.Linear(looks + ShapeIndexedNet.FEATURES, 2 * points)
+        nn.init.zeros_(self.mesh.weight)
+        nn.init.zeros_(self.mesh.bias)
 
     def forward(self, image: Tensor) -> FaceOutput:
         """Crops (B, 3, 160, 160) in 0..1."""
         coarse, landmarks, features, looks = self.looks(image - 0.5)
         # In ONNX Runtime, a mean over channels takes two thirds of the time of sampling all patches.
         grey = (image[:, :1] + image[:, 1:2] + image[:, 2:]) / 3
-        landmarks, truth = self.refine(grey, landmarks, looks)
+        landmarks, truth, close = self.refine(grey, landmarks, looks)
         return FaceOutput(
             coarse,
             landmarks,
@@ -146,6 +153,7 @@ class FaceNet(nn.Module):
             self.turned(landmarks),
             self.score(features).squeeze(1),
             self.seen(looks),
+            self.mesh_points(landmarks, looks, close),
         )
 
     def turned(self, landmarks: Tensor) -> Tensor:
@@ -167,17 +175,22 @@ class FaceNet(nn.Module):
         correction, looks = self.look_closely(image, coarse)
         return coarse, coarse + correction, features, torch.cat([features, looks], dim=1)
 
-    def refine(self, grey: Tensor, landmarks: Tensor, looks: Tensor) -> tuple[Tensor, Tensor]:
-        """Better landmarks (B, 146, 3), and the truth head's logits (B, 52).
+    def mesh_points(self, landmarks: Tensor, looks: Tensor, close: Tensor) -> Tensor:
+        """The mesh's points (B, 146, 2); see :class:`FaceOutput`."""
+        moved: Tensor = self.mesh(torch.cat([looks, close], dim=1))
+        return landmarks[..., :2].detach() + 0.1 * moved.view(len(looks), -1, 2)
+
+    def refine(self, grey: Tensor, landmarks: Tensor, looks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Better landmarks (B, 146, 3), the truth head's logits (B, 52), and the patches' features (B, 192).
 
         Args:
             grey: (B, 1, 160, 160) in 0..1.
             landmarks: (B, 146, 3) of :meth:`looks`.
             looks: (B, 800) features of :meth:`looks`.
         """
-        moved, close = self.indexed(grey, landmarks)
+        moved, close = self.indexed(grey, landmarks.detach())
         landmarks = landmarks + functional.pad(moved, (0, 1))
-        return landmarks, self.truth(landmarks, torch.cat([looks, close], dim=1))
+        return landmarks, self.truth(landmarks, torch.cat([looks, close], dim=1)), close
 
     def look_closely(self, image: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """Corrections (B, 146, 3) of eyes and mouth, and the features (B, 480) of their patches."""
@@ -232,23 +245,27 @@ class FaceExport(nn.Module):
 
     Args:
         net: the trained network.
-        share: (52,) 0..1, the truth head's share of each weight; the teacher's head gives the
+        share: (52,) 0..1, the truth head's share of each weight's logit; the teacher's head gives the
             rest. A negative share: the channel is not read, and its weight is 0.
+        offset: (52,) added to the logit.
     """
 
     share: Tensor
+    offset: Tensor
     read: Tensor
 
-    def __init__(self, net: FaceNet, share: Tensor) -> None:
+    def __init__(self, net: FaceNet, share: Tensor, offset: Tensor) -> None:
         super().__init__()
         self.net = net
+        net.mesh.requires_grad_(False)  # Not in the file, and not counted.
+        self.register_buffer("offset", offset)
         self.register_buffer("share", share.clamp(min=0))
         self.register_buffer("read", (share >= 0).float())
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """See the class."""
         out = self.net(crops.permute(0, 3, 1, 2).float() / 255)
-        teacher = functional.pad(torch.sigmoid(out.weights), (0, 1))
-        weights = self.read * (teacher + self.share * (torch.sigmoid(out.truth) - teacher))
+        teacher = functional.pad(out.weights, (0, 1))
+        weights = self.read * torch.sigmoid(teacher + self.share * (out.truth - teacher) + self.offset)
         seen = ((torch.sigmoid(out.seen) - 0.2) / 0.6).clamp(0, 1)
         return out.landmarks, weights, rotation_matrix(out.rotation), torch.sigmoid(out.score), seen

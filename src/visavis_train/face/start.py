@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -20,7 +21,7 @@ from visavis_train.loop.checkpoint import read_tensors
 from visavis_train.onnx.float16 import widen
 
 # Networks of earlier versions do not have these parts.
-_NEW = ("seen.", "indexed.")
+_NEW = ("seen.", "indexed.", "mesh.")
 # The truth head's layer that sees more features than in earlier versions.
 _LOOK = "truth.look.0.weight"
 
@@ -53,6 +54,43 @@ def started(init: Path, width: int) -> FaceNet:
         raise InputError(f"init: {init} has other tensors; expected a face network of width {width}")
     net.load_state_dict(known, strict=False)
     return net
+
+
+@torch.no_grad()
+def settle_norms(net: FaceNet, batches: Iterable[dict[str, Tensor]]) -> None:
+    """Give each batch norm the statistics of its inputs; its scale and bias change so that no answer changes.
+
+    The norms of a network from an ONNX file know no statistics. In training, a norm uses those of the batch,
+    so such a network would begin as another one.
+
+    Args:
+        net: the network.
+        batches: views of faces: their ``image`` is (B, 160, 160, 3) uint8.
+    """
+    norms = [norm for norm in net.modules() if isinstance(norm, nn.BatchNorm2d)]
+    seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {norm: [] for norm in norms}
+
+    def see(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        values = inputs[0].float()
+        seen[norm].append((values.mean(dim=(0, 2, 3)), values.square().mean(dim=(0, 2, 3))))
+
+    hooks = [norm.register_forward_pre_hook(see) for norm in norms]
+    net.eval()
+    for batch in batches:
+        net(batch["image"].to(net.mean_shape.device).permute(0, 3, 1, 2).float() / 255)
+    net.train()
+    for hook in hooks:
+        hook.remove()
+    for norm in norms:
+        mean, square = (torch.stack(column).mean(dim=0) for column in zip(*seen[norm], strict=True))
+        if norm.running_mean is None or norm.running_var is None:
+            raise TypeError("the batch norms of a face network keep statistics")
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        spread = square - mean.square()
+        norm.bias.add_(scale * (mean - norm.running_mean))
+        norm.weight.copy_(scale * (spread + norm.eps).sqrt())
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(spread)
 
 
 def _exported(init: Path) -> dict[str, Tensor]:

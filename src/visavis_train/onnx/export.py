@@ -87,7 +87,7 @@ def export_onnx(
         raise WeightsError("torch.onnx.export returned no program; expected torch >= 2.6 with dynamo=True")
     model = program.model_proto
     del model.metadata_props[:]
-    parameters = sum(parameter.numel() for parameter in module.parameters())
+    parameters = sum(each.numel() for each in module.parameters() if each.requires_grad)
     for key, value in {"parameters": parameters, **(metadata or {})}.items():
         model.metadata_props.add(key=key, value=json.dumps(value))
     _forget_origins(model)

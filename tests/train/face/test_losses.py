@@ -37,3 +37,10 @@ def test_what_the_teacher_does_not_see_may_move_on_some_real_faces() -> None:
 
 def test_what_the_teacher_does_not_see_cannot_be_on_all_real_faces() -> None:
     assert truth_loss([0.6] * 30, 0.0) > 1
+
+
+def test_only_rendered_faces_teach_the_points_of_the_mesh() -> None:
+    wanted = torch.zeros(2, 146, 3)
+    found = torch.stack([torch.full((146, 2), 0.5), torch.zeros(146, 2)])
+    assert losses().mesh(found, wanted, torch.tensor([0.0, 1.0])) == 0
+    assert losses().mesh(found, wanted, torch.tensor([1.0, 0.0])) > 1

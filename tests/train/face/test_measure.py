@@ -34,7 +34,7 @@ def test_where_it_is_blind_the_truth_head_speaks_if_it_follows_the_truth_and_els
     known = np.random.default_rng(0).uniform(0, 1, (N, CHANNELS)).astype(np.float32)
     blind = known.copy()
     blind[:, [5, 22]] = 0  # The teacher never moves these.
-    truth = noisy(known, 0.1, 3)
+    truth = noisy(known, 0.1, 3).clip(0, 1)
     truth[:, 22] = np.random.default_rng(9).uniform(0, 1, N)
     found = answers(known[:, :51], truth)
     blend = choose_blend([(found, blind)], (found, known))
@@ -61,11 +61,25 @@ def test_where_both_heads_agree_with_the_teacher_the_truth_decides() -> None:
     assert (blend.share[:51] > 0.9).all()
 
 
+def test_a_rare_movement_that_both_heads_read_too_small_gets_an_offset_and_a_usual_one_does_not() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.uniform(0, 1, (N, CHANNELS)).astype(np.float32)
+    small = answers(0.12 * true[:, :51], 0.12 * true)
+    usual = rng.uniform(0, 1, (N, CHANNELS)).astype(np.float32)
+    rare = np.where(rng.random((N, CHANNELS)) < 0.05, usual, 0).astype(np.float32)
+    known = np.where(np.arange(CHANNELS) < 26, rare, usual)
+    blend = choose_blend([(answers(0.12 * known[:, :51], 0.12 * known), known)], (small, true))
+    assert (blend.offset[:26] > 0.4).all()
+    exact = choose_blend([(answers(usual[:, :51], usual), usual)], (answers(true[:, :51], true), true))
+    assert (exact.offset == 0).all()
+
+
 def test_a_share_of_0_is_the_teachers_head_and_of_1_the_truth_head() -> None:
     rng = np.random.default_rng(0)
     found = answers(rng.random((N, 51)).astype(np.float32), rng.random((N, 52)).astype(np.float32))
-    np.testing.assert_allclose(blended(found, 0)[:, :51], found.weights, atol=1e-6)
-    np.testing.assert_allclose(blended(found, 1), found.truth, atol=1e-6)
+    np.testing.assert_allclose(blended(found, 0)[:, :51], found.weights, atol=1e-5)
+    np.testing.assert_allclose(blended(found, 1), found.truth, atol=1e-5)
+    assert (blended(found, 0.5, 1.0) > blended(found, 0.5)).all()
 
 
 def test_a_channel_that_does_not_move_has_no_correlation() -> None:

@@ -126,11 +126,11 @@ def _loaded(folder: Path, pattern: str) -> Path:
 
 def read_any(path: Path) -> ImageArray | None:
     """A picture of any depth as RGB on plain ground, at most ``KEPT_PX`` long; None if unusable."""
+    raw: NDArray[Any] | None = None
     if path.suffix.lower() == ".exr":
         raw = _light(regular(path))
-    else:
-        data = np.frombuffer(read_bytes(path, "a picture"), np.uint8)
-        raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    elif data := read_bytes(path, "a picture"):
+        raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None or min(raw.shape[:2]) < SMALLEST_PX:
         return None
     image: NDArray[Any] = raw.astype(np.float32)
