@@ -40,6 +40,7 @@ def test_where_it_is_blind_the_truth_head_speaks_if_it_follows_the_truth_and_els
     blend = choose_blend([(found, blind)], (found, known))
     assert (blend.share[5], blend.share[22]) == (1, -1)
     assert blend.reliability[22] == 0
+    assert blend.offset[5] == 0  # It moves on all these faces.
     assert blend.reliability[5] == pytest.approx(channel_correlations(truth, known)[5], abs=1e-5)
 
 
@@ -72,6 +73,16 @@ def test_a_rare_movement_that_both_heads_read_too_small_gets_an_offset_and_a_usu
     assert (blend.offset[:26] > 0.4).all()
     exact = choose_blend([(answers(usual[:, :51], usual), usual)], (answers(true[:, :51], true), true))
     assert (exact.offset == 0).all()
+
+
+def test_what_the_teacher_cannot_read_is_read_larger_if_it_is_rare() -> None:
+    known = np.random.default_rng(0).uniform(0, 1, (N, CHANNELS)).astype(np.float32)
+    puffs = np.where(np.arange(N) % 50 == 0, 0.5, 0.005).astype(np.float32)
+    real, labels = known.copy(), known.copy()
+    real[:, 5], labels[:, 5] = puffs, 0
+    blend = choose_blend([(answers(labels[:, :51], real), labels)], (answers(known[:, :51], known), known))
+    assert blend.offset[5] == 1
+    assert blended(answers(labels[:, :51], real), 1.0, 1.0)[:, 5].max() > 0.7
 
 
 def test_a_share_of_0_is_the_teachers_head_and_of_1_the_truth_head() -> None:
