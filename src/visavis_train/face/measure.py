@@ -109,9 +109,9 @@ TRUTH_COUNTS, RISE_COUNTS, ERROR_COUNTS = 0.2, 0.7, 4.0
 ENOUGH_RISE = 0.3
 # A channel moves in a clip if its standard deviation is at least this.
 MOVES = 0.03
-# For a channel that the teacher cannot read: smallest correlation of the truth head with the truth, and
-# largest mean over the stills and over each clip. Few people puff their cheeks or show their tongue there.
-LEAST_R, USUAL_MEAN = 0.3, 0.03
+# For a channel that the teacher cannot read: smallest correlation of the truth head with the truth; and what
+# 99% of the stills, and of each clip, stay below: few people puff their cheeks or show their tongue there.
+LEAST_R, USUAL = 0.3, 0.15
 
 
 def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers, FloatArray]) -> Blend:
@@ -143,10 +143,8 @@ def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers
     agreed = np.take_along_axis(np.stack(on_real), best[None], axis=0)[0]
     share, offset = np.asarray(tried, np.float32)[best].T
     share = np.where(seen, share, np.where(alone >= LEAST_R, 1, -1))
-    means = [
-        [blended(found, 1.0, tried_offset).mean(axis=0) for found, _ in real] for tried_offset in OFFSETS
-    ]
-    low = (np.max(means, axis=1) <= USUAL_MEAN).sum(axis=0)
+    usual = [[np.quantile(blended(found, 1.0, each), 0.99, axis=0) for found, _ in real] for each in OFFSETS]
+    low = (np.max(usual, axis=1) <= USUAL).sum(axis=0)
     offset = np.where(seen, offset, np.asarray(OFFSETS)[np.maximum(low - 1, 0)]) * (share >= 0)
     reliability = np.where(seen, agreed, np.where(share > 0, alone, 0))
     return Blend(

@@ -77,7 +77,7 @@ def test_a_rare_movement_that_both_heads_read_too_small_gets_an_offset_and_a_usu
 
 def test_what_the_teacher_cannot_read_is_read_larger_if_it_is_rare() -> None:
     known = np.random.default_rng(0).uniform(0, 1, (N, CHANNELS)).astype(np.float32)
-    puffs = np.where(np.arange(N) % 50 == 0, 0.5, 0.005).astype(np.float32)
+    puffs = np.where(np.arange(N) % 200 == 0, 0.5, 0.005).astype(np.float32)
     real, labels = known.copy(), known.copy()
     real[:, 5], labels[:, 5] = puffs, 0
     blend = choose_blend([(answers(labels[:, :51], real), labels)], (answers(known[:, :51], known), known))
