@@ -200,4 +200,4 @@ def test_a_real_face_with_another_rest_moves_the_avatar_alike(shared: Path) -> N
     plain, odd = (followed(None, iter(each))[len(faces) // 2 :] for each in (faces, shifted))
     apart = (np.abs(plain - odd) / (HIGHEST - LOWEST)).mean(axis=0)
     assert apart.mean() <= 0.05
-    assert apart.max() <= 0.05
+    assert apart.max() <= 0.06

@@ -43,7 +43,7 @@ CLIP_BOUNDS = {
     "": (0.025, 0.04),
     "brow": (0.14, 0.055),
     # The teacher never moves cheekSquint and noseSneer; the person in the clip does.
-    "cheekSquint": (0.02, 0.05),
+    "cheekSquint": (0.025, 0.075),
     "eyeBlink": (0.065, 0.115),
     "eyeLook": (0.135, 0.095),
     "eyeSquint": (0.13, 0.035),
