@@ -86,7 +86,7 @@ def settle_norms(net: FaceNet, batches: Iterable[dict[str, Tensor]]) -> None:
         if norm.running_mean is None or norm.running_var is None:
             raise TypeError("the batch norms of a face network keep statistics")
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        spread = square - mean.square()
+        spread = (square - mean.square()).clamp(min=0)
         norm.bias.add_(scale * (mean - norm.running_mean))
         norm.weight.copy_(scale * (spread + norm.eps).sqrt())
         norm.running_mean.copy_(mean)
