@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from fuzz.parsers import PARSERS
+from fuzz.parsers import PARSERS, written
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -13,3 +15,11 @@ def test_parser_takes_its_seeds(name: str) -> None:
     assert seeds
     for seed in seeds:
         PARSERS[name].parse(seed)
+
+
+def test_seeds_that_two_parsers_write_at_once_do_not_meet() -> None:
+    def write(path: Path) -> None:
+        path.write_bytes(b"first")
+        assert written(lambda other: other.write_bytes(b"second"), "npz")() == [b"second"]
+
+    assert written(write, "npz")() == [b"first"]

@@ -88,9 +88,10 @@ def written(write: Callable[[Path], object], name: str) -> Callable[[], list[byt
     """The bytes of a file that a function writes."""
 
     def seeds() -> list[bytes]:
-        path = _FOLDER / f"seed.{name}"
-        write(path)
-        return [path.read_bytes()]
+        with tempfile.TemporaryDirectory() as folder:  # Its own, since parsers run beside each other.
+            path = Path(folder) / f"seed.{name}"
+            write(path)
+            return [path.read_bytes()]
 
     return seeds
 
