@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from support.studio import opened, play, until
 from visavis.errors import DeviceError
 from visavis.outputs.vtube_studio.errors import VTubeStudioError
+from visavis.outputs.vtube_studio.expressions import Expressions
 from visavis.testing import FakeVTubeStudio, Hotkey
 
 
@@ -48,6 +51,40 @@ def test_an_expression_that_was_on_when_the_connection_broke_is_switched_off(stu
     play(connection, "neutral", 1.5, 2.0)
     until(lambda: not studio.model.active)
     connection.close()
+
+
+class SlowSession:
+    """A session whose answers never come."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, object]] = []
+
+    def post(self, kind: str, data: dict[str, object] | None = None, handler: object = None) -> None:
+        self.posted.append((kind, (data or {}).get("active")))
+
+    def pump(self, wait_s: float = 0.0) -> None:
+        time.sleep(wait_s)
+
+
+def test_an_expression_that_was_not_confirmed_is_switched_off_at_the_end() -> None:
+    expressions, session = Expressions({}), SlowSession()
+    expressions._got_expressions({"expressions": [{"file": "sad.exp3.json", "active": False}]}, None)
+    for time_s in (0.0, 0.5):
+        expressions.step(session, "sad", time_s)
+    assert session.posted == [("ExpressionActivationRequest", True)]
+    expressions.release(session)
+    assert session.posted[1:] == [("ExpressionActivationRequest", False)]
+
+
+def test_an_expression_that_was_not_confirmed_before_the_connection_broke_is_ours() -> None:
+    expressions, session = Expressions({}), SlowSession()
+    for active in (False, True):
+        expressions._got_expressions({"expressions": [{"file": "sad.exp3.json", "active": active}]}, None)
+        for time_s in (0.0, 0.5):
+            expressions.step(session, "sad", time_s)
+    expressions.step(session, "neutral", 2.0)
+    expressions.step(session, "neutral", 2.5)
+    assert session.posted == [("ExpressionActivationRequest", on) for on in (True, False)]
 
 
 def test_options_name_hotkeys_and_a_missing_one_is_told(studio: FakeVTubeStudio) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
+from time import monotonic
 from typing import Any
 
 from visavis.channels import EXPRESSIONS
@@ -25,6 +26,8 @@ HOLD_S = 1.0
 # A switch that VTube Studio refused is tried again after this time. A hotkey works once in 5 frames.
 AGAIN_S = 1.0
 FADE_S = 0.25
+# At the end, answers that are still on their way are awaited this long.
+RELEASE_S = 0.5
 
 
 class HeldExpression:
@@ -74,6 +77,11 @@ class Target:
     busy: bool = False
     tried_s: float = -inf
 
+    @property
+    def perhaps_on(self) -> bool:
+        """Whether it is on, or was asked to switch and has not answered."""
+        return self.shown or self.busy
+
 
 class Expressions:
     """Switches the model's expressions as the person's face changes.
@@ -111,9 +119,12 @@ class Expressions:
                 self._switch(session, target, wanted)
 
     def release(self, session: StudioSession) -> None:
-        """Switch off the expression that was switched on."""
+        """Switch off the expression that was switched on, even if VTube Studio has not confirmed it yet."""
+        until_s = monotonic() + RELEASE_S
+        while any(target.busy for target in self._targets) and (left_s := until_s - monotonic()) > 0:
+            session.pump(left_s)
         for target in self._targets:
-            if target.shown and target.file:
+            if target.perhaps_on and target.file:
                 _activate(session, target, False)
 
     def _switch(self, session: StudioSession, target: Target, on: bool) -> None:
@@ -156,7 +167,7 @@ class Expressions:
         expressions = _dicts(data.get("expressions"))
         active = {one.get("file") for one in expressions if one.get("active") is True}
         # What was switched on before the connection was lost must be switched off again.
-        ours = {(one.hotkey, one.file) for one in self._targets if one.shown and one.file in active}
+        ours = {(one.hotkey, one.file) for one in self._targets if one.perhaps_on and one.file in active}
         targets: dict[tuple[str, str], Target] = {}
         for label in LABELS:
             name = self._names.get(label, label)
