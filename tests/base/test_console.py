@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -56,3 +57,23 @@ def test_the_bar_shows_a_name_as_it_is(
     with console.progress(NAME, 2) as step:
         step()
     assert NAME in capsys.readouterr().err
+
+
+def test_without_a_terminal_long_work_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock_s = iter([0.0, *range(1, 10_000)])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock_s))
+    with console.progress("corpus", 1000) as step:
+        for _ in range(59):
+            step()
+        assert capsys.readouterr().err == ""
+        for _ in range(941):
+            step()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == [
+        "corpus: 60 of 1000 frames after 1 min",
+        "corpus: 120 of 1000 frames after 2 min",
+        "corpus: 240 of 1000 frames after 4 min",
+    ]
+    assert len(lines) == 5

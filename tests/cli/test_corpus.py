@@ -61,11 +61,30 @@ def test_one_face_is_one_line_and_status_2(
 
 
 def test_several_refusals_are_listed(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = [film(tmp_path / f"{name}.mp4", [draw([(64, RED)])] * 3) for name in "ab"]
+    paths = [film(tmp_path / f"{name}.mp4", [draw([(64, RED)])] * n) for name, n in (("a", 3), ("b", 4))]
     assert visavis("corpus", "build", *paths, call(tmp_path / "c.mp4"), "--out", tmp_path / "c") == 2
     err = capsys.readouterr().err
     assert [line.split(":")[0] for line in err.splitlines()] == ["a", "b", "Error"]
     assert "recordings that were refused: 2 of 3" in err
+
+
+def test_missing_and_double_videos_are_told_at_the_start(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, copy = call(tmp_path / "a.mp4"), tmp_path / "copy.mp4"
+    copy.write_bytes(a.read_bytes())
+    assert visavis("corpus", "build", a, copy, tmp_path / "none.mp4", "--out", tmp_path / "c", "--json") == 2
+    out, err = capsys.readouterr()
+    summary = json.loads(out)
+    assert [one["status"] for one in summary["recordings"]] == ["done", "done", "refused"]
+    missing, double, error = err.splitlines()
+    assert missing == f"{tmp_path / 'none.mp4'}: cannot be read: No such file or directory"
+    assert (
+        [double]
+        == summary["copies"]
+        == [f"{copy}: the same video as in 'a' of train; the corpus has it twice"]
+    )
+    assert error == f"Error: {missing}"
 
 
 @pytest.mark.parametrize(

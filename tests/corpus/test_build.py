@@ -312,6 +312,37 @@ def test_a_real_video_of_one_face_is_refused(
     assert "lp_d0.mp4: one face in" in outcome.reason
 
 
+def test_a_missing_video_is_set_aside_and_made_when_it_is_there(tmp_path: Path) -> None:
+    late, there = tmp_path / "late.mp4", call(tmp_path / "there.mp4")
+    result = make(tmp_path / "c", late, there)
+    assert [outcome.status for outcome in result.outcomes] == ["refused", "done"]
+    assert str(result.refused[0].reason) == f"{late}: cannot be read: No such file or directory"
+    assert f"{late}: cannot be read" in (tmp_path / "c" / "quality.csv").read_text()
+    again = make(tmp_path / "c", call(late), there)
+    assert (again.kept, [outcome.status for outcome in again.outcomes]) == (1, ["done", "done"])
+    before = tree(tmp_path / "c")
+    late.unlink()
+    gone = make(tmp_path / "c", late, there)
+    assert [outcome.status for outcome in gone.outcomes] == ["refused", "done"]
+    assert tree(tmp_path / "c") == before  # What was finished stays.
+
+
+def test_a_video_under_two_names_is_told(tmp_path: Path) -> None:
+    a, other = call(tmp_path / "a.mp4"), call(tmp_path / "other.mp4", 40)
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(a.read_bytes())
+
+    def copies(*videos: Path, split: str = "train") -> tuple[str, ...]:
+        recordings = list_recordings(videos, split, pairs=False)
+        return plan(tmp_path / "c", recordings, CorpusSettings()).copies
+
+    told = f"{copy}: the same video as in 'a' of train; the corpus has it twice"
+    assert copies(a, other, copy) == (told,)
+    make(tmp_path / "c", a, other)
+    assert copies(a, other) == ()
+    assert copies(copy, split="val") == (told,)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
 def test_names_that_are_no_utf_8_do_not_end_the_build(tmp_path: Path) -> None:
     named = call(tmp_path / "call.mp4").rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))

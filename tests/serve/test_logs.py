@@ -34,7 +34,8 @@ def test_repeated_lines_are_counted_and_summed() -> None:
     passed = [brake.filter(record(f"number {number}")) for number in range(10_000)]
     assert sum(passed) == MOST_LINES
     assert brake.filter(record(line=2))  # Another place has its own budget,
-    assert brake.filter(record(address="192.0.2.0/24"))  # and so has another network.
+    assert brake.filter(record(address="192.0.2.0/24"))  # and so have another network
+    assert brake.filter(record(address="192.0.2.0/24", reason="idle"))  # and another reason.
     clock.now_s += IN_S
     late = record()
     assert brake.filter(late)

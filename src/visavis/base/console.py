@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 WIDEST = 1000
 # Exit status of programs that SIGPIPE ends.
 CLOSED_PIPE = 141
+# Without a terminal, lines say how far long work is: time of the first one, and the longest time between two.
+FIRST_LINE_S, RAREST_LINE_S = 60.0, 600.0
 # Takes errors (True) and notes in place of standard error; a server's log in another format sets it.
 _teller: Callable[[bool, str], None] | None = None
 
@@ -153,7 +156,7 @@ def write_out(text: str = "", *, flush: bool = False) -> None:
 
 @contextmanager
 def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error, if that is a terminal.
+    """Progress on standard error: a bar if that is a terminal, else now and then a line.
 
     Args:
         what: description of the work.
@@ -164,7 +167,7 @@ def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Cal
         A function to call after each step.
     """
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda: None
+        yield _Lines(what, total, unit).step
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -186,6 +189,25 @@ def progress(what: str, total: int | None, unit: str = "frames") -> Iterator[Cal
     ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+class _Lines:
+    """Progress in lines: after 1, 2, 4 and 8 minutes, and so on, later each ten minutes."""
+
+    def __init__(self, what: str, total: int | None, unit: str) -> None:
+        self._what, self._unit = what, unit
+        self._of = f" of {total}" if total else ""
+        self._done = 0
+        self._begin_s = time.monotonic()
+        self._next_s = FIRST_LINE_S
+
+    def step(self) -> None:
+        """Count a step."""
+        self._done += 1
+        passed_s = time.monotonic() - self._begin_s
+        if passed_s >= self._next_s:
+            self._next_s = passed_s + min(passed_s, RAREST_LINE_S)
+            print_note(f"{self._what}: {self._done}{self._of} {self._unit} after {passed_s / 60:.0f} min")
 
 
 def _plain(*, stderr: bool, wraps: bool = True) -> Console:

@@ -86,6 +86,8 @@ def build(
         require_pyarrow("--parquet")
     workers = open_engine(engine.value, jobs, ray_address)
     todo = plan(out, list_recordings(videos, split, pairs=pairs), CorpusSettings(fps=fps, parquet=parquet))
+    for told in (*(outcome.reason for outcome in todo.unread.values()), *todo.copies):
+        console.print_note(f"{told}")
     with Interruption():  # Also the summary is printed whole.
         with console.progress("corpus", todo.frames) as step:
 
@@ -94,7 +96,7 @@ def build(
                     step()
 
             result = build_corpus(todo, workers, advance)
-        summary = summarize_corpus(out, result)
+        summary = summarize_corpus(out, result) | {"copies": list(todo.copies)}
         if as_json:
             console.print_json(summary)
         else:

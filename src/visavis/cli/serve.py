@@ -215,10 +215,20 @@ def _serve_together(wish: _Wish, workers: int) -> None:
     from visavis.serve.workers import Workers
 
     host, front = wish.options["host"], wish.options["front"]
+    _tell_places(wish.options["sessions"], workers)
     # One token for all processes.
     wish.options["front"] = with_token(host, wish.options["allowed_hosts"], front)
     with open_port(host, wish.options["port"]) as listening:
         Workers(workers, partial(_serve, wish), listening, front.grace_s + 1).run()
+
+
+def _tell_places(sessions: int | None, processes: int) -> None:
+    """Tell how many sessions there can be if the processes cannot share them evenly."""
+    if sessions is not None and (rest := sessions % processes):
+        console.print_note(
+            f"--sessions {sessions}: each of {processes} processes has {sessions // processes}, so there are "
+            f"{sessions - rest} at a time, at most"
+        )
 
 
 def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
@@ -232,6 +242,12 @@ def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
 
     number, options = Replicas.parse(replicas), wish.options
     host, hosts, people = options["host"], options["allowed_hosts"], options["sessions"]
+    if people is not None and people < number.most:
+        raise InputError(
+            f"--sessions {people}: each replica needs a session of its own, and there may be {number.most} "
+            "(--replicas); use more sessions or fewer replicas"
+        )
+    _tell_places(people, number.most)
     given = options["front"].token
     front = with_token(host, hosts, options["front"])
 
@@ -256,7 +272,7 @@ def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
             if options["open_browser"]:
                 webbrowser.open(url + query)
 
-    full = MOST_PER_CORE if people is None else -(-people // number.most)
+    full = MOST_PER_CORE if people is None else people // number.most
     RayServer(build, number, full, front, address).run(host, options["port"], ready)
 
 

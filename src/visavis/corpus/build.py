@@ -76,14 +76,18 @@ class Plan:
         recordings: all requested recordings.
         settings: settings of the recordings.
         kept: recordings that were finished before, by name.
+        unread: recordings with a video that cannot be read, by name.
         jobs: jobs for the other recordings.
+        copies: a line for each video that is in the corpus, or among the recordings, under another name too.
     """
 
     root: Path
     recordings: tuple[CorpusRecording, ...]
     settings: CorpusSettings
     kept: Mapping[str, Outcome]
+    unread: Mapping[str, Outcome]
     jobs: tuple[RecordingJob, ...]
+    copies: tuple[str, ...]
 
     @property
     def frames(self) -> int | None:
@@ -96,19 +100,27 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
     """Find out what is finished and what must be done; nothing is written.
 
     Raises:
-        InputError: a video cannot be read, the folder has a corpus with other settings, or a recording of the
-            same name has other videos there.
+        InputError: no recording's videos can be read, the folder has a corpus with other settings, or a
+            recording of the same name has other videos there.
     """
     if root.exists() and not root.is_dir():
         raise InputError(f"{root}: is no folder; name one for the corpus")
     _require_same(root, settings)
     kept: dict[str, Outcome] = {}
+    unread: dict[str, Outcome] = {}
+    asked: dict[Path, tuple[Source, ...]] = {}
     jobs = []
     run = f"{os.getpid()}-{time.time_ns()}"
     befores = [Outcome.load(record_path(root, one.split, one.name)) for one in recordings]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         fingerprints = list(pool.map(_fingerprint, recordings, befores))
+    if recordings and all(isinstance(found, InputError) for found in fingerprints):
+        raise next(found for found in fingerprints if isinstance(found, InputError))
     for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
+        if isinstance(sources, InputError):
+            unread[recording.name] = _unread(recording, sources)
+            continue
+        asked[record_path(root, recording.split, recording.name)] = sources
         if before and before.stands(root, sources) and not before.may_pass:
             kept[recording.name] = before
         else:
@@ -116,7 +128,8 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
                 _require_same_videos(recording, before, sources)
             segments = list_segments(recording, settings)
             jobs.append(RecordingJob(root, recording, settings, sources, segments, run))
-    return Plan(root, tuple(recordings), settings, kept, tuple(jobs))
+    copies = _copies(root, asked)
+    return Plan(root, tuple(recordings), settings, kept, unread, tuple(jobs), copies)
 
 
 def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> Build:
@@ -138,8 +151,12 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
         before = Outcome.load(record_path(root, job.recording.split, job.recording.name))
         if before is not None and before.may_pass:  # Else a worker would take it for the end of this run.
             discard(root, job.recording)
+    for outcome in todo.unread.values():
+        before = Outcome.load(record_path(root, outcome.split, outcome.name))
+        if before is None or before.status == REFUSED:  # What is finished stays in the corpus.
+            outcome.save(root)
     _write_manifest(todo)
-    outcomes = dict(todo.kept)
+    outcomes = {**todo.kept, **todo.unread}
     with Interruption() as signals:
         try:
             for outcome in signals.each(engine.run(todo.jobs, advance) if todo.jobs else ()):
@@ -156,9 +173,42 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
     return Build(done, len(todo.kept), interrupted)
 
 
-def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[Source, ...]:
+def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[Source, ...] | InputError:
+    """The recording's videos, or why one of them cannot be read."""
     known = {source.path: source for source in before.sources} if before else {}
-    return tuple(Source.of(video, known.get(str(video))) for video in recording.videos)
+    try:
+        return tuple(Source.of(video, known.get(str(video))) for video in recording.videos)
+    except InputError as error:
+        return error
+
+
+def _unread(recording: CorpusRecording, error: InputError) -> Outcome:
+    """The outcome of a recording with a video that cannot be read; the next run looks again."""
+    sources = tuple(Source(str(video), 0, 0, "") for video in recording.videos)
+    return Outcome(recording.name, recording.split, REFUSED, str(error), sources, {}, None)
+
+
+def _copies(root: Path, asked: Mapping[Path, tuple[Source, ...]]) -> tuple[str, ...]:
+    """A line for each of these videos, by record, that another recording of the corpus has too."""
+    known: dict[str, str] = {}
+    for path in sorted((root / RECORDS).glob("*/*.json")):
+        before = None if path in asked else Outcome.load(path)
+        if before is not None and before.status == DONE:
+            known |= {source.sha256: _place(path) for source in before.sources}
+    found = [
+        (source.path, _place(path), known.setdefault(source.sha256, _place(path)))
+        for path, sources in asked.items()
+        for source in sources
+    ]
+    return tuple(
+        f"{video}: the same video as in {other}; the corpus has it twice"
+        for video, own, other in found
+        if other != own
+    )
+
+
+def _place(record: Path) -> str:
+    return f"{record.stem!r} of {record.parent.name}"
 
 
 def _tidy(root: Path, *, finished: bool) -> None:

@@ -16,7 +16,8 @@ from visavis.base.console import tell_through
 
 TEXT, JSON = "text", "json"
 FORMATS = (TEXT, JSON)
-# Lines from one place in the program, about one kind of error; more are counted, and their number is logged.
+# Lines from one place in the program, about one kind of error, one network of clients and one reason to
+# close; more are counted, and their number is logged.
 MOST_LINES, IN_S = 5, 10.0
 MOST_PLACES = 1000
 # The attribute of a record that holds an event's fields.
@@ -66,11 +67,13 @@ class Brake(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is logged; it may get the number of those that were not."""
         error = record.exc_info[0] if record.exc_info else None
+        fields = getattr(record, FIELDS, {})
         place: tuple[object, ...] = (
             record.pathname,
             record.lineno,
             error,
-            getattr(record, FIELDS, {}).get("address"),
+            fields.get("address"),
+            fields.get("reason"),
         )
         now_s = self._now_s()
         if place not in self._places and len(self._places) >= MOST_PLACES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from functools import cached_property
@@ -71,8 +70,8 @@ class SessionPool:
     ) -> None:
         if limit is not None and limit < 1:
             raise InputError(f"the number of sessions must be at least 1; found {limit}")
-        # Each process has its part of the places and the processors.
-        self.limit = math.ceil((limit or MOST_PER_CORE * usable_threads()) / processes)
+        # Each process has its part of the places and the processors; the limit is never exceeded.
+        self.limit = max(1, (limit or MOST_PER_CORE * usable_threads()) // processes)
         self.alone = processes == 1
         self.active = 0
         self.draining = asyncio.Event()
