@@ -31,6 +31,8 @@ from visavis.serve.server import Server
 LIMIT = 8
 HEADER_S = 0.4
 KEEP_ALIVE_S = 2
+# On a busy computer, what must happen may take this much longer.
+BUSY_S = 10
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -90,7 +92,7 @@ def test_idle_connections_lock_nobody_out(narrow: Server, jpeg: Callable[..., by
 def test_a_request_must_arrive_in_time(narrow: Server, text: bytes) -> None:
     with raw(narrow, text) as slow:
         assert not is_closed(slow, HEADER_S / 2)
-        assert is_closed(slow, HEADER_S + 2)
+        assert is_closed(slow, HEADER_S + BUSY_S)
         assert ended(narrow, "slow_request") == 1
 
 
@@ -98,10 +100,10 @@ def test_a_header_that_drips_does_not_win_time(narrow: Server) -> None:
     with raw(narrow, b"GET /live HTTP/1.1\r\n") as slow:
         began_s = time.monotonic()
         with suppress(ConnectionError):
-            while time.monotonic() < began_s + HEADER_S + 2:
+            while time.monotonic() < began_s + HEADER_S + BUSY_S:
                 slow.sendall(b"X: y\r\n")
                 time.sleep(0.05)
-        assert time.monotonic() < began_s + HEADER_S + 2
+        assert time.monotonic() < began_s + HEADER_S + BUSY_S
 
 
 def test_a_reader_that_does_not_read_is_cut_off(narrow: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +133,7 @@ def test_honest_requests_share_a_connection(narrow: Server) -> None:
             assert json.loads(connection.getresponse().read()) == {"status": "live"}
             time.sleep(1.5 * HEADER_S)  # less than KEEP_ALIVE_S
         assert connection.sock is first
-        assert is_closed(first, KEEP_ALIVE_S + 2)
+        assert is_closed(first, KEEP_ALIVE_S + BUSY_S)
 
 
 def test_a_kept_connection_gives_way(narrow: Server) -> None:
@@ -169,8 +171,8 @@ def test_tls_serves_page_and_socket_and_slow_handshakes_end(
             junk = stack.enter_context(raw(server, b"GET / HTTP/1.1\r\n\r\n"))
             with urlopen(server.url, timeout=5, context=trusting) as answer:  # noqa: S310
                 assert answer.status == 200
-            assert is_closed(junk, 2)
-            assert is_closed(idle[-1], HEADER_S + 2)
+            assert is_closed(junk, BUSY_S)
+            assert is_closed(idle[-1], HEADER_S + BUSY_S)
         with talk(server, ssl=trusting) as client:
             assert receive(client)["type"] == "hello"
             client.send(encode_frame(1, 1.0, jpeg()))

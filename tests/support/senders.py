@@ -50,7 +50,7 @@ class Scripted:
         self.closed += 1
 
 
-def wait_for(happened: Callable[[], bool], within_s: float = 4.0) -> None:
+def wait_for(happened: Callable[[], bool], within_s: float = 20.0) -> None:
     end_s = perf_counter() + within_s
     while not happened():
         assert perf_counter() < end_s, "it did not happen in time"

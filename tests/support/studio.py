@@ -52,7 +52,7 @@ def tried(connection: VTubeStudio) -> bool:
     return True
 
 
-def until(condition: Callable[[], object], within_s: float = 5.0) -> float:
+def until(condition: Callable[[], object], within_s: float = 20.0) -> float:
     """Seconds until a condition holds."""
     since_s = time.monotonic()
     while not condition():
