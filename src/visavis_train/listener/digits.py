@@ -83,6 +83,20 @@ class DigitHead(nn.Module):
                 hidden = hidden + functional.embedding(digit, self.given[place])
         return total
 
+    @torch.no_grad()
+    def draw(self, hidden: Tensor) -> Tensor:
+        """Draw tokens as predicted: hidden (..., D) -> (...) int64."""
+        token = torch.zeros(hidden.shape[:-1], dtype=torch.int64)
+        for place, (out, worth) in enumerate(
+            zip(self.out, self.digits.get_buffer("place_values"), strict=True)
+        ):
+            chances = functional.softmax(out(functional.gelu(hidden, approximate="tanh")), dim=-1)
+            digit = torch.multinomial(chances.flatten(0, -2), 1).view(token.shape)
+            token = token + digit * worth
+            if place < len(self.given):
+                hidden = hidden + functional.embedding(digit, self.given[place])
+        return token
+
     def weights(self) -> Tensor:
         """All weights as one vector, as the program's head takes them."""
         layers = [part.flatten() for out in self.out for part in out.parameters()]

@@ -34,8 +34,11 @@ class ListenerTraining(Settings):
         masked_past: in each segment, a random share from 0 to this of the listener's own past is hidden
             (Dam et al. 2024, section II-C, name no share; their code hides half). Our listeners became worse
             by it.
-        masked_speaker: the same for the speaker's frames, separately for face and sound, so that the network
-            does not rely on one of them.
+        own_draws: share of the listener's own past that the network's own draws replace, each drawn after
+            the true past, so that it learns to go on after a wrong draw (Duckworth et al. 2019,
+            arXiv:1906.04331: parallel scheduled sampling). A step takes 1.4 times as long.
+        masked_speaker: as ``masked_past`` for the speaker's frames, separately for face and sound, so that
+            the network does not rely on one of them.
         sound_noise: standard deviation of noise added to the sound features.
         no_speaker: chance that a segment has no speaker, so that the network can also predict without one.
         no_past: chance that all of the listener's own past is hidden in a segment. The next frame depends
@@ -52,6 +55,7 @@ class ListenerTraining(Settings):
     weight_decay: float = Field(default=0.05, ge=0)
     clip_grad_norm: float = Field(default=1.0, gt=0)
     masked_past: float = Field(default=0.0, ge=0, le=1)
+    own_draws: float = Field(default=0.0, ge=0, le=1)
     masked_speaker: float = Field(default=0.0, ge=0, le=1)
     sound_noise: float = Field(default=0.0, ge=0)
     no_speaker: float = Field(default=0.2, ge=0, le=1)
@@ -121,11 +125,22 @@ class ListenerTrainer:
 
     def _step(self, rng: np.random.Generator, number: int) -> float:
         batch = draw_batch(self._conversations, self.how.batch_size, self.how.frames, rng)
-        loss = self._loss(batch, self._with_gaps(batch.heard(self.net.config.patch))).nanmean()
+        heard = self._with_gaps(batch.heard(self.net.config.patch))
+        if self.how.own_draws:
+            heard = self._with_own_draws(heard)
+        loss = self._loss(batch, heard).nanmean()
         return descend(loss, self.net, self.optimizer, self.how.clip_grad_norm, number)
 
     def _loss(self, batch: Batch, heard: HeardTensors) -> Tensor:
         return self.net.loss(heard, into_patches(batch.own, self.net.config.patch))
+
+    @torch.no_grad()
+    def _with_own_draws(self, heard: HeardTensors) -> HeardTensors:
+        """Replace a part of the listener's own past by what the network draws there; the targets stay."""
+        hidden, _ = self.net(heard)
+        drawn = torch.cat([heard.own[:, :1], self.net.head.draw(hidden)[:, :-1]], dim=1)
+        replaced = (torch.rand(heard.own.shape) < self.how.own_draws) & (heard.own != UNKNOWN)
+        return heard._replace(own=torch.where(replaced, drawn, heard.own))
 
     def _with_gaps(self, heard: HeardTensors) -> HeardTensors:
         """Hide parts of the inputs; the targets do not change."""

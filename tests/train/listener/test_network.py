@@ -18,11 +18,12 @@ from visavis.errors import InputError, WeightsError
 from visavis.reaction.head import TokenHead as RuntimeHead
 from visavis.reaction.predictor import Heard as RuntimeHeard
 from visavis.reaction.predictor import Predictor, StreamMemory
-from visavis_train.listener.batches import Batch
+from visavis_train.listener.batches import Batch, Conversation
 from visavis_train.listener.causal_attention import AttentionMemory, AttentionWindow, GatedCrossLayer
 from visavis_train.listener.digits import DigitHead, Digits
 from visavis_train.listener.network import HeardTensors, ListenerConfig, ListenerNet, into_patches
 from visavis_train.listener.release import LISTENER_FILE, export_listener
+from visavis_train.listener.trainer import ListenerTrainer, ListenerTraining
 
 LEVELS = (4, 3, 5)
 CONTEXT = 7
@@ -115,6 +116,31 @@ def test_the_head_is_a_distribution_that_the_program_knows_too(levels: tuple[int
         ours = RuntimeHead(levels, 8, head.weights().numpy())
         states = np.repeat(hidden[:, None].numpy(), every.shape[1], axis=1)
         np.testing.assert_allclose(ours.nats(states, every.numpy()), nats.numpy(), atol=1e-5)
+
+
+def test_the_head_draws_what_it_predicts() -> None:
+    torch.manual_seed(0)
+    head, hidden = DigitHead((3, 2), 8), torch.randn(8)
+    tokens = torch.arange(6)
+    chances = (-head(hidden.expand(6, 8), tokens)).exp()
+    drawn = head.draw(hidden.expand(20_000, 1, 8))
+    assert drawn.shape == (20_000, 1)
+    shares = torch.bincount(drawn.flatten(), minlength=6) / len(drawn)
+    assert shares.numpy() == pytest.approx(chances.detach().numpy(), abs=0.02)
+
+
+def test_own_draws_take_the_place_of_a_share_of_the_past_alone() -> None:
+    net = network()
+    batch = batch_for(net, 400)
+    rows = (batch.speaker, batch.own, batch.sound, batch.controls)
+    one = Conversation("one", *(values[0].numpy() for values in rows))
+    trainer = ListenerTrainer(net, ListenerTraining(own_draws=0.25), [one], (), 0)
+    heard = batch.heard(1)
+    mixed = trainer._with_own_draws(heard)
+    assert torch.equal(mixed.speaker, heard.speaker)
+    assert torch.equal(mixed.own[:, 0], heard.own[:, 0])  # There is no past before the first frame.
+    changed = (mixed.own != heard.own).float().mean()
+    assert 0.15 < changed < 0.26  # A few draws hit the true token.
 
 
 @pytest.mark.parametrize(("patch", "form"), [(1, "joined"), (4, "joined"), (1, "stacks"), (4, "stacks")])
