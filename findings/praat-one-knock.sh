@@ -2,7 +2,7 @@
 # Praat, also as parselmouth: one knock on the table, and a quiet voice has no pitch in the whole recording.
 #
 # Versions:  praat-parselmouth 0.4.7, numpy 2.2.6; Python 3.11 or newer.
-# Behaviour: 10 s of a steady voice of 160 Hz, peaks at 0.02 of full scale. Sound.to_pitch() finds its pitch in all frames. With one
+# Behaviour: 10 s of a steady voice of 160 Hz, with peaks at 0.02. Sound.to_pitch() finds its pitch in all frames. With one
 #            knock of 20 ms at 0.9, it finds a pitch in none, also 8 s after the knock. The same samples, cut out of the
 #            recording, have it in all frames again. The harmonics-to-noise ratio of all frames is lost as well.
 # Source:    Praat's manual, "Sound: To Pitch (raw ac)...": frames without amplitudes above the silence threshold, "relative to
