@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# MediaPipe's Image reads a crop of a picture as the bytes lie in memory: rows shear, and [..., ::-1] leaves BGR as it is.
+# MediaPipe's Image reads a crop of a picture as the bytes lie in memory: its rows shear, and no error is raised.
 #
 # Versions:  mediapipe 1.2.3, numpy 2.2.6; Python 3.11 or newer. 0.10.32 does the same; 0.10.21 raises a TypeError.
 # Behaviour: mp.Image(SRGB, picture[100:200, 120:220]) has the right width and height, and the 30,000 bytes after the crop's
-#            corner: each 100 pixels of the picture's rows one below another. crop[..., ::-1] is not turned from BGR
-#            to RGB, and a picture whose sides are swapped is not swapped. No error, no warning. Copies are taken rightly.
+#            corner: each 100 pixels of the picture's rows one below another. A picture whose sides are swapped by
+#            transpose() is not swapped. No error, no warning. Copies are taken rightly.
 # Source:    mediapipe/tasks/python/vision/core/image.py, Image.__init__(): it hands on the array's pointer, width and height,
 #            never its strides. The documentation says "data: A numpy ndarray containing the image data". Up to 0.10.21 it was
 #            a pybind11 class that refused such arrays: issue 5251 of google-ai-edge/mediapipe, "can't deal with numpy array
 #            views". Code that ran into that error made a copy; code that is written now finds out by bad landmarks.
-# For users: mp.Image(SRGB, numpy.ascontiguousarray(view)), also for video frames that cv2 gives and you cut, flip or reorder.
-#            cv2.cvtColor and cv2.flip copy. Our tracker "mediapipe" makes such an array of each picture.
+# For users: mp.Image(SRGB, numpy.ascontiguousarray(view)), also for video frames that you cut.
+#            Our tracker "mediapipe" makes such an array of each picture.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -25,7 +25,6 @@ picture = np.stack([right // 2, down // 2, (right + down) // 4], axis=2).astype(
 crop = picture[100:200, 120:220]
 views = {
     "a crop": crop,
-    "a crop, BGR to RGB by [..., ::-1]": crop[..., ::-1],
     "rows and columns swapped": picture.transpose(1, 0, 2),
 }
 
