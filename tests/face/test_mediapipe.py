@@ -13,7 +13,7 @@ from visavis.capture.portrait import PortraitClip
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
 from visavis.face.embedded import EmbeddedTracker
-from visavis.face.mediapipe import MODEL_VARIABLE, NOT_READ, MediaPipeTracker
+from visavis.face.mediapipe import MODEL_VARIABLE, NOT_READ, MediaPipeTracker, picture_of
 from visavis.face.tracker import open_tracker
 from visavis.types import Frame
 
@@ -35,6 +35,12 @@ def test_a_file_that_is_no_model_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"bad\.task: MediaPipe cannot use it") as caught:
         MediaPipeTracker(model=path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_part_of_a_picture_is_read_as_it_looks() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    part = picture[10:30, 20:50]
+    np.testing.assert_array_equal(picture_of(part).numpy_view(), part)
 
 
 @pytest.mark.shared
