@@ -40,7 +40,8 @@ def test_a_file_that_is_no_model_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_part_of_a_picture_is_read_as_it_looks() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
     part = picture[10:30, 20:50]
-    np.testing.assert_array_equal(picture_of(part).numpy_view(), part)
+    image = picture_of(part)
+    np.testing.assert_array_equal(image.numpy_view(), part)
 
 
 @pytest.mark.shared
