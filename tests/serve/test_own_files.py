@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
+from support import scripted_server as scripted
 from support.cubism_core import CORE, write_core, write_web_model
 from support.vrm_file import vrm_file
 from visavis.errors import InputError
@@ -15,7 +15,7 @@ from visavis.serve.own_files import MAX_VRM_BYTES, OwnFiles
 client = pytest.importorskip("starlette.testclient")
 
 
-def test_the_page_gets_a_checked_copy(scripted: SimpleNamespace, tmp_path: Path) -> None:
+def test_the_page_gets_a_checked_copy(tmp_path: Path) -> None:
     from visavis.serve.app import create_app
 
     model, core = write_web_model(tmp_path / "box"), write_core(tmp_path)
@@ -37,7 +37,7 @@ def test_the_page_gets_a_checked_copy(scripted: SimpleNamespace, tmp_path: Path)
         assert asking.get("/health").json()["retarget"] is None
 
 
-def test_without_files_there_are_none(scripted: SimpleNamespace) -> None:
+def test_without_files_there_are_none() -> None:
     from visavis.serve.app import create_app
 
     with client.TestClient(create_app(scripted.ScriptedPipeline), base_url="http://127.0.0.1") as asking:
@@ -45,7 +45,7 @@ def test_without_files_there_are_none(scripted: SimpleNamespace) -> None:
         assert asking.get("/model/core.js").status_code == 404
 
 
-def test_a_vrm_file_is_given_as_it_is(scripted: SimpleNamespace, tmp_path: Path) -> None:
+def test_a_vrm_file_is_given_as_it_is(tmp_path: Path) -> None:
     from visavis.serve.app import create_app
 
     (model := tmp_path / "me.VRM").write_bytes(vrm_file())

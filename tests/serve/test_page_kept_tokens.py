@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from support import scripted_server as scripted
 from support.page_host import Host, opened_page, until, wait_for_moments
 from visavis.types import FloatArray
 
@@ -65,7 +65,7 @@ def opacity(page: Any, grid: int) -> FloatArray:
     return np.asarray(seen, np.float32).reshape(grid, grid)
 
 
-def test_dropped_tokens_are_dark_and_kept_ones_clear(page: Any, scripted: SimpleNamespace) -> None:
+def test_dropped_tokens_are_dark_and_kept_ones_clear(page: Any) -> None:
     kept, grid = scripted.kept(), scripted.GRID
     start(page, landmarks=False)
     playwright.expect(switch(page)).not_to_be_checked()
@@ -89,7 +89,7 @@ def test_dropped_tokens_are_dark_and_kept_ones_clear(page: Any, scripted: Simple
     until(page, f"{INKED} === 0")
 
 
-def test_landmarks_and_tokens_are_shown_apart_and_together(page: Any, scripted: SimpleNamespace) -> None:
+def test_landmarks_and_tokens_are_shown_apart_and_together(page: Any) -> None:
     dropped = ~scripted.kept()
     start(page, landmarks=True)
     assert (opacity(page, scripted.GRID)[dropped] == 0).any()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from support.pictures import jpeg
 from visavis.errors import InputError
 from visavis.serve.protocol import encode_frame
 from visavis.serve.ray_serve import Replicas
@@ -133,7 +134,7 @@ def go_on(
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_sessions_go_on_when_their_replica_dies(jpeg: Callable[..., bytes]) -> None:
+def test_sessions_go_on_when_their_replica_dies() -> None:
     pytest.importorskip("ray.serve", reason="needs the extra scale")
     with ExitStack() as stack:
         process, port = stack.enter_context(replicas())

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 import visavis.serve
+from support import scripted_server as scripted
 from support.page_host import Host, opened_page, until, wait_for_moments
 from visavis.avatar.retarget import Retargeting, presets, usual_face
 from visavis.avatar.retarget_file import MAX_BYTES, Rules, parse
@@ -106,7 +106,7 @@ def test_a_saved_file_has_the_same_rules(name: str, tmp_path: Path) -> None:
     assert parse(text, "saved") == RULES[name]
 
 
-def test_the_server_gives_presets_and_refuses_other_names(scripted: SimpleNamespace) -> None:
+def test_the_server_gives_presets_and_refuses_other_names() -> None:
     client = pytest.importorskip("starlette.testclient")
     from visavis.serve.app import create_app
 
@@ -120,7 +120,7 @@ def test_the_server_gives_presets_and_refuses_other_names(scripted: SimpleNamesp
 
 
 @pytest.fixture
-def asking(scripted: SimpleNamespace, mine: Path) -> Iterator[Any]:
+def asking(mine: Path) -> Iterator[Any]:
     """A server with a retarget file of the operator's."""
     client = pytest.importorskip("starlette.testclient")
     from visavis.serve.app import create_app
@@ -143,9 +143,7 @@ def test_the_server_gives_its_own_file(asking: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
-def test_a_name_that_is_no_utf_8_is_given_with_escapes(
-    scripted: SimpleNamespace, mine: Path, tmp_path: Path
-) -> None:
+def test_a_name_that_is_no_utf_8_is_given_with_escapes(mine: Path, tmp_path: Path) -> None:
     client = pytest.importorskip("starlette.testclient")
     from visavis.serve.app import create_app
 

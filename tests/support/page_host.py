@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SERVER = Path(__file__).parents[1] / "serve" / "scripted_server.py"
+SERVER = Path(__file__).with_name("scripted_server.py")
 TOKEN = "token-of-the-scripted-server"  # noqa: S105
 PATIENCE_MS = 30_000
 
