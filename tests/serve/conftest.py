@@ -82,9 +82,8 @@ def browser(camera_file: Path) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     """The scripted server; a module that needs another one has a fixture of this name."""
-    running = Host()
-    yield running
-    running.kill()
+    with Host() as running:
+        yield running
 
 
 @pytest.fixture

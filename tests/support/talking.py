@@ -9,9 +9,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from support.scripted_server import ScriptedPipeline
 from visavis.serve.app import create_app
 from visavis.serve.server import Server
 
@@ -31,6 +33,15 @@ def serving(make_pipeline: Any, **options: Any) -> Iterator[Server]:
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+@contextmanager
+def asking(**options: Any) -> Iterator[Any]:
+    """A client of an application in this process."""
+    client = pytest.importorskip("starlette.testclient")
+    app = create_app(ScriptedPipeline, **options)
+    with client.TestClient(app, base_url="http://127.0.0.1") as made:
+        yield made
 
 
 def fetch(server: Server, path: str) -> str:
