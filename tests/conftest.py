@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from visavis import cli, testing
+from support.research import run_visavis
+from visavis import testing
 from visavis.avatar.puppet import Puppet
 from visavis.pipeline import Pipeline
 from visavis.testing import PaintedPuppet
@@ -160,13 +160,6 @@ def visavis(
 
 
 @pytest.fixture
-def command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def command_line() -> Callable[..., int]:
     """Runs a command line; returns its exit status."""
-
-    def call(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
-    return call
+    return run_visavis

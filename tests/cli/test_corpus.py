@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.console import one_error
 from support.conversations import BLUE, RED, SquareTracker, draw, film, square_pipeline
 
 
@@ -93,9 +94,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.chdir(tmp_path)
     assert visavis("corpus", "build", *arguments, "--out", "c") == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert message in err
+    assert message in one_error(capsys)
     assert not (tmp_path / "c").exists()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from support import tiny_sparse
+from support.console import one_error
 from support.pictures import picture, write
 from visavis.base import networks
 from visavis.channels import EXPRESSIONS
@@ -222,10 +223,7 @@ def test_bad_input_is_one_line_and_status_2(
     message: str,
 ) -> None:
     assert visavis("evaluate", "expressions", *spoil(fer2013.parent), "--json") == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in one_error(capsys)
 
 
 @pytest.mark.shared

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from support.console import one_error
 from support.known_faces import KnownNetwork, KnownTracker, labels, write_pack
 from visavis.base.int8 import chosen
 from visavis.base.networks import manifest
@@ -152,10 +153,7 @@ def test_bad_input_is_one_line_and_status_2(
         ((pack, "--no-face", empty), "no folder with pictures"),
     ):
         assert command_line("evaluate", "face", *arguments) == 2, arguments
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.count("\n") == 1
-        assert message in err
+        assert message in one_error(capsys)
 
 
 @pytest.mark.shared

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from support import tiny_listener, tiny_tokenizer
+from support.console import one_error
 from support.later_listener import Later
 from support.svg import read_svg
 from support.tiny_listener import Echo
@@ -19,15 +20,6 @@ from visavis.errors import InputError
 from visavis.reaction.clip import Reaction
 from visavis.reaction.listener import ListenerModel
 from visavis.track import Track
-
-
-@pytest.fixture
-def echo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Echo:
-    """The listener that a version with weights would have."""
-    predictor = Echo()
-    networks = tiny_listener.listener(tmp_path_factory.mktemp("networks"), predictor)
-    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
-    return predictor
 
 
 def write_track(path: Path, count: int = 30, found: bool = True) -> Path:
@@ -198,10 +190,7 @@ def test_bad_input_is_one_line_and_status_2(
     before = set(tmp_path.iterdir())
     out = () if "--out" in arguments else ("--out", "r.npz")
     assert visavis("react", *arguments, *out) == 2
-    printed, err = capsys.readouterr()
-    assert printed == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in one_error(capsys)
     assert set(tmp_path.iterdir()) == before
 
 

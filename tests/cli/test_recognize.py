@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from support.console import one_error
 from visavis import testing
 from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS
 from visavis.expression.reader import CROP_DOWN, CROP_SCALE
@@ -352,10 +353,7 @@ def test_one_bad_file_is_one_line_and_status_2(
 ) -> None:
     (tmp_path / name).write_bytes(data)
     assert visavis("recognize", tmp_path / name) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in one_error(capsys)
 
 
 def test_empty_folder(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

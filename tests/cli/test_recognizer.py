@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from support import tiny_sparse
+from support.console import one_error
 from visavis.base import networks
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.cli.recognizer import DENSE, parse_keep
@@ -58,9 +59,7 @@ def test_a_network_of_ones_own_reads_too(
         ("dnse", "is called 'dnse'"),
     ):
         assert sparse("run", clip, "--recognizer", name, "--track", tmp_path / "u.npz") == 2
-        told = capsys.readouterr().err
-        assert said in told
-        assert told.count("\n") == 1
+        assert said in one_error(capsys)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +196,7 @@ def test_bad_options_are_one_line_and_status_2(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("visavis.serve.server.serve", lambda *_, **__: pytest.fail("it was served"))
     assert sparse(*command, *options) == 2
-    one_line(capsys, message)
+    assert message in one_error(capsys)
 
 
 @pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
@@ -205,7 +204,7 @@ def test_expressions_that_are_not_read_need_no_recognizer(
     sparse: Callable[..., int], make_video, capsys: pytest.CaptureFixture[str], options: list[str]
 ) -> None:
     assert sparse("run", make_video(count=3), "--no-expressions", *options) == 2
-    one_line(capsys, "leave out --no-expressions")
+    assert "leave out --no-expressions" in one_error(capsys)
 
 
 @pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
@@ -217,7 +216,7 @@ def test_timing_the_avatar_needs_no_recognizer(
 ) -> None:
     monkeypatch.setattr("visavis.evaluate.bench.measure_speed", lambda *_, **__: pytest.fail("it was timed"))
     assert sparse("bench", "puppet", *options) == 2
-    one_line(capsys, "puppet, which reads no expressions")
+    assert "puppet, which reads no expressions" in one_error(capsys)
 
 
 def test_a_version_without_the_sparse_network_says_so(
@@ -230,12 +229,4 @@ def test_a_version_without_the_sparse_network_says_so(
     monkeypatch.setattr(networks, "manifest", lambda: known)
     monkeypatch.setattr(networks, "_OPENED", {})  # Another test may have opened the network.
     assert command_line("run", make_video(count=3), "--recognizer", "sparse") == 2
-    one_line(capsys, "no embedded network is called 'expression_sparse'; there are: ")
-
-
-def one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:
-    """Standard error is one line with this message, and standard output is empty."""
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert "no embedded network is called 'expression_sparse'; there are: " in one_error(capsys)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.console import one_error
 from support.films import read_rgba
 from support.live2d_folder import write_model
 from support.people import PROFILE
@@ -26,14 +27,6 @@ from visavis.track import Track
 from visavis.types import AvatarPose, ImageArray
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
-
-
-def one_error(capsys: pytest.CaptureFixture[str]) -> str:
-    """The single line on standard error; nothing on standard output."""
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    return err
 
 
 def test_json_is_all_that_standard_output_holds(

@@ -8,24 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import tiny_listener
+from support.console import one_error
 from support.people import PROFILE
 from support.tiny_listener import Echo
 from visavis.pipeline import Pipeline
 from visavis.reaction.clip import Reaction
-from visavis.reaction.listener import ListenerModel
 from visavis.track import Track
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
-
-
-@pytest.fixture
-def echo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Echo:
-    """The listener that a version with weights would have."""
-    predictor = Echo()
-    networks = tiny_listener.listener(tmp_path_factory.mktemp("networks"), predictor)
-    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
-    return predictor
 
 
 @pytest.mark.parametrize("sound_hz", [300, None])
@@ -107,8 +97,5 @@ def test_bad_input_is_one_line_and_status_2(
     make_video("clip.mp4", count=3)
     monkeypatch.chdir(tmp_path)
     assert visavis("run", "clip.mp4", *flags) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in one_error(capsys)
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4"}

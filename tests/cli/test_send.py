@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.console import one_error
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.cli.send import describe
 from visavis.live_link import Packet
@@ -65,10 +66,7 @@ def test_an_address_that_is_not_understood_is_one_line_and_status_2(
     visavis, track: Path, capsys: pytest.CaptureFixture[str], address: str, message: str
 ) -> None:
     assert visavis("run", track, "--send", "livelink://127.0.0.1:9", "--send", address) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in one_error(capsys)
 
 
 def test_how_an_output_did() -> None:

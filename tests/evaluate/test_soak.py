@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 from websockets.sync.server import serve
 
+from support.console import one_error
 from visavis.cli import app
 from visavis.errors import DeviceError, InputError
 from visavis.evaluate import soak as module
@@ -110,9 +111,7 @@ def test_a_server_that_cannot_be_loaded_ends_with_status_2(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
     assert command_line("lab", "soak", "--minutes", "0.05", *options.format(free=free).split()) == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert message in err
+    assert message in one_error(capsys)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.console import one_error
 from support.research import spoil
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
@@ -84,10 +85,7 @@ def test_folders_that_are_no_runs(
 ) -> None:
     spoil(run / file, content)
     assert visavis("export", run, "--out", tmp_path / "mine.onnx") == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert message in told.err
+    assert message in one_error(capsys)
     assert list(tmp_path.iterdir()) == [run]
 
 

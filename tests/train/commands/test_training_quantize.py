@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.console import one_error
+
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 
 
@@ -58,10 +60,7 @@ def test_a_loss_is_refused_on_the_split_that_is_named(
     out = tmp_path / "q.onnx"
     words = ("quantize", made / "net.onnx", "--method", "nf4", "--data", made, "--out", out)
     assert visavis(*words, "--split", "PublicTest") == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert "points on FER-2013, PublicTest (100.00% to " in told.err
+    assert "points on FER-2013, PublicTest (100.00% to " in one_error(capsys)
     assert not list(tmp_path.glob("q*"))
     # There the 32-bit network is always wrong, so nothing can be lost.
     assert visavis(*words, "--split", "PrivateTest") == 0
@@ -135,10 +134,7 @@ def test_bad_input_is_one_line_and_status_2(
     (tmp_path / "run").symlink_to(made / "run")
     before = set(tmp_path.iterdir())
     assert visavis("quantize", *words, "--data", made) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert message in told.err
+    assert message in one_error(capsys)
     assert set(tmp_path.iterdir()) == before
 
 

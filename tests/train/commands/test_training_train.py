@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support import tiny_fer
+from support.console import one_error
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 
@@ -71,11 +72,9 @@ def test_bad_input_ends_with_status_2_and_one_line(
     if content is not None:
         path.write_text(content)
     assert visavis("train", path, *words) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert message in told.err
-    assert told.err.startswith("Error: ")
-    assert told.err.count("\n") == 1
+    err = one_error(capsys)
+    assert message in err
+    assert err.startswith("Error: ")
     assert set(tmp_path.iterdir()) <= {path}
 
 
@@ -99,9 +98,7 @@ def test_without_a_file_errors_name_what_was_typed(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
     assert visavis("train", "--data", data, "--out", "run", *words) == 2
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("\n")) == ("", 1)
-    assert told.err.startswith(message)
+    assert one_error(capsys).startswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
@@ -127,9 +124,7 @@ def test_an_unknown_key_names_the_nearest(
     message: str,
 ) -> None:
     assert visavis("train", toml, *words) == 2
-    told = capsys.readouterr().err
-    assert message in told
-    assert told.count("\n") == 1
+    assert message in one_error(capsys)
 
 
 @pytest.mark.parametrize(
