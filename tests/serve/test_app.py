@@ -23,7 +23,6 @@ from support.pictures import jpeg
 from support.talking import fetch, receive, serving, talk
 from visavis.channels import EXPRESSIONS
 from visavis.errors import WeightsError
-from visavis.serve import connection
 from visavis.serve.protocol import Close, encode_frame
 from visavis.serve.server import Server
 
@@ -98,16 +97,6 @@ def test_ready_is_not_live() -> None:
             assert json.loads(fetch(server, "live")) == {"status": "live"}
 
 
-def test_frames_come_back_as_moments(server: Server) -> None:
-    with talk(server) as client:
-        assert receive(client)["type"] == "hello"
-        for number in range(1, 4):
-            client.send(encode_frame(number, number / 25, jpeg()))
-            moment = receive(client)
-            assert (moment["type"], moment["id"]) == ("moment", number)
-            assert len(moment["faces"]) == 1
-
-
 def test_settings_and_calibration(server: Server) -> None:
     with talk(server) as client:
         receive(client)
@@ -118,16 +107,6 @@ def test_settings_and_calibration(server: Server) -> None:
         client.send(encode_frame(1, 1.0, jpeg()))
         moment = receive(client)
         assert (moment["expression"], moment["calibrated"]) == (None, True)
-
-
-def test_a_bad_frame_does_not_end_the_session(server: Server) -> None:
-    with talk(server) as client:
-        receive(client)
-        client.send(encode_frame(1, 1.0, b"GIF89a"))
-        error = receive(client)
-        assert (error["type"], error["code"], error["id"]) == ("error", "bad_frame", 1)
-        client.send(encode_frame(2, 2.0, jpeg()))
-        assert receive(client)["type"] == "moment"
 
 
 @pytest.mark.parametrize(
@@ -156,32 +135,10 @@ def test_a_huge_message_is_refused_by_its_length(server: Server) -> None:
         assert closing(client)[1] == Close.TOO_BIG
 
 
-def test_a_full_server_says_so_and_recovers() -> None:
-    with serving(scripted.ScriptedPipeline, sessions=1) as server:
-        with talk(server) as first:
-            receive(first)
-            with talk(server) as second:
-                error, code, reason = closing(second)
-                assert (error, code) == ("full", Close.FULL)
-                assert "in use" in reason
-        while json.loads(fetch(server, "health"))["sessions"]:
-            time.sleep(0.01)
-        with talk(server) as third:
-            assert receive(third)["type"] == "hello"
-
-
 def test_silence_ends_a_session() -> None:
     with serving(scripted.ScriptedPipeline, idle_s=0.1) as server, talk(server) as client:
         assert receive(client)["type"] == "hello"
         assert closing(client)[1] == Close.IDLE
-
-
-def test_a_stalled_frame_ends_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "STALL_S", 0.1)
-    with serving(lambda: scripted.ScriptedPipeline(step_s=0.5)) as server, talk(server) as client:
-        receive(client)
-        client.send(encode_frame(1, 1.0, jpeg()))
-        assert closing(client)[1] == Close.FAILED
 
 
 @pytest.mark.slow

@@ -140,14 +140,3 @@ def test_hostile_sound_is_refused_one_by_one_and_the_session_survives(tmp_path: 
             answers.append(receive(client))
         assert {answer["code"] for answer in answers[:-1]} == {"too_much_sound"}
         assert len(answers) > 20
-
-
-def test_a_server_without_a_listener_refuses_to_listen(server: Server) -> None:
-    with talk(server) as client:
-        receive(client)
-        client.send('{"type": "listen", "on": true, "seed": 1, "style": null}')
-        error = receive(client)
-        assert (error["code"], error["id"]) == ("no_listener", None)
-        client.send(encode_sound(16_000, 1.0, bytes(2)))  # Nobody listens: dropped.
-        client.send(encode_frame(1, 1.0, jpeg()))
-        assert receive(client)["type"] == "moment"
