@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support.research import run_visavis
+from support.console import CommandLine
 from visavis import testing
 from visavis.avatar.puppet import Puppet
 from visavis.pipeline import Pipeline
@@ -147,8 +147,8 @@ def scripted_pipeline() -> Pipeline:
 
 @pytest.fixture
 def visavis(
-    command_line: Callable[..., int], monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
-) -> Callable[..., int]:
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
+) -> CommandLine:
     """Runs a command line on the scripted pipeline; returns its exit status."""
 
     def made(*_: object, mirror: bool = True, **__: object) -> Pipeline:
@@ -160,6 +160,6 @@ def visavis(
 
 
 @pytest.fixture
-def command_line() -> Callable[..., int]:
+def command_line(capsys: pytest.CaptureFixture[str]) -> CommandLine:
     """Runs a command line; returns its exit status."""
-    return run_visavis
+    return CommandLine(capsys)

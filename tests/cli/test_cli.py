@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
 
+from support.console import CommandLine
 from visavis.capture.portrait import PortraitClip
 from visavis.track import Track
 
@@ -249,7 +249,7 @@ def test_help_shows_examples_line_by_line() -> None:
     assert "visavis run clip.mp4 --out out.mp4" in lines
 
 
-def test_the_handlers_of_signals_are_as_before(command_line: Callable[..., int]) -> None:
+def test_the_handlers_of_signals_are_as_before(command_line: CommandLine) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     assert command_line("doctor", "--nonsense") == 2
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before

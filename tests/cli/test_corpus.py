@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from support.console import one_error
 from support.conversations import BLUE, RED, SquareTracker, draw, film, square_pipeline
 
 
@@ -21,12 +20,9 @@ def call(path: Path) -> Path:
     return film(path, [draw([(32, RED), (96, BLUE)])] * 12)
 
 
-def test_json_is_all_that_standard_output_holds(
-    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_is_all_that_standard_output_holds(visavis, tmp_path: Path) -> None:
     out = tmp_path / "c"
-    assert visavis("corpus", "build", call(tmp_path / "a.mp4"), "--out", out, "--json") == 0
-    summary = json.loads(capsys.readouterr().out)
+    summary = visavis.json("corpus", "build", call(tmp_path / "a.mp4"), "--out", out, "--json")
     assert {key: summary[key] for key in ("out", "kept", "refused", "interrupted")} == {
         "out": str(out),
         "kept": 0,
@@ -83,18 +79,12 @@ def test_several_refusals_are_listed(visavis, tmp_path: Path, capsys: pytest.Cap
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
-    visavis,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+    visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     call(tmp_path / "a.mp4")
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.chdir(tmp_path)
-    assert visavis("corpus", "build", *arguments, "--out", "c") == 2
-    assert message in one_error(capsys)
+    assert message in visavis.error("corpus", "build", *arguments, "--out", "c")
     assert not (tmp_path / "c").exists()
 
 

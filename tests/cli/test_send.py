@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.console import one_error
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.cli.send import describe
 from visavis.live_link import Packet
@@ -63,10 +61,9 @@ def test_a_track_is_sent_into_other_programs(
     ],
 )
 def test_an_address_that_is_not_understood_is_one_line_and_status_2(
-    visavis, track: Path, capsys: pytest.CaptureFixture[str], address: str, message: str
+    visavis, track: Path, address: str, message: str
 ) -> None:
-    assert visavis("run", track, "--send", "livelink://127.0.0.1:9", "--send", address) == 2
-    assert message in one_error(capsys)
+    assert message in visavis.error("run", track, "--send", "livelink://127.0.0.1:9", "--send", address)
 
 
 def test_how_an_output_did() -> None:
@@ -75,9 +72,8 @@ def test_how_an_output_did() -> None:
     assert describe(lost) == "vmc://h: 0 samples sent, 2 dropped; nobody answers"
 
 
-def test_json_says_how_each_output_did(visavis, track: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("run", track, "--send", "vts://127.0.0.1:9", "--json") == 0
-    [output] = json.loads(capsys.readouterr().out)["outputs"]
+def test_json_says_how_each_output_did(visavis, track: Path) -> None:
+    [output] = visavis.json("run", track, "--send", "vts://127.0.0.1:9", "--json")["outputs"]
     assert output["address"] == "vts://127.0.0.1:9"
     assert output["sent"] == 0
     assert "VTube Studio" in output["message"]

@@ -18,12 +18,14 @@ from urllib.request import Request, urlopen
 import pytest
 from websockets.sync.client import connect
 
+from support.console import CommandLine
+
 NOT_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="needs workers or ulimit")
 COMMAND = [sys.executable, "-c", "from visavis.cli import main; main()", "serve"]
 
 
 @pytest.fixture
-def refused(command_line: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def refused(command_line: CommandLine, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """What ``visavis serve`` says of options that it refuses."""
 
     def call(*options: object) -> str:

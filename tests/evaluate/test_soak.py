@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 from websockets.sync.server import serve
 
-from support.console import one_error
+from support.console import CommandLine
 from visavis.cli import app
 from visavis.errors import DeviceError, InputError
 from visavis.evaluate import soak as module
@@ -106,17 +105,18 @@ def test_the_command_prints_one_object() -> None:
 )
 @pytest.mark.slow
 def test_a_server_that_cannot_be_loaded_ends_with_status_2(
-    options: str, message: str, command_line: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    options: str, message: str, command_line: CommandLine
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
-    assert command_line("lab", "soak", "--minutes", "0.05", *options.format(free=free).split()) == 2
-    assert message in one_error(capsys)
+    assert message in command_line.error(
+        "lab", "soak", "--minutes", "0.05", *options.format(free=free).split()
+    )
 
 
 @pytest.mark.slow
 def test_a_server_without_answers_ends_with_status_2(
-    command_line: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command_line: CommandLine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WARM_S", 0.2)
     with serve(lambda client: client.recv(), "127.0.0.1", 0) as silent:
