@@ -251,11 +251,6 @@ def test_without_weights_it_says_what_to_do(visavis, tmp_path: Path, monkeypatch
     )
 
 
-def test_help_has_an_example(visavis, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("react", "--help") == 0
-    assert "visavis react talk.npz --audio talk.mp4" in capsys.readouterr().out
-
-
 def test_more_faces_than_memory_holds_are_refused(
     visavis, tmp_path: Path, echo: Echo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

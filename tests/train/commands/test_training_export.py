@@ -79,8 +79,3 @@ def test_folders_that_are_no_runs(
     spoil(run / file, content)
     assert message in visavis.error("export", run, "--out", tmp_path / "mine.onnx")
     assert list(tmp_path.iterdir()) == [run]
-
-
-def test_help_has_an_example(visavis: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("export", "--help") == 0
-    assert "visavis export runs/" in capsys.readouterr().out

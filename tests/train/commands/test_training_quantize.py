@@ -127,11 +127,6 @@ def test_bad_input_is_one_line_and_status_2(
     assert set(tmp_path.iterdir()) == before
 
 
-def test_help_has_an_example(visavis: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("quantize", "--help") == 0
-    assert "visavis quantize net.onnx" in capsys.readouterr().out
-
-
 def test_the_command_offers_every_method() -> None:
     from visavis_train.commands.training import QuantizationMethod
     from visavis_train.expression.quantize.methods import METHODS

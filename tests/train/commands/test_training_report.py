@@ -46,8 +46,3 @@ def test_bad_input_ends_with_status_2(
     assert visavis("report", run, run, "--out", tmp_path / "out") == 2
     assert "give each run once" in " ".join(capsys.readouterr().err.split())
     assert visavis("report") == 2
-
-
-def test_help_has_an_example(visavis: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("report", "--help") == 0
-    assert "visavis report runs/" in capsys.readouterr().out

@@ -100,11 +100,6 @@ def test_without_a_file_errors_name_what_was_typed(
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
-def test_help_has_an_example(visavis: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("train", "--help") == 0
-    assert "visavis train experiments/" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
