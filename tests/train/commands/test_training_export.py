@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,11 @@ import pytest
 
 from support.console import CommandLine
 from support.research import spoil
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
+from support.tiny_networks import write_data, write_run
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from support.tiny_networks import write_run
-
     return write_run(tmp_path_factory.mktemp("made") / "run")
 
 
@@ -28,8 +24,6 @@ def run(made: Path, tmp_path: Path) -> Path:
 
 
 def test_writes_what_evaluate_accepts(visavis: CommandLine, run: Path, tmp_path: Path) -> None:
-    from support.tiny_networks import write_data
-
     out = tmp_path / "mine.onnx"
     data = write_data(tmp_path, (run / "expression.onnx").read_bytes())
     answer = visavis.json("export", run, "--out", out, "--json")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
 from support.console import CommandLine
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
+from support.tiny_networks import write_data, write_run
+from visavis_train.commands.training import QuantizationMethod
+from visavis_train.expression.quantize.methods import METHODS
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run, its network under another name, and data that it reads perfectly."""
-    from support.tiny_networks import write_data, write_run
 
     folder = tmp_path_factory.mktemp("made")
     network = write_run(folder / "run") / "expression.onnx"
@@ -28,7 +27,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stranger(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The quantiser gives another network's answers."""
-    from support.tiny_networks import write_run
 
     other = (write_run(tmp_path / "other", seed=3) / "expression.onnx").read_bytes()
     monkeypatch.setattr("visavis_train.expression.quantize.int4.nf4", lambda _: other)
@@ -128,7 +126,4 @@ def test_bad_input_is_one_line_and_status_2(
 
 
 def test_the_command_offers_every_method() -> None:
-    from visavis_train.commands.training import QuantizationMethod
-    from visavis_train.expression.quantize.methods import METHODS
-
     assert [method.value for method in QuantizationMethod] == list(METHODS)

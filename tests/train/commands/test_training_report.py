@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from support import tiny_fer
 from support.console import CommandLine
 from visavis.base import networks
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 
 
 @pytest.fixture

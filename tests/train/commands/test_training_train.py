@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,8 +11,6 @@ import pytest
 
 from support import tiny_fer
 from support.console import CommandLine, one_error
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 
 
 @pytest.fixture

@@ -112,13 +112,6 @@ def test_one_seed_gives_one_result_and_another_seed_another(kind: str, toml: Pat
         assert_same_checkpoint(tmp_path / "a", tmp_path / "c")
 
 
-def test_a_finished_run_is_not_overwritten(toml: Path, tmp_path: Path) -> None:
-    settings = experiment(toml, tmp_path / "run", "training.face_rounds=1", "training.expression_rounds=1")
-    train_tokenizer(settings)
-    with pytest.raises(InputError, match="--resume"):
-        train_tokenizer(settings)
-
-
 def test_a_loss_that_leaves_the_numbers_ends_the_run(toml: Path, tmp_path: Path) -> None:
     settings = experiment(toml, tmp_path / "run", "training.learning_rate=1e30", "training.warm_steps=1")
     with pytest.raises(InputError, match=r"the loss became .*: lower learning_rate"):
