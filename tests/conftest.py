@@ -140,6 +140,15 @@ def painted_puppet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Corpora are built with the faces of drawn calls."""
+    from support.conversations import SquareTracker, square_pipeline
+
+    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
+
+
+@pytest.fixture
 def scripted_pipeline() -> Pipeline:
     """A pipeline whose tracker and classifier are stand-ins and whose avatar is real."""
     return testing.scripted_pipeline()

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from support.conversations import BLUE, RED, SquareTracker, draw, film, square_pipeline
+from support.conversations import BLUE, RED, draw, film
 
-
-@pytest.fixture
-def visavis(visavis, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
-    return visavis
+pytestmark = pytest.mark.usefixtures("squares")
 
 
 def call(path: Path) -> Path:

@@ -12,6 +12,7 @@ import pytest
 
 from support import tiny_sparse
 from support.pictures import picture, write
+from support.tiny_fer import write_faces
 from visavis.base import networks
 from visavis.channels import EXPRESSIONS
 from visavis.expression.labels import FER2013_LABELS, FERPLUS_COLUMNS
@@ -25,19 +26,12 @@ def fer2013(tmp_path: Path) -> Path:
     """14 faces to train on, 6 to test on, of which the first also stands in Training; no neutral one."""
     rows = [(seed % 7, picture(seed), "Training") for seed in range(14)]
     rows += [(seed % 6, picture(seed), "PublicTest") for seed in (12, 20, 21, 22, 23, 25)]
-    with (tmp_path / "fer2013.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [
-                ["emotion", "pixels", "Usage"],
-                *([label, " ".join(map(str, pixels.ravel())), usage] for label, pixels, usage in rows),
-            ]
-        )
     with (tmp_path / "fer2013new.csv").open("w", newline="") as file:
         split = [[0] * 10] * 14 + [[10, *[0] * 9]] * 5 + [[5, 5, *[0] * 8]]
         csv.writer(file).writerows(
             [["Usage", "Image name", *FERPLUS_COLUMNS], *(["", "", *votes] for votes in split)]
         )
-    return tmp_path / "fer2013.csv"
+    return write_faces(tmp_path, rows)
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from support import tiny_sparse
 from support.pictures import picture
 from support.svg import read_svg
+from support.tiny_fer import write_faces
 from visavis.base import networks
 from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES
 
@@ -21,11 +21,8 @@ SCORE = "severity level accuracy interval_95 mean_accuracy kept".split()
 @pytest.fixture
 def fer2013(tmp_path: Path) -> Path:
     """Six faces to train on, six to test on."""
-    with (tmp_path / "fer2013.csv").open("w", newline="") as file:
-        rows = [(seed % 6, seed, "Training" if seed < 6 else "PublicTest") for seed in range(12)]
-        pixels = [(label, " ".join(map(str, picture(seed).ravel())), usage) for label, seed, usage in rows]
-        csv.writer(file).writerows([["emotion", "pixels", "Usage"], *pixels])
-    return tmp_path / "fer2013.csv"
+    usages = ["Training"] * 6 + ["PublicTest"] * 6
+    return write_faces(tmp_path, [(seed % 6, picture(seed), usage) for seed, usage in enumerate(usages)])
 
 
 @pytest.mark.slow

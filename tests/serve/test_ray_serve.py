@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from support.pictures import jpeg
+from support.talking import next_of
 from visavis.errors import InputError
 from visavis.serve.protocol import encode_frame
 from visavis.serve.ray_serve import Replicas
@@ -88,12 +89,6 @@ def join(port: int) -> Iterator[ClientConnection]:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with connect(f"ws://127.0.0.1:{port}/ws", additional_headers=headers) as client:
         yield client
-
-
-def next_of(client: ClientConnection, kind: str) -> dict[str, Any]:
-    while (message := json.loads(client.recv(timeout=10)))["type"] != kind:
-        pass
-    return message
 
 
 def token_with_settings(client: ClientConnection, picture: bytes) -> str:
