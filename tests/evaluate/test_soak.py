@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import sys
@@ -12,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 from websockets.sync.server import serve
 
 from support.console import CommandLine
-from visavis.cli import app
 from visavis.errors import DeviceError, InputError
 from visavis.evaluate import soak as module
 from visavis.evaluate.load_attacks import attacked
@@ -85,10 +82,8 @@ def test_clients_survive_killed_processes_and_a_hostile_client() -> None:
 
 @on_linux
 @pytest.mark.slow
-def test_the_command_prints_one_object() -> None:
-    ran = CliRunner().invoke(app, ["lab", "soak", "--clients", "1", "--minutes", "0.05", "--json"])
-    assert ran.exit_code == 0, ran.output
-    found = json.loads(ran.stdout)
+def test_the_command_prints_one_object(command_line: CommandLine) -> None:
+    found = command_line.json("lab", "soak", "--clients", 1, "--minutes", 0.05, "--json")
     assert found["answers"] > 0
     assert found["closed"] == found["attacks"] == []
 
