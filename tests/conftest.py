@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from visavis import cli, testing
+from support.console import CommandLine
+from visavis import testing
 from visavis.avatar.puppet import Puppet
 from visavis.pipeline import Pipeline
 from visavis.testing import PaintedPuppet
@@ -140,6 +140,15 @@ def painted_puppet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Corpora are built with the faces of drawn calls."""
+    from support.conversations import SquareTracker, square_pipeline
+
+    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
+    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
+
+
+@pytest.fixture
 def scripted_pipeline() -> Pipeline:
     """A pipeline whose tracker and classifier are stand-ins and whose avatar is real."""
     return testing.scripted_pipeline()
@@ -147,8 +156,8 @@ def scripted_pipeline() -> Pipeline:
 
 @pytest.fixture
 def visavis(
-    command_line: Callable[..., int], monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
-) -> Callable[..., int]:
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
+) -> CommandLine:
     """Runs a command line on the scripted pipeline; returns its exit status."""
 
     def made(*_: object, mirror: bool = True, **__: object) -> Pipeline:
@@ -160,13 +169,6 @@ def visavis(
 
 
 @pytest.fixture
-def command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def command_line(capsys: pytest.CaptureFixture[str]) -> CommandLine:
     """Runs a command line; returns its exit status."""
-
-    def call(*arguments: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["visavis", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
-    return call
+    return CommandLine(capsys)

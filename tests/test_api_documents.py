@@ -14,6 +14,7 @@ import pytest
 from typer import Context
 from typer.main import get_command
 
+from support.console import one_error
 from visavis import cli
 
 ROOT = Path(__file__).parents[1]
@@ -61,9 +62,7 @@ def test_each_example_is_listed_and_ends_with_one_line(
             monkeypatch.setattr(sys, "argv", [str(path), wrong])
             with pytest.raises(SystemExit, match="2"):
                 runpy.run_path(str(path), run_name="__main__")
-            out, err = capsys.readouterr()
-            assert (out, err.count("\n")) == ("", 1)
-            assert wrong.removesuffix("png") in err
+            assert wrong.removesuffix("png") in one_error(capsys)
     command = [sys.executable, str(EXAMPLES / "watch_a_face.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         program.stdout.close()

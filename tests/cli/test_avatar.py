@@ -33,14 +33,8 @@ def test_expressions_as_files(visavis, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input(
-    visavis,
-    arguments: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    visavis, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file.txt").touch()
-    assert visavis("avatar", *arguments) == 2
-    assert message in capsys.readouterr().err
+    assert message in visavis.error("avatar", *arguments)

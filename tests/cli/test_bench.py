@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from typer.testing import CliRunner
 
+from support.console import CommandLine
 from visavis.base.clock import ManualClock
 from visavis.cli import app
 from visavis.errors import InputError
@@ -47,10 +46,8 @@ def test_a_clip_as_short_as_the_warm_up_is_refused() -> None:
         measure_speed(["puppet"], duration_s=1.0)
 
 
-def test_json_names_input_machine_versions_and_results() -> None:
-    result = CliRunner().invoke(app, ["bench", "puppet", "--duration-s", "1.2", "--json"])
-    assert result.exit_code == 0, result.output
-    data = json.loads(result.stdout)
+def test_json_names_input_machine_versions_and_results(command_line: CommandLine) -> None:
+    data = command_line.json("bench", "puppet", "--duration-s", 1.2, "--json")
     assert set(data) == {"input", "recognizer", "keep", "int8", "machine", "versions", "results"}
     assert set(data["results"]) == {"puppet"}
     assert data["results"]["puppet"]["p95_ms"] >= data["results"]["puppet"]["p50_ms"] > 0

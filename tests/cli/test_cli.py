@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from support.console import CommandLine
 from visavis.capture.portrait import PortraitClip
+from visavis.cli import app
 from visavis.track import Track
 
 PROGRAM = (sys.executable, "-m", "visavis")
@@ -243,13 +247,33 @@ def test_wrong_options_are_one_line() -> None:
     assert "Usage: " in done.stdout
 
 
-def test_help_shows_examples_line_by_line() -> None:
-    done = subprocess.run([*PROGRAM, "run", "--help"], capture_output=True, text=True, check=True)
-    lines = [line.strip() for line in done.stdout.splitlines()]
-    assert "visavis run clip.mp4 --out out.mp4" in lines
+def all_commands() -> dict[str, str]:
+    """The help texts of all commands, by name."""
+    groups = [((), typer.main.get_command(app))]
+    found = {}
+    for path, group in groups:
+        for name in group.list_commands(None):
+            command = group.get_command(None, name)
+            if hasattr(command, "list_commands"):
+                groups.append(((*path, name), command))
+            else:
+                found[" ".join([*path, name])] = command.help
+    return found
 
 
-def test_the_handlers_of_signals_are_as_before(command_line: Callable[..., int]) -> None:
+HELP = all_commands()
+
+
+@pytest.mark.parametrize("name", HELP)
+def test_help_shows_each_example_on_its_own_line(name: str) -> None:
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"})
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    examples = re.findall(rf"^ *(visavis {name}\b.*)$", HELP[name], re.MULTILINE)
+    assert examples
+    assert [one for one in examples if one not in lines] == []
+
+
+def test_the_handlers_of_signals_are_as_before(command_line: CommandLine) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     assert command_line("doctor", "--nonsense") == 2
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before

@@ -6,26 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from support.conversations import BLUE, RED, SquareTracker, draw, film, square_pipeline
+from support.conversations import BLUE, RED, draw, film
 
-
-@pytest.fixture
-def visavis(visavis, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
-    return visavis
+pytestmark = pytest.mark.usefixtures("squares")
 
 
 def call(path: Path) -> Path:
     return film(path, [draw([(32, RED), (96, BLUE)])] * 12)
 
 
-def test_json_is_all_that_standard_output_holds(
-    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_is_all_that_standard_output_holds(visavis, tmp_path: Path) -> None:
     out = tmp_path / "c"
-    assert visavis("corpus", "build", call(tmp_path / "a.mp4"), "--out", out, "--json") == 0
-    summary = json.loads(capsys.readouterr().out)
+    summary = visavis.json("corpus", "build", call(tmp_path / "a.mp4"), "--out", out, "--json")
     assert {key: summary[key] for key in ("out", "kept", "refused", "interrupted")} == {
         "out": str(out),
         "kept": 0,
@@ -101,20 +93,12 @@ def test_missing_and_double_videos_are_told_at_the_start(
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
-    visavis,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+    visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     call(tmp_path / "a.mp4")
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.chdir(tmp_path)
-    assert visavis("corpus", "build", *arguments, "--out", "c") == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert message in err
+    assert message in visavis.error("corpus", "build", *arguments, "--out", "c")
     assert not (tmp_path / "c").exists()
 
 

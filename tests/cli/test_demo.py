@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import av
 import pytest
 from typer.testing import CliRunner
 
+from support.console import CommandLine
 from visavis.capture.portrait import PortraitClip
 from visavis.cli import app
 from visavis.errors import DeviceError, InputError
@@ -21,14 +21,8 @@ FILES = {"demo.mp4", "demo.npz", "demo.motion3.json"}
 
 
 @pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline) -> None:
+def stand_ins(visavis: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scripted face on a short clip, and a computer with camera and display."""
-
-    def made(*_: object, mirror: bool = True, **__: object) -> Pipeline:
-        scripted_pipeline.mirror = mirror
-        return scripted_pipeline
-
-    monkeypatch.setattr("visavis.pipeline.Pipeline", made)
     monkeypatch.setattr("visavis.capture.portrait.PortraitClip", lambda: PortraitClip(0.2))
     monkeypatch.setattr("visavis.evaluate.doctor.camera_likely", lambda: True)
     monkeypatch.setattr("visavis.evaluate.doctor.display_likely", lambda _: True)
@@ -59,10 +53,10 @@ def test_headless_writes_whole_files(tmp_path: Path, scripted_pipeline: Pipeline
     assert scripted_pipeline.mirror is False  # as the picture beside it
 
 
-def test_json_is_one_object_and_implies_headless(tmp_path: Path, served: list[dict[str, Any]]) -> None:
-    result = CliRunner().invoke(app, ["demo", "--json", "--out", str(tmp_path)])
-    assert result.exit_code == 0, result.output
-    data = json.loads(result.stdout)
+def test_json_is_one_object_and_implies_headless(
+    visavis: CommandLine, tmp_path: Path, served: list[dict[str, Any]]
+) -> None:
+    data = visavis.json("demo", "--json", "--out", tmp_path)
     assert data["frames"] == data["frames_with_face"] == 5
     assert {Path(path).name for path in data["written"]} == FILES
     assert not served

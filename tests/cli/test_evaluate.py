@@ -12,6 +12,7 @@ import pytest
 
 from support import tiny_sparse
 from support.pictures import picture, write
+from support.tiny_fer import write_faces
 from visavis.base import networks
 from visavis.channels import EXPRESSIONS
 from visavis.expression.labels import FER2013_LABELS, FERPLUS_COLUMNS
@@ -25,19 +26,12 @@ def fer2013(tmp_path: Path) -> Path:
     """14 faces to train on, 6 to test on, of which the first also stands in Training; no neutral one."""
     rows = [(seed % 7, picture(seed), "Training") for seed in range(14)]
     rows += [(seed % 6, picture(seed), "PublicTest") for seed in (12, 20, 21, 22, 23, 25)]
-    with (tmp_path / "fer2013.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [
-                ["emotion", "pixels", "Usage"],
-                *([label, " ".join(map(str, pixels.ravel())), usage] for label, pixels, usage in rows),
-            ]
-        )
     with (tmp_path / "fer2013new.csv").open("w", newline="") as file:
         split = [[0] * 10] * 14 + [[10, *[0] * 9]] * 5 + [[5, 5, *[0] * 8]]
         csv.writer(file).writerows(
             [["Usage", "Image name", *FERPLUS_COLUMNS], *(["", "", *votes] for votes in split)]
         )
-    return tmp_path / "fer2013.csv"
+    return write_faces(tmp_path, rows)
 
 
 @pytest.mark.slow
@@ -73,8 +67,7 @@ def test_repeats_inside_the_split_are_told(
     with fer2013.open("a", newline="") as file:
         csv.writer(file).writerow([0, again, "PublicTest"])
     (fer2013.parent / "fer2013new.csv").unlink()
-    assert visavis("evaluate", "expressions", fer2013, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["repeats"] == {
+    assert visavis.json("evaluate", "expressions", fer2013, "--json")["repeats"] == {
         "pictures": 1,
         "faces": 2,
         "pictures_with_other_labels": 1,
@@ -85,26 +78,22 @@ def test_repeats_inside_the_split_are_told(
     assert told in capsys.readouterr().out
 
 
-def test_ferplus_and_splits(visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("evaluate", "expressions", fer2013.parent, "--labels", "ferplus", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+def test_ferplus_and_splits(visavis, fer2013: Path) -> None:
+    answer = visavis.json("evaluate", "expressions", fer2013.parent, "--labels", "ferplus", "--json")
     assert (answer["dataset"], answer["n"], answer["left_out"]) == ("FER+", 5, {"no majority": 1})
     assert answer["labels"] == list(EXPRESSIONS)
     assert answer["duplicates"]["in_training"] == 1
-    assert visavis("evaluate", "expressions", fer2013, "--split", "Training", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = visavis.json("evaluate", "expressions", fer2013, "--split", "Training", "--json")
     assert (answer["split"], answer["n"], answer["duplicates"]) == ("Training", 14, None)
 
 
-def test_folders_with_a_model_of_ones_own(
-    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folders_with_a_model_of_ones_own(visavis, tmp_path: Path) -> None:
     for number, word in enumerate(("Anger", "Happiness")):
         write(tmp_path / "faces" / word / "a.png", picture(number, 90))
     (tmp_path / "mine.onnx").write_bytes(networks.read("expression"))
     model = tmp_path / "mine.onnx"
-    assert visavis("evaluate", "expressions", tmp_path / "faces", "--model", model, "--mirror", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    options = ("--model", model, "--mirror", "--json")
+    answer = visavis.json("evaluate", "expressions", tmp_path / "faces", *options)
     assert (answer["dataset"], answer["split"], answer["n"]) == ("folders of faces", "all", 2)
     assert answer["labels"] == ["Happiness", "Anger"]
     assert (answer["model"]["name"], answer["model"]["mirror"]) == ("mine.onnx", True)
@@ -122,8 +111,7 @@ def test_the_sparse_recognizer_says_what_it_kept(
     kept: float,
 ) -> None:
     data = tiny_sparse.embed(monkeypatch)
-    assert visavis("evaluate", "expressions", fer2013, "--model", "sparse", *options, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = visavis.json("evaluate", "expressions", fer2013, "--model", "sparse", *options, "--json")
     assert (answer["model"]["name"], answer["model"]["bytes"]) == ("expression_sparse", len(data))
     assert answer["model"]["parameters"] == 12
     assert answer["model"]["keep"] == {"rate": kept}
@@ -133,10 +121,7 @@ def test_the_sparse_recognizer_says_what_it_kept(
 
 
 def test_a_bare_word_is_a_recognizer_and_all_else_a_file(
-    visavis,
-    fer2013: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    visavis, fer2013: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(fer2013.parent)
     for name in ("dense", "sparse.onnx"):
@@ -146,8 +131,7 @@ def test_a_bare_word_is_a_recognizer_and_all_else_a_file(
         ("./dense", "dense", {"rate": 0.25}),
         ("sparse.onnx", "sparse.onnx", {"rate": 0.25}),
     ):
-        assert visavis("evaluate", "expressions", fer2013, "--model", model, "--json") == 0
-        found = json.loads(capsys.readouterr().out)["model"]
+        found = visavis.json("evaluate", "expressions", fer2013, "--model", model, "--json")["model"]
         assert (found["name"], found["keep"]) == (name, keep)
 
 
@@ -215,17 +199,9 @@ def no_votes(folder: Path) -> list[object]:
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
-    visavis,
-    fer2013: Path,
-    capsys: pytest.CaptureFixture[str],
-    spoil: Callable[[Path], list[object]],
-    message: str,
+    visavis, fer2013: Path, spoil: Callable[[Path], list[object]], message: str
 ) -> None:
-    assert visavis("evaluate", "expressions", *spoil(fer2013.parent), "--json") == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in visavis.error("evaluate", "expressions", *spoil(fer2013.parent), "--json")
 
 
 @pytest.mark.shared
@@ -238,7 +214,7 @@ def test_bad_input_is_one_line_and_status_2(
 )
 @pytest.mark.slow
 def test_the_embedded_network_reaches_what_its_manifest_states(
-    visavis, shared: Path, capsys: pytest.CaptureFixture[str], options: list[str], score: str
+    visavis, shared: Path, options: list[str], score: str
 ) -> None:
-    assert visavis("evaluate", "expressions", shared / "data" / "fer2013", *options, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["accuracy"] == networks.manifest()["expression"].score[score]
+    answer = visavis.json("evaluate", "expressions", shared / "data" / "fer2013", *options, "--json")
+    assert answer["accuracy"] == networks.manifest()["expression"].score[score]

@@ -61,14 +61,10 @@ def test_a_pack(command_line, arrays, tmp_path: Path, capsys: pytest.CaptureFixt
     assert all(name in out for name in BLENDSHAPES)
 
 
-def test_a_part_of_a_pack_is_the_same_for_the_same_seed(
-    command_line, arrays, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_part_of_a_pack_is_the_same_for_the_same_seed(command_line, arrays, tmp_path: Path) -> None:
     pack = write_pack(tmp_path / "pack", arrays)
-    answers = []
-    for seed in (0, 0, 1):
-        assert command_line("evaluate", "face", pack, "--limit", 3, "--seed", seed, "--json") == 0
-        answers.append(json.loads(capsys.readouterr().out))
+    options = ("--limit", 3, "--json", "--seed")
+    answers = [command_line.json("evaluate", "face", pack, *options, seed) for seed in (0, 0, 1)]
     assert answers[0]["n"] == 3
     assert answers[0] == answers[1] != answers[2]
 
@@ -80,8 +76,7 @@ def test_turned_copies_and_pictures_without_a_face(
     (tmp_path / "rooms").mkdir()
     cv2.imwrite(str(tmp_path / "rooms" / "a.png"), np.zeros((40, 60, 3), np.uint8))
     options = ("--turned", "--no-face", tmp_path / "rooms", "--limit", 2)
-    assert command_line("evaluate", "face", pack, *options, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = command_line.json("evaluate", "face", pack, *options, "--json")
     assert answer["false_faces"] == {"pictures": 1, "with_faces": 1, "share": 1, "faces": {"a.png": 1}}
     assert [each["n"] for each in answer["turned"]] == [2] * 9
     assert answer["turned"][0].keys() == {
@@ -106,8 +101,7 @@ def test_clips(
         options = ("--labels", tmp_path / "known.npz")
     else:
         shutil.copy(folder / "clip.mp4", folder / "other.mp4")
-    assert command_line("evaluate", "face", folder, *options, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = command_line.json("evaluate", "face", folder, *options, "--json")
     assert answer.keys() == FIGURES
     assert (answer["kind"], answer["truth"]) == ("clips", "teacher" if labeled else "mediapipe")
     assert list(answer["clips"]) == (["clip"] if labeled else ["clip", "other"])
@@ -122,9 +116,7 @@ def test_clips(
     assert "jitter, teacher weights" in out
 
 
-def test_bad_input_is_one_line_and_status_2(
-    command_line, arrays, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line_and_status_2(command_line, arrays, make_video, tmp_path: Path) -> None:
     pack = write_pack(tmp_path / "pack", arrays)
     clip = make_video(count=3)
     old = tmp_path / "old"
@@ -151,22 +143,15 @@ def test_bad_input_is_one_line_and_status_2(
         ((clip, "--labels", tmp_path / "none.npz"), "none.npz: no such file; make it by"),
         ((pack, "--no-face", empty), "no folder with pictures"),
     ):
-        assert command_line("evaluate", "face", *arguments) == 2, arguments
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.count("\n") == 1
-        assert message in err
+        assert message in command_line.error("evaluate", "face", *arguments)
 
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_a_real_clip_beside_mediapipe(
-    command_line, shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_real_clip_beside_mediapipe(command_line, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mediapipe")
     monkeypatch.setenv(mediapipe_tracker.MODEL_VARIABLE, str(shared / "models" / "face_landmarker.task"))
-    assert command_line("evaluate", "face", shared / "data" / "video" / "lp_d0.mp4", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = command_line.json("evaluate", "face", shared / "data" / "video" / "lp_d0.mp4", "--json")
     assert answer["found"] == 1
     assert answer["moving_r"] > 0.8
     assert answer["mean_error"] < 0.05

@@ -2,20 +2,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from conftest import MakeVideo
+from support.console import CommandLine
 from support.front_faces import NUMBERS, TalkingTracker, landmarks, talking
 from visavis.metrics.mirror import LEAST
 from visavis.pipeline import Pipeline
 
 T = 30
 SIZE = (640, 600)
-CommandLine = Callable[..., int]
 
 
 @pytest.fixture
@@ -74,8 +73,7 @@ def test_several_clips_and_a_folder(
         folder / "still.npz",
         landmarks_146_px=None, landmarks_146_index=None, landmarks_xy=nothing, landmark_numbers=NUMBERS,
     )  # fmt: skip
-    assert talker("evaluate", "mirror", moves, still, "--landmarks", folder, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = talker.json("evaluate", "mirror", moves, still, "--landmarks", folder, "--json")
     assert answer.keys() == {"landmarks", "clips", "errors", "measures"}
     assert answer["errors"] == []
     assert list(answer["clips"]) == ["moves", "still"]
@@ -88,7 +86,7 @@ def test_several_clips_and_a_folder(
 
 @pytest.mark.slow
 def test_bad_input_is_one_line_and_status_2(
-    visavis: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visavis: CommandLine, make_video: MakeVideo, tmp_path: Path
 ) -> None:
     clip = make_video(count=T, size=SIZE)
     shutil.copy(clip, tmp_path / "other.mp4")
@@ -132,10 +130,7 @@ def test_bad_input_is_one_line_and_status_2(
         ((clip, tmp_path / "far" / "clip.mp4"), "more than one clip is called clip"),
         ((clip,), "clip.mp4: landmarks without the points"),  # The scripted face has none of the mesh.
     ):
-        assert visavis("evaluate", "mirror", *arguments) == 2, arguments
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.count("\n") == 1
+        err = visavis.error("evaluate", "mirror", *arguments)
         assert message in err, err
 
 
@@ -184,24 +179,19 @@ def test_a_face_that_stands_still_is_told(
 
 
 def test_a_clip_without_a_face_is_refused(
-    visavis: CommandLine,
-    scripted_pipeline: Pipeline,
-    make_video: MakeVideo,
-    capsys: pytest.CaptureFixture[str],
+    visavis: CommandLine, scripted_pipeline: Pipeline, make_video: MakeVideo
 ) -> None:
     scripted_pipeline._tracker.blind = True  # type: ignore[attr-defined]
-    assert visavis("evaluate", "mirror", make_video(count=3)) == 2
-    assert "no face found (3 frames)" in capsys.readouterr().err
+    assert "no face found (3 frames)" in visavis.error("evaluate", "mirror", make_video(count=3))
 
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_real_clips(command_line: CommandLine, shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_real_clips(command_line: CommandLine, shared: Path) -> None:
     clips = [shared / "data" / "video" / f"{name}.mp4" for name in ("lp_d0", "hdtf_Alexa")]
     if not all(clip.is_file() for clip in clips):
         pytest.skip("the shared data has no such clips")
-    assert command_line("evaluate", "mirror", *clips, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = command_line.json("evaluate", "mirror", *clips, "--json")
     assert answer["landmarks"] == "own"
     measures = answer["measures"]
     for name in ("mouth_opening", "mouth_width", "lid_left", "lid_right", "gaze_x", "head_roll"):
@@ -223,8 +213,7 @@ def test_stills_that_cannot_be_drawn_are_refused_and_cost_no_figures(
         (("--stills", tmp_path / "stills.jpg"), "ends in .png"),
         (("--stills", tmp_path / "none" / "stills.png"), "does not exist; make it first"),
     ):
-        assert talker("evaluate", "mirror", clip, *options) == 2
-        assert words in capsys.readouterr().err
+        assert words in talker.error("evaluate", "mirror", clip, *options)
     assert talker("evaluate", "mirror", clip, "--stills", tmp_path / "stills.png", "--json") == 2
     out, err = capsys.readouterr()
     assert "no face showed any of the movements" in err  # This face has no measures.

@@ -9,6 +9,8 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
+from support.console import one_error
+
 FIELDS = """items predictions frames listeners neighbours fr_corr fr_dist fr_div fr_var fr_dvs fr_syn fr_rea
 fr_corr_repaired fr_dist_repaired fr_syn_repaired""".split()
 
@@ -45,8 +47,7 @@ def test_the_official_names_compression_and_a_missing_value(
     names = {"predictions": "pred", "listeners": "listener", "speakers": "speaker", "neighbours": "neighbour"}
     one = {name: array[:1] for name, array in arrays().items()}
     np.savez_compressed(tmp_path / "r.npz", **{names[name]: array for name, array in one.items()})
-    assert visavis("evaluate", "reaction", tmp_path / "r.npz", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = visavis.json("evaluate", "reaction", tmp_path / "r.npz", "--json")
     assert answer["fr_dvs"] is answer["fr_rea"] is None
     assert visavis("evaluate", "reaction", tmp_path / "r.npz") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -55,18 +56,13 @@ def test_the_official_names_compression_and_a_missing_value(
     assert next(line for line in lines if "FRDvs" in line).split() == ["FRDvs", "-", "-"]
 
 
-def test_neighbours_out_of_range(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_neighbours_out_of_range(visavis, tmp_path: Path) -> None:
     np.savez(tmp_path / "r.npz", **{**arrays(), "neighbours": np.eye(2, 3, 1)})
     command = ("evaluate", "reaction", tmp_path / "r.npz", "--json", "--out-of-range")
-    assert visavis(*command, "error") == 2
-    assert "r.npz: neighbours[1] names listener 2, but there are 2" in capsys.readouterr().err
-    found = []
-    for treatment in ("zero", "leave-out"):
-        assert visavis(*command, treatment) == 0
-        found.append(json.loads(capsys.readouterr().out)["fr_dist"])
+    assert "r.npz: neighbours[1] names listener 2, but there are 2" in visavis.error(*command, "error")
+    found = [visavis.json(*command, treatment)["fr_dist"] for treatment in ("zero", "leave-out")]
     assert found[1] == pytest.approx(2 * found[0])
-    assert visavis(*command, "ignore") == 2
-    assert "error, zero, leave-out; found ignore" in capsys.readouterr().err
+    assert "error, zero, leave-out; found ignore" in visavis.error(*command, "ignore")
 
 
 def written(path: Path, kind: str) -> None:
@@ -113,8 +109,6 @@ def test_bad_files_are_named(
 ) -> None:
     written(tmp_path / "r.npz", kind)
     assert visavis("evaluate", "reaction", tmp_path / "r.npz", "--json") == 2
-    out, err = capsys.readouterr()
-    assert out == ""
+    err = one_error(capsys)
     assert message in err
-    assert err.count("\n") == 1
     assert err.count("r.npz") == 1

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from support import tiny_fer
+from support.console import CommandLine
 from support.sounds import talk
 from support.tiny_ravdess import RATE_HZ, write_clip, write_sound, write_voices
-
-Command = Callable[..., int]
 
 
 def answer(capsys: pytest.CaptureFixture[str]) -> dict:
@@ -23,7 +21,7 @@ def answer(capsys: pytest.CaptureFixture[str]) -> dict:
 
 
 def test_videos_give_face_voice_and_both_by_actor(
-    command_line: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command_line: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for actor, emotion in ((21, 3), (21, 5), (22, 3)):
         write_clip(tmp_path / f"01-01-0{emotion}-01-01-01-{actor}.mp4", talk(1.5, RATE_HZ, seed=actor))
@@ -43,7 +41,7 @@ def test_videos_give_face_voice_and_both_by_actor(
 
 
 def test_sound_alone_gives_the_voice_alone_and_pairs(
-    command_line: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command_line: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clips = write_voices(tmp_path / "clips", (17, 21))
     tiny_fer.write(tmp_path)
@@ -61,7 +59,7 @@ def test_sound_alone_gives_the_voice_alone_and_pairs(
 
 
 def test_silence_says_nothing(
-    command_line: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command_line: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_clip(tmp_path / "01-01-03-01-01-01-21.mp4", np.zeros(RATE_HZ, np.float32))
     assert command_line("evaluate", "voices", tmp_path, "--json") == 0
@@ -70,16 +68,13 @@ def test_silence_says_nothing(
     assert witnesses["voice"]["nll"] == pytest.approx(np.log(7), abs=1e-4)
 
 
-def test_bad_input_is_one_line(
-    command_line: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line(command_line: CommandLine, tmp_path: Path) -> None:
     sound = talk(1.0, RATE_HZ)
     write_clip(tmp_path / "02-01-03-01-01-01-21.mp4", sound)
-    assert command_line("evaluate", "voices", tmp_path) == 2
-    assert "a picture without sound" in capsys.readouterr().err
+    assert "a picture without sound" in command_line.error("evaluate", "voices", tmp_path)
     write_clip(tmp_path / "01-01-03-01-01-01-21.mp4", sound)
     write_sound(tmp_path / "03-01-04-01-01-01-21.wav", sound)
-    assert command_line("evaluate", "voices", tmp_path) == 2
-    assert "put them into separate folders" in capsys.readouterr().err
-    assert command_line("evaluate", "voices", tmp_path, "--split", "val", "--faces", tmp_path) == 2
-    assert "leave out --split" in capsys.readouterr().err
+    assert "put them into separate folders" in command_line.error("evaluate", "voices", tmp_path)
+    assert "leave out --split" in command_line.error(
+        "evaluate", "voices", tmp_path, "--split", "val", "--faces", tmp_path
+    )

@@ -21,15 +21,6 @@ from visavis.reaction.listener import ListenerModel
 from visavis.track import Track
 
 
-@pytest.fixture
-def echo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Echo:
-    """The listener that a version with weights would have."""
-    predictor = Echo()
-    networks = tiny_listener.listener(tmp_path_factory.mktemp("networks"), predictor)
-    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
-    return predictor
-
-
 def write_track(path: Path, count: int = 30, found: bool = True) -> Path:
     face = np.random.default_rng(0).random((count, 58)).astype(np.float32)
     there = np.full(count, found)
@@ -174,7 +165,6 @@ def test_bad_input_is_one_line_and_status_2(
     make_video,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     echo: Echo,
     arguments: list[str],
     message: str,
@@ -197,11 +187,7 @@ def test_bad_input_is_one_line_and_status_2(
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
     out = () if "--out" in arguments else ("--out", "r.npz")
-    assert visavis("react", *arguments, *out) == 2
-    printed, err = capsys.readouterr()
-    assert printed == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in visavis.error("react", *arguments, *out)
     assert set(tmp_path.iterdir()) == before
 
 
@@ -229,8 +215,7 @@ def test_what_raised_a_smile_is_told(visavis, tmp_path: Path, capsys: pytest.Cap
     track = write_smile(tmp_path / "t.npz")
     files = [tmp_path / name for name in ("r.npz", "why.json", "why.svg")]
     flags = ("--out", files[0], "--explain", files[1], "--figure", files[2])
-    assert visavis("react", track, *flags, "--json") == 0
-    summary = json.loads(capsys.readouterr().out)
+    summary = visavis.json("react", track, *flags, "--json")
     assert summary["written"] == [str(path) for path in files]
     assert summary["raised_by"] == {"face": 1, "speech": 0, "neither": 0}
     (told,) = json.loads(files[1].read_text())["gestures"]
@@ -248,31 +233,22 @@ def test_what_raised_a_smile_is_told(visavis, tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("painted_puppet", "echo")
-def test_a_video_shows_person_and_listeners(
-    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_video_shows_person_and_listeners(visavis, make_video, tmp_path: Path) -> None:
     track = write_track(tmp_path / "t.npz")
     clip, film = make_video(count=30, sound_hz=300), tmp_path / "wall.mp4"
     flags = ("--audio", clip, "--samples", 3, "--out", tmp_path / "r.npz", "--video", film, "--json")
-    assert visavis("react", track, *flags) == 0
-    assert json.loads(capsys.readouterr().out)["written"][1:] == [str(film)]
+    assert visavis.json("react", track, *flags)["written"][1:] == [str(film)]
     with av.open(str(film)) as container:
         assert len(container.streams.audio) == 1
         assert len(list(container.decode(video=0))) == 25
 
 
-def test_without_weights_it_says_what_to_do(
-    visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_weights_it_says_what_to_do(visavis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visavis.base.networks._OPENED", {})
     monkeypatch.setattr("visavis.base.networks.manifest", dict)
-    assert visavis("react", write_track(tmp_path / "t.npz"), "--out", tmp_path / "r.npz") == 2
-    assert "brings no listener: train one" in capsys.readouterr().err
-
-
-def test_help_has_an_example(visavis, capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("react", "--help") == 0
-    assert "visavis react talk.npz --audio talk.mp4" in capsys.readouterr().out
+    assert "brings no listener: train one" in visavis.error(
+        "react", write_track(tmp_path / "t.npz"), "--out", tmp_path / "r.npz"
+    )
 
 
 def test_more_faces_than_memory_holds_are_refused(

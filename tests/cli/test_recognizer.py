@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from support import tiny_sparse
+from support.console import CommandLine
 from visavis.base import networks
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.cli.recognizer import DENSE, parse_keep
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.usefixtures("painted_puppet")
 
 @pytest.fixture
 def sparse(
-    command_line: Callable[..., int], monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
-) -> Callable[..., int]:
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, scripted_pipeline: Pipeline
+) -> CommandLine:
     """Runs a command line with a scripted tracker and the tiny sparse network; returns its exit status."""
     tiny_sparse.embed(monkeypatch)
     monkeypatch.setattr("visavis.pipeline.open_tracker", lambda *_: scripted_pipeline._tracker)
@@ -42,7 +43,7 @@ def test_the_options_offer_what_there_is() -> None:
 
 
 def test_a_network_of_ones_own_reads_too(
-    sparse: Callable[..., int], make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sparse: CommandLine, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip, own = make_video(count=2), tmp_path / "expression.onnx"
     own.write_bytes(networks.read("expression"))
@@ -57,10 +58,7 @@ def test_a_network_of_ones_own_reads_too(
         (tmp_path / "none.onnx", "cannot be read"),
         ("dnse", "is called 'dnse'"),
     ):
-        assert sparse("run", clip, "--recognizer", name, "--track", tmp_path / "u.npz") == 2
-        told = capsys.readouterr().err
-        assert said in told
-        assert told.count("\n") == 1
+        assert said in sparse.error("run", clip, "--recognizer", name, "--track", tmp_path / "u.npz")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +69,7 @@ def test_keep_is_a_rate(text: str | None, expected: object) -> None:
     assert parse_keep(text) == expected
 
 
-def test_run_reads_with_the_sparse_network(sparse: Callable[..., int], make_video, tmp_path: Path) -> None:
+def test_run_reads_with_the_sparse_network(sparse: CommandLine, make_video, tmp_path: Path) -> None:
     clip, contempt = make_video(count=4), []
     for number, options in enumerate([["--keep", "0.1"], [], ["--keep", "1"]]):
         track = tmp_path / f"{number}.npz"
@@ -88,20 +86,13 @@ def test_run_reads_with_the_sparse_network(sparse: Callable[..., int], make_vide
     [(["--recognizer", "sparse", "--keep", "0.1"], ("sparse", "0.1")), (["--no-expressions"], (None, None))],
 )
 def test_run_names_what_read_the_expressions(
-    options: list[str],
-    named: tuple[str | None, str | None],
-    sparse: Callable[..., int],
-    make_video,
-    capsys: pytest.CaptureFixture[str],
+    options: list[str], named: tuple[str | None, str | None], sparse: CommandLine, make_video
 ) -> None:
-    assert sparse("run", make_video(count=2), *options, "--json") == 0
-    summary = json.loads(capsys.readouterr().out)
+    summary = sparse.json("run", make_video(count=2), *options, "--json")
     assert (summary["recognizer"], summary["keep"]) == named
 
 
-def test_run_reads_with_the_other_network_by_default(
-    sparse: Callable[..., int], make_video, tmp_path: Path
-) -> None:
+def test_run_reads_with_the_other_network_by_default(sparse: CommandLine, make_video, tmp_path: Path) -> None:
     clip, files = make_video(count=4), [tmp_path / "a.npz", tmp_path / "b.npz"]
     assert sparse("run", clip, "--track", files[0]) == 0
     assert sparse("run", clip, "--recognizer", "dense", "--track", files[1]) == 0
@@ -111,7 +102,7 @@ def test_run_reads_with_the_other_network_by_default(
 
 
 def test_recognize_reads_with_the_sparse_network(
-    sparse: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sparse: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = np.full((240, 320, 3), 51, np.uint8)
     image[:120, :160] = 255
@@ -129,7 +120,7 @@ def test_recognize_reads_with_the_sparse_network(
 
 
 def test_serve_gives_every_session_a_sparse_reader_of_its_own(
-    sparse: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    sparse: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Pipeline] = []
     monkeypatch.setattr(
@@ -145,7 +136,7 @@ def test_serve_gives_every_session_a_sparse_reader_of_its_own(
 
 
 def test_bench_times_the_sparse_network_and_says_so(
-    sparse: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sparse: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Pipeline] = []
 
@@ -154,14 +145,12 @@ def test_bench_times_the_sparse_network_and_says_so(
         return {name: Timing(5, 1.5, 2.0, 3.0) for name in names}
 
     monkeypatch.setattr("visavis.evaluate.bench.measure_speed", measure)
-    assert sparse("bench", "expression", "--recognizer", "sparse", "--keep", "0.5", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = sparse.json("bench", "expression", "--recognizer", "sparse", "--keep", "0.5", "--json")
     assert (answer["recognizer"], answer["keep"]) == ("sparse", "0.5")
     moment = made[0].step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
     assert moment.face.kept is not None
     assert moment.face.kept.sum() == 72
-    assert sparse("bench", "expression", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = sparse.json("bench", "expression", "--json")
     assert (answer["recognizer"], answer["keep"]) == ("dense", None)
 
 
@@ -184,11 +173,10 @@ COMMANDS = [["run", "clip.mp4"], ["recognize", "clip.mp4"], ["serve", "--port", 
     ],
 )
 def test_bad_options_are_one_line_and_status_2(
-    sparse: Callable[..., int],
+    sparse: CommandLine,
     make_video,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     command: list[str],
     options: list[str],
     message: str,
@@ -196,46 +184,32 @@ def test_bad_options_are_one_line_and_status_2(
     make_video("clip.mp4", count=3)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("visavis.serve.server.serve", lambda *_, **__: pytest.fail("it was served"))
-    assert sparse(*command, *options) == 2
-    one_line(capsys, message)
+    assert message in sparse.error(*command, *options)
 
 
 @pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
 def test_expressions_that_are_not_read_need_no_recognizer(
-    sparse: Callable[..., int], make_video, capsys: pytest.CaptureFixture[str], options: list[str]
+    sparse: CommandLine, make_video, options: list[str]
 ) -> None:
-    assert sparse("run", make_video(count=3), "--no-expressions", *options) == 2
-    one_line(capsys, "leave out --no-expressions")
+    assert "leave out --no-expressions" in sparse.error(
+        "run", make_video(count=3), "--no-expressions", *options
+    )
 
 
 @pytest.mark.parametrize("options", [["--recognizer", "sparse"], ["--keep", "0.3"]])
 def test_timing_the_avatar_needs_no_recognizer(
-    sparse: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    options: list[str],
+    sparse: CommandLine, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     monkeypatch.setattr("visavis.evaluate.bench.measure_speed", lambda *_, **__: pytest.fail("it was timed"))
-    assert sparse("bench", "puppet", *options) == 2
-    one_line(capsys, "puppet, which reads no expressions")
+    assert "puppet, which reads no expressions" in sparse.error("bench", "puppet", *options)
 
 
 def test_a_version_without_the_sparse_network_says_so(
-    command_line: Callable[..., int],
-    make_video,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command_line: CommandLine, make_video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = {name: entry for name, entry in networks.manifest().items() if name != "expression_sparse"}
     monkeypatch.setattr(networks, "manifest", lambda: known)
     monkeypatch.setattr(networks, "_OPENED", {})  # Another test may have opened the network.
-    assert command_line("run", make_video(count=3), "--recognizer", "sparse") == 2
-    one_line(capsys, "no embedded network is called 'expression_sparse'; there are: ")
-
-
-def one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:
-    """Standard error is one line with this message, and standard output is empty."""
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert "no embedded network is called 'expression_sparse'; there are: " in command_line.error(
+        "run", make_video(count=3), "--recognizer", "sparse"
+    )

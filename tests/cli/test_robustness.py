@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from support import tiny_sparse
 from support.pictures import picture
 from support.svg import read_svg
+from support.tiny_fer import write_faces
 from visavis.base import networks
 from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES
 
@@ -21,11 +21,8 @@ SCORE = "severity level accuracy interval_95 mean_accuracy kept".split()
 @pytest.fixture
 def fer2013(tmp_path: Path) -> Path:
     """Six faces to train on, six to test on."""
-    with (tmp_path / "fer2013.csv").open("w", newline="") as file:
-        rows = [(seed % 6, seed, "Training" if seed < 6 else "PublicTest") for seed in range(12)]
-        pixels = [(label, " ".join(map(str, picture(seed).ravel())), usage) for label, seed, usage in rows]
-        csv.writer(file).writerows([["emotion", "pixels", "Usage"], *pixels])
-    return tmp_path / "fer2013.csv"
+    usages = ["Training"] * 6 + ["PublicTest"] * 6
+    return write_faces(tmp_path, [(seed % 6, picture(seed), usage) for seed, usage in enumerate(usages)])
 
 
 @pytest.mark.slow
@@ -51,32 +48,27 @@ def test_json_has_what_it_promises(visavis, fer2013: Path, capsys: pytest.Captur
     assert answer["model"]["sha256"] == networks.manifest()["expression"].sha256
     read_svg(plot.read_text("utf-8"))
     # The faces as they are score as in an evaluation.
-    assert visavis("evaluate", "expressions", fer2013, "--json") == 0
-    plain = json.loads(capsys.readouterr().out)
+    plain = visavis.json("evaluate", "expressions", fer2013, "--json")
     for key in ("accuracy", "interval_95", "mean_accuracy"):
         assert answer["clean"][key] == plain[key]
 
 
-def test_a_limit_and_a_seed_choose_the_faces(
-    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_limit_and_a_seed_choose_the_faces(visavis, fer2013: Path) -> None:
     answers = []
     for seed in (0, 0, 5):
         options = ("--limit", 2, "--seed", seed, "--split", "Training", "--json")
-        assert visavis("evaluate", "robustness", fer2013, *options) == 0
-        answers.append(json.loads(capsys.readouterr().out))
+        answers.append(visavis.json("evaluate", "robustness", fer2013, *options))
     assert answers[0] == answers[1]
     assert (answers[0]["n"], answers[0]["limit"], answers[0]["split"]) == (2, 2, "Training")
     assert answers[2]["seed"] == 5
 
 
 def test_the_sparse_recognizer_is_measured_too(
-    visavis, fer2013: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    visavis, fer2013: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_sparse.embed(monkeypatch)
     options = ("--model", "sparse", "--keep", "0.5", "--limit", 2, "--json")
-    assert visavis("evaluate", "robustness", fer2013, *options) == 0
-    model = json.loads(capsys.readouterr().out)["model"]
+    model = visavis.json("evaluate", "robustness", fer2013, *options)["model"]
     assert (model["name"], model["keep"]) == ("expression_sparse", {"rate": 0.5})
 
 
@@ -107,23 +99,13 @@ def test_text_is_a_table_with_a_row_for_each(
         (["--labels", "ferplus"], "no FER+ votes here"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(
-    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
-) -> None:
-    assert visavis("evaluate", "robustness", fer2013, *options, "--json") == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+def test_bad_input_is_one_line_and_status_2(visavis, fer2013: Path, options: list[str], message: str) -> None:
+    assert message in visavis.error("evaluate", "robustness", fer2013, *options, "--json")
     assert [path.name for path in fer2013.parent.iterdir()] == ["fer2013.csv"]
 
 
-def test_a_plot_that_cannot_be_written_is_one_line(
-    visavis, fer2013: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_plot_that_cannot_be_written_is_one_line(visavis, fer2013: Path) -> None:
     plot = fer2013.parent / "none" / "r.svg"
-    assert visavis("evaluate", "robustness", fer2013, "--limit", 1, "--plot", plot, "--json") == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert "r.svg: the folder" in err
+    assert "r.svg: the folder" in visavis.error(
+        "evaluate", "robustness", fer2013, "--limit", 1, "--plot", plot, "--json"
+    )

@@ -4,12 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support.console import CommandLine
 from support.films import read_rgba
 from support.live2d_folder import write_model
 from support.people import PROFILE
@@ -28,21 +28,10 @@ from visavis.types import AvatarPose, ImageArray
 pytestmark = pytest.mark.usefixtures("painted_puppet")
 
 
-def one_error(capsys: pytest.CaptureFixture[str]) -> str:
-    """The single line on standard error; nothing on standard output."""
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    return err
-
-
-def test_json_is_all_that_standard_output_holds(
-    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_is_all_that_standard_output_holds(visavis, make_video, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("o.mp4", "o.npz", "o.motion3.json")]
     flags = ("--out", files[0], "--track", files[1], "--motion", files[2])
-    assert visavis("run", make_video(count=12), *flags, "--json") == 0
-    summary = json.loads(capsys.readouterr().out)
+    summary = visavis.json("run", make_video(count=12), *flags, "--json")
     assert summary["frames"] == summary["frames_with_face"] == 12
     assert summary["written"] == [str(path) for path in files]
     assert summary["error"] is None
@@ -53,13 +42,10 @@ def test_json_is_all_that_standard_output_holds(
     assert len(Track.load(files[1])) == 12
 
 
-def test_a_track_alone_moves_no_avatar_and_is_the_same(
-    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_track_alone_moves_no_avatar_and_is_the_same(visavis, make_video, tmp_path: Path) -> None:
     clip, tracks, timings = make_video(count=12), [tmp_path / "a.npz", tmp_path / "b.npz"], []
     for track, more in zip(tracks, [(), ("--motion", tmp_path / "m.motion3.json")], strict=True):
-        assert visavis("run", clip, "--track", track, *more, "--json") == 0
-        timings.append(json.loads(capsys.readouterr().out)["timings_ms"].keys())
+        timings.append(visavis.json("run", clip, "--track", track, *more, "--json")["timings_ms"].keys())
     assert timings == [{"face", "expression"}, {"face", "expression", "avatar"}]
     alone, beside = map(Track.load, tracks)
     for name in ("time_s", "face", "expression", "found", "landmarks_xy"):
@@ -155,21 +141,14 @@ def test_truncated_file_keeps_results_and_exits_2(
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
-    visavis,
-    make_video,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+    visavis, make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     make_video("clip.mp4", count=3)
     (tmp_path / "text.mp4").write_text("hello")
     os.mkfifo(tmp_path / "pipe.npz")
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
-    assert visavis("run", *arguments) == 2
-    assert message in one_error(capsys)
+    assert message in visavis.error("run", *arguments)
     assert set(tmp_path.iterdir()) == before
 
 
@@ -293,7 +272,7 @@ def test_the_command_line_loads_lazily() -> None:
 
 @pytest.mark.slow
 def test_the_voice_is_a_second_witness_and_silence_changes_nothing(
-    command_line: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command_line: CommandLine, tmp_path: Path
 ) -> None:
     """The voice's track differs while it speaks; with silence, each number is that of the face alone."""
     from support.sounds import talk
@@ -304,8 +283,7 @@ def test_the_voice_is_a_second_witness_and_silence_changes_nothing(
         write_clip(clip, sound, count=50)
         for flags in ((), ("--voice",)):
             track = tmp_path / f"{name}{len(flags)}.npz"
-            assert command_line("run", clip, "--track", track, *flags, "--json") == 0
-            assert json.loads(capsys.readouterr().out)["voice"] is bool(flags)
+            assert command_line.json("run", clip, "--track", track, *flags, "--json")["voice"] is bool(flags)
     tracks = {path.stem: Track.load(path) for path in tmp_path.glob("*.npz")}
     np.testing.assert_array_equal(tracks["silence0"].expression, tracks["silence1"].expression)
     differs = np.abs(tracks["talk0"].expression - tracks["talk1"].expression).max(axis=1) > 1e-3
@@ -313,10 +291,10 @@ def test_the_voice_is_a_second_witness_and_silence_changes_nothing(
     assert differs[-10:].all()
 
 
-def test_a_voice_needs_sound(
-    command_line: Callable[..., int], make_video, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command_line("run", make_video(count=3), "--voice") == 2
-    assert "--voice needs a video file with sound" in capsys.readouterr().err
-    assert command_line("run", make_video(count=3), "--voice", "--no-expressions") == 2
-    assert "leave out --no-expressions" in capsys.readouterr().err
+def test_a_voice_needs_sound(command_line: CommandLine, make_video) -> None:
+    assert "--voice needs a video file with sound" in command_line.error(
+        "run", make_video(count=3), "--voice"
+    )
+    assert "leave out --no-expressions" in command_line.error(
+        "run", make_video(count=3), "--voice", "--no-expressions"
+    )

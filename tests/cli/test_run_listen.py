@@ -8,41 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import tiny_listener
 from support.people import PROFILE
 from support.tiny_listener import Echo
 from visavis.pipeline import Pipeline
 from visavis.reaction.clip import Reaction
-from visavis.reaction.listener import ListenerModel
 from visavis.track import Track
 
 pytestmark = pytest.mark.usefixtures("painted_puppet")
 
 
-@pytest.fixture
-def echo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Echo:
-    """The listener that a version with weights would have."""
-    predictor = Echo()
-    networks = tiny_listener.listener(tmp_path_factory.mktemp("networks"), predictor)
-    monkeypatch.setattr(ListenerModel, "default", lambda: networks)
-    return predictor
-
-
 @pytest.mark.parametrize("sound_hz", [300, None])
 def test_what_runs_is_what_react_gives(
-    visavis,
-    make_video,
-    tmp_path: Path,
-    echo: Echo,
-    capsys: pytest.CaptureFixture[str],
-    sound_hz: float | None,
+    visavis, make_video, tmp_path: Path, echo: Echo, sound_hz: float | None
 ) -> None:
     echo.even = True
     clip = make_video(count=60, sound_hz=sound_hz)
     files = [tmp_path / name for name in ("o.mp4", "t.npz", "o.motion3.json", "r.npz")]
     flags = ("--out", files[0], "--track", files[1], "--motion", files[2], "--reaction", files[3])
-    assert visavis("run", clip, "--mode", "listen", "--seed", 4, *flags, "--json") == 0
-    summary = json.loads(capsys.readouterr().out)
+    summary = visavis.json("run", clip, "--mode", "listen", "--seed", 4, *flags, "--json")
     assert summary["written"] == [str(path) for path in files]
     assert {"face", "expression", "listen", "avatar"} <= summary["timings_ms"].keys()
     assert summary["frames_with_face"] == len(Track.load(files[1])) == 60
@@ -57,12 +40,7 @@ def test_what_runs_is_what_react_gives(
 
 @pytest.mark.parametrize("option", ["--style", "--temperament"])
 def test_the_listener_is_as_asked_for(
-    visavis,
-    option: str,
-    make_video,
-    echo: Echo,
-    scripted_pipeline: Pipeline,
-    capsys: pytest.CaptureFixture[str],
+    visavis, option: str, make_video, echo: Echo, scripted_pipeline: Pipeline
 ) -> None:
     assert visavis("run", make_video(count=6), "--mode", "listen", option, "gaze=1") == 0
     np.testing.assert_allclose(echo.heard[0].controls[0, 0], [0.5, 0.5, 0.5, 0.5, 1])
@@ -95,20 +73,10 @@ def test_a_profile_that_moves_nothing_is_told(
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
-    visavis,
-    make_video,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    flags: list[str],
-    message: str,
+    visavis, make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], message: str
 ) -> None:
     monkeypatch.setattr("visavis.base.networks.manifest", dict)
     make_video("clip.mp4", count=3)
     monkeypatch.chdir(tmp_path)
-    assert visavis("run", "clip.mp4", *flags) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert message in err
+    assert message in visavis.error("run", "clip.mp4", *flags)
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4"}

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
@@ -18,21 +18,10 @@ from urllib.request import Request, urlopen
 import pytest
 from websockets.sync.client import connect
 
+from support.console import CommandLine
+
 NOT_WINDOWS = pytest.mark.skipif(sys.platform == "win32", reason="needs workers or ulimit")
 COMMAND = [sys.executable, "-c", "from visavis.cli import main; main()", "serve"]
-
-
-@pytest.fixture
-def refused(command_line: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """What ``visavis serve`` says of options that it refuses."""
-
-    def call(*options: object) -> str:
-        assert command_line("serve", *options) == 2
-        out, err = capsys.readouterr()
-        assert out == ""
-        return err
-
-    return call
 
 
 def test_it_serves_until_it_is_interrupted() -> None:
@@ -132,29 +121,20 @@ def test_a_flood_of_connections_locks_nobody_out_and_fills_no_log() -> None:
         (["--token", "x" * 20, "--no-token"], "--token and --no-token exclude each other"),
         (["--workers", "2", "--send", "vts://", "--log-format", "json"], "--send needs one process"),
         (["--send", "vmc://a..b"], "no computer or phone is called 'a..b'"),
+        (["--encoder", "tokens_encoder.onnx"], "--encoder and --decoder go together"),
+        (["--listener", "none.onnx"], "none.onnx"),
     ],
 )
-def test_bad_options_end_with_status_2(refused: Callable[..., str], options: list[str], says: str) -> None:
-    told = refused("--port", "0", *options)
+def test_bad_options_end_with_status_2(command_line: CommandLine, options: list[str], says: str) -> None:
+    told = command_line.error("serve", "--port", "0", *options)
     assert re.fullmatch(r'(Error: |\{.*"level": "error", )[^\n]+\n', told)
     assert says in told
 
 
-def test_half_a_tokenizer_ends_with_status_2(refused: Callable[..., str]) -> None:
-    told = refused("--port", "0", "--encoder", "tokens_encoder.onnx")
-    assert re.fullmatch(r"Error: --encoder and --decoder go together[^\n]*\n", told)
-
-
 @pytest.mark.parametrize("options", [[], ["--host", "203.0.113.9"]])
-def test_a_port_that_cannot_be_had_ends_with_status_2(
-    refused: Callable[..., str], options: list[str]
-) -> None:
+def test_a_port_that_cannot_be_had_ends_with_status_2(command_line: CommandLine, options: list[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        told = refused("--port", taken.getsockname()[1], *options)
+        told = command_line.error("serve", "--port", taken.getsockname()[1], *options)
     assert re.fullmatch(r"Error: cannot listen on [^\n]*--port[^\n]*\n", told)
-
-
-def test_a_listener_that_is_missing_ends_with_status_2(refused: Callable[..., str]) -> None:
-    assert re.fullmatch(r"Error: [^\n]+\n", refused("--port", "0", "--listener", "none.onnx"))

@@ -17,13 +17,11 @@ from support.conversations import (
     BLUE,
     GRAY,
     RED,
-    SquareTracker,
     alone,
     call,
     draw,
     film,
     make,
-    square_pipeline,
     tree,
 )
 from visavis.capture.video import VideoFile
@@ -37,13 +35,9 @@ from visavis.datasets.conversations import find_corpus
 from visavis.datasets.dyads import Dyad, FaceSpace
 from visavis.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("squares")
+
 JAW = FACE_INDEX["jawOpen"]
-
-
-@pytest.fixture(autouse=True)
-def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
 
 
 def first(root: Path, split: str = "train") -> Dyad:
@@ -259,12 +253,10 @@ def test_a_full_disk_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     source = call(tmp_path / "a.mp4")
-    monkeypatch.setattr(np, "save", full)
-    with pytest.raises(InputError, match="cannot be written: No space left on device"):
-        make(tmp_path / "c", source)
-    monkeypatch.undo()
-    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", full)
+        with pytest.raises(InputError, match="cannot be written: No space left on device"):
+            make(tmp_path / "c", source)
     assert not list((tmp_path / "c").rglob("*.npy"))
     assert make(tmp_path / "c", source).outcomes[0].status == "done"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.conversations import SquareTracker, call, make, square_pipeline, tree
+from support.conversations import call, make, tree
 from visavis.channels import FACE_INDEX
 from visavis.corpus.build import build_corpus, plan
 from visavis.corpus.engines import InProcess, Processes, open_engine
@@ -19,13 +19,9 @@ from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source, li
 from visavis.corpus.segments import RecordingJob
 from visavis.errors import InputError, MissingExtraError
 
+pytestmark = pytest.mark.usefixtures("squares")
+
 JAW = FACE_INDEX["jawOpen"]
-
-
-@pytest.fixture(autouse=True)
-def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
 
 
 # Segments of 4 s: a call of 24 s at 5 frames a second has five.

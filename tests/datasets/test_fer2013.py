@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from support.tiny_fer import write_faces
 from visavis.datasets import fer2013
 from visavis.errors import InputError
 from visavis.expression.labels import FERPLUS_COLUMNS
@@ -18,12 +19,7 @@ VOTES = [[] if row == 3 else [row % 11, *[0] * 9] for row in range(66)]
 
 
 def write_kaggle(folder: Path, *, votes: bool = True) -> Path:
-    path = folder / "fer2013.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["emotion", "pixels", "Usage"])
-        for row, face in enumerate(FACES):
-            writer.writerow([row % 7, " ".join(map(str, face.ravel())), USAGES[row]])
+    path = write_faces(folder, [(row % 7, FACES[row], USAGES[row]) for row in range(66)])
     if votes:
         with (folder / "fer2013new.csv").open("w", newline="") as file:
             writer = csv.writer(file)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 from websockets.sync.server import serve
 
-from visavis.cli import app
+from support.console import CommandLine
 from visavis.errors import DeviceError, InputError
 from visavis.evaluate import soak as module
 from visavis.evaluate.load_attacks import attacked
@@ -85,10 +82,8 @@ def test_clients_survive_killed_processes_and_a_hostile_client() -> None:
 
 @on_linux
 @pytest.mark.slow
-def test_the_command_prints_one_object() -> None:
-    ran = CliRunner().invoke(app, ["lab", "soak", "--clients", "1", "--minutes", "0.05", "--json"])
-    assert ran.exit_code == 0, ran.output
-    found = json.loads(ran.stdout)
+def test_the_command_prints_one_object(command_line: CommandLine) -> None:
+    found = command_line.json("lab", "soak", "--clients", 1, "--minutes", 0.05, "--json")
     assert found["answers"] > 0
     assert found["closed"] == found["attacks"] == []
 
@@ -105,19 +100,18 @@ def test_the_command_prints_one_object() -> None:
 )
 @pytest.mark.slow
 def test_a_server_that_cannot_be_loaded_ends_with_status_2(
-    options: str, message: str, command_line: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    options: str, message: str, command_line: CommandLine
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
-    assert command_line("lab", "soak", "--minutes", "0.05", *options.format(free=free).split()) == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert message in err
+    assert message in command_line.error(
+        "lab", "soak", "--minutes", "0.05", *options.format(free=free).split()
+    )
 
 
 @pytest.mark.slow
 def test_a_server_without_answers_ends_with_status_2(
-    command_line: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command_line: CommandLine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WARM_S", 0.2)
     with serve(lambda client: client.recv(), "127.0.0.1", 0) as silent:

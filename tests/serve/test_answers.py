@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from support import scripted_server as scripted
 from support import tiny_listener, tiny_tokenizer
 from visavis.channels import AVATAR_PARAMETERS, EXPRESSIONS
 from visavis.pipeline import expression_region
@@ -48,7 +48,7 @@ def test_hello_says_that_it_can_listen(tmp_path: Path) -> None:
     assert hello["listener"] == {"controls": list(CONTROLS), "problem": None}
 
 
-def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
+def test_moment_holds_everything_rounded() -> None:
     frame = Frame(np.full((48, 64, 3), 128, np.uint8), 1.25)
     moment = scripted.ScriptedPipeline().step(frame)
     token = FaceToken((12, 407), 213, 0.4)
@@ -80,7 +80,7 @@ def test_moment_holds_everything_rounded(scripted: SimpleNamespace) -> None:
     assert message["kept_tokens"] is None
 
 
-def test_moment_tells_which_tokens_were_kept_and_of_which_square(scripted: SimpleNamespace) -> None:
+def test_moment_tells_which_tokens_were_kept_and_of_which_square() -> None:
     moment = scripted.SparsePipeline().step(Frame(np.full((480, 640, 3), 128, np.uint8), 0.0))
     message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=None, token=None, hears=None))
     tokens = message["kept_tokens"]
@@ -93,7 +93,7 @@ def test_moment_tells_which_tokens_were_kept_and_of_which_square(scripted: Simpl
     np.testing.assert_allclose(tokens["corners"], cv2.transform(edges, from_crop)[0], atol=0.06)
 
 
-def test_moment_without_a_face(scripted: SimpleNamespace) -> None:
+def test_moment_without_a_face() -> None:
     moment = scripted.ScriptedPipeline().step(Frame(np.zeros((48, 64, 3), np.uint8), 0.0))
     message = json.loads(encode_moment(moment, 1, {}, dropped=0, calibrated=False, token=None, hears=None))
     assert (message["faces"], message["expression"], message["kept_tokens"], message["face_token"]) == (

@@ -7,10 +7,8 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -20,17 +18,16 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 import visavis.serve
-from support.talking import fetch, receive, talk
+from support import scripted_server as scripted
+from support.pictures import jpeg
+from support.talking import fetch, receive, serving, talk
 from visavis.channels import EXPRESSIONS
 from visavis.errors import WeightsError
-from visavis.serve import connection
 from visavis.serve.protocol import Close, encode_frame
 from visavis.serve.server import Server
 
 STATIC = Path(visavis.serve.__file__).with_name("static")
 PARTS = [path for path in STATIC.rglob("*") if path.is_file()]
-Jpeg = Callable[..., bytes]
-Serving = Callable[..., Any]
 
 
 def closing(socket_: ClientConnection) -> tuple[str | None, int | None, str | None]:
@@ -88,7 +85,7 @@ def test_the_head_of_a_page_can_be_asked_for(server: Server, path: str) -> None:
         assert (answer.status, answer.read()) == (200, b"")
 
 
-def test_ready_is_not_live(serving: Serving, scripted: SimpleNamespace) -> None:
+def test_ready_is_not_live() -> None:
     with serving(scripted.ScriptedPipeline, sessions=1) as server:
         assert json.loads(fetch(server, "ready")) == {"status": "ready"}
         with talk(server) as client:
@@ -100,17 +97,7 @@ def test_ready_is_not_live(serving: Serving, scripted: SimpleNamespace) -> None:
             assert json.loads(fetch(server, "live")) == {"status": "live"}
 
 
-def test_frames_come_back_as_moments(server: Server, jpeg: Jpeg) -> None:
-    with talk(server) as client:
-        assert receive(client)["type"] == "hello"
-        for number in range(1, 4):
-            client.send(encode_frame(number, number / 25, jpeg()))
-            moment = receive(client)
-            assert (moment["type"], moment["id"]) == ("moment", number)
-            assert len(moment["faces"]) == 1
-
-
-def test_settings_and_calibration(server: Server, jpeg: Jpeg) -> None:
+def test_settings_and_calibration(server: Server) -> None:
     with talk(server) as client:
         receive(client)
         wanted = {"type": "settings", "read_expressions": False, "mirror": True}
@@ -120,16 +107,6 @@ def test_settings_and_calibration(server: Server, jpeg: Jpeg) -> None:
         client.send(encode_frame(1, 1.0, jpeg()))
         moment = receive(client)
         assert (moment["expression"], moment["calibrated"]) == (None, True)
-
-
-def test_a_bad_frame_does_not_end_the_session(server: Server, jpeg: Jpeg) -> None:
-    with talk(server) as client:
-        receive(client)
-        client.send(encode_frame(1, 1.0, b"GIF89a"))
-        error = receive(client)
-        assert (error["type"], error["code"], error["id"]) == ("error", "bad_frame", 1)
-        client.send(encode_frame(2, 2.0, jpeg()))
-        assert receive(client)["type"] == "moment"
 
 
 @pytest.mark.parametrize(
@@ -158,40 +135,14 @@ def test_a_huge_message_is_refused_by_its_length(server: Server) -> None:
         assert closing(client)[1] == Close.TOO_BIG
 
 
-def test_a_full_server_says_so_and_recovers(serving: Serving, scripted: SimpleNamespace) -> None:
-    with serving(scripted.ScriptedPipeline, sessions=1) as server:
-        with talk(server) as first:
-            receive(first)
-            with talk(server) as second:
-                error, code, reason = closing(second)
-                assert (error, code) == ("full", Close.FULL)
-                assert "in use" in reason
-        while json.loads(fetch(server, "health"))["sessions"]:
-            time.sleep(0.01)
-        with talk(server) as third:
-            assert receive(third)["type"] == "hello"
-
-
-def test_silence_ends_a_session(serving: Serving, scripted: SimpleNamespace) -> None:
+def test_silence_ends_a_session() -> None:
     with serving(scripted.ScriptedPipeline, idle_s=0.1) as server, talk(server) as client:
         assert receive(client)["type"] == "hello"
         assert closing(client)[1] == Close.IDLE
 
 
-def test_a_stalled_frame_ends_a_session(
-    serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "STALL_S", 0.1)
-    with serving(lambda: scripted.ScriptedPipeline(step_s=0.5)) as server, talk(server) as client:
-        receive(client)
-        client.send(encode_frame(1, 1.0, jpeg()))
-        assert closing(client)[1] == Close.FAILED
-
-
 @pytest.mark.slow
-def test_a_slow_pipeline_does_not_block_the_server(
-    serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg
-) -> None:
+def test_a_slow_pipeline_does_not_block_the_server() -> None:
     with serving(lambda: scripted.ScriptedPipeline(step_s=0.6)) as server, talk(server) as client:
         receive(client)
         for number in range(1, 6):
@@ -205,7 +156,7 @@ def test_a_slow_pipeline_does_not_block_the_server(
         assert (last["id"], last["dropped"]) == (5, 3)
 
 
-def test_damaged_weights_are_reported(serving: Serving) -> None:
+def test_damaged_weights_are_reported() -> None:
     def broken() -> Any:
         raise WeightsError("face.onnx: its sha256 differs from the manifest's")
 
@@ -220,7 +171,7 @@ def test_damaged_weights_are_reported(serving: Serving) -> None:
         assert json.loads(fetch(server, "live")) == {"status": "live"}
 
 
-def test_a_stopping_server_asks_to_reconnect(serving: Serving, scripted: SimpleNamespace) -> None:
+def test_a_stopping_server_asks_to_reconnect() -> None:
     with serving(scripted.ScriptedPipeline) as server, talk(server) as client:
         receive(client)
         server.should_exit = True
@@ -228,7 +179,7 @@ def test_a_stopping_server_asks_to_reconnect(serving: Serving, scripted: SimpleN
         assert (error, code) == ("restarting", Close.RESTARTING)
 
 
-def test_clients_that_vanish_leave_no_session(server: Server, jpeg: Jpeg) -> None:
+def test_clients_that_vanish_leave_no_session(server: Server) -> None:
     for number in range(3):
         with talk(server) as client:
             receive(client)

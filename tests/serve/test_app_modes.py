@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
+from support import scripted_server as scripted
 from support import tiny_listener, tiny_tokenizer
-from support.talking import fetch, receive, talk
+from support.pictures import jpeg
+from support.talking import fetch, receive, serving, talk
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.serve.protocol import encode_frame, encode_sound
 from visavis.serve.server import Server
 from visavis.serve.vocabulary import Vocabulary
-
-Jpeg = Callable[..., bytes]
-Serving = Callable[..., Any]
 
 
 @pytest.fixture
@@ -30,9 +26,7 @@ def vocabulary(tmp_path: Path) -> Vocabulary:
     return Vocabulary(FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2)))
 
 
-def test_tokens_are_told_on_request(
-    serving: Serving, scripted: SimpleNamespace, vocabulary: Vocabulary, jpeg: Jpeg
-) -> None:
+def test_tokens_are_told_on_request(vocabulary: Vocabulary) -> None:
     with serving(scripted.ScriptedPipeline, vocabulary=vocabulary) as server, talk(server) as client:
         assert receive(client)["face_tokens"] == json.loads(fetch(server, "health"))["face_tokens"]
         client.send('{"type": "face_tokens", "on": true}')
@@ -42,9 +36,7 @@ def test_tokens_are_told_on_request(
         assert json.loads(fetch(server, f"face_tokens/{name}"))["pose"].keys() == AVATAR_PARAMETERS.keys()
 
 
-def test_tokens_are_told_where_the_recognizer_drops_some(
-    serving: Serving, scripted: SimpleNamespace, server: Server, jpeg: Jpeg
-) -> None:
+def test_tokens_are_told_where_the_recognizer_drops_some(server: Server) -> None:
     with serving(scripted.SparsePipeline) as sparse:
         for running, drops in ((server, False), (sparse, True)):
             with talk(running) as client:
@@ -70,9 +62,7 @@ def refusal(server: Server, name: str) -> str:
     return text
 
 
-def test_unknown_tokens_are_one_clear_line(
-    serving: Serving, scripted: SimpleNamespace, vocabulary: Vocabulary, server: Server
-) -> None:
+def test_unknown_tokens_are_one_clear_line(vocabulary: Vocabulary, server: Server) -> None:
     assert "no face tokenizer" in refusal(server, "1.2")
     with serving(scripted.ScriptedPipeline, vocabulary=vocabulary) as speaking:
         for name in ("16.0", "1", "1.2.3", "-1.0", "1.x", "%F0%9F%98%80", "9" * 3000):
@@ -82,7 +72,7 @@ def test_unknown_tokens_are_one_clear_line(
             assert "\n" not in line
 
 
-def test_many_bad_wishes_do_not_end_the_session(server: Server, jpeg: Jpeg) -> None:
+def test_many_bad_wishes_do_not_end_the_session(server: Server) -> None:
     wishes = [
         '{"type": "face_tokens", "on": "yes"}',
         '{"type": "face_tokens"}',
@@ -100,9 +90,7 @@ def test_many_bad_wishes_do_not_end_the_session(server: Server, jpeg: Jpeg) -> N
         assert receive(client)["type"] == "moment"
 
 
-def test_a_listener_answers_on_request_and_hears(
-    serving: Serving, scripted: SimpleNamespace, tmp_path: Path, jpeg: Jpeg
-) -> None:
+def test_a_listener_answers_on_request_and_hears(tmp_path: Path) -> None:
     listener = tiny_listener.listener(tmp_path)
     wish = {"type": "listen", "on": True, "seed": 3, "style": None}
     with serving(scripted.ScriptedPipeline, listener=listener) as server, talk(server) as client:
@@ -123,9 +111,7 @@ def test_a_listener_answers_on_request_and_hears(
         assert receive(client)["hears"] is None
 
 
-def test_hostile_sound_is_refused_one_by_one_and_the_session_survives(
-    serving: Serving, scripted: SimpleNamespace, tmp_path: Path, jpeg: Jpeg
-) -> None:
+def test_hostile_sound_is_refused_one_by_one_and_the_session_survives(tmp_path: Path) -> None:
     hostile = [
         (encode_sound(1, 1.0, bytes(2)), "bad_sound"),
         (encode_sound(16_000, math.nan, bytes(2)), "bad_sound"),
@@ -154,14 +140,3 @@ def test_hostile_sound_is_refused_one_by_one_and_the_session_survives(
             answers.append(receive(client))
         assert {answer["code"] for answer in answers[:-1]} == {"too_much_sound"}
         assert len(answers) > 20
-
-
-def test_a_server_without_a_listener_refuses_to_listen(server: Server, jpeg: Jpeg) -> None:
-    with talk(server) as client:
-        receive(client)
-        client.send('{"type": "listen", "on": true, "seed": 1, "style": null}')
-        error = receive(client)
-        assert (error["code"], error["id"]) == ("no_listener", None)
-        client.send(encode_sound(16_000, 1.0, bytes(2)))  # Nobody listens: dropped.
-        client.send(encode_frame(1, 1.0, jpeg()))
-        assert receive(client)["type"] == "moment"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from support import scripted_server as scripted
 from support.people import STEPS_ACTED, acting, seen_face
-from support.talking import receive, talk
+from support.pictures import jpeg
+from support.talking import receive, serving, talk
 from visavis.avatar.parameters import Animator
 from visavis.avatar.profile import Profile
 from visavis.pipeline import Pipeline
@@ -96,9 +97,7 @@ def test_a_guide_can_be_broken_off_and_needs_the_mirror() -> None:
     assert calibrating.see(followed, (seen_face(),), 0.2) is None
 
 
-def test_the_server_guides_and_tells_what_it_keeps(
-    scripted: SimpleNamespace, serving: Callable[..., Any], jpeg: Callable[..., bytes], tmp_path: Path
-) -> None:
+def test_the_server_guides_and_tells_what_it_keeps(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     with serving(scripted.ScriptedPipeline, profile_path=path) as server, talk(server) as client:
         assert receive(client)["profile"] == {"kept": False, "problem": None}
@@ -130,7 +129,6 @@ def test_the_server_guides_and_tells_what_it_keeps(
     ],
 )
 def test_only_a_server_of_its_own_computer_keeps_profiles(
-    scripted: SimpleNamespace,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     options: dict[str, Any],

@@ -5,47 +5,24 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection
 
-from support.talking import fetch, receive, talk
+from support import scripted_server as scripted
+from support.pictures import jpeg
+from support.talking import closed_with, next_of, receive, serving, talk
 from visavis.pipeline import Moment
 from visavis.serve import connection
 from visavis.serve.load import NOBODY_FPS
 from visavis.serve.protocol import Close, encode_frame
 from visavis.types import Frame
 
-Jpeg = Callable[..., bytes]
-Serving = Callable[..., Any]
 
-
-def next_of(client: ClientConnection, kind: str) -> dict[str, Any]:
-    while (message := receive(client))["type"] != kind:
-        pass
-    return message
-
-
-def closed(client: ClientConnection) -> int | None:
-    with suppress(ConnectionClosed):
-        while True:
-            client.recv(timeout=5)
-    return client.close_code
-
-
-def sessions(server: Any) -> int:
-    return int(json.loads(fetch(server, "health"))["sessions"])
-
-
-def test_a_client_goes_on_with_its_token_even_on_a_full_server(
-    serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg
-) -> None:
+def test_a_client_goes_on_with_its_token_even_on_a_full_server() -> None:
     with serving(scripted.ScriptedPipeline, sessions=1) as server:
         with talk(server) as client:
             client.send('{"type": "resume", "token": null}')
@@ -61,7 +38,7 @@ def test_a_client_goes_on_with_its_token_even_on_a_full_server(
             assert token != first
             client.socket.close()  # lost, without a closing handshake
         with talk(server) as stranger:
-            assert closed(stranger) == Close.FULL
+            assert closed_with(stranger) == Close.FULL
         with talk(server) as client:
             client.send(json.dumps({"type": "resume", "token": token}))
             assert receive(client)["type"] == "hello"
@@ -70,7 +47,7 @@ def test_a_client_goes_on_with_its_token_even_on_a_full_server(
 
 
 @pytest.mark.parametrize("token", ["nonsense", ""])
-def test_a_bad_token_is_named_and_the_session_begins_anew(server: Any, jpeg: Jpeg, token: str) -> None:
+def test_a_bad_token_is_named_and_the_session_begins_anew(server: Any, token: str) -> None:
     with talk(server) as client:
         assert receive(client)["type"] == "hello"
         client.send(json.dumps({"type": "resume", "token": token}))
@@ -85,10 +62,10 @@ def test_a_flood_of_texts_ends_with_a_named_code(server: Any) -> None:
         with suppress(ConnectionClosed):
             for _ in range(2000):
                 client.send('{"type": "calibrate"}')
-        assert closed(client) == Close.TOO_FAST
+        assert closed_with(client) == Close.TOO_FAST
 
 
-def test_clients_that_ask_are_told_when_nobody_is_there(server: Any, jpeg: Jpeg) -> None:
+def test_clients_that_ask_are_told_when_nobody_is_there(server: Any) -> None:
     with talk(server) as client:
         receive(client)
         client.send('{"type": "pace", "on": true}')
@@ -100,9 +77,7 @@ def test_clients_that_ask_are_told_when_nobody_is_there(server: Any, jpeg: Jpeg)
         assert receive(client)["why"] == "full"
 
 
-def test_a_flood_of_junk_leaves_others_their_rate(
-    serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg
-) -> None:
+def test_a_flood_of_junk_leaves_others_their_rate() -> None:
     junk = b"\xff\xd8" + np.random.default_rng(0).bytes(900_000) + b"\xff\xd9"
     with serving(scripted.ScriptedPipeline) as server, talk(server) as client, talk(server) as hostile:
         done = threading.Event()
@@ -129,9 +104,7 @@ def test_a_flood_of_junk_leaves_others_their_rate(
     assert np.median(times_s) < 0.05
 
 
-def test_a_frame_that_hangs_ends_its_session_alone(
-    serving: Serving, scripted: SimpleNamespace, jpeg: Jpeg, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_frame_that_hangs_ends_its_session_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "STALL_S", 0.3)
     gate = threading.Event()
 
@@ -145,10 +118,10 @@ def test_a_frame_that_hangs_ends_its_session_alone(
         pool = server.config.app.state.pool
         receive(client), receive(other)
         client.send(encode_frame(1, 200.0, jpeg()))
-        assert closed(client) == Close.FAILED
+        assert closed_with(client) == Close.FAILED
         assert (pool.counters.stalled, pool.crew.abandoned) == (1, 1)
         other.send(encode_frame(1, 1.0, jpeg()))
         assert receive(other)["type"] == "moment"
         with talk(server) as third:  # The stuck work takes a place.
-            assert closed(third) == Close.FULL
+            assert closed_with(third) == Close.FULL
         gate.set()

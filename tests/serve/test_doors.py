@@ -9,18 +9,18 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Timer
-from types import SimpleNamespace
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
-from support.talking import fetch, receive, talk
+from support import scripted_server as scripted
+from support.pictures import jpeg
+from support.talking import fetch, receive, serving, talk
 from visavis.errors import InputError
 from visavis.serve import doors
 from visavis.serve.doors import connection_limit
@@ -41,7 +41,7 @@ CLOSE = b"\x88\x80" + bytes(4)  # a frame of the client
 
 
 @pytest.fixture
-def narrow(serving: Callable[..., Any], scripted: SimpleNamespace) -> Iterator[Server]:
+def narrow() -> Iterator[Server]:
     """A server with few connections and little patience."""
     front = Front(max_connections=LIMIT, header_s=HEADER_S, keep_alive_s=KEEP_ALIVE_S)
     with serving(scripted.ScriptedPipeline, front=front) as server:
@@ -72,7 +72,7 @@ def ended(server: Server, reason: str) -> int:
     return int(count)
 
 
-def test_idle_connections_lock_nobody_out(narrow: Server, jpeg: Callable[..., bytes]) -> None:
+def test_idle_connections_lock_nobody_out(narrow: Server) -> None:
     with talk(narrow) as early, ExitStack() as stack:
         receive(early)
         idle = [stack.enter_context(raw(narrow)) for _ in range(3 * LIMIT)]
@@ -156,10 +156,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_tls_serves_page_and_socket_and_slow_handshakes_end(
-    serving: Callable[..., Any],
-    scripted: SimpleNamespace,
     certificate: tuple[Path, Path],
-    jpeg: Callable[..., bytes],
 ) -> None:
     cert, key = certificate
     front = Front(tls_cert=cert, tls_key=key, header_s=HEADER_S, max_connections=LIMIT)
@@ -179,9 +176,7 @@ def test_tls_serves_page_and_socket_and_slow_handshakes_end(
             assert receive(client)["type"] == "moment"
 
 
-def test_a_connection_that_closes_does_not_spoil_the_servers_end(
-    serving: Callable[..., Any], scripted: SimpleNamespace, certificate: tuple[Path, Path]
-) -> None:
+def test_a_connection_that_closes_does_not_spoil_the_servers_end(certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
     trusting = ssl.create_default_context(cafile=str(cert))
     with serving(scripted.ScriptedPipeline, front=Front(tls_cert=cert, tls_key=key)) as server:

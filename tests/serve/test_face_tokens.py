@@ -10,13 +10,10 @@ from typing import Any
 import pytest
 
 from support import tiny_tokenizer
-from support.page_host import Host, opened_page, until, wait_for_moments
+from support.page_host import Host, in_browser, opened_page, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
-]
+pytestmark = in_browser
 INKED = """(() => {
   const canvas = document.getElementById("token-face");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -30,9 +27,8 @@ NEWEST = "document.querySelector('#token-strip').lastElementChild?.run.number"
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    running = Host(*tiny_tokenizer.write(tmp_path_factory.mktemp("tokenizer"), depth=2))
-    yield running
-    running.kill()
+    with Host(*tiny_tokenizer.write(tmp_path_factory.mktemp("tokenizer"), depth=2)) as running:
+        yield running
 
 
 def switch(page: Any, on: bool) -> None:
@@ -120,18 +116,14 @@ def test_without_a_face_there_is_a_gap(page: Any, dark_clip: Path) -> None:
 
 
 def test_without_a_tokenizer_the_switch_says_why(browser: Any) -> None:
-    host = Host()
-    try:
-        with opened_page(browser, host) as page:
-            page.evaluate("localStorage.setItem('visavis.settings.v1', '{\"showFaceTokens\": true}')")
-            page.reload()
-            page.click("#start")
-            wait_for_moments(page)
-            page.click("#open-settings")
-            control = page.locator("dialog [data-setting=showFaceTokens]")
-            playwright.expect(control).to_be_disabled()
-            playwright.expect(control).to_have_attribute("title", re.compile("no face tokenizer"))
-            playwright.expect(page.locator("#face-tokens")).to_be_hidden()
-            assert page.evaluate("visavisStats.problems") == 0
-    finally:
-        host.kill()
+    with Host() as host, opened_page(browser, host) as page:
+        page.evaluate("localStorage.setItem('visavis.settings.v1', '{\"showFaceTokens\": true}')")
+        page.reload()
+        page.click("#start")
+        wait_for_moments(page)
+        page.click("#open-settings")
+        control = page.locator("dialog [data-setting=showFaceTokens]")
+        playwright.expect(control).to_be_disabled()
+        playwright.expect(control).to_have_attribute("title", re.compile("no face tokenizer"))
+        playwright.expect(page.locator("#face-tokens")).to_be_hidden()
+        assert page.evaluate("visavisStats.problems") == 0

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
-import pytest
+from support.node import in_node, needs_node
 
-import visavis.serve
-
-NODE = shutil.which("node")
-STATIC = Path(visavis.serve.__file__).with_name("static")
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
-
-
-def run(module: str, names: str, body: str) -> Any:
-    script = f'import {{ {names} }} from "{(STATIC / module).as_uri()}"; {body}'
-    done = subprocess.run(
-        [str(NODE), "--input-type=module", "-e", script],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+pytestmark = needs_node
 
 
 def test_a_step_is_reached_smoothly_and_soon() -> None:
-    shown = run(
+    shown = in_node(
         "follow.js",
         "Follower",
         """const f = new Follower(() => 0.5), shown = [];
@@ -51,7 +29,7 @@ def test_a_step_is_reached_smoothly_and_soon() -> None:
 
 
 def test_alone_it_breathes_blinks_and_never_jumps() -> None:
-    shown = run(
+    shown = in_node(
         "follow.js",
         "Follower",
         """const f = new Follower(() => 0.5), shown = [];
@@ -70,7 +48,7 @@ def test_alone_it_breathes_blinks_and_never_jumps() -> None:
 
 
 def test_reconnections_back_off_with_jitter() -> None:
-    low, high, far = run(
+    low, high, far = in_node(
         "socket.js",
         "backoffMs",
         """const at = (r) => [1, 2, 3, 4].map((n) => backoffMs(n, () => r));
@@ -82,7 +60,7 @@ def test_reconnections_back_off_with_jitter() -> None:
 
 
 def test_percentiles() -> None:
-    assert run(
+    assert in_node(
         "stats.js",
         "Percentiles",
         """const p = new Percentiles(100);

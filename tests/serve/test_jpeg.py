@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 
 import cv2
@@ -12,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.pictures import jpeg
 from visavis.capture.image import decode_image
 from visavis.errors import InputError
 from visavis.serve import jpeg as jpeg_module
 from visavis.serve.jpeg import check_jpeg, decode_jpeg
-
-Jpeg = Callable[..., bytes]
 
 
 def noisy(width: int = 96, height: int = 64, *options: int) -> bytes:
@@ -36,7 +34,7 @@ def with_segments(data: bytes, count: int, contents: bytes = b"") -> bytes:
     return data[:2] + count * comment + data[2:]
 
 
-def test_a_picture_is_checked_before_it_is_decoded(jpeg: Jpeg) -> None:
+def test_a_picture_is_checked_before_it_is_decoded() -> None:
     good = jpeg(64, 48)
     check_jpeg(good)
     at = good.index(b"\xff\xc0")
@@ -141,7 +139,7 @@ def test_damaged_data_are_an_error_and_nothing_is_printed(
 
 
 @given(cut=st.integers(2, 600), junk=st.binary(min_size=1, max_size=4))
-def test_damaged_jpegs_pass_or_are_refused(jpeg: Jpeg, cut: int, junk: bytes) -> None:
+def test_damaged_jpegs_pass_or_are_refused(cut: int, junk: bytes) -> None:
     good = jpeg(16, 16)
     with suppress(InputError):  # and nothing else
         decode_jpeg(good[:cut] + junk + good[cut + len(junk) :], "x")

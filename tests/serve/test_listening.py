@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from support import scripted_server as scripted
 from support import tiny_listener
+from support.pictures import jpeg
 from support.tiny_listener import Echo
 from visavis.base.clock import ManualClock
 from visavis.reaction.listener import ListenerModel
@@ -45,87 +45,79 @@ def sound(time_s: float, seconds: float = 0.04, level: float = 0.0) -> SoundMess
     return SoundMessage(RATE_HZ, time_s, (32767 * noise).astype("<i2").tobytes())
 
 
-def answer(session: Session, number: int, time_s: float, jpeg: bytes) -> dict[str, Any]:
-    session.inbox.offer(FrameMessage(number, time_s, jpeg))
+def answer(session: Session, number: int, time_s: float, picture: bytes) -> dict[str, Any]:
+    session.inbox.offer(FrameMessage(number, time_s, picture))
     reply: dict[str, Any] = json.loads(session.process(asyncio.run(session.inbox.take(Load(ManualClock())))))
     return reply
 
 
-def play(session: Session, jpeg: bytes, frames: range, level: float | None = None) -> list[dict[str, Any]]:
+def play(session: Session, frames: range, level: float | None = None) -> list[dict[str, Any]]:
     replies = []
     for number in frames:
         if level is not None:
             session.hear(sound(number / 25, level=level))
-        replies.append(answer(session, number, number / 25, jpeg))
+        replies.append(answer(session, number, number / 25, jpeg()))
     return replies
 
 
-def test_it_listens_and_mirrors_as_wished(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel, echo: Echo
-) -> None:
+def test_it_listens_and_mirrors_as_wished(networks: ListenerModel, echo: Echo) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
     session.configure(SettingsMessage(False, True))
-    assert play(session, jpeg(), range(1, 5))[-1]["hears"] is None
+    assert play(session, range(1, 5))[-1]["hears"] is None
     assert session.ear.listen(ON) is ON
-    assert play(session, jpeg(), range(5, 10))[-1]["hears"] is False
+    assert play(session, range(5, 10))[-1]["hears"] is False
     assert len(echo.heard) == 4
     session.calibrate()
     assert answer(session, 10, 0.4, jpeg())["calibrated"] is False  # The avatar shows another's face.
     session.ear.listen(ListenMessage(False, 3, None))
-    assert play(session, jpeg(), range(11, 14))[-1]["hears"] is None
+    assert play(session, range(11, 14))[-1]["hears"] is None
     assert len(echo.heard) == 5
 
 
-def test_sound_reaches_the_listener(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel, echo: Echo
-) -> None:
+def test_sound_reaches_the_listener(networks: ListenerModel, echo: Echo) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
     session.ear.listen(ON)
-    play(session, jpeg(), range(1, 3))  # Sound before the first picture has no place; these are the first.
-    play(session, jpeg(), range(3, 30), level=0.0)
-    assert play(session, jpeg(), range(30, 60), level=0.2)[-1]["hears"] is True
+    play(session, range(1, 3))  # Sound before the first picture has no place; these are the first.
+    play(session, range(3, 30), level=0.0)
+    assert play(session, range(30, 60), level=0.2)[-1]["hears"] is True
     energy = np.asarray([heard.sound[0, 0, 0, ENERGY] for heard in echo.heard])
     assert np.nanargmax(np.diff(energy)) + 1 == pytest.approx(30, abs=2)
 
 
 def test_the_style_changes_live_and_a_seed_makes_another_listener(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel, echo: Echo
+    networks: ListenerModel, echo: Echo
 ) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
     session.ear.listen(ON)
-    play(session, jpeg(), range(1, 8))
+    play(session, range(1, 8))
     first = session.pipeline.listener
     session.ear.listen(ListenMessage(True, 3, Style(nodding=1.0)))
-    play(session, jpeg(), range(8, 12))
+    play(session, range(8, 12))
     assert session.pipeline.listener is first
     assert np.isnan(echo.heard[0].controls).all()
     assert echo.heard[-1].controls[0, 0, 1] == 1.0
     assert (echo.heard[-1].own >= 0).all()  # It went on from its own past,
     heard = len(echo.heard)
     session.ear.listen(ListenMessage(True, 4, None))
-    play(session, jpeg(), range(12, 16))
+    play(session, range(12, 16))
     assert session.pipeline.listener is not first
     assert (echo.heard[heard].own == -1).all()  # and the new one has none.
 
 
-def test_sessions_do_not_hear_each_other(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel
-) -> None:
+def test_sessions_do_not_hear_each_other(networks: ListenerModel) -> None:
     one, two = (Session(scripted.ScriptedPipeline(), listener=networks) for _ in range(2))
     one.ear.listen(ON)
     two.ear.listen(ON)
-    play(one, jpeg(), range(1, 3))
-    play(two, jpeg(), range(1, 3))
-    assert play(one, jpeg(), range(3, 20), level=0.2)[-1]["hears"] is True
-    assert play(two, jpeg(), range(3, 20))[-1]["hears"] is False
+    play(one, range(1, 3))
+    play(two, range(1, 3))
+    assert play(one, range(3, 20), level=0.2)[-1]["hears"] is True
+    assert play(two, range(3, 20))[-1]["hears"] is False
 
 
-def test_frames_that_cannot_be_used_bring_no_sound(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes], networks: ListenerModel
-) -> None:
+def test_frames_that_cannot_be_used_bring_no_sound(networks: ListenerModel) -> None:
     session = Session(scripted.ScriptedPipeline(), listener=networks)
     session.ear.listen(ON)
-    play(session, jpeg(), range(1, 5))
+    play(session, range(1, 5))
     heard = []
     session.pipeline.hear = heard.append
     assert answer(session, 5, 1000.0, b"no JPEG")["code"] == "bad_frame"
@@ -138,7 +130,7 @@ def test_frames_that_cannot_be_used_bring_no_sound(
     assert [chunk.time_s for chunk in heard] == [0.2]
 
 
-def test_without_networks_listening_is_refused(scripted: SimpleNamespace) -> None:
+def test_without_networks_listening_is_refused() -> None:
     session = Session(scripted.ScriptedPipeline())
     with pytest.raises(RefusedError, match="brings no listener: start the server with --listener") as caught:
         session.ear.listen(ON)
@@ -182,9 +174,7 @@ def test_sound_comes_at_the_pace_of_time(networks: ListenerModel) -> None:
     assert accepted(1 / RATE_HZ, 3000) == 1000  # and single samples are no way round.
 
 
-def test_sound_that_nobody_fetches_does_not_pile_up(
-    scripted: SimpleNamespace, networks: ListenerModel, echo: Echo
-) -> None:
+def test_sound_that_nobody_fetches_does_not_pile_up(networks: ListenerModel, echo: Echo) -> None:
     clock = ManualClock()
     ear, pipeline = AudioInbox(networks, clock), scripted.ScriptedPipeline()
     ear.listen(ON)

@@ -10,10 +10,10 @@ import pytest
 
 from support.cubism_core import CORE, write_core, write_web_model
 from support.live2d_folder import moc3
-from support.page_host import Host, until, wait_for_moments
+from support.page_host import Host, in_browser, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = in_browser
 
 SHOWN = "!document.getElementById('live2d').hidden"
 # Draws poses by a stage of its own; for each color: number of pixels, and their center from the left.
@@ -72,9 +72,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def host(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A server that gives the model, and no Cubism Core."""
-    running = Host(model=model)
-    yield running
-    running.kill()
+    with Host(model=model) as running:
+        yield running
 
 
 def drawn(page: Any, *draws: dict[str, Any], core: str = CORE) -> list[dict[str, list[float]]]:

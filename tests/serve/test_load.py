@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
+from support import scripted_server as scripted
 from visavis.base.clock import ManualClock
 from visavis.channels import AVATAR_PARAMETERS
 from visavis.pipeline import Moment
@@ -94,7 +93,7 @@ def test_without_answers_for_a_while_new_sessions_are_admitted_again() -> None:
     assert load.admits
 
 
-def seen(attention: Attention, scripted: SimpleNamespace, times_s: np.ndarray, moves: float | None) -> None:
+def seen(attention: Attention, times_s: np.ndarray, moves: float | None) -> None:
     """Show a face that moves with this frequency, or nobody."""
     for time_s in times_s:
         frame = Frame(PICTURE, float(time_s))
@@ -108,14 +107,14 @@ def seen(attention: Attention, scripted: SimpleNamespace, times_s: np.ndarray, m
     [(1.0, Pace(FULL_FPS, "full")), (0.0, Pace(STILL_FPS, "still")), (None, Pace(NOBODY_FPS, "nobody"))],
 )
 def test_pictures_of_nobody_and_of_a_still_face_are_needed_less_often(
-    scripted: SimpleNamespace, moves: float | None, pace: Pace
+    moves: float | None, pace: Pace
 ) -> None:
     load, attention = Load(ManualClock()), Attention()
-    seen(attention, scripted, np.arange(0, 1, 0.04), moves)
+    seen(attention, np.arange(0, 1, 0.04), moves)
     assert attention.pace(load) == Pace(FULL_FPS, "full")
-    seen(attention, scripted, np.arange(1, 6, 0.04), moves)
+    seen(attention, np.arange(1, 6, 0.04), moves)
     assert attention.pace(load) == pace
-    seen(attention, scripted, np.asarray([6.0]), 1.0)
+    seen(attention, np.asarray([6.0]), 1.0)
     assert attention.pace(load) == Pace(FULL_FPS, "full")  # at once
 
 

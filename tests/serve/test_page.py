@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from support.page_host import Host, until, wait_for_moments
+from support.page_host import Host, in_browser, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
-]
+pytestmark = in_browser
 
 
 def avatar_picture(page: Any) -> str:

@@ -10,21 +10,17 @@ from typing import Any
 import pytest
 
 from support import tiny_tokenizer
-from support.page_host import Host, opened_page, wait_for_moments
+from support.page_host import Host, in_browser, opened_page, wait_for_moments
 from visavis.avatar.profile import Profile
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
-]
+pytestmark = in_browser
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    running = Host(obeys=True)
-    yield running
-    running.kill()
+    with Host(obeys=True) as running:
+        yield running
 
 
 def test_it_is_led_through_remembered_and_forgotten(page: Any, host: Host) -> None:
@@ -66,26 +62,24 @@ def test_it_is_led_through_remembered_and_forgotten(page: Any, host: Host) -> No
 
 def test_the_panel_closes_when_the_avatar_listens(browser: Any, tmp_path: Path) -> None:
     expect = playwright.expect
-    host = Host(*tiny_tokenizer.write(tmp_path), obeys=True, listens=True)
-    try:
-        with opened_page(browser, host) as page:
-            page.click("#start")
-            wait_for_moments(page)
-            page.click(".calibrate")
-            expect(page.locator("#guide")).to_be_visible()
-            page.click("#mode-listen")
-            expect(page.locator("#guide")).to_be_hidden()
-            page.click("#mode-mirror")
-            page.click(".calibrate")
-            # A slow computer may be at a later step, or at the end, when the page is read.
-            expect(page.locator("#guide-title")).to_have_text(re.compile("step . of 5|alibrated"))
-    finally:
-        host.kill()
+    with (
+        Host(*tiny_tokenizer.write(tmp_path), obeys=True, listens=True) as host,
+        opened_page(browser, host) as page,
+    ):
+        page.click("#start")
+        wait_for_moments(page)
+        page.click(".calibrate")
+        expect(page.locator("#guide")).to_be_visible()
+        page.click("#mode-listen")
+        expect(page.locator("#guide")).to_be_hidden()
+        page.click("#mode-mirror")
+        page.click(".calibrate")
+        # A slow computer may be at a later step, or at the end, when the page is read.
+        expect(page.locator("#guide-title")).to_have_text(re.compile("step . of 5|alibrated"))
 
 
 def test_who_talks_is_told_so_and_nothing_is_changed(browser: Any) -> None:
-    talking = Host(talks=True)
-    with opened_page(browser, talking) as page:
+    with Host(talks=True) as talking, opened_page(browser, talking) as page:
         page.click("#start")
         wait_for_moments(page)
         page.click(".calibrate")
@@ -94,7 +88,6 @@ def test_who_talks_is_told_so_and_nothing_is_changed(browser: Any) -> None:
         playwright.expect(page.locator("#guide-keep")).to_be_hidden()
         page.click("#guide-close")
         playwright.expect(page.locator("#guide")).to_be_hidden()
-    talking.kill()
 
 
 def test_it_ends_in_words_when_the_server_goes(browser: Any) -> None:

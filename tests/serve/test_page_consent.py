@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from support.page_host import Host, until, wait_for_moments
+from support.page_host import Host, in_browser, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = in_browser
 
 
 def test_consent_on_the_full_page_holds_for_the_avatar_alone(page: Any, host: Host) -> None:

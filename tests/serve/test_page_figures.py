@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
-import visavis.serve
+from support.node import in_node, needs_node
 
-NODE = shutil.which("node")
-MODULE = Path(visavis.serve.__file__).with_name("static") / "figures.js"
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
+pytestmark = needs_node
 
 
 def test_what_is_drawn_is_timed_from_when_its_frame_was_sent() -> None:
-    script = f"""
-        import {{ Figures }} from "{MODULE.as_uri()}";
+    body = """
         const figures = new Figures();
         const now = () => performance.timeOrigin + performance.now();
         const before = figures.drawnMs;
-        figures.came({{ dropped: 2, sent: {{ atMs: now() - 100 }} }});
-        figures.came({{ dropped: 5, sent: null }});
+        figures.came({ dropped: 2, sent: { atMs: now() - 100 } });
+        figures.came({ dropped: 5, sent: null });
         const waiting = figures.drawnMs;
         figures.drawn();
         figures.drawn();
@@ -31,10 +23,7 @@ def test_what_is_drawn_is_timed_from_when_its_frame_was_sent() -> None:
         figures.begin();
         console.log(JSON.stringify([before, waiting, drawn, figures.drawnMs, figures.moments,
                                     figures.dropped, figures.problems, figures.roundTripsPerS > 0]));"""
-    command = [str(NODE), "--input-type=module", "-e", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    before, waiting, drawn, after, *counts = json.loads(done.stdout)
+    before, waiting, drawn, after, *counts = in_node("figures.js", "Figures", body)
     nothing = [None, None]
     assert (before, waiting, after) == (nothing, nothing, nothing)
     assert drawn[0] == drawn[1] == pytest.approx(100, abs=60)

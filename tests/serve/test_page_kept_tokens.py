@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from support.page_host import Host, opened_page, until, wait_for_moments
+from support import scripted_server as scripted
+from support.page_host import Host, in_browser, opened_page, until, wait_for_moments
 from visavis.types import FloatArray
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
-]
+pytestmark = in_browser
 OPACITY = """(points) => {
   const canvas = document.getElementById("overlay");
   const { sent } = visavisStats.lastMoment;
@@ -38,9 +35,8 @@ LANDMARKS = COUNT.replace("CONDITION", "data[i + 1] > data[i] + 50")  # their gr
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    running = Host(sparse=True)
-    yield running
-    running.kill()
+    with Host(sparse=True) as running:
+        yield running
 
 
 def switch(page: Any) -> Any:
@@ -65,7 +61,7 @@ def opacity(page: Any, grid: int) -> FloatArray:
     return np.asarray(seen, np.float32).reshape(grid, grid)
 
 
-def test_dropped_tokens_are_dark_and_kept_ones_clear(page: Any, scripted: SimpleNamespace) -> None:
+def test_dropped_tokens_are_dark_and_kept_ones_clear(page: Any) -> None:
     kept, grid = scripted.kept(), scripted.GRID
     start(page, landmarks=False)
     playwright.expect(switch(page)).not_to_be_checked()
@@ -89,7 +85,7 @@ def test_dropped_tokens_are_dark_and_kept_ones_clear(page: Any, scripted: Simple
     until(page, f"{INKED} === 0")
 
 
-def test_landmarks_and_tokens_are_shown_apart_and_together(page: Any, scripted: SimpleNamespace) -> None:
+def test_landmarks_and_tokens_are_shown_apart_and_together(page: Any) -> None:
     dropped = ~scripted.kept()
     start(page, landmarks=True)
     assert (opacity(page, scripted.GRID)[dropped] == 0).any()
@@ -138,14 +134,10 @@ def test_the_switch_is_remembered(page: Any) -> None:
 
 
 def test_where_no_tokens_are_dropped_there_is_no_switch(browser: Any) -> None:
-    dense = Host()
-    try:
-        with opened_page(browser, dense) as page:
-            page.evaluate("localStorage.setItem('visavis.settings.v1', '{\"showKeptTokens\": true}')")
-            page.reload()
-            start(page, landmarks=False)
-            playwright.expect(page.locator(".bar.strongest")).to_have_count(1)
-            playwright.expect(page.locator("#kept-tokens")).to_be_hidden()
-            assert page.evaluate(INKED) == 0
-    finally:
-        dense.kill()
+    with Host() as dense, opened_page(browser, dense) as page:
+        page.evaluate("localStorage.setItem('visavis.settings.v1', '{\"showKeptTokens\": true}')")
+        page.reload()
+        start(page, landmarks=False)
+        playwright.expect(page.locator(".bar.strongest")).to_have_count(1)
+        playwright.expect(page.locator("#kept-tokens")).to_be_hidden()
+        assert page.evaluate(INKED) == 0

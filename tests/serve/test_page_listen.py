@@ -12,21 +12,17 @@ import numpy as np
 import pytest
 
 from support import tiny_tokenizer
-from support.page_host import Host, opened_page, until, wait_for_moments
+from support.page_host import Host, in_browser, opened_page, until, wait_for_moments
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
-]
+pytestmark = in_browser
 HEARS = "visavisStats.lastMoment?.hears === true"
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    running = Host(*tiny_tokenizer.write(tmp_path_factory.mktemp("tokenizer")), listens=True)
-    yield running
-    running.kill()
+    with Host(*tiny_tokenizer.write(tmp_path_factory.mktemp("tokenizer")), listens=True) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -146,16 +142,12 @@ def test_it_says_when_no_sound_arrives(page: Any) -> None:
 
 
 def test_without_a_listener_the_switch_says_why(browser: Any) -> None:
-    host = Host()
-    try:
-        with opened_page(browser, host) as page:
-            control = page.locator("#mode-listen")
-            playwright.expect(control).to_have_attribute("title", re.compile("brings no listener"))
-            playwright.expect(control).to_have_attribute("aria-disabled", "true")
-            control.click(force=True)
-            playwright.expect(page.locator("#listener")).to_be_hidden()
-            page.click("#start")
-            wait_for_moments(page)
-            assert page.evaluate("visavisStats.problems") == 0
-    finally:
-        host.kill()
+    with Host() as host, opened_page(browser, host) as page:
+        control = page.locator("#mode-listen")
+        playwright.expect(control).to_have_attribute("title", re.compile("brings no listener"))
+        playwright.expect(control).to_have_attribute("aria-disabled", "true")
+        control.click(force=True)
+        playwright.expect(page.locator("#listener")).to_be_hidden()
+        page.click("#start")
+        wait_for_moments(page)
+        assert page.evaluate("visavisStats.problems") == 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from support import scripted_server as scripted
+from support.pictures import jpeg
 from visavis.base.clock import ManualClock
 from visavis.errors import InputError, WeightsError
 from visavis.serve.messages import FrameMessage, SettingsMessage
@@ -17,9 +18,7 @@ from visavis.serve.resume import ResumeKey
 from visavis.serve.sessions import Session
 
 
-def test_whether_tokens_are_dropped_is_asked_of_a_pipeline_once(
-    scripted: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whether_tokens_are_dropped_is_asked_of_a_pipeline_once(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[object] = []
     monkeypatch.setattr(scripted.SparsePipeline, "close", lambda pipeline: closed.append(pipeline))
     pool = SessionPool(scripted.SparsePipeline, limit=1)
@@ -30,7 +29,7 @@ def test_whether_tokens_are_dropped_is_asked_of_a_pipeline_once(
     assert Session(scripted.ScriptedPipeline()).drops_tokens is False
 
 
-def test_the_pool_is_bounded_and_frees_its_places(scripted: SimpleNamespace) -> None:
+def test_the_pool_is_bounded_and_frees_its_places() -> None:
     pool = SessionPool(scripted.ScriptedPipeline, limit=2)
 
     async def use() -> None:
@@ -63,7 +62,7 @@ def test_a_failing_pipeline_gives_its_place_back() -> None:
     assert pool.active == 0
 
 
-def test_a_draining_pool_refuses_and_waits(scripted: SimpleNamespace) -> None:
+def test_a_draining_pool_refuses_and_waits() -> None:
     pool = SessionPool(scripted.ScriptedPipeline, limit=2)
 
     async def use() -> None:
@@ -97,7 +96,7 @@ async def leave_unexpectedly(pool: SessionPool) -> str:
     return token
 
 
-def test_a_lost_session_keeps_its_place_for_a_while(scripted: SimpleNamespace) -> None:
+def test_a_lost_session_keeps_its_place_for_a_while() -> None:
     clock = ManualClock()
 
     async def use() -> None:
@@ -117,7 +116,7 @@ def test_a_lost_session_keeps_its_place_for_a_while(scripted: SimpleNamespace) -
     asyncio.run(use())
 
 
-def test_sessions_of_a_dead_replica_may_exceed_the_limit_a_little(scripted: SimpleNamespace) -> None:
+def test_sessions_of_a_dead_replica_may_exceed_the_limit_a_little() -> None:
     async def use() -> None:
         gone = SessionPool(scripted.ScriptedPipeline, limit=3, key=KEY)
         tokens = [await leave_unexpectedly(gone) for _ in range(2)]
@@ -135,7 +134,7 @@ def test_sessions_of_a_dead_replica_may_exceed_the_limit_a_little(scripted: Simp
     asyncio.run(use())
 
 
-def test_the_state_goes_on_in_another_replica(scripted: SimpleNamespace, jpeg: Any) -> None:
+def test_the_state_goes_on_in_another_replica() -> None:
     async def use() -> None:
         first = SessionPool(scripted.ScriptedPipeline, key=KEY, clock=(clock := ManualClock()))
         async with first.session() as session:
@@ -162,7 +161,7 @@ def test_the_state_goes_on_in_another_replica(scripted: SimpleNamespace, jpeg: A
     asyncio.run(use())
 
 
-def test_a_client_that_comes_back_ends_its_half_open_session(scripted: SimpleNamespace) -> None:
+def test_a_client_that_comes_back_ends_its_half_open_session() -> None:
     async def use() -> None:
         pool = SessionPool(scripted.ScriptedPipeline, limit=1, key=KEY)
         async with pool.session() as old:
@@ -175,9 +174,7 @@ def test_a_client_that_comes_back_ends_its_half_open_session(scripted: SimpleNam
 
 
 @pytest.mark.parametrize("state", [{"name": "x"}, {"name": "x", "settings": [1]}, {}])
-def test_a_state_of_another_version_is_refused_and_the_session_begins_anew(
-    scripted: SimpleNamespace, state: dict[str, Any]
-) -> None:
+def test_a_state_of_another_version_is_refused_and_the_session_begins_anew(state: dict[str, Any]) -> None:
     async def use() -> None:
         pool = SessionPool(scripted.ScriptedPipeline, key=KEY)
         async with pool.session() as session:
@@ -188,7 +185,7 @@ def test_a_state_of_another_version_is_refused_and_the_session_begins_anew(
     asyncio.run(use())
 
 
-def test_what_another_replica_lacks_is_left_out(scripted: SimpleNamespace) -> None:
+def test_what_another_replica_lacks_is_left_out() -> None:
     async def use() -> None:
         pool = SessionPool(scripted.ScriptedPipeline, key=KEY)
         async with pool.session() as session:
@@ -205,7 +202,7 @@ def test_what_another_replica_lacks_is_left_out(scripted: SimpleNamespace) -> No
     asyncio.run(use())
 
 
-def test_a_busy_server_refuses_new_sessions_but_not_those_that_come_back(scripted: SimpleNamespace) -> None:
+def test_a_busy_server_refuses_new_sessions_but_not_those_that_come_back() -> None:
     clock = ManualClock()
 
     async def use() -> None:
@@ -226,7 +223,7 @@ def test_a_busy_server_refuses_new_sessions_but_not_those_that_come_back(scripte
     asyncio.run(use())
 
 
-def test_processes_share_the_places_and_show_and_record_nothing(scripted: SimpleNamespace, jpeg: Any) -> None:
+def test_processes_share_the_places_and_show_and_record_nothing() -> None:
     async def use() -> None:
         pool = SessionPool(scripted.ScriptedPipeline, limit=5, processes=2)
         assert (pool.limit, pool.alone) == (2, False)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -20,6 +20,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from support.pictures import jpeg
+from support.talking import next_of
 from visavis.errors import InputError
 from visavis.serve.protocol import encode_frame
 from visavis.serve.ray_serve import Replicas
@@ -89,12 +91,6 @@ def join(port: int) -> Iterator[ClientConnection]:
         yield client
 
 
-def next_of(client: ClientConnection, kind: str) -> dict[str, Any]:
-    while (message := json.loads(client.recv(timeout=10)))["type"] != kind:
-        pass
-    return message
-
-
 def token_with_settings(client: ClientConnection, picture: bytes) -> str:
     """The token comes after a frame."""
     client.send('{"type": "resume", "token": null}')
@@ -133,7 +129,7 @@ def go_on(
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_sessions_go_on_when_their_replica_dies(jpeg: Callable[..., bytes]) -> None:
+def test_sessions_go_on_when_their_replica_dies() -> None:
     pytest.importorskip("ray.serve", reason="needs the extra scale")
     with ExitStack() as stack:
         process, port = stack.enter_context(replicas())

@@ -8,11 +8,11 @@ from typing import Any
 import av
 import pytest
 
-from support.page_host import Host, until, wait_for_moments
+from support.page_host import Host, in_browser, until, wait_for_moments
 from visavis.track import Track
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = in_browser
 
 
 @pytest.mark.parametrize("end", ["#record", "#stop"])

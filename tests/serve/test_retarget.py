@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 
-import visavis.serve
+from support.node import in_node, needs_node
 from support.page_host import Host, opened_page, until, wait_for_moments
+from support.talking import asking
 from visavis.avatar.retarget import Retargeting, presets, usual_face
 from visavis.avatar.retarget_file import MAX_BYTES, Rules, parse
 from visavis.channels import BLENDSHAPES, FACE_CHANNELS
@@ -26,8 +25,6 @@ from visavis.serve.answers import describe_retargeting
 from visavis.serve.own_files import OwnFiles
 from visavis.types import FloatArray
 
-NODE = shutil.which("node")
-MODULE = Path(visavis.serve.__file__).with_name("static") / "retarget.js"
 HARD = """mirror = true
 ["Two words: \\"Ü\\""]
 sum = { yaw = -0.7, mouthLeft = 20, x = 0.3 }
@@ -51,18 +48,14 @@ curve = 2
 """
 
 
-def in_node(body: str, data: object, tmp_path: Path) -> Any:
+def with_data(body: str, data: object, tmp_path: Path) -> Any:
     """What a script prints as JSON; it has the module's functions and ``data``."""
     (tmp_path / "data.json").write_text(json.dumps(data))
     script = f"""
         import {{ readFileSync }} from "node:fs";
-        import {{ asToml, moved, valueOf }} from "{MODULE.as_uri()}";
         const data = JSON.parse(readFileSync({json.dumps(str(tmp_path / "data.json"))}));
         console.log(JSON.stringify((() => {{ {body} }})()));"""
-    command = [str(NODE), "--input-type=module", "-e", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_node("retarget.js", "asToml, moved, valueOf", script)
 
 
 def faces(count: int) -> FloatArray:
@@ -81,7 +74,7 @@ def described(rules: Rules) -> dict[str, object]:
 RULES = {name: Retargeting.preset(name).rules for name in presets()} | {"hard": parse(HARD, "hard")}
 
 
-@pytest.mark.skipif(NODE is None, reason="needs Node")
+@needs_node
 @pytest.mark.parametrize("name", RULES)
 def test_the_browser_and_python_give_the_same_values(name: str, tmp_path: Path) -> None:
     rules, rows = RULES[name], faces(200)
@@ -89,44 +82,37 @@ def test_the_browser_and_python_give_the_same_values(name: str, tmp_path: Path) 
         const face = moved(row, data.rules);
         return Object.values(data.rules.parameters).map((rule) => valueOf(rule, face));
     });"""
-    theirs = in_node(body, {"rules": described(rules), "rows": rows.tolist()}, tmp_path)
+    theirs = with_data(body, {"rules": described(rules), "rows": rows.tolist()}, tmp_path)
     ours = Retargeting(rules).values(rows)
     assert ours.std(axis=0).max() > 0.1
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-9)
-    rest = in_node(
+    rest = with_data(
         "return Object.values(data.parameters).map((rule) => valueOf(rule, {}));", described(rules), tmp_path
     )
     assert rest == pytest.approx([p.rest for p in Retargeting(rules).parameters.values()], abs=1e-12)
 
 
-@pytest.mark.skipif(NODE is None, reason="needs Node")
+@needs_node
 @pytest.mark.parametrize("name", RULES)
 def test_a_saved_file_has_the_same_rules(name: str, tmp_path: Path) -> None:
-    text = in_node("return asToml(data);", described(RULES[name]), tmp_path)
+    text = with_data("return asToml(data);", described(RULES[name]), tmp_path)
     assert parse(text, "saved") == RULES[name]
 
 
-def test_the_server_gives_presets_and_refuses_other_names(scripted: SimpleNamespace) -> None:
-    client = pytest.importorskip("starlette.testclient")
-    from visavis.serve.app import create_app
-
-    with client.TestClient(create_app(scripted.ScriptedPipeline), base_url="http://127.0.0.1") as asking:
-        told = asking.get("/retarget/vrm").json()
+def test_the_server_gives_presets_and_refuses_other_names() -> None:
+    with asking() as client:
+        told = client.get("/retarget/vrm").json()
         assert told["parameters"]["oh"]["sum"] == {"mouthFunnel": 1.2}
         assert told["presets"] == list(presets())
-        refused = asking.get("/retarget/vrn")
+        refused = client.get("/retarget/vrn")
     assert refused.status_code == 404
     assert "did you mean 'vrm'" in refused.json()["detail"]
 
 
 @pytest.fixture
-def asking(scripted: SimpleNamespace, mine: Path) -> Iterator[Any]:
-    """A server with a retarget file of the operator's."""
-    client = pytest.importorskip("starlette.testclient")
-    from visavis.serve.app import create_app
-
-    app = create_app(scripted.ScriptedPipeline, own=OwnFiles.read(None, None, mine))
-    with client.TestClient(app, base_url="http://127.0.0.1") as made:
+def client(mine: Path) -> Iterator[Any]:
+    """Asks a server with a retarget file of the operator's."""
+    with asking(own=OwnFiles.read(None, None, mine)) as made:
         yield made
 
 
@@ -137,24 +123,18 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_server_gives_its_own_file(asking: Any) -> None:
-    assert asking.get("/health").json()["retarget"] == "mine.toml"
-    assert asking.get("/retarget/mine.toml").json()["parameters"]["Wide"]["outputs"] == [0, 5]
+def test_the_server_gives_its_own_file(client: Any) -> None:
+    assert client.get("/health").json()["retarget"] == "mine.toml"
+    assert client.get("/retarget/mine.toml").json()["parameters"]["Wide"]["outputs"] == [0, 5]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")
-def test_a_name_that_is_no_utf_8_is_given_with_escapes(
-    scripted: SimpleNamespace, mine: Path, tmp_path: Path
-) -> None:
-    client = pytest.importorskip("starlette.testclient")
-    from visavis.serve.app import create_app
-
+def test_a_name_that_is_no_utf_8_is_given_with_escapes(mine: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(mine, tmp_path / os.fsdecode(b"caf\xe9.toml")))
-    app = create_app(scripted.ScriptedPipeline, own=OwnFiles.read(None, None, path))
-    with client.TestClient(app, base_url="http://127.0.0.1") as asking:
-        name = asking.get("/health").json()["retarget"]
+    with asking(own=OwnFiles.read(None, None, path)) as client:
+        name = client.get("/health").json()["retarget"]
         assert name == "caf\\udce9.toml"
-        assert asking.get(f"/retarget/{quote(name)}").json()["parameters"]["Wide"]["outputs"] == [0, 5]
+        assert client.get(f"/retarget/{quote(name)}").json()["parameters"]["Wide"]["outputs"] == [0, 5]
 
 
 @pytest.mark.parametrize(
@@ -168,9 +148,9 @@ def test_a_name_that_is_no_utf_8_is_given_with_escapes(
     ],
 )
 def test_a_file_of_the_page_is_checked_as_on_the_command_line(
-    asking: Any, tmp_path: Path, content: bytes, message: str
+    client: Any, tmp_path: Path, content: bytes, message: str
 ) -> None:
-    refused = asking.post("/retarget", params={"name": "a.toml"}, content=content)
+    refused = client.post("/retarget", params={"name": "a.toml"}, content=content)
     assert refused.status_code == 400
     assert message in refused.json()["detail"]
     (tmp_path / "a.toml").write_bytes(content)
@@ -179,18 +159,17 @@ def test_a_file_of_the_page_is_checked_as_on_the_command_line(
     assert str(caught.value).replace(str(tmp_path / "a.toml"), "a.toml") == refused.json()["detail"]
 
 
-def test_a_file_of_the_page_is_read(asking: Any) -> None:
-    told = asking.post("/retarget", params={"name": "hard.toml"}, content=HARD.encode("utf-16"))
+def test_a_file_of_the_page_is_read(client: Any) -> None:
+    told = client.post("/retarget", params={"name": "hard.toml"}, content=HARD.encode("utf-16"))
     assert told.json() == json.loads(json.dumps(describe_retargeting(RULES["hard"])))
-    other = asking.post("/retarget", content=b"", headers={"Origin": "https://example.org"})
+    other = client.post("/retarget", content=b"", headers={"Origin": "https://example.org"})
     assert other.status_code == 403
 
 
 @pytest.fixture(scope="module")
 def host(mine: Path) -> Iterator[Host]:
-    running = Host(retarget=mine)
-    yield running
-    running.kill()
+    with Host(retarget=mine) as running:
+        yield running
 
 
 @pytest.mark.browser

@@ -10,10 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -21,6 +20,8 @@ from urllib.request import Request, urlopen
 import pytest
 from websockets.sync.client import connect
 
+from support import scripted_server as scripted
+from support.pictures import jpeg
 from support.talking import closed_with
 from visavis.errors import DeviceError, InputError
 from visavis.serve.front import Front
@@ -30,17 +31,17 @@ from visavis.serve.server import serve
 TESTS = Path(__file__).parents[1]
 # A server of the scripted pipeline; its arguments: time of a step, further arguments of serve().
 PROGRAM = """
-import json, runpy, signal, sys
+import json, signal, sys
 if hasattr(signal, "SIGHUP"):  # After nohup it would be ignored, as it should.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from support.scripted_server import ScriptedPipeline
 from visavis.serve import logs
 from visavis.serve.front import Front
 from visavis.serve.server import serve
 logs.configure(None)
-script = runpy.run_path(sys.argv[1], run_name="scripted_server")
-options = json.loads(sys.argv[3])
+options = json.loads(sys.argv[2])
 front = Front(**options.pop("front", {}))
-made = lambda: script["ScriptedPipeline"](step_s=float(sys.argv[2]))
+made = lambda: ScriptedPipeline(step_s=float(sys.argv[1]))
 serve(made, port=0, announce=lambda url: print(url, flush=True), front=front, **options)
 print("returned", flush=True)
 """
@@ -49,10 +50,9 @@ print("returned", flush=True)
 @contextmanager
 def program(step_s: float = 0.0, **options: Any) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server in a process of its own, and the address that it announced first."""
-    script = str(TESTS / "serve" / "scripted_server.py")
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, script, str(step_s), json.dumps(options)],
+        [sys.executable, "-c", PROGRAM, str(step_s), json.dumps(options)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -91,7 +91,7 @@ def test_a_signal_ends_the_server_and_tells_its_clients(name: str) -> None:
 @needs_signals
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_it_ends_in_spite_of_work_that_does_not(name: str, jpeg: Callable[..., bytes]) -> None:
+def test_it_ends_in_spite_of_work_that_does_not(name: str) -> None:
     with program(step_s=600, front={"grace_s": 1.0}) as (process, url), talking(url) as client:
         client.recv(timeout=10)
         client.send(encode_frame(1, 1.0, jpeg()))
@@ -107,7 +107,7 @@ def test_it_ends_in_spite_of_work_that_does_not(name: str, jpeg: Callable[..., b
 
 @needs_signals
 @pytest.mark.slow
-def test_a_second_interrupt_ends_it_at_once(jpeg: Callable[..., bytes]) -> None:
+def test_a_second_interrupt_ends_it_at_once() -> None:
     with program(step_s=600, front={"grace_s": 60.0}) as (process, url), talking(url) as client:
         client.recv(timeout=10)
         client.send(encode_frame(1, 1.0, jpeg()))
@@ -177,7 +177,7 @@ def test_behind_a_proxy_a_token_is_asked_for_too() -> None:
         assert ask(url, "metrics")[0] == 401  # Loopback is the proxy's address.
 
 
-def test_a_port_in_use_is_one_clear_line(scripted: SimpleNamespace) -> None:
+def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -188,12 +188,12 @@ def test_a_port_in_use_is_one_clear_line(scripted: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("203.0.113.9", 0), ("no such host", 0)])
-def test_addresses_that_cannot_be_listened_on(scripted: SimpleNamespace, host: str, port: int) -> None:
+def test_addresses_that_cannot_be_listened_on(host: str, port: int) -> None:
     with pytest.raises(DeviceError, match="--port"):
         serve(scripted.ScriptedPipeline, host=host, port=port)
 
 
-def test_more_connections_than_file_handles_are_refused(scripted: SimpleNamespace) -> None:
+def test_more_connections_than_file_handles_are_refused() -> None:
     if sys.platform == "win32":
         pytest.skip("Windows has no such limit")
     with pytest.raises(InputError, match=r"ulimit -n.*--max-connections"):

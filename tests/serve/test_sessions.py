@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from support import scripted_server as scripted
 from support import tiny_tokenizer
+from support.pictures import jpeg
 from visavis.base.clock import ManualClock
 from visavis.expression.reader import ExpressionReader
 from visavis.pipeline import Pipeline
@@ -34,9 +34,7 @@ def answer(session: Session, message: FrameMessage) -> dict[str, Any]:
     return reply
 
 
-def test_the_newest_frame_wins_and_the_others_are_counted(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes]
-) -> None:
+def test_the_newest_frame_wins_and_the_others_are_counted() -> None:
     session = Session(scripted.ScriptedPipeline(), ManualClock())
     for number in range(4):
         session.inbox.offer(FrameMessage(number, float(number), jpeg()))
@@ -45,7 +43,7 @@ def test_the_newest_frame_wins_and_the_others_are_counted(
     assert session.pipeline.steps == 1
 
 
-def test_waiting_and_decoding_are_timed(scripted: SimpleNamespace, jpeg: Callable[..., bytes]) -> None:
+def test_waiting_and_decoding_are_timed() -> None:
     clock = ManualClock()
     session = Session(scripted.ScriptedPipeline(), clock)
     session.inbox.offer(FrameMessage(1, 1.0, jpeg()))
@@ -55,7 +53,7 @@ def test_waiting_and_decoding_are_timed(scripted: SimpleNamespace, jpeg: Callabl
     assert reply["timings_ms"]["wait"] == pytest.approx(250)
 
 
-def test_under_load_its_expressions_are_read_more_rarely(jpeg: Callable[..., bytes]) -> None:
+def test_under_load_its_expressions_are_read_more_rarely() -> None:
     clock, reader = ManualClock(), ExpressionReader.default()
     session, load = Session(Pipeline(recognizer=reader), clock), Load(clock)
     for number, spacing in enumerate((4.0, 1.0)):
@@ -66,9 +64,7 @@ def test_under_load_its_expressions_are_read_more_rarely(jpeg: Callable[..., byt
     session.close()
 
 
-def test_bad_frames_are_reported_and_the_session_goes_on(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes]
-) -> None:
+def test_bad_frames_are_reported_and_the_session_goes_on() -> None:
     session = Session(scripted.ScriptedPipeline())
     good = jpeg()
     damaged = good.replace(b"\xff\xc0", b"\0\0", 1)  # without its start of frame
@@ -87,7 +83,7 @@ def test_bad_frames_are_reported_and_the_session_goes_on(
     assert session.refused == len(bad)
 
 
-def test_times_must_increase(scripted: SimpleNamespace, jpeg: Callable[..., bytes]) -> None:
+def test_times_must_increase() -> None:
     session = Session(scripted.ScriptedPipeline())
     assert answer(session, FrameMessage(1, 5.0, jpeg()))["type"] == "moment"
     for time_s in (5.0, 4.9):
@@ -96,7 +92,7 @@ def test_times_must_increase(scripted: SimpleNamespace, jpeg: Callable[..., byte
     assert session.pipeline.steps == 2
 
 
-def test_with_reading_off_nothing_is_read(scripted: SimpleNamespace, jpeg: Callable[..., bytes]) -> None:
+def test_with_reading_off_nothing_is_read() -> None:
     session = Session(scripted.ScriptedPipeline())
     assert answer(session, FrameMessage(1, 1.0, jpeg()))["expression"] is not None
     assert session.configure(SettingsMessage(False, False)) == SettingsMessage(False, False)
@@ -105,13 +101,13 @@ def test_with_reading_off_nothing_is_read(scripted: SimpleNamespace, jpeg: Calla
     assert session.pipeline.mirror is False
 
 
-def test_a_server_without_a_reader_says_so(scripted: SimpleNamespace) -> None:
+def test_a_server_without_a_reader_says_so() -> None:
     pipeline = scripted.ScriptedPipeline()
     pipeline.read_expressions = False
     assert Session(pipeline).configure(SettingsMessage(True, True)) == SettingsMessage(False, True)
 
 
-def test_calibration_is_answered_once(scripted: SimpleNamespace, jpeg: Callable[..., bytes]) -> None:
+def test_calibration_is_answered_once() -> None:
     session = Session(scripted.ScriptedPipeline())
     session.calibrate()
     assert answer(session, FrameMessage(1, 1.0, jpeg(level=0)))["calibrated"] is False
@@ -130,9 +126,7 @@ class CountingTokenizer(FaceTokenizer):
         return super().encode_windows(windows)
 
 
-def test_tokens_are_told_while_they_are_asked_for_and_cost_nothing_else(
-    tmp_path: Path, scripted: SimpleNamespace, jpeg: Callable[..., bytes]
-) -> None:
+def test_tokens_are_told_while_they_are_asked_for_and_cost_nothing_else(tmp_path: Path) -> None:
     tokenizer = CountingTokenizer.load(*tiny_tokenizer.write(tmp_path, depth=2))
     session = Session(scripted.ScriptedPipeline(), vocabulary=Vocabulary(tokenizer))
     reply = answer(session, FrameMessage(1, 1.0, jpeg()))
@@ -153,9 +147,7 @@ def test_tokens_are_told_while_they_are_asked_for_and_cost_nothing_else(
     assert tokenizer.encoded == before
 
 
-def test_tokens_begin_anew_when_they_are_asked_for_again(
-    tmp_path: Path, scripted: SimpleNamespace, jpeg: Callable[..., bytes]
-) -> None:
+def test_tokens_begin_anew_when_they_are_asked_for_again(tmp_path: Path) -> None:
     tokenizer = FaceTokenizer.load(*tiny_tokenizer.write(tmp_path, window=4))
     session = Session(scripted.ScriptedPipeline(), vocabulary=Vocabulary(tokenizer))
 
@@ -175,9 +167,7 @@ def test_tokens_begin_anew_when_they_are_asked_for_again(
     assert token(7) == alone != after
 
 
-def test_without_a_tokenizer_tokens_are_refused(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes]
-) -> None:
+def test_without_a_tokenizer_tokens_are_refused() -> None:
     session = Session(scripted.ScriptedPipeline())
     with pytest.raises(RefusedError, match=r"no face tokenizer.*--encoder") as caught:
         session.show_tokens(FaceTokensMessage(True))
@@ -187,9 +177,7 @@ def test_without_a_tokenizer_tokens_are_refused(
 
 
 @pytest.mark.slow
-def test_a_day_in_simulated_time_leaves_nothing_behind(
-    scripted: SimpleNamespace, jpeg: Callable[..., bytes]
-) -> None:
+def test_a_day_in_simulated_time_leaves_nothing_behind() -> None:
     """A frame every thirty seconds for 24 hours; the memory in use stays flat from the first hour on."""
     clock, picture = ManualClock(), jpeg()
     session, load = Session(scripted.ScriptedPipeline(), clock), Load(clock)

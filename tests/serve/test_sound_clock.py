@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
-import pytest
 
-import visavis.serve
+from support.node import in_node, needs_node
 
-NODE = shutil.which("node")
-MODULE = Path(visavis.serve.__file__).with_name("static") / "sound_clock.js"
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
+pytestmark = needs_node
 PIECE = 960  # 20 ms at 48 kHz
 
 
 def times_ms(arrivals_ms: np.ndarray) -> np.ndarray:
     """When pieces were taken, by their arrivals."""
-    script = (
-        f'import {{ SoundClock }} from "{MODULE.as_uri()}"; const clock = new SoundClock(48000);'
+    body = (
+        "const clock = new SoundClock(48000);"
         f"const at = {json.dumps(arrivals_ms.tolist())};"
         f"console.log(JSON.stringify(at.map((ms, k) => clock.timeOf({PIECE} * k, {PIECE}, ms))));"
     )
-    command = [str(NODE), "--input-type=module", "-e", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return np.asarray(json.loads(done.stdout))
+    return np.asarray(in_node("sound_clock.js", "SoundClock", body))
 
 
 def test_uneven_arrivals_give_even_times() -> None:

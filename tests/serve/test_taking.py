@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -12,21 +11,18 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from support.talking import receive, talk
+from support.pictures import jpeg
+from support.talking import next_of, receive, talk
 from visavis.motion.motion3 import read_motion3
 from visavis.serve import taking
 from visavis.serve.protocol import encode_frame
 from visavis.serve.server import Server
 from visavis.track import Track
 
-Jpeg = Callable[..., bytes]
-
 
 def show(socket: Any, picture: bytes, number: int) -> dict[str, Any]:
     socket.send(encode_frame(number, 10 + 0.04 * number, picture))
-    while (message := receive(socket))["type"] != "moment":
-        pass
-    return message
+    return next_of(socket, "moment")
 
 
 def ask(socket: Any, **wish: object) -> dict[str, Any]:
@@ -40,9 +36,7 @@ def fetch(server: Server, take: str, file: str, folder: Path) -> Path:
     return folder / file
 
 
-def test_a_recording_holds_the_frames_between_start_and_stop(
-    server: Server, jpeg: Jpeg, tmp_path: Path
-) -> None:
+def test_a_recording_holds_the_frames_between_start_and_stop(server: Server, tmp_path: Path) -> None:
     with talk(server) as socket:
         receive(socket)
         show(socket, jpeg(), 1)
@@ -64,7 +58,7 @@ def test_a_recording_holds_the_frames_between_start_and_stop(
     assert motion.duration_s == pytest.approx(4 / 25, abs=0.05)
 
 
-def test_nothing_to_record(server: Server, jpeg: Jpeg) -> None:
+def test_nothing_to_record(server: Server) -> None:
     with talk(server) as socket:
         receive(socket)
         assert ask(socket, type="record", on=False)["code"] == "not_recorded"
@@ -74,7 +68,7 @@ def test_nothing_to_record(server: Server, jpeg: Jpeg) -> None:
 
 
 def test_a_long_recording_ends_by_itself(
-    server: Server, jpeg: Jpeg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(taking, "MOST_FRAMES", 3)
     with talk(server) as socket:
@@ -86,7 +80,7 @@ def test_a_long_recording_ends_by_itself(
         assert len(Track.load(fetch(server, take, "visavis.npz", tmp_path))) == 3
 
 
-def test_a_recording_is_forgotten_with_its_session(server: Server, jpeg: Jpeg, tmp_path: Path) -> None:
+def test_a_recording_is_forgotten_with_its_session(server: Server, tmp_path: Path) -> None:
     with talk(server) as socket:
         receive(socket)
         ask(socket, type="record", on=True)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import visavis.serve
+from support.node import in_node, needs_node
 
-NODE = shutil.which("node")
-MODULE = Path(visavis.serve.__file__).with_name("static") / "token_log.js"
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
+pytestmark = needs_node
 SAY = "const say = (log, tokens, fps) => tokens.forEach((w, i) => log.add(i / fps, w && { tokens: w }));"
 
 
 def run(body: str) -> Any:
-    script = f'import {{ MOST_RUNS, TokenLog }} from "{MODULE.as_uri()}"; {SAY} {body}'
-    command = [str(NODE), "--input-type=module", "-e", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_node("token_log.js", "MOST_RUNS, TokenLog", f"{SAY} {body}")
 
 
 def test_equal_tokens_are_one_run_and_missing_faces_a_gap() -> None:

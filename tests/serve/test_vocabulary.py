@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from support import scripted_server as scripted
 from support import tiny_tokenizer
 from visavis.base import networks
 from visavis.channels import FACE_INDEX
@@ -115,21 +115,19 @@ def test_a_vocabulary_whose_faces_are_alike_has_no_color(vocabulary: Vocabulary)
     assert vocabulary.token((15, 0)).strength == 0
 
 
-def face_of(scripted: SimpleNamespace, time_s: float, track_id: int) -> Face:
+def face_of(time_s: float, track_id: int) -> Face:
     corners = np.asarray([(0, 0), (9, 0), (9, 9), (0, 9)], np.float32)
     box = np.asarray([0, 0, 9, 9], np.float32)
     return Face(track_id, 0.9, box, corners, corners, scripted.state(time_s))
 
 
-def test_a_speaker_says_what_the_whole_track_says(
-    make_tokenizer: MakeTokenizer, scripted: SimpleNamespace
-) -> None:
+def test_a_speaker_says_what_the_whole_track_says(make_tokenizer: MakeTokenizer) -> None:
     vocabulary = Vocabulary(make_tokenizer(depth=2, window=4))
     speaker = FaceTokenStream(vocabulary)
     times_s = np.arange(12) / 4
     said = []
     for time_s in times_s:
-        token = speaker.say((face_of(scripted, time_s, 7),))
+        token = speaker.say((face_of(time_s, 7),))
         assert token is not None
         said.append(list(token.tokens))
         assert speaker.say(()) is None  # A frame without a face changes nothing.
@@ -137,15 +135,13 @@ def test_a_speaker_says_what_the_whole_track_says(
     assert said == vocabulary.tokenizer.encode(track).tolist()
 
 
-def test_another_person_s_tokens_do_not_hang_on_the_last_one_s(
-    make_tokenizer: MakeTokenizer, scripted: SimpleNamespace
-) -> None:
+def test_another_person_s_tokens_do_not_hang_on_the_last_one_s(make_tokenizer: MakeTokenizer) -> None:
     vocabulary = Vocabulary(make_tokenizer(window=4))
     speaker = FaceTokenStream(vocabulary)
-    speaker.say((face_of(scripted, 1.5, 1),))
-    same = speaker.say((face_of(scripted, 0.0, 1),))
-    other = speaker.say((face_of(scripted, 0.0, 2),))
-    assert other == FaceTokenStream(vocabulary).say((face_of(scripted, 0.0, 2),))
+    speaker.say((face_of(1.5, 1),))
+    same = speaker.say((face_of(0.0, 1),))
+    other = speaker.say((face_of(0.0, 2),))
+    assert other == FaceTokenStream(vocabulary).say((face_of(0.0, 2),))
     assert other != same
 
 

@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 
 from support.cubism_core import write_core, write_web_model
-from support.page_host import TOKEN, Host, opened_page, until, wait_for_moments
+from support.page_host import TOKEN, Host, in_browser, opened_page, until, wait_for_moments
 from support.vrm_file import vrm_file
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = in_browser
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     (model := tmp_path_factory.mktemp("vrm") / "box.vrm").write_bytes(vrm_file())
-    running = Host(sends=True, guarded=True, model=model)
-    yield running
-    running.kill()
+    with Host(sends=True, guarded=True, model=model) as running:
+        yield running
 
 
 def test_a_viewer_page_follows_without_a_camera(page: Any, host: Host) -> None:
@@ -100,9 +99,5 @@ def test_a_viewer_shows_the_servers_vrm_model(page: Any) -> None:
 
 def test_a_viewer_shows_the_servers_live2d_model(browser: Any, tmp_path: Path) -> None:
     model, core = write_web_model(tmp_path / "box"), write_core(tmp_path)
-    running = Host(model=model, core=core)
-    try:
-        with opened_page(browser, running) as page:
-            expect_the_same_model_on_both(page, "live2d")
-    finally:
-        running.kill()
+    with Host(model=model, core=core) as running, opened_page(browser, running) as page:
+        expect_the_same_model_on_both(page, "live2d")

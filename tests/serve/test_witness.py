@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from support.talking import closed_with, fetch, receive, talk
+from support import scripted_server as scripted
+from support.pictures import jpeg
+from support.talking import closed_with, fetch, receive, serving, talk
 from visavis.serve.logs import FIELDS, JsonFormatter
 from visavis.serve.protocol import encode_frame, encode_sound
 from visavis.serve.server import Server
-
-Jpeg = Callable[..., bytes]
 
 
 def metric(server: Server, name: str) -> float:
@@ -24,7 +22,7 @@ def metric(server: Server, name: str) -> float:
 
 
 @pytest.fixture
-def server(serving: Callable[..., Any], scripted: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> Any:
+def server(caplog: pytest.LogCaptureFixture) -> Any:
     caplog.set_level(logging.INFO, "visavis.serve.witness")
     with serving(scripted.ScriptedPipeline) as running:
         yield running
@@ -34,9 +32,7 @@ def events(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, Any
     return [getattr(one, FIELDS) for one in caplog.records if one.message == message]
 
 
-def test_a_conversation_is_counted_and_logged(
-    server: Server, jpeg: Jpeg, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_conversation_is_counted_and_logged(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     with talk(server, "?session=a-name-that-is-secret") as client:
         receive(client)
         for number, picture in ((1, jpeg()), (2, b"no picture"), (3, jpeg())):

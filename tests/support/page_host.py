@@ -11,11 +11,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-SERVER = Path(__file__).parents[1] / "serve" / "scripted_server.py"
+import pytest
+
+SERVER = Path(__file__).with_name("scripted_server.py")
 TOKEN = "token-of-the-scripted-server"  # noqa: S105
 PATIENCE_MS = 30_000
+in_browser = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own pipes
+]
 
 
 class Host:
@@ -57,6 +63,12 @@ class Host:
         self.url = f"http://127.0.0.1:{self.port}/"
         self.address = f"{self.url}?token={TOKEN}" if "--guarded" in self.options else self.url
         self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.kill()
 
     def start(self) -> None:
         command = [sys.executable, str(SERVER), str(self.port), *self.options]

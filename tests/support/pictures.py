@@ -1,4 +1,4 @@
-"""Small pictures that tests write to disk and recognise again."""
+"""Small pictures that tests write to disk, send, and recognise again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from visavis.types import ImageArray
 def picture(seed: int, side_px: int = 48) -> ImageArray:
     """Grey noise (S, S), another one for each seed."""
     return np.random.default_rng(seed).integers(0, 256, (side_px, side_px), np.uint8)
+
+
+def jpeg(width: int = 64, height: int = 48, level: int = 128) -> bytes:
+    """A JPEG file of one grey level."""
+    done, data = cv2.imencode(".jpg", np.full((height, width, 3), level, np.uint8))
+    assert done
+    return data.tobytes()
 
 
 def write(path: Path, image: ImageArray) -> Path:

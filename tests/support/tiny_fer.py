@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from visavis.expression.labels import FERPLUS_COLUMNS
+from visavis.types import ImageArray
 
 CONFIG = """
 name = "tiny"
@@ -41,25 +43,35 @@ def patterns(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
+def write_faces(folder: Path, rows: Iterable[tuple[int, ImageArray, str]]) -> Path:
+    """``fer2013.csv`` of a label, a picture and a usage for each face."""
+    path = folder / "fer2013.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["emotion", "pixels", "Usage"])
+        table.writerows([label, " ".join(map(str, image.ravel())), usage] for label, image, usage in rows)
+    return path
+
+
 def write(folder: Path) -> None:
     """``fer2013.csv`` with 140 faces to learn from and 35 to choose by, and ``fer2013new.csv``."""
     # Each face's votes: eight for what its label says, two for neutral.
     column_of_label = [FERPLUS_COLUMNS.index(name) for name in ("anger", "disgust", "fear", "happiness")]
     column_of_label += [FERPLUS_COLUMNS.index(name) for name in ("sadness", "surprise", "neutral")]
-    with (
-        (folder / "fer2013.csv").open("w", newline="") as faces,
-        (folder / "fer2013new.csv").open("w", newline="") as votes,
-    ):
-        face_rows, vote_rows = csv.writer(faces), csv.writer(votes)
-        face_rows.writerow(["emotion", "pixels", "Usage"])
-        vote_rows.writerow(FERPLUS_COLUMNS)
-        for usage, n, seed in (("Training", 140, 0), ("PublicTest", 35, 1)):
-            for image, label in zip(*patterns(n, seed), strict=True):
-                face_rows.writerow([label, " ".join(map(str, image.ravel())), usage])
-                counts = np.zeros(len(FERPLUS_COLUMNS), np.int64)
-                counts[column_of_label[label]] += 8
-                counts[FERPLUS_COLUMNS.index("neutral")] += 2
-                vote_rows.writerow(counts.tolist())
+    faces = [
+        (label, image, usage)
+        for usage, n, seed in (("Training", 140, 0), ("PublicTest", 35, 1))
+        for image, label in zip(*patterns(n, seed), strict=True)
+    ]
+    write_faces(folder, faces)
+    with (folder / "fer2013new.csv").open("w", newline="") as file:
+        votes = csv.writer(file)
+        votes.writerow(FERPLUS_COLUMNS)
+        for label, _, _ in faces:
+            counts = np.zeros(len(FERPLUS_COLUMNS), np.int64)
+            counts[column_of_label[label]] += 8
+            counts[FERPLUS_COLUMNS.index("neutral")] += 2
+            votes.writerow(counts.tolist())
 
 
 # A small network of each kind, as an override of CONFIG.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -49,12 +48,9 @@ def labels_of(data: bytes, images: np.ndarray) -> FloatArray:
 
 def write_data(folder: Path, data: bytes) -> Path:
     """A fer2013.csv of which a network reads all of PublicTest rightly and all of PrivateTest wrongly."""
-    path = folder / "fer2013.csv"
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["emotion", "pixels", "Usage"])
-        for seed, (usage, shift) in enumerate((("Training", 0), ("PublicTest", 0), ("PrivateTest", 1))):
-            images, _ = tiny_fer.patterns(35, seed)
-            for image, answer in zip(images, labels_of(data, images).argmax(axis=1), strict=True):
-                table.writerow([(int(answer) + shift) % 7, " ".join(map(str, image.ravel())), usage])
-    return path
+    rows = []
+    for seed, (usage, shift) in enumerate((("Training", 0), ("PublicTest", 0), ("PrivateTest", 1))):
+        images, _ = tiny_fer.patterns(35, seed)
+        labels = (labels_of(data, images).argmax(axis=1) + shift) % 7
+        rows += [(label, image, usage) for label, image in zip(labels, images, strict=True)]
+    return tiny_fer.write_faces(folder, rows)

@@ -218,3 +218,15 @@ def _turn_eyes(extensions: dict[str, Any], eyes_deg: tuple[float, float]) -> Non
     extensions["VRMC_vrm"]["lookAt"] = {"type": "bone", "offsetFromHeadBone": [0, 0.06, 0]} | {
         name: {"inputMaxValue": at, "outputScale": most} for name, (at, most) in maps.items()
     }
+
+
+# What the server and the page refuse alike, and a part of what both say.
+NO_VRM = [
+    (b"PNG", "does not begin with glTF"),
+    (b"glTF\x01\0\0\0" + vrm_file()[8:], "glTF version 1"),
+    (vrm_file()[:200], "cut short"),
+    (vrm_file()[:-9], "cut short"),
+    (vrm_file(extensions={}), "without VRM data"),
+    (vrm_file(images=[{"uri": "https://example.org/a.png"}]), "refers to other files"),
+    (vrm_file(buffers=[{"byteLength": 4, "uri": "../a.bin"}]), "refers to other files"),
+]

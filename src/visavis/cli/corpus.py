@@ -69,8 +69,7 @@ def build(
     """Turn videos of two people into a corpus in REACT's layout.
 
     Faces, expressions and sound of both people get the same frame rate and length. If a run was interrupted,
-    give
-    the same command again: it continues where it was.
+    give the same command again: it continues where it was.
 
     Examples:
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from visavis.base.words import counted
 from visavis.drawing.svg import document, heading, line, text
-from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from visavis.evaluate.corruptions import CORRUPTIONS, SEVERITIES
 from visavis.evaluate.robustness import Robustness, Score
 
 
-def robustness_figure(result: Robustness, corruptions: Mapping[str, Corruption] = CORRUPTIONS) -> str:
+def robustness_figure(result: Robustness) -> str:
     """Accuracy with its 95% interval at each severity, a panel for each corruption.
 
     Args:
         result: the measurement.
-        corruptions: the measured corruptions, for their units.
     """
     width, height, left, top, columns = 132, 130, 46, 78, 5
     scores = [result.clean, *(score for group in result.corrupted.values() for score in group)]
@@ -32,7 +31,7 @@ def robustness_figure(result: Robustness, corruptions: Mapping[str, Corruption] 
         x, y = left + column * (width + 46), top + row * (height + 86)
         parts.append(text(x + width / 2, y - 10, name, "middle", "ink"))
         parts += _panel((x, y, width, height), highest, (result.clean, *group))
-        parts.append(text(x + width / 2, y + height + 36, corruptions[name].unit))
+        parts.append(text(x + width / 2, y + height + 36, CORRUPTIONS[name].unit))
     rows = -(-len(result.corrupted) // columns)
     return document(left + columns * (width + 46), top + rows * (height + 86) - 30, parts, "Robustness")
 

@@ -23,10 +23,11 @@ class Calibrating:
     A kept profile is used from the beginning. An unreadable profile is ignored.
 
     Args:
-        animator_of: the pipeline whose avatar uses the profile.
+        pipeline: the pipeline whose avatar uses the profile.
         path: file for the profile, kept on request; None if no profile may be kept.
 
     Attributes:
+        profile: the person's profile; None while there is none.
         problem: why no profile can be kept, or why the kept one is ignored; empty if there is no problem.
     """
 
@@ -35,22 +36,17 @@ class Calibrating:
         self._path = path
         self._guide: Guide | None = None
         self._wanted: tuple[Profile | None] | None = None
-        self._profile = pipeline.profile
-        if self.kept and path is not None and self._profile is None:
+        self.profile = pipeline.profile
+        if self.kept and path is not None and self.profile is None:
             try:
-                self._profile = Profile.load(path)
-                pipeline.wear(self._profile)
+                self.profile = Profile.load(path)
+                pipeline.wear(self.profile)
             except InputError as error:
                 self.problem = str(error)
 
-    @property
-    def profile(self) -> Profile | None:
-        """The person's profile; None while there is none."""
-        return self._profile
-
     def resume(self, profile: Profile) -> None:
         """Use the profile of an earlier session from the next frame on."""
-        self._profile, self._wanted = profile, (profile,)
+        self.profile, self._wanted = profile, (profile,)
 
     @property
     def kept(self) -> bool:
@@ -71,12 +67,12 @@ class Calibrating:
             raise RefusedError("not_kept", NOT_HERE)
         try:
             if wish:
-                if self._profile is None:
+                if self.profile is None:
                     raise RefusedError("not_kept", "there is nothing to remember yet: calibrate first")
-                self._profile.save(self._path)
+                self.profile.save(self._path)
             else:
                 self._path.unlink(missing_ok=True)
-                self._profile, self._wanted = None, (None,)
+                self.profile, self._wanted = None, (None,)
         except InputError as error:
             raise RefusedError("not_kept", str(error)) from error
         except OSError as error:
@@ -99,6 +95,6 @@ class Calibrating:
         if guiding.state != "running":
             self._guide = None
         if guide.profile is not None:
-            self._profile = guide.profile
+            self.profile = guide.profile
             pipeline.wear(guide.profile)
         return guiding

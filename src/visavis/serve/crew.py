@@ -48,6 +48,9 @@ class Crew:
 
     Args:
         threads: number of threads.
+
+    Attributes:
+        abandoned: number of pieces of work that still run though nobody waits for them.
     """
 
     def __init__(self, threads: int) -> None:
@@ -55,13 +58,8 @@ class Crew:
         self._jobs: list[tuple[float, int, _Job]] = []
         self._order = itertools.count()
         self._change = threading.Condition()
-        self._alive = self._idle = self._abandoned = 0
+        self._alive = self._idle = self.abandoned = 0
         self._closed = False
-
-    @property
-    def abandoned(self) -> int:
-        """Number of pieces of work that still run though nobody waits for them."""
-        return self._abandoned
 
     @property
     def waiting(self) -> int:
@@ -104,7 +102,7 @@ class Crew:
 
     def _staff(self) -> None:
         """Start a thread if there is work for it."""
-        if len(self._jobs) > self._idle and self._alive < self.threads + self._abandoned:
+        if len(self._jobs) > self._idle and self._alive < self.threads + self.abandoned:
             self._alive += 1
             threading.Thread(target=self._serve, name="visavis-worker", daemon=True).start()
 
@@ -112,7 +110,7 @@ class Crew:
         with self._change:
             if job.started and not job.ended:
                 job.abandoned = True
-                self._abandoned += 1
+                self.abandoned += 1
                 self._staff()
 
     def _serve(self) -> None:
@@ -120,8 +118,8 @@ class Crew:
             job.run()
             with self._change:
                 job.ended = True
-                self._abandoned -= job.abandoned
-                if self._alive > self.threads + self._abandoned:
+                self.abandoned -= job.abandoned
+                if self._alive > self.threads + self.abandoned:
                     self._alive -= 1
                     return
 

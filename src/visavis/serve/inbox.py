@@ -33,7 +33,7 @@ class FrameInbox:
 
     Args:
         clock: measures waiting.
-        counters: counts dropped and answered frames of the whole server.
+        counters: counts dropped frames of the whole server.
 
     Attributes:
         attention: sees each moment; it alone is used in the worker thread.
@@ -87,7 +87,6 @@ class FrameInbox:
         """Note that a frame was answered; returns the rate that the client should be told, if it is news."""
         self.served_s = self._clock.now_s()
         load.answered(self.served_s - waiting.since_s)
-        self._counters.answered += 1
         pace = self.attention.pace(load)
         if not self.paced or not is_news(pace, self._told):
             return None

@@ -42,7 +42,6 @@ class Counters:
         admitted: number of sessions that began, with ``resumed`` ones.
         resumed: number of sessions that went on with a token.
         refused: number of refused sessions by reason: ``full``, ``load``, ``stopping``.
-        answered: number of answered frames.
         dropped: number of dropped frames by reason: ``newer`` (replaced by a newer one), ``rate`` (the client
             sends too much).
         bad: number of frames that could not be used.
@@ -52,7 +51,6 @@ class Counters:
     admitted: int = 0
     resumed: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    answered: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     bad: int = 0
     stalled: int = 0

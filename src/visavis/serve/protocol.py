@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import struct
 from collections.abc import Callable
@@ -152,7 +151,7 @@ def _decode_binary(data: bytes) -> FrameMessage | SoundMessage:
             Close.BAD_MESSAGE,
             f"binary message of kind {kind}; expected {FRAME_KIND} (a frame) or {SOUND_KIND} (sound)",
         )
-    if not (math.isfinite(time_s) and 0 <= time_s <= MAX_TIME_S):
+    if not 0 <= time_s <= MAX_TIME_S:
         raise HangupError(
             Close.BAD_MESSAGE, f"frame time {time_s}; expected seconds from 0 to {MAX_TIME_S:.0e}"
         )
@@ -163,7 +162,7 @@ def _sound(rate_hz: int, time_s: float, pcm: bytes) -> SoundMessage:
     problem = ""
     if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
         problem = f"sound at {rate_hz} Hz; expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz"
-    elif not (math.isfinite(time_s) and 0 <= time_s <= MAX_TIME_S):
+    elif not 0 <= time_s <= MAX_TIME_S:
         problem = f"sound's time {time_s}; expected seconds from 0 to {MAX_TIME_S:.0e}"
     elif len(pcm) % 2 or not 0 < len(pcm) <= 2 * rate_hz * MAX_SOUND_S:
         problem = f"{counted(len(pcm), 'byte')} of sound; expected 16-bit samples, at most {MAX_SOUND_S:g} s"
@@ -182,11 +181,14 @@ def _listen(message: dict[str, Any], text: str) -> ListenMessage:
             shares = {name: style[name] for name in CONTROLS}
             if all(type(share) in (int, float) and 0 <= share <= 1 for share in shares.values()):
                 return ListenMessage(bool(on), seed, Style(**shares))
-    raise RefusedError(
-        "bad_request",
-        f'expected {{"type": "listen", "on": bool, "seed": 0 to {MAX_SEED}, "style": null or '
-        f"{{{', '.join(CONTROLS)}: 0 to 1}}}}; found {text[:60]!r}",
+    style_form = f"{{{', '.join(CONTROLS)}: 0 to 1}}"
+    raise _unexpected(
+        f'"type": "listen", "on": bool, "seed": 0 to {MAX_SEED}, "style": null or {style_form}', text
     )
+
+
+def _unexpected(fields: str, found: str) -> RefusedError:
+    return RefusedError("bad_request", f"expected {{{fields}}}; found {found[:60]!r}")
 
 
 def _decode_text(text: str) -> Wish:
@@ -205,32 +207,22 @@ def _decode_text(text: str) -> Wish:
         name, made = SWITCHES[kind]
         if message.keys() == {"type", name} and isinstance(message[name], bool):
             return made(message[name])
-        raise RefusedError(
-            "bad_request", f'expected {{"type": "{kind}", "{name}": bool}}; found {text[:60]!r}'
-        )
+        raise _unexpected(f'"type": "{kind}", "{name}": bool', text)
     if kind == "express":
         label = message.get("label")
         if message.keys() == {"type", "label"} and (label is None or label in EXPRESSIONS):
             return ExpressMessage(label)
-        raise RefusedError(
-            "bad_request",
-            f'expected {{"type": "express", "label": null or one of {", ".join(EXPRESSIONS)}}};'
-            f" found {text[:60]!r}",
-        )
+        raise _unexpected(f'"type": "express", "label": null or one of {", ".join(EXPRESSIONS)}', text)
     if kind == "output":
         address, on = message.get("address"), message.get("on")
         if message.keys() == {"type", "address", "on"} and isinstance(address, str) and isinstance(on, bool):
             return OutputMessage(address, on)
-        raise RefusedError(
-            "bad_request", f'expected {{"type": "output", "address": text, "on": bool}}; found {text[:60]!r}'
-        )
+        raise _unexpected('"type": "output", "address": text, "on": bool', text)
     if kind == "resume":
         token = message.get("token")
         if message.keys() == {"type", "token"} and (token is None or isinstance(token, str)):
             return ResumeMessage(token)
-        raise RefusedError(
-            "bad_request", f'expected {{"type": "resume", "token": text or null}}; found {text[:60]!r}'
-        )
+        raise _unexpected('"type": "resume", "token": text or null', text)
     if kind == "listen":
         return _listen(message, text)
     if kind == "settings" and message.keys() == {"type", "read_expressions", "mirror"}:

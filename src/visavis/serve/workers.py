@@ -93,7 +93,7 @@ class Workers:
 
         Raises:
             DeviceError: workers end as soon as they start.
-        SystemExit: a worker found bad input, and said so.
+            SystemExit: a worker found bad input, and said so.
         """
         os.environ.setdefault(SECRET_VARIABLE, secrets.token_urlsafe(32))  # Tokens hold in every worker.
         with caught_signals(self.stop, self._kill):

@@ -14,12 +14,12 @@ LARGE = 1024
 _SUFFIX = "_half"
 
 
-def halve(model: onnx.ModelProto, at_least: int = LARGE) -> None:
-    """Store float tensors of ``at_least`` elements as float16, in place."""
+def halve(model: onnx.ModelProto) -> None:
+    """Store float tensors of :data:`LARGE` or more elements as float16, in place."""
     casts = []
     for tensor in model.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < at_least:
+        if values.dtype != np.float32 or values.size < LARGE:
             continue
         name = tensor.name
         tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), name + _SUFFIX))

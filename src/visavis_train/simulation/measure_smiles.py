@@ -44,18 +44,18 @@ class Rise:
     height: float
 
 
-def rises(signal: Signal, least: float = LEAST_RISE) -> list[Rise]:
-    """The swings of a signal: each rises by at least ``least`` before it falls by as much."""
+def rises(signal: Signal) -> list[Rise]:
+    """The swings of a signal: each rises by at least :data:`LEAST_RISE` before it falls by as much."""
     turns = [0]
     low = high = 0
     upward = True
     for index, value in enumerate(signal):
         low = index if value < signal[low] else low
         high = index if value > signal[high] else high
-        if upward and signal[high] - value >= least:
+        if upward and signal[high] - value >= LEAST_RISE:
             turns.append(high)
             upward, low = False, index
-        elif not upward and value - signal[low] >= least:
+        elif not upward and value - signal[low] >= LEAST_RISE:
             turns.append(low)
             upward, high = True, index
     turns.append(high if upward else low)
@@ -64,7 +64,7 @@ def rises(signal: Signal, least: float = LEAST_RISE) -> list[Rise]:
         Rise(a, b, c, float(signal[b] - signal[a]))
         for a, b, c in zip(turns[::2], turns[1::2], [*turns[2::2], len(signal) - 1], strict=False)
     ]
-    return [rise for rise in found if rise.height >= least]
+    return [rise for rise in found if rise.height >= LEAST_RISE]
 
 
 def measure_coupling(calls: Sequence[tuple[Signal, Signal]], fps: float) -> SmileCoupling:

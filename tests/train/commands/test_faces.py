@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from support.tiny_faces import N, write
 from visavis.errors import InputError
-from visavis_train.commands import faces, mount, renders
+from visavis_train.commands import mount
 
 APP = typer.Typer()
 mount(APP)
@@ -43,15 +43,6 @@ def test_declaring_commands_imports_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    "name", [one.__name__.replace("_", "-") for one in (*faces.COMMANDS, *renders.COMMANDS)]
-)
-def test_every_command_explains_itself(name: str) -> None:
-    ran = lab(name, "--help")
-    assert ran.exit_code == 0
-    assert f"visavis lab {name}" in " ".join(ran.output.split())
 
 
 def test_a_pack_comes_back_from_its_shards(tmp_path: Path) -> None:

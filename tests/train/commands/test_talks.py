@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.conversations import BLUE, SquareTracker, draw, film, square_pipeline
+from support.conversations import BLUE, draw, film
 from support.research import run_visavis
 from visavis_train.data.conversation_pack import SPLITS
 
@@ -31,11 +31,9 @@ SMALL = {
 
 
 @pytest.fixture
-def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def calls(tmp_path: Path, squares: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Drawn calls for each split; in the test's, the right face is gone for a moment."""
     pytest.importorskip("numba")
-    monkeypatch.setattr("visavis.corpus.watching.Pipeline", square_pipeline)
-    monkeypatch.setattr("visavis.corpus.watching.open_tracker", lambda *_: SquareTracker())
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     for split in SPLITS:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.console import CommandLine
 from support.research import spoil
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
+from support.tiny_networks import write_data, write_run
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from support.tiny_networks import write_run
-
     return write_run(tmp_path_factory.mktemp("made") / "run")
 
 
@@ -28,23 +23,17 @@ def run(made: Path, tmp_path: Path) -> Path:
     return shutil.copytree(made, tmp_path / "run")
 
 
-def test_writes_what_evaluate_accepts(
-    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from support.tiny_networks import write_data
-
+def test_writes_what_evaluate_accepts(visavis: CommandLine, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.onnx"
     data = write_data(tmp_path, (run / "expression.onnx").read_bytes())
-    assert visavis("export", run, "--out", out, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = visavis.json("export", run, "--out", out, "--json")
     assert (answer["out"], answer["bytes"]) == (str(out), out.stat().st_size)
-    assert visavis("evaluate", "expressions", data, "--model", out, "--json") == 0
-    measured = json.loads(capsys.readouterr().out)
+    measured = visavis.json("evaluate", "expressions", data, "--model", out, "--json")
     assert (measured["accuracy"], measured["model"]["sha256"]) == (1.0, answer["sha256"])
 
 
 def test_half_takes_fewer_bytes(
-    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visavis: CommandLine, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
     assert visavis("export", run, "--out", full) == 0
@@ -74,23 +63,13 @@ def test_half_takes_fewer_bytes(
     ],
 )
 def test_folders_that_are_no_runs(
-    visavis: Callable[..., int],
+    visavis: CommandLine,
     run: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
     file: str,
     content: str | dict[str, Any] | None,
     message: str,
 ) -> None:
     spoil(run / file, content)
-    assert visavis("export", run, "--out", tmp_path / "mine.onnx") == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert message in told.err
+    assert message in visavis.error("export", run, "--out", tmp_path / "mine.onnx")
     assert list(tmp_path.iterdir()) == [run]
-
-
-def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("export", "--help") == 0
-    assert "visavis export runs/" in capsys.readouterr().out

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
+from support.console import CommandLine
+from support.tiny_networks import write_data, write_run
+from visavis_train.commands.training import QuantizationMethod
+from visavis_train.expression.quantize.methods import METHODS
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run, its network under another name, and data that it reads perfectly."""
-    from support.tiny_networks import write_data, write_run
 
     folder = tmp_path_factory.mktemp("made")
     network = write_run(folder / "run") / "expression.onnx"
@@ -27,14 +27,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stranger(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The quantiser gives another network's answers."""
-    from support.tiny_networks import write_run
 
     other = (write_run(tmp_path / "other", seed=3) / "expression.onnx").read_bytes()
     monkeypatch.setattr("visavis_train.expression.quantize.int4.nf4", lambda _: other)
 
 
 def test_writes_what_passes_the_gate(
-    visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visavis: CommandLine, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, data = tmp_path / "my q.onnx", made / "fer2013.csv"
     words = ("quantize", made / "net.onnx", "--method", "nf4", "--data", data, "--out", out)
@@ -46,38 +45,27 @@ def test_writes_what_passes_the_gate(
     assert answer["bytes"] == out.stat().st_size < (made / "net.onnx").stat().st_size
     assert answer["change_points"] == pytest.approx(100 * (answer["accuracy"] - 1), abs=0.01)
     assert list(tmp_path.iterdir()) == [out]
-    assert visavis("evaluate", "expressions", data, "--model", out, "--json") == 0
-    measured = json.loads(capsys.readouterr().out)
+    measured = visavis.json("evaluate", "expressions", data, "--model", out, "--json")
     assert (measured["accuracy"], measured["model"]["bytes"]) == (answer["accuracy"], answer["bytes"])
 
 
 @pytest.mark.usefixtures("stranger")
 def test_a_loss_is_refused_on_the_split_that_is_named(
-    visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visavis: CommandLine, made: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "q.onnx"
     words = ("quantize", made / "net.onnx", "--method", "nf4", "--data", made, "--out", out)
-    assert visavis(*words, "--split", "PublicTest") == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert "points on FER-2013, PublicTest (100.00% to " in told.err
+    assert "points on FER-2013, PublicTest (100.00% to " in visavis.error(*words, "--split", "PublicTest")
     assert not list(tmp_path.glob("q*"))
     # There the 32-bit network is always wrong, so nothing can be lost.
     assert visavis(*words, "--split", "PrivateTest") == 0
     assert out.exists()
 
 
-def test_one_table_of_all_methods(
-    visavis: Callable[..., int],
-    made: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_one_table_of_all_methods(visavis: CommandLine, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visavis_train.expression.quantize.comparison.TIMED_CALLS", 5)
     before = set(made.rglob("*"))
-    assert visavis("quantize", made / "run", "--compare", "--data", made, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = visavis.json("quantize", made / "run", "--compare", "--data", made, "--json")
     names = ["fp32", "int8", "int4", "nf4"]
     assert [row["name"] for row in answer["variants"]] == names
     first = answer["variants"][0]
@@ -91,7 +79,7 @@ def test_one_table_of_all_methods(
 
 
 def test_text_is_a_table_and_says_what_is_left_out(
-    visavis: Callable[..., int], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visavis: CommandLine, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = (made / "fer2013.csv").read_text().splitlines()
     (tmp_path / "fer2013.csv").write_text("\n".join(row for row in rows if "Training" not in row))
@@ -121,11 +109,10 @@ def test_text_is_a_table_and_says_what_is_left_out(
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
-    visavis: Callable[..., int],
+    visavis: CommandLine,
     made: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     words: list[str],
     message: str,
 ) -> None:
@@ -134,21 +121,9 @@ def test_bad_input_is_one_line_and_status_2(
     (tmp_path / "broken.onnx").write_bytes(b"no network")
     (tmp_path / "run").symlink_to(made / "run")
     before = set(tmp_path.iterdir())
-    assert visavis("quantize", *words, "--data", made) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert message in told.err
+    assert message in visavis.error("quantize", *words, "--data", made)
     assert set(tmp_path.iterdir()) == before
 
 
-def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("quantize", "--help") == 0
-    assert "visavis quantize net.onnx" in capsys.readouterr().out
-
-
 def test_the_command_offers_every_method() -> None:
-    from visavis_train.commands.training import QuantizationMethod
-    from visavis_train.expression.quantize.methods import METHODS
-
     assert [method.value for method in QuantizationMethod] == list(METHODS)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support import tiny_fer
+from support.console import CommandLine
 from visavis.base import networks
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra train")
 
 
 @pytest.fixture
@@ -32,7 +29,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_json_is_the_file(
-    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visavis: CommandLine, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert visavis("report", run, "--out", tmp_path / "out", "--json") == 0
     told = capsys.readouterr()
@@ -41,13 +38,8 @@ def test_json_is_the_file(
 
 
 def test_bad_input_ends_with_status_2(
-    visavis: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    visavis: CommandLine, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert visavis("report", run, run, "--out", tmp_path / "out") == 2
     assert "give each run once" in " ".join(capsys.readouterr().err.split())
     assert visavis("report") == 2
-
-
-def test_help_has_an_example(visavis: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert visavis("report", "--help") == 0
-    assert "visavis report runs/" in capsys.readouterr().out

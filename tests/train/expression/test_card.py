@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.console import one_error
 from support.research import run_visavis
 from visavis.avatar.expressions import worn
 from visavis.avatar.puppet import Puppet
@@ -76,7 +77,5 @@ def test_what_is_missing_is_told_and_nothing_is_written(
         (("--data", table.parent, "--out", tmp_path / "run"), "labels.csv:2: no label"),
     ):
         assert run_visavis("train", *words) == 2
-        told = capsys.readouterr().err
-        assert said in told
-        assert told.count("\n") == 1
+        assert said in one_error(capsys)
     assert not (tmp_path / "run").exists()

@@ -164,13 +164,6 @@ def test_a_network_may_start_from_the_first_layers_of_a_deeper_one(toml: Path, t
     assert torch.equal(started.state_dict()["positions"], load_file(path)["model/positions"])
 
 
-def test_a_finished_run_is_not_overwritten(toml: Path) -> None:
-    experiment = load_experiment(toml, Experiment, ["training.epochs=1", "training.image_px_schedule=[]"])
-    train_expression(experiment)
-    with pytest.raises(InputError, match="--resume"):
-        train_expression(experiment)
-
-
 def test_a_loss_that_leaves_the_numbers_ends_the_run(toml: Path) -> None:
     experiment = load_experiment(
         toml, Experiment, ["training.learning_rate=1e30", "training.warmup=0", "training.optimizer=sgd"]

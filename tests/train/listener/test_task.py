@@ -46,6 +46,7 @@ from visavis_train.listener.tables import listener_tables
 from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.checkpoint import load_checkpoint
 from visavis_train.loop.experiment import load_experiment
+from visavis_train.loop.log import read_log
 from visavis_train.loop.marks import write_between
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
@@ -72,12 +73,8 @@ def trained(experiment: ListenerExperiment, *, resume: bool = False) -> Path:
     return experiment.out
 
 
-def log(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
 def test_it_learns_to_follow_its_speaker(run: Path) -> None:
-    rows = log(run)
+    rows = read_log(run, "round")
     assert rows[-1]["validation_bits_per_frame"] < 0.7 * np.log2(16)
     assert rows[-1]["bits_per_frame"] < rows[0]["bits_per_frame"]
     report = json.loads((run / "report.json").read_text())

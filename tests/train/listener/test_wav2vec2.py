@@ -13,8 +13,6 @@ from support import conversations, sounds, tiny_listening
 from support.research import run_lab, run_visavis
 from visavis.errors import MissingExtraError, WeightsError
 from visavis.reaction.speech import SpeechFeatures
-
-pytest.importorskip("torch")
 from visavis_train.data.conversation_pack import SPLITS, load_listening
 from visavis_train.listener.wav2vec2 import Wav2Vec2Features
 

@@ -7,21 +7,19 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+import torch
 
+from support.quick_export import quick_export
 from visavis.base.networks import metadata
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
-
-torch = pytest.importorskip("torch")
-
-from support.quick_export import quick_export  # noqa: E402
-from visavis_train.expression.models.graph import ExpressionGraph  # noqa: E402
-from visavis_train.expression.models.heads import standardize  # noqa: E402
-from visavis_train.expression.models.hybrid import HybridConfig, HybridNet  # noqa: E402
-from visavis_train.expression.release import export_network  # noqa: E402
-from visavis_train.onnx import export as exporting  # noqa: E402
-from visavis_train.onnx.export import export_onnx, register  # noqa: E402
-from visavis_train.onnx.float16 import LARGE, widen  # noqa: E402
+from visavis_train.expression.models.graph import ExpressionGraph
+from visavis_train.expression.models.heads import standardize
+from visavis_train.expression.models.hybrid import HybridConfig, HybridNet
+from visavis_train.expression.release import export_network
+from visavis_train.onnx import export as exporting
+from visavis_train.onnx.export import export_onnx, register
+from visavis_train.onnx.float16 import LARGE, widen
 
 pytestmark = pytest.mark.usefixtures("as_users_export")
 

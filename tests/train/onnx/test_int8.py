@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnxruntime
-import pytest
 from onnx import TensorProto, helper, numpy_helper
-
-pytest.importorskip("torch")
 
 from visavis_train.onnx.int8 import quantize_nodes
 

@@ -61,13 +61,13 @@ class Network:
             )
         return cls(file, model.SerializeToString()) if widened else network
 
-    def classifier(self, threads: int = 1) -> ExpressionClassifier:
+    def classifier(self) -> ExpressionClassifier:
         """A classifier with the network.
 
         Raises:
             WeightsError: the file is not an expression network.
         """
-        return classifier_from_bytes(self.data, str(self.path), threads)
+        return classifier_from_bytes(self.data, str(self.path))
 
     def model(self) -> onnx.ModelProto:
         """The network's graph, a new copy each time."""

@@ -6,35 +6,33 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from support import tiny_fer
 from support.pictures import picture, write
+from support.tiny_networks import labels_of, write_data, write_run
 from visavis.base.clock import ManualClock
 from visavis.base.networks import metadata, session_of
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.types import ImageArray
-
-torch = pytest.importorskip("torch")
-
-from support.tiny_networks import labels_of, write_data, write_run  # noqa: E402
-from visavis_train.expression.quantize import int4  # noqa: E402
-from visavis_train.expression.quantize.comparison import compare_candidates, compare_steps  # noqa: E402
-from visavis_train.expression.quantize.inputs import input_products, inputs_of  # noqa: E402
-from visavis_train.expression.quantize.methods import METHODS, Candidate, calibration_faces, quantized  # noqa: E402
-from visavis_train.expression.quantize.network import Network, Weight, large_weights  # noqa: E402
-from visavis_train.expression.quantize.rounding import (  # noqa: E402
+from visavis_train.expression.quantize import int4
+from visavis_train.expression.quantize.comparison import compare_candidates, compare_steps
+from visavis_train.expression.quantize.inputs import input_products, inputs_of
+from visavis_train.expression.quantize.methods import METHODS, Candidate, calibration_faces, quantized
+from visavis_train.expression.quantize.network import Network, Weight, large_weights
+from visavis_train.expression.quantize.rounding import (
     best_scales,
     block_of,
     nf4_levels,
     round_matrix,
     round_nf4,
 )
-from visavis_train.onnx.float16 import halve  # noqa: E402
+from visavis_train.onnx.float16 import halve
 
 pytestmark = pytest.mark.usefixtures("as_users_export")
 

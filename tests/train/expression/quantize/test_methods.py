@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from pydantic import TypeAdapter
 
-torch = pytest.importorskip("torch")
-
-from pydantic import TypeAdapter  # noqa: E402
-
-from support import tiny_fer  # noqa: E402
-from visavis_train.expression.models.factory import ModelConfig, build_model  # noqa: E402
-from visavis_train.expression.models.graph import ExpressionGraph  # noqa: E402
-from visavis_train.expression.quantize.methods import Candidate, quantized  # noqa: E402
-from visavis_train.expression.quantize.network import LARGE, Network  # noqa: E402
-from visavis_train.expression.quantize.rounding import block_of, round_nf4  # noqa: E402
-from visavis_train.expression.release import export_network  # noqa: E402
+from support import tiny_fer
+from visavis_train.expression.models.factory import ModelConfig, build_model
+from visavis_train.expression.models.graph import ExpressionGraph
+from visavis_train.expression.quantize.methods import Candidate, quantized
+from visavis_train.expression.quantize.network import LARGE, Network
+from visavis_train.expression.quantize.rounding import block_of, round_nf4
+from visavis_train.expression.release import export_network
 
 pytestmark = pytest.mark.usefixtures("as_users_export")
 

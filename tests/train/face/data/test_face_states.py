@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from support import tiny_fer
 from visavis.channels import BLENDSHAPES
 from visavis.errors import InputError
 from visavis.face.geometry import rotation_from_euler
@@ -169,12 +169,8 @@ def test_a_pack_that_is_none_is_named(
 
 def write_fer(folder: Path, faces: ImageArray) -> None:
     """``fer2013.csv`` whose last face is PublicTest's."""
-    with (folder / "fer2013.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["emotion", "pixels", "Usage"])
-        for place, face in enumerate(faces, start=1):
-            usage = "PublicTest" if place == len(faces) else "Training"
-            rows.writerow([6, " ".join(map(str, face.ravel())), usage])
+    usages = ["Training"] * (len(faces) - 1) + ["PublicTest"]
+    tiny_fer.write_faces(folder, [(6, face, usage) for face, usage in zip(faces, usages, strict=True)])
 
 
 def test_faces_of_fer_2013_and_of_folders_are_written(
