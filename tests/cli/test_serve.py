@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
@@ -138,3 +138,40 @@ def test_a_port_that_cannot_be_had_ends_with_status_2(command_line: CommandLine,
         taken.listen()
         told = command_line.error("serve", "--port", taken.getsockname()[1], *options)
     assert re.fullmatch(r"Error: cannot listen on [^\n]*--port[^\n]*\n", told)
+
+
+class Stage:
+    """Stands in for Ray: it is ready at once, and ends."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def run(self, host: str, port: int, ready: Callable[[int], None]) -> None:
+        ready(8765)
+
+
+def test_on_ray_the_browser_opens_once_with_the_token_and_the_log_has_none(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("visavis.serve.ray_serve.RayServer", Stage)
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    options = ("--engine", "ray", "--host", "0.0.0.0", "--token", "a-token-that-is-given", "--open")  # noqa: S104
+    assert command_line("serve", *options) == 0
+    assert opened == ["http://localhost:8765/?token=a-token-that-is-given"]
+    err = capsys.readouterr().err
+    assert "visavis is at http://localhost:8765/ " in err
+    assert "a-token" not in err
+
+
+def test_more_replicas_than_sessions_are_refused_and_a_rest_is_told(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("visavis.serve.ray_serve.RayServer", Stage)
+    ray = ("serve", "--engine", "ray", "--sessions", "7", "--replicas")
+    assert command_line(*ray, "1:8") == 2
+    assert (
+        "--sessions 7: each replica needs a session of its own, and there may be 8" in capsys.readouterr().err
+    )
+    assert command_line(*ray, "1:3") == 0
+    assert "--sessions 7: each of 3 processes has 2, so there are 6 at a time" in capsys.readouterr().err

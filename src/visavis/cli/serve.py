@@ -266,11 +266,12 @@ def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
     def ready(port: int) -> None:
         if not is_private(host, hosts, front):
             warn_if_unsafe(host, front)
-        query = f"?token={front.token}" if front.token and not given else ""
-        for url in urls(host, port, secure=front.tls_cert is not None):
-            console.print_note(f"visavis is at {url}{query} (Ctrl-C stops it)")
-            if options["open_browser"]:
-                webbrowser.open(url + query)
+        query = f"?token={front.token}" if front.token else ""
+        found = urls(host, port, secure=front.tls_cert is not None)
+        for url in found:  # A given token does not get into logs.
+            console.print_note(f"visavis is at {url}{'' if given else query} (Ctrl-C stops it)")
+        if options["open_browser"]:
+            webbrowser.open(found[-1] + query)  # With 0.0.0.0, localhost: a camera is allowed there.
 
     full = MOST_PER_CORE if people is None else people // number.most
     RayServer(build, number, full, front, address).run(host, options["port"], ready)
