@@ -73,9 +73,12 @@ def answered(connection: VTubeStudio) -> str:
 
 
 def play(connection: VTubeStudio, label: str | None, duration_s: float, start_s: float = 0.0) -> str:
-    """Send frames with an expression, without waiting for real time; the last message."""
-    message = ""
+    """Send frames with an expression, not in real time, until all is answered; the last message."""
+    session = connection._session
+    assert session is not None
     for index in range(round(30 * duration_s)):
-        message = connection.send(sample(start_s + index / 30, label=label))
+        last = sample(start_s + index / 30, label=label)
+        connection.send(last)
         time.sleep(0.004)
-    return message
+    until(lambda: session.pump(0.01) or not session._open)
+    return connection.send(last)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
 from visavis.base.reading import parse_json
@@ -87,7 +89,7 @@ class Caller:
     events: set[str] = field(default_factory=set)
 
     def send(self, kind: str, data: dict[str, Any], request_id: str) -> None:
-        """Send an answer or an event."""
+        """Send an answer or an event; who has left gets none, but what it sent before still counts."""
         message = {
             **API,
             "timestamp": int(1e3 * time.time()),
@@ -95,7 +97,8 @@ class Caller:
             "requestID": request_id,
             "data": data,
         }
-        self.connection.send(json.dumps(message))
+        with suppress(ConnectionClosed):
+            self.connection.send(json.dumps(message))
 
     def subscribe(self, data: dict[str, Any]) -> dict[str, Any]:
         """Begin or end to send an event; the data of the answer."""

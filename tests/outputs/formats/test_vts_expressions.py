@@ -65,6 +65,9 @@ class SlowSession:
     def pump(self, wait_s: float = 0.0) -> None:
         time.sleep(wait_s)
 
+    def unanswered(self, kind: str) -> int:
+        return len(self.posted)
+
 
 def test_an_expression_that_was_not_confirmed_is_switched_off_at_the_end() -> None:
     expressions, session = Expressions({}), SlowSession()

@@ -20,6 +20,7 @@ from visavis.outputs.vtube_studio.protocol import Data, StudioSession
 NEUTRAL = EXPRESSIONS[0]
 LABELS = EXPRESSIONS[1:]
 ENDING = ".exp3.json"
+ACTIVATE = "ExpressionActivationRequest"
 # A new expression must last this long before it is shown, and is then shown this long at least.
 SETTLE_S = 0.3
 HOLD_S = 1.0
@@ -125,12 +126,15 @@ class Expressions:
             session.pump(left_s)
         for target in self._targets:
             if target.perhaps_on and target.file:
-                _activate(session, target, False)
+                session.post(ACTIVATE, _activation(target, False))
+        # What waits unread when the connection ends may be lost.
+        while session.unanswered(ACTIVATE) and (left_s := until_s - monotonic()) > 0:
+            session.pump(left_s)
 
     def _switch(self, session: StudioSession, target: Target, on: bool) -> None:
         done = partial(self._done, target, on)
         if not target.hotkey:
-            session.post("ExpressionActivationRequest", _activation(target, on), done)
+            session.post(ACTIVATE, _activation(target, on), done)
         elif target.file:
             # A hotkey toggles, and the person may have toggled by hand: look first.
             session.post(
@@ -216,7 +220,3 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 def _activation(target: Target, on: bool) -> dict[str, Any]:
     return {"expressionFile": target.file, "fadeTime": FADE_S, "active": on}
-
-
-def _activate(session: StudioSession, target: Target, on: bool) -> None:
-    session.post("ExpressionActivationRequest", _activation(target, on))
