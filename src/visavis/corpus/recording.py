@@ -70,7 +70,7 @@ class Source:
         path: path as given by the user.
         size: bytes.
         mtime_ns: time of the last change.
-        sha256: hexadecimal digest of its bytes; empty if they changed while they were read.
+        sha256: hexadecimal digest of its bytes; empty if they cannot be read, or changed while they were read.
     """
 
     path: str
