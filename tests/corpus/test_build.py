@@ -314,8 +314,10 @@ def test_a_missing_video_is_set_aside_and_made_when_it_is_there(tmp_path: Path) 
     assert (again.kept, [outcome.status for outcome in again.outcomes]) == (1, ["done", "done"])
     before = tree(tmp_path / "c")
     late.unlink()
+    late.symlink_to(late.name)  # A link to itself can be read as little.
     gone = make(tmp_path / "c", late, there)
     assert [outcome.status for outcome in gone.outcomes] == ["refused", "done"]
+    assert str(gone.refused[0].reason).endswith("; the corpus keeps what was made of it")
     assert tree(tmp_path / "c") == before  # What was finished stays.
 
 

@@ -118,7 +118,7 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
         raise next(found for found in fingerprints if isinstance(found, InputError))
     for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
         if isinstance(sources, InputError):
-            unread[recording.name] = _unread(recording, sources)
+            unread[recording.name] = _unread(recording, before, sources)
             continue
         asked[record_path(root, recording.split, recording.name)] = sources
         if before and before.stands(root, sources) and not before.may_pass:
@@ -182,10 +182,11 @@ def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[So
         return error
 
 
-def _unread(recording: CorpusRecording, error: InputError) -> Outcome:
+def _unread(recording: CorpusRecording, before: Outcome | None, error: InputError) -> Outcome:
     """The outcome of a recording with a video that cannot be read; the next run looks again."""
     sources = tuple(Source(str(video), 0, 0, "") for video in recording.videos)
-    return Outcome(recording.name, recording.split, REFUSED, str(error), sources, {}, None)
+    kept = "; the corpus keeps what was made of it" if before is not None and before.status == DONE else ""
+    return Outcome(recording.name, recording.split, REFUSED, f"{error}{kept}", sources, {}, None)
 
 
 def _copies(root: Path, asked: Mapping[Path, tuple[Source, ...]]) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Source:
         path: path as given by the user.
         size: bytes.
         mtime_ns: time of the last change.
-        sha256: hexadecimal digest of its bytes; empty if they cannot be read, or changed while they were read.
+        sha256: hexadecimal digest of its bytes; empty if they could not be read, or changed meanwhile.
     """
 
     path: str
@@ -139,13 +139,14 @@ def list_recordings(videos: Sequence[Path], split: str, *, pairs: bool) -> list[
         raise InputError(f"--pairs takes videos two by two, A before B; found {len(videos)}")
     step = len(PEOPLE) if pairs else 1
     recordings: dict[str, CorpusRecording] = {}
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for start in range(0, len(videos), step):
         group = tuple(videos[start : start + step])
         for video in group:
-            if video.resolve() in seen:
+            place = os.path.realpath(video)  # Unlike Path.resolve, it takes links in a circle.
+            if place in seen:
                 raise InputError(f"{video}: named twice; each video belongs to one recording")
-            seen.add(video.resolve())
+            seen.add(place)
         name = "+".join(_plain(video.stem) for video in group)
         if (size := len(f"{split}-{name}".encode())) > LONGEST_NAME:
             raise InputError(

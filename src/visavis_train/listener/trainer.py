@@ -37,6 +37,7 @@ class ListenerTraining(Settings):
         own_draws: share of the listener's own past that the network's own draws replace, each drawn after
             the true past, so that it learns to go on after a wrong draw (Duckworth et al. 2019,
             arXiv:1906.04331: parallel scheduled sampling). A step takes 1.4 times as long.
+            With 0.5, gestures became more like the teachers', and the eyes trembled.
         masked_speaker: as ``masked_past`` for the speaker's frames, separately for face and sound, so that
             the network does not rely on one of them.
         sound_noise: standard deviation of noise added to the sound features.
