@@ -84,6 +84,7 @@ def test_missing_and_double_videos_are_told_at_the_start(
     [
         (["a.mp4", "--pairs"], "--pairs takes videos two by two, A before B; found 1"),
         (["none.mp4"], "none.mp4: cannot be read: No such file or directory"),
+        (["none.mp4", "no.mp4"], "none.mp4: cannot be read: No such file or directory (and so with 1 more "),
         (["a.mp4", "--fps", "0"], "a corpus has 1 to 240 frames per second; found 0"),
         (["a.mp4", "--jobs", "0"], "--jobs is 0; expected at least 1"),
         (["a.mp4", "--split", "a/b"], "'a/b' is no name of a split"),

@@ -319,6 +319,11 @@ def test_a_missing_video_is_set_aside_and_made_when_it_is_there(tmp_path: Path) 
     assert [outcome.status for outcome in gone.outcomes] == ["refused", "done"]
     assert str(gone.refused[0].reason).endswith("; the corpus keeps what was made of it")
     assert tree(tmp_path / "c") == before  # What was finished stays.
+    next((tmp_path / "c").rglob("late/A/*.npy")).unlink()  # With a file missing, it is no recording any more.
+    assert (
+        make(tmp_path / "c", late, there).refused[0].reason == str(gone.refused[0].reason).partition(";")[0]
+    )
+    assert first(tmp_path / "c").key == "visavis/there/A/1"
 
 
 def test_a_video_under_two_names_is_told(tmp_path: Path) -> None:
@@ -335,6 +340,8 @@ def test_a_video_under_two_names_is_told(tmp_path: Path) -> None:
     make(tmp_path / "c", a, other)
     assert copies(a, other) == ()
     assert copies(copy, split="val") == (told,)
+    pair = list_recordings([a, copy], "train", pairs=True)
+    assert "the same video as in 'a+copy' of train" in plan(tmp_path / "p", pair, CorpusSettings()).copies[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")

@@ -160,7 +160,7 @@ def test_a_signal_while_many_start_starts_no_more(monkeypatch: pytest.MonkeyPatc
 
 def test_more_workers_than_sessions_are_refused() -> None:
     check_workers(3, sends=False, sessions=3)
-    with pytest.raises(InputError, match=r"--workers 4: .* there are 3 \(--sessions"):
+    with pytest.raises(InputError, match=r"--workers 4: .* their number is 3 \(--sessions"):
         check_workers(4, sends=False, sessions=3)
     for sessions in (None, 100_000):
         with pytest.raises(InputError, match="--workers 100000: "):

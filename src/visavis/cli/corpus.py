@@ -95,14 +95,15 @@ def build(
                     step()
 
             result = build_corpus(todo, workers, advance)
-        summary = summarize_corpus(out, result) | {"copies": list(todo.copies)}
+        summary = summarize_corpus(out, result)
         if as_json:
             console.print_json(summary)
         else:
             _print_summary(summary)
     if result.interrupted:
         console.print_note(
-            f"interrupted; recordings that are finished: {len(result.outcomes)} of {len(todo.recordings)}; "
+            f"interrupted; recordings that are finished: {len(result.outcomes) - len(result.refused)} of "
+            f"{len(todo.recordings)}; "
             "the same command goes on"
         )
         raise typer.Exit(INTERRUPTED)
@@ -132,6 +133,7 @@ def summarize_corpus(out: Path, result: Build) -> dict[str, Any]:
         ],
         "kept": result.kept,
         "refused": len(result.refused),
+        "copies": list(result.copies),
         "interrupted": result.interrupted,
     }
 

@@ -226,8 +226,8 @@ def _tell_places(sessions: int | None, processes: int) -> None:
     """Tell how many sessions there can be if the processes cannot share them evenly."""
     if sessions is not None and (rest := sessions % processes):
         console.print_note(
-            f"--sessions {sessions}: each of {processes} processes has {sessions // processes}, so there are "
-            f"{sessions - rest} at a time, at most"
+            f"--sessions {sessions}: each of {processes} processes has {sessions // processes}, "
+            f"so there are at most {sessions - rest} at a time"
         )
 
 

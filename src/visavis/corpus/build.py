@@ -54,11 +54,13 @@ class Build:
     Attributes:
         outcomes: outcomes of the requested recordings in order; fewer if the run was interrupted.
         kept: number of recordings that were finished before.
+        copies: see :class:`Plan`.
         interrupted: whether the user ended the run.
     """
 
     outcomes: tuple[Outcome, ...]
     kept: int
+    copies: tuple[str, ...]
     interrupted: bool
 
     @property
@@ -114,11 +116,13 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
     befores = [Outcome.load(record_path(root, one.split, one.name)) for one in recordings]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         fingerprints = list(pool.map(_fingerprint, recordings, befores))
-    if recordings and all(isinstance(found, InputError) for found in fingerprints):
-        raise next(found for found in fingerprints if isinstance(found, InputError))
+    errors = [found for found in fingerprints if isinstance(found, InputError)]
+    if errors and len(errors) == len(recordings):
+        more = f" (and so with {len(errors) - 1} more recordings)" if len(errors) > 1 else ""
+        raise InputError(f"{errors[0]}{more}")
     for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
         if isinstance(sources, InputError):
-            unread[recording.name] = _unread(recording, before, sources)
+            unread[recording.name] = _unread(root, recording, before, sources)
             continue
         asked[record_path(root, recording.split, recording.name)] = sources
         if before and before.stands(root, sources) and not before.may_pass:
@@ -151,10 +155,12 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
         before = Outcome.load(record_path(root, job.recording.split, job.recording.name))
         if before is not None and before.may_pass:  # Else a worker would take it for the end of this run.
             discard(root, job.recording)
-    for outcome in todo.unread.values():
-        before = Outcome.load(record_path(root, outcome.split, outcome.name))
-        if before is None or before.status == REFUSED:  # What is finished stays in the corpus.
-            outcome.save(root)
+    for recording in todo.recordings:
+        unread = todo.unread.get(recording.name)
+        before = Outcome.load(record_path(root, recording.split, recording.name))
+        if unread is not None and not _is_whole(root, before):  # What is whole stays in the corpus.
+            discard(root, recording)
+            unread.save(root)
     _write_manifest(todo)
     outcomes = {**todo.kept, **todo.unread}
     with Interruption() as signals:
@@ -170,7 +176,7 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
             _tidy(root, finished=len(outcomes) == len(todo.recordings))
             _write_manifest(todo)
     done = tuple(outcomes[one.name] for one in todo.recordings if one.name in outcomes)
-    return Build(done, len(todo.kept), interrupted)
+    return Build(done, len(todo.kept), todo.copies, interrupted)
 
 
 def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[Source, ...] | InputError:
@@ -182,10 +188,15 @@ def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[So
         return error
 
 
-def _unread(recording: CorpusRecording, before: Outcome | None, error: InputError) -> Outcome:
+def _is_whole(root: Path, outcome: Outcome | None) -> bool:
+    """Whether the corpus has a recording with all of its files, whatever became of its videos."""
+    return outcome is not None and outcome.status == DONE and outcome.stands(root, outcome.sources)
+
+
+def _unread(root: Path, recording: CorpusRecording, before: Outcome | None, error: InputError) -> Outcome:
     """The outcome of a recording with a video that cannot be read; the next run looks again."""
     sources = tuple(Source(str(video), 0, 0, "") for video in recording.videos)
-    kept = "; the corpus keeps what was made of it" if before is not None and before.status == DONE else ""
+    kept = "; the corpus keeps what was made of it" if _is_whole(root, before) else ""
     return Outcome(recording.name, recording.split, REFUSED, f"{error}{kept}", sources, {}, None)
 
 
@@ -196,16 +207,16 @@ def _copies(root: Path, asked: Mapping[Path, tuple[Source, ...]]) -> tuple[str, 
         before = None if path in asked else Outcome.load(path)
         if before is not None and before.status == DONE:
             known |= {source.sha256: _place(path) for source in before.sources}
-    found = [
-        (source.path, _place(path), known.setdefault(source.sha256, _place(path)))
-        for path, sources in asked.items()
-        for source in sources
-    ]
-    return tuple(
-        f"{video}: the same video as in {other}; the corpus has it twice"
-        for video, own, other in found
-        if other != own
-    )
+    lines = []
+    for path, sources in asked.items():
+        for source in sources:
+            if source.sha256 in known:
+                lines.append(
+                    f"{source.path}: the same video as in {known[source.sha256]}; the corpus has it twice"
+                )
+            else:
+                known[source.sha256] = _place(path)
+    return tuple(lines)
 
 
 def _place(record: Path) -> str:

@@ -52,7 +52,7 @@ def check_workers(workers: int, sends: bool, sessions: int | None = None) -> Non
     places = min(places, sessions or places)
     if workers > max(places, 1):
         raise InputError(
-            f"--workers {workers}: each process needs a session of its own, and there are {places} "
+            f"--workers {workers}: each process needs a session of its own, and their number is {places} "
             f"(--sessions, at most {MOST_PER_CORE} for each processor); use fewer"
         )
     if workers > 1 and sys.platform == "win32":

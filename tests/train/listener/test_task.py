@@ -47,7 +47,6 @@ from visavis_train.listener.tokens import TokenVocabulary
 from visavis_train.loop.checkpoint import load_checkpoint
 from visavis_train.loop.experiment import load_experiment
 from visavis_train.loop.log import read_log
-from visavis_train.loop.marks import write_between
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 
@@ -417,14 +416,6 @@ def test_the_ablation_changes_the_tokenizer_alone() -> None:
         assert experiment.tokenizer == Path(f"runs/tokenizer_{name}_seed1")
     same = {"name": "x", "out": Path("x"), "tokenizer": None}
     assert len({repr(experiment.model_copy(update=same)) for experiment in read.values()}) == 1
-
-
-def test_marks_must_stand_once(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("nothing")
-    with pytest.raises(InputError, match="once"):
-        write_between(page, ("<!-- a -->", "<!-- b -->"), ["x"])
-    assert page.read_text() == "nothing"
 
 
 def test_costs_of_the_committed_experiments() -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from visavis.errors import InputError
 from visavis_train.expression import sweep
 from visavis_train.expression.sparsity import dropped_tokens, keep_rates, kept_tokens
 from visavis_train.listener import behavior, report
+from visavis_train.loop.marks import write_between
 from visavis_train.tokenizer import ablation
 
 ROOT = Path(__file__).parents[3]
@@ -39,3 +41,11 @@ def test_a_page_holds_each_mark_once_and_in_order(page: Path, marks: tuple[str, 
 def test_every_kind_of_sweep_has_a_place_of_its_own() -> None:
     assert sweep.MARKS.keys() == sweep.RESULTS.keys()
     assert len(set(sweep.RESULTS.values())) == len(sweep.RESULTS)
+
+
+def test_marks_must_stand_once(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing")
+    with pytest.raises(InputError, match="once"):
+        write_between(page, ("<!-- a -->", "<!-- b -->"), ["x"])
+    assert page.read_text() == "nothing"

@@ -6,7 +6,7 @@ this name. https://github.com/DenchiSoft/VTubeStudio#requesting-execution-of-hot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -122,14 +122,17 @@ class Expressions:
     def release(self, session: StudioSession) -> None:
         """Switch off the expression that was switched on, even if VTube Studio has not confirmed it yet."""
         until_s = monotonic() + RELEASE_S
-        while any(target.busy for target in self._targets) and (left_s := until_s - monotonic()) > 0:
-            session.pump(left_s)
+
+        def wait_while(pending: Callable[[], object]) -> None:
+            while pending() and (left_s := until_s - monotonic()) > 0:
+                session.pump(left_s)
+
+        wait_while(lambda: any(target.busy for target in self._targets))
         for target in self._targets:
             if target.perhaps_on and target.file:
                 session.post(ACTIVATE, _activation(target, False))
         # What waits unread when the connection ends may be lost.
-        while session.unanswered(ACTIVATE) and (left_s := until_s - monotonic()) > 0:
-            session.pump(left_s)
+        wait_while(lambda: session.unanswered(ACTIVATE))
 
     def _switch(self, session: StudioSession, target: Target, on: bool) -> None:
         done = partial(self._done, target, on)

@@ -12,6 +12,7 @@ import numpy as np
 from visavis.types import FloatArray
 from visavis_train.data.conversation_pack import BEHAVIOR_CHANNELS, ListeningPack, PersonClip
 from visavis_train.listener.baselines.method import each_item, fitted
+from visavis_train.listener.baselines.training import Scale
 
 # Ten late copies are 0.2 to 2 s behind: people imitate a smile within about this time.
 LATER_FRAMES = 5
@@ -123,8 +124,8 @@ class NearestNeighbour:
             [item.listener for item in train.items if item.speaker is speaker] for speaker in speakers
         ]
         described = np.stack([_described(speaker) for speaker in speakers])
-        self._mean, self._spread = described.mean(axis=0), described.std(axis=0) + 1e-6
-        self._described = (described - self._mean) / self._spread
+        self._scale = Scale.of([described])
+        self._described = self._scale.into(described)
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
         """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness.
@@ -135,7 +136,7 @@ class NearestNeighbour:
         return np.stack([self._nearest(item, samples) for item in items])
 
     def _nearest(self, item: PersonClip, samples: int) -> FloatArray:
-        here = (_described(item) - self._mean) / self._spread
+        here = self._scale.into(_described(item))
         order = np.argsort(((self._described - here) ** 2).sum(axis=1), kind="stable")
         ranked = [listener for place in order for listener in self._listeners[place]]
         return np.stack([fitted(ranked[k % len(ranked)].behavior, len(item)) for k in range(samples)])

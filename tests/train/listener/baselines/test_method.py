@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,21 @@ def test_baselines_are_what_they_are_called() -> None:
     np.testing.assert_array_equal(near[0], TRAIN.items[4].listener.behavior)
     np.testing.assert_array_equal(near[1], TRAIN.items[5].listener.behavior)
     assert not np.array_equal(near[2], near[0])
+
+
+def test_a_channel_that_stood_still_in_training_does_not_choose_the_neighbour() -> None:
+    still = FACE_CHANNELS.index("tongueOut")
+    items = []
+    for number, item in enumerate(TRAIN.items):
+        face = item.speaker.face.copy()
+        face[:, still] = 1e-5 * (number < 2)
+        items.append(replace(item, speaker=replace(item.speaker, face=face)))
+    known = items[-1]
+    moved = known.speaker.face.copy()
+    moved[:, still] = 0.01
+    method = NearestNeighbour(replace(TRAIN, items=tuple(items)))
+    near = method.reactions([replace(known.speaker, face=moved)], 1, 0)
+    assert np.array_equal(near, method.reactions([known.speaker], 1, 0))
 
 
 def test_random_has_the_printed_variance_and_diversity() -> None:
