@@ -200,9 +200,31 @@ def test_nothing_of_an_older_video_stays(tmp_path: Path) -> None:
     assert first(tmp_path / "c").speaker.audio is not None
     make(tmp_path / "c", call(source, 40))
     assert first(tmp_path / "c").speaker.audio is None
-    film(source, [draw([(64, RED)])] * 30)
-    assert make(tmp_path / "c", source).outcomes[0].status == "refused"
-    assert set(tree(tmp_path / "c")) == {"items/train/a.json", "manifest.json", "quality.csv"}
+
+
+def test_a_video_that_became_useless_replaces_no_good_recording(tmp_path: Path) -> None:
+    source, other = call(tmp_path / "a.mp4"), call(tmp_path / "b.mp4", 40)
+    faces = [draw([(32, RED), (96, BLUE)]) if n < 20 else draw([]) for n in range(120)]
+    reasons = {
+        f"{source}: one face in 3 of 3 looks": lambda: film(source, [draw([(64, RED)])] * 30),
+        "a face in 1": lambda: film(source, faces, 5),  # Known only after the last of several segments.
+        f"{source}: the file is empty": lambda: source.write_bytes(b""),
+    }
+    make(tmp_path / "c", source, other, segment_s=4.0)
+    before, video = tree(tmp_path / "c"), source.read_bytes()
+    for reason, change in reasons.items():
+        change()
+        result = make(tmp_path / "c", source, other, segment_s=4.0)
+        (refused,) = result.refused
+        assert str(refused.reason).startswith(reason)
+        assert str(refused.reason).endswith("; the corpus keeps the recording of an earlier run")
+        assert (result.kept, tree(tmp_path / "c")) == (1, before)
+    source.write_bytes(video)
+    assert make(tmp_path / "c", source, other, segment_s=4.0).kept == 2
+    source.write_bytes(b"")
+    next((tmp_path / "c").rglob("a/A/*.npy")).unlink()  # With a file missing, it is no recording any more.
+    assert "keeps" not in str(make(tmp_path / "c", source, other, segment_s=4.0).refused[0].reason)
+    assert not list((tmp_path / "c" / "train").rglob("a/A/*"))
 
 
 def test_later_recordings_join_earlier_ones(tmp_path: Path) -> None:
@@ -317,7 +339,7 @@ def test_a_missing_video_is_set_aside_and_made_when_it_is_there(tmp_path: Path) 
     late.symlink_to(late.name)  # A link to itself can be read as little.
     gone = make(tmp_path / "c", late, there)
     assert [outcome.status for outcome in gone.outcomes] == ["refused", "done"]
-    assert str(gone.refused[0].reason).endswith("; the corpus keeps what was made of it")
+    assert str(gone.refused[0].reason).endswith("; the corpus keeps the recording of an earlier run")
     assert tree(tmp_path / "c") == before  # What was finished stays.
     next((tmp_path / "c").rglob("late/A/*.npy")).unlink()  # With a file missing, it is no recording any more.
     assert (

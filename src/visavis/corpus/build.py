@@ -32,6 +32,8 @@ from visavis.corpus.layout import (
     Outcome,
     discard,
     record_path,
+    refuse,
+    set_aside,
     write_index,
 )
 from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source
@@ -122,7 +124,8 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
         raise InputError(f"{errors[0]}{more}")
     for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
         if isinstance(sources, InputError):
-            unread[recording.name] = _unread(root, recording, before, sources)
+            unknown = tuple(Source(str(video), 0, 0, "") for video in recording.videos)  # Looked at again.
+            unread[recording.name] = refuse(root, recording, str(sources), unknown)
             continue
         asked[record_path(root, recording.split, recording.name)] = sources
         if before and before.stands(root, sources) and not before.may_pass:
@@ -157,10 +160,8 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
             discard(root, job.recording)
     for recording in todo.recordings:
         unread = todo.unread.get(recording.name)
-        before = Outcome.load(record_path(root, recording.split, recording.name))
-        if unread is not None and not _is_whole(root, before):  # What is whole stays in the corpus.
-            discard(root, recording)
-            unread.save(root)
+        if unread is not None:
+            set_aside(root, recording, unread)
     _write_manifest(todo)
     outcomes = {**todo.kept, **todo.unread}
     with Interruption() as signals:
@@ -186,18 +187,6 @@ def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[So
         return tuple(Source.of(video, known.get(str(video))) for video in recording.videos)
     except InputError as error:
         return error
-
-
-def _is_whole(root: Path, outcome: Outcome | None) -> bool:
-    """Whether the corpus has a recording with all of its files, whatever became of its videos."""
-    return outcome is not None and outcome.status == DONE and outcome.stands(root, outcome.sources)
-
-
-def _unread(root: Path, recording: CorpusRecording, before: Outcome | None, error: InputError) -> Outcome:
-    """The outcome of a recording with a video that cannot be read; the next run looks again."""
-    sources = tuple(Source(str(video), 0, 0, "") for video in recording.videos)
-    kept = "; the corpus keeps what was made of it" if _is_whole(root, before) else ""
-    return Outcome(recording.name, recording.split, REFUSED, f"{error}{kept}", sources, {}, None)
 
 
 def _copies(root: Path, asked: Mapping[Path, tuple[Source, ...]]) -> tuple[str, ...]:

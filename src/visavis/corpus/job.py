@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from visavis.capture.sound import write_wav
 from visavis.corpus import layout, segments
-from visavis.corpus.layout import DONE, REFUSED, Outcome
+from visavis.corpus.layout import DONE, REFUSED, Outcome, refuse, set_aside
 from visavis.corpus.observe import Watched
 from visavis.corpus.quality import SWAPPED_SHARE, PersonQuality, Quality, swapped_share
 from visavis.corpus.recording import PEOPLE, SourceChangedError, mismatch
@@ -53,7 +53,6 @@ def finish(job: RecordingJob) -> Outcome:
     Raises:
         InputError: a file cannot be written. Errors of the videos are the outcome's reason instead.
     """
-    layout.discard(job.root, job.recording)
     reason = segments.refusal(job)
     try:
         outcome = _refuse(job, reason) if reason is not None else _write(job, segments.join_segments(job))
@@ -62,13 +61,16 @@ def finish(job: RecordingJob) -> Outcome:
     except SourceChangedError as error:  # The next run must not take this for the end.
         unknown = tuple(replace(source, sha256="") for source in job.sources)
         outcome = replace(_refuse(job, str(error)), sources=unknown)
-    outcome.save(job.root)
+    if outcome.status == DONE:
+        outcome.save(job.root)
+    elif not set_aside(job.root, job.recording, outcome):
+        return outcome  # Without a record, the segments say what is done until the run ends.
     segments.forget(job)
     return outcome
 
 
 def _refuse(job: RecordingJob, reason: str) -> Outcome:
-    return Outcome(job.recording.name, job.recording.split, REFUSED, reason, job.sources, {}, None)
+    return refuse(job.root, job.recording, reason, job.sources)
 
 
 def _require_unchanged(job: RecordingJob) -> None:
@@ -96,6 +98,7 @@ def _write(job: RecordingJob, seen: list[PersonView]) -> Outcome:
             write_tracks(layout.parquet_path(folder, recording), tracks, {**facts, "sources": sources})
         files = layout.list_files(folder, recording.split)
         _require_unchanged(job)
+        layout.discard(job.root, recording)  # What was made before, just before the new files take its place.
     quality = _judge(job, seen, people, sounds, mismatch_s)
     return Outcome(recording.name, recording.split, DONE, None, job.sources, files, asdict(quality))
 

@@ -98,6 +98,31 @@ def clip_path(recording: CorpusRecording, person: str) -> str:
     return f"{SITE}/{recording.name}/{person}/{CLIP}"
 
 
+def is_whole(root: Path, recording: CorpusRecording) -> bool:
+    """Whether the corpus has a recording with all of its files, whatever became of its videos."""
+    before = Outcome.load(record_path(root, recording.split, recording.name))
+    return before is not None and before.status == DONE and before.stands(root, before.sources)
+
+
+def refuse(root: Path, recording: CorpusRecording, why: str, sources: tuple[Source, ...]) -> Outcome:
+    """The outcome of a recording that cannot be made; its reason says if an earlier one stays."""
+    kept = "; the corpus keeps the recording of an earlier run" if is_whole(root, recording) else ""
+    return Outcome(recording.name, recording.split, REFUSED, why + kept, sources, {}, None)
+
+
+def set_aside(root: Path, recording: CorpusRecording, refused: Outcome) -> bool:
+    """Put a refusal in place of a recording, unless the corpus has it whole; returns whether it did.
+
+    Raises:
+        InputError: a file cannot be written or removed.
+    """
+    if is_whole(root, recording):
+        return False
+    discard(root, recording)
+    refused.save(root)
+    return True
+
+
 def discard(root: Path, recording: CorpusRecording) -> None:
     """Delete the files of an older version of a recording's videos.
 
