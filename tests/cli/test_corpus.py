@@ -76,7 +76,7 @@ def test_missing_and_double_videos_are_told_at_the_start(
         == summary["copies"]
         == [f"{copy}: the same video as in 'a' of train; the corpus has it twice"]
     )
-    assert error == f"Error: {missing}"
+    assert error == "Error: recordings that were refused: 1 of 3"
 
 
 @pytest.mark.parametrize(

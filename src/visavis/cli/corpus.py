@@ -107,10 +107,11 @@ def build(
             "the same command goes on"
         )
         raise typer.Exit(INTERRUPTED)
-    if len(result.refused) == 1:
-        raise InputError(str(result.refused[0].reason))
+    untold = [outcome for outcome in result.refused if outcome.name not in todo.unread]
+    if len(result.refused) == len(untold) == 1:
+        raise InputError(str(untold[0].reason))
     if result.refused:
-        for outcome in result.refused if not as_json else ():
+        for outcome in untold if not as_json else ():
             console.print_note(f"{outcome.name}: {outcome.reason}")
         raise InputError(f"recordings that were refused: {len(result.refused)} of {len(todo.recordings)}")
 
