@@ -67,8 +67,8 @@ def test_the_file_holds_what_was_found(tmp_path: Path) -> None:
 def test_the_table_has_a_row_for_each_gesture() -> None:
     rows = told().rows()
     assert all(len(row) == len(COLUMNS) for row in rows)
-    assert rows[0] == ("1", "3.1 s", "smile", "face", "smiles", "2.8 s", "+4.5", "+2.0")
-    assert rows[2] == ("2", "5.2 s", "nod", "neither", "", "", "+0.5", "+0.2")
+    assert rows[0] == ("1", "3.1 s", "3.3 s", "smile", "face", "smiles", "2.8 s", "+4.5", "+2.0")
+    assert rows[2] == ("2", "5.2 s", "5.4 s", "nod", "neither", "", "", "+0.5", "+0.2")
     assert told().counts() == {"face": 1, "speech": 1, "neither": 1}
 
 
@@ -107,7 +107,7 @@ def test_the_figure_joins_each_gesture_to_its_cause() -> None:
     assert {"speaker: speech", "speaker: smile", "listener 1: smile", "listener 2: head down"} <= set(names)
     titles = [element.text or "" for element in root.iter(f"{SVG}title")]
     assert len(titles) == len(list(root.iter(f"{SVG}circle"))) == 3
-    assert titles[0].startswith("smile at 3.1 s, raised by face (smiles): face 4.5 bits")
+    assert titles[0].startswith("smile from 3.1 s, peak at 3.3 s, raised by face (smiles): face 4.5 bits")
     strips = [r for r in root.iter(f"{SVG}rect") if r.get("class") == "strip"]
     causes = [r for r in root.iter(f"{SVG}rect") if r.get("fill-opacity")]
     assert len(strips) == 2 + 2 * 3

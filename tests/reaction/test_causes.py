@@ -53,6 +53,7 @@ def test_a_smile_is_traced_to_the_smile_that_it_answers(tmp_path: Path, delay: i
     assert found.cause is not None
     assert found.cause.start < 66
     assert found.cause.end > 60
+    assert found.cause.start <= found.gesture.peak
     assert found.speech_bits == pytest.approx(0, abs=1e-3)
     assert found.together_bits == pytest.approx(found.face_bits, rel=1e-3)
     for block in found.blocks:

@@ -30,7 +30,10 @@ from visavis.types import FloatArray
 
 # Maximum number of explained listeners.
 MOST_EXPLAINED = 10
-COLUMNS = ("listener", "from", "gesture", "raised by", "the speaker", "from", "face, bits", "speech, bits")
+COLUMNS = (
+    *("listener", "from", "peak", "gesture", "raised by"),
+    *("the speaker", "from", "face, bits", "speech, bits"),
+)
 DOES = MappingProxyType({SMILE: "smiles", NOD: "nods", BROWS: "raises the brows"})
 UNITS = MappingProxyType({SMILE: "weight", NOD: "rad", BROWS: "weight"})
 # The figure stops at this time; a longer one would be unreadable.
@@ -86,6 +89,7 @@ class Explanation:
                 (
                     str(number + 1),
                     f"{self._time_s(found.gesture.start):.1f} s",
+                    f"{self._time_s(found.gesture.peak):.1f} s",  # The cause may begin between the two.
                     found.gesture.kind,
                     found.raised_by,
                     "" if cause is None else self.done(cause, found.raised_by),
@@ -224,7 +228,8 @@ class _Figure:
         told, gesture, cause = self._told, found.gesture, found.cause
         kind = {FACE: "area", NEITHER: "faint"}.get(found.raised_by, "dot")
         x, y = self._across(gesture.start), top + _STRIP_PX - 7
-        words = f"{gesture.kind} at {told.start_s + gesture.start / told.reaction.fps:.1f} s"
+        rises_s = (told.start_s + frame / told.reaction.fps for frame in (gesture.start, gesture.peak))
+        words = "{} from {:.1f} s, peak at {:.1f} s".format(gesture.kind, *rises_s)
         if cause is not None:
             source, left = places[found.raised_by], self._across(cause.start)
             width = self._across(cause.end) - left
