@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -162,6 +163,25 @@ def test_on_ray_the_browser_opens_once_with_the_token_and_the_log_has_none(
     err = capsys.readouterr().err
     assert "visavis is at http://localhost:8765/ " in err
     assert "a-token" not in err
+
+
+@NOT_WINDOWS
+@pytest.mark.parametrize(("sessions", "workers", "shares"), [(7, 3, [3, 2, 2]), (4, 2, [2, 2])])
+def test_workers_share_all_sessions(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, sessions: int, workers: int, shares: list[int]
+) -> None:
+    found: list[int] = []
+
+    class Started:
+        def __init__(self, works: list[Any], *_: object) -> None:
+            found.extend(work.args[0].options["sessions"] for work in works)
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr("visavis.serve.workers.Workers", Started)
+    assert command_line("serve", "--port", "0", "--sessions", sessions, "--workers", workers) == 0
+    assert found == shares
 
 
 def test_more_replicas_than_sessions_are_refused_and_a_rest_is_told(

@@ -10,6 +10,7 @@ import pytest
 from support import scripted_server as scripted
 from support.pictures import jpeg
 from visavis.base.clock import ManualClock
+from visavis.base.machine import usable_threads
 from visavis.errors import InputError, WeightsError
 from visavis.serve.messages import FrameMessage, SettingsMessage
 from visavis.serve.pool import HELD_S, SessionPool
@@ -225,8 +226,8 @@ def test_a_busy_server_refuses_new_sessions_but_not_those_that_come_back() -> No
 
 def test_processes_share_the_places_and_show_and_record_nothing() -> None:
     async def use() -> None:
-        pool = SessionPool(scripted.ScriptedPipeline, limit=5, processes=2)
-        assert (pool.limit, pool.alone) == (2, False)
+        pool = SessionPool(scripted.ScriptedPipeline, processes=2)
+        assert (pool.limit, pool.alone) == (max(1, 16 * usable_threads() // 2), False)
         async with pool.session("a-name-of-a-session") as session:
             assert not pool.broadcast.is_shown("a-name-of-a-session")
             with pytest.raises(RefusedError, match="--workers 1"):

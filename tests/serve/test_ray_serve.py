@@ -35,7 +35,7 @@ from visavis.serve.ray_serve import RayServer, Replicas
 
 def build():
     from visavis.testing.stages import scripted_pipeline
-    return create_app(scripted_pipeline, sessions=32, processes=2, front=Front(token="{TOKEN}"))
+    return create_app(scripted_pipeline, sessions=16, processes=2, front=Front(token="{TOKEN}"))
 
 server = RayServer(build, Replicas(2, 2), 16, Front())
 server.run("127.0.0.1", 0, lambda port: print(port, file=sys.__stdout__, flush=True))

@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from ctypes import c_double
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -56,7 +58,7 @@ def ask(port: int) -> tuple[int, str]:
 @contextmanager
 def started(count: int) -> Iterator[tuple[Workers, int]]:
     with open_port("127.0.0.1", 0) as listener:
-        group = Workers(count, answer, listener)
+        group = Workers([answer] * count, listener)
         thread = threading.Thread(target=group.run)
         thread.start()
         try:
@@ -89,9 +91,9 @@ def test_workers_that_cannot_start_end_the_server(
     monkeypatch.setattr(workers, "YOUNG_S", 0.0)  # However long it takes: they never serve.
     with open_port("127.0.0.1", 0) as listener:
         with pytest.raises(DeviceError, match="5 workers in a row ended as soon as they started"):
-            Workers(1, fail, listener).run()
+            Workers([fail], listener).run()
         with pytest.raises(SystemExit) as caught:
-            Workers(1, refuse, listener).run()
+            Workers([refuse], listener).run()
     assert caught.value.code == 2
     assert caplog.text.count("a worker ended with status 3") == 5
     assert caplog.text.count("a worker ended with status 2") == 1
@@ -106,7 +108,7 @@ from serve.test_workers import stay
 if __name__ == "__main__":
     with open_port("127.0.0.1", 0) as listener:
         print(listener.getsockname()[1], flush=True)
-        Workers(2, stay, listener, grace_s=60).run()
+        Workers([stay] * 2, listener, grace_s=60).run()
 """
 
 
@@ -147,15 +149,26 @@ def test_a_second_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
 def test_a_signal_while_many_start_starts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[bool] = []
 
-    def start(first: bool) -> None:
+    def start(_: object, first: bool) -> None:
         begun.append(first)
         group.stop()
 
     with open_port("127.0.0.1", 0) as listener:
-        group = Workers(1000, answer, listener)
+        group = Workers([answer] * 1000, listener)
         monkeypatch.setattr(group, "_start", start)
         group.run()
     assert begun == [True]
+
+
+def test_a_dead_worker_leaves_its_work_to_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+    with open_port("127.0.0.1", 0) as listener:
+        group = Workers([answer, stay], listener)
+    monkeypatch.setattr(workers, "wait", lambda *_, **__: [])
+    monkeypatch.setattr(group, "_start", begun.append)
+    group._alive[Mock(is_alive=lambda: False, exitcode=3)] = stay, c_double(-10.0)
+    group._replace_dead()
+    assert begun == [stay]
 
 
 def test_more_workers_than_sessions_are_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -211,24 +211,19 @@ class _Wish:
 
 def _serve_together(wish: _Wish, workers: int) -> None:
     """Serve in several processes."""
+    from visavis.base.machine import usable_threads
+    from visavis.serve.pool import MOST_PER_CORE
     from visavis.serve.server import open_port, with_token
     from visavis.serve.workers import Workers
 
     host, front = wish.options["host"], wish.options["front"]
-    _tell_places(wish.options["sessions"], workers)
     # One token for all processes.
     wish.options["front"] = with_token(host, wish.options["allowed_hosts"], front)
+    each, rest = divmod(wish.options["sessions"] or MOST_PER_CORE * usable_threads(), workers)
+    shares = (each + (number < rest) for number in range(workers))
+    wishes = (replace(wish, options=wish.options | {"sessions": share}) for share in shares)
     with open_port(host, wish.options["port"]) as listening:
-        Workers(workers, partial(_serve, wish), listening, front.grace_s + 1).run()
-
-
-def _tell_places(sessions: int | None, processes: int) -> None:
-    """Tell how many sessions there can be if the processes cannot share them evenly."""
-    if sessions is not None and (rest := sessions % processes):
-        console.print_note(
-            f"--sessions {sessions}: each of {processes} processes has {sessions // processes}, "
-            f"so there are at most {sessions - rest} at a time"
-        )
+        Workers([partial(_serve, one) for one in wishes], listening, front.grace_s + 1).run()
 
 
 def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
@@ -247,7 +242,12 @@ def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
             f"--sessions {people}: each replica needs a session of its own, and there may be {number.most} "
             "(--replicas); use more sessions or fewer replicas"
         )
-    _tell_places(people, number.most)
+    each = None if people is None else people // number.most  # A replica does not know which one it is.
+    if people is not None and each is not None and people % number.most:
+        console.print_note(
+            f"--sessions {people}: each of {number.most} processes has {each}, "
+            f"so there are at most {each * number.most} at a time"
+        )
     given = options["front"].token
     front = with_token(host, hosts, options["front"])
 
@@ -255,7 +255,7 @@ def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
         logs.configure(wish.log_format)
         return create_app(
             **_load(wish),
-            sessions=people,
+            sessions=each,
             idle_s=options["idle_s"],
             host=host,
             allowed_hosts=hosts,
@@ -273,8 +273,7 @@ def _serve_on_ray(wish: _Wish, replicas: str, address: str | None) -> None:
         if options["open_browser"]:
             webbrowser.open(found[-1] + query)  # With 0.0.0.0, localhost: a camera is allowed there.
 
-    full = MOST_PER_CORE if people is None else people // number.most
-    RayServer(build, number, full, front, address).run(host, options["port"], ready)
+    RayServer(build, number, each or MOST_PER_CORE, front, address).run(host, options["port"], ready)
 
 
 def _load(wish: _Wish) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def create_app(
         make_pipeline: makes the pipeline of one session.
         vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
         listener: the listener that people may use; None if there is none.
-        sessions: maximum number of sessions at a time; see :class:`~visavis.serve.pool.SessionPool`.
+        sessions: maximum number of sessions of this process; see :class:`~visavis.serve.pool.SessionPool`.
         idle_s: time without messages after which a session is closed.
         host: the address or name at which it listens.
         allowed_hosts: further host names of the server, in addition to addresses and this computer's own

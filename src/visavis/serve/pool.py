@@ -38,8 +38,8 @@ class SessionPool:
 
     Args:
         make_pipeline: makes one session's pipeline; it is called in a worker thread.
-        limit: maximum number of sessions at a time; None for 16 for each usable processor. Fewer are admitted
-            if answers take too long; see :class:`~visavis.serve.load.Load`.
+        limit: maximum number of sessions of this process at a time; None for its part of 16 for each usable
+            processor. Fewer are admitted if answers take too long; see :class:`~visavis.serve.load.Load`.
         clock: passed to every session.
         vocabulary: passed to every session.
         listener: passed to every session.
@@ -70,8 +70,7 @@ class SessionPool:
     ) -> None:
         if limit is not None and limit < 1:
             raise InputError(f"the number of sessions must be at least 1; found {limit}")
-        # Each process has its part of the places and the processors; the limit is never exceeded.
-        self.limit = max(1, (limit or MOST_PER_CORE * usable_threads()) // processes)
+        self.limit = limit or max(1, MOST_PER_CORE * usable_threads() // processes)
         self.alone = processes == 1
         self.active = 0
         self.draining = asyncio.Event()

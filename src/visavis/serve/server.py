@@ -198,7 +198,7 @@ def serve(
         vocabulary: the vocabulary of face tokens; None if there is no tokenizer.
         listener: the listener that people may use; None if there is none.
         open_browser: show the page in the person's browser.
-        sessions: maximum number of sessions at a time.
+        sessions: maximum number of sessions of this process at a time.
         idle_s: time without messages after which a session is closed.
         allowed_hosts: further host names of the server.
         announce: called with each of the page's addresses once the server listens; a token that the server

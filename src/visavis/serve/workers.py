@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ctypes import c_double
 from multiprocessing.connection import wait
@@ -65,17 +65,17 @@ class Workers:
     """Processes that serve one listening socket.
 
     Args:
-        count: number of processes.
-        work: serves until SIGTERM; called in each process with the socket, with True in the first process
-            alone, and with a function to call once it serves. It must be picklable.
+        works: what each process does: serve until SIGTERM. It is called with the socket, with True in the
+            first process alone, and with a function to call once it serves. It must be picklable.
         listener: a listening socket.
         grace_s: time for a worker to end after SIGTERM.
     """
 
-    def __init__(self, count: int, work: Work, listener: socket.socket, grace_s: float = 6.0) -> None:
-        self._count, self._work, self._listener, self._grace_s = count, work, listener, grace_s
+    def __init__(self, works: Sequence[Work], listener: socket.socket, grace_s: float = 6.0) -> None:
+        self._works, self._listener, self._grace_s = works, listener, grace_s
         self._context = multiprocessing.get_context("spawn")
-        self._alive: dict[SpawnProcess, c_double] = {}  # and the time since which each one serves
+        # Its work, and the time since which it serves.
+        self._alive: dict[SpawnProcess, tuple[Work, c_double]] = {}
         self._failures = 0
         self._stopping = threading.Event()
 
@@ -98,26 +98,27 @@ class Workers:
         os.environ.setdefault(SECRET_VARIABLE, secrets.token_urlsafe(32))  # Tokens hold in every worker.
         with caught_signals(self.stop, self._kill):
             try:
-                for number in range(self._count):
+                for number, work in enumerate(self._works):
                     if not self._stopping.is_set():  # A signal may come while many start.
-                        self._start(first=number == 0)
+                        self._start(work, first=number == 0)
                 while not self._stopping.is_set():
                     self._replace_dead()
             finally:
                 self._end()
 
-    def _start(self, first: bool = False) -> None:
+    def _start(self, work: Work, first: bool = False) -> None:
         serves_s = self._context.RawValue("d", math.inf)
-        process = self._context.Process(target=_serve, args=(self._work, self._listener, first, serves_s))
+        process = self._context.Process(target=_serve, args=(work, self._listener, first, serves_s))
         with deaf_children():
             process.start()
-        self._alive[process] = serves_s
+        self._alive[process] = work, serves_s
 
     def _replace_dead(self) -> None:
         """Wait a moment for a worker that dies, and start another one."""
         wait([process.sentinel for process in self._alive], timeout=0.2)
         for process in [process for process in self._alive if not process.is_alive()]:
-            young = monotonic() - self._alive.pop(process).value < YOUNG_S
+            work, serves_s = self._alive.pop(process)
+            young = monotonic() - serves_s.value < YOUNG_S
             self._failures = self._failures + 1 if young else 0
             if self._stopping.is_set():
                 return
@@ -129,7 +130,7 @@ class Workers:
                     f"{MOST_FAILURES} workers in a row ended as soon as they started; see above"
                 )
             self._stopping.wait(FIRST_PAUSE_S * 2**self._failures if young else 0.0)
-            self._start()
+            self._start(work)
 
     def _end(self) -> None:
         for process in self._alive:
