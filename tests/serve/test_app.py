@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import struct
@@ -20,7 +21,7 @@ from websockets.sync.client import ClientConnection
 import visavis.serve
 from support import scripted_server as scripted
 from support.pictures import jpeg
-from support.talking import fetch, receive, serving, talk
+from support.talking import asking, fetch, receive, serving, talk
 from visavis.channels import EXPRESSIONS
 from visavis.errors import WeightsError
 from visavis.serve.protocol import Close, encode_frame
@@ -70,10 +71,21 @@ def test_health_counts_sessions(server: Server) -> None:
     before = json.loads(fetch(server, "health"))
     assert (before["status"], before["modes"]) == ("ok", ["mirror"])
     assert before["sessions_limit"] >= 16
+    assert before["process"] is None
     assert before["expressions"] == list(EXPRESSIONS)
     with talk(server) as client:
         receive(client)
         assert json.loads(fetch(server, "health"))["sessions"] == before["sessions"] + 1
+
+
+def test_one_of_several_processes_says_that_its_places_are_its_own() -> None:
+    with asking(sessions=1, processes=2) as client:
+        health = client.get("/health").json()
+        assert (health["sessions_limit"], health["process"]) == (1, os.getpid())
+        client.app.state.pool.active = 1
+        detail = client.get("/ready").json()["detail"]
+        client.app.state.pool.active = 0  # Else the end would wait for it.
+    assert detail.startswith("no session can begin now: 1 of 1 sessions of this process (--sessions) are in")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +105,7 @@ def test_ready_is_not_live() -> None:
             with pytest.raises(HTTPError) as caught:
                 fetch(server, "ready")
             assert caught.value.code == 503
-            assert "1 of 1 (--sessions)" in caught.value.read().decode()
+            assert "1 of 1 sessions of this server (--sessions)" in caught.value.read().decode()
             assert json.loads(fetch(server, "live")) == {"status": "live"}
 
 

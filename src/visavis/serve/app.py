@@ -227,7 +227,7 @@ def _why_not_ready(pool: SessionPool) -> str:
         return "the server is stopping"
     if pool.crowded:
         return (
-            f"no session can begin now: {pool.active} of {pool.limit} (--sessions) are in use, "
+            f"no session can begin now: {pool.active} of {pool.places} (--sessions) are in use, "
             f"at {pool.load.fps:.0f} pictures a second"
         )
     try:
@@ -248,4 +248,5 @@ def _health(pool: SessionPool) -> dict[str, object]:
         "listener": listener_offer(pool.listener),
         "sessions": pool.active,
         "sessions_limit": pool.limit,
+        "process": None if pool.alone else os.getpid(),
     }

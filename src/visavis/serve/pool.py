@@ -95,6 +95,11 @@ class SessionPool:
             return pipeline.drops_tokens
 
     @property
+    def places(self) -> str:
+        """The limit in words; of several processes, each knows only its own."""
+        return f"{self.limit} sessions of this {'server' if self.alone else 'process'}"
+
+    @property
     def taken(self) -> int:
         """Number of places in use, with those of work that nobody waits for any more."""
         return self.active + self.crew.abandoned
@@ -111,9 +116,9 @@ class SessionPool:
         if name is not None:
             at_most = int(OVERBOOKED * self.limit)
             fits = self.taken < max(at_most, self.limit + 1)
-            return None if fits else ("full", f"all {self.limit} sessions of this server are in use")
+            return None if fits else ("full", f"all {self.places} are in use")
         if self.taken + len(self._held) >= self.limit:
-            return "full", f"all {self.limit} sessions of this server are in use (--sessions)"
+            return "full", f"all {self.places} are in use (--sessions)"
         if self.active and not self.load.admits:
             return (
                 "load",
