@@ -82,10 +82,19 @@ def require_outputs(
     for path, endings in wanted:
         if path is None:
             continue
-        if not path.name.lower().endswith(endings):
-            raise InputError(f"{str(path)!r}: expected a name that ends in {', '.join(endings)}")
+        require_ending(path, *endings)
         require_writable(path, *taken)
         taken.append(path)
+
+
+def require_ending(path: Path, *endings: str) -> None:
+    """Find before the work that a file to write has a name of another kind.
+
+    Raises:
+        InputError: the name has none of these endings.
+    """
+    if not path.name.lower().endswith(endings):
+        raise InputError(f"{str(path)!r}: expected a name that ends in {', '.join(endings)}")
 
 
 def require_folder(path: Path) -> None:

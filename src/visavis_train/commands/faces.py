@@ -9,7 +9,7 @@ import typer
 
 from visavis.base.console import print_line, print_note
 from visavis.base.machine import MOST_PROCESSES
-from visavis_train.commands.shared import interrupted_says
+from visavis_train.commands.shared import ends_in, interrupted_says
 
 ANEW = "interrupted: the same command starts again from the beginning"
 NOTHING = "interrupted: nothing was written"
@@ -96,7 +96,12 @@ def negatives(
         Path | None, typer.Option(help="Folder of pictures without faces; also adds drawn clutter.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The .npy file to write.", show_default="negatives.npy in the pack")
+        Path | None,
+        typer.Option(
+            help="The .npy file to write.",
+            show_default="negatives.npy in the pack",
+            callback=ends_in(".npy"),
+        ),
     ] = None,
     squares: Annotated[int, typer.Option(help="Squares from each photograph.", min=0)] = 9,
     most: Annotated[int, typer.Option(help="Most squares from videos, and most drawn ones.", min=0)] = 1500,

@@ -12,7 +12,7 @@ from visavis.base.console import print_note
 from visavis.base.files import require_outputs
 from visavis.base.machine import MOST_PROCESSES
 from visavis_train.commands.faces import ANEW, NOTHING, Landmarker
-from visavis_train.commands.shared import interrupted_says
+from visavis_train.commands.shared import ends_in, interrupted_says
 
 Mesh = Annotated[Path, typer.Argument(metavar="HEAD", help="The head's mesh, ict_face.npz.")]
 Crops = Annotated[Path, typer.Argument(help="Folder of face crops, for skins.")]
@@ -91,7 +91,10 @@ def correspond(
     count: Annotated[int, typer.Option(help="Number of pictures.", min=1)] = 240,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="The table to write.", show_default="the renderer's table")
+        Path | None,
+        typer.Option(
+            help="The table to write, .csv.", show_default="the renderer's table", callback=ends_in(".csv")
+        ),
     ] = None,
 ) -> None:
     """Search for MediaPipe's landmarks on the head's mesh.

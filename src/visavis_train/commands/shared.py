@@ -10,7 +10,20 @@ from typing import Annotated, ParamSpec
 import typer
 
 from visavis.base.console import print_note
+from visavis.base.files import require_ending
 from visavis.base.signals import INTERRUPTED
+
+
+def ends_in(ending: str) -> Callable[[Path | None], Path | None]:
+    """What an option of a file to write calls: a name with another ending is an error before the work."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None:
+            require_ending(path, ending)
+        return path
+
+    return check
+
 
 Overrides = Annotated[
     list[str] | None,
@@ -22,7 +35,12 @@ Page = Annotated[
 ]
 Results = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the project's"),
+    typer.Option(
+        metavar="FILE",
+        help="The JSON file to write.",
+        show_default="the project's",
+        callback=ends_in(".json"),
+    ),
 ]
 TablesOnly = Annotated[
     bool, typer.Option("--tables-only", help="Only make the tables, from existing results.")

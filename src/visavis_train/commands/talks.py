@@ -10,7 +10,15 @@ import typer
 from visavis.base.machine import MOST_PROCESSES
 from visavis.base.words import counted
 from visavis.errors import InputError
-from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, TablesOnly, interrupted_says
+from visavis_train.commands.shared import (
+    GOES_ON,
+    Overrides,
+    Page,
+    Results,
+    TablesOnly,
+    ends_in,
+    interrupted_says,
+)
 
 
 @GOES_ON
@@ -79,7 +87,12 @@ def smiles(
     calls: Annotated[Path, typer.Argument(metavar="CALLS", help="The signals of real calls: vc_dyads.npz.")],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The JSON file to write.", show_default="the simulation's file"),
+        typer.Option(
+            metavar="FILE",
+            help="The JSON file to write.",
+            show_default="the simulation's file",
+            callback=ends_in(".json"),
+        ),
     ] = None,
 ) -> None:
     """Measure how people smile and smile back in real calls.

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from visavis.errors import InputError
-from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, TablesOnly
+from visavis_train.commands.shared import GOES_ON, Overrides, Page, Results, TablesOnly, ends_in
 
 
 @GOES_ON
 def tracks(
-    pack: Annotated[Path, typer.Argument(metavar="PACK.npz", help="The file to write.")],
+    pack: Annotated[
+        Path, typer.Argument(metavar="PACK.npz", help="The file to write.", callback=ends_in(".npz"))
+    ],
     sources: Annotated[
         list[str] | None,
         typer.Option(
