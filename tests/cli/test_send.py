@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -47,6 +50,20 @@ def test_a_track_is_sent_into_other_programs(
     assert told.startswith("osf://127.0.0.1:9: nobody listens at port 9 of 127.0.0.1: start the program")
     assert [line.split(": ")[0] for line in lines] == [to, "osf://127.0.0.1:9"]
     assert all(" sent, " in line for line in lines)
+
+
+def test_a_virtual_camera_shows_a_motion(
+    visavis, track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera = Mock(device="OBS Virtual Camera")
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", Mock(Camera=lambda *_, **__: camera))
+    motion = tmp_path / "m.motion3.json"
+    assert visavis("run", track, "--motion", motion) == 0
+    capsys.readouterr()
+    assert visavis("run", motion, "--send", "camera://?size=64", "--json") == 0
+    (output,) = json.loads(capsys.readouterr().out)["outputs"]
+    assert output["sent"] >= 1
+    assert camera.send.call_args.args[0].shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize(

@@ -187,9 +187,11 @@ def run(
     alone = AvatarAlone.parse(picture.value, background, size)
     outputs = Outputs(out, track, motion, reaction, alone=alone, fast=fast)
     outputs.validate(source)
-    if _is_motion(source) and (mode is Mode.LISTEN or track or send):
+    faces_go_out = any(not address.lower().startswith("camera:") for address in send or ())
+    if _is_motion(source) and (mode is Mode.LISTEN or track or faces_go_out):
         raise InputError(
-            f"{source}: a motion holds poses and no face; leave out --mode listen, --track and --send"
+            f"{source}: a motion holds poses and no face; leave out --mode listen, --track and --send, "
+            "except --send camera://, which shows the avatar"
         )
     if model is not None and not (out or window):
         raise InputError("--model is drawn into a video or a window: name --out FILE or --window")
