@@ -26,7 +26,7 @@ from visavis.serve.protocol import RefusedError
 from visavis.serve.sessions import Session
 
 RATE_HZ = 16_000
-ON = ListenMessage(True, 3, None)
+ON, OFF = ListenMessage(True, 3, None), ListenMessage(False, 3, None)
 ENERGY = SPEECH_CHANNELS.index("energy")
 
 
@@ -138,6 +138,21 @@ def test_without_networks_listening_is_refused() -> None:
     assert "needed only where its tokenizer is none of the package's" in str(caught.value)
     assert session.ear.listen(ListenMessage(False, 0, None)).on is False
     session.hear(sound(0.0))
+
+
+def test_sound_that_comes_while_mirroring_is_dropped(networks: ListenerModel, echo: Echo) -> None:
+    ear, pipeline = AudioInbox(networks, ManualClock()), scripted.ScriptedPipeline()
+    heard = []
+    pipeline.hear = heard.append
+    for wish, time_s in ((OFF, 0.0), (ON, 0.1), (OFF, 0.2), (ON, 0.3)):
+        ear.listen(wish)
+        ear.hear(sound(time_s), time_s)
+        ear.hear(sound(1e6), None)  # Before the first picture, too.
+        ear.apply_to(pipeline)
+    assert [chunk.time_s for chunk in heard] == [0.1, 0.3]
+    ear.listen(OFF)
+    for _ in range(1000):
+        ear.hear(sound(0.0, 0.5), 0.0)  # What is dropped costs nothing, and is no error.
 
 
 def test_sound_far_from_the_pictures_is_refused(networks: ListenerModel) -> None:
