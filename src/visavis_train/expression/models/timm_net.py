@@ -7,11 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
+from visavis.base.words import reason
 from visavis.errors import InputError, MissingExtraError, VisavisError
 from visavis_train.expression.models.heads import ExpressionNet
 from visavis_train.expression.models.published import note_taken, read_weights
@@ -149,15 +150,29 @@ def _require_hub(repository: str | None) -> None:
 
     Raises:
         OSError: the weights are not in the cache, and the hub does not answer.
+        VisavisError: they are not in the cache, and the proxy on the way to the hub does not answer.
     """
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if not repository or getproxies():
+    if not repository:
         return
     if any(isinstance(try_to_load_from_cache(repository, file), str) for file in _HUB_FILES):
         return
-    hub = urlsplit(constants.ENDPOINT)
-    socket.create_connection((hub.hostname or "", hub.port or 443), timeout=10).close()
+    place = urlsplit(constants.ENDPOINT)
+    proxies = {} if proxy_bypass(place.hostname or "") else getproxies()
+    proxy = proxies.get(place.scheme) or proxies.get("all")
+    if proxy:
+        place = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    try:
+        port = place.port or (443 if place.scheme == "https" else 80)
+        socket.create_connection((place.hostname or "", port), timeout=10).close()
+    except (OSError, ValueError) as error:
+        if not proxy:
+            raise
+        raise VisavisError(
+            f"pretrained weights are fetched through the proxy {place.hostname}, which does not answer "
+            f"({reason(error)}): mend or unset HTTPS_PROXY, or set model.pretrained=false"
+        ) from error
 
 
 def _import_timm() -> ModuleType:

@@ -221,6 +221,24 @@ def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatc
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("proxy", ["http://me:secret@gone.example:3128", "gone.example:3128"])
+def test_a_proxy_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def connect(address: tuple[str, int], **_: object) -> None:
+        asked.append(address)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(timm, "create_model", refuse(AssertionError("asked the hub")))
+    monkeypatch.setattr(timm_net, "getproxies", lambda: {"https": proxy})
+    monkeypatch.setattr(timm_net, "proxy_bypass", lambda _: False)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(VisavisError, match=r"the proxy gone\.example, which does not answer") as refused:
+        build_model(TimmConfig(name="resnet10t", image_px=64, pretrained=True))
+    assert asked == [("gone.example", 3128)]
+    assert "secret" not in str(refused.value)
+
+
 def test_nothing_is_fetched_where_weights_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     make = timm.create_model
