@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from visavis.base.console import print_note
+from visavis.base.console import print_line, print_note
 from visavis.base.files import require_outputs
 from visavis.base.machine import MOST_PROCESSES
-from visavis_train.commands.faces import ANEW, NOTHING, Landmarker
+from visavis_train.commands.faces import ANEW, NOTHING, Landmarker, Pack
 from visavis_train.commands.shared import ends_in, interrupted_says
 
 Mesh = Annotated[Path, typer.Argument(metavar="HEAD", help="The head's mesh, ict_face.npz.")]
@@ -134,4 +134,27 @@ def skins(
     print_note(f"{out}: {len(found.ids)} skins")
 
 
-COMMANDS = (render, correspond, skins)
+@interrupted_says(ANEW)
+def move_faces(
+    head: Mesh,
+    pack: Pack,
+    out: Annotated[Path, typer.Argument(help="Folder of the new pack.")],
+    copies: Annotated[int, typer.Option(help="Number of copies of each face.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only stills that training holds out, for measuring.")
+    ] = False,
+) -> None:
+    """Move cheeks, nose, brows and lips of the calm stills of a pack by known weights.
+
+    Examples:
+
+        visavis lab move-faces HEAD.npz runs/face_pack runs/moved --copies 2
+    """
+    from visavis_train.face.rendering import moving
+
+    count = moving.move_faces(head, pack, out, copies=copies, seed=seed, held_out=held_out)
+    print_line(f"{count} faces in {out}")
+
+
+COMMANDS = (render, correspond, skins, move_faces)

@@ -32,7 +32,7 @@ from visavis_train.face.heads import known_weights, train_head, train_seen
 from visavis_train.face.losses import Losses
 from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import FaceNet
-from visavis_train.face.parts import WeightsHead, use_half_precision
+from visavis_train.face.parts import WEIGHTS, WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
 from visavis_train.face.start import settle_norms, started
 from visavis_train.loop.checkpoint import write_tensors
@@ -54,7 +54,8 @@ class FaceConfig(Settings):
         packs: folders of :mod:`visavis_train.face.data.teacher` and :mod:`visavis_train.face.rendering`.
         pairs: ``pairs.npz`` of :mod:`visavis_train.face.data.blendshape_pairs`.
         negatives: ``.npy`` of pictures (M, 160, 160, 3) without a face.
-        truths: packs of rendered faces, without the people of ``packs``, for choosing the best round.
+        truths: packs of faces with known weights, without the people of ``packs``, to measure the last round
+            and to choose the heads' mixture with.
         init: ``face.safetensors`` of an earlier run, or ``face.onnx``, whose weights this one begins with.
         out: the run folder (see :mod:`visavis_train.loop.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
@@ -173,8 +174,13 @@ class FaceTrainer:
             if config.init is None
             else started(config.init, config.width)
         )
-        spread = torch.from_numpy(self.pack.weights[real].std(axis=0))
-        self.losses = Losses(self.net, spread).to(self.device)
+        seen = real[~self.pack.moved[real]]
+        drawn = self.rows[self.pack.rendered[self.rows]]
+        self.losses = Losses(
+            self.net,
+            torch.from_numpy(self.pack.weights[seen].std(axis=0)),
+            torch.from_numpy(self.pack.weights[drawn].std(axis=0)) if len(drawn) else torch.ones(WEIGHTS),
+        ).to(self.device)
         self.net.to(self.device)
         channels_last(self.net)
         self.pairs = Pairs(config.pairs, config.pair_batch, self.device)
@@ -230,7 +236,7 @@ class FaceTrainer:
             }
             for path in config.truths:
                 pack = load_faces(path)
-                row["renders"] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
+                row[path.name] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
         return row
 
     def train_seen(self) -> None:

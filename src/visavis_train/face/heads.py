@@ -43,7 +43,7 @@ def known_weights(
 ) -> Tensor:
     """The loss of the teacher's head on exact landmarks: of pairs, and of the real faces of a batch."""
     landmarks, weights = pair
-    real = batch["trust"] * (1 - batch["rendered"])
+    real = batch["trust"] * (1 - batch["rendered"]) * (1 - batch["moved"])
     return losses.shapes(
         net.weights(torch.cat([landmarks, batch["landmarks"][..., :2]])),
         torch.cat([weights, batch["weights"][:, :TEACHER_WEIGHTS]]),

@@ -19,6 +19,7 @@ class Losses(nn.Module):
     Args:
         net: the network, for the indices of its eye and mouth points.
         spread: (52,) standard deviation of each weight over the real training faces.
+        true_spread: (52,) over the rendered ones; 1 for each if there are none.
     """
 
     # Weight of the teacher's answers on real faces in the truth head's loss, for channels that move there.
@@ -28,16 +29,17 @@ class Losses(nn.Module):
     TOO_MUCH = 3.0
     # Weight of the landmarks of rendered faces relative to the teacher's.
     RENDERED = 0.3
-    # Weight of the mesh's points.
-    MESH = 40.0
+    # Weights of the mesh's points and of the true weights.
+    MESH, TRUTH = 40.0, 8.0
 
     focus: Tensor
     balance: Tensor
+    rare: Tensor
     trust_teacher: Tensor
     blind: Tensor
     on_renders: Tensor
 
-    def __init__(self, net: FaceNet, spread: Tensor) -> None:
+    def __init__(self, net: FaceNet, spread: Tensor, true_spread: Tensor) -> None:
         super().__init__()
         focus = torch.ones(len(net.mean_shape), 1)
         focus[torch.cat([net.eye, net.other_eye, net.mouth])] = 2.0
@@ -50,19 +52,22 @@ class Losses(nn.Module):
         moves = (spread > STILL).float()
         balance = moves / (spread + 0.05)
         self.register_buffer("balance", (balance / balance.mean())[:TEACHER_WEIGHTS])
+        rare = 1 / (true_spread + 0.05)
+        self.register_buffer("rare", rare / rare.mean())
         self.register_buffer("trust_teacher", self.SEEN_BY_TEACHER * moves)
         self.register_buffer("blind", 1 - moves)
 
     def forward(self, out: FaceOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Every loss by name, for a batch with first faces, then pictures without a face."""
         faces = len(batch["landmarks"])
-        trust, rendered = batch["trust"], batch["rendered"]
+        trust, rendered, moved = batch["trust"], batch["rendered"], batch["moved"]
         missing = out.score.new_zeros(len(out.score) - faces)
+        as_seen = trust * (1 - rendered) * (1 - moved)
         return {
             "coarse": 12 * self.points(out.coarse[:faces], batch["landmarks"], trust, rendered),
             "landmarks": 25 * self.points(out.landmarks[:faces], batch["landmarks"], trust, rendered),
-            "weights": self.shapes(out.weights[:faces], batch["weights"], trust * (1 - rendered)),
-            "truth": self.truth(out.truth[:faces], batch["weights"], trust, rendered),
+            "weights": self.shapes(out.weights[:faces], batch["weights"], as_seen),
+            "truth": self.truth(out.truth[:faces], batch["weights"], trust, rendered, moved),
             "mesh": self.mesh(out.mesh[:faces], batch["landmarks"], trust * rendered),
             "rotation": self.turned(out.rotation[:faces], batch["rotation"], trust),
             "score": 0.3
@@ -98,14 +103,18 @@ class Losses(nn.Module):
         )
         return 3 * trusted_mean(loss.mean(dim=1), trust)
 
-    def truth(self, logits: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
-        """Cross-entropy of true weights, or of the teacher's on real faces; a bound where it sees nothing."""
-        loss = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-        believed = rendered[:, None] + (1 - rendered[:, None]) * self.trust_teacher
-        real = (trust * (1 - rendered))[:, None]
+    def truth(self, logits: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor, moved: Tensor) -> Tensor:
+        """Cross-entropy of true weights, or of the teacher's on real faces; a bound where it sees nothing.
+
+        The weights of moved faces that the teacher cannot see are known.
+        """
+        loss = self.rare * functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        rendered, moved, trust = rendered[:, None], moved[:, None], trust[:, None]
+        believed = rendered + (1 - rendered) * self.trust_teacher + moved * self.blind
+        real = trust * (1 - rendered) * (1 - moved)
         usual = (logits.sigmoid() * real).sum(dim=0) / real.sum().clamp(min=1)
         excess = (functional.relu(usual - self.USUAL_MEAN) * self.blind).sum()
-        return 5 * trusted_mean((loss * believed).mean(dim=1), trust) + self.TOO_MUCH * excess
+        return self.TRUTH * trusted_mean((loss * believed).mean(dim=1), trust[:, 0]) + self.TOO_MUCH * excess
 
 
 def trusted_mean(values: Tensor, trust: Tensor) -> Tensor:

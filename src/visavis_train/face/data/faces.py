@@ -27,6 +27,8 @@ from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.parts import INPUT_PX, WEIGHTS
 
 RENDERED = "render"
+# Part of the source of a real face whose skin was moved; its number follows.
+MOVED = "~moved"
 # One still in this number is held out from training, for choosing the best round.
 VALIDATION_STEP = 25
 
@@ -38,7 +40,8 @@ class FacePack:
     Attributes:
         crops: (n, 224, 224, 3) uint8 of each pack.
         landmarks: (N, 146, 3) in units of the region.
-        weights: (N, 52): the true ones of rendered faces, the teacher's of real ones.
+        weights: (N, 52): the true ones of rendered faces, the teacher's of real ones; of moved real faces,
+            the teacher's plus those of the movement.
         rotation: (N, 3, 3) of the head in the upright crop.
         source: (N,) str.
         occluded: (N,) covered share of the face, 0 if unknown.
@@ -60,6 +63,11 @@ class FacePack:
     def rendered(self) -> BoolArray:
         """(N,) whether the weights are true, because the face was rendered."""
         return np.asarray(np.char.startswith(self.source, RENDERED + ":"), np.bool_)
+
+    @property
+    def moved(self) -> BoolArray:
+        """(N,) whether the skin of a real face was moved, and the weights of the movement added."""
+        return np.asarray(np.char.find(self.source, MOVED) >= 0, np.bool_)
 
     @property
     def validation(self) -> BoolArray:
@@ -156,7 +164,7 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
         self, pack: FacePack, rows: NDArray[np.int64], augmentation: CropAugmentation | None
     ) -> None:
         self.pack, self.rows, self.augmentation = pack, rows, augmentation
-        self.rendered = pack.rendered
+        self.rendered, self.moved = pack.rendered, pack.moved
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -189,6 +197,7 @@ class FaceDataset(Dataset[dict[str, Tensor]]):
             "weights": torch.from_numpy(weights),
             "rotation": torch.from_numpy(rotation.astype(np.float32)),
             "rendered": torch.tensor(float(self.rendered[row])),
+            "moved": torch.tensor(float(self.moved[row])),
             # A crop without a face teaches only the score.
             "trust": torch.tensor((0.3 + 0.7 * quality) * seen if quality > 0 else 0.0, dtype=torch.float32),
             "score": torch.tensor(quality * seen, dtype=torch.float32),
@@ -269,6 +278,7 @@ def recolor(image: NDArray[np.uint8], rng: np.random.Generator | None = None) ->
 
 
 def validation_rows(pack: FacePack, test_clips: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Rows to train on, and rows for choosing the best round; both without the test clips."""
+    """Rows to train on, and rows for choosing the best round, without moved faces; none of the test clips."""
     unseen = np.isin(pack.clip, list(test_clips))
-    return np.flatnonzero(~unseen & ~pack.validation), np.flatnonzero(~unseen & pack.validation)
+    held_out = ~unseen & pack.validation & ~pack.moved
+    return np.flatnonzero(~unseen & ~pack.validation), np.flatnonzero(held_out)

@@ -6,7 +6,7 @@ about equally frequent. Some faces are near rest, some show a single shape, some
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def sample_expression(rng: Rng, turned: bool = False) -> FloatArray:
         names = rng.choice(OTHERS, int(rng.integers(2, 7)), replace=False)
         found = {str(name): _full(rng) for name in names}
     else:
-        found = _regions(rng)
+        found = _regions(rng, (BROWS, EYES, CHEEKS, MOUTHS))
     if turned and rng.random() < 0.25:
         found |= {"eyeBlinkLeft": _full(rng), "eyeBlinkRight": _full(rng)}
     weights = _packed(found)
@@ -203,9 +203,41 @@ MOUTHS = (
 )
 
 
-def _regions(rng: Rng) -> Weights:
+# Movements that open neither lips nor lids.
+CLOSED_MOUTHS = (
+    _none,
+    _none,
+    _paired("mouthFrown"),
+    lambda rng: _pair(rng, "mouthFrown") | {"mouthShrugLower": _full(rng)},
+    _aside("mouth"),
+    _aside("mouth"),
+    _aside("jaw"),
+    _one("mouthPucker"),
+    _one("mouthRollLower", "mouthRollUpper"),
+    _one("mouthShrugLower", "mouthShrugUpper"),
+    _paired("mouthPress"),
+    _paired("mouthDimple"),
+    _paired("mouthStretch"),
+    _paired("mouthSmile"),
+)
+CLOSED_CHEEKS = (
+    _none,
+    _paired("cheekSquint"),
+    _paired("noseSneer"),
+    _one("cheekPuff"),
+    _one("cheekPuff"),
+    _paired("noseSneer", "cheekSquint"),
+)
+
+
+def closed_expression(rng: Rng) -> FloatArray:
+    """Weights (52,) of a movement that opens neither lips nor lids, most often of cheeks and nose."""
+    return _packed(_regions(rng, (BROWS if rng.random() < 0.5 else (_none,), CLOSED_CHEEKS, CLOSED_MOUTHS)))
+
+
+def _regions(rng: Rng, regions: Sequence[Sequence[Callable[[Rng], Weights]]]) -> Weights:
     found: Weights = {}
-    for states in (BROWS, EYES, CHEEKS, MOUTHS):
+    for states in regions:
         for name, value in states[int(rng.integers(len(states)))](rng).items():
             found[name] = max(found.get(name, 0.0), value)
     return found

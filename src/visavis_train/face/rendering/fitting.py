@@ -37,12 +37,16 @@ class Fit:
     Attributes:
         pixels: (S, 2) x and y of the skin's vertices.
         vertices: (S, 3) the skin's vertices in the view's axes (y up), in cm.
+        rotation: (3, 3) from the head's axes to the view's.
+        scale: pixels in a cm.
         error: root mean square distance of the landmarks before the last step, in shares of the distance of
             the outer eye corners.
     """
 
     pixels: FloatArray
     vertices: FloatArray
+    rotation: FloatArray
+    scale: float
     error: float
 
 
@@ -104,7 +108,8 @@ class Fitter:
         pixels += self.carry @ remains
         corners = np.linalg.norm(landmarks_xy.max(axis=0) - landmarks_xy.min(axis=0)) / 1.9
         error = float(np.sqrt(np.square(remains).sum(axis=1).mean()) / corners)
-        return Fit((pixels * (1, -1)).astype(np.float32), turned.astype(np.float32), error)
+        flipped = (pixels * (1, -1)).astype(np.float32)
+        return Fit(flipped, turned.astype(np.float32), rotation, scale, error)
 
 
 def orthographic(shape: FloatArray, goal: FloatArray) -> tuple[FloatArray, float, FloatArray]:
