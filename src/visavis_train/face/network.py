@@ -24,6 +24,7 @@ from visavis_train.face.parts import (
     WeightsHead,
     conv,
     half_precision,
+    places_around,
 )
 
 # For each of the 146 landmarks, the point on the other side of the face; middle points map to themselves.
@@ -208,7 +209,7 @@ class FaceNet(nn.Module):
 
     def patch(self, image: Tensor, center: Tensor, side: float) -> Tensor:
         """Patch (B, 3, 48, 48) of the given side (in region units) around centers (B, 2)."""
-        grid = 2 * (center[:, None, None, :] + side * self.grid)
+        grid = places_around(center, side * self.grid).view(-1, self.PATCH_PX, self.PATCH_PX, 2)
         return functional.grid_sample(image, grid, mode="bilinear", align_corners=False)
 
 
