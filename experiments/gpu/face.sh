@@ -12,10 +12,10 @@ PYTHON=${PYTHON:-python3}
 export PYTHONPATH=src PYTHONUNBUFFERED=1
 case ${1:-} in
 pack)
-    # Every second face: a still, or its warped copy. About 90 and 55 MB.
-    for name in face_pack renders_more; do
+    # Every second real face: a still, or its warped copy. About 90, 55 and 15 MB.
+    for name in face_pack renders_more moved; do
         "$PYTHON" -m visavis lab pack-faces "runs/$name" "runs/gpu/face/$name" --side 112 --quality 60 \
-            --step "$([ $name = face_pack ] && echo 2 || echo 1)"
+            --step "$([ $name = renders_more ] && echo 1 || echo 2)"
     done
     "$PYTHON" - <<'PYTHON'
 import numpy as np
@@ -29,7 +29,7 @@ PYTHON
     du -sh runs/gpu/face/*
     ;;
 unpack)
-    for name in face_pack renders_more; do
+    for name in face_pack renders_more moved; do
         "$PYTHON" -m visavis lab unpack-faces "runs/gpu/face/$name" "runs/gpu/$name"
     done
     "$PYTHON" - <<'PYTHON'
@@ -43,7 +43,7 @@ PYTHON
     ;;
 train)
     "$PYTHON" -m visavis train experiments/face_second.toml --set out=runs/gpu/face_run --set "steps=$2" \
-        --set 'packs=["runs/gpu/face_pack", "runs/gpu/renders_more"]' --set 'truths=[]' --set batch=256 \
+        --set 'packs=["runs/gpu/face_pack", "runs/gpu/renders_more", "runs/gpu/moved"]' --set 'truths=[]' --set batch=256 \
         --set pairs=runs/gpu/pairs.npz --set negatives=runs/gpu/negatives.npy --set learning_rate=2e-3 \
         --set "workers=${WORKERS:-14}" --set "seen_views=$((3 * $2))"
     mkdir -p "$3"

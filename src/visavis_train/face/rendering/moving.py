@@ -21,12 +21,14 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from visavis.base.console import progress
+from visavis.base.files import require_folder
 from visavis.channels import BLENDSHAPES
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.faces import MOVED, FacePack, load_faces
+from visavis_train.face.data.shards import LABELS
 from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.rendering import raster
 from visavis_train.face.rendering.baking import filled
@@ -36,7 +38,6 @@ from visavis_train.face.rendering.fitting import Fit, Fitter
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
 
-LABELS = ("landmarks146", "blendshapes", "rotation", "source")
 SKIN = [LANDMARKS_146.index(number) for number in SKIN_POINTS]
 # Pixels of a stored crop for a region's side.
 PX = CROP_PX / STORED_MARGIN
@@ -153,8 +154,13 @@ def move_faces(head: Path, pack: Path, out: Path, *, copies: int, seed: int, hel
         held_out: whether only the stills that training holds out are moved, or only the others.
 
     Raises:
-        InputError: a file cannot be read, or no face of the pack is calm.
+        InputError: a file cannot be read, the folder cannot be written, or no face of the pack is calm.
     """
+    require_folder(out)
+    if out.resolve() == pack.resolve():
+        raise InputError(
+            f"{out}: the new pack cannot replace the one that it is made from; choose another folder"
+        )
     mover, faces = Mover.of(Head.load(head)), load_faces(pack)
     rows = calm_rows(faces)
     rows = rows[faces.validation[rows] == held_out]
@@ -177,10 +183,8 @@ def move_faces(head: Path, pack: Path, out: Path, *, copies: int, seed: int, hel
             crops[place], landmarks, weights = mover.moved(faces.crop(row), faces.landmarks[row], fit, rng)
             known = (faces.weights[row] + weights).clip(0, 1)
             source = f"{faces.source[row]}{MOVED}{copy}"
-            for column, value in zip(
-                columns.values(), (landmarks, known, faces.rotation[row], source), strict=True
-            ):
-                column.append(value)
+            for name, value in zip(LABELS, (landmarks, known, faces.rotation[row], source), strict=True):
+                columns[name].append(value)
             advance()
     crops.flush()
     arrays: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items()}

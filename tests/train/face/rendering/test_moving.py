@@ -101,3 +101,5 @@ def test_a_pack_without_calm_faces_is_told(mesh: Path, pack: Path, tmp_path: Pat
     with pytest.raises(InputError, match="no still shows a calm face"):
         move_faces(mesh, tmp_path, tmp_path / "moved", copies=1, seed=0)
     assert not (tmp_path / "moved").exists()
+    with pytest.raises(InputError, match="choose another folder"):
+        move_faces(mesh, pack, pack, copies=1, seed=0)
