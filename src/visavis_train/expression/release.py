@@ -154,12 +154,9 @@ def export_sparse(network: SparseNet, path: Path, keep: float) -> None:
     """Write a network that drops tokens as ONNX, with the number of tokens as an input, and check it.
 
     Args:
-        network: a network trained at many keep rates.
+        network: a network trained at many keep rates; see :class:`SparseGraph`.
         path: the file.
         keep: the default keep rate.
-
-    Raises:
-        InputError: the network drops tokens in a way that the graph does not support.
     """
     example = torch.randint(0, 256, (3, 1, *[network.reading.face_px] * 2), dtype=torch.uint8)
     export_onnx(

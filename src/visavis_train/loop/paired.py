@@ -8,7 +8,6 @@ from typing import Self
 
 import numpy as np
 
-from visavis.errors import InputError
 from visavis.metrics.expression import RESAMPLES
 from visavis.types import BoolArray
 
@@ -43,16 +42,7 @@ class Paired:
 
     @classmethod
     def of(cls, first: str, second: str, right_first: BoolArray, right_second: BoolArray) -> Self:
-        """Compare (N,) with (N,): whether each network read each face rightly.
-
-        Raises:
-            InputError: the two have different numbers of faces.
-        """
-        if right_first.shape != right_second.shape or right_first.ndim != 1 or not len(right_first):
-            raise InputError(
-                f"{first} and {second} need answers to the same faces; found {right_first.shape} and "
-                f"{right_second.shape}"
-            )
+        """Compare (N,) with (N,): whether each network read each face rightly."""
         n = len(right_first)
         only_first = int((right_first & ~right_second).sum())
         only_second = int((right_second & ~right_first).sum())

@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import InputError
 from visavis.metrics.expression import RESAMPLES, accuracy_interval
 from visavis.types import BoolArray
 
@@ -61,15 +60,7 @@ class ByClass:
             right: (N,) whether each answer is right.
             names: the C labels.
             seed: of the draws.
-
-        Raises:
-            InputError: there are no faces, shapes do not fit, or a label has no name.
         """
-        if not len(truth) or truth.shape != right.shape or truth.min() < 0 or truth.max() >= len(names):
-            raise InputError(
-                f"found labels {truth.shape} and answers {right.shape}; expected as many, from 0 to "
-                f"{len(names) - 1}"
-            )
         parts = {name: right[truth == number] for number, name in enumerate(names)}
         parts = {name: part for name, part in parts.items() if len(part)}
         rng = np.random.default_rng(seed)

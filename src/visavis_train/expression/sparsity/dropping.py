@@ -150,15 +150,7 @@ def drop_in_every_way(
         rates: keep rates below 1.
         on_face: called after each face.
         batch: batch size.
-
-    Raises:
-        InputError: the network drops tokens in another way, or pictures and labels do not fit.
     """
-    require_first_layer(network)
-    if len(pictures) != len(labels) or not len(labels):
-        raise InputError(
-            f"found {len(pictures)} pictures and {len(labels)} labels; expected as many, and some"
-        )
     total = (pictures.shape[1] // DOWNSAMPLING) ** 2
     options = list(product(get_args(Way), get_args(Choice), rates))
     draw = torch.Generator().manual_seed(_SEED)
