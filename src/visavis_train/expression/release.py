@@ -16,7 +16,7 @@ from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
 from visavis.expression.labels import FER2013_LABELS, ferplus_majority, given
 from visavis.metrics.expression import negative_log_likelihood
-from visavis.types import ImageArray
+from visavis.types import FloatArray, ImageArray
 from visavis_train.expression.distillation import BATCH, Teacher
 from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
 from visavis_train.expression.models.pruning import count_kept
@@ -91,16 +91,7 @@ def score_reader(
         mirror: read each face twice, once mirrored, and average the probabilities.
         device: the reader's device.
     """
-    columns: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for images in torch.split(torch.from_numpy(gray_pixels(data))[:, None].to(device), BATCH):
-        said = answer(images)
-        if mirror:
-            again = answer(images.flip(3))
-            said = (said[0] + again[0]) / 2, (said[1] + again[1]) / 2
-        for column, part in zip(columns, said, strict=True):
-            column.append(part.cpu())
-    eight, seven = (torch.cat(column).numpy() for column in columns)
-    answers = seven if data.name == fer2013.NAME else given(eight, data.names)
+    eight, answers = read_faces(answer, data, mirror=mirror, device=device)
     majority = np.full(len(data), -1) if data.votes is None else ferplus_majority(data.votes)
     voted = majority >= 0
     agreed = eight[voted].argmax(axis=1) == majority[voted]
@@ -111,6 +102,22 @@ def score_reader(
         len(data),
         int(voted.sum()),
     )
+
+
+def read_faces(
+    answer: Teacher, data: LabeledFaces, *, mirror: bool = False, device: torch.device | str = "cpu"
+) -> tuple[FloatArray, FloatArray]:
+    """Probabilities (N, 8) of EXPRESSIONS, and those of the data set's labels; see :func:`score_reader`."""
+    columns: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for images in torch.split(torch.from_numpy(gray_pixels(data))[:, None].to(device), BATCH):
+        said = answer(images)
+        if mirror:
+            again = answer(images.flip(3))
+            said = (said[0] + again[0]) / 2, (said[1] + again[1]) / 2
+        for column, part in zip(columns, said, strict=True):
+            column.append(part.cpu())
+    eight, seven = (torch.cat(column).numpy() for column in columns)
+    return eight, seven if data.name == fer2013.NAME else given(eight, data.names)
 
 
 def gray_pixels(data: LabeledFaces) -> ImageArray:

@@ -159,11 +159,8 @@ class SparseLayer(TransformerLayer):
         else:
             kept = self._choose(x, count)
             left = gather(x, kept)
-        return (
-            self.ask_all(left, *self.attention.look(self.norm1(x if self.how.keys == "all" else left))),
-            None,
-            kept,
-        )
+        seen = x if self.how.keys == "all" else left
+        return self.ask_all(left, *self.attention.look(self.norm1(seen))), None, kept
 
     def _reduce_softly(self, x: Tensor, sizes: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """:meth:`reduce` in training with learned scores: all tokens stay, some with the size 0."""
