@@ -211,22 +211,24 @@ def report_of(experiment: CallsExperiment, gains: dict[float, SpeakerGain], conf
     }
 
 
-def install_calls_listener(experiment: CallsExperiment, report: dict[str, Any], config: str) -> Path:
-    """Copy the network that learnt from all calls into the package's assets; returns its path."""
-    bits = report["bits_per_frame"]
-    score = {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()}
-    entry = {"licence": LICENCE, "training_data": TRAINING_DATA, "config": config, "score": score}
-    return install(experiment.out / ALL / LISTENER_FILE, ASSET, entry)
-
-
 def finish_calls(experiment: CallsExperiment, gains: dict[float, SpeakerGain], command: Command) -> Path:
-    """Write the report, and install the network if requested; returns the report's path."""
+    """Write the report, and install the network that learnt from all calls if requested.
+
+    Returns:
+        The report's path.
+    """
     report = report_of(experiment, gains, command.config.name)
     path = experiment.out / REPORT
     write_json(path, report, allow_nan=True)
     if command.install:
-        installed = install_calls_listener(experiment, report, config=f"experiments/{command.config.name}")
-        print_note(f"installed as {installed}")
+        bits = report["bits_per_frame"]
+        entry = {
+            "licence": LICENCE,
+            "training_data": TRAINING_DATA,
+            "config": f"experiments/{command.config.name}",
+            "score": {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()},
+        }
+        print_note(f"installed as {install(experiment.out / ALL / LISTENER_FILE, ASSET, entry)}")
     return path
 
 

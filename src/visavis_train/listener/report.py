@@ -28,6 +28,8 @@ from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
+from visavis.reaction.listener import ListenerModel
+from visavis.reaction.predictor import Predictor
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import FloatArray
 from visavis_train.data.conversation_pack import ListeningPack, load_listening
@@ -129,17 +131,13 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
                 settings = {"file": digest, "sampling": way.model_dump()}
                 # Each seed may have its own tokenizer.
                 place = stored["tokenizer"] and Path(stored["tokenizer"])
-                yield ReportedMethod(
-                    name, int(stored["seed"]), settings, _loaded(place, file, way), place, folder
-                )
+                load = partial(_loaded, place, file, way)
+                yield ReportedMethod(name, int(stored["seed"]), settings, load, place, folder)
 
 
-def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Callable[[], Method]:
-    def load() -> Method:
-        tokenizer = TokenVocabulary.open(place).tokenizer
-        return TrainedListener.load(file, tokenizer, drawing.sampling)
-
-    return load
+def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Method:
+    tokenizer = TokenVocabulary.open(place).tokenizer
+    return TrainedListener(ListenerModel(Predictor.load(file), tokenizer, drawing.sampling))
 
 
 def scored(

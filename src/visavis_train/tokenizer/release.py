@@ -118,12 +118,9 @@ def measured(
         for part in ("validation", "test")
     }
     use = {"all": code_use(net, every), "tracked": code_use(net, tracked(every))}
-    return errors | {"code_use": use, "tokens_per_s": tokens_per_s(tokenizer, _for_speed(parts["test"]))}
-
-
-def _for_speed(clips: Sequence[Clip]) -> FloatArray:
-    longest = max(clips, key=lambda clip: len(known_rows(clip)))
-    return longest.face[known_rows(longest)][:SPEED_FRAMES]
+    longest = max(parts["test"], key=lambda clip: len(known_rows(clip)))
+    face = longest.face[known_rows(longest)][:SPEED_FRAMES]
+    return errors | {"code_use": use, "tokens_per_s": tokens_per_s(tokenizer, face)}
 
 
 def install_tokenizer(
