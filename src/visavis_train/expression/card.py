@@ -37,11 +37,7 @@ def write_card(
 ) -> None:
     """Write ``card.md`` into the run folder.
 
-    Args:
-        experiment: the settings of the run.
-        splits: its faces.
-        answers: the trained network, and the one that it started from, if that can be measured.
-        report: what the run's ``report.json`` says.
+    ``answers`` are of the trained network, and of the one that it started from if that can be measured.
     """
     judged = splits.judged
     lines = [

@@ -69,13 +69,7 @@ class Scores:
 
 @torch.no_grad()
 def score_network(network: nn.Module, data: LabeledFaces, *, side_px: int = SIDE_PX) -> Scores:
-    """Score a network (put into evaluation mode) on a split.
-
-    Args:
-        network: an expression network.
-        data: the split.
-        side_px: side of the network's pictures.
-    """
+    """Score a network (put into evaluation mode) on a split."""
     graph = ExpressionGraph(network, side_px).eval()
     return score_reader(graph, data, device=next(network.parameters()).device)
 
@@ -135,14 +129,7 @@ def gray_pixels(data: LabeledFaces) -> ImageArray:
 def export_network(
     network: nn.Module, path: Path, side_px: int = SIDE_PX, *, half_weights: bool = False
 ) -> None:
-    """Write the network as ONNX and check that ONNX Runtime and torch agree.
-
-    Args:
-        network: an expression network.
-        path: the file.
-        side_px: side of the network's pictures.
-        half_weights: store large weights in 16 bits.
-    """
+    """Write the network as ONNX, with large weights in 16 bits if asked for; check it against torch."""
     graph = ExpressionGraph(network, side_px)
     example = torch.randint(0, 256, (3, 1, *[graph.reading.face_px] * 2), dtype=torch.uint8)
     export_onnx(
@@ -184,12 +171,7 @@ def export_sparse(network: SparseNet, path: Path, keep: float) -> None:
 def install_expression(network: Path, scores: Scores, config: str, name: str = NAME, also: str = "") -> Path:
     """Copy a network into the package's assets and add it to the manifest; returns its new path.
 
-    Args:
-        network: the ONNX file.
-        scores: the network's scores.
-        config: the experiment's file.
-        name: name of the asset.
-        also: training data besides FER-2013, with the terms.
+    ``also`` are training data besides FER-2013, with the terms.
     """
     entry = {
         "licence": LICENCE,

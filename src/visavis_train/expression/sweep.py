@@ -211,17 +211,8 @@ def report_sweep(
 ) -> None:
     """Train, tune and compare everything that is missing, and write the results and the tables.
 
-    Args:
-        tuning: TOML file of every network's tuning.
-        bases: TOML files of the network to prune, then of networks that are tuned without changes.
-        split: the split for the comparison.
-        rates, baselines, baseline_rates: see :class:`Sweep`.
-        seeds: number of seeds, 1 or more.
-        overrides: overrides of the tuning, ``key=value``.
-        calls: number of timed faces, :data:`TIMED_CALLS` by default.
-        raf_db_folder: RAF-DB, whose test split fills a column; None leaves the column empty.
-        results: the JSON file, by default that of :data:`RESULTS` for the kind of the pruned network.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab sweep``; the files are by default those of :data:`RESULTS` for the
+    kind of the pruned network, and :data:`PAGE`.
 
     Raises:
         InputError: an experiment, its data, a keep rate or the page cannot be used.

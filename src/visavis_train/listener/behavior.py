@@ -258,13 +258,8 @@ def report_behavior(
 ) -> None:
     """Measure a listener, and write the results and the table.
 
-    Args:
-        experiment: TOML file of a trained listener.
-        guidance: the guidances to try.
-        clips: number of speakers' clips, more than :data:`STRANGERS`.
-        samples: number of listeners of each clip.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose table is replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab behavior``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: too few clips, or the experiment, its pack, its listener or the page cannot be used.

@@ -145,13 +145,7 @@ def scored(
 ) -> dict[str, Any]:
     """Measure a candidate, or read the result of an earlier run of this command.
 
-    Args:
-        candidate: the candidate.
-        data: digest of the packs.
-        pack: the test data.
-        test: the test data as the methods see them.
-        samples: K.
-        kept: folder of finished scores.
+    ``data`` is a digest of the packs, and ``kept`` the folder of finished scores.
     """
     key = {
         "name": candidate.name,
@@ -290,17 +284,8 @@ def report_listeners(
 ) -> None:
     """Measure everything that is missing, and write the results and the tables.
 
-    Args:
-        experiments: TOML files.
-        seeds: number of seeds for training and draws, 1 or more.
-        samples: number of reactions to each clip, 2 or more.
-        guidance: further guidances for guided listeners.
-        baseline_steps: training steps of each baseline; 0 leaves out the trained baselines.
-        overrides: overrides of all experiments, ``key=value``.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
-        kept: folder of finished scores, :data:`KEPT` by default.
-        tables_only: make the tables from existing results.
+    The options are those of ``visavis lab listener-report``; the places are by default :data:`RESULTS`,
+    :data:`PAGE` and :data:`KEPT`.
 
     Raises:
         InputError: there is no experiment, or an experiment, the results or the page cannot be used.

@@ -36,11 +36,7 @@ PUBLISHED = (
 
 
 def listener_tables(result: Mapping[str, Any]) -> list[str]:
-    """Lines of Markdown.
-
-    Args:
-        result: what ``visavis lab listener-report`` writes.
-    """
+    """Lines of Markdown from what ``visavis lab listener-report`` writes."""
     test, names = result["test"], [label for label, _ in METRICS.values()]
     head = [*names, "FRRea"]
     return [

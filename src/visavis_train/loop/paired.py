@@ -62,10 +62,6 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     """Two-sided p of McNemar's exact test: the chance that fair coins fall at least as unevenly.
 
     McNemar 1947, doi:10.1007/BF02295996, with the binomial distribution instead of its approximation.
-
-    Args:
-        only_first: faces that only the first network reads rightly.
-        only_second: faces that only the second network reads rightly.
     """
     tosses, fewer = only_first + only_second, min(only_first, only_second)
     # Integers of any size: no rounding errors, even with thousands of faces.
@@ -78,11 +74,6 @@ def difference_interval(only_first: int, only_second: int, n: int) -> tuple[floa
 
     A draw of N faces with replacement is a multinomial draw of the sizes of three groups (only the
     first is right, only the second is right, all others). There are 10,000 draws.
-
-    Args:
-        only_first: faces that only the first network reads rightly.
-        only_second: faces that only the second network reads rightly.
-        n: number of all faces.
     """
     shares = np.asarray([only_first, only_second, n - only_first - only_second]) / n
     draws = np.random.default_rng(0).multinomial(n, shares, RESAMPLES)

@@ -163,11 +163,9 @@ def relaxed(stills: Sequence[Clip]) -> tuple[tuple[str, ...], FloatArray]:
 
 
 def habits(clips: Sequence[Clip], labels: Mapping[str, str]) -> Habits:
-    """Measure :class:`Habits` on the training split.
+    """Measure :class:`Habits` on the training split of a pack.
 
-    Args:
-        clips: the pack.
-        labels: expressions of some single pictures, by the names of their clips.
+    ``labels`` are the expressions of some single pictures, by the names of their clips.
 
     Raises:
         InputError: there are too few faces that smile, blink or have a label.

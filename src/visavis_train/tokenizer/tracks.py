@@ -217,17 +217,7 @@ def make_pack(
     conversations: Sequence[Path] = (),
     add: Sequence[Path] = (),
 ) -> None:
-    """Track all new clips, and write the pack.
-
-    Args:
-        pack: the file to write.
-        sources: pairs of a source's name and a video, or a folder or tar of videos.
-        two: videos with two people side by side, for the source ``video``.
-        dyads: the signals of calls, ``vc_dyads.npz``.
-        stills: a folder of single faces, see :func:`still_clips`.
-        renders: packs of rendered faces.
-        conversations: packs of conversations.
-        add: packs of this function.
+    """Track all new clips, and write the pack. The options are those of ``visavis lab tracks``.
 
     Raises:
         InputError: an input cannot be used.

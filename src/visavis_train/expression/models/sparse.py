@@ -91,12 +91,7 @@ class SparseConfig(Settings):
 
 
 class SparseLayer(TransformerLayer):
-    """A transformer layer that may remove tokens between its attention and its MLP.
-
-    Args:
-        config: the network's configuration.
-        rate: keep rate; 1 removes nothing.
-    """
+    """A transformer layer that may remove tokens between its attention and its MLP; rate 1 removes none."""
 
     def __init__(self, config: SparseConfig, rate: float) -> None:
         super().__init__(config.width, config.heads, config.mlp_ratio, config.drop_path)

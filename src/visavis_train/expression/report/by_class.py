@@ -52,18 +52,11 @@ class ByClass:
     classes: dict[str, Share]
 
     @classmethod
-    def of(cls, truth: NDArray[np.integer], right: BoolArray, names: Sequence[str], seed: int = 0) -> Self:
-        """Count the right answers.
-
-        Args:
-            truth: (N,) labels, 0 to C - 1.
-            right: (N,) whether each answer is right.
-            names: the C labels.
-            seed: of the draws.
-        """
+    def of(cls, truth: NDArray[np.integer], right: BoolArray, names: Sequence[str]) -> Self:
+        """Count the right answers (N,) to the labels ``truth`` (N,), which are indices into ``names``."""
         parts = {name: right[truth == number] for number, name in enumerate(names)}
         parts = {name: part for name, part in parts.items() if len(part)}
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         # The number of right faces among n drawn with replacement has a binomial distribution.
         drawn = [rng.binomial(len(part), part.mean(), RESAMPLES) / len(part) for part in parts.values()]
         low, high = np.quantile(np.mean(drawn, axis=0), (0.025, 0.975))

@@ -65,13 +65,8 @@ def report_dropped_tokens(
 ) -> None:
     """Drop tokens with every method, and write the results and the table.
 
-    Args:
-        run: folder of the network's run.
-        data: the data set.
-        split: its split.
-        rates: keep rates.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose table is replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab dropped-tokens``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: a keep rate, the run, the data set or the page cannot be used.

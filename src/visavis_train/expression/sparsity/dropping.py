@@ -95,13 +95,7 @@ class TokenUse:
         return cls(network, faces, tokens, k, v, scores, torch.rand(scores.shape, generator=draw))
 
     def answer(self, count: int, choice: Choice, way: Way) -> Tensor:
-        """Logits (N, 7) of FER-2013's labels, with some of the tokens.
-
-        Args:
-            count: number of kept tokens besides CLS.
-            choice: how they are chosen.
-            way: what is done with the others.
-        """
+        """Logits (N, 7) of FER-2013's labels, with ``count`` of the tokens besides CLS."""
         network = self.network
         first, *others = (cast(SparseLayer, layer) for layer in network.layers)
         orders = {"most": self.scores, "least": -self.scores, "chance": self.chance}

@@ -194,13 +194,8 @@ def report_keep_rates(
 ) -> None:
     """Measure a run's network at every rate, and write the results and the tables.
 
-    Args:
-        run: its folder.
-        data: the data set.
-        split: its split.
-        calls: number of timed faces, :data:`TIMED_CALLS` by default.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab keep-rates``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: the run, the data set or the page cannot be used.

@@ -136,11 +136,7 @@ def resampled_sums(values: NDArray[np.float64], seed: int) -> NDArray[np.float64
 
 
 def kept_overlap(masks: BoolArray, labels: NDArray[np.int64]) -> Overlap:
-    """Similarity of faces' kept tokens, over 100,000 random pairs of different faces.
-
-    Args:
-        masks: (N, cells).
-        labels: (N,).
+    """Similarity of faces' kept tokens (N, cells), over 100,000 random pairs of different faces.
 
     Raises:
         InputError: there are fewer than two faces.

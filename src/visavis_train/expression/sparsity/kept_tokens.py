@@ -191,16 +191,8 @@ def report_kept_tokens(
 ) -> None:
     """Measure which tokens a run's network keeps, and write the results, the figures and the tables.
 
-    Args:
-        run: its folder.
-        data: the data set.
-        split: its split.
-        keep: another keep rate than the run's.
-        layers: with ``keep``: the layers that prune.
-        out: folder of the figures, :data:`FOLDER` in the run by default; for an embedded network, in the
-            folder ``out``.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab kept-tokens``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: layers without a keep rate; the run, the data set or the page cannot be used; or no

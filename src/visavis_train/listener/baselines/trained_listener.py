@@ -13,11 +13,7 @@ from visavis_train.listener.baselines.method import item_seed
 
 
 class TrainedListener:
-    """Our own network, frame by frame, with random styles.
-
-    Args:
-        listener: the program's listener.
-    """
+    """Our own network, frame by frame, with random styles."""
 
     def __init__(self, listener: ListenerModel) -> None:
         self._listener = listener
