@@ -127,41 +127,37 @@ def call_conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) 
     return tuple(result)
 
 
-def learner(experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call]) -> ListenerTrainer:
-    """A network before its training, and its trainer; ``unseen`` calls are only used for the log."""
+def train_on(
+    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
+) -> Predictor:
+    """Train one network (or finish it) and export it; ``unseen`` calls are only used for the log."""
+    torch.set_num_threads(experiment.threads)
     torch.manual_seed(experiment.seed)
     codec, mean_of = codec_for(experiment, calls), experiment.signals.mean_of
     config = ListenerConfig(
         levels=codec.levels, sound_channels=HEARD_CHANNELS, **experiment.model.model_dump()
     )
     heard, looked_at = (call_conversations(some, codec, mean_of) for some in (calls, unseen))
-    return ListenerTrainer(ListenerNet(config), experiment.training, heard, looked_at, experiment.seed)
-
-
-def train_on(
-    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
-) -> Predictor:
-    """Train one network (or finish it) and export it."""
-    torch.set_num_threads(experiment.threads)
-    trainer, codec = learner(experiment, calls, unseen), codec_for(experiment, calls)
+    net = ListenerNet(config)
+    trainer = ListenerTrainer(net, experiment.training, heard, looked_at, experiment.seed)
     run_rounds(
         out,
         experiment,
         experiment.seed,
         experiment.training.rounds,
         trainer.run_round,
-        {"model": trainer.net},
+        {"model": net},
         trainer.optimizer,
         resume=resume,
     )
     notes = {
-        "frame_rate_hz": CALL_RATE_HZ / experiment.signals.mean_of,
+        "frame_rate_hz": CALL_RATE_HZ / mean_of,
         "speaks": SPEAKS,
         "signals": list(SIGNALS),
         "edges": [values.tolist() for values in codec.edges],
         "centres": [values.tolist() for values in codec.centers],
     }
-    return export_listener(trainer.net, out, notes)
+    return export_listener(net, out, notes)
 
 
 def train_calls_listener(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, SpeakerGain]:
