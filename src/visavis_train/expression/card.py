@@ -6,20 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from visavis.base.files import whole_file
 from visavis.base.words import counted
 from visavis.channels import EXPRESSIONS
-from visavis.datasets import fer2013
 from visavis.datasets.faces import LabeledFaces
-from visavis.expression.labels import expression_of, given
+from visavis.expression.labels import expression_of
 from visavis.metrics.expression import ClassScores, accuracy_interval, confusion_matrix
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.sources import Splits
 from visavis_train.expression.distillation import Teacher
 from visavis_train.expression.imbalance import told
-from visavis_train.expression.release import gray_pixels
+from visavis_train.expression.release import read_faces
 from visavis_train.expression.report.tables import NONE, Table
 
 CARD = "card.md"
@@ -39,11 +37,7 @@ def write_card(
 ) -> None:
     """Write ``card.md`` into the run folder.
 
-    Args:
-        experiment: the settings of the run.
-        splits: its faces.
-        answers: the trained network, and the one that it started from, if that can be measured.
-        report: what the run's ``report.json`` says.
+    ``answers`` are of the trained network, and of the one that it started from if that can be measured.
     """
     judged = splits.judged
     lines = [
@@ -76,7 +70,7 @@ def write_card(
         _scores(splits, *answers).markdown(),
         f"{judged.split}, class by class:",
         "",
-        _classes(judged, _answers(judged, answers[0])).markdown(),
+        _classes(judged, read_faces(answers[0], judged)[1].argmax(axis=1)).markdown(),
         "## Limits",
         "",
         _LIMITS,
@@ -115,15 +109,6 @@ def _counts(splits: Splits) -> Table:
     return Table(("expression", *parts), tuple(rows))
 
 
-@torch.no_grad()
-def _answers(faces: LabeledFaces, answer: Teacher) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """(N,) the network's label for each face."""
-    said = [answer(some) for some in torch.from_numpy(gray_pixels(faces))[:, None].split(256)]
-    eight, seven = (torch.cat(column).cpu().numpy() for column in zip(*said, strict=True))
-    chosen = seven if faces.name == fer2013.NAME else given(eight, faces.names)
-    return np.asarray(chosen.argmax(axis=1), np.int64)
-
-
 def _scores(splits: Splits, answer: Teacher, before: Teacher | None) -> Table:
     parts: list[tuple[str, LabeledFaces | None, Teacher | None]] = [
         ("validation", splits.validation, answer),
@@ -134,7 +119,7 @@ def _scores(splits: Splits, answer: Teacher, before: Teacher | None) -> Table:
     for what, faces, network in parts:
         if faces is None or network is None:
             continue
-        said = _answers(faces, network)
+        said = read_faces(network, faces)[1].argmax(axis=1)
         low, high = accuracy_interval(right := said == faces.labels)
         mean = ClassScores.of(confusion_matrix(faces.labels, said, len(faces.names))).mean_accuracy
         often = np.bincount(faces.labels).max() / len(faces)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from visavis.base.words import counted
 from visavis_train.expression.data.augment import Augmentation
 from visavis_train.expression.data.repeats import Repeats
-from visavis_train.expression.data.sources import DataSource, data_sources
+from visavis_train.expression.data.sources import DataSources
 from visavis_train.expression.imbalance import Imbalance
 from visavis_train.expression.models.factory import ModelConfig
 from visavis_train.expression.models.heads import Reading
@@ -168,14 +168,14 @@ class Experiment(Settings):
 
     task: Literal["expression"] = "expression"
     name: str
-    data: tuple[DataSource, ...] = Field(min_length=1)
+    data: DataSources
     held_out: float = Field(default=0.15, gt=0, lt=0.5)
     repeats: Repeats = "refuse"
     out: RunFolder
     seed: Seed = 0
     threads: int = Field(default=2, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
-    init: Path | None = None
+    init: Annotated[Path | None, BeforeValidator(lambda init: None if init == "" else init)] = None
     init_deeper: bool = False
     half_weights: bool = False
     also_trained_on: str = ""
@@ -185,16 +185,6 @@ class Experiment(Settings):
     training: Training = Training()
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
-
-    @field_validator("init", mode="before")
-    @classmethod
-    def _no_init(cls, init: Any) -> Any:
-        return None if init == "" else init
-
-    @field_validator("data", mode="before")
-    @classmethod
-    def _sources(cls, data: Any) -> Any:
-        return data_sources(data)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -15,7 +15,6 @@ from visavis.base.networks import open_file
 from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
 from visavis.expression.classifier import ExpressionClassifier
-from visavis_train.expression.models.graph import ExpressionGraph
 
 # (B, 1, F, F) uint8 -> probabilities (B, 8) of EXPRESSIONS and (B, 7) of FER2013_LABELS.
 Teacher: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -75,9 +74,3 @@ def onnx_teacher(path: Path, threads: int, face_px: int = SIDE_PX) -> Teacher:
         return torch.from_numpy(found[0]), torch.from_numpy(found[1])
 
     return answer
-
-
-def torch_teacher(graph: ExpressionGraph) -> Teacher:
-    """A network in torch, put into evaluation mode."""
-    graph.eval()
-    return torch.no_grad()(graph)

@@ -33,12 +33,9 @@ _EMBEDDED = PruningConfig(keep_rate=0.1, queries="kept")
 
 
 def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
-    """Replace the weights by those of ``experiment.init``, if it is given.
+    """Replace the weights of a network of ``experiment.model`` by those of ``experiment.init``, if given.
 
-    Args:
-        network: a network of ``experiment.model``.
-        experiment: the experiment, which names the start.
-        images: (N, 1, F, F) uint8, training faces.
+    ``images`` (N, 1, F, F) uint8 are training faces.
 
     Raises:
         InputError: ``init`` is neither a checkpoint nor an ONNX file of such a network.

@@ -78,11 +78,9 @@ class Pretraining(Settings):
 
 
 class StateNet(nn.Module):
-    """A network that predicts face states from an expression network's features.
+    """A network that predicts the numbers of a face state from an expression network's features.
 
-    Args:
-        network: the expression network; its own heads are not used.
-        numbers: how many numbers a state has.
+    The expression network's own heads are not used.
     """
 
     def __init__(self, network: ExpressionNet, numbers: int) -> None:

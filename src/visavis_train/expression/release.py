@@ -16,7 +16,7 @@ from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
 from visavis.expression.labels import FER2013_LABELS, ferplus_majority, given
 from visavis.metrics.expression import negative_log_likelihood
-from visavis.types import ImageArray
+from visavis.types import FloatArray, ImageArray
 from visavis_train.expression.distillation import BATCH, Teacher
 from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
 from visavis_train.expression.models.pruning import count_kept
@@ -69,13 +69,7 @@ class Scores:
 
 @torch.no_grad()
 def score_network(network: nn.Module, data: LabeledFaces, *, side_px: int = SIDE_PX) -> Scores:
-    """Score a network (put into evaluation mode) on a split.
-
-    Args:
-        network: an expression network.
-        data: the split.
-        side_px: side of the network's pictures.
-    """
+    """Score a network (put into evaluation mode) on a split."""
     graph = ExpressionGraph(network, side_px).eval()
     return score_reader(graph, data, device=next(network.parameters()).device)
 
@@ -91,16 +85,7 @@ def score_reader(
         mirror: read each face twice, once mirrored, and average the probabilities.
         device: the reader's device.
     """
-    columns: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for images in torch.split(torch.from_numpy(gray_pixels(data))[:, None].to(device), BATCH):
-        said = answer(images)
-        if mirror:
-            again = answer(images.flip(3))
-            said = (said[0] + again[0]) / 2, (said[1] + again[1]) / 2
-        for column, part in zip(columns, said, strict=True):
-            column.append(part.cpu())
-    eight, seven = (torch.cat(column).numpy() for column in columns)
-    answers = seven if data.name == fer2013.NAME else given(eight, data.names)
+    eight, answers = read_faces(answer, data, mirror=mirror, device=device)
     majority = np.full(len(data), -1) if data.votes is None else ferplus_majority(data.votes)
     voted = majority >= 0
     agreed = eight[voted].argmax(axis=1) == majority[voted]
@@ -111,6 +96,22 @@ def score_reader(
         len(data),
         int(voted.sum()),
     )
+
+
+def read_faces(
+    answer: Teacher, data: LabeledFaces, *, mirror: bool = False, device: torch.device | str = "cpu"
+) -> tuple[FloatArray, FloatArray]:
+    """Probabilities (N, 8) of EXPRESSIONS, and those of the data set's labels; see :func:`score_reader`."""
+    columns: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for images in torch.split(torch.from_numpy(gray_pixels(data))[:, None].to(device), BATCH):
+        said = answer(images)
+        if mirror:
+            again = answer(images.flip(3))
+            said = (said[0] + again[0]) / 2, (said[1] + again[1]) / 2
+        for column, part in zip(columns, said, strict=True):
+            column.append(part.cpu())
+    eight, seven = (torch.cat(column).numpy() for column in columns)
+    return eight, seven if data.name == fer2013.NAME else given(eight, data.names)
 
 
 def gray_pixels(data: LabeledFaces) -> ImageArray:
@@ -128,14 +129,7 @@ def gray_pixels(data: LabeledFaces) -> ImageArray:
 def export_network(
     network: nn.Module, path: Path, side_px: int = SIDE_PX, *, half_weights: bool = False
 ) -> None:
-    """Write the network as ONNX and check that ONNX Runtime and torch agree.
-
-    Args:
-        network: an expression network.
-        path: the file.
-        side_px: side of the network's pictures.
-        half_weights: store large weights in 16 bits.
-    """
+    """Write the network as ONNX, with large weights in 16 bits if asked for; check it against torch."""
     graph = ExpressionGraph(network, side_px)
     example = torch.randint(0, 256, (3, 1, *[graph.reading.face_px] * 2), dtype=torch.uint8)
     export_onnx(
@@ -154,12 +148,9 @@ def export_sparse(network: SparseNet, path: Path, keep: float) -> None:
     """Write a network that drops tokens as ONNX, with the number of tokens as an input, and check it.
 
     Args:
-        network: a network trained at many keep rates.
+        network: a network trained at many keep rates; see :class:`SparseGraph`.
         path: the file.
         keep: the default keep rate.
-
-    Raises:
-        InputError: the network drops tokens in a way that the graph does not support.
     """
     example = torch.randint(0, 256, (3, 1, *[network.reading.face_px] * 2), dtype=torch.uint8)
     export_onnx(
@@ -180,12 +171,7 @@ def export_sparse(network: SparseNet, path: Path, keep: float) -> None:
 def install_expression(network: Path, scores: Scores, config: str, name: str = NAME, also: str = "") -> Path:
     """Copy a network into the package's assets and add it to the manifest; returns its new path.
 
-    Args:
-        network: the ONNX file.
-        scores: the network's scores.
-        config: the experiment's file.
-        name: name of the asset.
-        also: training data besides FER-2013, with the terms.
+    ``also`` are training data besides FER-2013, with the terms.
     """
     entry = {
         "licence": LICENCE,

@@ -84,11 +84,6 @@ def _embedded(name: str) -> tuple[ExpressionNet, int]:
 def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
     """Write a run's network as ONNX, in one piece, checked against torch; returns the file's bytes.
 
-    Args:
-        folder: the run.
-        out: the file.
-        half_weights: store large weights in 16 bits.
-
     Raises:
         InputError: see :func:`load_run`; or the file cannot be written.
         WeightsError: ONNX Runtime answers differently.

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from visavis.base.console import print_note, progress
 from visavis.base.reading import regular
@@ -23,6 +23,8 @@ from visavis.errors import InputError
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.models.factory import Prunable
 from visavis_train.expression.models.pruning import PruningConfig, check_rate
+from visavis_train.expression.models.sae_config import SaeConfig
+from visavis_train.expression.models.sparse import SparseConfig
 from visavis_train.expression.quantize.comparison import TIMED_CALLS, compare_steps
 from visavis_train.expression.sparsity.compare import Variant, classes_table, compare_variants, costs_table
 from visavis_train.expression.task import release_expression, train_expression
@@ -113,9 +115,7 @@ def run_one(experiment: Experiment, config: Path) -> Variant:
     Raises:
         InputError: data or weights cannot be used, or the run folder holds another experiment.
     """
-    report, model = finished(experiment, config), experiment.model
-    if not isinstance(model, Prunable):
-        raise InputError(f"{experiment.name}: model.kind is {model.kind}, which drops no tokens")
+    report, model = finished(experiment, config), cast(SparseConfig | SaeConfig, experiment.model)
     rates = model.pruning.rates
     return Variant(
         name=experiment.name,
@@ -211,17 +211,8 @@ def report_sweep(
 ) -> None:
     """Train, tune and compare everything that is missing, and write the results and the tables.
 
-    Args:
-        tuning: TOML file of every network's tuning.
-        bases: TOML files of the network to prune, then of networks that are tuned without changes.
-        split: the split for the comparison.
-        rates, baselines, baseline_rates: see :class:`Sweep`.
-        seeds: number of seeds, 1 or more.
-        overrides: overrides of the tuning, ``key=value``.
-        calls: number of timed faces, :data:`TIMED_CALLS` by default.
-        raf_db_folder: RAF-DB, whose test split fills a column; None leaves the column empty.
-        results: the JSON file, by default that of :data:`RESULTS` for the kind of the pruned network.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab sweep``; the files are by default those of :data:`RESULTS` for the
+    kind of the pruned network, and :data:`PAGE`.
 
     Raises:
         InputError: an experiment, its data, a keep rate or the page cannot be used.

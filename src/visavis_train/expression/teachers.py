@@ -15,7 +15,7 @@ from visavis.datasets.fer2013 import SIDE_PX
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.expression.config import Experiment
-from visavis_train.expression.distillation import BATCH, Teacher, ask, onnx_teacher, soften, torch_teacher
+from visavis_train.expression.distillation import BATCH, Teacher, ask, onnx_teacher, soften
 from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.heads import ExpressionNet
 from visavis_train.expression.run_folder import load_run
@@ -34,7 +34,7 @@ def open_teacher(path: Path, threads: int, face_px: int = SIDE_PX) -> Teacher:
         case ".onnx":
             return onnx_teacher(path, threads, face_px)
         case ".safetensors":
-            return torch_teacher(ExpressionGraph(*load_run(path.parent, path.name)))
+            return torch.no_grad()(ExpressionGraph(*load_run(path.parent, path.name)).eval())
     raise InputError(f"{path}: a teacher is an .onnx file or a checkpoint, .safetensors")
 
 

@@ -74,13 +74,9 @@ class Batch:
 def draw_batch(
     conversations: Sequence[Conversation], count: int, frames: int, rng: np.random.Generator
 ) -> Batch:
-    """Stretches from conversations, drawn by their length; missing frames of short ones are unknown.
+    """Stretches of F frames from conversations, drawn by their length.
 
-    Args:
-        conversations: the conversations.
-        count: N.
-        frames: F, the length of a stretch.
-        rng: source of randomness.
+    Missing frames of short conversations are unknown.
     """
     lengths = np.asarray([len(item.own) for item in conversations], np.float64)
     chosen = [conversations[k] for k in rng.choice(len(conversations), count, p=lengths / lengths.sum())]

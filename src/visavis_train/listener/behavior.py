@@ -115,10 +115,10 @@ def _together(smile: FloatArray, other: PersonClip) -> float:
     return float(peak_r(smile[:length], theirs, round(PEAK_WITHIN_S * FRAME_RATE_HZ)))
 
 
-def behavior_summary(counts: Sequence[Count], seed: int = 0) -> dict[str, list[float]]:
+def behavior_summary(counts: Sequence[Count]) -> dict[str, list[float]]:
     """Each figure with its 95% interval over clips, from 1000 resamplings: ``[value, low, high]``."""
     sums = np.asarray(counts, np.float64)
-    picks = np.random.default_rng(seed).integers(len(sums), size=(1000, len(sums)))
+    picks = np.random.default_rng(0).integers(len(sums), size=(1000, len(sums)))
     value, drawn = _figures(sums.sum(axis=0)), _figures(sums[picks].sum(axis=1).T)
     return {
         name: [round(float(number), 4) for number in (value[name], *np.quantile(drawn[name], (0.025, 0.975)))]
@@ -258,13 +258,8 @@ def report_behavior(
 ) -> None:
     """Measure a listener, and write the results and the table.
 
-    Args:
-        experiment: TOML file of a trained listener.
-        guidance: the guidances to try.
-        clips: number of speakers' clips, more than :data:`STRANGERS`.
-        samples: number of listeners of each clip.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose table is replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab behavior``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: too few clips, or the experiment, its pack, its listener or the page cannot be used.

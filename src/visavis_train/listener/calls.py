@@ -127,41 +127,37 @@ def call_conversations(calls: Sequence[Call], codec: SignalCodec, mean_of: int) 
     return tuple(result)
 
 
-def learner(experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call]) -> ListenerTrainer:
-    """A network before its training, and its trainer; ``unseen`` calls are only used for the log."""
+def train_on(
+    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
+) -> Predictor:
+    """Train one network (or finish it) and export it; ``unseen`` calls are only used for the log."""
+    torch.set_num_threads(experiment.threads)
     torch.manual_seed(experiment.seed)
     codec, mean_of = codec_for(experiment, calls), experiment.signals.mean_of
     config = ListenerConfig(
         levels=codec.levels, sound_channels=HEARD_CHANNELS, **experiment.model.model_dump()
     )
     heard, looked_at = (call_conversations(some, codec, mean_of) for some in (calls, unseen))
-    return ListenerTrainer(ListenerNet(config), experiment.training, heard, looked_at, experiment.seed)
-
-
-def train_on(
-    experiment: CallsExperiment, calls: Sequence[Call], unseen: Sequence[Call], out: Path, *, resume: bool
-) -> Predictor:
-    """Train one network (or finish it) and export it."""
-    torch.set_num_threads(experiment.threads)
-    trainer, codec = learner(experiment, calls, unseen), codec_for(experiment, calls)
+    net = ListenerNet(config)
+    trainer = ListenerTrainer(net, experiment.training, heard, looked_at, experiment.seed)
     run_rounds(
         out,
         experiment,
         experiment.seed,
         experiment.training.rounds,
         trainer.run_round,
-        {"model": trainer.net},
+        {"model": net},
         trainer.optimizer,
         resume=resume,
     )
     notes = {
-        "frame_rate_hz": CALL_RATE_HZ / experiment.signals.mean_of,
+        "frame_rate_hz": CALL_RATE_HZ / mean_of,
         "speaks": SPEAKS,
         "signals": list(SIGNALS),
         "edges": [values.tolist() for values in codec.edges],
         "centres": [values.tolist() for values in codec.centers],
     }
-    return export_listener(trainer.net, out, notes)
+    return export_listener(net, out, notes)
 
 
 def train_calls_listener(experiment: CallsExperiment, *, resume: bool = False) -> dict[float, SpeakerGain]:
@@ -211,22 +207,24 @@ def report_of(experiment: CallsExperiment, gains: dict[float, SpeakerGain], conf
     }
 
 
-def install_calls_listener(experiment: CallsExperiment, report: dict[str, Any], config: str) -> Path:
-    """Copy the network that learnt from all calls into the package's assets; returns its path."""
-    bits = report["bits_per_frame"]
-    score = {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()}
-    entry = {"licence": LICENCE, "training_data": TRAINING_DATA, "config": config, "score": score}
-    return install(experiment.out / ALL / LISTENER_FILE, ASSET, entry)
-
-
 def finish_calls(experiment: CallsExperiment, gains: dict[float, SpeakerGain], command: Command) -> Path:
-    """Write the report, and install the network if requested; returns the report's path."""
+    """Write the report, and install the network that learnt from all calls if requested.
+
+    Returns:
+        The report's path.
+    """
     report = report_of(experiment, gains, command.config.name)
     path = experiment.out / REPORT
     write_json(path, report, allow_nan=True)
     if command.install:
-        installed = install_calls_listener(experiment, report, config=f"experiments/{command.config.name}")
-        print_note(f"installed as {installed}")
+        bits = report["bits_per_frame"]
+        entry = {
+            "licence": LICENCE,
+            "training_data": TRAINING_DATA,
+            "config": f"experiments/{command.config.name}",
+            "score": {f"bits_per_frame_{name}": round(value, 4) for name, value in bits.items()},
+        }
+        print_note(f"installed as {install(experiment.out / ALL / LISTENER_FILE, ASSET, entry)}")
     return path
 
 

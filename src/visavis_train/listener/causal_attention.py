@@ -31,11 +31,7 @@ class Sight(NamedTuple):
 
 
 class AttentionWindow(nn.Module):
-    """The window of each position: itself and the W positions before it.
-
-    Args:
-        context: W.
-    """
+    """The window of each position: itself and the ``context`` positions (W) before it."""
 
     def __init__(self, context: int) -> None:
         super().__init__()
@@ -115,13 +111,7 @@ class AttentionMemory:
 
 
 class CausalAttention(nn.Module):
-    """Multi-head attention from one stream to another, or to itself, with a bias by distance.
-
-    Args:
-        width: D of the stream that looks.
-        heads: H.
-        source: channels of the other stream.
-    """
+    """Attention of H heads from one stream, D wide, to another, or to itself, with a bias by distance."""
 
     def __init__(self, width: int, heads: int, source: int) -> None:
         super().__init__()
@@ -190,14 +180,7 @@ def _over_past(query: Tensor, now: Sequence[Tensor], past: Sequence[Tensor], bia
 
 
 class GatedCross(nn.Module):
-    """Attention of one stream to another, behind a scalar gate or without one.
-
-    Args:
-        width: D of the stream that looks.
-        heads: attention heads.
-        source: channels of the other stream.
-        gate: start value of the gate; 0 is closed. None: there is no gate.
-    """
+    """Attention of one stream to another, behind a gate or without one; see :class:`GatedCrossLayer`."""
 
     def __init__(self, width: int, heads: int, source: int, gate: float | None) -> None:
         super().__init__()

@@ -190,13 +190,7 @@ def _neighbours(corpus: Corpus, dyads: Dyads, sessions: Sequence[str | None]) ->
 
 
 def pack_corpus(path: Path, out: Path, splits: Sequence[str] = (), features: SpeechFeatures = _OURS) -> None:
-    """Write a pack for each split; existing packs are not changed.
-
-    Args:
-        path: folder of the corpus.
-        out: folder of the packs, ``train.npz`` and so on.
-        splits: the splits to write.
-        features: what the listener hears of the speaker.
+    """Write a pack, such as ``train.npz``, for some splits or all; existing packs are not changed.
 
     Raises:
         InputError: the corpus is missing, or a split of it cannot be used.

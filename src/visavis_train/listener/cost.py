@@ -31,12 +31,7 @@ class StreamCost:
 
 
 def stream_cost(config: ListenerConfig, frame_rate_hz: float) -> StreamCost:
-    """Count the cost of a listener.
-
-    Args:
-        config: its sizes.
-        frame_rate_hz: frame rate of the stream.
-    """
+    """Count the cost of a listener."""
     frames = config.model_copy(update={"patch": 1, "context": config.context * config.patch})
     steps_per_s = frame_rate_hz / config.patch
     with torch.device("meta"):

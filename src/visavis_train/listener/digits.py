@@ -35,12 +35,7 @@ class Digits(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """(...) tokens -> (..., D): the sum over the digits, or a separate vector for :data:`UNKNOWN`.
-
-    Args:
-        levels: levels of the digits.
-        width: D.
-    """
+    """(...) tokens -> (..., D): the sum over the digits, or a separate vector for :data:`UNKNOWN`."""
 
     def __init__(self, levels: Sequence[int], width: int) -> None:
         super().__init__()
@@ -60,10 +55,6 @@ class DigitHead(nn.Module):
 
     Each digit is predicted from the state and the previous digits (Larochelle and Murray 2011, NADE). The
     program draws from it with :class:`visavis.reaction.head.TokenHead`.
-
-    Args:
-        levels: levels of the digits.
-        width: D of the state.
     """
 
     def __init__(self, levels: Sequence[int], width: int) -> None:

@@ -93,12 +93,7 @@ class HeardTensors(NamedTuple):
 
 
 class NumberEmbedding(nn.Module):
-    """(..., S) numbers -> (..., D); rows with a NaN get a separate vector.
-
-    Args:
-        channels: S.
-        width: D.
-    """
+    """(..., S) numbers -> (..., D); rows with a NaN get a separate vector."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -113,11 +108,7 @@ class NumberEmbedding(nn.Module):
 
 
 class ListenerNet(nn.Module):
-    """Streams of the speaker's face and sound and of the listener's face.
-
-    Args:
-        config: its sizes.
-    """
+    """Streams of the speaker's face and sound and of the listener's face."""
 
     def __init__(self, config: ListenerConfig) -> None:
         super().__init__()

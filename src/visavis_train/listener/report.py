@@ -28,6 +28,8 @@ from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
+from visavis.reaction.listener import ListenerModel
+from visavis.reaction.predictor import Predictor
 from visavis.reaction.speech import FRAME_RATE_HZ
 from visavis.types import FloatArray
 from visavis_train.data.conversation_pack import ListeningPack, load_listening
@@ -129,17 +131,13 @@ def listeners(experiment: ListenerExperiment, guidance: Sequence[float] = ()) ->
                 settings = {"file": digest, "sampling": way.model_dump()}
                 # Each seed may have its own tokenizer.
                 place = stored["tokenizer"] and Path(stored["tokenizer"])
-                yield ReportedMethod(
-                    name, int(stored["seed"]), settings, _loaded(place, file, way), place, folder
-                )
+                load = partial(_loaded, place, file, way)
+                yield ReportedMethod(name, int(stored["seed"]), settings, load, place, folder)
 
 
-def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Callable[[], Method]:
-    def load() -> Method:
-        tokenizer = TokenVocabulary.open(place).tokenizer
-        return TrainedListener.load(file, tokenizer, drawing.sampling)
-
-    return load
+def _loaded(place: Path | None, file: Path, drawing: SamplingSettings) -> Method:
+    tokenizer = TokenVocabulary.open(place).tokenizer
+    return TrainedListener(ListenerModel(Predictor.load(file), tokenizer, drawing.sampling))
 
 
 def scored(
@@ -147,13 +145,7 @@ def scored(
 ) -> dict[str, Any]:
     """Measure a candidate, or read the result of an earlier run of this command.
 
-    Args:
-        candidate: the candidate.
-        data: digest of the packs.
-        pack: the test data.
-        test: the test data as the methods see them.
-        samples: K.
-        kept: folder of finished scores.
+    ``data`` is a digest of the packs, and ``kept`` the folder of finished scores.
     """
     key = {
         "name": candidate.name,
@@ -292,17 +284,8 @@ def report_listeners(
 ) -> None:
     """Measure everything that is missing, and write the results and the tables.
 
-    Args:
-        experiments: TOML files.
-        seeds: number of seeds for training and draws, 1 or more.
-        samples: number of reactions to each clip, 2 or more.
-        guidance: further guidances for guided listeners.
-        baseline_steps: training steps of each baseline; 0 leaves out the trained baselines.
-        overrides: overrides of all experiments, ``key=value``.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
-        kept: folder of finished scores, :data:`KEPT` by default.
-        tables_only: make the tables from existing results.
+    The options are those of ``visavis lab listener-report``; the places are by default :data:`RESULTS`,
+    :data:`PAGE` and :data:`KEPT`.
 
     Raises:
         InputError: there is no experiment, or an experiment, the results or the page cannot be used.

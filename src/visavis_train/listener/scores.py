@@ -70,11 +70,7 @@ class Contest:
 
     @classmethod
     def of(cls, pack: ListeningPack, frames: int | None = None) -> Self:
-        """The test data of a pack, as :func:`pieces` gives them.
-
-        Args:
-            pack: the pack.
-            frames: T; None for the length of the shortest clip.
+        """The test data of a pack, as :func:`pieces` gives them; by default as long as the shortest clip.
 
         Raises:
             InputError: two clips of speakers have the same name, no clip can be used, or the pack holds other
@@ -156,14 +152,7 @@ def _note_left_out(pack: ListeningPack, frames: int, used: int) -> None:
 
 
 def score_method(name: str, method: Method, test: Contest, samples: int, seed: int) -> dict[str, Any]:
-    """Every metric of one method with one seed.
-
-    Args:
-        name: name of the method, for the progress bar and messages.
-        method: the method.
-        test: the test data.
-        samples: K, the number of reactions to each clip.
-        seed: seed of the method's randomness.
+    """Every metric of one method with one seed, from K reactions to each clip.
 
     Returns:
         ``items``: each of :data:`BY_ITEM` with a list of N numbers; and ``fr_dvs``.

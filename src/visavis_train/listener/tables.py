@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import StatisticsError, correlation, mean, stdev
 from typing import Any
 
 from visavis.base.reading import regular
 from visavis.errors import InputError
+from visavis_train.loop.experiment import flat
 
 METRICS = {
     "fr_corr": ("FRCorr", 3),
@@ -20,6 +21,8 @@ METRICS = {
     "fr_dvs": ("FRDvs", 4),
     "fr_syn": ("FRSyn", 2),
 }
+# Keys in which runs of one row may differ.
+NO_SETTINGS = ("name", "out", "seed", "threads")
 # Dam et al. 2024, Table I. FRRea, which needs rendered pictures, is left out.
 PUBLISHED = (
     ("ground truth, validation", "8.35", "0", "0", "0.0635", "0.2117", "48.42"),
@@ -33,11 +36,7 @@ PUBLISHED = (
 
 
 def listener_tables(result: Mapping[str, Any]) -> list[str]:
-    """Lines of Markdown.
-
-    Args:
-        result: what ``visavis lab listener-report`` writes.
-    """
+    """Lines of Markdown from what ``visavis lab listener-report`` writes."""
     test, names = result["test"], [label for label, _ in METRICS.values()]
     head = [*names, "FRRea"]
     return [
@@ -151,9 +150,11 @@ def bits_table(folders: Sequence[Path]) -> list[str]:
     )
     if len(corpora := {report["corpus"] for report in reports}) != 1:
         raise InputError(f"the runs are of {', '.join(sorted(corpora))}; expected one corpus")
-    flat = [dict(_keys(config)) for config in configs]
-    differ = [key for key in flat[0] if len({json.dumps(each.get(key)) for each in flat}) > 1]
-    for each, report in zip(flat, reports, strict=True):
+    settings = [
+        {key: value for key, value in flat(config).items() if key not in NO_SETTINGS} for config in configs
+    ]
+    differ = [key for key in settings[0] if len({json.dumps(each.get(key)) for each in settings}) > 1]
+    for each, report in zip(settings, reports, strict=True):
         label = ", ".join(f"`{key} = {json.dumps(each.get(key))}`" for key in differ) or report["name"]
         rows.setdefault(label, []).append(report)
     return [
@@ -170,15 +171,6 @@ def _read(file: Path) -> dict[str, Any]:
     if file.stem == "report" and "test_bits_per_frame" not in read:
         raise InputError(f"{file}: found no test_bits_per_frame; expected the report of a listener")
     return read
-
-
-def _keys(config: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    """The keys by which runs may differ, with dots for tables."""
-    for key, value in config.items():
-        if isinstance(value, dict):
-            yield from _keys(value, f"{place}{key}.")
-        elif key not in ("name", "out", "seed", "threads"):
-            yield f"{place}{key}", value
 
 
 def _bits(label: str, runs: Sequence[Mapping[str, Any]]) -> str:

@@ -61,11 +61,7 @@ class TokenVocabulary:
 
 
 def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...]:
-    """The digits of a tokenizer's tokens.
-
-    Args:
-        tokenizer: the tokenizer.
-        notes: the metadata of its encoder's file.
+    """The digits of a tokenizer's tokens, from the metadata of its encoder's file.
 
     Raises:
         InputError: a frame has several tokens.

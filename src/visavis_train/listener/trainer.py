@@ -65,14 +65,7 @@ class ListenerTraining(Settings):
 
 
 class ListenerTrainer:
-    """The state of one run: network and optimiser.
-
-    Args:
-        net: the network.
-        training: the settings.
-        conversations: the training data.
-        validation: the data for measuring after each round; may be empty.
-        seed: seed of the draws.
+    """The state of one run: network and optimiser. Without ``validation``, rounds are not measured.
 
     Raises:
         InputError: there is no conversation, or a stretch is not a whole number of positions.

@@ -29,11 +29,7 @@ def save_checkpoint(
 ) -> None:
     """Write modules, the optimiser's tensors and the progress; the file appears whole or not at all.
 
-    Args:
-        path: the file.
-        modules: by name (``model``, ``average``).
-        optimizer: its per-parameter tensors are stored; its settings belong to the configuration.
-        progress: JSON values, such as the next epoch.
+    The optimiser's settings belong to the configuration. The progress has JSON values.
     """
     tensors = {
         f"{name}/{key}": value.detach().contiguous().clone()
@@ -52,11 +48,6 @@ def write_tensors(
 ) -> None:
     """Write a safetensors file; the file appears whole or not at all, with the usual rights of new files.
 
-    Args:
-        path: the file.
-        tensors: by name, in any memory order.
-        metadata: texts for the header.
-
     Raises:
         InputError: the system refused to write.
     """
@@ -74,11 +65,7 @@ def write_tensors(
 
 
 def read_tensors(path: Path, advice: str = "") -> dict[str, Tensor]:
-    """The tensors of a safetensors file, by name.
-
-    Args:
-        path: the file.
-        advice: what to do about a file of another kind.
+    """The tensors of a safetensors file, by name; ``advice`` ends the message about another kind of file.
 
     Raises:
         InputError: the file is missing, cannot be read, or is of another kind.
@@ -102,12 +89,7 @@ def load_checkpoint(
 ) -> dict[str, Any]:
     """Restore what :func:`save_checkpoint` wrote; returns the progress.
 
-    Args:
-        path: the file.
-        modules: by name; all their tensors are replaced.
-        optimizer: the saved optimiser; None ignores its part of the file.
-        more: the file's modules may have additional tensors, such as further layers.
-        new: a part of the names of tensors that the file may lack; they stay as they are.
+    Without an optimiser, its part of the file is ignored. ``more`` and ``new``: see :func:`load_state`.
 
     Raises:
         InputError: missing, of another kind, or for other modules.

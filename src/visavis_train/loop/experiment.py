@@ -56,12 +56,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def load_experiment(path: Path, kind: type[_Kind], overrides: Sequence[str] = ()) -> _Kind:
-    """Read and check an experiment file.
-
-    Args:
-        path: the TOML file.
-        kind: the expected settings.
-        overrides: see :func:`checked_experiment`.
+    """Read and check an experiment file; see :func:`checked_experiment`.
 
     Raises:
         InputError: unreadable, not TOML, or not what ``kind`` expects.
@@ -93,12 +88,7 @@ def checked_experiment(
 
 
 def checked(place: str, values: Any, kind: type[_Model]) -> _Model:
-    """Values as settings or another record.
-
-    Args:
-        place: the file, or the option, that messages name.
-        values: a table.
-        kind: what is expected.
+    """A table as settings or another record; ``place`` is the file, or the option, that messages name.
 
     Raises:
         InputError: not what ``kind`` expects; see :func:`checked_experiment`.

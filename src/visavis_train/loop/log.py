@@ -74,11 +74,7 @@ def cut_log(out: Path, last: int, key: str = "epoch") -> None:
 
 
 def read_log(out: Path, key: str = "epoch") -> list[dict[str, Any]]:
-    """The rows of a run's log, oldest first; empty without a log.
-
-    Args:
-        out: the run folder.
-        key: the field with the row's number.
+    """The rows of a run's log, oldest first, each with its number as ``key``; empty without a log.
 
     Raises:
         InputError: the log was not written by visavis.

@@ -28,12 +28,7 @@ def measured_on(faces: LabeledFaces) -> dict[str, Any]:
 
 
 def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> None:
-    """Replace the text between two marks.
-
-    Args:
-        page: a Markdown file.
-        marks: comments that occur in the page once, in this order.
-        lines: the new text between the marks.
+    """Replace the text between two marks of a Markdown page, which stand in it once and in this order.
 
     Raises:
         InputError: the page cannot be read or written, or lacks these marks.

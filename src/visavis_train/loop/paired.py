@@ -8,7 +8,6 @@ from typing import Self
 
 import numpy as np
 
-from visavis.errors import InputError
 from visavis.metrics.expression import RESAMPLES
 from visavis.types import BoolArray
 
@@ -43,16 +42,7 @@ class Paired:
 
     @classmethod
     def of(cls, first: str, second: str, right_first: BoolArray, right_second: BoolArray) -> Self:
-        """Compare (N,) with (N,): whether each network read each face rightly.
-
-        Raises:
-            InputError: the two have different numbers of faces.
-        """
-        if right_first.shape != right_second.shape or right_first.ndim != 1 or not len(right_first):
-            raise InputError(
-                f"{first} and {second} need answers to the same faces; found {right_first.shape} and "
-                f"{right_second.shape}"
-            )
+        """Compare (N,) with (N,): whether each network read each face rightly."""
         n = len(right_first)
         only_first = int((right_first & ~right_second).sum())
         only_second = int((right_second & ~right_first).sum())
@@ -72,10 +62,6 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     """Two-sided p of McNemar's exact test: the chance that fair coins fall at least as unevenly.
 
     McNemar 1947, doi:10.1007/BF02295996, with the binomial distribution instead of its approximation.
-
-    Args:
-        only_first: faces that only the first network reads rightly.
-        only_second: faces that only the second network reads rightly.
     """
     tosses, fewer = only_first + only_second, min(only_first, only_second)
     # Integers of any size: no rounding errors, even with thousands of faces.
@@ -88,11 +74,6 @@ def difference_interval(only_first: int, only_second: int, n: int) -> tuple[floa
 
     A draw of N faces with replacement is a multinomial draw of the sizes of three groups (only the
     first is right, only the second is right, all others). There are 10,000 draws.
-
-    Args:
-        only_first: faces that only the first network reads rightly.
-        only_second: faces that only the second network reads rightly.
-        n: number of all faces.
     """
     shares = np.asarray([only_first, only_second, n - only_first - only_second]) / n
     draws = np.random.default_rng(0).multinomial(n, shares, RESAMPLES)

@@ -113,14 +113,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def descend(
     loss: Tensor, net: nn.Module, optimizer: torch.optim.Optimizer, clip_grad_norm: float, number: int
 ) -> float:
-    """One step of the optimiser; returns the loss.
-
-    Args:
-        loss: () the loss to reduce.
-        net: the network, whose gradients are clipped.
-        optimizer: of the network.
-        clip_grad_norm: largest norm of the gradients.
-        number: of the round, for the message.
+    """One step of the optimiser on a loss () of the round ``number``; returns the loss.
 
     Raises:
         InputError: the loss is not finite; nothing is changed.

@@ -72,12 +72,7 @@ class Parts:
 
 
 def read_parts(data: Path, pack: Path, length_s: float) -> Parts:
-    """Read every real part.
-
-    Args:
-        data: the shared data, with the folders speech, video and faces.
-        pack: a pack of face tracks.
-        length_s: length of a clip.
+    """Read every real part, from the shared data and from a pack of face tracks.
 
     Raises:
         InputError: a real part is missing or damaged.

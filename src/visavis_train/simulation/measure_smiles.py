@@ -189,11 +189,7 @@ def coupling_json(measured: SmileCoupling) -> dict[str, Any]:
 
 
 def measure_calls(path: Path, out: Path | None = None) -> None:
-    """Measure the calls and write the file.
-
-    Args:
-        path: the file of the calls, ``vc_dyads.npz``.
-        out: the file to write, the package's by default.
+    """Measure the calls of ``vc_dyads.npz``, and write the file, by default the package's.
 
     Raises:
         InputError: the file is not the file of the calls.

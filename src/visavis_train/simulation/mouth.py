@@ -93,12 +93,7 @@ def wanted_opening(energy: FloatArray, speech: BoolArray, mouths: Mouths) -> Flo
 
 
 def string_together(target: FloatArray, mouths: Mouths) -> FloatArray:
-    """(T, 58) the change that talking makes to a closed mouth; only mouth and jaw move.
-
-    Args:
-        target: (T,) wanted openings.
-        mouths: frames to choose from.
-    """
+    """(T, 58) the change that talking with openings (T,) makes to a closed mouth; only mouth and jaw move."""
     scale = max(float(mouths.opening.std()), 1e-3)
     after = np.roll(mouths.shape, -1, axis=0)
     # Join cost: the next frame of the take against every other frame; the last frame has no next one.

@@ -43,13 +43,8 @@ MOUTH_AT, HEAD_AT, SMALL_AT, SMILE_AT = (
 )
 # Channels that smiles and moods change in pictures of faces. Gaze and an open mouth belong to the single
 # picture. Jaw and lips follow the sound.
-OF_SMILE = tuple(
-    name
-    for name in BLENDSHAPES
-    if name.startswith(
-        ("brow", "cheek", "eyeSquint", "mouthSmile", "mouthDimple", "mouthStretch", "mouthUpper")
-    )
-)
+_SMILING = "brow cheek eyeSquint mouthSmile mouthDimple mouthStretch mouthUpper"
+OF_SMILE = tuple(name for name in BLENDSHAPES if name.startswith(tuple(_SMILING.split())))
 _MOODY = "brow cheek nose eyeSquint eyeWide mouthFrown mouthPress mouthShrug mouthStretch"
 OF_MOOD = tuple(name for name in BLENDSHAPES if name.startswith(tuple(_MOODY.split())))
 # Largest spread of a listener's small movements: weights, radians, centimetres. Drivers and
@@ -168,11 +163,9 @@ def relaxed(stills: Sequence[Clip]) -> tuple[tuple[str, ...], FloatArray]:
 
 
 def habits(clips: Sequence[Clip], labels: Mapping[str, str]) -> Habits:
-    """Measure :class:`Habits` on the training split.
+    """Measure :class:`Habits` on the training split of a pack.
 
-    Args:
-        clips: the pack.
-        labels: expressions of some single pictures, by the names of their clips.
+    ``labels`` are the expressions of some single pictures, by the names of their clips.
 
     Raises:
         InputError: there are too few faces that smile, blink or have a label.

@@ -69,16 +69,7 @@ def talk(
     coupling: SmileCoupling,
     seeds: SeedStream,
 ) -> Talker:
-    """Give a voice a face.
-
-    Args:
-        voice: the voice.
-        features: the voice's features, without a face.
-        faces: of the split.
-        habits: how movements of a face go together.
-        coupling: how real people smile.
-        seeds: this speaker's randomness.
-    """
+    """Give a voice a face; ``features`` are of the voice, without a face."""
     frames = len(features)
     rest_name, rest = at_rest(faces, seeds)
     face = np.tile(rest, (frames, 1))

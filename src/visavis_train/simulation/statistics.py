@@ -121,9 +121,7 @@ def mean_statistics(people: Sequence[Numbers]) -> dict[str, float]:
 def measure_statistics(dyads: Dyads, listeners: int) -> dict[str, Any]:
     """Statistics of the forward half of a split.
 
-    Args:
-        dyads: the conversations of the split.
-        listeners: number of listeners of each speaker's clip; each clip counts once among speakers.
+    A speaker's clip has ``listeners`` conversations, and counts once among speakers.
     """
     speakers: list[Numbers] = []
     reactions: list[Numbers] = []
@@ -189,11 +187,6 @@ def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 def measure_corpus(path: Path, listeners: int, splits: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The results of :func:`measure_statistics` for each split.
-
-    Args:
-        path: folder of the corpus.
-        listeners: number of listeners of each speaker's clip.
-        splits: the splits to measure.
 
     Raises:
         InputError: the corpus is missing, or a split of it cannot be read.

@@ -24,6 +24,8 @@ GRID_SPEAKER = "grid_s1"
 # Samples below this share of an utterance's loudest 10 ms are the room, not the voice.
 VOICE_SHARE = 0.03
 EDGE_S = 0.05
+# Root mean square of each actor's samples.
+LOUDNESS = 0.06
 BLOCK = SPEECH_RATE_HZ // 100
 
 
@@ -74,13 +76,13 @@ def read_ravdess(folder: Path) -> list[Utterance]:
     )
 
 
-def _level(utterances: list[Utterance], wanted: float = 0.06) -> list[Utterance]:
+def _level(utterances: list[Utterance]) -> list[Utterance]:
     """Scale each actor to the same mean power; loud and soft utterances of an actor stay different."""
     leveled = []
     for speaker in sorted({utterance.speaker for utterance in utterances}):
         own = [utterance for utterance in utterances if utterance.speaker == speaker]
         power = np.mean([np.mean(np.square(utterance.samples)) for utterance in own])
-        gain = wanted / max(float(np.sqrt(power)), 1e-6)
+        gain = LOUDNESS / max(float(np.sqrt(power)), 1e-6)
         leveled += [
             Utterance(u.name, speaker, u.emotion, u.strong, (u.samples * gain).clip(-0.98, 0.98)) for u in own
         ]

@@ -160,13 +160,8 @@ def report_ablation(
 ) -> None:
     """Run everything that is missing, and write the results and the tables.
 
-    Args:
-        experiments: TOML files.
-        seeds: number of seeds, 1 or more.
-        overrides: overrides of all experiments, ``key=value``.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
-        tables_only: make the tables from existing results.
+    The options are those of ``visavis lab tokenizer-ablation``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: there is no experiment, or an experiment, the results or the page cannot be used.

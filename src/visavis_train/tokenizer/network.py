@@ -48,13 +48,7 @@ class Coded(NamedTuple):
 
 
 class TokenizerNet(nn.Module):
-    """A face tokenizer, with the scale of its inputs.
-
-    Args:
-        config: its configuration.
-        mean: (58,) of the training faces.
-        spread: (58,) their standard deviations.
-    """
+    """A face tokenizer, with the scale of its inputs: mean (58,) and spread (58,) of the training faces."""
 
     def __init__(self, config: TokenizerConfig, mean: FloatArray, spread: FloatArray) -> None:
         super().__init__()

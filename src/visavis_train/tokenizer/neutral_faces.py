@@ -17,9 +17,7 @@ from visavis_train.data.track_pack import Clip
 def mean_rest(clips: Sequence[Clip], shares: Mapping[str, float]) -> FloatArray:
     """(58,): the mean of the clips' faces at rest, with the sources' shares as weights.
 
-    Args:
-        clips: the clips to average over.
-        shares: the share of each source; sources that are not named are left out.
+    Sources that are not named are left out.
 
     Raises:
         InputError: a channel is unknown in all clips.

@@ -35,10 +35,7 @@ SPEED_FRAMES = 250
 def export_tokenizer(net: TokenizerNet, folder: Path, rest: FloatArray | None = None) -> FaceTokenizer:
     """Write encoder and decoder as ONNX into a folder, check both against torch, and open them.
 
-    Args:
-        net: the network.
-        folder: receives both files.
-        rest: (58,) face at rest that all training faces were moved to; None if they were not moved.
+    ``rest`` (58,) is the face at rest that all training faces were moved to; None if they were not moved.
 
     Raises:
         WeightsError: ONNX Runtime answers differently.
@@ -105,37 +102,22 @@ def by_source(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
 def measured(
     net: TokenizerNet, tokenizer: FaceTokenizer, parts: Mapping[str, Sequence[Clip]]
 ) -> dict[str, Any]:
-    """The report on a tokenizer: errors by source, use of the vocabulary, and speed.
-
-    Args:
-        net: the network.
-        tokenizer: the exported network.
-        parts: the clips ``training``, ``validation`` and ``test``.
-    """
+    """The report on a tokenizer: errors by source, use of the vocabulary, and speed."""
     every = [clip for clips in parts.values() for clip in clips]
     errors = {
         part: {name: fidelity(net, clips).as_dict() for name, clips in by_source(parts[part]).items()}
         for part in ("validation", "test")
     }
     use = {"all": code_use(net, every), "tracked": code_use(net, tracked(every))}
-    return errors | {"code_use": use, "tokens_per_s": tokens_per_s(tokenizer, _for_speed(parts["test"]))}
-
-
-def _for_speed(clips: Sequence[Clip]) -> FloatArray:
-    longest = max(clips, key=lambda clip: len(known_rows(clip)))
-    return longest.face[known_rows(longest)][:SPEED_FRAMES]
+    longest = max(parts["test"], key=lambda clip: len(known_rows(clip)))
+    face = longest.face[known_rows(longest)][:SPEED_FRAMES]
+    return errors | {"code_use": use, "tokens_per_s": tokens_per_s(tokenizer, face)}
 
 
 def install_tokenizer(
     folder: Path, report: Mapping[str, Any], config: str, names: tuple[str, str] = (ENCODER, DECODER)
 ) -> tuple[Path, ...]:
     """Copy a run's networks into the package's assets and add them to the manifest; returns their paths.
-
-    Args:
-        folder: the run folder.
-        report: the results.
-        config: the experiment's file.
-        names: of encoder and decoder in the manifest.
 
     Raises:
         InputError: the run has not been exported.

@@ -35,11 +35,11 @@ from visavis_train.data.conversation_pack import load_listening
 from visavis_train.data.track_pack import Clip, load_tracks, save_pack
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
-# In vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions do not fit our channels.
 # Single faces have no rate; a clip must have one.
 STILL_FPS = 1.0
-AU_RANGE = 5.0
 UNKNOWN_TO_TEACHER = [FACE_INDEX[name] for name in NOT_READ]
+# In vc_dyads.npz: intensities 0..5 at 30 Hz; its body motion and gaze regions do not fit our channels.
+AU_RANGE = 5.0
 DYAD_CHANNELS = ((0, "cheekSquint", "AU6"), (1, "mouthSmile", "AU12"))
 
 
@@ -217,17 +217,7 @@ def make_pack(
     conversations: Sequence[Path] = (),
     add: Sequence[Path] = (),
 ) -> None:
-    """Track all new clips, and write the pack.
-
-    Args:
-        pack: the file to write.
-        sources: pairs of a source's name and a video, or a folder or tar of videos.
-        two: videos with two people side by side, for the source ``video``.
-        dyads: the signals of calls, ``vc_dyads.npz``.
-        stills: a folder of single faces, see :func:`still_clips`.
-        renders: packs of rendered faces.
-        conversations: packs of conversations.
-        add: packs of this function.
+    """Track all new clips, and write the pack. The options are those of ``visavis lab tracks``.
 
     Raises:
         InputError: an input cannot be used.

@@ -23,11 +23,7 @@ from visavis_train.tokenizer.network import Coded, TokenizerNet
 
 
 class TokenizerTrainer:
-    """The state of one run: network, optimiser and data.
-
-    Args:
-        experiment: the experiment.
-        parts: the clips ``training`` and ``validation``.
+    """The state of one run: network, optimiser, and the clips ``training`` and ``validation``.
 
     Raises:
         InputError: a source of ``training.shares`` has no clip, a channel is never known, or no clip of the

@@ -39,6 +39,12 @@ def test_listing_the_commands_loads_nothing_heavy() -> None:
         (("lab", "predict", "pack.npz", "--out", "r.npy"), ".npz"),
         (("lab", "predict", "pack.npz", "--out", "r.npz", "--submission", "s.npz"), ".npy"),
         (("lab", "face-states", "fer", "pack.pt"), ".npz"),
+        (("lab", "tracks", "faces.npy"), ".npz"),
+        (("lab", "negatives", "pack", "a.mp4", "--out", "squares.npz"), ".npy"),
+        (("lab", "smiles", "calls.npz", "--out", "smiles.csv"), ".json"),
+        (("lab", "correspond", "head.npz", "x.task", "--out", "table.json"), ".csv"),
+        (("lab", "behavior", "l.toml", "--results", "found.md"), ".json"),
+        (("lab", "convert-weights", "net.pth", "--out", "new.pth"), ".safetensors"),
         (("lab", "skins", "head.npz", "crops", "model.task", "skins"), ".npz"),
     ],
 )

@@ -72,20 +72,6 @@ def test_bad_input_is_an_error_of_ours(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "ending"),
-    [
-        (("tracks", "faces.npy"), ".npz"),
-        (("negatives", "pack", "a.mp4", "--out", "squares.npz"), ".npy"),
-        (("smiles", "calls.npz", "--out", "smiles.csv"), ".json"),
-        (("correspond", "head.npz", "x.task", "--out", "table.json"), ".csv"),
-        (("behavior", "l.toml", "--results", "found.md"), ".json"),
-    ],
-)
-def test_files_to_write_have_the_ending_of_their_kind(words: tuple[str, ...], ending: str) -> None:
-    assert str(lab(*words).exception) == f"{words[-1]!r}: expected a name that ends in {ending}"
-
-
 def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
     (tmp_path / "no.task").write_bytes(b"nonsense")

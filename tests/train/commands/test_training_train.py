@@ -98,21 +98,6 @@ def test_without_a_file_errors_name_what_was_typed(
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--set", "training.epoch=3"), "training.epoch: no such key; did you mean training.epochs?"),
-        (("--set", "epochs=3"), "epochs: no such key; did you mean training.epochs?"),
-        (("--set", "training.zzz=3"), "training.zzz: no such key; expected one of training."),
-        (("--set", "sed=3"), "sed: no such key; did you mean seed?"),
-    ],
-)
-def test_an_unknown_key_names_the_nearest(
-    visavis: CommandLine, toml: Path, words: tuple[str, ...], message: str
-) -> None:
-    assert message in visavis.error("train", toml, *words)
-
-
-@pytest.mark.parametrize(
     "words", [("train",), ("export", "--out", "o.onnx"), ("report",), ("lab", "export-face", "--help")]
 )
 def test_help_and_missing_files_need_no_torch(tmp_path: Path, words: tuple[str, ...]) -> None:

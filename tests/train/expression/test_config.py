@@ -28,6 +28,7 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
     ("override", "message"),
     [
         ("training.epoch=3", r"training\.epoch: no such key; did you mean training\.epochs"),
+        ("epochs=3", r"epochs: no such key; did you mean training\.epochs\?"),
         ("training.epochs=0", r"training\.epochs: found 0; expected at least 1"),
         ("training.image_px_schedule=[[0.0, 40]]", r"ends with 40 px; model\.image_px is 48"),
         ("training.image_px_schedule=[[0.2, 48]]", "image_px_schedule must start at 0"),
@@ -112,11 +113,6 @@ def test_what_does_not_go_together_fails(toml: Path) -> None:
         load_experiment(toml, Experiment, ["training.keep_rates=[0.5]"])
     with pytest.raises(InputError, match=r"keep_rate is 1\.5; expected above 0 and at most 1"):
         load_experiment(toml, Experiment, ["training.keep_rates=[1.5]"])
-    with pytest.raises(InputError, match="no such file"):
-        load_experiment(toml.with_name("none.toml"), Experiment)
-    toml.write_text("a = ")
-    with pytest.raises(InputError, match="not a TOML file"):
-        load_experiment(toml, Experiment)
 
 
 def test_overrides_win(toml: Path) -> None:

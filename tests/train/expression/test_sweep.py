@@ -155,5 +155,3 @@ def test_classes_count_alike_in_the_mean() -> None:
     assert found.mean.value == pytest.approx(0.75)
     assert {name: share.value for name, share in found.classes.items()} == {"a": 1, "b": 0.5}
     assert found.mean.interval_95 == (0.5, 1.0)  # Of two faces 0, 1 or 2 are right.
-    with pytest.raises(InputError, match="expected as many, from 0 to 0"):
-        ByClass.of(truth, right, ("a",))

@@ -194,10 +194,6 @@ def test_command_line_trains_exports_and_reports(
     monkeypatch.setattr(task, "seen_in", lambda faces, _: np.ones(len(faces), np.bool_))
     assert run_visavis("train", toml, *short, "--resume") == 0  # All faces were learnt, too.
     assert json.loads(capsys.readouterr().out)["validation_without_images_of_training"] is None
-    assert run_visavis("train", toml, "--set", "data=/nowhere", "--resume") == 2
-    assert capsys.readouterr().err.endswith(
-        "data is /nowhere: no such file or folder; name yours with --data PATH\n"
-    )
 
 
 def test_ctrl_c_leaves_a_run_that_can_go_on(

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from support import tiny_listening
-from support.research import run_visavis
 from visavis.cli import app
 from visavis.datasets.calls import Call, read_calls
 from visavis.errors import InputError
@@ -21,13 +20,10 @@ from visavis_train.listener.calls import (
     call_conversations,
     codec_for,
     deal,
-    learner,
     report_of,
     train_calls_listener,
 )
-from visavis_train.listener.trainer import ListenerTrainer
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.loop.rounds import run_rounds
 
 FOLLOWED = 0.9
 CONFIG = """
@@ -100,24 +96,6 @@ def test_it_learns_who_listens_to_whom(toml: Path, tmp_path: Path, monkeypatch: 
     }
 
 
-def test_a_run_that_is_resumed_equals_an_unbroken_one(toml: Path, tmp_path: Path) -> None:
-    experiment = load_experiment(toml, CallsExperiment, ["training.round_steps=3", "training.frames=16"])
-    calls = read_calls(tmp_path / "calls.npz")
-    whole, broken = (learner(experiment, calls, ()) for _ in range(2))
-    go_on(whole, experiment, tmp_path / "whole", rounds=2)
-    go_on(broken, experiment, tmp_path / "broken", rounds=1)
-    resumed = learner(experiment, calls, ())
-    go_on(resumed, experiment, tmp_path / "broken", rounds=2)
-    for name, values in whole.net.state_dict().items():
-        np.testing.assert_array_equal(values, resumed.net.state_dict()[name], err_msg=name)
-
-
-def go_on(trainer: ListenerTrainer, experiment: CallsExperiment, out: Path, rounds: int) -> None:
-    run_rounds(
-        out, experiment, 1, rounds, trainer.run_round, {"model": trainer.net}, trainer.optimizer, resume=True
-    )
-
-
 def test_folds_keep_pairs_together() -> None:
     signals = np.zeros((3, 2, 4), np.float32)
     calls = [Call(f"s{pair}_{take}", signals) for pair in range(5) for take in range(3)]
@@ -136,11 +114,6 @@ def test_each_person_reacts_to_the_other(toml: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(codec.encode(slow[:, 0]), first.own)
     np.testing.assert_array_equal(as_heard(slow[:, 1], 10.0), first.sound)
     np.testing.assert_array_equal(as_heard(slow[:, 0], 10.0), second.sound)
-
-
-def test_bad_data_is_one_line(toml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_visavis("train", toml, "--set", f"data={tmp_path / 'none.npz'}") == 2
-    assert "no such file" in capsys.readouterr().err
 
 
 @pytest.mark.shared

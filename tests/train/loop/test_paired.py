@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visavis.errors import InputError
 from visavis_train.loop.paired import Paired, difference_interval, mcnemar_p
 
 
@@ -43,8 +42,3 @@ def test_more_faces_say_more() -> None:
     assert 0.09 < many[0] < 0.1 < many[1] < 0.11
     # Normal approximation: .1 +- 1.96 * sqrt((.2 - .01) / 10000).
     assert many == pytest.approx((0.1 - 0.00854, 0.1 + 0.00854), abs=4e-4)
-
-
-def test_answers_to_other_faces_are_refused() -> None:
-    with pytest.raises(InputError, match="a and b need answers to the same faces"):
-        Paired.of("a", "b", np.ones(3, np.bool_), np.ones(4, np.bool_))

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from visavis.base.words import counted
 from visavis.channels import EXPRESSIONS
@@ -76,6 +76,9 @@ def data_sources(data: Any) -> Any:
     """What the key ``data`` may be, as a list of tables: a path, a table, or a list of either."""
     listed = data if isinstance(data, list | tuple) else [data]
     return [{"path": each} if isinstance(each, str | Path) else each for each in listed]
+
+
+DataSources = Annotated[tuple[DataSource, ...], Field(min_length=1), BeforeValidator(data_sources)]
 
 
 @dataclass(frozen=True, slots=True)

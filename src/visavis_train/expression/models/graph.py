@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from visavis.channels import EXPRESSIONS
 from visavis.datasets.fer2013 import SIDE_PX
-from visavis.errors import InputError
 from visavis.expression.labels import FER2013_TO_EXPRESSION
 from visavis_train.expression.models.heads import Reading
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseNet
@@ -61,19 +60,10 @@ class SparseGraph(nn.Module):
 
     Args:
         network: the network; its ``pruning`` is ``cls`` in one layer, with ``queries`` ``kept``.
-
-    Raises:
-        InputError: the network prunes in another way.
     """
 
     def __init__(self, network: SparseNet) -> None:
         super().__init__()
-        how = network.pruning
-        if not how.counts_tokens:
-            raise InputError(
-                "the number of tokens can be an input where pruning.method is cls, queries is kept, and one "
-                f"keep rate is below 1; found {how.method}, {how.queries}, and {len(how.rates)} such rates"
-            )
         self.network = network
         self.pictures = ExpressionGraph(network, network.grid * DOWNSAMPLING)
 

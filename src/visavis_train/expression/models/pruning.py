@@ -14,7 +14,6 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from visavis.errors import InputError
 from visavis.expression import sparse
 from visavis_train.loop.experiment import Settings
 
@@ -163,13 +162,7 @@ def cls_attention(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def best(scores: Tensor, count: int) -> Tensor:
-    """Indices of the ``count`` highest of (N, T - 1) scores: (N, count) int64, best first (Eq. 8).
-
-    Raises:
-        InputError: ``count`` is below 1 or above the number of scores.
-    """
-    if not 1 <= count <= scores.shape[1]:
-        raise InputError(f"asked for {count} of the tokens; expected 1 to {scores.shape[1]}")
+    """Indices of the ``count`` highest of (N, T - 1) scores: (N, count) int64, best first (Eq. 8)."""
     return scores.topk(count, dim=1).indices
 
 

@@ -35,10 +35,6 @@ class CrossLayer(nn.Module):
     """The streams at one scale: attention with the other stream's queries (Eq. 11-16), then an MLP for each.
 
     Eq. 13 and 14 have no projection after the attention. Eq. 4 counts one, so it is included here.
-
-    Args:
-        config: the network's configuration.
-        width: channels of a token at this scale.
     """
 
     def __init__(self, config: SaeConfig, width: int) -> None:
@@ -88,12 +84,7 @@ class StreamLayer(TransformerLayer):
 
 
 class PyramidLayer(nn.Module):
-    """All scales: attention, pruning, MLPs, and messages from scale to scale in the first stream.
-
-    Args:
-        config: the network's configuration.
-        rate: keep rate; 1 removes nothing.
-    """
+    """All scales: attention, pruning, MLPs, and messages from scale to scale in the first stream."""
 
     def __init__(self, config: SaeConfig, rate: float) -> None:
         super().__init__()

@@ -91,12 +91,7 @@ class SparseConfig(Settings):
 
 
 class SparseLayer(TransformerLayer):
-    """A transformer layer that may remove tokens between its attention and its MLP.
-
-    Args:
-        config: the network's configuration.
-        rate: keep rate; 1 removes nothing.
-    """
+    """A transformer layer that may remove tokens between its attention and its MLP; rate 1 removes none."""
 
     def __init__(self, config: SparseConfig, rate: float) -> None:
         super().__init__(config.width, config.heads, config.mlp_ratio, config.drop_path)
@@ -159,11 +154,8 @@ class SparseLayer(TransformerLayer):
         else:
             kept = self._choose(x, count)
             left = gather(x, kept)
-        return (
-            self.ask_all(left, *self.attention.look(self.norm1(x if self.how.keys == "all" else left))),
-            None,
-            kept,
-        )
+        seen = x if self.how.keys == "all" else left
+        return self.ask_all(left, *self.attention.look(self.norm1(seen))), None, kept
 
     def _reduce_softly(self, x: Tensor, sizes: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """:meth:`reduce` in training with learned scores: all tokens stay, some with the size 0."""

@@ -79,11 +79,6 @@ class TimmConfig(Settings):
 class TimmNet(ExpressionNet):
     """The network of :class:`TimmConfig`; timm makes its input layer grey, adding up the colours' weights.
 
-    Args:
-        config: its configuration.
-        download: fetch pretrained weights if the configuration asks for them; off if our own weights
-            are loaded next.
-
     Raises:
         MissingExtraError: timm is not installed.
         InputError: timm does not know the network or its arguments.

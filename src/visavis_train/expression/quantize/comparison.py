@@ -54,15 +54,7 @@ def compare_candidates(
     clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[ComparedNetwork]:
-    """Measure networks, and compare the others with the first.
-
-    Args:
-        faces: the split.
-        candidates: fp32, then the others.
-        calls: number of timed single faces, after 20 to warm up.
-        clock: the clock.
-        on_step: called :func:`compare_steps` times.
-    """
+    """Measure networks, the first in 32 bits, and compare the others with it; 20 faces warm up."""
     right = [right_answers(faces, candidate, on_step) for candidate in candidates]
     latency = interleaved(faces, candidates, calls, clock or SystemClock(), on_step)
     return [

@@ -29,9 +29,7 @@ _PREFIX = "packed/"
 def packed(network: Network, faces: ImageArray) -> bytes:
     """Quantise all large weights to 4-bit integers: small on disk, 32 bits after loading; see :func:`_file`.
 
-    Args:
-        network: the network in 32 bits.
-        faces: (N, 1, S, S) uint8 of the training split; their activations show which errors matter.
+    ``faces`` are (N, 1, S, S) uint8 of the training split; their activations show which errors matter.
     """
     model = network.model()
     weights = large_weights(model)

@@ -46,12 +46,9 @@ class Candidate:
 
 
 def quantized(method: str, network: Network, faces: Callable[[], ImageArray]) -> Candidate:
-    """Quantise a network.
+    """Quantise a network by a method of METHODS.
 
-    Args:
-        method: a name of METHODS.
-        network: the network in 32 bits.
-        faces: gives (N, 1, S, S) uint8 of the training split; only the CALIBRATED methods call it.
+    ``faces`` gives (N, 1, S, S) uint8 of the training split; only the CALIBRATED methods call it.
 
     Raises:
         InputError: there are no training faces.
@@ -70,10 +67,7 @@ def quantized(method: str, network: Network, faces: Callable[[], ImageArray]) ->
 def static_int8(network: Network, faces: ImageArray, at_least: int = LARGE) -> bytes:
     """Quantise convolutions and matrices to 8 bits; see :func:`visavis_train.onnx.int8.quantize_nodes`.
 
-    Args:
-        network: the network in 32 bits.
-        faces: (N, 1, S, S) uint8, of the training split.
-        at_least: smaller weights stay in 32 bits.
+    ``faces`` are (N, 1, S, S) uint8 of the training split. Weights smaller than ``at_least`` stay in 32 bits.
     """
     source = network.model()
     names = [weight.node.name for weight in large_weights(source) if weight.values.size >= at_least]

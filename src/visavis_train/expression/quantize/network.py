@@ -83,12 +83,7 @@ class Network:
 
 
 def classifier_from_bytes(data: bytes, what: str, threads: int = 1) -> ExpressionClassifier:
-    """Open an expression network held in memory.
-
-    Args:
-        data: the whole ONNX file.
-        what: its name in messages.
-        threads: most threads of one call.
+    """Open an expression network from the bytes of its ONNX file; ``what`` is its name in messages.
 
     Raises:
         WeightsError: ONNX Runtime cannot load the file, or it is of another kind.

@@ -17,7 +17,6 @@ from visavis.base.files import require_outputs, whole_file
 from visavis.base.machine import machine, versions
 from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError, VisavisError
-from visavis.evaluate.bench import Timing
 from visavis.types import ImageArray
 from visavis_train.expression.quantize.comparison import (
     THREADS,
@@ -138,16 +137,15 @@ def _row(variant: ComparedNetwork, base: ComparedNetwork) -> dict[str, Any]:
         "ratio": round(base.size_bytes / variant.size_bytes, 3),
         "accuracy": round(variant.accuracy, 4),
         **_change(variant.paired),
-        "latency_ms": {str(threads): _times(variant.latency[threads]) for threads in THREADS},
+        "latency_ms": {
+            str(threads): {"p50": round(time.p50_ms, 3), "p95": round(time.p95_ms, 3), "calls": time.calls}
+            for threads, time in variant.latency.items()
+        },
         "speed_up": {
             str(threads): round(base.latency[threads].p50_ms / variant.latency[threads].p50_ms, 3)
             for threads in THREADS
         },
     }
-
-
-def _times(timing: Timing) -> dict[str, float]:
-    return {"p50": round(timing.p50_ms, 3), "p95": round(timing.p95_ms, 3), "calls": timing.calls}
 
 
 def _doubt(faces: int) -> None:

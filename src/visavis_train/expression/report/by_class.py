@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import InputError
 from visavis.metrics.expression import RESAMPLES, accuracy_interval
 from visavis.types import BoolArray
 
@@ -53,26 +52,11 @@ class ByClass:
     classes: dict[str, Share]
 
     @classmethod
-    def of(cls, truth: NDArray[np.integer], right: BoolArray, names: Sequence[str], seed: int = 0) -> Self:
-        """Count the right answers.
-
-        Args:
-            truth: (N,) labels, 0 to C - 1.
-            right: (N,) whether each answer is right.
-            names: the C labels.
-            seed: of the draws.
-
-        Raises:
-            InputError: there are no faces, shapes do not fit, or a label has no name.
-        """
-        if not len(truth) or truth.shape != right.shape or truth.min() < 0 or truth.max() >= len(names):
-            raise InputError(
-                f"found labels {truth.shape} and answers {right.shape}; expected as many, from 0 to "
-                f"{len(names) - 1}"
-            )
+    def of(cls, truth: NDArray[np.integer], right: BoolArray, names: Sequence[str]) -> Self:
+        """Count the right answers (N,) to the labels ``truth`` (N,), which are indices into ``names``."""
         parts = {name: right[truth == number] for number, name in enumerate(names)}
         parts = {name: part for name, part in parts.items() if len(part)}
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         # The number of right faces among n drawn with replacement has a binomial distribution.
         drawn = [rng.binomial(len(part), part.mean(), RESAMPLES) / len(part) for part in parts.values()]
         low, high = np.quantile(np.mean(drawn, axis=0), (0.025, 0.975))

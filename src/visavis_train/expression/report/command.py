@@ -27,13 +27,7 @@ def report_runs(
 ) -> dict[str, Any]:
     """Measure the runs and write ``report.html``, ``report.json`` and ``report.md``; returns the JSON values.
 
-    Args:
-        folders: run folders, finished or unfinished.
-        out: folder for the three files; made if missing.
-        data: the data set; None for each run's own data set.
-        split: its split; None for the default one.
-        experiments: folder of TOML files, to list those without a run; None for none.
-        quantized: results of ``visavis quantize``; None for none.
+    The options are those of ``visavis report``.
 
     Raises:
         InputError: an input cannot be read, or the files cannot be written.

@@ -100,11 +100,7 @@ def measure_runs(
 ) -> Findings:
     """Measure every finished run, and compare all pairs of runs.
 
-    Args:
-        runs: the runs.
-        not_run: experiments without a run.
-        data: the data set; None for each run's own data set.
-        split: its split; None for the data set's default one.
+    By default, each run's own data set and its default split are used.
 
     Raises:
         InputError: a data set, split or picture cannot be read.

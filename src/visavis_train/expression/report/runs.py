@@ -11,12 +11,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from visavis.base.reading import regular
 from visavis.datasets.picture_table import TABLES
 from visavis.errors import InputError
-from visavis_train.expression.data.sources import DataSource, data_sources
+from visavis_train.expression.data.sources import DataSources
 from visavis_train.loop.experiment import checked
 from visavis_train.loop.log import LOG, read_log
 from visavis_train.loop.toml_file import read_toml
@@ -49,16 +49,11 @@ class Recipe(_Stored):
 
     task: Literal["expression"] = "expression"
     name: str
-    data: tuple[DataSource, ...]
+    data: DataSources
     seed: int
     init: Path | None = None
     model: StoredModel
     training: StoredTraining
-
-    @field_validator("data", mode="before")
-    @classmethod
-    def _sources(cls, data: Any) -> Any:
-        return data_sources(data)
 
 
 class Epoch(_Stored):

@@ -88,7 +88,7 @@ def model_costs_table(findings: Findings) -> Table:
     """The cost of every model."""
     sizes = (f"{paper.SIZES[0].mebibytes} MiB", NONE)
     rows: list[tuple[str, ...]] = [
-        (f"paper: {model.name}", *[NONE] * 4, size, NONE, _or_none(model.epochs), *[NONE] * 3)
+        (f"paper: {model.name}", *[NONE] * 4, size, NONE, str(model.epochs or NONE), *[NONE] * 3)
         for model, size in zip(paper.MODELS, sizes, strict=True)
     ]
     rows += [_cost(each) for each in findings.runs]
@@ -211,7 +211,3 @@ def disgust(findings: Findings) -> Sequence[str]:
             counts = each.measured.evaluation.confusion[row]
             found.append(f"{each.run.name} {counts[row]} of {counts.sum()}")
     return found
-
-
-def _or_none(value: int | None) -> str:
-    return NONE if value is None else str(value)

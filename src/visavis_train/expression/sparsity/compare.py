@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from visavis.base.clock import Clock, SystemClock
+from visavis.base.clock import SystemClock
 from visavis.datasets.faces import LabeledFaces
 from visavis.evaluate.bench import Timing
 from visavis_train.expression.quantize.comparison import TIMED_CALLS, interleaved, right_answers
@@ -89,7 +89,6 @@ def compare_variants(
     *,
     second: LabeledFaces | None = None,
     calls: int = TIMED_CALLS,
-    clock: Clock | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Compared]:
     """Measure networks, and compare each with the first one of its seed.
@@ -99,7 +98,6 @@ def compare_variants(
         variants: at least one, with different names.
         second: a split of RAF-DB, for accuracy alone.
         calls: number of timed single faces, after 20 to warm up.
-        clock: the clock.
         on_step: called once for a face (of both data sets) and network, and once for a timed face and those
             to warm up.
     """
@@ -109,7 +107,7 @@ def compare_variants(
         None if second is None else Share.of(right_answers(second, candidate, on_step))
         for candidate in candidates
     ]
-    latency = interleaved(faces, candidates, calls, clock or SystemClock(), on_step)
+    latency = interleaved(faces, candidates, calls, SystemClock(), on_step)
     firsts: dict[int, int] = {}
     for place, variant in enumerate(variants):
         firsts.setdefault(variant.seed, place)

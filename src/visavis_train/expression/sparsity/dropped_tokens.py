@@ -20,7 +20,6 @@ from visavis.errors import InputError
 from visavis_train.expression.models.pruning import check_rate
 from visavis_train.expression.sparsity.dropping import drop_in_every_way, dropping_table, require_first_layer
 from visavis_train.expression.sparsity.keep_rates import open_run
-from visavis_train.expression.sparsity.kept_tokens import gray
 from visavis_train.loop.marks import measured_on, write_results
 
 RESULTS = Path("benchmarks/results/dropped_tokens.json")
@@ -39,9 +38,9 @@ def compare_dropped_tokens(
     """
     network, side_px = open_run(run)
     require_first_layer(network)
-    pictures = gray(faces, side_px)
+    pictures, labels = faces.gray(side_px), torch.from_numpy(faces.labels)
     with progress("dropping", len(faces), "faces") as advance:
-        found = drop_in_every_way(network.eval(), pictures, torch.from_numpy(faces.labels), rates, advance)
+        found = drop_in_every_way(network.eval(), pictures, labels, rates, advance)
     result: dict[str, Any] = {
         **measured_on(faces),
         "run": run.name,
@@ -66,13 +65,8 @@ def report_dropped_tokens(
 ) -> None:
     """Drop tokens with every method, and write the results and the table.
 
-    Args:
-        run: folder of the network's run.
-        data: the data set.
-        split: its split.
-        rates: keep rates.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose table is replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab dropped-tokens``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: a keep rate, the run, the data set or the page cannot be used.

@@ -95,13 +95,7 @@ class TokenUse:
         return cls(network, faces, tokens, k, v, scores, torch.rand(scores.shape, generator=draw))
 
     def answer(self, count: int, choice: Choice, way: Way) -> Tensor:
-        """Logits (N, 7) of FER-2013's labels, with some of the tokens.
-
-        Args:
-            count: number of kept tokens besides CLS.
-            choice: how they are chosen.
-            way: what is done with the others.
-        """
+        """Logits (N, 7) of FER-2013's labels, with ``count`` of the tokens besides CLS."""
         network = self.network
         first, *others = (cast(SparseLayer, layer) for layer in network.layers)
         orders = {"most": self.scores, "least": -self.scores, "chance": self.chance}
@@ -150,15 +144,7 @@ def drop_in_every_way(
         rates: keep rates below 1.
         on_face: called after each face.
         batch: batch size.
-
-    Raises:
-        InputError: the network drops tokens in another way, or pictures and labels do not fit.
     """
-    require_first_layer(network)
-    if len(pictures) != len(labels) or not len(labels):
-        raise InputError(
-            f"found {len(pictures)} pictures and {len(labels)} labels; expected as many, and some"
-        )
     total = (pictures.shape[1] // DOWNSAMPLING) ** 2
     options = list(product(get_args(Way), get_args(Choice), rates))
     draw = torch.Generator().manual_seed(_SEED)

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
 
@@ -46,9 +45,6 @@ def cell_parts(points: FloatArray, grid: int) -> NDArray[np.float64]:
 
     Returns:
         (grid * grid, 8) row by row, in the order of :data:`PARTS`: shares of the cell's area, which sum to 1.
-
-    Raises:
-        InputError: the landmarks have another shape, or there are no cells.
     """
     drawn = draw_parts(points, grid * FINE_PX).reshape(grid, FINE_PX, grid, FINE_PX)
     shares = [(drawn == part).mean(axis=(1, 3)).ravel() for part in range(len(PARTS))]
@@ -65,12 +61,7 @@ def draw_parts(points: FloatArray, side_px: int) -> ImageArray:
     Args:
         points: (146, 2) in shares of the picture's side.
         side_px: S.
-
-    Raises:
-        InputError: the landmarks have another shape, or there are no pixels.
     """
-    if points.shape != (len(LANDMARKS_146), 2) or side_px < 1:
-        raise InputError(f"found landmarks {points.shape} and {side_px} px; expected (146, 2) and 1 or more")
     at = points * side_px - 0.5  # Coordinates of pixel centres.
     drawn = np.full((side_px, side_px), PARTS.index("outside"), np.uint8)
     _fill(drawn, _of(at, _OVAL), "cheeks")

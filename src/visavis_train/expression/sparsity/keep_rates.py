@@ -105,11 +105,6 @@ def read_network(run: Path) -> bytes:
     return read_bytes(file, "a finished run with training.keep_rates")
 
 
-def open_at(network: bytes, keep: float) -> SparseClassifier:
-    """The network with a keep rate, on one thread."""
-    return SparseClassifier(session_of(network, "the sparse network"), keep)
-
-
 def compare_keep_rates(run: Path, faces: LabeledFaces, calls: int) -> tuple[dict[str, Any], list[str]]:
     """Measure a run's network; returns the JSON values and the Markdown between the marks.
 
@@ -119,7 +114,7 @@ def compare_keep_rates(run: Path, faces: LabeledFaces, calls: int) -> tuple[dict
     """
     (net, side_px), network = open_run(run), read_network(run)
     macs = costs_by_rate(net, side_px, RATES)
-    readers = {rate: open_at(network, rate) for rate in RATES}
+    readers = {rate: SparseClassifier(session_of(network, "the sparse network"), rate) for rate in RATES}
     total = len(RATES) * len(faces) + WARM_UP_CALLS + calls
     with progress("keep rates", total, "faces") as advance:
         answers = [predict_labels(faces, reader, advance).argmax(axis=1) for reader in readers.values()]
@@ -199,13 +194,8 @@ def report_keep_rates(
 ) -> None:
     """Measure a run's network at every rate, and write the results and the tables.
 
-    Args:
-        run: its folder.
-        data: the data set.
-        split: its split.
-        calls: number of timed faces, :data:`TIMED_CALLS` by default.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab keep-rates``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: the run, the data set or the page cannot be used.

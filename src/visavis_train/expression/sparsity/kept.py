@@ -30,10 +30,6 @@ class Kept:
     layers: tuple[int, ...]
     masks: BoolArray
 
-    def __post_init__(self) -> None:
-        if self.masks.ndim != 3 or len(self.masks) != len(self.layers) or not self.masks.size:
-            raise InputError(f"found masks {self.masks.shape} of layers {list(self.layers)}; expected some")
-
     @property
     def grid(self) -> int:
         """Cells along a side."""

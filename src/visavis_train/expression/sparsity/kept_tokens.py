@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import cv2
 import numpy as np
 
 from visavis.base.console import print_note, progress
@@ -19,7 +18,6 @@ from visavis.datasets.faces import LabeledFaces
 from visavis.datasets.registry import find_dataset
 from visavis.drawing.svg import save_svg
 from visavis.errors import InputError
-from visavis.evaluate.expressions import BATCH
 from visavis.face.framing import LOOKS
 from visavis.types import ImageArray
 from visavis_train.expression.models.pruning import PruningConfig
@@ -180,16 +178,6 @@ def open_network(run: Path, keep: float | None, layers: Sequence[int] | None) ->
     return network, side_px
 
 
-def gray(faces: LabeledFaces, side_px: int) -> ImageArray:
-    """All pictures (N, S, S) uint8."""
-    batches = faces.batches(BATCH, side_px)
-    flat = [
-        np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in batch]) if batch.ndim == 4 else batch
-        for batch in batches
-    ]
-    return np.asarray(np.concatenate(flat), np.uint8)
-
-
 def report_kept_tokens(
     run: Path,
     data: Path,
@@ -203,16 +191,8 @@ def report_kept_tokens(
 ) -> None:
     """Measure which tokens a run's network keeps, and write the results, the figures and the tables.
 
-    Args:
-        run: its folder.
-        data: the data set.
-        split: its split.
-        keep: another keep rate than the run's.
-        layers: with ``keep``: the layers that prune.
-        out: folder of the figures, :data:`FOLDER` in the run by default; for an embedded network, in the
-            folder ``out``.
-        results: the JSON file, :data:`RESULTS` by default.
-        page: the page whose tables are replaced, :data:`PAGE` by default.
+    The options are those of ``visavis lab kept-tokens``; the files are by default :data:`RESULTS` and
+    :data:`PAGE`.
 
     Raises:
         InputError: layers without a keep rate; the run, the data set or the page cannot be used; or no
@@ -226,7 +206,7 @@ def report_kept_tokens(
     require_writable(results)
     require_folder(out)
     faces = find_dataset(data).read(split)
-    pictures = gray(faces, side_px)
+    pictures = faces.gray(side_px)
     with progress("landmarks", len(faces), "faces") as advance:
         where = find_landmarks(pictures, on_face=advance)
     print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")

@@ -26,9 +26,6 @@ def inference_bytes(network: bytes) -> int | None:
     Median of three new processes: a process keeps most of its freed memory, so a second network in it
     would seem to need less.
 
-    Args:
-        network: the whole ONNX file.
-
     Returns:
         None on systems other than Linux, which do not report it.
 

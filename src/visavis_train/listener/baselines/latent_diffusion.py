@@ -50,13 +50,7 @@ def kept_share(step: Tensor) -> Tensor:
 
 
 class WindowReader(nn.Sequential):
-    """(N, 50, C) -> (N, out): pieces of five frames, one after the other, then all together.
-
-    Args:
-        channels: C.
-        width: hidden width.
-        out: numbers for each window.
-    """
+    """(N, 50, C) -> (N, out): pieces of five frames, one after the other, then all together."""
 
     def __init__(self, channels: int, width: int, out: int) -> None:
         super().__init__(
@@ -70,12 +64,7 @@ class WindowReader(nn.Sequential):
 
 
 class WindowVae(nn.Module):
-    """Windows of a listener's behaviour <-> latents.
-
-    Args:
-        width: hidden width.
-        latent: Z.
-    """
+    """Windows of a listener's behaviour <-> latents (N, Z)."""
 
     def __init__(self, width: int, latent: int) -> None:
         super().__init__()
@@ -166,13 +155,7 @@ class Denoiser(nn.Module):
 
 
 class LatentDiffusion:
-    """A trained pair of networks.
-
-    Args:
-        vae: the autoencoder of windows.
-        denoiser: the denoiser of its latents.
-        stretches: the training stretches, for their scales.
-    """
+    """A trained pair of networks, with the scales of its training stretches."""
 
     def __init__(self, vae: WindowVae, denoiser: Denoiser, stretches: Stretches) -> None:
         self._vae, self._denoiser = vae.eval(), denoiser.eval()

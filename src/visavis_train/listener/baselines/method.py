@@ -22,11 +22,7 @@ class Method(Protocol):
 
 
 class BinaryUnits:
-    """Another method with action units of 0 or 1, as the challenges' table has for BeLFusion.
-
-    Args:
-        method: the method.
-    """
+    """Another method with action units of 0 or 1, as the challenges' table has for BeLFusion."""
 
     def __init__(self, method: Method) -> None:
         self._method = method

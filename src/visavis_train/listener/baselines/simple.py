@@ -82,12 +82,7 @@ def _delayed(behavior: FloatArray, frames: int) -> FloatArray:
 
 
 class MeanSequence:
-    """The mean of all training listeners: frame by frame, or one face that never moves.
-
-    Args:
-        train: the training pack.
-        still: use one face that never moves.
-    """
+    """The mean of all training listeners: frame by frame, or ``still``: one face that never moves."""
 
     def __init__(self, train: ListeningPack, *, still: bool = False) -> None:
         every = [item.listener.behavior for item in train.items]
@@ -113,9 +108,6 @@ class NearestNeighbour:
 
     Speakers are compared by the mean and spread over time of their face, expression and speech, each in units
     of its spread over the training speakers.
-
-    Args:
-        train: the training pack.
     """
 
     def __init__(self, train: ListeningPack) -> None:

@@ -1,40 +1,22 @@
-"""Reactions of a trained listener, loaded with its tokenizer; it reacts as the program does."""
+"""Reactions of a trained listener; it reacts as the program does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from visavis.reaction.listener import ListenerModel
-from visavis.reaction.predictor import Predictor
-from visavis.reaction.sampling import Sampling
-from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.types import FloatArray
 from visavis_train.data.conversation_pack import PersonClip
 from visavis_train.listener.baselines.method import item_seed
 
 
 class TrainedListener:
-    """Our own network, frame by frame, with random styles.
-
-    Args:
-        listener: the program's listener.
-    """
+    """Our own network, frame by frame, with random styles."""
 
     def __init__(self, listener: ListenerModel) -> None:
         self._listener = listener
-
-    @classmethod
-    def load(cls, file: Path, tokenizer: FaceTokenizer, sampling: Sampling) -> TrainedListener:
-        """The method with a run folder's ``listener.onnx``.
-
-        Raises:
-            InputError: the file cannot be read.
-            WeightsError: the file is not a listener, or has another tokenizer.
-        """
-        return cls(ListenerModel(Predictor.load(file), tokenizer, sampling))
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
         """See :class:`~.method.Method`; the expression is the tokenizer's own reading."""

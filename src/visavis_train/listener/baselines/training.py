@@ -90,11 +90,7 @@ def speaker_input(clip: PersonClip) -> FloatArray:
 
 
 class Stretches:
-    """Random stretches of the training conversations.
-
-    Args:
-        pack: the training pack.
-        frames: of a stretch.
+    """Random stretches of some frames of the training conversations.
 
     Raises:
         InputError: no conversation is long enough.
@@ -128,15 +124,7 @@ def fit_network(
     training: BaselineTraining,
     rng: np.random.Generator,
 ) -> list[float]:
-    """Train a network; returns the loss of each step.
-
-    Args:
-        what: name of the network, for the progress bar.
-        net: the network; in evaluation mode afterwards.
-        loss_of: the loss of a batch of speakers and listeners.
-        stretches: the source of the batches.
-        training: the settings.
-        rng: source of randomness.
+    """Train a network, then put it into evaluation mode; returns the loss of each step.
 
     Raises:
         InputError: the loss is not a finite number.

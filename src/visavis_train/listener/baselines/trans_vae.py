@@ -50,13 +50,7 @@ def places(count: int, width: int) -> Tensor:
 
 
 class TransVaeNet(nn.Module):
-    """(N, T, C) of a speaker -> (N, T, 83) of a listener, all standardised.
-
-    Args:
-        width: width of its layers.
-        latent: size of the latent.
-        heard: C.
-    """
+    """(N, T, ``heard``) of a speaker -> (N, T, 83) of a listener, all standardised."""
 
     def __init__(self, width: int, latent: int, heard: int = HEARD_CHANNELS) -> None:
         super().__init__()
@@ -110,12 +104,7 @@ def _encoder(width: int, layers: int) -> nn.TransformerEncoder:
 
 
 class TransVae:
-    """A trained Trans-VAE.
-
-    Args:
-        net: the network.
-        stretches: the training stretches, for their scales.
-    """
+    """A trained Trans-VAE, with the scales of its training stretches."""
 
     def __init__(self, net: TransVaeNet, stretches: Stretches) -> None:
         self._net, self._heard, self._shown = net.eval(), stretches.heard, stretches.shown

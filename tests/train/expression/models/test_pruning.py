@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from visavis.errors import InputError
 from visavis_train.expression.models.merging import Merged, merge
 from visavis_train.expression.models.pruning import (
     PruningConfig,
@@ -104,12 +103,6 @@ def test_gradients_reach_the_kept_tokens_the_fused_ones_and_the_scores() -> None
     assert scores.grad is not None
     assert (tokens.grad.abs().sum(dim=2) > 0).all()
     assert (scores.grad != 0).sum(dim=1).tolist() == [7, 7, 7]  # Those of the removed weigh the fused token.
-
-
-@pytest.mark.parametrize("count", [0, 11])
-def test_more_tokens_than_there_are_cannot_be_kept(count: int) -> None:
-    with pytest.raises(InputError, match=rf"asked for {count} of the tokens; expected 1 to 10"):
-        best(some()[1], count)
 
 
 @pytest.mark.parametrize(

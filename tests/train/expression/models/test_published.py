@@ -151,14 +151,6 @@ def test_tensors_that_safetensors_cannot_hold_are_refused(
     assert not (tmp_path / "o.safetensors").exists()
 
 
-def test_only_safetensors_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    weights = tmp_path / "net.pth"
-    torch.save({"a": torch.ones(2)}, weights)
-    assert run_visavis("lab", "convert-weights", weights, "--out", tmp_path / "new.pth") == 2
-    assert "new.pth': expected a name that ends in .safetensors" in capsys.readouterr().err
-    assert not (tmp_path / "new.pth").exists()
-
-
 def test_a_pickle_of_another_kind_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

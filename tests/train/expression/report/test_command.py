@@ -155,6 +155,13 @@ def test_a_killed_run_is_read_up_to_its_last_whole_line(make_run: Callable[..., 
     assert [epoch.epoch for epoch in run.epochs] == [0, 1]
 
 
+def test_a_log_of_an_earlier_version_is_read(make_run: Callable[..., Path]) -> None:
+    folder = make_run(finished=False)
+    (folder / "log.jsonl").write_text('{"epoch": 0, "loss": 1, "seconds": 2, "fer2013_accuracy": 0.5}\n')
+    (run,) = read_runs([folder])
+    assert (run.epochs[0].accuracy, run.epochs[0].validation_loss) == (0.5, None)
+
+
 def test_a_run_that_went_on_has_not_ended(make_run: Callable[..., Path]) -> None:
     folder = make_run()
     assert read_runs([folder])[0].status == "finished"

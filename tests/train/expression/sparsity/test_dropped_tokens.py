@@ -23,6 +23,7 @@ from visavis_train.expression.sparsity.dropping import (
     Way,
     drop_in_every_way,
     dropping_table,
+    require_first_layer,
 )
 from visavis_train.expression.sparsity.kept import drop_tokens
 
@@ -87,14 +88,8 @@ def test_what_is_never_seen_cannot_matter() -> None:
     [{"keep_rate": 0.3}, PRUNING | {"layers": [1]}, PRUNING | {"method": "random"}],
 )
 def test_other_pruning_is_refused(pruning: dict[str, Any]) -> None:
-    pictures = np.zeros((2, 48, 48), np.uint8)
     with pytest.raises(InputError, match="expected cls, layer 0 alone, kept, and all"):
-        drop_in_every_way(build(pruning), pictures, torch.zeros(2, dtype=torch.int64), (0.3,))
-
-
-def test_pictures_and_labels_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(InputError, match="found 2 pictures and 3 labels"):
-        drop_in_every_way(build(), np.zeros((2, 48, 48), np.uint8), torch.zeros(3, dtype=torch.int64), (0.3,))
+        require_first_layer(build(pruning))
 
 
 def test_every_way_is_told_once_and_counted() -> None:

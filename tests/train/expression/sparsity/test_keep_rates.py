@@ -14,11 +14,10 @@ import torch
 from support.research import run_lab
 from visavis.base.networks import session_of
 from visavis.datasets.registry import find_dataset
-from visavis.errors import InputError
 from visavis.expression.sparse import SparseClassifier
 from visavis_train.expression import task
 from visavis_train.expression.config import Experiment
-from visavis_train.expression.models.graph import ExpressionGraph, SparseGraph
+from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.sparse import SparseConfig, SparseNet
 from visavis_train.expression.quantize.methods import quantized
 from visavis_train.expression.quantize.network import Network
@@ -58,10 +57,10 @@ keep_rates = [1.0, 0.3, 0.1]
 """
 
 
-def build(pruning: dict[str, Any] | None = None) -> SparseNet:
+def build() -> SparseNet:
     torch.manual_seed(0)
-    how = {"keep_rate": 0.3, "queries": "kept"} if pruning is None else pruning
-    return SparseNet(SparseConfig.model_validate(MODEL | {"pruning": how})).eval()
+    pruning = {"keep_rate": 0.3, "queries": "kept"}
+    return SparseNet(SparseConfig.model_validate(MODEL | {"pruning": pruning})).eval()
 
 
 def pictures(count: int = 3) -> torch.Tensor:
@@ -99,19 +98,6 @@ def test_one_file_answers_as_the_network_of_each_keep_rate(rate: float, exported
 def test_the_file_says_how_many_tokens_are_kept_unasked(exported: bytes) -> None:
     session = session_of(exported, "test")
     assert SparseClassifier(session).keep == 0.3
-
-
-@pytest.mark.parametrize(
-    "pruning",
-    [
-        {"keep_rate": 1.0, "queries": "kept"},
-        {"keep_rate": 0.3},
-        {"keep_rate": 0.3, "layers": [0, 1], "queries": "kept"},
-    ],
-)
-def test_other_pruning_cannot_have_the_number_as_an_input(pruning: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"pruning\.method is cls, queries is kept, and one"):
-        SparseGraph(build(pruning))
 
 
 @pytest.mark.parametrize("method", ["int8", "int4"])
@@ -180,10 +166,3 @@ def test_one_command_measures_every_rate(toml: Path, tmp_path: Path) -> None:
     faces = find_dataset(data.path).read("PublicTest")
     right = reader.predict_labels(next(faces.batches(64, 48))).argmax(axis=1) == faces.labels
     assert found["rates"][3]["scores"]["overall"]["value"] == pytest.approx(right.mean())
-
-
-def test_a_run_without_keep_rates_is_refused(
-    data: Path, trained: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_lab("keep-rates", trained, "--data", data) == 2
-    assert "its network drops no tokens; name a run" in capsys.readouterr().err
