@@ -43,7 +43,7 @@ class FaceLabels:
         rotation: (N, 3, 3) of the head in the upright crop.
         source: (N,) str, such as ``clip:00012`` for a frame of a video.
         region: (N, 4) centre x, y and side in pixels of the image, roll in radians; None if not known.
-        truth: ``known`` for faces that were drawn with these weights, else ``teacher``.
+        truth: ``known`` for faces that were drawn, or moved, with these weights, else ``teacher``.
     """
 
     landmarks: FloatArray

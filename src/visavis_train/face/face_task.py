@@ -54,8 +54,7 @@ class FaceConfig(Settings):
         packs: folders of :mod:`visavis_train.face.data.teacher` and :mod:`visavis_train.face.rendering`.
         pairs: ``pairs.npz`` of :mod:`visavis_train.face.data.blendshape_pairs`.
         negatives: ``.npy`` of pictures (M, 160, 160, 3) without a face.
-        truths: packs of faces with known weights, without the people of ``packs``, to measure the last round
-            and to choose the heads' mixture with.
+        truths: packs of rendered faces, without the people of ``packs``, to choose the heads' mixture with.
         init: ``face.safetensors`` of an earlier run, or ``face.onnx``, whose weights this one begins with.
         out: the run folder (see :mod:`visavis_train.loop.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
@@ -236,7 +235,7 @@ class FaceTrainer:
             }
             for path in config.truths:
                 pack = load_faces(path)
-                row[path.name] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
+                row["renders"] = label_agreement(self.trained, pack, np.arange(len(pack.source)))
         return row
 
     def train_seen(self) -> None:

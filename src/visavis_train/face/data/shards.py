@@ -17,7 +17,7 @@ from visavis.base.npz import read_npz
 from visavis.capture.image import decode_image
 from visavis.datasets.npy import read_npy
 from visavis.errors import InputError
-from visavis_train.face.data.teacher import CROP_PX
+from visavis_train.face.data.teacher import CROP_PX, begin_pack, end_pack
 
 SHARDS = "shard_*.npz"
 LABELS = ("landmarks146", "blendshapes", "rotation", "source")
@@ -80,17 +80,15 @@ def read_shards(folder: Path, out: Path) -> int:
     names = (*LABELS, "jpeg", "offsets")
     parts = [read_npz(path, "shard of labelled faces", names, others=IF_THERE) for path in paths]
     count = sum(len(part["source"]) for part in parts)
-    out.mkdir(parents=True, exist_ok=True)
-    crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, (count, CROP_PX, CROP_PX, 3))
+    crops = begin_pack(out, count)
     row = 0
     for path, part in zip(paths, parts, strict=True):
         for start, end in zip(part["offsets"][:-1], part["offsets"][1:], strict=True):
             image = decode_image(part["jpeg"][start:end].tobytes(), f"{path}: face {row}")
             crops[row] = cv2.resize(image, (CROP_PX, CROP_PX), interpolation=cv2.INTER_LINEAR)
             row += 1
-    crops.flush()
     known = [*LABELS, *(name for name in IF_THERE if all(name in part for part in parts))]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in known}
     joined |= {name: joined[name].astype(np.float32) for name in LABELS[:3]}
-    np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
+    end_pack(out, crops, joined)
     return count

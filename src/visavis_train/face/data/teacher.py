@@ -17,7 +17,7 @@ from __future__ import annotations
 import signal
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import Pool
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from visavis.base.console import progress
 from visavis.base.npz import read_npz
 from visavis.base.reading import regular
+from visavis.base.words import reason
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.face.geometry import upright
@@ -43,6 +44,7 @@ from visavis_train.face.data.warping import warped
 from visavis_train.face.network import EYE_CORNERS
 
 CROP_PX = 224
+PackCrops = np.memmap[Any, np.dtype[np.uint8]]
 # Largest difference of the answers for the picture and its mirror image (in shares of the region):
 # with a larger one, the teacher is not sure.
 LARGEST_DOUBT = 0.03
@@ -219,16 +221,37 @@ def join(parts: list[Path], out: Path) -> int:
     order = np.argsort(sources, kind="stable")
     joined = {key: np.concatenate([pack[key] for pack in packs])[order] for key in packs[0]}
     joined["frame_size"] = joined["frame_size"].astype(np.int32)
-    np.savez_compressed(out / "labels.npz", allow_pickle=False, **joined)
-    shape = (CROP_PX, CROP_PX, 3)
+    target = begin_pack(out, len(order))
+    shape = target.shape[1:]
     crops = [np.memmap(path.with_suffix(".crops"), np.uint8, "r").reshape(-1, *shape) for path in parts]
-    target = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, (len(order), *shape))
     starts = np.cumsum([0] + [len(part) for part in crops])
     for place, row in enumerate(order):
         part = int(np.searchsorted(starts, row, side="right")) - 1
         target[place] = crops[part][row - starts[part]]
-    target.flush()
+    end_pack(out, target, joined)
     return len(order)
+
+
+def begin_pack(out: Path, count: int) -> PackCrops:
+    """The crops (N, 224, 224, 3) of a new pack, to be filled.
+
+    The labels of an earlier pack are deleted first: if the work is stopped, they would be of other crops.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "labels.npz").unlink(missing_ok=True)
+        return np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, (count, CROP_PX, CROP_PX, 3))
+    except OSError as error:
+        raise InputError(f"{out}: cannot write there: {reason(error)}") from error
+
+
+def end_pack(out: Path, crops: PackCrops, labels: Mapping[str, NDArray[Any]]) -> None:
+    """Write the labels of a pack whose crops are filled."""
+    crops.flush()
+    np.savez_compressed(out / "labels.npz", allow_pickle=False, **labels)
 
 
 def label_pack(

@@ -4,8 +4,8 @@
 
 The teacher cannot read cheeks and nose, and photographed people seldom move them. So the head is fitted to
 a calm face of a teacher's pack, and bent. Each pixel of the skin follows its place on the mesh, and becomes
-lighter or darker with the surface. Movements that open the lips or the lids are left out, because a
-photograph does not show what is behind them. The result is a pack in the layout of
+lighter or darker with the surface. A photograph does not show what is behind lips and lids, so they are not
+opened, and lips that a sneer would part stay together. The result is a pack in the layout of
 :mod:`visavis_train.face.data.teacher`.
 """
 
@@ -17,7 +17,6 @@ from typing import Any, Self
 
 import cv2
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from visavis.base.console import progress
@@ -29,7 +28,7 @@ from visavis.face.mesh import LANDMARKS_146
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.data.faces import MOVED, FacePack, load_faces
 from visavis_train.face.data.shards import LABELS
-from visavis_train.face.data.teacher import CROP_PX
+from visavis_train.face.data.teacher import CROP_PX, begin_pack, end_pack
 from visavis_train.face.rendering import raster
 from visavis_train.face.rendering.baking import filled
 from visavis_train.face.rendering.bending import INDEX
@@ -41,15 +40,18 @@ from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
 SKIN = [LANDMARKS_146.index(number) for number in SKIN_POINTS]
 # Pixels of a stored crop for a region's side.
 PX = CROP_PX / STORED_MARGIN
-# Sets of stills with enough pixels, and what a calm face of them shows at most: degrees of yaw, and weights.
+# Sets of stills with enough pixels, and what a calm face shows at most: degrees from the front, and weights.
 STILLS = ("utk", "lfwx", "yawdd", "own")
 TURNED_DEGREES = 35.0
 CALM = {"jawOpen": 0.10, "mouthUpperUp": 0.2, "mouthLowerDown": 0.25, "mouthFunnel": 0.2, "mouthPucker": 0.6}
 LARGEST_ERROR = 0.045
-# How much the light follows the new surface.
-MOST_SHADING = 0.7
-# Limits of the shading's factor.
-DARKEST, BRIGHTEST = 0.55, 1.6
+# How much the light follows the new surface, limits of its factor, and the cosine from which it follows less,
+# where a surface turns away from the camera.
+MOST_SHADING, DARKEST, BRIGHTEST, AWAY = 0.7, 0.7, 1.35, 0.5
+# Blur of shift and light in pixels, so that no seam shows where one part of the skin hides another.
+SOFT_PX = 1.5
+# MediaPipe's points in the middle of the inner lips.
+UPPER_LIP, LOWER_LIP = (SKIN_POINTS.index(number) for number in (13, 14))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,40 +80,58 @@ class Mover:
         return self.fitter.fit(landmarks[SKIN, :2] * PX + (CROP_PX / 2 - 0.5))
 
     def moved(
-        self, crop: ImageArray, landmarks: FloatArray, fit: Fit, rng: np.random.Generator
+        self,
+        crop: ImageArray,
+        landmarks: FloatArray,
+        known: FloatArray,
+        fit: Fit,
+        rng: np.random.Generator,
     ) -> tuple[ImageArray, FloatArray, FloatArray]:
         """A random movement of a crop.
 
         Args:
             crop: (224, 224, 3) as a pack stores it.
             landmarks: (146, 3) its labels, in region units.
+            known: (52,) its weights.
             fit: the head on it.
             rng: of movement and light.
 
         Returns:
-            The picture (224, 224, 3), its landmarks (146, 3), and the weights (52,) of the movement alone.
+            The picture (224, 224, 3), its landmarks (146, 3), and its weights (52,) with the movement's.
         """
-        weights = closed_expression(rng)
+        weights = np.minimum(closed_expression(rng), 1 - known)
         turned = self._offset(weights, rng) @ fit.rotation.T
         shift = turned[:, :2] * (fit.scale, -fit.scale)
         on_skin = self.fitter.table.on_skin(np.column_stack([shift, -fit.scale * turned[:, 2]]))
         labels = landmarks.copy()
         labels[SKIN] += on_skin / PX
-        return self._drawn(crop, fit, turned, shift, rng), labels, weights
+        return self._drawn(crop, fit, turned, shift, rng), labels, known + weights
 
     def _offset(self, weights: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Offsets (S, 3) of the face's vertices, in cm.
+        """Offsets (S, 3) of the face's vertices, in cm; the gap between the lips stays.
 
         One cheek may be puffed more than the other; their mean is written to the weights.
         """
-        shapes, vertices = self.head.shapes, np.zeros_like(self.head.neutral)
+        shapes = self.head.shapes
         own = weights[shapes.channel].astype(np.float32)
         cheeks = np.flatnonzero(shapes.channel == INDEX["cheekPuff"])
         lean = float(rng.normal(0, 0.1) if rng.random() < 0.5 else rng.uniform(-1, 1))
         own[cheeks] = (own[cheeks] * (1 + np.asarray([lean, -lean]))).clip(0, 1)
         weights[INDEX["cheekPuff"]] = own[cheeks].mean()
+        moved = self._bent(own)
+        closing = self._bent((shapes.channel == INDEX["mouthClose"]).astype(np.float32))
+        return moved - closing * (self._gap(moved) / self._gap(closing))
+
+    def _bent(self, own: FloatArray) -> FloatArray:
+        """Offsets (S, 3) for weights (M,) of the mesh's own shapes."""
+        shapes, vertices = self.head.shapes, np.zeros_like(self.head.neutral)
         raster.add_shapes(vertices, shapes.starts, shapes.vertex, shapes.offset, own)
         return vertices[:FACE_VERTICES]
+
+    def _gap(self, offset: FloatArray) -> float:
+        """By how many cm offsets (S, 3) part the lips."""
+        points = self.fitter.table.on_skin(offset)
+        return float(points[UPPER_LIP, 1] - points[LOWER_LIP, 1])
 
     def _drawn(
         self, crop: ImageArray, fit: Fit, turned: FloatArray, shift: FloatArray, rng: np.random.Generator
@@ -127,15 +147,14 @@ class Mover:
         corner = self.triangles[np.maximum(nearest, 0)]
         lamp = np.append(rng.normal((0, 0.5), 0.6), 1.0).astype(np.float32)
         lamp /= np.linalg.norm(lamp)
-        lit, was = (
-            (raster.normals(surface, self.triangles) @ lamp).clip(0) for surface in (bent, fit.vertices)
-        )
-        share = rng.uniform(0, MOST_SHADING)
+        before, after = (raster.normals(each, self.triangles) for each in (fit.vertices, bent))
+        share = rng.uniform(0, MOST_SHADING) * (np.minimum(before, after)[:, 2] / AWAY).clip(0, 1)
+        was, lit = ((normal @ lamp).clip(0) for normal in (before, after))
         light = ((1 - share + share * lit) / (1 - share + share * was)).clip(DARKEST, BRIGHTEST)
         each = np.column_stack([-shift, light]).astype(np.float32)
         known = (nearest >= 0).astype(np.float32)[..., None]
         spread = (each[corner] * weight[..., None]).sum(axis=2).astype(np.float32)
-        field = filled(spread, known, np.asarray((0, 0, 1), np.float32))
+        field = cv2.GaussianBlur(filled(spread, known, np.asarray([0, 0, 1], np.float32)), (0, 0), SOFT_PX)
         y, x = np.mgrid[0:side, 0:side].astype(np.float32)
         edge = cv2.BORDER_REPLICATE
         image = cv2.remap(crop, x + field[..., 0], y + field[..., 1], cv2.INTER_CUBIC, None, edge)
@@ -164,33 +183,31 @@ def move_faces(head: Path, pack: Path, out: Path, *, copies: int, seed: int, hel
     mover, faces = Mover.of(Head.load(head)), load_faces(pack)
     rows = calm_rows(faces)
     rows = rows[faces.validation[rows] == held_out]
-    with progress("fitting", len(rows), "faces") as advance:
-        fitting = []
-        for row in rows:
-            if mover.fit(faces.landmarks[row]).error < LARGEST_ERROR:
-                fitting.append(int(row))
-            advance()
-    if not fitting:
-        raise InputError(f"{pack}: no still shows a calm face that the head fits; nothing can be moved")
-    out.mkdir(parents=True, exist_ok=True)
-    order = [(row, copy) for copy in range(copies) for row in fitting]
-    crops = open_memmap(out / "crops.npy", "w+", np.uint8, (len(order), CROP_PX, CROP_PX, 3))
+    fits = [mover.fit(faces.landmarks[row]).error < LARGEST_ERROR for row in rows]
+    rows = rows[np.asarray(fits, np.bool_)]
+    if not len(rows):
+        sets = ", ".join(f"{name}_" for name in STILLS)
+        raise InputError(
+            f"{pack}: no still ({sets}) shows a calm face that the head fits; nothing can be moved"
+        )
+    crops = begin_pack(out, len(rows) * copies)
     columns: dict[str, list[Any]] = {name: [] for name in LABELS}
-    with progress("moving", len(order), "faces") as advance:
-        for place, (row, copy) in enumerate(order):
-            fit = mover.fit(faces.landmarks[row])
+    with progress("moving", len(crops), "faces") as advance:
+        for place in range(len(crops)):
+            row, copy = int(rows[place // copies]), place % copies
+            landmarks = faces.landmarks[row]
             rng = np.random.default_rng((seed, copy, row))
-            crops[place], landmarks, weights = mover.moved(faces.crop(row), faces.landmarks[row], fit, rng)
-            known = (faces.weights[row] + weights).clip(0, 1)
-            source = f"{faces.source[row]}{MOVED}{copy}"
-            for name, value in zip(LABELS, (landmarks, known, faces.rotation[row], source), strict=True):
+            fit = mover.fit(landmarks)
+            moved = mover.moved(faces.crop(row), landmarks, faces.weights[row], fit, rng)
+            crops[place] = moved[0]
+            label = (*moved[1:], faces.rotation[row], f"{faces.source[row]}{MOVED}{copy}")
+            for name, value in zip(LABELS, label, strict=True):
                 columns[name].append(value)
             advance()
-    crops.flush()
     arrays: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items()}
     arrays["truth"] = np.asarray("known")  # For `visavis evaluate face`.
-    np.savez_compressed(out / "labels.npz", allow_pickle=False, **arrays)
-    return len(order)
+    end_pack(out, crops, arrays)
+    return len(crops)
 
 
 def calm_rows(faces: FacePack) -> NDArray[np.int64]:

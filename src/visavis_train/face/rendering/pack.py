@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.base.console import progress
-from visavis.base.words import reason
 from visavis.errors import InputError
-from visavis_train.face.data.teacher import CROP_PX
+from visavis_train.face.data.teacher import begin_pack, end_pack
 from visavis_train.face.rendering.head import Head
 from visavis_train.face.rendering.landmarks import LandmarkTable
 from visavis_train.face.rendering.scene import Rendered, Renderer
@@ -97,12 +96,7 @@ def write_pack(renderer: Renderer, out: Path, count: int, workers: int) -> None:
     """
     if count < 1 or workers < 1:
         raise InputError(f"--count and --workers: at least 1; found {count} and {workers}")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        shape = (count, CROP_PX, CROP_PX, 3)
-        crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, shape)
-    except OSError as error:
-        raise InputError(f"{out}: cannot write there: {reason(error)}") from error
+    crops = begin_pack(out, count)
     labels: list[dict[str, Any]] = []
     with progress("faces", count, "faces") as advance:
         for start, pictures, found in _chunks(renderer, count, workers):
@@ -110,12 +104,11 @@ def write_pack(renderer: Renderer, out: Path, count: int, workers: int) -> None:
             labels += found
             for _ in found:
                 advance()
-    crops.flush()
     arrays: dict[str, Any] = {
         name: np.asarray([label[name] for label in labels], kind) for name, kind in TYPES.items()
     }
     arrays["truth"] = np.asarray("known")  # For `visavis evaluate face`.
-    np.savez_compressed(out / "labels.npz", allow_pickle=False, **arrays)
+    end_pack(out, crops, arrays)
 
 
 Chunk = tuple[int, NDArray[np.uint8], list[dict[str, Any]]]

@@ -45,3 +45,17 @@ def test_every_third_face(tmp_path: Path) -> None:
 def test_a_folder_without_shards_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no shard"):
         read_shards(tmp_path, tmp_path / "out")
+
+
+def test_a_run_that_stops_leaves_no_labels_of_other_crops(tmp_path: Path) -> None:
+    source = write(tmp_path / "pack")
+    write_shards(source, tmp_path / "small", side_px=64, quality=50, most_bytes=10**9, step=1)
+    again = write(tmp_path / "again")
+    shard = next((tmp_path / "small").glob("*.npz"))
+    arrays = dict(np.load(shard))
+    arrays["jpeg"][arrays["offsets"][5] :] = 0
+    np.savez(shard, **arrays)
+    with pytest.raises(InputError, match="face 5"):
+        read_shards(tmp_path / "small", again)
+    with pytest.raises(InputError, match=r"labels\.npz"):
+        load_faces(again)

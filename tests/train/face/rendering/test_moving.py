@@ -11,19 +11,21 @@ import pytest
 from visavis.channels import BLENDSHAPES
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
+from visavis.face.mesh import LANDMARKS_146
 from visavis_train.face.data.faces import MOVED, FacePack, load_faces, validation_rows
 from visavis_train.face.rendering.expressions import closed_expression
 from visavis_train.face.rendering.head import Head
 from visavis_train.face.rendering.landmarks import LandmarkTable
-from visavis_train.face.rendering.moving import calm_rows, move_faces
+from visavis_train.face.rendering.moving import Mover, calm_rows, move_faces
 from visavis_train.face.rendering.paint import painted_skin
 from visavis_train.face.rendering.scene import Renderer
 from visavis_train.face.rendering.skins import Skins
 
 PUFF = BLENDSHAPES.index("cheekPuff")
+LIPS = [LANDMARKS_146.index(13), LANDMARKS_146.index(14)]
 
 
-def test_movements_open_neither_lips_nor_lids() -> None:
+def test_movements_are_of_cheeks_nose_brows_and_a_closed_mouth() -> None:
     rng = np.random.default_rng(0)
     drawn = np.stack([closed_expression(rng) for _ in range(300)])
     opening = ("jawOpen", "mouthUpperUp", "mouthLowerDown", "mouthFunnel", "eyeBlink", "tongueOut")
@@ -69,6 +71,20 @@ def test_labels_move_with_the_pixels(mesh: Path, pack: Path, tmp_path: Path) -> 
             stayed.append(np.abs(here - patch(before, 0, after.landmarks[row, point])).mean())
     assert len(followed) > 50
     assert np.mean(followed) < 0.5 * np.mean(stayed)
+    lips = after.landmarks[:, LIPS, 1] - before.landmarks[0, LIPS, 1]
+    assert np.abs(lips).max() > 0.02
+    np.testing.assert_allclose(lips[:, 0], lips[:, 1], atol=0.005)  # The gap between them stays.
+
+
+@pytest.mark.shared
+def test_a_weight_that_is_1_moves_nothing_more(mesh: Path, pack: Path) -> None:
+    mover, face = Mover.of(Head.load(mesh)), load_faces(pack)
+    fit, everything = mover.fit(face.landmarks[0]), np.ones(len(BLENDSHAPES), np.float32)
+    rng = np.random.default_rng(0)
+    image, landmarks, weights = mover.moved(face.crop(0), face.landmarks[0], everything, fit, rng)
+    np.testing.assert_array_equal(weights, everything)
+    np.testing.assert_allclose(landmarks, face.landmarks[0], atol=1e-6)
+    np.testing.assert_allclose(image, face.crop(0), atol=1)
 
 
 def patch(faces: FacePack, row: int, point: np.ndarray) -> np.ndarray:
@@ -98,7 +114,7 @@ def test_a_pack_without_calm_faces_is_told(mesh: Path, pack: Path, tmp_path: Pat
     labels["blendshapes"][:, BLENDSHAPES.index("jawOpen")] = 0.8
     np.savez(tmp_path / "labels.npz", **labels)
     (tmp_path / "crops.npy").write_bytes((pack / "crops.npy").read_bytes())
-    with pytest.raises(InputError, match="no still shows a calm face"):
+    with pytest.raises(InputError, match=r"no still \(utk_.* shows a calm face"):
         move_faces(mesh, tmp_path, tmp_path / "moved", copies=1, seed=0)
     assert not (tmp_path / "moved").exists()
     with pytest.raises(InputError, match="choose another folder"):
