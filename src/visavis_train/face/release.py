@@ -27,8 +27,8 @@ LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/mo
 DATA = (
     "UTKFace (non-commercial research), YawDD (research), LFW-type press photographs (research), FER-2013 "
     "(research), GRID talker s1 and six short clips of video, labels by MediaPipe Face Landmarker 0.10.32; "
-    "renders of ICT-FaceKit (MIT) with skins of UTKFace, and photographs moved by its shapes; pictures without "
-    "faces from the public packages of experiments/photographs.toml"
+    "renders of ICT-FaceKit (MIT) with skins of UTKFace, and photographs moved by its shapes; pictures "
+    "without faces from the public packages of experiments/photographs.toml"
 )
 
 
