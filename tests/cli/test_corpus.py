@@ -57,7 +57,31 @@ def test_several_refusals_are_listed(visavis, tmp_path: Path, capsys: pytest.Cap
     assert visavis("corpus", "build", *paths, call(tmp_path / "c.mp4"), "--out", tmp_path / "c") == 2
     err = capsys.readouterr().err
     assert [line.split(":")[0] for line in err.splitlines()] == ["a", "b", "Error"]
-    assert "recordings that were refused: 2 of 3" in err
+    assert err.endswith("Error: recordings refused: 2 of 3 (a, b); the reasons are above\n")
+    more = [film(tmp_path / f"{name}.mp4", [draw([(64, RED)])] * n) for name, n in (("d", 5), ("e", 6))]
+    assert visavis("corpus", "build", *paths, *more, "--out", tmp_path / "c", "--json") == 2
+    err = capsys.readouterr().err
+    assert [line.split(":")[0] for line in err.splitlines()] == ["a", "b", "d", "e", "Error"]
+    assert err.endswith("refused: 4 of 4 (a, b, d and 1 other); the reasons are above\n")
+
+
+def test_a_recording_that_stays_is_counted_with_its_files(
+    visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = call(tmp_path / "a.mp4"), tmp_path / "c"
+    made = visavis.json("corpus", "build", path, "--out", out, "--json")["recordings"][0]
+    path.rename(tmp_path / "d.mp4")
+    film(path, [draw([(64, RED)])] * 12)
+    assert visavis("corpus", "build", path, "--out", out, "--json") == 2
+    (kept,) = json.loads(capsys.readouterr().out)["recordings"]
+    assert (kept["status"], kept["files"], kept["quality"]) == ("refused", made["files"], made["quality"])
+    assert visavis("corpus", "build", path, tmp_path / "d.mp4", "--out", out) == 2
+    told, err = capsys.readouterr()
+    assert told.startswith("d: 12 frames")
+    assert told.endswith(
+        f"1 recording in {out}, 1 refused (kept from an earlier run: 1); finished before: 0\n"
+    )
+    assert f"{tmp_path / 'd.mp4'}: the same video as in 'a' of train; the corpus has it twice\n" in err
 
 
 def test_missing_and_double_videos_are_told_at_the_start(
@@ -76,7 +100,7 @@ def test_missing_and_double_videos_are_told_at_the_start(
         == summary["copies"]
         == [f"{copy}: the same video as in 'a' of train; the corpus has it twice"]
     )
-    assert error == "Error: recordings that were refused: 1 of 3"
+    assert error == "Error: recordings refused: 1 of 3 (none); the reasons are above"
 
 
 @pytest.mark.parametrize(

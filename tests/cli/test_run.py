@@ -138,6 +138,8 @@ def test_truncated_file_keeps_results_and_exits_2(
         (["m.motion3.json", "--track", "t.npz"], "a motion holds poses and no face"),
         (["m.motion3.json", "--mode", "listen"], "a motion holds poses and no face"),
         (["m.motion3.json", "--send", "camera://", "--send", "vmc://"], "a motion holds poses and no face"),
+        (["m.motion3.json", "--send", "foo://x"], "no output is called 'foo'"),
+        (["m.motion3.json", "--send", "vmc"], "'vmc' is no address"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -166,9 +166,15 @@ def test_on_ray_the_browser_opens_once_with_the_token_and_the_log_has_none(
 
 
 @NOT_WINDOWS
-@pytest.mark.parametrize(("sessions", "workers", "shares"), [(7, 3, [3, 2, 2]), (4, 2, [2, 2])])
+@pytest.mark.parametrize(
+    ("sessions", "workers", "shares"), [(7, 3, [3, 2, 2]), (4, 2, [2, 2]), (None, 3, [11, 11, 10])]
+)
 def test_workers_share_all_sessions(
-    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, sessions: int, workers: int, shares: list[int]
+    command_line: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    sessions: int | None,
+    workers: int,
+    shares: list[int],
 ) -> None:
     found: list[int] = []
 
@@ -180,7 +186,9 @@ def test_workers_share_all_sessions(
             pass
 
     monkeypatch.setattr("visavis.serve.workers.Workers", Started)
-    assert command_line("serve", "--port", "0", "--sessions", sessions, "--workers", workers) == 0
+    monkeypatch.setattr("visavis.serve.pool.usable_threads", lambda: 2)
+    number = () if sessions is None else ("--sessions", sessions)
+    assert command_line("serve", "--port", "0", *number, "--workers", workers) == 0
     assert found == shares
 
 

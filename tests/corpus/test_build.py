@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -217,13 +218,21 @@ def test_a_video_that_became_useless_replaces_no_good_recording(tmp_path: Path) 
         result = make(tmp_path / "c", source, other, segment_s=4.0)
         (refused,) = result.refused
         assert str(refused.reason).startswith(reason)
-        assert str(refused.reason).endswith("; the corpus keeps the recording of an earlier run")
+        assert str(refused.reason).endswith(
+            f"; the corpus keeps the recording that an earlier run made from {source}"
+        )
+        assert refused.stays
+        assert all(name in before for name in refused.files)
+        assert refused.quality is not None
+        assert refused.quality["frames"] == 50
         assert (result.kept, tree(tmp_path / "c")) == (1, before)
     source.write_bytes(video)
     assert make(tmp_path / "c", source, other, segment_s=4.0).kept == 2
     source.write_bytes(b"")
     next((tmp_path / "c").rglob("a/A/*.npy")).unlink()  # With a file missing, it is no recording any more.
-    assert "keeps" not in str(make(tmp_path / "c", source, other, segment_s=4.0).refused[0].reason)
+    (refused,) = make(tmp_path / "c", source, other, segment_s=4.0).refused
+    assert "keeps" not in str(refused.reason)
+    assert (refused.stays, refused.files, refused.quality) == (False, {}, None)
     assert not list((tmp_path / "c" / "train").rglob("a/A/*"))
 
 
@@ -339,7 +348,12 @@ def test_a_missing_video_is_set_aside_and_made_when_it_is_there(tmp_path: Path) 
     late.symlink_to(late.name)  # A link to itself can be read as little.
     gone = make(tmp_path / "c", late, there)
     assert [outcome.status for outcome in gone.outcomes] == ["refused", "done"]
-    assert str(gone.refused[0].reason).endswith("; the corpus keeps the recording of an earlier run")
+    keeps = f"; the corpus keeps the recording that an earlier run made from {late}"
+    assert str(gone.refused[0].reason).endswith(keeps)
+    elsewhere = make(tmp_path / "c", tmp_path / "typo" / "late.mp4", there)  # Of the same name.
+    assert str(elsewhere.refused[0].reason).endswith(keeps)
+    with pytest.raises(InputError, match=rf"{re.escape(keeps)}$"):
+        make(tmp_path / "c", late)
     assert tree(tmp_path / "c") == before  # What was finished stays.
     next((tmp_path / "c").rglob("late/A/*.npy")).unlink()  # With a file missing, it is no recording any more.
     assert (
@@ -364,6 +378,25 @@ def test_a_video_under_two_names_is_told(tmp_path: Path) -> None:
     assert copies(copy, split="val") == (told,)
     pair = list_recordings([a, copy], "train", pairs=True)
     assert "the same video as in 'a+copy' of train" in plan(tmp_path / "p", pair, CorpusSettings()).copies[0]
+
+
+def test_the_video_of_a_recording_that_stays_is_told_under_its_new_name(tmp_path: Path) -> None:
+    a, d = call(tmp_path / "a.mp4"), tmp_path / "d.mp4"
+    make(tmp_path / "c", a)
+    a.rename(d)
+    film(a, [draw([(64, RED)])] * 30)
+    for videos in ((a, d), (a, d), (d, a)):
+        result = make(tmp_path / "c", *videos)
+        assert result.copies == (f"{d}: the same video as in 'a' of train; the corpus has it twice",)
+
+
+def test_videos_that_change_their_names_are_no_copies(tmp_path: Path) -> None:
+    a, b = call(tmp_path / "a.mp4"), call(tmp_path / "b.mp4", 40)
+    make(tmp_path / "c", a, b)
+    b.rename(a.rename(tmp_path / "away").parent / "a.mp4")
+    (tmp_path / "away").rename(b)
+    result = make(tmp_path / "c", a, b)
+    assert ([outcome.status for outcome in result.outcomes], result.copies) == (["done", "done"], ())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names in Unicode")

@@ -25,6 +25,10 @@ corpus = typer.Typer(
 )
 
 
+# The last line names so many of the refused recordings.
+MOST_NAMED = 3
+
+
 class EngineName(StrEnum):
     """Where the work is done."""
 
@@ -100,6 +104,9 @@ def build(
             console.print_json(summary)
         else:
             _print_summary(summary)
+    for told in result.copies:
+        if told not in todo.copies:
+            console.print_note(told)
     if result.interrupted:
         console.print_note(
             f"interrupted; recordings that are finished: {len(result.outcomes) - len(result.refused)} of "
@@ -111,9 +118,15 @@ def build(
     if len(result.refused) == len(untold) == 1:
         raise InputError(str(untold[0].reason))
     if result.refused:
-        for outcome in untold if not as_json else ():
+        for outcome in untold:
             console.print_note(f"{outcome.name}: {outcome.reason}")
-        raise InputError(f"recordings that were refused: {len(result.refused)} of {len(todo.recordings)}")
+        names = [outcome.name for outcome in result.refused]
+        listed = ", ".join(names[:MOST_NAMED])
+        more = len(names) - MOST_NAMED
+        listed += f" and {counted(more, 'other')}" if more > 0 else ""
+        raise InputError(
+            f"recordings refused: {len(names)} of {len(todo.recordings)} ({listed}); the reasons are above"
+        )
 
 
 def summarize_corpus(out: Path, result: Build) -> dict[str, Any]:
@@ -140,9 +153,13 @@ def summarize_corpus(out: Path, result: Build) -> dict[str, Any]:
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
+    from visavis.corpus.layout import REFUSED
+
+    stay = 0
     for recording in summary["recordings"]:
         quality = recording["quality"]
-        if quality is None:
+        if recording["status"] == REFUSED:
+            stay += quality is not None
             continue
         faces = ", ".join(f"{name} {person['found']:.0%}" for name, person in quality["people"].items())
         console.print_line(
@@ -155,6 +172,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
             console.print_line(f"  {warning}")
     done = len(summary["recordings"]) - summary["refused"]
     console.print_line(
-        f"{counted(done, 'recording')} in {summary['out']}, {summary['refused']} refused; "
+        f"{counted(done, 'recording')} in {summary['out']}, {summary['refused']} refused"
+        f"{f' (kept from an earlier run: {stay})' if stay else ''}; "
         f"finished before: {summary['kept']}"
     )

@@ -152,7 +152,8 @@ def run(
 ) -> None:
     """Let the avatar follow the face in a video or in front of a camera, or listen to the person.
 
-    A motion file (.motion3.json) as source moves the avatar itself: nobody is watched.
+    A motion file (.motion3.json) as source moves the avatar itself: nobody is watched. It is shown in a
+    video, a window or a virtual camera.
 
     With --mode listen, the listener hears the sound of a video file. From a camera it only gets the picture,
     because this command opens no microphone; the page of  visavis serve  does.
@@ -169,12 +170,14 @@ def run(
         visavis run ifacialmocap://192.168.1.7 --out me.mp4
         visavis run 0 --model Haru/Haru.model3.json --window
         visavis run me.motion3.json --out me.mp4
+        visavis run me.motion3.json --send camera://
         visavis run clip.mp4 --recognizer sparse --keep 0.3
         visavis run talk.mp4 --voice --track talk.npz
         visavis run talk.mp4 --mode listen --style nodding=0.9,smiling=0.2 --out listening.mp4
     """
     from visavis.avatar.profile import named_profile
     from visavis.base.int8 import wanted
+    from visavis.outputs.registry import connect_output
     from visavis.pipeline import Pipeline
     from visavis.recording.outputs import AvatarAlone, Outputs
 
@@ -187,8 +190,10 @@ def run(
     alone = AvatarAlone.parse(picture.value, background, size)
     outputs = Outputs(out, track, motion, reaction, alone=alone, fast=fast)
     outputs.validate(source)
-    faces_go_out = any(not address.lower().startswith("camera:") for address in send or ())
-    if _is_motion(source) and (mode is Mode.LISTEN or track or faces_go_out):
+    of_faces = [address for address in send or () if not address.lower().startswith("camera:")]
+    if _is_motion(source) and (mode is Mode.LISTEN or track or of_faces):
+        for address in of_faces:
+            connect_output(address)  # An address that is not understood is told as such.
         raise InputError(
             f"{source}: a motion holds poses and no face; leave out --mode listen, --track and --send, "
             "except --send camera://, which shows the avatar"

@@ -211,15 +211,14 @@ class _Wish:
 
 def _serve_together(wish: _Wish, workers: int) -> None:
     """Serve in several processes."""
-    from visavis.base.machine import usable_threads
-    from visavis.serve.pool import MOST_PER_CORE
+    from visavis.serve.pool import usual_sessions
     from visavis.serve.server import open_port, with_token
     from visavis.serve.workers import Workers
 
     host, front = wish.options["host"], wish.options["front"]
     # One token for all processes.
     wish.options["front"] = with_token(host, wish.options["allowed_hosts"], front)
-    each, rest = divmod(wish.options["sessions"] or MOST_PER_CORE * usable_threads(), workers)
+    each, rest = divmod(wish.options["sessions"] or usual_sessions(), workers)
     shares = (each + (number < rest) for number in range(workers))
     wishes = (replace(wish, options=wish.options | {"sessions": share}) for share in shares)
     with open_port(host, wish.options["port"]) as listening:

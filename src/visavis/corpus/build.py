@@ -30,10 +30,9 @@ from visavis.corpus.layout import (
     REFUSED,
     UNFINISHED,
     Outcome,
+    describe_refusal,
     discard,
     record_path,
-    refuse,
-    set_aside,
     write_index,
 )
 from visavis.corpus.recording import CorpusRecording, CorpusSettings, Source
@@ -56,7 +55,7 @@ class Build:
     Attributes:
         outcomes: outcomes of the requested recordings in order; fewer if the run was interrupted.
         kept: number of recordings that were finished before.
-        copies: see :class:`Plan`.
+        copies: as in :class:`Plan`, with what the corpus has now.
         interrupted: whether the user ended the run.
     """
 
@@ -67,7 +66,7 @@ class Build:
 
     @property
     def refused(self) -> tuple[Outcome, ...]:
-        """The recordings that are not in the corpus."""
+        """The recordings that could not be made; see :attr:`~visavis.corpus.layout.Outcome.stays`."""
         return tuple(outcome for outcome in self.outcomes if outcome.status == REFUSED)
 
 
@@ -118,14 +117,10 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
     befores = [Outcome.load(record_path(root, one.split, one.name)) for one in recordings]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         fingerprints = list(pool.map(_fingerprint, recordings, befores))
-    errors = [found for found in fingerprints if isinstance(found, InputError)]
-    if errors and len(errors) == len(recordings):
-        more = f" (and so with {len(errors) - 1} more recordings)" if len(errors) > 1 else ""
-        raise InputError(f"{errors[0]}{more}")
     for recording, before, sources in zip(recordings, befores, fingerprints, strict=True):
         if isinstance(sources, InputError):
             unknown = tuple(Source(str(video), 0, 0, "") for video in recording.videos)  # Looked at again.
-            unread[recording.name] = refuse(root, recording, str(sources), unknown)
+            unread[recording.name] = describe_refusal(root, recording, str(sources), unknown)
             continue
         asked[record_path(root, recording.split, recording.name)] = sources
         if before and before.stands(root, sources) and not before.may_pass:
@@ -135,6 +130,9 @@ def plan(root: Path, recordings: Sequence[CorpusRecording], settings: CorpusSett
                 _require_same_videos(recording, before, sources)
             segments = list_segments(recording, settings)
             jobs.append(RecordingJob(root, recording, settings, sources, segments, run))
+    if unread and len(unread) == len(recordings):
+        more = f" (and so with {len(unread) - 1} more recordings)" if len(unread) > 1 else ""
+        raise InputError(f"{next(iter(unread.values())).reason}{more}")
     copies = _copies(root, asked)
     return Plan(root, tuple(recordings), settings, kept, unread, tuple(jobs), copies)
 
@@ -160,8 +158,9 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
             discard(root, job.recording)
     for recording in todo.recordings:
         unread = todo.unread.get(recording.name)
-        if unread is not None:
-            set_aside(root, recording, unread)
+        if unread is not None and not unread.stays:
+            discard(root, recording)
+            unread.save(root)
     _write_manifest(todo)
     outcomes = {**todo.kept, **todo.unread}
     with Interruption() as signals:
@@ -177,7 +176,8 @@ def build_corpus(todo: Plan, engine: Engine, advance: Callable[[int], None]) -> 
             _tidy(root, finished=len(outcomes) == len(todo.recordings))
             _write_manifest(todo)
     done = tuple(outcomes[one.name] for one in todo.recordings if one.name in outcomes)
-    return Build(done, len(todo.kept), todo.copies, interrupted)
+    made = {record_path(root, one.split, one.name): one.sources for one in done if one.status == DONE}
+    return Build(done, len(todo.kept), _copies(root, made), interrupted)
 
 
 def _fingerprint(recording: CorpusRecording, before: Outcome | None) -> tuple[Source, ...] | InputError:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from visavis.capture.sound import write_wav
 from visavis.corpus import layout, segments
-from visavis.corpus.layout import DONE, REFUSED, Outcome, refuse, set_aside
+from visavis.corpus.layout import DONE, REFUSED, Outcome, describe_refusal
 from visavis.corpus.observe import Watched
 from visavis.corpus.quality import SWAPPED_SHARE, PersonQuality, Quality, swapped_share
 from visavis.corpus.recording import PEOPLE, SourceChangedError, mismatch
@@ -55,22 +55,23 @@ def finish(job: RecordingJob) -> Outcome:
     """
     reason = segments.refusal(job)
     try:
-        outcome = _refuse(job, reason) if reason is not None else _write(job, segments.join_segments(job))
+        outcome = _refusal(job, reason) if reason is not None else _write(job, segments.join_segments(job))
         if outcome.status == REFUSED:
             _require_unchanged(job)
     except SourceChangedError as error:  # The next run must not take this for the end.
         unknown = tuple(replace(source, sha256="") for source in job.sources)
-        outcome = replace(_refuse(job, str(error)), sources=unknown)
-    if outcome.status == DONE:
-        outcome.save(job.root)
-    elif not set_aside(job.root, job.recording, outcome):
+        outcome = replace(_refusal(job, str(error)), sources=unknown)
+    if outcome.stays:
         return outcome  # Without a record, the segments say what is done until the run ends.
+    if outcome.status == REFUSED:
+        layout.discard(job.root, job.recording)
+    outcome.save(job.root)
     segments.forget(job)
     return outcome
 
 
-def _refuse(job: RecordingJob, reason: str) -> Outcome:
-    return refuse(job.root, job.recording, reason, job.sources)
+def _refusal(job: RecordingJob, reason: str) -> Outcome:
+    return describe_refusal(job.root, job.recording, reason, job.sources)
 
 
 def _require_unchanged(job: RecordingJob) -> None:
@@ -83,7 +84,7 @@ def _write(job: RecordingJob, seen: list[PersonView]) -> Outcome:
     try:
         people, mismatch_s = _align(job, seen)
     except InputError as error:
-        return _refuse(job, str(error))
+        return _refusal(job, str(error))
     with layout.unfinished(job.root, recording) as folder:
         duration_s = len(people[0].track) / job.settings.fps
         sounds = []

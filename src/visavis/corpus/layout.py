@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,8 +46,9 @@ class Outcome:
         status: :data:`DONE` or :data:`REFUSED`.
         reason: why it was refused; None if it was not.
         sources: its videos.
-        files: size in bytes of each file, by its path within the corpus.
-        quality: figures of its quality by name; None if it was refused.
+        files: size in bytes of each file, by its path within the corpus; if it was refused, of the recording
+            of an earlier run that stays.
+        quality: figures of its quality by name, as in ``files``; None if there are none.
     """
 
     name: str
@@ -79,6 +80,11 @@ class Outcome:
         """Whether the recording was refused for a reason that the next run may not find."""
         return self.reason is not None and any(words in self.reason for words in PASSING)
 
+    @property
+    def stays(self) -> bool:
+        """Whether it was refused, but the corpus keeps the recording of an earlier run."""
+        return self.status == REFUSED and bool(self.files)
+
     def save(self, root: Path) -> None:
         """Write the record: from now on the recording counts.
 
@@ -98,29 +104,16 @@ def clip_path(recording: CorpusRecording, person: str) -> str:
     return f"{SITE}/{recording.name}/{person}/{CLIP}"
 
 
-def is_whole(root: Path, recording: CorpusRecording) -> bool:
-    """Whether the corpus has a recording with all of its files, whatever became of its videos."""
+def describe_refusal(
+    root: Path, recording: CorpusRecording, why: str, sources: tuple[Source, ...]
+) -> Outcome:
+    """The outcome of a recording that cannot be made; one of an earlier run stays if no file is missing."""
     before = Outcome.load(record_path(root, recording.split, recording.name))
-    return before is not None and before.status == DONE and before.stands(root, before.sources)
-
-
-def refuse(root: Path, recording: CorpusRecording, why: str, sources: tuple[Source, ...]) -> Outcome:
-    """The outcome of a recording that cannot be made; its reason says if an earlier one stays."""
-    kept = "; the corpus keeps the recording of an earlier run" if is_whole(root, recording) else ""
-    return Outcome(recording.name, recording.split, REFUSED, why + kept, sources, {}, None)
-
-
-def set_aside(root: Path, recording: CorpusRecording, refused: Outcome) -> bool:
-    """Put a refusal in place of a recording, unless the corpus has it whole; returns whether it did.
-
-    Raises:
-        InputError: a file cannot be written or removed.
-    """
-    if is_whole(root, recording):
-        return False
-    discard(root, recording)
-    refused.save(root)
-    return True
+    if before is None or before.status != DONE or not before.stands(root, before.sources):
+        return Outcome(recording.name, recording.split, REFUSED, why, sources, {}, None)
+    videos = " and ".join(source.path for source in before.sources)
+    reason = f"{why}; the corpus keeps the recording that an earlier run made from {videos}"
+    return replace(before, status=REFUSED, reason=reason, sources=sources)
 
 
 def discard(root: Path, recording: CorpusRecording) -> None:

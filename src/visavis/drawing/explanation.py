@@ -31,8 +31,15 @@ from visavis.types import FloatArray
 # Maximum number of explained listeners.
 MOST_EXPLAINED = 10
 COLUMNS = (
-    *("listener", "from", "peak", "gesture", "raised by"),
-    *("the speaker", "from", "face, bits", "speech, bits"),
+    "listener",
+    "from",
+    "peak",
+    "gesture",
+    "raised by",
+    "the speaker",
+    "cause from",
+    "face, bits",
+    "speech, bits",
 )
 DOES = MappingProxyType({SMILE: "smiles", NOD: "nods", BROWS: "raises the brows"})
 UNITS = MappingProxyType({SMILE: "weight", NOD: "rad", BROWS: "weight"})
@@ -88,12 +95,12 @@ class Explanation:
             rows.append(
                 (
                     str(number + 1),
-                    f"{self._time_s(found.gesture.start):.1f} s",
-                    f"{self._time_s(found.gesture.peak):.1f} s",  # The cause may begin between the two.
+                    f"{self.time_s(found.gesture.start):.1f} s",
+                    f"{self.time_s(found.gesture.peak):.1f} s",  # The cause may begin between the two.
                     found.gesture.kind,
                     found.raised_by,
                     "" if cause is None else self.done(cause, found.raised_by),
-                    "" if cause is None else f"{self._time_s(cause.start):.1f} s",
+                    "" if cause is None else f"{self.time_s(cause.start):.1f} s",
                     f"{found.face_bits:+.1f}",
                     f"{found.speech_bits:+.1f}",
                 )
@@ -126,7 +133,8 @@ class Explanation:
     def _all(self) -> Iterator[tuple[int, Explained]]:
         return ((number, found) for number, each in enumerate(self.gestures) for found in each)
 
-    def _time_s(self, frame: int) -> float:
+    def time_s(self, frame: int) -> float:
+        """The time of a frame of the reaction."""
         return self.start_s + frame / self.reaction.fps
 
     def _gesture(self, listener: int, found: Explained) -> dict[str, Any]:
@@ -152,7 +160,7 @@ class Explanation:
         return self._span(block.start, block.end, "start_s", "end_s") | bits
 
     def _span(self, first: int, last: int, *names: str) -> dict[str, float]:
-        return {name: round(self._time_s(frame), 3) for name, frame in zip(names, (first, last), strict=True)}
+        return {name: round(self.time_s(frame), 3) for name, frame in zip(names, (first, last), strict=True)}
 
 
 def save_explanation(path: PathText, explanation: Explanation) -> None:
@@ -228,8 +236,8 @@ class _Figure:
         told, gesture, cause = self._told, found.gesture, found.cause
         kind = {FACE: "area", NEITHER: "faint"}.get(found.raised_by, "dot")
         x, y = self._across(gesture.start), top + _STRIP_PX - 7
-        rises_s = (told.start_s + frame / told.reaction.fps for frame in (gesture.start, gesture.peak))
-        words = "{} from {:.1f} s, peak at {:.1f} s".format(gesture.kind, *rises_s)
+        start_s, peak_s = told.time_s(gesture.start), told.time_s(gesture.peak)
+        words = f"{gesture.kind} from {start_s:.1f} s, peak at {peak_s:.1f} s"
         if cause is not None:
             source, left = places[found.raised_by], self._across(cause.start)
             width = self._across(cause.end) - left

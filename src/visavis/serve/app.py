@@ -227,8 +227,8 @@ def _why_not_ready(pool: SessionPool) -> str:
         return "the server is stopping"
     if pool.crowded:
         return (
-            f"no session can begin now: {pool.active} of {pool.places} (--sessions) are in use, "
-            f"at {pool.load.fps:.0f} pictures a second"
+            f"no session can begin now: {pool.active} of {pool.limit} sessions of {pool.scope} (--sessions) "
+            f"are in use, at {pool.load.fps:.0f} pictures a second"
         )
     try:
         _ = pool.drops_tokens

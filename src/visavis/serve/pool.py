@@ -10,6 +10,7 @@ from pathlib import Path
 
 from visavis.base.clock import Clock, SystemClock
 from visavis.base.machine import usable_threads
+from visavis.base.words import counted
 from visavis.errors import InputError
 from visavis.pipeline import Pipeline
 from visavis.reaction.listener import ListenerModel
@@ -31,6 +32,11 @@ MOST_PER_CORE = 16
 HELD_S = 10.0
 # Sessions that come back with a token, perhaps from a replica that died, may exceed the limit by this factor.
 OVERBOOKED = 1.5
+
+
+def usual_sessions() -> int:
+    """Upper bound of the number of sessions on this computer, where no number is given."""
+    return MOST_PER_CORE * usable_threads()
 
 
 class SessionPool:
@@ -70,7 +76,7 @@ class SessionPool:
     ) -> None:
         if limit is not None and limit < 1:
             raise InputError(f"the number of sessions must be at least 1; found {limit}")
-        self.limit = limit or max(1, MOST_PER_CORE * usable_threads() // processes)
+        self.limit = limit or max(1, usual_sessions() // processes)
         self.alone = processes == 1
         self.active = 0
         self.draining = asyncio.Event()
@@ -95,9 +101,9 @@ class SessionPool:
             return pipeline.drops_tokens
 
     @property
-    def places(self) -> str:
-        """The limit in words; of several processes, each knows only its own."""
-        return f"{self.limit} sessions of this {'server' if self.alone else 'process'}"
+    def scope(self) -> str:
+        """Whose places these are, in words; of several processes, each knows only its own."""
+        return "this server" if self.alone else "this process"
 
     @property
     def taken(self) -> int:
@@ -113,12 +119,14 @@ class SessionPool:
         """Why a session cannot begin, as a short name and in words; ``name`` is that of the token."""
         now_s = self._clock.now_s()
         self._held = {known: end_s for known, end_s in self._held.items() if end_s > now_s}
+        sessions = counted(self.limit, "session")
+        full = f"all places of {self.scope} are in use: at most {sessions} (--sessions)"
         if name is not None:
             at_most = int(OVERBOOKED * self.limit)
             fits = self.taken < max(at_most, self.limit + 1)
-            return None if fits else ("full", f"all {self.places} are in use")
+            return None if fits else ("full", full)
         if self.taken + len(self._held) >= self.limit:
-            return "full", f"all {self.places} are in use (--sessions)"
+            return "full", full
         if self.active and not self.load.admits:
             return (
                 "load",

@@ -21,10 +21,9 @@ from typing import NoReturn
 
 from visavis.base.console import print_error
 from visavis.base.interruption import deaf_children
-from visavis.base.machine import usable_threads
 from visavis.base.signals import INTERRUPTED, signals_go_to
 from visavis.errors import DeviceError, InputError, VisavisError
-from visavis.serve.pool import MOST_PER_CORE
+from visavis.serve.pool import MOST_PER_CORE, usual_sessions
 from visavis.serve.resume import SECRET_VARIABLE
 
 # A worker that has not served, or for less than the first time, has failed to start; after so many in a row,
@@ -48,9 +47,8 @@ def check_workers(workers: int, sends: bool, sessions: int | None = None) -> Non
         InputError: they are not on this system, or with these options; or there are more than sessions, or
             than sessions usually are: each worker holds its own networks in memory.
     """
-    places = MOST_PER_CORE * usable_threads()
-    places = min(places, sessions or places)
-    if workers > max(places, 1):
+    places = min(usual_sessions(), sessions or usual_sessions())
+    if workers > places:
         raise InputError(
             f"--workers {workers}: each process needs a session of its own, and their number is {places} "
             f"(--sessions, at most {MOST_PER_CORE} for each processor); use fewer"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from pydantic import Field, field_validator, model_validator
@@ -116,7 +117,7 @@ class TimmNet(ExpressionNet):
                 "online for the first run, or set model.pretrained=false, and model.weights=FILE.safetensors "
                 "if you have them"
             ) from error
-        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        except (AssertionError, ImportError, RuntimeError, TypeError, ValueError) as error:
             said = " ".join(str(error).split())[:160]
             raise InputError(f"timm cannot make {config.name} with these settings: {said}") from error
         self.add_heads(self.network.head_hidden_size, config.dropout)
@@ -145,7 +146,8 @@ def _require_hub(repository: str | None) -> None:
 
     Raises:
         OSError: the weights are not in the cache, and the hub does not answer.
-        VisavisError: they are not in the cache, and the proxy on the way to the hub does not answer.
+        VisavisError: they are not in the cache, and the proxy on the way to the hub does not answer, or has
+            no right address.
     """
     from huggingface_hub import constants, try_to_load_from_cache
 
@@ -155,19 +157,38 @@ def _require_hub(repository: str | None) -> None:
         return
     place = urlsplit(constants.ENDPOINT)
     proxies = {} if proxy_bypass(place.hostname or "") else getproxies()
-    proxy = proxies.get(place.scheme) or proxies.get("all")
-    if proxy:
-        place = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    kind = next((kind for kind in (place.scheme, "all") if proxies.get(kind)), None)
+    if kind is None:
+        _reach(place)
+        return
+    setting = next((name for name in os.environ if name.lower() == f"{kind}_proxy"), "the system's proxy")
+    mend = f"mend or unset {setting}, or set model.pretrained=false"
     try:
-        port = place.port or (443 if place.scheme == "https" else 80)
-        socket.create_connection((place.hostname or "", port), timeout=10).close()
-    except (OSError, ValueError) as error:
-        if not proxy:
-            raise
+        proxy = urlsplit(proxies[kind] if "://" in proxies[kind] else f"http://{proxies[kind]}")
+        if not proxy.hostname or proxy.path.strip("/"):
+            raise ValueError("no host, or more than host and port")
+        _reach(proxy)
+    except ValueError as error:  # Its words may hold a part of a password.
         raise VisavisError(
-            f"pretrained weights are fetched through the proxy {place.hostname}, which does not answer "
-            f"({reason(error)}): mend or unset HTTPS_PROXY, or set model.pretrained=false"
+            f"pretrained weights are fetched through a proxy, and {setting} is no address of a proxy, such "
+            f"as http://proxy.example:3128: {mend}"
         ) from error
+    except OSError as error:
+        raise VisavisError(
+            f"pretrained weights are fetched through the proxy {proxy.hostname}, which does not answer "
+            f"({reason(error)}): {mend}"
+        ) from error
+
+
+def _reach(place: SplitResult) -> None:
+    """Open a connection and close it again.
+
+    Raises:
+        OSError: there is no answer.
+        ValueError: the port or the host cannot be one.
+    """
+    usual = 1080 if place.scheme.startswith("socks") else 443 if place.scheme == "https" else 80
+    socket.create_connection((place.hostname or "", place.port or usual), timeout=10).close()
 
 
 def _import_timm() -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -221,8 +222,18 @@ def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatc
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("proxy", ["http://me:secret@gone.example:3128", "gone.example:3128"])
-def test_a_proxy_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+@pytest.mark.parametrize(
+    ("variable", "proxy", "port"),
+    [
+        ("HTTPS_PROXY", "http://me:secret@gone.example:3128", 3128),
+        ("https_proxy", "gone.example:3128", 3128),
+        ("ALL_PROXY", "socks5://gone.example", 1080),
+        ("HTTPS_PROXY", "https://gone.example/", 443),
+    ],
+)
+def test_a_proxy_that_does_not_answer_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, port: int
+) -> None:
     asked: list[tuple[str, int]] = []
 
     def connect(address: tuple[str, int], **_: object) -> None:
@@ -230,13 +241,30 @@ def test_a_proxy_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPa
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(timm, "create_model", refuse(AssertionError("asked the hub")))
-    monkeypatch.setattr(timm_net, "getproxies", lambda: {"https": proxy})
-    monkeypatch.setattr(timm_net, "proxy_bypass", lambda _: False)
+    set_proxy(monkeypatch, variable, proxy)
     monkeypatch.setattr(socket, "create_connection", connect)
     with pytest.raises(VisavisError, match=r"the proxy gone\.example, which does not answer") as refused:
         build_model(TimmConfig(name="resnet10t", image_px=64, pretrained=True))
-    assert asked == [("gone.example", 3128)]
+    assert asked == [("gone.example", port)]
+    assert f": mend or unset {variable}, or" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["gone.example:secret", "https=//127.0.0.1:1", "https://", "http://me:secret/@host:1", "a..b"]
+)
+def test_a_proxy_without_a_right_address_is_told_as_such(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setattr(timm, "create_model", refuse(AssertionError("asked the hub")))
+    set_proxy(monkeypatch, "ALL_PROXY", proxy)
+    with pytest.raises(VisavisError, match="ALL_PROXY is no address of a proxy") as refused:
+        build_model(TimmConfig(name="resnet10t", image_px=64, pretrained=True))
+    assert "secret" not in str(refused.value)
+
+
+def set_proxy(monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, proxy)
 
 
 def test_nothing_is_fetched_where_weights_follow(monkeypatch: pytest.MonkeyPatch) -> None:
