@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
@@ -34,7 +35,7 @@ from visavis_train.face.measure import label_agreement
 from visavis_train.face.network import FaceNet
 from visavis_train.face.parts import WEIGHTS, WeightsHead, use_half_precision
 from visavis_train.face.rendering.skins import read_skins
-from visavis_train.face.start import settle_norms, started
+from visavis_train.face.start import mixed, settle_norms, started
 from visavis_train.loop.checkpoint import write_tensors
 from visavis_train.loop.command import Task
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
@@ -56,6 +57,9 @@ class FaceConfig(Settings):
         negatives: ``.npy`` of pictures (M, 160, 160, 3) without a face.
         truths: packs of rendered faces, without the people of ``packs``, to choose the heads' mixture with.
         init: ``face.safetensors`` of an earlier run, or ``face.onnx``, whose weights this one begins with.
+        mix: ``face.onnx`` of another run that began with ``init``, then a ``face.onnx`` too: this run begins
+            between the two.
+        mix_share: share of ``mix``, 0..1.
         out: the run folder (see :mod:`visavis_train.loop.rounds`); the result is its ``face.safetensors``.
         test_clips: videos that training never sees.
         skins: file of :mod:`visavis_train.face.rendering.skins`; the photographs of its skins for validation
@@ -77,6 +81,8 @@ class FaceConfig(Settings):
     negatives: Path
     truths: tuple[Path, ...] = ()
     init: Path | None = None
+    mix: Path | None = None
+    mix_share: float = Field(0.5, ge=0, le=1)
     out: RunFolder
     test_clips: tuple[str, ...]
     skins: Path | None = None
@@ -163,6 +169,8 @@ class FaceTrainer:
         if config.skins is not None:
             self.rows = self.rows[~self.pack.shows(read_skins(config.skins).held_out)[self.rows]]
         real = self.rows[~self.pack.rendered[self.rows]]
+        if config.mix is not None and config.init is None:
+            raise InputError("mix: the run begins between two networks, but init is missing")
         if missing := [clip for clip in config.test_clips if clip not in set(self.pack.clip)]:
             raise InputError(f"test_clips: no face of {', '.join(missing)} in the packs; leave the clip out")
         if not len(real):
@@ -172,6 +180,8 @@ class FaceTrainer:
             FaceNet(torch.from_numpy(self.pack.landmarks[real].mean(axis=0)), config.width)
             if config.init is None
             else started(config.init, config.width)
+            if config.mix is None
+            else mixed(config.init, config.mix, config.mix_share, config.width)
         )
         seen = real[~self.pack.moved[real]]
         drawn = self.rows[self.pack.rendered[self.rows]]

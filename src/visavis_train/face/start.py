@@ -56,6 +56,35 @@ def started(init: Path, width: int) -> FaceNet:
     return net
 
 
+def mixed(init: Path, other: Path, share: float, width: int) -> FaceNet:
+    """A network between two of which one was trained on from the other: a mean of their weights.
+
+    Such a mean often keeps what both can do (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models",
+    arXiv:2109.01903). Norms are compared after the exporter has folded them, so both are exported files.
+
+    Args:
+        init: ``face.onnx`` of the first network.
+        other: ``face.onnx`` of the other.
+        share: 0..1 of the other.
+        width: see :func:`started`.
+
+    Raises:
+        InputError: a file is not such a network, or of another width.
+    """
+    for path in (init, other):
+        if path.suffix != ".onnx":
+            raise InputError(f"mix: {path} is no exported network; give a face.onnx for init and for mix")
+    net = started(init, width)
+    theirs = started(other, width).state_dict()
+    net.load_state_dict(
+        {
+            name: torch.lerp(value, theirs[name], share) if value.is_floating_point() else value
+            for name, value in net.state_dict().items()
+        }
+    )
+    return net
+
+
 @torch.no_grad()
 def settle_norms(net: FaceNet, batches: Iterable[dict[str, Tensor]]) -> None:
     """Give each batch norm the statistics of its inputs; its scale and bias change so that no answer changes.

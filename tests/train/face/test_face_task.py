@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import typer
@@ -29,7 +30,7 @@ from visavis_train.face.data.teacher import CROP_PX
 from visavis_train.face.detector_task import DetectorConfig
 from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.parts import TEACHER_WEIGHTS
-from visavis_train.face.start import settle_norms, started
+from visavis_train.face.start import mixed, settle_norms, started
 from visavis_train.loop.command import Task
 from visavis_train.loop.rounds import warm_cosine
 from visavis_train.onnx.export import ASSETS
@@ -131,7 +132,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_face_training_lowers_every_loss_and_reports_the_unseen_clip(pack: Path, tmp_path: Path) -> None:
-    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, steps=48, round_steps=16))
+    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, steps=72, round_steps=24))
     rows = [trainer.run_round(number) for number in range(3)]
     for name in ("coarse", "landmarks", "weights", "truth", "rotation"):
         assert rows[2][name] < rows[0][name], name
@@ -192,6 +193,20 @@ def test_a_run_begins_with_the_embedded_network(pack: Path, tmp_path: Path) -> N
             started(tmp_path / name, 48)
     with pytest.raises(InputError, match="expected a face network of width 32"):
         started(ASSETS / "face.onnx", 32)
+
+
+def test_a_run_begins_between_two_networks(tmp_path: Path) -> None:
+    model = onnx.load(ASSETS / "face.onnx")
+    bias = next(each for each in model.graph.initializer if each.name == "net.score.bias")
+    moved = onnx.numpy_helper.to_array(bias) + np.asarray(1.0, onnx.numpy_helper.to_array(bias).dtype)
+    bias.CopyFrom(onnx.numpy_helper.from_array(moved, bias.name))
+    onnx.save(model, tmp_path / "second.onnx")
+    first = started(ASSETS / "face.onnx", 48)
+    between = mixed(ASSETS / "face.onnx", tmp_path / "second.onnx", 0.25, 48)
+    torch.testing.assert_close(between.score.bias, first.score.bias + 0.25, atol=2e-3, rtol=0)
+    torch.testing.assert_close(between.eye_net.last.weight, first.eye_net.last.weight)
+    with pytest.raises(InputError, match="no exported network"):
+        mixed(tmp_path / "face.safetensors", tmp_path / "second.onnx", 0.5, 48)
 
 
 def test_the_embedded_network_trains_on_from_its_own_answers(pack: Path) -> None:
