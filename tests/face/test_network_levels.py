@@ -29,11 +29,13 @@ STILLS = 40
 STILL_BOUNDS = {
     "": (0.01, 0.06),
     "brow": (0.06, 0.16),
+    # People on photographs move their cheeks, and the teacher does not see it.
+    "cheek": (0.025, 0.08),
     "eye": (0.09, 0.1),
     "mouthDimple": (0.015, 0.03),
-    "mouthFrown": (0.02, 0.045),
+    "mouthFrown": (0.03, 0.075),
     "mouthPress": (0.03, 0.08),
-    "mouthPucker": (0.025, 0.09),
+    "mouthPucker": (0.03, 0.09),
     "mouthRollUpper": (0.01, 0.115),
     "mouthShrugLower": (0.01, 0.21),
     "mouthShrugUpper": (0.015, 0.02),
@@ -41,12 +43,12 @@ STILL_BOUNDS = {
 }
 CLIP_BOUNDS = {
     "": (0.025, 0.04),
-    "brow": (0.14, 0.055),
+    "brow": (0.18, 0.075),
     # The teacher never moves cheekSquint and noseSneer; the person in the clip does.
     "cheekSquint": (0.025, 0.075),
     "eyeBlink": (0.065, 0.115),
-    "eyeLook": (0.135, 0.095),
-    "eyeSquint": (0.13, 0.035),
+    "eyeLook": (0.135, 0.13),
+    "eyeSquint": (0.13, 0.045),
     "jawOpen": (0.125, 0.135),
     "mouthLowerDown": (0.305, 0.33),
     "mouthPucker": (0.01, 0.055),

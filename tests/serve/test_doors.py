@@ -169,7 +169,8 @@ def test_tls_serves_page_and_socket_and_slow_handshakes_end(
             with urlopen(server.url, timeout=5, context=trusting) as answer:  # noqa: S310
                 assert answer.status == 200
             assert is_closed(junk, BUSY_S)
-            assert is_closed(idle[-1], HEADER_S + BUSY_S)
+            # While some are open, the next connection may be refused.
+            assert all(is_closed(each, HEADER_S + BUSY_S) for each in idle)
         with talk(server, ssl=trusting) as client:
             assert receive(client)["type"] == "hello"
             client.send(encode_frame(1, 1.0, jpeg()))

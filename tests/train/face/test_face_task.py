@@ -132,7 +132,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_face_training_lowers_every_loss_and_reports_the_unseen_clip(pack: Path, tmp_path: Path) -> None:
-    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, steps=72, round_steps=24))
+    trainer = face_task.FaceTrainer(face_config(pack, tmp_path, steps=96, round_steps=32))
     rows = [trainer.run_round(number) for number in range(3)]
     for name in ("coarse", "landmarks", "weights", "truth", "rotation"):
         assert rows[2][name] < rows[0][name], name

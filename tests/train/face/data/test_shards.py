@@ -52,7 +52,8 @@ def test_a_run_that_stops_leaves_no_labels_of_other_crops(tmp_path: Path) -> Non
     write_shards(source, tmp_path / "small", side_px=64, quality=50, most_bytes=10**9, step=1)
     again = write(tmp_path / "again")
     shard = next((tmp_path / "small").glob("*.npz"))
-    arrays = dict(np.load(shard))
+    with np.load(shard) as file:
+        arrays = dict(file)
     arrays["jpeg"][arrays["offsets"][5] :] = 0
     np.savez(shard, **arrays)
     with pytest.raises(InputError, match="face 5"):

@@ -110,7 +110,8 @@ def test_moved_faces_are_not_among_the_stills_that_choose(mesh: Path, pack: Path
 
 @pytest.mark.shared
 def test_a_pack_without_calm_faces_is_told(mesh: Path, pack: Path, tmp_path: Path) -> None:
-    labels = dict(np.load(pack / "labels.npz"))
+    with np.load(pack / "labels.npz") as file:
+        labels = dict(file)
     labels["blendshapes"][:, BLENDSHAPES.index("jawOpen")] = 0.8
     np.savez(tmp_path / "labels.npz", **labels)
     (tmp_path / "crops.npy").write_bytes((pack / "crops.npy").read_bytes())
