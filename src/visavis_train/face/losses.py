@@ -88,12 +88,6 @@ class Losses(nn.Module):
         """Mean absolute error of rotations, given as (B, 6), to matrices (B, 3, 3)."""
         return 4 * trusted_mean((rotation_matrix(six) - wanted).abs().mean(dim=(1, 2)), trust)
 
-    def distance(self, found: Tensor, wanted: Tensor, trust: Tensor, rendered: Tensor) -> Tensor:
-        """Mean distance of landmarks in the picture, in units of the region, with equal weights."""
-        far = (found - wanted)[..., :2].norm(dim=2)
-        believed = (1 - rendered[:, None]) + rendered[:, None] * self.on_renders
-        return trusted_mean((far * believed).mean(dim=1), trust)
-
     def shapes(self, logits: Tensor, wanted: Tensor, trust: Tensor) -> Tensor:
         """Cross-entropy of the teacher's blendshape weights, each scaled by its spread."""
         # An absolute error through a sigmoid gets stuck at the median, near zero; cross-entropy does not.
