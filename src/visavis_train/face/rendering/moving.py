@@ -183,8 +183,12 @@ def move_faces(head: Path, pack: Path, out: Path, *, copies: int, seed: int, hel
     mover, faces = Mover.of(Head.load(head)), load_faces(pack)
     rows = calm_rows(faces)
     rows = rows[faces.validation[rows] == held_out]
-    fits = [mover.fit(faces.landmarks[row]).error < LARGEST_ERROR for row in rows]
-    rows = rows[np.asarray(fits, np.bool_)]
+    fits = np.zeros(len(rows), np.bool_)
+    with progress("fitting", len(rows), "faces") as advance:
+        for place, row in enumerate(rows):
+            fits[place] = mover.fit(faces.landmarks[row]).error < LARGEST_ERROR
+            advance()
+    rows = rows[fits]
     if not len(rows):
         sets = ", ".join(f"{name}_" for name in STILLS)
         raise InputError(
