@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed.nn.functional  # noqa: F401 - Before any process group: see make_accelerator.
 from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -41,6 +42,11 @@ from visavis_train.loop.sam import climbed, still_statistics
 
 def make_accelerator(mixed_precision: str) -> Accelerator:
     """The devices and processes of ``torchrun`` or ``accelerate launch``; otherwise one process.
+
+    The group of the processes ends with :meth:`Accelerator.end_training`. The default arguments of
+    ``torch.distributed.nn.functional`` hold the group that exists when this module is imported. If
+    ``DistributedDataParallel`` imported it later, the group's threads would never end, and a process could abort
+    at its end.
 
     Raises:
         InputError: the device does not support the precision.

@@ -131,7 +131,8 @@ def _nearest(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:
             kinds = [(tag, each) for tag, each in kinds if tag == part] or kinds
     beside = list(dict.fromkeys(table + name for _, each in kinds for name in each.model_fields))
     for pool, cutoff in ((beside, 0.6), (_keys(kind), 0.8)):
-        names = {key.rpartition(".")[2]: key for key in pool}
+        # A key of another kind has the same name: it would be no help.
+        names = {key.rpartition(".")[2]: key for key in pool if key != table + last}
         if near := get_close_matches(last, names, 1, cutoff):
             return f"; did you mean {names[near[0]]}?"
     return f"; expected one of {', '.join(beside)}"

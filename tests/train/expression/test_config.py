@@ -51,6 +51,7 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
         ),
         ("model.layer=2", r"model\.layer: no such key; did you mean model\.layers\?"),
         ("model={kind='vit', widths=[8]}", r"model\.widths: no such key; did you mean model\.width\?"),
+        ("model={kind='vgg', blocks=[1]}", r"model\.blocks: no such key; expected one of model\.kind"),
         (
             "model={kind='sparse', pruning={keep=1}}",
             r"pruning\.keep: no such key; did you mean model\.pruning\.keep_rate",
