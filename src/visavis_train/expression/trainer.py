@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed.nn.functional  # noqa: F401 - Before any process group: see make_accelerator.
+import torch.distributed.nn.functional  # Before any group of processes: see make_accelerator.
 from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -45,8 +45,8 @@ def make_accelerator(mixed_precision: str) -> Accelerator:
 
     The group of the processes ends with :meth:`Accelerator.end_training`. The default arguments of
     ``torch.distributed.nn.functional`` hold the group that exists when this module is imported. If
-    ``DistributedDataParallel`` imported it later, the group's threads would never end, and a process could abort
-    at its end.
+    ``DistributedDataParallel`` imported it later, the threads of the group would never end, and a process could
+    abort at its end.
 
     Raises:
         InputError: the device does not support the precision.
