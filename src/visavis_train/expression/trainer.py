@@ -45,8 +45,8 @@ def make_accelerator(mixed_precision: str) -> Accelerator:
 
     The group of the processes ends with :meth:`Accelerator.end_training`. The default arguments of
     ``torch.distributed.nn.functional`` hold the group that exists when this module is imported. If
-    ``DistributedDataParallel`` imported it later, the threads of the group would never end, and a process could
-    abort at its end.
+    ``DistributedDataParallel`` imported it later, the threads of the group would never end, and a process
+    could abort at its end.
 
     Raises:
         InputError: the device does not support the precision.
