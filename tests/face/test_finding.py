@@ -30,11 +30,15 @@ class Eye:
     Args:
         step: the next region for a region.
         roll_rad: the way up at which the score is high.
+        score: of the network, that way up.
+        weak: whether the detector has only a weak trace.
     """
 
-    def __init__(self, step: object = None, roll_rad: float = 0.0) -> None:
+    def __init__(
+        self, step: object = None, roll_rad: float = 0.0, score: float = 0.95, *, weak: bool = False
+    ) -> None:
         self.step = step if callable(step) else lambda region: replace(PLACE, roll_rad=roll_rad)
-        self.roll_rad = roll_rad
+        self.roll_rad, self.score, self.weak = roll_rad, score, weak
         self.calls: list[list[FaceRegion]] = []
         self.looks: list[Sequence[SearchView]] = []
 
@@ -42,7 +46,7 @@ class Eye:
         self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
     ) -> list[Detection]:
         self.looks.append(looks or ())
-        return [Detection(np.array([270, 190, 370, 290], np.float32), 0.9)]
+        return [Detection(np.array([270, 190, 370, 290], np.float32), 0.9, weak=self.weak)]
 
     def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]:
         return [self.detect(image, max_faces, views(image)) for image in images_rgb]
@@ -51,7 +55,7 @@ class Eye:
         self.calls.append(list(regions))
         points = np.array([[-0.3, -0.3, 0], [0.3, -0.3, 0], [0.3, 0.3, 0], [-0.3, 0.3, 0]], np.float32)
         weights = np.zeros(len(BLENDSHAPES), np.float32)
-        scores = [0.95 if np.cos(region.roll_rad - self.roll_rad) > 0.98 else 0.2 for region in regions]
+        scores = [self.score if np.cos(region.roll_rad - self.roll_rad) > 0.98 else 0.2 for region in regions]
         return [
             FaceReading(region, points, weights, np.eye(3, dtype=np.float32), score)
             for region, score in zip(regions, scores, strict=True)
@@ -136,6 +140,14 @@ def test_where_somebody_was_lost_is_looked_at_in_every_search_of_the_second_scal
             assert len(eye.looks[-1]) == len(set(eye.looks[-1])) <= 2
             seen.update(eye.looks[-1])
     assert seen == set(near)
+
+
+@pytest.mark.parametrize(
+    ("score", "weak", "found"), [(0.95, False, 1), (0.75, False, 0), (0.95, True, 0), (0.995, True, 1)]
+)
+def test_a_weak_trace_is_a_face_only_if_the_network_is_sure(score: float, weak: bool, found: int) -> None:
+    eye = Eye(score=score, weak=weak)
+    assert len(FaceFinder(eye, eye).search(IMAGE)) == found
 
 
 def test_a_known_face_is_not_found_again() -> None:
@@ -236,3 +248,17 @@ def test_small_faces_are_framed(
     x0, y0, _, y1 = face.box_xyxy.tolist()
     assert y1 - y0 == pytest.approx(height_px[0], abs=height_px[1])
     assert (x0, y0) == pytest.approx(corner_xy, abs=0.2 * height_px[0])
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("first", "least"), [(0, 6), (500, 8), (1000, 7)])
+def test_ten_people_in_one_picture_are_found(shared: Path, first: int, least: int) -> None:
+    image = np.full((480, 1000, 3), 128, np.uint8)
+    with np.load(shared / "data/faces/utkface_02.npz") as file:
+        offsets, data = file["offsets"], file["jpeg"]
+    for place in range(10):
+        start, end = offsets[first + 20 * place], offsets[first + 20 * place + 1]
+        y, x = 50 + 210 * (place // 5), 30 + 190 * (place % 5)
+        face = cv2.cvtColor(cv2.imdecode(data[start:end], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        image[y : y + 112, x : x + 112] = face
+    assert len(EmbeddedTracker(max_faces=16).update(Frame(image, 0.0))) >= least

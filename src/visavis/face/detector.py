@@ -19,8 +19,9 @@ from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 from visavis.types import FloatArray, ImageArray
 
 # Chosen on photographs and clips that are not held out (experiments/LOG.md): for the whole image, and for the
-# second scale, which has many more chances for errors.
-MIN_HEAT, MIN_NEAR_HEAT = 0.5, 0.7
+# second scale, which has many more chances for errors. A face below the second number of a pair is weak.
+MIN_HEAT, SURE_HEAT = 0.35, 0.5
+MIN_NEAR_HEAT, SURE_NEAR_HEAT = 0.55, 0.7
 # The second scale: squares of this share of the longer side, which overlap by a quarter. A face in a square
 # fills at most this much of it; larger faces belong to the first scale.
 NEAR_SHARE = 0.4
@@ -45,11 +46,13 @@ class Detection:
         box_xyxy: (4,) square in image pixels, as around the landmarks of an upright face of that size.
         score: 0..1.
         roll_rad: how far the face is turned clockwise on the screen.
+        weak: whether the score alone is too low for a face: the face network must be sure of it.
     """
 
     box_xyxy: FloatArray
     score: float
     roll_rad: float = 0.0
+    weak: bool = False
 
     def region(self) -> FaceRegion:
         """Where the face network should look first."""
@@ -167,6 +170,7 @@ class FaceDetector:
         peaks = heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))
         found = []
         least = self.min_near_score if view.near else self.min_score
+        sure = SURE_NEAR_HEAT if view.near else SURE_HEAT
         for y, x in zip(*np.nonzero(peaks & (heat > least)), strict=True):
             if view.near and size[y, x] > NEAR_LARGEST:
                 continue
@@ -176,7 +180,7 @@ class FaceDetector:
             half = size[y, x] * view.side_px / 2
             box = np.asarray([*(center - half), *(center + half)], np.float32)
             angle = float(np.arctan2(roll[1, y, x], roll[0, y, x]))
-            found.append(Detection(box, float(heat[y, x]), angle))
+            found.append(Detection(box, float(heat[y, x]), angle, bool(heat[y, x] <= sure)))
         return found
 
 

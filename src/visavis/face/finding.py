@@ -18,8 +18,8 @@ from visavis.face.network import FaceReading, LandmarkNetwork
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
 
-# A face is accepted at this score of the face network.
-TAKE_SCORE = 0.8
+# A face is accepted at this score of the face network; at the second one, if the detector has only a weak trace.
+TAKE_SCORE, TAKE_WEAK_SCORE = 0.8, 0.99
 # A candidate with a lower score at the first look is dropped.
 HOPELESS_SCORE = 0.1
 # Maximum number of looks at a candidate until its region stops moving.
@@ -158,9 +158,11 @@ class FaceFinder:
             moving: dict[int, FaceRegion] = {}
             for place, reading in open_.items():
                 following = self._network.next_region(reading)
+                detection = detections[place]
                 if unrest(reading.region, following) < 1:
-                    if reading.score >= TAKE_SCORE and not strays(following, detections[place]):
-                        found[place] = FoundFace(reading, detections[place].score)
+                    least = TAKE_WEAK_SCORE if detection.weak else TAKE_SCORE
+                    if reading.score >= least and not strays(following, detection):
+                        found[place] = FoundFace(reading, detection.score)
                 elif reading.score >= HOPELESS_SCORE:
                     moving[place] = following
             if not moving or look == MOST_LOOKS - 1:
