@@ -10,7 +10,7 @@
 # Source:    the default is "mask", which may be "less accurate for large distortions". geometric/functional.py,
 #            remap_keypoints_via_mask(): each point is drawn as a small disc with its number into one mask, over those before
 #            it, the mask is warped, and the first pixel of a number is its point: the top of the disc, in whole pixels. A number
-#            without a pixel is left out.
+#            without a pixel is left out. A comment on issue 2285 of albumentations-team/albumentations counts points, too.
 # For users: with label_fields, the labels are left out with their points; without them, an array of landmarks has another
 #            order without a word. Pass keypoint_remapping_method="direct", and compare the lengths. Our training warps pictures
 #            and points by code of its own.
