@@ -3,9 +3,9 @@
 #
 # Versions:  albumentations 2.0.8, numpy 2.2.6, opencv-python-headless 4.12.0.88; Python 3.10 or newer.
 # Behaviour: the 22 points of an eye that is nearly shut, its lids at most 2 pixels apart, in a picture of 128 x 128. A warp of
-#            strength 0 leaves the picture as it is. ElasticTransform and ThinPlateSpline give 18 points back, GridDistortion 18 and
-#            OpticalDistortion 12, although remove_invisible=False keeps points outside the picture, too. In a whole face, point
-#            30 then stands in another place. Points that are far apart come back 1 pixel too high. With
+#            strength 0 leaves the picture as it is. ElasticTransform and ThinPlateSpline give 18 points back, GridDistortion 18
+#            and OpticalDistortion 12, although remove_invisible=False keeps points outside the picture, too. In a whole face,
+#            point 30 then stands in another place. Points that are far apart come back 1 pixel too high. With
 #            keypoint_remapping_method="direct", all points come back, where they were.
 # Source:    the default is "mask", which may be "less accurate for large distortions". geometric/functional.py,
 #            remap_keypoints_via_mask(): each point is drawn as a small disc with its number into one mask, over those before
