@@ -18,7 +18,7 @@ from visavis.face.network import FaceReading, LandmarkNetwork
 from visavis.face.region import FaceRegion
 from visavis.types import FloatArray, ImageArray
 
-# A face is accepted at this score of the face network; at the second one, if the detector has only a weak trace.
+# A face is accepted at this score of the face network; with only a weak trace in the detector, at the second.
 TAKE_SCORE, TAKE_WEAK_SCORE = 0.8, 0.99
 # A candidate with a lower score at the first look is dropped.
 HOPELESS_SCORE = 0.1
