@@ -17,7 +17,6 @@ from visavis.cli.evaluate_voices import voices
 from visavis.cli.labeled import (
     DatasetArgument,
     JsonOption,
-    Labels,
     LabelsOption,
     MirrorOption,
     ModelOption,
@@ -49,7 +48,7 @@ def _evaluate() -> None:
 def expressions(
     dataset: DatasetArgument,
     split: SplitOption = None,
-    labels: LabelsOption = Labels.OWN,
+    labels: LabelsOption = "own",
     model: ModelOption = None,
     keep: KeepOption = None,
     mirror: MirrorOption = False,

@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
 from visavis.base.arrays import require_flag
+from visavis.base.closing import Closing
 from visavis.base.files import PathText, as_path
 from visavis.base.machine import usable_threads
 from visavis.capture.image import IMAGE_SUFFIXES, is_picture, read_image
@@ -55,7 +55,7 @@ class FacesInPicture:
         return f"{self.path}: {self.faces!r}"
 
 
-class FacesInVideo:
+class FacesInVideo(Closing):
     """The faces of a video file; iterate over it once, inside ``with``. Only what is being read is kept.
 
     Args:
@@ -87,10 +87,8 @@ class FacesInVideo:
         with closing(follow_faces(self._video, self._make_pipeline, self._jobs)) as frames:
             yield from frames
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
+        """Close the video."""
         self._video.close()
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,14 +17,6 @@ Mesh = Annotated[Path, typer.Argument(metavar="HEAD", help="The head's mesh, ict
 Crops = Annotated[Path, typer.Argument(help="Folder of face crops, for skins.")]
 
 
-class RenderSplit(StrEnum):
-    """Which skins and identities are rendered."""
-
-    TRAIN = "train"
-    VAL = "val"
-    TEST = "test"
-
-
 @interrupted_says(ANEW)
 def render(
     head: Mesh,
@@ -35,8 +26,8 @@ def render(
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)],
     workers: Annotated[int, typer.Option(help="Number of processes.", min=1, max=MOST_PROCESSES)] = 1,
     split: Annotated[
-        RenderSplit, typer.Option(help="Split of the skins and identities.")
-    ] = RenderSplit.TRAIN,
+        Literal["train", "val", "test"], typer.Option(help="Split of the skins and identities.")
+    ] = "train",
     skins: Annotated[
         Path | None,
         typer.Option(help="File of skins; made if missing.", show_default="skins.npz next to the pack"),
@@ -70,7 +61,7 @@ def render(
         out,
         count=count,
         seed=seed,
-        split=split.value,
+        split=split,
         workers=workers,
         skins=skins,
         model=model,
@@ -78,7 +69,7 @@ def render(
         plain=plain,
         probes=probes,
     )
-    print_note(f"{out}: {count} faces of the split {split.value}")
+    print_note(f"{out}: {count} faces of the split {split}")
 
 
 @interrupted_says(NOTHING)
