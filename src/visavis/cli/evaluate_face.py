@@ -64,7 +64,7 @@ def face(
     from visavis.evaluate.face_stills import count_false_faces, pictures_in
 
     rooms = [] if no_face is None else pictures_in(no_face)
-    if is_pack(faces):
+    if any((faces / name).exists() for name in ("crops.npy", "labels.npz")):  # A pack, even a damaged one.
         if labels is not None:
             raise InputError(f"--labels is for videos; the labels of the pack {faces} lie in it")
         result = _of_pack(faces, limit, seed, turned)
@@ -83,11 +83,6 @@ def face(
         console.print_json(result)
     else:
         _print(result)
-
-
-def is_pack(path: Path) -> bool:
-    """Whether a path is a pack of crops (even a damaged one) rather than videos."""
-    return any((path / name).exists() for name in ("crops.npy", "labels.npz"))
 
 
 def _of_pack(folder: Path, limit: int | None, seed: int, turned: bool) -> dict[str, Any]:

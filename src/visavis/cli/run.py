@@ -277,7 +277,8 @@ def _record(
             expected = limited if expected is None else min(expected, limited)
         if voice:
             _require_sound(opened)
-        stepped = bool(outputs.need_avatar or send or window or listener or voice)
+        moved = outputs.video or outputs.motion or outputs.reaction
+        stepped = bool(moved or send or window or listener or voice)
         if isinstance(opened, VideoFile) and not stepped:
             seen = follow_faces(opened, make_pipeline, jobs, limit_s)
             with console.progress(Path(opened.name).name, expected) as advance:

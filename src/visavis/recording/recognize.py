@@ -116,7 +116,7 @@ def list_media(
         known = len(media) + len(problems)
         for folder, _, names in os.walk(path, onerror=closed):
             for path_inside in sorted(Path(folder, name) for name in names):
-                known_ending = _suffix(path_inside) in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+                known_ending = path_inside.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
                 wanted = known_ending and not path_inside.name.startswith(".") and path_inside.is_file()
                 (media if wanted else passed_over).append(path_inside)
         if known == len(media) + len(problems):
@@ -297,7 +297,3 @@ def may_be_crop(width: int, height: int) -> bool:
     """Whether an image of this size without a detected face can be a face crop."""
     low, high = sorted((width, height))
     return low >= CROPPED_MIN_PX and high <= CROPPED_MAX_PX and high / low <= CROPPED_MAX_ASPECT
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
