@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from support import hdr
+from support.pictures import png_chunk
 from visavis.capture.image import decode_image, holds_image, is_picture, read_image
 from visavis.capture.image_header import image_size
 from visavis.capture.media import CONVERTS_HDR
@@ -29,10 +30,6 @@ def encoded(image: np.ndarray, suffix: str = ".png") -> bytes:
     good, data = cv2.imencode(suffix, np.ascontiguousarray(bgr))
     assert good
     return data.tobytes()
-
-
-def png_chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def with_orientation(jpeg: bytes, orientation: int) -> bytes:

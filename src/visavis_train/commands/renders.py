@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 from visavis.base.console import print_line, print_note
 from visavis.base.files import require_outputs
 from visavis.base.machine import MOST_PROCESSES
+from visavis.errors import InputError
 from visavis_train.commands.faces import ANEW, NOTHING, Landmarker, Pack
 from visavis_train.commands.shared import ends_in, interrupted_says
 
@@ -94,12 +96,20 @@ def correspond(
 
         visavis lab correspond HEAD.npz face_landmarker.task --skins runs/skins.npz --out landmarks.csv
     """
-    from visavis_train.face.rendering.correspond import correspond_landmarks
+    from visavis_train.face.data.teacher import Teacher
+    from visavis_train.face.rendering.correspond import place, samples, write_table
+    from visavis_train.face.rendering.head import Head
     from visavis_train.face.rendering.landmarks import TABLE
+    from visavis_train.face.rendering.skins import read_skins
 
-    place = out or TABLE
-    found = correspond_landmarks(head, model, skins=skins, count=count, seed=seed, out=place)
-    print_note(f"{place}: from {found} of {count} pictures in which MediaPipe finds a face")
+    mesh, table = Head.load(head), out or TABLE
+    textures = [] if skins is None else read_skins(skins).textures()
+    with closing(Teacher(model)) as reader:
+        pictures = list(samples(mesh, reader, textures, count, seed))
+    if not pictures:
+        raise InputError(f"MediaPipe finds a face in none of {count} pictures of {head}")
+    write_table(table, *place(mesh, pictures))
+    print_note(f"{table}: from {len(pictures)} of {count} pictures in which MediaPipe finds a face")
 
 
 @interrupted_says(NOTHING)

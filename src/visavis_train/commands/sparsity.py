@@ -179,9 +179,35 @@ def kept_tokens(
         visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv
         visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv --keep 0.3 --layer 0 --layer 2
     """
-    from visavis_train.expression.sparsity.kept_tokens import report_kept_tokens
+    from visavis.base.console import print_note, progress
+    from visavis.base.files import require_folder, require_writable
+    from visavis.datasets.registry import find_dataset
+    from visavis.drawing.svg import save_svg
+    from visavis.face.framing import LOOKS
+    from visavis_train.expression.run_folder import is_embedded
+    from visavis_train.expression.sparsity import kept_tokens as looking
+    from visavis_train.face.data.crop_landmarks import find_landmarks
+    from visavis_train.loop.marks import write_results
 
-    report_kept_tokens(run, data, split=split, keep=keep, layers=layers, out=out, results=results, page=page)
+    if layers and keep is None:
+        raise InputError("--layer needs --keep")
+    results, page = results or looking.RESULTS, page or looking.PAGE
+    out = out or (Path("out") if is_embedded(run) else run) / looking.FOLDER
+    network, side_px = looking.open_network(run, keep, layers or None)
+    require_writable(results)
+    require_folder(out)
+    faces = find_dataset(data).read(split)
+    pictures = faces.gray(side_px)
+    with progress("landmarks", len(faces), "faces") as advance:
+        where = find_landmarks(pictures, on_face=advance)
+    print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
+    looked = looking.KeptTokens.of(run.resolve().name, network, faces, pictures, where)
+    write_results(results, looked.as_dict(), page, looking.MARKS, looked.markdown())
+    out.mkdir(parents=True, exist_ok=True)
+    figures = looked.figures()
+    for name, svg in figures.items():
+        save_svg(out / name, svg)
+    print_note(f"wrote {results}, the tables of {page}, and the figures {' and '.join(figures)} in {out}")
 
 
 @NOTHING_WRITTEN

@@ -73,10 +73,14 @@ def simulation_statistics(
         visavis lab simulation-statistics runs/simulated --split test --json
     """
     from visavis.base.console import print_json, print_table
+    from visavis.datasets.react import find_react
     from visavis_train.simulation.settings import SPLITS
-    from visavis_train.simulation.statistics import as_rows, measure_corpus
+    from visavis_train.simulation.statistics import as_rows, measure_statistics
 
-    found = measure_corpus(corpus, listeners, splits or SPLITS)
+    simulated = find_react(corpus)
+    if simulated is None:
+        raise InputError(f"{corpus}: no corpus; visavis lab simulate makes one")
+    found = {split: measure_statistics(simulated.read(split), listeners) for split in splits or SPLITS}
     if as_json:
         print_json(found)
     else:
@@ -104,9 +108,15 @@ def smiles(
 
         visavis lab smiles vc_dyads.npz --out smile_coupling.json
     """
-    from visavis_train.simulation.measure_smiles import measure_calls
+    from visavis.base.console import print_note
+    from visavis.base.files import write_json
+    from visavis_train.simulation import coupling
+    from visavis_train.simulation.measure_smiles import coupling_json, measure_coupling, training_calls
 
-    measure_calls(calls, out)
+    out = out or Path(coupling.__file__).with_name(coupling.NAME)
+    used, fps = training_calls(calls)
+    write_json(out, coupling_json(measure_coupling(used, fps)))
+    print_note(f"{out}: {len(used)} calls")
 
 
 @GOES_ON

@@ -255,10 +255,14 @@ def convert_weights(
 
         visavis lab convert-weights ir50.pth --out ir50.safetensors
     """
-    from visavis_train.expression.models import published
+    from visavis.base.files import require_outputs
+    from visavis_train.expression.models.published import note_taken, read_pickled
+    from visavis_train.loop.checkpoint import write_tensors
 
-    taken = published.write_safetensors(weights, out)
-    published.note_taken(out, len(taken.tensors), list(taken.left))
+    require_outputs([(out, (".safetensors",))], [weights])
+    taken = read_pickled(weights)
+    write_tensors(out, taken.tensors)
+    note_taken(out, len(taken.tensors), list(taken.left))
 
 
 def report(
