@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.live_link_packets import DEVICE, packet
+from support.samples import face_state
 from visavis import live_link
-from visavis.channels import BLENDSHAPES, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis.errors import InputError
 from visavis.live_link import COLUMNS, SHAPES, VALUES, Packet, encode, timecode, values_of
 
@@ -30,10 +31,7 @@ HEADER = (
 
 
 def face(**channels: float) -> np.ndarray:
-    values = np.zeros(len(FACE_CHANNELS), np.float32)
-    for name, value in channels.items():
-        values[FACE_INDEX[name]] = value
-    return values
+    return face_state(**channels).values
 
 
 def test_the_order_holds_every_blendshape_once() -> None:

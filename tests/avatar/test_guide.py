@@ -143,19 +143,18 @@ def test_it_waits_for_a_face_and_refuses_after_five_seconds(face: Face | None, s
     assert len(said) / FPS == pytest.approx(10, abs=0.3)
 
 
-def test_a_head_whose_lower_half_is_covered_is_refused() -> None:
-    """Nothing below the nose moves, whatever the person does."""
-    guide = Guide()
-    said = led(guide, STEPS_ACTED | {"smile": {}, "mouth": {}})
+@pytest.mark.parametrize(
+    ("acted", "problem"),
+    [
+        ({"smile": {}, "mouth": {}}, "corners of your mouth"),
+        ({"lids": {name: SHUT[name] for name in ("lidLeft", "eyeBlinkLeft")}}, "eyes"),
+    ],
+)
+def test_a_covered_lower_half_or_eye_is_refused(acted: dict[str, dict[str, float]], problem: str) -> None:
+    """What is covered does not move, whatever the person does."""
+    said = led(Guide(), STEPS_ACTED | acted)
     assert said[-1].state == "refused"
-    assert "corners of your mouth" in said[-1].problem
-
-
-def test_an_eye_that_is_covered_is_refused() -> None:
-    guide = Guide()
-    said = led(guide, STEPS_ACTED | {"lids": {name: SHUT[name] for name in ("lidLeft", "eyeBlinkLeft")}})
-    assert said[-1].state == "refused"
-    assert "eyes" in said[-1].problem
+    assert problem in said[-1].problem
 
 
 def followed(profile: Profile | None, faces: Iterator[Face]) -> FloatArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 from support.live2d_folder import moc3, physics3, write_model
+from support.pictures import png_chunk
 from visavis.cubism.folder import MAX_TEXTURE_BYTES, ModelFolder
 from visavis.errors import InputError
 
@@ -53,12 +53,10 @@ def test_textures_of_every_kind_become_the_same_pixels_with_alpha(
 
 def png_head(width: int, height: int) -> bytes:
     """A PNG that states a size and holds no pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(

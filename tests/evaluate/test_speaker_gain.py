@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from support.tiny_listener import Echo, entropy
 from visavis.datasets.calls import Call
 from visavis.errors import InputError, WeightsError
 from visavis.evaluate.speaker_gain import OTHERS, SpeakerGain, measure_speaker_gain
@@ -39,10 +40,7 @@ class Known(Predictor):
         weights[second : second + 4] = np.eye(2).ravel() * np.log(chance / (1 - chance)) / SURE
         self.head = TokenHead(LEVELS, 2, weights)
 
-    def memory(self, listeners: int, speakers: int | None = None) -> StreamMemory:
-        count = speakers or listeners
-        empty = np.zeros((1, count, listeners // count, 1, 1, 1), np.float32)
-        return StreamMemory((empty, empty), (empty, empty))
+    memory = Echo.memory
 
     def predict(self, heard: Heard, memory: StreamMemory) -> FloatArray:
         speaker = np.repeat(heard.sound, len(heard.own) // len(heard.sound), axis=0)[..., 1, None]
@@ -60,10 +58,6 @@ def calls(copied: float, count: int = 6, frames: int = 600) -> list[Call]:
         signals[:, 1, 1] = np.where(other, 1 - signals[:, 0, 1], signals[:, 0, 1])
         result.append(Call(f"s{number}_x", np.repeat(signals, 3, axis=0)))
     return result
-
-
-def entropy(chance: float) -> float:
-    return float(-chance * np.log2(chance) - (1 - chance) * np.log2(1 - chance))
 
 
 def scored(chance: float, made: Sequence[Call], guidance: float = 1.0) -> SpeakerGain:

@@ -84,10 +84,13 @@ def look(tracker: EmbeddedTracker, time_s: float, level: int | None = None) -> t
 SMALL, LARGE = (100.0, 100.0, 30.0), (400.0, 240.0, 120.0)
 
 
-def test_of_two_likely_people_the_larger_is_followed(scene: Scene) -> None:
-    scene.heads = {SMALL: 0.95, LARGE: 0.7}
+@pytest.mark.parametrize(("score", "followed"), [(0.7, LARGE), (0.5, SMALL)])
+def test_of_two_the_larger_is_followed_unless_it_is_doubtful(
+    scene: Scene, score: float, followed: Head
+) -> None:
+    scene.heads = {SMALL: 0.95, LARGE: score}
     (face,) = look(EmbeddedTracker(), 0.0)
-    np.testing.assert_allclose(face.box_xyxy, box(LARGE), atol=1)
+    np.testing.assert_allclose(face.box_xyxy, box(followed), atol=1)
 
 
 def test_a_face_says_how_far_each_weight_can_be_believed(scene: Scene) -> None:
@@ -95,12 +98,6 @@ def test_a_face_says_how_far_each_weight_can_be_believed(scene: Scene) -> None:
     (face,) = look(EmbeddedTracker(), 0.0)
     np.testing.assert_allclose(face.reliability, scene.reliability * face.score, atol=1e-6)
     np.testing.assert_array_equal(face.landmark_numbers, scene.landmark_numbers)
-
-
-def test_a_likely_face_is_preferred_to_a_large_doubtful_thing(scene: Scene) -> None:
-    scene.heads = {SMALL: 0.95, LARGE: 0.5}
-    (face,) = look(EmbeddedTracker(), 0.0)
-    np.testing.assert_allclose(face.box_xyxy, box(SMALL), atol=1)
 
 
 def test_several_come_largest_first_and_keep_their_numbers(scene: Scene) -> None:
@@ -153,20 +150,14 @@ def test_a_lost_face_is_looked_for_closely_where_it_was(scene: Scene) -> None:
     assert any(np.hypot(view.center_xy[0] - 100, view.center_xy[1] - 100) < 50 for view in scene.looks)
 
 
-def test_a_face_elsewhere_is_another_person(scene: Scene) -> None:
-    scene.heads = {LARGE: 0.9}
-    tracker = EmbeddedTracker()
-    (before,) = look(tracker, 0.0)
-    scene.heads = {SMALL: 0.9}
-    (after,) = look(tracker, 0.04)
-    assert after.track_id != before.track_id
-
-
-@pytest.mark.parametrize("jump_s", [-1.0, 5.0])
-def test_after_a_jump_in_time_everyone_is_new(scene: Scene, jump_s: float) -> None:
+@pytest.mark.parametrize(("head", "jump_s"), [(SMALL, 0.04), (LARGE, -1.0), (LARGE, 5.0)])
+def test_a_face_elsewhere_or_after_a_jump_in_time_is_another_person(
+    scene: Scene, head: Head, jump_s: float
+) -> None:
     scene.heads = {LARGE: 0.9}
     tracker = EmbeddedTracker()
     (before,) = look(tracker, 10.0)
+    scene.heads = {head: 0.9}
     (after,) = look(tracker, 10.0 + jump_s)
     assert after.track_id != before.track_id
 

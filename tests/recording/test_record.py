@@ -306,12 +306,13 @@ def test_a_link_stays_a_link_and_its_target_is_written(
     assert (tmp_path / "real.mp4").stat().st_size > 1000
 
 
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_one_output_that_cannot_be_written_does_not_cost_the_others(
     make_video, tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(Path, "write_text", full_disk)
     result = record_file(make_video(count=4), scripted_pipeline, tmp_path / "o")
     assert [path.name for path in result.written] == ["out.mp4", "out.npz"]
@@ -322,9 +323,6 @@ def test_one_output_that_cannot_be_written_does_not_cost_the_others(
 def test_the_end_and_every_file_that_is_not_written_are_told(
     tmp_path: Path, scripted_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr("visavis.base.files.put_in_place", full_disk)
     lost = DeviceError("camera 0 gives no picture any more")
     wanted = outputs(tmp_path)

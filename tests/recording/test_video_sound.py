@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 
+from support.films import onset_s
 from visavis.recording.video_sound import CopiedSound
 from visavis.recording.video_writer import VideoWriter
 
@@ -27,16 +28,6 @@ def packets(path: Path) -> dict[float, bytes]:
             for packet in container.demux(audio=0)
             if packet.size
         }
-
-
-def onset_s(path: Path) -> float:
-    """When the sound first becomes loud."""
-    with av.open(str(path)) as container:
-        for frame in container.decode(audio=0):
-            loud = np.abs(frame.to_ndarray()[0]) > 0.2
-            if loud.any():
-                return float(frame.time + loud.argmax() / frame.sample_rate)
-    raise AssertionError("the file stays silent")
 
 
 def make_sound(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from av.container import InputContainer
 
-from support.films import read_rgba
+from support.films import onset_s, read_rgba
 from visavis.errors import InputError
 from visavis.recording.video_writer import VideoWriter, planes_of
 
@@ -27,16 +27,6 @@ def read_back(path: Path) -> tuple[list[float], list[int]]:
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     return [f.time for f in frames], [int(f.to_ndarray(format="rgb24").mean()) for f in frames]
-
-
-def sound_onset_s(path: Path) -> float:
-    """When the sound of a file first becomes loud."""
-    with av.open(str(path)) as container:
-        for frame in container.decode(audio=0):
-            loud = np.abs(frame.to_ndarray()[0]) > 0.2
-            if loud.any():
-                return frame.time + float(loud.argmax()) / frame.sample_rate
-    raise AssertionError("the file stays silent")
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.m4v", "a.mkv", "a.webm"])
@@ -77,7 +67,7 @@ def test_transparent_pictures_keep_alpha_and_colors(
             writer.write(image, index / 30)
     with av.open(str(tmp_path / name)) as container:
         assert container.streams.video[0].codec_context.name == codec
-    assert sound_onset_s(tmp_path / name) == pytest.approx(sound_onset_s(source), abs=0.01)
+    assert onset_s(tmp_path / name) == pytest.approx(onset_s(source), abs=0.01)
     frames = read_rgba(tmp_path / name).astype(int)
     assert frames.shape == (30, 96, 128, 4)
     for center in range(16, 128, 32):
@@ -101,7 +91,7 @@ def test_webm_is_vp9_with_opus(tmp_path: Path, make_video) -> None:
         assert [stream.codec_context.name for stream in container.streams] == ["vp9", "opus"]
         assert container.streams.audio[0].rate == 48000
         assert container.duration / av.time_base == pytest.approx(1.0, abs=0.06)
-    assert sound_onset_s(tmp_path / "a.webm") == pytest.approx(sound_onset_s(source), abs=0.01)
+    assert onset_s(tmp_path / "a.webm") == pytest.approx(onset_s(source), abs=0.01)
 
 
 def test_the_file_appears_whole_at_the_end(tmp_path: Path) -> None:
@@ -188,27 +178,20 @@ def test_equal_times_are_set_apart(tmp_path: Path) -> None:
     assert (np.diff(times_s) > 0).all()
 
 
-def test_sound_is_carried_over_in_time(tmp_path: Path, make_video) -> None:
+@pytest.mark.parametrize("count", [60, 15])
+def test_sound_is_carried_over_in_time_and_ends_with_the_pictures(
+    tmp_path: Path, make_video, count: int
+) -> None:
     source = make_video("source.mp4", count=60, sound_hz=440.0)
     with VideoWriter(tmp_path / "a.mp4", (64, 48), 30, source) as writer:
-        for index in range(60):
+        for index in range(count):
             writer.write(picture(index), index / 30)
-    assert sound_onset_s(tmp_path / "a.mp4") == pytest.approx(sound_onset_s(source), abs=0.005)
+    assert onset_s(tmp_path / "a.mp4") == pytest.approx(onset_s(source), abs=0.005)
     with av.open(str(tmp_path / "a.mp4")) as container:
         sound = container.streams.audio[0]
         assert sound.codec_context.name == "aac"
         assert sound.rate == 16000
-        assert float(sound.duration * sound.time_base) == pytest.approx(2.0, abs=0.1)
-
-
-def test_sound_ends_with_the_pictures(tmp_path: Path, make_video) -> None:
-    source = make_video("source.mp4", count=60, sound_hz=440.0)
-    with VideoWriter(tmp_path / "a.mp4", (64, 48), 30, source) as writer:
-        for index in range(15):
-            writer.write(picture(index), index / 30)
-    with av.open(str(tmp_path / "a.mp4")) as container:
-        sound = container.streams.audio[0]
-        assert float(sound.duration * sound.time_base) == pytest.approx(0.5, abs=0.1)
+        assert float(sound.duration * sound.time_base) == pytest.approx(count / 30, abs=0.1)
 
 
 def test_sound_starts_where_the_pictures_do(tmp_path: Path) -> None:
@@ -224,7 +207,7 @@ def test_sound_starts_where_the_pictures_do(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", (64, 48), 30, source, sound_start_s=0.6) as writer:
         for index in range(40):
             writer.write(picture(index), index / 30)
-    assert sound_onset_s(tmp_path / "a.mp4") == pytest.approx(0.4, abs=0.01)
+    assert onset_s(tmp_path / "a.mp4") == pytest.approx(0.4, abs=0.01)
 
 
 @pytest.mark.parametrize("source", ["missing.mp4", "silent.mp4", "text.mp4"])

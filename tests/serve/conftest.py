@@ -18,6 +18,12 @@ from support.talking import serving
 from visavis.serve.server import Server
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """What runs the tests that are coroutines."""
+    return "asyncio"
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """One server for all tests that need no special one."""

@@ -12,6 +12,8 @@ import pytest
 from visavis.errors import InputError
 from visavis.serve.crew import Crew
 
+pytestmark = pytest.mark.anyio
+
 
 async def settled(crew: Crew, abandoned: int) -> None:
     async with asyncio.timeout(20):
@@ -33,69 +35,57 @@ async def held(crew: Crew, gate: threading.Event) -> asyncio.Task[bool]:
     return task
 
 
-def test_the_one_who_has_waited_longest_is_served_first() -> None:
-    async def use() -> list[float]:
-        crew, gate, order = Crew(1), threading.Event(), list[float]()
-        first = await held(crew, gate)
-        rest = [
-            asyncio.create_task(crew.run(lambda since_s=since_s: order.append(since_s), since_s))
-            for since_s in (3.0, 1.0, 2.0)
-        ]
-        await asyncio.sleep(0.01)
-        assert crew.waiting == 3
-        gate.set()
-        await asyncio.gather(first, *rest)
-        crew.close()
-        return order
-
-    assert asyncio.run(use()) == [1.0, 2.0, 3.0]
+async def test_the_one_who_has_waited_longest_is_served_first() -> None:
+    crew, gate, order = Crew(1), threading.Event(), list[float]()
+    first = await held(crew, gate)
+    rest = [
+        asyncio.create_task(crew.run(lambda since_s=since_s: order.append(since_s), since_s))
+        for since_s in (3.0, 1.0, 2.0)
+    ]
+    await asyncio.sleep(0.01)
+    assert crew.waiting == 3
+    gate.set()
+    await asyncio.gather(first, *rest)
+    crew.close()
+    assert order == [1.0, 2.0, 3.0]
 
 
-def test_errors_come_back_to_whoever_waits() -> None:
+async def test_errors_come_back_to_whoever_waits() -> None:
     def fail() -> None:
         raise InputError("no")
 
-    async def use() -> None:
-        crew = Crew(2)
-        with pytest.raises(InputError, match="no"):
-            await crew.run(fail, 0.0)
-        assert await crew.run(lambda: 7, 0.0) == 7
-        crew.close()
-
-    asyncio.run(use())
+    crew = Crew(2)
+    with pytest.raises(InputError, match="no"):
+        await crew.run(fail, 0.0)
+    assert await crew.run(lambda: 7, 0.0) == 7
+    crew.close()
 
 
-def test_a_stuck_thread_is_counted_and_replaced_until_it_ends() -> None:
-    async def use() -> None:
-        before = set(threading.enumerate())  # Other tests' servers may be there still.
-        crew, gate = Crew(1), threading.Event()
-        (await held(crew, gate)).cancel()
-        await settled(crew, 1)
-        assert await crew.run(lambda: 7, 0.0) == 7
-        gate.set()
-        await settled(crew, 0)
-        names = [thread.name for thread in set(threading.enumerate()) - before]
-        assert names.count("visavis-worker") <= crew.threads + 1
-        crew.close()
-
-    asyncio.run(use())
+async def test_a_stuck_thread_is_counted_and_replaced_until_it_ends() -> None:
+    before = set(threading.enumerate())  # Other tests' servers may be there still.
+    crew, gate = Crew(1), threading.Event()
+    (await held(crew, gate)).cancel()
+    await settled(crew, 1)
+    assert await crew.run(lambda: 7, 0.0) == 7
+    gate.set()
+    await settled(crew, 0)
+    names = [thread.name for thread in set(threading.enumerate()) - before]
+    assert names.count("visavis-worker") <= crew.threads + 1
+    crew.close()
 
 
-def test_work_that_nobody_waits_for_is_not_begun() -> None:
-    async def use() -> None:
-        crew, gate, done = Crew(1), threading.Event(), list[int]()
-        busy = await held(crew, gate)
-        waiting = asyncio.create_task(crew.run(lambda: done.append(1), 1.0))
-        await asyncio.sleep(0.01)
-        waiting.cancel()
-        await asyncio.sleep(0)
-        gate.set()
-        await busy
-        await crew.run(lambda: done.append(2), 2.0)
-        assert done == [2]
-        crew.close()
-
-    asyncio.run(use())
+async def test_work_that_nobody_waits_for_is_not_begun() -> None:
+    crew, gate, done = Crew(1), threading.Event(), list[int]()
+    busy = await held(crew, gate)
+    waiting = asyncio.create_task(crew.run(lambda: done.append(1), 1.0))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    await busy
+    await crew.run(lambda: done.append(2), 2.0)
+    assert done == [2]
+    crew.close()
 
 
 def test_a_program_ends_in_spite_of_stuck_work() -> None:

@@ -163,7 +163,8 @@ def test_the_cookie_is_not_for_scripts_nor_for_other_sites(scheme: str, secure: 
     assert ("Secure" in cookie) is secure
 
 
-def test_the_requests_of_one_address_are_limited() -> None:
+@pytest.mark.anyio
+async def test_the_requests_of_one_address_are_limited() -> None:
     sent: list[Any] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,29 +175,26 @@ def test_the_requests_of_one_address_are_limited() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async def main() -> None:
-        guard = Guard(app, per_address=2)
+    guard = Guard(app, per_address=2)
 
-        async def request(kind: str, path: str, client: str) -> list[Any]:
-            sent.clear()
-            headers = [(b"host", b"localhost")]
-            scope = {"type": kind, "headers": headers, "path": path, "client": (client, 1), "method": "GET"}
-            await guard(scope, cast(Receive, None), send)
-            return list(sent)
+    async def request(kind: str, path: str, client: str) -> list[Any]:
+        sent.clear()
+        headers = [(b"host", b"localhost")]
+        scope = {"type": kind, "headers": headers, "path": path, "client": (client, 1), "method": "GET"}
+        await guard(scope, cast(Receive, None), send)
+        return list(sent)
 
-        held = [asyncio.create_task(request("websocket", "/ws", "192.0.2.1")) for _ in range(2)]
-        await asyncio.sleep(0)
-        start, body = await request("http", "/", "192.0.2.1")
-        assert start["status"] == 429
-        assert b"--max-per-address" in body["body"]
-        assert (await request("websocket", "/ws", "192.0.2.1"))[-1]["code"] == Close.FULL
-        assert (await request("http", "/", "192.0.2.2"))[0]["status"] == 200
-        for task in held:
-            task.cancel()
-        await asyncio.gather(*held, return_exceptions=True)
-        assert (await request("http", "/", "192.0.2.1"))[0]["status"] == 200
-
-    asyncio.run(main())
+    held = [asyncio.create_task(request("websocket", "/ws", "192.0.2.1")) for _ in range(2)]
+    await asyncio.sleep(0)
+    start, body = await request("http", "/", "192.0.2.1")
+    assert start["status"] == 429
+    assert b"--max-per-address" in body["body"]
+    assert (await request("websocket", "/ws", "192.0.2.1"))[-1]["code"] == Close.FULL
+    assert (await request("http", "/", "192.0.2.2"))[0]["status"] == 200
+    for task in held:
+        task.cancel()
+    await asyncio.gather(*held, return_exceptions=True)
+    assert (await request("http", "/", "192.0.2.1"))[0]["status"] == 200
 
 
 def test_who_reconnects_all_the_time_has_to_wait_for_the_next_minute() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from support.samples import face_state
 from visavis.avatar.parameters import Animator
-from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import EXPRESSION_CHANNELS
 from visavis.types import Expression, FaceState
 
 FPS = 25
@@ -13,10 +14,7 @@ RELAXED = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "z": -50.0}
 
 
 def face(**channels: float) -> FaceState:
-    values = np.zeros(len(FACE_CHANNELS), np.float32)
-    for name, value in (RELAXED | channels).items():
-        values[FACE_INDEX[name]] = value
-    return FaceState(values)
+    return face_state(**(RELAXED | channels))
 
 
 def feeling(label: str, probability: float = 0.9) -> Expression:

@@ -1,4 +1,4 @@
-"""Reading videos back, with their alpha."""
+"""Reading videos back: pictures with their alpha, and when the sound begins."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def read_rgba(path: Path) -> np.ndarray:
         for packet in container.demux(stream):
             frames += decoder.decode(packet if packet.size else None)
     return np.stack([frame.to_ndarray(format="rgba") for frame in frames])
+
+
+def onset_s(path: Path) -> float:
+    """When the sound first becomes loud."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            loud = np.abs(frame.to_ndarray()[0]) > 0.2
+            if loud.any():
+                return float(frame.time + loud.argmax() / frame.sample_rate)
+    raise AssertionError("the file stays silent")

@@ -93,3 +93,11 @@ class VTubeStudioPhone:
             if time.monotonic() < until_s:
                 for target in targets:
                     self._socket.sendto(vtube_studio_frame(), target)
+
+
+def free_port() -> int:
+    """A free UDP port of this computer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

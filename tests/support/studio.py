@@ -5,28 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import numpy as np
-
+from support.samples import POSE, face_state
 from visavis.base.address import Address
-from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.outputs import NotReadyError, Sample
 from visavis.outputs.formats.vts import VTubeStudio, connect
 from visavis.testing import FakeVTubeStudio
-from visavis.types import AvatarPose, FaceState
+from visavis.types import FaceState
 
 INJECT = "InjectParameterDataRequest"
-POSE = AvatarPose.from_mapping({}, 0.0)
-
-
-def face(**channels: float) -> FaceState:
-    values = np.zeros(len(FACE_CHANNELS), np.float32)
-    for name, value in channels.items():
-        values[FACE_INDEX[name]] = value
-    return FaceState(values)
 
 
 def sample(time_s: float = 0.0, state: FaceState | None = None, label: str | None = None) -> Sample:
-    return Sample(time_s, state or face(), POSE, None, None, label)
+    return Sample(time_s, state or face_state(), POSE, None, None, label)
 
 
 def opened(studio: FakeVTubeStudio, options: str = "") -> VTubeStudio:

@@ -65,3 +65,8 @@ def listener(folder: Path, predictor: Predictor | None = None) -> ListenerModel:
 def of_tokenizer(encoder: Path, decoder: Path, predictor: Predictor | None = None) -> ListenerModel:
     """A listener in front of these two networks of the tiny tokenizer."""
     return ListenerModel(predictor or Echo(), FaceTokenizer.load(encoder, decoder), Sampling())
+
+
+def entropy(chance: float) -> float:
+    """Bits of a choice of two, one of them with this chance."""
+    return float(-chance * np.log2(chance) - (1 - chance) * np.log2(1 - chance))

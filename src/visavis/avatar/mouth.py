@@ -49,7 +49,7 @@ def mouth(face: Mapping[str, float], seen: Seen | None) -> dict[str, float]:
     parameters = {
         "ParamMouthFunnel": face["mouthFunnel"],
         "ParamMouthShrug": (face["mouthShrugUpper"] + face["mouthShrugLower"]) / 2,
-        "ParamMouthPressLipOpen": _within(bared / 2 - rolled, 1),
+        "ParamMouthPressLipOpen": min(max(bared / 2 - rolled, -1), 1),
         "ParamJawOpen": face["jawOpen"],
         "ParamJawX": face["jawLeft"] - face["jawRight"],
         "ParamCheekPuff": face["cheekPuff"],
@@ -110,7 +110,3 @@ def _by_landmarks(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
         "ParamMouthX": 0.7 * seen.aside / ASIDE + 0.4 * weights["ParamMouthX"],
         "ParamMouthPuckerWiden": width / (WIDENS if width > 0 else PUCKERS) - PUCKER_SHARE * pursed,
     }
-
-
-def _within(value: float, limit: float) -> float:
-    return min(max(value, -limit), limit)

@@ -13,7 +13,7 @@ from typing import Any, Self
 from visavis.avatar.calibration import WEIGHTS_AT_REST
 from visavis.avatar.reach import MOVEMENTS
 from visavis.base.files import PathText, as_path, write_json
-from visavis.base.reading import json_type, parse_json, regular
+from visavis.base.reading import json_type, parse_json, read_start
 from visavis.channels import FACE_MEASURES
 from visavis.errors import InputError
 
@@ -87,13 +87,7 @@ class Profile:
             InputError: the file is missing or unreadable, of another version, or has invalid content.
         """
         path = as_path(path)
-        try:
-            with regular(path).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file; name a profile that is there, or me") from error
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        data = read_start(path, MAX_BYTES, "a profile that is there, or me")
         if not data:
             raise InputError(f"{path}: is empty; name a profile")
         if len(data) > MAX_BYTES:

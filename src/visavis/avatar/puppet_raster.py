@@ -90,7 +90,10 @@ class Raster:
         self._canvas = vg.new_canvas(NO_OPTIONS)
         weakref.finalize(self, vg.destroy, self._canvas)
         vg.set_target(self._canvas, self._pixels.ctypes.data, size_px, size_px, size_px, RGBA)
-        self._areas = [area_path(layer) for layer in rig.layers]
+        # The outlines of the layers: cubic Bézier segments among the rig's points.
+        self._areas = [
+            Path.of(layer.start, [MOVE_TO, *[CUBIC_TO] * layer.segments, CLOSE]) for layer in rig.layers
+        ]
         self._ink, ink_paths = ink(self._pen.strokes)
         self._shapes: list[Shape] = []
         # The shapes that clip, each with the layer whose area bounds the shapes of its scene.
@@ -195,11 +198,6 @@ class Raster:
         (x, y), (right_x, right_y), (down_x, down_y) = anchors.tolist()
         matrix = (right_x - x, down_x - x, x, right_y - y, down_y - y, y, 0, 0, 1)
         self._vg.set_transform(gradient, Matrix(*matrix))
-
-
-def area_path(layer: Layer) -> Path:
-    """The outline of a layer: cubic Bézier segments among the rig's points."""
-    return Path.of(layer.start, [MOVE_TO, *[CUBIC_TO] * layer.segments, CLOSE])
 
 
 def ink(strokes: list[list[NDArray[np.intp]]]) -> tuple[NDArray[np.intp], list[Path]]:

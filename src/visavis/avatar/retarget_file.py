@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from visavis.base.reading import regular
+from visavis.base.reading import read_start
 from visavis.base.words import counted
 from visavis.channels import FACE_CHANNELS, FACE_INDEX
 from visavis.errors import InputError
@@ -78,13 +78,7 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: it is missing, unreadable, too large, or no text.
     """
-    try:
-        with regular(path).open("rb") as file:
-            return decode(file.read(MAX_BYTES + 1), str(path))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; name a retarget file, TOML") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    return decode(read_start(path, MAX_BYTES, "a retarget file, TOML"), str(path))
 
 
 def decode(data: bytes, source: str) -> str:

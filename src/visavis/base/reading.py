@@ -55,6 +55,26 @@ def read_bytes(path: Path, wanted: str) -> bytes:
         raise InputError(f"{path}: cannot be read: {reason(error)}; expected {wanted}") from error
 
 
+def read_start(path: Path, most_bytes: int, wanted: str) -> bytes:
+    """A whole file, or its first ``most_bytes`` + 1 bytes: then it is larger than allowed.
+
+    Args:
+        path: the file.
+        most_bytes: the largest allowed size.
+        wanted: what to name in place of a missing file, for the message.
+
+    Raises:
+        InputError: it is missing, or cannot be read.
+    """
+    try:
+        with regular(path).open("rb") as file:
+            return file.read(most_bytes + 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; name {wanted}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def parse_json(data: str | bytes) -> Any:
     """The value of a JSON text from outside, with or without a byte order mark.
 

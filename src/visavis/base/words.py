@@ -35,6 +35,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def rounded(value: float | None, digits: int = 4) -> float | None:
+    """A figure for JSON; None if there is none."""
+    return None if value is None or value != value else round(float(value), digits)
+
+
+def shown(value: float | None, digits: int = 3, factor: float = 1) -> str:
+    """A figure times a factor, for people; a dash if there is none."""
+    return "-" if value is None or value != value else f"{factor * value:.{digits}f}"
+
+
 def writable_text(text: str) -> str:
     """Text of a file's name that can be written as UTF-8: bytes that are no UTF-8 become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()

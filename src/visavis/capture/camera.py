@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Self
 
 import cv2
 import numpy as np
 
 from visavis.base.clock import Clock, SystemClock
+from visavis.base.closing import Closing
 from visavis.capture.quiet import quiet_opencv
 from visavis.errors import DeviceError, InputError
 from visavis.types import Frame, ImageArray
@@ -26,7 +26,7 @@ MIN_STEP_S = 1e-4
 OpenCapture = Callable[[int], cv2.VideoCapture]
 
 
-class Camera:
+class Camera(Closing):
     """A webcam through OpenCV.
 
     Args:
@@ -87,12 +87,6 @@ class Camera:
     def close(self) -> None:
         """Release the camera."""
         self._capture.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _read(self) -> ImageArray:
         end_s = self._clock.now_s() + PATIENCE_S

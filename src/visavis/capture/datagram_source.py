@@ -10,10 +10,11 @@ import select
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
 from visavis.base.address import Address
 from visavis.base.clock import Clock, SystemClock
+from visavis.base.closing import Closing
 from visavis.capture.tracked import BLANK_PX, TrackedFrame, blank_picture, known_face
 from visavis.capture.udp import ip_of, listen, own_address, resolve
 from visavis.errors import InputError
@@ -132,7 +133,7 @@ class Inbox:
         return bool(states)
 
 
-class DatagramSource:
+class DatagramSource(Closing):
     """A tracker that sends UDP datagrams to a port of this computer; iterate once, inside ``with``.
 
     The newest datagram wins. Frames without a face come while nothing arrives, so that the avatar idles.
@@ -220,12 +221,6 @@ class DatagramSource:
         self._closed = True
         for each in self._sockets.values():
             each.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _silent(self) -> bool:
         return self._clock.now_s() - self._inbox.heard_s >= SILENT_S

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Self
 
+from visavis.base.closing import Closing
 from visavis.base.files import PathText, as_path
 from visavis.capture.tracked import BLANK_PX, TrackedFrame, blank_picture
 from visavis.errors import InputError
@@ -15,7 +15,7 @@ MOTION_ENDING = ".motion3.json"
 MOST_FRAMES = 10_000_000
 
 
-class MotionFile:
+class MotionFile(Closing):
     """A motion file; iterate over it once, inside ``with``. It is played once, also if it says that it loops.
 
     Attributes:
@@ -46,9 +46,3 @@ class MotionFile:
         for index in range(self.frame_count_hint or 0):
             time_s = index / self.fps
             yield TrackedFrame(picture, time_s, index, pose=self._motion.pose(time_s))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass

@@ -10,12 +10,12 @@ import io
 import math
 from collections.abc import Generator
 from itertools import chain, islice, repeat
-from typing import Self
 
 import av
 import numpy as np
 
 from visavis.base.assets import read_asset
+from visavis.base.closing import Closing
 from visavis.errors import InputError
 from visavis.types import Frame, ImageArray
 
@@ -24,7 +24,7 @@ DURATION_S = 12.0
 FPS = 25.0
 
 
-class PortraitClip:
+class PortraitClip(Closing):
     """Twelve seconds of a real face; iterate over it once, inside ``with``.
 
     Args:
@@ -58,9 +58,3 @@ class PortraitClip:
         with av.open(io.BytesIO(self._data), "r") as container:
             for frame in container.decode(video=0):
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Nothing to close."""

@@ -6,14 +6,16 @@ import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import Full, Queue
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
+
+from visavis.base.closing import Closing
 
 T = TypeVar("T")
 
 _RETRY_S = 0.1
 
 
-class Prefetch(Generic[T]):
+class Prefetch(Closing, Generic[T]):
     """Runs a generator in a thread, at most ``depth`` items ahead of the consumer.
 
     Order is kept. An error of the generator is raised here after all items that came before it. Leaving
@@ -35,12 +37,6 @@ class Prefetch(Generic[T]):
         while (item := self._queue.get()) is not None:
             yield item[0]
         self._result.result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop the thread and wait for it; the items still waiting are dropped."""

@@ -6,7 +6,7 @@ import wave
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from visavis.base.closing import Closing
 from visavis.base.files import PathText, as_path
 from visavis.base.limits import LEAST_RATE_HZ, SAMPLING_RATE
 from visavis.base.waveform import SPEECH_RATE_HZ, mono
@@ -83,7 +84,7 @@ def write_wav(
     return True
 
 
-class Soundtrack:
+class Soundtrack(Closing):
     """The audio track of a file that players choose, in step with pictures; use it inside ``with``.
 
     Time 0 is the first picture's time, as in :class:`~visavis.capture.video.VideoFile`; for a file without
@@ -121,10 +122,8 @@ class Soundtrack:
         if self.has_sound:
             self._samples = sound_of(self._container, self.start_s, SoundFormat())
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._container.close()
 
     def until(self, time_s: float) -> Generator[AudioChunk, None, None]:

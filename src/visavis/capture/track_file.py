@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Self
 
 import numpy as np
 
+from visavis.base.closing import Closing
 from visavis.base.files import PathText, as_path
 from visavis.capture.tracked import BLANK_PX, TrackedFrame, blank_picture, known_face
 from visavis.channels import BLENDSHAPES
@@ -18,7 +18,7 @@ from visavis.types import Expression, Face, FaceState, FloatArray
 TRACK_SUFFIXES = frozenset({".npz", ".csv"})
 
 
-class TrackFile:
+class TrackFile(Closing):
     """A track file, or a recording of Live Link Face (``.csv``); iterate over it once, inside ``with``.
 
     Weights outside 0..1 are cut to this range.
@@ -62,12 +62,6 @@ class TrackFile:
                     face = replace(face, landmarks_xy=points[index], landmark_numbers=numbers)
                 faces = (face,)
             yield TrackedFrame(picture, float(track.time_s[index] - track.time_s[0]), index, faces)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
 
 
 def _in_blank_picture(landmarks_xy: FloatArray) -> FloatArray:

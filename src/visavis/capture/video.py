@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Self, cast
+from typing import cast
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from visavis.base.closing import Closing
 from visavis.base.files import PathText, as_path
 from visavis.base.limits import DURATION, PICTURE
 from visavis.base.words import reason
@@ -46,7 +47,7 @@ SQUARE = 0.02
 MOST_OBLONG = 8.0
 
 
-class VideoFile:
+class VideoFile(Closing):
     """A video file; iterate over it once, inside ``with``.
 
     Rotation, mirroring, pixel shape and HDR of the file (phones, camcorders) are applied. Of several video
@@ -141,12 +142,6 @@ class VideoFile:
     def close(self) -> None:
         """Close the file."""
         self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _find_stream(self) -> VideoStream:
         container = self._container

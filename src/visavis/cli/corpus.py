@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -28,12 +27,7 @@ corpus = typer.Typer(
 # The last line names so many of the refused recordings.
 MOST_NAMED = 3
 
-
-class EngineName(StrEnum):
-    """Where the work is done."""
-
-    LOCAL = "local"
-    RAY = "ray"
+EngineName = Literal["local", "ray"]
 
 
 @corpus.callback()
@@ -63,7 +57,7 @@ def build(
             show_default="1; with ray, one for each processor",
         ),
     ] = None,
-    engine: Annotated[EngineName, typer.Option(help="Engine; ray needs the extra scale.")] = EngineName.LOCAL,
+    engine: Annotated[EngineName, typer.Option(help="Engine; ray needs the extra scale.")] = "local",
     ray_address: Annotated[
         str | None,
         typer.Option(help="Address of a running Ray cluster, such as auto.", show_default="this machine"),
@@ -87,7 +81,7 @@ def build(
 
     if parquet:
         require_pyarrow("--parquet")
-    workers = open_engine(engine.value, jobs, ray_address)
+    workers = open_engine(engine, jobs, ray_address)
     todo = plan(out, list_recordings(videos, split, pairs=pairs), CorpusSettings(fps=fps, parquet=parquet))
     for told in (*(outcome.reason for outcome in todo.unread.values()), *todo.copies):
         console.print_note(f"{told}")

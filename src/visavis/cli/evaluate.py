@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from visavis.base import console
-from visavis.base.words import counted
+from visavis.base.words import counted, rounded, shown
 from visavis.cli.evaluate_dyads import dyads
 from visavis.cli.evaluate_face import face
 from visavis.cli.evaluate_mirror import mirror
@@ -17,7 +17,6 @@ from visavis.cli.evaluate_voices import voices
 from visavis.cli.labeled import (
     DatasetArgument,
     JsonOption,
-    Labels,
     LabelsOption,
     MirrorOption,
     ModelOption,
@@ -49,7 +48,7 @@ def _evaluate() -> None:
 def expressions(
     dataset: DatasetArgument,
     split: SplitOption = None,
-    labels: LabelsOption = Labels.OWN,
+    labels: LabelsOption = "own",
     model: ModelOption = None,
     keep: KeepOption = None,
     mirror: MirrorOption = False,
@@ -110,9 +109,9 @@ def evaluation_json(result: Evaluation, model: Model) -> dict[str, Any]:
         "labels": list(result.names),
         "per_class": {
             name: {
-                "precision": _rounded(precision),
-                "recall": _rounded(recall),
-                "f1": _rounded(f1),
+                "precision": rounded(precision),
+                "recall": rounded(recall),
+                "f1": rounded(f1),
                 "support": int(support),
             }
             for name, precision, recall, f1, support in columns
@@ -122,18 +121,13 @@ def evaluation_json(result: Evaluation, model: Model) -> dict[str, Any]:
         and {
             "in_training": duplicates.in_training,
             "n_without": duplicates.n,
-            "accuracy_without": _rounded(duplicates.accuracy),
+            "accuracy_without": rounded(duplicates.accuracy),
         },
         "model": model_json(model),
         "ms_per_face": round(result.ms_per_face, 3),
         "repeats": asdict(result.repeats),
-        "tokens": result.tokens_kept and {"kept": _rounded(result.tokens_kept)},
+        "tokens": result.tokens_kept and {"kept": rounded(result.tokens_kept)},
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    """Rounded to four digits; None if there is no value."""
-    return None if value is None or value != value else round(float(value), 4)
 
 
 def _print_result(result: Evaluation, model: Model) -> None:
@@ -160,7 +154,7 @@ def _print_result(result: Evaluation, model: Model) -> None:
     if kept := result.tokens_kept:
         console.print_line(f"{kept:.1%} of the tokens kept")
     columns = zip(result.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
-    rows = [[name, *(_percent(v) for v in (p, r, f1)), str(n)] for name, p, r, f1, n in columns]
+    rows = [[name, *(shown(v, 1, 100) for v in (p, r, f1)), str(n)] for name, p, r, f1, n in columns]
     console.print_table(["%", "precision", "recall", "F1", "faces"], rows)
     # A column is as wide as a count, so names are cut; columns have the order of the rows.
     shares = [
@@ -168,10 +162,6 @@ def _print_result(result: Evaluation, model: Model) -> None:
         for name, row, n in zip(result.names, result.confusion, scores.support, strict=True)
     ]
     console.print_table(["% answered", *(name[:4] for name in result.names)], shares)
-
-
-def _percent(value: float) -> str:
-    return "-" if value != value else f"{100 * value:.1f}"
 
 
 def _left_out(result: Evaluation) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
+from visavis.base.words import shown
 from visavis.cli.evaluate_face_json import clips_json, false_json, figures_json, turned_json
 from visavis.errors import InputError
 
@@ -64,7 +65,7 @@ def face(
     from visavis.evaluate.face_stills import count_false_faces, pictures_in
 
     rooms = [] if no_face is None else pictures_in(no_face)
-    if is_pack(faces):
+    if any((faces / name).exists() for name in ("crops.npy", "labels.npz")):  # A pack, even a damaged one.
         if labels is not None:
             raise InputError(f"--labels is for videos; the labels of the pack {faces} lie in it")
         result = _of_pack(faces, limit, seed, turned)
@@ -83,11 +84,6 @@ def face(
         console.print_json(result)
     else:
         _print(result)
-
-
-def is_pack(path: Path) -> bool:
-    """Whether a path is a pack of crops (even a damaged one) rather than videos."""
-    return any((path / name).exists() for name in ("crops.npy", "labels.npz"))
 
 
 def _of_pack(folder: Path, limit: int | None, seed: int, turned: bool) -> dict[str, Any]:
@@ -172,22 +168,22 @@ def _print(result: dict[str, Any]) -> None:
     )
     head, points = result["head_deg"], result["landmarks"]
     rows = [
-        [f"r, {_count(result['channels'])} channels without gaze", _shown(result["mean_r"])],
-        [f"r, {_count(result['moving'])} channels that move", _shown(result["moving_r"])],
-        [f"rise from rest to full, {_count(result['rising'])} channels", _shown(result["mean_rise"])],
+        [f"r, {_count(result['channels'])} channels without gaze", shown(result["mean_r"])],
+        [f"r, {_count(result['moving'])} channels that move", shown(result["moving_r"])],
+        [f"rise from rest to full, {_count(result['rising'])} channels", shown(result["mean_rise"])],
         ["channels of these that rise by less than 0.1", _count(result["flat"])],
-        ["rise of tongueOut", _shown(result["rise"]["tongueOut"])],
-        ["mean absolute error of a weight", _shown(result["mean_error"])],
-        *([f"landmarks, {part}, % of the eye distance", _shown(v, 100, 2)] for part, v in points.items()),
-        *([f"{angle}, degrees off", _shown(value, 1, 2)] for angle, value in head.items()),
+        ["rise of tongueOut", shown(result["rise"]["tongueOut"])],
+        ["mean absolute error of a weight", shown(result["mean_error"])],
+        *([f"landmarks, {part}, % of the eye distance", shown(v, 2, 100)] for part, v in points.items()),
+        *([f"{angle}, degrees off", shown(value, 2)] for angle, value in head.items()),
     ]
     if result["clips"] is not None:
         blinks, jitter = result["blinks"], result["jitter"]
         rows += [
-            ["found, of the teacher's faces", _shown(result["found"])],
-            [f"recall of {blinks['teacher']} blinks", _shown(blinks["recall"])],
-            [f"precision of {blinks['ours']} blinks", _shown(blinks["precision"])],
-            *([f"jitter, {name.replace('_', ' ')}", _shown(value, 1, 5)] for name, value in jitter.items()),
+            ["found, of the teacher's faces", shown(result["found"])],
+            [f"recall of {blinks['teacher']} blinks", shown(blinks["recall"])],
+            [f"precision of {blinks['ours']} blinks", shown(blinks["precision"])],
+            *([f"jitter, {name.replace('_', ' ')}", shown(value, 5)] for name, value in jitter.items()),
         ]
     if (false := result["false_faces"]) is not None:
         rows.append(
@@ -196,18 +192,14 @@ def _print(result: dict[str, Any]) -> None:
     console.print_table(["figure", "value"], rows)
     console.print_table(
         ["blendshape", "r", "rise", "error"],
-        [[name, *(_shown(result[key][name]) for key in ("r", "rise", "error"))] for name in result["r"]],
+        [[name, *(shown(result[key][name]) for key in ("r", "rise", "error"))] for name in result["r"]],
     )
     if (turned := result["turned"]) is not None:
         keys = ("turned_deg", "height", "found", "right", "roll_error_deg", "size")
         console.print_table(
             ["turned by", "height", "found", "right", "roll off", "size"],
-            [[_shown(one[key], 1, 2) for key in keys] for one in turned],
+            [[shown(one[key], 2) for key in keys] for one in turned],
         )
-
-
-def _shown(value: float | None, factor: float = 1, digits: int = 3) -> str:
-    return "-" if value is None else f"{factor * value:.{digits}f}"
 
 
 def _count(value: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from visavis.base.words import rounded
+
 if TYPE_CHECKING:
     from visavis.evaluate.face_clips import ClipFigures
     from visavis.evaluate.face_figures import FaceFigures
@@ -17,25 +19,23 @@ def figures_json(figures: FaceFigures) -> dict[str, Any]:
     from visavis.channels import BLENDSHAPES, HEAD_ANGLES
 
     def named(values: Sequence[float]) -> dict[str, float | None]:
-        return {name: _rounded(value) for name, value in zip(BLENDSHAPES, values, strict=True)}
+        return {name: rounded(value) for name, value in zip(BLENDSHAPES, values, strict=True)}
 
     return {
         "n": figures.n,
-        "mean_r": _rounded(figures.mean_r),
+        "mean_r": rounded(figures.mean_r),
         "channels": figures.channels,
-        "moving_r": _rounded(figures.moving_r),
+        "moving_r": rounded(figures.moving_r),
         "moving": int(figures.moving.sum()),
-        "mean_rise": _rounded(figures.mean_rise),
+        "mean_rise": rounded(figures.mean_rise),
         "rising": figures.rising,
         "flat": figures.flat,
-        "mean_error": _rounded(float(figures.error.mean())),
+        "mean_error": rounded(float(figures.error.mean())),
         "r": named(figures.r.tolist()),
         "rise": named(figures.rise.tolist()),
         "error": named(figures.error.tolist()),
-        "landmarks": {part: _rounded(value) for part, value in figures.landmarks.items()},
-        "head_deg": {
-            name: _rounded(value) for name, value in zip(HEAD_ANGLES, figures.head_deg, strict=True)
-        },
+        "landmarks": {part: rounded(value) for part, value in figures.landmarks.items()},
+        "head_deg": {name: rounded(value) for name, value in zip(HEAD_ANGLES, figures.head_deg, strict=True)},
     }
 
 
@@ -44,10 +44,10 @@ def clips_json(clips: Sequence[ClipFigures]) -> dict[str, Any]:
     each = [
         figures_json(clip.faces)
         | {
-            "found": _rounded(clip.found),
+            "found": rounded(clip.found),
             "frames": clip.frames,
             "taught": clip.taught,
-            "jitter": {name: _rounded(value, 5) for name, value in clip.jitter.items()},
+            "jitter": {name: rounded(value, 5) for name, value in clip.jitter.items()},
             "blinks": blinks_json(clip.blinks),
         }
         for clip in clips
@@ -74,15 +74,15 @@ def blinks_json(counts: dict[str, int]) -> dict[str, float | None]:
     return {
         "teacher": teacher,
         "ours": ours,
-        "recall": _rounded(matched / teacher) if teacher else None,
-        "precision": _rounded(matched / ours) if ours else None,
+        "recall": rounded(matched / teacher) if teacher else None,
+        "precision": rounded(matched / ours) if ours else None,
     }
 
 
 def false_json(found: FalseFaces) -> dict[str, Any]:
     """JSON of pictures without a face."""
     wrong = {name: count for name, count in found.faces.items() if count}
-    share = _rounded(len(wrong) / len(found.faces))
+    share = rounded(len(wrong) / len(found.faces))
     return {"pictures": len(found.faces), "with_faces": len(wrong), "share": share, "faces": wrong}
 
 
@@ -93,14 +93,10 @@ def turned_json(found: Sequence[FindingScores]) -> list[dict[str, Any]]:
             "turned_deg": one.copy.roll_deg,
             "height": one.copy.height,
             "n": one.n,
-            "found": _rounded(one.found),
-            "right": _rounded(one.right),
-            "roll_error_deg": _rounded(one.roll_deg, 2),
-            "size": _rounded(one.size),
+            "found": rounded(one.found),
+            "right": rounded(one.right),
+            "roll_error_deg": rounded(one.roll_deg, 2),
+            "size": rounded(one.size),
         }
         for one in found
     ]
-
-
-def _rounded(value: float, digits: int = 4) -> float | None:
-    return None if value != value else round(float(value), digits)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
-from visavis.base.words import counted
+from visavis.base.words import counted, shown
 from visavis.errors import InputError, VisavisError
 
 if TYPE_CHECKING:
@@ -180,11 +180,7 @@ def _print(result: dict[str, Any]) -> None:
     console.print_table(
         ["measure", "r", "amplitude", "clips in which it moves"],
         [
-            [name, _shown(one["r"]), _shown(one["amplitude"]), str(one["moves"])]
+            [name, shown(one["r"], 2), shown(one["amplitude"], 2), str(one["moves"])]
             for name, one in result["measures"].items()
         ],
     )
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
-from visavis.base.words import counted
+from visavis.base.words import counted, shown
 
 if TYPE_CHECKING:
     from visavis.metrics.reaction_suite import ReactionScores
@@ -99,11 +99,7 @@ def _print_scores(scores: ReactionScores) -> None:
     )
     values = reaction_json(scores)
     rows = [
-        [title, _figure(values[name]), _figure(values.get(f"{name}_repaired"))]
+        [title, shown(values[name], 4), shown(values.get(f"{name}_repaired"), 4)]
         for title, name in _ROWS.items()
     ]
     console.print_table(["metric", "official", "repaired"], rows)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

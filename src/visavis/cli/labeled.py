@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,13 +15,7 @@ if TYPE_CHECKING:
     from visavis.datasets.faces import LabeledFaces
     from visavis.evaluate.expressions import Model
 
-
-class Labels(StrEnum):
-    """Which labels count as the truth."""
-
-    OWN = "own"
-    FERPLUS = "ferplus"
-
+Labels = Literal["own", "ferplus"]  # Which labels count as the truth.
 
 DatasetArgument = Annotated[
     Path, typer.Argument(help="A table or folder of labelled faces, as above.", readable=False)
@@ -79,7 +72,7 @@ def read_faces(found: DataSet, split: str | None, labels: Labels) -> LabeledFace
     from visavis.datasets import ferplus
 
     faces = found.read(split)
-    return ferplus.majority(faces) if labels is Labels.FERPLUS else faces
+    return ferplus.majority(faces) if labels == "ferplus" else faces
 
 
 def model_json(model: Model) -> dict[str, Any]:

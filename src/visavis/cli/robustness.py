@@ -12,7 +12,6 @@ from visavis.base.words import counted
 from visavis.cli.labeled import (
     DatasetArgument,
     JsonOption,
-    Labels,
     LabelsOption,
     MirrorOption,
     ModelOption,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 def robustness(
     dataset: DatasetArgument,
     split: SplitOption = None,
-    labels: LabelsOption = Labels.OWN,
+    labels: LabelsOption = "own",
     limit: Annotated[
         int | None,
         typer.Option(help="Read this many faces, drawn at random.", show_default="all", min=1),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -47,27 +46,6 @@ JobsOption = Annotated[
 MAX_LIMIT_S = 1e7
 
 
-class Mode(StrEnum):
-    """What the avatar does."""
-
-    MIRROR = "mirror"
-    LISTEN = "listen"
-
-
-class Picture(StrEnum):
-    """What the video shows."""
-
-    BOTH = "both"
-    AVATAR = "avatar"
-
-
-class TrackerName(StrEnum):
-    """The face trackers."""
-
-    VISAVIS = "visavis"
-    MEDIAPIPE = "mediapipe"
-
-
 def run(
     source: Annotated[
         str,
@@ -77,8 +55,9 @@ def run(
         ),
     ],
     mode: Annotated[
-        Mode, typer.Option(help="mirror: the avatar does what you do; listen: it listens to you.")
-    ] = Mode.MIRROR,
+        Literal["mirror", "listen"],
+        typer.Option(help="mirror: the avatar does what you do; listen: it listens to you."),
+    ] = "mirror",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -86,8 +65,9 @@ def run(
         ),
     ] = None,
     picture: Annotated[
-        Picture, typer.Option(help="What the video shows: both, or a square with the avatar alone.")
-    ] = Picture.BOTH,
+        Literal["both", "avatar"],
+        typer.Option(help="What the video shows: both, or a square with the avatar alone."),
+    ] = "both",
     background: Annotated[
         str | None,
         typer.Option(
@@ -145,7 +125,7 @@ def run(
         ),
     ] = None,
     window: Annotated[bool, typer.Option("--window", help="Show the avatar live in a window.")] = False,
-    tracker: Annotated[TrackerName, typer.Option(help="Face tracker.")] = TrackerName.VISAVIS,
+    tracker: Annotated[Literal["visavis", "mediapipe"], typer.Option(help="Face tracker.")] = "visavis",
     limit_s: Annotated[float | None, typer.Option("--limit-s", help="Stop after this many seconds.")] = None,
     jobs: JobsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
@@ -185,13 +165,13 @@ def run(
         raise InputError(
             f"--limit-s is {limit_s:.15g}; expected more than 0 and less than {MAX_LIMIT_S:,.0f} seconds"
         )
-    if out is None and (picture is not Picture.BOTH or background is not None or size is not None or fast):
+    if out is None and (picture != "both" or background is not None or size is not None or fast):
         raise InputError("--picture, --background, --size and --fast describe a video: name --out FILE")
-    alone = AvatarAlone.parse(picture.value, background, size)
+    alone = AvatarAlone.parse(picture, background, size)
     outputs = Outputs(out, track, motion, reaction, alone=alone, fast=fast)
     outputs.validate(source)
     of_faces = [address for address in send or () if not address.lower().startswith("camera:")]
-    if _is_motion(source) and (mode is Mode.LISTEN or track or of_faces):
+    if _is_motion(source) and (mode == "listen" or track or of_faces):
         for address in of_faces:
             connect_output(address)  # An address that is not understood is told as such.
         raise InputError(
@@ -205,7 +185,7 @@ def run(
     drawn = _drawing(model, wear)
     live_listener = None
     style = temperament if style is None else style
-    if mode is Mode.LISTEN:
+    if mode == "listen":
         from visavis.reaction.live import LiveListener
         from visavis.reaction.style import Style
 
@@ -224,7 +204,7 @@ def run(
         console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")
     make_pipeline = partial(
         Pipeline,
-        tracker.value,
+        tracker,
         None if no_expressions else recognizer,
         # The real face is shown as the camera sees it, not as in a mirror, so the avatar must be, too.
         mirror=False,
@@ -297,7 +277,8 @@ def _record(
             expected = limited if expected is None else min(expected, limited)
         if voice:
             _require_sound(opened)
-        stepped = bool(outputs.need_avatar or send or window or listener or voice)
+        moved = outputs.video or outputs.motion or outputs.reaction
+        stepped = bool(moved or send or window or listener or voice)
         if isinstance(opened, VideoFile) and not stepped:
             seen = follow_faces(opened, make_pipeline, jobs, limit_s)
             with console.progress(Path(opened.name).name, expected) as advance:

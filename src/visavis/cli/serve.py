@@ -5,11 +5,10 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,13 +23,6 @@ from visavis.errors import InputError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-
-class LogFormat(StrEnum):
-    """How events are logged."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def serve(
@@ -50,7 +42,7 @@ def serve(
     ] = 1,
     engine: Annotated[
         EngineName, typer.Option(help="Where the processes run; ray needs the extra scale.")
-    ] = EngineName.LOCAL,
+    ] = "local",
     replicas: Annotated[
         str | None,
         typer.Option(help="With --engine ray: number of processes, or bounds such as 1:8.", show_default="1"),
@@ -120,7 +112,7 @@ def serve(
         float, typer.Option(min=0.5, help="Seconds from a signal to the end of the process.")
     ] = 5,
     log_format: Annotated[
-        LogFormat | None,
+        Literal["text", "json"] | None,
         typer.Option(help="Log the begin and end of conversations; by default only warnings."),
     ] = None,
 ) -> None:
@@ -146,9 +138,9 @@ def serve(
     from visavis.serve.front import Front, choose_token, host_names
     from visavis.serve.workers import check_workers
 
-    logs.configure(log_format and log_format.value)
+    logs.configure(log_format)
     check_workers(workers, bool(send), sessions)
-    on_ray = engine is EngineName.RAY
+    on_ray = engine == "ray"
     if on_ray and (workers > 1 or send):
         raise InputError("--engine ray takes --replicas in place of --workers, and no --send")
     if not on_ray and (replicas or ray_address):
@@ -167,7 +159,7 @@ def serve(
         grace_s=grace,
     )
     wish = _Wish(
-        log_format=log_format and log_format.value,
+        log_format=log_format,
         recognizer=recognizer,
         keep=keep,
         profile=profile,

@@ -73,7 +73,8 @@ class Outcome:
         """Whether the recording is up to date: the videos are the same, and every file still exists."""
         if [source.sha256 for source in sources] != [source.sha256 for source in self.sources]:
             return False
-        return all(_size(root / name) == size for name, size in self.files.items())
+        paths = ((root / name, size) for name, size in self.files.items())
+        return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
     @property
     def may_pass(self) -> bool:
@@ -198,10 +199,6 @@ def list_files(folder: Path, split: str) -> dict[str, int]:
     """Size of each file in a working folder, by its future path within the corpus."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {(Path(split) / path.relative_to(folder)).as_posix(): path.stat().st_size for path in files}
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
 
 
 @contextmanager

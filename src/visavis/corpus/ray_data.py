@@ -86,11 +86,7 @@ def _work(row: dict[str, Any], open_worker: Callable[[], Worker]) -> dict[str, A
     job, number = _JOB.validate_json(row["job"]), row["segment"]
     told = {"frames": job.segments[number].frames or 0, "outcome": b"", "error": ""}
     try:
-        outcome = work(job, number, _worker(open_worker), _do_nothing)
+        outcome = work(job, number, _worker(open_worker), lambda: None)
     except VisavisError as error:  # Ray would keep only the text of the traceback.
         return {**told, "error": str(error)}
     return told if outcome is None else {**told, "outcome": _OUTCOME.dump_json(outcome)}
-
-
-def _do_nothing() -> None:
-    pass

@@ -121,7 +121,8 @@ def shaped(value: Any, shape: Any, where: str) -> Any:
         if number is not None and abs(number) <= MAX_NUMBER:
             return round(number, DECIMALS)
     elif isinstance(shape, type):
-        if isinstance(value, shape) and (not isinstance(value, str) or _plain(value)):
+        plain = not isinstance(value, str) or (len(value) <= MAX_TEXT and value.isprintable())
+        if isinstance(value, shape) and plain:
             return value
     elif isinstance(shape, tuple):
         if value in shape and not isinstance(value, bool):
@@ -143,10 +144,6 @@ def _member(found: dict[str, Any], key: str, shape: Any, where: str) -> Any:
     elif key not in found:
         raise InputError(f"{where}: the key {key} is missing")
     return shaped(found[key], shape, f"{where}: {key}")
-
-
-def _plain(text: str) -> bool:
-    return len(text) <= MAX_TEXT and text.isprintable()
 
 
 def _named(shape: Any) -> str:

@@ -51,14 +51,11 @@ def find_picture_table(path: Path, labels: Mapping[str, str]) -> DataSet | None:
     for table in tables:
         if table.is_file() and table.suffix.lower() == ".csv":
             names = tuple(name.casefold() for name in header(table))
-            picture, label = (_first(names, known) for known in (PICTURE_COLUMNS, LABEL_COLUMNS))
+            picture = next((name for name in PICTURE_COLUMNS if name in names), None)
+            label = next((name for name in LABEL_COLUMNS if name in names), None)
             if picture and label:
                 return _open(path, table, picture, label, labels)
     return None
-
-
-def _first(names: tuple[str, ...], known: tuple[str, ...]) -> str | None:
-    return next((name for name in known if name in names), None)
 
 
 def _open(path: Path, table: Path, picture: str, label: str, labels: Mapping[str, str]) -> DataSet:

@@ -127,7 +127,7 @@ class Explanation:
     def _shown(self, block: Block) -> str:
         if np.isnan(self.face[block.start : block.end]).all():
             return "is not in view"
-        doing = {DOES[g.kind] for g in self.speaker if _meets(g.start, g.peak, block)}
+        doing = {DOES[g.kind] for g in self.speaker if g.start < block.end and g.peak >= block.start}
         return ", ".join(sorted(doing))
 
     def _all(self) -> Iterator[tuple[int, Explained]]:
@@ -268,7 +268,3 @@ class _Figure:
 
     def _across(self, frame: float) -> float:
         return _LEFT_PX + frame * self._per_frame
-
-
-def _meets(first: int, last: int, block: Block) -> bool:
-    return first < block.end and last >= block.start

@@ -49,34 +49,22 @@ def concordance(predictions: FloatArray, listeners: FloatArray, *, repaired: boo
     return np.asarray(agreement.mean(axis=0), np.float64)
 
 
-def reaction_distances(predictions: FloatArray, listener: FloatArray) -> Float64Array:
-    """Distance of each prediction from one listener: (K,).
+def nearest_distances(predictions: FloatArray, listeners: FloatArray) -> Float64Array:
+    """Distance (K,) of each prediction (K, T, 25) from the nearest listener (L, U, 25); all finite float32.
 
     DTW(action units) / 15 + DTW(valence and arousal) + DTW(expressions) / 8.
-
-    Args:
-        predictions: (K, T, 25) float32, finite.
-        listener: (U, 25) float32, finite.
 
     Raises:
         InputError: values so large that float32 cannot hold their squares.
         MissingExtraError: numba is not installed.
     """
-    kernels, total = _kernels(), np.zeros(len(predictions))
-    for channels, weight in GROUPS:
-        total += weight * kernels.warped_distances(predictions[:, :, channels], listener[:, channels])
-    if not np.isfinite(total).all():
+    kernels, totals = _kernels(), np.zeros((len(listeners), len(predictions)))
+    for total, listener in zip(totals, listeners, strict=True):
+        for channels, weight in GROUPS:
+            total += weight * kernels.warped_distances(predictions[:, :, channels], listener[:, channels])
+    if not np.isfinite(totals).all():
         raise InputError("values are too large to be warped: float32 cannot hold their squared distances")
-    return total
-
-
-def nearest_distances(predictions: FloatArray, listeners: FloatArray) -> Float64Array:
-    """Distance (K,) of each prediction (K, T, 25) from the nearest listener (L, U, 25).
-
-    Raises:
-        InputError, MissingExtraError: as :func:`reaction_distances`.
-    """
-    return np.asarray(np.min([reaction_distances(predictions, one) for one in listeners], axis=0), np.float64)
+    return np.asarray(totals.min(axis=0), np.float64)
 
 
 def concordance_share(item: FloatArray, near: FloatArray, *, repaired: bool = False) -> float:
@@ -89,7 +77,7 @@ def distance_shares(item: FloatArray, near: FloatArray) -> tuple[float, float]:
     """What an item (K, T, 25) with its appropriate listeners (L, U, 25) adds to FRDist, and to it repaired.
 
     Raises:
-        InputError, MissingExtraError: as :func:`reaction_distances`.
+        InputError, MissingExtraError: as :func:`nearest_distances`.
     """
     nearest = nearest_distances(item, near)
     return float(nearest.sum()), float(nearest.mean()) / math.sqrt(item.shape[1])

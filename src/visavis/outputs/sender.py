@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from visavis.base.closing import Closing
 from visavis.base.words import reason
 from visavis.errors import VisavisError
 from visavis.outputs.sample import Sample
@@ -93,7 +94,7 @@ class Status:
     p95_ms: float
 
 
-class Sender:
+class Sender(Closing):
     """Sends the newest samples. Use it in a ``with`` statement, or close it.
 
     Args:
@@ -154,12 +155,6 @@ class Sender:
             self._closed = True
             self._wake.notify()
         self._thread.join(CLOSING_S)
-
-    def __enter__(self) -> Sender:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S

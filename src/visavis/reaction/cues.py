@@ -133,7 +133,10 @@ class CuedSpeech:
         speech nor silence, and stays NaN.
         """
         known = bool(np.isfinite(row).all())
-        found = self._found(row) if known else ()
+        found: tuple[str, ...] = ()
+        if known:
+            speech, voiced, pitch, energy = row[_AT].tolist()
+            found = self._cues.update(speech=speech > 0.5, voiced=voiced > 0.5, pitch=pitch, energy=energy)
         steps = np.zeros((len(CUES), STEPS), np.float32)
         for place, cue in enumerate(CUES):
             self._ages[cue] = 0 if cue in found else self._ages[cue] + 1
@@ -152,7 +155,3 @@ class CuedSpeech:
     def fork(self) -> CuedSpeech:
         """An independent copy with the same past."""
         return deepcopy(self)
-
-    def _found(self, row: FloatArray) -> tuple[str, ...]:
-        speech, voiced, pitch, energy = row[_AT].tolist()
-        return self._cues.update(speech=speech > 0.5, voiced=voiced > 0.5, pitch=pitch, energy=energy)

@@ -113,11 +113,6 @@ class Outputs:
     alone: AvatarAlone | None = field(default=None, kw_only=True)
     fast: bool = field(default=False, kw_only=True)
 
-    @property
-    def need_avatar(self) -> bool:
-        """Whether a file shows how an avatar moves."""
-        return (self.video or self.motion or self.reaction) is not None
-
     def validate(self, source: str) -> None:
         """Find errors before the work that would otherwise show only after it.
 

@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
 from visavis.base.arrays import require_flag
+from visavis.base.closing import Closing
 from visavis.base.files import PathText, as_path
 from visavis.base.machine import usable_threads
 from visavis.capture.image import IMAGE_SUFFIXES, is_picture, read_image
@@ -55,7 +55,7 @@ class FacesInPicture:
         return f"{self.path}: {self.faces!r}"
 
 
-class FacesInVideo:
+class FacesInVideo(Closing):
     """The faces of a video file; iterate over it once, inside ``with``. Only what is being read is kept.
 
     Args:
@@ -87,10 +87,8 @@ class FacesInVideo:
         with closing(follow_faces(self._video, self._make_pipeline, self._jobs)) as frames:
             yield from frames
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
+        """Close the video."""
         self._video.close()
 
 
@@ -118,7 +116,7 @@ def list_media(
         known = len(media) + len(problems)
         for folder, _, names in os.walk(path, onerror=closed):
             for path_inside in sorted(Path(folder, name) for name in names):
-                known_ending = _suffix(path_inside) in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+                known_ending = path_inside.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
                 wanted = known_ending and not path_inside.name.startswith(".") and path_inside.is_file()
                 (media if wanted else passed_over).append(path_inside)
         if known == len(media) + len(problems):
@@ -299,7 +297,3 @@ def may_be_crop(width: int, height: int) -> bool:
     """Whether an image of this size without a detected face can be a face crop."""
     low, high = sorted((width, height))
     return low >= CROPPED_MIN_PX and high <= CROPPED_MAX_PX and high / low <= CROPPED_MAX_ASPECT
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()

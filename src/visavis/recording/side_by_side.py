@@ -94,11 +94,6 @@ class SpeakerView:
         self._next = next(self._pictures, None)
 
     @classmethod
-    def of_video(cls, video: VideoFile) -> Self:
-        """The speaker with the pictures of a video."""
-        return cls(((frame.time_s, frame.image_rgb) for frame in video), video.size)
-
-    @classmethod
     def of_face(cls, face: FloatArray, fps: float, start_s: float) -> Self:
         """The speaker as the avatar with the speaker's face (T, 58); row 0 is at ``start_s``."""
         player = Player(face, fps, HEIGHT_PX, Puppet.load(), "speaker")
@@ -166,7 +161,8 @@ def write_side_by_side(
         if video is None:
             person = SpeakerView.of_face(face, fps, start_s)
         else:
-            person = SpeakerView.of_video(stack.enter_context(video))
+            frames = stack.enter_context(video)
+            person = SpeakerView(((frame.time_s, frame.image_rgb) for frame in frames), video.size)
         wall = Wall(person.size, len(shown))
         puppets = [Puppet.load() for _ in shown]
         players = [

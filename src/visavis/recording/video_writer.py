@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Self, cast
+from typing import cast
 
 import av
 import cv2
@@ -17,6 +17,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
+from visavis.base.closing import Closing
 from visavis.base.files import partial_of, put_in_place
 from visavis.base.words import reason
 from visavis.errors import InputError
@@ -81,7 +82,7 @@ def require_alpha(path: Path) -> None:
         raise InputError(f"{path}: only .webm (VP9) and .mov (ProRes 4444) can be transparent; name it so")
 
 
-class VideoWriter:
+class VideoWriter(Closing):
     """Writes one video: VP9 as .webm, else H.264; use inside ``with``.
 
     The complete file appears when the block ends. After an error or Ctrl-C it has the frames so far. Without
@@ -214,12 +215,6 @@ class VideoWriter:
                 os.truncate(self._partial, 0)
                 self._partial.unlink()
             self._held.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _add_video(self, fps: float) -> VideoStream:
         coding = self._coding

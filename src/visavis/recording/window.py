@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from visavis.base.closing import Closing
 from visavis.errors import DeviceError
 from visavis.types import AvatarPose
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 SIDE_PX = 512
 
 
-class AvatarWindow:
+class AvatarWindow(Closing):
     """A window with the avatar's picture; use it inside ``with``, in the main thread only.
 
     Args:
@@ -60,8 +61,6 @@ class AvatarWindow:
     def _close(self) -> None:
         self.open = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
+        """Close the window."""
         self._root.destroy()

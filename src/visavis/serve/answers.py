@@ -21,8 +21,6 @@ from visavis.reaction.style import CONTROLS
 from visavis.serve.calibrating import NOT_HERE, Calibrating
 from visavis.serve.jpeg import MAX_IMAGE_PIXELS
 from visavis.serve.listening import NO_LISTENER
-from visavis.serve.load import Pace
-from visavis.serve.messages import FaceTokensMessage, GuideMessage, ListenMessage, SettingsMessage
 from visavis.serve.protocol import MAX_MESSAGE_BYTES, PROTOCOL_VERSION
 from visavis.serve.vocabulary import FaceToken, Meaning, Vocabulary
 from visavis.types import AvatarPose, BoolArray, Expression, Face, FaceState
@@ -69,8 +67,8 @@ def encode_hello(
         calibrating: calibration of the session; None if it has none.
         alone: whether viewer pages can show the session, which needs a server of one process.
     """
-    return _encode(
-        type="hello",
+    return encode(
+        "hello",
         protocol=PROTOCOL_VERSION,
         version=__version__,
         modes=modes(listener),
@@ -114,47 +112,6 @@ def profile_offer(calibrating: Calibrating | None) -> dict[str, object]:
     return {"kept": calibrating.kept, "problem": calibrating.problem or None}
 
 
-def encode_guide(wish: GuideMessage) -> str:
-    """The answer to a request for a guided calibration; it holds from the next frame on."""
-    return _encode(type="guide", on=wish.on)
-
-
-def encode_profile(kept: bool) -> str:
-    """Whether a profile is kept now."""
-    return _encode(type="profile", kept=kept)
-
-
-def encode_record(take: str | None) -> str:
-    """Whether a recording runs now, and the name of the one that has ended."""
-    return _encode(type="record", on=take is None, take=take)
-
-
-def encode_pace(pace: Pace) -> str:
-    """How often the client's pictures are needed."""
-    return _encode(type="pace", fps=pace.fps, why=pace.why)
-
-
-def encode_resume(token: str) -> str:
-    """A token with which the client can go on after a lost connection."""
-    return _encode(type="resume", token=token)
-
-
-def encode_listen(wish: ListenMessage) -> str:
-    """The answer to a request for a listener; it holds from the next frame on."""
-    style = None if wish.style is None else asdict(wish.style)
-    return _encode(type="listen", on=wish.on, seed=wish.seed, style=style)
-
-
-def encode_face_tokens(wish: FaceTokensMessage) -> str:
-    """The answer to a request for face tokens; it holds from the next frame on."""
-    return _encode(type="face_tokens", on=wish.on)
-
-
-def encode_settings(settings: SettingsMessage) -> str:
-    """The accepted settings; they hold from the next frame on."""
-    return _encode(type="settings", read_expressions=settings.read_expressions, mirror=settings.mirror)
-
-
 def encode_error(code: str, message: str, frame_id: int | None = None) -> str:
     """One clear line about what went wrong.
 
@@ -163,7 +120,7 @@ def encode_error(code: str, message: str, frame_id: int | None = None) -> str:
         message: the line that people read.
         frame_id: the frame of the error, which counts as answered.
     """
-    return _encode(type="error", code=code, message=message, id=frame_id)
+    return encode("error", code=code, message=message, id=frame_id)
 
 
 def encode_moment(
@@ -193,8 +150,8 @@ def encode_moment(
         state: the face that outputs get; None without a face.
     """
     face = moment.face
-    return _encode(
-        type="moment",
+    return encode(
+        "moment",
         id=frame_id,
         time_s=moment.frame.time_s,
         faces=[_face(face) for face in moment.faces],
@@ -216,7 +173,7 @@ def encode_moment(
 
 def encode_pose(pose: AvatarPose, state: FaceState | None, mirrored: bool) -> str:
     """What a viewer page gets of a frame: pose, the face that outputs get, whether the pose is mirrored."""
-    return _encode(type="pose", pose=_pose(pose), state=_state(state), mirrored=mirrored)
+    return encode("pose", pose=_pose(pose), state=_state(state), mirrored=mirrored)
 
 
 def meaning_json(meaning: Meaning) -> dict[str, object]:
@@ -280,5 +237,6 @@ def _rounded(values: NDArray[np.float32], digits: int) -> list[float]:
     return rounded
 
 
-def _encode(**fields: Any) -> str:
-    return json.dumps(fields, allow_nan=False, separators=(",", ":"))
+def encode(kind: str, **fields: Any) -> str:
+    """A message of this type, whose fields docs/reference/protocol.md describes."""
+    return json.dumps({"type": kind, **fields}, allow_nan=False, separators=(",", ":"))

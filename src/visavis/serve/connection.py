@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from dataclasses import asdict
 from functools import partial
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from visavis.errors import InputError, VisavisError
-from visavis.serve.answers import (
-    encode_error,
-    encode_face_tokens,
-    encode_guide,
-    encode_hello,
-    encode_listen,
-    encode_pace,
-    encode_profile,
-    encode_record,
-    encode_resume,
-    encode_settings,
-)
+from visavis.serve.answers import encode, encode_error, encode_hello
 from visavis.serve.messages import (
     CalibrateMessage,
     ExpressMessage,
@@ -163,7 +153,7 @@ async def _react(socket: WebSocket, session: Session, pool: SessionPool, data: b
             answer = None
         elif isinstance(message, ResumeMessage):
             token = pool.resume(session, message.token)
-            answer = None if token is None else encode_resume(token)
+            answer = None if token is None else encode("resume", token=token)
         else:
             answer = _take(session, message)
             session.memory.change()
@@ -177,41 +167,39 @@ async def _react(socket: WebSocket, session: Session, pool: SessionPool, data: b
 
 def _take(session: Session, message: SoundMessage | Wish) -> str | None:
     """Process a message; returns its answer if there is an immediate one."""
-    if isinstance(message, SoundMessage):
-        session.hear(message)
-        return None
-    if isinstance(message, CalibrateMessage):
-        session.calibrate()
-        return None
-    if isinstance(message, GuideMessage):
-        session.calibrating.guide(message.on)
-        return encode_guide(message)
-    if isinstance(message, ProfileMessage):
-        return encode_profile(session.calibrating.keep(message.keep))
-    if isinstance(message, SettingsMessage):
-        return encode_settings(session.configure(message))
-    if isinstance(message, ExpressMessage):
-        session.express(message.label)
-        return None
-    if isinstance(message, PaceMessage):
-        session.inbox.paced = message.on
-        return None
-    if isinstance(message, RecordMessage):
-        if message.on:
+    match message:
+        case SoundMessage():
+            session.hear(message)
+        case CalibrateMessage():
+            session.calibrate()
+        case GuideMessage(on):
+            session.calibrating.guide(on)
+            return encode("guide", on=on)
+        case ProfileMessage(keep):
+            return encode("profile", kept=session.calibrating.keep(keep))
+        case SettingsMessage():
+            return encode("settings", **asdict(session.configure(message)))
+        case ExpressMessage(label):
+            session.express(label)
+        case PaceMessage(on):
+            session.inbox.paced = on
+        case RecordMessage(on=True):
             session.taking.start()
-            return encode_record(None)
-        return encode_record(session.taking.stop())
-    if isinstance(message, OutputMessage):
-        try:
-            session.broadcast.switch(session, message.address, message.on)
-        except InputError as error:
-            raise RefusedError("no_output", str(error)) from error
-        return None
-    if isinstance(message, ListenMessage):
-        return encode_listen(session.ear.listen(message))
-    if isinstance(message, FaceTokensMessage):
-        return encode_face_tokens(session.show_tokens(message))
-    raise TypeError(f"no answer to {message!r}")
+            return encode("record", on=True, take=None)
+        case RecordMessage():
+            return encode("record", on=False, take=session.taking.stop())
+        case OutputMessage(address, on):
+            try:
+                session.broadcast.switch(session, address, on)
+            except InputError as error:
+                raise RefusedError("no_output", str(error)) from error
+        case ListenMessage():
+            return encode("listen", **asdict(session.ear.listen(message)))
+        case FaceTokensMessage():
+            return encode("face_tokens", **asdict(session.show_tokens(message)))
+        case _:
+            raise TypeError(f"no answer to {message!r}")
+    return None
 
 
 async def _answer(socket: WebSocket, session: Session, pool: SessionPool) -> None:
@@ -226,9 +214,9 @@ async def _answer(socket: WebSocket, session: Session, pool: SessionPool) -> Non
                 pace = inbox.answered(waiting, pool.load)  # before a slow reader can delay it
                 await socket.send_text(text)
                 if pace is not None:
-                    await socket.send_text(encode_pace(pace))
+                    await socket.send_text(encode("pace", **asdict(pace)))
                 if (token := session.memory.token(session)) is not None:
-                    await socket.send_text(encode_resume(token))
+                    await socket.send_text(encode("resume", token=token))
         except TimeoutError:
             pool.counters.stalled += 1
             raise HangupError(Close.FAILED, f"a frame was not answered within {STALL_S:g} s") from None

@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, Response
 
 from visavis.avatar.retarget import Retargeting, presets
 from visavis.avatar.retarget_file import MAX_BYTES, Rules, decode, parse, read_text
-from visavis.base.reading import parse_json, regular
+from visavis.base.reading import parse_json, read_start
 from visavis.base.words import writable_text
 from visavis.cubism.folder import ModelFolder
 from visavis.errors import InputError
@@ -89,20 +89,10 @@ class OwnFiles:
         return Retargeting.preset(name).rules
 
 
-def _read(path: Path, most_bytes: int, wanted: str) -> bytes:
-    try:
-        with regular(path).open("rb") as file:
-            return file.read(most_bytes + 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; name {wanted}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-
-
 def _model(path: Path) -> Mapping[str, bytes]:
     if path.suffix.lower() != ".vrm":
         return ModelFolder.load(path).files()
-    data = _read(path, MAX_VRM_BYTES, "a VRM model")
+    data = read_start(path, MAX_VRM_BYTES, "a VRM model")
     if len(data) > MAX_VRM_BYTES:
         raise InputError(f"{path}: has more than {MAX_VRM_BYTES // 1_000_000} MB; export a smaller VRM model")
     check_vrm(data, str(path))
@@ -142,7 +132,7 @@ def check_vrm(data: bytes, name: str) -> None:
 
 
 def _core(path: Path) -> bytes:
-    data = _read(path, MAX_CORE_BYTES, "Cubism Core, live2dcubismcore.min.js")
+    data = read_start(path, MAX_CORE_BYTES, "Cubism Core, live2dcubismcore.min.js")
     if len(data) > MAX_CORE_BYTES or CORE_NAME.encode() not in data:
         raise InputError(
             f"{path}: is not Cubism Core for the web; download the Cubism SDK for Web from Live2D's site, "

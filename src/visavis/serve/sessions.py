@@ -175,7 +175,8 @@ class Session:
             self.refused += 1
             return encode_error("bad_frame", f"{error} ({self.refused} refused so far)", message.id)
         sample = Sample.of(moment)
-        self.broadcast.show(self, self._name, sample, self._mirrors)
+        mirrored = self.pipeline.mirror and self.pipeline.listener is None  # A listener never mirrors.
+        self.broadcast.show(self, self._name, sample, mirrored)
         self.taking.see(moment)
         self.inbox.attention.see(moment)
         if self.memory.due():
@@ -211,11 +212,6 @@ class Session:
         if self.memory.recalled is not None:
             self.pipeline.recall(self.memory.recalled)
             self.memory.recalled = None
-
-    @property
-    def _mirrors(self) -> bool:
-        """Whether the avatar moves like a mirror image; a listener never does."""
-        return self.pipeline.mirror and self.pipeline.listener is None
 
     def _changed_lights(self) -> tuple[OutputLight, ...] | None:
         """The outputs' lights, looked up twice a second; None if they are as before."""

@@ -24,6 +24,7 @@ from visavis.testing.vtube_studio_state import Hotkey, Parameters, StudioModel
 
 OPEN_TO_ALL = ("APIStateRequest", "AuthenticationTokenRequest", "AuthenticationRequest")
 ICON_PX = (128, 128)
+Data = dict[str, Any]
 
 
 class FakeVTubeStudio:
@@ -120,7 +121,7 @@ class FakeVTubeStudio:
             self.model.load(name, hotkeys, files)
             self.emit("ModelLoadedEvent", self.model.facts())
 
-    def emit(self, kind: str, data: dict[str, Any]) -> None:
+    def emit(self, kind: str, data: Data) -> None:
         """Send an event to all who want it."""
         with self._lock:
             for caller in self._callers:
@@ -169,10 +170,8 @@ class FakeVTubeStudio:
                 caller.send("APIError", {"errorID": 0, "message": "not yours"}, str(uuid.uuid4()))
             caller.send(kind.removesuffix("Request") + "Response" * (kind != "APIError"), answer, request_id)
 
-    def _answer(
-        self, caller: Caller, kind: str, data: dict[str, Any], request_id: str
-    ) -> dict[str, Any] | None:
-        rule = RULES.get(kind)
+    def _answer(self, caller: Caller, kind: str, data: Data, request_id: str) -> Data | None:
+        rule = self._rules(caller, data).get(kind)
         reject(rule is None and kind != "AuthenticationTokenRequest", 7)
         reject(not self.api_on and kind != "APIStateRequest", 1)
         if failures := self._failures[kind]:
@@ -181,11 +180,11 @@ class FakeVTubeStudio:
             reject(not caller.token, 8)
             reject(caller.token not in self._tokens, 50)
         if rule is not None:
-            return rule(self, caller, data)
+            return rule()
         self._ask_person(caller, data, request_id)
         return None
 
-    def _ask_person(self, caller: Caller, data: dict[str, Any], request_id: str) -> None:
+    def _ask_person(self, caller: Caller, data: Data, request_id: str) -> None:
         for key, error in (("pluginName", 52), ("pluginDeveloper", 53)):
             reject(not 3 <= len(str(data.get(key) or "")) <= 32, error)
         if icon := data.get("pluginIcon"):
@@ -200,15 +199,31 @@ class FakeVTubeStudio:
         if self.allow is not None:
             self.click(self.allow)
 
-    def _state(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        signed_in = caller.token in self._tokens
+    def _rules(self, caller: Caller, data: Data) -> dict[str, Callable[[], Data]]:
+        """What answers each type of request."""
+        model, parameters = self.model, self.parameters
         return {
-            "active": self.api_on,
-            "vTubeStudioVersion": "1.9.0",
-            "currentSessionAuthenticated": signed_in,
+            "APIStateRequest": lambda: {
+                "active": self.api_on,
+                "vTubeStudioVersion": "1.9.0",
+                "currentSessionAuthenticated": caller.token in self._tokens,
+            },
+            "AuthenticationRequest": lambda: self._sign_in(caller, data),
+            "EventSubscriptionRequest": lambda: caller.subscribe(data),
+            "HotkeysInCurrentModelRequest": lambda: (
+                model.facts() | {"availableHotkeys": model.list_hotkeys()}
+            ),
+            "HotkeyTriggerRequest": lambda: {"hotkeyID": model.trigger(data.get("hotkeyID"))},
+            "ExpressionStateRequest": lambda: model.facts() | {"expressions": model.expressions(data)},
+            "ExpressionActivationRequest": lambda: model.activate(data),
+            "InputParameterListRequest": lambda: model.facts() | parameters.lists(),
+            "ParameterValueRequest": lambda: parameters.describe(data.get("name")),
+            "ParameterCreationRequest": lambda: {"parameterName": parameters.create(caller.plugin, data)},
+            "ParameterDeletionRequest": lambda: {"parameterName": parameters.delete(caller.plugin, data)},
+            "InjectParameterDataRequest": lambda: self._inject(caller, data),
         }
 
-    def _sign_in(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
+    def _sign_in(self, caller: Caller, data: Data) -> Data:
         for key, error in (("authenticationToken", 100), ("pluginName", 101), ("pluginDeveloper", 102)):
             reject(not data.get(key), error)
         token, plugin = str(data["authenticationToken"]), (data["pluginName"], data["pluginDeveloper"])
@@ -217,51 +232,6 @@ class FakeVTubeStudio:
             caller.token, caller.plugin = token, plugin
         return {"authenticated": valid, "reason": "Token valid." if valid else "Token invalid."}
 
-    def _subscribe(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        return caller.subscribe(data)
-
-    def _hotkeys(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        return {**self.model.facts(), "availableHotkeys": self.model.list_hotkeys()}
-
-    def _trigger(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        return {"hotkeyID": self.model.trigger(data.get("hotkeyID"))}
-
-    def _expressions(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        return {**self.model.facts(), "expressions": self.model.expressions(data)}
-
-    def _activate(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        self.model.activate(data)
-        return {}
-
-    def _inputs(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        return {**self.model.facts(), **self.parameters.lists()}
-
-    def _value(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        reject(data.get("name") not in self.parameters.all, 500)
-        return self.parameters.describe(str(data["name"]))
-
-    def _create(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        return {"parameterName": self.parameters.create(caller.plugin, data)}
-
-    def _delete(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-        return {"parameterName": self.parameters.delete(caller.plugin, data)}
-
-    def _inject(self, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
+    def _inject(self, caller: Caller, data: Data) -> Data:
         self.injected.append(self.parameters.inject(caller.plugin, data))
         return {}
-
-
-RULES: dict[str, Callable[..., dict[str, Any]]] = {
-    "APIStateRequest": FakeVTubeStudio._state,
-    "AuthenticationRequest": FakeVTubeStudio._sign_in,
-    "EventSubscriptionRequest": FakeVTubeStudio._subscribe,
-    "HotkeysInCurrentModelRequest": FakeVTubeStudio._hotkeys,
-    "HotkeyTriggerRequest": FakeVTubeStudio._trigger,
-    "ExpressionStateRequest": FakeVTubeStudio._expressions,
-    "ExpressionActivationRequest": FakeVTubeStudio._activate,
-    "InputParameterListRequest": FakeVTubeStudio._inputs,
-    "ParameterValueRequest": FakeVTubeStudio._value,
-    "ParameterCreationRequest": FakeVTubeStudio._create,
-    "ParameterDeletionRequest": FakeVTubeStudio._delete,
-    "InjectParameterDataRequest": FakeVTubeStudio._inject,
-}

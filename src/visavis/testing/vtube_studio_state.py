@@ -131,13 +131,13 @@ class Parameters:
         """The lists of InputParameterListResponse."""
         found: dict[str, list[dict[str, Any]]] = {"customParameters": [], "defaultParameters": []}
         for name, one in self.all.items():
-            found["defaultParameters" if one.maker is None else "customParameters"].append(
-                self.describe(name)
-            )
+            kind = "defaultParameters" if one.maker is None else "customParameters"
+            found[kind].append(self.describe(name))
         return found
 
-    def describe(self, name: str) -> dict[str, Any]:
+    def describe(self, name: Any) -> dict[str, Any]:
         """A parameter as VTube Studio describes it."""
+        reject(name not in self.all, 500)
         one = self.all[name]
         return {
             "name": name,
@@ -232,13 +232,14 @@ class StudioModel:
             if hotkey.type == "ToggleExpression":
                 self.active ^= {hotkey.file}
 
-    def activate(self, data: dict[str, Any]) -> None:
-        """Switch an expression on or off."""
+    def activate(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Switch an expression on or off; returns the empty answer."""
         file = data.get("expressionFile")
         reject(not self.name, 652)
         reject(not str(file).endswith(ENDING), 650)
         reject(file not in self.files, 651)
         (self.active.add if data.get("active") is True else self.active.discard)(str(file))
+        return {}
 
     def expressions(self, data: dict[str, Any]) -> list[dict[str, Any]]:
         """The list of ExpressionStateResponse."""

@@ -191,10 +191,9 @@ def export_face(
 
         visavis lab export-face experiments/face_second.toml
     """
-    from visavis_train.face import release
-    from visavis_train.onnx.export import current_commit
+    from visavis_train.face.release import export_face_network
 
-    release.export_face_network(experiment, current_commit())
+    export_face_network(experiment)
 
 
 @interrupted_says(ANEW)
@@ -207,10 +206,9 @@ def export_detector(
 
         visavis lab export-detector experiments/detector_second.toml
     """
-    from visavis_train.face import detector_release
-    from visavis_train.onnx.export import current_commit
+    from visavis_train.face.detector_release import export_detector_network
 
-    detector_release.export_detector_network(experiment, current_commit())
+    export_detector_network(experiment)
 
 
 @interrupted_says(ANEW)

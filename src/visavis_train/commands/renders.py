@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from visavis.base.console import print_line, print_note
 from visavis.base.files import require_outputs
 from visavis.base.machine import MOST_PROCESSES
+from visavis.errors import InputError
 from visavis_train.commands.faces import ANEW, NOTHING, Landmarker, Pack
 from visavis_train.commands.shared import ends_in, interrupted_says
 
 Mesh = Annotated[Path, typer.Argument(metavar="HEAD", help="The head's mesh, ict_face.npz.")]
 Crops = Annotated[Path, typer.Argument(help="Folder of face crops, for skins.")]
-
-
-class RenderSplit(StrEnum):
-    """Which skins and identities are rendered."""
-
-    TRAIN = "train"
-    VAL = "val"
-    TEST = "test"
 
 
 @interrupted_says(ANEW)
@@ -35,8 +28,8 @@ def render(
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)],
     workers: Annotated[int, typer.Option(help="Number of processes.", min=1, max=MOST_PROCESSES)] = 1,
     split: Annotated[
-        RenderSplit, typer.Option(help="Split of the skins and identities.")
-    ] = RenderSplit.TRAIN,
+        Literal["train", "val", "test"], typer.Option(help="Split of the skins and identities.")
+    ] = "train",
     skins: Annotated[
         Path | None,
         typer.Option(help="File of skins; made if missing.", show_default="skins.npz next to the pack"),
@@ -70,7 +63,7 @@ def render(
         out,
         count=count,
         seed=seed,
-        split=split.value,
+        split=split,
         workers=workers,
         skins=skins,
         model=model,
@@ -78,7 +71,7 @@ def render(
         plain=plain,
         probes=probes,
     )
-    print_note(f"{out}: {count} faces of the split {split.value}")
+    print_note(f"{out}: {count} faces of the split {split}")
 
 
 @interrupted_says(NOTHING)
@@ -103,12 +96,20 @@ def correspond(
 
         visavis lab correspond HEAD.npz face_landmarker.task --skins runs/skins.npz --out landmarks.csv
     """
-    from visavis_train.face.rendering.correspond import correspond_landmarks
+    from visavis_train.face.data.teacher import Teacher
+    from visavis_train.face.rendering.correspond import place, samples, write_table
+    from visavis_train.face.rendering.head import Head
     from visavis_train.face.rendering.landmarks import TABLE
+    from visavis_train.face.rendering.skins import read_skins
 
-    place = out or TABLE
-    found = correspond_landmarks(head, model, skins=skins, count=count, seed=seed, out=place)
-    print_note(f"{place}: from {found} of {count} pictures in which MediaPipe finds a face")
+    mesh, table = Head.load(head), out or TABLE
+    textures = [] if skins is None else read_skins(skins).textures()
+    with closing(Teacher(model)) as reader:
+        pictures = list(samples(mesh, reader, textures, count, seed))
+    if not pictures:
+        raise InputError(f"MediaPipe finds a face in none of {count} pictures of {head}")
+    write_table(table, *place(mesh, pictures))
+    print_note(f"{table}: from {len(pictures)} of {count} pictures in which MediaPipe finds a face")
 
 
 @interrupted_says(NOTHING)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from visavis.errors import InputError
 from visavis_train.commands.shared import Results, interrupted_says
 
 PUBLIC_TEST = "PublicTest"
@@ -95,21 +96,23 @@ def sweep(
         visavis lab sweep experiments/fer_sparse_tune.toml experiments/fer_sparse_more.toml --rate 0.3
     """
     from visavis_train.expression import sweep as sweeping
+    from visavis_train.expression.config import Experiment
+    from visavis_train.expression.quantize.comparison import TIMED_CALLS
+    from visavis_train.loop.experiment import load_experiment
+    from visavis_train.loop.marks import write_results
 
-    sweeping.report_sweep(
-        tuning,
-        bases,
-        split=split,
-        rates=rates or sweeping.RATES,
-        baselines=() if no_baselines else baselines or sweeping.BASELINES,
-        baseline_rates=baseline_rates or sweeping.BASELINE_RATES,
-        seeds=seeds,
-        overrides=overrides or (),
-        calls=calls,
-        raf_db_folder=raf_db,
-        results=results,
-        page=page,
-    )
+    experiment = load_experiment(tuning, Experiment, overrides or ())
+    networks = tuple(load_experiment(base, Experiment) for base in bases)
+    others = () if no_baselines else tuple(baselines or sweeping.BASELINES)
+    other_rates = tuple(baseline_rates or sweeping.BASELINE_RATES)
+    plan = sweeping.Sweep(experiment, networks, tuple(rates or sweeping.RATES), others, other_rates)
+    second = None if raf_db is None else sweeping.read_raf_db(raf_db)
+    variants = sweeping.run_all(plan, seeds, [tuning, *bases])
+    data = experiment.data[0].path
+    result, lines = sweeping.sweep_tables(variants, data, split, calls or TIMED_CALLS, second)
+    kind = networks[0].model.kind
+    marks = sweeping.MARKS[kind]
+    write_results(results or sweeping.RESULTS[kind], result, page or sweeping.PAGE, marks, lines)
 
 
 @NOTHING_WRITTEN
@@ -129,9 +132,17 @@ def keep_rates(
 
         visavis lab keep-rates expression_sparse --data fer2013.csv
     """
-    from visavis_train.expression.sparsity.keep_rates import report_keep_rates
+    from visavis.base.files import require_writable
+    from visavis.datasets.registry import find_dataset
+    from visavis_train.expression.quantize.comparison import TIMED_CALLS
+    from visavis_train.expression.sparsity import keep_rates as measuring
+    from visavis_train.loop.marks import write_results
 
-    report_keep_rates(run, data, split=split, calls=calls, results=results, page=page)
+    results = results or measuring.RESULTS
+    require_writable(results)
+    faces = find_dataset(data).read(split)
+    result, lines = measuring.compare_keep_rates(run, faces, calls or TIMED_CALLS)
+    write_results(results, result, page or measuring.PAGE, measuring.MARKS, lines)
 
 
 @NOTHING_WRITTEN
@@ -168,9 +179,35 @@ def kept_tokens(
         visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv
         visavis lab kept-tokens runs/fer_sparse_more --data fer2013.csv --keep 0.3 --layer 0 --layer 2
     """
-    from visavis_train.expression.sparsity.kept_tokens import report_kept_tokens
+    from visavis.base.console import print_note, progress
+    from visavis.base.files import require_folder, require_writable
+    from visavis.datasets.registry import find_dataset
+    from visavis.drawing.svg import save_svg
+    from visavis.face.framing import LOOKS
+    from visavis_train.expression.run_folder import is_embedded
+    from visavis_train.expression.sparsity import kept_tokens as looking
+    from visavis_train.face.data.crop_landmarks import find_landmarks
+    from visavis_train.loop.marks import write_results
 
-    report_kept_tokens(run, data, split=split, keep=keep, layers=layers, out=out, results=results, page=page)
+    if layers and keep is None:
+        raise InputError("--layer needs --keep")
+    results, page = results or looking.RESULTS, page or looking.PAGE
+    out = out or (Path("out") if is_embedded(run) else run) / looking.FOLDER
+    network, side_px = looking.open_network(run, keep, layers or None)
+    require_writable(results)
+    require_folder(out)
+    faces = find_dataset(data).read(split)
+    pictures = faces.gray(side_px)
+    with progress("landmarks", len(faces), "faces") as advance:
+        where = find_landmarks(pictures, on_face=advance)
+    print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
+    looked = looking.KeptTokens.of(run.resolve().name, network, faces, pictures, where)
+    write_results(results, looked.as_dict(), page, looking.MARKS, looked.markdown())
+    out.mkdir(parents=True, exist_ok=True)
+    figures = looked.figures()
+    for name, svg in figures.items():
+        save_svg(out / name, svg)
+    print_note(f"wrote {results}, the tables of {page}, and the figures {' and '.join(figures)} in {out}")
 
 
 @NOTHING_WRITTEN
@@ -193,9 +230,21 @@ def dropped_tokens(
 
         visavis lab dropped-tokens runs/fer_sparse_more --data fer2013.csv --rate 0.1
     """
-    from visavis_train.expression.sparsity.dropped_tokens import RATES, report_dropped_tokens
+    from visavis.base.files import require_writable
+    from visavis.datasets.registry import find_dataset
+    from visavis_train.expression.models.pruning import check_rate
+    from visavis_train.expression.sparsity import dropped_tokens as dropping
+    from visavis_train.loop.marks import write_results
 
-    report_dropped_tokens(run, data, split=split, rates=rates or RATES, results=results, page=page)
+    try:
+        for rate in (rates := rates or list(dropping.RATES)):
+            check_rate(rate)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    results = results or dropping.RESULTS
+    require_writable(results)
+    result, lines = dropping.compare_dropped_tokens(run, find_dataset(data).read(split), tuple(rates))
+    write_results(results, result, page or dropping.PAGE, dropping.MARKS, lines)
 
 
 COMMANDS = (sweep, keep_rates, kept_tokens, dropped_tokens)

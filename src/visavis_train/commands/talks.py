@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -72,10 +73,14 @@ def simulation_statistics(
         visavis lab simulation-statistics runs/simulated --split test --json
     """
     from visavis.base.console import print_json, print_table
+    from visavis.datasets.react import find_react
     from visavis_train.simulation.settings import SPLITS
-    from visavis_train.simulation.statistics import as_rows, measure_corpus
+    from visavis_train.simulation.statistics import as_rows, measure_statistics
 
-    found = measure_corpus(corpus, listeners, splits or SPLITS)
+    simulated = find_react(corpus)
+    if simulated is None:
+        raise InputError(f"{corpus}: no corpus; visavis lab simulate makes one")
+    found = {split: measure_statistics(simulated.read(split), listeners) for split in splits or SPLITS}
     if as_json:
         print_json(found)
     else:
@@ -103,9 +108,15 @@ def smiles(
 
         visavis lab smiles vc_dyads.npz --out smile_coupling.json
     """
-    from visavis_train.simulation.measure_smiles import measure_calls
+    from visavis.base.console import print_note
+    from visavis.base.files import write_json
+    from visavis_train.simulation import coupling
+    from visavis_train.simulation.measure_smiles import coupling_json, measure_coupling, training_calls
 
-    measure_calls(calls, out)
+    out = out or Path(coupling.__file__).with_name(coupling.NAME)
+    used, fps = training_calls(calls)
+    write_json(out, coupling_json(measure_coupling(used, fps)))
+    print_note(f"{out}: {len(used)} calls")
 
 
 @GOES_ON
@@ -178,20 +189,27 @@ def listener_report(
         visavis lab listener-report experiments/listener.toml experiments/listener_patches.toml
         visavis lab listener-report --tables-only
     """
-    from visavis_train.listener.report import GUIDANCE, report_listeners
+    from visavis.base.files import write_json
+    from visavis.base.reading import regular
+    from visavis_train.listener import report
+    from visavis_train.listener.baselines.training import BaselineTraining
+    from visavis_train.listener.config import ListenerExperiment
+    from visavis_train.listener.tables import listener_tables
+    from visavis_train.loop.experiment import load_experiment
+    from visavis_train.loop.marks import write_between
 
-    report_listeners(
-        experiments or (),
-        seeds=seeds,
-        samples=samples,
-        guidance=() if no_guidance else guidance or GUIDANCE,
-        baseline_steps=baseline_steps,
-        overrides=overrides or (),
-        results=results,
-        page=page,
-        kept=kept,
-        tables_only=tables_only,
-    )
+    results = results or report.RESULTS
+    if not tables_only:
+        if not experiments:
+            raise InputError("found no experiment; expected TOML files such as experiments/listener*.toml")
+        read = [load_experiment(path, ListenerExperiment, overrides or ()) for path in experiments]
+        steps = {} if baseline_steps is None else {"steps": baseline_steps}
+        training = None if baseline_steps == 0 else BaselineTraining(**steps)
+        guided = () if no_guidance else guidance or report.GUIDANCE
+        found = report.compare_listeners(read, training, seeds, samples, kept or report.KEPT, guided)
+        write_json(results, found, allow_nan=True)
+    told = json.loads(regular(results).read_text("utf-8-sig"))
+    write_between(page or report.PAGE, report.MARKS, listener_tables(told))
 
 
 @interrupted_says("interrupted")
@@ -233,10 +251,18 @@ def behavior(
 
         visavis lab behavior experiments/listener.toml --guidance 1 --guidance 2 --clips 8
     """
-    from visavis_train.listener.behavior import GUIDANCE, report_behavior
+    from visavis.base.files import write_json
+    from visavis_train.listener import behavior as comparing
+    from visavis_train.listener.config import ListenerExperiment
+    from visavis_train.loop.experiment import load_experiment
+    from visavis_train.loop.marks import write_between
 
-    chosen = guidance or GUIDANCE
-    report_behavior(experiment, guidance=chosen, clips=clips, samples=samples, results=results, page=page)
+    if clips <= comparing.STRANGERS:
+        raise InputError(f"found {clips} clips; expected more than {comparing.STRANGERS}")
+    named = load_experiment(experiment, ListenerExperiment)
+    result = comparing.compare_behavior(named, guidance or comparing.GUIDANCE, clips, samples)
+    write_json(results or comparing.RESULTS, result, allow_nan=True)
+    write_between(page or comparing.PAGE, comparing.MARKS, comparing.table(result))
 
 
 @interrupted_says("interrupted: nothing was written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -102,16 +103,18 @@ def tokenizer_ablation(
         visavis lab tokenizer-ablation experiments/tokenizer_*.toml
         visavis lab tokenizer-ablation --tables-only
     """
-    from visavis_train.tokenizer.ablation import report_ablation
+    from visavis.base.files import write_json
+    from visavis.base.reading import regular
+    from visavis_train.loop.marks import write_between
+    from visavis_train.tokenizer import ablation
 
-    report_ablation(
-        experiments or (),
-        seeds=seeds,
-        overrides=overrides or (),
-        results=results,
-        page=page,
-        tables_only=tables_only,
-    )
+    results = results or ablation.RESULTS
+    if not tables_only:
+        if not experiments:
+            raise InputError("found no experiment; expected TOML files such as experiments/tokenizer_*.toml")
+        write_json(results, ablation.run_experiments(experiments, seeds, overrides or ()), allow_nan=True)
+    told = json.loads(regular(results).read_text("utf-8-sig"))
+    write_between(page or ablation.PAGE, ablation.MARKS, ablation.ablation_tables(told))
 
 
 COMMANDS = (tracks, tokenizer_ablation)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -39,13 +38,7 @@ DataSet = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
-
-class QuantizationMethod(StrEnum):
-    """A quantisation method."""
-
-    INT8 = "int8"
-    INT4 = "int4"
-    NF4 = "nf4"
+QuantizationMethod = Literal["int8", "int4", "nf4"]
 
 
 @interrupted_says("interrupted: --resume goes on after the last finished epoch or round, if there is one")
@@ -236,7 +229,7 @@ def quantize(
         facts = task.compare_all(network, data, split)
         tell = task.print_comparison
     elif not compare and method is not None and out is not None:
-        facts = task.quantize_network(network, method.value, data, split, out, max_loss)
+        facts = task.quantize_network(network, method, data, split, out, max_loss)
         tell = task.print_change
     else:
         raise InputError("give --method and --out to write a network, or --compare alone to see all methods")
@@ -262,10 +255,14 @@ def convert_weights(
 
         visavis lab convert-weights ir50.pth --out ir50.safetensors
     """
-    from visavis_train.expression.models import published
+    from visavis.base.files import require_outputs
+    from visavis_train.expression.models.published import note_taken, read_pickled
+    from visavis_train.loop.checkpoint import write_tensors
 
-    taken = published.write_safetensors(weights, out)
-    published.note_taken(out, len(taken.tensors), list(taken.left))
+    require_outputs([(out, (".safetensors",))], [weights])
+    taken = read_pickled(weights)
+    write_tensors(out, taken.tensors)
+    note_taken(out, len(taken.tensors), list(taken.left))
 
 
 def report(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -21,12 +20,8 @@ from visavis_train.loop.log import read_log
 CONFIG, MACHINE = "config.json", "machine.json"
 
 
-class Standing(Enum):
-    """The state of a run folder: empty, an unfinished run, or a run with all epochs trained."""
-
-    NEW = auto()
-    BEGUN = auto()
-    TRAINED = auto()
+# The state of a run folder: empty, an unfinished run, or a run with all epochs trained.
+Standing = Literal["new", "begun", "trained"]
 
 
 def standing(experiment: Experiment, *, resume: bool) -> Standing:
@@ -42,10 +37,10 @@ def standing(experiment: Experiment, *, resume: bool) -> Standing:
     if begun and not resume:
         raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
     if (out / BEST).exists() and len(rows) >= experiment.training.epochs:
-        return Standing.TRAINED
+        return "trained"
     if begun and not (out / LAST).exists():
         raise InputError(f"{out}: holds a run but no {LAST} to go on from; choose another folder")
-    return Standing.BEGUN if begun else Standing.NEW
+    return "begun" if begun else "new"
 
 
 def write_description(experiment: Experiment, device: torch.device) -> list[str]:

@@ -205,16 +205,8 @@ def pretrain(config: Pretraining, *, resume: bool = False) -> Path:
     torch.set_num_threads(config.threads)
     trainer = PretrainingTrainer(config, fresh=not (resume and (config.out / LAST).exists()))
     modules = {"model": trainer.net, "average": trainer.average}
-    run_rounds(
-        config.out,
-        config,
-        config.seed,
-        config.epochs,
-        trainer.run_epoch,
-        modules,
-        trainer.optimizer,
-        resume=resume,
-    )
+    rounds, optimizer = config.epochs, trainer.optimizer
+    run_rounds(config.out, config, config.seed, rounds, trainer.run_epoch, modules, optimizer, resume=resume)
     path = config.out / NETWORK
     save_checkpoint(path, {"model": trainer.trained}, None, {})
     return path

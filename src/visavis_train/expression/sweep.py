@@ -25,12 +25,11 @@ from visavis_train.expression.models.factory import Prunable
 from visavis_train.expression.models.pruning import PruningConfig, check_rate
 from visavis_train.expression.models.sae_config import SaeConfig
 from visavis_train.expression.models.sparse import SparseConfig
-from visavis_train.expression.quantize.comparison import TIMED_CALLS, compare_steps
+from visavis_train.expression.quantize.comparison import compare_steps
 from visavis_train.expression.sparsity.compare import Variant, classes_table, compare_variants, costs_table
 from visavis_train.expression.task import release_expression, train_expression
 from visavis_train.loop.checkpoint import BEST
-from visavis_train.loop.experiment import load_experiment
-from visavis_train.loop.marks import measured_on, write_results
+from visavis_train.loop.marks import measured_on
 from visavis_train.loop.rounds import require_same
 
 PAGE = Path("docs/reference/sparse.md")
@@ -192,36 +191,3 @@ def sweep_tables(
         *classes_table(compared).markdown().splitlines(),
     ]
     return result, lines
-
-
-def report_sweep(
-    tuning: Path,
-    bases: Sequence[Path],
-    *,
-    split: str,
-    rates: Sequence[float] = RATES,
-    baselines: Sequence[str] = BASELINES,
-    baseline_rates: Sequence[float] = BASELINE_RATES,
-    seeds: int = 1,
-    overrides: Sequence[str] = (),
-    calls: int | None = None,
-    raf_db_folder: Path | None = None,
-    results: Path | None = None,
-    page: Path | None = None,
-) -> None:
-    """Train, tune and compare everything that is missing, and write the results and the tables.
-
-    The options are those of ``visavis lab sweep``; the files are by default those of :data:`RESULTS` for the
-    kind of the pruned network, and :data:`PAGE`.
-
-    Raises:
-        InputError: an experiment, its data, a keep rate or the page cannot be used.
-    """
-    experiment = load_experiment(tuning, Experiment, overrides)
-    networks = tuple(load_experiment(base, Experiment) for base in bases)
-    sweep = Sweep(experiment, networks, tuple(rates), tuple(baselines), tuple(baseline_rates))
-    second = None if raf_db_folder is None else read_raf_db(raf_db_folder)
-    variants = run_all(sweep, seeds, [tuning, *bases])
-    result, lines = sweep_tables(variants, experiment.data[0].path, split, calls or TIMED_CALLS, second)
-    kind = networks[0].model.kind
-    write_results(results or RESULTS[kind], result, page or PAGE, MARKS[kind], lines)

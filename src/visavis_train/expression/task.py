@@ -36,7 +36,7 @@ from visavis_train.expression.card import CARD, write_card
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.sources import Splits, read_splits
 from visavis_train.expression.distillation import onnx_teacher
-from visavis_train.expression.folder import Standing, standing, trained_on, write_description
+from visavis_train.expression.folder import standing, trained_on, write_description
 from visavis_train.expression.imbalance import told
 from visavis_train.expression.init import start_teacher
 from visavis_train.expression.models.cost import cost
@@ -75,7 +75,7 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     out, last = experiment.out, experiment.out / LAST
     accelerator = make_accelerator(experiment.mixed_precision)
     found, main = standing(experiment, resume=resume), accelerator.is_main_process
-    if found is Standing.TRAINED:
+    if found == "trained":
         return out
     watch = progress_bar if main else no_progress
     splits = experiment_faces(experiment, watch)
@@ -83,9 +83,9 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     taught = teacher_answers(experiment, [gray_pixels(splits.training), *crops], watch)
     unlabeled = np.concatenate(crops) if crops else None
     trainer = ExpressionTrainer(
-        experiment, splits.training, accelerator, taught, unlabeled, fresh=found is Standing.NEW
+        experiment, splits.training, accelerator, taught, unlabeled, fresh=found == "new"
     )
-    if found is Standing.BEGUN:
+    if found == "begun":
         trainer.load(last)
     for note in (*splits.notes, told(splits.training, experiment.training.imbalance)) if main else ():
         print_note(note)

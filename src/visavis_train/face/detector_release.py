@@ -16,7 +16,7 @@ from visavis_train.face.detector import INPUT_PX, STRIDE_PX, DetectorExport, Det
 from visavis_train.face.detector_task import DetectorConfig
 from visavis_train.loop.checkpoint import read_tensors
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.onnx.export import export_onnx, register
+from visavis_train.onnx.export import current_commit, export_onnx, register
 
 ASSETS = Path("src/visavis/assets")
 LICENCE = "Apache-2.0 for the weights; trained on data for research: see docs/models/detector.md"
@@ -27,12 +27,13 @@ DATA = (
 )
 
 
-def export_detector_network(path: Path, commit: str) -> None:
-    """Export ``detector.onnx`` of one experiment file, for a commit.
+def export_detector_network(path: Path) -> None:
+    """Export ``detector.onnx`` of one experiment file.
 
     Raises:
         InputError: no frame of the test clips has a labelled face.
     """
+    commit = current_commit()  # Read before the described files change.
     config = load_experiment(path, DetectorConfig)
     frames = test_frames(config)  # Before any file is written.
     net = DetectorNet(config.width)

@@ -18,7 +18,7 @@ from visavis_train.face.network import EYE_CORNERS, FaceExport, FaceNet
 from visavis_train.face.parts import INPUT_PX
 from visavis_train.loop.checkpoint import read_tensors
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.onnx.export import export_onnx, register
+from visavis_train.onnx.export import current_commit, export_onnx, register
 
 ASSETS = Path("src/visavis/assets")
 # The heads' shares are chosen on clips with at least this number of frames, and on this number of each.
@@ -32,8 +32,9 @@ DATA = (
 )
 
 
-def export_face_network(path: Path, commit: str) -> None:
-    """Export ``face.onnx`` of one experiment file, for a commit."""
+def export_face_network(path: Path) -> None:
+    """Export ``face.onnx`` of one experiment file."""
+    commit = current_commit()  # Read before the described files change.
     config = load_experiment(path, FaceConfig)
     state = read_tensors(config.out / "face.safetensors")
     net = FaceNet(state["mean_shape"], config.width)

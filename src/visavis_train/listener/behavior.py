@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from visavis.base.console import progress
-from visavis.base.files import write_json
 from visavis.base.machine import machine
-from visavis.errors import InputError
 from visavis.evaluate.speaker_gain import PEAK_WITHIN_S
 from visavis.metrics.pairing import peak_r
 from visavis.reaction.gestures import BROWS, NOD, SMILE, find_gestures, smile_of
@@ -30,8 +28,6 @@ from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load
 from visavis_train.listener.config import ListenerExperiment
 from visavis_train.listener.release import LISTENER_FILE
 from visavis_train.listener.tokens import TokenVocabulary, as_shown
-from visavis_train.loop.experiment import load_experiment
-from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
 from visavis_train.simulation.mouth import opening
 from visavis_train.simulation.statistics import count_blinks
@@ -245,27 +241,3 @@ def _cell(key: str, found: Sequence[float]) -> str:
     digits = 1 if key.endswith("per_minute") else 2
     value, low, high = (f"{number:.{digits}f}" for number in found)
     return f"{value} [{low}, {high}]"
-
-
-def report_behavior(
-    experiment: Path,
-    *,
-    guidance: Sequence[float] = GUIDANCE,
-    clips: int = 24,
-    samples: int = 6,
-    results: Path | None = None,
-    page: Path | None = None,
-) -> None:
-    """Measure a listener, and write the results and the table.
-
-    The options are those of ``visavis lab behavior``; the files are by default :data:`RESULTS` and
-    :data:`PAGE`.
-
-    Raises:
-        InputError: too few clips, or the experiment, its pack, its listener or the page cannot be used.
-    """
-    if clips <= STRANGERS:
-        raise InputError(f"found {clips} clips; expected more than {STRANGERS}")
-    result = compare_behavior(load_experiment(experiment, ListenerExperiment), guidance, clips, samples)
-    write_json(results or RESULTS, result, allow_nan=True)
-    write_between(page or PAGE, MARKS, table(result))

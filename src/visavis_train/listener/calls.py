@@ -140,16 +140,8 @@ def train_on(
     heard, looked_at = (call_conversations(some, codec, mean_of) for some in (calls, unseen))
     net = ListenerNet(config)
     trainer = ListenerTrainer(net, experiment.training, heard, looked_at, experiment.seed)
-    run_rounds(
-        out,
-        experiment,
-        experiment.seed,
-        experiment.training.rounds,
-        trainer.run_round,
-        {"model": net},
-        trainer.optimizer,
-        resume=resume,
-    )
+    seed, rounds, modules = experiment.seed, experiment.training.rounds, {"model": net}
+    run_rounds(out, experiment, seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume)
     notes = {
         "frame_rate_hz": CALL_RATE_HZ / mean_of,
         "speaks": SPEAKS,

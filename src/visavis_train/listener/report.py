@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from visavis.base.console import print_note
-from visavis.base.files import require_folder, whole_file, write_json
+from visavis.base.files import require_folder, whole_file
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.channels import EXPRESSION_CHANNELS
@@ -50,11 +50,8 @@ from visavis_train.listener.config import ListenerExperiment, SamplingSettings
 from visavis_train.listener.cost import stream_cost
 from visavis_train.listener.release import LISTENER_FILE
 from visavis_train.listener.scores import Contest, score_method, score_summary
-from visavis_train.listener.tables import listener_tables
 from visavis_train.listener.task import REPORT, network_config
 from visavis_train.listener.tokens import TokenVocabulary
-from visavis_train.loop.experiment import load_experiment
-from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
 from visavis_train.tokenizer.ablation import UNSEEN
 from visavis_train.tokenizer.task import REPORT as TOKENIZER_REPORT
@@ -267,36 +264,3 @@ def _cost(experiment: ListenerExperiment) -> dict[str, Any]:
     levels = TokenVocabulary.open(experiment.tokenizer).levels
     cost = stream_cost(network_config(experiment, levels), FRAME_RATE_HZ)
     return asdict(replace(cost, streamed=cost.streamed * (2 if experiment.sampling.sampling.guided else 1)))
-
-
-def report_listeners(
-    experiments: Sequence[Path],
-    *,
-    seeds: int = 3,
-    samples: int = 10,
-    guidance: Sequence[float] = GUIDANCE,
-    baseline_steps: int | None = None,
-    overrides: Sequence[str] = (),
-    results: Path | None = None,
-    page: Path | None = None,
-    kept: Path | None = None,
-    tables_only: bool = False,
-) -> None:
-    """Measure everything that is missing, and write the results and the tables.
-
-    The options are those of ``visavis lab listener-report``; the places are by default :data:`RESULTS`,
-    :data:`PAGE` and :data:`KEPT`.
-
-    Raises:
-        InputError: there is no experiment, or an experiment, the results or the page cannot be used.
-    """
-    results = results or RESULTS
-    if not tables_only:
-        if not experiments:
-            raise InputError("found no experiment; expected TOML files such as experiments/listener*.toml")
-        read = [load_experiment(path, ListenerExperiment, overrides) for path in experiments]
-        steps = {} if baseline_steps is None else {"steps": baseline_steps}
-        training = None if baseline_steps == 0 else BaselineTraining(**steps)
-        result = compare_listeners(read, training, seeds, samples, kept or KEPT, guidance)
-        write_json(results, result, allow_nan=True)
-    write_between(page or PAGE, MARKS, listener_tables(json.loads(regular(results).read_text("utf-8-sig"))))

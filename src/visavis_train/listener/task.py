@@ -58,20 +58,6 @@ def network_config(
     )
 
 
-def read_conversations(
-    experiment: ListenerExperiment, pack: ListeningPack, tokenizer: FaceTokenizer
-) -> tuple[Conversation, ...]:
-    """A pack as training data of the experiment's network."""
-    return token_conversations(
-        pack,
-        tokenizer,
-        sound=experiment.speech,
-        controls=experiment.style,
-        steady=experiment.steady,
-        ahead=experiment.ahead,
-    )
-
-
 def train_listener(
     experiment: ListenerExperiment, vocabulary: TokenVocabulary, *, resume: bool = False
 ) -> ListenerTrainer:
@@ -84,10 +70,8 @@ def train_listener(
     require_splits(experiment.data)
     torch.set_num_threads(experiment.threads)
     torch.manual_seed(experiment.seed)
-    learnt, validation = (
-        read_conversations(experiment, load_listening(experiment.data / f"{split}.npz"), vocabulary.tokenizer)
-        for split in ("train", "val")
-    )
+    packs = (load_listening(experiment.data / f"{split}.npz") for split in ("train", "val"))
+    learnt, validation = (token_conversations(experiment, pack, vocabulary.tokenizer) for pack in packs)
     net = ListenerNet(network_config(experiment, vocabulary.levels, learnt[0].sound.shape[1]))
     trainer = ListenerTrainer(net, experiment.training, learnt, validation, experiment.seed)
     best = experiment.out / BEST
@@ -98,16 +82,8 @@ def train_listener(
             save_checkpoint(best, {"model": net}, None, {"round": number + 1, SCORE: row[SCORE]})
         return row
 
-    run_rounds(
-        experiment.out,
-        experiment,
-        experiment.seed,
-        experiment.training.rounds,
-        run_round,
-        {"model": net},
-        trainer.optimizer,
-        resume=resume,
-    )
+    out, seed, rounds, modules = experiment.out, experiment.seed, experiment.training.rounds, {"model": net}
+    run_rounds(out, experiment, seed, rounds, run_round, modules, trainer.optimizer, resume=resume)
     load_checkpoint(best, {"model": net})
     return trainer
 
@@ -195,7 +171,7 @@ def release_listener(
         "cost": asdict(stream_cost(net.config, FRAME_RATE_HZ)),
         **load_checkpoint(experiment.out / BEST, {}),
         "test_bits_per_frame": speakers(
-            trainer, read_conversations(experiment, test_pack, tokenizer), others_of(test_pack)
+            trainer, token_conversations(experiment, test_pack, tokenizer), others_of(test_pack)
         ),
     }
     write_json(experiment.out / REPORT, report, allow_nan=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import cv2
 import numpy as np
@@ -23,6 +23,9 @@ from visavis_train.data.conversation_pack import ListeningPack, PersonClip
 from visavis_train.data.track_pack import LEAST_SPREAD
 from visavis_train.listener.batches import Conversation, Tokens
 from visavis_train.tokenizer.face_groups import FACE_GROUPS
+
+if TYPE_CHECKING:
+    from visavis_train.listener.config import ListenerExperiment
 
 HEAD_WEIGHT = 8.0
 # Kaldi's defaults, as in the challenges' baselines: the number of coefficients, and the lifter.
@@ -84,37 +87,26 @@ def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...
 
 
 def token_conversations(
-    pack: ListeningPack,
-    tokenizer: FaceTokenizer,
-    *,
-    sound: Speech,
-    controls: bool,
-    steady: float | None = None,
-    ahead: int = 0,
+    experiment: ListenerExperiment, pack: ListeningPack, tokenizer: FaceTokenizer
 ) -> tuple[Conversation, ...]:
-    """Every item of a pack as tokens; items of the same speaker share arrays.
+    """A pack as training data of an experiment; items of the same speaker share arrays.
 
-    Args:
-        pack: the conversations.
-        tokenizer: a tokenizer with one token a frame.
-        sound: whether the listener hears speech, or :func:`mfcc` of it.
-        controls: whether the listener gets its style.
-        steady: tolerance of the listeners' tokens, see :func:`steady_tokens`; None for plain ones.
-        ahead: frames of the speaker that the listener sees in advance.
+    The tokenizer gives one token a frame.
     """
+    ahead = experiment.ahead
     seen: dict[int, Tokens] = {}
     heard = {}
     for speaker in {id(item.speaker): item.speaker for item in pack.items}.values():
         face = earlier(speaker.face.astype(np.float32), ahead)
         seen[id(speaker)] = tokenizer.encode(as_seen(face, tokenizer.rest))
-        heard[id(speaker)] = earlier(_sound(speaker, sound), ahead)
+        heard[id(speaker)] = earlier(_sound(speaker, experiment.speech), ahead)
     return tuple(
         Conversation(
             item.listener.name,
             seen[id(item.speaker)],
-            steady_tokens(tokenizer, as_shown(item.listener, tokenizer), steady),
+            steady_tokens(tokenizer, as_shown(item.listener, tokenizer), experiment.steady),
             heard[id(item.speaker)],
-            item.style[: None if controls else 0],
+            item.style[: None if experiment.style else 0],
         )
         for item in pack.items
     )

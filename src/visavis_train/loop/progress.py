@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TypeAlias
 
 from visavis.base.console import progress
@@ -17,6 +18,5 @@ def no_progress(_what: str, _steps: int) -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def progress_bar(what: str, steps: int) -> AbstractContextManager[Callable[[], None]]:
-    """A progress bar on standard error, if that is a terminal."""
-    return progress(what, steps, "steps")
+# A progress bar on standard error, if that is a terminal.
+progress_bar: Watch = partial(progress, unit="steps")

@@ -14,12 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from visavis.base.console import print_note
-from visavis.base.files import write_json
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
-from visavis_train.simulation.coupling import LEVELS, NAME, REPLY_S, Quantiles, Signal, SmileCoupling
+from visavis_train.simulation.coupling import LEVELS, REPLY_S, Quantiles, Signal, SmileCoupling
 from visavis_train.tokenizer.tracks import dyad_clips
 
 # Pairs in a tokenizer's validation or test: experiments/tokenizer_*.toml, [split].
@@ -186,15 +184,3 @@ def coupling_json(measured: SmileCoupling) -> dict[str, Any]:
         "quantiles_at": list(LEVELS),
         "measured": notes,
     }
-
-
-def measure_calls(path: Path, out: Path | None = None) -> None:
-    """Measure the calls of ``vc_dyads.npz``, and write the file, by default the package's.
-
-    Raises:
-        InputError: the file is not the file of the calls.
-    """
-    out = out or Path(__file__).with_name(NAME)
-    calls, fps = training_calls(path)
-    write_json(out, coupling_json(measure_coupling(calls, fps)))
-    print_note(f"{out}: {len(calls)} calls")

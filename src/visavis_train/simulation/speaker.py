@@ -29,7 +29,7 @@ from visavis_train.simulation.movements import add, bump, follow_smoothly, plate
 from visavis_train.simulation.real_faces import Habits, RealFaces, wander
 from visavis_train.simulation.seed_stream import SeedStream
 from visavis_train.simulation.smiles import LARGEST, TIMES, WOBBLE, own_smiles, wobble
-from visavis_train.simulation.voice import Said, Voice
+from visavis_train.simulation.voice import Voice
 
 # Factors on each mood's difference from a neutral face, for normal and for strong intensity. The
 # differences are means over press photographs with noisy labels, so weaker than one acted face. Our choice.
@@ -135,11 +135,7 @@ def mood_of(voice: Voice, frames: int, habits: Habits) -> FloatArray:
         strength = np.zeros(frames, np.float32)
         for one in voice.said:
             if one.utterance.emotion == emotion:
-                _show(strength, one)
+                part = slice(round(FPS * one.start_s), round(FPS * one.end_s))
+                strength[part] = SHOWN[one.utterance.strong]
         result += np.outer(follow_smoothly(strength, 0.35, 0.8), difference)
     return result
-
-
-def _show(strength: FloatArray, one: Said) -> None:
-    part = slice(round(FPS * one.start_s), round(FPS * one.end_s))
-    strength[part] = SHOWN[one.utterance.strong]

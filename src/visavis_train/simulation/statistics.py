@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,7 @@ from numpy.typing import NDArray
 
 from visavis.base.console import progress
 from visavis.channels import FACE_INDEX
-from visavis.datasets import react
 from visavis.datasets.dyads import Dyads
-from visavis.errors import InputError
 from visavis.metrics.pairing import peak_r
 from visavis.types import FloatArray
 from visavis_train.simulation.coupling import SmileCoupling
@@ -183,15 +180,3 @@ def as_rows(measured: dict[str, dict[str, Any]]) -> list[list[str]]:
         [name, *(f"{found[name]:.3f}" for found in measured.values()), wanted[name]]
         for name in ("peak_r", "peak_r_of_strangers")
     ]
-
-
-def measure_corpus(path: Path, listeners: int, splits: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The results of :func:`measure_statistics` for each split.
-
-    Raises:
-        InputError: the corpus is missing, or a split of it cannot be read.
-    """
-    corpus = react.find_react(path)
-    if corpus is None:
-        raise InputError(f"{path}: no corpus; visavis lab simulate makes one")
-    return {split: measure_statistics(corpus.read(split), listeners) for split in splits}

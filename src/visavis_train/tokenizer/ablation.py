@@ -15,12 +15,10 @@ from statistics import mean, stdev
 from typing import Any
 
 from visavis.base.console import print_note
-from visavis.base.files import write_json
 from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.errors import InputError
 from visavis_train.loop.experiment import load_experiment
-from visavis_train.loop.marks import write_between
 from visavis_train.onnx.export import current_commit
 from visavis_train.tokenizer.config import TokenizerExperiment
 from visavis_train.tokenizer.task import REPORT, release_tokenizer, train_tokenizer
@@ -147,29 +145,3 @@ def _expressions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
-
-
-def report_ablation(
-    experiments: Sequence[Path],
-    *,
-    seeds: int = 3,
-    overrides: Sequence[str] = (),
-    results: Path | None = None,
-    page: Path | None = None,
-    tables_only: bool = False,
-) -> None:
-    """Run everything that is missing, and write the results and the tables.
-
-    The options are those of ``visavis lab tokenizer-ablation``; the files are by default :data:`RESULTS` and
-    :data:`PAGE`.
-
-    Raises:
-        InputError: there is no experiment, or an experiment, the results or the page cannot be used.
-    """
-    results = results or RESULTS
-    if not tables_only:
-        if not experiments:
-            raise InputError("found no experiment; expected TOML files such as experiments/tokenizer_*.toml")
-        result = run_experiments(experiments, seeds, overrides)
-        write_json(results, result, allow_nan=True)
-    write_between(page or PAGE, MARKS, ablation_tables(json.loads(regular(results).read_text("utf-8-sig"))))

@@ -61,16 +61,8 @@ def train_tokenizer(experiment: TokenizerExperiment, *, resume: bool = False) ->
     """
     torch.set_num_threads(experiment.threads)
     trainer = TokenizerTrainer(experiment, parts_of(experiment))
-    run_rounds(
-        experiment.out,
-        experiment,
-        experiment.seed,
-        trainer.rounds,
-        trainer.run_round,
-        {"model": trainer.net},
-        trainer.optimizer,
-        resume=resume,
-    )
+    out, seed, rounds, modules = experiment.out, experiment.seed, trainer.rounds, {"model": trainer.net}
+    run_rounds(out, experiment, seed, rounds, trainer.run_round, modules, trainer.optimizer, resume=resume)
     return trainer.net.eval()
 
 

@@ -165,16 +165,9 @@ def train_voice(experiment: VoiceExperiment, *, resume: bool = False) -> dict[st
     """
     torch.set_num_threads(experiment.threads)
     trainer = VoiceTrainer(experiment)
-    run_rounds(
-        experiment.out,
-        experiment,
-        experiment.seed,
-        experiment.training.epochs,
-        trainer.run_round,
-        {"model": trainer.net, "average": trainer.average},
-        trainer.optimizer,
-        resume=resume,
-    )
+    out, seed, epochs = experiment.out, experiment.seed, experiment.training.epochs
+    modules = {"model": trainer.net, "average": trainer.average}
+    run_rounds(out, experiment, seed, epochs, trainer.run_round, modules, trainer.optimizer, resume=resume)
     temperature = fit_temperature(trainer.answers("val"), trainer.truth("val"))
     trainer.net.load_state_dict(trainer.average.module.state_dict())
     example = torch.from_numpy(np.stack([clip.alone[:20] for clip in trainer.clips["val"][:2]]))

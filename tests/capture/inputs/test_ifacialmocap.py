@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.phones import FACEMOTION3D_FRAME, IFACIALMOCAP_FRAME
+from support.phones import FACEMOTION3D_FRAME, IFACIALMOCAP_FRAME, free_port
 from visavis.base.address import Address
 from visavis.capture.inputs import ifacialmocap
 from visavis.capture.inputs.ifacialmocap import IFacialMocapDecoder
@@ -133,10 +133,3 @@ def test_a_host_is_asked_for_version_2(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_with_options_is_refused() -> None:
     with pytest.raises(InputError, match="it has no options"):
         ifacialmocap.open(Address.parse("ifacialmocap://?smooth=1"))
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from support.studio import POSE, face, opened, sample, until
+from support.samples import POSE, face_state
+from support.studio import opened, sample, until
 from visavis.avatar.retarget import Retargeting
 from visavis.base.address import Address
 from visavis.channels import BLENDSHAPES, EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
@@ -31,7 +32,7 @@ GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "vtube-studio.md"
 
 
 def test_the_values_are_those_of_the_mapping(studio: FakeVTubeStudio) -> None:
-    state = face(
+    state = face_state(
         jawOpen=0.6, mouthSmileLeft=0.5, eyeBlinkRight=1.0, yaw=0.2, pitch=-0.1, roll=0.3, x=4, z=-60
     )
     connection = opened(studio)
@@ -73,10 +74,10 @@ def test_each_message_of_the_guide_exists() -> None:
 
 
 def test_a_model_that_is_no_mirror_swaps_sides(studio: FakeVTubeStudio) -> None:
-    plain = face(
+    plain = face_state(
         eyeBlinkLeft=0.5, browOuterUpRight=0.3, mouthLeft=0.2, yaw=0.2, pitch=0.1, roll=-0.1, x=3, y=2
     )
-    flipped = face(
+    flipped = face_state(
         eyeBlinkRight=0.5, browOuterUpLeft=0.3, mouthRight=0.2, yaw=-0.2, pitch=0.1, roll=0.1, x=-3, y=2
     )
     for options, state in (("?mirror=0&custom=1", plain), ("?mirror=1&custom=1", flipped)):
@@ -92,7 +93,7 @@ def test_a_model_that_is_no_mirror_swaps_sides(studio: FakeVTubeStudio) -> None:
 def test_custom_parameters_are_created_once_and_hold_the_blendshapes(studio: FakeVTubeStudio) -> None:
     weights = {name: round(0.01 * index, 2) for index, name in enumerate(BLENDSHAPES)}
     connection = opened(studio, "?custom=1&mirror=0")
-    assert connection.send(sample(0.0, face(**weights))) == ""
+    assert connection.send(sample(0.0, face_state(**weights))) == ""
     until(lambda: studio.injected)
     for name, weight in weights.items():
         assert studio.injected[0][f"Arkit{name[0].upper()}{name[1:]}"] == pytest.approx(weight)
@@ -113,7 +114,7 @@ def test_a_retarget_file_moves_parameters_of_its_own(studio: FakeVTubeStudio, tm
     )
     connection.close()
     connection = opened(studio, f"{address}&custom=1")
-    assert connection.send(sample(0.0, face(jawOpen=0.5))) == ""
+    assert connection.send(sample(0.0, face_state(jawOpen=0.5))) == ""
     until(lambda: studio.injected)
     assert studio.injected[0]["MyJaw"] == pytest.approx(2.5)
     made = studio.parameters.all["MyJaw"]
@@ -132,7 +133,7 @@ def test_a_parameter_that_cannot_be_created_is_told_and_the_others_are_sent(stud
 
 def test_without_a_face_the_values_ease_to_rest(studio: FakeVTubeStudio) -> None:
     connection = opened(studio)
-    connection.send(sample(0.0, face(yaw=0.5, jawOpen=1.0)))
+    connection.send(sample(0.0, face_state(yaw=0.5, jawOpen=1.0)))
     for index in range(1, 90):
         connection.send(Sample(index / 30, None, POSE))
     until(lambda: len(studio.injected) == 90)
@@ -149,7 +150,7 @@ def test_without_a_face_the_values_ease_to_rest(studio: FakeVTubeStudio) -> None
 def test_the_last_values_stay_while_no_frame_comes(studio: FakeVTubeStudio) -> None:
     opened(studio).close()
     with open_output(studio.address) as sender:
-        sender.send(sample(0.0, face(yaw=0.2)))
+        sender.send(sample(0.0, face_state(yaw=0.2)))
         until(lambda: studio.injected)
         time.sleep(1.4)
         assert studio.value("FaceAngleX") == pytest.approx(np.degrees(-0.2), abs=1e-4)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.studio import INJECT, answered, face, opened, sample, tried, until
+from support.samples import face_state
+from support.studio import INJECT, answered, opened, sample, tried, until
 from visavis.base.address import Address
 from visavis.errors import DeviceError, InputError
 from visavis.outputs import NotReadyError, open_output
@@ -116,7 +117,7 @@ def test_a_program_that_is_closed_and_started_again_is_back_within_3_s(studio: F
         time.sleep(1.0)
         before = len(studio.injected)
         studio.start()
-        sender.send(sample(1.0, face(yaw=0.1)))
+        sender.send(sample(1.0, face_state(yaw=0.1)))
         until(lambda: len(studio.injected) > before, 3.0)
         assert studio.injected[-1]["FaceAngleX"] == pytest.approx(np.degrees(-0.1), abs=1e-4)
         assert studio.popups == 1
@@ -126,7 +127,7 @@ def test_events_and_foreign_answers_in_between_do_no_harm(studio: FakeVTubeStudi
     studio.noisy = True
     connection = opened(studio, "?custom=1")
     for index in range(100):
-        assert connection.send(sample(index / 30, face(yaw=index / 100))) == ""
+        assert connection.send(sample(index / 30, face_state(yaw=index / 100))) == ""
     until(lambda: len(studio.injected) == 100)
     angles = [values["FaceAngleX"] for values in studio.injected]
     assert angles == sorted(angles, reverse=True)

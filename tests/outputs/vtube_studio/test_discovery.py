@@ -9,6 +9,7 @@ from time import sleep
 
 import pytest
 
+from support.phones import free_port
 from visavis.outputs.vtube_studio import discovery
 from visavis.outputs.vtube_studio.discovery import Announcement, hear_announcement, read_announcement
 
@@ -57,10 +58,7 @@ def test_what_is_no_announcement_is_passed_over(data: bytes) -> None:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
+    return free_port()
 
 
 def shout(port: int, *datagrams: bytes) -> Thread:

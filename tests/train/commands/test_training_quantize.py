@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -126,4 +127,4 @@ def test_bad_input_is_one_line_and_status_2(
 
 
 def test_the_command_offers_every_method() -> None:
-    assert [method.value for method in QuantizationMethod] == list(METHODS)
+    assert get_args(QuantizationMethod) == tuple(METHODS)

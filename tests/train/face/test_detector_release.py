@@ -21,4 +21,4 @@ def test_without_frames_to_measure_nothing_is_written(
     monkeypatch.setattr(detector_release, "load_experiment", lambda *_: config)
     monkeypatch.setattr(detector_release, "export_onnx", lambda *_, **__: pytest.fail("written"))
     with pytest.raises(InputError, match=r"no frame of the test clips \(clip\) has a face"):
-        detector_release.export_detector_network(tmp_path / "detector.toml", "0")
+        detector_release.export_detector_network(tmp_path / "detector.toml")

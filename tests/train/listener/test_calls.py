@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support import tiny_listening
+from support.tiny_listener import entropy
 from visavis.cli import app
 from visavis.datasets.calls import Call, read_calls
 from visavis.errors import InputError
@@ -51,10 +52,6 @@ def write_calls(path: Path, pairs: int = 4, frames: int = 900) -> None:
             signals[k, :, 1] = np.where(other, 1 - signals[k - 1, ::-1, 1], signals[k - 1, ::-1, 1])
         arrays[f"s{pair}_x"] = np.repeat(signals, 3, axis=0)
     np.savez(path, **arrays)
-
-
-def entropy(chance: float) -> float:
-    return float(-chance * np.log2(chance) - (1 - chance) * np.log2(1 - chance))
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_an_offline_listener_sees_later_frames(toml: Path, tmp_path: Path) -> No
     pack = load_listening(toml.parent / "test.npz")
     tokenizer = TokenVocabulary.open(toml.parent).tokenizer
     plain, offline = (
-        task.read_conversations(settings(toml, tmp_path, f"ahead={n}"), pack, tokenizer)[0] for n in (0, 2)
+        task.token_conversations(settings(toml, tmp_path, f"ahead={n}"), pack, tokenizer)[0] for n in (0, 2)
     )
     np.testing.assert_array_equal(offline.speaker, [*plain.speaker[2:], -1, -1])
     np.testing.assert_array_equal(offline.sound[:-2], plain.sound[2:])

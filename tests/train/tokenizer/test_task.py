@@ -82,16 +82,9 @@ def test_a_killed_and_resumed_run_equals_an_unbroken_one(
             raise KeyboardInterrupt
         return killed.run_round(number)
 
+    modules = {"model": killed.net}
     with pytest.raises(KeyboardInterrupt):
-        run_rounds(
-            broken.out,
-            broken,
-            broken.seed,
-            killed.rounds,
-            until_killed,
-            {"model": killed.net},
-            killed.optimizer,
-        )
+        run_rounds(broken.out, broken, broken.seed, killed.rounds, until_killed, modules, killed.optimizer)
     train_tokenizer(broken, resume=True)
     assert_same_checkpoint(unbroken.out, broken.out)
     one, other = ([row["loss"] for row in read_log(run.out, "round")] for run in (unbroken, broken))

@@ -16,11 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from visavis.base.console import print_note
-from visavis.base.files import require_outputs
 from visavis.base.reading import regular
 from visavis.base.words import counted
 from visavis.errors import InputError
-from visavis_train.loop.checkpoint import load_state, read_tensors, write_tensors
+from visavis_train.loop.checkpoint import load_state, read_tensors
 
 # Where checkpoints keep the weights.
 _NESTS = ("state_dict", "model_state_dict", "model", "net", "network")
@@ -92,18 +91,6 @@ def _tensors(path: Path, found: Mapping[Any, Any]) -> dict[str, Tensor]:
             )
         tensors[name] = value.detach().clone().contiguous()
     return tensors
-
-
-def write_safetensors(path: Path, out: Path) -> Taken:
-    """Write the tensors of a file of ``torch.save`` as safetensors; returns what was taken and left.
-
-    Raises:
-        InputError: see :func:`read_pickled`; or the file cannot be written.
-    """
-    require_outputs([(out, (".safetensors",))], [path])
-    taken = read_pickled(path)
-    write_tensors(out, taken.tensors)
-    return taken
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

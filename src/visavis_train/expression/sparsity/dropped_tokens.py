@@ -5,7 +5,6 @@ It writes one JSON file, and the text between the marks of a page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,10 @@ from typing import Any
 import torch
 
 from visavis.base.console import progress
-from visavis.base.files import require_writable
 from visavis.datasets.faces import LabeledFaces
-from visavis.datasets.registry import find_dataset
-from visavis.errors import InputError
-from visavis_train.expression.models.pruning import check_rate
 from visavis_train.expression.sparsity.dropping import drop_in_every_way, dropping_table, require_first_layer
 from visavis_train.expression.sparsity.keep_rates import open_run
-from visavis_train.loop.marks import measured_on, write_results
+from visavis_train.loop.marks import measured_on
 
 RESULTS = Path("benchmarks/results/dropped_tokens.json")
 PAGE = Path("docs/reference/sparse.md")
@@ -52,31 +47,3 @@ def compare_dropped_tokens(
         *dropping_table(found).markdown().splitlines(),
     ]
     return result, lines
-
-
-def report_dropped_tokens(
-    run: Path,
-    data: Path,
-    *,
-    split: str,
-    rates: Sequence[float] = RATES,
-    results: Path | None = None,
-    page: Path | None = None,
-) -> None:
-    """Drop tokens with every method, and write the results and the table.
-
-    The options are those of ``visavis lab dropped-tokens``; the files are by default :data:`RESULTS` and
-    :data:`PAGE`.
-
-    Raises:
-        InputError: a keep rate, the run, the data set or the page cannot be used.
-    """
-    try:
-        for rate in rates:
-            check_rate(rate)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    results = results or RESULTS
-    require_writable(results)
-    result, lines = compare_dropped_tokens(run, find_dataset(data).read(split), tuple(rates))
-    write_results(results, result, page or PAGE, MARKS, lines)

@@ -15,11 +15,9 @@ from typing import Any
 from visavis.base import networks
 from visavis.base.clock import SystemClock
 from visavis.base.console import progress
-from visavis.base.files import require_writable
 from visavis.base.networks import session_of
 from visavis.base.reading import read_bytes
 from visavis.datasets.faces import LabeledFaces
-from visavis.datasets.registry import find_dataset
 from visavis.errors import InputError
 from visavis.evaluate.bench import Timing
 from visavis.evaluate.expressions import predict_labels
@@ -27,13 +25,13 @@ from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.sparse import NAME, SparseClassifier
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.sparse import SparseNet
-from visavis_train.expression.quantize.comparison import TIMED_CALLS, WARM_UP_CALLS, time_in_turn
+from visavis_train.expression.quantize.comparison import WARM_UP_CALLS, time_in_turn
 from visavis_train.expression.release import export_network
 from visavis_train.expression.report.by_class import ByClass
 from visavis_train.expression.report.tables import NONE, Table
 from visavis_train.expression.run_folder import is_embedded, load_run
 from visavis_train.expression.sparsity.kept import drop_tokens
-from visavis_train.loop.marks import measured_on, write_results
+from visavis_train.loop.marks import measured_on
 from visavis_train.loop.paired import Paired
 
 RESULTS = Path("benchmarks/results/keep_rates.json")
@@ -181,27 +179,3 @@ def rates_table(rows: Sequence[AtRate]) -> Table:
             for row in rows
         ),
     )
-
-
-def report_keep_rates(
-    run: Path,
-    data: Path,
-    *,
-    split: str,
-    calls: int | None = None,
-    results: Path | None = None,
-    page: Path | None = None,
-) -> None:
-    """Measure a run's network at every rate, and write the results and the tables.
-
-    The options are those of ``visavis lab keep-rates``; the files are by default :data:`RESULTS` and
-    :data:`PAGE`.
-
-    Raises:
-        InputError: the run, the data set or the page cannot be used.
-        WeightsError: the run's network is of another kind.
-    """
-    results = results or RESULTS
-    require_writable(results)
-    result, lines = compare_keep_rates(run, find_dataset(data).read(split), calls or TIMED_CALLS)
-    write_results(results, result, page or PAGE, MARKS, lines)

@@ -12,17 +12,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from visavis.base.console import print_note, progress
-from visavis.base.files import require_folder, require_writable
+from visavis.base.console import progress
 from visavis.datasets.faces import LabeledFaces
-from visavis.datasets.registry import find_dataset
-from visavis.drawing.svg import save_svg
 from visavis.errors import InputError
-from visavis.face.framing import LOOKS
 from visavis.types import ImageArray
 from visavis_train.expression.models.pruning import PruningConfig
 from visavis_train.expression.models.sparse import DOWNSAMPLING, SparseNet
-from visavis_train.expression.run_folder import is_embedded
 from visavis_train.expression.sparsity.face_parts import cell_parts
 from visavis_train.expression.sparsity.keep_rates import open_run
 from visavis_train.expression.sparsity.kept import (
@@ -41,8 +36,8 @@ from visavis_train.expression.sparsity.kept_parts import (
     overlap_line,
     parts_table,
 )
-from visavis_train.face.data.crop_landmarks import CropLandmarks, find_landmarks
-from visavis_train.loop.marks import measured_on, write_results
+from visavis_train.face.data.crop_landmarks import CropLandmarks
+from visavis_train.loop.marks import measured_on
 from visavis_train.onnx.export import current_commit
 
 RESULTS = Path("benchmarks/results/kept_tokens.json")
@@ -176,44 +171,3 @@ def open_network(run: Path, keep: float | None, layers: Sequence[int] | None) ->
     except InputError as error:
         raise InputError(f"{run}: {error}") from error
     return network, side_px
-
-
-def report_kept_tokens(
-    run: Path,
-    data: Path,
-    *,
-    split: str,
-    keep: float | None = None,
-    layers: Sequence[int] | None = None,
-    out: Path | None = None,
-    results: Path | None = None,
-    page: Path | None = None,
-) -> None:
-    """Measure which tokens a run's network keeps, and write the results, the figures and the tables.
-
-    The options are those of ``visavis lab kept-tokens``; the files are by default :data:`RESULTS` and
-    :data:`PAGE`.
-
-    Raises:
-        InputError: layers without a keep rate; the run, the data set or the page cannot be used; or no
-            landmarks are found.
-    """
-    if layers and keep is None:
-        raise InputError("--layer needs --keep")
-    results = results or RESULTS
-    out = out or (Path("out") if is_embedded(run) else run) / FOLDER
-    network, side_px = open_network(run, keep, layers or None)
-    require_writable(results)
-    require_folder(out)
-    faces = find_dataset(data).read(split)
-    pictures = faces.gray(side_px)
-    with progress("landmarks", len(faces), "faces") as advance:
-        where = find_landmarks(pictures, on_face=advance)
-    print_note(f"landmarks of {where.believable.sum()} of {len(faces)} faces after {LOOKS} looks")
-    looked = KeptTokens.of(run.resolve().name, network, faces, pictures, where)
-    page = page or PAGE
-    write_results(results, looked.as_dict(), page, MARKS, looked.markdown())
-    out.mkdir(parents=True, exist_ok=True)
-    for name, svg in looked.figures().items():
-        save_svg(out / name, svg)
-    print_note(f"wrote {results}, the tables of {page}, and the figures {MAPS} and {FACES} in {out}")

@@ -57,7 +57,7 @@ def find_landmarks(pictures: ImageArray, on_face: Callable[[], None] = lambda: N
     network, points, believable = FaceNetwork(), [], []
     for picture in pictures:
         reading, believed = look_at_crop(picture, network)
-        points.append(_shares(reading, len(picture)))
+        points.append(np.asarray((reading.landmarks_xy + 0.5) / len(picture), np.float32))
         believable.append(believed)
         on_face()
     return CropLandmarks(np.stack(points), np.asarray(believable, np.bool_))
@@ -71,8 +71,3 @@ def look_at_crop(picture: ImageArray, network: FaceNetwork) -> tuple[FaceReading
     region = FaceRegion((middle, middle), side_px).scaled(1 / CROP_SCALE, -CROP_DOWN / CROP_SCALE)
     reading, moved_px = settle_region(image_rgb, region, network)
     return reading, reading.score >= SURE and moved_px < STEADY * side_px
-
-
-def _shares(reading: FaceReading, side_px: int) -> FloatArray:
-    """(146, 2) in shares of the crop's side."""
-    return np.asarray((reading.landmarks_xy + 0.5) / side_px, np.float32)

@@ -9,14 +9,12 @@ together, as mirror images.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.face.data.teacher import Teacher
@@ -27,8 +25,7 @@ from visavis_train.face.rendering.camera import HeadView, on_plane, sample_view
 from visavis_train.face.rendering.drawing import Looks, draw_head, sample_light
 from visavis_train.face.rendering.expressions import sample_expression
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
-from visavis_train.face.rendering.landmarks import SKIN_POINTS, TABLE
-from visavis_train.face.rendering.skins import read_skins
+from visavis_train.face.rendering.landmarks import SKIN_POINTS
 
 PICTURE_PX = 448
 # Largest counted distance of a landmark in one picture, in shares of the eyes' distance.
@@ -144,30 +141,3 @@ def write_table(path: Path, corners: NDArray[np.int64], weights: FloatArray) -> 
     for number, corner, weight in zip(SKIN_POINTS, corners, weights, strict=True):
         lines.append(",".join([str(number), *map(str, corner), *(f"{w:.3f}" for w in weight)]))
     path.write_text("\n".join(lines) + "\n", "utf-8")
-
-
-def correspond_landmarks(
-    head: Path, model: Path, *, skins: Path | None = None, count: int = 240, seed: int = 1, out: Path = TABLE
-) -> int:
-    """Draw people, run MediaPipe, and write the table; returns the number of pictures with a found face.
-
-    Args:
-        head: ``ict_face.npz``.
-        model: ``face_landmarker.task``.
-        skins: file of skins; without it only painted skins.
-        count: number of pictures.
-        seed: of all randomness.
-        out: the table.
-
-    Raises:
-        InputError: a file cannot be read, or MediaPipe finds no face.
-        MissingExtraError: MediaPipe is not installed.
-    """
-    mesh = Head.load(head)
-    textures = [] if skins is None else read_skins(skins).textures()
-    with closing(Teacher(model)) as reader:
-        pictures = list(samples(mesh, reader, textures, count, seed))
-    if not pictures:
-        raise InputError(f"MediaPipe finds a face in none of {count} pictures of {head}")
-    write_table(out, *place(mesh, pictures))
-    return len(pictures)

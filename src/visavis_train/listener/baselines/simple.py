@@ -69,16 +69,9 @@ class LateCopy:
 
     def reactions(self, items: Sequence[PersonClip], samples: int, seed: int) -> FloatArray:
         """See :class:`~visavis_train.listener.baselines.method.Method`; without randomness."""
-        return np.stack(
-            [
-                np.stack([_delayed(item.behavior, LATER_FRAMES * (k + 1)) for k in range(samples)])
-                for item in items
-            ]
-        )
-
-
-def _delayed(behavior: FloatArray, frames: int) -> FloatArray:
-    return behavior[np.maximum(np.arange(len(behavior)) - frames, 0)]
+        delays = LATER_FRAMES * np.arange(1, samples + 1)[:, None]
+        rows = (np.maximum(np.arange(len(item.behavior)) - delays, 0) for item in items)
+        return np.stack([item.behavior[each] for item, each in zip(items, rows, strict=True)])
 
 
 class MeanSequence:

@@ -119,9 +119,8 @@ def test_one_report_writes_page_and_results(data: Path, tmp_path: Path) -> None:
     )
     run, page, results = task.train_expression(experiment), tmp_path / "page.md", tmp_path / "dropped.json"
     page.write_text("\n".join(["# Page", *dropped_tokens.MARKS]))
-    dropped_tokens.report_dropped_tokens(
-        run, data, split="PublicTest", rates=(0.1,), page=page, results=results
-    )
+    words = ("dropped-tokens", run, "--data", data, "--rate", 0.1, "--page", page, "--results", results)
+    assert run_lab(*words) == 0
     found = json.loads(results.read_text())
     assert found["run"] == "run"
     assert len(found["dropped"]) == 12

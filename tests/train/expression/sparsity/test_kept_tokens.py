@@ -20,12 +20,12 @@ from visavis.types import FloatArray, ImageArray
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.hybrid import HybridConfig
 from visavis_train.expression.models.sparse import SparseConfig, SparseNet
-from visavis_train.expression.sparsity import kept_tokens
 from visavis_train.expression.sparsity.face_parts import PARTS
 from visavis_train.expression.sparsity.kept import drop_tokens, read_kept, read_untrained, untrained
 from visavis_train.expression.sparsity.kept_figures import dimmed, heat
 from visavis_train.expression.sparsity.kept_parts import CLAIM, by_chance, kept_overlap, of_another, on_parts
 from visavis_train.expression.sparsity.kept_tokens import MARKS
+from visavis_train.face.data import crop_landmarks
 from visavis_train.face.data.crop_landmarks import CropLandmarks
 from visavis_train.loop.checkpoint import save_checkpoint
 
@@ -221,7 +221,7 @@ def test_one_command_writes_numbers_figures_and_the_page(
         believable = np.arange(len(pictures)) % 5 > 0  # The tiny set's pictures are no faces.
         return CropLandmarks(np.repeat(points[None], len(pictures), axis=0), believable)
 
-    monkeypatch.setattr(kept_tokens, "find_landmarks", found)
+    monkeypatch.setattr(crop_landmarks, "find_landmarks", found)
     assert run(run_folder, "--data", data, "--keep", 0.3, "--layer", 0, "--layer", 2) == 0
     assert f"figures maps.svg and faces.svg in {run_folder / 'kept_tokens'}" in " ".join(
         capsys.readouterr().err.split()
@@ -284,6 +284,6 @@ def test_pictures_without_faces_are_told(
             np.repeat(points[None], len(pictures), axis=0), np.zeros(len(pictures), np.bool_)
         )
 
-    monkeypatch.setattr(kept_tokens, "find_landmarks", found)
+    monkeypatch.setattr(crop_landmarks, "find_landmarks", found)
     assert run(run_folder, "--data", data, "--keep", 0.3) == 2
     assert "in none of 35 faces were landmarks found" in capsys.readouterr().err
