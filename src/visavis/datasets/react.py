@@ -36,7 +36,7 @@ from visavis.types import FloatArray
 
 NAME = "REACT"
 FACES, EMOTIONS, SOUNDS = "3D_FV_files", "Emotion", "Audio_files"
-COLUMNS = ("speaker_path", "listener_path")
+SPEAKER, LISTENER = COLUMNS = ("speaker_path", "listener_path")
 # A file that ``visavis corpus build`` writes next to the index; it states the space of the faces.
 MANIFEST = "manifest.json"
 FPS = 25.0
