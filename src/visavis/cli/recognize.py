@@ -205,7 +205,9 @@ class _Report:
                 len(passed_over) > MOST_NAMED
             )
             told = f"{len(passed_over)} ({', '.join(names)})"
-            console.print_note(f"passed over (hidden, no regular file, or another ending): {told}")
+            console.print_note(
+                f"passed over (hidden, a link to a folder, no regular file, or another ending): {told}"
+            )
 
     def _print(self, result: dict[str, Any]) -> None:
         if self._as_lines:
