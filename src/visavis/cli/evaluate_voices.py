@@ -71,7 +71,12 @@ def voices(
         raise InputError("--faces chooses the voice's weight on val and reports test: leave out --split")
     labeled = None if faces is None else find_dataset(faces).read(None)
     found = read_clips(clips, None if split == "all" else split)
-    classifier = VoiceClassifier(None if voice is None else networks.open_file(voice))
+    if voice is None:
+        classifier = VoiceClassifier()
+    else:
+        session = networks.open_file(voice)
+        with networks.naming(voice):
+            classifier = VoiceClassifier(session)
     make_pipeline = partial(Pipeline, recognizer=recognizer)
     with console.progress("evaluate", len(found), "clips") as advance:
         answers = measured.read_witnesses(found, classifier, make_pipeline, advance)

@@ -182,8 +182,8 @@ def print_change(facts: Mapping[str, Any]) -> None:
     """Print the results of :func:`quantize_network`."""
     low, high = facts["interval_95_points"]
     console.print_line(
-        f"{facts['out']}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller; accuracy "
-        f"{facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
+        f"{facts['out']}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller than in 32 bits; "
+        f"accuracy {facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
         f"{facts['change_points']:+.2f} points (95% interval {low:+.2f} to {high:+.2f})"
     )
     _doubt(facts["n"])
