@@ -17,7 +17,7 @@ from visavis.avatar.retarget import Retargeting, presets
 from visavis.avatar.retarget_file import MAX_BYTES, Rules, decode, parse, read_text
 from visavis.base.reading import parse_json, regular
 from visavis.base.words import writable_text
-from visavis.cubism.folder import ModelFolder
+from visavis.cubism.folder import ENDING, ModelFolder
 from visavis.errors import InputError
 from visavis.serve.answers import describe_retargeting
 
@@ -101,6 +101,8 @@ def _read(path: Path, most_bytes: int, wanted: str) -> bytes:
 
 def _model(path: Path) -> Mapping[str, bytes]:
     if path.suffix.lower() != ".vrm":
+        if path.is_file() and not path.name.lower().endswith(ENDING):
+            raise InputError(f"{path}: expected a model for the page, which ends in .vrm or {ENDING}")
         return ModelFolder.load(path).files()
     data = _read(path, MAX_VRM_BYTES, "a VRM model")
     if len(data) > MAX_VRM_BYTES:
