@@ -74,7 +74,7 @@ def test_repeats_inside_the_split_are_told(
         "faces_with_other_labels": 2,
     }
     assert visavis("evaluate", "expressions", fer2013) == 0
-    told = "1 pictures stand in PublicTest more than once, as 2 faces; 1 of them with different labels"
+    told = "1 repeated picture in PublicTest, as 2 faces; 1 of them with different labels"
     assert told in capsys.readouterr().out
 
 

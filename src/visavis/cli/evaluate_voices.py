@@ -152,7 +152,7 @@ def _print_scores(facts: dict[str, Any]) -> None:
         )
     if "both_minus_face" in facts:
         gain, low, high = (100 * value for value in facts["both_minus_face"])
-        console.print_line(f"both minus face: {gain:+.1f} points ({low:+.1f} to {high:+.1f})")
+        console.print_line(f"both minus face: {gain:+z.1f} points ({low:+z.1f} to {high:+z.1f})")
     labels = next(iter(witnesses.values()))["recall"]
     recall = [[label, *(f"{100 * s['recall'][label]:.1f}" for s in witnesses.values())] for label in labels]
     console.print_table(["recall, %", *witnesses], recall)

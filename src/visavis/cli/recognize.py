@@ -260,5 +260,5 @@ def _print_result(result: dict[str, Any]) -> None:
         place = "the whole image" if face["cropped"] else f"at {[round(v) for v in face['box_xyxy']]}"
         console.print_line(
             f"{path}: {face['label']} {face['expressions'][face['label']]:.0%} "
-            f"(valence {face['valence']:+.2f}, arousal {face['arousal']:+.2f}), {place}"
+            f"(valence {face['valence']:+z.2f}, arousal {face['arousal']:+z.2f}), {place}"
         )
