@@ -140,7 +140,7 @@ def test_text_is_figures_and_two_tables(visavis, fer2013: Path, capsys: pytest.C
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "FER-2013, PublicTest: 6 faces"
     assert lines[1].startswith("accuracy ")
-    assert lines[2].startswith("without 1 faces that training shows too: ")
+    assert lines[2].startswith("without 1 face that training shows too: ")
     assert lines[3].startswith("expression: ")
     assert lines[3].endswith(" ms per face on one thread")
     rows = [line.split() for line in lines]

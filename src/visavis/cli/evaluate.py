@@ -145,7 +145,8 @@ def _print_result(result: Evaluation, model: Model) -> None:
     )
     if (twice := result.duplicates) and twice.in_training and twice.accuracy is not None:
         console.print_line(
-            f"without {counted(twice.in_training, 'face')} that training shows too: {twice.accuracy:.2%} of {twice.n}"
+            f"without {counted(twice.in_training, 'face')} that training shows too: "
+            f"{twice.accuracy:.2%} of {twice.n}"
         )
     if (repeats := result.repeats).pictures:
         console.print_line(
