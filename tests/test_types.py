@@ -339,11 +339,12 @@ def test_a_track_is_a_table(tmp_path: Path) -> None:
 
 def test_each_noun_prints_as_one_line() -> None:
     values = np.zeros(58, np.float32)
-    values[FACE_CHANNELS.index("jawOpen")], values[52] = 0.4, -0.2
+    values[FACE_CHANNELS.index("jawOpen")], values[52], values[53] = 0.4, -0.2, -0.001
     state = FaceState(values)
     corners = np.asarray([[0, 0], [9, 0], [9, 9], [0, 9]], np.float32)
     shown = np.zeros(25, np.float32)
     shown[-7] = 0.8
+    shown[EXPRESSION_CHANNELS.index("arousal")] = -0.001
     face = Face(2, 0.9, np.asarray([1, 2, 30, 40]), corners, corners, state, expression=Expression(shown))
     nouns = {
         Frame(np.zeros((4, 6, 3), np.uint8), 1.5, 3): "Frame 3: 6 x 4 pixels, at 1.50 s",

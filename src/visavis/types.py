@@ -150,7 +150,9 @@ class FaceState:
         strongest = [int(i) for i in np.argsort(-self.weights, kind="stable")[:SHOWN_MOVEMENTS]]
         moves = [f"{BLENDSHAPES[i]} {self.weights[i]:.2f}" for i in strongest if self.weights[i] >= MOVES]
         yaw, pitch, roll = np.degrees(self.head_rad)
-        return ", ".join([*(moves or ["at rest"]), f"yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} deg"])
+        return ", ".join(
+            [*(moves or ["at rest"]), f"yaw {yaw:z.0f}, pitch {pitch:z.0f}, roll {roll:z.0f} deg"]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -303,7 +305,7 @@ class Expression:
         return EXPRESSIONS[int(self.probabilities.argmax())]
 
     def __repr__(self) -> str:
-        affect = f"valence {self.valence:+.2f}, arousal {self.arousal:+.2f}"
+        affect = f"valence {self.valence:+z.2f}, arousal {self.arousal:+z.2f}"
         return f"Expression: {self.label} {float(self.probabilities.max()):.2f}, {affect}"
 
 

@@ -14,7 +14,14 @@ import pytest
 
 from visavis.avatar.profile import Profile
 from visavis.base.npz import read_npz
-from visavis.base.reading import json_type, parse_json, read_json_object, regular, require_finite
+from visavis.base.reading import (
+    files_with_endings,
+    json_type,
+    parse_json,
+    read_json_object,
+    regular,
+    require_finite,
+)
 from visavis.datasets.npy import read_npy
 from visavis.datasets.react import read_expression
 from visavis.datasets.tables import header
@@ -119,3 +126,13 @@ def test_numbers_that_are_not_finite_are_named() -> None:
         require_finite({"a": 1.5, "b": {"c": [1, float("inf")]}})
     with pytest.raises(InputError, match=r"^a is nan"):
         require_finite({"a": float("nan")})
+
+
+def test_a_folder_gives_its_regular_files_that_are_not_hidden(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "folder.mp4").mkdir()
+    for name in ("b.MP4", "a.txt", "._b.mp4", "sub/a.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nothing")
+    found = files_with_endings(tmp_path, (".mp4",))
+    assert found == [tmp_path / "b.MP4", tmp_path / "sub" / "a.mp4"]

@@ -74,7 +74,7 @@ def test_repeats_inside_the_split_are_told(
         "faces_with_other_labels": 2,
     }
     assert visavis("evaluate", "expressions", fer2013) == 0
-    told = "1 pictures stand in PublicTest more than once, as 2 faces; 1 of them with different labels"
+    told = "1 repeated picture in PublicTest, as 2 faces; 1 of them with different labels"
     assert told in capsys.readouterr().out
 
 
@@ -140,7 +140,7 @@ def test_text_is_figures_and_two_tables(visavis, fer2013: Path, capsys: pytest.C
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "FER-2013, PublicTest: 6 faces"
     assert lines[1].startswith("accuracy ")
-    assert lines[2].startswith("without 1 faces that training shows too: ")
+    assert lines[2].startswith("without 1 face that training shows too: ")
     assert lines[3].startswith("expression: ")
     assert lines[3].endswith(" ms per face on one thread")
     rows = [line.split() for line in lines]

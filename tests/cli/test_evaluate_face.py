@@ -94,6 +94,8 @@ def test_clips(
 ) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()
+    (folder / "._clip.mp4").write_bytes(b"litter of macOS")
+    (folder / "folder.mp4").mkdir()
     make_video(count=12).rename(folder / "clip.mp4")
     options: tuple[object, ...] = ()
     if labeled:
@@ -126,11 +128,16 @@ def test_bad_input_is_one_line_and_status_2(command_line, arrays, make_video, tm
     empty.mkdir()
     words = tmp_path / "words.mp4"
     words.write_text("no video")
+    twice = tmp_path / "twice"
+    twice.mkdir()
+    for name in ("a.mp4", "a.mkv"):
+        shutil.copy(clip, twice / name)
     damaged = write_pack(tmp_path / "damaged", arrays)
     (damaged / "crops.npy").write_text("no array")
     for arguments, message in (
         ((tmp_path / "none",), "none: no such file"),
         ((words,), "words.mp4: not a video"),
+        ((twice,), "more than one clip is called a; give clips of different names"),
         ((damaged,), "crops.npy: not a readable array (.npy): it is no file of arrays"),
         ((empty,), "found neither a pack (crops.npy and labels.npz) nor videos"),
         (

@@ -14,6 +14,8 @@ from support import tiny_listener, tiny_tokenizer
 from support.later_listener import Later
 from support.svg import read_svg
 from support.tiny_listener import Echo
+from support.tiny_ravdess import write_voices
+from visavis.base import networks
 from visavis.channels import FACE_INDEX
 from visavis.errors import InputError
 from visavis.reaction.clip import Reaction
@@ -261,3 +263,21 @@ def test_more_faces_than_memory_holds_are_refused(
         capsys.readouterr().err.split()
     )
     assert not (tmp_path / "r.npz").exists()
+
+
+def test_a_network_of_another_kind_is_refused_by_its_name(visavis, tmp_path: Path) -> None:
+    track = write_track(tmp_path / "t.npz")
+    face = tmp_path / "face.onnx"
+    face.write_bytes(networks.read("face"))
+    out = ("--out", tmp_path / "r.npz")
+    wrong = visavis.error("react", track, *out, "--listener", face)
+    assert f"{face}: expected a listener; found another network" in wrong
+    wrong = visavis.error("react", track, *out, "--encoder", face, "--decoder", face)
+    assert f"{face} and {face}: expected a face tokenizer encoder" in wrong
+    calls = {f"s{pair}_a": np.ones((1800, 2, 4), np.float32) for pair in range(2)}
+    np.savez(tmp_path / "calls.npz", **calls)
+    wrong = visavis.error("evaluate", "dyads", tmp_path / "calls.npz", "--model", face)
+    assert f"{face}: expected a listener; found another network" in wrong
+    write_voices(tmp_path / "voices", [21])
+    wrong = visavis.error("evaluate", "voices", tmp_path / "voices", "--voice", face)
+    assert f"{face}: the voice network has" in wrong

@@ -290,12 +290,18 @@ def test_folder(visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixtu
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder / "z.png")
         (folder / "zz.mp4").symlink_to(folder / "gone.mp4")
+    (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
     make_video("c.mp4", count=3).rename(folder / "c.mp4")
     answer = visavis.json("recognize", folder, "--json")
     assert [Path(file["path"]).name for file in answer["files"]] == ["b.JPG", "c.mp4", "a.png"]
-    assert answer["passed_over"] == [str(folder / name) for name in ("._b.JPG", "notes.txt", *others)]
+    assert answer["passed_over"] == [
+        str(folder / name) for name in ("linked", "._b.JPG", "notes.txt", *others)
+    ]
     assert visavis("recognize", folder) == 0
-    assert "passed over (hidden, no regular file, or another ending): " in capsys.readouterr().err
+    assert (
+        "passed over (hidden, a link to a folder, no regular file, or another ending): "
+        in capsys.readouterr().err
+    )
 
 
 def test_bad_files_do_not_stop_the_good_ones(

@@ -73,7 +73,7 @@ def test_the_command_writes_the_sheet_and_says_what_is_on_it(
     ]
     assert cv2.imread(str(out)).shape == (160, 320, 3)
     app([*words, *files], standalone_mode=False)
-    assert "2 tokens, which cover 100% of the frames" in capsys.readouterr().out
+    assert "2 tokens, together 100% of the frames" in capsys.readouterr().out
     for wrong, message in (
         (tmp_path / "t.jpg", "ends in .png"),
         (tmp_path / "none" / "t.png", "make it first"),

@@ -26,7 +26,11 @@ from visavis.serve.front import (
     ("options", "says"),
     [
         ({"token": "short"}, "5 characters; expected 16 to 128"),
-        ({"token": "with a blank and long enough"}, "letters, digits"),
+        (
+            {"token": "h\u00e9llo" * 4},
+            "20 characters, some of another kind; expected 16 to 128 letters from a",
+        ),
+        ({"token": "with a blank and long enough"}, "letters from a to z, digits"),
         ({"tls_cert": Path("cert.pem")}, "both --tls-cert and --tls-key"),
         ({"proxies": ("faces.example",)}, "--proxy faces.example"),
     ],

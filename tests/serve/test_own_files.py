@@ -67,6 +67,9 @@ def test_a_file_that_is_no_vrm(tmp_path: Path, content: bytes, message: str) -> 
         OwnFiles.read(model, None, None)
     with pytest.raises(InputError, match="no such file; name a VRM model"):
         OwnFiles.read(tmp_path / "you.vrm", None, None)
+    (other := tmp_path / "me.glb").write_bytes(content)
+    with pytest.raises(InputError, match=r"me\.glb: expected a model for the page, which ends in \.vrm or"):
+        OwnFiles.read(other, None, None)
 
 
 def test_another_script_is_no_core(tmp_path: Path) -> None:

@@ -89,13 +89,17 @@ def test_the_reason_of_a_close_is_logged_without_the_clients_words(
     assert "not json" not in "".join(JsonFormatter().format(one) for one in caplog.records)
 
 
-def test_a_client_cannot_blame_the_server(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("code", [4429, 1011])
+def test_a_client_cannot_blame_the_server(
+    server: Server, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    caplog.set_level(logging.INFO)
     with talk(server) as client:
         receive(client)
-        client.close(4429)
+        client.close(code)
     metric(server, "sessions")
     [closed] = events(caplog, "conversation closed")
-    assert (closed["reason"], closed["code"]) == ("client_left", 4429)
+    assert (closed["reason"], closed["code"]) == ("client_left", code)
 
 
 def test_metrics_of_requests(server: Server) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -165,6 +166,15 @@ def open_file(path: PathText, threads: int = 1) -> ort.InferenceSession:
     """
     data = read_bytes(as_path(path), ONNX_FILE)
     return _opened(sha256(data).digest(), threads, lambda: session_of(data, str(path), threads))
+
+
+@contextmanager
+def naming(*files: PathText) -> Iterator[None]:
+    """Put the names of the files before the message of an error about the networks in them."""
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{' and '.join(str(file) for file in files)}: {error}") from error
 
 
 def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import stat
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,30 @@ def regular(path: Path) -> Path:
         if is_kind(mode):
             raise InputError(f"{path}: is {kind}, not a file; name a regular file")
     return path
+
+
+def files_with_endings(folder: Path, endings: Iterable[str]) -> list[Path]:
+    """The files of a folder and its subfolders with one of these endings, in the order of their names.
+
+    Left out: folders, links to nothing, and hidden files (macOS puts one beside each file on a foreign disk).
+
+    Args:
+        folder: where to search.
+        endings: such as ".mp4", in small letters.
+    """
+    wanted = frozenset(endings)
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in wanted)
+    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+
+
+def require_distinct_names(clips: Iterable[Path]) -> None:
+    """Refuse clips whose names differ only in folder or ending: results are named after clips.
+
+    Raises:
+        InputError: two clips have the same name.
+    """
+    if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
+        raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")
 
 
 def read_bytes(path: Path, wanted: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from visavis.base import console
+from visavis.base.words import counted
 from visavis.cli.tokenizer import Decoder, Encoder, named
 
 
@@ -51,4 +52,4 @@ def codebook(
         )
     else:
         covered = sum(entry.share for entry in entries)
-        console.print_line(f"{out}: {len(entries)} tokens, which cover {covered:.0%} of the frames")
+        console.print_line(f"{out}: {counted(len(entries), 'token')}, together {covered:.0%} of the frames")

@@ -139,11 +139,12 @@ def _print_result(result: Evaluation, model: Model) -> None:
     )
     if (twice := result.duplicates) and twice.in_training and twice.accuracy is not None:
         console.print_line(
-            f"without {twice.in_training} faces that training shows too: {twice.accuracy:.2%} of {twice.n}"
+            f"without {counted(twice.in_training, 'face')} that training shows too: "
+            f"{twice.accuracy:.2%} of {twice.n}"
         )
     if (repeats := result.repeats).pictures:
         console.print_line(
-            f"{repeats.pictures} pictures stand in {result.split} more than once, as {repeats.faces} faces; "
+            f"{counted(repeats.pictures, 'repeated picture')} in {result.split}, as {repeats.faces} faces; "
             f"{repeats.pictures_with_other_labels} of them with different labels"
         )
     size = "" if model.parameters is None else f", {model.parameters / 1e6:.2f} M parameters"

@@ -52,7 +52,7 @@ def dyads(
     sampling = DEFAULT_SAMPLING if guidance is None else replace(DEFAULT_SAMPLING, guidance=guidance)
     calls = read_calls(file)
     predictor = Predictor(networks.open_session(ASSET)) if model is None else Predictor.load(model)
-    with console.progress("evaluate", len(calls), "calls") as advance:
+    with networks.naming(model or ASSET), console.progress("evaluate", len(calls), "calls") as advance:
         scores = measure_speaker_gain(predictor, calls, seed=seed, sampling=sampling, on_call=advance)
         gain = SpeakerGain.of(scores)
     result = dyads_json(gain)

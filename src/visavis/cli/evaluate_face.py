@@ -134,17 +134,19 @@ def _of_clips(path: Path, labels: Path | None) -> dict[str, Any]:
 
 
 def _videos(path: Path) -> list[Path]:
+    from visavis.base.reading import files_with_endings, require_distinct_names
     from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
 
     if not path.is_dir():
         with VideoFile(path):  # Reading it first raises its errors before a model is searched for.
             return [path]
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    found = files_with_endings(path, VIDEO_SUFFIXES)
     if not found:
         raise InputError(
             f"{path}: found neither a pack (crops.npy and labels.npz) nor videos; name a pack, a video or a "
             "folder of videos"
         )
+    require_distinct_names(found)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -52,10 +51,10 @@ def mirror(
         visavis evaluate mirror clips/*.mp4 --stills stills.png --outlines
     """
     from visavis.base.files import require_outputs
+    from visavis.base.reading import require_distinct_names
     from visavis.evaluate.mirror_stills import write_stills
 
-    if twice := [name for name, count in Counter(clip.stem for clip in clips).items() if count > 1]:
-        raise InputError(f"more than one clip is called {twice[0]}; give clips of different names")
+    require_distinct_names(clips)
     if outlines and stills is None:
         raise InputError("--outlines draws faces in a picture; name it with --stills OUT.png")
     require_outputs([(stills, (".png",))], clips)

@@ -71,7 +71,12 @@ def voices(
         raise InputError("--faces chooses the voice's weight on val and reports test: leave out --split")
     labeled = None if faces is None else find_dataset(faces).read(None)
     found = read_clips(clips, None if split == "all" else split)
-    classifier = VoiceClassifier(None if voice is None else networks.open_file(voice))
+    if voice is None:
+        classifier = VoiceClassifier()
+    else:
+        session = networks.open_file(voice)
+        with networks.naming(voice):
+            classifier = VoiceClassifier(session)
     make_pipeline = partial(Pipeline, recognizer=recognizer)
     with console.progress("evaluate", len(found), "clips") as advance:
         answers = measured.read_witnesses(found, classifier, make_pipeline, advance)
@@ -147,7 +152,7 @@ def _print_scores(facts: dict[str, Any]) -> None:
         )
     if "both_minus_face" in facts:
         gain, low, high = (100 * value for value in facts["both_minus_face"])
-        console.print_line(f"both minus face: {gain:+.1f} points ({low:+.1f} to {high:+.1f})")
+        console.print_line(f"both minus face: {gain:+z.1f} points ({low:+z.1f} to {high:+z.1f})")
     labels = next(iter(witnesses.values()))["recall"]
     recall = [[label, *(f"{100 * s['recall'][label]:.1f}" for s in witnesses.values())] for label in labels]
     console.print_table(["recall, %", *witnesses], recall)

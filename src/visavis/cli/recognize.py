@@ -205,7 +205,9 @@ class _Report:
                 len(passed_over) > MOST_NAMED
             )
             told = f"{len(passed_over)} ({', '.join(names)})"
-            console.print_note(f"passed over (hidden, no regular file, or another ending): {told}")
+            console.print_note(
+                f"passed over (hidden, a link to a folder, no regular file, or another ending): {told}"
+            )
 
     def _print(self, result: dict[str, Any]) -> None:
         if self._as_lines:
@@ -258,5 +260,5 @@ def _print_result(result: dict[str, Any]) -> None:
         place = "the whole image" if face["cropped"] else f"at {[round(v) for v in face['box_xyxy']]}"
         console.print_line(
             f"{path}: {face['label']} {face['expressions'][face['label']]:.0%} "
-            f"(valence {face['valence']:+.2f}, arousal {face['arousal']:+.2f}), {place}"
+            f"(valence {face['valence']:+z.2f}, arousal {face['arousal']:+z.2f}), {place}"
         )

@@ -101,8 +101,8 @@ class Explanation:
                     found.raised_by,
                     "" if cause is None else self.done(cause, found.raised_by),
                     "" if cause is None else f"{self.time_s(cause.start):.1f} s",
-                    f"{found.face_bits:+.1f}",
-                    f"{found.speech_bits:+.1f}",
+                    f"{found.face_bits:+z.1f}",
+                    f"{found.speech_bits:+z.1f}",
                 )
             )
         return rows

@@ -189,7 +189,7 @@ class Weights:
         for index in np.flatnonzero(state.weights >= 0.01).tolist():
             self._bar(panel, index, float(state.weights[index]), LANDMARK)
         yaw, pitch, roll = np.degrees(state.head_rad)
-        self._text(panel, f"yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} deg", self.ROWS - 1, below=1)
+        self._text(panel, f"yaw {yaw:z.0f}, pitch {pitch:z.0f}, roll {roll:z.0f} deg", self.ROWS - 1, below=1)
 
     def _corner(self, index: int) -> tuple[float, float]:
         column, row = divmod(index, self.ROWS)

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.reading import files_with_endings
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.datasets.face_labels import FaceLabelPack
 from visavis.errors import InputError
@@ -82,8 +83,7 @@ def pictures_in(folder: Path) -> list[Path]:
     Raises:
         InputError: the folder is missing or has no pictures.
     """
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    paths = sorted(path for path in found if not path.name.startswith("."))
+    paths = files_with_endings(folder, IMAGE_SUFFIXES)
     if not paths:
         raise InputError(f"{folder}: no folder with pictures")
     return paths

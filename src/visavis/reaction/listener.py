@@ -104,7 +104,9 @@ class ListenerModel:
         """
         path = as_path(path)
         predictor = Predictor.load(path, threads)
-        return cls(predictor, tokenizer or _embedded_tokenizer(predictor.notes.get("tokenizer"), threads))
+        with networks.naming(path):
+            known = tokenizer or _embedded_tokenizer(predictor.notes.get("tokenizer"), threads)
+            return cls(predictor, known)
 
     def with_sampling(
         self,

@@ -110,7 +110,9 @@ class Predictor:
             InputError: the file cannot be read.
             WeightsError: the file is not a listener.
         """
-        return cls(networks.open_file(path, threads))
+        session = networks.open_file(path, threads)
+        with networks.naming(path):
+            return cls(session)
 
     def memory(self, listeners: int, speakers: int | None = None) -> StreamMemory:
         """The state of N parallel listeners of M speakers before their first frame.

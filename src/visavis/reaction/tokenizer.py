@@ -96,7 +96,9 @@ class FaceTokenizer:
             InputError: a file cannot be read.
             WeightsError: a file is not the network of a tokenizer.
         """
-        return cls(networks.open_file(encoder, threads), networks.open_file(decoder, threads))
+        sessions = networks.open_file(encoder, threads), networks.open_file(decoder, threads)
+        with networks.naming(encoder, decoder):
+            return cls(*sessions)
 
     @property
     def depth(self) -> int:

@@ -98,8 +98,8 @@ def list_media(
     """Every file to read, also from folders; the errors of the others; and the files that are passed over.
 
     Args:
-        paths: files (taken as they are) and folders (searched for images and videos, by their endings; hidden
-            files are passed over: macOS puts one beside each file on a foreign disk).
+        paths: files (taken as they are) and folders (searched for images and videos, by their endings; passed
+            over are links to folders, and hidden files: macOS puts one beside each file on a foreign disk).
     """
     media: list[Path] = []
     problems: list[tuple[Path, VisavisError]] = []
@@ -114,7 +114,10 @@ def list_media(
             media.append(path)  # The file's reader gives the best error message.
             continue
         known = len(media) + len(problems)
-        for folder, _, names in os.walk(path, onerror=closed):
+        for folder, folders, names in os.walk(path, onerror=closed):
+            folders.sort()  # the order in which they are searched
+            # Folders behind links are not searched: they may lead back to a folder above.
+            passed_over += (place for name in folders if (place := Path(folder, name)).is_symlink())
             for path_inside in sorted(Path(folder, name) for name in names):
                 known_ending = path_inside.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
                 wanted = known_ending and not path_inside.name.startswith(".") and path_inside.is_file()

@@ -18,6 +18,7 @@ from visavis.errors import InputError
 from visavis.serve.guard import NEW_PER_ADDRESS, PER_ADDRESS
 
 TOKEN = re.compile(r"[A-Za-z0-9_.~-]{16,128}")
+_OF_TOKENS = re.compile(r"[A-Za-z0-9_.~-]*")
 HOST_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 TOKEN_VARIABLE = "VISAVIS_TOKEN"  # noqa: S105 - the name of a variable
 TOKEN_BYTES = 24
@@ -62,8 +63,10 @@ class Front:
 
     def __post_init__(self) -> None:
         if self.token is not None and TOKEN.fullmatch(self.token) is None:
+            other = "" if _OF_TOKENS.fullmatch(self.token) else ", some of another kind"
             raise InputError(
-                f"the token has {len(self.token)} characters; expected 16 to 128 letters, digits, - . _ or ~"
+                f"the token has {len(self.token)} characters{other}; expected 16 to 128 letters from a to z, "
+                "digits, - . _ or ~"
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InputError("TLS needs both --tls-cert and --tls-key")

@@ -17,7 +17,7 @@ from visavis.avatar.retarget import Retargeting, presets
 from visavis.avatar.retarget_file import MAX_BYTES, Rules, decode, parse, read_text
 from visavis.base.reading import parse_json, read_start
 from visavis.base.words import writable_text
-from visavis.cubism.folder import ModelFolder
+from visavis.cubism.folder import ENDING, ModelFolder
 from visavis.errors import InputError
 from visavis.serve.answers import describe_retargeting
 
@@ -91,6 +91,8 @@ class OwnFiles:
 
 def _model(path: Path) -> Mapping[str, bytes]:
     if path.suffix.lower() != ".vrm":
+        if path.is_file() and not path.name.lower().endswith(ENDING):
+            raise InputError(f"{path}: expected a model for the page, which ends in .vrm or {ENDING}")
         return ModelFolder.load(path).files()
     data = read_start(path, MAX_VRM_BYTES, "a VRM model")
     if len(data) > MAX_VRM_BYTES:

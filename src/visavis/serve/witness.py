@@ -16,7 +16,8 @@ from visavis.serve.logs import FIELDS, shortened
 from visavis.serve.metrics import Metrics
 from visavis.serve.protocol import FRAME_KIND, HEADER, MAGIC, Close
 
-FIRST_OWN_CODE = 4000  # RFC 6455, section 7.4.2: codes of applications
+# The layer below closes with these codes for the server; another code of a disconnect is the client's choice.
+LAYER_CODES = (Close.TOO_BIG, Close.RESTARTING)
 MOST_WAITING = 64  # pictures of one session whose times are kept
 # The messages to a client are the server's own: each begins with its type, then an error's code.
 _MOMENT = re.compile(r'\{"type":"moment","id":(\d+),')
@@ -165,7 +166,7 @@ class _Talk:
     def _reason(self) -> str:
         if not self._opened:
             return "refused"
-        if self._code in list(Close) and not (self._client_closed and self._code >= FIRST_OWN_CODE):
+        if self._code in list(Close) and not (self._client_closed and self._code not in LAYER_CODES):
             return Close(self._code).name.lower()
         return "connection_lost" if self._code in (None, 1005, 1006) else "client_left"
 

@@ -73,6 +73,8 @@ def is_embedded(folder: Path) -> bool:
 
 def _embedded(name: str) -> tuple[ExpressionNet, int]:
     config = Path(networks.manifest()[name].config)
+    if not config.is_file():
+        raise InputError(f"{name}: its experiment {config} is not here; run this at the repository's root")
     experiment = load_experiment(config, Experiment, [f"init={name}"])
     network = build_model(experiment.model, experiment.reading, download=False)
     # The network answers as the file does, whatever these pictures are.

@@ -38,7 +38,7 @@ class Paired:
     def points(self) -> str:
         """Difference and interval in percentage points, for tables."""
         low, high = self.interval_95
-        return f"{100 * self.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+        return f"{100 * self.difference:+z.1f} ({100 * low:+z.1f} to {100 * high:+z.1f})"
 
     @classmethod
     def of(cls, first: str, second: str, right_first: BoolArray, right_second: BoolArray) -> Self:

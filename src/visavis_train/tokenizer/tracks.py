@@ -16,7 +16,7 @@ import numpy as np
 
 from visavis.base.console import print_note, progress
 from visavis.base.npz import read_npz
-from visavis.base.reading import regular
+from visavis.base.reading import regular, require_distinct_names
 from visavis.base.words import counted
 from visavis.capture.video import VideoFile
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX, TRANSLATIONS
@@ -169,10 +169,15 @@ def conversation_clips(path: Path) -> list[Clip]:
 def _videos(path: Path) -> Iterator[dict[str, Path]]:
     """Name -> file, for one video or for all videos in a folder or a tar."""
     if path.is_dir():
-        found = {p.stem: p for p in sorted(path.iterdir()) if p.suffix.lower() in VIDEOS}
+        found = [
+            p
+            for p in sorted(path.iterdir())
+            if p.suffix.lower() in VIDEOS and not p.name.startswith(".") and p.is_file()
+        ]
         if not found:
             raise InputError(f"{path}: holds no video; expected files ending in {', '.join(VIDEOS)}")
-        yield found
+        require_distinct_names(found)
+        yield {p.stem: p for p in found}
         return
     if path.suffix != ".tar":
         yield {path.stem: path}
@@ -185,6 +190,7 @@ def _videos(path: Path) -> Iterator[dict[str, Path]]:
         except (OSError, tarfile.TarError) as error:
             raise InputError(f"{path}: not a readable tar: {error}") from error
         prefix = path.stem.partition("_")[0]
+        require_distinct_names(Path(m.name) for m in members)
         yield {f"{prefix}_{Path(m.name).stem}": Path(scratch) / m.name for m in members}
 
 

@@ -73,3 +73,13 @@ def test_folders_that_are_no_runs(
     spoil(run / file, content)
     assert message in visavis.error("export", run, "--out", tmp_path / "mine.onnx")
     assert list(tmp_path.iterdir()) == [run]
+
+
+def test_an_embedded_network_needs_its_experiment(
+    visavis: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = visavis.error("export", "expression_sparse", "--out", "a.onnx")
+    assert (
+        "expression_sparse: its experiment experiments/fer_sparse_more.toml is not here; run this at" in told
+    )

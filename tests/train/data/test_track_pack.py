@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -186,8 +187,9 @@ def test_bad_sources_end_with_status_2(
 
 
 def test_videos_of_a_folder_are_tracked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("b.mp4", "a.MOV", "notes.txt"):
+    for name in ("b.mp4", "a.MOV", "notes.txt", "._b.mp4"):
         (tmp_path / name).touch()
+    (tmp_path / "folder.mp4").mkdir()
     seen: list[str] = []
 
     def track(path: Path, *, two: bool) -> list[Track]:
@@ -204,6 +206,22 @@ def test_videos_of_a_folder_are_tracked_once(tmp_path: Path, monkeypatch: pytest
         make_pack(pack, sources=[("grid", tmp_path)])
     assert seen == ["a.MOV", "b.mp4"]
     assert [(clip.name, clip.source) for clip in load_tracks(pack)] == [("a", "grid"), ("b", "grid")]
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_no_clip_hides_another_of_the_same_name(tmp_path: Path, kind: str) -> None:
+    clips = tmp_path / "clips"
+    (clips / "b").mkdir(parents=True)
+    names = ("a.mp4", "a.mov") if kind == "folder" else ("a.mp4", "b/a.mp4")
+    for name in names:
+        (clips / name).write_bytes(b"-")
+    source = clips
+    if kind == "tar":
+        source = tmp_path / "clips.tar"
+        with tarfile.open(source, "w") as archive:
+            archive.add(clips, "clips")
+    with pytest.raises(InputError, match="more than one clip is called a; give clips of different names"):
+        make_pack(tmp_path / "packs" / "p.npz", sources=[("grid", source)])
 
 
 @pytest.mark.shared

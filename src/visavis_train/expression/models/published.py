@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,19 @@ _MOBILE_FIRST = {"conv_23": 2, "conv_3": 3, "conv_34": 7, "conv_4": 8, "conv_45"
 _MOBILE_WHOLE = {"conv1": 0, "conv2_dw": 1, "conv_6_sep": 17}
 _UNIT = {"conv": "0", "bn": "1", "prelu": "2"}
 _BLOCK = {"conv": "0.", "conv_dw": "1."}
+# What torch's reader raises on bytes of other files and on damaged ones; found by fuzzing it.
+_OF_DAMAGED_FILES = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    struct.error,
+)
 
 
 class Taken(NamedTuple):
@@ -58,11 +72,13 @@ def read_pickled(path: Path) -> Taken:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; expected weights") from error
     except pickle.UnpicklingError as error:
+        if "Unsupported operand" in str(error):  # bytes that no torch.save writes
+            raise _damaged(path) from error
         kind = re.search(r"GLOBAL ([\w.]+)", str(error))
         held = kind[1] if kind else "other data"
         raise InputError(f"{path}: holds {held} beside tensors; save its state_dict alone") from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a file of torch.save, or damaged") from error
+    except _OF_DAMAGED_FILES as error:
+        raise _damaged(path) from error
     weights, left = found, []
     while isinstance(weights, Mapping) and not any(isinstance(each, Tensor) for each in weights.values()):
         nest = next((key for key in _NESTS if isinstance(weights.get(key), Mapping)), None)
@@ -74,6 +90,10 @@ def read_pickled(path: Path) -> Taken:
     if not tensors:
         raise InputError(f"{path}: holds no state_dict, names with tensors; found {type(found).__name__}")
     return Taken(tensors, (*left, *(str(k) for k, v in weights.items() if not isinstance(v, Tensor))))
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path}: not a file of torch.save, or damaged; save the state_dict by torch.save")
 
 
 def _tensors(path: Path, found: Mapping[Any, Any]) -> dict[str, Tensor]:

@@ -167,7 +167,7 @@ def print_comparison(facts: Mapping[str, Any]) -> None:
         low, high = row["interval_95_points"]
         measured = (row["latency_ms"][str(threads)] for threads in THREADS)
         times = [f"{ms['p50']:.2f}, {ms['p95']:.2f}" for ms in measured]
-        change = f"{row['change_points']:+.2f} ({low:+.2f} to {high:+.2f})"
+        change = f"{row['change_points']:+z.2f} ({low:+z.2f} to {high:+z.2f})"
         shown = [f"{row['bytes'] / 1e6:.2f}", f"{row['ratio']:.2f}", f"{100 * row['accuracy']:.2f}", change]
         rows.append([row["name"], *shown, *times])
     console.print_line("times smaller than 32 bits; ms per face: p50, p95")
@@ -182,8 +182,8 @@ def print_change(facts: Mapping[str, Any]) -> None:
     """Print the results of :func:`quantize_network`."""
     low, high = facts["interval_95_points"]
     console.print_line(
-        f"{facts['out']}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller; accuracy "
-        f"{facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
-        f"{facts['change_points']:+.2f} points (95% interval {low:+.2f} to {high:+.2f})"
+        f"{facts['out']}: {facts['bytes'] / 1e6:.2f} MB, {facts['ratio']:.2f} times smaller than in 32 bits; "
+        f"accuracy {facts['accuracy']:.2%} on {facts['dataset']}, {facts['split']}: "
+        f"{facts['change_points']:+z.2f} points (95% interval {low:+z.2f} to {high:+z.2f})"
     )
     _doubt(facts["n"])

@@ -174,7 +174,7 @@ def pairs_table(findings: Findings) -> Table:
     rows = []
     for pair in findings.pairs:
         low, high = (100 * value for value in pair.interval_95)
-        difference = f"{100 * pair.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
+        difference = f"{100 * pair.difference:+z.1f} points ({low:+z.1f} to {high:+z.1f})"
         p_value = f"{pair.p_value:.3f}" if pair.p_value >= 0.001 else "< 0.001"
         rows.append(
             (pair.first, pair.second, difference, str(pair.only_first), str(pair.only_second), p_value)

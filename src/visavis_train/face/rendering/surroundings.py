@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.base.reading import files_with_endings
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.errors import InputError
 from visavis.types import FloatArray, ImageArray
@@ -24,7 +25,7 @@ def read_photographs(folder: Path) -> list[ImageArray]:
     Raises:
         InputError: there are no pictures, or one cannot be read.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = files_with_endings(folder, IMAGE_SUFFIXES)
     if not paths:
         raise InputError(f"{folder}: no pictures there")
     return [_small(read_image(path)) for path in paths]
