@@ -28,17 +28,17 @@ STILLS = 40
 # Beginning of a channel's name -> largest difference of the medians, and of the ranges (10 to 90%).
 STILL_BOUNDS = {
     "": (0.01, 0.06),
-    "brow": (0.06, 0.16),
+    "brow": (0.08, 0.175),
     # People on photographs move their cheeks, and the teacher does not see it.
     "cheek": (0.025, 0.08),
     "eye": (0.09, 0.1),
-    "mouthDimple": (0.015, 0.03),
+    "mouthDimple": (0.02, 0.03),
     "mouthFrown": (0.03, 0.075),
     "mouthPress": (0.03, 0.08),
     "mouthPucker": (0.03, 0.09),
     "mouthRollUpper": (0.01, 0.115),
     "mouthShrugLower": (0.01, 0.21),
-    "mouthShrugUpper": (0.015, 0.02),
+    "mouthShrugUpper": (0.02, 0.02),
     "mouthStretch": (0.015, 0.105),
 }
 CLIP_BOUNDS = {
@@ -48,7 +48,7 @@ CLIP_BOUNDS = {
     "cheekSquint": (0.025, 0.075),
     "eyeBlink": (0.065, 0.115),
     "eyeLook": (0.135, 0.13),
-    "eyeSquint": (0.13, 0.045),
+    "eyeSquint": (0.13, 0.06),
     "jawOpen": (0.125, 0.135),
     "mouthLowerDown": (0.305, 0.33),
     "mouthPucker": (0.01, 0.055),

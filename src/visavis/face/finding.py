@@ -196,10 +196,13 @@ class FaceFinder:
         return max(pairs, key=lambda pair: self._promise(*pair))[0]
 
     def _promise(self, reading: FaceReading, turn_rad: float) -> float:
-        """How promising a look with a turned roll is: with a high score and a region that hardly moves."""
+        """How promising a look with a turned roll is: with a high score and a region that hardly moves.
+
+        The score is squared, since a face at a wrong roll may have a middling score and hardly move.
+        """
         moves = unrest(reading.region, self._network.next_region(reading))
         doubt_rad = min(abs(turn_rad), abs(angle(reading.region.roll_rad)))
-        return reading.score / (1 + moves / 5) / (1 + DOUBT_OF_TURN * doubt_rad)
+        return reading.score**2 / (1 + moves / 5) / (1 + DOUBT_OF_TURN * doubt_rad)
 
 
 def unrest(region: FaceRegion, following: FaceRegion) -> float:

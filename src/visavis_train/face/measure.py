@@ -100,9 +100,10 @@ class Blend:
     reliability: FloatArray
 
 
-# Tried shares of the truth head, and offsets: the heads read rare movements too small.
+# Tried shares of the truth head, and offsets, ascending: the heads read rare movements too small, or see some
+# where none is.
 SHARES = tuple(step / 10 for step in range(11))
-OFFSETS = (0.0, 0.25, 0.5, 0.75, 1.0)
+OFFSETS = (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
 # For channels that the teacher reads, relative to the correlation with the teacher: the correlation with the
 # truth, the rise from 0 to 1 of the true weight (up to ENOUGH_RISE), and the mean error beside the teacher.
 TRUTH_COUNTS, RISE_COUNTS, ERROR_COUNTS = 0.2, 0.7, 4.0
