@@ -8,12 +8,23 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from visavis.base.words import counted, reason, wrong_value
+from visavis.base.words import counted, reason, rounded, shown, wrong_value
 
 
 @pytest.mark.parametrize(("count", "told"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames")])
 def test_a_count_agrees_with_its_noun(count: int, told: str) -> None:
     assert counted(count, "frame") == told
+
+
+@pytest.mark.parametrize(
+    ("value", "figure", "told"),
+    [(0.12345, "0.1235", "12.3"), (-0.00001, "0.0", "0.0"), (None, "None", "-"), (float("nan"), "None", "-")],
+)
+def test_a_figure_has_no_minus_before_zero_and_may_be_missing(
+    value: float | None, figure: str, told: str
+) -> None:
+    assert str(rounded(value)) == figure
+    assert shown(value, 1, 100) == told
 
 
 @pytest.mark.parametrize(

@@ -142,3 +142,11 @@ def test_an_attack_counts_what_happened_to_it() -> None:
 def test_an_attack_on_an_address_of_another_form_is_refused() -> None:
     with pytest.raises(InputError, match="ws://HOST:PORT/PATH"), attacked(["junk"], "wss://faces.example/"):
         pass
+
+
+def test_hidden_files_and_folders_are_no_clips(make_video, tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    (folder / "folder.mp4").mkdir(parents=True)
+    (folder / "._clip.mp4").write_bytes(b"litter of macOS")
+    make_video(count=3).rename(folder / "clip.mp4")
+    assert [len(clip) for clip in pictures_of(folder)] == [3]

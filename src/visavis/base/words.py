@@ -36,13 +36,13 @@ def counted(count: int, noun: str) -> str:
 
 
 def rounded(value: float | None, digits: int = 4) -> float | None:
-    """A figure for JSON; None if there is none."""
-    return None if value is None or value != value else round(float(value), digits)
+    """A figure for JSON, without a minus before zero; None if there is none."""
+    return None if value is None or value != value else round(float(value), digits) + 0.0
 
 
 def shown(value: float | None, digits: int = 3, factor: float = 1) -> str:
-    """A figure times a factor, for people; a dash if there is none."""
-    return "-" if value is None or value != value else f"{factor * value:.{digits}f}"
+    """A figure times a factor, for people, without a minus before zero; a dash if there is none."""
+    return "-" if value is None or value != value else f"{factor * value:z.{digits}f}"
 
 
 def writable_text(text: str) -> str:

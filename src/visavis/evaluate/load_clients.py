@@ -195,7 +195,7 @@ def pictures_of(folder: Path | None) -> list[list[bytes]]:
     """JPEG files of 640x480 of each clip's first frames.
 
     Args:
-        folder: .mp4 files; None takes the embedded portrait.
+        folder: .mp4 files, hidden ones left out; None takes the embedded portrait.
 
     Raises:
         InputError: there are no .mp4 files, or one cannot be read.
@@ -203,7 +203,7 @@ def pictures_of(folder: Path | None) -> list[list[bytes]]:
     if folder is None:
         with PortraitClip() as clip:
             return [_pictures(clip)]
-    paths = sorted(folder.glob("*.mp4"))
+    paths = sorted(path for path in folder.glob("[!.]*.mp4") if path.is_file())
     if not paths:
         raise InputError(f"{folder}: holds no .mp4 files; name a folder of videos")
     clips = []

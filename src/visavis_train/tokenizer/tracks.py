@@ -165,15 +165,16 @@ def conversation_clips(path: Path) -> list[Clip]:
     ]
 
 
+def _wanted(path: Path) -> bool:
+    """Whether a name is a video's and not hidden: macOS puts a hidden file beside each file of a tar."""
+    return path.suffix.lower() in VIDEOS and not path.name.startswith(".")
+
+
 @contextmanager
 def _videos(path: Path) -> Iterator[dict[str, Path]]:
     """Name -> file, for one video or for all videos in a folder or a tar."""
     if path.is_dir():
-        found = [
-            p
-            for p in sorted(path.iterdir())
-            if p.suffix.lower() in VIDEOS and not p.name.startswith(".") and p.is_file()
-        ]
+        found = [p for p in sorted(path.iterdir()) if _wanted(p) and p.is_file()]
         if not found:
             raise InputError(f"{path}: holds no video; expected files ending in {', '.join(VIDEOS)}")
         require_distinct_names(found)
@@ -185,7 +186,7 @@ def _videos(path: Path) -> Iterator[dict[str, Path]]:
     with TemporaryDirectory() as scratch:
         try:
             with tarfile.open(regular(path)) as archive:
-                members = [m for m in archive.getmembers() if m.isfile() and m.name.endswith(VIDEOS)]
+                members = [m for m in archive.getmembers() if m.isfile() and _wanted(Path(m.name))]
                 archive.extractall(scratch, members, filter="data")
         except (OSError, tarfile.TarError) as error:
             raise InputError(f"{path}: not a readable tar: {error}") from error

@@ -186,10 +186,19 @@ def test_bad_sources_end_with_status_2(
     assert not (tmp_path / "p.npz").exists()
 
 
-def test_videos_of_a_folder_are_tracked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_videos_of_a_folder_or_tar_are_tracked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (source := tmp_path / "clips").mkdir()
     for name in ("b.mp4", "a.MOV", "notes.txt", "._b.mp4"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.mp4").mkdir()
+        (source / name).touch()
+    (source / "folder.mp4").mkdir()
+    prefix = ""
+    if kind == "tar":
+        source, prefix = tmp_path / "talker_1.tar", "talker_"
+        with tarfile.open(source, "w") as archive:
+            archive.add(tmp_path / "clips", "clips")
     seen: list[str] = []
 
     def track(path: Path, *, two: bool) -> list[Track]:
@@ -203,9 +212,10 @@ def test_videos_of_a_folder_are_tracked_once(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(tracks, "track_video", track)
     pack = tmp_path / "packs" / "p.npz"
     for _ in range(2):
-        make_pack(pack, sources=[("grid", tmp_path)])
-    assert seen == ["a.MOV", "b.mp4"]
-    assert [(clip.name, clip.source) for clip in load_tracks(pack)] == [("a", "grid"), ("b", "grid")]
+        make_pack(pack, sources=[("grid", source)])
+    assert sorted(seen) == ["a.MOV", "b.mp4"]
+    found = sorted((clip.name, clip.source) for clip in load_tracks(pack))
+    assert found == [(f"{prefix}a", "grid"), (f"{prefix}b", "grid")]
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
