@@ -20,7 +20,7 @@ FRAMES = 100
 EARLY, LATE = Block(10, 20, 0.25, -0.5), Block(20, 30, 4.0, 3.0)
 SMILES = Explained(Gesture(SMILE, 28, 32, 0.4), 4.5, 2.0, 5.0, (EARLY, LATE))
 NODS = Explained(Gesture(NOD, 60, 66, 0.08), 0.5, 2.0, 2.5, (EARLY, LATE))
-BY_ITSELF = Explained(Gesture(NOD, 80, 86, 0.08), 0.5, 0.25, 0.5, (EARLY, LATE))
+BY_ITSELF = Explained(Gesture(NOD, 80, 86, 0.08), 0.5, -0.01, 0.5, (EARLY, LATE))
 
 
 def told(start_s: float = 2.0) -> Explanation:
@@ -68,7 +68,7 @@ def test_the_table_has_a_row_for_each_gesture() -> None:
     rows = told().rows()
     assert all(len(row) == len(COLUMNS) for row in rows)
     assert rows[0] == ("1", "3.1 s", "3.3 s", "smile", "face", "smiles", "2.8 s", "+4.5", "+2.0")
-    assert rows[2] == ("2", "5.2 s", "5.4 s", "nod", "neither", "", "", "+0.5", "+0.2")
+    assert rows[2] == ("2", "5.2 s", "5.4 s", "nod", "neither", "", "", "+0.5", "+0.0")
     assert told().counts() == {"face": 1, "speech": 1, "neither": 1}
 
 
@@ -108,6 +108,7 @@ def test_the_figure_joins_each_gesture_to_its_cause() -> None:
     titles = [element.text or "" for element in root.iter(f"{SVG}title")]
     assert len(titles) == len(list(root.iter(f"{SVG}circle"))) == 3
     assert titles[0].startswith("smile from 3.1 s, peak at 3.3 s, raised by face (smiles): face 4.5 bits")
+    assert titles[2].endswith(": face 0.5 bits, speech 0.0 bits")
     strips = [r for r in root.iter(f"{SVG}rect") if r.get("class") == "strip"]
     causes = [r for r in root.iter(f"{SVG}rect") if r.get("fill-opacity")]
     assert len(strips) == 2 + 2 * 3

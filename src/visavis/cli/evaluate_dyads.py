@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visavis.base import console
+from visavis.base.words import counted, shown
 from visavis.cli.listener import Guidance
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def dyads_json(gain: SpeakerGain) -> dict[str, Any]:
 
 def _print(result: dict[str, Any]) -> None:
     console.print_line(
-        f"{result['calls']} calls; true speaker against others: p {result['p_value']:.2g}, paired by call"
+        f"{counted(result['calls'], 'call')}; true speaker against others: p {result['p_value']:.2g}, "
+        "paired by call"
     )
     bits = result["bits_per_frame"]
     console.print_table(
@@ -84,8 +86,5 @@ def _print(result: dict[str, Any]) -> None:
     variance = result["variance"]
     console.print_table(
         ["listener", "AU12: peak r within 2 s", "variance"],
-        [
-            [name, f"{value:.3f}", f"{variance[name]:.3f}" if name in variance else "-"]
-            for name, value in result["au12_peak_r"].items()
-        ],
+        [[name, shown(value), shown(variance.get(name))] for name, value in result["au12_peak_r"].items()],
     )

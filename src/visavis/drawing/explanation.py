@@ -248,7 +248,7 @@ class _Figure:
             )
             joint = line("line" if kind == "area" else "other", left + width / 2, source + _STRIP_PX, x, y)
             self._parts.append(joint.replace("/>", ' style="stroke-width: 1"/>'))
-        words += f": face {found.face_bits:.1f} bits, speech {found.speech_bits:.1f} bits"
+        words += f": face {found.face_bits:z.1f} bits, speech {found.speech_bits:z.1f} bits"
         self._parts.append(
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{escape(words)}</title></circle>'
         )
