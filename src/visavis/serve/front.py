@@ -65,8 +65,8 @@ class Front:
         if self.token is not None and TOKEN.fullmatch(self.token) is None:
             other = "" if _OF_TOKENS.fullmatch(self.token) else ", some of another kind"
             raise InputError(
-                f"the token has {len(self.token)} characters{other}; expected 16 to 128 letters from a to z, "
-                "digits, - . _ or ~"
+                f"the token has {len(self.token)} characters{other}; expected 16 to 128: letters without "
+                "accents, digits, - . _ or ~"
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InputError("TLS needs both --tls-cert and --tls-key")
