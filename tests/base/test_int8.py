@@ -44,6 +44,17 @@ def test_the_environment_overrules_the_trial(monkeypatch: pytest.MonkeyPatch, wo
     assert int8.chosen("expression") == name
 
 
+@pytest.mark.parametrize(
+    ("runs", "word", "used"), [(True, "on", True), (True, "off", False), (False, "on", False)]
+)
+def test_dense_layers_use_their_8_bits_where_onnx_runtime_can(
+    monkeypatch: pytest.MonkeyPatch, runs: bool, word: str, used: bool
+) -> None:
+    monkeypatch.setattr(int8, "DENSE_RUNS", runs)
+    monkeypatch.setenv(int8.VARIABLE, word)
+    assert int8.dense_wanted() is used
+
+
 def test_another_word_in_the_environment_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(int8.VARIABLE, "yes")
     with pytest.raises(InputError, match="VISAVIS_INT8 is 'yes'; expected auto, on, off"):

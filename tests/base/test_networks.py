@@ -57,7 +57,7 @@ def test_a_network_that_failed_to_open_is_opened_again(tampered: Path) -> None:
 def test_everybody_in_a_process_gets_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(networks, "_OPENED", {})
-    monkeypatch.setattr(networks, "session_of", lambda data, what, threads: opened.append(what) or object())
+    monkeypatch.setattr(networks, "session_of", lambda data, what, *_: opened.append(what) or object())
     with ThreadPoolExecutor(8) as pool:
         sessions = list(pool.map(networks.open_session, 8 * ["detector"]))
     assert len(set(map(id, sessions))) == len(opened) == 1

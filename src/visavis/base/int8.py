@@ -1,4 +1,7 @@
-"""The choice between a network and its 8-bit variant: a short trial shows what 8 bits gain here."""
+"""The choice between 32 and 8 bits: a short trial shows what 8 bits gain here.
+
+A network may have an 8-bit variant, or dense layers that are stored in 8 bits.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import onnxruntime as ort
 
 from visavis.base import networks
 from visavis.base.clock import Clock, SystemClock
@@ -24,6 +28,8 @@ CHOICES = ("auto", "on", "off")
 # decide.
 LEAST_GAIN = 1.2
 ROUNDS = 12
+# ONNX Runtime before 1.25 would widen dense layers that are stored in 8 bits in each call.
+DENSE_RUNS = tuple(int(part) for part in ort.__version__.split(".")[:2]) >= (1, 25)
 
 
 def chosen(name: str) -> str:
@@ -63,6 +69,16 @@ def wanted() -> bool:
     """
     asked = choice()
     return gain() >= LEAST_GAIN if asked == "auto" else asked == "on"
+
+
+def dense_wanted() -> bool:
+    """Whether dense layers that are stored in 8 bits are computed with them, and not widened to 32.
+
+    Raises:
+        InputError: see :func:`choice`.
+        WeightsError: the trial's network is missing or was changed.
+    """
+    return DENSE_RUNS and wanted()
 
 
 @cache

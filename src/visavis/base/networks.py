@@ -40,8 +40,8 @@ LOAD_ERRORS = (
 )
 # What ONNX Runtime says of itself before the reason: its name, a code, and places in its source.
 ORIGIN = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+:\d+ .*?\) (?=[A-Z]))?")
-# Networks of this process by threads and name, or the content of their file; and the mergers of their calls.
-_OPENED: dict[tuple[str | bytes, int], Future[ort.InferenceSession]] = {}
+# Networks of this process by what is opened and how; and the mergers of their calls.
+_OPENED: dict[tuple[str | bytes, int, bool | None], Future[ort.InferenceSession]] = {}
 _BATCHED: dict[ort.InferenceSession, BatchedNetwork] = {}
 _LOCK = threading.Lock()
 
@@ -112,7 +112,7 @@ def read(name: str) -> bytes:
     return data
 
 
-def open_session(name: str, threads: int = 1) -> ort.InferenceSession:
+def open_session(name: str, threads: int = 1, int8_weights: bool | None = None) -> ort.InferenceSession:
     """An embedded network on the CPU; everybody in the process who asks for it gets the same one.
 
     ONNX Runtime's ``run`` can be used in several threads at the same time.
@@ -120,27 +120,30 @@ def open_session(name: str, threads: int = 1) -> ort.InferenceSession:
     Args:
         name: its name in the manifest.
         threads: number of threads that one call may use.
+        int8_weights: see :func:`session_of`.
 
     Raises:
         WeightsError: see :func:`read`; or ONNX Runtime cannot load it.
     """
-    return _opened(name, threads, lambda: session_of(read(name), repr(name), threads))
+    return _opened(
+        (name, threads, int8_weights), lambda: session_of(read(name), repr(name), threads, int8_weights)
+    )
 
 
 def _opened(
-    what: str | bytes, threads: int, make: Callable[[], ort.InferenceSession]
+    what: tuple[str | bytes, int, bool | None], make: Callable[[], ort.InferenceSession]
 ) -> ort.InferenceSession:
     """The process's network of that name or content, made by the first who asks for it."""
     with _LOCK:
-        mine = (what, threads) not in _OPENED
-        opened = _OPENED.setdefault((what, threads), Future())
+        mine = what not in _OPENED
+        opened = _OPENED.setdefault(what, Future())
     if mine:
         try:
             session = make()
             _BATCHED[session] = BatchedNetwork(session)
             opened.set_result(session)
         except BaseException as error:
-            del _OPENED[what, threads]
+            del _OPENED[what]
             opened.set_exception(error)
             raise
     return opened.result()
@@ -165,7 +168,7 @@ def open_file(path: PathText, threads: int = 1) -> ort.InferenceSession:
         WeightsError: see :func:`session_of`.
     """
     data = read_bytes(as_path(path), ONNX_FILE)
-    return _opened(sha256(data).digest(), threads, lambda: session_of(data, str(path), threads))
+    return _opened((sha256(data).digest(), threads, None), lambda: session_of(data, str(path), threads))
 
 
 @contextmanager
@@ -177,13 +180,17 @@ def naming(*files: PathText) -> Iterator[None]:
         raise WeightsError(f"{' and '.join(str(file) for file in files)}: {error}") from error
 
 
-def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession:
+def session_of(
+    data: bytes, what: str, threads: int = 1, int8_weights: bool | None = None
+) -> ort.InferenceSession:
     """Open an ONNX file held in memory on the CPU.
 
     Args:
         data: the whole file.
         what: name of the file in messages.
         threads: number of threads that one call may use.
+        int8_weights: for a file whose dense layers are stored in 8 bits: whether to multiply by these bytes,
+            or to widen them to 32 bits once. None: a file without such layers.
 
     Raises:
         WeightsError: ONNX Runtime cannot load it.
@@ -194,9 +201,15 @@ def session_of(data: bytes, what: str, threads: int = 1) -> ort.InferenceSession
     options.log_severity_level = 3
     # Idle threads must sleep; a spinning pool would take a core from the video encoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if int8_weights is False:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    # If products and sums become one, ONNX Runtime widens some of these layers in each call.
+    without = ["MatMulAddFusion"] if int8_weights else []
     try:
         # With the fallback, ONNX Runtime prints to standard output and tries the same again.
-        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        session = ort.InferenceSession(
+            data, options, ["CPUExecutionProvider"], disabled_optimizers=without, enable_fallback=0
+        )
         for each in (*session.get_inputs(), *session.get_outputs()):
             each.name  # noqa: B018 - reading a damaged name fails.
         return session

@@ -112,10 +112,10 @@ def check_networks() -> Iterator[Check]:
 def _look_at_int8() -> str:
     from visavis.base import int8
 
-    names = ", ".join(int8.variants())
+    names = ", ".join(int8.variants() + int8.DENSE_RUNS * ["face (dense layers)"])
     measured = f"{int8.gain():.1f} times as fast as 32 bits here"
-    used = int8.wanted()
-    return f"{measured}; {names}: {'used' if used else 'not used'} ({int8.VARIABLE}={int8.choice()})"
+    used = "used" if int8.wanted() else "not used"
+    return f"{measured}; {names}: {used} ({int8.VARIABLE}={int8.choice()})"
 
 
 def _look_at_avatar() -> str:

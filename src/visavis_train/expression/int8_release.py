@@ -21,8 +21,8 @@ from visavis_train.expression.quantize.methods import gray_faces, static_int8
 from visavis_train.expression.quantize.network import Network
 from visavis_train.expression.release import score_reader
 from visavis_train.onnx.export import ASSETS, current_commit, register
-from visavis_train.onnx.float16 import halve
 from visavis_train.onnx.int8 import quantize_nodes
+from visavis_train.onnx.storage import halve
 
 # Convolutions with fewer weights stay in 32 bits: the first ones, which lose most and gain least (LOG.md).
 EXPRESSION_WEIGHTS = 10_000
@@ -33,7 +33,7 @@ CHANNELS, SIDE = 48, 16
 def release_int8(fer2013: Path) -> dict[str, float]:
     """Write ``expression_int8`` and ``int8_trial`` into the assets; returns the score of the first.
 
-    The face network stays in 32 bits: 8 bits make it less steady (experiments/LOG.md).
+    The face network has no such variant: its convolutions in 8 bits are less steady (experiments/LOG.md).
 
     Args:
         fer2013: folder of FER-2013; its Training faces calibrate, and PublicTest judges.

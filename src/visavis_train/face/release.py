@@ -64,8 +64,9 @@ def export_face_network(path: Path) -> None:
             "truth_share": [round(float(max(value, 0)), 2) for value in blend.share],
             "offset": [round(float(value), 2) for value in blend.offset],
         },
-        tolerance=5e-3,
+        tolerance=0.02,
         half_weights=True,
+        int8_dense=True,
     )
     found = {
         clip: label_agreement(net, pack, np.flatnonzero(pack.clip == clip)) for clip in config.test_clips

@@ -18,7 +18,7 @@ from visavis.errors import InputError
 from visavis_train.face.network import FaceNet
 from visavis_train.face.parts import ShapeIndexedNet
 from visavis_train.loop.checkpoint import read_tensors
-from visavis_train.onnx.float16 import widen
+from visavis_train.onnx.storage import widen
 
 # Networks of earlier versions do not have these parts.
 _NEW = ("seen.", "indexed.", "mesh.")

@@ -15,16 +15,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
 import visavis
 from visavis.base.files import whole_file
-from visavis.base.networks import MANIFEST, WeightFile
+from visavis.base.networks import MANIFEST, WeightFile, session_of
 from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
-from visavis_train.onnx.float16 import halve
+from visavis_train.onnx.storage import BLOCKS_OPSET, halve, quantize_dense
 
 OPSET = 18
 ASSETS = Path(visavis.__file__).parent / "assets"
@@ -42,6 +41,7 @@ def export_onnx(
     metadata: Mapping[str, Any] | None = None,
     tolerance: float = 1e-4,
     half_weights: bool = False,
+    int8_dense: bool = False,
 ) -> None:
     """Write a network as ONNX and check that ONNX Runtime and torch agree.
 
@@ -56,7 +56,8 @@ def export_onnx(
         metadata: JSON values stored in the file (read by ``visavis.base.networks.metadata``), with
             ``parameters``, the number of learned numbers.
         tolerance: largest difference between torch and ONNX Runtime, absolute.
-        half_weights: store large tensors in 16 bits, see :mod:`visavis_train.onnx.float16`.
+        half_weights: store large tensors in 16 bits, see :mod:`visavis_train.onnx.storage`.
+        int8_dense: store the weights of large dense layers in 8 bits, see there.
 
     Raises:
         WeightsError: the exported network answers differently.
@@ -77,7 +78,7 @@ def export_onnx(
             module,
             example_inputs,
             dynamo=True,
-            opset_version=OPSET,
+            opset_version=BLOCKS_OPSET if int8_dense else OPSET,
             input_names=list(input_names),
             output_names=list(output_names),
             dynamic_shapes=nested,
@@ -91,6 +92,8 @@ def export_onnx(
     for key, value in {"parameters": parameters, **(metadata or {})}.items():
         model.metadata_props.add(key=key, value=json.dumps(value))
     _forget_origins(model)
+    if int8_dense:
+        quantize_dense(model)
     if half_weights:
         halve(model)
     onnx.checker.check_model(model)
@@ -117,7 +120,8 @@ def difference(module: nn.Module, path: Path, inputs: tuple[Tensor, ...]) -> flo
     """Largest absolute difference between the outputs of torch and of ONNX Runtime."""
     answers = module(*inputs)
     expected = answers if isinstance(answers, tuple) else (answers,)
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    # Weights of 8 bits are widened: their rounding counts, a processor's 8-bit sums do not.
+    session = session_of(path.read_bytes(), str(path), int8_weights=False)
     feed = {spec.name: value.numpy() for spec, value in zip(session.get_inputs(), inputs, strict=True)}
     found = session.run(None, feed)
     pairs = zip(expected, found, strict=True)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from visavis.errors import InputError
-from visavis_train.onnx.float16 import widen
+from visavis_train.onnx.storage import widen
 
 Write: TypeAlias = Callable[[nn.Module, Path], None]
 Array: TypeAlias = npt.NDArray[Any]

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from support.quick_export import quick_export
-from visavis.base.networks import metadata
+from visavis.base.int8 import DENSE_RUNS
+from visavis.base.networks import metadata, session_of
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
 from visavis_train.expression.models.graph import ExpressionGraph
@@ -19,7 +20,7 @@ from visavis_train.expression.models.hybrid import HybridConfig, HybridNet
 from visavis_train.expression.release import export_network
 from visavis_train.onnx import export as exporting
 from visavis_train.onnx.export import export_onnx, register
-from visavis_train.onnx.float16 import LARGE, widen
+from visavis_train.onnx.storage import LARGE, widen
 
 pytestmark = pytest.mark.usefixtures("as_users_export")
 
@@ -94,6 +95,30 @@ def test_weights_of_16_bits_are_half_as_large_and_widen_to_the_same_answers(
     for head in range(2):
         np.testing.assert_array_equal(wide[head], halved[head])
         np.testing.assert_allclose(halved[head], full[head], atol=5e-3)
+
+
+def test_dense_layers_of_8_bits_answer_alike_in_both_ways_and_widen(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(256, 320), torch.nn.ReLU(), torch.nn.Linear(320, 250), torch.nn.Linear(250, 40)]
+    net, file, inputs = torch.nn.Sequential(*layers), tmp_path / "d.onnx", (torch.randn(4, 256),)
+    names = {"input_names": ["x"], "output_names": ["y"]}
+    export_onnx(net, inputs, file, **names, tolerance=0.02, int8_dense=True)
+    model = onnx.load(file)
+    stored = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    assert list(stored.values()).count(onnx.TensorProto.INT8) == 2  # The last layer has no whole blocks.
+    feed = {"x": inputs[0].numpy()}
+    slow, fast = (
+        session_of(file.read_bytes(), "d", int8_weights=each).run(None, feed)[0] for each in (False, True)
+    )
+    assert widen(model)
+    assert not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer)
+    wide = ort.InferenceSession(model.SerializeToString()).run(None, feed)[0]
+    np.testing.assert_allclose(slow, wide, atol=1e-5)
+    np.testing.assert_allclose(fast, wide, atol=0.03)
+    with torch.no_grad():
+        np.testing.assert_allclose(wide, net(inputs[0]), atol=0.02)
+    if DENSE_RUNS:
+        assert np.abs(fast - slow).max() > 1e-5  # The sums were made in 8 bits.
 
 
 def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from visavis.expression import registry
 from visavis.expression.classifier import ExpressionClassifier
 from visavis.expression.sparse import SparseClassifier
 from visavis.types import FloatArray, ImageArray
-from visavis_train.onnx.float16 import widen
+from visavis_train.onnx.storage import widen
 
 # Smaller weights stay in 32 bits: they have one percent of the bytes, and the first and the last layer,
 # which suffer most from rounding, are among them.

@@ -32,7 +32,7 @@ from visavis_train.expression.quantize.rounding import (
     round_matrix,
     round_nf4,
 )
-from visavis_train.onnx.float16 import halve
+from visavis_train.onnx.storage import halve
 
 pytestmark = pytest.mark.usefixtures("as_users_export")
 
