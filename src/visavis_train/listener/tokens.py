@@ -39,7 +39,8 @@ class TokenVocabulary:
 
     Attributes:
         tokenizer: encodes and decodes.
-        levels: levels of a token's digits, least significant first: FSQ's, or one digit for other quantisers.
+        levels: levels of a token's digits, least significant first: FSQ's, grouped VQ's codebooks, or one
+            digit for other quantisers.
     """
 
     tokenizer: FaceTokenizer
@@ -75,9 +76,13 @@ def levels_of(tokenizer: FaceTokenizer, notes: dict[str, Any]) -> tuple[int, ...
             f"the tokenizer {tokenizer.pair} gives {tokenizer.depth} tokens a frame; a listener speaks one: "
             "choose a tokenizer that is not residual"
         )
-    if tokenizer.quantizer != "fsq":
+    settings = notes.get("quantizer_settings", {})
+    if tokenizer.quantizer == "fsq":
+        levels = tuple(int(size) for size in settings.get("levels", ()))
+    elif settings.get("groups", 1) > 1:
+        levels = (int(settings["vocabulary"]),) * int(settings["groups"])
+    else:
         return tokenizer.vocabulary
-    levels = tuple(int(size) for size in notes.get("quantizer_settings", {}).get("levels", ()))
     if prod(levels) != tokenizer.vocabulary[0]:
         raise WeightsError(
             f"the tokenizer {tokenizer.pair} has {tokenizer.vocabulary[0]} tokens and says its levels are "

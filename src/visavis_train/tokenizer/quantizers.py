@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import prod
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from torch import Tensor, nn
 from vector_quantize_pytorch import FSQ, LFQ, ResidualFSQ, VectorQuantize
 
@@ -84,8 +84,10 @@ class VqConfig(Settings):
 
     Attributes:
         kind: which quantiser this is.
-        vocabulary: entries of the codebook.
-        width: dimensions of an entry.
+        vocabulary: entries of a codebook.
+        groups: equal parts of a latent vector, each with its own codebook; a token names one entry of each
+            (product quantisation, Jegou et al. 2011, doi:10.1109/TPAMI.2010.57).
+        width: dimensions of an entry, over all groups.
         decay: decay of the running mean by which an entry follows the vectors nearest to it.
         commitment: weight of the commitment loss, which pulls vectors towards their entries.
         dead_below: entries that get fewer vectors per batch than this, in the running mean, are replaced.
@@ -94,11 +96,19 @@ class VqConfig(Settings):
 
     kind: Literal["vq"] = "vq"
     vocabulary: int = Field(default=2048, ge=2, le=MOST_ENTRIES)
+    groups: int = Field(default=1, ge=1)
     width: int = Field(default=16, ge=2)
     decay: float = Field(default=0.99, gt=0, lt=1)
     commitment: float = Field(default=0.25, ge=0)
     dead_below: float = Field(default=0.01, ge=0)
     kmeans_rounds: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.width % self.groups:
+            raise ValueError(f"width {self.width} has no {self.groups} equal groups; choose a multiple")
+        _within_limits((self.vocabulary,) * self.groups)
+        return self
 
 
 class LfqConfig(Settings):
@@ -223,34 +233,56 @@ class Vq(Quantizer):
     def __init__(self, config: VqConfig) -> None:
         super().__init__()
         self.width = config.width
-        self.vocabulary = (config.vocabulary,)
-        self.inner = VectorQuantize(
-            dim=config.width,
-            codebook_size=config.vocabulary,
-            decay=config.decay,
-            kmeans_init=True,
-            kmeans_iters=config.kmeans_rounds,
-            threshold_ema_dead_code=config.dead_below,
-            commitment_weight=config.commitment,
+        self.groups = config.groups
+        self.vocabulary = (config.vocabulary**config.groups,)
+        self.inner = nn.ModuleList(
+            VectorQuantize(
+                dim=config.width // config.groups,
+                codebook_size=config.vocabulary,
+                decay=config.decay,
+                kmeans_init=True,
+                kmeans_iters=config.kmeans_rounds,
+                threshold_ema_dead_code=config.dead_below,
+                commitment_weight=config.commitment,
+            )
+            for _ in range(config.groups)
         )
 
     def forward(self, latents: Tensor) -> Quantized:
-        """Take the nearest entry; in training the codebook follows."""
+        """Take the nearest entries; in training the codebooks follow."""
         if not self.training:  # The first batch would become the codebook, also in evaluation.
             tokens = self.tokens(latents)
-            return Quantized(self.inner.codebook[tokens[:, 0]], tokens, latents.new_zeros(()))
-        codes, tokens, loss = self.inner(latents[None])
-        return Quantized(codes[0], tokens[0, :, None].long(), loss.sum())
+            return Quantized(self.codes(tokens), tokens, latents.new_zeros(()))
+        found = [inner(part[None]) for inner, part in zip(self.inner, self._parts(latents), strict=True)]
+        codes = torch.cat([codes[0] for codes, _, _ in found], dim=1)
+        entries = [entries[0].long() for _, entries, _ in found]
+        return Quantized(codes, self._named(entries), torch.stack([loss.sum() for *_, loss in found]).sum())
 
     def tokens(self, latents: Tensor) -> Tensor:
-        """(N, D) -> (N, 1)."""
-        (table,) = self.tables()
-        distance = table.square().sum(dim=1) - 2 * latents @ table.T
-        return distance.argmin(dim=1, keepdim=True)
+        """(N, D) -> (N, 1); the first group is the least significant digit."""
+        entries = []
+        for inner, part in zip(self.inner, self._parts(latents), strict=True):
+            distance = inner.codebook.square().sum(dim=1) - 2 * part @ inner.codebook.T
+            entries.append(distance.argmin(dim=1))
+        return self._named(entries)
 
     def tables(self) -> list[Tensor]:
-        """The codebook."""
-        return [self.inner.codebook]
+        """All combinations of the codebooks' entries."""
+        table = self.inner[0].codebook
+        for inner in self.inner[1:]:
+            following = inner.codebook.repeat_interleave(len(table), dim=0)
+            table = torch.cat([table.repeat(len(inner.codebook), 1), following], dim=1)
+        return [table]
+
+    def _parts(self, latents: Tensor) -> tuple[Tensor, ...]:
+        return latents.chunk(self.groups, dim=1)
+
+    def _named(self, entries: list[Tensor]) -> Tensor:
+        """Tokens (N, 1) of the groups' entries (N,)."""
+        token = torch.zeros_like(entries[0])
+        for inner, entry in zip(reversed(self.inner), reversed(entries), strict=True):
+            token = token * inner.codebook_size + entry
+        return token[:, None]
 
 
 class Lfq(Quantizer):

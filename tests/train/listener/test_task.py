@@ -223,6 +223,11 @@ def test_which_tokenizers_a_listener_can_speak(tmp_path: Path) -> None:
 
     assert TokenVocabulary.open(folder("vq", quantizer="vq")).levels == (16,)
     assert TokenVocabulary.open(folder("fsq", quantizer_settings={"levels": [8, 2]})).levels == (8, 2)
+    grouped = {"vocabulary": 4, "groups": 2}
+    assert TokenVocabulary.open(folder("grouped", quantizer="vq", quantizer_settings=grouped)).levels == (
+        4,
+        4,
+    )
     with pytest.raises(WeightsError, match="says its levels are"):
         TokenVocabulary.open(folder("old"))
     with pytest.raises(InputError, match="2 tokens a frame; a listener speaks one"):
@@ -410,7 +415,7 @@ def test_gaps_are_filled_and_unseen_people_left_out() -> None:
 def test_the_ablation_changes_the_tokenizer_alone() -> None:
     read = {
         name: load_experiment(EXPERIMENTS / f"predictor_{name}.toml", ListenerExperiment)
-        for name in ("fsq", "vq", "lfq")
+        for name in ("fsq", "vq", "lfq", "gvq", "fsq_causal")
     }
     for name, experiment in read.items():
         assert experiment.tokenizer == Path(f"runs/tokenizer_{name}_seed1")

@@ -30,6 +30,7 @@ QUANTIZERS: dict[str, QuantizerConfig] = {
     "fsq": FsqConfig(levels=(5, 4, 3)),
     "rfsq": ResidualFsqConfig(levels=(5, 4, 3), depth=3),
     "vq": VqConfig(vocabulary=32, width=4),
+    "grouped vq": VqConfig(vocabulary=6, groups=2, width=4),
     "lfq": LfqConfig(bits=6),
 }
 CODERS = {
@@ -120,6 +121,28 @@ def test_what_training_sees_is_what_the_tokens_stand_for(kind: str) -> None:
     assert torch.equal(quantized.tokens, quantizer.tokens(latents))
     assert torch.allclose(quantizer.codes(quantized.tokens), quantized.codes, atol=1e-5)
     assert [len(table) for table in quantizer.tables()] == list(quantizer.vocabulary)
+
+
+def test_each_group_of_a_vector_takes_the_nearest_entry_of_its_own_codebook() -> None:
+    torch.manual_seed(0)
+    quantizer = build_quantizer(VqConfig(vocabulary=6, groups=2, width=4))
+    latents = torch.randn(200, 4)
+    quantizer(latents)  # The codebooks' start.
+    digits = quantizer.eval().tokens(latents)[:, 0]
+    for group, entries in enumerate((digits % 6, digits // 6)):
+        codebook = quantizer.get_submodule(f"inner.{group}").codebook
+        part = latents[:, 2 * group : 2 * group + 2]
+        assert torch.equal(entries, torch.cdist(part, codebook).argmin(dim=1))
+    assert len(torch.unique(digits)) > 12  # Both codebooks are in use.
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"groups": 3}, "width 16 has no 3 equal groups"), ({"groups": 2}, "4194304 tokens")],
+)
+def test_groups_that_do_not_fit_are_one_clear_error(settings: dict[str, int], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        VqConfig(**settings)
 
 
 def test_each_further_token_of_residual_fsq_comes_nearer() -> None:
