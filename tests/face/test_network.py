@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visavis.base import int8
 from visavis.capture.portrait import PortraitClip
 from visavis.channels import BLENDSHAPES
 from visavis.face.detector import FaceDetector
@@ -12,12 +13,18 @@ from visavis.face.network import FaceNetwork
 from visavis.face.region import LANDMARK_MARGIN, FaceRegion
 
 
-def test_channels_that_are_not_read_are_named_and_0() -> None:
-    network = FaceNetwork()
-    places = [BLENDSHAPES.index(name) for name in network.not_read]
+@pytest.fixture(scope="module")
+def portrait() -> tuple[np.ndarray, FaceRegion]:
+    """A picture of a face, and where the face is."""
     with PortraitClip() as clip:
         picture = next(iter(clip)).image_rgb
-    region = FaceRegion.from_box(FaceDetector().detect(picture)[0].box_xyxy, LANDMARK_MARGIN)
+    return picture, FaceRegion.from_box(FaceDetector().detect(picture)[0].box_xyxy, LANDMARK_MARGIN)
+
+
+def test_channels_that_are_not_read_are_named_and_0(portrait: tuple[np.ndarray, FaceRegion]) -> None:
+    network = FaceNetwork()
+    places = [BLENDSHAPES.index(name) for name in network.not_read]
+    picture, region = portrait
     for size in (0.7, 1.0, 1.3):
         (reading,) = network.read(picture, [region.scaled(size)])
         assert (reading.weights[places] == 0).all()
@@ -25,6 +32,21 @@ def test_channels_that_are_not_read_are_named_and_0() -> None:
     assert (network.reliability[places] == 0).all()
     assert network.reliability.shape == (52,)
     assert len(network.landmark_numbers) == len(reading.landmarks)
+
+
+def test_dense_layers_in_8_bits_change_a_reading_little(
+    portrait: tuple[np.ndarray, FaceRegion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, region = portrait
+    readings = []
+    for word in ("on", "off"):
+        monkeypatch.setenv(int8.VARIABLE, word)
+        readings += FaceNetwork().read(picture, [region])
+    eight, wide = readings
+    off = np.linalg.norm(eight.landmarks_xy - wide.landmarks_xy, axis=1)
+    assert off.max() < 0.005 * region.size_px
+    assert np.abs(eight.weights - wide.weights).max() < 0.03
+    assert (off.max() > 0) == int8.DENSE_RUNS
 
 
 def covered(picture: np.ndarray, middle_xy: np.ndarray, half: tuple[float, float]) -> np.ndarray:
@@ -44,12 +66,13 @@ def covered(picture: np.ndarray, middle_xy: np.ndarray, half: tuple[float, float
     ],
 )
 def test_a_covered_part_lowers_its_weights_reliability_alone(
-    around: tuple[int, int], half: tuple[float, float], hidden: list[bool]
+    portrait: tuple[np.ndarray, FaceRegion],
+    around: tuple[int, int],
+    half: tuple[float, float],
+    hidden: list[bool],
 ) -> None:
     network = FaceNetwork()
-    with PortraitClip() as clip:
-        picture = next(iter(clip)).image_rgb
-    region = FaceRegion.from_box(FaceDetector().detect(picture)[0].box_xyxy, LANDMARK_MARGIN)
+    picture, region = portrait
     (bare,) = network.read(picture, [region])
     assert (bare.visible > 0.95).all()
     rows = [network.landmark_numbers.index(number) for number in around]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from visavis.types import FloatArray
 from visavis_train.face.data.faces import FaceDataset, FacePack
 from visavis_train.face.network import EYE_CORNERS, FaceNet, rotation_matrix
-from visavis_train.face.parts import TEACHER_WEIGHTS
+from visavis_train.face.parts import TEACHER_WEIGHTS, fused
 
 
 class Answers(NamedTuple):
@@ -89,24 +89,28 @@ class Blend:
     """The mixture of the two heads for each weight.
 
     Attributes:
-        share: (52,) share of the truth head in the logit, 0..1; -1 if neither head can read the channel.
+        share: (52,) share of the truth head in the logit where the heads agree, 0..1; -1 if neither head can
+            read the channel.
+        doubt: (52,) see :func:`~visavis_train.face.parts.fused`.
         offset: (52,) added to the logit.
         reliability: (52,) 0..1, correlation of the mixture with the labels: the teacher's answers within
             clips for channels that the teacher can read, true weights of rendered faces for other channels.
     """
 
     share: FloatArray
+    doubt: FloatArray
     offset: FloatArray
     reliability: FloatArray
 
 
-# Tried shares of the truth head, and offsets, ascending: the heads read rare movements too small, or see some
-# where none is.
-SHARES = tuple(step / 10 for step in range(11))
+# Tried shares of the truth head, doubts, and offsets, ascending: heads read rare movements too small, or see
+# some where none is.
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+DOUBTS = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0)
 OFFSETS = (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
 # For channels that the teacher reads, relative to the correlation with the teacher: the correlation with the
 # truth, the rise from 0 to 1 of the true weight (up to ENOUGH_RISE), and the mean error beside the teacher.
-TRUTH_COUNTS, RISE_COUNTS, ERROR_COUNTS = 0.2, 0.7, 4.0
+TRUTH_COUNTS, RISE_COUNTS, ERROR_COUNTS = 1.0, 0.7, 4.0
 ENOUGH_RISE = 0.3
 # A channel moves in a clip if its standard deviation is at least this.
 MOVES = 0.03
@@ -128,39 +132,47 @@ def choose_blend(real: Sequence[tuple[Answers, FloatArray]], true: tuple[Answers
     """
     moves = np.stack([wanted.std(axis=0) > MOVES for _, wanted in real])
     seen = moves.any(axis=0)
-    tried = [(share, offset) for share in SHARES for offset in OFFSETS]
+    tried = [(share, doubt, offset) for share in SHARES for doubt in DOUBTS for offset in OFFSETS]
+    heads, true_heads = [_logits(found) for found, _ in real], _logits(true[0])
     on_real, on_true, gains = [], [], []
     for mixture in tried:
-        mixed = [(blended(found, *mixture), known) for found, known in real]
+        mixed = [(_weights(*each, *mixture), known) for each, (_, known) in zip(heads, real, strict=True)]
         r = np.stack([channel_correlations(*pair) for pair in mixed])
         on_real.append((r * moves).sum(axis=0) / moves.sum(axis=0).clip(1))
         error = np.mean([np.abs(found - known).mean(axis=0) for found, known in mixed], axis=0)
-        found = blended(true[0], *mixture)
+        found = _weights(*true_heads, *mixture)
         on_true.append(channel_correlations(found, true[1]))
         rises = on_true[-1] * found.std(axis=0) / true[1].std(axis=0).clip(1e-6)
         gains.append(RISE_COUNTS * np.minimum(rises, ENOUGH_RISE) - ERROR_COUNTS * error)
     best = (np.stack(on_real) + TRUTH_COUNTS * np.stack(on_true) + np.stack(gains)).argmax(axis=0)
-    alone = on_true[tried.index((1.0, 0.0))]
+    alone = channel_correlations(true[0].truth, true[1])
     agreed = np.take_along_axis(np.stack(on_real), best[None], axis=0)[0]
-    share, offset = np.asarray(tried, np.float32)[best].T
+    share, doubt, offset = np.asarray(tried, np.float32)[best].T
     share = np.where(seen, share, np.where(alone >= LEAST_R, 1, -1))
-    usual = [[np.quantile(blended(found, 1.0, each), 0.99, axis=0) for found, _ in real] for each in OFFSETS]
+    usual = [[np.quantile(_weights(*each, 1, 1, by), 0.99, axis=0) for each in heads] for by in OFFSETS]
     low = (np.max(usual, axis=1) <= USUAL).sum(axis=0)
     offset = np.where(seen, offset, np.asarray(OFFSETS)[np.maximum(low - 1, 0)]) * (share >= 0)
     reliability = np.where(seen, agreed, np.where(share > 0, alone, 0))
     return Blend(
         share.astype(np.float32),
+        doubt.astype(np.float32),
         offset.astype(np.float32),
         np.clip(reliability, 0, 1).astype(np.float32),
     )
 
 
-def blended(found: Answers, share: float, offset: float = 0.0) -> FloatArray:
-    """Weights (N, 52): a share of the truth head's logit, the rest of the teacher's, and an offset."""
-    teacher, truth = (np.log(p / (1 - p)) for p in (_inside(found.weights), _inside(found.truth)))
-    teacher = np.pad(teacher, ((0, 0), (0, 1)))
-    return np.asarray(1 / (1 + np.exp(-(teacher + share * (truth - teacher) + offset))), np.float32)
+def blended(found: Answers, share: float, doubt: float, offset: float = 0.0) -> FloatArray:
+    """Weights (N, 52) of the two heads' answers; see :class:`Blend`."""
+    return _weights(*_logits(found), share, doubt, offset)
 
 
-def _inside(probability: FloatArray) -> FloatArray:
-    return np.clip(probability, 1e-6, 1 - 1e-6)
+def _logits(found: Answers) -> tuple[FloatArray, FloatArray]:
+    """Logits (N, 52) of the teacher's head and of the truth head."""
+    inside = (np.clip(each, 1e-6, 1 - 1e-6) for each in (found.weights, found.truth))
+    teacher, truth = (np.log(each / (1 - each)) for each in inside)
+    return np.pad(teacher, ((0, 0), (0, 1))), truth
+
+
+def _weights(teacher: FloatArray, truth: FloatArray, share: float, doubt: float, offset: float) -> FloatArray:
+    logits = fused(teacher, truth, np.full(1, share, np.float32), np.full(1, doubt, np.float32))
+    return np.asarray(1 / (1 + np.exp(-logits - offset)), np.float32)

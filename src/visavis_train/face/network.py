@@ -23,6 +23,7 @@ from visavis_train.face.parts import (
     TruthHead,
     WeightsHead,
     conv,
+    fused,
     half_precision,
     places_around,
 )
@@ -246,20 +247,23 @@ class FaceExport(nn.Module):
 
     Args:
         net: the trained network.
-        share: (52,) 0..1, the truth head's share of each weight's logit; the teacher's head gives the
-            rest. A negative share: the channel is not read, and its weight is 0.
+        share: (52,) 0..1, see :func:`~visavis_train.face.parts.fused`. A negative share: the channel is not
+            read, and its weight is 0.
+        doubt: (52,) see there.
         offset: (52,) added to the logit.
     """
 
     share: Tensor
+    doubt: Tensor
     offset: Tensor
     read: Tensor
 
-    def __init__(self, net: FaceNet, share: Tensor, offset: Tensor) -> None:
+    def __init__(self, net: FaceNet, share: Tensor, doubt: Tensor, offset: Tensor) -> None:
         super().__init__()
         self.net = net
         net.mesh.requires_grad_(False)  # Not in the file, and not counted.
         self.register_buffer("offset", offset)
+        self.register_buffer("doubt", doubt)
         self.register_buffer("share", share.clamp(min=0))
         self.register_buffer("read", (share >= 0).float())
 
@@ -267,6 +271,6 @@ class FaceExport(nn.Module):
         """See the class."""
         out = self.net(crops.permute(0, 3, 1, 2).float() / 255)
         teacher = functional.pad(out.weights, (0, 1))
-        weights = self.read * torch.sigmoid(teacher + self.share * (out.truth - teacher) + self.offset)
+        weights = self.read * torch.sigmoid(fused(teacher, out.truth, self.share, self.doubt) + self.offset)
         seen = ((torch.sigmoid(out.seen) - 0.2) / 0.6).clamp(0, 1)
         return out.landmarks, weights, rotation_matrix(out.rotation), torch.sigmoid(out.score), seen

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from visavis.face.mesh import LANDMARKS_146
+from visavis.types import FloatArray
 
 INPUT_PX = 160
 TEACHER_WEIGHTS = 51  # MediaPipe has no tongueOut, the last of the 52.
@@ -82,6 +84,23 @@ class TruthHead(nn.Module):
         shape = self.shape(standard_shape(landmarks))
         logits: Tensor = self.layers(torch.cat([shape, self.look(features)], dim=1))
         return logits
+
+
+Numbers = TypeVar("Numbers", Tensor, FloatArray)
+
+
+def fused(teacher: Numbers, truth: Numbers, share: Numbers, doubt: Numbers) -> Numbers:
+    """One logit of the two heads' logits: the teacher's, unless the truth head strongly disagrees.
+
+    Args:
+        teacher: (..., 52) of :class:`WeightsHead`.
+        truth: (..., 52) of :class:`TruthHead`.
+        share: (52,) 0..1, the truth head's share where the heads agree.
+        doubt: (52,) the disagreement at which half of the teacher's share goes to the truth head, above 0.
+    """
+    apart = truth - teacher
+    strong = apart**4
+    return teacher + (share + (1 - share) * strong / (strong + doubt**4)) * apart
 
 
 class LocalNet(nn.Module):

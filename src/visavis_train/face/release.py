@@ -50,7 +50,7 @@ def export_face_network(path: Path) -> None:
     rows = np.flatnonzero(np.isin(pack.clip, config.test_clips))
     crops = np.stack([warp(pack.crop(int(row)), np.eye(2, 3, dtype=np.float32)) for row in rows[:2]])
     export_onnx(
-        FaceExport(net, torch.from_numpy(blend.share), torch.from_numpy(blend.offset)),
+        FaceExport(net, *(torch.from_numpy(each) for each in (blend.share, blend.doubt, blend.offset))),
         (torch.from_numpy(crops),),
         ASSETS / "face.onnx",
         input_names=["crops"],
@@ -62,6 +62,7 @@ def export_face_network(path: Path) -> None:
             "not_read": [name for name, share in zip(BLENDSHAPES, blend.share, strict=True) if share < 0],
             "reliability": [round(float(value), 3) for value in blend.reliability],
             "truth_share": [round(float(max(value, 0)), 2) for value in blend.share],
+            "doubt": [round(float(value), 2) for value in blend.doubt],
             "offset": [round(float(value), 2) for value in blend.offset],
         },
         tolerance=0.02,

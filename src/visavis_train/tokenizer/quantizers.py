@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import prod
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, cast
 
 import torch
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -261,28 +261,29 @@ class Vq(Quantizer):
     def tokens(self, latents: Tensor) -> Tensor:
         """(N, D) -> (N, 1); the first group is the least significant digit."""
         entries = []
-        for inner, part in zip(self.inner, self._parts(latents), strict=True):
-            distance = inner.codebook.square().sum(dim=1) - 2 * part @ inner.codebook.T
+        for table, part in zip(self._codebooks(), self._parts(latents), strict=True):
+            distance = table.square().sum(dim=1) - 2 * part @ table.T
             entries.append(distance.argmin(dim=1))
         return self._named(entries)
 
     def tables(self) -> list[Tensor]:
         """All combinations of the codebooks' entries."""
-        table = self.inner[0].codebook
-        for inner in self.inner[1:]:
-            following = inner.codebook.repeat_interleave(len(table), dim=0)
-            table = torch.cat([table.repeat(len(inner.codebook), 1), following], dim=1)
-        return [table]
+        first, *others = self._codebooks()
+        for other in others:
+            rows = other.repeat_interleave(len(first), dim=0)
+            first = torch.cat([first.repeat(len(other), 1), rows], dim=1)
+        return [first]
+
+    def _codebooks(self) -> list[Tensor]:
+        return [cast(VectorQuantize, inner).codebook for inner in self.inner]
 
     def _parts(self, latents: Tensor) -> tuple[Tensor, ...]:
         return latents.chunk(self.groups, dim=1)
 
     def _named(self, entries: list[Tensor]) -> Tensor:
         """Tokens (N, 1) of the groups' entries (N,)."""
-        token = torch.zeros_like(entries[0])
-        for inner, entry in zip(reversed(self.inner), reversed(entries), strict=True):
-            token = token * inner.codebook_size + entry
-        return token[:, None]
+        size = len(self._codebooks()[0])
+        return torch.stack([entry * size**place for place, entry in enumerate(entries)]).sum(dim=0)[:, None]
 
 
 class Lfq(Quantizer):

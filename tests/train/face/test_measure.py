@@ -51,8 +51,8 @@ def test_a_clip_counts_only_for_what_moves_in_it() -> None:
     still[:, 7] = 0.4
     still_found = answers(noisy(known, 0.5, 2)[:, :51], other)
     blend = choose_blend([(real, known), (still_found, still)], (real, known))
-    assert blend.reliability[7] == pytest.approx(1, abs=0.01)
-    assert blend.reliability[8] < 0.97
+    assert blend.reliability[7] == pytest.approx(1, abs=0.03)
+    assert blend.reliability[8] < 0.94
 
 
 def test_where_both_heads_agree_with_the_teacher_the_truth_decides() -> None:
@@ -82,15 +82,26 @@ def test_what_the_teacher_cannot_read_is_read_larger_if_it_is_rare() -> None:
     real[:, 5], labels[:, 5] = puffs, 0
     blend = choose_blend([(answers(labels[:, :51], real), labels)], (answers(known[:, :51], known), known))
     assert blend.offset[5] == 1
-    assert blended(answers(labels[:, :51], real), 1.0, 1.0)[:, 5].max() > 0.7
+    assert blended(answers(labels[:, :51], real), 1.0, 1.0, 1.0)[:, 5].max() > 0.7
 
 
 def test_a_share_of_0_is_the_teachers_head_and_of_1_the_truth_head() -> None:
     rng = np.random.default_rng(0)
     found = answers(rng.random((N, 51)).astype(np.float32), rng.random((N, 52)).astype(np.float32))
-    np.testing.assert_allclose(blended(found, 0)[:, :51], found.weights, atol=1e-5)
-    np.testing.assert_allclose(blended(found, 1), found.truth, atol=1e-5)
-    assert (blended(found, 0.5, 1.0) > blended(found, 0.5)).all()
+    np.testing.assert_allclose(blended(found, 0, 1e6)[:, :51], found.weights, atol=1e-5)
+    np.testing.assert_allclose(blended(found, 1, 1e6), found.truth, atol=1e-5)
+    assert (blended(found, 0.5, 2.0, 1.0) > blended(found, 0.5, 2.0)).all()
+
+
+def test_the_truth_head_is_believed_where_it_strongly_disagrees() -> None:
+    teacher, truth = np.full((N, 51), 0.1, np.float32), np.full((N, 52), 0.1, np.float32)
+    truth[:100], truth[100:200], truth[200:300] = 0.13, 0.9, 0.00001
+    read = blended(answers(teacher, truth), 0.0, 2.0)[::100, 0]
+    np.testing.assert_allclose(read[[0, 3]], 0.1, atol=1e-3)  # Nearly the teacher's answer, and exactly.
+    assert read[1] > 0.8
+    assert read[2] < 0.001
+    halfway = blended(answers(teacher, np.full((N, 52), 1 / (1 + 9 / np.e**2), np.float32)), 0.0, 2.0)[0, 0]
+    assert np.log(halfway / (1 - halfway)) == pytest.approx(np.log(1 / 9) + 1, abs=1e-3)
 
 
 def test_a_channel_that_does_not_move_has_no_correlation() -> None:
