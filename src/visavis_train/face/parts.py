@@ -100,7 +100,8 @@ def fused(teacher: Numbers, truth: Numbers, share: Numbers, doubt: Numbers) -> N
     """
     apart = truth - teacher
     strong = apart**4
-    return teacher + (share + (1 - share) * strong / (strong + doubt**4)) * apart
+    one: Numbers = teacher + (share + (1 - share) * strong / (strong + doubt**4)) * apart
+    return one
 
 
 class LocalNet(nn.Module):
