@@ -129,8 +129,10 @@ def _exported(init: Path) -> dict[str, Tensor]:
         model = onnx.load_from_string(data)
     except Exception as error:  # protobuf's own kinds.
         raise InputError(f"init: {init} is no readable ONNX file") from error
+    turned = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     widen(model)
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    tensors |= {name: tensors[name].T for name in turned}  # Layers of 8 bits store (inputs, outputs).
     return {
         name.removeprefix("net."): torch.from_numpy(np.array(values))
         for name, values in tensors.items()

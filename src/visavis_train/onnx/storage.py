@@ -75,9 +75,11 @@ def widen(model: onnx.ModelProto) -> bool:
             continue
         values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
         if node.op_type == "DequantizeLinear":
-            scales = onnx.numpy_helper.to_array(tensors[node.input[1]])
-            values *= scales.repeat(BLOCK, axis=0)
+            scales = tensors[node.input[1]]
+            values *= onnx.numpy_helper.to_array(scales).repeat(BLOCK, axis=0)
+            model.graph.initializer.remove(scales)
         tensor.CopyFrom(onnx.numpy_helper.from_array(values, node.output[0]))
+        tensors[tensor.name] = tensor
     found = len(nodes) < len(model.graph.node)
     _set_nodes(model, nodes)
     return found

@@ -97,12 +97,13 @@ def test_weights_of_16_bits_are_half_as_large_and_widen_to_the_same_answers(
         np.testing.assert_allclose(halved[head], full[head], atol=5e-3)
 
 
-def test_dense_layers_of_8_bits_answer_alike_in_both_ways_and_widen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("half", [False, True])
+def test_dense_layers_of_8_bits_answer_alike_in_both_ways_and_widen(tmp_path: Path, half: bool) -> None:
     torch.manual_seed(0)
     layers = [torch.nn.Linear(256, 320), torch.nn.ReLU(), torch.nn.Linear(320, 250), torch.nn.Linear(250, 40)]
     net, file, inputs = torch.nn.Sequential(*layers), tmp_path / "d.onnx", (torch.randn(4, 256),)
     names = {"input_names": ["x"], "output_names": ["y"]}
-    export_onnx(net, inputs, file, **names, tolerance=0.02, int8_dense=True)
+    export_onnx(net, inputs, file, **names, tolerance=0.02, int8_dense=True, half_weights=half)
     model = onnx.load(file)
     stored = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     assert list(stored.values()).count(onnx.TensorProto.INT8) == 2  # The last layer has no whole blocks.
