@@ -125,9 +125,15 @@ def test_lanes_run_at_the_same_time() -> None:
         assert all(pool.map(lambda n: network.run(None, numbers(n)), range(2)))
 
 
-@pytest.mark.parametrize("name", ["face", "expression"])
-def test_shared_runs_of_real_networks_answer_as_calls_alone(name: str) -> None:
-    session = open_session(name)
+# Inputs that are rounded to 8 bits make the last digits of a sum larger.
+@pytest.mark.parametrize(
+    ("name", "int8_weights", "close"),
+    [("face", False, 2e-5), ("face", True, 2e-3), ("expression", None, 2e-5)],
+)
+def test_shared_runs_of_real_networks_answer_as_calls_alone(
+    name: str, int8_weights: bool | None, close: float
+) -> None:
+    session = open_session(name, 1, int8_weights)
     spec = session.get_inputs()[0]
     pictures = np.random.default_rng(1).integers(0, 256, (16, *spec.shape[1:])).astype(np.uint8)
     alone = [session.run(None, {spec.name: picture[None]}) for picture in pictures]
@@ -136,4 +142,4 @@ def test_shared_runs_of_real_networks_answer_as_calls_alone(name: str) -> None:
         together = list(pool.map(lambda picture: network.run(None, {spec.name: picture[None]}), pictures))
     for one, other in zip(alone, together, strict=True):
         for a, b in zip(one, other, strict=True):
-            np.testing.assert_allclose(a, b, atol=2e-5)
+            np.testing.assert_allclose(a, b, atol=close)
