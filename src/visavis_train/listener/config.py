@@ -10,9 +10,10 @@ from pydantic import Field
 from visavis.reaction.listener import DEFAULT_SAMPLING
 from visavis.reaction.sampling import Sampling
 from visavis_train.listener.network import ListenerSize
-from visavis_train.listener.tokens import Speech
 from visavis_train.listener.trainer import ListenerTraining
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
+
+Speech = bool | Literal["mfcc"]
 
 
 class SamplingSettings(Settings):

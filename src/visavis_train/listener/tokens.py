@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import cv2
 import numpy as np
@@ -25,12 +25,11 @@ from visavis_train.listener.batches import Conversation, Tokens
 from visavis_train.tokenizer.face_groups import FACE_GROUPS
 
 if TYPE_CHECKING:
-    from visavis_train.listener.config import ListenerExperiment
+    from visavis_train.listener.config import ListenerExperiment, Speech
 
 HEAD_WEIGHT = 8.0
 # Kaldi's defaults, as in the challenges' baselines: the number of coefficients, and the lifter.
 MFCC, LIFTER = 13, 22
-Speech = bool | Literal["mfcc"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
