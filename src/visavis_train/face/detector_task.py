@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -50,16 +51,16 @@ class DetectorConfig(Settings):
     out: RunFolder
     test_clips: tuple[str, ...]
     seed: Seed = 0
-    width: int = 16
-    batch: int = 48
-    steps: int = 3000
-    learning_rate: float = 2e-3
-    round_steps: int = 250
-    warm_steps: int = 200
-    stills: int = 4
-    validation: int = 600
-    workers: int = 1
-    threads: int = 2
+    width: int = Field(16, ge=1)
+    batch: int = Field(48, ge=2)
+    steps: int = Field(3000, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    round_steps: int = Field(250, ge=1)
+    warm_steps: int = Field(200, ge=1)
+    stills: int = Field(4, ge=1)
+    validation: int = Field(600, ge=1)
+    workers: int = Field(1, ge=0)
+    threads: int = Field(2, ge=1)
 
 
 def detector_loss(out: DetectorOutput, batch: dict[str, Tensor]) -> Tensor:

@@ -87,25 +87,25 @@ class FaceConfig(Settings):
     test_clips: tuple[str, ...]
     skins: Path | None = None
     seed: Seed = 0
-    width: int = 48
-    batch: int = 96
-    steps: int = 5000
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.02
-    ema_decay: float = 0.998
-    clip_weight: float = 3.0
-    fer_weight: float = 0.6
-    render_share: float = 0.3
-    negative_count: int = 10
-    pair_steps: int = 3000
-    pair_batch: int = 256
-    seen_views: int = 60_000
-    seen_steps: int = 0
-    round_steps: int = 250
-    warm_steps: int = 300
+    width: int = Field(48, ge=1)
+    batch: int = Field(96, ge=2)
+    steps: int = Field(5000, ge=0)
+    learning_rate: float = Field(1.5e-3, gt=0)
+    weight_decay: float = Field(0.02, ge=0)
+    ema_decay: float = Field(0.998, ge=0, lt=1)
+    clip_weight: float = Field(3.0, gt=0)
+    fer_weight: float = Field(0.6, gt=0)
+    render_share: float = Field(0.3, ge=0, le=1)
+    negative_count: int = Field(10, ge=1)
+    pair_steps: int = Field(3000, ge=0)
+    pair_batch: int = Field(256, ge=1)
+    seen_views: int = Field(60_000, ge=1)
+    seen_steps: int = Field(0, ge=0)
+    round_steps: int = Field(250, ge=1)
+    warm_steps: int = Field(300, ge=1)
     bfloat16: bool = False
-    workers: int = 1
-    threads: int = 2
+    workers: int = Field(1, ge=0)
+    threads: int = Field(2, ge=1)
 
 
 def row_weights(pack: FacePack, rows: NDArray[np.int64], config: FaceConfig) -> FloatArray:
@@ -169,6 +169,8 @@ class FaceTrainer:
         if config.skins is not None:
             self.rows = self.rows[~self.pack.shows(read_skins(config.skins).held_out)[self.rows]]
         real = self.rows[~self.pack.rendered[self.rows]]
+        if config.mix is None and "mix_share" in config.model_fields_set:
+            raise InputError("mix_share: a share of mix, which is missing; name a face.onnx for mix")
         if config.mix is not None and config.init is None:
             raise InputError("mix: the run begins between two networks, but init is missing")
         if missing := [clip for clip in config.test_clips if clip not in set(self.pack.clip)]:

@@ -106,8 +106,13 @@ class VqConfig(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.width % self.groups:
-            raise ValueError(f"width {self.width} has no {self.groups} equal groups; choose a multiple")
-        _within_limits((self.vocabulary,) * self.groups)
+            raise ValueError(f"width is {self.width}; expected a multiple of groups, {self.groups}")
+        if (tokens := self.vocabulary**self.groups) > MOST_TOKENS:
+            most = int(MOST_TOKENS ** (1 / self.groups))
+            raise ValueError(
+                f"vocabulary is {self.vocabulary}: {tokens} tokens in {self.groups} groups; "
+                f"expected at most {most}"
+            )
         return self
 
 

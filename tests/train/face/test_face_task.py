@@ -32,6 +32,7 @@ from visavis_train.face.face_task import FaceConfig
 from visavis_train.face.parts import TEACHER_WEIGHTS
 from visavis_train.face.start import mixed, settle_norms, started
 from visavis_train.loop.command import Task
+from visavis_train.loop.experiment import Settings, load_experiment
 from visavis_train.loop.rounds import warm_cosine
 from visavis_train.onnx.export import ASSETS
 
@@ -262,6 +263,27 @@ def test_detector_training_lowers_the_loss_and_resumes_exactly(
 def test_a_test_clip_that_no_pack_holds_is_refused_before_the_training(pack: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no face of nowhere in the packs"):
         face_task.train_face(face_config(pack, tmp_path, test_clips=("nowhere",)))
+
+
+def test_a_share_of_no_other_network_is_refused(pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="mix_share: a share of mix, which is missing"):
+        face_task.train_face(face_config(pack, tmp_path, init=ASSETS / "face.onnx", mix_share=0.5))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wrong"),
+    [
+        (FaceConfig, "face_second", "steps=-2"),
+        (FaceConfig, "face_second", "render_share=2"),
+        (FaceConfig, "face_second", "ema_decay=2"),
+        (FaceConfig, "face_second", "learning_rate=-1"),
+        (FaceConfig, "face_second", "seen_steps=-1"),
+        (DetectorConfig, "detector_second", "batch=0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_by_key(kind: type[Settings], name: str, wrong: str) -> None:
+    with pytest.raises(InputError, match=f"{wrong.split('=')[0]}: found"):
+        load_experiment(Path(__file__).parents[3] / f"experiments/{name}.toml", kind, [wrong])
 
 
 def test_a_folder_that_holds_a_run_is_refused_without_resume(pack: Path, tmp_path: Path) -> None:
