@@ -54,6 +54,22 @@ def test_the_waiting_sample_is_sent_before_the_end() -> None:
     assert receiver.got == [7]
 
 
+def test_a_sample_is_sent_though_the_end_comes_before_the_thread_has_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, may_run = Sender._run, threading.Event()
+    monkeypatch.setattr(Sender, "_run", lambda self: may_run.wait(5) and run(self))
+    receiver = Scripted()
+    outlet = Sender("here", receiver)
+    outlet.send(sample(7))
+    end = threading.Thread(target=outlet.close)
+    end.start()
+    wait_for(lambda: outlet._closed)
+    may_run.set()
+    end.join(5)
+    assert (receiver.got, outlet.status.sent, receiver.closed) == ([7], 1, 1)
+
+
 def test_the_last_sample_is_repeated() -> None:
     receiver = Scripted(repeat_s=0.03)
     with Sender("here", receiver) as outlet:

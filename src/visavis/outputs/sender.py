@@ -158,8 +158,10 @@ class Sender(Closing):
 
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
-        while not self._closed:
-            sent_before = self._sent
+        begun = False
+        # A sender may be closed before this thread has run: what waits then gets its one chance.
+        while not self._closed or (self._waiting and not begun):
+            sent_before, begun = self._sent, True
             try:
                 self._connection.open()
                 self._let_send()
