@@ -5,7 +5,7 @@
 # Behaviour: a dense layer with weights in 8 bits (DequantizeLinear with blocks of 32, then MatMul) is an exact statement:
 #            inputs times widened weights. 1.24.4 answers to 6 digits. 1.32.0 makes it MatMulNBits and rounds the inputs
 #            to 8 bits: the largest error is 2% of the answers' spread. Nothing is logged. With the session's entry
-#            session.qdq_matmulnbits_accuracy_level = 1 it is as exact as before, and slower.
+#            session.qdq_matmulnbits_accuracy_level = 1 it is as exact as before.
 # Source:    https://github.com/microsoft/onnxruntime/pull/27769 and the entry's comment in
 #            onnxruntime_session_options_config_keys.h (the default is 4, 8-bit inputs).
 # For users: measure a network's error in the version that will run it, and set the level where it matters. Our face network
