@@ -50,9 +50,9 @@ def test_the_environment_overrules_the_trial(monkeypatch: pytest.MonkeyPatch, wo
 def test_dense_layers_use_their_8_bits_where_onnx_runtime_can(
     monkeypatch: pytest.MonkeyPatch, runs: bool, word: str, used: bool
 ) -> None:
-    monkeypatch.setattr(int8, "DENSE_RUNS", runs)
+    monkeypatch.setattr(int8, "STORED_RUNS", runs)
     monkeypatch.setenv(int8.VARIABLE, word)
-    assert int8.dense_wanted() is used
+    assert int8.stored_wanted() is used
 
 
 def test_another_word_in_the_environment_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

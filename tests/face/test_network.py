@@ -46,7 +46,7 @@ def test_dense_layers_in_8_bits_change_a_reading_little(
     off = np.linalg.norm(eight.landmarks_xy - wide.landmarks_xy, axis=1)
     assert off.max() < 0.005 * region.size_px
     assert np.abs(eight.weights - wide.weights).max() < 0.03
-    assert (off.max() > 0) == int8.DENSE_RUNS
+    assert (off.max() > 0) == int8.STORED_RUNS
 
 
 def covered(picture: np.ndarray, middle_xy: np.ndarray, half: tuple[float, float]) -> np.ndarray:

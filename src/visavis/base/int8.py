@@ -1,6 +1,6 @@
 """The choice between 32 and 8 bits: a short trial shows what 8 bits gain here.
 
-A network may have an 8-bit variant, or dense layers that are stored in 8 bits.
+A network may have an 8-bit variant, or layers that its file stores in 8 bits.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ CHOICES = ("auto", "on", "off")
 # decide.
 LEAST_GAIN = 1.2
 ROUNDS = 12
-# ONNX Runtime before 1.25 would widen dense layers that are stored in 8 bits in each call.
-DENSE_RUNS = tuple(int(part) for part in ort.__version__.split(".")[:2]) >= (1, 25)
+# ONNX Runtime before 1.25 would widen dense layers of 8 bits in each call.
+STORED_RUNS = tuple(int(part) for part in ort.__version__.split(".")[:2]) >= (1, 25)
 
 
 def chosen(name: str) -> str:
@@ -71,14 +71,14 @@ def wanted() -> bool:
     return gain() >= LEAST_GAIN if asked == "auto" else asked == "on"
 
 
-def dense_wanted() -> bool:
-    """Whether dense layers that are stored in 8 bits are computed with them, and not widened to 32.
+def stored_wanted() -> bool:
+    """Whether layers that a file stores in 8 bits are computed in them, and not widened to 32.
 
     Raises:
         InputError: see :func:`choice`.
         WeightsError: the trial's network is missing or was changed.
     """
-    return DENSE_RUNS and wanted()
+    return STORED_RUNS and wanted()
 
 
 @cache

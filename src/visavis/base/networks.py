@@ -189,8 +189,8 @@ def session_of(
         data: the whole file.
         what: name of the file in messages.
         threads: number of threads that one call may use.
-        int8_weights: for a file whose dense layers are stored in 8 bits: whether to multiply by these bytes,
-            or to widen them to 32 bits once. None: a file without such layers.
+        int8_weights: for a file that stores some layers in 8 bits: whether to multiply by these bytes, or to
+            widen them to 32 bits once. None: a file without such layers.
 
     Raises:
         WeightsError: ONNX Runtime cannot load it.

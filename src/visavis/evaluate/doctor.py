@@ -112,7 +112,7 @@ def check_networks() -> Iterator[Check]:
 def _look_at_int8() -> str:
     from visavis.base import int8
 
-    names = ", ".join(int8.variants() + int8.DENSE_RUNS * ["face (dense layers)"])
+    names = ", ".join(int8.variants() + int8.STORED_RUNS * ["face (some layers)"])
     measured = f"{int8.gain():.1f} times as fast as 32 bits here"
     used = "used" if int8.wanted() else "not used"
     return f"{measured}; {names}: {used} ({int8.VARIABLE}={int8.choice()})"

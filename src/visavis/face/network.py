@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from visavis.base.int8 import dense_wanted
+from visavis.base.int8 import stored_wanted
 from visavis.base.networks import batched, metadata, open_session
 from visavis.channels import BLENDSHAPES
 from visavis.face.region import FaceRegion
@@ -87,7 +87,7 @@ class FaceNetwork:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        session = open_session("face", threads, dense_wanted())
+        session = open_session("face", threads, stored_wanted())
         self._network = batched(session)
         self._input = session.get_inputs()[0].name
         facts = metadata(session)

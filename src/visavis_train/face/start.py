@@ -129,7 +129,9 @@ def _exported(init: Path) -> dict[str, Tensor]:
         model = onnx.load_from_string(data)
     except Exception as error:  # protobuf's own kinds.
         raise InputError(f"init: {init} is no readable ONNX file") from error
-    turned = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    matrices = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
+    dense = [node for node in model.graph.node if node.op_type == "DequantizeLinear"]
+    turned = {node.output[0] for node in dense if node.input[0] in matrices}
     widen(model)
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     tensors |= {name: tensors[name].T for name in turned}  # Layers of 8 bits store (inputs, outputs).

@@ -8,7 +8,7 @@ import logging
 import shutil
 import subprocess
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from visavis.base.files import whole_file
 from visavis.base.networks import MANIFEST, WeightFile, session_of
 from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
-from visavis_train.onnx.storage import BLOCKS_OPSET, halve, quantize_dense
+from visavis_train.onnx.int8 import Feed
+from visavis_train.onnx.storage import BLOCKS_OPSET, halve, quantize_convolutions, quantize_dense
 
 OPSET = 18
 ASSETS = Path(visavis.__file__).parent / "assets"
@@ -42,6 +43,7 @@ def export_onnx(
     tolerance: float = 1e-4,
     half_weights: bool = False,
     int8_dense: bool = False,
+    int8_convolutions: tuple[Collection[str], Sequence[Feed]] | None = None,
 ) -> None:
     """Write a network as ONNX and check that ONNX Runtime and torch agree.
 
@@ -58,6 +60,8 @@ def export_onnx(
         tolerance: largest difference between torch and ONNX Runtime, absolute.
         half_weights: store large tensors in 16 bits, see :mod:`visavis_train.onnx.storage`.
         int8_dense: store the weights of large dense layers in 8 bits, see there.
+        int8_convolutions: names of the weights of convolutions to store in 8 bits, and inputs that show their
+            ranges, see there.
 
     Raises:
         WeightsError: the exported network answers differently.
@@ -92,6 +96,8 @@ def export_onnx(
     for key, value in {"parameters": parameters, **(metadata or {})}.items():
         model.metadata_props.add(key=key, value=json.dumps(value))
     _forget_origins(model)
+    if int8_convolutions is not None:
+        quantize_convolutions(model, *int8_convolutions)
     if int8_dense:
         quantize_dense(model)
     if half_weights:

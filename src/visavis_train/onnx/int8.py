@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, 
 from visavis.errors import WeightsError
 
 Feed = dict[str, NDArray[Any]]
-KINDS = ("Conv", "Gemm", "MatMul")
+KINDS = ("Conv", "Gemm", "MatMul", "Relu")
 # onnxruntime.quantization requires this; export has already folded and shaped the graph.
 _PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 
@@ -30,7 +30,7 @@ def quantize_nodes(source: onnx.ModelProto, feeds: Sequence[Feed], nodes: Sequen
     Args:
         source: the network in 32 bits.
         feeds: inputs of training data, batch by batch.
-        nodes: names of the nodes (of :data:`KINDS`).
+        nodes: names of the nodes (of :data:`KINDS`). A ReLU of them becomes part of its convolution's range.
 
     Raises:
         WeightsError: the result is not valid.

@@ -3,21 +3,31 @@
 A file of 16-bit weights is half as large. Each weight is widened by its own Cast, which ONNX Runtime folds
 when it loads the file. So all computing stays in 32 bits.
 
-Dense layers can be stored in 8 bits, with a scale for each block of a row (``DequantizeLinear``). The session
-decides how they are computed: see ``int8_weights`` of :func:`visavis.base.networks.open_session`.
+Dense layers can be stored in 8 bits, with a scale for each block of a row (``DequantizeLinear``), and
+convolutions with one for each output, and with ranges of their inputs and outputs. The session decides how
+they are computed: see ``int8_weights`` of :func:`visavis.base.networks.open_session`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
+from visavis_train.onnx.int8 import Feed, quantize_nodes
+
 # Smaller tensors do not change: they are only a few bytes.
 LARGE = 1024
-_SUFFIX = "_half"
+_SUFFIX, _WIDENED = "_half", "_DequantizeLinear_Output"
 # The same for dense layers in 8 bits; and how many weights of an output have one scale.
 LARGE_DENSE, BLOCK = 40_000, 32
+# What widens a tensor, and from which types.
+_WIDENING = {
+    "Cast": (onnx.TensorProto.FLOAT16,),
+    "DequantizeLinear": (onnx.TensorProto.INT8, onnx.TensorProto.INT32),
+}
 # The first version of ONNX whose DequantizeLinear has blocks.
 BLOCKS_OPSET = 21
 
@@ -60,29 +70,61 @@ def quantize_dense(model: onnx.ModelProto) -> None:
     _set_nodes(model, nodes)
 
 
+def quantize_convolutions(model: onnx.ModelProto, weights: Collection[str], feeds: Sequence[Feed]) -> None:
+    """Store convolutions in 8 bits, in place; inputs and outputs get ranges, see :func:`quantize_nodes`.
+
+    Args:
+        model: the network in 32 bits.
+        weights: names of the convolutions' weights.
+        feeds: inputs of training data, batch by batch.
+    """
+    chosen = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in weights]
+    following = {name: node for node in model.graph.node for name in node.input if node.op_type == "Relu"}
+    nodes = [*chosen, *(following[node.output[0]] for node in chosen if node.output[0] in following)]
+    model.ParseFromString(quantize_nodes(model, feeds, [node.name for node in nodes]))
+    for node in model.graph.node:  # The quantiser renames weights.
+        if node.op_type == "DequantizeLinear" and node.output[0].removesuffix(_WIDENED) in weights:
+            node.output[0] = node.output[0].removesuffix(_WIDENED)
+        elif node.op_type == "Conv":
+            node.input[1] = node.input[1].removesuffix(_WIDENED)
+
+
 def widen(model: onnx.ModelProto) -> bool:
     """Undo :func:`halve` and :func:`quantize_dense`, in place: all weights are stored in 32 bits.
+
+    The weights of :func:`quantize_convolutions` are widened, too; inputs and outputs are still rounded.
 
     Returns:
         Whether there were such tensors.
     """
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    nodes = []
+    nodes, unused = [], set()
     for node in model.graph.node:
-        tensor = tensors.get(node.input[0]) if node.op_type in ("Cast", "DequantizeLinear") else None
-        if tensor is None or tensor.data_type not in (onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8):
+        types = _WIDENING.get(node.op_type)
+        tensor = tensors.get(node.input[0]) if types else None
+        if types is None or tensor is None or tensor.data_type not in types:
             nodes.append(node)
             continue
         values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
         if node.op_type == "DequantizeLinear":
-            scales = tensors[node.input[1]]
-            values *= onnx.numpy_helper.to_array(scales).repeat(BLOCK, axis=0)
-            model.graph.initializer.remove(scales)
+            values *= _scales(node, onnx.numpy_helper.to_array(tensors[node.input[1]]), values.ndim)
+            unused.update(node.input[1:])  # Zeros of signed weights are 0.
         tensor.CopyFrom(onnx.numpy_helper.from_array(values, node.output[0]))
         tensors[tensor.name] = tensor
     found = len(nodes) < len(model.graph.node)
+    for name in unused:
+        model.graph.initializer.remove(tensors[name])
     _set_nodes(model, nodes)
     return found
+
+
+def _scales(node: onnx.NodeProto, scales: npt.NDArray[np.float32], axes: int) -> npt.NDArray[np.float32]:
+    """Scales of a ``DequantizeLinear``, to multiply with its tensor of so many axes."""
+    options = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+    axis = options.get("axis", 1)
+    if block := options.get("block_size", 0):
+        return scales.repeat(block, axis)
+    return np.expand_dims(scales, [k for k in range(axes) if k != axis]) if scales.ndim else scales
 
 
 def _dense_weights(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from support.quick_export import quick_export
-from visavis.base.int8 import DENSE_RUNS
+from visavis.base.int8 import STORED_RUNS
 from visavis.base.networks import metadata, session_of
 from visavis.errors import InputError, WeightsError
 from visavis.expression.classifier import ExpressionClassifier
@@ -118,8 +118,46 @@ def test_dense_layers_of_8_bits_answer_alike_in_both_ways_and_widen(tmp_path: Pa
     np.testing.assert_allclose(fast, wide, atol=0.03)
     with torch.no_grad():
         np.testing.assert_allclose(wide, net(inputs[0]), atol=0.02)
-    if DENSE_RUNS:
+    if STORED_RUNS:
         assert np.abs(fast - slow).max() > 1e-5  # The sums were made in 8 bits.
+
+
+def test_convolutions_of_8_bits_answer_alike_in_both_ways_and_widen(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(16, 16, 3),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(16, 8, 3),
+    )
+    file, images = tmp_path / "c.onnx", torch.rand(4, 3, 12, 12)
+    names = {"input_names": ["x"], "output_names": ["y"]}
+    feeds = [{"x": images.numpy()}]
+    chosen = (["2.weight"], feeds)
+    export_onnx(net, (images,), file, **names, tolerance=0.02, int8_dense=True, int8_convolutions=chosen)
+    model = onnx.load(file)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    levels = onnx.numpy_helper.to_array(stored["2.weight_quantized"])
+    assert np.abs(levels.astype(int)).max() == 64  # 7 bits: AVX2's sums of 16 bits cannot overflow.
+    assert stored["0.weight"].data_type == stored["4.weight"].data_type == onnx.TensorProto.FLOAT
+    [rounded] = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] == "2.weight"]
+    # The range of a convolution's outputs begins after its ReLU.
+    assert onnx.numpy_helper.to_array(stored[f"{rounded.output[0]}_zero_point"]) == 0
+    slow, fast = (
+        session_of(file.read_bytes(), "c", int8_weights=each).run(None, feeds[0])[0] for each in (False, True)
+    )
+    assert widen(model)
+    assert not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer)
+    wide = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    with torch.no_grad():
+        answers = net(images).numpy()
+        weights = net[2].weight.numpy()
+    np.testing.assert_allclose(wide["2.weight"], weights, atol=np.abs(weights).max() / 126 + 1e-6)
+    np.testing.assert_allclose(slow, answers, atol=0.02)
+    np.testing.assert_allclose(fast, slow, atol=0.01)
+    again = ort.InferenceSession(model.SerializeToString()).run(None, feeds[0])[0]
+    np.testing.assert_allclose(again, slow, atol=0.01)
 
 
 def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:

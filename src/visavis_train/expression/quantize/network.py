@@ -53,8 +53,9 @@ class Network:
             raise InputError(f"{file}: cannot be read: {error.strerror}; expected an ONNX file") from error
         network.classifier()
         model = network.model()
+        rounded = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
         widened = widen(model)
-        if not large_weights(model):
+        if rounded or not large_weights(model):
             raise InputError(
                 f"{file}: no weights of {LARGE} or more numbers in 32 or 16 bits; is it quantised already? "
                 "Expected a network as visavis export writes it"

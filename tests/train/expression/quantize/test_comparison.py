@@ -23,7 +23,13 @@ from visavis.types import ImageArray
 from visavis_train.expression.quantize import int4
 from visavis_train.expression.quantize.comparison import compare_candidates, compare_steps
 from visavis_train.expression.quantize.inputs import input_products, inputs_of
-from visavis_train.expression.quantize.methods import METHODS, Candidate, calibration_faces, quantized
+from visavis_train.expression.quantize.methods import (
+    METHODS,
+    Candidate,
+    calibration_faces,
+    quantized,
+    static_int8,
+)
 from visavis_train.expression.quantize.network import Network, Weight, large_weights
 from visavis_train.expression.quantize.rounding import (
     best_scales,
@@ -206,6 +212,9 @@ def test_bad_networks_are_named(network: Network, images: ImageArray, tmp_path: 
         Network.load(broken)
     small.write_bytes(int4.packed(network, images[:, None]))
     with pytest.raises(InputError, match=r"small\.onnx: no weights of 4096 .* quantised already"):
+        Network.load(small)
+    small.write_bytes(static_int8(network, images[:, None], at_least=512))
+    with pytest.raises(InputError, match=r"small\.onnx: .* quantised already"):
         Network.load(small)
     with pytest.raises(InputError, match=r"holds no expression\.onnx; expected an ONNX file, or the folder"):
         Network.load(tmp_path)
