@@ -56,6 +56,15 @@ def test_a_changed_network_ends_with_status_2(monkeypatch: pytest.MonkeyPatch) -
     assert [check["name"] for check in broken] == ["network tracker"]
 
 
+@pytest.mark.usefixtures("sound")
+def test_a_wrong_choice_of_8_bits_ends_with_status_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISAVIS_INT8", "maybe")  # Every command would end with this error.
+    status, data = run()
+    assert (status, data["ok"]) == (2, False)
+    [wrong] = [check for check in data["checks"] if check["essential"] and not check["ok"]]
+    assert wrong["detail"] == "VISAVIS_INT8 is 'maybe'; expected auto, on, off"
+
+
 def test_a_missing_manifest_is_one_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise WeightsError("assets/manifest.json cannot be read")

@@ -70,7 +70,7 @@ def checks(port: int | None = None) -> Iterator[Check]:
         "machine", True, False, f"{about['processor']}, {about['threads']} threads, {about['system']}"
     )
     yield from check_networks()
-    yield attempt("8 bits", _look_at_int8, essential=False)
+    yield attempt("8 bits", _look_at_int8)
     yield attempt("avatar", _look_at_avatar)
     yield attempt("portrait", _look_at_portrait)
     yield attempt("video encoder", lambda: _look_at_codec(VIDEO_CODEC))

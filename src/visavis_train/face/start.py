@@ -26,21 +26,22 @@ _NEW = ("seen.", "indexed.", "mesh.")
 _LOOK = "truth.look.0.weight"
 
 
-def started(init: Path, width: int) -> FaceNet:
+def started(init: Path, width: int, key: str = "init") -> FaceNet:
     """A face network with the weights of a file; parts that the file does not have are new.
 
     Args:
         init: ``face.safetensors`` of a run, or ``face.onnx``. Convolutions of an ONNX file contain their
             batch norms, so the new network's norms change nothing at first.
         width: channels of the trunk's first stage.
+        key: the experiment's key that names the file, for messages.
 
     Raises:
         InputError: the file is of another network, or of another width.
     """
-    known = _exported(init) if init.suffix == ".onnx" else read_tensors(init)
+    known = _exported(init, key) if init.suffix == ".onnx" else read_tensors(init)
     shape = known.get("mean_shape")
     if shape is None:
-        raise InputError(f"init: {init} has no mean_shape; expected a face network")
+        raise InputError(f"{key}: {init} has no mean_shape; expected a face network")
     net = FaceNet(shape, width)
     state = net.state_dict()
     if init.suffix == ".onnx":
@@ -51,7 +52,7 @@ def started(init: Path, width: int) -> FaceNet:
     unknown = known.keys() - state.keys()
     missing = [name for name in state.keys() - known.keys() if not name.startswith(_NEW)]
     if unknown or missing or any(state[name].shape != value.shape for name, value in known.items()):
-        raise InputError(f"init: {init} has other tensors; expected a face network of width {width}")
+        raise InputError(f"{key}: {init} has other tensors; expected a face network of width {width}")
     net.load_state_dict(known, strict=False)
     return net
 
@@ -75,7 +76,7 @@ def mixed(init: Path, other: Path, share: float, width: int) -> FaceNet:
         if path.suffix != ".onnx":
             raise InputError(f"mix: {path} is no exported network; give a face.onnx for init and for mix")
     net = started(init, width)
-    theirs = started(other, width).state_dict()
+    theirs = started(other, width, "mix").state_dict()
     net.load_state_dict(
         {
             name: torch.lerp(value, theirs[name], share) if value.is_floating_point() else value
@@ -122,13 +123,13 @@ def settle_norms(net: FaceNet, batches: Iterable[dict[str, Tensor]]) -> None:
         norm.running_var.copy_(spread)
 
 
-def _exported(init: Path) -> dict[str, Tensor]:
+def _exported(init: Path, key: str) -> dict[str, Tensor]:
     """The tensors of an exported file, in 32 bits, by their name in the network."""
     data = read_bytes(init, ONNX_FILE)
     try:
         model = onnx.load_from_string(data)
     except Exception as error:  # protobuf's own kinds.
-        raise InputError(f"init: {init} is no readable ONNX file") from error
+        raise InputError(f"{key}: {init} is no readable ONNX file") from error
     matrices = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
     dense = [node for node in model.graph.node if node.op_type == "DequantizeLinear"]
     turned = {node.output[0] for node in dense if node.input[0] in matrices}

@@ -208,6 +208,8 @@ def test_a_run_begins_between_two_networks(tmp_path: Path) -> None:
     torch.testing.assert_close(between.eye_net.last.weight, first.eye_net.last.weight)
     with pytest.raises(InputError, match="no exported network"):
         mixed(tmp_path / "face.safetensors", tmp_path / "second.onnx", 0.5, 48)
+    with pytest.raises(InputError, match=r"mix: .*detector\.onnx has no mean_shape"):
+        mixed(ASSETS / "face.onnx", ASSETS / "detector.onnx", 0.5, 48)
 
 
 def test_the_embedded_network_trains_on_from_its_own_answers(pack: Path) -> None:
