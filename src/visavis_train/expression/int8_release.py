@@ -33,7 +33,7 @@ CHANNELS, SIDE = 48, 16
 def release_int8(fer2013: Path) -> dict[str, float]:
     """Write ``expression_int8`` and ``int8_trial`` into the assets; returns the score of the first.
 
-    The face network has no such variant: its convolutions in 8 bits are less steady (experiments/LOG.md).
+    The face network has no such variant: one file stores some of its layers in 8 bits.
 
     Args:
         fer2013: folder of FER-2013; its Training faces calibrate, and PublicTest judges.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, 
 from visavis.errors import WeightsError
 
 Feed = dict[str, NDArray[Any]]
-KINDS = ("Conv", "Gemm", "MatMul", "Relu")
+KINDS = ("Conv", "Gemm", "MatMul")
 # onnxruntime.quantization requires this; export has already folded and shaped the graph.
 _PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 
@@ -30,7 +30,8 @@ def quantize_nodes(source: onnx.ModelProto, feeds: Sequence[Feed], nodes: Sequen
     Args:
         source: the network in 32 bits.
         feeds: inputs of training data, batch by batch.
-        nodes: names of the nodes (of :data:`KINDS`). A ReLU of them becomes part of its convolution's range.
+        nodes: names of the nodes (of :data:`KINDS`). A ReLU after one becomes a part of it: no level of its
+            range is lost for what is negative.
 
     Raises:
         WeightsError: the result is not valid.
@@ -42,8 +43,8 @@ def quantize_nodes(source: onnx.ModelProto, feeds: Sequence[Feed], nodes: Sequen
             out,
             _Feeds(feeds),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(KINDS),
-            nodes_to_quantize=list(nodes),
+            op_types_to_quantize=[*KINDS, "Relu"],
+            nodes_to_quantize=[*nodes, *_relus_after(source, nodes)],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -52,6 +53,16 @@ def quantize_nodes(source: onnx.ModelProto, feeds: Sequence[Feed], nodes: Sequen
         )
 
     return through_file(source, run, "int8")
+
+
+def _relus_after(source: onnx.ModelProto, names: Collection[str]) -> list[str]:
+    """The names of ReLUs that alone read one of the nodes."""
+    readers: dict[str, list[onnx.NodeProto]] = {each.name: [] for each in source.graph.output}
+    for node in source.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    after = [readers[node.output[0]] for node in source.graph.node if node.name in names]
+    return [nodes[0].name for nodes in after if len(nodes) == 1 and nodes[0].op_type == "Relu"]
 
 
 class _Feeds:

@@ -78,10 +78,8 @@ def quantize_convolutions(model: onnx.ModelProto, weights: Collection[str], feed
         weights: names of the convolutions' weights.
         feeds: inputs of training data, batch by batch.
     """
-    chosen = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in weights]
-    following = {name: node for node in model.graph.node for name in node.input if node.op_type == "Relu"}
-    nodes = [*chosen, *(following[node.output[0]] for node in chosen if node.output[0] in following)]
-    model.ParseFromString(quantize_nodes(model, feeds, [node.name for node in nodes]))
+    chosen = [node.name for node in model.graph.node if node.op_type == "Conv" and node.input[1] in weights]
+    model.ParseFromString(quantize_nodes(model, feeds, chosen))
     for node in model.graph.node:  # The quantiser renames weights.
         if node.op_type == "DequantizeLinear" and node.output[0].removesuffix(_WIDENED) in weights:
             node.output[0] = node.output[0].removesuffix(_WIDENED)
