@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import visavis
 from visavis.base.files import whole_file
-from visavis.base.networks import MANIFEST, WeightFile, session_of
+from visavis.base.networks import LOAD_ERRORS, MANIFEST, WeightFile, session_of
 from visavis.base.reading import regular
 from visavis.errors import InputError, WeightsError
 from visavis_train.onnx.int8 import Feed
@@ -123,15 +123,24 @@ def _forget_origins(model: onnx.ModelProto) -> None:
 
 @torch.no_grad()
 def difference(module: nn.Module, path: Path, inputs: tuple[Tensor, ...]) -> float:
-    """Largest absolute difference between the outputs of torch and of ONNX Runtime."""
+    """Largest absolute difference between the outputs of torch and of ONNX Runtime, with and without 8 bits.
+
+    Raises:
+        WeightsError: ONNX Runtime cannot run the file.
+    """
     answers = module(*inputs)
     expected = answers if isinstance(answers, tuple) else (answers,)
-    # Weights of 8 bits are widened: their rounding counts, a processor's 8-bit sums do not.
-    session = session_of(path.read_bytes(), str(path), int8_weights=False)
-    feed = {spec.name: value.numpy() for spec, value in zip(session.get_inputs(), inputs, strict=True)}
-    found = session.run(None, feed)
-    pairs = zip(expected, found, strict=True)
-    return max(float(np.abs(want.numpy().astype(np.float64) - got).max()) for want, got in pairs)
+    worst = 0.0
+    for int8_weights in (False, True):
+        session = session_of(path.read_bytes(), str(path), int8_weights=int8_weights)
+        feed = {spec.name: value.numpy() for spec, value in zip(session.get_inputs(), inputs, strict=True)}
+        try:
+            found = session.run(None, feed)
+        except LOAD_ERRORS as error:
+            raise WeightsError(f"ONNX Runtime cannot run the exported network: {error}") from error
+        for want, got in zip(expected, found, strict=True):
+            worst = max(worst, float(np.abs(want.numpy().astype(np.float64) - got).max()))
+    return worst
 
 
 def register(manifest_path: Path, name: str, file: Path, entry: Mapping[str, Any]) -> None:

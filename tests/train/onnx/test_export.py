@@ -160,6 +160,23 @@ def test_convolutions_of_8_bits_answer_alike_in_both_ways_and_widen(tmp_path: Pa
     np.testing.assert_allclose(again, slow, atol=0.01)
 
 
+@pytest.mark.skipif(not STORED_RUNS, reason="ONNX Runtime before 1.25 widens such layers")
+@pytest.mark.parametrize("rows", [2, 3])
+def test_8_bits_that_onnx_runtime_computes_wrongly_are_refused(tmp_path: Path, rows: int) -> None:
+    # See findings/onnxruntime-8bit-inputs-forget-blocks.sh: the dense layer has two blocks.
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(3, 16, 3)
+    net = torch.nn.Sequential(convolution, torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(64, 640))
+    images = torch.rand(rows, 3, 4, 4)
+    chosen = (["0.weight"], [{"x": images.numpy()}])
+    how = {"input_names": ["x"], "output_names": ["y"], "tolerance": 0.02}
+    export_onnx(net, (images,), tmp_path / "dense.onnx", **how, int8_dense=True)
+    export_onnx(net, (images,), tmp_path / "convolution.onnx", **how, int8_convolutions=chosen)
+    with pytest.raises(WeightsError, match="differs from torch by|cannot run the exported network"):
+        export_onnx(net, (images,), tmp_path / "n.onnx", **how, int8_dense=True, int8_convolutions=chosen)
+    assert not (tmp_path / "n.onnx").exists()
+
+
 def test_plain_networks_with_several_inputs(tmp_path: Path) -> None:
     bilinear = torch.nn.Bilinear(3, 4, 2)
     inputs = (torch.randn(2, 3), torch.randn(2, 4))
