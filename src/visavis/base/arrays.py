@@ -66,23 +66,24 @@ def as_float32(
         InputError: the array has another shape, or is not numeric, not finite or out of range.
     """
     try:
-        value = _plain(name, value)
-        if isinstance(value, np.ndarray) and value.dtype == np.float32:
+        if type(value) is np.ndarray and value.dtype == np.float32:
             array = value.copy()
         else:
+            value = _plain(name, value)
             with np.errstate(over="ignore"):  # Too large values become infinite and are refused below.
                 array = np.array(value, np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is not an array of numbers; found {kind_of(value)}") from error
-    fits = array.ndim == len(shape) and all(
-        want is None or want == size for want, size in zip(shape, array.shape, strict=True)
+    fits = array.shape == shape or (
+        array.ndim == len(shape)
+        and all(want is None or want == size for want, size in zip(shape, array.shape, strict=True))
     )
     if not fits:
         wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
         raise InputError(f"{name} has shape {array.shape}; expected {wanted}")
-    bad = np.isinf(array) if allow_nan else ~np.isfinite(array)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
+    good = ~np.isinf(array) if allow_nan else np.isfinite(array)
+    if not good.all():
+        where = tuple(int(i) for i in np.argwhere(~good)[0])
         raise InputError(f"{name} holds {array[where]} at index {where}; every value must be finite")
     if within is not None and ((array < within[0]) | (array > within[1])).any():
         found = f"{np.nanmin(array):g} to {np.nanmax(array):g}"

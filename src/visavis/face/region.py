@@ -44,11 +44,11 @@ class FaceRegion:
             margin: side of the square over the longer side of the landmarks' turned box.
         """
         across = landmarks_xy[eyes[1]] - landmarks_xy[eyes[0]]
-        roll_rad = float(np.arctan2(across[1], across[0]))
-        turn = rotation(-roll_rad)
-        upright = landmarks_xy @ turn.T
+        roll_rad = math.atan2(across[1], across[0])
+        turn = rotation(roll_rad)
+        upright = landmarks_xy @ turn
         low, high = upright.min(axis=0), upright.max(axis=0)
-        center = rotation(roll_rad) @ ((low + high) / 2)
+        center = turn @ ((low + high) / 2)
         return cls((float(center[0]), float(center[1])), float((high - low).max() * margin), roll_rad)
 
     @classmethod
@@ -137,5 +137,5 @@ class FaceRegion:
 
 def rotation(angle_rad: float) -> FloatArray:
     """Rotation matrix (2, 2); positive is clockwise on a screen whose y axis points down."""
-    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    c, s = math.cos(angle_rad), math.sin(angle_rad)
     return np.asarray([[c, -s], [s, c]], np.float32)

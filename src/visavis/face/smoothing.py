@@ -77,8 +77,9 @@ class OneEuroFilter:
 
     def _unwound(self, values: FloatArray) -> FloatArray:
         """The same values, with whole turns removed from the angles."""
-        turns = values[self._angles] / (2 * np.pi)
-        values[self._angles] -= 2 * np.pi * np.round(turns)
+        if self._angles.stop:
+            angles = values[self._angles]
+            angles -= 2 * np.pi * np.round(angles / (2 * np.pi))
         return values
 
 

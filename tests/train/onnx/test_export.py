@@ -172,7 +172,7 @@ def test_8_bits_that_onnx_runtime_computes_wrongly_are_refused(tmp_path: Path, r
     how = {"input_names": ["x"], "output_names": ["y"], "tolerance": 0.02}
     export_onnx(net, (images,), tmp_path / "dense.onnx", **how, int8_dense=True)
     export_onnx(net, (images,), tmp_path / "convolution.onnx", **how, int8_convolutions=chosen)
-    with pytest.raises(WeightsError, match="differs from torch by|cannot run the exported network"):
+    with pytest.raises(WeightsError, match=r"differs from torch by|cannot run the exported network"):
         export_onnx(net, (images,), tmp_path / "n.onnx", **how, int8_dense=True, int8_convolutions=chosen)
     assert not (tmp_path / "n.onnx").exists()
 
