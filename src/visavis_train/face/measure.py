@@ -110,7 +110,7 @@ DOUBTS = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0)
 OFFSETS = (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
 # For channels that the teacher reads, relative to the correlation with the teacher: the correlation with the
 # truth, the rise from 0 to 1 of the true weight (up to ENOUGH_RISE), and the mean error beside the teacher.
-TRUTH_COUNTS, RISE_COUNTS, ERROR_COUNTS = 1.0, 0.7, 4.0
+TRUTH_COUNTS, RISE_COUNTS, ERROR_COUNTS = 1.5, 0.7, 4.0
 ENOUGH_RISE = 0.3
 # A channel moves in a clip if its standard deviation is at least this.
 MOVES = 0.03
