@@ -7,27 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.acting import FPS, after, face, feeling, warmed
+from support.acting import FPS, after, face, feeling, flipped, warmed
 from support.people import acting
 from visavis.avatar.idle import breath
 from visavis.avatar.parameters import Animator
-from visavis.channels import AVATAR_PARAMETERS, FACE_CHANNELS
+from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
 from visavis.types import AvatarPose, Expression, FaceState
-
-
-def flipped(state: FaceState) -> FaceState:
-    """What a mirror makes of a state, written out channel by channel."""
-    values = {}
-    for name in FACE_CHANNELS:
-        other = name
-        if name.endswith("Left"):
-            other = name[:-4] + "Right"
-        elif name.endswith("Right"):
-            other = name[:-5] + "Left"
-        values[other] = -state[name] if name in ("yaw", "roll", "x") else state[name]
-    return FaceState(np.asarray([values[n] for n in FACE_CHANNELS]))
-
 
 states = st.builds(
     lambda weights, head, place: FaceState(np.asarray([*weights, *head, *place], np.float32)),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.acting import flipped
 from visavis.avatar.calibration import GAZE_X
 from visavis.avatar.profile import BOUNDS, Profile
 from visavis.avatar.retarget import (
@@ -123,25 +124,14 @@ def test_a_neutral_face_gives_rest(rule: Rule) -> None:
     assert made.apply(FaceState(usual_face()))["P"] == pytest.approx(made.parameters["P"].rest, abs=1e-6)
 
 
-def flipped(values: FloatArray) -> FloatArray:
-    """A face in a mirror, channel by channel."""
-    other = {"Left": "Right", "Right": "Left"}
-    result = np.zeros_like(values)
-    for name, index in FACE_INDEX.items():
-        side = next((side for side in other if name.endswith(side)), "")
-        source = name.removesuffix(side) + other.get(side, "")
-        result[index] = (-1 if name in ("yaw", "roll", "x") else 1) * values[FACE_INDEX[source]]
-    return result
-
-
 @given(RULES, FACES)
 @pytest.mark.slow
 def test_a_mirror_flips_the_face_and_nothing_else(rule: Rule, values: list[float]) -> None:
-    state = np.asarray(values, np.float32)
+    state = FaceState(np.asarray(values, np.float32))
     plain, mirrored = (Retargeting(Rules({"P": rule}, mirror)) for mirror in (False, True))
-    expected = plain.apply(FaceState(flipped(state)))["P"]
+    expected = plain.apply(flipped(state))["P"]
     low, high = plain.parameters["P"].low, plain.parameters["P"].high
-    assert mirrored.apply(FaceState(state))["P"] == pytest.approx(expected, abs=1e-6 * (high - low))
+    assert mirrored.apply(state)["P"] == pytest.approx(expected, abs=1e-6 * (high - low))
 
 
 def test_a_table_of_faces_equals_face_by_face() -> None:
