@@ -223,7 +223,6 @@ def test_a_video_that_became_useless_replaces_no_good_recording(tmp_path: Path) 
         )
         assert refused.stays
         assert all(name in before for name in refused.files)
-        assert refused.quality is not None
         assert refused.quality["frames"] == 50
         assert (result.kept, tree(tmp_path / "c")) == (1, before)
     source.write_bytes(video)

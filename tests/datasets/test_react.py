@@ -16,9 +16,7 @@ ROWS = [
 
 
 def read(root: Path, split: str = "val"):
-    found = react.find_react(root)
-    assert found is not None
-    return found.read(split)
+    return react.find_react(root).read(split)
 
 
 def test_both_directions_in_the_order_of_the_matrix(tmp_path: Path) -> None:
@@ -55,7 +53,6 @@ def test_splits_are_listed_in_order_and_other_tables_passed_over(tmp_path: Path)
         write_react(tmp_path, ROWS[:1], split)
     (tmp_path / "data_indices.csv").write_text("site,chat_index,clip_index\n")
     found = react.find_react(tmp_path)
-    assert found is not None
     assert found.splits == ("train", "val")
     assert react.find_react(tmp_path / "val") is None
     assert react.find_react(tmp_path / "val.csv") is None

@@ -92,7 +92,6 @@ def test_a_guide_can_be_broken_off_and_needs_the_mirror() -> None:
     calibrating.guide(True)
     followed.listen(SimpleNamespace(see=None))  # type: ignore[arg-type]
     guiding = calibrating.see(followed, (seen_face(),), 0.1)
-    assert guiding is not None
     assert (guiding.state, guiding.says) == ("refused", LISTENS)
     assert calibrating.see(followed, (seen_face(),), 0.2) is None
 

@@ -135,7 +135,6 @@ async def test_the_state_goes_on_in_another_replica() -> None:
         second.resume(back, token)
         assert (back.settings, back.expressed) == (SettingsMessage(False, False), "happy")
         learned = back.memory.learned
-        assert learned is not None
         assert learned.weights["browDownLeft"] == pytest.approx(0.5, abs=0.2)  # 0.05 before a face
         back.inbox.offer(FrameMessage(1, 1.0, jpeg()))
         back.process(await back.inbox.take(second.load))

@@ -78,7 +78,6 @@ class Host:
             "VISAVIS_CONFIG": self.config,
         }
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        assert self.process.stdout is not None
         assert self.process.stdout.readline().strip() == self.url
 
     def kill(self) -> None:

@@ -54,7 +54,6 @@ def until(condition: Callable[[], object], within_s: float = 20.0) -> float:
 def answered(connection: VTubeStudio) -> str:
     """Send one sample, wait for VTube Studio's answer, and return the message of the next one."""
     session = connection._session
-    assert session is not None
     message = ""
     for _ in range(2):
         message = connection.send(sample())
@@ -65,7 +64,6 @@ def answered(connection: VTubeStudio) -> str:
 def play(connection: VTubeStudio, label: str | None, duration_s: float, start_s: float = 0.0) -> str:
     """Send frames with an expression, not in real time, until all is answered; the last message."""
     session = connection._session
-    assert session is not None
     for index in range(round(30 * duration_s)):
         last = sample(start_s + index / 30, label=label)
         connection.send(last)
