@@ -104,8 +104,7 @@ def seen(page: Any, file: bytes, *moves: dict[str, float]) -> list[dict[str, lis
             k: v for k, v in move.items() if not k.startswith("Param")
         }
         poses.append({"pose": pose, "weights": weights})
-    found: list[dict[str, list[float]]] = page.evaluate(DRAW, [base64.b64encode(file).decode(), poses])
-    return found
+    return page.evaluate(DRAW, [base64.b64encode(file).decode(), poses])
 
 
 @pytest.mark.parametrize("version", [0, 1])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from support.samples import POSE, face_state
+from support.senders import wait_for as until
 from visavis.base.address import Address
 from visavis.outputs import NotReadyError, Sample
 from visavis.outputs.formats.vts import VTubeStudio, connect
@@ -40,15 +40,6 @@ def tried(connection: VTubeStudio) -> bool:
     except NotReadyError:
         return False
     return True
-
-
-def until(condition: Callable[[], object], within_s: float = 20.0) -> float:
-    """Seconds until a condition holds."""
-    since_s = time.monotonic()
-    while not condition():
-        assert time.monotonic() - since_s < within_s, "it never happened"
-        time.sleep(0.005)
-    return time.monotonic() - since_s
 
 
 def answered(connection: VTubeStudio) -> str:
