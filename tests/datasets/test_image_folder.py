@@ -121,13 +121,8 @@ def test_the_official_splits_inside_of_kaggles_test_stay_apart(tmp_path: Path) -
     kaggle(tmp_path, {"test": "PublicTest_", "train": "Training_"})
     write(tmp_path / "test" / "sad" / "PrivateTest_7.png", picture(7))
     found = fer2013_folders.find_fer2013_folders(tmp_path)
-    assert {split: len(found.read(split)) for split in found.splits} == {
-        "test": 15,
-        "train": 14,
-        "Training": 14,
-        "PublicTest": 14,
-        "PrivateTest": 1,
-    }
+    sizes = {split: len(found.read(split)) for split in found.splits}
+    assert sizes == {"test": 15, "train": 14, "Training": 14, "PublicTest": 14, "PrivateTest": 1}
 
 
 def test_the_official_names_may_be_the_folders(tmp_path: Path) -> None:

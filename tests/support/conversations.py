@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
+from support.sounds import write_wav
 from visavis.avatar.parameters import Animator
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.corpus.build import Build, build_corpus, plan
@@ -46,11 +46,7 @@ def write_expression(path: Path, values: FloatArray, names: Sequence[str] = EXPR
 
 def write_silence(path: Path, rate_hz: int = 44100) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(bytes(2 * rate_hz // 10))
+    write_wav(path, bytes(2 * rate_hz // 10), rate_hz)
 
 
 def write_react(
