@@ -231,11 +231,7 @@ def test_a_row_without_numbers_has_no_face(tmp_path: Path, row: str) -> None:
         (["00:00:00:00.0,61,0.5"], None, "line 2: expected a number in each column"),
         (["00:00:00:00.0,61,0.5,inf"], None, "line 2: holds a number that is not finite"),
         (["00:00:00:00.0,61,0.5,a"], None, "line 2: expected a number"),
-        (
-            [],
-            "time_s,found,browDownLeft",
-            "a table of Track.to_csv, which is not read",
-        ),
+        ([], "time_s,found,browDownLeft", "a table of Track.to_csv, which is not read"),
         ([], "", "its first columns are nothing"),
         ([], "a;" * 999, "its first columns are (a;){20}; expected"),
         (["x" * 999 + ",61,0,0"], None, "'x{40}' is no timecode"),

@@ -59,8 +59,7 @@ def test_every_pose_is_in_range_and_repeats_after_a_reset(sequence: list[FaceSta
 
 
 @pytest.mark.parametrize(
-    ("channel", "value", "parameter"),
-    [("yaw", 0.3, "ParamAngleX"), ("roll", 0.3, "ParamAngleZ")],
+    ("channel", "value", "parameter"), [("yaw", 0.3, "ParamAngleX"), ("roll", 0.3, "ParamAngleZ")]
 )
 def test_the_mirrored_avatar_turns_to_the_other_side_of_the_screen(
     channel: str, value: float, parameter: str

@@ -13,14 +13,7 @@ from hypothesis import strategies as st
 from support.acting import flipped
 from visavis.avatar.calibration import GAZE_X
 from visavis.avatar.profile import BOUNDS, Profile
-from visavis.avatar.retarget import (
-    Parameter,
-    Retargeting,
-    calibrated_face,
-    preset_text,
-    presets,
-    usual_face,
-)
+from visavis.avatar.retarget import Parameter, Retargeting, calibrated_face, preset_text, presets, usual_face
 from visavis.avatar.retarget_file import Rule, Rules, parse
 from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, FACE_CHANNELS, FACE_INDEX, FACE_MEASURES
 from visavis.errors import InputError

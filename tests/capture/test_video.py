@@ -92,10 +92,7 @@ def shown_by(matrix: tuple[int, int, int, int], image: np.ndarray) -> np.ndarray
 
 @pytest.mark.parametrize(
     "matrix",
-    [
-        *((a, 0, 0, d) for a in (1, -1) for d in (1, -1)),
-        *((0, b, c, 0) for b in (1, -1) for c in (1, -1)),
-    ],
+    [*((a, 0, 0, d) for a in (1, -1) for d in (1, -1)), *((0, b, c, 0) for b in (1, -1) for c in (1, -1))],
 )
 def test_turned_and_mirrored_videos_come_as_the_file_says(
     make_video, matrix: tuple[int, int, int, int]

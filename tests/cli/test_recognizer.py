@@ -61,10 +61,7 @@ def test_a_network_of_ones_own_reads_too(
         assert said in sparse.error("run", clip, "--recognizer", name, "--track", tmp_path / "u.npz")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [(None, None), ("0.3", 0.3), (".3", 0.3), ("1", 1)],
-)
+@pytest.mark.parametrize(("text", "expected"), [(None, None), ("0.3", 0.3), (".3", 0.3), ("1", 1)])
 def test_keep_is_a_rate(text: str | None, expected: object) -> None:
     assert parse_keep(text) == expected
 

@@ -128,10 +128,7 @@ def test_the_server_guides_and_tells_what_it_keeps(tmp_path: Path) -> None:
     ],
 )
 def test_only_a_server_of_its_own_computer_keeps_profiles(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    options: dict[str, Any],
-    keeps: bool,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: dict[str, Any], keeps: bool
 ) -> None:
     monkeypatch.setenv("VISAVIS_CONFIG", str(tmp_path))
     found: list[Any] = []

@@ -166,10 +166,7 @@ async def test_what_another_replica_lacks_is_left_out() -> None:
     async with pool.session() as session:
         token = pool.resume(session, None)
         assert token is not None
-        state = KEY.open(token) | {
-            "face_tokens": True,
-            "listen": {"on": True, "seed": 1, "style": None},
-        }
+        state = KEY.open(token) | {"face_tokens": True, "listen": {"on": True, "seed": 1, "style": None}}
         pool.resume(session, KEY.seal(state))
         assert not session.shows_tokens
         assert not session.ear.wish.on

@@ -186,11 +186,7 @@ def record_track(
 
 
 def _moments(
-    frames: Iterable[Frame],
-    pipeline: Pipeline,
-    sound: Soundtrack | None,
-    limit_s: float | None,
-    stop: Event,
+    frames: Iterable[Frame], pipeline: Pipeline, sound: Soundtrack | None, limit_s: float | None, stop: Event
 ) -> Generator[Moment, None, None]:
     for frame in frames:
         if limit_s is not None and frame.time_s >= limit_s:

@@ -109,10 +109,7 @@ def test_the_request_is_as_documented() -> None:
 
 
 def test_the_phone_is_asked_and_its_face_is_read() -> None:
-    with (
-        VTubeStudioPhone() as phone,
-        vtsphone.open(Address("vtsphone", "127.0.0.1", phone.port)) as source,
-    ):
+    with VTubeStudioPhone() as phone, vtsphone.open(Address("vtsphone", "127.0.0.1", phone.port)) as source:
         face = next(frame.faces[0] for frame in source if frame.faces)
     assert face.state["eyeBlinkLeft"] == 0.75
     assert phone.requests[0]["ports"] == [source.port]
