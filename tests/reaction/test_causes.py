@@ -16,7 +16,6 @@ from visavis.reaction.gestures import SMILE, Gesture
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.predictor import Predictor
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.tokenizer import FaceTokenizer
 from visavis.types import FloatArray
 
 SMILES = FACE_INDEX["mouthSmileLeft"]
@@ -122,7 +121,6 @@ def test_blocks_cover_the_time_before_and_the_way_to_the_peak(tmp_path: Path) ->
 
 def test_a_tokenizer_with_a_memory_forgets_what_is_hidden(tmp_path: Path) -> None:
     networks = listener(tmp_path, Later(12), window=8)
-    assert isinstance(networks.tokenizer, FaceTokenizer)
     face, speech = speaker(smile=slice(60, 76))
     (found,) = explain(networks, face, speech, networks.react(face, speech)[0])
     assert found.raised_by == FACE
