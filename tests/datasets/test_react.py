@@ -3,16 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.conversations import REACT_ROWS as ROWS
 from support.conversations import face_numbers, write_expression, write_npy, write_react
 from visavis.datasets import react
 from visavis.datasets.dyads import FaceSpace
 from visavis.errors import InputError
-
-ROWS = [
-    ("NoXI/005_2016-03-18_Paris/Expert_video/1", "NoXI/005_2016-03-18_Paris/Novice_video/1"),
-    ("RECOLA/group-2/P41/3", "RECOLA/group-2/P42/3"),
-    ("UDIVA/talk/005013/FC1/1", "UDIVA/talk/005013/FC2/1"),
-]
 
 
 def read(root: Path, split: str = "val"):

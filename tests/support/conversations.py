@@ -27,6 +27,13 @@ Color = tuple[int, int, int]
 RED, BLUE, GRAY = (220, 60, 60), (60, 60, 220), (40, 40, 40)
 
 
+REACT_ROWS = [
+    ("NoXI/005_2016-03-18_Paris/Expert_video/1", "NoXI/005_2016-03-18_Paris/Novice_video/1"),
+    ("RECOLA/group-2/P41/3", "RECOLA/group-2/P42/3"),
+    ("UDIVA/talk/005013/FC1/1", "UDIVA/talk/005013/FC2/1"),
+]
+
+
 def face_numbers(seed: int, frames: int, width: int = 58) -> FloatArray:
     """(T, C), different for each seed."""
     return np.random.default_rng(seed).normal(size=(frames, width)).astype(np.float32)
