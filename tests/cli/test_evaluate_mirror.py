@@ -41,10 +41,7 @@ def test_one_clip(
     talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip, known = make_video(count=T, size=SIZE), teacher(tmp_path / "known.npz")
-    assert talker("evaluate", "mirror", clip, "--landmarks", known, "--json") == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    answer = json.loads(out)
+    answer = talker.json("evaluate", "mirror", clip, "--landmarks", known, "--json", quiet=True)
     assert answer.keys() == {"landmarks", "clip", "frames", "compared", "measures"}
     assert (answer["landmarks"], answer["clip"]) == (str(known), str(clip))
     assert (answer["frames"], answer["compared"]) == (T, T)
