@@ -62,10 +62,6 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
     assert (sheets.places[4], sheets.places[65]) == ("training.csv:6", "publictest.csv:2")
 
 
-def test_votes_are_optional(tmp_path: Path) -> None:
-    assert not fer2013.load(write_kaggle(tmp_path, votes=False)).votes.any()
-
-
 def test_splits_and_repeated_images(tmp_path: Path) -> None:
     data = fer2013.load(write_kaggle(tmp_path))
     training, test = data.split("Training"), data.split("PublicTest")
